@@ -20,6 +20,8 @@ pub trait Element:
     const ZERO: Self;
     /// 1.
     const ONE: Self;
+    /// `"f32"` or `"f64"`.
+    const NAME: &'static str;
     /// Below this share of the largest |K|, a coefficient is not a number.
     const VANISHING: f64;
     /// Rounds.
@@ -47,10 +49,11 @@ pub trait Element:
 }
 
 macro_rules! element {
-    ($type:ty, $erf:path, $vanishing:expr) => {
+    ($type:ty, $name:literal, $erf:path, $vanishing:expr) => {
         impl Element for $type {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
+            const NAME: &'static str = $name;
             const VANISHING: f64 = $vanishing;
             #[inline]
             fn from_f64(value: f64) -> Self {
@@ -100,5 +103,5 @@ macro_rules! element {
     };
 }
 
-element!(f32, libm::erff, 1e-6);
-element!(f64, libm::erf, 1e-12);
+element!(f32, "f32", libm::erff, 1e-6);
+element!(f64, "f64", libm::erf, 1e-12);

@@ -15,8 +15,7 @@ Conventions, the same for every operation:
 */
 
 pub mod cpu;
-#[cfg(feature = "gpu")]
-pub mod gpu;
+
 mod element;
 mod shapes;
 
@@ -67,12 +66,20 @@ impl<T> Copy for Slice<'_, T> {}
 impl<'a, T> Slice<'a, T> {
     /// The part of `buffer` of `len` elements that starts at `offset`.
     pub fn new(buffer: &'a T, offset: usize, len: usize) -> Self {
-        Self { buffer, offset, len }
+        Self {
+            buffer,
+            offset,
+            len,
+        }
     }
 
     /// A part of this part.
     pub fn part(&self, offset: usize, len: usize) -> Slice<'a, T> {
-        Slice { buffer: self.buffer, offset: self.offset + offset, len }
+        Slice {
+            buffer: self.buffer,
+            offset: self.offset + offset,
+            len,
+        }
     }
 }
 
@@ -90,7 +97,11 @@ pub struct SliceMut<'a, T> {
 impl<'a, T> SliceMut<'a, T> {
     /// The part of `buffer` of `len` elements that starts at `offset`.
     pub fn new(buffer: &'a mut T, offset: usize, len: usize) -> Self {
-        Self { buffer, offset, len }
+        Self {
+            buffer,
+            offset,
+            len,
+        }
     }
 }
 
@@ -153,7 +164,8 @@ impl<B: Backend + ?Sized> RowMap<B> {
     /// Uploads a map. `offsets` must ascend from 0 to the number of rows.
     pub fn new(backend: &B, offsets: &[u32], inputs: &[u32], weights: &[f64]) -> Result<Self> {
         let ascending = offsets.windows(2).all(|pair| pair[0] <= pair[1]);
-        let ends = offsets.first() == Some(&0) && offsets.last().map(|&last| last as usize) == Some(inputs.len());
+        let ends = offsets.first() == Some(&0)
+            && offsets.last().map(|&last| last as usize) == Some(inputs.len());
         if !ascending || !ends || inputs.len() != weights.len() {
             return Err(BackendError::Invalid(format!(
                 "a row map of {} offsets, {} inputs and {} weights does not fit together",
@@ -162,7 +174,11 @@ impl<B: Backend + ?Sized> RowMap<B> {
                 weights.len()
             )));
         }
-        let longest = offsets.windows(2).map(|pair| (pair[1] - pair[0]) as usize).max().unwrap_or(0);
+        let longest = offsets
+            .windows(2)
+            .map(|pair| (pair[1] - pair[0]) as usize)
+            .max()
+            .unwrap_or(0);
         let values: Vec<B::Element> = weights.iter().map(|&w| B::Element::from_f64(w)).collect();
         Ok(Self {
             offsets: backend.index(offsets)?,
@@ -231,7 +247,12 @@ pub trait Backend {
     /// `out = value`.
     fn fill(&self, out: SliceMut<'_, Self::Buffer>, value: f64) -> Result<()>;
     /// `out += scale * x`.
-    fn axpy(&self, out: SliceMut<'_, Self::Buffer>, scale: f64, x: Slice<'_, Self::Buffer>) -> Result<()>;
+    fn axpy(
+        &self,
+        out: SliceMut<'_, Self::Buffer>,
+        scale: f64,
+        x: Slice<'_, Self::Buffer>,
+    ) -> Result<()>;
     /// `out[r, ..] = x[rows[r], ..]`, each of `width` elements. An entry beyond `x` is undefined.
     fn gather(
         &self,

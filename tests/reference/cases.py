@@ -58,7 +58,7 @@ FLATTEN, NORM = act("flatten"), act("layer_norm")
 # ---- every activation, two hidden layers, everything asked for
 SETTINGS = {
     "identity": dict(loss="squared_error", lr=0.05),
-    "relu": dict(lr=0.1),
+    "relu": dict(lr=0.1, seed=11, gain=2.0),
     "leaky_relu": dict(loss="squared_error", reduction="sum", lr=0.02),
     "tanh": dict(lr=0.05, reduction="sum"),
     "sigmoid": dict(loss="logistic", lr=0.5),

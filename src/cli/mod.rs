@@ -1,0 +1,91 @@
+//! Commands, one file each; here what they are called and how they end.
+
+mod plan;
+mod run;
+
+use clap::{Parser, Subcommand};
+use pathkernel::error::Error;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// What each training example contributed to each prediction of a trained network, exactly.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    after_help = "Example: pathkernel run examples/digits.toml training.steps=50"
+)]
+pub struct Arguments {
+    /// Print errors alone.
+    #[arg(long, global = true)]
+    quiet: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Train, integrate and write the arrays of one or more run files.
+    Run {
+        /// Run files, and overrides such as training.steps=50 that go to all of them.
+        #[arg(required = true, value_name = "FILE|KEY=VALUE")]
+        words: Vec<String>,
+    },
+    /// Say what a run would compute and need; compute nothing.
+    Plan {
+        /// A run file, and overrides.
+        #[arg(required = true, value_name = "FILE|KEY=VALUE")]
+        words: Vec<String>,
+    },
+}
+
+/// Runs a command.
+pub fn main(arguments: Arguments) -> ExitCode {
+    let worst = match &arguments.command {
+        Command::Run { words } => each_file(words, |file, overrides| {
+            run::run(file, overrides, arguments.quiet)
+        }),
+        Command::Plan { words } => each_file(words, plan::plan),
+    };
+    ExitCode::from(worst)
+}
+
+/// Runs a command for each file, goes on after a failure, and returns the worst exit code.
+fn each_file(words: &[String], command: impl Fn(&PathBuf, &[String]) -> Result<(), Error>) -> u8 {
+    let (overrides, files): (Vec<String>, Vec<String>) =
+        words.iter().cloned().partition(|word| is_override(word));
+    if files.is_empty() {
+        eprintln!(
+            "error: no run file among the arguments; try `pathkernel run examples/digits.toml`"
+        );
+        return 2;
+    }
+    let mut worst = 0;
+    for file in files {
+        if let Err(error) = command(&PathBuf::from(&file), &overrides) {
+            eprintln!("error: {error}");
+            worst = worst.max(error.exit_code());
+        }
+    }
+    worst
+}
+
+/// An override is a dotted key, `=`, and a value.
+fn is_override(word: &str) -> bool {
+    word.split_once('=').is_some_and(|(key, _)| {
+        !key.is_empty()
+            && key
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.')
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_override;
+
+    #[test]
+    fn overrides_are_told_from_files() {
+        assert!(is_override("training.steps=50") && is_override("run.device=cpu"));
+        assert!(!is_override("runs/a=b.toml") && !is_override("digits.toml") && !is_override("=3"));
+    }
+}

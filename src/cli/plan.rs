@@ -1,0 +1,15 @@
+//! `pathkernel plan`.
+
+use pathkernel::error::Error;
+use pathkernel::run_file::RunFile;
+use pathkernel::schedule::{Inputs, Plan};
+use std::path::Path;
+
+/// Says what a run would take.
+pub fn plan(file: &std::path::PathBuf, overrides: &[String]) -> Result<(), Error> {
+    let description = RunFile::load(Path::new(file), overrides)?;
+    let inputs = Inputs::read(&description)?;
+    let plan = Plan::for_this_machine(&description, &inputs);
+    print!("{plan}");
+    Ok(())
+}

@@ -1,0 +1,69 @@
+//! `pathkernel run`.
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use pathkernel::error::Error;
+use pathkernel::run_file::RunFile;
+use pathkernel::schedule::{Outcome, Progress, run as run_file};
+use std::path::Path;
+
+/// A bar on a terminal; nothing elsewhere.
+struct Bar {
+    bar: ProgressBar,
+    quiet: bool,
+}
+
+impl Progress for Bar {
+    fn begin(&mut self, phase: &str, total: u64) {
+        self.bar.finish_and_clear();
+        let target = if self.quiet {
+            ProgressDrawTarget::hidden()
+        } else {
+            ProgressDrawTarget::stderr()
+        };
+        self.bar =
+            ProgressBar::with_draw_target(Some(total), target).with_message(phase.to_owned());
+        if let Ok(style) =
+            ProgressStyle::with_template("{msg:12} {wide_bar} {pos}/{len}, {eta} left")
+        {
+            self.bar.set_style(style);
+        }
+    }
+
+    fn advance(&mut self) {
+        self.bar.inc(1);
+    }
+}
+
+/// Runs one file.
+pub fn run(file: &std::path::PathBuf, overrides: &[String], quiet: bool) -> Result<(), Error> {
+    let description = RunFile::load(Path::new(file), overrides)?;
+    let mut bar = Bar {
+        bar: ProgressBar::hidden(),
+        quiet,
+    };
+    let outcome = run_file(&description, &mut bar)?;
+    bar.bar.finish_and_clear();
+    if quiet {
+        return Ok(());
+    }
+    let directory = description.run.directory.display();
+    match outcome {
+        Outcome::AlreadyDone => println!("{directory}: this run is finished; nothing to do"),
+        Outcome::Done(summary) => {
+            let [train, integrate, write] = summary.seconds;
+            println!("arrays            {directory}");
+            if let Some(accuracy) = summary.query_accuracy {
+                println!("query accuracy    {:.1}%", 100.0 * accuracy);
+            }
+            println!(
+                "largest residual  {:.1e} of the change in output",
+                summary.largest_relative_residual
+            );
+            println!(
+                "seconds           {train:.1} training, {integrate:.1} integrating, {write:.1} writing"
+            );
+            println!("device            {}", summary.device);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,183 @@
+//! NumPy's `.npy`, versions 1 to 3.
+
+use super::{Array, Values, count};
+use half::f16;
+
+/// What a header says.
+pub(super) struct Header {
+    kind: char,
+    size: usize,
+    big: bool,
+    fortran: bool,
+    pub shape: Vec<usize>,
+    /// Bytes before the data.
+    start: usize,
+}
+
+impl Header {
+    /// Bytes of the whole file.
+    pub fn file_len(&self) -> Result<usize, String> {
+        count(&self.shape)?
+            .checked_mul(self.size)
+            .and_then(|len| len.checked_add(self.start))
+            .ok_or_else(|| format!("the shape {:?} is larger than any file", self.shape))
+    }
+}
+
+/// The bytes up to the end of the header, from a file's first twelve.
+pub(super) fn header_len(bytes: &[u8]) -> Result<usize, String> {
+    let (Some(b"\x93NUMPY"), Some(&version)) = (bytes.get(..6), bytes.get(6)) else {
+        return Err("not an .npy file: it does not begin with \\x93NUMPY".into());
+    };
+    match (version, bytes.get(8..10), bytes.get(8..12)) {
+        (1, Some(&[a, b]), _) => Ok(10 + usize::from(u16::from_le_bytes([a, b]))),
+        (2 | 3, _, Some(&[a, b, c, d])) => Ok(12 + u32::from_le_bytes([a, b, c, d]) as usize),
+        (1..=3, ..) => Err("truncated in its header".into()),
+        _ => Err(format!(
+            ".npy version {version} is not known; save it again with a current NumPy"
+        )),
+    }
+}
+
+pub(super) fn header(bytes: &[u8]) -> Result<Header, String> {
+    let start = header_len(bytes)?;
+    let from = if bytes.get(6) == Some(&1) { 10 } else { 12 };
+    let text = bytes.get(from..start).ok_or("truncated in its header")?;
+    let text = std::str::from_utf8(text).map_err(|_| "its header is not text")?;
+    let descr = field(text, "descr")?.trim();
+    let descr = descr
+        .strip_prefix('\'')
+        .and_then(|rest| rest.split('\'').next())
+        .ok_or("structured arrays are not supported; save plain numbers")?;
+    let fortran = match field(text, "fortran_order")? {
+        rest if rest.starts_with("True") => true,
+        rest if rest.starts_with("False") => false,
+        _ => return Err("its header has no readable fortran_order".into()),
+    };
+    let shape = field(text, "shape")?
+        .strip_prefix('(')
+        .and_then(|rest| rest.split_once(')'))
+        .ok_or("its header has no readable shape")?
+        .0;
+    let shape = shape
+        .split(',')
+        .map(str::trim)
+        .filter(|side| !side.is_empty())
+        .map(|side| {
+            side.parse::<usize>()
+                .map_err(|_| format!("its header has the side {side:?} in its shape"))
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    let (big, kind, size) = dtype(descr)?;
+    Ok(Header {
+        kind,
+        size,
+        big,
+        fortran,
+        shape,
+        start,
+    })
+}
+
+/// The text after `'key':`.
+fn field<'a>(text: &'a str, key: &str) -> Result<&'a str, String> {
+    text.split_once(&format!("'{key}':"))
+        .map(|(_, rest)| rest.trim_start())
+        .ok_or_else(|| format!("its header has no {key}"))
+}
+
+fn dtype(descr: &str) -> Result<(bool, char, usize), String> {
+    let unsupported =
+        || format!("elements of type {descr:?} are not supported; save floats, integers or bool");
+    let mut rest = descr.chars();
+    let order = rest.next().ok_or_else(unsupported)?;
+    let kind = rest.next().ok_or_else(unsupported)?;
+    let size: usize = rest.as_str().parse().map_err(|_| unsupported())?;
+    match (order, kind, size) {
+        ('<' | '>' | '|' | '=', 'f', 2 | 4 | 8)
+        | ('<' | '>' | '|' | '=', 'i' | 'u', 1 | 2 | 4 | 8)
+        | (_, 'b', 1) => Ok((order == '>', kind, size)),
+        _ => Err(unsupported()),
+    }
+}
+
+pub(super) fn parse(bytes: &[u8]) -> Result<Array, String> {
+    let header = header(bytes)?;
+    let expected = header.file_len()?;
+    if bytes.len() != expected {
+        return Err(format!(
+            "it has {} bytes, but its header ({:?}) needs {expected}; it may be truncated",
+            bytes.len(),
+            header.shape
+        ));
+    }
+    let values = decode(&header, &bytes[header.start..])?;
+    let array = Array {
+        shape: header.shape,
+        values,
+    };
+    Ok(if header.fortran {
+        to_c_order(array)
+    } else {
+        array
+    })
+}
+
+fn decode(header: &Header, data: &[u8]) -> Result<Values, String> {
+    let words = data.chunks_exact(header.size).map(|word| {
+        word.iter().enumerate().fold(0u64, |value, (i, &byte)| {
+            let place = if header.big { header.size - 1 - i } else { i };
+            value | u64::from(byte) << (8 * place)
+        })
+    });
+    Ok(match (header.kind, header.size) {
+        ('f', 2) => Values::Real32(
+            words
+                .map(|word| f16::from_bits(word as u16).to_f32())
+                .collect(),
+        ),
+        ('f', 4) => Values::Real32(words.map(|word| f32::from_bits(word as u32)).collect()),
+        ('f', _) => Values::Real64(words.map(f64::from_bits).collect()),
+        ('i', size) => {
+            let shift = 64 - 8 * size;
+            Values::Integer(
+                words
+                    .map(|word| ((word << shift) as i64) >> shift)
+                    .collect(),
+            )
+        }
+        ('b', _) => Values::Integer(words.map(|word| i64::from(word != 0)).collect()),
+        _ => Values::Integer(
+            words
+                .map(|word| {
+                    i64::try_from(word).map_err(|_| format!("the integer {word} is too large"))
+                })
+                .collect::<Result<_, _>>()?,
+        ),
+    })
+}
+
+fn to_c_order(array: Array) -> Array {
+    let shape = array.shape;
+    let order: Vec<usize> = (0..shape.iter().product())
+        .map(|flat| {
+            let mut rest: usize = flat;
+            let mut index = vec![0; shape.len()];
+            for axis in (0..shape.len()).rev() {
+                index[axis] = rest % shape[axis];
+                rest /= shape[axis];
+            }
+            index
+                .iter()
+                .zip(&shape)
+                .rev()
+                .fold(0, |place, (&i, &side)| place * side + i)
+        })
+        .collect();
+    let values = match array.values {
+        Values::Real32(values) => Values::Real32(order.iter().map(|&i| values[i]).collect()),
+        Values::Real64(values) => Values::Real64(order.iter().map(|&i| values[i]).collect()),
+        Values::Integer(values) => Values::Integer(order.iter().map(|&i| values[i]).collect()),
+    };
+    Array { shape, values }
+}

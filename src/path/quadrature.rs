@@ -1,0 +1,80 @@
+//! Quadrature rules on [0, 1].
+
+use crate::run_file::Rule;
+
+/// Nodes and weights on [0, 1].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Quadrature {
+    /// τ of each node, ascending.
+    pub nodes: Vec<f64>,
+    /// The weights; they sum to 1.
+    pub weights: Vec<f64>,
+}
+
+impl Quadrature {
+    /// The rule that a run asks for.
+    pub fn new(rule: &Rule) -> Self {
+        match rule {
+            Rule::Gauss { nodes } => gauss(*nodes),
+            Rule::Left => Self {
+                nodes: vec![0.0],
+                weights: vec![1.0],
+            },
+        }
+    }
+}
+
+/// Gauss-Legendre: exact for polynomials of degree `2 count - 1`. Newton's iteration on the Legendre polynomial.
+pub fn gauss(count: usize) -> Quadrature {
+    let mut pairs: Vec<(f64, f64)> = (0..count).map(|i| gauss_node(count, i)).collect();
+    pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let (nodes, weights) = pairs.into_iter().unzip();
+    Quadrature { nodes, weights }
+}
+
+fn gauss_node(count: usize, i: usize) -> (f64, f64) {
+    let n = count as f64;
+    let mut x = (std::f64::consts::PI * (i as f64 + 0.75) / (n + 0.5)).cos();
+    let mut slope = 1.0;
+    for _ in 0..100 {
+        let (mut before, mut value) = (1.0, x);
+        for k in 2..=count {
+            let k = k as f64;
+            (before, value) = (
+                value,
+                ((2.0 * k - 1.0) * x * value - (k - 1.0) * before) / k,
+            );
+        }
+        slope = n * (x * value - before) / (x * x - 1.0);
+        let step = value / slope;
+        x -= step;
+        if step.abs() < 1e-16 {
+            break;
+        }
+    }
+    (0.5 * (1.0 + x), 1.0 / ((1.0 - x * x) * slope * slope))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gauss_integrates_monomials_to_its_degree() {
+        for count in 1..=24 {
+            let rule = gauss(count);
+            for degree in 0..2 * count as i32 {
+                let sum: f64 = rule
+                    .nodes
+                    .iter()
+                    .zip(&rule.weights)
+                    .map(|(x, w)| w * x.powi(degree))
+                    .sum();
+                assert!(
+                    (sum - 1.0 / f64::from(degree + 1)).abs() < 1e-14,
+                    "{count} nodes, degree {degree}: {sum}"
+                );
+            }
+        }
+    }
+}

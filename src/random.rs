@@ -1,0 +1,35 @@
+//! Random numbers that are the same on every machine and in every version: ChaCha8, keyed by seed and purpose.
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+/// A stream of random numbers for one purpose.
+#[derive(Debug)]
+pub struct Random(ChaCha8Rng);
+
+impl Random {
+    /// The stream of a seed and a purpose; different purposes are independent.
+    pub fn new(seed: u64, purpose: &str) -> Self {
+        let mut key = [0u8; 32];
+        key[..8].copy_from_slice(&seed.to_le_bytes());
+        for (slot, byte) in key[8..].iter_mut().zip(purpose.bytes()) {
+            *slot = byte;
+        }
+        Self(ChaCha8Rng::from_seed(key))
+    }
+
+    /// Uniform in [0, 1), 53 bits.
+    pub fn unit(&mut self) -> f64 {
+        (self.0.next_u64() >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    /// A permutation of `0..len` (Fisher and Yates).
+    pub fn permutation(&mut self, len: usize) -> Vec<u32> {
+        let mut order: Vec<u32> = (0..len as u32).collect();
+        for last in (1..len).rev() {
+            let other = (self.unit() * (last + 1) as f64) as usize;
+            order.swap(last, other.min(last));
+        }
+        order
+    }
+}

@@ -1,0 +1,235 @@
+//! The run file as understood, with every default filled in.
+
+use super::*;
+use toml::{Table, Value};
+
+/// Keys that say where or when a run happens, not what it computes.
+const INCIDENTAL: [&str; 1] = ["run.directory"];
+
+fn table(entries: Vec<(&str, Value)>) -> Table {
+    entries
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), value))
+        .collect()
+}
+
+fn count(value: usize) -> Value {
+    Value::Integer(value as i64)
+}
+
+fn text(value: impl std::fmt::Display) -> Value {
+    Value::String(value.to_string())
+}
+
+impl RunFile {
+    /// TOML that [`load`](Self::load) reads back to the same run.
+    pub fn to_toml(&self) -> String {
+        let root = table(vec![
+            ("run", Value::Table(self.run.table())),
+            ("data", Value::Table(self.data.table())),
+            ("model", Value::Table(self.model.table())),
+            ("training", Value::Table(self.training.table())),
+            ("kernel", Value::Table(self.kernel.table())),
+        ]);
+        toml::to_string(&root).unwrap_or_default()
+    }
+}
+
+impl Run {
+    fn table(&self) -> Table {
+        table(vec![
+            ("directory", text(self.directory.display())),
+            ("device", text(&self.device)),
+            (
+                "precision",
+                text(if self.precision == Precision::F64 {
+                    "f64"
+                } else {
+                    "f32"
+                }),
+            ),
+            ("seed", Value::Integer(self.seed as i64)),
+        ])
+    }
+}
+
+impl Data {
+    fn table(&self) -> Table {
+        let train = table(vec![
+            ("inputs", text(&self.inputs)),
+            ("targets", text(&self.targets)),
+        ]);
+        let mut entries = vec![("train", Value::Table(train))];
+        if let Some(inputs) = &self.query_inputs {
+            let mut query = table(vec![("inputs", text(inputs))]);
+            if let Some(targets) = &self.query_targets {
+                query.insert("targets".into(), text(targets));
+            }
+            entries.push(("query", Value::Table(query)));
+        }
+        table(entries)
+    }
+}
+
+impl Model {
+    fn table(&self) -> Table {
+        let input = self.input.iter().map(|&side| count(side)).collect();
+        let layers = self
+            .layers
+            .iter()
+            .map(|layer| Value::Table(layer.table()))
+            .collect();
+        let mut entries = vec![
+            ("input", Value::Array(input)),
+            ("layers", Value::Array(layers)),
+        ];
+        if let Some(weights) = &self.weights {
+            entries.push(("weights", text(weights.display())));
+        }
+        table(entries)
+    }
+}
+
+impl Layer {
+    fn table(&self) -> Table {
+        let mut entries = match &self.kind {
+            LayerKind::Linear { features, bias } => {
+                vec![
+                    ("type", text("linear")),
+                    ("features", count(*features)),
+                    ("bias", Value::Boolean(*bias)),
+                ]
+            }
+            LayerKind::Conv2d {
+                channels,
+                kernel,
+                stride,
+                padding,
+                bias,
+            } => vec![
+                ("type", text("conv2d")),
+                ("channels", count(*channels)),
+                ("kernel", count(*kernel)),
+                ("stride", count(*stride)),
+                ("padding", count(*padding)),
+                ("bias", Value::Boolean(*bias)),
+            ],
+            LayerKind::MaxPool2d { kernel } => {
+                vec![("type", text("max_pool2d")), ("kernel", count(*kernel))]
+            }
+            LayerKind::AvgPool2d { kernel } => {
+                vec![("type", text("avg_pool2d")), ("kernel", count(*kernel))]
+            }
+            LayerKind::Flatten => vec![("type", text("flatten"))],
+            LayerKind::LayerNorm => vec![("type", text("layer_norm"))],
+            LayerKind::Add => vec![("type", text("add"))],
+            LayerKind::Activation(activation) => vec![("type", text(activation.name()))],
+        };
+        if let Some(from) = self.from {
+            entries.push(("from", Value::Integer(from)));
+        }
+        table(entries)
+    }
+}
+
+impl Training {
+    fn table(&self) -> Table {
+        let loss = match self.loss {
+            Loss::CrossEntropy => "cross_entropy",
+            Loss::SquaredError => "squared_error",
+            Loss::Logistic => "logistic",
+            Loss::Poisson => "poisson",
+        };
+        let optimizer = table(vec![
+            ("type", text("sgd")),
+            ("learning_rate", Value::Float(self.learning_rate)),
+            ("momentum", Value::Float(0.0)),
+            ("dampening", Value::Float(0.0)),
+            ("nesterov", Value::Boolean(false)),
+            ("weight_decay", Value::Float(self.weight_decay)),
+        ]);
+        let mut entries = vec![
+            ("loss", text(loss)),
+            (
+                "reduction",
+                text(if self.reduction == Reduction::Mean {
+                    "mean"
+                } else {
+                    "sum"
+                }),
+            ),
+            ("optimizer", Value::Table(optimizer)),
+            (
+                "schedule",
+                Value::Table(table(vec![
+                    ("type", text("constant")),
+                    ("warmup", count(0)),
+                ])),
+            ),
+            ("clip_norm", Value::Float(0.0)),
+            ("steps", count(self.steps)),
+        ];
+        if let Some(size) = self.batch_size {
+            entries.push(("batch_size", count(size)));
+        }
+        if let Some(batches) = &self.batches {
+            entries.push(("batches", text(batches)));
+        }
+        table(entries)
+    }
+}
+
+impl Kernel {
+    fn table(&self) -> Table {
+        let (rule, nodes) = match self.rule {
+            Rule::Gauss { nodes } => ("gauss", nodes),
+            Rule::Left => ("left", 3),
+        };
+        let kernel = match self.kernel {
+            KernelShape::None => "none",
+            KernelShape::Trace => "trace",
+            KernelShape::Diagonal => "diagonal",
+            KernelShape::Full => "full",
+        };
+        table(vec![
+            ("rule", text(rule)),
+            ("nodes", count(nodes)),
+            ("tolerance", Value::Float(1e-6)),
+            ("attribution", Value::Boolean(self.attribution)),
+            ("kernel", text(kernel)),
+            ("coefficients", Value::Boolean(self.coefficients)),
+            ("layers", Value::Boolean(self.layers)),
+            ("tangent", Value::Boolean(self.tangent)),
+            ("readout", text("outputs")),
+        ])
+    }
+}
+
+/// The first key in which two resolved run files differ, with both values; keys that change no result are left out.
+pub fn difference(a: &str, b: &str) -> Option<(String, String, String)> {
+    let parse = |text: &str| toml::from_str::<Table>(text).map(Value::Table).ok();
+    differs("", parse(a).as_ref(), parse(b).as_ref())
+}
+
+fn differs(key: &str, a: Option<&Value>, b: Option<&Value>) -> Option<(String, String, String)> {
+    if INCIDENTAL.contains(&key) || a == b {
+        return None;
+    }
+    if let (Some(Value::Table(left)), Some(Value::Table(right))) = (a, b) {
+        let keys = left
+            .keys()
+            .chain(right.keys().filter(|key| !left.contains_key(*key)));
+        return keys
+            .filter_map(|name| {
+                let key = if key.is_empty() {
+                    name.clone()
+                } else {
+                    format!("{key}.{name}")
+                };
+                differs(&key, left.get(name), right.get(name))
+            })
+            .next();
+    }
+    let show = |value: Option<&Value>| value.map_or("absent".to_owned(), Value::to_string);
+    Some((key.to_owned(), show(a), show(b)))
+}

@@ -1,0 +1,245 @@
+//! Every input of a run, read and checked against every other.
+
+use crate::data::{Array, read, read_safetensors};
+use crate::error::Error;
+use crate::network::{Network, from_tensors};
+use crate::run_file::{Loss, Reduction, RunFile};
+use crate::training::{Step, draw_batches};
+
+/// The targets of a data set.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Targets {
+    /// `[m]` classes.
+    Classes(Vec<u32>),
+    /// `[m, C]` reals.
+    Reals(Vec<f64>),
+}
+
+/// The inputs of a run, checked.
+#[derive(Debug)]
+pub struct Inputs {
+    /// The network.
+    pub network: Network,
+    /// `[m, …]` training inputs.
+    pub train: Vec<f64>,
+    /// m.
+    pub examples: usize,
+    /// The training targets.
+    pub targets: Targets,
+    /// `[n, …]` query inputs, where they are not the training set.
+    pub queries: Option<Vec<f64>>,
+    /// Targets of the queries, where known.
+    pub query_targets: Option<Targets>,
+    /// The first weights, flat.
+    pub initial: Vec<f64>,
+    /// The steps.
+    pub steps: Vec<Step>,
+}
+
+impl Inputs {
+    /// Reads and checks everything that a run file names.
+    ///
+    /// # Errors
+    ///
+    /// What does not fit, with the file, the shapes, and what to do.
+    pub fn read(run_file: &RunFile) -> Result<Self, Error> {
+        let network = Network::new(&run_file.model)?;
+        let loss = run_file.training.loss;
+        let (examples, train) = read_inputs(&run_file.data.inputs, &network)?;
+        let targets = read_targets(
+            &run_file.data.targets,
+            &network,
+            loss,
+            examples,
+            &run_file.data.inputs,
+        )?;
+        let mut queries = None;
+        let mut query_targets = Some(targets.clone());
+        if let Some(path) = &run_file.data.query_inputs {
+            let (count, values) = read_inputs(path, &network)?;
+            queries = Some(values);
+            query_targets = match &run_file.data.query_targets {
+                None => None,
+                Some(targets) => Some(read_targets(targets, &network, loss, count, path)?),
+            };
+        }
+        let initial = match &run_file.model.weights {
+            None => network.draw(run_file.run.seed),
+            Some(path) => {
+                let tensors = read_safetensors(path)?;
+                from_tensors(&network, &tensors)
+                    .map_err(|problem| Error::Input(format!("{}: {problem}", path.display())))?
+            }
+        };
+        let steps = steps(run_file, examples)?;
+        Ok(Self {
+            network,
+            train,
+            examples,
+            targets,
+            queries,
+            query_targets,
+            initial,
+            steps,
+        })
+    }
+
+    /// The queries, be they the training set or their own.
+    pub fn queries(&self) -> &[f64] {
+        self.queries.as_deref().unwrap_or(&self.train)
+    }
+
+    /// n.
+    pub fn query_count(&self) -> usize {
+        self.queries().len() / self.network.input_len().max(1)
+    }
+}
+
+fn finite(path: &str, array: &Array) -> Result<(), Error> {
+    match array.first_not_finite() {
+        None => Ok(()),
+        Some(at) => Err(Error::Input(format!(
+            "{path}: holds NaN or infinity, first at element {at} (counted from 0, in C order); remove or replace it"
+        ))),
+    }
+}
+
+fn read_inputs(path: &str, network: &Network) -> Result<(usize, Vec<f64>), Error> {
+    let array = read(path)?;
+    finite(path, &array)?;
+    let width = network.input_len();
+    let count = match array.shape.as_slice() {
+        [] => 0,
+        [count, rest @ ..] if rest.iter().product::<usize>() == width => *count,
+        shape => {
+            return Err(Error::Input(format!(
+                "{path}: has shape {shape:?}, but model.input = {:?} needs [examples, …] with {width} values each",
+                network.input
+            )));
+        }
+    };
+    if count == 0 {
+        return Err(Error::Input(format!("{path}: holds no example")));
+    }
+    Ok((count, array.to_f64()))
+}
+
+fn read_targets(
+    path: &str,
+    network: &Network,
+    loss: Loss,
+    count: usize,
+    inputs: &str,
+) -> Result<Targets, Error> {
+    let array = read(path)?;
+    finite(path, &array)?;
+    let (shape, outputs) = (array.shape.clone(), network.outputs);
+    if shape.first() != Some(&count) {
+        return Err(Error::Input(format!(
+            "{path}: has shape {shape:?}, but {inputs} holds {count} examples"
+        )));
+    }
+    if loss == Loss::CrossEntropy {
+        if shape.len() > 2 || array.len() != count {
+            return Err(Error::Input(format!(
+                "{path}: has shape {shape:?}; cross_entropy needs one class an example, [{count}]"
+            )));
+        }
+        let classes = array.to_f64().into_iter().enumerate().map(|(row, value)| {
+            if value.fract() == 0.0 && value >= 0.0 && value < outputs as f64 {
+                return Ok(value as u32);
+            }
+            Err(Error::Input(format!(
+                "{path}: entry {row} is {value}; classes are whole numbers from 0 to {} (the model has {outputs} outputs)",
+                outputs - 1
+            )))
+        });
+        if !array.is_integer() {
+            return Err(Error::Input(format!(
+                "{path}: holds real numbers; cross_entropy needs integer classes"
+            )));
+        }
+        return Ok(Targets::Classes(classes.collect::<Result<_, _>>()?));
+    }
+    if array.len() != count * outputs || (shape.len() == 1 && outputs != 1) {
+        return Err(Error::Input(format!(
+            "{path}: has shape {shape:?}; this loss needs [{count}, {outputs}], a target for each output"
+        )));
+    }
+    Ok(Targets::Reals(array.to_f64()))
+}
+
+fn steps(run_file: &RunFile, examples: usize) -> Result<Vec<Step>, Error> {
+    let training = &run_file.training;
+    let step = |batch: Option<Vec<u32>>| {
+        let len = batch.as_ref().map_or(examples, Vec::len);
+        let share = if training.reduction == Reduction::Mean {
+            1.0 / len as f64
+        } else {
+            1.0
+        };
+        Step {
+            learning_rate: training.learning_rate,
+            batch,
+            examples,
+            share,
+        }
+    };
+    if let Some(path) = &training.batches {
+        let batches = read_batches(path, training.steps, training.batch_size, examples)?;
+        return Ok(batches.into_iter().map(|batch| step(Some(batch))).collect());
+    }
+    Ok(match training.batch_size {
+        None => (0..training.steps).map(|_| step(None)).collect(),
+        Some(size) => {
+            let batches = draw_batches(run_file.run.seed, examples, size, training.steps);
+            batches.into_iter().map(|batch| step(Some(batch))).collect()
+        }
+    })
+}
+
+fn read_batches(
+    path: &str,
+    steps: usize,
+    size: Option<usize>,
+    examples: usize,
+) -> Result<Vec<Vec<u32>>, Error> {
+    let array = read(path)?;
+    let (shape, values) = (array.shape.clone(), array.to_f64());
+    let &[rows, width] = shape.as_slice() else {
+        return Err(Error::Input(format!(
+            "{path}: has shape {shape:?}; batches are [steps, batch]"
+        )));
+    };
+    if !array.is_integer() {
+        return Err(Error::Input(format!(
+            "{path}: holds real numbers; batches are integers from 0"
+        )));
+    }
+    if rows != steps {
+        return Err(Error::Input(format!(
+            "{path}: has {rows} batches, but training.steps = {steps}"
+        )));
+    }
+    if width == 0 || size.is_some_and(|size| size != width) {
+        return Err(Error::Input(format!(
+            "{path}: its batches have {width} entries, but training.batch_size = {}; leave batch_size out or set it to {width}",
+            size.map_or("(none)".to_owned(), |size| size.to_string())
+        )));
+    }
+    if let Some(place) = values
+        .iter()
+        .position(|&value| value < 0.0 || value >= examples as f64)
+    {
+        return Err(Error::Input(format!(
+            "{path}: step {} names example {}, but there are examples 0 to {}",
+            place / width,
+            values[place],
+            examples - 1
+        )));
+    }
+    Ok(values
+        .chunks(width)
+        .map(|batch| batch.iter().map(|&example| example as u32).collect())
+        .collect())
+}

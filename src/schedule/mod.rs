@@ -1,0 +1,11 @@
+/*!
+From a checked run file to a finished run directory: inputs, plan, training, tiles, arrays.
+*/
+
+mod inputs;
+mod plan;
+mod run;
+
+pub use inputs::Inputs;
+pub use plan::Plan;
+pub use run::{Outcome, Progress, run};

@@ -1,0 +1,14 @@
+/*!
+Training: gradient descent on the device, and the path that it took.
+
+The recorded [`Trajectory`] is the boundary between training and integration: weights per step, batches, learning
+rates.
+*/
+
+mod batches;
+mod descent;
+mod trajectory;
+
+pub use batches::{Step, draw_batches};
+pub use descent::{Metrics, TargetBuffer, Training};
+pub use trajectory::{Recorder, Trajectory};
