@@ -54,20 +54,13 @@ pub enum Error {
 impl Error {
     /// A failure to read or write a file.
     pub fn file(path: &Path, source: std::io::Error) -> Self {
-        Self::File {
-            path: path.display().to_string(),
-            source,
-        }
+        Self::File { path: path.display().to_string(), source }
     }
 
     /// The process's exit code: 2 where the user's input is wrong or the plan does not fit, else 1.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Error::RunFile(_)
-            | Error::Data(_)
-            | Error::Network(_)
-            | Error::Input(_)
-            | Error::DoesNotFit(_) => 2,
+            Error::RunFile(_) | Error::Data(_) | Error::Network(_) | Error::Input(_) | Error::DoesNotFit(_) => 2,
             Error::Backend(BackendError::NoAdapter(_)) => 2,
             _ => 1,
         }

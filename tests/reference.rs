@@ -17,24 +17,9 @@ struct Setup {
     near_zero: f64,
 }
 
-const CPU_F64: Setup = Setup {
-    device: "cpu",
-    precision: "f64",
-    tolerance: 1e-10,
-    near_zero: 1e-12,
-};
-const CPU_F32: Setup = Setup {
-    device: "cpu",
-    precision: "f32",
-    tolerance: 3e-6,
-    near_zero: 1e-6,
-};
-const GPU: Setup = Setup {
-    device: "gpu",
-    precision: "f32",
-    tolerance: 2e-5,
-    near_zero: 1e-6,
-};
+const CPU_F64: Setup = Setup { device: "cpu", precision: "f64", tolerance: 1e-10, near_zero: 1e-12 };
+const CPU_F32: Setup = Setup { device: "cpu", precision: "f32", tolerance: 3e-6, near_zero: 1e-6 };
+const GPU: Setup = Setup { device: "gpu", precision: "f32", tolerance: 2e-5, near_zero: 1e-6 };
 
 #[test]
 fn cpu_f64_agrees_with_the_reference() {
@@ -69,11 +54,7 @@ fn fixtures_are_complete() {
     assert!(all.len() >= 80, "only {} fixtures", all.len());
     assert!(fixtures_for_f32().len() + 10 >= all.len());
     for case in &all {
-        for file in [
-            "attribution.npy",
-            "residual.npy",
-            "weights_final.safetensors",
-        ] {
+        for file in ["attribution.npy", "residual.npy", "weights_final.safetensors"] {
             let path = case.join(format!("expected_{file}"));
             assert!(path.is_file(), "{} is missing", path.display());
         }
@@ -162,11 +143,7 @@ fn compare_case(setup: &Setup, case: &Path, got: &Path) -> Result<(f64, String),
             Err(problem) => problems.push(format!("{name}: {problem}")),
         }
     }
-    if problems.is_empty() {
-        Ok(worst)
-    } else {
-        Err(problems)
-    }
+    if problems.is_empty() { Ok(worst) } else { Err(problems) }
 }
 
 /// The names X of a case's `expected_X.npy`, and `weights_final`.
@@ -192,11 +169,7 @@ fn missing_or_extra(case: &Path, got: &Path) -> Vec<String> {
 }
 
 fn files(folder: &Path) -> Vec<String> {
-    fs::read_dir(folder)
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .collect()
+    fs::read_dir(folder).into_iter().flatten().filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect()
 }
 
 fn error_of(setup: &Setup, case: &Path, got: &Path, name: &str) -> Result<f64, String> {
@@ -234,18 +207,9 @@ fn weights_error(case: &Path, got: &Path) -> Result<f64, String> {
 /// A coefficient is a quotient: where K is small, rounding of K counts for more. In f64 the plain measure
 /// is strict enough to be used; in f32 the difference is measured at the size of a·K, to which an error of
 /// K contributes |a| times that error.
-fn coefficient_error(
-    setup: &Setup,
-    kernel: &Array,
-    want: &Array,
-    have: &Array,
-) -> Result<f64, String> {
+fn coefficient_error(setup: &Setup, kernel: &Array, want: &Array, have: &Array) -> Result<f64, String> {
     let top = kernel.largest();
-    let product = want
-        .values
-        .iter()
-        .zip(&kernel.values)
-        .fold(0.0f64, |m, (a, k)| m.max((a * k).abs()));
+    let product = want.values.iter().zip(&kernel.values).fold(0.0f64, |m, (a, k)| m.max((a * k).abs()));
     let plain = scale_of(want);
     let mut error: f64 = 0.0;
     for ((k, a), b) in kernel.values.iter().zip(&want.values).zip(&have.values) {
@@ -271,11 +235,7 @@ fn coefficient_error(
 }
 
 fn same_shape(want: &Array, have: &Array) -> Result<(), String> {
-    if want.shape == have.shape {
-        Ok(())
-    } else {
-        Err(format!("shape {:?}, not {:?}", have.shape, want.shape))
-    }
+    if want.shape == have.shape { Ok(()) } else { Err(format!("shape {:?}, not {:?}", have.shape, want.shape)) }
 }
 
 /// The largest entry; 1 for an array of zeros, which then has to be zero to within the tolerance.
@@ -291,9 +251,5 @@ fn largest_difference(a: &Array, b: &Array) -> f64 {
 
 /// The larger one, NaN being the worst of all.
 fn worse(a: f64, b: f64) -> f64 {
-    if a.is_nan() || b.is_nan() {
-        f64::NAN
-    } else {
-        a.max(b)
-    }
+    if a.is_nan() || b.is_nan() { f64::NAN } else { a.max(b) }
 }

@@ -66,20 +66,12 @@ impl<T> Copy for Slice<'_, T> {}
 impl<'a, T> Slice<'a, T> {
     /// The part of `buffer` of `len` elements that starts at `offset`.
     pub fn new(buffer: &'a T, offset: usize, len: usize) -> Self {
-        Self {
-            buffer,
-            offset,
-            len,
-        }
+        Self { buffer, offset, len }
     }
 
     /// A part of this part.
     pub fn part(&self, offset: usize, len: usize) -> Slice<'a, T> {
-        Slice {
-            buffer: self.buffer,
-            offset: self.offset + offset,
-            len,
-        }
+        Slice { buffer: self.buffer, offset: self.offset + offset, len }
     }
 }
 
@@ -97,11 +89,7 @@ pub struct SliceMut<'a, T> {
 impl<'a, T> SliceMut<'a, T> {
     /// The part of `buffer` of `len` elements that starts at `offset`.
     pub fn new(buffer: &'a mut T, offset: usize, len: usize) -> Self {
-        Self {
-            buffer,
-            offset,
-            len,
-        }
+        Self { buffer, offset, len }
     }
 }
 
@@ -164,8 +152,7 @@ impl<B: Backend + ?Sized> RowMap<B> {
     /// Uploads a map. `offsets` must ascend from 0 to the number of rows.
     pub fn new(backend: &B, offsets: &[u32], inputs: &[u32], weights: &[f64]) -> Result<Self> {
         let ascending = offsets.windows(2).all(|pair| pair[0] <= pair[1]);
-        let ends = offsets.first() == Some(&0)
-            && offsets.last().map(|&last| last as usize) == Some(inputs.len());
+        let ends = offsets.first() == Some(&0) && offsets.last().map(|&last| last as usize) == Some(inputs.len());
         if !ascending || !ends || inputs.len() != weights.len() {
             return Err(BackendError::Invalid(format!(
                 "a row map of {} offsets, {} inputs and {} weights does not fit together",
@@ -174,11 +161,7 @@ impl<B: Backend + ?Sized> RowMap<B> {
                 weights.len()
             )));
         }
-        let longest = offsets
-            .windows(2)
-            .map(|pair| (pair[1] - pair[0]) as usize)
-            .max()
-            .unwrap_or(0);
+        let longest = offsets.windows(2).map(|pair| (pair[1] - pair[0]) as usize).max().unwrap_or(0);
         let values: Vec<B::Element> = weights.iter().map(|&w| B::Element::from_f64(w)).collect();
         Ok(Self {
             offsets: backend.index(offsets)?,
@@ -247,12 +230,7 @@ pub trait Backend {
     /// `out = value`.
     fn fill(&self, out: SliceMut<'_, Self::Buffer>, value: f64) -> Result<()>;
     /// `out += scale * x`.
-    fn axpy(
-        &self,
-        out: SliceMut<'_, Self::Buffer>,
-        scale: f64,
-        x: Slice<'_, Self::Buffer>,
-    ) -> Result<()>;
+    fn axpy(&self, out: SliceMut<'_, Self::Buffer>, scale: f64, x: Slice<'_, Self::Buffer>) -> Result<()>;
     /// `out[r, ..] = x[rows[r], ..]`, each of `width` elements. An entry beyond `x` is undefined.
     fn gather(
         &self,
@@ -274,12 +252,7 @@ pub trait Backend {
     /// `out[r, j] += bias[j] (+ τ_r step[j])` for every row of `bias.start.len` elements.
     fn bias(&self, out: SliceMut<'_, Self::Buffer>, bias: Weights<'_, Self::Buffer>) -> Result<()>;
     /// `out = f(x)`, elementwise.
-    fn activation(
-        &self,
-        kind: Activation,
-        out: SliceMut<'_, Self::Buffer>,
-        x: Slice<'_, Self::Buffer>,
-    ) -> Result<()>;
+    fn activation(&self, kind: Activation, out: SliceMut<'_, Self::Buffer>, x: Slice<'_, Self::Buffer>) -> Result<()>;
     /// `out[e] = delta[e] f'(x[e % x.len])`, elementwise; `out` and `delta` hold `copies` of `x`.
     fn activation_backward(
         &self,
@@ -306,12 +279,7 @@ pub trait Backend {
         patches: Slice<'_, Self::Buffer>,
     ) -> Result<()>;
     /// `out[b, j, i] = x[b, i, j]`; x is `[batches, rows, columns]`.
-    fn transpose(
-        &self,
-        shape: &Transpose,
-        out: SliceMut<'_, Self::Buffer>,
-        x: Slice<'_, Self::Buffer>,
-    ) -> Result<()>;
+    fn transpose(&self, shape: &Transpose, out: SliceMut<'_, Self::Buffer>, x: Slice<'_, Self::Buffer>) -> Result<()>;
     /// Pools images; windows do not overlap, the remainder is dropped.
     fn pool(
         &self,

@@ -80,9 +80,7 @@ impl Window {
 }
 
 fn steps(side: usize, window: &Window) -> usize {
-    (side + 2 * window.padding)
-        .checked_sub(window.kernel)
-        .map_or(0, |room| room / window.stride.max(1) + 1)
+    (side + 2 * window.padding).checked_sub(window.kernel).map_or(0, |room| room / window.stride.max(1) + 1)
 }
 
 /// What a pooling window keeps.

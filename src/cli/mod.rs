@@ -10,10 +10,7 @@ use std::process::ExitCode;
 
 /// What each training example contributed to each prediction of a trained network, exactly.
 #[derive(Debug, Parser)]
-#[command(
-    version,
-    after_help = "Example: pathkernel run examples/digits.toml training.steps=50"
-)]
+#[command(version, after_help = "Example: pathkernel run examples/digits.toml training.steps=50")]
 pub struct Arguments {
     /// Print errors alone.
     #[arg(long, global = true)]
@@ -41,9 +38,7 @@ enum Command {
 /// Runs a command.
 pub fn main(arguments: Arguments) -> ExitCode {
     let worst = match &arguments.command {
-        Command::Run { words } => each_file(words, |file, overrides| {
-            run::run(file, overrides, arguments.quiet)
-        }),
+        Command::Run { words } => each_file(words, |file, overrides| run::run(file, overrides, arguments.quiet)),
         Command::Plan { words } => each_file(words, plan::plan),
     };
     ExitCode::from(worst)
@@ -51,12 +46,9 @@ pub fn main(arguments: Arguments) -> ExitCode {
 
 /// Runs a command for each file, goes on after a failure, and returns the worst exit code.
 fn each_file(words: &[String], command: impl Fn(&PathBuf, &[String]) -> Result<(), Error>) -> u8 {
-    let (overrides, files): (Vec<String>, Vec<String>) =
-        words.iter().cloned().partition(|word| is_override(word));
+    let (overrides, files): (Vec<String>, Vec<String>) = words.iter().cloned().partition(|word| is_override(word));
     if files.is_empty() {
-        eprintln!(
-            "error: no run file among the arguments; try `pathkernel run examples/digits.toml`"
-        );
+        eprintln!("error: no run file among the arguments; try `pathkernel run examples/digits.toml`");
         return 2;
     }
     let mut worst = 0;
@@ -72,10 +64,7 @@ fn each_file(words: &[String], command: impl Fn(&PathBuf, &[String]) -> Result<(
 /// An override is a dotted key, `=`, and a value.
 fn is_override(word: &str) -> bool {
     word.split_once('=').is_some_and(|(key, _)| {
-        !key.is_empty()
-            && key
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.')
+        !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.')
     })
 }
 

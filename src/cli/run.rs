@@ -15,16 +15,9 @@ struct Bar {
 impl Progress for Bar {
     fn begin(&mut self, phase: &str, total: u64) {
         self.bar.finish_and_clear();
-        let target = if self.quiet {
-            ProgressDrawTarget::hidden()
-        } else {
-            ProgressDrawTarget::stderr()
-        };
-        self.bar =
-            ProgressBar::with_draw_target(Some(total), target).with_message(phase.to_owned());
-        if let Ok(style) =
-            ProgressStyle::with_template("{msg:12} {wide_bar} {pos}/{len}, {eta} left")
-        {
+        let target = if self.quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+        self.bar = ProgressBar::with_draw_target(Some(total), target).with_message(phase.to_owned());
+        if let Ok(style) = ProgressStyle::with_template("{msg:12} {wide_bar} {pos}/{len}, {eta} left") {
             self.bar.set_style(style);
         }
     }
@@ -37,10 +30,7 @@ impl Progress for Bar {
 /// Runs one file.
 pub fn run(file: &std::path::PathBuf, overrides: &[String], quiet: bool) -> Result<(), Error> {
     let description = RunFile::load(Path::new(file), overrides)?;
-    let mut bar = Bar {
-        bar: ProgressBar::hidden(),
-        quiet,
-    };
+    let mut bar = Bar { bar: ProgressBar::hidden(), quiet };
     let outcome = run_file(&description, &mut bar)?;
     bar.bar.finish_and_clear();
     if quiet {
@@ -55,13 +45,8 @@ pub fn run(file: &std::path::PathBuf, overrides: &[String], quiet: bool) -> Resu
             if let Some(accuracy) = summary.query_accuracy {
                 println!("query accuracy    {:.1}%", 100.0 * accuracy);
             }
-            println!(
-                "largest residual  {:.1e} of the change in output",
-                summary.largest_relative_residual
-            );
-            println!(
-                "seconds           {train:.1} training, {integrate:.1} integrating, {write:.1} writing"
-            );
+            println!("largest residual  {:.1e} of the change in output", summary.largest_relative_residual);
+            println!("seconds           {train:.1} training, {integrate:.1} integrating, {write:.1} writing");
             println!("device            {}", summary.device);
         }
     }

@@ -28,10 +28,7 @@ pub struct DataError {
 
 impl DataError {
     fn new(path: &Path, problem: impl std::fmt::Display) -> Self {
-        Self {
-            path: path.display().to_string(),
-            problem: problem.to_string(),
-        }
+        Self { path: path.display().to_string(), problem: problem.to_string() }
     }
 }
 
@@ -118,18 +115,13 @@ pub fn read(path: &str) -> Result<Array, DataError> {
     } else if name.ends_with(".idx.gz") || name.ends_with("ubyte.gz") {
         idx::parse_gz(&bytes()?).map_err(|problem| DataError::new(file, problem))
     } else {
-        Err(DataError::new(
-            file,
-            "unknown kind of file; give .npy, .npz:key, .csv, .idx or .idx.gz",
-        ))
+        Err(DataError::new(file, "unknown kind of file; give .npy, .npz:key, .csv, .idx or .idx.gz"))
     }
 }
 
 fn unreadable(error: &std::io::Error) -> String {
     match error.kind() {
-        std::io::ErrorKind::NotFound => {
-            "no such file; a path in a run file is relative to that file".into()
-        }
+        std::io::ErrorKind::NotFound => "no such file; a path in a run file is relative to that file".into(),
         _ => format!("cannot be read: {error}"),
     }
 }

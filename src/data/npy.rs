@@ -33,9 +33,7 @@ pub(super) fn header_len(bytes: &[u8]) -> Result<usize, String> {
         (1, Some(&[a, b]), _) => Ok(10 + usize::from(u16::from_le_bytes([a, b]))),
         (2 | 3, _, Some(&[a, b, c, d])) => Ok(12 + u32::from_le_bytes([a, b, c, d]) as usize),
         (1..=3, ..) => Err("truncated in its header".into()),
-        _ => Err(format!(
-            ".npy version {version} is not known; save it again with a current NumPy"
-        )),
+        _ => Err(format!(".npy version {version} is not known; save it again with a current NumPy")),
     }
 }
 
@@ -63,20 +61,10 @@ pub(super) fn header(bytes: &[u8]) -> Result<Header, String> {
         .split(',')
         .map(str::trim)
         .filter(|side| !side.is_empty())
-        .map(|side| {
-            side.parse::<usize>()
-                .map_err(|_| format!("its header has the side {side:?} in its shape"))
-        })
+        .map(|side| side.parse::<usize>().map_err(|_| format!("its header has the side {side:?} in its shape")))
         .collect::<Result<Vec<_>, _>>()?;
     let (big, kind, size) = dtype(descr)?;
-    Ok(Header {
-        kind,
-        size,
-        big,
-        fortran,
-        shape,
-        start,
-    })
+    Ok(Header { kind, size, big, fortran, shape, start })
 }
 
 /// The text after `'key':`.
@@ -87,16 +75,15 @@ fn field<'a>(text: &'a str, key: &str) -> Result<&'a str, String> {
 }
 
 fn dtype(descr: &str) -> Result<(bool, char, usize), String> {
-    let unsupported =
-        || format!("elements of type {descr:?} are not supported; save floats, integers or bool");
+    let unsupported = || format!("elements of type {descr:?} are not supported; save floats, integers or bool");
     let mut rest = descr.chars();
     let order = rest.next().ok_or_else(unsupported)?;
     let kind = rest.next().ok_or_else(unsupported)?;
     let size: usize = rest.as_str().parse().map_err(|_| unsupported())?;
     match (order, kind, size) {
-        ('<' | '>' | '|' | '=', 'f', 2 | 4 | 8)
-        | ('<' | '>' | '|' | '=', 'i' | 'u', 1 | 2 | 4 | 8)
-        | (_, 'b', 1) => Ok((order == '>', kind, size)),
+        ('<' | '>' | '|' | '=', 'f', 2 | 4 | 8) | ('<' | '>' | '|' | '=', 'i' | 'u', 1 | 2 | 4 | 8) | (_, 'b', 1) => {
+            Ok((order == '>', kind, size))
+        }
         _ => Err(unsupported()),
     }
 }
@@ -112,15 +99,8 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Array, String> {
         ));
     }
     let values = decode(&header, &bytes[header.start..])?;
-    let array = Array {
-        shape: header.shape,
-        values,
-    };
-    Ok(if header.fortran {
-        to_c_order(array)
-    } else {
-        array
-    })
+    let array = Array { shape: header.shape, values };
+    Ok(if header.fortran { to_c_order(array) } else { array })
 }
 
 fn decode(header: &Header, data: &[u8]) -> Result<Values, String> {
@@ -131,27 +111,17 @@ fn decode(header: &Header, data: &[u8]) -> Result<Values, String> {
         })
     });
     Ok(match (header.kind, header.size) {
-        ('f', 2) => Values::Real32(
-            words
-                .map(|word| f16::from_bits(word as u16).to_f32())
-                .collect(),
-        ),
+        ('f', 2) => Values::Real32(words.map(|word| f16::from_bits(word as u16).to_f32()).collect()),
         ('f', 4) => Values::Real32(words.map(|word| f32::from_bits(word as u32)).collect()),
         ('f', _) => Values::Real64(words.map(f64::from_bits).collect()),
         ('i', size) => {
             let shift = 64 - 8 * size;
-            Values::Integer(
-                words
-                    .map(|word| ((word << shift) as i64) >> shift)
-                    .collect(),
-            )
+            Values::Integer(words.map(|word| ((word << shift) as i64) >> shift).collect())
         }
         ('b', _) => Values::Integer(words.map(|word| i64::from(word != 0)).collect()),
         _ => Values::Integer(
             words
-                .map(|word| {
-                    i64::try_from(word).map_err(|_| format!("the integer {word} is too large"))
-                })
+                .map(|word| i64::try_from(word).map_err(|_| format!("the integer {word} is too large")))
                 .collect::<Result<_, _>>()?,
         ),
     })
@@ -167,11 +137,7 @@ fn to_c_order(array: Array) -> Array {
                 index[axis] = rest % shape[axis];
                 rest /= shape[axis];
             }
-            index
-                .iter()
-                .zip(&shape)
-                .rev()
-                .fold(0, |place, (&i, &side)| place * side + i)
+            index.iter().zip(&shape).rev().fold(0, |place, (&i, &side)| place * side + i)
         })
         .collect();
     let values = match array.values {

@@ -14,16 +14,12 @@ use std::path::Path;
 /// A file that is missing, malformed, or holds another type: the message names the tensor.
 pub fn read_safetensors(path: &Path) -> Result<BTreeMap<String, Array>, DataError> {
     let bytes = std::fs::read(path).map_err(|error| DataError::new(path, unreadable(&error)))?;
-    let tensors = SafeTensors::deserialize(&bytes).map_err(|error| {
-        DataError::new(path, format!("not a readable safetensors file: {error}"))
-    })?;
+    let tensors = SafeTensors::deserialize(&bytes)
+        .map_err(|error| DataError::new(path, format!("not a readable safetensors file: {error}")))?;
     let mut arrays = BTreeMap::new();
     for (name, view) in tensors.tensors() {
         let array = decode(&view).ok_or_else(|| {
-            let problem = format!(
-                "tensor {name} has type {:?}; save it as F64, F32, F16 or BF16",
-                view.dtype()
-            );
+            let problem = format!("tensor {name} has type {:?}; save it as F64, F32, F16 or BF16", view.dtype());
             DataError::new(path, problem)
         })?;
         arrays.insert(name, array);
@@ -36,29 +32,13 @@ fn decode(view: &TensorView<'_>) -> Option<Array> {
     let (fours, _) = view.data().as_chunks::<4>();
     let (eights, _) = view.data().as_chunks::<8>();
     let values = match view.dtype() {
-        Dtype::F64 => Values::Real64(
-            eights
-                .iter()
-                .map(|&word| f64::from_le_bytes(word))
-                .collect(),
-        ),
+        Dtype::F64 => Values::Real64(eights.iter().map(|&word| f64::from_le_bytes(word)).collect()),
         Dtype::F32 => Values::Real32(fours.iter().map(|&word| f32::from_le_bytes(word)).collect()),
-        Dtype::F16 => Values::Real32(
-            twos.iter()
-                .map(|&word| f16::from_le_bytes(word).to_f32())
-                .collect(),
-        ),
-        Dtype::BF16 => Values::Real32(
-            twos.iter()
-                .map(|&word| bf16::from_le_bytes(word).to_f32())
-                .collect(),
-        ),
+        Dtype::F16 => Values::Real32(twos.iter().map(|&word| f16::from_le_bytes(word).to_f32()).collect()),
+        Dtype::BF16 => Values::Real32(twos.iter().map(|&word| bf16::from_le_bytes(word).to_f32()).collect()),
         _ => return None,
     };
-    Some(Array {
-        shape: view.shape().to_vec(),
-        values,
-    })
+    Some(Array { shape: view.shape().to_vec(), values })
 }
 
 /// Writes named tensors, beside and then renamed.
@@ -66,15 +46,8 @@ fn decode(view: &TensorView<'_>) -> Option<Array> {
 /// # Errors
 ///
 /// A file that cannot be written.
-pub fn write_safetensors<T: NpyElement>(
-    path: &Path,
-    tensors: &[(String, Vec<usize>, &[T])],
-) -> Result<(), DataError> {
-    let dtype = if size_of::<T>() == 8 {
-        Dtype::F64
-    } else {
-        Dtype::F32
-    };
+pub fn write_safetensors<T: NpyElement>(path: &Path, tensors: &[(String, Vec<usize>, &[T])]) -> Result<(), DataError> {
+    let dtype = if size_of::<T>() == 8 { Dtype::F64 } else { Dtype::F32 };
     let views = tensors
         .iter()
         .map(|(name, shape, values)| {
@@ -85,7 +58,6 @@ pub fn write_safetensors<T: NpyElement>(
         .collect::<Result<Vec<_>, _>>()?;
     let bytes = safetensors::serialize(views, None).map_err(|error| DataError::new(path, error))?;
     let temporary = beside(path);
-    std::fs::write(&temporary, bytes)
-        .map_err(|error| DataError::new(path, format!("cannot be written: {error}")))?;
+    std::fs::write(&temporary, bytes).map_err(|error| DataError::new(path, format!("cannot be written: {error}")))?;
     commit(&temporary, path)
 }

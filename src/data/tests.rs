@@ -15,49 +15,17 @@ fn npy_of_every_type_and_order() {
         ("|b1", vec![0, 1], Values::Integer(vec![0, 1])),
         ("|i1", vec![255, 1], Values::Integer(vec![-1, 1])),
         (">i2", vec![255, 254, 0, 3], Values::Integer(vec![-2, 3])),
-        (
-            "<u4",
-            vec![1, 0, 0, 0, 0, 1, 0, 0],
-            Values::Integer(vec![1, 256]),
-        ),
-        (
-            "<f2",
-            vec![0, 0x3c, 0, 0xc0],
-            Values::Real32(vec![1.0, -2.0]),
-        ),
-        (
-            "<f4",
-            [1.5f32, -2.0]
-                .iter()
-                .flat_map(|v| v.to_le_bytes())
-                .collect(),
-            Values::Real32(vec![1.5, -2.0]),
-        ),
-        (
-            ">f8",
-            [0.1f64, 2.0].iter().flat_map(|v| v.to_be_bytes()).collect(),
-            Values::Real64(vec![0.1, 2.0]),
-        ),
+        ("<u4", vec![1, 0, 0, 0, 0, 1, 0, 0], Values::Integer(vec![1, 256])),
+        ("<f2", vec![0, 0x3c, 0, 0xc0], Values::Real32(vec![1.0, -2.0])),
+        ("<f4", [1.5f32, -2.0].iter().flat_map(|v| v.to_le_bytes()).collect(), Values::Real32(vec![1.5, -2.0])),
+        (">f8", [0.1f64, 2.0].iter().flat_map(|v| v.to_be_bytes()).collect(), Values::Real64(vec![0.1, 2.0])),
     ];
     for (descr, data, values) in cases {
         let array = npy::parse(&npy(descr, "False", "(2,)", &data)).unwrap();
-        assert_eq!(
-            array,
-            Array {
-                shape: vec![2],
-                values
-            },
-            "{descr}"
-        );
+        assert_eq!(array, Array { shape: vec![2], values }, "{descr}");
     }
     let columns = npy::parse(&npy("|u1", "True", "(2, 3)", &[1, 4, 2, 5, 3, 6])).unwrap();
-    assert_eq!(
-        columns,
-        Array {
-            shape: vec![2, 3],
-            values: Values::Integer(vec![1, 2, 3, 4, 5, 6])
-        }
-    );
+    assert_eq!(columns, Array { shape: vec![2, 3], values: Values::Integer(vec![1, 2, 3, 4, 5, 6]) });
 }
 
 #[test]
@@ -65,15 +33,9 @@ fn malformed_files_are_refused_with_a_reason() {
     let huge = npy("<f8", "False", "(1152921504606846976, 16)", &[]);
     let cases: [(Result<Array, String>, &str); 8] = [
         (npy::parse(b"hello"), "does not begin"),
-        (
-            npy::parse(&npy("<f8", "False", "(3,)", &[0; 8])),
-            "truncated",
-        ),
+        (npy::parse(&npy("<f8", "False", "(3,)", &[0; 8])), "truncated"),
         (npy::parse(&huge), "larger than any"),
-        (
-            npy::parse(&npy("<c8", "False", "(1,)", &[0; 8])),
-            "not supported",
-        ),
+        (npy::parse(&npy("<c8", "False", "(1,)", &[0; 8])), "not supported"),
         (csv::parse(b"1,2\n3\n"), "line 2"),
         (csv::parse(b"1,2\n3,x\n"), "column 2"),
         (idx::parse(&[0, 0, 8, 1, 0, 0, 0, 9, 1]), "needs 17"),
@@ -81,31 +43,16 @@ fn malformed_files_are_refused_with_a_reason() {
     ];
     for (result, part) in cases {
         let error = result.unwrap_err();
-        assert!(
-            error.contains(part) || error.contains("more elements"),
-            "{error:?} lacks {part:?}"
-        );
+        assert!(error.contains(part) || error.contains("more elements"), "{error:?} lacks {part:?}");
     }
 }
 
 #[test]
 fn csv_with_and_without_names() {
     let named = csv::parse(b"a,b\n1,2\n\n3,4\n").unwrap();
-    assert_eq!(
-        named,
-        Array {
-            shape: vec![2, 2],
-            values: Values::Integer(vec![1, 2, 3, 4])
-        }
-    );
+    assert_eq!(named, Array { shape: vec![2, 2], values: Values::Integer(vec![1, 2, 3, 4]) });
     let single = csv::parse(b"0.5\n1\n").unwrap();
-    assert_eq!(
-        single,
-        Array {
-            shape: vec![2],
-            values: Values::Real64(vec![0.5, 1.0])
-        }
-    );
+    assert_eq!(single, Array { shape: vec![2], values: Values::Real64(vec![0.5, 1.0]) });
 }
 
 #[test]
@@ -113,34 +60,15 @@ fn what_is_written_is_read_back() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.npy");
     for shape in [vec![], vec![6], vec![2, 3]] {
-        let values: Vec<f64> = (0..shape.iter().product())
-            .map(|v| v as f64 / 3.0)
-            .collect();
+        let values: Vec<f64> = (0..shape.iter().product()).map(|v| v as f64 / 3.0).collect();
         write_npy(&path, &shape, &values).unwrap();
         let array = read(path.to_str().unwrap()).unwrap();
-        assert_eq!(
-            array,
-            Array {
-                shape,
-                values: Values::Real64(values)
-            }
-        );
+        assert_eq!(array, Array { shape, values: Values::Real64(values) });
     }
     let tensors = folder.path().join("w.safetensors");
-    write_safetensors(
-        &tensors,
-        &[("0.weight".into(), vec![2], &[1.0f32, 2.0][..])],
-    )
-    .unwrap();
-    assert_eq!(
-        read_safetensors(&tensors).unwrap()["0.weight"].to_f64(),
-        [1.0, 2.0]
-    );
-    assert_eq!(
-        std::fs::read_dir(folder.path()).unwrap().count(),
-        2,
-        "a temporary was left"
-    );
+    write_safetensors(&tensors, &[("0.weight".into(), vec![2], &[1.0f32, 2.0][..])]).unwrap();
+    assert_eq!(read_safetensors(&tensors).unwrap()["0.weight"].to_f64(), [1.0, 2.0]);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "a temporary was left");
 }
 
 #[test]

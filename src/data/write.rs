@@ -35,11 +35,7 @@ pub(super) fn commit(temporary: &Path, path: &Path) -> Result<(), DataError> {
 
 fn header(descr: &str, shape: &[usize]) -> Vec<u8> {
     let sides: String = shape.iter().map(|side| format!("{side}, ")).collect();
-    let sides = if shape.len() == 1 {
-        sides.trim_end()
-    } else {
-        sides.trim_end_matches(", ")
-    };
+    let sides = if shape.len() == 1 { sides.trim_end() } else { sides.trim_end_matches(", ") };
     let text = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({sides}), }}");
     let padded = (10 + text.len() + 1).next_multiple_of(64) - 10;
     let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
@@ -53,11 +49,7 @@ fn header(descr: &str, shape: &[usize]) -> Vec<u8> {
 /// # Errors
 ///
 /// A file that cannot be written.
-pub fn write_npy<T: NpyElement>(
-    path: &Path,
-    shape: &[usize],
-    values: &[T],
-) -> Result<(), DataError> {
+pub fn write_npy<T: NpyElement>(path: &Path, shape: &[usize], values: &[T]) -> Result<(), DataError> {
     let mut writer = NpyWriter::create(path, shape)?;
     writer.write_at(0, values)?;
     writer.finish()
@@ -80,21 +72,13 @@ impl<T: NpyElement> NpyWriter<T> {
     ///
     /// A file that cannot be made, or a disk without room for it.
     pub fn create(path: &Path, shape: &[usize]) -> Result<Self, DataError> {
-        let fail =
-            |error: std::io::Error| DataError::new(path, format!("cannot be written: {error}"));
+        let fail = |error: std::io::Error| DataError::new(path, format!("cannot be written: {error}"));
         let header = header(T::DESCR, shape);
         let len: usize = shape.iter().product();
         let mut file = File::create(beside(path)).map_err(fail)?;
         file.write_all(&header).map_err(fail)?;
-        file.set_len((header.len() + len * size_of::<T>()) as u64)
-            .map_err(fail)?;
-        Ok(Self {
-            file,
-            path: path.to_owned(),
-            start: header.len(),
-            len,
-            element: PhantomData,
-        })
+        file.set_len((header.len() + len * size_of::<T>()) as u64).map_err(fail)?;
+        Ok(Self { file, path: path.to_owned(), start: header.len(), len, element: PhantomData })
     }
 
     /// Writes elements from `offset` on.
@@ -119,9 +103,7 @@ impl<T: NpyElement> NpyWriter<T> {
     ///
     /// A disk that refuses.
     pub fn finish(self) -> Result<(), DataError> {
-        self.file
-            .sync_data()
-            .map_err(|error| DataError::new(&self.path, format!("cannot be written: {error}")))?;
+        self.file.sync_data().map_err(|error| DataError::new(&self.path, format!("cannot be written: {error}")))?;
         commit(&beside(&self.path), &self.path)
     }
 }

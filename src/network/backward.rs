@@ -1,9 +1,7 @@
 //! The backward pass: from seeds at the outputs to the gradient factors of every layer.
 
 use super::{Forward, Network, Operation, Parameters, Segment};
-use crate::backend::{
-    Backend, BackendError, Layout, MatMul, Result, Slice, SliceMut, Start, Transpose,
-};
+use crate::backend::{Backend, BackendError, Layout, MatMul, Result, Slice, SliceMut, Start, Transpose};
 
 /// The two factors of a layer's gradients: row `r`'s gradient is `Σ_p δ[r, p] ⊗ input[r % base, p]` (for a
 /// layer_norm the elementwise product, with the normalised input).
@@ -33,10 +31,7 @@ impl Network {
         deltas[self.storage(self.nodes.len())] = Some(seed);
         let mut index = self.parameters.len();
         for (layer, node) in self.nodes.iter().enumerate().rev() {
-            let own = index
-                .checked_sub(1)
-                .map(|index| &self.parameters[index])
-                .filter(|own| own.layer == layer);
+            let own = index.checked_sub(1).map(|index| &self.parameters[index]).filter(|own| own.layer == layer);
             index -= usize::from(own.is_some());
             if node.operation == Operation::Flatten {
                 continue;
@@ -47,24 +42,12 @@ impl Network {
             let len = copies * pass.rows * self.node_len(layer + 1);
             match own {
                 Some(own) if !own.is_norm() => {
-                    let turned =
-                        self.by_position(backend, layer, own, copies * pass.rows, delta)?;
+                    let turned = self.by_position(backend, layer, own, copies * pass.rows, delta)?;
                     let turned = Slice::new(&turned, 0, len);
                     let input = self.factor_input(pass, own);
-                    visit(Factor {
-                        index,
-                        delta: turned,
-                        input,
-                    })?;
+                    visit(Factor { index, delta: turned, input })?;
                     if self.trained[node.inputs[0]] {
-                        let back = self.affine_backward(
-                            backend,
-                            segment,
-                            pass,
-                            (layer, own),
-                            copies,
-                            turned,
-                        )?;
+                        let back = self.affine_backward(backend, segment, pass, (layer, own), copies, turned)?;
                         accumulate(
                             backend,
                             &mut deltas[self.storage(node.inputs[0])],
@@ -76,22 +59,11 @@ impl Network {
                 _ => {
                     let slice = Slice::new(&delta, 0, len);
                     if let Some(own) = own {
-                        visit(Factor {
-                            index,
-                            delta: slice,
-                            input: self.factor_input(pass, own),
-                        })?;
+                        visit(Factor { index, delta: slice, input: self.factor_input(pass, own) })?;
                     }
                     for &input in &node.inputs {
                         if self.trained[input] {
-                            let back = self.node_backward(
-                                backend,
-                                segment,
-                                pass,
-                                (layer, own),
-                                copies,
-                                slice,
-                            )?;
+                            let back = self.node_backward(backend, segment, pass, (layer, own), copies, slice)?;
                             let len = pass.rows * copies * self.node_len(input);
                             accumulate(backend, &mut deltas[self.storage(input)], back, len)?;
                         }
@@ -128,16 +100,8 @@ impl Network {
         };
         let len = rows * own.positions * channels;
         let mut turned = backend.zeros(len)?;
-        let shape = Transpose {
-            batches: rows,
-            rows: channels,
-            columns: own.positions,
-        };
-        backend.transpose(
-            &shape,
-            SliceMut::new(&mut turned, 0, len),
-            Slice::new(&delta, 0, len),
-        )?;
+        let shape = Transpose { batches: rows, rows: channels, columns: own.positions };
+        backend.transpose(&shape, SliceMut::new(&mut turned, 0, len), Slice::new(&delta, 0, len))?;
         Ok(turned)
     }
 
@@ -162,37 +126,17 @@ impl Network {
             layout: Layout::Plain,
             start: Start::Value(0.0),
         };
-        backend.matmul(
-            &shape,
-            SliceMut::new(&mut back, 0, len),
-            delta,
-            weight.start,
-            None,
-        )?;
+        backend.matmul(&shape, SliceMut::new(&mut back, 0, len), delta, weight.start, None)?;
         if let Some((step, position)) = weight.step {
-            let added = MatMul {
-                start: Start::Output,
-                ..shape
-            };
-            backend.matmul(
-                &added,
-                SliceMut::new(&mut back, 0, len),
-                delta,
-                step,
-                Some(position),
-            )?;
+            let added = MatMul { start: Start::Output, ..shape };
+            backend.matmul(&added, SliceMut::new(&mut back, 0, len), delta, step, Some(position))?;
         }
         let Operation::Conv2d { window, .. } = &self.nodes[layer].operation else {
             return Ok(back);
         };
         let size = rows * window.image();
         let mut image = backend.zeros(size)?;
-        backend.col2im(
-            window,
-            rows,
-            SliceMut::new(&mut image, 0, size),
-            Slice::new(&back, 0, len),
-        )?;
+        backend.col2im(window, rows, SliceMut::new(&mut image, 0, size), Slice::new(&back, 0, len))?;
         Ok(image)
     }
 
@@ -212,25 +156,20 @@ impl Network {
         let mut back = backend.zeros(len)?;
         let out = SliceMut::new(&mut back, 0, len);
         match (&node.operation, own, pass.saved[layer].as_slice()) {
-            (Operation::LayerNorm { positions, .. }, Some(own), [normal, scale]) => backend
-                .layer_norm_backward(
-                    out,
-                    delta,
-                    Slice::new(normal, 0, pass.rows * self.node_len(layer + 1)),
-                    Slice::new(scale, 0, pass.rows * positions),
-                    segment.part(own.offset, own.len(), *positions),
-                )?,
+            (Operation::LayerNorm { positions, .. }, Some(own), [normal, scale]) => backend.layer_norm_backward(
+                out,
+                delta,
+                Slice::new(normal, 0, pass.rows * self.node_len(layer + 1)),
+                Slice::new(scale, 0, pass.rows * positions),
+                segment.part(own.offset, own.len(), *positions),
+            )?,
             (Operation::Pool { window, kind }, ..) => {
                 backend.pool_backward(window, *kind, copies * pass.rows, out, delta, x)?;
             }
-            (Operation::Activation(kind), ..) => {
-                backend.activation_backward(*kind, out, delta, x)?
-            }
+            (Operation::Activation(kind), ..) => backend.activation_backward(*kind, out, delta, x)?,
             (Operation::Add, ..) => backend.copy(out, delta)?,
             _ => {
-                return Err(BackendError::Invalid(format!(
-                    "layer {layer} has no backward pass of its own"
-                )));
+                return Err(BackendError::Invalid(format!("layer {layer} has no backward pass of its own")));
             }
         }
         Ok(back)
@@ -238,12 +177,7 @@ impl Network {
 }
 
 /// Adds a contribution to a node's δ.
-fn accumulate<B: Backend>(
-    backend: &B,
-    slot: &mut Option<B::Buffer>,
-    part: B::Buffer,
-    len: usize,
-) -> Result<()> {
+fn accumulate<B: Backend>(backend: &B, slot: &mut Option<B::Buffer>, part: B::Buffer, len: usize) -> Result<()> {
     match slot {
         None => *slot = Some(part),
         Some(sum) => backend.axpy(SliceMut::new(sum, 0, len), 1.0, Slice::new(&part, 0, len))?,

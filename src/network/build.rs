@@ -42,91 +42,49 @@ impl Network {
     }
 
     fn shape(&self, node: usize) -> &[usize] {
-        node.checked_sub(1)
-            .map_or(&self.input, |layer| &self.nodes[layer].shape)
+        node.checked_sub(1).map_or(&self.input, |layer| &self.nodes[layer].shape)
     }
 
     fn push(&mut self, index: usize, layer: &Layer) -> Result<(), NetworkError> {
         let named = match layer.from {
             None => index,
-            Some(from) => usize::try_from(from + 1)
-                .ok()
-                .filter(|&node| node <= index)
-                .ok_or_else(|| NetworkError {
-                    layer: index,
-                    kind: name(&layer.kind),
-                    problem: format!(
-                        "from = {from} is not an earlier layer; name one from -1 (the input) on"
-                    ),
-                })?,
+            Some(from) => usize::try_from(from + 1).ok().filter(|&node| node <= index).ok_or_else(|| NetworkError {
+                layer: index,
+                kind: name(&layer.kind),
+                problem: format!("from = {from} is not an earlier layer; name one from -1 (the input) on"),
+            })?,
         };
         let inputs = match layer.kind {
             LayerKind::Add => vec![index, named],
             _ => vec![named],
         };
         let (operation, shape) = resolve(&layer.kind, self.shape(inputs[0]), self.shape(named))
-            .map_err(|problem| NetworkError {
-                layer: index,
-                kind: name(&layer.kind),
-                problem,
-            })?;
-        let storage = if operation == Operation::Flatten {
-            self.storage(inputs[0])
-        } else {
-            index + 1
-        };
+            .map_err(|problem| NetworkError { layer: index, kind: name(&layer.kind), problem })?;
+        let storage = if operation == Operation::Flatten { self.storage(inputs[0]) } else { index + 1 };
         let trained = inputs.iter().any(|&node| self.trained[node]);
         let has_parameters = self.add_parameters(index, &operation);
         self.trained.push(trained || has_parameters);
-        self.nodes.push(Node {
-            operation,
-            inputs,
-            shape,
-            storage,
-        });
+        self.nodes.push(Node { operation, inputs, shape, storage });
         Ok(())
     }
 
     /// Reserves the layer's parameters; false where it has none.
     fn add_parameters(&mut self, layer: usize, operation: &Operation) -> bool {
         let (weight, bias, height, width, positions) = match operation {
-            Operation::Linear {
-                width,
-                features,
-                positions,
-                bias,
-            } => (
-                vec![*features, *width],
-                if *bias { *features } else { 0 },
-                *features,
-                *width,
-                *positions,
-            ),
-            Operation::Conv2d {
-                window,
-                channels,
-                bias,
-            } => (
+            Operation::Linear { width, features, positions, bias } => {
+                (vec![*features, *width], if *bias { *features } else { 0 }, *features, *width, *positions)
+            }
+            Operation::Conv2d { window, channels, bias } => (
                 vec![*channels, window.channels, window.kernel, window.kernel],
                 if *bias { *channels } else { 0 },
                 *channels,
                 window.patch(),
                 window.positions(),
             ),
-            Operation::LayerNorm { width, positions } => {
-                (vec![*width], *width, 0, *width, *positions)
-            }
+            Operation::LayerNorm { width, positions } => (vec![*width], *width, 0, *width, *positions),
             _ => return false,
         };
-        let parameters = Parameters {
-            layer,
-            offset: self.len,
-            weight,
-            bias,
-            height,
-            width,
-            positions,
-        };
+        let parameters = Parameters { layer, offset: self.len, weight, bias, height, width, positions };
         self.len = (self.len + parameters.len()).next_multiple_of(ALIGNMENT);
         self.parameters.push(parameters);
         true
@@ -147,11 +105,7 @@ fn name(kind: &LayerKind) -> &'static str {
 }
 
 /// The operation of a layer whose input has `shape` (and whose other summand has shape `other`), and its output shape.
-fn resolve(
-    kind: &LayerKind,
-    shape: &[usize],
-    other: &[usize],
-) -> Result<(Operation, Vec<usize>), String> {
+fn resolve(kind: &LayerKind, shape: &[usize], other: &[usize]) -> Result<(Operation, Vec<usize>), String> {
     let width = shape.last().copied().unwrap_or(1);
     let positions = shape.iter().product::<usize>() / width.max(1);
     let with_last = |last: usize| {
@@ -162,43 +116,21 @@ fn resolve(
     };
     match kind {
         LayerKind::Linear { features, bias } => {
-            let operation = Operation::Linear {
-                width,
-                features: *features,
-                positions,
-                bias: *bias,
-            };
+            let operation = Operation::Linear { width, features: *features, positions, bias: *bias };
             Ok((operation, with_last(*features)))
         }
-        LayerKind::Conv2d {
-            channels,
-            kernel,
-            stride,
-            padding,
-            bias,
-        } => {
+        LayerKind::Conv2d { channels, kernel, stride, padding, bias } => {
             let window = window(shape, *kernel, *stride, *padding)?;
             let shape = vec![*channels, window.out_height(), window.out_width()];
-            Ok((
-                Operation::Conv2d {
-                    window,
-                    channels: *channels,
-                    bias: *bias,
-                },
-                shape,
-            ))
+            Ok((Operation::Conv2d { window, channels: *channels, bias: *bias }, shape))
         }
         LayerKind::MaxPool2d { kernel } => pool(shape, *kernel, Pooling::Max),
         LayerKind::AvgPool2d { kernel } => pool(shape, *kernel, Pooling::Average),
         LayerKind::Flatten => Ok((Operation::Flatten, vec![shape.iter().product()])),
         LayerKind::LayerNorm => Ok((Operation::LayerNorm { width, positions }, shape.to_vec())),
         LayerKind::Add if shape == other => Ok((Operation::Add, shape.to_vec())),
-        LayerKind::Add => Err(format!(
-            "the shapes {shape:?} and {other:?} differ; add needs two equal ones"
-        )),
-        LayerKind::Activation(activation) => {
-            Ok((Operation::Activation(*activation), shape.to_vec()))
-        }
+        LayerKind::Add => Err(format!("the shapes {shape:?} and {other:?} differ; add needs two equal ones")),
+        LayerKind::Activation(activation) => Ok((Operation::Activation(*activation), shape.to_vec())),
     }
 }
 
@@ -210,18 +142,9 @@ fn pool(shape: &[usize], kernel: usize, kind: Pooling) -> Result<(Operation, Vec
 
 fn window(shape: &[usize], kernel: usize, stride: usize, padding: usize) -> Result<Window, String> {
     let &[channels, height, width] = shape else {
-        return Err(format!(
-            "the input has shape {shape:?}; images are [channels, height, width]"
-        ));
+        return Err(format!("the input has shape {shape:?}; images are [channels, height, width]"));
     };
-    let window = Window {
-        channels,
-        height,
-        width,
-        kernel,
-        stride,
-        padding,
-    };
+    let window = Window { channels, height, width, kernel, stride, padding };
     if window.positions() == 0 {
         return Err(format!(
             "a window of {kernel} x {kernel} does not fit an image of {height} x {width} with padding {padding}; \

@@ -1,9 +1,7 @@
 //! The forward pass.
 
 use super::{Network, Operation, Parameters};
-use crate::backend::{
-    Backend, Layout, MatMul, Position, Result, Slice, SliceMut, Start, Transpose, Weights,
-};
+use crate::backend::{Backend, Layout, MatMul, Position, Result, Slice, SliceMut, Start, Transpose, Weights};
 
 /// Weights, or a segment of them with each base row at its own position.
 #[derive(Debug)]
@@ -25,19 +23,14 @@ impl<T> Copy for Segment<'_, T> {}
 impl<'a, T> Segment<'a, T> {
     /// Fixed weights.
     pub fn at(weights: &'a T) -> Self {
-        Self {
-            weights,
-            step: None,
-        }
+        Self { weights, step: None }
     }
 
     /// `len` parameters from `offset`, for rows of which `positions` belong to one base row.
     pub fn part(&self, offset: usize, len: usize, positions: usize) -> Weights<'a, T> {
         Weights {
             start: Slice::new(self.weights, offset, len),
-            step: self
-                .step
-                .map(|(step, tau)| (Slice::new(step, offset, len), Position { tau, positions })),
+            step: self.step.map(|(step, tau)| (Slice::new(step, offset, len), Position { tau, positions })),
         }
     }
 }
@@ -64,12 +57,7 @@ impl Network {
         input: Slice<'a, B::Buffer>,
         rows: usize,
     ) -> Result<Forward<'a, B>> {
-        let mut pass = Forward {
-            rows,
-            input,
-            values: Vec::new(),
-            saved: Vec::new(),
-        };
+        let mut pass = Forward { rows, input, values: Vec::new(), saved: Vec::new() };
         let mut parameters = self.parameters.iter().peekable();
         for (layer, node) in self.nodes.iter().enumerate() {
             let own = parameters.next_if(|p| p.layer == layer);
@@ -77,8 +65,7 @@ impl Network {
                 Operation::Flatten => (None, Vec::new()),
                 _ => {
                     let mut value = backend.zeros(rows * self.node_len(layer + 1))?;
-                    let saved =
-                        self.forward_node(backend, segment, &pass, layer, own, &mut value)?;
+                    let saved = self.forward_node(backend, segment, &pass, layer, own, &mut value)?;
                     (Some(value), saved)
                 }
             };
@@ -89,17 +76,9 @@ impl Network {
     }
 
     /// A node's values in a pass.
-    pub(super) fn value<'p, B: Backend>(
-        &self,
-        pass: &'p Forward<'_, B>,
-        node: usize,
-    ) -> Slice<'p, B::Buffer> {
+    pub(super) fn value<'p, B: Backend>(&self, pass: &'p Forward<'_, B>, node: usize) -> Slice<'p, B::Buffer> {
         let len = pass.rows * self.node_len(node);
-        match self
-            .storage(node)
-            .checked_sub(1)
-            .and_then(|layer| pass.values[layer].as_ref())
-        {
+        match self.storage(node).checked_sub(1).and_then(|layer| pass.values[layer].as_ref()) {
             Some(buffer) => Slice::new(buffer, 0, len),
             None => pass.input,
         }
@@ -126,35 +105,14 @@ impl Network {
         let out = SliceMut::new(value, 0, len);
         match (&node.operation, own) {
             (Operation::Linear { .. }, Some(own)) => affine(backend, own, segment, rows, out, x)?,
-            (
-                Operation::Conv2d {
-                    window, channels, ..
-                },
-                Some(own),
-            ) => {
+            (Operation::Conv2d { window, channels, .. }, Some(own)) => {
                 let size = rows * own.positions;
                 let mut patches = backend.zeros(size * own.width)?;
-                backend.im2col(
-                    window,
-                    rows,
-                    SliceMut::new(&mut patches, 0, size * own.width),
-                    x,
-                )?;
+                backend.im2col(window, rows, SliceMut::new(&mut patches, 0, size * own.width), x)?;
                 let mut pixels = backend.zeros(len)?;
                 let input = Slice::new(&patches, 0, size * own.width);
-                affine(
-                    backend,
-                    own,
-                    segment,
-                    rows,
-                    SliceMut::new(&mut pixels, 0, len),
-                    input,
-                )?;
-                let shape = Transpose {
-                    batches: rows,
-                    rows: own.positions,
-                    columns: *channels,
-                };
+                affine(backend, own, segment, rows, SliceMut::new(&mut pixels, 0, len), input)?;
+                let shape = Transpose { batches: rows, rows: own.positions, columns: *channels };
                 backend.transpose(&shape, out, Slice::new(&pixels, 0, len))?;
                 return Ok(vec![patches]);
             }
@@ -177,18 +135,11 @@ impl Network {
             (Operation::Pool { window, kind }, _) => backend.pool(window, *kind, rows, out, x)?,
             (Operation::Add, _) => {
                 backend.copy(out, x)?;
-                backend.axpy(
-                    SliceMut::new(value, 0, len),
-                    1.0,
-                    self.value(pass, node.inputs[1]),
-                )?;
+                backend.axpy(SliceMut::new(value, 0, len), 1.0, self.value(pass, node.inputs[1]))?;
             }
             (Operation::Activation(kind), _) => backend.activation(*kind, out, x)?,
             (
-                Operation::Flatten
-                | Operation::Linear { .. }
-                | Operation::Conv2d { .. }
-                | Operation::LayerNorm { .. },
+                Operation::Flatten | Operation::Linear { .. } | Operation::Conv2d { .. } | Operation::LayerNorm { .. },
                 _,
             ) => {}
         }
@@ -205,11 +156,7 @@ pub(crate) fn affine<B: Backend>(
     out: SliceMut<'_, B::Buffer>,
     x: Slice<'_, B::Buffer>,
 ) -> Result<()> {
-    let SliceMut {
-        buffer,
-        offset,
-        len,
-    } = out;
+    let SliceMut { buffer, offset, len } = out;
     let weight = segment.part(own.offset, own.weight_len(), own.positions);
     let shape = MatMul {
         rows: rows * own.positions,
@@ -218,25 +165,10 @@ pub(crate) fn affine<B: Backend>(
         layout: Layout::Transposed,
         start: Start::Value(0.0),
     };
-    backend.matmul(
-        &shape,
-        SliceMut::new(buffer, offset, len),
-        x,
-        weight.start,
-        None,
-    )?;
+    backend.matmul(&shape, SliceMut::new(buffer, offset, len), x, weight.start, None)?;
     if let Some((step, position)) = weight.step {
-        let added = MatMul {
-            start: Start::Output,
-            ..shape
-        };
-        backend.matmul(
-            &added,
-            SliceMut::new(buffer, offset, len),
-            x,
-            step,
-            Some(position),
-        )?;
+        let added = MatMul { start: Start::Output, ..shape };
+        backend.matmul(&added, SliceMut::new(buffer, offset, len), x, step, Some(position))?;
     }
     if own.bias > 0 {
         let bias = segment.part(own.offset + own.weight_len(), own.bias, own.positions);
@@ -261,14 +193,7 @@ pub(crate) fn along<B: Backend>(
         let weights = segment.part(own.offset, own.len(), own.positions);
         backend.scale_shift(SliceMut::new(&mut out, 0, len), x, weights)?;
     } else {
-        affine(
-            backend,
-            own,
-            segment,
-            rows,
-            SliceMut::new(&mut out, 0, len),
-            x,
-        )?;
+        affine(backend, own, segment, rows, SliceMut::new(&mut out, 0, len), x)?;
     }
     Ok(out)
 }

@@ -18,8 +18,7 @@ impl Network {
                 part[..own.width].fill(1.0);
             } else {
                 let bound = 1.0 / (own.width as f64).sqrt();
-                part.iter_mut()
-                    .for_each(|value| *value = bound * (2.0 * random.unit() - 1.0));
+                part.iter_mut().for_each(|value| *value = bound * (2.0 * random.unit() - 1.0));
             }
         }
         flat
@@ -29,20 +28,10 @@ impl Network {
     pub fn tensors(&self) -> Vec<(String, Vec<usize>, usize, usize)> {
         let mut tensors = Vec::new();
         for own in &self.parameters {
-            tensors.push((
-                format!("{}.weight", own.layer),
-                own.weight.clone(),
-                own.offset,
-                own.weight_len(),
-            ));
+            tensors.push((format!("{}.weight", own.layer), own.weight.clone(), own.offset, own.weight_len()));
             if own.bias > 0 {
                 let offset = own.offset + own.weight_len();
-                tensors.push((
-                    format!("{}.bias", own.layer),
-                    vec![own.bias],
-                    offset,
-                    own.bias,
-                ));
+                tensors.push((format!("{}.bias", own.layer), vec![own.bias], offset, own.bias));
             }
         }
         tensors
@@ -54,36 +43,20 @@ impl Network {
 /// # Errors
 ///
 /// A tensor that is missing, left over, misshapen or not finite: the message names it.
-pub fn from_tensors(
-    network: &Network,
-    tensors: &BTreeMap<String, Array>,
-) -> Result<Vec<f64>, String> {
+pub fn from_tensors(network: &Network, tensors: &BTreeMap<String, Array>) -> Result<Vec<f64>, String> {
     let wanted = network.tensors();
-    if let Some(name) = tensors
-        .keys()
-        .find(|name| !wanted.iter().any(|(wanted, ..)| wanted == *name))
-    {
+    if let Some(name) = tensors.keys().find(|name| !wanted.iter().any(|(wanted, ..)| wanted == *name)) {
         let names: Vec<&str> = wanted.iter().map(|(name, ..)| name.as_str()).collect();
-        return Err(format!(
-            "tensor {name} belongs to no layer; the model has {}",
-            names.join(", ")
-        ));
+        return Err(format!("tensor {name} belongs to no layer; the model has {}", names.join(", ")));
     }
     let mut flat = vec![0.0; network.len];
     for (name, shape, offset, len) in wanted {
-        let array = tensors
-            .get(&name)
-            .ok_or_else(|| format!("tensor {name} of shape {shape:?} is missing"))?;
+        let array = tensors.get(&name).ok_or_else(|| format!("tensor {name} of shape {shape:?} is missing"))?;
         if array.shape != shape {
-            return Err(format!(
-                "tensor {name} has shape {:?}; the model needs {shape:?}",
-                array.shape
-            ));
+            return Err(format!("tensor {name} has shape {:?}; the model needs {shape:?}", array.shape));
         }
         if let Some(at) = array.first_not_finite() {
-            return Err(format!(
-                "tensor {name} holds NaN or infinity, first at element {at}"
-            ));
+            return Err(format!("tensor {name} holds NaN or infinity, first at element {at}"));
         }
         flat[offset..offset + len].copy_from_slice(&array.to_f64());
     }

@@ -152,8 +152,7 @@ impl Network {
 
     /// The node whose buffer holds a node's value.
     fn storage(&self, node: usize) -> usize {
-        node.checked_sub(1)
-            .map_or(0, |layer| self.nodes[layer].storage)
+        node.checked_sub(1).map_or(0, |layer| self.nodes[layer].storage)
     }
 
     /// The number of trained numbers, gaps excluded.
@@ -164,26 +163,14 @@ impl Network {
     /// Elements that one base row keeps during a forward pass.
     pub fn forward_len(&self) -> usize {
         let values: usize = (0..=self.nodes.len()).map(|node| self.node_len(node)).sum();
-        let saved: usize = self
-            .parameters
-            .iter()
-            .map(|p| p.positions * (p.width + 1))
-            .sum();
+        let saved: usize = self.parameters.iter().map(|p| p.positions * (p.width + 1)).sum();
         values + saved
     }
 
     /// Elements that one gradient row keeps at most during a backward pass.
     pub fn backward_len(&self) -> usize {
-        let largest = (0..=self.nodes.len())
-            .map(|node| self.node_len(node))
-            .max()
-            .unwrap_or(0);
-        let patches = self
-            .parameters
-            .iter()
-            .map(|p| p.positions * p.width.max(p.height))
-            .max()
-            .unwrap_or(0);
+        let largest = (0..=self.nodes.len()).map(|node| self.node_len(node)).max().unwrap_or(0);
+        let patches = self.parameters.iter().map(|p| p.positions * p.width.max(p.height)).max().unwrap_or(0);
         2 * (largest + patches) + self.outputs
     }
 }

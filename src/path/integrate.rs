@@ -88,11 +88,7 @@ struct Sums<B: Backend>(Vec<Sum<B>>);
 impl<B: Backend> Sums<B> {
     fn new(backend: &B, wanted: bool, groups: usize, len: usize) -> Result<Self> {
         let count = if wanted { groups } else { 0 };
-        Ok(Self(
-            (0..count)
-                .map(|_| Sum::new(backend, len))
-                .collect::<Result<_>>()?,
-        ))
+        Ok(Self((0..count).map(|_| Sum::new(backend, len)).collect::<Result<_>>()?))
     }
 
     fn fold(&mut self, backend: &B) -> Result<()> {
@@ -154,14 +150,11 @@ struct Pass<'a, B: Backend> {
 impl<'a, B: Backend> Pass<'a, B> {
     fn new(shared: &'a Integration<'a, B>, tile: &'a Tile) -> Result<Self> {
         let (backend, spec, network) = (shared.backend, shared.spec, shared.network);
-        let (queries, examples, outputs) =
-            (tile.queries.len(), tile.examples.len(), network.outputs);
+        let (queries, examples, outputs) = (tile.queries.len(), tile.examples.len(), network.outputs);
         let (width, nodes) = (network.input_len(), spec.quadrature.nodes.len());
         let inputs = &shared.queries[tile.queries.start * width..tile.queries.end * width];
         let query_inputs = backend.upload(inputs)?;
-        let repeated: Vec<u32> = (0..queries * nodes)
-            .map(|row| (row / nodes) as u32)
-            .collect();
+        let repeated: Vec<u32> = (0..queries * nodes).map(|row| (row / nodes) as u32).collect();
         let mut node_inputs = backend.zeros(queries * nodes * width)?;
         backend.gather(
             SliceMut::new(&mut node_inputs, 0, queries * nodes * width),
@@ -169,17 +162,10 @@ impl<'a, B: Backend> Pass<'a, B> {
             &backend.index(&repeated)?,
             width,
         )?;
-        let tau: Vec<B::Element> = (0..queries * nodes)
-            .map(|row| element::<B>(spec.quadrature.nodes[row % nodes]))
-            .collect();
-        let groups = if spec.layers {
-            network.parameters.len()
-        } else {
-            1
-        };
-        let kernel_len = spec
-            .kernel
-            .map_or(0, |entries| entries.len(outputs, queries, examples));
+        let tau: Vec<B::Element> =
+            (0..queries * nodes).map(|row| element::<B>(spec.quadrature.nodes[row % nodes])).collect();
+        let groups = if spec.layers { network.parameters.len() } else { 1 };
+        let kernel_len = spec.kernel.map_or(0, |entries| entries.len(outputs, queries, examples));
         let attribution_len = Entries::Loss.len(outputs, queries, examples);
         let block = shared.trajectory.block();
         Ok(Self {
@@ -238,12 +224,7 @@ impl<'a, B: Backend> Pass<'a, B> {
     }
 
     /// Folds the sums and reads the certificate of a block of `count` steps that ended at `weights`.
-    fn end_block(
-        &mut self,
-        count: usize,
-        weights: &B::Buffer,
-        finished: &mut Finished,
-    ) -> Result<()> {
+    fn end_block(&mut self, count: usize, weights: &B::Buffer, finished: &mut Finished) -> Result<()> {
         let backend = self.shared.backend;
         self.attribution.fold(backend)?;
         self.kernel.fold(backend)?;
@@ -255,13 +236,9 @@ impl<'a, B: Backend> Pass<'a, B> {
         self.query_values(count, weights)?;
         let (queries, outputs) = (self.tile.queries.len(), self.shared.network.outputs);
         let size = queries * outputs;
-        let values =
-            widen::<B>(&backend.download(Slice::new(&self.values, 0, (count + 1) * size))?);
-        let explained = widen::<B>(&backend.download(Slice::new(
-            &self.explained,
-            0,
-            self.shared.trajectory.block() * size,
-        ))?);
+        let values = widen::<B>(&backend.download(Slice::new(&self.values, 0, (count + 1) * size))?);
+        let explained =
+            widen::<B>(&backend.download(Slice::new(&self.explained, 0, self.shared.trajectory.block() * size))?);
         for step in 0..count {
             let residual = (0..size).map(|entry| {
                 let (query, output) = (entry / outputs, entry % outputs);
@@ -270,14 +247,7 @@ impl<'a, B: Backend> Pass<'a, B> {
             });
             finished.residuals.push(residual.fold(0.0, f64::max));
         }
-        backend.fill(
-            SliceMut::new(
-                &mut self.explained,
-                0,
-                self.shared.trajectory.block() * size,
-            ),
-            0.0,
-        )?;
+        backend.fill(SliceMut::new(&mut self.explained, 0, self.shared.trajectory.block() * size), 0.0)?;
         if finished.initial.is_empty() {
             finished.initial = values[..size].to_vec();
         }
@@ -292,19 +262,10 @@ impl<'a, B: Backend> Pass<'a, B> {
         let inputs = Slice::new(&self.query_inputs, 0, queries * network.input_len());
         let pass = network.forward(backend, Segment::at(weights), inputs, queries)?;
         let size = queries * network.outputs;
-        backend.copy(
-            SliceMut::new(&mut self.values, place * size, size),
-            network.outputs(&pass),
-        )
+        backend.copy(SliceMut::new(&mut self.values, place * size, size), network.outputs(&pass))
     }
 
-    fn step(
-        &mut self,
-        place: usize,
-        step: &Step,
-        weights: &B::Buffer,
-        next: &B::Buffer,
-    ) -> Result<()> {
+    fn step(&mut self, place: usize, step: &Step, weights: &B::Buffer, next: &B::Buffer) -> Result<()> {
         let (backend, network, spec) = (self.shared.backend, self.shared.network, self.shared.spec);
         let batch = self.batch(step)?;
         if self.leads() {
@@ -313,15 +274,8 @@ impl<'a, B: Backend> Pass<'a, B> {
             return Ok(());
         }
         let mut change = backend.zeros(network.len)?;
-        backend.copy(
-            SliceMut::new(&mut change, 0, network.len),
-            Slice::new(next, 0, network.len),
-        )?;
-        backend.axpy(
-            SliceMut::new(&mut change, 0, network.len),
-            -1.0,
-            Slice::new(weights, 0, network.len),
-        )?;
+        backend.copy(SliceMut::new(&mut change, 0, network.len), Slice::new(next, 0, network.len))?;
+        backend.axpy(SliceMut::new(&mut change, 0, network.len), -1.0, Slice::new(weights, 0, network.len))?;
 
         let Some(batch) = batch else {
             return self.queries(place, step, weights, &change, None);
@@ -329,13 +283,7 @@ impl<'a, B: Backend> Pass<'a, B> {
         let inputs = Slice::new(&batch.inputs, 0, batch.count * network.input_len());
         let pass = network.forward(backend, Segment::at(weights), inputs, batch.count)?;
         let examples = self.examples(spec, weights, &batch, &pass)?;
-        self.queries(
-            place,
-            step,
-            weights,
-            &change,
-            Some((&batch, &pass, &examples)),
-        )
+        self.queries(place, step, weights, &change, Some((&batch, &pass, &examples)))
     }
 
     /// The tile's part of a step's batch.
@@ -346,18 +294,11 @@ impl<'a, B: Backend> Pass<'a, B> {
         if held.is_empty() {
             return Ok(None);
         }
-        let columns: Vec<u32> = held
-            .iter()
-            .map(|&(example, _)| (example - start) as u32)
-            .collect();
+        let columns: Vec<u32> = held.iter().map(|&(example, _)| (example - start) as u32).collect();
         let examples: Vec<u32> = held.iter().map(|&(example, _)| example as u32).collect();
         let share: Vec<B::Element> = held.iter().map(|&(_, share)| element::<B>(share)).collect();
         let all_columns: Vec<u32> = (0..network.outputs)
-            .flat_map(|copy| {
-                columns
-                    .iter()
-                    .map(move |&column| (copy * size) as u32 + column)
-            })
+            .flat_map(|copy| columns.iter().map(move |&column| (copy * size) as u32 + column))
             .collect();
         let width = network.input_len();
         let values: Vec<B::Element> = held
@@ -389,11 +330,7 @@ impl<'a, B: Backend> Pass<'a, B> {
         let mut gradient = backend.zeros(size)?;
         let mut statistics = backend.zeros(2 * batch.count)?;
         backend.loss(
-            &LossShape {
-                loss: spec.loss,
-                rows: batch.count,
-                outputs,
-            },
+            &LossShape { loss: spec.loss, rows: batch.count, outputs },
             SliceMut::new(&mut gradient, 0, size),
             SliceMut::new(&mut statistics, 0, 2 * batch.count),
             network.outputs(pass),
@@ -401,46 +338,17 @@ impl<'a, B: Backend> Pass<'a, B> {
             &batch.examples,
             Slice::new(&batch.share, 0, batch.count),
         )?;
-        let rows = |seed, copies| {
-            ExampleRows::new(
-                backend,
-                network,
-                &spec.contraction,
-                weights,
-                pass,
-                seed,
-                copies,
-            )
-        };
+        let rows = |seed, copies| ExampleRows::new(backend, network, &spec.contraction, weights, pass, seed, copies);
         let seeds = |scale| -> Result<B::Buffer> {
             let mut seed = backend.zeros(size * outputs)?;
-            backend.seed(
-                batch.count,
-                outputs,
-                SliceMut::new(&mut seed, 0, size * outputs),
-                scale,
-            )?;
+            backend.seed(batch.count, outputs, SliceMut::new(&mut seed, 0, size * outputs), scale)?;
             Ok(seed)
         };
-        let kernel = spec
-            .kernel
-            .map(|_| rows(seeds(None)?, outputs))
-            .transpose()?;
-        let weighted = if spec.coefficients {
-            Some(rows(seeds(Some(Slice::new(&gradient, 0, size)))?, outputs)?)
-        } else {
-            None
-        };
-        let loss = if spec.attribution {
-            Some(rows(gradient, 1)?)
-        } else {
-            None
-        };
-        Ok(StepRows {
-            loss,
-            kernel,
-            weighted,
-        })
+        let kernel = spec.kernel.map(|_| rows(seeds(None)?, outputs)).transpose()?;
+        let weighted =
+            if spec.coefficients { Some(rows(seeds(Some(Slice::new(&gradient, 0, size)))?, outputs)?) } else { None };
+        let loss = if spec.attribution { Some(rows(gradient, 1)?) } else { None };
+        Ok(StepRows { loss, kernel, weighted })
     }
 
     /// The query side of a step: gradients at the nodes, contracted layer by layer with the examples'.
@@ -454,35 +362,17 @@ impl<'a, B: Backend> Pass<'a, B> {
     ) -> Result<()> {
         let leads = self.leads();
         let Pass {
-            shared,
-            tile,
-            node_inputs,
-            tau,
-            rows,
-            attribution,
-            kernel,
-            numerator,
-            regularizer,
-            explained,
-            ..
+            shared, tile, node_inputs, tau, rows, attribution, kernel, numerator, regularizer, explained, ..
         } = self;
         let (backend, network, spec) = (shared.backend, shared.network, shared.spec);
         let (queries, outputs) = (tile.queries.len(), network.outputs);
         let base = queries * spec.quadrature.nodes.len();
         let at_start = spec.quadrature.nodes == [0.0];
-        let segment = Segment {
-            weights,
-            step: (!at_start).then(|| (change, Slice::new(tau, 0, base))),
-        };
+        let segment = Segment { weights, step: (!at_start).then(|| (change, Slice::new(tau, 0, base))) };
         let inputs = Slice::new(node_inputs, 0, base * network.input_len());
         let pass = network.forward(backend, segment, inputs, base)?;
         let mut seed = backend.zeros(base * outputs * outputs)?;
-        backend.seed(
-            base,
-            outputs,
-            SliceMut::new(&mut seed, 0, base * outputs * outputs),
-            None,
-        )?;
+        backend.seed(base, outputs, SliceMut::new(&mut seed, 0, base * outputs * outputs), None)?;
         let size = outputs * queries;
         let rate = step.learning_rate;
         network.backward(backend, segment, &pass, outputs, seed, &mut |factor| {
@@ -492,16 +382,7 @@ impl<'a, B: Backend> Pass<'a, B> {
                 apply(backend, own, &rows.map, base, &factor, change, 1.0, out)?;
                 if spec.weight_decay != 0.0 {
                     let out = SliceMut::new(regularizer.block(), 0, size);
-                    apply(
-                        backend,
-                        own,
-                        &rows.map,
-                        base,
-                        &factor,
-                        weights,
-                        -spec.weight_decay * rate,
-                        out,
-                    )?;
+                    apply(backend, own, &rows.map, base, &factor, weights, -spec.weight_decay * rate, out)?;
                 }
             }
             let Some((batch, example_pass, examples)) = examples else {
@@ -510,14 +391,7 @@ impl<'a, B: Backend> Pass<'a, B> {
             let stride = tile.examples.len();
             let mut terms = Vec::with_capacity(3);
             if let (Some(rows), Some(out)) = (&examples.loss, attribution.block(factor.index)) {
-                terms.push(Term {
-                    entries: Entries::Loss,
-                    rows,
-                    columns: &batch.columns,
-                    stride,
-                    scale: -rate,
-                    out,
-                });
+                terms.push(Term { entries: Entries::Loss, rows, columns: &batch.columns, stride, scale: -rate, out });
             }
             let entries = spec.kernel.unwrap_or(Entries::Trace);
             let (columns, stride) = if entries == Entries::Full {
@@ -526,24 +400,10 @@ impl<'a, B: Backend> Pass<'a, B> {
                 (&batch.columns, stride)
             };
             if let (Some(rows), Some(out)) = (&examples.kernel, kernel.block(factor.index)) {
-                terms.push(Term {
-                    entries,
-                    rows,
-                    columns,
-                    stride,
-                    scale: rate,
-                    out,
-                });
+                terms.push(Term { entries, rows, columns, stride, scale: rate, out });
             }
             if let (Some(rows), Some(out)) = (&examples.weighted, numerator.block(factor.index)) {
-                terms.push(Term {
-                    entries,
-                    rows,
-                    columns,
-                    stride,
-                    scale: -rate,
-                    out,
-                });
+                terms.push(Term { entries, rows, columns, stride, scale: -rate, out });
             }
             let inputs = network.factor_input(example_pass, own);
             rows.contract(backend, own, &factor, &mut terms, inputs)
@@ -553,27 +413,16 @@ impl<'a, B: Backend> Pass<'a, B> {
     /// The tangent kernel of the whole tile at some weights.
     fn tangent(&self, weights: &B::Buffer) -> std::result::Result<Vec<Vec<f64>>, Error> {
         let spec = Spec {
-            quadrature: Quadrature {
-                nodes: vec![0.0],
-                weights: vec![1.0],
-            },
+            quadrature: Quadrature { nodes: vec![0.0], weights: vec![1.0] },
             attribution: false,
             coefficients: false,
             tangent: false,
             layers: false,
             ..self.shared.spec.clone()
         };
-        let shared = Integration {
-            spec: &spec,
-            ..*self.shared
-        };
+        let shared = Integration { spec: &spec, ..*self.shared };
         let mut pass = Pass::new(&shared, self.tile)?;
-        let step = Step {
-            learning_rate: 1.0,
-            batch: None,
-            examples: self.shared.trajectory.examples,
-            share: 1.0,
-        };
+        let step = Step { learning_rate: 1.0, batch: None, examples: self.shared.trajectory.examples, share: 1.0 };
         pass.step(0, &step, weights, weights)?;
         pass.kernel.fold(self.shared.backend)?;
         Ok(pass.kernel.download(self.shared.backend)?)
@@ -601,14 +450,7 @@ fn apply<B: Backend>(
 ) -> Result<()> {
     let values = along(backend, own, direction, base, factor.input)?;
     let width = own.positions * if own.is_norm() { own.width } else { own.height };
-    backend.row_dot(
-        width,
-        scale,
-        map,
-        out,
-        factor.delta,
-        Slice::new(&values, 0, base * width),
-    )
+    backend.row_dot(width, scale, map, out, factor.delta, Slice::new(&values, 0, base * width))
 }
 
 fn element<B: Backend>(value: f64) -> B::Element {
@@ -616,8 +458,5 @@ fn element<B: Backend>(value: f64) -> B::Element {
 }
 
 fn widen<B: Backend>(values: &[B::Element]) -> Vec<f64> {
-    values
-        .iter()
-        .map(|&value| crate::backend::Element::to_f64(value))
-        .collect()
+    values.iter().map(|&value| crate::backend::Element::to_f64(value)).collect()
 }

@@ -16,10 +16,7 @@ impl Quadrature {
     pub fn new(rule: &Rule) -> Self {
         match rule {
             Rule::Gauss { nodes } => gauss(*nodes),
-            Rule::Left => Self {
-                nodes: vec![0.0],
-                weights: vec![1.0],
-            },
+            Rule::Left => Self { nodes: vec![0.0], weights: vec![1.0] },
         }
     }
 }
@@ -40,10 +37,7 @@ fn gauss_node(count: usize, i: usize) -> (f64, f64) {
         let (mut before, mut value) = (1.0, x);
         for k in 2..=count {
             let k = k as f64;
-            (before, value) = (
-                value,
-                ((2.0 * k - 1.0) * x * value - (k - 1.0) * before) / k,
-            );
+            (before, value) = (value, ((2.0 * k - 1.0) * x * value - (k - 1.0) * before) / k);
         }
         slope = n * (x * value - before) / (x * x - 1.0);
         let step = value / slope;
@@ -64,16 +58,8 @@ mod tests {
         for count in 1..=24 {
             let rule = gauss(count);
             for degree in 0..2 * count as i32 {
-                let sum: f64 = rule
-                    .nodes
-                    .iter()
-                    .zip(&rule.weights)
-                    .map(|(x, w)| w * x.powi(degree))
-                    .sum();
-                assert!(
-                    (sum - 1.0 / f64::from(degree + 1)).abs() < 1e-14,
-                    "{count} nodes, degree {degree}: {sum}"
-                );
+                let sum: f64 = rule.nodes.iter().zip(&rule.weights).map(|(x, w)| w * x.powi(degree)).sum();
+                assert!((sum - 1.0 / f64::from(degree + 1)).abs() < 1e-14, "{count} nodes, degree {degree}: {sum}");
             }
         }
     }

@@ -28,23 +28,10 @@ pub struct Layer {
 #[derive(Debug, Clone, PartialEq)]
 #[allow(missing_docs)]
 pub enum LayerKind {
-    Linear {
-        features: usize,
-        bias: bool,
-    },
-    Conv2d {
-        channels: usize,
-        kernel: usize,
-        stride: usize,
-        padding: usize,
-        bias: bool,
-    },
-    MaxPool2d {
-        kernel: usize,
-    },
-    AvgPool2d {
-        kernel: usize,
-    },
+    Linear { features: usize, bias: bool },
+    Conv2d { channels: usize, kernel: usize, stride: usize, padding: usize, bias: bool },
+    MaxPool2d { kernel: usize },
+    AvgPool2d { kernel: usize },
     Flatten,
     LayerNorm,
     Add,
@@ -82,37 +69,19 @@ const ACTIVATIONS: [(&str, Activation); 9] = [
 impl Activation {
     /// Its name in a run file.
     pub fn name(self) -> &'static str {
-        ACTIVATIONS
-            .iter()
-            .find(|(_, activation)| *activation == self)
-            .map_or("", |(name, _)| name)
+        ACTIVATIONS.iter().find(|(_, activation)| *activation == self).map_or("", |(name, _)| name)
     }
 }
 
 /// The other kinds of layer.
-const KINDS: [&str; 7] = [
-    "linear",
-    "conv2d",
-    "max_pool2d",
-    "avg_pool2d",
-    "flatten",
-    "layer_norm",
-    "add",
-];
+const KINDS: [&str; 7] = ["linear", "conv2d", "max_pool2d", "avg_pool2d", "flatten", "layer_norm", "add"];
 
 impl Model {
-    pub(super) fn read(
-        mut section: Section<'_>,
-        file: &str,
-        path: impl Fn(&str) -> String,
-    ) -> Result<Self> {
+    pub(super) fn read(mut section: Section<'_>, file: &str, path: impl Fn(&str) -> String) -> Result<Self> {
         let Value::Array(sides) = section.need("input")? else {
             return Err(section.error("input", "must be a list of sizes, such as [1, 8, 8]"));
         };
-        let input = sides
-            .iter()
-            .map(|side| section.count("input", side, 1))
-            .collect::<Result<Vec<_>>>()?;
+        let input = sides.iter().map(|side| section.count("input", side, 1)).collect::<Result<Vec<_>>>()?;
         if input.is_empty() {
             return Err(section.error("input", "is empty; give one example's shape, such as [64]"));
         }
@@ -123,38 +92,27 @@ impl Model {
         for (index, entry) in entries.iter().enumerate() {
             let name = format!("model.layers[{index}]");
             let Value::Table(table) = entry else {
-                return Err(section.error(
-                    "layers",
-                    format!("entry {index} must be a table such as {{ type = \"relu\" }}"),
-                ));
+                return Err(
+                    section.error("layers", format!("entry {index} must be a table such as {{ type = \"relu\" }}"))
+                );
             };
             layers.push(read_layer(Section::new(file, name, Some(table)), index)?);
         }
         if !layers.iter().any(|layer| layer.kind.has_parameters()) {
-            return Err(section.error(
-                "layers",
-                "no layer has parameters; there is nothing to train",
-            ));
+            return Err(section.error("layers", "no layer has parameters; there is nothing to train"));
         }
         let weights = match section.get("weights") {
             None => None,
             Some(value) => Some(PathBuf::from(path(section.text("weights", value)?))),
         };
         section.finish()?;
-        Ok(Self {
-            input,
-            layers,
-            weights,
-        })
+        Ok(Self { input, layers, weights })
     }
 }
 
 impl LayerKind {
     fn has_parameters(&self) -> bool {
-        matches!(
-            self,
-            LayerKind::Linear { .. } | LayerKind::Conv2d { .. } | LayerKind::LayerNorm
-        )
+        matches!(self, LayerKind::Linear { .. } | LayerKind::Conv2d { .. } | LayerKind::LayerNorm)
     }
 }
 
@@ -165,10 +123,7 @@ fn read_layer(mut section: Section<'_>, index: usize) -> Result<Layer> {
         "linear" => {
             let features = section.need("features")?;
             let features = section.count("features", features, 1)?;
-            LayerKind::Linear {
-                features,
-                bias: section.bool_or("bias", true)?,
-            }
+            LayerKind::Linear { features, bias: section.bool_or("bias", true)? }
         }
         "conv2d" => {
             let channels = section.need("channels")?;
@@ -180,29 +135,18 @@ fn read_layer(mut section: Section<'_>, index: usize) -> Result<Layer> {
                 bias: section.bool_or("bias", true)?,
             }
         }
-        "max_pool2d" => LayerKind::MaxPool2d {
-            kernel: kernel(&mut section)?,
-        },
-        "avg_pool2d" => LayerKind::AvgPool2d {
-            kernel: kernel(&mut section)?,
-        },
+        "max_pool2d" => LayerKind::MaxPool2d { kernel: kernel(&mut section)? },
+        "avg_pool2d" => LayerKind::AvgPool2d { kernel: kernel(&mut section)? },
         "flatten" => LayerKind::Flatten,
         "layer_norm" => LayerKind::LayerNorm,
         "add" => LayerKind::Add,
         _ => match ACTIVATIONS.iter().find(|(word, _)| *word == name) {
             Some((_, activation)) => LayerKind::Activation(*activation),
             None => {
-                let words = || {
-                    KINDS
-                        .into_iter()
-                        .chain(ACTIVATIONS.iter().map(|(word, _)| *word))
-                };
+                let words = || KINDS.into_iter().chain(ACTIVATIONS.iter().map(|(word, _)| *word));
                 let near = super::section::nearest(name, words());
                 let all: Vec<&str> = words().collect();
-                let problem = format!(
-                    "{name:?} is no layer; did you mean {near:?}? One of {}",
-                    all.join(", ")
-                );
+                let problem = format!("{name:?} is no layer; did you mean {near:?}? One of {}", all.join(", "));
                 return Err(section.error("type", problem));
             }
         },
@@ -214,9 +158,8 @@ fn read_layer(mut section: Section<'_>, index: usize) -> Result<Layer> {
         None => None,
         Some(Some(from)) if (-1..index as i64).contains(&from) => Some(from),
         Some(_) => {
-            let problem = format!(
-                "must be the index of an earlier layer, or -1 for the network's input; below {index}"
-            );
+            let problem =
+                format!("must be the index of an earlier layer, or -1 for the network's input; below {index}");
             return Err(section.error("from", problem));
         }
     };

@@ -28,11 +28,7 @@ impl RunFile {
                 std::io::ErrorKind::NotFound => "no such run file".to_owned(),
                 _ => format!("cannot be read: {error}"),
             };
-            RunFileError {
-                file: path.display().to_string(),
-                key: "file".into(),
-                problem,
-            }
+            RunFileError { file: path.display().to_string(), key: "file".into(), problem }
         })?;
         Self::parse(&text, path, overrides)
     }
@@ -45,40 +41,36 @@ impl RunFile {
     pub fn parse(text: &str, path: &Path, overrides: &[String]) -> Result<Self> {
         let file = path.display().to_string();
         let mut table: Table = toml::from_str(text).map_err(|error| {
-            let line = error.span().map_or(1, |span| {
-                text[..span.start.min(text.len())].matches('\n').count() + 1
-            });
-            RunFileError {
-                file: file.clone(),
-                key: format!("line {line}"),
-                problem: error.message().to_owned(),
-            }
+            let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+            RunFileError { file: file.clone(), key: format!("line {line}"), problem: error.message().to_owned() }
         })?;
         let mut absolute = Vec::new();
         for text in overrides {
-            absolute.push(
-                override_key(&mut table, text).map_err(|problem| RunFileError {
-                    file: "command line".into(),
-                    key: text.clone(),
-                    problem,
-                })?,
-            );
+            absolute.push(override_key(&mut table, text).map_err(|problem| RunFileError {
+                file: "command line".into(),
+                key: text.clone(),
+                problem,
+            })?);
         }
         let folder = path.parent().unwrap_or(Path::new(""));
         let resolve = |key: &str, value: &str| {
             let from_folder = PATHS.contains(&key) && !absolute.iter().any(|name| name == key);
-            let path = if from_folder {
-                folder.join(value)
-            } else {
-                PathBuf::from(value)
-            };
-            std::path::absolute(&path)
-                .unwrap_or(path)
-                .display()
-                .to_string()
+            let path = if from_folder { folder.join(value) } else { PathBuf::from(value) };
+            tidy(&std::path::absolute(&path).unwrap_or(path)).display().to_string()
         };
         read(&file, &table, &resolve)
     }
+}
+
+/// Without `x/..`, for messages; a path through a link keeps its meaning where the link is not followed back.
+fn tidy(path: &Path) -> PathBuf {
+    path.components().fold(PathBuf::new(), |mut clean, part| {
+        match part {
+            std::path::Component::ParentDir if !clean.is_symlink() && clean.pop() => {}
+            part => clean.push(part),
+        }
+        clean
+    })
 }
 
 /// Sets a key of the table; returns its dotted name.
@@ -89,18 +81,11 @@ fn override_key(table: &mut Table, text: &str) -> std::result::Result<String, St
         .and_then(|mut table| table.remove("v"))
         .unwrap_or_else(|| Value::String(value.to_owned()));
     let mut names: Vec<&str> = key.split('.').collect();
-    let last = names
-        .pop()
-        .filter(|name| !name.is_empty())
-        .ok_or("the key is empty")?;
+    let last = names.pop().filter(|name| !name.is_empty()).ok_or("the key is empty")?;
     let mut place = table;
     for name in names {
-        let entry = place
-            .entry(name)
-            .or_insert_with(|| Value::Table(Table::new()));
-        place = entry
-            .as_table_mut()
-            .ok_or_else(|| format!("{name} is not a table"))?;
+        let entry = place.entry(name).or_insert_with(|| Value::Table(Table::new()));
+        place = entry.as_table_mut().ok_or_else(|| format!("{name} is not a table"))?;
     }
     place.insert(last.to_owned(), value);
     Ok(key.to_owned())
@@ -112,57 +97,35 @@ fn read(file: &str, table: &Table, resolve: Resolve<'_>) -> Result<RunFile> {
     let mut root = Section::new(file, String::new(), Some(table));
     let run = read_run(root.section("run")?, resolve)?;
     let data = read_data(root.section("data")?, resolve)?;
-    let model = Model::read(root.section("model")?, file, |path| {
-        resolve("model.weights", path)
-    })?;
+    let model = Model::read(root.section("model")?, file, |path| resolve("model.weights", path))?;
     let training = read_training(root.section("training")?, resolve)?;
     let kernel = read_kernel(root.section("kernel")?)?;
     root.finish()?;
-    Ok(RunFile {
-        run,
-        data,
-        model,
-        training,
-        kernel,
-    })
+    Ok(RunFile { run, data, model, training, kernel })
 }
 
 fn read_run(mut section: Section<'_>, resolve: Resolve<'_>) -> Result<Run> {
     let directory = section.need("directory")?;
-    let directory = PathBuf::from(resolve(
-        "run.directory",
-        section.text("directory", directory)?,
-    ));
+    let directory = PathBuf::from(resolve("run.directory", section.text("directory", directory)?));
     let device = match section.get("device") {
         None => "auto".to_owned(),
         Some(value) => section.text("device", value)?.to_owned(),
     };
-    let precision = section.choice(
-        "precision",
-        Some(Precision::F32),
-        &[("f32", Precision::F32), ("f64", Precision::F64)],
-    )?;
+    let precision =
+        section.choice("precision", Some(Precision::F32), &[("f32", Precision::F32), ("f64", Precision::F64)])?;
     if precision == Precision::F64 && !matches!(device.as_str(), "auto" | "cpu") {
         return Err(section.error(
             "precision",
             "f64 runs on the CPU; set run.device to \"cpu\" or \"auto\", or precision to \"f32\"",
         ));
     }
-    let seed = match section
-        .get("seed")
-        .map(|value| value.as_integer().and_then(|seed| u64::try_from(seed).ok()))
-    {
+    let seed = match section.get("seed").map(|value| value.as_integer().and_then(|seed| u64::try_from(seed).ok())) {
         None => 0,
         Some(Some(seed)) => seed,
         Some(None) => return Err(section.error("seed", "must be a whole number of at least 0")),
     };
     section.finish()?;
-    Ok(Run {
-        directory,
-        device,
-        precision,
-        seed,
-    })
+    Ok(Run { directory, device, precision, seed })
 }
 
 fn read_data(mut section: Section<'_>, resolve: Resolve<'_>) -> Result<Data> {
@@ -178,20 +141,12 @@ fn read_data(mut section: Section<'_>, resolve: Resolve<'_>) -> Result<Data> {
         let inputs = query.need("inputs")?;
         query_inputs = Some(resolve("data.query.inputs", query.text("inputs", inputs)?));
         if let Some(targets) = query.get("targets") {
-            query_targets = Some(resolve(
-                "data.query.targets",
-                query.text("targets", targets)?,
-            ));
+            query_targets = Some(resolve("data.query.targets", query.text("targets", targets)?));
         }
     }
     query.finish()?;
     section.finish()?;
-    Ok(Data {
-        inputs,
-        targets,
-        query_inputs,
-        query_targets,
-    })
+    Ok(Data { inputs, targets, query_inputs, query_targets })
 }
 
 const LOSSES: [(&str, Loss); 4] = [
@@ -203,19 +158,13 @@ const LOSSES: [(&str, Loss); 4] = [
 
 fn read_training(mut section: Section<'_>, resolve: Resolve<'_>) -> Result<Training> {
     let loss = section.choice("loss", None, &LOSSES)?;
-    let reduction = section.choice(
-        "reduction",
-        Some(Reduction::Mean),
-        &[("mean", Reduction::Mean), ("sum", Reduction::Sum)],
-    )?;
+    let reduction =
+        section.choice("reduction", Some(Reduction::Mean), &[("mean", Reduction::Mean), ("sum", Reduction::Sum)])?;
     section.need("optimizer")?;
     let (learning_rate, weight_decay) = read_optimizer(section.section("optimizer")?)?;
     read_schedule(section.section("schedule")?)?;
     if section.number_or("clip_norm", 0.0)? != 0.0 {
-        return Err(section.error(
-            "clip_norm",
-            "clipping is not supported yet by this version; set it to 0",
-        ));
+        return Err(section.error("clip_norm", "clipping is not supported yet by this version; set it to 0"));
     }
     let steps = section.need("steps")?;
     let steps = section.count("steps", steps, 1)?;
@@ -228,25 +177,14 @@ fn read_training(mut section: Section<'_>, resolve: Resolve<'_>) -> Result<Train
         Some(value) => Some(resolve("training.batches", section.text("batches", value)?)),
     };
     section.finish()?;
-    Ok(Training {
-        loss,
-        reduction,
-        learning_rate,
-        weight_decay,
-        steps,
-        batch_size,
-        batches,
-    })
+    Ok(Training { loss, reduction, learning_rate, weight_decay, steps, batch_size, batches })
 }
 
 fn read_optimizer(mut section: Section<'_>) -> Result<(f64, f64)> {
     let kinds = ["sgd", "adam", "adamw", "flow"].map(|kind| (kind, kind));
     let kind = section.choice("type", None, &kinds)?;
     if kind != "sgd" {
-        return Err(section.error(
-            "type",
-            format!("{kind} is not supported yet by this version; use sgd"),
-        ));
+        return Err(section.error("type", format!("{kind} is not supported yet by this version; use sgd")));
     }
     let rate = section.need("learning_rate")?;
     let rate = section.number("learning_rate", rate)?;
@@ -255,25 +193,18 @@ fn read_optimizer(mut section: Section<'_>) -> Result<(f64, f64)> {
     }
     let decay = section.number_or("weight_decay", 0.0)?;
     if decay < 0.0 {
-        return Err(section.error(
-            "weight_decay",
-            format!("is {decay}; it must not be negative"),
-        ));
+        return Err(section.error("weight_decay", format!("is {decay}; it must not be negative")));
     }
     for key in ["momentum", "dampening"] {
         let value = section.number_or(key, 0.0)?;
         if value != 0.0 {
-            return Err(section.error(
-                key,
-                format!("is {value}; momentum is not supported yet by this version; set it to 0"),
-            ));
+            return Err(
+                section.error(key, format!("is {value}; momentum is not supported yet by this version; set it to 0"))
+            );
         }
     }
     if section.bool_or("nesterov", false)? {
-        return Err(section.error(
-            "nesterov",
-            "momentum is not supported yet by this version; set it to false",
-        ));
+        return Err(section.error("nesterov", "momentum is not supported yet by this version; set it to false"));
     }
     section.finish()?;
     Ok((rate, decay))
@@ -284,10 +215,9 @@ fn read_schedule(mut section: Section<'_>) -> Result<()> {
         let kinds = ["constant", "step", "cosine"].map(|kind| (kind, kind));
         let kind = section.choice("type", None, &kinds)?;
         if kind != "constant" || section.count_or("warmup", 0, 0)? != 0 {
-            return Err(section.error(
-                "type",
-                "schedules are not supported yet by this version; use constant without warmup",
-            ));
+            return Err(
+                section.error("type", "schedules are not supported yet by this version; use constant without warmup")
+            );
         }
     }
     section.finish()
@@ -311,21 +241,14 @@ fn read_kernel(mut section: Section<'_>) -> Result<Kernel> {
         "gauss" => Rule::Gauss { nodes },
         "left" => Rule::Left,
         _ => {
-            return Err(section.error(
-                "rule",
-                "adaptive is not supported yet by this version; use gauss or left",
-            ));
+            return Err(section.error("rule", "adaptive is not supported yet by this version; use gauss or left"));
         }
     };
     section.number_or("tolerance", 1e-6)?;
-    let readouts =
-        ["outputs", "probabilities", "loss", "target", "margin"].map(|readout| (readout, readout));
+    let readouts = ["outputs", "probabilities", "loss", "target", "margin"].map(|readout| (readout, readout));
     let readout = section.choice("readout", Some("outputs"), &readouts)?;
     if readout != "outputs" {
-        return Err(section.error(
-            "readout",
-            format!("{readout} is not supported yet by this version; use outputs"),
-        ));
+        return Err(section.error("readout", format!("{readout} is not supported yet by this version; use outputs")));
     }
     let kernel = Kernel {
         rule,
@@ -336,22 +259,13 @@ fn read_kernel(mut section: Section<'_>) -> Result<Kernel> {
         tangent: section.bool_or("tangent", false)?,
     };
     if kernel.coefficients && !matches!(kernel.kernel, KernelShape::Diagonal | KernelShape::Full) {
-        return Err(section.error(
-            "coefficients",
-            "needs kernel.kernel = \"diagonal\" or \"full\"",
-        ));
+        return Err(section.error("coefficients", "needs kernel.kernel = \"diagonal\" or \"full\""));
     }
     if kernel.tangent && kernel.kernel == KernelShape::None {
-        return Err(section.error(
-            "tangent",
-            "has the kernel's shape; set kernel.kernel to trace, diagonal or full",
-        ));
+        return Err(section.error("tangent", "has the kernel's shape; set kernel.kernel to trace, diagonal or full"));
     }
     if !kernel.attribution && kernel.kernel == KernelShape::None {
-        return Err(section.error(
-            "kernel",
-            "nothing to compute: set attribution = true or a kernel",
-        ));
+        return Err(section.error("kernel", "nothing to compute: set attribution = true or a kernel"));
     }
     section.finish()?;
     Ok(kernel)

@@ -27,28 +27,15 @@ pub(super) struct Section<'a> {
 
 impl<'a> Section<'a> {
     pub fn new(file: &'a str, name: String, table: Option<&'a Table>) -> Self {
-        Self {
-            file,
-            name,
-            table,
-            known: Vec::new(),
-        }
+        Self { file, name, table, known: Vec::new() }
     }
 
     fn key(&self, key: &str) -> String {
-        if self.name.is_empty() {
-            key.to_owned()
-        } else {
-            format!("{}.{key}", self.name)
-        }
+        if self.name.is_empty() { key.to_owned() } else { format!("{}.{key}", self.name) }
     }
 
     pub fn error(&self, key: &str, problem: impl Into<String>) -> RunFileError {
-        RunFileError {
-            file: self.file.to_owned(),
-            key: self.key(key),
-            problem: problem.into(),
-        }
+        RunFileError { file: self.file.to_owned(), key: self.key(key), problem: problem.into() }
     }
 
     pub fn get(&mut self, key: &'static str) -> Option<&'a Value> {
@@ -57,8 +44,7 @@ impl<'a> Section<'a> {
     }
 
     pub fn need(&mut self, key: &'static str) -> Result<&'a Value> {
-        self.get(key)
-            .ok_or_else(|| self.error(key, "is required and missing"))
+        self.get(key).ok_or_else(|| self.error(key, "is required and missing"))
     }
 
     /// A table inside this one.
@@ -78,19 +64,14 @@ impl<'a> Section<'a> {
     }
 
     pub fn text(&self, key: &str, value: &'a Value) -> Result<&'a str> {
-        value
-            .as_str()
-            .ok_or_else(|| self.error(key, format!("must be a string, not {}", value.type_str())))
+        value.as_str().ok_or_else(|| self.error(key, format!("must be a string, not {}", value.type_str())))
     }
 
     pub fn bool_or(&mut self, key: &'static str, default: bool) -> Result<bool> {
         match self.get(key) {
             None => Ok(default),
             Some(Value::Boolean(value)) => Ok(*value),
-            Some(other) => Err(self.error(
-                key,
-                format!("must be true or false, not {}", other.type_str()),
-            )),
+            Some(other) => Err(self.error(key, format!("must be true or false, not {}", other.type_str()))),
         }
     }
 
@@ -98,16 +79,12 @@ impl<'a> Section<'a> {
     pub fn count(&self, key: &str, value: &Value, least: usize) -> Result<usize> {
         match value.as_integer().map(usize::try_from) {
             Some(Ok(count)) if count >= least && count <= u32::MAX as usize => Ok(count),
-            _ => Err(self.error(
-                key,
-                format!("is {value}; it must be a whole number of at least {least}"),
-            )),
+            _ => Err(self.error(key, format!("is {value}; it must be a whole number of at least {least}"))),
         }
     }
 
     pub fn count_or(&mut self, key: &'static str, default: usize, least: usize) -> Result<usize> {
-        self.get(key)
-            .map_or(Ok(default), |value| self.count(key, value, least))
+        self.get(key).map_or(Ok(default), |value| self.count(key, value, least))
     }
 
     pub fn number(&self, key: &str, value: &Value) -> Result<f64> {
@@ -118,56 +95,31 @@ impl<'a> Section<'a> {
                 return Err(self.error(key, format!("must be a number, not {}", other.type_str())));
             }
         };
-        if number.is_finite() {
-            Ok(number)
-        } else {
-            Err(self.error(key, format!("is {number}; it must be finite")))
-        }
+        if number.is_finite() { Ok(number) } else { Err(self.error(key, format!("is {number}; it must be finite"))) }
     }
 
     pub fn number_or(&mut self, key: &'static str, default: f64) -> Result<f64> {
-        self.get(key)
-            .map_or(Ok(default), |value| self.number(key, value))
+        self.get(key).map_or(Ok(default), |value| self.number(key, value))
     }
 
     /// One of a list of words.
-    pub fn choice<T: Copy>(
-        &mut self,
-        key: &'static str,
-        default: Option<T>,
-        words: &[(&str, T)],
-    ) -> Result<T> {
+    pub fn choice<T: Copy>(&mut self, key: &'static str, default: Option<T>, words: &[(&str, T)]) -> Result<T> {
         let value = match (self.get(key), default) {
             (None, Some(default)) => return Ok(default),
             (None, None) => {
-                return Err(self.error(
-                    key,
-                    format!("is required and missing; one of {}", list(words)),
-                ));
+                return Err(self.error(key, format!("is required and missing; one of {}", list(words))));
             }
             (Some(value), _) => self.text(key, value)?,
         };
-        words
-            .iter()
-            .find(|(word, _)| *word == value)
-            .map(|(_, choice)| *choice)
-            .ok_or_else(|| {
-                let near = nearest(value, words.iter().map(|(word, _)| *word));
-                self.error(
-                    key,
-                    format!(
-                        "{value:?} is not known; did you mean {near:?}? One of {}",
-                        list(words)
-                    ),
-                )
-            })
+        words.iter().find(|(word, _)| *word == value).map(|(_, choice)| *choice).ok_or_else(|| {
+            let near = nearest(value, words.iter().map(|(word, _)| *word));
+            self.error(key, format!("{value:?} is not known; did you mean {near:?}? One of {}", list(words)))
+        })
     }
 
     /// Fails on a key that nobody asked for.
     pub fn finish(self) -> Result<()> {
-        let unknown = self
-            .table
-            .and_then(|table| table.keys().find(|key| !self.known.contains(&key.as_str())));
+        let unknown = self.table.and_then(|table| table.keys().find(|key| !self.known.contains(&key.as_str())));
         match unknown {
             None => Ok(()),
             Some(key) => {
@@ -179,16 +131,10 @@ impl<'a> Section<'a> {
 }
 
 fn list<T>(words: &[(&str, T)]) -> String {
-    words
-        .iter()
-        .map(|(word, _)| *word)
-        .collect::<Vec<_>>()
-        .join(", ")
+    words.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ")
 }
 
 /// The most similar of some words.
 pub(super) fn nearest<'w>(word: &str, words: impl Iterator<Item = &'w str>) -> &'w str {
-    words
-        .max_by(|a, b| strsim::jaro_winkler(word, a).total_cmp(&strsim::jaro_winkler(word, b)))
-        .unwrap_or("")
+    words.max_by(|a, b| strsim::jaro_winkler(word, a).total_cmp(&strsim::jaro_winkler(word, b))).unwrap_or("")
 }

@@ -7,10 +7,7 @@ use toml::{Table, Value};
 const INCIDENTAL: [&str; 1] = ["run.directory"];
 
 fn table(entries: Vec<(&str, Value)>) -> Table {
-    entries
-        .into_iter()
-        .map(|(key, value)| (key.to_owned(), value))
-        .collect()
+    entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
 fn count(value: usize) -> Value {
@@ -40,14 +37,7 @@ impl Run {
         table(vec![
             ("directory", text(self.directory.display())),
             ("device", text(&self.device)),
-            (
-                "precision",
-                text(if self.precision == Precision::F64 {
-                    "f64"
-                } else {
-                    "f32"
-                }),
-            ),
+            ("precision", text(if self.precision == Precision::F64 { "f64" } else { "f32" })),
             ("seed", Value::Integer(self.seed as i64)),
         ])
     }
@@ -55,10 +45,7 @@ impl Run {
 
 impl Data {
     fn table(&self) -> Table {
-        let train = table(vec![
-            ("inputs", text(&self.inputs)),
-            ("targets", text(&self.targets)),
-        ]);
+        let train = table(vec![("inputs", text(&self.inputs)), ("targets", text(&self.targets))]);
         let mut entries = vec![("train", Value::Table(train))];
         if let Some(inputs) = &self.query_inputs {
             let mut query = table(vec![("inputs", text(inputs))]);
@@ -74,15 +61,8 @@ impl Data {
 impl Model {
     fn table(&self) -> Table {
         let input = self.input.iter().map(|&side| count(side)).collect();
-        let layers = self
-            .layers
-            .iter()
-            .map(|layer| Value::Table(layer.table()))
-            .collect();
-        let mut entries = vec![
-            ("input", Value::Array(input)),
-            ("layers", Value::Array(layers)),
-        ];
+        let layers = self.layers.iter().map(|layer| Value::Table(layer.table())).collect();
+        let mut entries = vec![("input", Value::Array(input)), ("layers", Value::Array(layers))];
         if let Some(weights) = &self.weights {
             entries.push(("weights", text(weights.display())));
         }
@@ -94,19 +74,9 @@ impl Layer {
     fn table(&self) -> Table {
         let mut entries = match &self.kind {
             LayerKind::Linear { features, bias } => {
-                vec![
-                    ("type", text("linear")),
-                    ("features", count(*features)),
-                    ("bias", Value::Boolean(*bias)),
-                ]
+                vec![("type", text("linear")), ("features", count(*features)), ("bias", Value::Boolean(*bias))]
             }
-            LayerKind::Conv2d {
-                channels,
-                kernel,
-                stride,
-                padding,
-                bias,
-            } => vec![
+            LayerKind::Conv2d { channels, kernel, stride, padding, bias } => vec![
                 ("type", text("conv2d")),
                 ("channels", count(*channels)),
                 ("kernel", count(*kernel)),
@@ -150,22 +120,9 @@ impl Training {
         ]);
         let mut entries = vec![
             ("loss", text(loss)),
-            (
-                "reduction",
-                text(if self.reduction == Reduction::Mean {
-                    "mean"
-                } else {
-                    "sum"
-                }),
-            ),
+            ("reduction", text(if self.reduction == Reduction::Mean { "mean" } else { "sum" })),
             ("optimizer", Value::Table(optimizer)),
-            (
-                "schedule",
-                Value::Table(table(vec![
-                    ("type", text("constant")),
-                    ("warmup", count(0)),
-                ])),
-            ),
+            ("schedule", Value::Table(table(vec![("type", text("constant")), ("warmup", count(0))]))),
             ("clip_norm", Value::Float(0.0)),
             ("steps", count(self.steps)),
         ];
@@ -216,16 +173,10 @@ fn differs(key: &str, a: Option<&Value>, b: Option<&Value>) -> Option<(String, S
         return None;
     }
     if let (Some(Value::Table(left)), Some(Value::Table(right))) = (a, b) {
-        let keys = left
-            .keys()
-            .chain(right.keys().filter(|key| !left.contains_key(*key)));
+        let keys = left.keys().chain(right.keys().filter(|key| !left.contains_key(*key)));
         return keys
             .filter_map(|name| {
-                let key = if key.is_empty() {
-                    name.clone()
-                } else {
-                    format!("{key}.{name}")
-                };
+                let key = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
                 differs(&key, left.get(name), right.get(name))
             })
             .next();

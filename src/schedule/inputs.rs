@@ -46,13 +46,7 @@ impl Inputs {
         let network = Network::new(&run_file.model)?;
         let loss = run_file.training.loss;
         let (examples, train) = read_inputs(&run_file.data.inputs, &network)?;
-        let targets = read_targets(
-            &run_file.data.targets,
-            &network,
-            loss,
-            examples,
-            &run_file.data.inputs,
-        )?;
+        let targets = read_targets(&run_file.data.targets, &network, loss, examples, &run_file.data.inputs)?;
         let mut queries = None;
         let mut query_targets = Some(targets.clone());
         if let Some(path) = &run_file.data.query_inputs {
@@ -72,16 +66,7 @@ impl Inputs {
             }
         };
         let steps = steps(run_file, examples)?;
-        Ok(Self {
-            network,
-            train,
-            examples,
-            targets,
-            queries,
-            query_targets,
-            initial,
-            steps,
-        })
+        Ok(Self { network, train, examples, targets, queries, query_targets, initial, steps })
     }
 
     /// The queries, be they the training set or their own.
@@ -124,20 +109,12 @@ fn read_inputs(path: &str, network: &Network) -> Result<(usize, Vec<f64>), Error
     Ok((count, array.to_f64()))
 }
 
-fn read_targets(
-    path: &str,
-    network: &Network,
-    loss: Loss,
-    count: usize,
-    inputs: &str,
-) -> Result<Targets, Error> {
+fn read_targets(path: &str, network: &Network, loss: Loss, count: usize, inputs: &str) -> Result<Targets, Error> {
     let array = read(path)?;
     finite(path, &array)?;
     let (shape, outputs) = (array.shape.clone(), network.outputs);
     if shape.first() != Some(&count) {
-        return Err(Error::Input(format!(
-            "{path}: has shape {shape:?}, but {inputs} holds {count} examples"
-        )));
+        return Err(Error::Input(format!("{path}: has shape {shape:?}, but {inputs} holds {count} examples")));
     }
     if loss == Loss::CrossEntropy {
         if shape.len() > 2 || array.len() != count {
@@ -155,9 +132,7 @@ fn read_targets(
             )))
         });
         if !array.is_integer() {
-            return Err(Error::Input(format!(
-                "{path}: holds real numbers; cross_entropy needs integer classes"
-            )));
+            return Err(Error::Input(format!("{path}: holds real numbers; cross_entropy needs integer classes")));
         }
         return Ok(Targets::Classes(classes.collect::<Result<_, _>>()?));
     }
@@ -173,17 +148,8 @@ fn steps(run_file: &RunFile, examples: usize) -> Result<Vec<Step>, Error> {
     let training = &run_file.training;
     let step = |batch: Option<Vec<u32>>| {
         let len = batch.as_ref().map_or(examples, Vec::len);
-        let share = if training.reduction == Reduction::Mean {
-            1.0 / len as f64
-        } else {
-            1.0
-        };
-        Step {
-            learning_rate: training.learning_rate,
-            batch,
-            examples,
-            share,
-        }
+        let share = if training.reduction == Reduction::Mean { 1.0 / len as f64 } else { 1.0 };
+        Step { learning_rate: training.learning_rate, batch, examples, share }
     };
     if let Some(path) = &training.batches {
         let batches = read_batches(path, training.steps, training.batch_size, examples)?;
@@ -198,28 +164,17 @@ fn steps(run_file: &RunFile, examples: usize) -> Result<Vec<Step>, Error> {
     })
 }
 
-fn read_batches(
-    path: &str,
-    steps: usize,
-    size: Option<usize>,
-    examples: usize,
-) -> Result<Vec<Vec<u32>>, Error> {
+fn read_batches(path: &str, steps: usize, size: Option<usize>, examples: usize) -> Result<Vec<Vec<u32>>, Error> {
     let array = read(path)?;
     let (shape, values) = (array.shape.clone(), array.to_f64());
     let &[rows, width] = shape.as_slice() else {
-        return Err(Error::Input(format!(
-            "{path}: has shape {shape:?}; batches are [steps, batch]"
-        )));
+        return Err(Error::Input(format!("{path}: has shape {shape:?}; batches are [steps, batch]")));
     };
     if !array.is_integer() {
-        return Err(Error::Input(format!(
-            "{path}: holds real numbers; batches are integers from 0"
-        )));
+        return Err(Error::Input(format!("{path}: holds real numbers; batches are integers from 0")));
     }
     if rows != steps {
-        return Err(Error::Input(format!(
-            "{path}: has {rows} batches, but training.steps = {steps}"
-        )));
+        return Err(Error::Input(format!("{path}: has {rows} batches, but training.steps = {steps}")));
     }
     if width == 0 || size.is_some_and(|size| size != width) {
         return Err(Error::Input(format!(
@@ -227,10 +182,7 @@ fn read_batches(
             size.map_or("(none)".to_owned(), |size| size.to_string())
         )));
     }
-    if let Some(place) = values
-        .iter()
-        .position(|&value| value < 0.0 || value >= examples as f64)
-    {
+    if let Some(place) = values.iter().position(|&value| value < 0.0 || value >= examples as f64) {
         return Err(Error::Input(format!(
             "{path}: step {} names example {}, but there are examples 0 to {}",
             place / width,
@@ -238,8 +190,5 @@ fn read_batches(
             examples - 1
         )));
     }
-    Ok(values
-        .chunks(width)
-        .map(|batch| batch.iter().map(|&example| example as u32).collect())
-        .collect())
+    Ok(values.chunks(width).map(|batch| batch.iter().map(|&example| example as u32).collect()).collect())
 }

@@ -42,81 +42,34 @@ impl Plan {
         let (network, kernel) = (&inputs.network, &run_file.kernel);
         let (m, n, outputs) = (inputs.examples, inputs.query_count(), network.outputs);
         let nodes = Quadrature::new(&kernel.rule).nodes.len();
-        let bytes: u64 = if run_file.run.precision == Precision::F64 {
-            8
-        } else {
-            4
-        };
-        let batch = inputs
-            .steps
-            .first()
-            .map_or(m, |step| step.batch_len().min(m));
-        let copies = if kernel.kernel == KernelShape::None {
-            1
-        } else {
-            outputs
-        };
-        let sizes = Sizes {
-            queries: n.min(256),
-            outputs,
-            nodes,
-            examples: batch,
-            copies,
-        };
-        let contraction: Vec<Contraction> = network
-            .parameters
-            .iter()
-            .map(|own| choose(own, &sizes))
-            .collect();
+        let bytes: u64 = if run_file.run.precision == Precision::F64 { 8 } else { 4 };
+        let batch = inputs.steps.first().map_or(m, |step| step.batch_len().min(m));
+        let copies = if kernel.kernel == KernelShape::None { 1 } else { outputs };
+        let sizes = Sizes { queries: n.min(256), outputs, nodes, examples: batch, copies };
+        let contraction: Vec<Contraction> = network.parameters.iter().map(|own| choose(own, &sizes)).collect();
 
         let pair = entries(kernel.kernel).map_or(0, |entries| entries.per_pair(outputs));
         let attribution = if kernel.attribution { outputs } else { 0 };
-        let groups = if kernel.layers {
-            network.parameters.len()
-        } else {
-            1
-        };
-        let sums =
-            (groups * (attribution + pair) + if kernel.coefficients { pair } else { 0 }).max(1);
+        let groups = if kernel.layers { network.parameters.len() } else { 1 };
+        let sums = (groups * (attribution + pair) + if kernel.coefficients { pair } else { 0 }).max(1);
         // Elements of the device per query, per example and per pair of a tile.
-        let widest = network
-            .parameters
-            .iter()
-            .map(|own| own.len())
-            .max()
-            .unwrap_or(0);
-        let positions = network
-            .parameters
-            .iter()
-            .map(|own| own.positions)
-            .max()
-            .unwrap_or(1);
-        let query =
-            nodes * (network.forward_len() + outputs * network.backward_len()) + outputs * widest;
-        let total: usize = network
-            .parameters
-            .iter()
-            .map(|own| own.len().max(own.positions * own.height))
-            .sum();
+        let widest = network.parameters.iter().map(|own| own.len()).max().unwrap_or(0);
+        let positions = network.parameters.iter().map(|own| own.positions).max().unwrap_or(1);
+        let query = nodes * (network.forward_len() + outputs * network.backward_len()) + outputs * widest;
+        let total: usize = network.parameters.iter().map(|own| own.len().max(own.positions * own.height)).sum();
         let example = network.forward_len() + 3 * copies * (network.backward_len() + total);
         let square = positions * positions * nodes;
         let need = |queries: usize, examples: usize| {
             let batch = examples.min(batch);
-            let elements = queries * query
-                + batch * example
-                + queries * (examples * sums * 2 + batch * square);
+            let elements = queries * query + batch * example + queries * (examples * sums * 2 + batch * square);
             (elements + 4 * network.len) as u64 * bytes * 3 / 2
         };
         let largest_of = |queries: usize, examples: usize| {
             let rows = queries * nodes * outputs * network.backward_len().max(outputs);
             let columns = examples.min(batch) * copies * (total + network.backward_len());
-            rows.max(columns)
-                .max(queries * examples * pair.max(outputs))
-                .max(queries * examples.min(batch) * square)
+            rows.max(columns).max(queries * examples * pair.max(outputs)).max(queries * examples.min(batch) * square)
         };
-        let fits = |queries, examples| {
-            need(queries, examples) <= memory && largest_of(queries, examples) <= largest
-        };
+        let fits = |queries, examples| need(queries, examples) <= memory && largest_of(queries, examples) <= largest;
         let (mut across, mut down) = (m, n.min(256));
         while !fits(down, across) && (down > 1 || across > 1) {
             if across > 2 * down || down == 1 {
@@ -125,26 +78,14 @@ impl Plan {
                 down = down.div_ceil(2);
             }
         }
-        let ranges = |len: usize, side: usize| {
-            (0..len)
-                .step_by(side.max(1))
-                .map(move |from| from..(from + side).min(len))
-        };
+        let ranges =
+            |len: usize, side: usize| (0..len).step_by(side.max(1)).map(move |from| from..(from + side).min(len));
         let tiles = ranges(n, down)
-            .flat_map(|queries| {
-                ranges(m, across).map(move |examples| Tile {
-                    queries: queries.clone(),
-                    examples,
-                })
-            })
+            .flat_map(|queries| ranges(m, across).map(move |examples| Tile { queries: queries.clone(), examples }))
             .collect();
-        let arrays =
-            n as u64 * m as u64 * (sums + 2 * pair * usize::from(kernel.tangent)) as u64 * bytes;
+        let arrays = n as u64 * m as u64 * (sums + 2 * pair * usize::from(kernel.tangent)) as u64 * bytes;
         let path = (inputs.steps.len() as u64 + 1) * network.len as u64 * bytes;
-        let whole = Sizes {
-            queries: n,
-            ..sizes
-        };
+        let whole = Sizes { queries: n, ..sizes };
         let flops: f64 = network
             .parameters
             .iter()
@@ -179,12 +120,8 @@ impl Plan {
                 size(memory)
             )));
         }
-        let existing = directory
-            .ancestors()
-            .find(|folder| folder.is_dir())
-            .unwrap_or(Path::new("."));
-        let free =
-            fs4::available_space(existing).map_err(|source| Error::file(existing, source))?;
+        let existing = directory.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("."));
+        let free = fs4::available_space(existing).map_err(|source| Error::file(existing, source))?;
         if self.disk_bytes > free {
             return Err(Error::DoesNotFit(format!(
                 "the run writes {} to {}, and {} are free; name another run.directory, or fewer training.steps",
@@ -206,22 +143,13 @@ pub(crate) fn size(bytes: u64) -> String {
         value /= 1024.0;
         unit += 1;
     }
-    if unit == 0 {
-        format!("{bytes} B")
-    } else {
-        format!("{value:.1} {}", units[unit])
-    }
+    if unit == 0 { format!("{bytes} B") } else { format!("{value:.1} {}", units[unit]) }
 }
 
 impl Plan {
     /// Plans a run for this machine's CPU and free memory.
     pub fn for_this_machine(run_file: &RunFile, inputs: &Inputs) -> Self {
-        Self::new(
-            run_file,
-            inputs,
-            super::run::free_memory() / 2,
-            isize::MAX as usize / 8,
-        )
+        Self::new(run_file, inputs, super::run::free_memory() / 2, isize::MAX as usize / 8)
     }
 }
 
@@ -240,10 +168,6 @@ impl std::fmt::Display for Plan {
             size(self.host_bytes)
         )?;
         writeln!(out, "disk         {}", size(self.disk_bytes))?;
-        writeln!(
-            out,
-            "contraction  {:?}, {:.3e} floating-point operations",
-            self.contraction, self.flops
-        )
+        writeln!(out, "contraction  {:?}, {:.3e} floating-point operations", self.contraction, self.flops)
     }
 }

@@ -4,7 +4,7 @@ use super::Inputs;
 use super::inputs::Targets;
 use super::plan::{Plan, entries};
 use crate::backend::cpu::CpuBackend;
-use crate::backend::{Backend, Element};
+use crate::backend::{Backend, BackendError, Element};
 use crate::error::Error;
 use crate::path::{Integration, Quadrature, Spec};
 use crate::run_file::{Precision, RunFile, difference};
@@ -51,28 +51,14 @@ pub fn run(run_file: &RunFile, progress: &mut dyn Progress) -> Result<Outcome, E
     }
     let inputs = Inputs::read(run_file)?;
     if !matches!(run_file.run.device.as_str(), "auto" | "cpu") {
-        return Err(Error::Input(format!(
-            "run.device = {:?}: this version has the CPU alone; set it to \"cpu\" or \"auto\"",
+        return Err(Error::Backend(BackendError::NoAdapter(format!(
+            "run.device = {:?}, but this version computes on the CPU alone; set it to \"cpu\" or \"auto\"",
             run_file.run.device
-        )));
+        ))));
     }
     match run_file.run.precision {
-        Precision::F32 => on_device(
-            &CpuBackend::<f32>::new(),
-            run_file,
-            &inputs,
-            &store,
-            &resolved,
-            progress,
-        ),
-        Precision::F64 => on_device(
-            &CpuBackend::<f64>::new(),
-            run_file,
-            &inputs,
-            &store,
-            &resolved,
-            progress,
-        ),
+        Precision::F32 => on_device(&CpuBackend::<f32>::new(), run_file, &inputs, &store, &resolved, progress),
+        Precision::F64 => on_device(&CpuBackend::<f64>::new(), run_file, &inputs, &store, &resolved, progress),
     }
 }
 
@@ -107,10 +93,7 @@ fn on_device<B: Backend>(
     let queries: Vec<B::Element> = convert(inputs.queries());
     let targets = match &inputs.targets {
         Targets::Classes(classes) => TargetBuffer::Classes(backend.index(classes)?),
-        Targets::Reals(values) => TargetBuffer::Reals(
-            backend.upload(&convert::<B::Element>(values))?,
-            values.len(),
-        ),
+        Targets::Reals(values) => TargetBuffer::Reals(backend.upload(&convert::<B::Element>(values))?, values.len()),
     };
     let started = Instant::now();
     let mut metrics: Vec<(Metrics, f64)> = Vec::new();
@@ -124,16 +107,12 @@ fn on_device<B: Backend>(
     };
     progress.begin("training", inputs.steps.len() as u64);
     let recorder = Recorder::create(&run_file.run.directory, inputs.steps.len(), network.len)?;
-    let trajectory = training.run(
-        &convert::<B::Element>(&inputs.initial),
-        inputs.steps.clone(),
-        recorder,
-        &mut |_, step| {
+    let trajectory =
+        training.run(&convert::<B::Element>(&inputs.initial), inputs.steps.clone(), recorder, &mut |_, step| {
             metrics.push((step, started.elapsed().as_secs_f64()));
             progress.advance();
             Ok(())
-        },
-    )?;
+        })?;
     let trained = started.elapsed();
 
     let spec = Spec {
@@ -156,17 +135,9 @@ fn on_device<B: Backend>(
         queries: &queries,
         targets: &targets,
     };
-    let mut arrays = Arrays::<B::Element>::new(
-        network,
-        &spec,
-        inputs.query_count(),
-        inputs.examples,
-        inputs.steps.len(),
-    );
-    progress.begin(
-        "integrating",
-        (plan.tiles.len() * inputs.steps.len()) as u64,
-    );
+    let mut arrays =
+        Arrays::<B::Element>::new(network, &spec, inputs.query_count(), inputs.examples, inputs.steps.len());
+    progress.begin("integrating", (plan.tiles.len() * inputs.steps.len()) as u64);
     for tile in &plan.tiles {
         let finished = integration.tile(tile, &mut || {
             progress.advance();
@@ -177,36 +148,19 @@ fn on_device<B: Backend>(
     let integrated = started.elapsed();
 
     let written = Instant::now();
-    let not_a_number = arrays.write(
-        store,
-        network,
-        &trajectory.weights::<B::Element>(inputs.steps.len())?,
-    )?;
+    let not_a_number = arrays.write(store, network, &trajectory.weights::<B::Element>(inputs.steps.len())?)?;
     let classes = matches!(inputs.targets, Targets::Classes(_));
     store.write_metrics(&metrics, arrays.residuals(), classes)?;
     let summary = Summary {
         device: backend.name(),
-        precision: if run_file.run.precision == Precision::F64 {
-            "f64"
-        } else {
-            "f32"
-        },
+        precision: if run_file.run.precision == Precision::F64 { "f64" } else { "f32" },
         shapes: plan.shapes,
         query_accuracy: query_accuracy(inputs, arrays.prediction()),
         largest_relative_residual: arrays.largest_relative_residual(),
         undefined_coefficients: not_a_number,
-        seconds: [
-            trained.as_secs_f64(),
-            (integrated - trained).as_secs_f64(),
-            written.elapsed().as_secs_f64(),
-        ],
+        seconds: [trained.as_secs_f64(), (integrated - trained).as_secs_f64(), written.elapsed().as_secs_f64()],
         flops: plan.flops,
-        contraction: network
-            .parameters
-            .iter()
-            .map(|own| own.layer)
-            .zip(plan.contraction.iter().copied())
-            .collect(),
+        contraction: network.parameters.iter().map(|own| own.layer).zip(plan.contraction.iter().copied()).collect(),
         tiles: plan.tiles.len(),
     };
     store.finish(&summary)?;
@@ -219,12 +173,9 @@ fn query_accuracy(inputs: &Inputs, prediction: &[f64]) -> Option<f64> {
         return None;
     };
     let outputs = inputs.network.outputs;
-    let hits = prediction
-        .chunks(outputs)
-        .zip(classes)
-        .filter(|(f, class)| {
-            let best = (1..outputs).fold(0, |best, c| if f[c] > f[best] { c } else { best });
-            best == **class as usize
-        });
+    let hits = prediction.chunks(outputs).zip(classes).filter(|(f, class)| {
+        let best = (1..outputs).fold(0, |best, c| if f[c] > f[best] { c } else { best });
+        best == **class as usize
+    });
     Some(hits.count() as f64 / classes.len() as f64)
 }

@@ -29,19 +29,9 @@ pub struct Arrays<E> {
 
 impl<E: Element> Arrays<E> {
     /// Room for the arrays that a run asks for.
-    pub fn new(
-        network: &Network,
-        spec: &Spec,
-        queries: usize,
-        examples: usize,
-        steps: usize,
-    ) -> Self {
+    pub fn new(network: &Network, spec: &Spec, queries: usize, examples: usize, steps: usize) -> Self {
         let outputs = network.outputs;
-        let groups = if spec.layers {
-            network.parameters.len()
-        } else {
-            1
-        };
+        let groups = if spec.layers { network.parameters.len() } else { 1 };
         let room = |wanted: bool, groups: usize, entries: Entries| -> Vec<Vec<E>> {
             let count = if wanted { groups } else { 0 };
             vec![vec![E::ZERO; entries.len(outputs, queries, examples)]; count]
@@ -77,11 +67,7 @@ impl<E: Element> Arrays<E> {
         place(&mut self.attribution, &finished.attribution, Entries::Loss);
         place(&mut self.kernel, &finished.kernel, entries);
         place(&mut self.numerator, &finished.numerator, entries);
-        place(
-            &mut self.tangent_initial,
-            &finished.tangent_initial,
-            entries,
-        );
+        place(&mut self.tangent_initial, &finished.tangent_initial, entries);
         place(&mut self.tangent_final, &finished.tangent_final, entries);
         if tile.examples.start == 0 {
             let (from, count) = (tile.queries.start * outputs, tile.queries.len());
@@ -123,25 +109,14 @@ impl<E: Element> Arrays<E> {
 
     /// The largest residual relative to the largest change of an output; that of the steps without attribution.
     pub fn largest_relative_residual(&self) -> f64 {
-        let change = self
-            .prediction
-            .iter()
-            .zip(&self.initial)
-            .map(|(last, first)| (last - first).abs());
+        let change = self.prediction.iter().zip(&self.initial).map(|(last, first)| (last - first).abs());
         let change = change.fold(0.0, f64::max);
         let largest = if self.attribution.is_empty() {
             self.residuals.iter().copied().fold(0.0, f64::max)
         } else {
-            self.residual()
-                .into_iter()
-                .map(f64::abs)
-                .fold(0.0, f64::max)
+            self.residual().into_iter().map(f64::abs).fold(0.0, f64::max)
         };
-        if largest == 0.0 {
-            0.0
-        } else {
-            largest / change
-        }
+        if largest == 0.0 { 0.0 } else { largest / change }
     }
 
     /// Writes every array; returns how many coefficients are not a number.
@@ -161,20 +136,12 @@ impl<E: Element> Arrays<E> {
         let mut undefined = 0;
         if let Some(numerator) = self.numerator.first() {
             let coefficients = ratio(numerator, &kernel);
-            undefined = coefficients
-                .iter()
-                .filter(|value| value.to_f64().is_nan())
-                .count();
-            write_npy(
-                &store.path("coefficients.npy"),
-                &kernel_shape,
-                &coefficients,
-            )?;
+            undefined = coefficients.iter().filter(|value| value.to_f64().is_nan()).count();
+            write_npy(&store.path("coefficients.npy"), &kernel_shape, &coefficients)?;
         }
-        for (name, array) in [
-            ("tangent_initial.npy", &self.tangent_initial),
-            ("tangent_final.npy", &self.tangent_final),
-        ] {
+        for (name, array) in
+            [("tangent_initial.npy", &self.tangent_initial), ("tangent_final.npy", &self.tangent_final)]
+        {
             if let Some(array) = array.first() {
                 write_npy(&store.path(name), &kernel_shape, array)?;
             }
@@ -204,46 +171,27 @@ impl<E: Element> Arrays<E> {
     }
 
     /// Writes an array and, where layers are kept apart, its parts; returns the whole.
-    fn write_groups(
-        &self,
-        store: &Store,
-        name: &str,
-        shape: &[usize],
-        groups: &[Vec<E>],
-    ) -> Result<Vec<E>, Error> {
+    fn write_groups(&self, store: &Store, name: &str, shape: &[usize], groups: &[Vec<E>]) -> Result<Vec<E>, Error> {
         let Some(first) = groups.first() else {
             return Ok(Vec::new());
         };
         let whole: Vec<E> = if groups.len() == 1 {
             first.clone()
         } else {
-            (0..first.len())
-                .map(|place| E::from_f64(groups.iter().map(|group| group[place].to_f64()).sum()))
-                .collect()
+            (0..first.len()).map(|place| E::from_f64(groups.iter().map(|group| group[place].to_f64()).sum())).collect()
         };
         write_npy(&store.path(&format!("{name}.npy")), shape, &whole)?;
         if self.layers {
             let mut layered = vec![groups.len()];
             layered.extend(shape);
-            write_npy(
-                &store.path(&format!("{name}_layers.npy")),
-                &layered,
-                &groups.concat(),
-            )?;
+            write_npy(&store.path(&format!("{name}_layers.npy")), &layered, &groups.concat())?;
         }
         Ok(whole)
     }
 }
 
 /// From a tile's order of axes to the interface's.
-fn scatter<E: Element>(
-    into: &mut [E],
-    from: &[f64],
-    entries: Entries,
-    outputs: usize,
-    examples: usize,
-    tile: &Tile,
-) {
+fn scatter<E: Element>(into: &mut [E], from: &[f64], entries: Entries, outputs: usize, examples: usize, tile: &Tile) {
     let (n, m) = (tile.queries.len(), tile.examples.len());
     let per_pair = entries.per_pair(outputs);
     let copies = if entries == Entries::Full { outputs } else { 1 };
@@ -258,18 +206,11 @@ fn scatter<E: Element>(
 
 /// `-Σ … / K` where K does not vanish: the numerators carry the sign already.
 fn ratio<E: Element>(numerator: &[E], kernel: &[E]) -> Vec<E> {
-    let largest = kernel
-        .iter()
-        .map(|value| value.to_f64().abs())
-        .fold(0.0, f64::max);
+    let largest = kernel.iter().map(|value| value.to_f64().abs()).fold(0.0, f64::max);
     let bound = E::VANISHING * largest;
     let entries = numerator.iter().zip(kernel).map(|(numerator, kernel)| {
         let (numerator, kernel) = (numerator.to_f64(), kernel.to_f64());
-        E::from_f64(if kernel.abs() < bound || kernel == 0.0 {
-            f64::NAN
-        } else {
-            numerator / kernel
-        })
+        E::from_f64(if kernel.abs() < bound || kernel == 0.0 { f64::NAN } else { numerator / kernel })
     });
     entries.collect()
 }

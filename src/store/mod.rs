@@ -49,9 +49,7 @@ pub struct Summary {
 impl Store {
     /// The store of a directory, which need not exist.
     pub fn new(directory: &Path) -> Self {
-        Self {
-            directory: directory.to_owned(),
-        }
+        Self { directory: directory.to_owned() }
     }
 
     /// A file in it.
@@ -78,10 +76,7 @@ impl Store {
                 }
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => {
-                Err(Error::Input(format!(
-                    "{}: is a file; name another run.directory",
-                    self.directory.display()
-                )))
+                Err(Error::Input(format!("{}: is a file; name another run.directory", self.directory.display())))
             }
             Err(error) => Err(Error::file(&path, error)),
         }
@@ -98,16 +93,12 @@ impl Store {
     ///
     /// A directory that cannot be written.
     pub fn begin(&self, run_file: &str) -> Result<(), Error> {
-        std::fs::create_dir_all(&self.directory)
-            .map_err(|source| Error::file(&self.directory, source))?;
-        let entries = std::fs::read_dir(&self.directory)
-            .map_err(|source| Error::file(&self.directory, source))?;
+        std::fs::create_dir_all(&self.directory).map_err(|source| Error::file(&self.directory, source))?;
+        let entries = std::fs::read_dir(&self.directory).map_err(|source| Error::file(&self.directory, source))?;
         for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
-            let ours = path.extension().is_some_and(|end| {
-                ["npy", "safetensors", "tmp", "jsonl", "html"]
-                    .iter()
-                    .any(|e| end == *e)
-            });
+            let ours = path
+                .extension()
+                .is_some_and(|end| ["npy", "safetensors", "tmp", "jsonl", "html"].iter().any(|e| end == *e));
             if path.is_file() && ours {
                 std::fs::remove_file(&path).map_err(|source| Error::file(&path, source))?;
             }
@@ -131,12 +122,7 @@ impl Store {
     /// # Errors
     ///
     /// A file that cannot be written.
-    pub fn write_metrics(
-        &self,
-        metrics: &[(Metrics, f64)],
-        residuals: &[f64],
-        classes: bool,
-    ) -> Result<(), Error> {
+    pub fn write_metrics(&self, metrics: &[(Metrics, f64)], residuals: &[f64], classes: bool) -> Result<(), Error> {
         let mut text = String::new();
         for (step, ((metrics, seconds), residual)) in metrics.iter().zip(residuals).enumerate() {
             let accuracy = classes.then_some(metrics.accuracy);
@@ -154,11 +140,8 @@ impl Store {
     pub fn finish(&self, summary: &Summary) -> Result<(), Error> {
         let [examples, queries, outputs, parameters, steps] = summary.shapes;
         let [train, integrate, write] = summary.seconds;
-        let contraction: serde_json::Map<String, serde_json::Value> = summary
-            .contraction
-            .iter()
-            .map(|(layer, choice)| (layer.to_string(), json!(choice)))
-            .collect();
+        let contraction: serde_json::Map<String, serde_json::Value> =
+            summary.contraction.iter().map(|(layer, choice)| (layer.to_string(), json!(choice))).collect();
         let value = json!({
             "version": env!("CARGO_PKG_VERSION"),
             "device": summary.device,

@@ -58,26 +58,12 @@ mod tests {
     use super::*;
 
     fn layer(height: usize, width: usize, positions: usize) -> Parameters {
-        Parameters {
-            layer: 0,
-            offset: 0,
-            weight: vec![height, width],
-            bias: height,
-            height,
-            width,
-            positions,
-        }
+        Parameters { layer: 0, offset: 0, weight: vec![height, width], bias: height, height, width, positions }
     }
 
     #[test]
     fn wide_linear_layers_stay_factored_and_convolutions_are_materialised() {
-        let sizes = Sizes {
-            queries: 64,
-            outputs: 10,
-            nodes: 3,
-            examples: 256,
-            copies: 10,
-        };
+        let sizes = Sizes { queries: 64, outputs: 10, nodes: 3, examples: 256, copies: 10 };
         assert_eq!(choose(&layer(512, 784, 1), &sizes), Contraction::Factored);
         assert_eq!(choose(&layer(8, 9, 64), &sizes), Contraction::Materialised);
     }

@@ -1,9 +1,7 @@
 //! Gradient rows of examples and queries, and their contraction into accumulators.
 
 use super::Contraction;
-use crate::backend::{
-    Backend, Gram, Layout, MatMul, Outer, Result, RowMap, Slice, SliceMut, Start,
-};
+use crate::backend::{Backend, Gram, Layout, MatMul, Outer, Result, RowMap, Slice, SliceMut, Start};
 use crate::network::{Factor, Forward, Network, Parameters, Segment};
 
 /// Which pairs of output rows an accumulator holds, and how they lie: `[C, n, m]`, `[n, m]`, `[C, n, m]`,
@@ -51,10 +49,7 @@ pub struct Sum<B: Backend + ?Sized> {
 impl<B: Backend> Sum<B> {
     /// Zeros.
     pub fn new(backend: &B, len: usize) -> Result<Self> {
-        Ok(Self {
-            block: backend.zeros(len)?,
-            total: backend.totals(len)?,
-        })
+        Ok(Self { block: backend.zeros(len)?, total: backend.totals(len)? })
     }
 
     /// The block, to be added to.
@@ -102,33 +97,19 @@ impl<B: Backend> ExampleRows<B> {
     ) -> Result<Self> {
         let map = each_row(backend, copies, pass.rows)?;
         let mut rows: Vec<Option<LayerRows<B>>> = network.parameters.iter().map(|_| None).collect();
-        network.backward(
-            backend,
-            Segment::at(weights),
-            pass,
-            copies,
-            seed,
-            &mut |factor| {
-                let own = &network.parameters[factor.index];
-                rows[factor.index] = Some(match choice[factor.index] {
-                    Contraction::Materialised => {
-                        LayerRows::Materialised(materialise(backend, own, &map, &factor)?)
-                    }
-                    Contraction::Factored => {
-                        let mut delta = backend.zeros(factor.delta.len)?;
-                        backend
-                            .copy(SliceMut::new(&mut delta, 0, factor.delta.len), factor.delta)?;
-                        LayerRows::Factored(delta)
-                    }
-                });
-                Ok(())
-            },
-        )?;
-        Ok(Self {
-            examples: pass.rows,
-            copies,
-            rows,
-        })
+        network.backward(backend, Segment::at(weights), pass, copies, seed, &mut |factor| {
+            let own = &network.parameters[factor.index];
+            rows[factor.index] = Some(match choice[factor.index] {
+                Contraction::Materialised => LayerRows::Materialised(materialise(backend, own, &map, &factor)?),
+                Contraction::Factored => {
+                    let mut delta = backend.zeros(factor.delta.len)?;
+                    backend.copy(SliceMut::new(&mut delta, 0, factor.delta.len), factor.delta)?;
+                    LayerRows::Factored(delta)
+                }
+            });
+            Ok(())
+        })?;
+        Ok(Self { examples: pass.rows, copies, rows })
     }
 }
 
@@ -162,21 +143,9 @@ pub(crate) fn write_gradient<B: Backend>(
     out: SliceMut<'_, B::Buffer>,
 ) -> Result<()> {
     if own.is_norm() {
-        return backend.outer_diagonal(
-            own.width,
-            own.positions,
-            map,
-            out,
-            factor.delta,
-            factor.input,
-        );
+        return backend.outer_diagonal(own.width, own.positions, map, out, factor.delta, factor.input);
     }
-    let shape = Outer {
-        height: own.height,
-        width: own.width,
-        positions: own.positions,
-        bias: own.bias > 0,
-    };
+    let shape = Outer { height: own.height, width: own.width, positions: own.positions, bias: own.bias > 0 };
     backend.outer(&shape, map, out, factor.delta, factor.input)
 }
 
@@ -194,15 +163,9 @@ impl<B: Backend> QueryRows<B> {
     pub fn new(backend: &B, outputs: usize, queries: usize, weights: &[f64]) -> Result<Self> {
         let nodes = weights.len();
         let base = queries * nodes;
-        let offsets: Vec<u32> = (0..=outputs * queries)
-            .map(|output| (output * nodes) as u32)
-            .collect();
-        let inputs: Vec<u32> = (0..outputs * base)
-            .map(|row| (row % base.max(1)) as u32)
-            .collect();
-        let each: Vec<f64> = (0..outputs * base)
-            .map(|row| weights[row % nodes])
-            .collect();
+        let offsets: Vec<u32> = (0..=outputs * queries).map(|output| (output * nodes) as u32).collect();
+        let inputs: Vec<u32> = (0..outputs * base).map(|row| (row % base.max(1)) as u32).collect();
+        let each: Vec<f64> = (0..outputs * base).map(|row| weights[row % nodes]).collect();
         Ok(Self {
             map: RowMap::new(backend, &offsets, &inputs, &each)?,
             averaged: each_row(backend, outputs, queries)?,
@@ -240,40 +203,18 @@ impl<B: Backend> QueryRows<B> {
                 };
                 let len = shape.rows * shape.columns;
                 let mut products = backend.zeros(len)?;
-                backend.matmul(
-                    &shape,
-                    SliceMut::new(&mut products, 0, len),
-                    factor.input,
-                    inputs,
-                    None,
-                )?;
+                backend.matmul(&shape, SliceMut::new(&mut products, 0, len), factor.input, inputs, None)?;
                 let products = Some(Slice::new(&products, 0, len));
                 for term in terms {
                     let size = (own.positions, own.height);
-                    self.add(
-                        backend,
-                        term,
-                        factor.index,
-                        &self.map,
-                        factor.delta,
-                        size,
-                        products,
-                    )?;
+                    self.add(backend, term, factor.index, &self.map, factor.delta, size, products)?;
                 }
             }
             _ => {
                 let rows = materialise(backend, own, &self.map, factor)?;
                 let rows = Slice::new(&rows, 0, self.averaged.rows * own.len());
                 for term in terms {
-                    self.add(
-                        backend,
-                        term,
-                        factor.index,
-                        &self.averaged,
-                        rows,
-                        (1, own.len()),
-                        None,
-                    )?;
+                    self.add(backend, term, factor.index, &self.averaged, rows, (1, own.len()), None)?;
                 }
             }
         }
@@ -291,9 +232,7 @@ impl<B: Backend> QueryRows<B> {
         (positions, depth): (usize, usize),
         inputs: Option<Slice<'_, B::Buffer>>,
     ) -> Result<()> {
-        let Some(LayerRows::Factored(right) | LayerRows::Materialised(right)) =
-            &term.rows.rows[index]
-        else {
+        let Some(LayerRows::Factored(right) | LayerRows::Materialised(right)) = &term.rows.rows[index] else {
             return Ok(());
         };
         let examples = term.rows.examples;
@@ -319,23 +258,9 @@ impl<B: Backend> QueryRows<B> {
                 Entries::Trace => (0, term.scale / self.outputs as f64),
                 _ => (output * size, term.scale),
             };
-            let shape = Gram {
-                first: output * self.queries,
-                outputs: self.queries,
-                columns: examples,
-                scale,
-                ..whole
-            };
+            let shape = Gram { first: output * self.queries, outputs: self.queries, columns: examples, scale, ..whole };
             let right = Slice::new(right, output * examples * width, examples * width);
-            backend.gram(
-                &shape,
-                map,
-                term.columns,
-                SliceMut::new(term.out, offset, size),
-                left,
-                right,
-                inputs,
-            )?;
+            backend.gram(&shape, map, term.columns, SliceMut::new(term.out, offset, size), left, right, inputs)?;
         }
         Ok(())
     }

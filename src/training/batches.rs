@@ -30,11 +30,7 @@ impl Step {
             return range.clone().map(|example| (example, self.share)).collect();
         };
         let mut counts: BTreeMap<usize, f64> = BTreeMap::new();
-        for example in batch
-            .iter()
-            .map(|&example| example as usize)
-            .filter(|example| range.contains(example))
-        {
+        for example in batch.iter().map(|&example| example as usize).filter(|example| range.contains(example)) {
             *counts.entry(example).or_default() += self.share;
         }
         counts.into_iter().collect()
@@ -47,12 +43,7 @@ pub fn draw_batches(seed: u64, examples: usize, size: usize, steps: usize) -> Ve
     let mut batches = Vec::with_capacity(steps);
     while batches.len() < steps {
         let epoch = random.permutation(examples);
-        batches.extend(
-            epoch
-                .chunks(size.max(1))
-                .take(steps - batches.len())
-                .map(<[u32]>::to_vec),
-        );
+        batches.extend(epoch.chunks(size.max(1)).take(steps - batches.len()).map(<[u32]>::to_vec));
     }
     batches
 }
@@ -64,10 +55,7 @@ mod tests {
     #[test]
     fn an_epoch_is_a_permutation_with_its_short_batch() {
         let batches = draw_batches(3, 7, 3, 6);
-        assert_eq!(
-            batches.iter().map(Vec::len).collect::<Vec<_>>(),
-            [3, 3, 1, 3, 3, 1]
-        );
+        assert_eq!(batches.iter().map(Vec::len).collect::<Vec<_>>(), [3, 3, 1, 3, 3, 1]);
         for epoch in batches.chunks(3) {
             let mut seen: Vec<u32> = epoch.concat();
             seen.sort_unstable();
@@ -78,12 +66,7 @@ mod tests {
 
     #[test]
     fn a_repeated_example_counts_as_often() {
-        let step = Step {
-            learning_rate: 0.1,
-            batch: Some(vec![4, 1, 4]),
-            examples: 5,
-            share: 0.25,
-        };
+        let step = Step { learning_rate: 0.1, batch: Some(vec![4, 1, 4]), examples: 5, share: 0.25 };
         assert_eq!(step.shares(&(0..5)), [(1, 0.25), (4, 0.5)]);
         assert_eq!(step.shares(&(2..4)), []);
     }

@@ -1,9 +1,7 @@
 //! Stochastic gradient descent on the device.
 
 use super::{Recorder, Step, Trajectory};
-use crate::backend::{
-    Backend, Element, Layout, LossShape, MatMul, RowMap, Sgd, Slice, SliceMut, Start, Targets,
-};
+use crate::backend::{Backend, Element, Layout, LossShape, MatMul, RowMap, Sgd, Slice, SliceMut, Start, Targets};
 use crate::error::Error;
 use crate::network::{Network, Segment};
 use crate::run_file::Loss;
@@ -110,12 +108,7 @@ impl<B: Backend> Training<'_, B> {
         recorder: &mut Recorder<B::Element>,
         progress: &mut dyn FnMut(usize, Metrics) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let Some(Pending {
-            number,
-            weights,
-            statistics,
-        }) = pending.pop_front()
-        else {
+        let Some(Pending { number, weights, statistics }) = pending.pop_front() else {
             return Ok(());
         };
         let weights = self.backend.collect(weights)?;
@@ -123,10 +116,7 @@ impl<B: Backend> Training<'_, B> {
         let step = &steps[number];
         let loss = statistics[0].to_f64();
         if !loss.is_finite() || weights.iter().any(|w| !w.to_f64().is_finite()) {
-            return Err(Error::Diverged {
-                step: number,
-                learning_rate: step.learning_rate,
-            });
+            return Err(Error::Diverged { step: number, learning_rate: step.learning_rate });
         }
         recorder.record(number + 1, &weights)?;
         let accuracy = statistics[1].to_f64() / (step.share * step.batch_len() as f64);
@@ -134,40 +124,23 @@ impl<B: Backend> Training<'_, B> {
     }
 
     /// One step: the next weights, and `[loss, share of hits]`.
-    fn step(
-        &self,
-        data: &B::Buffer,
-        weights: &B::Buffer,
-        step: &Step,
-    ) -> Result<(B::Buffer, B::Buffer), Error> {
+    fn step(&self, data: &B::Buffer, weights: &B::Buffer, step: &Step) -> Result<(B::Buffer, B::Buffer), Error> {
         let (backend, network) = (self.backend, self.network);
         let held = step.shares(&(0..self.inputs.len() / network.input_len().max(1)));
         let (rows, outputs, width) = (held.len(), network.outputs, network.input_len());
         let examples: Vec<u32> = held.iter().map(|&(example, _)| example as u32).collect();
         let examples = backend.index(&examples)?;
-        let share: Vec<B::Element> = held
-            .iter()
-            .map(|&(_, share)| B::Element::from_f64(share))
-            .collect();
+        let share: Vec<B::Element> = held.iter().map(|&(_, share)| B::Element::from_f64(share)).collect();
         let share = backend.upload(&share)?;
         let mut inputs = backend.zeros(rows * width)?;
         let whole = Slice::new(data, 0, self.inputs.len());
-        backend.gather(
-            SliceMut::new(&mut inputs, 0, rows * width),
-            whole,
-            &examples,
-            width,
-        )?;
+        backend.gather(SliceMut::new(&mut inputs, 0, rows * width), whole, &examples, width)?;
         let segment = Segment::at(weights);
         let pass = network.forward(backend, segment, Slice::new(&inputs, 0, rows * width), rows)?;
         let mut seed = backend.zeros(rows * outputs)?;
         let mut each = backend.zeros(rows * 2)?;
         backend.loss(
-            &LossShape {
-                loss: self.loss,
-                rows,
-                outputs,
-            },
+            &LossShape { loss: self.loss, rows, outputs },
             SliceMut::new(&mut seed, 0, rows * outputs),
             SliceMut::new(&mut each, 0, rows * 2),
             network.outputs(&pass),
@@ -176,41 +149,20 @@ impl<B: Backend> Training<'_, B> {
             Slice::new(&share, 0, rows),
         )?;
         let mut statistics = backend.zeros(2)?;
-        let sum = MatMul {
-            rows: 1,
-            columns: 2,
-            depth: rows,
-            layout: Layout::Plain,
-            start: Start::Value(0.0),
-        };
+        let sum = MatMul { rows: 1, columns: 2, depth: rows, layout: Layout::Plain, start: Start::Value(0.0) };
         let each = Slice::new(&each, 0, rows * 2);
-        backend.matmul(
-            &sum,
-            SliceMut::new(&mut statistics, 0, 2),
-            Slice::new(&share, 0, rows),
-            each,
-            None,
-        )?;
+        backend.matmul(&sum, SliceMut::new(&mut statistics, 0, 2), Slice::new(&share, 0, rows), each, None)?;
 
         let inputs: Vec<u32> = (0..rows as u32).collect();
         let map = RowMap::new(backend, &[0, rows as u32], &inputs, &vec![1.0; rows])?;
         let mut gradient = backend.zeros(network.len)?;
         network.backward(backend, segment, &pass, 1, seed, &mut |factor| {
             let own = &network.parameters[factor.index];
-            write_gradient(
-                backend,
-                own,
-                &map,
-                &factor,
-                SliceMut::new(&mut gradient, own.offset, own.len()),
-            )
+            write_gradient(backend, own, &map, &factor, SliceMut::new(&mut gradient, own.offset, own.len()))
         })?;
         let mut next = backend.zeros(network.len)?;
         backend.sgd(
-            &Sgd {
-                learning_rate: step.learning_rate,
-                weight_decay: self.weight_decay,
-            },
+            &Sgd { learning_rate: step.learning_rate, weight_decay: self.weight_decay },
             SliceMut::new(&mut next, 0, network.len),
             Slice::new(weights, 0, network.len),
             Slice::new(&gradient, 0, network.len),

@@ -20,11 +20,7 @@ impl<E: Element> Recorder<E> {
         let folder = directory.join("trajectory");
         std::fs::create_dir_all(&folder).map_err(|source| Error::file(&folder, source))?;
         let path = folder.join("weights.npy");
-        Ok(Self {
-            writer: NpyWriter::create(&path, &[steps + 1, len])?,
-            path,
-            len,
-        })
+        Ok(Self { writer: NpyWriter::create(&path, &[steps + 1, len])?, path, len })
     }
 
     /// Writes the weights before step `number` (or after the last).
@@ -54,32 +50,16 @@ pub struct Trajectory {
 }
 
 impl Trajectory {
-    fn open<E: Element>(
-        path: &Path,
-        steps: Vec<Step>,
-        examples: usize,
-        len: usize,
-    ) -> Result<Self, Error> {
+    fn open<E: Element>(path: &Path, steps: Vec<Step>, examples: usize, len: usize) -> Result<Self, Error> {
         let file = std::fs::File::open(path).map_err(|source| Error::file(path, source))?;
         // SAFETY: the file lies in the run's own directory and is not written again once it has its final name.
         let map = unsafe { Mmap::map(&file) }.map_err(|source| Error::file(path, source))?;
         let size = (steps.len() + 1) * len * size_of::<E>();
-        let start = map.len().checked_sub(size).ok_or_else(|| {
-            Error::Trajectory(format!(
-                "{}: shorter than its {} steps",
-                path.display(),
-                steps.len()
-            ))
-        })?;
-        Ok(Self {
-            map,
-            path: path.to_owned(),
-            start,
-            wide: size_of::<E>() == 8,
-            len,
-            steps,
-            examples,
-        })
+        let start = map
+            .len()
+            .checked_sub(size)
+            .ok_or_else(|| Error::Trajectory(format!("{}: shorter than its {} steps", path.display(), steps.len())))?;
+        Ok(Self { map, path: path.to_owned(), start, wide: size_of::<E>() == 8, len, steps, examples })
     }
 
     /// The weights before step `number` (or after the last), in any precision.
@@ -90,21 +70,16 @@ impl Trajectory {
     pub fn weights<E: Element>(&self, number: usize) -> Result<Vec<E>, Error> {
         let bytes = if self.wide { 8 } else { 4 };
         let from = self.start + number * self.len * bytes;
-        let raw = self.map.get(from..from + self.len * bytes).ok_or_else(|| {
-            Error::Trajectory(format!("{}: has no weights {number}", self.path.display()))
-        })?;
+        let raw = self
+            .map
+            .get(from..from + self.len * bytes)
+            .ok_or_else(|| Error::Trajectory(format!("{}: has no weights {number}", self.path.display())))?;
         let (eights, _) = raw.as_chunks::<8>();
         let (fours, _) = raw.as_chunks::<4>();
         Ok(if self.wide {
-            eights
-                .iter()
-                .map(|&bytes| E::from_f64(f64::from_le_bytes(bytes)))
-                .collect()
+            eights.iter().map(|&bytes| E::from_f64(f64::from_le_bytes(bytes))).collect()
         } else {
-            fours
-                .iter()
-                .map(|&bytes| E::from_f64(f64::from(f32::from_le_bytes(bytes))))
-                .collect()
+            fours.iter().map(|&bytes| E::from_f64(f64::from(f32::from_le_bytes(bytes)))).collect()
         })
     }
 

@@ -33,12 +33,7 @@ pub fn read_npy(path: &Path) -> Result<Array, String> {
     let shape: Vec<usize> = header
         .split_once("'shape': (")
         .and_then(|(_, rest)| rest.split_once(')'))
-        .map(|(inside, _)| {
-            inside
-                .split(',')
-                .filter_map(|d| d.trim().parse().ok())
-                .collect()
-        })
+        .map(|(inside, _)| inside.split(',').filter_map(|d| d.trim().parse().ok()).collect())
         .ok_or_else(|| format!("{}: no shape in {header}", path.display()))?;
     let data = &bytes[10 + length..];
     let values = if header.contains("'<f8'") {
@@ -54,13 +49,11 @@ pub fn read_npy(path: &Path) -> Result<Array, String> {
 /// Reads a safetensors file of F32 and F64 tensors.
 pub fn read_safetensors(path: &Path) -> Result<BTreeMap<String, Array>, String> {
     let bytes = read(path)?;
-    let start: [u8; 8] = bytes
-        .get(..8)
-        .and_then(|b| b.try_into().ok())
-        .ok_or_else(|| format!("{}: too short", path.display()))?;
+    let start: [u8; 8] =
+        bytes.get(..8).and_then(|b| b.try_into().ok()).ok_or_else(|| format!("{}: too short", path.display()))?;
     let length = usize::try_from(u64::from_le_bytes(start)).map_err(|e| e.to_string())?;
-    let header: serde_json::Value = serde_json::from_slice(&bytes[8..8 + length])
-        .map_err(|e| format!("{}: {e}", path.display()))?;
+    let header: serde_json::Value =
+        serde_json::from_slice(&bytes[8..8 + length]).map_err(|e| format!("{}: {e}", path.display()))?;
     let data = &bytes[8 + length..];
     let mut tensors = BTreeMap::new();
     for (name, entry) in header.as_object().into_iter().flatten() {
@@ -85,12 +78,7 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
 }
 
 fn numbers(value: &serde_json::Value) -> Vec<usize> {
-    value
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(|v| v.as_u64().and_then(|n| usize::try_from(n).ok()))
-        .collect()
+    value.as_array().into_iter().flatten().filter_map(|v| v.as_u64().and_then(|n| usize::try_from(n).ok())).collect()
 }
 
 fn floats64(data: &[u8]) -> Vec<f64> {
@@ -100,20 +88,13 @@ fn floats64(data: &[u8]) -> Vec<f64> {
 
 fn floats32(data: &[u8]) -> Vec<f64> {
     let (chunks, _) = data.as_chunks::<4>();
-    chunks
-        .iter()
-        .map(|b| f64::from(f32::from_le_bytes(*b)))
-        .collect()
+    chunks.iter().map(|b| f64::from(f32::from_le_bytes(*b))).collect()
 }
 
 fn checked(path: &Path, shape: Vec<usize>, values: Vec<f64>) -> Result<Array, String> {
     if shape.iter().product::<usize>() == values.len() {
         Ok(Array { shape, values })
     } else {
-        Err(format!(
-            "{}: shape {shape:?} does not fit {} values",
-            path.display(),
-            values.len()
-        ))
+        Err(format!("{}: shape {shape:?} does not fit {} values", path.display(), values.len()))
     }
 }

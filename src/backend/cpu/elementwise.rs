@@ -4,13 +4,11 @@ use super::*;
 
 pub(super) fn axpy<E: Element>(out: &mut [E], scale: E, x: &[E]) -> Result<()> {
     check("axpy", &[(x.len(), out.len())])?;
-    out.par_chunks_mut(CHUNK)
-        .zip(x.par_chunks(CHUNK))
-        .for_each(|(out, x)| {
-            for (out, &x) in out.iter_mut().zip(x) {
-                *out += scale * x;
-            }
-        });
+    out.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK)).for_each(|(out, x)| {
+        for (out, &x) in out.iter_mut().zip(x) {
+            *out += scale * x;
+        }
+    });
     Ok(())
 }
 
@@ -18,10 +16,7 @@ pub(super) fn gather<E: Element>(out: &mut [E], x: &[E], rows: &[u32], width: us
     check("gather", &[(out.len(), rows.len() * width)])?;
     let largest = rows.iter().max().map_or(0, |&row| row as usize + 1);
     if largest * width > x.len() {
-        return Err(BackendError::Invalid(format!(
-            "gather: row {largest} of an array of {} elements",
-            x.len()
-        )));
+        return Err(BackendError::Invalid(format!("gather: row {largest} of an array of {} elements", x.len())));
     }
     for (out, &row) in out.chunks_mut(width.max(1)).zip(rows) {
         out.copy_from_slice(&x[row as usize * width..][..width]);
@@ -32,15 +27,12 @@ pub(super) fn gather<E: Element>(out: &mut [E], x: &[E], rows: &[u32], width: us
 pub(super) fn bias<E: Element>(out: &mut [E], bias: &Parameters<'_, E>) -> Result<()> {
     let width = bias.start.len().max(1);
     check("bias", &[(out.len() % width, 0)])?;
-    out.par_chunks_mut(width)
-        .with_min_len(64)
-        .enumerate()
-        .for_each(|(row, out)| {
-            let step = bias.at(row);
-            for (j, out) in out.iter_mut().enumerate() {
-                *out += weight(bias.start, step, j);
-            }
-        });
+    out.par_chunks_mut(width).with_min_len(64).enumerate().for_each(|(row, out)| {
+        let step = bias.at(row);
+        for (j, out) in out.iter_mut().enumerate() {
+            *out += weight(bias.start, step, j);
+        }
+    });
     Ok(())
 }
 
@@ -126,49 +118,28 @@ fn derivative<E: Element>(kind: Activation, x: E) -> E {
 
 pub(super) fn activation<E: Element>(kind: Activation, out: &mut [E], x: &[E]) -> Result<()> {
     check("activation", &[(out.len(), x.len())])?;
-    out.par_chunks_mut(CHUNK)
-        .zip(x.par_chunks(CHUNK))
-        .for_each(|(out, x)| {
-            for (out, &x) in out.iter_mut().zip(x) {
-                *out = value(kind, x);
-            }
-        });
+    out.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK)).for_each(|(out, x)| {
+        for (out, &x) in out.iter_mut().zip(x) {
+            *out = value(kind, x);
+        }
+    });
     Ok(())
 }
 
-pub(super) fn activation_backward<E: Element>(
-    kind: Activation,
-    out: &mut [E],
-    delta: &[E],
-    x: &[E],
-) -> Result<()> {
-    check(
-        "activation_backward",
-        &[(out.len(), delta.len()), (out.len() % x.len().max(1), 0)],
-    )?;
+pub(super) fn activation_backward<E: Element>(kind: Activation, out: &mut [E], delta: &[E], x: &[E]) -> Result<()> {
+    check("activation_backward", &[(out.len(), delta.len()), (out.len() % x.len().max(1), 0)])?;
     // The derivative is the dear part: take it once for all copies.
-    let slopes: Vec<E> = x
-        .par_iter()
-        .with_min_len(CHUNK)
-        .map(|&x| derivative(kind, x))
-        .collect();
+    let slopes: Vec<E> = x.par_iter().with_min_len(CHUNK).map(|&x| derivative(kind, x)).collect();
     let width = slopes.len().max(1);
-    out.par_chunks_mut(width)
-        .zip(delta.par_chunks(width))
-        .for_each(|(out, delta)| {
-            for ((out, &delta), &slope) in out.iter_mut().zip(delta).zip(&slopes) {
-                *out = delta * slope;
-            }
-        });
+    out.par_chunks_mut(width).zip(delta.par_chunks(width)).for_each(|(out, delta)| {
+        for ((out, &delta), &slope) in out.iter_mut().zip(delta).zip(&slopes) {
+            *out = delta * slope;
+        }
+    });
     Ok(())
 }
 
-pub(super) fn seed<E: Element>(
-    rows: usize,
-    outputs: usize,
-    out: &mut [E],
-    scale: Option<&[E]>,
-) -> Result<()> {
+pub(super) fn seed<E: Element>(rows: usize, outputs: usize, out: &mut [E], scale: Option<&[E]>) -> Result<()> {
     check("seed", &[(out.len(), rows * outputs * outputs)])?;
     if let Some(scale) = scale {
         check("seed", &[(scale.len(), rows * outputs)])?;
@@ -176,27 +147,15 @@ pub(super) fn seed<E: Element>(
     out.fill(E::ZERO);
     for d in 0..outputs {
         for b in 0..rows {
-            out[(d * rows + b) * outputs + d] =
-                scale.map_or(E::ONE, |scale| scale[b * outputs + d]);
+            out[(d * rows + b) * outputs + d] = scale.map_or(E::ONE, |scale| scale[b * outputs + d]);
         }
     }
     Ok(())
 }
 
-pub(super) fn sgd<E: Element>(
-    step: &Sgd,
-    next: &mut [E],
-    weights: &[E],
-    gradient: &[E],
-) -> Result<()> {
-    check(
-        "sgd",
-        &[(next.len(), weights.len()), (next.len(), gradient.len())],
-    )?;
-    let (rate, decay) = (
-        E::from_f64(step.learning_rate),
-        E::from_f64(step.weight_decay),
-    );
+pub(super) fn sgd<E: Element>(step: &Sgd, next: &mut [E], weights: &[E], gradient: &[E]) -> Result<()> {
+    check("sgd", &[(next.len(), weights.len()), (next.len(), gradient.len())])?;
+    let (rate, decay) = (E::from_f64(step.learning_rate), E::from_f64(step.weight_decay));
     for ((next, &w), &g) in next.iter_mut().zip(weights).zip(gradient) {
         *next = w - rate * (g + decay * w);
     }

@@ -30,33 +30,25 @@ impl<E: Element> CpuBackend<E> {
 const CHUNK: usize = 16 * 1024;
 
 fn view<E>(slice: Slice<'_, Vec<E>>) -> Result<&[E]> {
-    slice
-        .buffer
-        .get(slice.offset..slice.offset + slice.len)
-        .ok_or_else(|| outside(slice.offset, slice.len))
+    slice.buffer.get(slice.offset..slice.offset + slice.len).ok_or_else(|| outside(slice.offset, slice.len))
 }
 
 fn view_mut<E>(slice: SliceMut<'_, Vec<E>>) -> Result<&mut [E]> {
     let (offset, len) = (slice.offset, slice.len);
-    slice
-        .buffer
-        .get_mut(offset..offset + len)
-        .ok_or_else(|| outside(offset, len))
+    slice.buffer.get_mut(offset..offset + len).ok_or_else(|| outside(offset, len))
 }
 
 fn outside(offset: usize, len: usize) -> BackendError {
-    BackendError::Invalid(format!(
-        "a slice of {len} elements from {offset} leaves its buffer"
-    ))
+    BackendError::Invalid(format!("a slice of {len} elements from {offset} leaves its buffer"))
 }
 
 /// Fails unless every pair is equal.
 fn check(operation: &str, pairs: &[(usize, usize)]) -> Result<()> {
     match pairs.iter().find(|(have, want)| have != want) {
         None => Ok(()),
-        Some((have, want)) => Err(BackendError::Invalid(format!(
-            "{operation}: an array has {have} elements instead of {want}"
-        ))),
+        Some((have, want)) => {
+            Err(BackendError::Invalid(format!("{operation}: an array has {have} elements instead of {want}")))
+        }
     }
 }
 
@@ -80,16 +72,12 @@ impl<'a, E: Element> Parameters<'a, E> {
             None => None,
             Some((step, position)) => Some((view(step)?, view(position.tau)?, position.positions)),
         };
-        Ok(Self {
-            start: view(weights.start)?,
-            step,
-        })
+        Ok(Self { start: view(weights.start)?, step })
     }
 
     /// The step and the τ of a row.
     fn at(&self, row: usize) -> Option<(&'a [E], E)> {
-        self.step
-            .map(|(step, tau, positions)| (step, tau[(row / positions) % tau.len()]))
+        self.step.map(|(step, tau, positions)| (step, tau[(row / positions) % tau.len()]))
     }
 }
 
@@ -110,9 +98,9 @@ impl<E: Element> Backend for CpuBackend<E> {
 
     fn zeros(&self, len: usize) -> Result<Vec<E>> {
         let mut values = Vec::new();
-        values.try_reserve_exact(len).map_err(|_| {
-            BackendError::OutOfMemory(format!("no room for an array of {len} elements"))
-        })?;
+        values
+            .try_reserve_exact(len)
+            .map_err(|_| BackendError::OutOfMemory(format!("no room for an array of {len} elements")))?;
         values.resize(len, E::ZERO);
         Ok(values)
     }
@@ -150,15 +138,12 @@ impl<E: Element> Backend for CpuBackend<E> {
 
     fn fold(&self, total: &mut Vec<f64>, block: &mut Vec<E>) -> Result<()> {
         check("fold", &[(block.len(), total.len())])?;
-        total
-            .par_chunks_mut(CHUNK)
-            .zip(block.par_chunks_mut(CHUNK))
-            .for_each(|(total, block)| {
-                for (total, block) in total.iter_mut().zip(block) {
-                    *total += block.to_f64();
-                    *block = E::ZERO;
-                }
-            });
+        total.par_chunks_mut(CHUNK).zip(block.par_chunks_mut(CHUNK)).for_each(|(total, block)| {
+            for (total, block) in total.iter_mut().zip(block) {
+                *total += block.to_f64();
+                *block = E::ZERO;
+            }
+        });
         Ok(())
     }
 
@@ -179,13 +164,7 @@ impl<E: Element> Backend for CpuBackend<E> {
         elementwise::axpy(view_mut(out)?, E::from_f64(scale), view(x)?)
     }
 
-    fn gather(
-        &self,
-        out: SliceMut<'_, Vec<E>>,
-        x: Slice<'_, Vec<E>>,
-        rows: &Vec<u32>,
-        width: usize,
-    ) -> Result<()> {
+    fn gather(&self, out: SliceMut<'_, Vec<E>>, x: Slice<'_, Vec<E>>, rows: &Vec<u32>, width: usize) -> Result<()> {
         elementwise::gather(view_mut(out)?, view(x)?, rows, width)
     }
 
@@ -208,12 +187,7 @@ impl<E: Element> Backend for CpuBackend<E> {
         elementwise::bias(view_mut(out)?, &Parameters::new(bias)?)
     }
 
-    fn activation(
-        &self,
-        kind: Activation,
-        out: SliceMut<'_, Vec<E>>,
-        x: Slice<'_, Vec<E>>,
-    ) -> Result<()> {
+    fn activation(&self, kind: Activation, out: SliceMut<'_, Vec<E>>, x: Slice<'_, Vec<E>>) -> Result<()> {
         elementwise::activation(kind, view_mut(out)?, view(x)?)
     }
 
@@ -227,32 +201,15 @@ impl<E: Element> Backend for CpuBackend<E> {
         elementwise::activation_backward(kind, view_mut(out)?, view(delta)?, view(x)?)
     }
 
-    fn im2col(
-        &self,
-        shape: &Window,
-        rows: usize,
-        out: SliceMut<'_, Vec<E>>,
-        x: Slice<'_, Vec<E>>,
-    ) -> Result<()> {
+    fn im2col(&self, shape: &Window, rows: usize, out: SliceMut<'_, Vec<E>>, x: Slice<'_, Vec<E>>) -> Result<()> {
         images::im2col(shape, rows, view_mut(out)?, view(x)?)
     }
 
-    fn col2im(
-        &self,
-        shape: &Window,
-        rows: usize,
-        out: SliceMut<'_, Vec<E>>,
-        patches: Slice<'_, Vec<E>>,
-    ) -> Result<()> {
+    fn col2im(&self, shape: &Window, rows: usize, out: SliceMut<'_, Vec<E>>, patches: Slice<'_, Vec<E>>) -> Result<()> {
         images::col2im(shape, rows, view_mut(out)?, view(patches)?)
     }
 
-    fn transpose(
-        &self,
-        shape: &Transpose,
-        out: SliceMut<'_, Vec<E>>,
-        x: Slice<'_, Vec<E>>,
-    ) -> Result<()> {
+    fn transpose(&self, shape: &Transpose, out: SliceMut<'_, Vec<E>>, x: Slice<'_, Vec<E>>) -> Result<()> {
         images::transpose(shape, view_mut(out)?, view(x)?)
     }
 
@@ -289,12 +246,7 @@ impl<E: Element> Backend for CpuBackend<E> {
         norm::layer_norm(width, view_mut(normal)?, view_mut(scale)?, view(x)?)
     }
 
-    fn scale_shift(
-        &self,
-        out: SliceMut<'_, Vec<E>>,
-        x: Slice<'_, Vec<E>>,
-        weights: Weights<'_, Vec<E>>,
-    ) -> Result<()> {
+    fn scale_shift(&self, out: SliceMut<'_, Vec<E>>, x: Slice<'_, Vec<E>>, weights: Weights<'_, Vec<E>>) -> Result<()> {
         norm::scale_shift(view_mut(out)?, view(x)?, &Parameters::new(weights)?)
     }
 
@@ -306,13 +258,7 @@ impl<E: Element> Backend for CpuBackend<E> {
         scale: Slice<'_, Vec<E>>,
         weights: Weights<'_, Vec<E>>,
     ) -> Result<()> {
-        norm::layer_norm_backward(
-            view_mut(out)?,
-            view(delta)?,
-            view(normal)?,
-            view(scale)?,
-            &Parameters::new(weights)?,
-        )
+        norm::layer_norm_backward(view_mut(out)?, view(delta)?, view(normal)?, view(scale)?, &Parameters::new(weights)?)
     }
 
     fn loss(
@@ -329,15 +275,7 @@ impl<E: Element> Backend for CpuBackend<E> {
             Targets::Classes(classes) => norm::PlainTargets::Classes(classes),
             Targets::Reals(values) => norm::PlainTargets::Reals(view(values)?),
         };
-        norm::loss(
-            shape,
-            view_mut(gradient)?,
-            view_mut(statistics)?,
-            view(outputs)?,
-            &targets,
-            examples,
-            view(share)?,
-        )
+        norm::loss(shape, view_mut(gradient)?, view_mut(statistics)?, view(outputs)?, &targets, examples, view(share)?)
     }
 
     fn seed(
@@ -370,14 +308,7 @@ impl<E: Element> Backend for CpuBackend<E> {
         delta: Slice<'_, Vec<E>>,
         input: Slice<'_, Vec<E>>,
     ) -> Result<()> {
-        norm::outer_diagonal(
-            width,
-            positions,
-            map,
-            view_mut(out)?,
-            view(delta)?,
-            view(input)?,
-        )
+        norm::outer_diagonal(width, positions, map, view_mut(out)?, view(delta)?, view(input)?)
     }
 
     fn gram(
@@ -390,15 +321,7 @@ impl<E: Element> Backend for CpuBackend<E> {
         right: Slice<'_, Vec<E>>,
         inputs: Option<Slice<'_, Vec<E>>>,
     ) -> Result<()> {
-        contraction::gram(
-            shape,
-            map,
-            columns,
-            view_mut(out)?,
-            view(left)?,
-            view(right)?,
-            inputs.map(view).transpose()?,
-        )
+        contraction::gram(shape, map, columns, view_mut(out)?, view(left)?, view(right)?, inputs.map(view).transpose()?)
     }
 
     fn row_dot(
@@ -410,14 +333,7 @@ impl<E: Element> Backend for CpuBackend<E> {
         delta: Slice<'_, Vec<E>>,
         values: Slice<'_, Vec<E>>,
     ) -> Result<()> {
-        contraction::row_dot(
-            width,
-            scale,
-            map,
-            view_mut(out)?,
-            view(delta)?,
-            view(values)?,
-        )
+        contraction::row_dot(width, scale, map, view_mut(out)?, view(delta)?, view(values)?)
     }
 
     fn sgd(

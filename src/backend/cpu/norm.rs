@@ -7,54 +7,31 @@ use crate::run_file::Loss;
 /// Added to the variance, as PyTorch does by default.
 const EPSILON: f64 = 1e-5;
 
-pub(super) fn layer_norm<E: Element>(
-    width: usize,
-    normal: &mut [E],
-    scale: &mut [E],
-    x: &[E],
-) -> Result<()> {
-    check(
-        "layer_norm",
-        &[(normal.len(), x.len()), (scale.len() * width, x.len())],
-    )?;
+pub(super) fn layer_norm<E: Element>(width: usize, normal: &mut [E], scale: &mut [E], x: &[E]) -> Result<()> {
+    check("layer_norm", &[(normal.len(), x.len()), (scale.len() * width, x.len())])?;
     let share = E::from_f64(1.0 / width as f64);
-    normal
-        .par_chunks_mut(width)
-        .zip(scale)
-        .zip(x.par_chunks(width))
-        .with_min_len(16)
-        .for_each(|((normal, scale), x)| {
+    normal.par_chunks_mut(width).zip(scale).zip(x.par_chunks(width)).with_min_len(16).for_each(
+        |((normal, scale), x)| {
             let mean = x.iter().copied().sum::<E>() * share;
             let variance = x.iter().map(|&x| (x - mean) * (x - mean)).sum::<E>() * share;
             *scale = E::ONE / (variance + E::from_f64(EPSILON)).sqrt();
             for (normal, &x) in normal.iter_mut().zip(x) {
                 *normal = (x - mean) * *scale;
             }
-        });
+        },
+    );
     Ok(())
 }
 
-pub(super) fn scale_shift<E: Element>(
-    out: &mut [E],
-    x: &[E],
-    weights: &Parameters<'_, E>,
-) -> Result<()> {
+pub(super) fn scale_shift<E: Element>(out: &mut [E], x: &[E], weights: &Parameters<'_, E>) -> Result<()> {
     let width = (weights.start.len() / 2).max(1);
-    check(
-        "scale_shift",
-        &[(out.len(), x.len()), (out.len() % width, 0)],
-    )?;
-    out.par_chunks_mut(width)
-        .zip(x.par_chunks(width))
-        .enumerate()
-        .with_min_len(16)
-        .for_each(|(row, (out, x))| {
-            let step = weights.at(row);
-            for j in 0..width {
-                out[j] =
-                    weight(weights.start, step, j) * x[j] + weight(weights.start, step, width + j);
-            }
-        });
+    check("scale_shift", &[(out.len(), x.len()), (out.len() % width, 0)])?;
+    out.par_chunks_mut(width).zip(x.par_chunks(width)).enumerate().with_min_len(16).for_each(|(row, (out, x))| {
+        let step = weights.at(row);
+        for j in 0..width {
+            out[j] = weight(weights.start, step, j) * x[j] + weight(weights.start, step, width + j);
+        }
+    });
     Ok(())
 }
 
@@ -69,18 +46,11 @@ pub(super) fn layer_norm_backward<E: Element>(
     let base = scale.len().max(1);
     check(
         "layer_norm_backward",
-        &[
-            (out.len(), delta.len()),
-            (normal.len(), scale.len() * width),
-            (delta.len() % normal.len().max(1), 0),
-        ],
+        &[(out.len(), delta.len()), (normal.len(), scale.len() * width), (delta.len() % normal.len().max(1), 0)],
     )?;
     let share = E::from_f64(1.0 / width as f64);
-    out.par_chunks_mut(width)
-        .zip(delta.par_chunks(width))
-        .enumerate()
-        .with_min_len(16)
-        .for_each(|(row, (out, delta))| {
+    out.par_chunks_mut(width).zip(delta.par_chunks(width)).enumerate().with_min_len(16).for_each(
+        |(row, (out, delta))| {
             let normal = &normal[row % base * width..][..width];
             let step = weights.at(row % base);
             let (mut mean, mut along) = (E::ZERO, E::ZERO);
@@ -92,7 +62,8 @@ pub(super) fn layer_norm_backward<E: Element>(
             for j in 0..width {
                 out[j] = scale[row % base] * (out[j] - mean - normal[j] * along);
             }
-        });
+        },
+    );
     Ok(())
 }
 
@@ -104,28 +75,20 @@ pub(super) fn outer_diagonal<E: Element>(
     delta: &[E],
     input: &[E],
 ) -> Result<()> {
-    check(
-        "outer_diagonal",
-        &[
-            (out.len(), map.outputs * 2 * width),
-            (delta.len(), map.rows * positions * width),
-        ],
-    )?;
+    check("outer_diagonal", &[(out.len(), map.outputs * 2 * width), (delta.len(), map.rows * positions * width)])?;
     let size = positions * width;
-    out.par_chunks_mut(2 * width)
-        .enumerate()
-        .for_each(|(output, out)| {
-            out.fill(E::ZERO);
-            let (scales, shifts) = out.split_at_mut(width);
-            for row in map.offsets[output] as usize..map.offsets[output + 1] as usize {
-                let input = &input[map.inputs[row] as usize * size..][..size];
-                for (entry, &delta) in delta[row * size..][..size].iter().enumerate() {
-                    let weighted = map.weights[row] * delta;
-                    scales[entry % width] += weighted * input[entry];
-                    shifts[entry % width] += weighted;
-                }
+    out.par_chunks_mut(2 * width).enumerate().for_each(|(output, out)| {
+        out.fill(E::ZERO);
+        let (scales, shifts) = out.split_at_mut(width);
+        for row in map.offsets[output] as usize..map.offsets[output + 1] as usize {
+            let input = &input[map.inputs[row] as usize * size..][..size];
+            for (entry, &delta) in delta[row * size..][..size].iter().enumerate() {
+                let weighted = map.weights[row] * delta;
+                scales[entry % width] += weighted * input[entry];
+                shifts[entry % width] += weighted;
             }
-        });
+        }
+    });
     Ok(())
 }
 
@@ -181,19 +144,10 @@ pub(super) fn loss<E: Element>(
 }
 
 /// The loss of one example and whether its class is the largest output; writes ∂L/∂f.
-fn one_loss<E: Element>(
-    loss: Loss,
-    gradient: &mut [E],
-    outputs: &[E],
-    target: &Target<'_, E>,
-) -> (E, bool) {
+fn one_loss<E: Element>(loss: Loss, gradient: &mut [E], outputs: &[E], target: &Target<'_, E>) -> (E, bool) {
     match target {
         Target::Class(class) => {
-            let best =
-                (1..outputs.len()).fold(
-                    0,
-                    |best, c| if outputs[c] > outputs[best] { c } else { best },
-                );
+            let best = (1..outputs.len()).fold(0, |best, c| if outputs[c] > outputs[best] { c } else { best });
             let sum: E = outputs.iter().map(|&f| (f - outputs[best]).exp()).sum();
             for (gradient, &f) in gradient.iter_mut().zip(outputs) {
                 *gradient = (f - outputs[best]).exp() / sum;

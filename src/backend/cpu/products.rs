@@ -13,9 +13,7 @@ pub(super) struct Matrix<'a, E> {
 
 impl<E> Matrix<'_, E> {
     fn holds(&self, rows: usize, columns: usize) -> bool {
-        rows == 0
-            || columns == 0
-            || (rows - 1) * self.row + (columns - 1) * self.column < self.values.len()
+        rows == 0 || columns == 0 || (rows - 1) * self.row + (columns - 1) * self.column < self.values.len()
     }
 }
 
@@ -29,9 +27,7 @@ pub(super) fn product<E: Element>(
     parallelism: Parallelism,
 ) -> Result<()> {
     if out.len() != rows * columns || !a.holds(rows, depth) || !b.holds(depth, columns) {
-        return Err(BackendError::Invalid(format!(
-            "a product of {rows} x {columns} x {depth} leaves its arrays"
-        )));
+        return Err(BackendError::Invalid(format!("a product of {rows} x {columns} x {depth} leaves its arrays")));
     }
     if let Start::Value(value) = start
         && value != 0.0
@@ -98,30 +94,11 @@ pub(super) fn matmul<E: Element>(
         }
     };
     let b = match shape.layout {
-        Layout::Transposed => Matrix {
-            values: b,
-            row: 1,
-            column: shape.depth,
-        },
-        Layout::Plain => Matrix {
-            values: b,
-            row: shape.columns,
-            column: 1,
-        },
+        Layout::Transposed => Matrix { values: b, row: 1, column: shape.depth },
+        Layout::Plain => Matrix { values: b, row: shape.columns, column: 1 },
     };
-    let a = Matrix {
-        values: a,
-        row: shape.depth,
-        column: 1,
-    };
-    product(
-        (shape.rows, shape.columns, shape.depth),
-        out,
-        shape.start,
-        a,
-        b,
-        Parallelism::Rayon(0),
-    )
+    let a = Matrix { values: a, row: shape.depth, column: 1 };
+    product((shape.rows, shape.columns, shape.depth), out, shape.start, a, b, Parallelism::Rayon(0))
 }
 
 pub(super) fn outer<E: Element>(
@@ -132,59 +109,30 @@ pub(super) fn outer<E: Element>(
     input: &[E],
 ) -> Result<()> {
     let (height, width, positions) = (shape.height, shape.width, shape.positions);
-    check(
-        "outer",
-        &[
-            (out.len(), map.outputs * shape.row()),
-            (delta.len(), map.rows * positions * height),
-        ],
-    )?;
-    let parallelism = if map.outputs > 1 {
-        Parallelism::None
-    } else {
-        Parallelism::Rayon(0)
-    };
-    out.par_chunks_mut(shape.row().max(1))
-        .enumerate()
-        .try_for_each(|(output, out)| {
-            let rows = map.offsets[output] as usize..map.offsets[output + 1] as usize;
-            let count = rows.len() * positions;
-            let (weights, biases) = out.split_at_mut(height * width);
-            biases.fill(E::ZERO);
-            // The weights are folded into delta, and the inputs that the rows name are brought together.
-            let mut weighted = Vec::with_capacity(count * height);
-            let mut inputs = Vec::with_capacity(count * width);
-            for row in rows {
-                let part = &delta[row * positions * height..][..positions * height];
-                weighted.extend(part.iter().map(|&delta| map.weights[row] * delta));
-                inputs.extend_from_slice(
-                    &input[map.inputs[row] as usize * positions * width..][..positions * width],
-                );
-            }
-            if shape.bias {
-                for delta in weighted.chunks(height) {
-                    for (bias, &delta) in biases.iter_mut().zip(delta) {
-                        *bias += delta;
-                    }
+    check("outer", &[(out.len(), map.outputs * shape.row()), (delta.len(), map.rows * positions * height)])?;
+    let parallelism = if map.outputs > 1 { Parallelism::None } else { Parallelism::Rayon(0) };
+    out.par_chunks_mut(shape.row().max(1)).enumerate().try_for_each(|(output, out)| {
+        let rows = map.offsets[output] as usize..map.offsets[output + 1] as usize;
+        let count = rows.len() * positions;
+        let (weights, biases) = out.split_at_mut(height * width);
+        biases.fill(E::ZERO);
+        // The weights are folded into delta, and the inputs that the rows name are brought together.
+        let mut weighted = Vec::with_capacity(count * height);
+        let mut inputs = Vec::with_capacity(count * width);
+        for row in rows {
+            let part = &delta[row * positions * height..][..positions * height];
+            weighted.extend(part.iter().map(|&delta| map.weights[row] * delta));
+            inputs.extend_from_slice(&input[map.inputs[row] as usize * positions * width..][..positions * width]);
+        }
+        if shape.bias {
+            for delta in weighted.chunks(height) {
+                for (bias, &delta) in biases.iter_mut().zip(delta) {
+                    *bias += delta;
                 }
             }
-            let left = Matrix {
-                values: &weighted,
-                row: 1,
-                column: height,
-            };
-            let right = Matrix {
-                values: &inputs,
-                row: width,
-                column: 1,
-            };
-            product(
-                (height, width, count),
-                weights,
-                Start::Value(0.0),
-                left,
-                right,
-                parallelism,
-            )
-        })
+        }
+        let left = Matrix { values: &weighted, row: 1, column: height };
+        let right = Matrix { values: &inputs, row: width, column: 1 };
+        product((height, width, count), weights, Start::Value(0.0), left, right, parallelism)
+    })
 }
