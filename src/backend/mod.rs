@@ -15,6 +15,8 @@ Conventions, the same for every operation:
 */
 
 pub mod cpu;
+#[cfg(feature = "gpu")]
+pub mod gpu;
 
 mod element;
 mod shapes;

@@ -4,6 +4,8 @@ use super::Inputs;
 use super::inputs::Targets;
 use super::plan::{Plan, entries};
 use crate::backend::cpu::CpuBackend;
+#[cfg(feature = "gpu")]
+use crate::backend::gpu::{Choice, GpuBackend};
 use crate::backend::{Backend, BackendError, Element};
 use crate::error::Error;
 use crate::path::{Integration, Quadrature, Spec};
@@ -50,15 +52,34 @@ pub fn run(run_file: &RunFile, progress: &mut dyn Progress) -> Result<Outcome, E
         }
     }
     let inputs = Inputs::read(run_file)?;
+    #[cfg(feature = "gpu")]
+    if let Some(backend) = gpu(run_file)? {
+        return on_device(&backend, run_file, &inputs, &store, &resolved, progress);
+    }
+    #[cfg(not(feature = "gpu"))]
     if !matches!(run_file.run.device.as_str(), "auto" | "cpu") {
-        return Err(Error::Backend(BackendError::NoAdapter(format!(
-            "run.device = {:?}, but this version computes on the CPU alone; set it to \"cpu\" or \"auto\"",
-            run_file.run.device
-        ))));
+        let problem = "this program was built without the feature \"gpu\"; set run.device to \"cpu\"";
+        return Err(Error::Backend(BackendError::NoAdapter(problem.into())));
     }
     match run_file.run.precision {
         Precision::F32 => on_device(&CpuBackend::<f32>::new(), run_file, &inputs, &store, &resolved, progress),
         Precision::F64 => on_device(&CpuBackend::<f64>::new(), run_file, &inputs, &store, &resolved, progress),
+    }
+}
+
+/// The GPU that a run asks for; `None` is the CPU. `auto` takes hardware alone.
+#[cfg(feature = "gpu")]
+fn gpu(run_file: &RunFile) -> Result<Option<GpuBackend>, Error> {
+    let choice = match run_file.run.device.as_str() {
+        "cpu" => return Ok(None),
+        "auto" if run_file.run.precision == Precision::F64 => return Ok(None),
+        "auto" => Choice::Hardware,
+        "gpu" => Choice::Any,
+        name => Choice::Named(name.to_owned()),
+    };
+    match GpuBackend::open(&choice) {
+        Err(BackendError::NoAdapter(_)) if choice == Choice::Hardware => Ok(None),
+        opened => Ok(Some(opened?)),
     }
 }
 

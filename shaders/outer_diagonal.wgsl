@@ -1,0 +1,27 @@
+// Gradients of a scale and a shift: one invocation a column of an output.
+@group(0) @binding(0) var<storage, read_write> out: array<f32>;
+@group(0) @binding(1) var<storage, read> delta: array<f32>;
+@group(0) @binding(2) var<storage, read> input_: array<f32>;
+@group(0) @binding(3) var<storage, read> offsets: array<u32>;
+@group(0) @binding(4) var<storage, read> inputs: array<u32>;
+@group(0) @binding(5) var<storage, read> weights: array<f32>;
+struct Shape { out: u32, delta: u32, input_: u32, offsets: u32, inputs: u32, weights: u32, len: u32, width: u32, positions: u32 }
+@group(1) @binding(0) var<uniform> shape: Shape;
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let i = place(group, groups, local);
+    if i >= shape.len { return; }
+    let j = i % shape.width;
+    let output = i / shape.width;
+    var scale = 0.0;
+    var shift = 0.0;
+    for (var row = offsets[output]; row < offsets[output + 1u]; row++) {
+        for (var p = 0u; p < shape.positions; p++) {
+            let d = weights[row] * delta[shape.delta + (row * shape.positions + p) * shape.width + j];
+            scale += d * input_[shape.input_ + (inputs[row] * shape.positions + p) * shape.width + j];
+            shift += d;
+        }
+    }
+    out[shape.out + output * 2u * shape.width + j] = scale;
+    out[shape.out + (output * 2u + 1u) * shape.width + j] = shift;
+}
