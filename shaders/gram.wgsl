@@ -7,7 +7,7 @@
 @group(0) @binding(5) var<storage, read> inputs: array<u32>;
 @group(0) @binding(6) var<storage, read> weights: array<f32>;
 @group(0) @binding(7) var<storage, read> columns: array<u32>;
-struct Shape { out: u32, left: u32, right: u32, products: u32, offsets: u32, inputs: u32, weights: u32, columns: u32, first: u32, outputs: u32, count: u32, examples: u32, positions: u32, depth: u32, stride: u32, longest: u32, weighted: u32, across: u32, scale: f32 }
+struct Shape { out: u32, left: u32, right: u32, products: u32, offsets: u32, inputs: u32, weights: u32, columns: u32, first: u32, first_row: u32, first_base: u32, outputs: u32, first_column: u32, count: u32, examples: u32, positions: u32, depth: u32, stride: u32, longest: u32, weighted: u32, across: u32, scale: f32 }
 @group(1) @binding(0) var<uniform> shape: Shape;
 // The row of each output of the tile in this round, or NONE.
 const NONE = 0xffffffffu;
@@ -42,7 +42,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
                     var a = 0.0;
                     var b = 0.0;
                     if k < shape.depth {
-                        if row != NONE { a = left[shape.left + (row * shape.positions + p) * shape.depth + k]; }
+                        if row != NONE { a = left[shape.left + ((row - shape.first_row) * shape.positions + p) * shape.depth + k]; }
                         if column < shape.count { b = right[shape.right + (column * shape.positions + q) * shape.depth + k]; }
                     }
                     tile_a[n % 16u * 65u + n / 16u] = a;
@@ -61,7 +61,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
                     if column >= shape.count { continue; }
                     var g = 1.0;
                     if shape.weighted > 0u {
-                        g = products[shape.products + (inputs[row] * shape.positions + p) * shape.examples * shape.positions + column % shape.examples * shape.positions + q];
+                        g = products[shape.products + ((inputs[row] - shape.first_base) * shape.positions + p) * shape.examples * shape.positions + (shape.first_column + column) % shape.examples * shape.positions + q];
                     }
                     total[i][j] += omega * g * acc[i][j];
                 }
@@ -73,7 +73,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         let output = top + local / 16u + n / 4u * 16u;
         let column = side + local % 16u + n % 4u * 16u;
         if output < shape.outputs && column < shape.count {
-            out[shape.out + output * shape.stride + columns[column]] += shape.scale * total[n / 4u][n % 4u];
+            out[shape.out + output * shape.stride + columns[shape.columns + column]] += shape.scale * total[n / 4u][n % 4u];
         }
     }
 }

@@ -5,7 +5,7 @@
 @group(0) @binding(3) var<storage, read> offsets: array<u32>;
 @group(0) @binding(4) var<storage, read> inputs: array<u32>;
 @group(0) @binding(5) var<storage, read> weights: array<f32>;
-struct Shape { out: u32, delta: u32, input_: u32, offsets: u32, inputs: u32, weights: u32, outputs: u32, height: u32, width: u32, positions: u32, bias: u32, across: u32, down: u32 }
+struct Shape { out: u32, delta: u32, input_: u32, offsets: u32, inputs: u32, weights: u32, first: u32, first_row: u32, first_base: u32, outputs: u32, height: u32, width: u32, positions: u32, bias: u32, across: u32, down: u32 }
 @group(1) @binding(0) var<uniform> shape: Shape;
 
 var<workgroup> segment_depth: u32;
@@ -23,8 +23,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let top = tile / shape.across % shape.down * 64u;
     let wanted = tile / shape.across / shape.down;
     let output = min(wanted, shape.outputs - 1u);
-    let start = offsets[output];
-    let depth = shared_depth(local, (offsets[output + 1u] - start) * shape.positions);
+    let start = offsets[shape.first + output];
+    let depth = shared_depth(local, (offsets[shape.first + output + 1u] - start) * shape.positions);
     clear();
     for (var deep = 0u; deep < depth; deep += 16u) {
         for (var n = local; n < 1024u; n += 256u) {
@@ -36,8 +36,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
             if k < depth {
                 let row = start + k / shape.positions;
                 let p = k % shape.positions;
-                if i < shape.height { a = weights[row] * delta[shape.delta + (row * shape.positions + p) * shape.height + i]; }
-                if j < shape.width { b = input_[shape.input_ + (inputs[row] * shape.positions + p) * shape.width + j]; }
+                if i < shape.height { a = weights[row] * delta[shape.delta + ((row - shape.first_row) * shape.positions + p) * shape.height + i]; }
+                if j < shape.width { b = input_[shape.input_ + ((inputs[row] - shape.first_base) * shape.positions + p) * shape.width + j]; }
                 if j == shape.width { b = 1.0; }
             }
             tile_a[n / 64u * 65u + n % 64u] = a;

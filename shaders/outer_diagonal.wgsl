@@ -5,7 +5,7 @@
 @group(0) @binding(3) var<storage, read> offsets: array<u32>;
 @group(0) @binding(4) var<storage, read> inputs: array<u32>;
 @group(0) @binding(5) var<storage, read> weights: array<f32>;
-struct Shape { out: u32, delta: u32, input_: u32, offsets: u32, inputs: u32, weights: u32, len: u32, width: u32, positions: u32 }
+struct Shape { out: u32, delta: u32, input_: u32, offsets: u32, inputs: u32, weights: u32, first: u32, first_row: u32, first_base: u32, len: u32, width: u32, positions: u32 }
 @group(1) @binding(0) var<uniform> shape: Shape;
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -15,10 +15,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let output = i / shape.width;
     var scale = 0.0;
     var shift = 0.0;
-    for (var row = offsets[output]; row < offsets[output + 1u]; row++) {
+    for (var row = offsets[shape.first + output]; row < offsets[shape.first + output + 1u]; row++) {
         for (var p = 0u; p < shape.positions; p++) {
-            let d = weights[row] * delta[shape.delta + (row * shape.positions + p) * shape.width + j];
-            scale += d * input_[shape.input_ + (inputs[row] * shape.positions + p) * shape.width + j];
+            let d = weights[row] * delta[shape.delta + ((row - shape.first_row) * shape.positions + p) * shape.width + j];
+            scale += d * input_[shape.input_ + ((inputs[row] - shape.first_base) * shape.positions + p) * shape.width + j];
             shift += d;
         }
     }

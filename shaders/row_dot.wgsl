@@ -5,7 +5,7 @@
 @group(0) @binding(3) var<storage, read> offsets: array<u32>;
 @group(0) @binding(4) var<storage, read> inputs: array<u32>;
 @group(0) @binding(5) var<storage, read> weights: array<f32>;
-struct Shape { out: u32, delta: u32, values: u32, offsets: u32, inputs: u32, weights: u32, outputs: u32, width: u32, scale: f32 }
+struct Shape { out: u32, delta: u32, values: u32, offsets: u32, inputs: u32, weights: u32, first: u32, first_row: u32, first_base: u32, outputs: u32, width: u32, scale: f32 }
 @group(1) @binding(0) var<uniform> shape: Shape;
 var<workgroup> partial: array<f32, 256>;
 
@@ -13,10 +13,10 @@ var<workgroup> partial: array<f32, 256>;
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let output = min(group.y * groups.x + group.x, shape.outputs - 1u);
     var sum = 0.0;
-    for (var row = offsets[output]; row < offsets[output + 1u]; row++) {
+    for (var row = offsets[shape.first + output]; row < offsets[shape.first + output + 1u]; row++) {
         var part = 0.0;
         for (var j = local; j < shape.width; j += 256u) {
-            part += delta[shape.delta + row * shape.width + j] * values[shape.values + inputs[row] * shape.width + j];
+            part += delta[shape.delta + (row - shape.first_row) * shape.width + j] * values[shape.values + (inputs[row] - shape.first_base) * shape.width + j];
         }
         sum += weights[row] * part;
     }

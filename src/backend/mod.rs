@@ -24,7 +24,7 @@ mod shapes;
 pub use element::Element;
 pub use shapes::*;
 
-use crate::run_file::Activation;
+use crate::run_file::{Activation, Loss};
 
 /// What can go wrong on a device.
 #[derive(Debug, thiserror::Error)]
@@ -185,6 +185,44 @@ pub enum Targets<'a, B: Backend + ?Sized> {
     Reals(Slice<'a, B::Buffer>),
 }
 
+impl<B: Backend + ?Sized> Clone for Targets<'_, B> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<B: Backend + ?Sized> Copy for Targets<'_, B> {}
+
+/// A batch whose losses are wanted.
+#[derive(Debug)]
+pub struct LossBatch<'a, B: Backend + ?Sized> {
+    /// Which loss.
+    pub loss: Loss,
+    /// Examples in the batch.
+    pub rows: usize,
+    /// Outputs C of the network.
+    pub width: usize,
+    /// `[rows, C]`.
+    pub outputs: Slice<'a, B::Buffer>,
+    /// The targets of all examples.
+    pub targets: Targets<'a, B>,
+    /// `[rows]`: which example each row is.
+    pub examples: &'a B::Index,
+    /// `[rows]`: what each counts in the loss.
+    pub share: Slice<'a, B::Buffer>,
+}
+
+/// The factors of a fused product; see [`Gram`].
+#[derive(Debug)]
+pub struct GramFactors<'a, T> {
+    /// Rows of the map.
+    pub left: Slice<'a, T>,
+    /// The columns.
+    pub right: Slice<'a, T>,
+    /// The Gram matrix of the inputs, if any.
+    pub inputs: Option<Slice<'a, T>>,
+}
+
 /// A device and its operations. All lengths are in elements; every operation checks that its arrays fit together.
 ///
 /// Operations may be queued: an error of the device can surface at a later call, at the latest in
@@ -331,16 +369,11 @@ pub trait Backend {
     /// Loss, its gradient and the hits of a batch: row `b` is example `examples[b]` of `targets`;
     /// `gradient[b, c] = share[b] ∂L_b/∂f_c`, `statistics[b] = [L_b, 1 if the largest output is the class]`
     /// (0 for real targets).
-    #[allow(clippy::too_many_arguments)]
     fn loss(
         &self,
-        shape: &LossShape,
+        batch: &LossBatch<'_, Self>,
         gradient: SliceMut<'_, Self::Buffer>,
         statistics: SliceMut<'_, Self::Buffer>,
-        outputs: Slice<'_, Self::Buffer>,
-        targets: Targets<'_, Self>,
-        examples: &Self::Index,
-        share: Slice<'_, Self::Buffer>,
     ) -> Result<()>;
     /// The rows that pick out each output: `out[d * rows + b, e] = [d = e] scale[b, d]`, where `scale` is
     /// `[rows, outputs]` (1 without it) and `out` is `[outputs * rows, outputs]`.
@@ -373,16 +406,13 @@ pub trait Backend {
         input: Slice<'_, Self::Buffer>,
     ) -> Result<()>;
     /// The fused product of a contraction; see [`Gram`].
-    #[allow(clippy::too_many_arguments)]
     fn gram(
         &self,
         shape: &Gram,
         map: &RowMap<Self>,
         columns: &Self::Index,
         out: SliceMut<'_, Self::Buffer>,
-        left: Slice<'_, Self::Buffer>,
-        right: Slice<'_, Self::Buffer>,
-        inputs: Option<Slice<'_, Self::Buffer>>,
+        factors: GramFactors<'_, Self::Buffer>,
     ) -> Result<()>;
     /// `out[o] += scale Σ_{r of o} ω_r Σ_j delta[r, j] values[g(r), j]`, rows of `width`: gradients applied to a
     /// direction.

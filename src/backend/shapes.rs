@@ -1,7 +1,5 @@
 //! The shapes that operations take, one struct an operation.
 
-use crate::run_file::Loss;
-
 /// Which way the second factor of a product lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layout {
@@ -101,17 +99,6 @@ pub struct Transpose {
     pub rows: usize,
     /// Columns of each input.
     pub columns: usize,
-}
-
-/// A batch of losses.
-#[derive(Debug, Clone, Copy)]
-pub struct LossShape {
-    /// Which loss.
-    pub loss: Loss,
-    /// Examples in the batch.
-    pub rows: usize,
-    /// Outputs of the network.
-    pub outputs: usize,
 }
 
 /// Gradients of a weight matrix: each output row is `[height, width]`, then `height` bias entries where there is a

@@ -167,6 +167,13 @@ impl Network {
         values + saved
     }
 
+    /// Elements of the widest array of a pass, per row.
+    pub fn widest_row(&self) -> usize {
+        let values = (0..=self.nodes.len()).map(|node| self.node_len(node));
+        let factors = self.parameters.iter().map(|own| own.positions * own.width.max(own.height));
+        values.chain(factors).max().unwrap_or(0)
+    }
+
     /// Elements that one gradient row keeps at most during a backward pass.
     pub fn backward_len(&self) -> usize {
         let largest = (0..=self.nodes.len()).map(|node| self.node_len(node)).max().unwrap_or(0);

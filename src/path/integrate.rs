@@ -1,13 +1,14 @@
 //! One tile of queries and examples, integrated along the recorded path.
 
 use super::Quadrature;
-use crate::backend::{Backend, LossShape, Result, RowMap, Slice, SliceMut};
+use crate::backend::{Backend, LossBatch, Result, RowMap, Slice, SliceMut};
 use crate::error::Error;
 use crate::network::{Forward, Network, Segment, along};
 use crate::run_file::Loss;
 use crate::tangent::{Contraction, Entries, ExampleRows, QueryRows, Sum, Term};
-use crate::training::{Step, TargetBuffer, Trajectory};
+use crate::training::{Examples, Step, TargetBuffer, Trajectory};
 use std::ops::Range;
+use std::rc::Rc;
 
 /// What to integrate.
 #[derive(Debug, Clone)]
@@ -74,8 +75,8 @@ pub struct Integration<'a, B: Backend> {
     pub trajectory: &'a Trajectory,
     /// What to compute.
     pub spec: &'a Spec,
-    /// `[m, …]` training inputs, on the host.
-    pub train: &'a [B::Element],
+    /// The training inputs.
+    pub examples: &'a Examples<B>,
     /// `[n, …]` query inputs, on the host.
     pub queries: &'a [B::Element],
     /// The training targets on the device.
@@ -139,6 +140,8 @@ struct Pass<'a, B: Backend> {
     node_inputs: B::Buffer,
     tau: B::Buffer,
     rows: QueryRows<B>,
+    /// The batch that holds every example, once a step has asked for it.
+    full: Option<Rc<Batch<B>>>,
     attribution: Sums<B>,
     kernel: Sums<B>,
     numerator: Sums<B>,
@@ -175,6 +178,7 @@ impl<'a, B: Backend> Pass<'a, B> {
             node_inputs,
             tau: backend.upload(&tau)?,
             rows: QueryRows::new(backend, outputs, queries, &spec.quadrature.weights)?,
+            full: None,
             attribution: Sums::new(backend, spec.attribution, groups, attribution_len)?,
             kernel: Sums::new(backend, spec.kernel.is_some(), groups, kernel_len)?,
             numerator: Sums::new(backend, spec.coefficients, 1, kernel_len)?,
@@ -287,7 +291,17 @@ impl<'a, B: Backend> Pass<'a, B> {
     }
 
     /// The tile's part of a step's batch.
-    fn batch(&self, step: &Step) -> Result<Option<Batch<B>>> {
+    fn batch(&mut self, step: &Step) -> Result<Option<Rc<Batch<B>>>> {
+        if step.batch.is_some() {
+            return Ok(self.gather_batch(step)?.map(Rc::new));
+        }
+        if self.full.is_none() {
+            self.full = self.gather_batch(step)?.map(Rc::new);
+        }
+        Ok(self.full.clone())
+    }
+
+    fn gather_batch(&self, step: &Step) -> Result<Option<Batch<B>>> {
         let (backend, network) = (self.shared.backend, self.shared.network);
         let (start, size) = (self.tile.examples.start, self.tile.examples.len());
         let held: Vec<(usize, f64)> = step.shares(&self.tile.examples);
@@ -300,19 +314,13 @@ impl<'a, B: Backend> Pass<'a, B> {
         let all_columns: Vec<u32> = (0..network.outputs)
             .flat_map(|copy| columns.iter().map(move |&column| (copy * size) as u32 + column))
             .collect();
-        let width = network.input_len();
-        let values: Vec<B::Element> = held
-            .iter()
-            .flat_map(|&(example, _)| &self.shared.train[example * width..(example + 1) * width])
-            .copied()
-            .collect();
         Ok(Some(Batch {
             count: held.len(),
+            inputs: self.shared.examples.gather(backend, &examples)?,
             columns: backend.index(&columns)?,
             all_columns: backend.index(&all_columns)?,
             examples: backend.index(&examples)?,
             share: backend.upload(&share)?,
-            inputs: backend.upload(&values)?,
         }))
     }
 
@@ -329,15 +337,17 @@ impl<'a, B: Backend> Pass<'a, B> {
         let size = batch.count * outputs;
         let mut gradient = backend.zeros(size)?;
         let mut statistics = backend.zeros(2 * batch.count)?;
-        backend.loss(
-            &LossShape { loss: spec.loss, rows: batch.count, outputs },
-            SliceMut::new(&mut gradient, 0, size),
-            SliceMut::new(&mut statistics, 0, 2 * batch.count),
-            network.outputs(pass),
-            self.shared.targets.targets(),
-            &batch.examples,
-            Slice::new(&batch.share, 0, batch.count),
-        )?;
+        let losses = LossBatch {
+            loss: spec.loss,
+            rows: batch.count,
+            width: outputs,
+            outputs: network.outputs(pass),
+            targets: self.shared.targets.targets(),
+            examples: &batch.examples,
+            share: Slice::new(&batch.share, 0, batch.count),
+        };
+        let statistics = SliceMut::new(&mut statistics, 0, 2 * batch.count);
+        backend.loss(&losses, SliceMut::new(&mut gradient, 0, size), statistics)?;
         let rows = |seed, copies| ExampleRows::new(backend, network, &spec.contraction, weights, pass, seed, copies);
         let seeds = |scale| -> Result<B::Buffer> {
             let mut seed = backend.zeros(size * outputs)?;
@@ -379,10 +389,10 @@ impl<'a, B: Backend> Pass<'a, B> {
             let own = &network.parameters[factor.index];
             if leads {
                 let out = SliceMut::new(&mut *explained, place * size, size);
-                apply(backend, own, &rows.map, base, &factor, change, 1.0, out)?;
+                apply(backend, own, &rows.map, &factor, change, 1.0, out)?;
                 if spec.weight_decay != 0.0 {
                     let out = SliceMut::new(regularizer.block(), 0, size);
-                    apply(backend, own, &rows.map, base, &factor, weights, -spec.weight_decay * rate, out)?;
+                    apply(backend, own, &rows.map, &factor, weights, -spec.weight_decay * rate, out)?;
                 }
             }
             let Some((batch, example_pass, examples)) = examples else {
@@ -437,17 +447,16 @@ struct StepRows<B: Backend> {
 }
 
 /// `out[o] += scale ∇f_o · direction`, one layer's part.
-#[allow(clippy::too_many_arguments)]
 fn apply<B: Backend>(
     backend: &B,
     own: &crate::network::Parameters,
     map: &RowMap<B>,
-    base: usize,
     factor: &crate::network::Factor<'_, B::Buffer>,
     direction: &B::Buffer,
     scale: f64,
     out: SliceMut<'_, B::Buffer>,
 ) -> Result<()> {
+    let base = factor.input.len / (own.positions * own.width);
     let values = along(backend, own, direction, base, factor.input)?;
     let width = own.positions * if own.is_norm() { own.width } else { own.height };
     backend.row_dot(width, scale, map, out, factor.delta, Slice::new(&values, 0, base * width))

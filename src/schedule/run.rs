@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::path::{Integration, Quadrature, Spec};
 use crate::run_file::{Precision, RunFile, difference};
 use crate::store::{Arrays, Store, Summary};
-use crate::training::{Metrics, Recorder, TargetBuffer, Training};
+use crate::training::{Examples, Metrics, Recorder, TargetBuffer, Training};
 use std::time::Instant;
 
 /// Is told how a run gets on.
@@ -110,7 +110,7 @@ fn on_device<B: Backend>(
     plan.check(&run_file.run.directory, memory)?;
     store.begin(resolved)?;
 
-    let train: Vec<B::Element> = convert(&inputs.train);
+    let examples = Examples::new(backend, &convert::<B::Element>(&inputs.train), network.input_len())?;
     let queries: Vec<B::Element> = convert(inputs.queries());
     let targets = match &inputs.targets {
         Targets::Classes(classes) => TargetBuffer::Classes(backend.index(classes)?),
@@ -123,7 +123,7 @@ fn on_device<B: Backend>(
         network,
         loss: run_file.training.loss,
         weight_decay: run_file.training.weight_decay,
-        inputs: &train,
+        examples: &examples,
         targets: &targets,
     };
     progress.begin("training", inputs.steps.len() as u64);
@@ -152,7 +152,7 @@ fn on_device<B: Backend>(
         network,
         trajectory: &trajectory,
         spec: &spec,
-        train: &train,
+        examples: &examples,
         queries: &queries,
         targets: &targets,
     };

@@ -1,7 +1,7 @@
 //! Gradient rows of examples and queries, and their contraction into accumulators.
 
 use super::Contraction;
-use crate::backend::{Backend, Gram, Layout, MatMul, Outer, Result, RowMap, Slice, SliceMut, Start};
+use crate::backend::{Backend, Gram, GramFactors, Layout, MatMul, Outer, Result, RowMap, Slice, SliceMut, Start};
 use crate::network::{Factor, Forward, Network, Parameters, Segment};
 
 /// Which pairs of output rows an accumulator holds, and how they lie: `[C, n, m]`, `[n, m]`, `[C, n, m]`,
@@ -178,7 +178,6 @@ impl<B: Backend> QueryRows<B> {
     ///
     /// `inputs` are the examples' inputs of the layer, `columns` the column of each example (for `Full`, of each copy
     /// and example), `stride` the columns of `out`.
-    #[allow(clippy::too_many_arguments)]
     pub fn contract(
         &self,
         backend: &B,
@@ -205,33 +204,26 @@ impl<B: Backend> QueryRows<B> {
                 let mut products = backend.zeros(len)?;
                 backend.matmul(&shape, SliceMut::new(&mut products, 0, len), factor.input, inputs, None)?;
                 let products = Some(Slice::new(&products, 0, len));
-                for term in terms {
-                    let size = (own.positions, own.height);
-                    self.add(backend, term, factor.index, &self.map, factor.delta, size, products)?;
-                }
+                let left = Left {
+                    map: &self.map,
+                    rows: factor.delta,
+                    positions: own.positions,
+                    depth: own.height,
+                    inputs: products,
+                };
+                terms.iter_mut().try_for_each(|term| self.add(backend, term, factor.index, &left))
             }
             _ => {
                 let rows = materialise(backend, own, &self.map, factor)?;
                 let rows = Slice::new(&rows, 0, self.averaged.rows * own.len());
-                for term in terms {
-                    self.add(backend, term, factor.index, &self.averaged, rows, (1, own.len()), None)?;
-                }
+                let left = Left { map: &self.averaged, rows, positions: 1, depth: own.len(), inputs: None };
+                terms.iter_mut().try_for_each(|term| self.add(backend, term, factor.index, &left))
             }
         }
-        Ok(())
     }
 
-    #[allow(clippy::too_many_arguments)]
-    fn add(
-        &self,
-        backend: &B,
-        term: &mut Term<'_, B>,
-        index: usize,
-        map: &RowMap<B>,
-        left: Slice<'_, B::Buffer>,
-        (positions, depth): (usize, usize),
-        inputs: Option<Slice<'_, B::Buffer>>,
-    ) -> Result<()> {
+    fn add(&self, backend: &B, term: &mut Term<'_, B>, index: usize, left: &Left<'_, B>) -> Result<()> {
+        let &Left { map, rows: left, positions, depth, inputs } = left;
         let Some(LayerRows::Factored(right) | LayerRows::Materialised(right)) = &term.rows.rows[index] else {
             return Ok(());
         };
@@ -250,7 +242,7 @@ impl<B: Backend> QueryRows<B> {
         if matches!(term.entries, Entries::Loss | Entries::Full) {
             let out = SliceMut::new(term.out, 0, whole.outputs * whole.stride);
             let right = Slice::new(right, 0, whole.columns * width);
-            return backend.gram(&whole, map, term.columns, out, left, right, inputs);
+            return backend.gram(&whole, map, term.columns, out, GramFactors { left, right, inputs });
         }
         let size = self.queries * term.stride;
         for output in 0..self.outputs {
@@ -260,10 +252,20 @@ impl<B: Backend> QueryRows<B> {
             };
             let shape = Gram { first: output * self.queries, outputs: self.queries, columns: examples, scale, ..whole };
             let right = Slice::new(right, output * examples * width, examples * width);
-            backend.gram(&shape, map, term.columns, SliceMut::new(term.out, offset, size), left, right, inputs)?;
+            let out = SliceMut::new(term.out, offset, size);
+            backend.gram(&shape, map, term.columns, out, GramFactors { left, right, inputs })?;
         }
         Ok(())
     }
+}
+
+/// The query side of a product.
+struct Left<'a, B: Backend + ?Sized> {
+    map: &'a RowMap<B>,
+    rows: Slice<'a, B::Buffer>,
+    positions: usize,
+    depth: usize,
+    inputs: Option<Slice<'a, B::Buffer>>,
 }
 
 /// One product to add: which rows of the examples, into what.

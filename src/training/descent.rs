@@ -1,7 +1,7 @@
 //! Stochastic gradient descent on the device.
 
-use super::{Recorder, Step, Trajectory};
-use crate::backend::{Backend, Element, Layout, LossShape, MatMul, RowMap, Sgd, Slice, SliceMut, Start, Targets};
+use super::{Examples, Recorder, Step, Trajectory};
+use crate::backend::{Backend, Element, Layout, LossBatch, MatMul, RowMap, Sgd, Slice, SliceMut, Start, Targets};
 use crate::error::Error;
 use crate::network::{Network, Segment};
 use crate::run_file::Loss;
@@ -46,12 +46,15 @@ pub struct Training<'a, B: Backend> {
     pub loss: Loss,
     /// λ.
     pub weight_decay: f64,
-    /// `[m, …]` inputs on the host.
-    pub inputs: &'a [B::Element],
+    /// The inputs.
+    pub examples: &'a Examples<B>,
     /// The targets.
     pub targets: &'a TargetBuffer<B>,
 }
 
+/// Elements of the widest array of a pass. A larger batch is passed in parts: the bound belongs to the arithmetic, so
+/// that a path depends neither on the device nor on its free memory.
+const ELEMENTS_AT_ONCE: usize = 1 << 24;
 /// How many steps' downloads may be under way.
 const IN_FLIGHT: usize = 8;
 
@@ -77,13 +80,11 @@ impl<B: Backend> Training<'_, B> {
         progress: &mut dyn FnMut(usize, Metrics) -> Result<(), Error>,
     ) -> Result<Trajectory, Error> {
         let (backend, network) = (self.backend, self.network);
-        let examples = self.inputs.len() / network.input_len().max(1);
-        let data = backend.upload(self.inputs)?;
         let mut weights = backend.upload(initial)?;
         recorder.record(0, initial)?;
         let mut pending: VecDeque<Pending<B>> = VecDeque::new();
         for (number, step) in steps.iter().enumerate() {
-            let (next, statistics) = self.step(&data, &weights, step)?;
+            let (next, statistics) = self.step(&weights, step)?;
             weights = next;
             pending.push_back(Pending {
                 number,
@@ -97,7 +98,7 @@ impl<B: Backend> Training<'_, B> {
         while !pending.is_empty() {
             self.settle(&mut pending, &steps, &mut recorder, progress)?;
         }
-        recorder.finish(steps, examples)
+        recorder.finish(steps, self.examples.count())
     }
 
     /// Records the oldest pending step.
@@ -124,42 +125,16 @@ impl<B: Backend> Training<'_, B> {
     }
 
     /// One step: the next weights, and `[loss, share of hits]`.
-    fn step(&self, data: &B::Buffer, weights: &B::Buffer, step: &Step) -> Result<(B::Buffer, B::Buffer), Error> {
+    fn step(&self, weights: &B::Buffer, step: &Step) -> Result<(B::Buffer, B::Buffer), Error> {
         let (backend, network) = (self.backend, self.network);
-        let held = step.shares(&(0..self.inputs.len() / network.input_len().max(1)));
-        let (rows, outputs, width) = (held.len(), network.outputs, network.input_len());
-        let examples: Vec<u32> = held.iter().map(|&(example, _)| example as u32).collect();
-        let examples = backend.index(&examples)?;
-        let share: Vec<B::Element> = held.iter().map(|&(_, share)| B::Element::from_f64(share)).collect();
-        let share = backend.upload(&share)?;
-        let mut inputs = backend.zeros(rows * width)?;
-        let whole = Slice::new(data, 0, self.inputs.len());
-        backend.gather(SliceMut::new(&mut inputs, 0, rows * width), whole, &examples, width)?;
-        let segment = Segment::at(weights);
-        let pass = network.forward(backend, segment, Slice::new(&inputs, 0, rows * width), rows)?;
-        let mut seed = backend.zeros(rows * outputs)?;
-        let mut each = backend.zeros(rows * 2)?;
-        backend.loss(
-            &LossShape { loss: self.loss, rows, outputs },
-            SliceMut::new(&mut seed, 0, rows * outputs),
-            SliceMut::new(&mut each, 0, rows * 2),
-            network.outputs(&pass),
-            self.targets.targets(),
-            &examples,
-            Slice::new(&share, 0, rows),
-        )?;
+        let held = step.shares(&(0..self.examples.count()));
         let mut statistics = backend.zeros(2)?;
-        let sum = MatMul { rows: 1, columns: 2, depth: rows, layout: Layout::Plain, start: Start::Value(0.0) };
-        let each = Slice::new(&each, 0, rows * 2);
-        backend.matmul(&sum, SliceMut::new(&mut statistics, 0, 2), Slice::new(&share, 0, rows), each, None)?;
-
-        let inputs: Vec<u32> = (0..rows as u32).collect();
-        let map = RowMap::new(backend, &[0, rows as u32], &inputs, &vec![1.0; rows])?;
         let mut gradient = backend.zeros(network.len)?;
-        network.backward(backend, segment, &pass, 1, seed, &mut |factor| {
-            let own = &network.parameters[factor.index];
-            write_gradient(backend, own, &map, &factor, SliceMut::new(&mut gradient, own.offset, own.len()))
-        })?;
+        let at_once = (ELEMENTS_AT_ONCE / network.widest_row().max(1)).max(1);
+        for chunk in held.chunks(at_once) {
+            let part = self.gradient(weights, chunk, &mut statistics)?;
+            backend.axpy(SliceMut::new(&mut gradient, 0, network.len), 1.0, Slice::new(&part, 0, network.len))?;
+        }
         let mut next = backend.zeros(network.len)?;
         backend.sgd(
             &Sgd { learning_rate: step.learning_rate, weight_decay: self.weight_decay },
@@ -168,5 +143,47 @@ impl<B: Backend> Training<'_, B> {
             Slice::new(&gradient, 0, network.len),
         )?;
         Ok((next, statistics))
+    }
+
+    /// The part of the gradient that some examples, each with its share, make up; adds their part of the statistics.
+    fn gradient(
+        &self,
+        weights: &B::Buffer,
+        held: &[(usize, f64)],
+        statistics: &mut B::Buffer,
+    ) -> Result<B::Buffer, Error> {
+        let (backend, network) = (self.backend, self.network);
+        let (rows, outputs, width) = (held.len(), network.outputs, network.input_len());
+        let examples: Vec<u32> = held.iter().map(|&(example, _)| example as u32).collect();
+        let inputs = self.examples.gather(backend, &examples)?;
+        let examples = backend.index(&examples)?;
+        let share: Vec<B::Element> = held.iter().map(|&(_, share)| B::Element::from_f64(share)).collect();
+        let share = backend.upload(&share)?;
+        let segment = Segment::at(weights);
+        let pass = network.forward(backend, segment, Slice::new(&inputs, 0, rows * width), rows)?;
+        let mut seed = backend.zeros(rows * outputs)?;
+        let mut each = backend.zeros(rows * 2)?;
+        let losses = LossBatch {
+            loss: self.loss,
+            rows,
+            width: outputs,
+            outputs: network.outputs(&pass),
+            targets: self.targets.targets(),
+            examples: &examples,
+            share: Slice::new(&share, 0, rows),
+        };
+        backend.loss(&losses, SliceMut::new(&mut seed, 0, rows * outputs), SliceMut::new(&mut each, 0, rows * 2))?;
+        let sum = MatMul { rows: 1, columns: 2, depth: rows, layout: Layout::Plain, start: Start::Output };
+        let each = Slice::new(&each, 0, rows * 2);
+        backend.matmul(&sum, SliceMut::new(statistics, 0, 2), Slice::new(&share, 0, rows), each, None)?;
+
+        let inputs: Vec<u32> = (0..rows as u32).collect();
+        let map = RowMap::new(backend, &[0, rows as u32], &inputs, &vec![1.0; rows])?;
+        let mut gradient = backend.zeros(network.len)?;
+        network.backward(backend, segment, &pass, 1, seed, &mut |factor| {
+            let own = &network.parameters[factor.index];
+            write_gradient(backend, own, &map, &factor, SliceMut::new(&mut gradient, own.offset, own.len()))
+        })?;
+        Ok(gradient)
     }
 }

@@ -7,8 +7,10 @@ rates.
 
 mod batches;
 mod descent;
+mod examples;
 mod trajectory;
 
 pub use batches::{Step, draw_batches};
 pub use descent::{Metrics, TargetBuffer, Training};
+pub use examples::Examples;
 pub use trajectory::{Recorder, Trajectory};

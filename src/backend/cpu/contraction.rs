@@ -13,10 +13,10 @@ pub(super) fn gram<E: Element>(
     map: &RowMap<CpuBackend<E>>,
     columns: &[u32],
     out: &mut [E],
-    left: &[E],
-    right: &[E],
-    inputs: Option<&[E]>,
+    factors: GramFactors<'_, Vec<E>>,
 ) -> Result<()> {
+    let (left, right) = (view(factors.left)?, view(factors.right)?);
+    let inputs = factors.inputs.map(view).transpose()?;
     let positions = shape.positions;
     let end = columns.iter().map(|&column| column as usize + 1).max().unwrap_or(0);
     check(

@@ -8,6 +8,7 @@ are `f64`.
 mod contraction;
 mod elementwise;
 mod images;
+mod loss;
 mod norm;
 mod products;
 
@@ -263,19 +264,11 @@ impl<E: Element> Backend for CpuBackend<E> {
 
     fn loss(
         &self,
-        shape: &LossShape,
+        batch: &LossBatch<'_, Self>,
         gradient: SliceMut<'_, Vec<E>>,
         statistics: SliceMut<'_, Vec<E>>,
-        outputs: Slice<'_, Vec<E>>,
-        targets: Targets<'_, Self>,
-        examples: &Vec<u32>,
-        share: Slice<'_, Vec<E>>,
     ) -> Result<()> {
-        let targets = match targets {
-            Targets::Classes(classes) => norm::PlainTargets::Classes(classes),
-            Targets::Reals(values) => norm::PlainTargets::Reals(view(values)?),
-        };
-        norm::loss(shape, view_mut(gradient)?, view_mut(statistics)?, view(outputs)?, &targets, examples, view(share)?)
+        loss::loss(batch, view_mut(gradient)?, view_mut(statistics)?)
     }
 
     fn seed(
@@ -317,11 +310,9 @@ impl<E: Element> Backend for CpuBackend<E> {
         map: &RowMap<Self>,
         columns: &Vec<u32>,
         out: SliceMut<'_, Vec<E>>,
-        left: Slice<'_, Vec<E>>,
-        right: Slice<'_, Vec<E>>,
-        inputs: Option<Slice<'_, Vec<E>>>,
+        factors: GramFactors<'_, Vec<E>>,
     ) -> Result<()> {
-        contraction::gram(shape, map, columns, view_mut(out)?, view(left)?, view(right)?, inputs.map(view).transpose()?)
+        contraction::gram(shape, map, columns, view_mut(out)?, factors)
     }
 
     fn row_dot(

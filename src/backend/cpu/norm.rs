@@ -1,8 +1,6 @@
-//! Layer normalisation, its gradients, and the losses.
+//! Layer normalisation and its gradients.
 
-use super::elementwise::{sigmoid, softplus};
 use super::*;
-use crate::run_file::Loss;
 
 /// Added to the variance, as PyTorch does by default.
 const EPSILON: f64 = 1e-5;
@@ -90,88 +88,4 @@ pub(super) fn outer_diagonal<E: Element>(
         }
     });
     Ok(())
-}
-
-/// [`Targets`] as plain slices.
-pub(super) enum PlainTargets<'a, E> {
-    /// Class numbers.
-    Classes(&'a [u32]),
-    /// `[m, C]`.
-    Reals(&'a [E]),
-}
-
-/// What an example asks for.
-enum Target<'a, E> {
-    Class(usize),
-    Reals(&'a [E]),
-}
-
-pub(super) fn loss<E: Element>(
-    shape: &LossShape,
-    gradient: &mut [E],
-    statistics: &mut [E],
-    outputs: &[E],
-    targets: &PlainTargets<'_, E>,
-    examples: &[u32],
-    share: &[E],
-) -> Result<()> {
-    let width = shape.outputs;
-    check(
-        "loss",
-        &[
-            (gradient.len(), shape.rows * width),
-            (outputs.len(), shape.rows * width),
-            (statistics.len(), shape.rows * 2),
-            (examples.len(), shape.rows),
-            (share.len(), shape.rows),
-        ],
-    )?;
-    for (row, gradient) in gradient.chunks_mut(width).enumerate() {
-        let example = examples[row] as usize;
-        let target = match targets {
-            PlainTargets::Classes(classes) => Target::Class(classes[example] as usize),
-            PlainTargets::Reals(values) => Target::Reals(&values[example * width..][..width]),
-        };
-        let outputs = &outputs[row * width..][..width];
-        let (loss, hit) = one_loss(shape.loss, gradient, outputs, &target);
-        statistics[2 * row] = loss;
-        statistics[2 * row + 1] = if hit { E::ONE } else { E::ZERO };
-        for gradient in gradient {
-            *gradient = share[row] * *gradient;
-        }
-    }
-    Ok(())
-}
-
-/// The loss of one example and whether its class is the largest output; writes ∂L/∂f.
-fn one_loss<E: Element>(loss: Loss, gradient: &mut [E], outputs: &[E], target: &Target<'_, E>) -> (E, bool) {
-    match target {
-        Target::Class(class) => {
-            let best = (1..outputs.len()).fold(0, |best, c| if outputs[c] > outputs[best] { c } else { best });
-            let sum: E = outputs.iter().map(|&f| (f - outputs[best]).exp()).sum();
-            for (gradient, &f) in gradient.iter_mut().zip(outputs) {
-                *gradient = (f - outputs[best]).exp() / sum;
-            }
-            gradient[*class] += -E::ONE;
-            (outputs[best] - outputs[*class] + sum.ln(), best == *class)
-        }
-        Target::Reals(values) => {
-            let mut total = E::ZERO;
-            for ((gradient, &f), &y) in gradient.iter_mut().zip(outputs).zip(*values) {
-                let (value, slope) = real_loss(loss, f, y);
-                *gradient = slope;
-                total += value;
-            }
-            (total, false)
-        }
-    }
-}
-
-/// One output's loss and its derivative.
-fn real_loss<E: Element>(loss: Loss, f: E, y: E) -> (E, E) {
-    match loss {
-        Loss::Logistic => (softplus(f) - y * f, sigmoid(f) - y),
-        Loss::Poisson => (f.exp() - y * f, f.exp() - y),
-        Loss::SquaredError | Loss::CrossEntropy => (E::from_f64(0.5) * (f - y) * (f - y), f - y),
-    }
 }

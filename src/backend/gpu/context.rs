@@ -1,6 +1,7 @@
 //! The device, its pipelines, and the queue of dispatches.
 
-use super::adapter::{Choice, choose, is_software};
+use super::Options;
+use super::adapter::{choose, is_software};
 use super::shaders::shader_sources;
 use crate::backend::{BackendError, Result};
 use std::cell::RefCell;
@@ -23,6 +24,13 @@ pub(super) struct Bound<'a> {
     pub offset: usize,
     pub len: usize,
     pub written: bool,
+}
+
+impl<'a> Bound<'a> {
+    /// `len` elements from an element of this one.
+    pub fn part(self, first: usize, len: usize) -> Bound<'a> {
+        Bound { offset: self.offset + first, len, ..self }
+    }
 }
 
 /// What waits to be submitted.
@@ -49,7 +57,10 @@ pub(super) struct Context {
     pub device: Device,
     pub queue: Queue,
     pub name: String,
-    pub limits: Limits,
+    /// Elements of the largest array that a shader sees.
+    pub binding: usize,
+    limits: Limits,
+    checks: ShaderRuntimeChecks,
     uniforms: Buffer,
     uniform_layout: BindGroupLayout,
     uniform_group: BindGroup,
@@ -61,10 +72,18 @@ pub(super) struct Context {
 }
 
 impl Context {
-    pub fn open(choice: &Choice) -> Result<Self> {
-        let adapter = choose(choice)?;
+    pub fn open(options: &Options) -> Result<Self> {
+        let adapter = choose(&options.choice)?;
         let info = adapter.get_info();
-        let limits = adapter.limits();
+        let mut limits = adapter.limits();
+        if let Some(binding) = options.binding {
+            limits.max_storage_buffer_binding_size = limits.max_storage_buffer_binding_size.min(binding);
+        }
+        // A part that begins within its buffer is bound from the last aligned element before it.
+        let alignment = limits.min_storage_buffer_offset_alignment as usize / 4;
+        let largest = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size) / 4;
+        // Shaders count elements in 32 bits.
+        let binding = (largest as usize).min(u32::MAX as usize).saturating_sub(alignment);
         let descriptor = DeviceDescriptor { required_limits: limits.clone(), ..Default::default() };
         let (device, queue) = pollster::block_on(adapter.request_device(&descriptor))
             .map_err(|error| BackendError::NoAdapter(format!("{} gives no device: {error}", info.name)))?;
@@ -80,18 +99,20 @@ impl Context {
             label: None,
             entries: &[entry(0, BufferBindingType::Uniform, true)],
         });
-        let binding = BufferBinding { buffer: &uniforms, offset: 0, size: BufferSize::new(SLOT as u64) };
+        let numbers = BufferBinding { buffer: &uniforms, offset: 0, size: BufferSize::new(SLOT as u64) };
         let uniform_group = device.create_bind_group(&BindGroupDescriptor {
             label: None,
             layout: &uniform_layout,
-            entries: &[BindGroupEntry { binding: 0, resource: BindingResource::Buffer(binding) }],
+            entries: &[BindGroupEntry { binding: 0, resource: BindingResource::Buffer(numbers) }],
         });
         Ok(Self {
             name: format!("{} ({})", info.name, info.backend),
             patience: Duration::from_secs(if is_software(&adapter) { 600 } else { 60 }),
             device,
             queue,
+            binding,
             limits,
+            checks: if options.checked { ShaderRuntimeChecks::checked() } else { ShaderRuntimeChecks::unchecked() },
             uniforms,
             uniform_layout,
             uniform_group,
@@ -127,6 +148,13 @@ impl Context {
         Ok(buffer)
     }
 
+    /// A new storage buffer with these bytes.
+    pub fn upload(&self, bytes: &[u8]) -> Result<Buffer> {
+        let buffer = self.buffer(bytes.len())?;
+        self.queue.write_buffer(&buffer, 0, bytes);
+        Ok(buffer)
+    }
+
     /// Queues one dispatch of `tiles` workgroups; `words` are the operation's numbers after the offsets of its arrays.
     pub fn dispatch(
         &self,
@@ -144,14 +172,17 @@ impl Context {
         let mut numbers: Vec<u32> = Vec::with_capacity(arrays.len() + words.len());
         let mut entries = Vec::with_capacity(arrays.len());
         for (binding, array) in arrays.iter().enumerate() {
-            let start = array.offset / alignment * alignment;
-            let bytes = (array.offset - start + array.len.max(1)) as u64 * 4;
+            // An empty array may begin at its buffer's end, where nothing can be bound.
+            let offset = if array.len == 0 { 0 } else { array.offset };
+            let start = offset / alignment * alignment;
+            let bytes = (offset - start + array.len.max(1)) as u64 * 4;
             if bytes > self.limits.max_storage_buffer_binding_size {
-                return Err(BackendError::Invalid(format!(
-                    "{name}: an array of {bytes} bytes is larger than a binding"
+                return Err(BackendError::OutOfMemory(format!(
+                    "{name} needs an array of {bytes} bytes at once, and {} has {} at the most",
+                    self.name, self.limits.max_storage_buffer_binding_size
                 )));
             }
-            numbers.push((array.offset - start) as u32);
+            numbers.push((offset - start) as u32);
             let resource =
                 BufferBinding { buffer: array.buffer, offset: start as u64 * 4, size: BufferSize::new(bytes) };
             entries.push(BindGroupEntry { binding: binding as u32, resource: BindingResource::Buffer(resource) });
@@ -178,7 +209,7 @@ impl Context {
             pending.work += work;
             pending.numbers.len() >= SLOTS * SLOT || pending.work > WORK
         };
-        if full { self.flush() } else { Ok(()) }
+        if full { self.flush().map(drop) } else { Ok(()) }
     }
 
     /// Queues a copy between buffers.
@@ -187,11 +218,11 @@ impl Context {
         self.pending.borrow_mut().commands.push(command);
     }
 
-    /// Submits what is queued.
-    pub fn flush(&self) -> Result<()> {
+    /// Submits what is queued, if anything is.
+    pub fn flush(&self) -> Result<Option<SubmissionIndex>> {
         let pending = self.pending.take();
         if pending.commands.is_empty() {
-            return self.check();
+            return self.check().map(|()| None);
         }
         self.queue.write_buffer(&self.uniforms, 0, &pending.numbers);
         let mut encoder = self.device.create_command_encoder(&CommandEncoderDescriptor::default());
@@ -212,14 +243,15 @@ impl Context {
                 pass.dispatch_workgroups(groups.0, groups.1, 1);
             }
         }
-        self.queue.submit([encoder.finish()]);
-        self.check()
+        let submission = self.queue.submit([encoder.finish()]);
+        self.check()?;
+        Ok(Some(submission))
     }
 
-    /// Waits for the device.
-    pub fn wait(&self) -> Result<()> {
+    /// Waits for a submission; without one, for all.
+    pub fn wait(&self, submission_index: Option<SubmissionIndex>) -> Result<()> {
         self.device
-            .poll(PollType::Wait { submission_index: None, timeout: Some(self.patience) })
+            .poll(PollType::Wait { submission_index, timeout: Some(self.patience) })
             .map_err(|error| BackendError::Lost(format!("{}: {error}", self.name)))?;
         self.check()
     }
@@ -235,13 +267,11 @@ impl Context {
 
     fn build(&self, name: &'static str, arrays: &[Bound<'_>]) -> Result<Kernel> {
         let source = self.sources.get(name).ok_or_else(|| BackendError::Invalid(format!("no shader {name}")))?;
-        let checks =
-            if cfg!(debug_assertions) { ShaderRuntimeChecks::checked() } else { ShaderRuntimeChecks::unchecked() };
         let descriptor =
             ShaderModuleDescriptor { label: Some(name), source: ShaderSource::Wgsl(source.as_str().into()) };
         // SAFETY: the shaders are our own; their loops end, and every index is bounded by the shapes that the operations
         // check before a dispatch.
-        let module = unsafe { self.device.create_shader_module_trusted(descriptor, checks) };
+        let module = unsafe { self.device.create_shader_module_trusted(descriptor, self.checks) };
         let entries: Vec<BindGroupLayoutEntry> = arrays
             .iter()
             .enumerate()

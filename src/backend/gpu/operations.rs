@@ -1,7 +1,10 @@
-//! The operations, each a dispatch of the shader of its name.
+//! The operations: what each checks and hands to the shader of its name.
 
+use super::blocks::{Part, row_blocks};
 use super::context::Bound;
-use super::{GpuBackend, Ticket};
+use super::contraction::Mapped;
+use super::products::Operands;
+use super::{GpuBackend, Index, Ticket};
 use crate::backend::*;
 use crate::run_file::Loss;
 use wgpu::Buffer;
@@ -17,19 +20,6 @@ fn write<'a>(slice: &'a Out<'_>) -> Bound<'a> {
     Bound { buffer: slice.buffer, offset: slice.offset, len: slice.len, written: true }
 }
 
-fn whole(buffer: &Buffer) -> Bound<'_> {
-    Bound { buffer, offset: 0, len: buffer.size() as usize / 4, written: false }
-}
-
-/// Workgroups of a one-dimensional problem.
-fn groups(len: usize) -> usize {
-    len.div_ceil(256)
-}
-
-fn tiles(rows: usize, columns: usize) -> usize {
-    rows.div_ceil(64) * columns.div_ceil(64)
-}
-
 fn check(operation: &str, pairs: &[(usize, usize)]) -> Result<()> {
     match pairs.iter().find(|(have, want)| have != want) {
         None => Ok(()),
@@ -39,31 +29,53 @@ fn check(operation: &str, pairs: &[(usize, usize)]) -> Result<()> {
     }
 }
 
-fn window(shape: &Window) -> [u32; 8] {
-    let sides = [shape.channels, shape.height, shape.width, shape.kernel, shape.stride, shape.padding];
-    let [a, b, c, d, e, f] = sides.map(|side| side as u32);
-    [a, b, c, d, e, f, shape.out_height() as u32, shape.out_width() as u32]
+/// Numbers as a shader reads them.
+fn words(numbers: &[usize]) -> Vec<u32> {
+    numbers.iter().map(|&number| number as u32).collect()
+}
+
+fn window(shape: &Window) -> [usize; 8] {
+    let (height, width) = (shape.out_height(), shape.out_width());
+    [shape.channels, shape.height, shape.width, shape.kernel, shape.stride, shape.padding, height, width]
+}
+
+/// The step of some parameters, and how rows of an operation see them.
+struct Along<'a> {
+    step: Part<'a>,
+    tau: Part<'a>,
+    positions: usize,
+    taus: usize,
 }
 
 impl GpuBackend {
-    /// The step and τ of weights, and how many positions share a τ and how many τ there are (0: no step).
-    fn step<'a>(&'a self, weights: &Weights<'a, Buffer>) -> (Bound<'a>, Bound<'a>, usize, usize) {
+    /// What the shader is told of the segment; `taus` is 0 where there is no step.
+    fn along<'a>(&'a self, weights: &Weights<'a, Buffer>) -> Along<'a> {
         match weights.step {
-            None => (whole(&self.nothing), whole(&self.nothing), 1, 0),
-            Some((step, position)) => (read(step), read(position.tau), position.positions, position.tau.len),
+            None => {
+                let nothing = Part::shared(self.nothing());
+                Along { step: nothing, tau: nothing, positions: 1, taus: 0 }
+            }
+            Some((step, Position { tau, positions })) => Along {
+                step: Part::shared(read(step)),
+                tau: Part::grouped(read(tau), positions),
+                positions,
+                taus: tau.len,
+            },
         }
     }
 
-    /// An elementwise operation over `len` invocations.
-    fn each(&self, name: &'static str, arrays: &[Bound<'_>], len: usize, words: &[u32]) -> Result<()> {
-        self.context.dispatch(name, arrays, words, groups(len), 20.0 * len as f64)
+    /// An operation on each element; `more` are the shader's numbers after the length.
+    fn each(&self, name: &'static str, arrays: &[Bound<'_>], more: &[u32]) -> Result<()> {
+        let parts: Vec<Part<'_>> = arrays.iter().map(|&array| Part::rows(array, 1)).collect();
+        let len = arrays.first().map_or(0, |array| array.len);
+        self.by_rows(name, &parts, len, 1, &|block| [&words(&[block.len()])[..], more].concat())
     }
 }
 
 impl Backend for GpuBackend {
     type Element = f32;
     type Buffer = Buffer;
-    type Index = Buffer;
+    type Index = Index;
     type Total = Buffer;
     type Ticket = Ticket;
 
@@ -72,8 +84,7 @@ impl Backend for GpuBackend {
     }
 
     fn largest_buffer(&self) -> usize {
-        let limits = &self.context.limits;
-        (limits.max_storage_buffer_binding_size.min(limits.max_buffer_size) / 4) as usize - 64
+        self.context.binding
     }
 
     fn zeros(&self, len: usize) -> Result<Buffer> {
@@ -81,9 +92,7 @@ impl Backend for GpuBackend {
     }
 
     fn upload(&self, values: &[f32]) -> Result<Buffer> {
-        let buffer = self.context.buffer(values.len() * 4)?;
-        self.context.queue.write_buffer(&buffer, 0, bytemuck::cast_slice(values));
-        Ok(buffer)
+        self.context.upload(bytemuck::cast_slice(values))
     }
 
     fn write(&self, out: Out<'_>, values: &[f32]) -> Result<()> {
@@ -92,10 +101,8 @@ impl Backend for GpuBackend {
         self.copy(out, Slice::new(&source, 0, values.len()))
     }
 
-    fn index(&self, values: &[u32]) -> Result<Buffer> {
-        let buffer = self.context.buffer(values.len() * 4)?;
-        self.context.queue.write_buffer(&buffer, 0, bytemuck::cast_slice(values));
-        Ok(buffer)
+    fn index(&self, values: &[u32]) -> Result<Index> {
+        Ok(Index { buffer: self.context.upload(bytemuck::cast_slice(values))?, values: values.to_vec() })
     }
 
     fn download(&self, source: In<'_>) -> Result<Vec<f32>> {
@@ -119,7 +126,7 @@ impl Backend for GpuBackend {
         let len = total.size() as usize / 4;
         check("fold", &[(block.size() as usize / 4, len)])?;
         let (total, block) = (SliceMut::new(total, 0, len), SliceMut::new(block, 0, len));
-        self.each("fold", &[write(&total), write(&block)], len, &[len as u32])
+        self.each("fold", &[write(&total), write(&block)], &[])
     }
 
     fn download_totals(&self, total: &Buffer) -> Result<Vec<f64>> {
@@ -129,20 +136,29 @@ impl Backend for GpuBackend {
 
     fn copy(&self, out: Out<'_>, source: In<'_>) -> Result<()> {
         check("copy", &[(source.len, out.len)])?;
-        self.each("copy", &[write(&out), read(source)], out.len, &[out.len as u32])
+        self.each("copy", &[write(&out), read(source)], &[])
     }
 
     fn fill(&self, out: Out<'_>, value: f64) -> Result<()> {
-        self.each("fill", &[write(&out)], out.len, &[out.len as u32, (value as f32).to_bits()])
+        self.each("fill", &[write(&out)], &[(value as f32).to_bits()])
     }
 
     fn axpy(&self, out: Out<'_>, scale: f64, x: In<'_>) -> Result<()> {
         check("axpy", &[(x.len, out.len)])?;
-        self.each("axpy", &[write(&out), read(x)], out.len, &[out.len as u32, (scale as f32).to_bits()])
+        self.each("axpy", &[write(&out), read(x)], &[(scale as f32).to_bits()])
     }
 
-    fn gather(&self, out: Out<'_>, x: In<'_>, rows: &Buffer, width: usize) -> Result<()> {
-        self.each("gather", &[write(&out), read(x), whole(rows)], out.len, &[out.len as u32, width as u32])
+    fn gather(&self, out: Out<'_>, x: In<'_>, rows: &Index, width: usize) -> Result<()> {
+        check("gather", &[(out.len, rows.values.len() * width)])?;
+        let cuts = row_blocks(&[Part::rows(read(x), width)], x.len / width.max(1), self.context.binding);
+        for cut in cuts {
+            let x = Part::shared(read(x.part(cut.start * width, cut.len() * width)));
+            let parts = [Part::rows(write(&out), width), x, Part::rows(Self::indices(rows), 1)];
+            self.by_rows("gather", &parts, rows.values.len(), width, &|block| {
+                words(&[block.len() * width, width, cut.start, cut.len()])
+            })?;
+        }
+        Ok(())
     }
 
     fn matmul(
@@ -155,59 +171,64 @@ impl Backend for GpuBackend {
     ) -> Result<()> {
         let (rows, columns, depth) = (shape.rows, shape.columns, shape.depth);
         check("matmul", &[(out.len, rows * columns), (a.len, rows * depth), (b.len, depth * columns)])?;
-        let (b_row, b_column) = if shape.layout == Layout::Plain { (columns, 1) } else { (1, depth) };
-        let (tau, positions, taus) =
-            scale.map_or((whole(&self.nothing), 1, 0), |scale| (read(scale.tau), scale.positions, scale.tau.len));
-        let (keep, start) = match shape.start {
-            Start::Output => (1, 0.0),
-            Start::Value(value) => (0, value as f32),
-        };
-        let numbers = [rows, columns, depth, b_row, b_column, positions, taus, keep].map(|n| n as u32);
-        let words = [&numbers[..], &[start.to_bits(), columns.div_ceil(64) as u32]].concat();
-        let work = 2.0 * rows as f64 * columns as f64 * depth as f64;
-        self.context.dispatch("matmul", &[write(&out), read(a), read(b), tau], &words, tiles(rows, columns), work)
+        let scale =
+            scale.map_or((self.nothing(), 1, 0), |scale| (read(scale.tau), scale.positions.max(1), scale.tau.len));
+        self.product(shape, &Operands { out: write(&out), a: read(a), b: read(b), scale })
     }
 
     fn bias(&self, out: Out<'_>, bias: Weights<'_, Buffer>) -> Result<()> {
-        let (step, tau, positions, taus) = self.step(&bias);
-        let words = [out.len, bias.start.len, positions, taus].map(|n| n as u32);
-        self.each("bias", &[write(&out), read(bias.start), step, tau], out.len, &words)
+        let width = bias.start.len;
+        let rows = out.len / width.max(1);
+        check("bias", &[(out.len, rows * width)])?;
+        let Along { step, tau, positions, taus } = self.along(&bias);
+        let parts = [Part::rows(write(&out), width), Part::shared(read(bias.start)), step, tau];
+        self.by_rows("bias", &parts, rows, width, &|block| words(&[block.len() * width, width, positions, taus]))
     }
 
     fn activation(&self, kind: Activation, out: Out<'_>, x: In<'_>) -> Result<()> {
         check("activation", &[(out.len, x.len)])?;
-        self.each("activation", &[write(&out), read(x)], out.len, &[out.len as u32, kind as u32])
+        self.each("activation", &[write(&out), read(x)], &[kind as u32])
     }
 
     fn activation_backward(&self, kind: Activation, out: Out<'_>, delta: In<'_>, x: In<'_>) -> Result<()> {
         check("activation_backward", &[(out.len, delta.len)])?;
-        let words = [out.len as u32, x.len as u32, kind as u32];
-        self.each("activation_backward", &[write(&out), read(delta), read(x)], out.len, &words)
+        let parts = [Part::rows(write(&out), 1), Part::rows(read(delta), 1), Part::repeated(read(x), 1)];
+        self.by_rows("activation_backward", &parts, out.len, 1, &|block| words(&[block.len(), x.len, kind as usize]))
     }
 
     fn im2col(&self, shape: &Window, rows: usize, out: Out<'_>, x: In<'_>) -> Result<()> {
-        check("im2col", &[(out.len, rows * shape.positions() * shape.patch()), (x.len, rows * shape.image())])?;
-        let words = [&[out.len as u32][..], &window(shape)].concat();
-        self.each("im2col", &[write(&out), read(x)], out.len, &words)
+        let (image, patches) = (shape.image(), shape.positions() * shape.patch());
+        check("im2col", &[(out.len, rows * patches), (x.len, rows * image)])?;
+        let parts = [Part::rows(write(&out), patches), Part::rows(read(x), image)];
+        let sides = words(&window(shape));
+        self.by_rows("im2col", &parts, rows, patches, &|block| [&words(&[block.len() * patches])[..], &sides].concat())
     }
 
     fn col2im(&self, shape: &Window, rows: usize, out: Out<'_>, patches: In<'_>) -> Result<()> {
-        check("col2im", &[(patches.len, rows * shape.positions() * shape.patch()), (out.len, rows * shape.image())])?;
-        let words = [&[out.len as u32][..], &window(shape)].concat();
-        self.each("col2im", &[write(&out), read(patches)], out.len, &words)
+        let (image, width) = (shape.image(), shape.positions() * shape.patch());
+        check("col2im", &[(patches.len, rows * width), (out.len, rows * image)])?;
+        let parts = [Part::rows(write(&out), image), Part::rows(read(patches), width)];
+        let sides = words(&window(shape));
+        self.by_rows("col2im", &parts, rows, image, &|block| [&words(&[block.len() * image])[..], &sides].concat())
     }
 
     fn transpose(&self, shape: &Transpose, out: Out<'_>, x: In<'_>) -> Result<()> {
-        check("transpose", &[(out.len, shape.batches * shape.rows * shape.columns), (x.len, out.len)])?;
-        let words = [out.len, shape.rows, shape.columns].map(|n| n as u32);
-        self.each("transpose", &[write(&out), read(x)], out.len, &words)
+        let size = shape.rows * shape.columns;
+        check("transpose", &[(out.len, shape.batches * size), (x.len, out.len)])?;
+        let parts = [Part::rows(write(&out), size), Part::rows(read(x), size)];
+        self.by_rows("transpose", &parts, shape.batches, size, &|block| {
+            words(&[block.len() * size, shape.rows, shape.columns])
+        })
     }
 
     fn pool(&self, shape: &Window, kind: Pooling, rows: usize, out: Out<'_>, x: In<'_>) -> Result<()> {
-        let pooled = rows * shape.channels * shape.positions();
-        check("pool", &[(out.len, pooled), (x.len, rows * shape.image())])?;
-        let words = [&[out.len as u32, kind as u32][..], &window(shape)].concat();
-        self.each("pool", &[write(&out), read(x)], out.len, &words)
+        let (image, pooled) = (shape.image(), shape.channels * shape.positions());
+        check("pool", &[(out.len, rows * pooled), (x.len, rows * image)])?;
+        let parts = [Part::rows(write(&out), pooled), Part::rows(read(x), image)];
+        let sides = words(&window(shape));
+        self.by_rows("pool", &parts, rows, pooled, &|block| {
+            [&words(&[block.len() * pooled, kind as usize])[..], &sides].concat()
+        })
     }
 
     fn pool_backward(
@@ -219,23 +240,30 @@ impl Backend for GpuBackend {
         delta: In<'_>,
         x: In<'_>,
     ) -> Result<()> {
-        let pooled = rows * shape.channels * shape.positions();
-        check("pool_backward", &[(delta.len, pooled), (out.len, rows * shape.image())])?;
-        let words = [&[out.len as u32, x.len as u32, kind as u32][..], &window(shape)].concat();
-        self.each("pool_backward", &[write(&out), read(delta), read(x)], out.len, &words)
+        let (image, pooled) = (shape.image(), shape.channels * shape.positions());
+        check("pool_backward", &[(delta.len, rows * pooled), (out.len, rows * image)])?;
+        let parts = [Part::rows(write(&out), image), Part::rows(read(delta), pooled), Part::repeated(read(x), image)];
+        let sides = words(&window(shape));
+        self.by_rows("pool_backward", &parts, rows, image, &|block| {
+            [&words(&[block.len() * image, x.len, kind as usize])[..], &sides].concat()
+        })
     }
 
     fn layer_norm(&self, width: usize, normal: Out<'_>, scale: Out<'_>, x: In<'_>) -> Result<()> {
-        check("layer_norm", &[(normal.len, x.len), (scale.len * width, x.len)])?;
-        let words = [scale.len as u32, width as u32];
-        self.each("layer_norm", &[write(&normal), write(&scale), read(x)], scale.len, &words)
+        let rows = scale.len;
+        check("layer_norm", &[(normal.len, x.len), (rows * width, x.len)])?;
+        let parts = [Part::rows(write(&normal), width), Part::rows(write(&scale), 1), Part::rows(read(x), width)];
+        self.by_rows("layer_norm", &parts, rows, 1, &|block| words(&[block.len(), width]))
     }
 
     fn scale_shift(&self, out: Out<'_>, x: In<'_>, weights: Weights<'_, Buffer>) -> Result<()> {
-        check("scale_shift", &[(out.len, x.len)])?;
-        let (step, tau, positions, taus) = self.step(&weights);
-        let words = [out.len, weights.start.len / 2, positions, taus].map(|n| n as u32);
-        self.each("scale_shift", &[write(&out), read(x), read(weights.start), step, tau], out.len, &words)
+        let width = weights.start.len / 2;
+        let rows = out.len / width.max(1);
+        check("scale_shift", &[(out.len, x.len), (out.len, rows * width)])?;
+        let Along { step, tau, positions, taus } = self.along(&weights);
+        let start = Part::shared(read(weights.start));
+        let parts = [Part::rows(write(&out), width), Part::rows(read(x), width), start, step, tau];
+        self.by_rows("scale_shift", &parts, rows, width, &|block| words(&[block.len() * width, width, positions, taus]))
     }
 
     fn layer_norm_backward(
@@ -247,59 +275,69 @@ impl Backend for GpuBackend {
         weights: Weights<'_, Buffer>,
     ) -> Result<()> {
         let width = weights.start.len / 2;
+        let rows = out.len / width.max(1);
         check("layer_norm_backward", &[(out.len, delta.len), (normal.len, scale.len * width)])?;
-        let (step, tau, positions, taus) = self.step(&weights);
-        let rows = out.len / width;
-        let words = [rows, scale.len, width, positions, taus].map(|n| n as u32);
-        let arrays = [write(&out), read(delta), read(normal), read(scale), read(weights.start), step, tau];
-        self.each("layer_norm_backward", &arrays, rows, &words)
+        let Along { step, tau, positions, taus } = self.along(&weights);
+        let parts = [
+            Part::rows(write(&out), width),
+            Part::rows(read(delta), width),
+            Part::repeated(read(normal), width),
+            Part::repeated(read(scale), 1),
+            Part::shared(read(weights.start)),
+            step,
+            tau,
+        ];
+        self.by_rows("layer_norm_backward", &parts, rows, 1, &|block| {
+            words(&[block.len(), scale.len, width, positions, taus])
+        })
     }
 
-    fn loss(
-        &self,
-        shape: &LossShape,
-        gradient: Out<'_>,
-        statistics: Out<'_>,
-        outputs: In<'_>,
-        targets: Targets<'_, Self>,
-        examples: &Buffer,
-        share: In<'_>,
-    ) -> Result<()> {
-        let len = shape.rows * shape.outputs;
-        check("loss", &[(gradient.len, len), (outputs.len, len), (statistics.len, shape.rows * 2)])?;
-        let kind = match shape.loss {
+    fn loss(&self, batch: &LossBatch<'_, Self>, gradient: Out<'_>, statistics: Out<'_>) -> Result<()> {
+        let LossBatch { loss, outputs, targets, examples, share, .. } = *batch;
+        let (rows, width) = (batch.rows, batch.width);
+        let len = rows * width;
+        check("loss", &[(gradient.len, len), (outputs.len, len), (statistics.len, rows * 2)])?;
+        check("loss", &[(examples.values.len(), rows), (share.len, rows)])?;
+        let kind = match loss {
             Loss::CrossEntropy => 0,
             Loss::SquaredError => 1,
             Loss::Logistic => 2,
             Loss::Poisson => 3,
         };
-        let (classes, values) = match targets {
-            Targets::Classes(classes) => (whole(classes), whole(&self.nothing)),
-            Targets::Reals(values) => (whole(&self.nothing), read(values)),
+        let (classes, values, all) = match targets {
+            Targets::Classes(classes) => (Self::indices(classes), self.nothing(), (Self::indices(classes), 1)),
+            Targets::Reals(values) => (self.nothing(), read(values), (read(values), width)),
         };
-        let arrays =
-            [write(&gradient), write(&statistics), read(outputs), classes, values, whole(examples), read(share)];
-        self.each("loss", &arrays, shape.rows, &[shape.rows as u32, shape.outputs as u32, kind])
+        let count = all.0.len / all.1.max(1);
+        for cut in row_blocks(&[Part::rows(all.0, all.1)], count, self.context.binding) {
+            let parts = [
+                Part::rows(write(&gradient), width),
+                Part::rows(write(&statistics), 2),
+                Part::rows(read(outputs), width),
+                Part::shared(if kind == 0 { classes.part(cut.start, cut.len()) } else { classes }),
+                Part::shared(if kind == 0 { values } else { values.part(cut.start * width, cut.len() * width) }),
+                Part::rows(Self::indices(examples), 1),
+                Part::rows(read(share), 1),
+            ];
+            self.by_rows("loss", &parts, rows, 1, &|block| words(&[block.len(), width, kind, cut.start, cut.len()]))?;
+        }
+        Ok(())
     }
 
     fn seed(&self, rows: usize, outputs: usize, out: Out<'_>, scale: Option<In<'_>>) -> Result<()> {
         check("seed", &[(out.len, rows * outputs * outputs)])?;
-        let scaled = u32::from(scale.is_some());
-        let scale = scale.map_or(whole(&self.nothing), read);
-        let words = [out.len as u32, rows as u32, outputs as u32, scaled];
-        self.each("seed", &[write(&out), scale], out.len, &words)
+        let scaled = usize::from(scale.is_some());
+        let scale = scale.map_or(Part::shared(self.nothing()), |scale| Part::repeated(read(scale), outputs));
+        let parts = [Part::rows(write(&out), outputs), scale];
+        self.by_rows("seed", &parts, rows * outputs, outputs, &|block| {
+            words(&[block.len() * outputs, block.start, rows, outputs, scaled])
+        })
     }
 
     fn outer(&self, shape: &Outer, map: &RowMap<Self>, out: Out<'_>, delta: In<'_>, input: In<'_>) -> Result<()> {
-        let (height, width, positions) = (shape.height, shape.width, shape.positions);
-        check("outer", &[(out.len, map.outputs * shape.row()), (delta.len, map.rows * positions * height)])?;
-        let (down, across) = (height.div_ceil(64), (width + usize::from(shape.bias)).div_ceil(64));
-        let bias = usize::from(shape.bias);
-        let words = [map.outputs, height, width, positions, bias, across, down].map(|n| n as u32);
-        let arrays =
-            [write(&out), read(delta), read(input), whole(&map.offsets), whole(&map.inputs), whole(&map.weights)];
-        let work = 2.0 * (map.rows * positions) as f64 * (height * width) as f64;
-        self.context.dispatch("outer", &arrays, &words, map.outputs * down * across, work)
+        let row = shape.positions * shape.height;
+        check("outer", &[(out.len, map.outputs * shape.row()), (delta.len, map.rows * row)])?;
+        self.outer_product(shape, map, &Mapped { out: write(&out), left: read(delta), right: read(input) })
     }
 
     fn outer_diagonal(
@@ -312,52 +350,23 @@ impl Backend for GpuBackend {
         input: In<'_>,
     ) -> Result<()> {
         check("outer_diagonal", &[(out.len, map.outputs * 2 * width), (delta.len, map.rows * positions * width)])?;
-        let len = map.outputs * width;
-        let arrays =
-            [write(&out), read(delta), read(input), whole(&map.offsets), whole(&map.inputs), whole(&map.weights)];
-        self.each("outer_diagonal", &arrays, len, &[len as u32, width as u32, positions as u32])
+        let arrays = Mapped { out: write(&out), left: read(delta), right: read(input) };
+        self.outer_products_of_entries(width, positions, map, &arrays)
     }
 
     fn gram(
         &self,
         shape: &Gram,
         map: &RowMap<Self>,
-        columns: &Buffer,
+        columns: &Index,
         out: Out<'_>,
-        left: In<'_>,
-        right: In<'_>,
-        inputs: Option<In<'_>>,
+        factors: GramFactors<'_, Buffer>,
     ) -> Result<()> {
         let size = shape.positions * shape.depth;
-        check("gram", &[(left.len, map.rows * size), (right.len, shape.columns * size)])?;
-        let across = shape.columns.div_ceil(64);
-        let numbers = [
-            shape.first,
-            shape.outputs,
-            shape.columns,
-            shape.examples,
-            shape.positions,
-            shape.depth,
-            shape.stride,
-            map.longest,
-            usize::from(inputs.is_some()),
-            across,
-        ];
-        let words = [&numbers.map(|n| n as u32)[..], &[(shape.scale as f32).to_bits()]].concat();
-        let products = inputs.map_or(whole(&self.nothing), read);
-        let arrays = [
-            write(&out),
-            read(left),
-            read(right),
-            products,
-            whole(&map.offsets),
-            whole(&map.inputs),
-            whole(&map.weights),
-            whole(columns),
-        ];
-        let pairs = (shape.outputs * map.longest * shape.columns) as f64;
-        let work = 2.0 * pairs * (shape.positions * shape.positions * shape.depth) as f64;
-        self.context.dispatch("gram", &arrays, &words, tiles(shape.outputs, shape.columns), work)
+        check("gram", &[(factors.left.len, map.rows * size), (factors.right.len, shape.columns * size)])?;
+        check("gram", &[(columns.values.len(), shape.columns), (out.len, shape.outputs * shape.stride)])?;
+        let arrays = Mapped { out: write(&out), left: read(factors.left), right: read(factors.right) };
+        self.fused_product(shape, map, columns, &arrays, factors.inputs.map(read))
     }
 
     fn row_dot(
@@ -370,15 +379,12 @@ impl Backend for GpuBackend {
         values: In<'_>,
     ) -> Result<()> {
         check("row_dot", &[(out.len, map.outputs), (delta.len, map.rows * width)])?;
-        let arrays =
-            [write(&out), read(delta), read(values), whole(&map.offsets), whole(&map.inputs), whole(&map.weights)];
-        let words = [map.outputs as u32, width as u32, (scale as f32).to_bits()];
-        self.context.dispatch("row_dot", &arrays, &words, map.outputs, 2.0 * (map.rows * width) as f64)
+        self.row_dots(width, scale, map, &Mapped { out: write(&out), left: read(delta), right: read(values) })
     }
 
     fn sgd(&self, step: &Sgd, next: Out<'_>, weights: In<'_>, gradient: In<'_>) -> Result<()> {
         check("sgd", &[(next.len, weights.len), (next.len, gradient.len)])?;
-        let words = [next.len as u32, (step.learning_rate as f32).to_bits(), (step.weight_decay as f32).to_bits()];
-        self.each("sgd", &[write(&next), read(weights), read(gradient)], next.len, &words)
+        let numbers = [(step.learning_rate as f32).to_bits(), (step.weight_decay as f32).to_bits()];
+        self.each("sgd", &[write(&next), read(weights), read(gradient)], &numbers)
     }
 }

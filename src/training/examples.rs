@@ -1,0 +1,54 @@
+//! The examples' inputs on the device.
+
+use crate::backend::{Backend, Result, Slice, SliceMut};
+
+/// Rows of inputs on the device, in as many buffers as its limits ask for.
+#[derive(Debug)]
+pub struct Examples<B: Backend> {
+    parts: Vec<B::Buffer>,
+    /// Rows of each part but the last.
+    rows: usize,
+    width: usize,
+    count: usize,
+}
+
+impl<B: Backend> Examples<B> {
+    /// Uploads `[examples, width]` inputs.
+    ///
+    /// # Errors
+    ///
+    /// The device has no room.
+    pub fn new(backend: &B, inputs: &[B::Element], width: usize) -> Result<Self> {
+        let width = width.max(1);
+        let rows = (backend.largest_buffer() / width).max(1);
+        let parts = inputs.chunks(rows * width).map(|part| backend.upload(part)).collect::<Result<_>>()?;
+        Ok(Self { parts, rows, width, count: inputs.len() / width })
+    }
+
+    /// m.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// The inputs of some examples, which must ascend, as a new buffer.
+    ///
+    /// # Errors
+    ///
+    /// The device has no room.
+    pub fn gather(&self, backend: &B, examples: &[u32]) -> Result<B::Buffer> {
+        let mut out = backend.zeros(examples.len() * self.width)?;
+        let mut done = 0;
+        for (number, part) in self.parts.iter().enumerate() {
+            let first = number * self.rows;
+            let rows = self.rows.min(self.count - first);
+            let end = examples.partition_point(|&example| (example as usize) < first + rows);
+            let local: Vec<u32> = examples[done..end].iter().map(|&example| example - first as u32).collect();
+            if !local.is_empty() {
+                let out = SliceMut::new(&mut out, done * self.width, local.len() * self.width);
+                backend.gather(out, Slice::new(part, 0, rows * self.width), &backend.index(&local)?, self.width)?;
+            }
+            done = end;
+        }
+        Ok(out)
+    }
+}
