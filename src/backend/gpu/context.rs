@@ -79,6 +79,9 @@ impl Context {
         if let Some(binding) = options.binding {
             limits.max_storage_buffer_binding_size = limits.max_storage_buffer_binding_size.min(binding);
         }
+        if let Some(workgroups) = options.workgroups {
+            limits.max_compute_workgroups_per_dimension = limits.max_compute_workgroups_per_dimension.min(workgroups);
+        }
         // A part that begins within its buffer is bound from the last aligned element before it.
         let alignment = limits.min_storage_buffer_offset_alignment as usize / 4;
         let largest = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size) / 4;

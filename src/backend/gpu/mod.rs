@@ -50,6 +50,8 @@ pub struct Options {
     pub choice: Choice,
     /// Bytes of the largest binding, where it shall be smaller than the adapter's: how a smaller device behaves.
     pub binding: Option<u64>,
+    /// Workgroups of the longest dimension of a dispatch, where there shall be fewer than the adapter's.
+    pub workgroups: Option<u32>,
     /// Whether shaders check every index and bound every loop. Slower; every index is checked on the host anyway.
     pub checked: bool,
 }
@@ -61,7 +63,12 @@ impl GpuBackend {
     ///
     /// No adapter fits, or it gives no device.
     pub fn open(choice: &Choice) -> Result<Self> {
-        Self::open_with(&Options { choice: choice.clone(), binding: None, checked: cfg!(debug_assertions) })
+        Self::open_with(&Options {
+            choice: choice.clone(),
+            binding: None,
+            workgroups: None,
+            checked: cfg!(debug_assertions),
+        })
     }
 
     /// Opens an adapter with options.

@@ -1,0 +1,229 @@
+//! Operations on elements and rows.
+
+use crate::harness::*;
+use pathkernel::backend::{Backend, LossBatch, Position, Sgd, Slice, SliceMut, Targets, Weights};
+use pathkernel::run_file::{Activation, Loss};
+
+/// 1, primes, a workgroup and its neighbours, more than a binding of the small device.
+const LENGTHS: [usize; 8] = [1, 2, 7, 255, 256, 257, 4099, 20_011];
+
+fn copied<B: Backend>(backend: &B, &len: &usize) -> Vec<f64> {
+    let x = Held::new(backend, &numbers(1, len));
+    let mut out = Held::output(backend, len);
+    backend.copy(out.out(), x.get()).unwrap();
+    backend.axpy(out.out(), -0.3, x.get()).unwrap();
+    out.values(backend)
+}
+
+fn filled<B: Backend>(backend: &B, &len: &usize) -> Vec<f64> {
+    let mut out = Held::output(backend, len);
+    backend.fill(out.out(), 0.625).unwrap();
+    out.values(backend)
+}
+
+fn written<B: Backend>(backend: &B, &len: &usize) -> Vec<f64> {
+    let mut out = Held::output(backend, len);
+    let values: Vec<B::Element> =
+        numbers(2, len).into_iter().map(<B::Element as pathkernel::backend::Element>::from_f64).collect();
+    backend.write(out.out(), &values).unwrap();
+    out.values(backend)
+}
+
+fn stepped<B: Backend>(backend: &B, &len: &usize) -> Vec<f64> {
+    let (weights, gradient) = (Held::new(backend, &numbers(3, len)), Held::new(backend, &numbers(4, len)));
+    let mut out = Held::output(backend, len);
+    let step = Sgd { learning_rate: 0.5, weight_decay: 0.25 };
+    backend.sgd(&step, out.out(), weights.get(), gradient.get()).unwrap();
+    out.values(backend)
+}
+
+fn folded<B: Backend>(backend: &B, &len: &usize) -> Vec<f64> {
+    let mut total = backend.totals(len).unwrap();
+    let mut block = backend.zeros(len).unwrap();
+    for seed in 0..3 {
+        let values = Held::new(backend, &numbers(seed, len));
+        backend.axpy(SliceMut::new(&mut block, 0, len), 1.0, values.get()).unwrap();
+        backend.fold(&mut total, &mut block).unwrap();
+    }
+    let rest = backend.download(Slice::new(&block, 0, len)).unwrap();
+    assert!(rest.into_iter().all(|value| pathkernel::backend::Element::to_f64(value) == 0.0), "a block is not cleared");
+    backend.download_totals(&total).unwrap()
+}
+
+#[test]
+fn copies_and_updates() {
+    let devices = devices();
+    for len in LENGTHS {
+        agree!(&devices, copied, len, 2.0 * EPS);
+        agree!(&devices, filled, len, 0.0);
+        agree!(&devices, written, len, 0.0);
+        agree!(&devices, stepped, len, 4.0 * EPS);
+        agree!(&devices, folded, len, 2.0 * 3.0 * EPS);
+    }
+}
+
+fn gathered<B: Backend>(backend: &B, &(rows, all, width): &(usize, usize, usize)) -> Vec<f64> {
+    let x = Held::new(backend, &numbers(5, all * width));
+    let wanted: Vec<u32> = (0..rows).map(|row| ((row * 7919 + 3) % all) as u32).collect();
+    let mut out = Held::output(backend, rows * width);
+    backend.gather(out.out(), x.get(), &backend.index(&wanted).unwrap(), width).unwrap();
+    out.values(backend)
+}
+
+#[test]
+fn gathers_rows() {
+    let devices = devices();
+    for shape in [(1, 1, 1), (5, 3, 7), (300, 11, 17), (2500, 700, 13)] {
+        agree!(&devices, gathered, shape, 0.0);
+    }
+}
+
+const KINDS: [Activation; 9] = [
+    Activation::Identity,
+    Activation::Relu,
+    Activation::LeakyRelu,
+    Activation::Tanh,
+    Activation::Sigmoid,
+    Activation::Softplus,
+    Activation::Silu,
+    Activation::Gelu,
+    Activation::Sin,
+];
+
+/// Small, usual and large arguments of both signs, and zero.
+fn arguments(len: usize) -> Vec<f64> {
+    let scales = [1e-6, 0.03, 0.6, 2.0, 7.0, 40.0];
+    numbers(6, len).iter().enumerate().map(|(i, x)| f64::from((x * scales[i % 6]) as f32)).collect()
+}
+
+fn activated<B: Backend>(backend: &B, &(kind, len): &(Activation, usize)) -> Vec<f64> {
+    let x = Held::new(backend, &arguments(len));
+    let mut out = Held::output(backend, len);
+    backend.activation(kind, out.out(), x.get()).unwrap();
+    // Relative to the argument's size, so that one tolerance does for all.
+    let scale = arguments(len).into_iter().map(|x| x.abs().max(1.0));
+    out.values(backend).into_iter().zip(scale).map(|(y, scale)| y / scale).collect()
+}
+
+fn activated_back<B: Backend>(backend: &B, &(kind, len, copies): &(Activation, usize, usize)) -> Vec<f64> {
+    let x = Held::new(backend, &arguments(len));
+    let delta = Held::new(backend, &numbers(7, copies * len));
+    let mut out = Held::output(backend, copies * len);
+    backend.activation_backward(kind, out.out(), delta.get(), x.get()).unwrap();
+    out.values(backend)
+}
+
+#[test]
+fn activations_are_precise() {
+    let devices = devices();
+    for kind in KINDS {
+        for len in [1, 257, 20_011] {
+            // Polynomials and one division: a few roundings. The argument of the sine is reduced in three steps.
+            agree!(&devices, activated, (kind, len), 6.0 * EPS);
+        }
+        for shape in [(kind, 1, 1), (kind, 83, 3), (kind, 4099, 5)] {
+            // x φ(x) and x σ(-x) multiply the argument's rounding by up to its size.
+            agree!(&devices, activated_back, shape, 16.0 * EPS);
+        }
+    }
+}
+
+/// Rows, width, positions that share a τ, and whether there is a step.
+type RowShape = (usize, usize, usize, bool);
+
+/// The parameters of rows on a segment; every base row has a τ.
+fn with_weights<B: Backend>(
+    backend: &B,
+    &(rows, width, positions, step): &RowShape,
+    run: &mut dyn FnMut(Weights<'_, B::Buffer>),
+) {
+    let start = Held::new(backend, &numbers(8, width));
+    let change = Held::new(backend, &numbers(9, width));
+    let tau = Held::new(backend, &numbers(10, rows / positions));
+    let position = Position { tau: tau.get(), positions };
+    run(Weights { start: start.get(), step: step.then(|| (change.get(), position)) });
+}
+
+fn biased<B: Backend>(backend: &B, shape: &RowShape) -> Vec<f64> {
+    let mut out = Held::new(backend, &numbers(11, shape.0 * shape.1));
+    with_weights(backend, shape, &mut |weights| backend.bias(out.out(), weights).unwrap());
+    out.values(backend)
+}
+
+fn scaled<B: Backend>(backend: &B, shape: &RowShape) -> Vec<f64> {
+    let (rows, width, ..) = *shape;
+    let x = Held::new(backend, &numbers(12, rows * width));
+    let mut out = Held::output(backend, rows * width);
+    let whole = (rows, 2 * width, shape.2, shape.3);
+    with_weights(backend, &whole, &mut |weights| backend.scale_shift(out.out(), x.get(), weights).unwrap());
+    out.values(backend)
+}
+
+/// Normalised rows, their scales, and a gradient through them for three copies.
+fn normalised<B: Backend>(backend: &B, shape: &RowShape) -> Vec<f64> {
+    let (rows, width, ..) = *shape;
+    let x = Held::new(backend, &numbers(13, rows * width));
+    let (mut normal, mut scale) = (Held::output(backend, rows * width), Held::output(backend, rows));
+    backend.layer_norm(width, normal.out(), scale.out(), x.get()).unwrap();
+    let delta = Held::new(backend, &numbers(14, 3 * rows * width));
+    let mut out = Held::output(backend, 3 * rows * width);
+    let whole = (rows, 2 * width, shape.2, shape.3);
+    with_weights(backend, &whole, &mut |weights| {
+        backend.layer_norm_backward(out.out(), delta.get(), normal.get(), scale.get(), weights).unwrap();
+    });
+    [normal.values(backend), out.values(backend)].concat()
+}
+
+#[test]
+fn rows_on_a_segment() {
+    let devices = devices();
+    for shape in [(1, 1, 1, true), (6, 7, 2, true), (15, 64, 5, false), (1200, 17, 4, true), (3000, 3, 1, true)] {
+        agree!(&devices, biased, shape, 4.0 * EPS);
+        agree!(&devices, scaled, shape, 6.0 * EPS);
+    }
+    for shape in [(1, 5, 1, true), (6, 8, 2, true), (15, 64, 5, false), (1200, 17, 4, true)] {
+        // Two means of at most 64 terms, and scales of a few units: the smallest variance of these rows is above 0.01.
+        agree!(&devices, normalised, shape, 10.0 * 10.0 * 64.0 * EPS);
+    }
+}
+
+fn losses<B: Backend>(backend: &B, &(loss, rows, width, all): &(Loss, usize, usize, usize)) -> Vec<f64> {
+    let outputs = Held::new(backend, &numbers(15, rows * width).iter().map(|x| 6.0 * x).collect::<Vec<_>>());
+    let share = Held::new(backend, &numbers(16, rows));
+    let examples: Vec<u32> = (0..rows).map(|row| ((row * 31 + 1) % all) as u32).collect();
+    let examples = backend.index(&examples).unwrap();
+    let classes = backend.index(&(0..all).map(|i| (i * 5 % width) as u32).collect::<Vec<_>>()).unwrap();
+    let reals = Held::new(backend, &numbers(17, all * width));
+    let targets = if loss == Loss::CrossEntropy { Targets::Classes(&classes) } else { Targets::Reals(reals.get()) };
+    let (mut gradient, mut statistics) = (Held::output(backend, rows * width), Held::output(backend, rows * 2));
+    let batch =
+        LossBatch { loss, rows, width, outputs: outputs.get(), targets, examples: &examples, share: share.get() };
+    backend.loss(&batch, gradient.out(), statistics.out()).unwrap();
+    [gradient.values(backend), statistics.values(backend)].concat()
+}
+
+#[test]
+fn losses_and_their_gradients() {
+    let devices = devices();
+    for loss in [Loss::CrossEntropy, Loss::SquaredError, Loss::Logistic, Loss::Poisson] {
+        for shape in [(loss, 1, 1, 1), (loss, 7, 3, 5), (loss, 257, 10, 300), (loss, 700, 5, 2300)] {
+            // Sums of up to ten losses, each of at most e⁶ + 6 and wrong by a few roundings.
+            agree!(&devices, losses, shape, 10.0 * 8.0 * 410.0 * EPS);
+        }
+    }
+}
+
+fn seeded<B: Backend>(backend: &B, &(rows, outputs, scaled): &(usize, usize, bool)) -> Vec<f64> {
+    let scale = Held::new(backend, &numbers(18, rows * outputs));
+    let mut out = Held::output(backend, rows * outputs * outputs);
+    backend.seed(rows, outputs, out.out(), scaled.then(|| scale.get())).unwrap();
+    out.values(backend)
+}
+
+#[test]
+fn seeds_pick_outputs() {
+    let devices = devices();
+    for shape in [(1, 1, true), (7, 3, false), (64, 10, true), (500, 7, true), (2500, 3, false)] {
+        agree!(&devices, seeded, shape, 0.0);
+    }
+}

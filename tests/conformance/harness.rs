@@ -1,0 +1,102 @@
+//! Both backends with the same numbers.
+
+use pathkernel::backend::gpu::{Choice, GpuBackend, Options};
+use pathkernel::backend::{Backend, BackendError, Element, Slice, SliceMut};
+
+/// One rounding of f32, relative.
+pub const EPS: f64 = 1.0 / 16_777_216.0;
+/// Elements before and after every array.
+const AROUND: usize = 5;
+/// What they hold.
+const GUARD: f64 = 77.0;
+
+/// The adapter as it is, with every index checked, and the same as a device with bindings of 8 KiB and 16 workgroups
+/// a dimension. None where there is no adapter; then the test says that it skips.
+pub fn devices() -> Vec<GpuBackend> {
+    let whole = Options { choice: Choice::Any, binding: None, workgroups: None, checked: true };
+    let small = Options { binding: Some(8192), workgroups: Some(16), ..whole.clone() };
+    let opened: Result<Vec<GpuBackend>, BackendError> = [whole, small].iter().map(GpuBackend::open_with).collect();
+    match opened {
+        Ok(devices) => devices,
+        Err(error) => {
+            let required = std::env::var("PATHKERNEL_REQUIRE_GPU").is_ok_and(|value| value == "1");
+            assert!(!required, "PATHKERNEL_REQUIRE_GPU=1, but: {error}");
+            println!("skipped: {error}");
+            Vec::new()
+        }
+    }
+}
+
+/// Numbers in [-1, 1] that f32 holds exactly, different for every seed.
+pub fn numbers(seed: u64, len: usize) -> Vec<f64> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(1);
+    (0..len)
+        .map(|_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            f64::from(((state >> 40) as i32 - (1 << 23)) as f32 / (1 << 23) as f32)
+        })
+        .collect()
+}
+
+/// An array in the middle of a buffer.
+pub struct Held<B: Backend> {
+    buffer: B::Buffer,
+    len: usize,
+}
+
+impl<B: Backend> Held<B> {
+    pub fn new(backend: &B, values: &[f64]) -> Self {
+        let around = [GUARD; AROUND];
+        let all: Vec<B::Element> = [&around, values, &around].concat().into_iter().map(B::Element::from_f64).collect();
+        Self { buffer: backend.upload(&all).expect("upload"), len: values.len() }
+    }
+
+    /// An output, full of what must be overwritten.
+    pub fn output(backend: &B, len: usize) -> Self {
+        Self::new(backend, &vec![f64::from(-3.5f32); len])
+    }
+
+    pub fn get(&self) -> Slice<'_, B::Buffer> {
+        Slice::new(&self.buffer, AROUND, self.len)
+    }
+
+    pub fn out(&mut self) -> SliceMut<'_, B::Buffer> {
+        SliceMut::new(&mut self.buffer, AROUND, self.len)
+    }
+
+    /// The values; what lies around them must be untouched.
+    pub fn values(&self, backend: &B) -> Vec<f64> {
+        let all = backend.download(Slice::new(&self.buffer, 0, self.len + 2 * AROUND)).expect("download");
+        let all: Vec<f64> = all.into_iter().map(B::Element::to_f64).collect();
+        let (before, rest) = all.split_at(AROUND);
+        let (values, after) = rest.split_at(self.len);
+        assert!(
+            before.iter().chain(after).all(|&guard| guard == GUARD),
+            "wrote outside the output: {before:?} {after:?}"
+        );
+        values.to_vec()
+    }
+}
+
+/// Fails where the two differ by more than `tolerance`.
+pub fn compare(what: &str, want: &[f64], got: &[f64], tolerance: f64) {
+    assert_eq!(want.len(), got.len(), "{what}");
+    for (place, (want, got)) in want.iter().zip(got).enumerate() {
+        // Written so that NaN fails.
+        let agree = (want - got).abs() <= tolerance;
+        assert!(agree, "{what}: entry {place} is {got} instead of {want}, off by more than {tolerance:e}");
+    }
+}
+
+/// Runs `operation(&backend, shape)` on both and compares.
+macro_rules! agree {
+    ($devices:expr, $operation:ident, $shape:expr, $tolerance:expr) => {{
+        let shape = $shape;
+        let want = $operation(&pathkernel::backend::cpu::CpuBackend::<f64>::new(), &shape);
+        for device in $devices {
+            let what = format!("{} {:?}", stringify!($operation), shape);
+            crate::harness::compare(&what, &want, &$operation(device, &shape), $tolerance);
+        }
+    }};
+}
+pub(crate) use agree;
