@@ -9,6 +9,7 @@ pub mod error;
 pub mod network;
 pub mod path;
 pub mod random;
+pub mod report;
 pub mod run_file;
 pub mod schedule;
 pub mod store;

@@ -1,11 +1,12 @@
 //! Commands, one file each; here what they are called and how they end.
 
 mod plan;
+mod report;
 mod run;
 
 use clap::{Parser, Subcommand};
 use pathkernel::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// What each training example contributed to each prediction of a trained network, exactly.
@@ -33,6 +34,12 @@ enum Command {
         #[arg(required = true, value_name = "FILE|KEY=VALUE")]
         words: Vec<String>,
     },
+    /// Write the report of a finished run again.
+    Report {
+        /// Run directories, such as runs/digits.
+        #[arg(required = true, value_name = "DIRECTORY")]
+        directories: Vec<PathBuf>,
+    },
 }
 
 /// Runs a command.
@@ -40,25 +47,32 @@ pub fn main(arguments: Arguments) -> ExitCode {
     let worst = match &arguments.command {
         Command::Run { words } => each_file(words, |file, overrides| run::run(file, overrides, arguments.quiet)),
         Command::Plan { words } => each_file(words, plan::plan),
+        Command::Report { directories } => each(directories, |directory| report::report(directory, arguments.quiet)),
     };
     ExitCode::from(worst)
 }
 
-/// Runs a command for each file, goes on after a failure, and returns the worst exit code.
-fn each_file(words: &[String], command: impl Fn(&PathBuf, &[String]) -> Result<(), Error>) -> u8 {
-    let (overrides, files): (Vec<String>, Vec<String>) = words.iter().cloned().partition(|word| is_override(word));
-    if files.is_empty() {
-        eprintln!("error: no run file among the arguments; try `pathkernel run examples/digits.toml`");
-        return 2;
-    }
+/// Runs a command for each path, goes on after a failure, and returns the worst exit code.
+fn each(paths: &[PathBuf], command: impl Fn(&Path) -> Result<(), Error>) -> u8 {
     let mut worst = 0;
-    for file in files {
-        if let Err(error) = command(&PathBuf::from(&file), &overrides) {
+    for path in paths {
+        if let Err(error) = command(path) {
             eprintln!("error: {error}");
             worst = worst.max(error.exit_code());
         }
     }
     worst
+}
+
+/// Runs a command for each run file among some words, with the overrides among them.
+fn each_file(words: &[String], command: impl Fn(&Path, &[String]) -> Result<(), Error>) -> u8 {
+    let (overrides, files): (Vec<String>, Vec<String>) = words.iter().cloned().partition(|word| is_override(word));
+    if files.is_empty() {
+        eprintln!("error: no run file among the arguments; try `pathkernel run examples/digits.toml`");
+        return 2;
+    }
+    let files: Vec<PathBuf> = files.into_iter().map(PathBuf::from).collect();
+    each(&files, |file| command(file, &overrides))
 }
 
 /// An override is a dotted key, `=`, and a value.

@@ -6,8 +6,8 @@ use pathkernel::schedule::{Inputs, Plan};
 use std::path::Path;
 
 /// Says what a run would take.
-pub fn plan(file: &std::path::PathBuf, overrides: &[String]) -> Result<(), Error> {
-    let description = RunFile::load(Path::new(file), overrides)?;
+pub fn plan(file: &Path, overrides: &[String]) -> Result<(), Error> {
+    let description = RunFile::load(file, overrides)?;
     let inputs = Inputs::read(&description)?;
     let plan = Plan::for_this_machine(&description, &inputs);
     print!("{plan}");

@@ -28,11 +28,14 @@ impl Progress for Bar {
 }
 
 /// Runs one file.
-pub fn run(file: &std::path::PathBuf, overrides: &[String], quiet: bool) -> Result<(), Error> {
-    let description = RunFile::load(Path::new(file), overrides)?;
+pub fn run(file: &Path, overrides: &[String], quiet: bool) -> Result<(), Error> {
+    let description = RunFile::load(file, overrides)?;
     let mut bar = Bar { bar: ProgressBar::hidden(), quiet };
     let outcome = run_file(&description, &mut bar)?;
     bar.bar.finish_and_clear();
+    if let Outcome::Done(_) = outcome {
+        pathkernel::report::write(&description.run.directory)?;
+    }
     if quiet {
         return Ok(());
     }
@@ -42,6 +45,7 @@ pub fn run(file: &std::path::PathBuf, overrides: &[String], quiet: bool) -> Resu
         Outcome::Done(summary) => {
             let [train, integrate, write] = summary.seconds;
             println!("arrays            {directory}");
+            println!("report            {directory}/report.html");
             if let Some(accuracy) = summary.query_accuracy {
                 println!("query accuracy    {:.1}%", 100.0 * accuracy);
             }

@@ -6,11 +6,13 @@ Readers take nothing on trust: a size is compared with what the file really hold
 
 mod csv;
 mod idx;
+mod mapped;
 mod npy;
 mod npz;
 mod safetensors;
 mod write;
 
+pub use mapped::MappedArray;
 pub use safetensors::{read_safetensors, write_safetensors};
 pub use write::{NpyElement, NpyWriter, write_npy};
 

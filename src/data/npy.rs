@@ -15,6 +15,14 @@ pub(super) struct Header {
 }
 
 impl Header {
+    /// The bytes before the data, and whether it is double precision; only for little-endian floats in C order.
+    pub fn plain_floats(&self) -> Result<(usize, bool), String> {
+        if self.kind == 'f' && self.size >= 4 && !self.big && !self.fortran {
+            return Ok((self.start, self.size == 8));
+        }
+        Err("not an array of little-endian floats in C order".into())
+    }
+
     /// Bytes of the whole file.
     pub fn file_len(&self) -> Result<usize, String> {
         count(&self.shape)?

@@ -61,6 +61,8 @@ pub struct Finished {
     pub initial: Vec<f64>,
     /// `[queries, C]`: outputs at the last weights.
     pub prediction: Vec<f64>,
+    /// `[queries, C]`: `Σ_s f(w_{s+1}) - f(w_s) - φ_s · Δw_s`, what the quadrature misses.
+    pub missed: Vec<f64>,
     /// The largest `|f(w_{s+1}) - f(w_s) - φ_s · Δw_s|` of each step.
     pub residuals: Vec<f64>,
 }
@@ -243,13 +245,17 @@ impl<'a, B: Backend> Pass<'a, B> {
         let values = widen::<B>(&backend.download(Slice::new(&self.values, 0, (count + 1) * size))?);
         let explained =
             widen::<B>(&backend.download(Slice::new(&self.explained, 0, self.shared.trajectory.block() * size))?);
+        finished.missed.resize(size, 0.0);
         for step in 0..count {
-            let residual = (0..size).map(|entry| {
+            let mut largest = 0.0f64;
+            for (entry, missed) in finished.missed.iter_mut().enumerate() {
                 let (query, output) = (entry / outputs, entry % outputs);
                 let change = values[(step + 1) * size + entry] - values[step * size + entry];
-                (change - explained[step * size + output * queries + query]).abs()
-            });
-            finished.residuals.push(residual.fold(0.0, f64::max));
+                let rest = change - explained[step * size + output * queries + query];
+                *missed += rest;
+                largest = largest.max(rest.abs());
+            }
+            finished.residuals.push(largest);
         }
         backend.fill(SliceMut::new(&mut self.explained, 0, self.shared.trajectory.block() * size), 0.0)?;
         if finished.initial.is_empty() {

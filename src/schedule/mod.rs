@@ -6,6 +6,6 @@ mod inputs;
 mod plan;
 mod run;
 
-pub use inputs::Inputs;
+pub use inputs::{Inputs, Targets};
 pub use plan::Plan;
 pub use run::{Outcome, Progress, run};

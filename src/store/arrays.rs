@@ -24,6 +24,7 @@ pub struct Arrays<E> {
     initial: Vec<f64>,
     prediction: Vec<f64>,
     regularizer: Vec<f64>,
+    missed: Vec<f64>,
     residuals: Vec<f64>,
 }
 
@@ -51,6 +52,7 @@ impl<E: Element> Arrays<E> {
             initial: vec![0.0; queries * outputs],
             prediction: vec![0.0; queries * outputs],
             regularizer: vec![0.0; queries * outputs],
+            missed: vec![0.0; queries * outputs],
             residuals: vec![0.0; steps],
         }
     }
@@ -73,6 +75,7 @@ impl<E: Element> Arrays<E> {
             let (from, count) = (tile.queries.start * outputs, tile.queries.len());
             self.initial[from..][..count * outputs].copy_from_slice(&finished.initial);
             self.prediction[from..][..count * outputs].copy_from_slice(&finished.prediction);
+            self.missed[from..][..count * outputs].copy_from_slice(&finished.missed);
             for (place, &value) in finished.regularizer.iter().enumerate() {
                 let (output, query) = (place / count, place % count);
                 self.regularizer[from + query * outputs + output] = value;
@@ -93,8 +96,12 @@ impl<E: Element> Arrays<E> {
         &self.residuals
     }
 
-    /// `[n, C]`: prediction - initial - Σ attribution - regularizer.
+    /// `[n, C]`: prediction - initial - Σ attribution - regularizer. Without attribution, what the steps add up to:
+    /// the same but for rounding.
     fn residual(&self) -> Vec<f64> {
+        if self.attribution.is_empty() {
+            return self.missed.clone();
+        }
         let mut rest: Vec<f64> = (0..self.queries * self.outputs)
             .map(|entry| self.prediction[entry] - self.initial[entry] - self.regularizer[entry])
             .collect();
@@ -107,15 +114,11 @@ impl<E: Element> Arrays<E> {
         rest
     }
 
-    /// The largest residual relative to the largest change of an output; that of the steps without attribution.
+    /// The largest residual relative to the largest change of an output.
     pub fn largest_relative_residual(&self) -> f64 {
         let change = self.prediction.iter().zip(&self.initial).map(|(last, first)| (last - first).abs());
         let change = change.fold(0.0, f64::max);
-        let largest = if self.attribution.is_empty() {
-            self.residuals.iter().copied().fold(0.0, f64::max)
-        } else {
-            self.residual().into_iter().map(f64::abs).fold(0.0, f64::max)
-        };
+        let largest = self.residual().into_iter().map(f64::abs).fold(0.0, f64::max);
         if largest == 0.0 { 0.0 } else { largest / change }
     }
 
@@ -154,10 +157,6 @@ impl<E: Element> Arrays<E> {
             ("residual.npy", &residual),
         ];
         for (name, values) in per_query {
-            // Without attribution there is nothing to compare the change with.
-            if name == "residual.npy" && self.attribution.is_empty() {
-                continue;
-            }
             let values: Vec<E> = values.iter().map(|&value| E::from_f64(value)).collect();
             write_npy(&store.path(name), &[n, outputs], &values)?;
         }

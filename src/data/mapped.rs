@@ -1,0 +1,70 @@
+//! Arrays of a run directory, read a row at a time.
+
+use super::{DataError, npy, unreadable};
+use memmap2::Mmap;
+use std::fs::File;
+use std::path::Path;
+
+/// A memory-mapped `.npy` of floats in C order: what a run writes.
+#[derive(Debug)]
+pub struct MappedArray {
+    map: Mmap,
+    /// Bytes before the data.
+    start: usize,
+    double: bool,
+    /// Its shape.
+    pub shape: Vec<usize>,
+}
+
+impl MappedArray {
+    /// Opens a file; nothing is read yet but its header. `None` where there is no such file.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be read, or that is not a whole array of floats in C order.
+    pub fn open(path: &Path) -> Result<Option<Self>, DataError> {
+        let file = match File::open(path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            opened => opened.map_err(|error| DataError::new(path, unreadable(&error)))?,
+        };
+        // SAFETY: the file belongs to a finished run, whose files are renamed into place whole and never changed.
+        let map = unsafe { Mmap::map(&file) }.map_err(|error| DataError::new(path, unreadable(&error)))?;
+        let wrong = |problem: String| DataError::new(path, problem);
+        let header = npy::header(&map).map_err(wrong)?;
+        if header.file_len().map_err(wrong)? != map.len() {
+            return Err(wrong("its length is not what its header says; it may be truncated".into()));
+        }
+        let (start, double) = header.plain_floats().map_err(wrong)?;
+        Ok(Some(Self { map, start, double, shape: header.shape }))
+    }
+
+    /// Elements of one row: everything after the first axis.
+    pub fn row_len(&self) -> usize {
+        self.shape.iter().skip(1).product()
+    }
+
+    /// The elements from `first` to `first + len`, widened; those beyond the end are left out.
+    pub fn values(&self, first: usize, len: usize) -> Vec<f64> {
+        let size = if self.double { 8 } else { 4 };
+        let end = self.map.len().min(self.start + (first + len) * size);
+        let bytes = self.map.get(self.start + first * size..end).unwrap_or_default();
+        bytes
+            .chunks_exact(size)
+            .map(|word| match *word {
+                [a, b, c, d] => f64::from(f32::from_le_bytes([a, b, c, d])),
+                [a, b, c, d, e, f, g, h] => f64::from_le_bytes([a, b, c, d, e, f, g, h]),
+                _ => 0.0,
+            })
+            .collect()
+    }
+
+    /// One row.
+    pub fn row(&self, row: usize) -> Vec<f64> {
+        self.values(row * self.row_len(), self.row_len())
+    }
+
+    /// Everything.
+    pub fn all(&self) -> Vec<f64> {
+        self.values(0, self.shape.iter().product())
+    }
+}

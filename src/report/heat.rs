@@ -1,0 +1,121 @@
+//! The kernel as a heat map, queries and examples sorted by class.
+
+use super::chart::number;
+use super::contents::Contents;
+use super::picture::{colour, heat_map};
+use crate::data::MappedArray;
+use maud::{Markup, html};
+
+/// Rows and columns at the most; of more, evenly spread ones are shown.
+const SIDE: usize = 240;
+/// Width of the map, and room for labels.
+const MAP: f64 = 560.0;
+const ROOM: f64 = 34.0;
+
+/// The heat map of a run's kernel, with the mean over equal outputs for each pair.
+pub(super) fn heat(contents: &Contents, kernel: &MappedArray) -> Option<Markup> {
+    let rows = sorted(contents.queries, contents.query_classes());
+    let columns = sorted(contents.examples, contents.example_classes());
+    let per_pair = kernel.shape.iter().skip(2).product::<usize>();
+    // The equal outputs of a full kernel lie C + 1 apart.
+    let (step, outputs) =
+        if kernel.shape.len() == 4 { (contents.outputs + 1, contents.outputs) } else { (1, per_pair) };
+    let value = |query: usize, example: usize| {
+        let pair = kernel.values((query * contents.examples + example) * per_pair, per_pair);
+        pair.iter().step_by(step).sum::<f64>() / outputs as f64
+    };
+    let values: Vec<f64> = rows
+        .iter()
+        .flat_map(|&query| columns.iter().map(move |&example| (query, example)))
+        .map(|(q, e)| value(q, e))
+        .collect();
+    let mut sizes: Vec<f64> = values.iter().map(|value| value.abs()).filter(|size| size.is_finite()).collect();
+    sizes.sort_by(f64::total_cmp);
+    // A few very large entries shall not make the rest white.
+    let limit = sizes.get(sizes.len() * 99 / 100).copied().filter(|&limit| limit > 0.0).unwrap_or(1.0);
+    let picture = heat_map(&values, columns.len(), limit)?;
+    let height = (MAP * rows.len() as f64 / columns.len() as f64).clamp(0.25 * MAP, MAP);
+    let across = marks(&columns, contents.example_classes(), MAP);
+    let down = marks(&rows, contents.query_classes(), height);
+    let legend = (0..=40).map(|place| f64::from(place) / 20.0 - 1.0);
+    Some(html! {
+        svg class="heat" viewBox=(format!("0 0 {} {}", MAP + ROOM + 4.0, height + ROOM + 62.0)) role="img" {
+            image href=(picture) x=(ROOM) y=(ROOM) width=(MAP) height=(height) preserveAspectRatio="none" {}
+            rect x=(ROOM) y=(ROOM) width=(MAP) height=(height) class="frame" {}
+            @for mark in &across {
+                @if mark.start > 0.0 { line x1=(ROOM + mark.start) x2=(ROOM + mark.start) y1=(ROOM - 4.0) y2=(ROOM) class="tick" {} }
+                text x=(ROOM + mark.middle) y=(ROOM - 7.0) class="across" { (mark.class) }
+            }
+            @for mark in &down {
+                @if mark.start > 0.0 { line x1=(ROOM - 4.0) x2=(ROOM) y1=(ROOM + mark.start) y2=(ROOM + mark.start) class="tick" {} }
+                text x=(ROOM - 8.0) y=(ROOM + mark.middle + 4.0) class="up" { (mark.class) }
+            }
+            text x=(ROOM + MAP / 2.0) y="12" class="across name" { "training examples" @if !across.is_empty() { ", by class" } }
+            text transform=(format!("translate(10 {}) rotate(-90)", ROOM + height / 2.0)) class="across name" {
+                "queries" @if !down.is_empty() { ", by class" }
+            }
+            @for (place, part) in legend.enumerate() {
+                rect x=(ROOM + 6.0 * place as f64) y=(ROOM + height + 18.0) width="6.3" height="12" fill=(rgb(colour(part))) {}
+            }
+            text x=(ROOM) y=(ROOM + height + 46.0) class="left" { (number(-limit)) }
+            text x=(ROOM + 123.0) y=(ROOM + height + 46.0) class="across" { "0" }
+            text x=(ROOM + 246.0) y=(ROOM + height + 46.0) class="up" { (number(limit)) }
+        }
+    })
+}
+
+fn rgb([red, green, blue]: [u8; 3]) -> String {
+    format!("rgb({red},{green},{blue})")
+}
+
+/// At most [`SIDE`] numbers below `count`, by class where there are classes.
+fn sorted(count: usize, classes: Option<&[u32]>) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..count).collect();
+    if let Some(classes) = classes {
+        order.sort_by_key(|&place| classes[place]);
+    }
+    let shown = count.min(SIDE);
+    (0..shown).map(|place| order[place * count / shown]).collect()
+}
+
+/// A class along an axis.
+struct Mark {
+    class: u32,
+    start: f64,
+    middle: f64,
+}
+
+fn marks(order: &[usize], classes: Option<&[u32]>, length: f64) -> Vec<Mark> {
+    let Some(classes) = classes else {
+        return Vec::new();
+    };
+    let scale = length / order.len() as f64;
+    let mut place = 0;
+    let mut found = Vec::new();
+    for run in order.chunk_by(|a, b| classes[*a] == classes[*b]) {
+        let middle = (place as f64 + run.len() as f64 / 2.0) * scale;
+        found.push(Mark { class: classes[run[0]], start: place as f64 * scale, middle });
+        place += run.len();
+    }
+    // Labels of very many classes would lie on each other.
+    if found.len() as f64 * 9.0 > length { Vec::new() } else { found }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_sorted_by_class_and_thinned() {
+        assert_eq!(sorted(4, Some(&[2, 0, 1, 0])), [1, 3, 2, 0]);
+        assert_eq!(sorted(3, None), [0, 1, 2]);
+        assert_eq!(sorted(1000, None).len(), SIDE);
+    }
+
+    #[test]
+    fn classes_are_marked_where_they_lie() {
+        let found = marks(&[1, 3, 2, 0], Some(&[2, 0, 1, 0]), 100.0);
+        let places: Vec<(u32, f64, f64)> = found.iter().map(|mark| (mark.class, mark.start, mark.middle)).collect();
+        assert_eq!(places, [(0, 0.0, 25.0), (1, 50.0, 62.5), (2, 75.0, 87.5)]);
+    }
+}

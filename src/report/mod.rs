@@ -1,0 +1,30 @@
+/*!
+The report of a finished run: `report.html`, one file that needs no network.
+
+It is made from the run directory alone, and from the data that its run file names: where the data is gone, examples
+are shown by their numbers.
+*/
+
+mod chart;
+mod contents;
+mod heat;
+mod page;
+mod picture;
+mod queries;
+
+use crate::error::Error;
+use crate::store::Store;
+use std::path::{Path, PathBuf};
+
+/// Writes the report of the finished run in `directory` and returns its path. Reads a few rows of the large arrays,
+/// never the whole.
+///
+/// # Errors
+///
+/// A directory that holds no finished run, a file in it that cannot be read, or the report that cannot be written.
+pub fn write(directory: &Path) -> Result<PathBuf, Error> {
+    let contents = contents::Contents::read(directory)?;
+    let store = Store::new(directory);
+    store.write("report.html", &page::page(&contents).into_string())?;
+    Ok(store.path("report.html"))
+}
