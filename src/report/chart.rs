@@ -86,7 +86,7 @@ fn span(values: impl Iterator<Item = f64>) -> (f64, f64) {
     (low - room, high + room)
 }
 
-/// Three to six round numbers within a span; whole ones where the axis holds exponents.
+/// Three to six round numbers within a span; where the axis holds exponents whole ones, if there are three.
 fn ticks(low: f64, high: f64, whole: bool) -> Vec<f64> {
     let rough = (high - low) / 5.0;
     let power = 10f64.powf(rough.log10().floor());
@@ -96,8 +96,8 @@ fn ticks(low: f64, high: f64, whole: bool) -> Vec<f64> {
     let first = (low / step).ceil() as i64;
     let last = (high / step).floor() as i64;
     let found: Vec<f64> = (first..=last).take(12).map(|place| place as f64 * step).collect();
-    // A span within one power of ten has no whole exponent: show its ends.
-    if found.is_empty() { vec![low, high] } else { found }
+    // A span within few powers of ten has hardly a whole exponent: show its ends.
+    if whole && found.len() < 3 { vec![low, (low + high) / 2.0, high] } else { found }
 }
 
 /// A number in few characters.
@@ -144,7 +144,8 @@ mod tests {
             assert!((3..=11).contains(&found.len()), "{found:?}");
             assert!(found.iter().all(|tick| (low - 1e-12..=high + 1e-12).contains(tick)), "{found:?}");
         }
-        assert_eq!(ticks(-7.4, -6.1, true), [-7.0]);
+        assert_eq!(ticks(-7.4, -3.1, true), [-7.0, -6.0, -5.0, -4.0]);
+        assert_eq!(ticks(-7.5, -6.5, true), [-7.5, -7.0, -6.5]);
     }
 
     #[test]

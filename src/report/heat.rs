@@ -29,15 +29,16 @@ pub(super) fn heat(contents: &Contents, kernel: &MappedArray) -> Option<Markup> 
         .flat_map(|&query| columns.iter().map(move |&example| (query, example)))
         .map(|(q, e)| value(q, e))
         .collect();
-    let mut sizes: Vec<f64> = values.iter().map(|value| value.abs()).filter(|size| size.is_finite()).collect();
-    sizes.sort_by(f64::total_cmp);
-    // A few very large entries shall not make the rest white.
-    let limit = sizes.get(sizes.len() * 99 / 100).copied().filter(|&limit| limit > 0.0).unwrap_or(1.0);
-    let picture = heat_map(&values, columns.len(), limit)?;
+    let (white, full) = range(&values);
+    let shades: Vec<f64> = values.iter().map(|value| (value - white) / (full - white)).collect();
+    let picture = heat_map(&shades, columns.len())?;
     let height = (MAP * rows.len() as f64 / columns.len() as f64).clamp(0.25 * MAP, MAP);
     let across = marks(&columns, contents.example_classes(), MAP);
     let down = marks(&rows, contents.query_classes(), height);
-    let legend = (0..=40).map(|place| f64::from(place) / 20.0 - 1.0);
+    // Below white there is nothing to show where no value is negative.
+    let darkest = if white == 0.0 { -1.0 } else { 0.0 };
+    let legend = (0..=40).map(|place| darkest + (1.0 - darkest) * f64::from(place) / 40.0);
+    let ends = [white + darkest * (full - white), white + (1.0 + darkest) / 2.0 * (full - white), full];
     Some(html! {
         svg class="heat" viewBox=(format!("0 0 {} {}", MAP + ROOM + 4.0, height + ROOM + 62.0)) role="img" {
             image href=(picture) x=(ROOM) y=(ROOM) width=(MAP) height=(height) preserveAspectRatio="none" {}
@@ -57,11 +58,22 @@ pub(super) fn heat(contents: &Contents, kernel: &MappedArray) -> Option<Markup> 
             @for (place, part) in legend.enumerate() {
                 rect x=(ROOM + 6.0 * place as f64) y=(ROOM + height + 18.0) width="6.3" height="12" fill=(rgb(colour(part))) {}
             }
-            text x=(ROOM) y=(ROOM + height + 46.0) class="left" { (number(-limit)) }
-            text x=(ROOM + 123.0) y=(ROOM + height + 46.0) class="across" { "0" }
-            text x=(ROOM + 246.0) y=(ROOM + height + 46.0) class="up" { (number(limit)) }
+            text x=(ROOM) y=(ROOM + height + 46.0) class="left" { (number(ends[0])) }
+            text x=(ROOM + 123.0) y=(ROOM + height + 46.0) class="across" { (number(ends[1])) }
+            text x=(ROOM + 246.0) y=(ROOM + height + 46.0) class="up" { (number(ends[2])) }
         }
     })
+}
+
+/// The values that are white and of full colour: 0 and the size of the largest, or, where no value is negative, the
+/// smallest and the largest. A hundredth at each end is left out, so that a few shall not make the rest pale.
+fn range(values: &[f64]) -> (f64, f64) {
+    let mut order: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
+    order.sort_by(f64::total_cmp);
+    let at = |hundredth: usize| order.get(order.len().saturating_sub(1) * hundredth / 100).copied().unwrap_or(0.0);
+    let negative = order.first().is_some_and(|&least| least < 0.0);
+    let (white, full) = if negative { (0.0, at(99).abs().max(at(1).abs())) } else { (at(1), at(99)) };
+    (white, if full > white { full } else { white + 1.0 })
 }
 
 fn rgb([red, green, blue]: [u8; 3]) -> String {
@@ -110,6 +122,14 @@ mod tests {
         assert_eq!(sorted(4, Some(&[2, 0, 1, 0])), [1, 3, 2, 0]);
         assert_eq!(sorted(3, None), [0, 1, 2]);
         assert_eq!(sorted(1000, None).len(), SIDE);
+    }
+
+    #[test]
+    fn colours_span_the_values() {
+        assert_eq!(range(&[3.0, 5.0, 4.0]), (3.0, 4.0));
+        assert_eq!(range(&[-8.0, 2.0, 4.0]), (0.0, 8.0));
+        assert_eq!(range(&[0.0, 0.0]), (0.0, 1.0));
+        assert_eq!(range(&[]), (0.0, 1.0));
     }
 
     #[test]

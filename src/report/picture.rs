@@ -35,9 +35,9 @@ impl Image {
     }
 }
 
-/// A heat map as a data URI: `values` in rows of `width`, `limit` the value of the strongest colour.
-pub(super) fn heat_map(values: &[f64], width: usize, limit: f64) -> Option<String> {
-    let pixels: Vec<[u8; 3]> = values.iter().map(|value| colour(value / limit)).collect();
+/// A heat map as a data URI: `values` in [-1, 1], in rows of `width`.
+pub(super) fn heat_map(values: &[f64], width: usize) -> Option<String> {
+    let pixels: Vec<[u8; 3]> = values.iter().map(|&value| colour(value)).collect();
     png(width, values.len().checked_div(width)?, pixels.as_flattened())
 }
 
@@ -45,8 +45,7 @@ pub(super) fn heat_map(values: &[f64], width: usize, limit: f64) -> Option<Strin
 pub(super) fn colour(value: f64) -> [u8; 3] {
     let strength = value.abs().min(1.0);
     let end = if value < 0.0 { [33.0, 78.0, 156.0] } else { [170.0, 24.0, 44.0] };
-    // A root brings out the small values, of which there are most.
-    end.map(|end: f64| (255.0 + (end - 255.0) * strength.sqrt()).round() as u8)
+    end.map(|end: f64| (255.0 + (end - 255.0) * strength).round() as u8)
 }
 
 fn png(width: usize, height: usize, rgb: &[u8]) -> Option<String> {
