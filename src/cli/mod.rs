@@ -1,11 +1,13 @@
 //! Commands, one file each; here what they are called and how they end.
 
+mod devices;
 mod plan;
 mod report;
 mod run;
 
 use clap::{Parser, Subcommand};
 use pathkernel::error::Error;
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -14,8 +16,11 @@ use std::process::ExitCode;
 #[command(version, after_help = "Example: pathkernel run examples/digits.toml training.steps=50")]
 pub struct Arguments {
     /// Print errors alone.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, conflicts_with = "verbose")]
     quiet: bool,
+    /// Say more of what happens; twice for each tile.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
     #[command(subcommand)]
     command: Command,
 }
@@ -34,6 +39,8 @@ enum Command {
         #[arg(required = true, value_name = "FILE|KEY=VALUE")]
         words: Vec<String>,
     },
+    /// List the GPU adapters and the CPU, with what matters for a run.
+    Devices,
     /// Write the report of a finished run again.
     Report {
         /// Run directories, such as runs/digits.
@@ -44,12 +51,34 @@ enum Command {
 
 /// Runs a command.
 pub fn main(arguments: Arguments) -> ExitCode {
+    log(&arguments);
     let worst = match &arguments.command {
+        Command::Devices => {
+            devices::devices();
+            0
+        }
         Command::Run { words } => each_file(words, |file, overrides| run::run(file, overrides, arguments.quiet)),
         Command::Plan { words } => each_file(words, plan::plan),
         Command::Report { directories } => each(directories, |directory| report::report(directory, arguments.quiet)),
     };
     ExitCode::from(worst)
+}
+
+/// What happens goes to standard error: warnings, with `-v` the course of a run, with `-vv` its details.
+fn log(arguments: &Arguments) {
+    let level = match (arguments.quiet, arguments.verbose) {
+        (true, _) => tracing::Level::ERROR,
+        (false, 0) => tracing::Level::WARN,
+        (false, 1) => tracing::Level::INFO,
+        (false, _) => tracing::Level::DEBUG,
+    };
+    tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .without_time()
+        .init();
 }
 
 /// Runs a command for each path, goes on after a failure, and returns the worst exit code.

@@ -9,7 +9,7 @@ use std::path::Path;
 pub fn plan(file: &Path, overrides: &[String]) -> Result<(), Error> {
     let description = RunFile::load(file, overrides)?;
     let inputs = Inputs::read(&description)?;
-    let plan = Plan::for_this_machine(&description, &inputs);
-    print!("{plan}");
+    let (plan, device) = Plan::for_device(&description, &inputs)?;
+    print!("device       {device}\n{plan}");
     Ok(())
 }

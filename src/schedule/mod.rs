@@ -2,6 +2,7 @@
 From a checked run file to a finished run directory: inputs, plan, training, tiles, arrays.
 */
 
+mod device;
 mod inputs;
 mod plan;
 mod run;

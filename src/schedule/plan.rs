@@ -1,6 +1,8 @@
 //! How much memory, disk and arithmetic a run takes, and how it is cut into tiles.
 
 use super::Inputs;
+use super::device::{Work, free_memory, on_device, product_rate};
+use crate::backend::Backend;
 use crate::error::Error;
 use crate::path::{Quadrature, Tile};
 use crate::run_file::{KernelShape, Precision, RunFile};
@@ -24,6 +26,10 @@ pub struct Plan {
     pub disk_bytes: u64,
     /// Floating-point operations of the contractions.
     pub flops: f64,
+    /// Floating-point operations of the forward and backward passes.
+    pub pass_flops: f64,
+    /// Seconds that the run will take, roughly; known where the device was measured.
+    pub seconds: Option<f64>,
 }
 
 /// What the kernel's shape means for its entries.
@@ -95,6 +101,14 @@ impl Plan {
                 Contraction::Materialised => materialised_flops(own, &whole),
             })
             .sum();
+        // Two operations for each weight, position and row, forward once and backward once a gradient row, and each
+        // element that a pass keeps costs as much as some dozens.
+        let products: f64 = network.parameters.iter().map(|own| 2.0 * (own.len() * own.positions) as f64).sum();
+        let row = products + ELEMENT * network.forward_len() as f64;
+        // Queries pass once for every tile of examples, and examples once for every tile of queries.
+        let query_rows = (n * nodes * (2 + outputs) + n) * m.div_ceil(across.max(1));
+        let example_rows = batch * (1 + copies) * n.div_ceil(down.max(1)) + 3 * batch;
+        let pass_flops = row * (query_rows + example_rows) as f64;
         Self {
             shapes: [m, n, outputs, network.parameter_count(), inputs.steps.len()],
             contraction,
@@ -103,6 +117,8 @@ impl Plan {
             host_bytes: arrays + (m + n) as u64 * network.input_len() as u64 * (8 + bytes),
             disk_bytes: arrays + path,
             flops: flops * inputs.steps.len() as f64,
+            pass_flops: pass_flops * inputs.steps.len() as f64,
+            seconds: None,
         }
     }
 
@@ -134,6 +150,23 @@ impl Plan {
     }
 }
 
+/// The rate of a whole run, as a share of a matrix product's: measured on the examples.
+const EFFICIENCY: f64 = 0.5;
+
+/// What an element of a pass costs, in operations of a product: measured on the examples.
+const ELEMENT: f64 = 50.0;
+
+/// Seconds for people.
+fn duration(seconds: f64) -> String {
+    match seconds {
+        s if s < 1.0 => "a second".into(),
+        s if s < 120.0 => format!("{s:.0} seconds"),
+        s if s < 7200.0 => format!("{:.0} minutes", s / 60.0),
+        s if s < 172_800.0 => format!("{:.1} hours", s / 3600.0),
+        s => format!("{:.1} days", s / 86_400.0),
+    }
+}
+
 /// Bytes for people.
 pub(crate) fn size(bytes: u64) -> String {
     let units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
@@ -146,10 +179,27 @@ pub(crate) fn size(bytes: u64) -> String {
     if unit == 0 { format!("{bytes} B") } else { format!("{value:.1} {}", units[unit]) }
 }
 
+/// Plans, on the device of a run file.
+struct Planning<'a>(&'a RunFile, &'a Inputs);
+
+impl Work for Planning<'_> {
+    type Output = (Plan, String);
+
+    fn on<B: Backend>(self, backend: &B) -> Result<(Plan, String), Error> {
+        let mut plan = Plan::new(self.0, self.1, free_memory() / 2, backend.largest_buffer());
+        plan.seconds = Some((plan.flops + plan.pass_flops) / (EFFICIENCY * product_rate(backend)?));
+        Ok((plan, backend.name()))
+    }
+}
+
 impl Plan {
-    /// Plans a run for this machine's CPU and free memory.
-    pub fn for_this_machine(run_file: &RunFile, inputs: &Inputs) -> Self {
-        Self::new(run_file, inputs, super::run::free_memory() / 2, isize::MAX as usize / 8)
+    /// Plans a run for the device that it asks for, and names the device. Measures a matrix product there, for the time.
+    ///
+    /// # Errors
+    ///
+    /// There is no such device.
+    pub fn for_device(run_file: &RunFile, inputs: &Inputs) -> Result<(Self, String), Error> {
+        on_device(run_file, Planning(run_file, inputs))
     }
 }
 
@@ -168,6 +218,9 @@ impl std::fmt::Display for Plan {
             size(self.host_bytes)
         )?;
         writeln!(out, "disk         {}", size(self.disk_bytes))?;
+        if let Some(seconds) = self.seconds {
+            writeln!(out, "time         about {}", duration(seconds))?;
+        }
         writeln!(out, "contraction  {:?}, {:.3e} floating-point operations", self.contraction, self.flops)
     }
 }

@@ -1,17 +1,15 @@
 //! A whole run, on one device.
 
 use super::Inputs;
+use super::device::{Work, free_memory, on_device};
 use super::inputs::Targets;
 use super::plan::{Plan, entries};
-use crate::backend::cpu::CpuBackend;
-#[cfg(feature = "gpu")]
-use crate::backend::gpu::{Choice, GpuBackend};
-use crate::backend::{Backend, BackendError, Element};
+use crate::backend::{Backend, Element};
 use crate::error::Error;
 use crate::path::{Integration, Quadrature, Spec};
 use crate::run_file::{Precision, RunFile, difference};
 use crate::store::{Arrays, Store, Summary};
-use crate::training::{Examples, Metrics, Recorder, TargetBuffer, Training};
+use crate::training::{Examples, Metrics, Recorder, TargetBuffer, Training, Trajectory};
 use std::time::Instant;
 
 /// Is told how a run gets on.
@@ -52,140 +50,162 @@ pub fn run(run_file: &RunFile, progress: &mut dyn Progress) -> Result<Outcome, E
         }
     }
     let inputs = Inputs::read(run_file)?;
-    #[cfg(feature = "gpu")]
-    if let Some(backend) = gpu(run_file)? {
-        return on_device(&backend, run_file, &inputs, &store, &resolved, progress);
-    }
-    #[cfg(not(feature = "gpu"))]
-    if !matches!(run_file.run.device.as_str(), "auto" | "cpu") {
-        let problem = "this program was built without the feature \"gpu\"; set run.device to \"cpu\"";
-        return Err(Error::Backend(BackendError::NoAdapter(problem.into())));
-    }
-    match run_file.run.precision {
-        Precision::F32 => on_device(&CpuBackend::<f32>::new(), run_file, &inputs, &store, &resolved, progress),
-        Precision::F64 => on_device(&CpuBackend::<f64>::new(), run_file, &inputs, &store, &resolved, progress),
-    }
-}
-
-/// The GPU that a run asks for; `None` is the CPU. `auto` takes hardware alone.
-#[cfg(feature = "gpu")]
-fn gpu(run_file: &RunFile) -> Result<Option<GpuBackend>, Error> {
-    let choice = match run_file.run.device.as_str() {
-        "cpu" => return Ok(None),
-        "auto" if run_file.run.precision == Precision::F64 => return Ok(None),
-        "auto" => Choice::Hardware,
-        "gpu" => Choice::Any,
-        name => Choice::Named(name.to_owned()),
-    };
-    match GpuBackend::open(&choice) {
-        Err(BackendError::NoAdapter(_)) if choice == Choice::Hardware => Ok(None),
-        opened => Ok(Some(opened?)),
-    }
-}
-
-/// Memory that is free on this machine, in bytes.
-pub(crate) fn free_memory() -> u64 {
-    // Where the system does not say, nothing is refused.
-    sysinfo::System::new().map_or(u64::MAX / 4, |mut system| {
-        system.refresh_memory();
-        system.available_memory()
-    })
+    on_device(run_file, Run { run_file, inputs: &inputs, store: &store, resolved: &resolved, progress })
 }
 
 fn convert<E: Element>(values: &[f64]) -> Vec<E> {
     values.iter().map(|&value| E::from_f64(value)).collect()
 }
 
-fn on_device<B: Backend>(
-    backend: &B,
-    run_file: &RunFile,
-    inputs: &Inputs,
-    store: &Store,
-    resolved: &str,
-    progress: &mut dyn Progress,
-) -> Result<Outcome, Error> {
-    let network = &inputs.network;
-    let memory = free_memory();
-    let plan = Plan::new(run_file, inputs, memory / 2, backend.largest_buffer());
-    plan.check(&run_file.run.directory, memory)?;
-    store.begin(resolved)?;
+/// A run, once its inputs are read.
+struct Run<'a> {
+    run_file: &'a RunFile,
+    inputs: &'a Inputs,
+    store: &'a Store,
+    resolved: &'a str,
+    progress: &'a mut dyn Progress,
+}
 
-    let examples = Examples::new(backend, &convert::<B::Element>(&inputs.train), network.input_len())?;
-    let queries: Vec<B::Element> = convert(inputs.queries());
-    let targets = match &inputs.targets {
-        Targets::Classes(classes) => TargetBuffer::Classes(backend.index(classes)?),
-        Targets::Reals(values) => TargetBuffer::Reals(backend.upload(&convert::<B::Element>(values))?, values.len()),
-    };
-    let started = Instant::now();
-    let mut metrics: Vec<(Metrics, f64)> = Vec::new();
-    let training = Training {
-        backend,
-        network,
-        loss: run_file.training.loss,
-        weight_decay: run_file.training.weight_decay,
-        examples: &examples,
-        targets: &targets,
-    };
-    progress.begin("training", inputs.steps.len() as u64);
-    let recorder = Recorder::create(&run_file.run.directory, inputs.steps.len(), network.len)?;
-    let trajectory =
-        training.run(&convert::<B::Element>(&inputs.initial), inputs.steps.clone(), recorder, &mut |_, step| {
-            metrics.push((step, started.elapsed().as_secs_f64()));
-            progress.advance();
-            Ok(())
-        })?;
-    let trained = started.elapsed();
+impl Work for Run<'_> {
+    type Output = Outcome;
 
-    let spec = Spec {
-        loss: run_file.training.loss,
-        weight_decay: run_file.training.weight_decay,
-        quadrature: Quadrature::new(&run_file.kernel.rule),
-        attribution: run_file.kernel.attribution,
-        kernel: entries(run_file.kernel.kernel),
-        coefficients: run_file.kernel.coefficients,
-        tangent: run_file.kernel.tangent,
-        layers: run_file.kernel.layers,
-        contraction: plan.contraction.clone(),
-    };
-    let integration = Integration {
-        backend,
-        network,
-        trajectory: &trajectory,
-        spec: &spec,
-        examples: &examples,
-        queries: &queries,
-        targets: &targets,
-    };
-    let mut arrays =
-        Arrays::<B::Element>::new(network, &spec, inputs.query_count(), inputs.examples, inputs.steps.len());
-    progress.begin("integrating", (plan.tiles.len() * inputs.steps.len()) as u64);
-    for tile in &plan.tiles {
-        let finished = integration.tile(tile, &mut || {
-            progress.advance();
-            Ok(())
-        })?;
-        arrays.insert(tile, &finished);
+    fn on<B: Backend>(mut self, backend: &B) -> Result<Outcome, Error> {
+        let plan = Plan::new(self.run_file, self.inputs, free_memory() / 2, backend.largest_buffer());
+        plan.check(&self.run_file.run.directory, free_memory())?;
+        tracing::info!("device       {}\n{plan}", backend.name());
+        self.store.begin(self.resolved)?;
+        let started = Instant::now();
+        let examples =
+            Examples::new(backend, &convert::<B::Element>(&self.inputs.train), self.inputs.network.input_len())?;
+        let targets = match &self.inputs.targets {
+            Targets::Classes(classes) => TargetBuffer::Classes(backend.index(classes)?),
+            Targets::Reals(values) => {
+                TargetBuffer::Reals(backend.upload(&convert::<B::Element>(values))?, values.len())
+            }
+        };
+        let held = Held { examples: &examples, targets: &targets };
+        let (trajectory, metrics) = self.train(backend, &held)?;
+        let trained = started.elapsed().as_secs_f64();
+        tracing::info!("trained in {trained:.2} s");
+        let arrays = self.integrate(backend, &held, &plan, &trajectory)?;
+        let integrated = started.elapsed().as_secs_f64();
+        tracing::info!("integrated in {:.2} s", integrated - trained);
+        self.write(backend, &plan, &trajectory, &metrics, &arrays, [trained, integrated - trained])
     }
-    let integrated = started.elapsed();
+}
 
-    let written = Instant::now();
-    let not_a_number = arrays.write(store, network, &trajectory.weights::<B::Element>(inputs.steps.len())?)?;
-    let classes = matches!(inputs.targets, Targets::Classes(_));
-    store.write_metrics(&metrics, arrays.residuals(), classes)?;
-    let summary = Summary {
-        device: backend.name(),
-        precision: if run_file.run.precision == Precision::F64 { "f64" } else { "f32" },
-        shapes: plan.shapes,
-        query_accuracy: query_accuracy(inputs, arrays.prediction()),
-        largest_relative_residual: arrays.largest_relative_residual(),
-        undefined_coefficients: not_a_number,
-        seconds: [trained.as_secs_f64(), (integrated - trained).as_secs_f64(), written.elapsed().as_secs_f64()],
-        flops: plan.flops,
-        contraction: network.parameters.iter().map(|own| own.layer).zip(plan.contraction.iter().copied()).collect(),
-        tiles: plan.tiles.len(),
-    };
-    store.finish(&summary)?;
-    Ok(Outcome::Done(summary))
+/// The training data on the device.
+struct Held<'a, B: Backend> {
+    examples: &'a Examples<B>,
+    targets: &'a TargetBuffer<B>,
+}
+
+impl Run<'_> {
+    /// Trains, and says of each step its metrics and when it was done, in seconds.
+    fn train<B: Backend>(
+        &mut self,
+        backend: &B,
+        held: &Held<'_, B>,
+    ) -> Result<(Trajectory, Vec<(Metrics, f64)>), Error> {
+        let (run_file, inputs) = (self.run_file, self.inputs);
+        let training = Training {
+            backend,
+            network: &inputs.network,
+            loss: run_file.training.loss,
+            weight_decay: run_file.training.weight_decay,
+            examples: held.examples,
+            targets: held.targets,
+        };
+        let started = Instant::now();
+        let mut metrics = Vec::with_capacity(inputs.steps.len());
+        self.progress.begin("training", inputs.steps.len() as u64);
+        let recorder = Recorder::create(&run_file.run.directory, inputs.steps.len(), inputs.network.len)?;
+        let initial = convert::<B::Element>(&inputs.initial);
+        let trajectory = training.run(&initial, inputs.steps.clone(), recorder, &mut |_, step| {
+            metrics.push((step, started.elapsed().as_secs_f64()));
+            self.progress.advance();
+            Ok(())
+        })?;
+        Ok((trajectory, metrics))
+    }
+
+    /// Integrates every tile.
+    fn integrate<B: Backend>(
+        &mut self,
+        backend: &B,
+        held: &Held<'_, B>,
+        plan: &Plan,
+        trajectory: &Trajectory,
+    ) -> Result<Arrays<B::Element>, Error> {
+        let (inputs, kernel) = (self.inputs, &self.run_file.kernel);
+        let spec = Spec {
+            loss: self.run_file.training.loss,
+            weight_decay: self.run_file.training.weight_decay,
+            quadrature: Quadrature::new(&kernel.rule),
+            attribution: kernel.attribution,
+            kernel: entries(kernel.kernel),
+            coefficients: kernel.coefficients,
+            tangent: kernel.tangent,
+            layers: kernel.layers,
+            contraction: plan.contraction.clone(),
+        };
+        let queries = convert::<B::Element>(inputs.queries());
+        let integration = Integration {
+            backend,
+            network: &inputs.network,
+            trajectory,
+            spec: &spec,
+            examples: held.examples,
+            queries: &queries,
+            targets: held.targets,
+        };
+        let steps = inputs.steps.len();
+        let mut arrays = Arrays::new(&inputs.network, &spec, inputs.query_count(), inputs.examples, steps);
+        self.progress.begin("integrating", (plan.tiles.len() * steps) as u64);
+        for tile in &plan.tiles {
+            tracing::debug!("queries {:?}, examples {:?}", tile.queries, tile.examples);
+            let finished = integration.tile(tile, &mut || {
+                self.progress.advance();
+                Ok(())
+            })?;
+            arrays.insert(tile, &finished);
+        }
+        Ok(arrays)
+    }
+
+    /// Writes everything, `summary.json` last.
+    fn write<B: Backend>(
+        self,
+        backend: &B,
+        plan: &Plan,
+        trajectory: &Trajectory,
+        metrics: &[(Metrics, f64)],
+        arrays: &Arrays<B::Element>,
+        [train, integrate]: [f64; 2],
+    ) -> Result<Outcome, Error> {
+        let Run { run_file, inputs, store, .. } = self;
+        let network = &inputs.network;
+        let started = Instant::now();
+        let last = trajectory.weights::<B::Element>(inputs.steps.len())?;
+        let undefined_coefficients = arrays.write(store, network, &last)?;
+        let classes = matches!(inputs.targets, Targets::Classes(_));
+        store.write_metrics(metrics, arrays.residuals(), classes)?;
+        let layers = network.parameters.iter().map(|own| own.layer);
+        let summary = Summary {
+            device: backend.name(),
+            precision: if run_file.run.precision == Precision::F64 { "f64" } else { "f32" },
+            shapes: plan.shapes,
+            query_accuracy: query_accuracy(inputs, arrays.prediction()),
+            largest_relative_residual: arrays.largest_relative_residual(),
+            undefined_coefficients,
+            seconds: [train, integrate, started.elapsed().as_secs_f64()],
+            flops: plan.flops,
+            contraction: layers.zip(plan.contraction.iter().copied()).collect(),
+            tiles: plan.tiles.len(),
+        };
+        store.finish(&summary)?;
+        Ok(Outcome::Done(summary))
+    }
 }
 
 /// The share of the queries whose class has the largest output, where classes are known.

@@ -1,7 +1,7 @@
 //! Which adapters there are, and which one a run gets.
 
 use crate::backend::{BackendError, Result};
-use wgpu::{Adapter, Backends, DeviceType, Instance, InstanceDescriptor};
+use wgpu::{Adapter, Backends, DeviceType, Features, Instance, InstanceDescriptor};
 
 /// Which adapter is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +32,59 @@ pub fn adapters() -> Vec<Adapter> {
 /// Whether an adapter computes on the CPU.
 pub fn is_software(adapter: &Adapter) -> bool {
     adapter.get_info().device_type == DeviceType::Cpu
+}
+
+/// What matters of an adapter.
+#[derive(Debug, Clone)]
+pub struct About {
+    /// Its name.
+    pub name: String,
+    /// Discrete, integrated, virtual or software.
+    pub kind: &'static str,
+    /// Whether it computes on the CPU.
+    pub software: bool,
+    /// Vulkan, Metal or DX12.
+    pub interface: String,
+    /// The driver and its version.
+    pub driver: String,
+    /// Bytes of the largest buffer.
+    pub buffer: u64,
+    /// Bytes of the largest binding.
+    pub binding: u64,
+    /// Workgroups along one dimension of a dispatch.
+    pub workgroups: u32,
+    /// Bytes of memory that a workgroup shares.
+    pub shared: u32,
+    /// Features that later versions of the shaders can use.
+    pub features: Vec<&'static str>,
+}
+
+/// Describes an adapter.
+pub fn describe(adapter: &Adapter) -> About {
+    let (info, limits, features) = (adapter.get_info(), adapter.limits(), adapter.features());
+    let known = [
+        ("timestamps", Features::TIMESTAMP_QUERY),
+        ("16-bit floats", Features::SHADER_F16),
+        ("subgroups", Features::SUBGROUP),
+    ];
+    About {
+        kind: match info.device_type {
+            DeviceType::DiscreteGpu => "discrete GPU",
+            DeviceType::IntegratedGpu => "integrated GPU",
+            DeviceType::VirtualGpu => "virtual GPU",
+            DeviceType::Other => "unknown",
+            DeviceType::Cpu => "software",
+        },
+        software: is_software(adapter),
+        interface: info.backend.to_string(),
+        driver: format!("{} {}", info.driver, info.driver_info),
+        name: info.name,
+        buffer: limits.max_buffer_size,
+        binding: limits.max_storage_buffer_binding_size,
+        workgroups: limits.max_compute_workgroups_per_dimension,
+        shared: limits.max_compute_workgroup_storage_size,
+        features: known.into_iter().filter(|(_, feature)| features.contains(*feature)).map(|(name, _)| name).collect(),
+    }
 }
 
 /// The adapter of a choice.

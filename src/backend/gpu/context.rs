@@ -57,6 +57,7 @@ pub(super) struct Context {
     pub device: Device,
     pub queue: Queue,
     pub name: String,
+    pub software: bool,
     /// Elements of the largest array that a shader sees.
     pub binding: usize,
     limits: Limits,
@@ -110,6 +111,7 @@ impl Context {
         });
         Ok(Self {
             name: format!("{} ({})", info.name, info.backend),
+            software: is_software(&adapter),
             patience: Duration::from_secs(if is_software(&adapter) { 600 } else { 60 }),
             device,
             queue,

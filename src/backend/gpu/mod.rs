@@ -14,7 +14,7 @@ mod operations;
 mod products;
 mod shaders;
 
-pub use adapter::{Choice, adapters, is_software};
+pub use adapter::{About, Choice, adapters, describe, is_software};
 pub use shaders::shader_sources;
 
 use super::{BackendError, Result};
@@ -80,6 +80,11 @@ impl GpuBackend {
         let context = Context::open(options)?;
         let nothing = context.buffer(4)?;
         Ok(Self { context, nothing })
+    }
+
+    /// Whether it computes on the CPU.
+    pub fn is_software(&self) -> bool {
+        self.context.software
     }
 
     /// In place of an array that an operation goes without.
