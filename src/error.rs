@@ -26,7 +26,7 @@ pub enum Error {
     DoesNotFit(String),
     /// Training left the finite numbers.
     #[error(
-        "training diverged: the loss or the weights are not finite after step {step} (learning rate {learning_rate}); \
+        "training diverged: the loss or the weights are not finite after step {step} (learning rate {learning_rate:?}); \
          lower training.optimizer.learning_rate"
     )]
     Diverged {
