@@ -1,0 +1,167 @@
+//! One small network for every kind of layer, and every way in which a layer can stand to its neighbours.
+
+use pathkernel::backend::cpu::CpuBackend;
+use pathkernel::backend::{Backend, Slice, SliceMut};
+use pathkernel::network::{Network, Segment};
+use pathkernel::run_file::{Activation, Layer, LayerKind, Model};
+
+pub type Cpu = CpuBackend<f64>;
+
+/// A network at weights in [-1, 1], a layer_norm's scales too.
+pub struct Case {
+    pub name: String,
+    pub network: Network,
+    pub weights: Vec<f64>,
+}
+
+/// Numbers in [-1, 1], different for every seed.
+pub fn numbers(seed: u64, len: usize) -> Vec<f64> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(1);
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 11) as f64 / (1u64 << 52) as f64 - 1.0
+    };
+    (0..len).map(|_| next()).collect()
+}
+
+fn plain(kind: LayerKind) -> Layer {
+    Layer { from: None, kind }
+}
+
+fn linear(features: usize) -> Layer {
+    plain(LayerKind::Linear { features, bias: true })
+}
+
+fn linear_without_bias(features: usize) -> Layer {
+    plain(LayerKind::Linear { features, bias: false })
+}
+
+fn conv(channels: usize, kernel: usize, stride: usize, padding: usize, bias: bool) -> Layer {
+    plain(LayerKind::Conv2d { channels, kernel, stride, padding, bias })
+}
+
+fn activation(kind: Activation) -> Layer {
+    plain(LayerKind::Activation(kind))
+}
+
+fn tanh() -> Layer {
+    activation(Activation::Tanh)
+}
+
+fn flatten() -> Layer {
+    plain(LayerKind::Flatten)
+}
+
+fn norm() -> Layer {
+    plain(LayerKind::LayerNorm)
+}
+
+fn add(from: i64) -> Layer {
+    Layer { from: Some(from), kind: LayerKind::Add }
+}
+
+fn max_pool(kernel: usize) -> Layer {
+    plain(LayerKind::MaxPool2d { kernel })
+}
+
+fn avg_pool(kernel: usize) -> Layer {
+    plain(LayerKind::AvgPool2d { kernel })
+}
+
+/// Every case. The weights are fixed, and so is how far each lies from a kink of relu or a tie of max_pool: further
+/// than the differences reach.
+pub fn cases() -> Vec<Case> {
+    let branch = Layer { from: Some(0), ..linear(4) };
+    let mut models: Vec<(&str, Vec<usize>, Vec<Layer>)> = vec![
+        ("linear", vec![5], vec![linear(3)]),
+        ("linear without bias", vec![5], vec![linear_without_bias(3)]),
+        ("three linear", vec![3], vec![linear(4), tanh(), linear_without_bias(5), tanh(), linear(2)]),
+        ("positions", vec![2, 3, 4], vec![linear(5), tanh(), linear_without_bias(3), flatten(), linear(2)]),
+        ("positions are outputs", vec![3, 4], vec![linear_without_bias(2), tanh(), linear(2)]),
+        ("conv2d", vec![2, 5, 4], vec![conv(3, 3, 1, 0, true), tanh(), flatten(), linear(2)]),
+        // 6 + 2 - 3 is odd: the last row falls away.
+        ("stride and padding", vec![2, 6, 5], vec![conv(3, 3, 2, 1, true), tanh(), flatten(), linear(2)]),
+        (
+            "conv2d after conv2d",
+            vec![1, 6, 5],
+            vec![conv(2, 2, 1, 1, false), tanh(), conv(3, 3, 2, 1, true), tanh(), conv(2, 2, 1, 0, false), flatten()],
+        ),
+        // 5 x 4 to 2 x 2: the remainder is dropped.
+        (
+            "max_pool2d",
+            vec![2, 6, 5],
+            vec![conv(3, 2, 1, 0, true), max_pool(2), conv(2, 2, 1, 0, true), flatten(), linear(2)],
+        ),
+        (
+            "avg_pool2d",
+            vec![2, 6, 5],
+            vec![conv(3, 2, 1, 0, true), avg_pool(2), tanh(), conv(2, 2, 1, 0, true), flatten(), linear(2)],
+        ),
+        (
+            "pools of the input",
+            vec![1, 6, 6],
+            vec![max_pool(2), conv(2, 2, 1, 0, true), tanh(), avg_pool(2), flatten()],
+        ),
+        ("layer_norm", vec![4], vec![linear(5), norm(), tanh(), linear(3)]),
+        ("layer_norm at positions", vec![3, 4], vec![linear(5), norm(), tanh(), linear(3), flatten(), linear(2)]),
+        ("layer_norm first and last", vec![5], vec![norm(), linear(4), tanh(), linear(4), norm()]),
+        // Rows of 5: the variance of fewer numbers can be so small that a finite difference needs a smaller step.
+        ("layer_norm of images", vec![2, 4, 6], vec![conv(2, 2, 1, 0, true), norm(), tanh(), flatten(), linear(2)]),
+        ("add", vec![4], vec![linear(4), tanh(), linear(4), add(0), tanh(), linear(3)]),
+        ("add of the input", vec![4], vec![linear(4), tanh(), add(-1), linear(3)]),
+        ("add of two branches", vec![4], vec![linear(4), tanh(), branch, add(1), tanh(), linear(2)]),
+        ("add of a layer to itself", vec![4], vec![linear(3), tanh(), add(1)]),
+        (
+            "add of convolutions",
+            vec![2, 4, 4],
+            vec![conv(2, 3, 1, 1, true), tanh(), conv(2, 3, 1, 1, true), add(0), flatten(), linear(2)],
+        ),
+    ];
+    for kind in [
+        Activation::Identity,
+        Activation::Relu,
+        Activation::LeakyRelu,
+        Activation::Tanh,
+        Activation::Sigmoid,
+        Activation::Softplus,
+        Activation::Silu,
+        Activation::Gelu,
+        Activation::Sin,
+    ] {
+        models.push((kind.name(), vec![4], vec![linear(6), activation(kind), linear(3), activation(kind)]));
+    }
+    let build = |(seed, (name, input, layers)): (usize, (&str, Vec<usize>, Vec<Layer>))| {
+        let network = Network::new(&Model { input, layers, weights: None }).expect("a network");
+        let weights = numbers(seed as u64 + 100, network.len);
+        Case { name: name.to_owned(), network, weights }
+    };
+    models.into_iter().enumerate().map(build).collect()
+}
+
+/// One layer's factors, `[C * rows, positions, height]` and `[rows, positions, width]`.
+pub struct Factors {
+    pub index: usize,
+    pub delta: Vec<f64>,
+    pub input: Vec<f64>,
+}
+
+/// The factors of the gradients of every output, by index of the parameters.
+pub fn factors(case: &Case, segment: Segment<'_, Vec<f64>>, inputs: &Vec<f64>) -> Vec<Factors> {
+    let (backend, network) = (Cpu::new(), &case.network);
+    let rows = inputs.len() / network.input_len();
+    let pass = network.forward(&backend, segment, Slice::new(inputs, 0, inputs.len()), rows).expect("forward");
+    let size = rows * network.outputs * network.outputs;
+    let mut seed = vec![0.0; size];
+    backend.seed(rows, network.outputs, SliceMut::new(&mut seed, 0, size), None).expect("seed");
+    let mut all = Vec::new();
+    let visited = network.backward(&backend, segment, &pass, network.outputs, seed, &mut |factor| {
+        let values = |slice: Slice<'_, Vec<f64>>| slice.buffer[slice.offset..slice.offset + slice.len].to_vec();
+        all.push(Factors { index: factor.index, delta: values(factor.delta), input: values(factor.input) });
+        Ok(())
+    });
+    visited.expect("backward");
+    all.sort_by_key(|factors| factors.index);
+    let indices: Vec<usize> = all.iter().map(|factors| factors.index).collect();
+    assert_eq!(indices, (0..network.parameters.len()).collect::<Vec<_>>(), "{}: layers visited", case.name);
+    all
+}

@@ -1,0 +1,133 @@
+//! Per-example Jacobians of every kind of layer, through the library on the CPU in f64: against finite differences
+//! of the outputs, and contracted in every way against plain loops.
+
+mod cases;
+mod contraction;
+
+use cases::{Case, Cpu, cases, factors, numbers};
+use pathkernel::backend::{Backend, Outer, RowMap, Slice, SliceMut};
+use pathkernel::network::Segment;
+
+/// Examples of every case.
+const ROWS: usize = 3;
+/// The step of the central differences: about ε^(1/3), where truncation and rounding are equal.
+const STEP: f64 = 6e-6;
+
+/// `[C * rows, parameters]`, the gaps between layers left 0.
+fn jacobian(case: &Case, segment: Segment<'_, Vec<f64>>, inputs: &Vec<f64>) -> Vec<f64> {
+    let (backend, network) = (Cpu::new(), &case.network);
+    let base = inputs.len() / network.input_len();
+    let rows = network.outputs * base;
+    let offsets: Vec<u32> = (0..=rows as u32).collect();
+    let of: Vec<u32> = (0..rows).map(|row| (row % base) as u32).collect();
+    let map = RowMap::new(&backend, &offsets, &of, &vec![1.0; rows]).expect("a map");
+    let mut all = vec![0.0; rows * network.len];
+    for layer in factors(case, segment, inputs) {
+        let own = &network.parameters[layer.index];
+        let mut part = vec![0.0; rows * own.len()];
+        let out = SliceMut::new(&mut part, 0, rows * own.len());
+        let delta = Slice::new(&layer.delta, 0, layer.delta.len());
+        let input = Slice::new(&layer.input, 0, layer.input.len());
+        let formed = if own.is_norm() {
+            backend.outer_diagonal(own.width, own.positions, &map, out, delta, input)
+        } else {
+            let shape = Outer { height: own.height, width: own.width, positions: own.positions, bias: own.bias > 0 };
+            backend.outer(&shape, &map, out, delta, input)
+        };
+        formed.expect("materialised rows");
+        for (row, part) in part.chunks(own.len()).enumerate() {
+            all[row * network.len + own.offset..][..own.len()].copy_from_slice(part);
+        }
+    }
+    all
+}
+
+/// `[rows, C]`.
+fn outputs(case: &Case, segment: Segment<'_, Vec<f64>>, inputs: &Vec<f64>) -> Vec<f64> {
+    let rows = inputs.len() / case.network.input_len();
+    let inputs = Slice::new(inputs, 0, inputs.len());
+    let pass = case.network.forward(&Cpu::new(), segment, inputs, rows).expect("forward");
+    Cpu::new().download(case.network.outputs(&pass)).expect("outputs")
+}
+
+fn largest(values: &[f64]) -> f64 {
+    values.iter().fold(0.0, |top, value| value.abs().max(top))
+}
+
+/// `(f(w + h) - f(w - h)) / 2h` is off by h² / 6 times a third derivative, and by the rounding of f over h. With
+/// weights and inputs in [-1, 1], a few dozen roundings and third derivatives of the size of f (of layer_norm's
+/// scales: some ten times that) the factor 20 covers both.
+#[test]
+fn jacobians_agree_with_finite_differences() {
+    for (seed, case) in cases().into_iter().enumerate() {
+        let network = &case.network;
+        let inputs = numbers(seed as u64 + 500, ROWS * network.input_len());
+        let rows = jacobian(&case, Segment::at(&case.weights), &inputs);
+        let size = largest(&outputs(&case, Segment::at(&case.weights), &inputs)).max(1.0);
+        let tolerance = 20.0 * (STEP * STEP + f64::EPSILON / STEP) * size;
+        let mut worst: f64 = 0.0;
+        for own in &network.parameters {
+            let mut top: f64 = 0.0;
+            for place in own.offset..own.offset + own.len() {
+                let moved = |by: f64| {
+                    let mut weights = case.weights.clone();
+                    weights[place] += by;
+                    (weights[place], outputs(&case, Segment::at(&weights), &inputs))
+                };
+                let ((above, up), (below, down)) = (moved(STEP), moved(-STEP));
+                for (entry, (up, down)) in up.iter().zip(&down).enumerate() {
+                    let (row, output) = (entry / network.outputs, entry % network.outputs);
+                    let got = rows[(output * ROWS + row) * network.len + place];
+                    // The two weights' true distance: 2h, rounded.
+                    let error = (got - (up - down) / (above - below)).abs();
+                    let near = error <= tolerance;
+                    assert!(
+                        near,
+                        "{}: layer {}, parameter {}, example {row}, output {output}: {got} is {error:e} off",
+                        case.name,
+                        own.layer,
+                        place - own.offset
+                    );
+                    worst = worst.max(error);
+                    top = top.max(got.abs());
+                }
+            }
+            assert!(top > 1e-3, "{}: the gradients of layer {} vanish", case.name, own.layer);
+        }
+        println!("{}: largest error {worst:.1e} of {tolerance:.1e}", case.name);
+    }
+}
+
+/// Rows with a τ of their own: outputs and Jacobian as at the fixed weights `w + τ Δw`. Both round each weight's own
+/// product once or twice more than the other; a hundred roundings of what a row adds up cover that.
+#[test]
+fn rows_on_a_segment_are_rows_at_their_weights() {
+    let tau = [0.0, 0.37, 1.0];
+    for (seed, case) in cases().into_iter().enumerate() {
+        let network = &case.network;
+        let inputs = numbers(seed as u64 + 500, ROWS * network.input_len());
+        let change: Vec<f64> = numbers(seed as u64 + 900, network.len).iter().map(|value| 0.1 * value).collect();
+        let taus = tau.to_vec();
+        let segment = Segment { weights: &case.weights, step: Some((&change, Slice::new(&taus, 0, ROWS))) };
+        let (values, rows) = (outputs(&case, segment, &inputs), jacobian(&case, segment, &inputs));
+        let (size, steepest) = (largest(&values).max(1.0), largest(&rows).max(1.0));
+        let mut worst: f64 = 0.0;
+        for (row, tau) in tau.iter().enumerate() {
+            let weights: Vec<f64> = case.weights.iter().zip(&change).map(|(w, d)| w + tau * d).collect();
+            let width = network.input_len();
+            let alone = inputs[row * width..][..width].to_vec();
+            let want = outputs(&case, Segment::at(&weights), &alone);
+            let one = jacobian(&case, Segment::at(&weights), &alone);
+            for output in 0..network.outputs {
+                let value = (values[row * network.outputs + output] - want[output]).abs() / size;
+                let got = &rows[(output * ROWS + row) * network.len..][..network.len];
+                let want = &one[output * network.len..][..network.len];
+                let slope = got.iter().zip(want).fold(0.0f64, |top, (a, b)| top.max((a - b).abs())) / steepest;
+                let near = value <= 100.0 * f64::EPSILON && slope <= 100.0 * f64::EPSILON;
+                assert!(near, "{}: τ {tau}, output {output}: {value:e} and {slope:e} off", case.name);
+                worst = worst.max(value).max(slope);
+            }
+        }
+        println!("{}: largest error {worst:.1e}", case.name);
+    }
+}
