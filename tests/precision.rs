@@ -1,0 +1,307 @@
+//! What rounding does to a result: f32 against f64 on one recorded path, what the decomposition leaves over,
+//! the same run twice, and one tile against many.
+
+mod common;
+
+use common::{Array, read_npy, read_safetensors};
+use pathkernel::backend::Element;
+use pathkernel::backend::cpu::CpuBackend;
+use pathkernel::network::Network;
+use pathkernel::path::{Finished, Integration, Spec, Tile, gauss};
+use pathkernel::random::Random;
+use pathkernel::run_file::{Activation, Layer, LayerKind, Loss, Model};
+use pathkernel::tangent::{Contraction, Entries};
+use pathkernel::training::{Examples, Recorder, Step, TargetBuffer, Training, Trajectory, draw_batches};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+/// The CPU, the queries, the examples and the targets in one precision.
+type Device<E> = (CpuBackend<E>, Vec<E>, Examples<CpuBackend<E>>, TargetBuffer<CpuBackend<E>>);
+
+/// A small classifier, its data and its steps. The queries are the examples.
+struct Problem {
+    network: Network,
+    inputs: Vec<f64>,
+    classes: Vec<u32>,
+    steps: Vec<Step>,
+    decay: f64,
+}
+
+impl Problem {
+    fn new(layers: Vec<LayerKind>, examples: usize, batch: Option<usize>, steps: usize, learning_rate: f64) -> Self {
+        let layers = layers.into_iter().map(|kind| Layer { from: None, kind }).collect();
+        let network = Network::new(&Model { input: vec![3, 4], layers, weights: None }).expect("a network");
+        let mut random = Random::new(5, "inputs");
+        // Numbers that f32 holds, so that both precisions start from the same.
+        let inputs = (0..examples * 12).map(|_| f64::from((2.0 * random.unit() - 1.0) as f32)).collect();
+        let classes = (0..examples).map(|_| (3.0 * random.unit()) as u32).collect();
+        let step = |batch: Option<Vec<u32>>| {
+            let share = 1.0 / batch.as_ref().map_or(examples, Vec::len) as f64;
+            Step { learning_rate, batch, examples, share }
+        };
+        let steps = match batch {
+            None => (0..steps).map(|_| step(None)).collect(),
+            Some(size) => draw_batches(7, examples, size, steps).into_iter().map(|batch| step(Some(batch))).collect(),
+        };
+        Self { network, inputs, classes, steps, decay: 0.01 }
+    }
+
+    fn examples(&self) -> usize {
+        self.classes.len()
+    }
+
+    fn device<E: Element>(&self) -> Device<E> {
+        let backend = CpuBackend::new();
+        let inputs: Vec<E> = self.inputs.iter().map(|&value| E::from_f64(value)).collect();
+        let examples = Examples::new(&backend, &inputs, self.network.input_len()).expect("examples");
+        (backend, inputs, examples, TargetBuffer::Classes(self.classes.clone()))
+    }
+
+    fn train<E: Element>(&self, folder: &Path) -> Trajectory {
+        let (backend, _, examples, targets) = self.device::<E>();
+        let training = Training {
+            backend: &backend,
+            network: &self.network,
+            loss: Loss::CrossEntropy,
+            weight_decay: self.decay,
+            examples: &examples,
+            targets: &targets,
+        };
+        let initial: Vec<E> = self.network.draw(3).into_iter().map(E::from_f64).collect();
+        let recorder = Recorder::create(folder, self.steps.len(), self.network.len).expect("a recorder");
+        training.run(&initial, self.steps.clone(), recorder, &mut |_, _| Ok(())).expect("training")
+    }
+
+    /// Integrates the tiles one by one.
+    fn integrate<E: Element>(&self, trajectory: &Trajectory, choice: Contraction, tiles: &[Tile]) -> Vec<Finished> {
+        let (backend, queries, examples, targets) = self.device::<E>();
+        let spec = Spec {
+            loss: Loss::CrossEntropy,
+            weight_decay: self.decay,
+            quadrature: gauss(2),
+            attribution: true,
+            kernel: Some(Entries::Full),
+            coefficients: true,
+            tangent: true,
+            layers: true,
+            contraction: vec![choice; self.network.parameters.len()],
+        };
+        let integration = Integration {
+            backend: &backend,
+            network: &self.network,
+            trajectory,
+            spec: &spec,
+            examples: &examples,
+            queries: &queries,
+            targets: &targets,
+        };
+        tiles.iter().map(|tile| integration.tile(tile, &mut || Ok(())).expect("a tile")).collect()
+    }
+
+    fn whole(&self) -> Tile {
+        Tile { queries: 0..self.examples(), examples: 0..self.examples() }
+    }
+}
+
+/// `[3, 4]` to 3 classes: the first layer has 3 positions.
+fn small_network() -> Vec<LayerKind> {
+    vec![
+        LayerKind::Linear { features: 4, bias: true },
+        LayerKind::Activation(Activation::Tanh),
+        LayerKind::Flatten,
+        LayerKind::Linear { features: 3, bias: true },
+    ]
+}
+
+/// The arrays that sum over steps, by name.
+fn sums(finished: &Finished) -> Vec<(String, Vec<f64>)> {
+    let groups = [
+        ("attribution", &finished.attribution),
+        ("kernel", &finished.kernel),
+        ("numerator", &finished.numerator),
+        ("tangent_initial", &finished.tangent_initial),
+        ("tangent_final", &finished.tangent_final),
+    ];
+    let mut all = vec![("regularizer".to_owned(), finished.regularizer.clone())];
+    for (name, layers) in groups {
+        all.extend(layers.iter().enumerate().map(|(layer, values)| (format!("{name} {layer}"), values.clone())));
+    }
+    all
+}
+
+fn largest(values: &[f64]) -> f64 {
+    values.iter().fold(0.0, |top, value| value.abs().max(top))
+}
+
+/// The largest difference, NaN being the worst of all.
+fn difference(a: &[f64], b: &[f64]) -> f64 {
+    assert_eq!(a.len(), b.len());
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, |top, d| if d.is_nan() || d > top { d } else { top })
+}
+
+/// One path of 2,000 steps, recorded in f32 and integrated in both precisions: the weights are the same numbers, so
+/// what differs is the rounding of the terms and of their sum. A plain f32 sum over as many steps is 1e-5 off;
+/// two levels keep it at a few roundings of single terms.
+#[test]
+fn f32_sums_over_many_steps_stay_near_f64() {
+    let problem = Problem::new(small_network(), 12, None, 2000, 0.1);
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let trajectory = problem.train::<f32>(folder.path());
+    for choice in [Contraction::Factored, Contraction::Materialised] {
+        let tiles = [problem.whole()];
+        let narrow = problem.integrate::<f32>(&trajectory, choice, &tiles);
+        let wide = problem.integrate::<f64>(&trajectory, choice, &tiles);
+        for ((name, narrow), (_, wide)) in sums(&narrow[0]).iter().zip(&sums(&wide[0])) {
+            let error = difference(narrow, wide) / largest(wide);
+            println!("{choice:?}, {name}: {error:.1e}");
+            assert!(error <= 2e-6, "{choice:?}, {name}: f32 is {error:e} of the largest entry off");
+            // f64 in both would pass for the wrong reason.
+            assert!(error > 0.0, "{choice:?}, {name}: no difference at all");
+        }
+    }
+}
+
+/// One tile against tiles of 5 queries and 2 examples, batches of 3 of 13 examples, so that tiles meet steps of
+/// which they hold nothing. What a tile changes is how products are cut, so an entry may differ by its roundings.
+///
+/// Their number: a term passes two layers forward and back (products of at most 12 numbers and a bias), a few
+/// functions, and a contraction of at most 60 numbers; then steps are summed in two levels of √S. That is less than
+/// 200 on each side. They go up as often as down, so that n of them are √n large; six times that is allowed.
+///
+/// Their size: by Cauchy and Schwarz the terms of a kernel's entry add up to at most `Σ ε |φ_q| |J_i|`, and the
+/// largest entry is one of a query with itself, as the queries are the examples. Pairs of 3 positions can cancel:
+/// as much again for each, twice. Loss gradients (softmax - onehot) are at most 1.
+#[test]
+fn tiles_agree_with_the_whole() {
+    tiled::<f64>(f64::EPSILON / 2.0);
+    tiled::<f32>(f64::from(f32::EPSILON) / 2.0);
+}
+
+fn tiled<E: Element>(rounding: f64) {
+    let problem = Problem::new(small_network(), 13, Some(3), 60, 0.3);
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let trajectory = problem.train::<E>(folder.path());
+    let (m, positions) = (problem.examples(), 3.0);
+    let cut = |side: usize| (0..m).step_by(side).map(move |from| from..(from + side).min(m)).collect::<Vec<_>>();
+    let mut tiles = Vec::new();
+    for queries in cut(5) {
+        tiles.extend(cut(2).into_iter().map(|examples| Tile { queries: queries.clone(), examples }));
+    }
+    for choice in [Contraction::Factored, Contraction::Materialised] {
+        let whole = problem.integrate::<E>(&trajectory, choice, &[problem.whole()]).remove(0);
+        let parts = problem.integrate::<E>(&trajectory, choice, &tiles);
+        let kernel = whole.kernel.iter().map(|values| largest(values)).fold(0.0, f64::max);
+        let mut exact = true;
+        for ((name, want), rest) in sums(&whole).into_iter().zip(0..) {
+            let mut got = vec![f64::NAN; want.len()];
+            for (tile, part) in tiles.iter().zip(&parts) {
+                let (_, values) = &sums(part)[rest];
+                place(&name, &mut got, values, tile, m);
+            }
+            // Terms of these are of the kernel's size, however small their sum.
+            let weighted = name.starts_with("attribution") || name.starts_with("numerator");
+            let top = if weighted { kernel } else { largest(&want) };
+            let (error, bound) = (difference(&got, &want), 6.0 * 400f64.sqrt() * rounding * 2.0 * positions * top);
+            exact &= error == 0.0;
+            println!("{choice:?}, {}, {name}: {error:.1e} of {bound:.1e}", E::NAME);
+            assert!(error <= bound, "{choice:?}, {}, {name}: {error:e} > {bound:e}", E::NAME);
+        }
+        println!("{choice:?}, {}: every bit the same: {exact}", E::NAME);
+    }
+}
+
+/// Puts a tile's array, `[.., queries, examples]` with C outputs in between for the pairs, where it belongs.
+fn place(name: &str, into: &mut [f64], from: &[f64], tile: &Tile, m: usize) {
+    let (queries, examples) = (tile.queries.len(), tile.examples.len());
+    if name == "regularizer" {
+        // [C, queries], of the tiles that start at example 0; the others leave it at zero.
+        if tile.examples.start == 0 {
+            for (at, &value) in from.iter().enumerate() {
+                into[at / queries * m + tile.queries.start + at % queries] = value;
+            }
+        }
+        return;
+    }
+    let copies = if name.starts_with("attribution") { 1 } else { 3 };
+    for (at, &value) in from.iter().enumerate() {
+        let (example, rest) = (at % examples, at / examples);
+        let (copy, rest) = (rest % copies, rest / copies);
+        let (query, output) = (rest % queries, rest / queries);
+        let row = (output * m + tile.queries.start + query) * copies + copy;
+        into[row * m + tile.examples.start + example] = value;
+    }
+}
+
+/// A run of the digits with a small learning rate, cut short.
+fn digits(precision: &str, directory: &Path) {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/digits.toml");
+    let output = Command::new(env!("CARGO_BIN_EXE_pathkernel"))
+        .arg("run")
+        .arg(example)
+        .arg(format!("run.directory={}", directory.display()))
+        .arg(format!("run.precision={precision}"))
+        .args(["run.device=cpu", "training.optimizer.learning_rate=0.05", "training.steps=20", "kernel.nodes=3"])
+        .output()
+        .expect("the binary starts");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// What attribution and the first outputs don't explain, relative to the largest change of an output.
+fn left_over(directory: &Path) -> f64 {
+    let array = |name: &str| -> Array { read_npy(&directory.join(name)).expect("an array") };
+    let (initial, prediction) = (array("initial.npy"), array("prediction.npy"));
+    let (attribution, residual) = (array("attribution.npy"), array("residual.npy"));
+    let change = difference(&prediction.values, &initial.values);
+    // The residual is what it says it is: it has been summed from the numbers written, and rounded once.
+    let [n, m, outputs] = attribution.shape[..] else { panic!("{:?}", attribution.shape) };
+    let mut rest: Vec<f64> = prediction.values.iter().zip(&initial.values).map(|(last, first)| last - first).collect();
+    for (at, value) in attribution.values.iter().enumerate() {
+        rest[at / (m * outputs) * outputs + at % outputs] -= value;
+    }
+    assert_eq!(residual.shape, [n, outputs]);
+    let rounded = difference(&rest, &residual.values) / change;
+    assert!(rounded <= 2e-13, "residual.npy is {rounded:e} of the largest change off");
+    residual.largest() / change
+}
+
+/// The digits at a learning rate of 0.05: three Gauss nodes leave 5e-11 of a tanh network's change, so what remains
+/// in f32 is rounding. A second run of the same leaves the same bits.
+#[test]
+fn digits_are_explained_and_repeat_bit_by_bit() {
+    let scratch = tempfile::tempdir().expect("a temporary directory");
+    let run = |precision: &str, name: &str| {
+        let directory = scratch.path().join(name);
+        digits(precision, &directory);
+        directory
+    };
+    let (wide, narrow) = (run("f64", "wide"), run("f32", "narrow"));
+    for (directory, bound) in [(&wide, 1e-9), (&narrow, 2e-6)] {
+        let rest = left_over(directory);
+        println!("{}: {rest:.1e} left over", directory.display());
+        assert!(rest <= bound, "{}: {rest:e} of the largest change is left over", directory.display());
+        let text = fs::read_to_string(directory.join("summary.json")).expect("a summary");
+        let summary: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        let said = summary["largest_relative_residual"].as_f64().expect("a number");
+        assert!((said - rest).abs() <= 1e-6 * rest, "summary.json says {said:e}, the arrays {rest:e}");
+    }
+    for (first, precision, name) in [(&wide, "f64", "wide again"), (&narrow, "f32", "narrow again")] {
+        let second = run(precision, name);
+        let mut compared = 0;
+        for folder in ["", "trajectory"] {
+            for entry in fs::read_dir(first.join(folder)).expect("a folder") {
+                let path = entry.expect("an entry").path();
+                let file = path.file_name().expect("a name");
+                let other = second.join(folder).join(file);
+                if path.extension().is_some_and(|end| end == "npy") {
+                    assert!(fs::read(&path).ok() == fs::read(&other).ok(), "{} differs", other.display());
+                    compared += 1;
+                }
+            }
+        }
+        // attribution, kernel, initial, prediction, regularizer, residual and the path.
+        assert!(compared >= 7, "only {compared} arrays");
+        let weights = |directory: &Path| read_safetensors(&directory.join("weights_final.safetensors"));
+        assert_eq!(weights(first), weights(&second));
+    }
+}
