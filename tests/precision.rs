@@ -4,8 +4,10 @@
 mod common;
 
 use common::{Array, read_npy, read_safetensors};
-use pathkernel::backend::Element;
 use pathkernel::backend::cpu::CpuBackend;
+#[cfg(feature = "gpu")]
+use pathkernel::backend::gpu::{Choice, GpuBackend};
+use pathkernel::backend::{Backend, Element};
 use pathkernel::network::Network;
 use pathkernel::path::{Finished, Integration, Spec, Tile, gauss};
 use pathkernel::random::Random;
@@ -16,8 +18,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// The CPU, the queries, the examples and the targets in one precision.
-type Device<E> = (CpuBackend<E>, Vec<E>, Examples<CpuBackend<E>>, TargetBuffer<CpuBackend<E>>);
+/// The queries, the examples and the targets on a device.
+type Held<B> = (Vec<<B as Backend>::Element>, Examples<B>, TargetBuffer<B>);
 
 /// A small classifier, its data and its steps. The queries are the examples.
 struct Problem {
@@ -51,15 +53,15 @@ impl Problem {
         self.classes.len()
     }
 
-    fn device<E: Element>(&self) -> Device<E> {
-        let backend = CpuBackend::new();
-        let inputs: Vec<E> = self.inputs.iter().map(|&value| E::from_f64(value)).collect();
-        let examples = Examples::new(&backend, &inputs, self.network.input_len()).expect("examples");
-        (backend, inputs, examples, TargetBuffer::Classes(self.classes.clone()))
+    fn held<B: Backend>(&self, backend: &B) -> Held<B> {
+        let inputs: Vec<B::Element> = self.inputs.iter().map(|&value| B::Element::from_f64(value)).collect();
+        let examples = Examples::new(backend, &inputs, self.network.input_len()).expect("examples");
+        (inputs, examples, TargetBuffer::Classes(backend.index(&self.classes).expect("classes")))
     }
 
     fn train<E: Element>(&self, folder: &Path) -> Trajectory {
-        let (backend, _, examples, targets) = self.device::<E>();
+        let backend = CpuBackend::<E>::new();
+        let (_, examples, targets) = self.held(&backend);
         let training = Training {
             backend: &backend,
             network: &self.network,
@@ -74,8 +76,14 @@ impl Problem {
     }
 
     /// Integrates the tiles one by one.
-    fn integrate<E: Element>(&self, trajectory: &Trajectory, choice: Contraction, tiles: &[Tile]) -> Vec<Finished> {
-        let (backend, queries, examples, targets) = self.device::<E>();
+    fn integrate<B: Backend>(
+        &self,
+        backend: &B,
+        trajectory: &Trajectory,
+        choice: Contraction,
+        tiles: &[Tile],
+    ) -> Vec<Finished> {
+        let (queries, examples, targets) = self.held(backend);
         let spec = Spec {
             loss: Loss::CrossEntropy,
             weight_decay: self.decay,
@@ -88,7 +96,7 @@ impl Problem {
             contraction: vec![choice; self.network.parameters.len()],
         };
         let integration = Integration {
-            backend: &backend,
+            backend,
             network: &self.network,
             trajectory,
             spec: &spec,
@@ -150,15 +158,39 @@ fn f32_sums_over_many_steps_stay_near_f64() {
     let trajectory = problem.train::<f32>(folder.path());
     for choice in [Contraction::Factored, Contraction::Materialised] {
         let tiles = [problem.whole()];
-        let narrow = problem.integrate::<f32>(&trajectory, choice, &tiles);
-        let wide = problem.integrate::<f64>(&trajectory, choice, &tiles);
-        for ((name, narrow), (_, wide)) in sums(&narrow[0]).iter().zip(&sums(&wide[0])) {
-            let error = difference(narrow, wide) / largest(wide);
-            println!("{choice:?}, {name}: {error:.1e}");
-            assert!(error <= 2e-6, "{choice:?}, {name}: f32 is {error:e} of the largest entry off");
-            // f64 in both would pass for the wrong reason.
-            assert!(error > 0.0, "{choice:?}, {name}: no difference at all");
+        let narrow = problem.integrate(&CpuBackend::<f32>::new(), &trajectory, choice, &tiles);
+        let wide = problem.integrate(&CpuBackend::<f64>::new(), &trajectory, choice, &tiles);
+        near(&format!("{choice:?}"), &narrow[0], &wide[0]);
+        // A software adapter takes most of a minute: one contraction is enough to see how the GPU sums.
+        #[cfg(feature = "gpu")]
+        if let (Contraction::Factored, Some(gpu)) = (choice, gpu()) {
+            near("on the GPU", &problem.integrate(&gpu, &trajectory, choice, &tiles)[0], &wide[0]);
         }
+    }
+}
+
+/// The GPU, whose second level is f32 as well; where there is none the test says that it goes without.
+#[cfg(feature = "gpu")]
+fn gpu() -> Option<GpuBackend> {
+    match GpuBackend::open(&Choice::Any) {
+        Ok(gpu) => Some(gpu),
+        Err(error) => {
+            let required = std::env::var("PATHKERNEL_REQUIRE_GPU").is_ok_and(|value| value == "1");
+            assert!(!required, "PATHKERNEL_REQUIRE_GPU=1, but: {error}");
+            println!("skipped on the GPU: {error}");
+            None
+        }
+    }
+}
+
+/// Every array of one within 2e-6 of its largest entry of the other.
+fn near(what: &str, narrow: &Finished, wide: &Finished) {
+    for ((name, narrow), (_, wide)) in sums(narrow).iter().zip(&sums(wide)) {
+        let error = difference(narrow, wide) / largest(wide);
+        println!("{what}, {name}: {error:.1e}");
+        assert!(error <= 2e-6, "{what}, {name}: f32 is {error:e} of the largest entry off");
+        // f64 in both would pass for the wrong reason.
+        assert!(error > 0.0, "{what}, {name}: no difference at all");
     }
 }
 
@@ -189,8 +221,9 @@ fn tiled<E: Element>(rounding: f64) {
         tiles.extend(cut(2).into_iter().map(|examples| Tile { queries: queries.clone(), examples }));
     }
     for choice in [Contraction::Factored, Contraction::Materialised] {
-        let whole = problem.integrate::<E>(&trajectory, choice, &[problem.whole()]).remove(0);
-        let parts = problem.integrate::<E>(&trajectory, choice, &tiles);
+        let backend = CpuBackend::<E>::new();
+        let whole = problem.integrate(&backend, &trajectory, choice, &[problem.whole()]).remove(0);
+        let parts = problem.integrate(&backend, &trajectory, choice, &tiles);
         let kernel = whole.kernel.iter().map(|values| largest(values)).fold(0.0, f64::max);
         let mut exact = true;
         for ((name, want), rest) in sums(&whole).into_iter().zip(0..) {

@@ -61,13 +61,29 @@ fn an_interrupted_run_starts_over() {
 
 #[test]
 fn the_same_run_twice_is_bit_identical() {
+    twice("cpu");
+}
+
+#[test]
+fn the_same_run_twice_is_bit_identical_on_a_gpu() {
+    let probe = Case::good().run(&["run.device=gpu"]);
+    let message = String::from_utf8_lossy(&probe.stderr);
+    if message.contains("no GPU adapter") {
+        let required = std::env::var("PATHKERNEL_REQUIRE_GPU").is_ok_and(|value| value == "1");
+        assert!(!required, "PATHKERNEL_REQUIRE_GPU=1, but: {message}");
+        println!("skipped: no GPU adapter here");
+        return;
+    }
+    twice("gpu");
+}
+
+fn twice(device: &str) {
     let case = Case::good();
+    let device = format!("run.device={device}");
     for directory in ["one", "two"] {
-        assert!(
-            case.run(&[&format!("run.directory={directory}"), "kernel.kernel=full", "kernel.layers=true"])
-                .status
-                .success()
-        );
+        let directory = format!("run.directory={directory}");
+        let output = case.run(&[&device, &directory, "kernel.kernel=full", "kernel.layers=true"]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
     let names: Vec<String> = fs::read_dir(case.path("one"))
         .unwrap()

@@ -1,6 +1,6 @@
 //! Losses and their gradients.
 
-use super::elementwise::{sigmoid, softplus};
+use super::scalar::{sigmoid, softplus};
 use super::*;
 
 /// What an example asks for.

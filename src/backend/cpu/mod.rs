@@ -5,12 +5,33 @@ It is the default where there is no GPU, and in `f64` the oracle that the GPU is
 are `f64`.
 */
 
-mod contraction;
-mod elementwise;
-mod images;
+mod activation;
+mod activation_backward;
+mod axpy;
+mod bias;
+mod col2im;
+mod copy;
+mod fill;
+mod fold;
+mod gather;
+mod gram;
+mod im2col;
+mod layer_norm;
+mod layer_norm_backward;
 mod loss;
-mod norm;
-mod products;
+mod matmul;
+mod outer;
+mod outer_diagonal;
+mod pool;
+mod pool_backward;
+mod product;
+mod row_dot;
+mod scalar;
+mod scale_shift;
+mod seed;
+mod sgd;
+mod transpose;
+mod window;
 
 use super::*;
 use rayon::prelude::*;
@@ -111,10 +132,7 @@ impl<E: Element> Backend for CpuBackend<E> {
     }
 
     fn write(&self, out: SliceMut<'_, Vec<E>>, values: &[E]) -> Result<()> {
-        let out = view_mut(out)?;
-        check("write", &[(values.len(), out.len())])?;
-        out.copy_from_slice(values);
-        Ok(())
+        copy::copy(view_mut(out)?, values)
     }
 
     fn index(&self, values: &[u32]) -> Result<Vec<u32>> {
@@ -138,14 +156,7 @@ impl<E: Element> Backend for CpuBackend<E> {
     }
 
     fn fold(&self, total: &mut Vec<f64>, block: &mut Vec<E>) -> Result<()> {
-        check("fold", &[(block.len(), total.len())])?;
-        total.par_chunks_mut(CHUNK).zip(block.par_chunks_mut(CHUNK)).for_each(|(total, block)| {
-            for (total, block) in total.iter_mut().zip(block) {
-                *total += block.to_f64();
-                *block = E::ZERO;
-            }
-        });
-        Ok(())
+        fold::fold(total, block)
     }
 
     fn download_totals(&self, total: &Vec<f64>) -> Result<Vec<f64>> {
@@ -153,20 +164,19 @@ impl<E: Element> Backend for CpuBackend<E> {
     }
 
     fn copy(&self, out: SliceMut<'_, Vec<E>>, source: Slice<'_, Vec<E>>) -> Result<()> {
-        self.write(out, view(source)?)
+        copy::copy(view_mut(out)?, view(source)?)
     }
 
     fn fill(&self, out: SliceMut<'_, Vec<E>>, value: f64) -> Result<()> {
-        view_mut(out)?.fill(E::from_f64(value));
-        Ok(())
+        fill::fill(view_mut(out)?, E::from_f64(value))
     }
 
     fn axpy(&self, out: SliceMut<'_, Vec<E>>, scale: f64, x: Slice<'_, Vec<E>>) -> Result<()> {
-        elementwise::axpy(view_mut(out)?, E::from_f64(scale), view(x)?)
+        axpy::axpy(view_mut(out)?, E::from_f64(scale), view(x)?)
     }
 
     fn gather(&self, out: SliceMut<'_, Vec<E>>, x: Slice<'_, Vec<E>>, rows: &Vec<u32>, width: usize) -> Result<()> {
-        elementwise::gather(view_mut(out)?, view(x)?, rows, width)
+        gather::gather(view_mut(out)?, view(x)?, rows, width)
     }
 
     fn matmul(
@@ -181,15 +191,15 @@ impl<E: Element> Backend for CpuBackend<E> {
             None => None,
             Some(position) => Some((view(position.tau)?, position.positions)),
         };
-        products::matmul(shape, view_mut(out)?, view(a)?, view(b)?, scale)
+        matmul::matmul(shape, view_mut(out)?, view(a)?, view(b)?, scale)
     }
 
     fn bias(&self, out: SliceMut<'_, Vec<E>>, bias: Weights<'_, Vec<E>>) -> Result<()> {
-        elementwise::bias(view_mut(out)?, &Parameters::new(bias)?)
+        bias::bias(view_mut(out)?, &Parameters::new(bias)?)
     }
 
     fn activation(&self, kind: Activation, out: SliceMut<'_, Vec<E>>, x: Slice<'_, Vec<E>>) -> Result<()> {
-        elementwise::activation(kind, view_mut(out)?, view(x)?)
+        activation::activation(kind, view_mut(out)?, view(x)?)
     }
 
     fn activation_backward(
@@ -199,19 +209,19 @@ impl<E: Element> Backend for CpuBackend<E> {
         delta: Slice<'_, Vec<E>>,
         x: Slice<'_, Vec<E>>,
     ) -> Result<()> {
-        elementwise::activation_backward(kind, view_mut(out)?, view(delta)?, view(x)?)
+        activation_backward::activation_backward(kind, view_mut(out)?, view(delta)?, view(x)?)
     }
 
     fn im2col(&self, shape: &Window, rows: usize, out: SliceMut<'_, Vec<E>>, x: Slice<'_, Vec<E>>) -> Result<()> {
-        images::im2col(shape, rows, view_mut(out)?, view(x)?)
+        im2col::im2col(shape, rows, view_mut(out)?, view(x)?)
     }
 
     fn col2im(&self, shape: &Window, rows: usize, out: SliceMut<'_, Vec<E>>, patches: Slice<'_, Vec<E>>) -> Result<()> {
-        images::col2im(shape, rows, view_mut(out)?, view(patches)?)
+        col2im::col2im(shape, rows, view_mut(out)?, view(patches)?)
     }
 
     fn transpose(&self, shape: &Transpose, out: SliceMut<'_, Vec<E>>, x: Slice<'_, Vec<E>>) -> Result<()> {
-        images::transpose(shape, view_mut(out)?, view(x)?)
+        transpose::transpose(shape, view_mut(out)?, view(x)?)
     }
 
     fn pool(
@@ -222,7 +232,7 @@ impl<E: Element> Backend for CpuBackend<E> {
         out: SliceMut<'_, Vec<E>>,
         x: Slice<'_, Vec<E>>,
     ) -> Result<()> {
-        images::pool(shape, kind, rows, view_mut(out)?, view(x)?)
+        pool::pool(shape, kind, rows, view_mut(out)?, view(x)?)
     }
 
     fn pool_backward(
@@ -234,7 +244,7 @@ impl<E: Element> Backend for CpuBackend<E> {
         delta: Slice<'_, Vec<E>>,
         x: Slice<'_, Vec<E>>,
     ) -> Result<()> {
-        images::pool_backward(shape, kind, rows, view_mut(out)?, view(delta)?, view(x)?)
+        pool_backward::pool_backward(shape, kind, rows, view_mut(out)?, view(delta)?, view(x)?)
     }
 
     fn layer_norm(
@@ -244,11 +254,11 @@ impl<E: Element> Backend for CpuBackend<E> {
         scale: SliceMut<'_, Vec<E>>,
         x: Slice<'_, Vec<E>>,
     ) -> Result<()> {
-        norm::layer_norm(width, view_mut(normal)?, view_mut(scale)?, view(x)?)
+        layer_norm::layer_norm(width, view_mut(normal)?, view_mut(scale)?, view(x)?)
     }
 
     fn scale_shift(&self, out: SliceMut<'_, Vec<E>>, x: Slice<'_, Vec<E>>, weights: Weights<'_, Vec<E>>) -> Result<()> {
-        norm::scale_shift(view_mut(out)?, view(x)?, &Parameters::new(weights)?)
+        scale_shift::scale_shift(view_mut(out)?, view(x)?, &Parameters::new(weights)?)
     }
 
     fn layer_norm_backward(
@@ -259,7 +269,13 @@ impl<E: Element> Backend for CpuBackend<E> {
         scale: Slice<'_, Vec<E>>,
         weights: Weights<'_, Vec<E>>,
     ) -> Result<()> {
-        norm::layer_norm_backward(view_mut(out)?, view(delta)?, view(normal)?, view(scale)?, &Parameters::new(weights)?)
+        layer_norm_backward::layer_norm_backward(
+            view_mut(out)?,
+            view(delta)?,
+            view(normal)?,
+            view(scale)?,
+            &Parameters::new(weights)?,
+        )
     }
 
     fn loss(
@@ -278,7 +294,7 @@ impl<E: Element> Backend for CpuBackend<E> {
         out: SliceMut<'_, Vec<E>>,
         scale: Option<Slice<'_, Vec<E>>>,
     ) -> Result<()> {
-        elementwise::seed(rows, outputs, view_mut(out)?, scale.map(view).transpose()?)
+        seed::seed(rows, outputs, view_mut(out)?, scale.map(view).transpose()?)
     }
 
     fn outer(
@@ -289,7 +305,7 @@ impl<E: Element> Backend for CpuBackend<E> {
         delta: Slice<'_, Vec<E>>,
         input: Slice<'_, Vec<E>>,
     ) -> Result<()> {
-        products::outer(shape, map, view_mut(out)?, view(delta)?, view(input)?)
+        outer::outer(shape, map, view_mut(out)?, view(delta)?, view(input)?)
     }
 
     fn outer_diagonal(
@@ -301,7 +317,7 @@ impl<E: Element> Backend for CpuBackend<E> {
         delta: Slice<'_, Vec<E>>,
         input: Slice<'_, Vec<E>>,
     ) -> Result<()> {
-        norm::outer_diagonal(width, positions, map, view_mut(out)?, view(delta)?, view(input)?)
+        outer_diagonal::outer_diagonal(width, positions, map, view_mut(out)?, view(delta)?, view(input)?)
     }
 
     fn gram(
@@ -312,7 +328,7 @@ impl<E: Element> Backend for CpuBackend<E> {
         out: SliceMut<'_, Vec<E>>,
         factors: GramFactors<'_, Vec<E>>,
     ) -> Result<()> {
-        contraction::gram(shape, map, columns, view_mut(out)?, factors)
+        gram::gram(shape, map, columns, view_mut(out)?, factors)
     }
 
     fn row_dot(
@@ -324,7 +340,7 @@ impl<E: Element> Backend for CpuBackend<E> {
         delta: Slice<'_, Vec<E>>,
         values: Slice<'_, Vec<E>>,
     ) -> Result<()> {
-        contraction::row_dot(width, scale, map, view_mut(out)?, view(delta)?, view(values)?)
+        row_dot::row_dot(width, scale, map, view_mut(out)?, view(delta)?, view(values)?)
     }
 
     fn sgd(
@@ -334,6 +350,6 @@ impl<E: Element> Backend for CpuBackend<E> {
         weights: Slice<'_, Vec<E>>,
         gradient: Slice<'_, Vec<E>>,
     ) -> Result<()> {
-        elementwise::sgd(step, view_mut(next)?, view(weights)?, view(gradient)?)
+        sgd::sgd(step, view_mut(next)?, view(weights)?, view(gradient)?)
     }
 }

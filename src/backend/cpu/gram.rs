@@ -1,6 +1,6 @@
-//! The fused product of a contraction, and gradients applied to a direction.
+//! The fused product of a contraction.
 
-use super::products::{Matrix, product};
+use super::product::{Matrix, product};
 use super::*;
 use gemm::Parallelism;
 
@@ -93,25 +93,4 @@ fn add_row<E: Element>(
             *sum += omega * value;
         }
     }
-}
-
-pub(super) fn row_dot<E: Element>(
-    width: usize,
-    scale: f64,
-    map: &RowMap<CpuBackend<E>>,
-    out: &mut [E],
-    delta: &[E],
-    values: &[E],
-) -> Result<()> {
-    check("row_dot", &[(out.len(), map.outputs), (delta.len(), map.rows * width)])?;
-    out.par_iter_mut().enumerate().with_min_len(16).for_each(|(output, out)| {
-        let mut sum = E::ZERO;
-        for row in map.offsets[output] as usize..map.offsets[output + 1] as usize {
-            let values = &values[map.inputs[row] as usize * width..][..width];
-            let delta = &delta[row * width..][..width];
-            sum += map.weights[row] * delta.iter().zip(values).map(|(&a, &b)| a * b).sum::<E>();
-        }
-        *out += E::from_f64(scale) * sum;
-    });
-    Ok(())
 }

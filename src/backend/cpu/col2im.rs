@@ -1,0 +1,20 @@
+//! Patches summed back into images.
+
+use super::window::patch;
+use super::*;
+
+pub(super) fn col2im<E: Element>(shape: &Window, rows: usize, out: &mut [E], patches: &[E]) -> Result<()> {
+    let (positions, width) = (shape.positions(), shape.patch());
+    check("col2im", &[(patches.len(), rows * positions * width), (out.len(), rows * shape.image())])?;
+    out.par_chunks_mut(shape.image()).zip(patches.par_chunks(positions * width)).for_each(|(image, patches)| {
+        image.fill(E::ZERO);
+        for (position, values) in patches.chunks(width).enumerate() {
+            for (entry, pixel) in patch(shape, position) {
+                if let Some(pixel) = pixel {
+                    image[pixel] += values[entry];
+                }
+            }
+        }
+    });
+    Ok(())
+}

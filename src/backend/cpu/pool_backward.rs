@@ -1,0 +1,30 @@
+//! Gradients through pooling.
+
+use super::window::{check_pool, largest, pooled};
+use super::*;
+
+pub(super) fn pool_backward<E: Element>(
+    shape: &Window,
+    kind: Pooling,
+    rows: usize,
+    out: &mut [E],
+    delta: &[E],
+    x: &[E],
+) -> Result<()> {
+    check_pool(shape, rows, delta.len(), out.len())?;
+    check("pool_backward", &[(out.len() % x.len().max(1), 0)])?;
+    let (size, width) = (shape.image(), shape.channels * shape.positions());
+    let share = E::from_f64(1.0 / (shape.kernel * shape.kernel) as f64);
+    let base = x.len() / size;
+    out.par_chunks_mut(size).zip(delta.par_chunks(width)).enumerate().for_each(|(row, (out, delta))| {
+        let image = &x[row % base * size..][..size];
+        out.fill(E::ZERO);
+        for (entry, &delta) in delta.iter().enumerate() {
+            match kind {
+                Pooling::Max => out[largest(image, pooled(shape, entry))] = delta,
+                Pooling::Average => pooled(shape, entry).for_each(|pixel| out[pixel] = delta * share),
+            }
+        }
+    });
+    Ok(())
+}
