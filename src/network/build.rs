@@ -16,6 +16,10 @@ pub struct NetworkError {
     pub problem: String,
 }
 
+/// Elements of one example's value at a layer, at the most: devices count in 32 bits.
+const MOST_ELEMENTS: usize = u32::MAX as usize;
+/// Parameters at the most: more could not be counted with what they need.
+const MOST_PARAMETERS: usize = 1 << 48;
 /// Layers start at multiples of this many elements, so that a device can bind them directly.
 const ALIGNMENT: usize = 64;
 
@@ -60,16 +64,18 @@ impl Network {
         };
         let (operation, shape) = resolve(&layer.kind, self.shape(inputs[0]), self.shape(named))
             .map_err(|problem| NetworkError { layer: index, kind: name(&layer.kind), problem })?;
+        let failed = |problem| NetworkError { layer: index, kind: name(&layer.kind), problem };
+        elements(&shape).map_err(failed)?;
         let storage = if operation == Operation::Flatten { self.storage(inputs[0]) } else { index + 1 };
         let trained = inputs.iter().any(|&node| self.trained[node]);
-        let has_parameters = self.add_parameters(index, &operation);
+        let has_parameters = self.add_parameters(index, &operation).map_err(failed)?;
         self.trained.push(trained || has_parameters);
         self.nodes.push(Node { operation, inputs, shape, storage });
         Ok(())
     }
 
     /// Reserves the layer's parameters; false where it has none.
-    fn add_parameters(&mut self, layer: usize, operation: &Operation) -> bool {
+    fn add_parameters(&mut self, layer: usize, operation: &Operation) -> Result<bool, String> {
         let (weight, bias, height, width, positions) = match operation {
             Operation::Linear { width, features, positions, bias } => {
                 (vec![*features, *width], if *bias { *features } else { 0 }, *features, *width, *positions)
@@ -82,12 +88,22 @@ impl Network {
                 window.positions(),
             ),
             Operation::LayerNorm { width, positions } => (vec![*width], *width, 0, *width, *positions),
-            _ => return false,
+            _ => return Ok(false),
         };
+        let len = height
+            .max(1)
+            .checked_mul(width)
+            .and_then(|weights| weights.checked_add(bias))
+            .filter(|&len| len < MOST_PARAMETERS);
+        if len.is_none() {
+            return Err(format!(
+                "weights of shape {weight:?} are more parameters than can be counted; make it smaller"
+            ));
+        }
         let parameters = Parameters { layer, offset: self.len, weight, bias, height, width, positions };
         self.len = (self.len + parameters.len()).next_multiple_of(ALIGNMENT);
         self.parameters.push(parameters);
-        true
+        Ok(true)
     }
 }
 
@@ -145,11 +161,21 @@ fn window(shape: &[usize], kernel: usize, stride: usize, padding: usize) -> Resu
         return Err(format!("the input has shape {shape:?}; images are [channels, height, width]"));
     };
     let window = Window { channels, height, width, kernel, stride, padding };
-    if window.positions() == 0 {
+    if window.out_height() == 0 || window.out_width() == 0 {
         return Err(format!(
             "a window of {kernel} x {kernel} does not fit an image of {height} x {width} with padding {padding}; \
              make it smaller or drop the layer"
         ));
     }
+    // What a convolution unfolds its image to.
+    elements(&[channels, kernel, kernel, window.out_height(), window.out_width()])?;
     Ok(window)
+}
+
+/// How many elements a shape has.
+fn elements(shape: &[usize]) -> Result<usize, String> {
+    let count = shape.iter().try_fold(1usize, |product, &side| product.checked_mul(side));
+    count.filter(|&count| count <= MOST_ELEMENTS).ok_or_else(|| {
+        format!("one example has the shape {shape:?} there, more than {MOST_ELEMENTS} elements; make it smaller")
+    })
 }

@@ -12,6 +12,8 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 const OUTPUTS: usize = 12;
 /// Values listed of an input that is no picture.
 const VALUES: usize = 8;
+/// Real targets listed of an example.
+const TARGETS: usize = 3;
 
 /// The whole report.
 pub(super) fn page(contents: &Contents) -> Markup {
@@ -123,7 +125,7 @@ fn queries(contents: &Contents) -> Markup {
             p {
                 @if contents.query_classes().is_some() { "Those that the network gets wrong come first. " }
                 "An amount is what the example's share in the training added to the output, in the output's own unit; \
-                 over all examples the amounts add up to the change of the output."
+                 over all examples, and with what weight decay added, the amounts make up the change of the output."
             }
             @if let Err(error) = &contents.inputs {
                 p class="note" { "The data cannot be read any more, so examples are shown by number: " (error.to_string()) }
@@ -145,6 +147,9 @@ fn one_query(contents: &Contents, shown: &Shown) -> Markup {
                 p {
                     "query " (shown.query)
                     @if let Some(class) = shown.class { br; "class " b { (class) } @if wrong { ", wrong" } }
+                    @if let Some(Targets::Reals(all)) = inputs.and_then(|inputs| inputs.query_targets.as_ref()) {
+                        br; "y = " (first(contents.outputs_of(all, shown.query), TARGETS))
+                    }
                 }
             }
             (outputs(contents, shown))
@@ -193,6 +198,9 @@ fn outputs(contents: &Contents, shown: &Shown) -> Markup {
 
 fn examples(contents: &Contents, list: &[(usize, f64)]) -> Markup {
     let inputs = contents.inputs.as_ref().ok();
+    if inputs.is_some_and(|inputs| Image::of_shape(&inputs.network.input).is_none()) {
+        return rows(inputs, list);
+    }
     html! {
         div class="examples" {
             @for &(place, amount) in list {
@@ -206,6 +214,27 @@ fn examples(contents: &Contents, list: &[(usize, f64)]) -> Markup {
     }
 }
 
+/// Examples that are no pictures, a row each.
+fn rows(inputs: Option<&Inputs>, list: &[(usize, f64)]) -> Markup {
+    html! {
+        table class="rows" {
+            @for &(place, amount) in list {
+                tr {
+                    th class=(if amount < 0.0 { "down" } else { "up" }) { (signed(amount)) }
+                    td { (label(inputs, place)) "no. " (place) }
+                    td { (example(inputs, inputs.map(|inputs| inputs.train.as_slice()), place)) }
+                }
+            }
+        }
+    }
+}
+
+/// The first few of some numbers.
+fn first(values: &[f64], most: usize) -> String {
+    let shown: Vec<String> = values.iter().take(most).map(|&value| number(value)).collect();
+    format!("{}{}", shown.join(" "), if values.len() > most { " …" } else { "" })
+}
+
 fn signed(amount: f64) -> String {
     if amount < 0.0 { format!("−{}", number(-amount)) } else { format!("+{}", number(amount)) }
 }
@@ -216,8 +245,7 @@ fn label(inputs: Option<&Inputs>, place: usize) -> String {
         None => String::new(),
         Some((Targets::Classes(classes), _)) => format!("class {}, ", classes[place]),
         Some((Targets::Reals(values), outputs)) => {
-            let own: Vec<String> = values[place * outputs..].iter().take(outputs.min(3)).map(|&y| number(y)).collect();
-            format!("y = {}{}, ", own.join(" "), if outputs > 3 { " …" } else { "" })
+            format!("y = {}, ", first(&values[place * outputs..][..outputs], TARGETS))
         }
     }
 }
@@ -233,10 +261,7 @@ fn example(inputs: Option<&Inputs>, all: Option<&[f64]>, place: usize) -> Markup
         return html! { img src=(uri) alt=(format!("input {place}")); };
     }
     html! {
-        div class="values" {
-            @for &value in values.iter().take(VALUES) { span { (number(value)) } }
-            @if values.len() > VALUES { span { "… " (values.len()) " in all" } }
-        }
+        div class="values" { (first(values, VALUES)) }
     }
 }
 

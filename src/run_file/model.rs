@@ -85,6 +85,10 @@ impl Model {
         if input.is_empty() {
             return Err(section.error("input", "is empty; give one example's shape, such as [64]"));
         }
+        let elements = input.iter().try_fold(1usize, |product, &side| product.checked_mul(side));
+        if elements.is_none_or(|elements| elements > u32::MAX as usize) {
+            return Err(section.error("input", format!("{input:?} has more than {} elements", u32::MAX)));
+        }
         let Value::Array(entries) = section.need("layers")? else {
             return Err(section.error("layers", "must be a list of tables"));
         };

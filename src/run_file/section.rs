@@ -79,7 +79,10 @@ impl<'a> Section<'a> {
     pub fn count(&self, key: &str, value: &Value, least: usize) -> Result<usize> {
         match value.as_integer().map(usize::try_from) {
             Some(Ok(count)) if count >= least && count <= u32::MAX as usize => Ok(count),
-            _ => Err(self.error(key, format!("is {value}; it must be a whole number of at least {least}"))),
+            _ => Err(self.error(
+                key,
+                format!("is {value}; it must be a whole number of at least {least} and at most {}", u32::MAX),
+            )),
         }
     }
 

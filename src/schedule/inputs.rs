@@ -1,9 +1,11 @@
 //! Every input of a run, read and checked against every other.
 
+use super::device::free_memory;
+use super::plan::size;
 use crate::data::{Array, read, read_safetensors};
 use crate::error::Error;
 use crate::network::{Network, from_tensors};
-use crate::run_file::{Loss, Reduction, RunFile};
+use crate::run_file::{Loss, Precision, Reduction, RunFile};
 use crate::training::{Step, draw_batches};
 
 /// The targets of a data set.
@@ -44,6 +46,8 @@ impl Inputs {
     /// What does not fit, with the file, the shapes, and what to do.
     pub fn read(run_file: &RunFile) -> Result<Self, Error> {
         let network = Network::new(&run_file.model)?;
+        check_weights(&network)?;
+        let precision = run_file.run.precision;
         let loss = run_file.training.loss;
         let (examples, train) = read_inputs(&run_file.data.inputs, &network)?;
         let targets = read_targets(&run_file.data.targets, &network, loss, examples, &run_file.data.inputs)?;
@@ -65,6 +69,15 @@ impl Inputs {
                     .map_err(|problem| Error::Input(format!("{}: {problem}", path.display())))?
             }
         };
+        fits_precision(initial_name(run_file), &initial, precision)?;
+        fits_precision(&run_file.data.inputs, &train, precision)?;
+        if let (Some(path), Some(values)) = (&run_file.data.query_inputs, &queries) {
+            fits_precision(path, values, precision)?;
+        }
+        if let Targets::Reals(values) = &targets {
+            fits_precision(&run_file.data.targets, values, precision)?;
+        }
+        check_steps(run_file, examples)?;
         let steps = steps(run_file, examples)?;
         Ok(Self { network, train, examples, targets, queries, query_targets, initial, steps })
     }
@@ -77,6 +90,58 @@ impl Inputs {
     /// n.
     pub fn query_count(&self) -> usize {
         self.queries().len() / self.network.input_len().max(1)
+    }
+}
+
+/// Weights that no memory would hold, before any is reserved.
+fn check_weights(network: &Network) -> Result<(), Error> {
+    let free = free_memory();
+    // The weights, the next ones, their change and the gradient.
+    let weights = (network.len as u64).saturating_mul(4 * 8);
+    if weights > free {
+        return Err(Error::DoesNotFit(format!(
+            "model.layers: {} parameters need {} of memory, and {} are free; make the layers smaller",
+            network.parameter_count(),
+            size(weights),
+            size(free)
+        )));
+    }
+    Ok(())
+}
+
+/// Steps whose batches no memory would hold, before any is drawn.
+fn check_steps(run_file: &RunFile, examples: usize) -> Result<(), Error> {
+    let free = free_memory();
+    // A step's own record and its metrics, and its batch.
+    let step = 128 + 4 * run_file.training.batch_size.map_or(0, |size| size.min(examples)) as u64;
+    let steps = (run_file.training.steps as u64).saturating_mul(step);
+    if steps > free {
+        return Err(Error::DoesNotFit(format!(
+            "training.steps: the batches and metrics of {} steps need {} of memory, and {} are free; take fewer",
+            run_file.training.steps,
+            size(steps),
+            size(free)
+        )));
+    }
+    Ok(())
+}
+
+/// What messages call the initial weights.
+fn initial_name(run_file: &RunFile) -> &str {
+    run_file.model.weights.as_ref().and_then(|path| path.to_str()).unwrap_or("the initial weights")
+}
+
+/// Fails where a value is finite in double precision only.
+fn fits_precision(name: &str, values: &[f64], precision: Precision) -> Result<(), Error> {
+    if precision == Precision::F64 {
+        return Ok(());
+    }
+    match values.iter().position(|&value| !(value as f32).is_finite()) {
+        None => Ok(()),
+        Some(at) => Err(Error::Input(format!(
+            "{name}: element {at} is {:?}, too large for f32; set run.precision = \"f64\" or scale the values",
+            values[at]
+        ))),
     }
 }
 
@@ -127,8 +192,9 @@ fn read_targets(path: &str, network: &Network, loss: Loss, count: usize, inputs:
                 return Ok(value as u32);
             }
             Err(Error::Input(format!(
-                "{path}: entry {row} is {value}; classes are whole numbers from 0 to {} (the model has {outputs} outputs)",
-                outputs - 1
+                "{path}: entry {row} is {value}; classes are whole numbers from 0 to {} (the model has {outputs} output{})",
+                outputs - 1,
+                if outputs == 1 { "" } else { "s" }
             )))
         });
         if !array.is_integer() {
@@ -176,7 +242,10 @@ fn read_batches(path: &str, steps: usize, size: Option<usize>, examples: usize) 
     if rows != steps {
         return Err(Error::Input(format!("{path}: has {rows} batches, but training.steps = {steps}")));
     }
-    if width == 0 || size.is_some_and(|size| size != width) {
+    if width == 0 {
+        return Err(Error::Input(format!("{path}: has shape {shape:?}; a batch needs at least one example")));
+    }
+    if size.is_some_and(|size| size != width) {
         return Err(Error::Input(format!(
             "{path}: its batches have {width} entries, but training.batch_size = {}; leave batch_size out or set it to {width}",
             size.map_or("(none)".to_owned(), |size| size.to_string())

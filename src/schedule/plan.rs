@@ -48,7 +48,7 @@ impl Plan {
         let (network, kernel) = (&inputs.network, &run_file.kernel);
         let (m, n, outputs) = (inputs.examples, inputs.query_count(), network.outputs);
         let nodes = Quadrature::new(&kernel.rule).nodes.len();
-        let bytes: u64 = if run_file.run.precision == Precision::F64 { 8 } else { 4 };
+        let bytes: usize = if run_file.run.precision == Precision::F64 { 8 } else { 4 };
         let batch = inputs.steps.first().map_or(m, |step| step.batch_len().min(m));
         let copies = if kernel.kernel == KernelShape::None { 1 } else { outputs };
         let sizes = Sizes { queries: n.min(256), outputs, nodes, examples: batch, copies };
@@ -57,25 +57,33 @@ impl Plan {
         let pair = entries(kernel.kernel).map_or(0, |entries| entries.per_pair(outputs));
         let attribution = if kernel.attribution { outputs } else { 0 };
         let groups = if kernel.layers { network.parameters.len() } else { 1 };
-        let sums = (groups * (attribution + pair) + if kernel.coefficients { pair } else { 0 }).max(1);
+        // Counts that may be beyond any machine, so in floating point.
+        let real = |count: usize| count as f64;
+        let sums = real(groups) * (real(attribution) + real(pair)) + if kernel.coefficients { real(pair) } else { 0.0 };
+        let sums = sums.max(1.0);
         // Elements of the device per query, per example and per pair of a tile.
         let widest = network.parameters.iter().map(|own| own.len()).max().unwrap_or(0);
         let positions = network.parameters.iter().map(|own| own.positions).max().unwrap_or(1);
-        let query = nodes * (network.forward_len() + outputs * network.backward_len()) + outputs * widest;
-        let total: usize = network.parameters.iter().map(|own| own.len().max(own.positions * own.height)).sum();
-        let example = network.forward_len() + 3 * copies * (network.backward_len() + total);
-        let square = positions * positions * nodes;
+        let backward = real(network.backward_len());
+        let query =
+            real(nodes) * (real(network.forward_len()) + real(outputs) * backward) + real(outputs) * real(widest);
+        let total: f64 = network.parameters.iter().map(|own| real(own.len().max(own.positions * own.height))).sum();
+        let example = real(network.forward_len()) + 3.0 * real(copies) * (backward + total);
+        let square = real(positions) * real(positions) * real(nodes);
         let need = |queries: usize, examples: usize| {
             let batch = examples.min(batch);
-            let elements = queries * query + batch * example + queries * (examples * sums * 2 + batch * square);
-            (elements + 4 * network.len) as u64 * bytes * 3 / 2
+            let (queries, examples, batch) = (real(queries), real(examples), real(batch));
+            let elements = queries * query + batch * example + queries * (examples * sums * 2.0 + batch * square);
+            ((elements + 4.0 * real(network.len)) * real(bytes) * 1.5) as u64
         };
         let largest_of = |queries: usize, examples: usize| {
-            let rows = queries * nodes * outputs * network.backward_len().max(outputs);
-            let columns = examples.min(batch) * copies * (total + network.backward_len());
-            rows.max(columns).max(queries * examples * pair.max(outputs)).max(queries * examples.min(batch) * square)
+            let (queries, batch, examples) = (real(queries), real(examples.min(batch)), real(examples));
+            let rows = queries * real(nodes) * real(outputs) * backward.max(real(outputs));
+            let columns = batch * real(copies) * (total + backward);
+            rows.max(columns).max(queries * examples * real(pair.max(outputs))).max(queries * batch * square)
         };
-        let fits = |queries, examples| need(queries, examples) <= memory && largest_of(queries, examples) <= largest;
+        let fits =
+            |queries, examples| need(queries, examples) <= memory && largest_of(queries, examples) <= real(largest);
         let (mut across, mut down) = (m, n.min(256));
         while !fits(down, across) && (down > 1 || across > 1) {
             if across > 2 * down || down == 1 {
@@ -84,13 +92,19 @@ impl Plan {
                 down = down.div_ceil(2);
             }
         }
+        let fits = fits(down, across);
+        // Tiles of one query and one example could be very many; a plan that does not fit has none.
+        let (tiled, columns) = if fits { (n, m) } else { (0, 0) };
         let ranges =
             |len: usize, side: usize| (0..len).step_by(side.max(1)).map(move |from| from..(from + side).min(len));
-        let tiles = ranges(n, down)
-            .flat_map(|queries| ranges(m, across).map(move |examples| Tile { queries: queries.clone(), examples }))
+        let tiles = ranges(tiled, down)
+            .flat_map(|queries| {
+                ranges(columns, across).map(move |examples| Tile { queries: queries.clone(), examples })
+            })
             .collect();
-        let arrays = n as u64 * m as u64 * (sums + 2 * pair * usize::from(kernel.tangent)) as u64 * bytes;
-        let path = (inputs.steps.len() as u64 + 1) * network.len as u64 * bytes;
+        let tangent = if kernel.tangent { 2.0 * real(pair) } else { 0.0 };
+        let arrays = real(n) * real(m) * (sums + tangent) * real(bytes);
+        let path = (real(inputs.steps.len()) + 1.0) * real(network.len) * real(bytes);
         let whole = Sizes { queries: n, ..sizes };
         let flops: f64 = network
             .parameters
@@ -114,8 +128,8 @@ impl Plan {
             contraction,
             tiles,
             device_bytes: need(down, across),
-            host_bytes: arrays + (m + n) as u64 * network.input_len() as u64 * (8 + bytes),
-            disk_bytes: arrays + path,
+            host_bytes: (arrays + real(m + n) * real(network.input_len()) * real(8 + bytes)) as u64,
+            disk_bytes: (arrays + path) as u64,
             flops: flops * inputs.steps.len() as f64,
             pass_flops: pass_flops * inputs.steps.len() as f64,
             seconds: None,
@@ -128,6 +142,13 @@ impl Plan {
     ///
     /// What is short, by how much, and what to do.
     pub fn check(&self, directory: &Path, memory: u64) -> Result<(), Error> {
+        if self.tiles.is_empty() {
+            return Err(Error::DoesNotFit(format!(
+                "one query with one example already needs {} of the device's memory, or an array larger than its \
+                 largest; choose a smaller kernel.kernel or make model.layers smaller",
+                size(self.device_bytes)
+            )));
+        }
         let need = self.device_bytes.saturating_add(self.host_bytes);
         if need > memory {
             return Err(Error::DoesNotFit(format!(

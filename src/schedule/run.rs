@@ -39,6 +39,13 @@ pub fn run(run_file: &RunFile, progress: &mut dyn Progress) -> Result<Outcome, E
     let store = Store::new(&run_file.run.directory);
     let resolved = run_file.to_toml();
     if let Some(earlier) = store.run_file()? {
+        if let Err(error) = toml::from_str::<toml::Table>(&earlier) {
+            return Err(Error::Input(format!(
+                "{}: cannot be read: {}; the run directory is damaged, remove it or name another run.directory",
+                store.path("run.toml").display(),
+                error.message()
+            )));
+        }
         if let Some((key, have, want)) = difference(&earlier, &resolved) {
             return Err(Error::Input(format!(
                 "{}: holds a different run: its {key} is {have}, this run's is {want}; name another run.directory or remove it",

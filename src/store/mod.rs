@@ -67,7 +67,11 @@ impl Store {
         match std::fs::read_to_string(&path) {
             Ok(text) => Ok(Some(text)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                match std::fs::read_dir(&self.directory).map(Iterator::count) {
+                // A run that was killed before its run file had its name leaves this one.
+                let foreign = |entry: &std::io::Result<std::fs::DirEntry>| {
+                    !entry.as_ref().is_ok_and(|entry| entry.file_name() == "run.toml.tmp")
+                };
+                match std::fs::read_dir(&self.directory).map(|entries| entries.filter(foreign).count()) {
                     Ok(1..) => Err(Error::Input(format!(
                         "{}: is not empty and holds no run; name another run.directory",
                         self.directory.display()

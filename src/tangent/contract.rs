@@ -29,7 +29,7 @@ impl Entries {
         match self {
             Entries::Trace => 1,
             Entries::Loss | Entries::Diagonal => outputs,
-            Entries::Full => outputs * outputs,
+            Entries::Full => outputs.saturating_mul(outputs),
         }
     }
 

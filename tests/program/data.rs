@@ -1,0 +1,174 @@
+//! Arrays that can be read, but that do not fit each other or the model, or hold what no run can use.
+
+use crate::bytes::*;
+use crate::fixture::Fixture;
+
+/// Writes `bad.npy`, sets a key to it, and expects a refusal that names it.
+fn refuses_array(fixture: &Fixture, key: &str, bytes: &[u8], words: &[&str]) {
+    fixture.write("bad.npy", bytes);
+    fixture.refuses(&[&format!("{key}=bad.npy")], &[words, &["bad.npy"] as &[&str]].concat());
+}
+
+/// Reals as targets: two outputs for each of the four examples.
+fn with_real_targets() -> Fixture {
+    let fixture = Fixture::with("cross_entropy", "squared_error");
+    fixture.write("y.npy", &npy_f64(&[4, 2], &[0.5; 8]));
+    fixture.succeeds(&["run.directory=good"]);
+    fixture
+}
+
+/// A tensor of F32, all of it one number.
+fn tensor(name: &'static str, shape: &[usize], value: f32) -> Tensor {
+    let count = shape.iter().product();
+    (name, shape.to_vec(), value.to_le_bytes().repeat(count))
+}
+
+/// The weights of the fixture's network.
+fn tensors() -> Vec<Tensor> {
+    vec![
+        tensor("0.weight", &[5, 3], 0.1),
+        tensor("0.bias", &[5], 0.1),
+        tensor("2.weight", &[2, 5], 0.1),
+        tensor("2.bias", &[2], 0.1),
+    ]
+}
+
+/// Without this every refusal here could have another reason.
+#[test]
+fn the_fixture_itself_is_good() {
+    let fixture = Fixture::new();
+    fixture.write("w.safetensors", &safetensors("F32", &tensors()));
+    fixture.write("b.npy", &npy_i64(&[3, 2], &[0, 1, 2, 3, 3, 3]));
+    fixture.succeeds(&["model.weights=w.safetensors", "training.batches=b.npy", "data.query.inputs=x.npy"]);
+    assert!(fixture.path("out/summary.json").is_file() && fixture.path("out/attribution.npy").is_file());
+}
+
+#[test]
+fn inputs_must_fit_the_model() {
+    let fixture = Fixture::new();
+    for key in ["data.train.inputs", "data.query.inputs"] {
+        refuses_array(&fixture, key, &npy_f64(&[4, 2], &[0.0; 8]), &["[4, 2]", "model.input = [3]"]);
+        refuses_array(&fixture, key, &npy_f64(&[12], &[0.0; 12]), &["[12]", "model.input = [3]"]);
+        refuses_array(&fixture, key, &npy_f64(&[2, 2, 3], &[0.0; 12]), &["[2, 2, 3]", "model.input = [3]"]);
+    }
+}
+
+#[test]
+fn there_must_be_examples_and_features() {
+    let fixture = Fixture::new();
+    for key in ["data.train.inputs", "data.query.inputs"] {
+        refuses_array(&fixture, key, &npy_f64(&[0, 3], &[]), &["no example"]);
+        refuses_array(&fixture, key, &npy_f64(&[4, 0], &[]), &["[4, 0]"]);
+        refuses_array(&fixture, key, &npy_f64(&[], &[1.0]), &["no example"]);
+    }
+    fixture.refuses(&["model.input=[0]"], &["model.input", "at least 1"]);
+    fixture.refuses(&["model.input=[]"], &["model.input", "empty"]);
+}
+
+#[test]
+fn targets_must_fit_the_inputs() {
+    let fixture = Fixture::new();
+    let key = "data.train.targets";
+    refuses_array(&fixture, key, &npy_i64(&[3], &[0; 3]), &["[3]", "x.npy", "4 examples"]);
+    refuses_array(&fixture, key, &npy_i64(&[0], &[]), &["[0]", "4 examples"]);
+    refuses_array(&fixture, key, &npy_i64(&[], &[1]), &["[]", "4 examples"]);
+    refuses_array(&fixture, key, &npy_i64(&[4, 2], &[0; 8]), &["[4, 2]", "one class an example"]);
+    let fixture = with_real_targets();
+    refuses_array(&fixture, key, &npy_f64(&[4, 3], &[0.0; 12]), &["[4, 3]", "[4, 2]"]);
+    refuses_array(&fixture, key, &npy_f64(&[4], &[0.0; 4]), &["[4]", "[4, 2]"]);
+    refuses_array(&fixture, key, &npy_f64(&[3, 2], &[0.0; 6]), &["[3, 2]", "4 examples"]);
+}
+
+#[test]
+fn query_targets_must_fit_the_queries() {
+    let fixture = Fixture::new();
+    fixture.write("q.npy", &npy_f64(&[2, 3], &[0.0; 6]));
+    fixture.write("bad.npy", &npy_i64(&[4], &[0; 4]));
+    let queries = "data.query.inputs=q.npy";
+    fixture.refuses(&[queries, "data.query.targets=bad.npy"], &["bad.npy", "[4]", "q.npy", "2 examples"]);
+    fixture.write("bad.npy", &npy_i64(&[2], &[0, 2]));
+    fixture.refuses(&[queries, "data.query.targets=bad.npy"], &["bad.npy", "entry 1 is 2"]);
+    fixture.refuses(&["data.query.targets=y.npy"], &["data.query.inputs", "required"]);
+}
+
+#[test]
+fn classes_are_whole_numbers_of_the_outputs() {
+    let fixture = Fixture::new();
+    let key = "data.train.targets";
+    refuses_array(&fixture, key, &npy_i64(&[4], &[0, 1, 2, 0]), &["entry 2 is 2", "0 to 1"]);
+    refuses_array(&fixture, key, &npy_i64(&[4], &[0, -1, 1, 0]), &["entry 1 is -1", "0 to 1"]);
+    refuses_array(&fixture, key, &npy_i64(&[4], &[0, 1, i64::MAX, i64::MIN]), &["entry 2"]);
+    refuses_array(&fixture, key, &npy_f64(&[4], &[0.0, 1.0, 0.5, 0.0]), &["integer classes"]);
+    refuses_array(&fixture, key, &npy_f64(&[4], &[0.0, 1.0, 1.0, 0.0]), &["integer classes"]);
+    fixture.write("bad.csv", b"class\n0\n1\n0.5\n1\n");
+    fixture.refuses(&["data.train.targets=bad.csv"], &["bad.csv", "integer classes"]);
+}
+
+#[test]
+fn data_must_be_finite() {
+    for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        let mut values = [0.5; 12];
+        values[7] = bad;
+        for key in ["data.train.inputs", "data.query.inputs"] {
+            refuses_array(&Fixture::new(), key, &npy_f64(&[4, 3], &values), &["NaN or infinity", "element 7"]);
+        }
+        let singles = values.map(|value| value as f32);
+        refuses_array(&Fixture::new(), "data.train.inputs", &npy_f32(&[4, 3], &singles), &["element 7"]);
+        let targets = npy_f64(&[4, 2], &values[..8]);
+        refuses_array(&with_real_targets(), "data.train.targets", &targets, &["NaN or infinity", "element 7"]);
+    }
+    let fixture = Fixture::new();
+    fixture.write("bad.csv", b"a,b,c\n1,2,3\n4,nan,6\n7,8,9\n0,inf,0\n");
+    fixture.refuses(&["data.train.inputs=bad.csv"], &["bad.csv", "NaN or infinity", "element 4"]);
+}
+
+/// Finite as written, but infinite once it is in single precision.
+#[test]
+fn data_and_weights_must_be_finite_in_the_precision_of_the_run() {
+    let fixture = Fixture::new();
+    let mut values = [0.5; 12];
+    values[5] = -1e39;
+    refuses_array(&fixture, "data.train.inputs", &npy_f64(&[4, 3], &values), &["element 5", "-1e39", "f64"]);
+    refuses_array(&fixture, "data.query.inputs", &npy_f64(&[4, 3], &values), &["element 5", "-1e39", "f64"]);
+    let mut weights = tensors();
+    for (_, shape, bytes) in &mut weights {
+        *bytes = 1e300f64.to_le_bytes().repeat(shape.iter().product());
+    }
+    fixture.write("w.safetensors", &safetensors("F64", &weights));
+    fixture.refuses(&["model.weights=w.safetensors"], &["w.safetensors", "1e300", "f64"]);
+    let fixture = with_real_targets();
+    refuses_array(&fixture, "data.train.targets", &npy_f64(&[4, 2], &[1e300; 8]), &["element 0", "1e300", "f64"]);
+}
+
+#[test]
+fn weights_must_fit_the_model() {
+    let cases: [(fn(&mut Vec<Tensor>), &[&str]); 6] = [
+        (|tensors| tensors[0] = tensor("0.weight", &[3, 5], 0.0), &["0.weight", "[3, 5]", "[5, 3]"]),
+        (|tensors| tensors[1] = tensor("0.bias", &[4], 0.0), &["0.bias", "[4]", "[5]"]),
+        (|tensors| drop(tensors.remove(2)), &["2.weight", "[2, 5]", "missing"]),
+        (|tensors| tensors.push(tensor("1.weight", &[1], 0.0)), &["1.weight", "no layer", "0.weight"]),
+        (|tensors| tensors[3] = tensor("2.bias", &[2], f32::NAN), &["2.bias", "NaN or infinity", "element 0"]),
+        (|tensors| tensors[2] = tensor("2.weight", &[2, 5], f32::INFINITY), &["2.weight", "NaN or infinity"]),
+    ];
+    for (spoil, words) in cases {
+        let (fixture, mut tensors) = (Fixture::new(), tensors());
+        spoil(&mut tensors);
+        fixture.write("w.safetensors", &safetensors("F32", &tensors));
+        fixture.refuses(&["model.weights=w.safetensors"], &[words, &["w.safetensors"] as &[&str]].concat());
+    }
+}
+
+#[test]
+fn batches_must_fit_the_steps_and_the_examples() {
+    let fixture = Fixture::new();
+    let key = "training.batches";
+    refuses_array(&fixture, key, &npy_i64(&[2, 2], &[0; 4]), &["2 batches", "training.steps = 3"]);
+    refuses_array(&fixture, key, &npy_i64(&[3], &[0; 3]), &["[3]", "[steps, batch]"]);
+    refuses_array(&fixture, key, &npy_i64(&[3, 0], &[]), &["[3, 0]"]);
+    refuses_array(&fixture, key, &npy_i64(&[3, 2], &[0, 1, 2, 3, 4, 0]), &["step 2", "example 4", "0 to 3"]);
+    refuses_array(&fixture, key, &npy_i64(&[3, 2], &[0, 1, 2, 3, 0, -1]), &["step 2", "example -1", "0 to 3"]);
+    refuses_array(&fixture, key, &npy_f64(&[3, 2], &[f64::NAN; 6]), &["integers"]);
+    fixture.write("bad.npy", &npy_i64(&[3, 2], &[0; 6]));
+    let overrides = ["training.batches=bad.npy", "training.batch_size=3"];
+    fixture.refuses(&overrides, &["bad.npy", "2 entries", "training.batch_size = 3"]);
+}

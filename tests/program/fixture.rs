@@ -1,0 +1,137 @@
+//! A tiny run in a folder of its own, to be spoilt in one place by each test.
+
+use crate::bytes::{npy_f64, npy_i64};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::SystemTime;
+use tempfile::TempDir;
+
+/// 4 examples of 3 numbers, 2 classes, a network of 3 - 5 - 2.
+const RUN_FILE: &str = r#"[run]
+directory = "out"
+device = "cpu"
+
+[data.train]
+inputs = "x.npy"
+targets = "y.npy"
+
+[model]
+input = [3]
+layers = [
+  { type = "linear", features = 5 },
+  { type = "tanh" },
+  { type = "linear", features = 2 },
+]
+
+[training]
+loss = "cross_entropy"
+optimizer = { type = "sgd", learning_rate = 0.1 }
+steps = 3
+"#;
+
+/// Every file of a folder: its bytes and when they were written. A folder counts as a file without bytes.
+pub type Listing = BTreeMap<PathBuf, (Vec<u8>, SystemTime)>;
+
+/// A folder with a good run file, `run.toml`, and its data.
+pub struct Fixture {
+    folder: TempDir,
+}
+
+impl Fixture {
+    pub fn new() -> Self {
+        let fixture = Self { folder: tempfile::tempdir().expect("a temporary directory") };
+        let inputs: Vec<f64> = (0..12).map(|i| f64::from(i * 7 % 5) / 4.0 - 0.5).collect();
+        fixture.write("run.toml", RUN_FILE.as_bytes());
+        fixture.write("x.npy", &npy_f64(&[4, 3], &inputs));
+        fixture.write("y.npy", &npy_i64(&[4], &[0, 1, 1, 0]));
+        fixture
+    }
+
+    /// The good run but for one text of its run file.
+    pub fn with(from: &str, to: &str) -> Self {
+        let fixture = Self::new();
+        fixture.replace(from, to);
+        fixture
+    }
+
+    pub fn replace(&self, from: &str, to: &str) {
+        assert!(RUN_FILE.contains(from), "the run file holds no {from:?}");
+        self.write("run.toml", RUN_FILE.replace(from, to).as_bytes());
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn write(&self, name: &str, bytes: &[u8]) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().expect("a file lies in a folder")).expect("a writable folder");
+        fs::write(path, bytes).expect("a writable folder");
+    }
+
+    /// `pathkernel` with some arguments, in the folder.
+    pub fn pathkernel(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pathkernel"));
+        let output = command.args(arguments).current_dir(&self.folder).output().expect("the program starts");
+        let message = stderr(&output);
+        assert!(!message.contains("panicked"), "{arguments:?} panicked: {message}");
+        output
+    }
+
+    /// `pathkernel run run.toml` with some overrides.
+    pub fn run(&self, overrides: &[&str]) -> Output {
+        self.pathkernel(&[&["run", "run.toml"], overrides].concat())
+    }
+
+    /// The run must end well.
+    pub fn succeeds(&self, overrides: &[&str]) {
+        let output = self.run(overrides);
+        assert_eq!(output.status.code(), Some(0), "{overrides:?}: {}", stderr(&output));
+    }
+
+    /// The run must be refused: exit code 2, a message with each of `words`, and no file written or changed.
+    pub fn refuses(&self, overrides: &[&str], words: &[&str]) {
+        self.refuses_command(&[&["run", "run.toml"], overrides].concat(), words);
+    }
+
+    /// As [`refuses`](Self::refuses), for any arguments.
+    pub fn refuses_command(&self, arguments: &[&str], words: &[&str]) {
+        let before = self.listing("");
+        let output = self.pathkernel(arguments);
+        let message = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?} said: {message}");
+        for word in words {
+            assert!(message.contains(word), "{arguments:?}: no {word:?} in: {message}");
+        }
+        assert!(before == self.listing(""), "{arguments:?} wrote something");
+    }
+
+    /// Everything in a folder below, at any depth.
+    pub fn listing(&self, folder: &str) -> Listing {
+        let mut listing = Listing::new();
+        list(&self.path(folder), &mut listing);
+        listing
+    }
+}
+
+fn list(folder: &Path, listing: &mut Listing) {
+    for entry in fs::read_dir(folder).expect("a readable folder") {
+        let path = entry.expect("a readable folder").path();
+        let written = fs::metadata(&path).and_then(|data| data.modified()).expect("a time of writing");
+        let bytes = if path.is_dir() { Vec::new() } else { fs::read(&path).expect("a readable file") };
+        if path.is_dir() {
+            list(&path, listing);
+        }
+        listing.insert(path, (bytes, written));
+    }
+}
+
+pub fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+pub fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}

@@ -1,0 +1,13 @@
+//! The program as its users meet it: its report, the same run twice, and bad input: exit code 2, a message that names
+//! the file or the key, nothing written.
+
+mod bytes;
+mod data;
+mod directory;
+mod fixture;
+mod malformed;
+mod model;
+mod repeat;
+mod report;
+mod resources;
+mod run_file;
