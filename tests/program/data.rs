@@ -140,9 +140,12 @@ fn data_and_weights_must_be_finite_in_the_precision_of_the_run() {
     refuses_array(&fixture, "data.train.targets", &npy_f64(&[4, 2], &[1e300; 8]), &["element 0", "1e300", "f64"]);
 }
 
+/// A change that makes the weights wrong.
+type Spoil = fn(&mut Vec<Tensor>);
+
 #[test]
 fn weights_must_fit_the_model() {
-    let cases: [(fn(&mut Vec<Tensor>), &[&str]); 6] = [
+    let cases: [(Spoil, &[&str]); 6] = [
         (|tensors| tensors[0] = tensor("0.weight", &[3, 5], 0.0), &["0.weight", "[3, 5]", "[5, 3]"]),
         (|tensors| tensors[1] = tensor("0.bias", &[4], 0.0), &["0.bias", "[4]", "[5]"]),
         (|tensors| drop(tensors.remove(2)), &["2.weight", "[2, 5]", "missing"]),
