@@ -26,7 +26,7 @@ pub enum Error {
     DoesNotFit(String),
     /// Training left the finite numbers.
     #[error(
-        "training diverged: the loss or the weights are not finite after step {step} (learning rate {learning_rate:?}); \
+        "training diverged: the loss, the weights or the outputs are not finite after step {step} (learning rate {learning_rate:?}); \
          lower training.optimizer.learning_rate"
     )]
     Diverged {
@@ -35,6 +35,9 @@ pub enum Error {
         /// Its learning rate.
         learning_rate: f64,
     },
+    /// The run was told to stop.
+    #[error("stopped before it was done; the same command starts it over")]
+    Stopped,
     /// The recorded path is damaged.
     #[error("{0}")]
     Trajectory(String),
@@ -57,12 +60,29 @@ impl Error {
         Self::File { path: path.display().to_string(), source }
     }
 
-    /// The process's exit code: 2 where the user's input is wrong or the plan does not fit, else 1.
+    /// The process's exit code: 2 where the user's input is wrong or the plan does not fit, 75 where the run was told to
+    /// stop, else 1.
     pub fn exit_code(&self) -> u8 {
         match self {
+            Error::Data(DataError { writing: true, .. }) => 1,
             Error::RunFile(_) | Error::Data(_) | Error::Network(_) | Error::Input(_) | Error::DoesNotFit(_) => 2,
             Error::Backend(BackendError::NoAdapter(_)) => 2,
+            Error::Stopped => 75,
             _ => 1,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exit_codes_tell_the_user_from_the_machine() {
+        let data = |writing| Error::Data(DataError { path: "x.npy".into(), problem: String::new(), writing });
+        assert_eq!((data(false).exit_code(), data(true).exit_code()), (2, 1));
+        assert_eq!(Error::DoesNotFit(String::new()).exit_code(), 2);
+        assert_eq!(Error::Diverged { step: 0, learning_rate: 1.0 }.exit_code(), 1);
+        assert_eq!(Error::Stopped.exit_code(), 75);
     }
 }

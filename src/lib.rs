@@ -28,7 +28,7 @@ A network of two inputs and one output learns four points; then its prediction e
 use pathkernel::backend::cpu::CpuBackend;
 use pathkernel::backend::Backend;
 use pathkernel::network::Network;
-use pathkernel::path::{Integration, Spec, Tile, gauss};
+use pathkernel::path::{Integration, Setting, Spec, Tile, gauss};
 use pathkernel::run_file::{Activation, Layer, LayerKind, Loss, Model};
 use pathkernel::tangent::Contraction;
 use pathkernel::training::{Examples, Recorder, Step, TargetBuffer, Training};
@@ -72,18 +72,19 @@ let spec = Spec {
     coefficients: false,
     tangent: false,
     layers: false,
+    symmetric: false,
     contraction: vec![Contraction::Factored; network.parameters.len()],
 };
 let query = [0.4, 0.9];
-let integration = Integration {
+let setting = Setting {
     backend: &backend,
     network: &network,
-    trajectory: &trajectory,
     spec: &spec,
     examples: &examples,
     queries: &query,
     targets: &targets,
 };
+let integration = Integration { setting, trajectory: &trajectory };
 let found = integration.tile(&Tile { queries: 0..1, examples: 0..4 }, &mut || Ok(()))?;
 
 // What the four points contributed adds up to what training changed.
@@ -98,6 +99,8 @@ assert!((change - explained).abs() < 1e-9 * change.abs());
 #![deny(missing_docs)]
 
 pub mod backend;
+pub mod bench;
+pub mod cache;
 pub mod data;
 pub mod error;
 pub mod network;

@@ -90,6 +90,7 @@ fn run(setup: &Setup, case: &Path, directory: &Path) -> Output {
         .arg(format!("run.directory={}", directory.display()))
         .arg(format!("run.device={}", setup.device))
         .arg(format!("run.precision={}", setup.precision))
+        .env("PATHKERNEL_CACHE", env!("CARGO_TARGET_TMPDIR"))
         .output()
         .expect("the binary starts")
 }

@@ -1,32 +1,112 @@
-//! Every shader is valid and translates to what Vulkan, Metal and DX12 take.
+//! Every shader is valid and translates to what Vulkan, Metal and DX12 take, with every size of tiles; in release no index
+//! is clamped where products are computed.
 #![cfg(feature = "gpu")]
 
+use naga::back::pipeline_constants::process_overrides;
 use naga::back::{hlsl, msl, spv};
-use naga::valid::{Capabilities, ValidationFlags, Validator};
-use pathkernel::backend::gpu::shader_sources;
+use naga::proc::{BoundsCheckPolicies, BoundsCheckPolicy};
+use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
+use naga::{Module, ShaderStage};
+use pathkernel::backend::gpu::{Shader, shader_sources};
+
+/// The module of a shader with the constants of its tiles.
+fn translated<T>(shader: &Shader, use_it: impl FnOnce(&str, &Module, &ModuleInfo) -> T) -> T {
+    let name = format!("{} {:?}", shader.name, shader.tile);
+    let module = naga::front::wgsl::parse_str(&shader.source)
+        .unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(&shader.source)));
+    let info = Validator::new(ValidationFlags::all(), Capabilities::empty())
+        .validate(&module)
+        .unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(&shader.source)));
+    let constants = shader.tile.map_or_else(Vec::new, |tile| tile.constants().to_vec());
+    let constants = constants.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let (module, info) = process_overrides(&module, &info, Some((ShaderStage::Compute, "main")), &constants)
+        .unwrap_or_else(|e| panic!("{name}: {e}"));
+    use_it(&name, &module, &info)
+}
 
 #[test]
 fn every_shader_translates() {
-    let sources = shader_sources();
-    assert!(sources.len() >= 20);
-    for (name, source) in sources {
-        let module =
-            naga::front::wgsl::parse_str(&source).unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(&source)));
-        let info = Validator::new(ValidationFlags::all(), Capabilities::empty())
-            .validate(&module)
-            .unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(&source)));
-        let words = spv::write_vec(&module, &info, &spv::Options::default(), None);
-        assert!(!words.unwrap_or_else(|e| panic!("{name}, SPIR-V: {e}")).is_empty());
-        let options = msl::Options { fake_missing_bindings: true, ..Default::default() };
-        let (text, _) = msl::write_string(&module, &info, &options, &msl::PipelineOptions::default())
-            .unwrap_or_else(|e| panic!("{name}, MSL: {e}"));
-        assert!(text.contains("kernel"));
-        let mut text = String::new();
-        let options = hlsl::Options { fake_missing_bindings: true, ..Default::default() };
-        let pipeline = hlsl::PipelineOptions::default();
-        hlsl::Writer::new(&mut text, &options, &pipeline)
-            .write(&module, &info, None)
-            .unwrap_or_else(|e| panic!("{name}, HLSL: {e}"));
-        assert!(text.contains("numthreads"));
+    let shaders = shader_sources();
+    assert!(shaders.len() >= 30);
+    for shader in &shaders {
+        translated(shader, |name, module, info| {
+            let words = spv::write_vec(module, info, &spv::Options::default(), None);
+            assert!(!words.unwrap_or_else(|e| panic!("{name}, SPIR-V: {e}")).is_empty());
+            let options = msl::Options { fake_missing_bindings: true, ..Default::default() };
+            let (text, _) = msl::write_string(module, info, &options, &msl::PipelineOptions::default())
+                .unwrap_or_else(|e| panic!("{name}, MSL: {e}"));
+            assert!(text.contains("kernel"));
+            let mut text = String::new();
+            let options = hlsl::Options { fake_missing_bindings: true, ..Default::default() };
+            let pipeline = hlsl::PipelineOptions::default();
+            hlsl::Writer::new(&mut text, &options, &pipeline)
+                .write(module, info, None)
+                .unwrap_or_else(|e| panic!("{name}, HLSL: {e}"));
+            assert!(text.contains("numthreads"));
+        });
+    }
+}
+
+/// At most eight storage arrays a stage, and at most 256 invocations a workgroup: what every device has.
+#[test]
+fn every_shader_keeps_to_the_smallest_limits() {
+    for shader in &shader_sources() {
+        translated(shader, |name, module, _| {
+            let storage = |(_, variable): &(_, &naga::GlobalVariable)| {
+                matches!(variable.space, naga::AddressSpace::Storage { .. })
+            };
+            assert!(module.global_variables.iter().filter(storage).count() <= 8, "{name}");
+            let invocations: u32 = module.entry_points[0].workgroup_size.iter().product();
+            assert!(invocations <= 256, "{name}: {invocations} invocations");
+            let mut shared = 0;
+            for (_, variable) in module.global_variables.iter() {
+                if variable.space == naga::AddressSpace::WorkGroup {
+                    shared += module.types[variable.ty].inner.size(module.to_ctx());
+                }
+            }
+            assert!(shared <= 16_384, "{name}: {shared} bytes of workgroup memory");
+        });
+    }
+}
+
+/// How many minima and clamps of integers a module computes.
+fn clamps(words: &[u32]) -> usize {
+    const EXTENDED: u32 = 12;
+    // UMin, SMin, UClamp and SClamp of GLSL.std.450.
+    const CLAMPS: [u32; 4] = [38, 39, 44, 45];
+    let (mut at, mut count) = (5, 0);
+    while at < words.len() {
+        let (length, code) = ((words[at] >> 16) as usize, words[at] & 0xffff);
+        if code == EXTENDED && CLAMPS.contains(&words[at + 4]) {
+            count += 1;
+        }
+        at += length;
+    }
+    count
+}
+
+#[test]
+fn no_index_is_clamped_in_release() {
+    // As wgpu translates a trusted module without checks, and one with them.
+    let options = |policy, force_loop_bounding| spv::Options {
+        bounds_check_policies: BoundsCheckPolicies {
+            index: policy,
+            buffer: policy,
+            image_load: policy,
+            binding_array: policy,
+        },
+        force_loop_bounding,
+        zero_initialize_workgroup_memory: spv::ZeroInitializeWorkgroupMemoryMode::None,
+        ..Default::default()
+    };
+    let products = |shader: &&Shader| shader.tile.is_some();
+    for shader in shader_sources().iter().filter(products) {
+        translated(shader, |name, module, info| {
+            let count = |options: &spv::Options<'_>| {
+                clamps(&spv::write_vec(module, info, options, None).unwrap_or_else(|e| panic!("{name}: {e}")))
+            };
+            assert!(count(&options(BoundsCheckPolicy::Restrict, true)) > 0, "{name}: the test finds no clamps at all");
+            assert_eq!(count(&options(BoundsCheckPolicy::Unchecked, false)), 0, "{name}");
+        });
     }
 }

@@ -1,5 +1,7 @@
 //! The floating-point types that the CPU computes in.
 
+use super::cpu::math;
+
 /// `f32` or `f64`, with the functions that the operations need.
 pub trait Element:
     bytemuck::Pod
@@ -15,6 +17,7 @@ pub trait Element:
     + std::ops::Neg<Output = Self>
     + std::ops::AddAssign
     + crate::data::NpyElement
+    + super::cpu::Lane
 {
     /// 0.
     const ZERO: Self;
@@ -30,7 +33,7 @@ pub trait Element:
     fn to_f64(self) -> f64;
     /// eˣ.
     fn exp(self) -> Self;
-    /// log(1 + x).
+    /// log(1 + x) for x in [0, 1].
     fn ln_1p(self) -> Self;
     /// log x.
     fn ln(self) -> Self;
@@ -42,60 +45,60 @@ pub trait Element:
     fn cos(self) -> Self;
     /// √x.
     fn sqrt(self) -> Self;
-    /// The error function.
-    fn erf(self) -> Self;
+    /// The complementary error function.
+    fn erfc(self) -> Self;
     /// |x|.
     fn abs(self) -> Self;
 }
 
 macro_rules! element {
-    ($type:ty, $name:literal, $erf:path, $vanishing:expr) => {
+    ($type:ty, $name:literal, $vanishing:expr, $exp:path, $ln_1p:path, $tanh:path, $erfc:path) => {
         impl Element for $type {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
             const NAME: &'static str = $name;
             const VANISHING: f64 = $vanishing;
-            #[inline]
+            #[inline(always)]
             fn from_f64(value: f64) -> Self {
                 value as $type
             }
-            #[inline]
+            #[inline(always)]
             fn to_f64(self) -> f64 {
                 f64::from(self)
             }
-            #[inline]
+            #[inline(always)]
             fn exp(self) -> Self {
-                self.exp()
+                $exp(self)
             }
-            #[inline]
+            #[inline(always)]
             fn ln_1p(self) -> Self {
-                self.ln_1p()
+                $ln_1p(self)
             }
-            #[inline]
+            #[inline(always)]
             fn ln(self) -> Self {
                 self.ln()
             }
-            #[inline]
+            #[inline(always)]
             fn tanh(self) -> Self {
-                self.tanh()
+                $tanh(self)
             }
-            #[inline]
+            #[inline(always)]
             fn sin(self) -> Self {
                 self.sin()
             }
-            #[inline]
+            #[inline(always)]
             fn cos(self) -> Self {
                 self.cos()
             }
-            #[inline]
+            #[inline(always)]
             fn sqrt(self) -> Self {
                 self.sqrt()
             }
-            #[inline]
-            fn erf(self) -> Self {
-                $erf(self)
+            #[inline(always)]
+            fn erfc(self) -> Self {
+                $erfc(self)
             }
-            #[inline]
+            #[inline(always)]
             fn abs(self) -> Self {
                 self.abs()
             }
@@ -103,5 +106,10 @@ macro_rules! element {
     };
 }
 
-element!(f32, "f32", libm::erff, 1e-6);
-element!(f64, "f64", libm::erf, 1e-12);
+element!(f32, "f32", 1e-6, math::exp, math::ln_1p, math::tanh, math::erfc);
+element!(f64, "f64", 1e-12, f64::exp, f64::ln_1p, f64::tanh, libm::erfc);
+
+/// Rounds.
+pub(crate) fn convert<E: Element>(values: &[f64]) -> Vec<E> {
+    values.iter().map(|&value| E::from_f64(value)).collect()
+}

@@ -19,12 +19,16 @@ pub mod cpu;
 pub mod gpu;
 
 mod element;
+mod phase;
 mod shapes;
 
 pub use element::Element;
+pub(crate) use element::convert;
+pub use phase::{Clock, Phase};
 pub use shapes::*;
 
 use crate::run_file::{Activation, Loss};
+use std::sync::Arc;
 
 /// What can go wrong on a device.
 #[derive(Debug, thiserror::Error)]
@@ -137,9 +141,9 @@ impl<T> Copy for Weights<'_, T> {}
 #[derive(Debug)]
 pub struct RowMap<B: Backend + ?Sized> {
     /// `[outputs + 1]`, ascending, from 0 to `rows`.
-    pub offsets: B::Index,
+    pub offsets: Arc<B::Index>,
     /// `[rows]`: the base row whose layer input belongs to the row.
-    pub inputs: B::Index,
+    pub inputs: Arc<B::Index>,
     /// `[rows]`: the quadrature weight.
     pub weights: B::Buffer,
     /// How many outputs.
@@ -151,6 +155,25 @@ pub struct RowMap<B: Backend + ?Sized> {
 }
 
 impl<B: Backend + ?Sized> RowMap<B> {
+    /// One row an output, each with the same weight: `copies * base` of them, copy-major.
+    pub fn each(backend: &B, copies: usize, base: usize, weight: f64) -> Result<Self> {
+        let rows = copies * base;
+        let offsets: Vec<u32> = (0..=rows as u32).collect();
+        let inputs: Vec<u32> = (0..rows).map(|row| (row % base.max(1)) as u32).collect();
+        Self::new(backend, &offsets, &inputs, &vec![weight; rows])
+    }
+
+    /// The same rows, each with another weight. Both maps share their index arrays.
+    pub fn weighing(&self, backend: &B, weight: f64) -> Result<Self> {
+        let values = vec![B::Element::from_f64(weight); self.rows];
+        Ok(Self {
+            offsets: Arc::clone(&self.offsets),
+            inputs: Arc::clone(&self.inputs),
+            weights: backend.upload(&values)?,
+            ..*self
+        })
+    }
+
     /// Uploads a map. `offsets` must ascend from 0 to the number of rows.
     pub fn new(backend: &B, offsets: &[u32], inputs: &[u32], weights: &[f64]) -> Result<Self> {
         let ascending = offsets.windows(2).all(|pair| pair[0] <= pair[1]);
@@ -166,8 +189,8 @@ impl<B: Backend + ?Sized> RowMap<B> {
         let longest = offsets.windows(2).map(|pair| (pair[1] - pair[0]) as usize).max().unwrap_or(0);
         let values: Vec<B::Element> = weights.iter().map(|&w| B::Element::from_f64(w)).collect();
         Ok(Self {
-            offsets: backend.index(offsets)?,
-            inputs: backend.index(inputs)?,
+            offsets: Arc::new(backend.index(offsets)?),
+            inputs: Arc::new(backend.index(inputs)?),
             weights: backend.upload(&values)?,
             outputs: offsets.len() - 1,
             rows: inputs.len(),
@@ -212,15 +235,72 @@ pub struct LossBatch<'a, B: Backend + ?Sized> {
     pub share: Slice<'a, B::Buffer>,
 }
 
-/// The factors of a fused product; see [`Gram`].
+/// One part of a fused product: what a layer (at one quadrature node, or averaged over nodes) adds to the value of row
+/// `(c, q)` and column `(d, i)`; see [`Gram`]. P are the layer's positions.
+pub enum Part<'a, B: Backend + ?Sized> {
+    /// `Σ_r ω_r Σ_{p,p'} G[(g(r), p), (p', i)] Σ_k left[(r, p), k] right[(d, i), p', k]` over the rows r of output
+    /// `(c, q)` of the map.
+    Factored {
+        /// From gradient rows to outputs `(c, q)`.
+        map: &'a RowMap<B>,
+        /// P.
+        positions: usize,
+        /// The summed dimension.
+        depth: usize,
+        /// `[rows, P, depth]`.
+        left: Slice<'a, B::Buffer>,
+        /// `[copies, examples, P, depth]`.
+        right: Slice<'a, B::Buffer>,
+        /// G: the Gram matrix of the layer's inputs, `[base rows, P, P, examples]`, the example's position first.
+        inputs: Slice<'a, B::Buffer>,
+    },
+    /// `G[q, i] right[(d, i), c]`: a last linear layer, whose gradient with respect to output c is the unit vector c.
+    Output {
+        /// `[copies, examples, C]`.
+        right: Slice<'a, B::Buffer>,
+        /// G, `[queries, examples]`.
+        inputs: Slice<'a, B::Buffer>,
+    },
+    /// `Σ_k left[(c, q), k] right[(d, i), k]`: whole gradient rows.
+    Rows {
+        /// The summed dimension.
+        depth: usize,
+        /// `[C, queries, depth]`.
+        left: Slice<'a, B::Buffer>,
+        /// `[copies, examples, depth]`.
+        right: Slice<'a, B::Buffer>,
+    },
+    /// `Σ_{p,k} delta[(d, i), p, k] (Σ_j left[(c, q), k, j] input[i, p, j] + bias[(c, q), k])`: whole gradient rows of
+    /// the queries, applied to the factors of the examples.
+    Half {
+        /// The layer's shape; a row of `left` is [`Outer::row`] long, its bias last.
+        shape: Outer,
+        /// `[C, queries, row]`.
+        left: Slice<'a, B::Buffer>,
+        /// `[copies, examples, P, height]`.
+        delta: Slice<'a, B::Buffer>,
+        /// `[examples, P, width]`.
+        input: Slice<'a, B::Buffer>,
+    },
+}
+
+impl<B: Backend + ?Sized> Clone for Part<'_, B> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<B: Backend + ?Sized> Copy for Part<'_, B> {}
+
+/// What a fused product is added to.
 #[derive(Debug)]
-pub struct GramFactors<'a, T> {
-    /// Rows of the map.
-    pub left: Slice<'a, T>,
-    /// The columns.
-    pub right: Slice<'a, T>,
-    /// The Gram matrix of the inputs, if any.
-    pub inputs: Option<Slice<'a, T>>,
+pub struct Accumulator<'a, T> {
+    /// Laid out as [`Gram`] says.
+    pub out: SliceMut<'a, T>,
+    /// What the product is multiplied by.
+    pub scale: f64,
+    /// w, `[copies, examples]`: what each column is multiplied by. Not with [`Entries::Trace`].
+    pub weights: Option<Slice<'a, T>>,
 }
 
 /// A device and its operations. All lengths are in elements; every operation checks that its arrays fit together.
@@ -243,9 +323,18 @@ pub trait Backend {
     fn name(&self) -> String;
     /// The largest number of elements that one buffer may have.
     fn largest_buffer(&self) -> usize;
+    /// Elements of an array that is written and read again at once, at the most: what stays near the processor.
+    fn stretch(&self) -> usize;
+
+    /// The operations that follow belong to a phase; returns the one before.
+    fn enter(&self, phase: Phase) -> Phase;
+    /// Seconds of each phase so far, where the device can tell.
+    fn phase_seconds(&self) -> Option<[f64; Phase::COUNT]>;
 
     /// A new buffer of zeros.
     fn zeros(&self, len: usize) -> Result<Self::Buffer>;
+    /// A new buffer of unspecified contents, to be overwritten before it is read.
+    fn scratch(&self, len: usize) -> Result<Self::Buffer>;
     /// A new buffer with these values.
     fn upload(&self, values: &[Self::Element]) -> Result<Self::Buffer>;
     /// Overwrites part of a buffer.
@@ -293,13 +382,19 @@ pub trait Backend {
     fn bias(&self, out: SliceMut<'_, Self::Buffer>, bias: Weights<'_, Self::Buffer>) -> Result<()>;
     /// `out = f(x)`, elementwise.
     fn activation(&self, kind: Activation, out: SliceMut<'_, Self::Buffer>, x: Slice<'_, Self::Buffer>) -> Result<()>;
-    /// `out[e] = delta[e] f'(x[e % x.len])`, elementwise; `out` and `delta` hold `copies` of `x`.
-    fn activation_backward(
+    /// `out = f'(x)`, elementwise.
+    fn activation_slope(
         &self,
         kind: Activation,
         out: SliceMut<'_, Self::Buffer>,
-        delta: Slice<'_, Self::Buffer>,
         x: Slice<'_, Self::Buffer>,
+    ) -> Result<()>;
+    /// `out[e] = delta[e] slope[e % slope.len]`; `out` and `delta` hold copies of `slope`.
+    fn multiply(
+        &self,
+        out: SliceMut<'_, Self::Buffer>,
+        delta: Slice<'_, Self::Buffer>,
+        slope: Slice<'_, Self::Buffer>,
     ) -> Result<()>;
     /// Unfolds images `[rows, channels, height, width]` into patches
     /// `[rows, out_height * out_width, channels * kernel * kernel]`, zeros in the padding.
@@ -317,6 +412,16 @@ pub trait Backend {
         rows: usize,
         out: SliceMut<'_, Self::Buffer>,
         patches: Slice<'_, Self::Buffer>,
+    ) -> Result<()>;
+    /// The gradient of a convolution with respect to its images, for a stride of 1 and a padding below the kernel: `delta`
+    /// is `[rows, channels, positions]`, `weight` `[channels, patch]`. The same as [`matmul`](Backend::matmul) and
+    /// [`col2im`](Backend::col2im) but for rounding.
+    fn convolve_backward(
+        &self,
+        shape: &Convolution,
+        out: SliceMut<'_, Self::Buffer>,
+        delta: Slice<'_, Self::Buffer>,
+        weight: Slice<'_, Self::Buffer>,
     ) -> Result<()>;
     /// `out[b, j, i] = x[b, i, j]`; x is `[batches, rows, columns]`.
     fn transpose(&self, shape: &Transpose, out: SliceMut<'_, Self::Buffer>, x: Slice<'_, Self::Buffer>) -> Result<()>;
@@ -384,8 +489,8 @@ pub trait Backend {
         out: SliceMut<'_, Self::Buffer>,
         scale: Option<Slice<'_, Self::Buffer>>,
     ) -> Result<()>;
-    /// Materialises gradients: `out[o, i, j] = Σ_{r of o} ω_r Σ_p delta[r, p, i] input[g(r), p, j]`, followed, with a
-    /// bias, by `out[o, rows' bias i] = Σ ω_r Σ_p delta[r, p, i]`; see [`Outer`] for the layout.
+    /// Materialises gradients: `out[o, i, j] = start + Σ_{r of o} ω_r Σ_p delta[r, p, i] input[g(r), p, j]`, followed, with a
+    /// bias, by `out[o, rows' bias i] = start + Σ ω_r Σ_p delta[r, p, i]`; see [`Outer`] for the layout.
     fn outer(
         &self,
         shape: &Outer,
@@ -394,25 +499,32 @@ pub trait Backend {
         delta: Slice<'_, Self::Buffer>,
         input: Slice<'_, Self::Buffer>,
     ) -> Result<()>;
-    /// Materialises the gradients of a scale and a shift: `out[o] = [Σ ω_r Σ_p delta ∘ input, Σ ω_r Σ_p delta]`,
+    /// Materialises the gradients of a scale and a shift: `out[o] = start + [Σ ω_r Σ_p delta ∘ input, Σ ω_r Σ_p delta]`,
     /// each of `width`.
     fn outer_diagonal(
         &self,
-        width: usize,
-        positions: usize,
+        shape: &OuterDiagonal,
         map: &RowMap<Self>,
         out: SliceMut<'_, Self::Buffer>,
         delta: Slice<'_, Self::Buffer>,
         input: Slice<'_, Self::Buffer>,
     ) -> Result<()>;
+    /// `out[o] = start + Σ_{r of o} ω_r x[r]`, rows of `width`.
+    fn average(
+        &self,
+        width: usize,
+        start: Start,
+        map: &RowMap<Self>,
+        out: SliceMut<'_, Self::Buffer>,
+        x: Slice<'_, Self::Buffer>,
+    ) -> Result<()>;
     /// The fused product of a contraction; see [`Gram`].
     fn gram(
         &self,
         shape: &Gram,
-        map: &RowMap<Self>,
         columns: &Self::Index,
-        out: SliceMut<'_, Self::Buffer>,
-        factors: GramFactors<'_, Self::Buffer>,
+        parts: &[Part<'_, Self>],
+        into: &mut [Accumulator<'_, Self::Buffer>],
     ) -> Result<()>;
     /// `out[o] += scale Σ_{r of o} ω_r Σ_j delta[r, j] values[g(r), j]`, rows of `width`: gradients applied to a
     /// direction.

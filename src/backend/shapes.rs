@@ -81,6 +81,17 @@ fn steps(side: usize, window: &Window) -> usize {
     (side + 2 * window.padding).checked_sub(window.kernel).map_or(0, |room| room / window.stride.max(1) + 1)
 }
 
+/// A convolution of some images.
+#[derive(Debug, Clone, Copy)]
+pub struct Convolution {
+    /// The window over the images.
+    pub window: Window,
+    /// Channels out.
+    pub channels: usize,
+    /// Images.
+    pub rows: usize,
+}
+
 /// What a pooling window keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pooling {
@@ -113,6 +124,8 @@ pub struct Outer {
     pub positions: usize,
     /// Whether the layer has a bias.
     pub bias: bool,
+    /// What the rows are added to.
+    pub start: Start,
 }
 
 impl Outer {
@@ -122,33 +135,97 @@ impl Outer {
     }
 }
 
-/// The fused product. For `o` in `0..outputs` and `s` in `0..columns`:
+/// Gradients of a scale and a shift: each output row is `[2, width]`.
+#[derive(Debug, Clone, Copy)]
+pub struct OuterDiagonal {
+    /// Features.
+    pub width: usize,
+    /// Positions of each row.
+    pub positions: usize,
+    /// What the rows are added to.
+    pub start: Start,
+}
+
+/// Which pairs of output rows an accumulator holds, and how they lie: `[C, n, m]`, `[n, m]`, `[C, n, m]`,
+/// `[C, n, C, m]` (the query's output first, then the query, the example's output, the example).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entries {
+    /// Every output of the query with the example's one row.
+    Loss,
+    /// The mean over equal outputs.
+    Trace,
+    /// Equal outputs.
+    Diagonal,
+    /// All pairs of outputs.
+    Full,
+}
+
+impl Entries {
+    /// Elements of an accumulator.
+    pub fn len(&self, outputs: usize, queries: usize, examples: usize) -> usize {
+        queries * examples * self.per_pair(outputs)
+    }
+
+    /// Elements of one pair of query and example.
+    pub fn per_pair(&self, outputs: usize) -> usize {
+        match self {
+            Entries::Trace => 1,
+            Entries::Loss | Entries::Diagonal => outputs,
+            Entries::Full => outputs.saturating_mul(outputs),
+        }
+    }
+
+    /// Gradient rows of an example.
+    pub fn copies(&self, outputs: usize) -> usize {
+        if *self == Entries::Loss { 1 } else { outputs }
+    }
+}
+
+/// The fused product: the sum of all parts of a contraction, added to accumulators in one pass.
+///
+/// With rows `(c, q)` of `outputs × queries` and columns `(d, i)` of `copies × examples`, each part gives a value
+/// `v[(c, q), (d, i)]`; see [`Part`](super::Part). Their sum goes to the entries that [`Entries`] names:
 ///
 /// ```text
-/// out[o * stride + columns[s]] += scale Σ_r ω_r Σ_{p,p'} G[(g(r), p), (s % examples, p')] Σ_k left[(r,p),k] right[(s,p'),k]
+/// Loss      out[(c, q), columns[i]]     += scale            v[(c, q), i]
+/// Trace     out[q, columns[i]]          += scale / C    Σ_c v[(c, q), (c, i)]
+/// Diagonal  out[(c, q), columns[i]]     += scale w[(c, i)]  v[(c, q), (c, i)]
+/// Full      out[(c, q), d, columns[i]]  += scale w[(d, i)]  v[(c, q), (d, i)]
 /// ```
 ///
-/// with `r` over the rows of output `first + o` of the map. `left` holds all rows of the map, `right` the columns of
-/// this call. Without a Gram matrix `G` is 1; with one it is `[base rows * positions, examples * positions]`.
-/// The entries of `columns` are distinct.
+/// with rows of `stride` elements. `columns` ascend and are below `stride`.
 #[derive(Debug, Clone, Copy)]
 pub struct Gram {
-    /// The first output of the map that takes part.
-    pub first: usize,
-    /// How many outputs take part.
+    /// Which pairs of rows and columns.
+    pub entries: Entries,
+    /// C.
     pub outputs: usize,
-    /// How many columns.
-    pub columns: usize,
-    /// Columns of one copy: column `s` has Gram column `s % examples`.
+    /// Queries.
+    pub queries: usize,
+    /// Examples of this call: columns of one copy.
     pub examples: usize,
-    /// Positions of each row, left and right.
-    pub positions: usize,
-    /// The summed dimension.
-    pub depth: usize,
-    /// Elements from one output row to the next.
+    /// Examples of the accumulator.
     pub stride: usize,
-    /// What the product is multiplied by.
-    pub scale: f64,
+    /// Where only one half of a symmetric accumulator is wanted: entries with `columns[i] < first + q` may be left as
+    /// they are.
+    pub triangle: Option<usize>,
+}
+
+impl Gram {
+    /// Columns: `copies × examples`.
+    pub fn columns(&self) -> usize {
+        self.entries.copies(self.outputs) * self.examples
+    }
+
+    /// Elements of an accumulator.
+    pub fn len(&self) -> usize {
+        self.entries.len(self.outputs, self.queries, self.stride)
+    }
+
+    /// Whether there is nothing to add to.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
 }
 
 /// The numbers of one step of gradient descent.

@@ -1,12 +1,16 @@
 //! Commands, one file each; here what they are called and how they end.
 
+mod bench;
 mod devices;
 mod plan;
 mod report;
 mod run;
+mod stop;
 
+use anyhow::Context;
 use clap::{Parser, Subcommand};
 use pathkernel::error::Error;
+use pathkernel::run_file::RunFileError;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -32,6 +36,9 @@ enum Command {
         /// Run files, and overrides such as training.steps=50 that go to all of them.
         #[arg(required = true, value_name = "FILE|KEY=VALUE")]
         words: Vec<String>,
+        /// Measure nothing beforehand, as run.tune=false: typical rates, and tiles from a table.
+        #[arg(long)]
+        no_tune: bool,
     },
     /// Say what a run would compute and need; compute nothing.
     Plan {
@@ -41,6 +48,9 @@ enum Command {
     },
     /// List the GPU adapters and the CPU, with what matters for a run.
     Devices,
+    /// Measure throughput.
+    #[command(subcommand)]
+    Bench(bench::Bench),
     /// Write the report of a finished run again.
     Report {
         /// Run directories, such as runs/digits.
@@ -57,7 +67,11 @@ pub fn main(arguments: Arguments) -> ExitCode {
             devices::devices();
             0
         }
-        Command::Run { words } => each_file(words, |file, overrides| run::run(file, overrides, arguments.quiet)),
+        Command::Bench(what) => one(bench::bench(what)),
+        Command::Run { words, no_tune } => match stop::listen() {
+            Ok(()) => each_file(&tuned(words, *no_tune), |file, overrides| run::run(file, overrides, arguments.quiet)),
+            failed => one(failed),
+        },
         Command::Plan { words } => each_file(words, plan::plan),
         Command::Report { directories } => each(directories, |directory| report::report(directory, arguments.quiet)),
     };
@@ -81,27 +95,57 @@ fn log(arguments: &Arguments) {
         .init();
 }
 
-/// Runs a command for each path, goes on after a failure, and returns the worst exit code.
-fn each(paths: &[PathBuf], command: impl Fn(&Path) -> Result<(), Error>) -> u8 {
+/// The exit code of a command that is done once.
+fn one(outcome: anyhow::Result<()>) -> u8 {
+    let Err(error) = outcome else { return 0 };
+    eprintln!("error: {error:#}");
+    exit_code(&error)
+}
+
+/// The exit code that an error of the library names; 1 for any other.
+fn exit_code(error: &anyhow::Error) -> u8 {
+    let run_file = error.downcast_ref::<RunFileError>().map(|_| 2);
+    error.downcast_ref::<Error>().map(Error::exit_code).or(run_file).unwrap_or(1)
+}
+
+/// Runs a command for each path, goes on after a failure unless told to stop, and returns the worst exit code.
+fn each(paths: &[PathBuf], command: impl Fn(&Path) -> anyhow::Result<()>) -> u8 {
     let mut worst = 0;
     for path in paths {
-        if let Err(error) = command(path) {
-            eprintln!("error: {error}");
-            worst = worst.max(error.exit_code());
+        if stop::requested() {
+            eprintln!("not begun: {}", path.display());
+            worst = worst.max(Error::Stopped.exit_code());
+            continue;
         }
+        worst = worst.max(one(command(path)));
     }
     worst
 }
 
+/// The flag --no-tune is the override run.tune=false.
+fn tuned(words: &[String], no_tune: bool) -> Vec<String> {
+    words.iter().cloned().chain(no_tune.then(|| "run.tune=false".to_owned())).collect()
+}
+
 /// Runs a command for each run file among some words, with the overrides among them.
-fn each_file(words: &[String], command: impl Fn(&Path, &[String]) -> Result<(), Error>) -> u8 {
+fn each_file(words: &[String], command: impl Fn(&Path, &[String]) -> anyhow::Result<()>) -> u8 {
     let (overrides, files): (Vec<String>, Vec<String>) = words.iter().cloned().partition(|word| is_override(word));
     if files.is_empty() {
         eprintln!("error: no run file among the arguments; try `pathkernel run examples/digits.toml`");
         return 2;
     }
     let files: Vec<PathBuf> = files.into_iter().map(PathBuf::from).collect();
-    each(&files, |file| command(file, &overrides))
+    each(&files, |file| named(file, command(file, &overrides)))
+}
+
+/// Puts the run file before an error that does not name it.
+fn named(file: &Path, outcome: anyhow::Result<()>) -> anyhow::Result<()> {
+    match outcome {
+        Err(error) if matches!(error.downcast_ref(), Some(Error::RunFile(_))) || error.is::<RunFileError>() => {
+            Err(error)
+        }
+        outcome => outcome.with_context(|| file.display().to_string()),
+    }
 }
 
 /// An override is a dotted key, `=`, and a value.

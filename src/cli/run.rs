@@ -1,7 +1,7 @@
 //! `pathkernel run`.
 
+use super::stop;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use pathkernel::error::Error;
 use pathkernel::run_file::RunFile;
 use pathkernel::schedule::{Outcome, Progress, run as run_file};
 use std::path::Path;
@@ -25,15 +25,21 @@ impl Progress for Bar {
     fn advance(&mut self) {
         self.bar.inc(1);
     }
+
+    fn stopped(&self) -> bool {
+        stop::requested()
+    }
 }
 
 /// Runs one file.
-pub fn run(file: &Path, overrides: &[String], quiet: bool) -> Result<(), Error> {
+pub fn run(file: &Path, overrides: &[String], quiet: bool) -> anyhow::Result<()> {
     let description = RunFile::load(file, overrides)?;
     let mut bar = Bar { bar: ProgressBar::hidden(), quiet };
-    let outcome = run_file(&description, &mut bar)?;
+    let outcome = run_file(&description, &mut bar);
     bar.bar.finish_and_clear();
-    if let Outcome::Done(_) = outcome {
+    let outcome = outcome?;
+    // A run that was killed after its last array has none yet.
+    if matches!(outcome, Outcome::Done(_)) || !description.run.directory.join("report.html").is_file() {
         pathkernel::report::write(&description.run.directory)?;
     }
     if quiet {

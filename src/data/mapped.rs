@@ -31,9 +31,7 @@ impl MappedArray {
         let map = unsafe { Mmap::map(&file) }.map_err(|error| DataError::new(path, unreadable(&error)))?;
         let wrong = |problem: String| DataError::new(path, problem);
         let header = npy::header(&map).map_err(wrong)?;
-        if header.file_len().map_err(wrong)? != map.len() {
-            return Err(wrong("its length is not what its header says; it may be truncated".into()));
-        }
+        header.check_len(map.len()).map_err(wrong)?;
         let (start, double) = header.plain_floats().map_err(wrong)?;
         Ok(Some(Self { map, start, double, shape: header.shape }))
     }

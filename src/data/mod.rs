@@ -6,12 +6,14 @@ Readers take nothing on trust: a size is compared with what the file really hold
 
 mod csv;
 mod idx;
+mod map;
 mod mapped;
 mod npy;
 mod npz;
 mod safetensors;
 mod write;
 
+pub use map::NpyMap;
 pub use mapped::MappedArray;
 pub use safetensors::{read_safetensors, write_safetensors};
 pub use write::{NpyElement, NpyWriter, write_npy};
@@ -26,11 +28,17 @@ pub struct DataError {
     pub path: String,
     /// What is wrong and what to do.
     pub problem: String,
+    /// Whether it is the machine that failed to write, not the user's file that is wrong.
+    pub writing: bool,
 }
 
 impl DataError {
     fn new(path: &Path, problem: impl std::fmt::Display) -> Self {
-        Self { path: path.display().to_string(), problem: problem.to_string() }
+        Self { path: path.display().to_string(), problem: problem.to_string(), writing: false }
+    }
+
+    fn writing(path: &Path, problem: impl std::fmt::Display) -> Self {
+        Self { writing: true, ..Self::new(path, problem) }
     }
 }
 

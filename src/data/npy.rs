@@ -2,6 +2,7 @@
 
 use super::{Array, Values, count};
 use half::f16;
+use std::cmp::Ordering;
 
 /// What a header says.
 pub(super) struct Header {
@@ -21,6 +22,20 @@ impl Header {
             return Ok((self.start, self.size == 8));
         }
         Err("not an array of little-endian floats in C order".into())
+    }
+
+    /// Fails where a file is not as long as its header says.
+    pub fn check_len(&self, len: usize) -> Result<(), String> {
+        let (expected, shape) = (self.file_len()?, &self.shape);
+        match len.cmp(&expected) {
+            Ordering::Equal => Ok(()),
+            Ordering::Less => {
+                Err(format!("it has {len} bytes, but its header ({shape:?}) needs {expected}; it may be truncated"))
+            }
+            Ordering::Greater => Err(format!(
+                "it goes on after the {expected} bytes that its header ({shape:?}) needs; save the array alone"
+            )),
+        }
     }
 
     /// Bytes of the whole file.
@@ -98,14 +113,7 @@ fn dtype(descr: &str) -> Result<(bool, char, usize), String> {
 
 pub(super) fn parse(bytes: &[u8]) -> Result<Array, String> {
     let header = header(bytes)?;
-    let expected = header.file_len()?;
-    if bytes.len() != expected {
-        return Err(format!(
-            "it has {} bytes, but its header ({:?}) needs {expected}; it may be truncated",
-            bytes.len(),
-            header.shape
-        ));
-    }
+    header.check_len(bytes.len())?;
     let values = decode(&header, &bytes[header.start..])?;
     let array = Array { shape: header.shape, values };
     Ok(if header.fortran { to_c_order(array) } else { array })

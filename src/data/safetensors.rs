@@ -1,10 +1,11 @@
 //! Named tensors.
 
-use super::write::{beside, commit};
+use super::write::Temporary;
 use super::{Array, DataError, NpyElement, Values, unreadable};
 use half::{bf16, f16};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::Path;
 
 /// Reads every tensor; F64, F32, F16 and BF16 are known.
@@ -57,7 +58,11 @@ pub fn write_safetensors<T: NpyElement>(path: &Path, tensors: &[(String, Vec<usi
         })
         .collect::<Result<Vec<_>, _>>()?;
     let bytes = safetensors::serialize(views, None).map_err(|error| DataError::new(path, error))?;
-    let temporary = beside(path);
-    std::fs::write(&temporary, bytes).map_err(|error| DataError::new(path, format!("cannot be written: {error}")))?;
-    commit(&temporary, path)
+    let temporary = Temporary::new(path);
+    let written = std::fs::File::create(temporary.beside()).and_then(|mut file| {
+        file.write_all(&bytes)?;
+        file.sync_data()
+    });
+    written.map_err(|error| temporary.failed(error))?;
+    temporary.commit()
 }

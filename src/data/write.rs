@@ -6,7 +6,7 @@ use std::io::{Seek, SeekFrom, Write};
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
-/// What can be written: `f32` and `f64`.
+/// What can be written: `f32`, `f64` and `i64`.
 pub trait NpyElement: bytemuck::Pod {
     /// NumPy's name of the type.
     const DESCR: &'static str;
@@ -20,20 +20,55 @@ impl NpyElement for f64 {
     const DESCR: &'static str = "<f8";
 }
 
-/// The name that a file has while it is written.
-pub(super) fn beside(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".tmp");
-    PathBuf::from(name)
+impl NpyElement for i64 {
+    const DESCR: &'static str = "<i8";
 }
 
-/// Gives a finished file its name.
-pub(super) fn commit(temporary: &Path, path: &Path) -> Result<(), DataError> {
-    std::fs::rename(temporary, path)
-        .map_err(|error| DataError::new(path, format!("cannot be renamed into place: {error}")))
+/// A file that is being written beside its final name. Dropped before it got that name, it is removed: nobody needs
+/// half an array, and it may hold much of the disk.
+#[derive(Debug)]
+pub(super) struct Temporary {
+    path: PathBuf,
+    beside: PathBuf,
+    kept: bool,
 }
 
-fn header(descr: &str, shape: &[usize]) -> Vec<u8> {
+impl Temporary {
+    pub fn new(path: &Path) -> Self {
+        let mut name = path.as_os_str().to_owned();
+        name.push(".tmp");
+        Self { path: path.to_owned(), beside: PathBuf::from(name), kept: false }
+    }
+
+    /// The name that the file has while it is written.
+    pub fn beside(&self) -> &Path {
+        &self.beside
+    }
+
+    /// What the error of a write says.
+    pub fn failed(&self, error: impl std::fmt::Display) -> DataError {
+        DataError::writing(&self.path, format!("cannot be written: {error}"))
+    }
+
+    /// Gives the finished file its name.
+    pub fn commit(mut self) -> Result<(), DataError> {
+        std::fs::rename(&self.beside, &self.path)
+            .map_err(|error| DataError::writing(&self.path, format!("cannot be renamed into place: {error}")))?;
+        self.kept = true;
+        Ok(())
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        if !self.kept {
+            // Where it cannot be removed, the next start of the run does it.
+            let _ = std::fs::remove_file(&self.beside);
+        }
+    }
+}
+
+pub(super) fn header(descr: &str, shape: &[usize]) -> Vec<u8> {
     let sides: String = shape.iter().map(|side| format!("{side}, ")).collect();
     let sides = if shape.len() == 1 { sides.trim_end() } else { sides.trim_end_matches(", ") };
     let text = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({sides}), }}");
@@ -59,7 +94,7 @@ pub fn write_npy<T: NpyElement>(path: &Path, shape: &[usize], values: &[T]) -> R
 #[derive(Debug)]
 pub struct NpyWriter<T> {
     file: File,
-    path: PathBuf,
+    temporary: Temporary,
     start: usize,
     len: usize,
     element: PhantomData<T>,
@@ -72,13 +107,13 @@ impl<T: NpyElement> NpyWriter<T> {
     ///
     /// A file that cannot be made, or a disk without room for it.
     pub fn create(path: &Path, shape: &[usize]) -> Result<Self, DataError> {
-        let fail = |error: std::io::Error| DataError::new(path, format!("cannot be written: {error}"));
+        let temporary = Temporary::new(path);
         let header = header(T::DESCR, shape);
         let len: usize = shape.iter().product();
-        let mut file = File::create(beside(path)).map_err(fail)?;
-        file.write_all(&header).map_err(fail)?;
-        file.set_len((header.len() + len * size_of::<T>()) as u64).map_err(fail)?;
-        Ok(Self { file, path: path.to_owned(), start: header.len(), len, element: PhantomData })
+        let size = (header.len() + len * size_of::<T>()) as u64;
+        let mut file = File::create(temporary.beside()).map_err(|error| temporary.failed(error))?;
+        file.write_all(&header).and_then(|()| file.set_len(size)).map_err(|error| temporary.failed(error))?;
+        Ok(Self { file, temporary, start: header.len(), len, element: PhantomData })
     }
 
     /// Writes elements from `offset` on.
@@ -88,13 +123,13 @@ impl<T: NpyElement> NpyWriter<T> {
     /// Elements beyond the array, or a disk that refuses them.
     pub fn write_at(&mut self, offset: usize, values: &[T]) -> Result<(), DataError> {
         if offset + values.len() > self.len {
-            return Err(DataError::new(&self.path, "written beyond its end"));
+            return Err(self.temporary.failed("the elements lie beyond its end"));
         }
         let place = SeekFrom::Start((self.start + offset * size_of::<T>()) as u64);
         self.file
             .seek(place)
             .and_then(|_| self.file.write_all(bytemuck::cast_slice(values)))
-            .map_err(|error| DataError::new(&self.path, format!("cannot be written: {error}")))
+            .map_err(|error| self.temporary.failed(error))
     }
 
     /// Gives the file its name.
@@ -103,7 +138,10 @@ impl<T: NpyElement> NpyWriter<T> {
     ///
     /// A disk that refuses.
     pub fn finish(self) -> Result<(), DataError> {
-        self.file.sync_data().map_err(|error| DataError::new(&self.path, format!("cannot be written: {error}")))?;
-        commit(&beside(&self.path), &self.path)
+        let Self { file, temporary, .. } = self;
+        file.sync_data().map_err(|error| temporary.failed(error))?;
+        // A file that is open cannot be renamed everywhere.
+        drop(file);
+        temporary.commit()
     }
 }

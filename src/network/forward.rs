@@ -64,7 +64,7 @@ impl Network {
             let (value, saved) = match node.operation {
                 Operation::Flatten => (None, Vec::new()),
                 _ => {
-                    let mut value = backend.zeros(rows * self.node_len(layer + 1))?;
+                    let mut value = backend.scratch(rows * self.node_len(layer + 1))?;
                     let saved = self.forward_node(backend, segment, &pass, layer, own, &mut value)?;
                     (Some(value), saved)
                 }
@@ -107,9 +107,9 @@ impl Network {
             (Operation::Linear { .. }, Some(own)) => affine(backend, own, segment, rows, out, x)?,
             (Operation::Conv2d { window, channels, .. }, Some(own)) => {
                 let size = rows * own.positions;
-                let mut patches = backend.zeros(size * own.width)?;
+                let mut patches = backend.scratch(size * own.width)?;
                 backend.im2col(window, rows, SliceMut::new(&mut patches, 0, size * own.width), x)?;
-                let mut pixels = backend.zeros(len)?;
+                let mut pixels = backend.scratch(len)?;
                 let input = Slice::new(&patches, 0, size * own.width);
                 affine(backend, own, segment, rows, SliceMut::new(&mut pixels, 0, len), input)?;
                 let shape = Transpose { batches: rows, rows: own.positions, columns: *channels };
@@ -117,8 +117,8 @@ impl Network {
                 return Ok(vec![patches]);
             }
             (Operation::LayerNorm { width, positions }, Some(own)) => {
-                let mut normal = backend.zeros(len)?;
-                let mut scale = backend.zeros(rows * positions)?;
+                let mut normal = backend.scratch(len)?;
+                let mut scale = backend.scratch(rows * positions)?;
                 backend.layer_norm(
                     *width,
                     SliceMut::new(&mut normal, 0, len),
@@ -188,7 +188,7 @@ pub(crate) fn along<B: Backend>(
 ) -> Result<B::Buffer> {
     let segment = Segment::at(direction);
     let len = rows * own.positions * if own.is_norm() { own.width } else { own.height };
-    let mut out = backend.zeros(len)?;
+    let mut out = backend.scratch(len)?;
     if own.is_norm() {
         let weights = segment.part(own.offset, own.len(), own.positions);
         backend.scale_shift(SliceMut::new(&mut out, 0, len), x, weights)?;

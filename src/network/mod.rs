@@ -160,6 +160,18 @@ impl Network {
         self.parameters.iter().map(Parameters::len).sum()
     }
 
+    /// Whether a layer's input depends on no parameter: it is the same all along the path.
+    pub fn has_constant_input(&self, own: &Parameters) -> bool {
+        !self.trained[self.nodes[own.layer].inputs[0]]
+    }
+
+    /// Whether a layer is a linear one whose outputs are the network's: the gradient of output c with respect to its
+    /// output is the unit vector c.
+    pub fn is_last_linear(&self, own: &Parameters) -> bool {
+        matches!(self.nodes[own.layer].operation, Operation::Linear { positions: 1, .. })
+            && self.storage(self.nodes.len()) == own.layer + 1
+    }
+
     /// Elements that one base row keeps during a forward pass.
     pub fn forward_len(&self) -> usize {
         let values: usize = (0..=self.nodes.len()).map(|node| self.node_len(node)).sum();

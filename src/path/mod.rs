@@ -5,8 +5,12 @@ For step `s` from `w_s` to `w_s + Δw_s`, the query's gradient is `φ_s = Σ_k �
 is `A[q, i] = -Σ_s ε_s φ_s · g_{i,s}`, the kernel `K = Σ_s ε_s φ_s · J_i(w_s)` over the steps whose batch holds `i`.
 */
 
+mod batch;
 mod integrate;
 mod quadrature;
+mod spec;
+mod sums;
 
-pub use integrate::{Finished, Integration, Spec, Tile};
+pub use integrate::{Evaluation, Integration, Setting};
 pub use quadrature::{Quadrature, gauss};
+pub use spec::{Finished, Spec, Tile};

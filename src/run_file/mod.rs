@@ -14,6 +14,7 @@ pub use model::{Activation, Layer, LayerKind, Model};
 pub use section::RunFileError;
 pub use write::difference;
 
+use crate::tangent::Contraction;
 use std::path::PathBuf;
 
 /// A checked run file.
@@ -42,6 +43,8 @@ pub struct Run {
     pub precision: Precision,
     /// Seeds weights and batches.
     pub seed: u64,
+    /// Whether a device is measured, to pick what is fastest on it, where it was not measured before.
+    pub tune: bool,
 }
 
 /// The arithmetic of a run.
@@ -122,6 +125,8 @@ pub struct Kernel {
     pub layers: bool,
     /// Whether the tangent kernel at both ends is wanted.
     pub tangent: bool,
+    /// How each layer that has parameters is contracted; the fastest without it.
+    pub contraction: Option<Vec<Contraction>>,
 }
 
 /// The quadrature rule on a segment.

@@ -67,6 +67,16 @@ const ACTIVATIONS: [(&str, Activation); 9] = [
 ];
 
 impl Activation {
+    /// The one of a name.
+    pub fn named(name: &str) -> Option<Self> {
+        ACTIVATIONS.iter().find(|(known, _)| *known == name).map(|(_, activation)| *activation)
+    }
+
+    /// The names of all.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        ACTIVATIONS.iter().map(|(name, _)| *name)
+    }
+
     /// Its name in a run file.
     pub fn name(self) -> &'static str {
         ACTIVATIONS.iter().find(|(_, activation)| *activation == self).map_or("", |(name, _)| name)
@@ -107,7 +117,7 @@ impl Model {
         }
         let weights = match section.get("weights") {
             None => None,
-            Some(value) => Some(PathBuf::from(path(section.text("weights", value)?))),
+            Some(value) => Some(PathBuf::from(path(section.name("weights", value)?))),
         };
         section.finish()?;
         Ok(Self { input, layers, weights })

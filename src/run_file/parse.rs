@@ -16,6 +16,37 @@ const PATHS: [&str; 7] = [
     "training.batches",
 ];
 
+impl Model {
+    /// Reads the model of a run file, whatever else it holds.
+    ///
+    /// # Errors
+    ///
+    /// The file, the key, what is wrong and what to do.
+    pub fn load(path: &Path) -> Result<Self> {
+        let file = path.display().to_string();
+        let table = parse_table(&read_text(path)?, &file)?;
+        let mut root = Section::new(&file, String::new(), Some(&table));
+        Self::read(root.section("model")?, &file, str::to_owned)
+    }
+}
+
+fn read_text(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).map_err(|error| {
+        let problem = match error.kind() {
+            std::io::ErrorKind::NotFound => "no such run file".to_owned(),
+            _ => format!("cannot be read: {error}"),
+        };
+        RunFileError { file: path.display().to_string(), key: "file".into(), problem }
+    })
+}
+
+fn parse_table(text: &str, file: &str) -> Result<Table> {
+    toml::from_str(text).map_err(|error| {
+        let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+        RunFileError { file: file.to_owned(), key: format!("line {line}"), problem: error.message().to_owned() }
+    })
+}
+
 impl RunFile {
     /// Reads a run file; overrides are `dotted.key=value`.
     ///
@@ -23,13 +54,7 @@ impl RunFile {
     ///
     /// The file, the key, what is wrong and what to do.
     pub fn load(path: &Path, overrides: &[String]) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            let problem = match error.kind() {
-                std::io::ErrorKind::NotFound => "no such run file".to_owned(),
-                _ => format!("cannot be read: {error}"),
-            };
-            RunFileError { file: path.display().to_string(), key: "file".into(), problem }
-        })?;
+        let text = read_text(path)?;
         Self::parse(&text, path, overrides)
     }
 
@@ -40,10 +65,7 @@ impl RunFile {
     /// As [`load`](Self::load).
     pub fn parse(text: &str, path: &Path, overrides: &[String]) -> Result<Self> {
         let file = path.display().to_string();
-        let mut table: Table = toml::from_str(text).map_err(|error| {
-            let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-            RunFileError { file: file.clone(), key: format!("line {line}"), problem: error.message().to_owned() }
-        })?;
+        let mut table = parse_table(text, &file)?;
         let mut absolute = Vec::new();
         for text in overrides {
             absolute.push(override_key(&mut table, text).map_err(|problem| RunFileError {
@@ -95,21 +117,42 @@ type Resolve<'a> = &'a dyn Fn(&str, &str) -> String;
 
 fn read(file: &str, table: &Table, resolve: Resolve<'_>) -> Result<RunFile> {
     let mut root = Section::new(file, String::new(), Some(table));
+    root.only(&["run", "data", "model", "training", "kernel"])?;
     let run = read_run(root.section("run")?, resolve)?;
     let data = read_data(root.section("data")?, resolve)?;
     let model = Model::read(root.section("model")?, file, |path| resolve("model.weights", path))?;
     let training = read_training(root.section("training")?, resolve)?;
     let kernel = read_kernel(root.section("kernel")?)?;
-    root.finish()?;
+    if run.precision == Precision::F32 {
+        check_single(file, &training)?;
+    }
     Ok(RunFile { run, data, model, training, kernel })
+}
+
+/// What is a number in double precision only would train nothing, or diverge.
+fn check_single(file: &str, training: &Training) -> Result<()> {
+    for (key, value) in [("learning_rate", training.learning_rate), ("weight_decay", training.weight_decay)] {
+        let single = value as f32;
+        if single.is_infinite() || (single == 0.0 && value != 0.0) {
+            let becomes = if single == 0.0 { "rounds to 0" } else { "is infinite" };
+            return Err(RunFileError {
+                file: file.to_owned(),
+                key: format!("training.optimizer.{key}"),
+                problem: format!(
+                    "is {value:?}, which {becomes} in f32; choose another, or set run.precision = \"f64\""
+                ),
+            });
+        }
+    }
+    Ok(())
 }
 
 fn read_run(mut section: Section<'_>, resolve: Resolve<'_>) -> Result<Run> {
     let directory = section.need("directory")?;
-    let directory = PathBuf::from(resolve("run.directory", section.text("directory", directory)?));
+    let directory = PathBuf::from(resolve("run.directory", section.name("directory", directory)?));
     let device = match section.get("device") {
         None => "auto".to_owned(),
-        Some(value) => section.text("device", value)?.to_owned(),
+        Some(value) => section.name("device", value)?.to_owned(),
     };
     let precision =
         section.choice("precision", Some(Precision::F32), &[("f32", Precision::F32), ("f64", Precision::F64)])?;
@@ -124,28 +167,29 @@ fn read_run(mut section: Section<'_>, resolve: Resolve<'_>) -> Result<Run> {
         Some(Some(seed)) => seed,
         Some(None) => return Err(section.error("seed", "must be a whole number of at least 0")),
     };
+    let tune = section.bool_or("tune", true)?;
     section.finish()?;
-    Ok(Run { directory, device, precision, seed })
+    Ok(Run { directory, device, precision, seed, tune })
 }
 
 fn read_data(mut section: Section<'_>, resolve: Resolve<'_>) -> Result<Data> {
+    section.only(&["train", "query"])?;
     let mut train = section.section("train")?;
     let inputs = train.need("inputs")?;
-    let inputs = resolve("data.train.inputs", train.text("inputs", inputs)?);
+    let inputs = resolve("data.train.inputs", train.name("inputs", inputs)?);
     let targets = train.need("targets")?;
-    let targets = resolve("data.train.targets", train.text("targets", targets)?);
+    let targets = resolve("data.train.targets", train.name("targets", targets)?);
     train.finish()?;
     let mut query = section.section("query")?;
     let (mut query_inputs, mut query_targets) = (None, None);
     if query.is_present() {
         let inputs = query.need("inputs")?;
-        query_inputs = Some(resolve("data.query.inputs", query.text("inputs", inputs)?));
+        query_inputs = Some(resolve("data.query.inputs", query.name("inputs", inputs)?));
         if let Some(targets) = query.get("targets") {
-            query_targets = Some(resolve("data.query.targets", query.text("targets", targets)?));
+            query_targets = Some(resolve("data.query.targets", query.name("targets", targets)?));
         }
     }
     query.finish()?;
-    section.finish()?;
     Ok(Data { inputs, targets, query_inputs, query_targets })
 }
 
@@ -174,7 +218,7 @@ fn read_training(mut section: Section<'_>, resolve: Resolve<'_>) -> Result<Train
     };
     let batches = match section.get("batches") {
         None => None,
-        Some(value) => Some(resolve("training.batches", section.text("batches", value)?)),
+        Some(value) => Some(resolve("training.batches", section.name("batches", value)?)),
     };
     section.finish()?;
     Ok(Training { loss, reduction, learning_rate, weight_decay, steps, batch_size, batches })
@@ -189,11 +233,11 @@ fn read_optimizer(mut section: Section<'_>) -> Result<(f64, f64)> {
     let rate = section.need("learning_rate")?;
     let rate = section.number("learning_rate", rate)?;
     if rate <= 0.0 {
-        return Err(section.error("learning_rate", format!("is {rate}; it must be above 0")));
+        return Err(section.error("learning_rate", format!("is {rate:?}; it must be above 0")));
     }
     let decay = section.number_or("weight_decay", 0.0)?;
     if decay < 0.0 {
-        return Err(section.error("weight_decay", format!("is {decay}; it must not be negative")));
+        return Err(section.error("weight_decay", format!("is {decay:?}; it must not be negative")));
     }
     for key in ["momentum", "dampening"] {
         let value = section.number_or(key, 0.0)?;
@@ -230,12 +274,31 @@ const SHAPES: [(&str, KernelShape); 4] = [
     ("full", KernelShape::Full),
 ];
 
+/// `"auto"`, or a list with a word for each layer that has parameters.
+fn read_contraction(section: &mut Section<'_>) -> Result<Option<Vec<Contraction>>> {
+    let words = Contraction::ALL.map(|contraction| (contraction.name(), contraction));
+    match section.get("contraction") {
+        None => Ok(None),
+        Some(Value::String(word)) if word == "auto" => Ok(None),
+        Some(Value::Array(values)) => {
+            let one = |value| section.word("contraction", section.text("contraction", value)?, &words);
+            values.iter().map(one).collect::<Result<Vec<_>>>().map(Some)
+        }
+        Some(_) => {
+            Err(section.error("contraction", "must be \"auto\" or a list with a word for each layer that has weights"))
+        }
+    }
+}
+
+/// Quadrature nodes at the most: a segment that needs more is better split into smaller steps.
+const MOST_NODES: usize = 4096;
+
 fn read_kernel(mut section: Section<'_>) -> Result<Kernel> {
     let rules = ["gauss", "left", "adaptive"].map(|rule| (rule, rule));
     let rule = section.choice("rule", Some("gauss"), &rules)?;
     let nodes = section.count_or("nodes", 3, 1)?;
-    if nodes > 256 {
-        return Err(section.error("nodes", format!("is {nodes}; at most 256")));
+    if nodes > MOST_NODES {
+        return Err(section.error("nodes", format!("is {nodes}; at most {MOST_NODES}")));
     }
     let rule = match rule {
         "gauss" => Rule::Gauss { nodes },
@@ -244,7 +307,10 @@ fn read_kernel(mut section: Section<'_>) -> Result<Kernel> {
             return Err(section.error("rule", "adaptive is not supported yet by this version; use gauss or left"));
         }
     };
-    section.number_or("tolerance", 1e-6)?;
+    let tolerance = section.number_or("tolerance", 1e-6)?;
+    if tolerance <= 0.0 {
+        return Err(section.error("tolerance", format!("is {tolerance:?}; it must be above 0")));
+    }
     let readouts = ["outputs", "probabilities", "loss", "target", "margin"].map(|readout| (readout, readout));
     let readout = section.choice("readout", Some("outputs"), &readouts)?;
     if readout != "outputs" {
@@ -257,6 +323,7 @@ fn read_kernel(mut section: Section<'_>) -> Result<Kernel> {
         coefficients: section.bool_or("coefficients", false)?,
         layers: section.bool_or("layers", false)?,
         tangent: section.bool_or("tangent", false)?,
+        contraction: read_contraction(&mut section)?,
     };
     if kernel.coefficients && !matches!(kernel.kernel, KernelShape::Diagonal | KernelShape::Full) {
         return Err(section.error("coefficients", "needs kernel.kernel = \"diagonal\" or \"full\""));

@@ -44,7 +44,31 @@ impl<'a> Section<'a> {
     }
 
     pub fn need(&mut self, key: &'static str) -> Result<&'a Value> {
-        self.get(key).ok_or_else(|| self.error(key, "is required and missing"))
+        self.get(key).ok_or_else(|| self.missing(key, ""))
+    }
+
+    /// The error for a required key; it names a key that may be a misspelling of it.
+    fn missing(&self, key: &'static str, more: &str) -> RunFileError {
+        let unknown = || self.table.into_iter().flat_map(Table::keys).filter(|key| !self.known.contains(&key.as_str()));
+        match unknown().find(|unknown| strsim::jaro_winkler(unknown, key) > 0.8) {
+            None => self.error(key, format!("is required and missing{more}")),
+            Some(unknown) => {
+                let needed = self.key(key);
+                self.error(unknown, format!("unknown key; did you mean {key:?}? ({needed} is required and missing)"))
+            }
+        }
+    }
+
+    /// Fails on a key that is none of these, before what is missing for it is asked for.
+    pub fn only(&self, keys: &[&'static str]) -> Result<()> {
+        match self.table.and_then(|table| table.keys().find(|key| !keys.contains(&key.as_str()))) {
+            None => Ok(()),
+            Some(key) => Err(self.unknown(key, keys)),
+        }
+    }
+
+    fn unknown(&self, key: &str, known: &[&'static str]) -> RunFileError {
+        self.error(key, format!("unknown key; did you mean {:?}?", nearest(key, known.iter().copied())))
     }
 
     /// A table inside this one.
@@ -65,6 +89,15 @@ impl<'a> Section<'a> {
 
     pub fn text(&self, key: &str, value: &'a Value) -> Result<&'a str> {
         value.as_str().ok_or_else(|| self.error(key, format!("must be a string, not {}", value.type_str())))
+    }
+
+    /// A string that says something, and that a system takes as a name.
+    pub fn name(&self, key: &str, value: &'a Value) -> Result<&'a str> {
+        match self.text(key, value)? {
+            "" => Err(self.error(key, "is empty; give it a value, or leave the key out where it is optional")),
+            text if text.contains('\0') => Err(self.error(key, format!("is {text:?}; no name holds a zero byte"))),
+            text => Ok(text),
+        }
     }
 
     pub fn bool_or(&mut self, key: &'static str, default: bool) -> Result<bool> {
@@ -94,6 +127,10 @@ impl<'a> Section<'a> {
         let number = match value {
             Value::Float(number) => *number,
             Value::Integer(number) => *number as f64,
+            // What TOML cannot hold comes from the command line as a string.
+            Value::String(text) if is_out_of_range(text) => {
+                return Err(self.error(key, format!("is {text}, which is out of a number's range")));
+            }
             other => {
                 return Err(self.error(key, format!("must be a number, not {}", other.type_str())));
             }
@@ -110,10 +147,15 @@ impl<'a> Section<'a> {
         let value = match (self.get(key), default) {
             (None, Some(default)) => return Ok(default),
             (None, None) => {
-                return Err(self.error(key, format!("is required and missing; one of {}", list(words))));
+                return Err(self.missing(key, &format!("; one of {}", list(words))));
             }
             (Some(value), _) => self.text(key, value)?,
         };
+        self.word(key, value, words)
+    }
+
+    /// The meaning of a word.
+    pub fn word<T: Copy>(&self, key: &str, value: &str, words: &[(&str, T)]) -> Result<T> {
         words.iter().find(|(word, _)| *word == value).map(|(_, choice)| *choice).ok_or_else(|| {
             let near = nearest(value, words.iter().map(|(word, _)| *word));
             self.error(key, format!("{value:?} is not known; did you mean {near:?}? One of {}", list(words)))
@@ -125,12 +167,17 @@ impl<'a> Section<'a> {
         let unknown = self.table.and_then(|table| table.keys().find(|key| !self.known.contains(&key.as_str())));
         match unknown {
             None => Ok(()),
-            Some(key) => {
-                let near = nearest(key, self.known.iter().copied());
-                Err(self.error(key, format!("unknown key; did you mean {near:?}?")))
-            }
+            Some(key) => Err(self.unknown(key, &self.known)),
         }
     }
+}
+
+/// Whether a text is a number too large for a double or, without a point, for an integer.
+fn is_out_of_range(text: &str) -> bool {
+    let digits = text.trim_start_matches(['+', '-']);
+    let integer = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let begins = digits.starts_with(|first: char| first.is_ascii_digit() || first == '.');
+    (integer && text.parse::<i64>().is_err()) || (begins && text.parse::<f64>().is_ok_and(f64::is_infinite))
 }
 
 fn list<T>(words: &[(&str, T)]) -> String {

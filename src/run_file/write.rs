@@ -4,7 +4,7 @@ use super::*;
 use toml::{Table, Value};
 
 /// Keys that say where or when a run happens, not what it computes.
-const INCIDENTAL: [&str; 1] = ["run.directory"];
+const INCIDENTAL: [&str; 2] = ["run.directory", "run.tune"];
 
 fn table(entries: Vec<(&str, Value)>) -> Table {
     entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
@@ -39,6 +39,7 @@ impl Run {
             ("device", text(&self.device)),
             ("precision", text(if self.precision == Precision::F64 { "f64" } else { "f32" })),
             ("seed", Value::Integer(self.seed as i64)),
+            ("tune", Value::Boolean(self.tune)),
         ])
     }
 }
@@ -148,6 +149,10 @@ impl Kernel {
             KernelShape::Diagonal => "diagonal",
             KernelShape::Full => "full",
         };
+        let contraction = match &self.contraction {
+            None => text("auto"),
+            Some(choices) => Value::Array(choices.iter().map(|choice| text(choice.name())).collect()),
+        };
         table(vec![
             ("rule", text(rule)),
             ("nodes", count(nodes)),
@@ -157,6 +162,7 @@ impl Kernel {
             ("coefficients", Value::Boolean(self.coefficients)),
             ("layers", Value::Boolean(self.layers)),
             ("tangent", Value::Boolean(self.tangent)),
+            ("contraction", contraction),
             ("readout", text("outputs")),
         ])
     }
@@ -181,6 +187,11 @@ fn differs(key: &str, a: Option<&Value>, b: Option<&Value>) -> Option<(String, S
             })
             .next();
     }
-    let show = |value: Option<&Value>| value.map_or("absent".to_owned(), Value::to_string);
+    let show = |value: Option<&Value>| match value {
+        None => "absent".to_owned(),
+        // Shortest: TOML would write all 200 digits of 1e200.
+        Some(Value::Float(number)) => format!("{number:?}"),
+        Some(other) => other.to_string(),
+    };
     Some((key.to_owned(), show(a), show(b)))
 }

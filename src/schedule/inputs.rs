@@ -6,6 +6,7 @@ use crate::data::{Array, read, read_safetensors};
 use crate::error::Error;
 use crate::network::{Network, from_tensors};
 use crate::run_file::{Loss, Precision, Reduction, RunFile};
+use crate::tangent::{Contraction, choices};
 use crate::training::{Step, draw_batches};
 
 /// The targets of a data set.
@@ -79,6 +80,7 @@ impl Inputs {
         }
         check_steps(run_file, examples)?;
         let steps = steps(run_file, examples)?;
+        check_contraction(&network, run_file)?;
         Ok(Self { network, train, examples, targets, queries, query_targets, initial, steps })
     }
 
@@ -260,4 +262,29 @@ fn read_batches(path: &str, steps: usize, size: Option<usize>, examples: usize) 
         )));
     }
     Ok(values.chunks(width).map(|batch| batch.iter().map(|&example| example as u32).collect()).collect())
+}
+
+/// A run file's contractions must be possible ones, one for each layer that has parameters.
+fn check_contraction(network: &Network, run_file: &RunFile) -> Result<(), Error> {
+    let Some(wanted) = &run_file.kernel.contraction else { return Ok(()) };
+    let layers = &network.parameters;
+    if wanted.len() != layers.len() {
+        let (have, want) = (wanted.len(), layers.len());
+        return Err(Error::Input(format!(
+            "kernel.contraction: names {have} layers, but {want} have weights; give one word for each, or \"auto\""
+        )));
+    }
+    for (own, wanted) in layers.iter().zip(wanted) {
+        let possible = choices(network, own);
+        if !possible.contains(wanted) {
+            let possible: Vec<&str> = possible.into_iter().map(Contraction::name).collect();
+            return Err(Error::Input(format!(
+                "kernel.contraction: layer {} cannot be {}; one of {}",
+                own.layer,
+                wanted.name(),
+                possible.join(", ")
+            )));
+        }
+    }
+    Ok(())
 }

@@ -1,12 +1,14 @@
 //! How much memory, disk and arithmetic a run takes, and how it is cut into tiles.
 
 use super::Inputs;
-use super::device::{Work, free_memory, on_device, product_rate};
-use crate::backend::Backend;
+use super::device::{Work, free_memory, on_device, rates};
+use super::footprint::Footprint;
+use crate::backend::{Backend, Entries};
 use crate::error::Error;
 use crate::path::{Quadrature, Tile};
 use crate::run_file::{KernelShape, Precision, RunFile};
-use crate::tangent::{Contraction, Entries, Sizes, choose, factored_flops, materialised_flops};
+use crate::store::Store;
+use crate::tangent::{self, Contraction, Rates, Sizes, choose};
 use std::path::Path;
 
 /// A run's cost, and its tiles.
@@ -20,16 +22,16 @@ pub struct Plan {
     pub tiles: Vec<Tile>,
     /// Bytes on the device at the most.
     pub device_bytes: u64,
-    /// Bytes of the arrays on the host.
+    /// Bytes of the data and of a finished tile on the host. The arrays are not among them: they lie in files.
     pub host_bytes: u64,
-    /// Bytes of the run directory.
+    /// Bytes of the run directory: arrays and recorded path.
     pub disk_bytes: u64,
     /// Floating-point operations of the contractions.
     pub flops: f64,
     /// Floating-point operations of the forward and backward passes.
     pub pass_flops: f64,
-    /// Seconds that the run will take, roughly; known where the device was measured.
-    pub seconds: Option<f64>,
+    /// Seconds that training and integration will take, roughly, by the device's rates.
+    pub seconds: f64,
 }
 
 /// What the kernel's shape means for its entries.
@@ -44,15 +46,18 @@ pub(super) fn entries(shape: KernelShape) -> Option<Entries> {
 
 impl Plan {
     /// Plans a run for a device with `memory` bytes, whose buffers have at most `largest` elements.
-    pub fn new(run_file: &RunFile, inputs: &Inputs, memory: u64, largest: usize) -> Self {
+    pub fn new(run_file: &RunFile, inputs: &Inputs, rates: &Rates, memory: u64, largest: usize) -> Self {
         let (network, kernel) = (&inputs.network, &run_file.kernel);
         let (m, n, outputs) = (inputs.examples, inputs.query_count(), network.outputs);
         let nodes = Quadrature::new(&kernel.rule).nodes.len();
         let bytes: usize = if run_file.run.precision == Precision::F64 { 8 } else { 4 };
         let batch = inputs.steps.first().map_or(m, |step| step.batch_len().min(m));
         let copies = if kernel.kernel == KernelShape::None { 1 } else { outputs };
-        let sizes = Sizes { queries: n.min(256), outputs, nodes, examples: batch, copies };
-        let contraction: Vec<Contraction> = network.parameters.iter().map(|own| choose(own, &sizes)).collect();
+        let wanted = kernel.attribution.then_some(Entries::Loss).into_iter().chain(entries(kernel.kernel)).collect();
+        let sizes = Sizes { queries: n.min(256), outputs, nodes, examples: batch, entries: wanted };
+        let pick = |own| choose(network, own, &sizes, rates);
+        let contraction = kernel.contraction.clone();
+        let contraction = contraction.unwrap_or_else(|| network.parameters.iter().map(pick).collect());
 
         let pair = entries(kernel.kernel).map_or(0, |entries| entries.per_pair(outputs));
         let attribution = if kernel.attribution { outputs } else { 0 };
@@ -60,83 +65,58 @@ impl Plan {
         // Counts that may be beyond any machine, so in floating point.
         let real = |count: usize| count as f64;
         let sums = real(groups) * (real(attribution) + real(pair)) + if kernel.coefficients { real(pair) } else { 0.0 };
-        let sums = sums.max(1.0);
-        // Elements of the device per query, per example and per pair of a tile.
-        let widest = network.parameters.iter().map(|own| own.len()).max().unwrap_or(0);
-        let positions = network.parameters.iter().map(|own| own.positions).max().unwrap_or(1);
-        let backward = real(network.backward_len());
-        let query =
-            real(nodes) * (real(network.forward_len()) + real(outputs) * backward) + real(outputs) * real(widest);
-        let total: f64 = network.parameters.iter().map(|own| real(own.len().max(own.positions * own.height))).sum();
-        let example = real(network.forward_len()) + 3.0 * real(copies) * (backward + total);
-        let square = real(positions) * real(positions) * real(nodes);
-        let need = |queries: usize, examples: usize| {
-            let batch = examples.min(batch);
-            let (queries, examples, batch) = (real(queries), real(examples), real(batch));
-            let elements = queries * query + batch * example + queries * (examples * sums * 2.0 + batch * square);
-            ((elements + 4.0 * real(network.len)) * real(bytes) * 1.5) as u64
-        };
-        let largest_of = |queries: usize, examples: usize| {
-            let (queries, batch, examples) = (real(queries), real(examples.min(batch)), real(examples));
-            let rows = queries * real(nodes) * real(outputs) * backward.max(real(outputs));
-            let columns = batch * real(copies) * (total + backward);
-            rows.max(columns).max(queries * examples * real(pair.max(outputs))).max(queries * batch * square)
-        };
-        let fits =
-            |queries, examples| need(queries, examples) <= memory && largest_of(queries, examples) <= real(largest);
-        let (mut across, mut down) = (m, n.min(256));
-        while !fits(down, across) && (down > 1 || across > 1) {
-            if across > 2 * down || down == 1 {
-                across = across.div_ceil(2);
-            } else {
-                down = down.div_ceil(2);
-            }
-        }
-        let fits = fits(down, across);
+        let held = real(m) * real(network.input_len());
+        let footprint = Footprint::new(network, &contraction, &sizes, sums.max(1.0), held, bytes);
+        let tile = footprint.tile((n, m), memory, largest);
+        let (down, across) = tile.unwrap_or((1, 1));
         // Tiles of one query and one example could be very many; a plan that does not fit has none.
-        let (tiled, columns) = if fits { (n, m) } else { (0, 0) };
-        let ranges =
-            |len: usize, side: usize| (0..len).step_by(side.max(1)).map(move |from| from..(from + side).min(len));
+        let (tiled, columns) = if tile.is_some() { (n, m) } else { (0, 0) };
+        let ranges = |len: usize, side: usize| (0..len).step_by(side).map(move |from| from..(from + side).min(len));
         let tiles = ranges(tiled, down)
             .flat_map(|queries| {
                 ranges(columns, across).map(move |examples| Tile { queries: queries.clone(), examples })
             })
             .collect();
         let tangent = if kernel.tangent { 2.0 * real(pair) } else { 0.0 };
-        let arrays = real(n) * real(m) * (sums + tangent) * real(bytes);
-        let path = (real(inputs.steps.len()) + 1.0) * real(network.len) * real(bytes);
+        // A tile on its way to the arrays, in double precision.
+        let finished = real(down) * real(across) * tangent * 8.0;
+        let data = real(m + n) * real(network.input_len()) * real(8 + 2 * bytes) + 6.0 * 8.0 * real(n) * real(outputs);
+        // The whole, its parts by layer, and for the coefficients their numerators and themselves.
+        let parts = if kernel.layers { 1.0 + real(groups) } else { 1.0 };
+        let coefficients = if kernel.coefficients { 2.0 * real(pair) } else { 0.0 };
+        let pairs = parts * (real(attribution) + real(pair)) + coefficients + tangent;
+        let arrays = (real(n) * real(m) * pairs + 4.0 * real(n) * real(outputs)) * real(bytes);
+        let path = (real(inputs.steps.len()) + 2.0) * real(network.len) * real(bytes);
         let whole = Sizes { queries: n, ..sizes };
-        let flops: f64 = network
-            .parameters
-            .iter()
-            .zip(&contraction)
-            .map(|(own, choice)| match choice {
-                Contraction::Factored => factored_flops(own, &whole),
-                Contraction::Materialised => materialised_flops(own, &whole),
-            })
-            .sum();
-        // Two operations for each weight, position and row, forward once and backward once a gradient row, and each
-        // element that a pass keeps costs as much as some dozens.
-        let products: f64 = network.parameters.iter().map(|own| 2.0 * (own.len() * own.positions) as f64).sum();
-        let row = products + ELEMENT * network.forward_len() as f64;
+        let layers = || network.parameters.iter().zip(&contraction);
+        let steps = inputs.steps.len() as f64;
+        let contracting: f64 = layers().map(|(own, &choice)| tangent::seconds(own, choice, &whole, rates)).sum();
+        let flops: f64 = layers().map(|(own, &choice)| tangent::flops(own, choice, &whole)).sum();
         // Queries pass once for every tile of examples, and examples once for every tile of queries.
-        let query_rows = (n * nodes * (2 + outputs) + n) * m.div_ceil(across.max(1));
-        let example_rows = batch * (1 + copies) * n.div_ceil(down.max(1)) + 3 * batch;
-        let pass_flops = row * (query_rows + example_rows) as f64;
+        let query_rows = real(n * nodes * (2 + outputs) + n) * real(m.div_ceil(across));
+        let example_rows = real(batch * (1 + copies)) * real(n.div_ceil(down)) + real(3 * batch);
+        // Two operations for each weight, position and row, forward once and backward once a gradient row; and what a
+        // pass keeps is written and read some times over.
+        let products: f64 = network.parameters.iter().map(|own| 2.0 * real(own.len() * own.positions)).sum();
+        let pass_flops = products * (query_rows + example_rows);
+        let elements = TOUCHED * real(network.forward_len()) * (query_rows + example_rows);
+        let passing = pass_flops / 2.0 * rates.multiply_add + elements * rates.element;
+        let summed = real(n) * real(batch) * sums * rates.element;
         Self {
             shapes: [m, n, outputs, network.parameter_count(), inputs.steps.len()],
             contraction,
             tiles,
-            device_bytes: need(down, across),
-            host_bytes: (arrays + real(m + n) * real(network.input_len()) * real(8 + bytes)) as u64,
+            device_bytes: footprint.bytes(down, across),
+            host_bytes: (data + finished) as u64,
             disk_bytes: (arrays + path) as u64,
-            flops: flops * inputs.steps.len() as f64,
-            pass_flops: pass_flops * inputs.steps.len() as f64,
-            seconds: None,
+            flops: flops * steps,
+            pass_flops: pass_flops * steps,
+            seconds: (contracting + passing + summed) * steps,
         }
     }
 
-    /// Checks the plan against the machine's free memory and the disk under `directory`.
+    /// Checks the plan against the machine's free memory and the disk under `directory`, of which an interrupted run
+    /// there gives back what it holds.
     ///
     /// # Errors
     ///
@@ -159,9 +139,11 @@ impl Plan {
         }
         let existing = directory.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("."));
         let free = fs4::available_space(existing).map_err(|source| Error::file(existing, source))?;
+        let free = free.saturating_add(Store::new(directory).held_bytes());
         if self.disk_bytes > free {
             return Err(Error::DoesNotFit(format!(
-                "the run writes {} to {}, and {} are free; name another run.directory, or fewer training.steps",
+                "the run writes {} to {}, and {} are free; name another run.directory, or take a smaller kernel.kernel \
+                 or fewer training.steps",
                 size(self.disk_bytes),
                 directory.display(),
                 size(free)
@@ -171,11 +153,8 @@ impl Plan {
     }
 }
 
-/// The rate of a whole run, as a share of a matrix product's: measured on the examples.
-const EFFICIENCY: f64 = 0.5;
-
-/// What an element of a pass costs, in operations of a product: measured on the examples.
-const ELEMENT: f64 = 50.0;
+/// How often a pass writes or reads each element that it keeps: measured on the examples.
+const TOUCHED: f64 = 8.0;
 
 /// Seconds for people.
 fn duration(seconds: f64) -> String {
@@ -207,20 +186,20 @@ impl Work for Planning<'_> {
     type Output = (Plan, String);
 
     fn on<B: Backend>(self, backend: &B) -> Result<(Plan, String), Error> {
-        let mut plan = Plan::new(self.0, self.1, free_memory() / 2, backend.largest_buffer());
-        plan.seconds = Some((plan.flops + plan.pass_flops) / (EFFICIENCY * product_rate(backend)?));
+        let rates = rates(backend, &self.0.run)?;
+        let plan = Plan::new(self.0, self.1, &rates, free_memory() / 2, backend.largest_buffer());
         Ok((plan, backend.name()))
     }
 }
 
 impl Plan {
-    /// Plans a run for the device that it asks for, and names the device. Measures a matrix product there, for the time.
+    /// Plans a run for the device that it asks for, and names the device.
     ///
     /// # Errors
     ///
     /// There is no such device.
     pub fn for_device(run_file: &RunFile, inputs: &Inputs) -> Result<(Self, String), Error> {
-        on_device(run_file, Planning(run_file, inputs))
+        on_device(&run_file.run, Planning(run_file, inputs))
     }
 }
 
@@ -234,14 +213,43 @@ impl std::fmt::Display for Plan {
         writeln!(out, "tiles        {}", self.tiles.len())?;
         writeln!(
             out,
-            "memory       {} for a tile, {} for arrays and data",
+            "memory       {} for a tile, {} for its results and the data",
             size(self.device_bytes),
             size(self.host_bytes)
         )?;
         writeln!(out, "disk         {}", size(self.disk_bytes))?;
-        if let Some(seconds) = self.seconds {
-            writeln!(out, "time         about {}", duration(seconds))?;
-        }
+        writeln!(out, "time         about {}", duration(self.seconds))?;
         writeln!(out, "contraction  {:?}, {:.3e} floating-point operations", self.contraction, self.flops)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(host_bytes: u64, disk_bytes: u64) -> Plan {
+        Plan {
+            shapes: [1; 5],
+            contraction: Vec::new(),
+            tiles: vec![Tile { queries: 0..1, examples: 0..1 }],
+            device_bytes: 1 << 20,
+            host_bytes,
+            disk_bytes,
+            flops: 0.0,
+            pass_flops: 0.0,
+            seconds: 1.0,
+        }
+    }
+
+    /// Arrays lie in files, so that only the disk bounds them.
+    #[test]
+    fn arrays_may_be_larger_than_memory_and_not_than_the_disk() -> Result<(), Box<dyn std::error::Error>> {
+        let folder = tempfile::tempdir()?;
+        plan(1 << 20, 8 << 20).check(&folder.path().join("out"), 4 << 20)?;
+        for (plan, word) in [(plan(4 << 20, 1), "of memory"), (plan(1, 1 << 62), "writes 4.0 EiB")] {
+            let refused = plan.check(folder.path(), 4 << 20).err().ok_or("it fits")?;
+            assert!(matches!(&refused, Error::DoesNotFit(problem) if problem.contains(word)), "{refused}");
+        }
+        Ok(())
     }
 }

@@ -1,15 +1,15 @@
 //! A whole run, on one device.
 
 use super::Inputs;
-use super::device::{Work, free_memory, on_device};
+use super::device::{Work, free_memory, on_device, rates};
 use super::inputs::Targets;
 use super::plan::{Plan, entries};
-use crate::backend::{Backend, Element};
+use crate::backend::{Backend, Phase, convert};
 use crate::error::Error;
-use crate::path::{Integration, Quadrature, Spec};
-use crate::run_file::{Precision, RunFile, difference};
+use crate::path::{Integration, Quadrature, Setting, Spec};
+use crate::run_file::{Kernel, KernelShape, Precision, RunFile, difference};
 use crate::store::{Arrays, Store, Summary};
-use crate::training::{Examples, Metrics, Recorder, TargetBuffer, Training, Trajectory};
+use crate::training::{Examples, Metrics, Recorder, TargetBuffer, Training, Trajectory, describe};
 use std::time::Instant;
 
 /// Is told how a run gets on.
@@ -18,6 +18,16 @@ pub trait Progress {
     fn begin(&mut self, phase: &str, total: u64);
     /// One unit is done.
     fn advance(&mut self);
+    /// Whether the run shall stop: asked after each step.
+    fn stopped(&self) -> bool {
+        false
+    }
+}
+
+/// Counts a step, and ends the run where it shall stop.
+fn step(progress: &mut dyn Progress) -> Result<(), Error> {
+    progress.advance();
+    if progress.stopped() { Err(Error::Stopped) } else { Ok(()) }
 }
 
 /// How a run ended.
@@ -26,7 +36,7 @@ pub enum Outcome {
     /// It was already there.
     AlreadyDone,
     /// It is done now.
-    Done(Summary),
+    Done(Box<Summary>),
 }
 
 /// Does a whole run, or finds that it was done.
@@ -37,31 +47,26 @@ pub enum Outcome {
 /// and the plan have been checked.
 pub fn run(run_file: &RunFile, progress: &mut dyn Progress) -> Result<Outcome, Error> {
     let store = Store::new(&run_file.run.directory);
-    let resolved = run_file.to_toml();
+    let mut run_file = run_file.clone();
     if let Some(earlier) = store.run_file()? {
-        if let Err(error) = toml::from_str::<toml::Table>(&earlier) {
-            return Err(Error::Input(format!(
-                "{}: cannot be read: {}; the run directory is damaged, remove it or name another run.directory",
-                store.path("run.toml").display(),
-                error.message()
-            )));
-        }
-        if let Some((key, have, want)) = difference(&earlier, &resolved) {
+        let recorded = RunFile::parse(&earlier, &store.path("run.toml"), &[]).map_err(|error| {
+            Error::Input(format!("{error}; the run directory is damaged, remove it or name another run.directory"))
+        })?;
+        // What was measured when the run began is part of it.
+        run_file.kernel.contraction = run_file.kernel.contraction.or(recorded.kernel.contraction);
+        if let Some((key, have, want)) = difference(&earlier, &run_file.to_toml()) {
             return Err(Error::Input(format!(
                 "{}: holds a different run: its {key} is {have}, this run's is {want}; name another run.directory or remove it",
                 run_file.run.directory.display()
             )));
         }
         if store.is_finished() {
+            store.verify(&array_names(&run_file.kernel))?;
             return Ok(Outcome::AlreadyDone);
         }
     }
-    let inputs = Inputs::read(run_file)?;
-    on_device(run_file, Run { run_file, inputs: &inputs, store: &store, resolved: &resolved, progress })
-}
-
-fn convert<E: Element>(values: &[f64]) -> Vec<E> {
-    values.iter().map(|&value| E::from_f64(value)).collect()
+    let inputs = Inputs::read(&run_file)?;
+    on_device(&run_file.run, Run { run_file: &run_file, inputs: &inputs, store: &store, progress })
 }
 
 /// A run, once its inputs are read.
@@ -69,18 +74,46 @@ struct Run<'a> {
     run_file: &'a RunFile,
     inputs: &'a Inputs,
     store: &'a Store,
-    resolved: &'a str,
     progress: &'a mut dyn Progress,
 }
 
 impl Work for Run<'_> {
     type Output = Outcome;
 
-    fn on<B: Backend>(mut self, backend: &B) -> Result<Outcome, Error> {
-        let plan = Plan::new(self.run_file, self.inputs, free_memory() / 2, backend.largest_buffer());
+    fn on<B: Backend>(self, backend: &B) -> Result<Outcome, Error> {
+        let rates = rates(backend, &self.run_file.run)?;
+        let plan = Plan::new(self.run_file, self.inputs, &rates, free_memory() / 2, backend.largest_buffer());
         plan.check(&self.run_file.run.directory, free_memory())?;
         tracing::info!("device       {}\n{plan}", backend.name());
-        self.store.begin(self.resolved)?;
+        let mut resolved = self.run_file.clone();
+        resolved.kernel.contraction = Some(plan.contraction.clone());
+        let made = self.store.begin(&resolved.to_toml())?;
+        let store = self.store;
+        let outcome = self.compute(backend, &plan);
+        if let Err(Error::Diverged { .. }) = outcome {
+            // The way out is another learning rate, which is another run: this one must not be in its way.
+            store.discard(made)?;
+        }
+        outcome
+    }
+}
+
+/// The training data on the device.
+struct Held<'a, B: Backend> {
+    examples: &'a Examples<B>,
+    targets: &'a TargetBuffer<B>,
+}
+
+/// Seconds of what was done so far.
+struct Times {
+    train: f64,
+    integrate: f64,
+    phases: Option<[f64; Phase::COUNT]>,
+}
+
+impl Run<'_> {
+    /// Trains, integrates, and writes.
+    fn compute<B: Backend>(mut self, backend: &B, plan: &Plan) -> Result<Outcome, Error> {
         let started = Instant::now();
         let examples =
             Examples::new(backend, &convert::<B::Element>(&self.inputs.train), self.inputs.network.input_len())?;
@@ -94,20 +127,18 @@ impl Work for Run<'_> {
         let (trajectory, metrics) = self.train(backend, &held)?;
         let trained = started.elapsed().as_secs_f64();
         tracing::info!("trained in {trained:.2} s");
-        let arrays = self.integrate(backend, &held, &plan, &trajectory)?;
+        let before = backend.phase_seconds();
+        let arrays = self.integrate(backend, &held, plan, &trajectory)?;
+        let phases = backend
+            .phase_seconds()
+            .zip(before)
+            .map(|(after, before)| std::array::from_fn(|phase| after[phase] - before[phase]));
         let integrated = started.elapsed().as_secs_f64();
         tracing::info!("integrated in {:.2} s", integrated - trained);
-        self.write(backend, &plan, &trajectory, &metrics, &arrays, [trained, integrated - trained])
+        let times = Times { train: trained, integrate: integrated - trained, phases };
+        self.write(backend, plan, &trajectory, &metrics, arrays, &times)
     }
-}
 
-/// The training data on the device.
-struct Held<'a, B: Backend> {
-    examples: &'a Examples<B>,
-    targets: &'a TargetBuffer<B>,
-}
-
-impl Run<'_> {
     /// Trains, and says of each step its metrics and when it was done, in seconds.
     fn train<B: Backend>(
         &mut self,
@@ -128,11 +159,11 @@ impl Run<'_> {
         self.progress.begin("training", inputs.steps.len() as u64);
         let recorder = Recorder::create(&run_file.run.directory, inputs.steps.len(), inputs.network.len)?;
         let initial = convert::<B::Element>(&inputs.initial);
-        let trajectory = training.run(&initial, inputs.steps.clone(), recorder, &mut |_, step| {
-            metrics.push((step, started.elapsed().as_secs_f64()));
-            self.progress.advance();
-            Ok(())
+        let trajectory = training.run(&initial, inputs.steps.clone(), recorder, &mut |_, values| {
+            metrics.push((values, started.elapsed().as_secs_f64()));
+            step(self.progress)
         })?;
+        describe(&run_file.run.directory, &inputs.network, &inputs.steps)?;
         Ok((trajectory, metrics))
     }
 
@@ -154,28 +185,33 @@ impl Run<'_> {
             coefficients: kernel.coefficients,
             tangent: kernel.tangent,
             layers: kernel.layers,
+            symmetric: inputs.queries.is_none(),
             contraction: plan.contraction.clone(),
         };
-        let queries = convert::<B::Element>(inputs.queries());
-        let integration = Integration {
+        let values = convert::<B::Element>(inputs.queries());
+        let setting = Setting {
             backend,
             network: &inputs.network,
-            trajectory,
             spec: &spec,
             examples: held.examples,
-            queries: &queries,
+            queries: &values,
             targets: held.targets,
         };
+        let integration = Integration { setting, trajectory };
         let steps = inputs.steps.len();
-        let mut arrays = Arrays::new(&inputs.network, &spec, inputs.query_count(), inputs.examples, steps);
+        let (queries, examples) = (inputs.query_count(), inputs.examples);
+        let mut arrays = Arrays::create(self.store, &inputs.network, &spec, queries, examples, steps)?;
         self.progress.begin("integrating", (plan.tiles.len() * steps) as u64);
         for tile in &plan.tiles {
             tracing::debug!("queries {:?}, examples {:?}", tile.queries, tile.examples);
-            let finished = integration.tile(tile, &mut || {
-                self.progress.advance();
-                Ok(())
-            })?;
+            let finished = integration.tile(tile, &mut || step(self.progress))?;
             arrays.insert(tile, &finished);
+        }
+        if spec.triangle(&inputs.steps) {
+            arrays.mirror_kernel();
+        }
+        if spec.symmetric {
+            arrays.mirror_tangent();
         }
         Ok(arrays)
     }
@@ -187,32 +223,57 @@ impl Run<'_> {
         plan: &Plan,
         trajectory: &Trajectory,
         metrics: &[(Metrics, f64)],
-        arrays: &Arrays<B::Element>,
-        [train, integrate]: [f64; 2],
+        mut arrays: Arrays<B::Element>,
+        times: &Times,
     ) -> Result<Outcome, Error> {
         let Run { run_file, inputs, store, .. } = self;
         let network = &inputs.network;
         let started = Instant::now();
         let last = trajectory.weights::<B::Element>(inputs.steps.len())?;
-        let undefined_coefficients = arrays.write(store, network, &last)?;
+        let undefined_coefficients = arrays.complete();
+        let query_accuracy = query_accuracy(inputs, arrays.prediction());
+        let largest_relative_residual = arrays.largest_relative_residual();
         let classes = matches!(inputs.targets, Targets::Classes(_));
         store.write_metrics(metrics, arrays.residuals(), classes)?;
+        arrays.write(store, network, &last)?;
         let layers = network.parameters.iter().map(|own| own.layer);
         let summary = Summary {
             device: backend.name(),
             precision: if run_file.run.precision == Precision::F64 { "f64" } else { "f32" },
             shapes: plan.shapes,
-            query_accuracy: query_accuracy(inputs, arrays.prediction()),
-            largest_relative_residual: arrays.largest_relative_residual(),
+            query_accuracy,
+            largest_relative_residual,
             undefined_coefficients,
-            seconds: [train, integrate, started.elapsed().as_secs_f64()],
+            seconds: [times.train, times.integrate, started.elapsed().as_secs_f64()],
+            phases: times.phases,
             flops: plan.flops,
+            pass_flops: plan.pass_flops,
             contraction: layers.zip(plan.contraction.iter().copied()).collect(),
             tiles: plan.tiles.len(),
         };
         store.finish(&summary)?;
-        Ok(Outcome::Done(summary))
+        Ok(Outcome::Done(Box::new(summary)))
     }
+}
+
+/// The arrays that a run writes.
+fn array_names(kernel: &Kernel) -> Vec<&'static str> {
+    let has_kernel = kernel.kernel != KernelShape::None;
+    let names = [
+        ("attribution.npy", kernel.attribution),
+        ("attribution_layers.npy", kernel.attribution && kernel.layers),
+        ("kernel.npy", has_kernel),
+        ("kernel_layers.npy", has_kernel && kernel.layers),
+        ("coefficients.npy", kernel.coefficients),
+        ("tangent_initial.npy", kernel.tangent),
+        ("tangent_final.npy", kernel.tangent),
+        ("initial.npy", true),
+        ("prediction.npy", true),
+        ("regularizer.npy", true),
+        ("residual.npy", true),
+        ("trajectory/weights.npy", true),
+    ];
+    names.into_iter().filter_map(|(name, written)| written.then_some(name)).collect()
 }
 
 /// The share of the queries whose class has the largest output, where classes are known.

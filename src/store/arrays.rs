@@ -1,88 +1,133 @@
-//! The arrays of a run, gathered from tiles and written in the interface's order of axes.
+//! The arrays of a run: gathered from tiles in the interface's order of axes, in files, so that they may be larger than
+//! memory.
 
 use super::Store;
-use crate::backend::Element;
-use crate::data::{write_npy, write_safetensors};
+use super::groups::{Groups, ratio};
+use super::place::{mirror, scatter};
+use crate::backend::{Element, Entries};
+use crate::data::{NpyMap, write_npy, write_safetensors};
 use crate::error::Error;
 use crate::network::Network;
 use crate::path::{Finished, Spec, Tile};
-use crate::tangent::Entries;
+use rayon::prelude::*;
 
-/// Every array of a run.
+/// Every array of a run. Those of pairs lie in files beside their final names; those of queries alone in memory.
 #[derive(Debug)]
 pub struct Arrays<E> {
     outputs: usize,
     queries: usize,
     examples: usize,
-    kernel_entries: Option<Entries>,
-    layers: bool,
-    attribution: Vec<Vec<E>>,
-    kernel: Vec<Vec<E>>,
-    numerator: Vec<Vec<E>>,
-    tangent_initial: Vec<Vec<E>>,
-    tangent_final: Vec<Vec<E>>,
+    entries: Entries,
+    attribution: Option<Groups<E>>,
+    kernel: Option<Groups<E>>,
+    /// The coefficients' numerators, in a file that never gets a name, and the coefficients.
+    coefficients: Option<[NpyMap<E>; 2]>,
+    /// At the first and at the last weights.
+    tangent: Option<[NpyMap<E>; 2]>,
     initial: Vec<f64>,
     prediction: Vec<f64>,
     regularizer: Vec<f64>,
-    missed: Vec<f64>,
+    /// What the steps add up to, and in the end the residual.
+    residual: Vec<f64>,
     residuals: Vec<f64>,
 }
 
 impl<E: Element> Arrays<E> {
-    /// Room for the arrays that a run asks for.
-    pub fn new(network: &Network, spec: &Spec, queries: usize, examples: usize, steps: usize) -> Self {
+    /// Makes the files of the arrays that a run asks for.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be made, or a disk without room for it.
+    pub fn create(
+        store: &Store,
+        network: &Network,
+        spec: &Spec,
+        queries: usize,
+        examples: usize,
+        steps: usize,
+    ) -> Result<Self, Error> {
         let outputs = network.outputs;
-        let groups = if spec.layers { network.parameters.len() } else { 1 };
-        let room = |wanted: bool, groups: usize, entries: Entries| -> Vec<Vec<E>> {
-            let count = if wanted { groups } else { 0 };
-            vec![vec![E::ZERO; entries.len(outputs, queries, examples)]; count]
-        };
+        let groups = spec.layers.then_some(network.parameters.len());
         let entries = spec.kernel.unwrap_or(Entries::Trace);
-        Self {
+        let mut shape = vec![queries, examples];
+        shape.extend(match entries {
+            Entries::Trace => vec![],
+            Entries::Diagonal | Entries::Loss => vec![outputs],
+            Entries::Full => vec![outputs, outputs],
+        });
+        let whole = |name: &str| NpyMap::create(&store.path(name), &shape);
+        let pair = |wanted: bool, names: [&str; 2]| -> Result<_, Error> {
+            Ok(if wanted { Some([whole(names[0])?, whole(names[1])?]) } else { None })
+        };
+        let attribution = [queries, examples, outputs];
+        let attribution = spec.attribution.then(|| Groups::create(store, "attribution", &attribution, groups));
+        let kernel = spec.kernel.map(|_| Groups::create(store, "kernel", &shape, groups));
+        Ok(Self {
             outputs,
             queries,
             examples,
-            kernel_entries: spec.kernel,
-            layers: spec.layers,
-            attribution: room(spec.attribution, groups, Entries::Loss),
-            kernel: room(spec.kernel.is_some(), groups, entries),
-            numerator: room(spec.coefficients, 1, entries),
-            tangent_initial: room(spec.tangent, 1, entries),
-            tangent_final: room(spec.tangent, 1, entries),
+            entries,
+            attribution: attribution.transpose()?,
+            kernel: kernel.transpose()?,
+            coefficients: pair(spec.coefficients, ["numerators", "coefficients.npy"])?,
+            tangent: pair(spec.tangent, ["tangent_initial.npy", "tangent_final.npy"])?,
             initial: vec![0.0; queries * outputs],
             prediction: vec![0.0; queries * outputs],
             regularizer: vec![0.0; queries * outputs],
-            missed: vec![0.0; queries * outputs],
+            residual: vec![0.0; queries * outputs],
             residuals: vec![0.0; steps],
-        }
+        })
     }
 
     /// Puts a tile's results in their place.
     pub fn insert(&mut self, tile: &Tile, finished: &Finished) {
-        let (outputs, examples) = (self.outputs, self.examples);
-        let entries = self.kernel_entries.unwrap_or(Entries::Trace);
-        let place = |into: &mut Vec<Vec<E>>, from: &Vec<Vec<f64>>, entries: Entries| {
-            for (into, from) in into.iter_mut().zip(from) {
+        let (outputs, examples, entries) = (self.outputs, self.examples, self.entries);
+        let put = |into: &mut [E], from: &Vec<Vec<f64>>, group: usize, entries: Entries| {
+            if let Some(from) = from.get(group) {
                 scatter(into, from, entries, outputs, examples, tile);
             }
         };
-        place(&mut self.attribution, &finished.attribution, Entries::Loss);
-        place(&mut self.kernel, &finished.kernel, entries);
-        place(&mut self.numerator, &finished.numerator, entries);
-        place(&mut self.tangent_initial, &finished.tangent_initial, entries);
-        place(&mut self.tangent_final, &finished.tangent_final, entries);
+        for (groups, from, entries) in [
+            (&mut self.attribution, &finished.attribution, Entries::Loss),
+            (&mut self.kernel, &finished.kernel, entries),
+        ] {
+            for (group, into) in groups.iter_mut().flat_map(Groups::parts_mut).enumerate() {
+                put(into, from, group, entries);
+            }
+        }
+        if let Some([numerators, _]) = &mut self.coefficients {
+            put(numerators.values_mut(), &finished.numerator, 0, entries);
+        }
+        if let Some([first, last]) = &mut self.tangent {
+            put(first.values_mut(), &finished.tangent_initial, 0, entries);
+            put(last.values_mut(), &finished.tangent_final, 0, entries);
+        }
         if tile.examples.start == 0 {
             let (from, count) = (tile.queries.start * outputs, tile.queries.len());
             self.initial[from..][..count * outputs].copy_from_slice(&finished.initial);
             self.prediction[from..][..count * outputs].copy_from_slice(&finished.prediction);
-            self.missed[from..][..count * outputs].copy_from_slice(&finished.missed);
+            self.residual[from..][..count * outputs].copy_from_slice(&finished.missed);
             for (place, &value) in finished.regularizer.iter().enumerate() {
                 let (output, query) = (place / count, place % count);
                 self.regularizer[from + query * outputs + output] = value;
             }
             for (largest, &residual) in self.residuals.iter_mut().zip(&finished.residuals) {
-                *largest = largest.max(residual);
+                *largest = larger(*largest, residual);
             }
+        }
+    }
+
+    /// Fills the half of a symmetric kernel that was not computed: examples before the query.
+    pub fn mirror_kernel(&mut self) {
+        for part in self.kernel.iter_mut().flat_map(Groups::parts_mut) {
+            mirror(part, self.examples, self.entries, self.outputs);
+        }
+    }
+
+    /// The same for the tangent kernels.
+    pub fn mirror_tangent(&mut self) {
+        for array in self.tangent.iter_mut().flatten() {
+            mirror(array.values_mut(), self.examples, self.entries, self.outputs);
         }
     }
 
@@ -96,69 +141,68 @@ impl<E: Element> Arrays<E> {
         &self.residuals
     }
 
-    /// `[n, C]`: prediction - initial - Σ attribution - regularizer. Without attribution, what the steps add up to:
-    /// the same but for rounding.
-    fn residual(&self) -> Vec<f64> {
-        if self.attribution.is_empty() {
-            return self.missed.clone();
-        }
-        let mut rest: Vec<f64> = (0..self.queries * self.outputs)
-            .map(|entry| self.prediction[entry] - self.initial[entry] - self.regularizer[entry])
-            .collect();
-        let row = self.examples * self.outputs;
-        for layer in &self.attribution {
-            for (place, value) in layer.iter().enumerate() {
-                rest[place / row * self.outputs + place % self.outputs] -= value.to_f64();
-            }
-        }
-        rest
-    }
-
-    /// The largest residual relative to the largest change of an output.
+    /// The largest residual relative to the largest change of an output, once the arrays are complete.
     pub fn largest_relative_residual(&self) -> f64 {
         let change = self.prediction.iter().zip(&self.initial).map(|(last, first)| (last - first).abs());
-        let change = change.fold(0.0, f64::max);
-        let largest = self.residual().into_iter().map(f64::abs).fold(0.0, f64::max);
+        let change = change.fold(0.0, larger);
+        let largest = self.residual.iter().map(|rest| rest.abs()).fold(0.0, larger);
         if largest == 0.0 { 0.0 } else { largest / change }
     }
 
-    /// Writes every array; returns how many coefficients are not a number.
+    /// After the last tile: the sums over layers, the residual and the coefficients; returns how many of these are not
+    /// a number.
+    pub fn complete(&mut self) -> usize {
+        for groups in [&mut self.attribution, &mut self.kernel].into_iter().flatten() {
+            groups.add_up();
+        }
+        self.find_residual();
+        match (&mut self.coefficients, &self.kernel) {
+            (Some([numerators, coefficients]), Some(kernel)) => {
+                ratio(coefficients.values_mut(), numerators.values(), kernel.whole())
+            }
+            _ => 0,
+        }
+    }
+
+    /// `[n, C]`: prediction - initial - Σ attribution - regularizer. Without attribution, what the steps add up to: the
+    /// same but for rounding.
+    fn find_residual(&mut self) {
+        let Some(attribution) = &self.attribution else { return };
+        let change = self.prediction.iter().zip(&self.initial).zip(&self.regularizer);
+        for (rest, ((last, first), regularizer)) in self.residual.iter_mut().zip(change) {
+            *rest = last - first - regularizer;
+        }
+        let (outputs, row) = (self.outputs, self.examples * self.outputs);
+        for part in attribution.parts() {
+            self.residual.par_chunks_mut(outputs).zip(part.par_chunks(row)).for_each(|(rest, row)| {
+                for values in row.chunks_exact(outputs) {
+                    rest.iter_mut().zip(values).for_each(|(rest, value)| *rest -= value.to_f64());
+                }
+            });
+        }
+    }
+
+    /// Writes what is still in memory, waits until all is on the disk, and gives every file its name.
     ///
     /// # Errors
     ///
     /// A file that cannot be written.
-    pub fn write(&self, store: &Store, network: &Network, weights: &[E]) -> Result<usize, Error> {
-        let (n, m, outputs) = (self.queries, self.examples, self.outputs);
-        let kernel_shape = match self.kernel_entries {
-            Some(Entries::Full) => vec![n, m, outputs, outputs],
-            Some(Entries::Diagonal | Entries::Loss) => vec![n, m, outputs],
-            Some(Entries::Trace) | None => vec![n, m],
-        };
-        let kernel = self.write_groups(store, "kernel", &kernel_shape, &self.kernel)?;
-        self.write_groups(store, "attribution", &[n, m, outputs], &self.attribution)?;
-        let mut undefined = 0;
-        if let Some(numerator) = self.numerator.first() {
-            let coefficients = ratio(numerator, &kernel);
-            undefined = coefficients.iter().filter(|value| value.to_f64().is_nan()).count();
-            write_npy(&store.path("coefficients.npy"), &kernel_shape, &coefficients)?;
-        }
-        for (name, array) in
-            [("tangent_initial.npy", &self.tangent_initial), ("tangent_final.npy", &self.tangent_final)]
-        {
-            if let Some(array) = array.first() {
-                write_npy(&store.path(name), &kernel_shape, array)?;
-            }
-        }
-        let residual = self.residual();
+    pub fn write(self, store: &Store, network: &Network, weights: &[E]) -> Result<(), Error> {
         let per_query = [
             ("initial.npy", &self.initial),
             ("prediction.npy", &self.prediction),
             ("regularizer.npy", &self.regularizer),
-            ("residual.npy", &residual),
+            ("residual.npy", &self.residual),
         ];
+        // Names are given when all is on the disk: a disk that fails on the way leaves none.
+        let groups = self.attribution.into_iter().chain(self.kernel);
+        let coefficients = self.coefficients.into_iter().map(|[_, coefficients]| coefficients);
+        let maps: Vec<NpyMap<E>> =
+            groups.flat_map(Groups::into_maps).chain(coefficients).chain(self.tangent.into_iter().flatten()).collect();
+        maps.iter().try_for_each(NpyMap::sync)?;
         for (name, values) in per_query {
             let values: Vec<E> = values.iter().map(|&value| E::from_f64(value)).collect();
-            write_npy(&store.path(name), &[n, outputs], &values)?;
+            write_npy(&store.path(name), &[self.queries, self.outputs], &values)?;
         }
         let tensors = network.tensors();
         let views: Vec<(String, Vec<usize>, &[E])> = tensors
@@ -166,50 +210,24 @@ impl<E: Element> Arrays<E> {
             .map(|(name, shape, offset, len)| (name, shape, &weights[offset..offset + len]))
             .collect();
         write_safetensors(&store.path("weights_final.safetensors"), &views)?;
-        Ok(undefined)
-    }
-
-    /// Writes an array and, where layers are kept apart, its parts; returns the whole.
-    fn write_groups(&self, store: &Store, name: &str, shape: &[usize], groups: &[Vec<E>]) -> Result<Vec<E>, Error> {
-        let Some(first) = groups.first() else {
-            return Ok(Vec::new());
-        };
-        let whole: Vec<E> = if groups.len() == 1 {
-            first.clone()
-        } else {
-            (0..first.len()).map(|place| E::from_f64(groups.iter().map(|group| group[place].to_f64()).sum())).collect()
-        };
-        write_npy(&store.path(&format!("{name}.npy")), shape, &whole)?;
-        if self.layers {
-            let mut layered = vec![groups.len()];
-            layered.extend(shape);
-            write_npy(&store.path(&format!("{name}_layers.npy")), &layered, &groups.concat())?;
-        }
-        Ok(whole)
+        Ok(maps.into_iter().try_for_each(NpyMap::commit)?)
     }
 }
 
-/// From a tile's order of axes to the interface's.
-fn scatter<E: Element>(into: &mut [E], from: &[f64], entries: Entries, outputs: usize, examples: usize, tile: &Tile) {
-    let (n, m) = (tile.queries.len(), tile.examples.len());
-    let per_pair = entries.per_pair(outputs);
-    let copies = if entries == Entries::Full { outputs } else { 1 };
-    for (place, &value) in from.iter().enumerate() {
-        let (example, rest) = (place % m, place / m);
-        let (copy, rest) = (rest % copies, rest / copies);
-        let (query, output) = (rest % n, rest / n);
-        let pair = (tile.queries.start + query) * examples + tile.examples.start + example;
-        into[pair * per_pair + output * copies + copy] = E::from_f64(value);
-    }
+/// The larger of two numbers, NaN being the largest of all: what went wrong must not be lost.
+fn larger(a: f64, b: f64) -> f64 {
+    if a.is_nan() || a > b { a } else { b }
 }
 
-/// `-Σ … / K` where K does not vanish: the numerators carry the sign already.
-fn ratio<E: Element>(numerator: &[E], kernel: &[E]) -> Vec<E> {
-    let largest = kernel.iter().map(|value| value.to_f64().abs()).fold(0.0, f64::max);
-    let bound = E::VANISHING * largest;
-    let entries = numerator.iter().zip(kernel).map(|(numerator, kernel)| {
-        let (numerator, kernel) = (numerator.to_f64(), kernel.to_f64());
-        E::from_f64(if kernel.abs() < bound || kernel == 0.0 { f64::NAN } else { numerator / kernel })
-    });
-    entries.collect()
+#[cfg(test)]
+mod tests {
+    use super::larger;
+
+    #[test]
+    fn nan_is_the_largest() {
+        let largest = |values: &[f64]| values.iter().copied().fold(0.0, larger);
+        assert_eq!(largest(&[1.0, 3.0, 2.0]), 3.0);
+        assert!(largest(&[1.0, f64::NAN, 2.0]).is_nan() && largest(&[f64::NAN, 1.0]).is_nan());
+        assert_eq!(largest(&[f64::INFINITY, 1.0]), f64::INFINITY);
+    }
 }

@@ -5,9 +5,13 @@ Files are written beside their final name and renamed; `summary.json` comes last
 */
 
 mod arrays;
+mod groups;
+mod place;
 
 pub use arrays::Arrays;
 
+use crate::backend::Phase;
+use crate::data::MappedArray;
 use crate::error::Error;
 use crate::tangent::Contraction;
 use crate::training::Metrics;
@@ -38,12 +42,33 @@ pub struct Summary {
     pub undefined_coefficients: usize,
     /// Seconds of training, integration and writing.
     pub seconds: [f64; 3],
+    /// Seconds of each phase of the integration, where the device can tell.
+    pub phases: Option<[f64; Phase::COUNT]>,
     /// Floating-point operations of the contractions.
     pub flops: f64,
+    /// Floating-point operations of the forward and backward passes, roughly.
+    pub pass_flops: f64,
     /// The contraction of each layer with parameters.
     pub contraction: Vec<(usize, Contraction)>,
     /// Tiles.
     pub tiles: usize,
+}
+
+impl Summary {
+    /// The integration's time by phase, with each phase's share and its operations a second.
+    fn phases(&self) -> serde_json::Value {
+        let Some(seconds) = self.phases else { return serde_json::Value::Null };
+        let all: f64 = seconds.iter().sum();
+        let one = |phase: Phase, flops: Option<f64>| {
+            let seconds = seconds[phase as usize];
+            json!({ "seconds": seconds, "share": seconds / all, "gflops": flops.map(|flops| flops / seconds / 1e9) })
+        };
+        json!({
+            "passes": one(Phase::Passes, Some(self.pass_flops)),
+            "contraction": one(Phase::Contraction, Some(self.flops)),
+            "rest": one(Phase::Rest, None),
+        })
+    }
 }
 
 impl Store {
@@ -91,23 +116,96 @@ impl Store {
         self.path("summary.json").is_file()
     }
 
-    /// Makes the directory, empties it of an interrupted run, and writes the resolved run file.
+    /// Checks that a finished run is whole: its summary can be read, and the arrays that it must have written are there,
+    /// as long as their headers say.
+    ///
+    /// # Errors
+    ///
+    /// The file that is damaged or missing.
+    pub fn verify(&self, arrays: &[&str]) -> Result<(), Error> {
+        let damaged = |problem: String| {
+            let directory = self.directory.display();
+            Error::Input(format!(
+                "{problem}; the run directory is damaged: remove {directory}, and the same run makes it again"
+            ))
+        };
+        let path = self.path("summary.json");
+        let text =
+            std::fs::read_to_string(&path).map_err(|problem| damaged(format!("{}: {problem}", path.display())))?;
+        let summary = serde_json::from_str(&text);
+        let summary: serde_json::Value =
+            summary.map_err(|problem| damaged(format!("{}: {problem}", path.display())))?;
+        if !summary["shapes"].is_object() {
+            return Err(damaged(format!("{}: is not a run's summary", path.display())));
+        }
+        for name in arrays {
+            match MappedArray::open(&self.path(name)) {
+                Ok(Some(_)) => {}
+                Ok(None) => return Err(damaged(format!("{}: is missing", self.path(name).display()))),
+                Err(problem) => return Err(damaged(problem.to_string())),
+            }
+        }
+        for name in ["weights_final.safetensors", "metrics.jsonl"] {
+            if !self.path(name).is_file() {
+                return Err(damaged(format!("{}: is missing", self.path(name).display())));
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the directory, empties it of an interrupted run, and writes the resolved run file. Returns whether it made
+    /// the directory.
     ///
     /// # Errors
     ///
     /// A directory that cannot be written.
-    pub fn begin(&self, run_file: &str) -> Result<(), Error> {
+    pub fn begin(&self, run_file: &str) -> Result<bool, Error> {
+        let new = !self.directory.exists();
         std::fs::create_dir_all(&self.directory).map_err(|source| Error::file(&self.directory, source))?;
-        let entries = std::fs::read_dir(&self.directory).map_err(|source| Error::file(&self.directory, source))?;
-        for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
-            let ours = path
-                .extension()
-                .is_some_and(|end| ["npy", "safetensors", "tmp", "jsonl", "html"].iter().any(|e| end == *e));
-            if path.is_file() && ours {
-                std::fs::remove_file(&path).map_err(|source| Error::file(&path, source))?;
-            }
+        self.empty()?;
+        self.write("run.toml", run_file)?;
+        Ok(new)
+    }
+
+    /// Removes what a failed run wrote, none of which is of use, and the directory where the run made it.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be removed.
+    pub fn discard(&self, made: bool) -> Result<(), Error> {
+        self.empty()?;
+        // The folders stay where they hold something else.
+        let _ = std::fs::remove_dir(self.path("trajectory"));
+        remove(&self.path("run.toml"))?;
+        if made {
+            let _ = std::fs::remove_dir(&self.directory);
         }
-        self.write("run.toml", run_file)
+        Ok(())
+    }
+
+    /// Bytes of an earlier attempt, which [`begin`](Self::begin) gives back.
+    pub fn held_bytes(&self) -> u64 {
+        if !self.path("run.toml").is_file() {
+            return 0;
+        }
+        self.results().iter().filter_map(|path| std::fs::metadata(path).ok()).map(|data| data.len()).sum()
+    }
+
+    /// The files that runs write, but for their run file.
+    fn results(&self) -> Vec<PathBuf> {
+        let folders = [self.directory.clone(), self.path("trajectory")];
+        let entries = folders.iter().filter_map(|folder| std::fs::read_dir(folder).ok()).flatten();
+        let ours = |path: &PathBuf| {
+            let ends = ["npy", "safetensors", "tmp", "jsonl", "html"];
+            let names = ["summary.json", "layout.json"];
+            let ends = path.extension().is_some_and(|end| ends.iter().any(|known| end == *known));
+            (ends || path.file_name().is_some_and(|name| names.iter().any(|known| name == *known))) && path.is_file()
+        };
+        entries.filter_map(|entry| Some(entry.ok()?.path())).filter(ours).collect()
+    }
+
+    fn empty(&self) -> Result<(), Error> {
+        self.results().iter().try_for_each(|path| remove(path))
     }
 
     /// Writes a text file beside its name, then renames it.
@@ -155,10 +253,18 @@ impl Store {
             "largest_relative_residual": summary.largest_relative_residual,
             "undefined_coefficients": summary.undefined_coefficients,
             "seconds": { "train": train, "integrate": integrate, "write": write },
+            "phases": summary.phases(),
             "flops": summary.flops,
             "contraction": contraction,
             "tiles": summary.tiles,
         });
         self.write("summary.json", &format!("{value:#}\n"))
+    }
+}
+
+fn remove(path: &Path) -> Result<(), Error> {
+    match std::fs::remove_file(path) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(Error::file(path, source)),
+        _ => Ok(()),
     }
 }

@@ -1,14 +1,18 @@
 /*!
 Per-example Jacobians, contracted without forming what can be factored.
 
-A layer's gradient row is `Σ_p δ_p ⊗ a_p`. Two rows are contracted either *factored*, as
-`Σ_{p,p'} (δ_p · δ'_{p'}) (a_p · a'_{p'} + bias)`, or *materialised*, each row formed once, averaged over its
-quadrature nodes, and multiplied as a vector. [`choose`] picks per layer.
+A layer's gradient row is `Σ_p δ_p ⊗ a_p`. [`Contraction`] lists the ways to multiply two rows; what is constant is
+averaged over the quadrature nodes before it is contracted. [`choose`] picks per layer.
 */
 
+mod calibrate;
 mod choice;
 mod contract;
+mod examples;
+mod queries;
 
-pub use choice::{Contraction, Sizes, choose, factored_flops, materialised_flops};
-pub(crate) use contract::write_gradient;
-pub use contract::{Entries, ExampleRows, QueryRows, Sum, Term};
+pub use choice::{Contraction, Rates, Sizes, choices, choose, flops, seconds};
+pub use contract::{Products, Sum, Term, contract};
+pub use examples::ExampleRows;
+pub(crate) use examples::write_gradient;
+pub use queries::{Node, QueryFactors, QueryRows};

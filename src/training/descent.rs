@@ -129,13 +129,13 @@ impl<B: Backend> Training<'_, B> {
         let (backend, network) = (self.backend, self.network);
         let held = step.shares(&(0..self.examples.count()));
         let mut statistics = backend.zeros(2)?;
+        // What no layer writes stays zero.
         let mut gradient = backend.zeros(network.len)?;
         let at_once = (ELEMENTS_AT_ONCE / network.widest_row().max(1)).max(1);
         for chunk in held.chunks(at_once) {
-            let part = self.gradient(weights, chunk, &mut statistics)?;
-            backend.axpy(SliceMut::new(&mut gradient, 0, network.len), 1.0, Slice::new(&part, 0, network.len))?;
+            self.gradient(weights, chunk, &mut gradient, &mut statistics)?;
         }
-        let mut next = backend.zeros(network.len)?;
+        let mut next = backend.scratch(network.len)?;
         backend.sgd(
             &Sgd { learning_rate: step.learning_rate, weight_decay: self.weight_decay },
             SliceMut::new(&mut next, 0, network.len),
@@ -145,13 +145,14 @@ impl<B: Backend> Training<'_, B> {
         Ok((next, statistics))
     }
 
-    /// The part of the gradient that some examples, each with its share, make up; adds their part of the statistics.
+    /// Adds the part of the gradient and of the statistics that some examples, each with its share, make up.
     fn gradient(
         &self,
         weights: &B::Buffer,
         held: &[(usize, f64)],
+        gradient: &mut B::Buffer,
         statistics: &mut B::Buffer,
-    ) -> Result<B::Buffer, Error> {
+    ) -> Result<(), Error> {
         let (backend, network) = (self.backend, self.network);
         let (rows, outputs, width) = (held.len(), network.outputs, network.input_len());
         let examples: Vec<u32> = held.iter().map(|&(example, _)| example as u32).collect();
@@ -161,8 +162,8 @@ impl<B: Backend> Training<'_, B> {
         let share = backend.upload(&share)?;
         let segment = Segment::at(weights);
         let pass = network.forward(backend, segment, Slice::new(&inputs, 0, rows * width), rows)?;
-        let mut seed = backend.zeros(rows * outputs)?;
-        let mut each = backend.zeros(rows * 2)?;
+        let mut seed = backend.scratch(rows * outputs)?;
+        let mut each = backend.scratch(rows * 2)?;
         let losses = LossBatch {
             loss: self.loss,
             rows,
@@ -179,11 +180,11 @@ impl<B: Backend> Training<'_, B> {
 
         let inputs: Vec<u32> = (0..rows as u32).collect();
         let map = RowMap::new(backend, &[0, rows as u32], &inputs, &vec![1.0; rows])?;
-        let mut gradient = backend.zeros(network.len)?;
         network.backward(backend, segment, &pass, 1, seed, &mut |factor| {
             let own = &network.parameters[factor.index];
-            write_gradient(backend, own, &map, &factor, SliceMut::new(&mut gradient, own.offset, own.len()))
+            let out = SliceMut::new(&mut *gradient, own.offset, own.len());
+            write_gradient(backend, own, &map, &factor, Start::Output, out)
         })?;
-        Ok(gradient)
+        Ok(())
     }
 }

@@ -36,7 +36,7 @@ impl<B: Backend> Examples<B> {
     ///
     /// The device has no room.
     pub fn gather(&self, backend: &B, examples: &[u32]) -> Result<B::Buffer> {
-        let mut out = backend.zeros(examples.len() * self.width)?;
+        let mut out = backend.scratch(examples.len() * self.width)?;
         let mut done = 0;
         for (number, part) in self.parts.iter().enumerate() {
             let first = number * self.rows;

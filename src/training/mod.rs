@@ -7,10 +7,12 @@ rates.
 
 mod batches;
 mod descent;
+mod describe;
 mod examples;
 mod trajectory;
 
 pub use batches::{Step, draw_batches};
 pub use descent::{Metrics, TargetBuffer, Training};
+pub use describe::describe;
 pub use examples::Examples;
 pub use trajectory::{Recorder, Trajectory};

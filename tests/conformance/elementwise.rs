@@ -105,12 +105,27 @@ fn activated<B: Backend>(backend: &B, &(kind, len): &(Activation, usize)) -> Vec
     out.values(backend).into_iter().zip(scale).map(|(y, scale)| y / scale).collect()
 }
 
-fn activated_back<B: Backend>(backend: &B, &(kind, len, copies): &(Activation, usize, usize)) -> Vec<f64> {
+fn sloped<B: Backend>(backend: &B, &(kind, len): &(Activation, usize)) -> Vec<f64> {
     let x = Held::new(backend, &arguments(len));
+    let mut out = Held::output(backend, len);
+    backend.activation_slope(kind, out.out(), x.get()).unwrap();
+    out.values(backend)
+}
+
+fn multiplied<B: Backend>(backend: &B, &(len, copies): &(usize, usize)) -> Vec<f64> {
+    let slope = Held::new(backend, &numbers(6, len));
     let delta = Held::new(backend, &numbers(7, copies * len));
     let mut out = Held::output(backend, copies * len);
-    backend.activation_backward(kind, out.out(), delta.get(), x.get()).unwrap();
+    backend.multiply(out.out(), delta.get(), slope.get()).unwrap();
     out.values(backend)
+}
+
+#[test]
+fn multiplies_by_slopes() {
+    let devices = devices();
+    for shape in [(1, 1), (83, 3), (257, 1), (4099, 5)] {
+        agree!(&devices, multiplied, shape, EPS);
+    }
 }
 
 #[test]
@@ -121,9 +136,9 @@ fn activations_are_precise() {
             // Polynomials and one division: a few roundings. The argument of the sine is reduced in three steps.
             agree!(&devices, activated, (kind, len), 6.0 * EPS);
         }
-        for shape in [(kind, 1, 1), (kind, 83, 3), (kind, 4099, 5)] {
+        for len in [1, 257, 20_011] {
             // x φ(x) and x σ(-x) multiply the argument's rounding by up to its size.
-            agree!(&devices, activated_back, shape, 16.0 * EPS);
+            agree!(&devices, sloped, (kind, len), 16.0 * EPS);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Both backends with the same numbers.
 
-use pathkernel::backend::gpu::{Choice, GpuBackend, Options};
+use pathkernel::backend::gpu::{Choice, GpuBackend, Options, Tile, Tune};
 use pathkernel::backend::{Backend, BackendError, Element, Slice, SliceMut};
 
 /// One rounding of f32, relative.
@@ -13,9 +13,34 @@ const GUARD: f64 = 77.0;
 /// The adapter as it is, with every index checked, and the same as a device with bindings of 8 KiB and 16 workgroups
 /// a dimension. None where there is no adapter; then the test says that it skips.
 pub fn devices() -> Vec<GpuBackend> {
-    let whole = Options { choice: Choice::Any, binding: None, workgroups: None, checked: true };
-    let small = Options { binding: Some(8192), workgroups: Some(16), ..whole.clone() };
-    let opened: Result<Vec<GpuBackend>, BackendError> = [whole, small].iter().map(GpuBackend::open_with).collect();
+    open(&[whole(Tune::Table), small(Tune::Table)])
+}
+
+/// Each size of tiles, the middle one on the small device.
+pub fn devices_of_every_tile() -> Vec<GpuBackend> {
+    open(&[whole(Tune::Fixed(Tile::S)), small(Tune::Fixed(Tile::M)), whole(Tune::Fixed(Tile::L))])
+}
+
+/// The adapter as it is with each size of tiles, with shaders as a release has them.
+pub fn whole_devices_of_every_tile() -> Vec<GpuBackend> {
+    open(&Tile::ALL.map(Tune::Fixed).map(|tune| Options { checked: false, ..whole(tune) }))
+}
+
+/// The adapter with tiles that it measures.
+pub fn measuring_device() -> Option<GpuBackend> {
+    open(&[whole(Tune::Measure)]).pop()
+}
+
+fn whole(tune: Tune) -> Options {
+    Options { choice: Choice::Any, binding: None, workgroups: None, checked: true, tune }
+}
+
+fn small(tune: Tune) -> Options {
+    Options { binding: Some(8192), workgroups: Some(16), ..whole(tune) }
+}
+
+fn open(options: &[Options]) -> Vec<GpuBackend> {
+    let opened: Result<Vec<GpuBackend>, BackendError> = options.iter().map(GpuBackend::open_with).collect();
     match opened {
         Ok(devices) => devices,
         Err(error) => {

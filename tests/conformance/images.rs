@@ -1,7 +1,7 @@
 //! Operations on images.
 
 use crate::harness::*;
-use pathkernel::backend::{Backend, Pooling, Transpose, Window};
+use pathkernel::backend::{Backend, Convolution, Pooling, Transpose, Window};
 
 fn window(channels: usize, (height, width): (usize, usize), kernel: usize, stride: usize, padding: usize) -> Window {
     Window { channels, height, width, kernel, stride, padding }
@@ -34,6 +34,31 @@ fn patches_and_back() {
         agree!(&devices, unfolded, shape, 0.0);
         // A pixel lies in at most 25 patches.
         agree!(&devices, folded, shape, 25.0 * 25.0 * EPS);
+    }
+}
+
+fn back<B: Backend>(backend: &B, &(window, channels, rows): &(Window, usize, usize)) -> Vec<f64> {
+    let delta = Held::new(backend, &numbers(6, rows * channels * window.positions()));
+    let weight = Held::new(backend, &numbers(7, channels * window.patch()));
+    let mut out = Held::output(backend, rows * window.image());
+    let shape = Convolution { window, channels, rows };
+    backend.convolve_backward(&shape, out.out(), delta.get(), weight.get()).unwrap();
+    out.values(backend)
+}
+
+#[test]
+fn convolutions_back() {
+    let devices = devices();
+    for shape in [
+        (window(1, (1, 1), 1, 1, 0), 1, 1),
+        (window(3, (5, 7), 3, 1, 1), 4, 2),
+        (window(2, (8, 6), 3, 1, 0), 1, 3),
+        (window(1, (4, 4), 5, 1, 4), 3, 5),
+        (window(2, (7, 9), 2, 1, 1), 5, 40),
+    ] {
+        // Each pixel sums over channels and over the kernel's weights.
+        let terms = (shape.1 * shape.0.kernel * shape.0.kernel) as f64;
+        agree!(&devices, back, shape, (terms + 2.0) * EPS * terms);
     }
 }
 

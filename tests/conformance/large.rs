@@ -2,7 +2,7 @@
 
 use crate::harness::*;
 use pathkernel::backend::cpu::CpuBackend;
-use pathkernel::backend::{Backend, BackendError, Gram, GramFactors, Layout, MatMul, RowMap, Start};
+use pathkernel::backend::{Accumulator, Backend, BackendError, Entries, Gram, Layout, MatMul, Part, RowMap, Start};
 
 /// Just above 65,535 workgroups of 256.
 const ELEMENTS: usize = 65_536 * 256 + 77;
@@ -24,6 +24,17 @@ fn product<B: Backend>(backend: &B, &rows: &usize) -> Vec<f64> {
     out.values(backend)
 }
 
+/// A fused product of one column.
+fn fused<B: Backend>(backend: &B, &queries: &usize) -> Vec<f64> {
+    let gram = Gram { entries: Entries::Loss, outputs: 1, queries, examples: 1, stride: 1, triangle: None };
+    let (left, right) = (Held::new(backend, &numbers(6, queries)), Held::new(backend, &numbers(7, 1)));
+    let part = Part::Rows { depth: 1, left: left.get(), right: right.get() };
+    let mut out = Held::output(backend, queries);
+    let columns = backend.index(&[0]).unwrap();
+    backend.gram(&gram, &columns, &[part], &mut [Accumulator { out: out.out(), scale: 1.0, weights: None }]).unwrap();
+    out.values(backend)
+}
+
 /// A dot product for each of `outputs` outputs: one workgroup each.
 fn applied<B: Backend>(backend: &B, &outputs: &usize) -> Vec<f64> {
     let offsets: Vec<u32> = (0..=outputs as u32).collect();
@@ -39,7 +50,9 @@ fn applied<B: Backend>(backend: &B, &outputs: &usize) -> Vec<f64> {
 fn more_workgroups_than_a_dimension_holds() {
     let devices: Vec<_> = devices().into_iter().take(1).collect();
     agree!(&devices, filled, ELEMENTS, 0.0);
-    agree!(&devices, product, 64 * 65_536 + 1, 2.0 * EPS);
+    // Of the smallest tiles, which one column has.
+    agree!(&devices, product, 32 * 65_536 + 1, 2.0 * EPS);
+    agree!(&devices, fused, 32 * 65_536 + 1, 6.0 * EPS);
     agree!(&devices, applied, 65_537, 6.0 * EPS);
 }
 
@@ -49,14 +62,15 @@ fn misfits<B: Backend>(backend: &B) -> Vec<Result<(), BackendError>> {
     let mut two = Held::output(backend, 2);
     let square = MatMul { rows: 2, columns: 1, depth: 2, layout: Layout::Plain, start: Start::Value(0.0) };
     let map = RowMap::new(backend, &[0, 1], &[0], &[1.0]).unwrap();
-    let gram = Gram { first: 0, outputs: 1, columns: 2, examples: 2, positions: 1, depth: 1, stride: 2, scale: 1.0 };
+    let gram = Gram { entries: Entries::Loss, outputs: 1, queries: 1, examples: 2, stride: 2, triangle: None };
     let columns = backend.index(&[0]).unwrap();
-    let factors = GramFactors { left: three.get(), right: three.get(), inputs: None };
+    let part = Part::Rows { depth: 1, left: three.get(), right: three.get() };
+    let mut wrong = Held::output(backend, 2);
     vec![
         backend.copy(two.out(), three.get()),
         backend.matmul(&square, two.out(), three.get(), three.get(), None),
         backend.row_dot(2, 1.0, &map, two.out(), three.get(), three.get()),
-        backend.gram(&gram, &map, &columns, two.out(), factors),
+        backend.gram(&gram, &columns, &[part], &mut [Accumulator { out: wrong.out(), scale: 1.0, weights: None }]),
         RowMap::new(backend, &[0, 2], &[0], &[1.0]).map(drop),
     ]
 }

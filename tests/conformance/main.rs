@@ -8,7 +8,9 @@
 
 mod contraction;
 mod elementwise;
+mod gram;
 mod harness;
 mod images;
 mod large;
+mod memory;
 mod products;

@@ -7,13 +7,17 @@ use pathkernel::backend::{Backend, Layout, MatMul, Position, Start};
 type Shape = (usize, usize, usize, usize);
 
 /// 1, primes, a tile and its neighbours, more than a binding of the small device on each side.
-const SHAPES: [Shape; 12] = [
+const SHAPES: [Shape; 16] = [
     (1, 1, 1, 0),
     (7, 13, 5, 0),
     (63, 65, 64, 3),
     (64, 64, 16, 1),
     (65, 63, 17, 5),
     (64, 64, 15, 0),
+    (31, 33, 7, 2),
+    (32, 32, 8, 0),
+    (127, 129, 9, 11),
+    (129, 128, 25, 0),
     (1, 2, 1437, 0),
     (130, 70, 33, 13),
     (300, 40, 50, 4),
@@ -40,7 +44,7 @@ fn product<B: Backend>(
 
 #[test]
 fn products_of_every_shape() {
-    let devices = devices();
+    let devices = devices_of_every_tile();
     for shape in SHAPES {
         for layout in [Layout::Plain, Layout::Transposed] {
             for start in [Start::Value(0.0), Start::Value(0.5), Start::Output] {
@@ -49,5 +53,31 @@ fn products_of_every_shape() {
                 agree!(&devices, product, (shape, layout, start), (depth + 3.0) * EPS * (depth + 1.0));
             }
         }
+    }
+}
+
+#[test]
+fn the_size_of_tiles_changes_nothing() {
+    let devices = whole_devices_of_every_tile();
+    for shape in SHAPES {
+        for layout in [Layout::Plain, Layout::Transposed] {
+            let values: Vec<Vec<f64>> =
+                devices.iter().map(|device| product(device, &(shape, layout, Start::Output))).collect();
+            assert!(values.windows(2).all(|pair| pair[0] == pair[1]), "{shape:?} {layout:?}");
+        }
+    }
+}
+
+/// What is measured leaves no trace in the result.
+#[test]
+fn measured_tiles_change_nothing() {
+    let Some(measuring) = measuring_device() else { return };
+    let fixed = whole_devices_of_every_tile();
+    for shape in [(100, 70, 300, 0), (300, 40, 50, 4)] {
+        let wanted = (shape, Layout::Transposed, Start::Output);
+        let want = product(&fixed[0], &wanted);
+        // The first may measure, the second knows.
+        assert_eq!(product(&measuring, &wanted), want);
+        assert_eq!(product(&measuring, &wanted), want);
     }
 }

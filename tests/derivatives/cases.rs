@@ -1,27 +1,14 @@
 //! One small network for every kind of layer, and every way in which a layer can stand to its neighbours.
 
-use pathkernel::backend::cpu::CpuBackend;
-use pathkernel::backend::{Backend, Slice, SliceMut};
-use pathkernel::network::{Network, Segment};
+use crate::loops::numbers;
+use pathkernel::network::Network;
 use pathkernel::run_file::{Activation, Layer, LayerKind, Model};
-
-pub type Cpu = CpuBackend<f64>;
 
 /// A network at weights in [-1, 1], a layer_norm's scales too.
 pub struct Case {
     pub name: String,
     pub network: Network,
     pub weights: Vec<f64>,
-}
-
-/// Numbers in [-1, 1], different for every seed.
-pub fn numbers(seed: u64, len: usize) -> Vec<f64> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(1);
-    let mut next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 11) as f64 / (1u64 << 52) as f64 - 1.0
-    };
-    (0..len).map(|_| next()).collect()
 }
 
 fn plain(kind: LayerKind) -> Layer {
@@ -136,32 +123,4 @@ pub fn cases() -> Vec<Case> {
         Case { name: name.to_owned(), network, weights }
     };
     models.into_iter().enumerate().map(build).collect()
-}
-
-/// One layer's factors, `[C * rows, positions, height]` and `[rows, positions, width]`.
-pub struct Factors {
-    pub index: usize,
-    pub delta: Vec<f64>,
-    pub input: Vec<f64>,
-}
-
-/// The factors of the gradients of every output, by index of the parameters.
-pub fn factors(case: &Case, segment: Segment<'_, Vec<f64>>, inputs: &Vec<f64>) -> Vec<Factors> {
-    let (backend, network) = (Cpu::new(), &case.network);
-    let rows = inputs.len() / network.input_len();
-    let pass = network.forward(&backend, segment, Slice::new(inputs, 0, inputs.len()), rows).expect("forward");
-    let size = rows * network.outputs * network.outputs;
-    let mut seed = vec![0.0; size];
-    backend.seed(rows, network.outputs, SliceMut::new(&mut seed, 0, size), None).expect("seed");
-    let mut all = Vec::new();
-    let visited = network.backward(&backend, segment, &pass, network.outputs, seed, &mut |factor| {
-        let values = |slice: Slice<'_, Vec<f64>>| slice.buffer[slice.offset..slice.offset + slice.len].to_vec();
-        all.push(Factors { index: factor.index, delta: values(factor.delta), input: values(factor.input) });
-        Ok(())
-    });
-    visited.expect("backward");
-    all.sort_by_key(|factors| factors.index);
-    let indices: Vec<usize> = all.iter().map(|factors| factors.index).collect();
-    assert_eq!(indices, (0..network.parameters.len()).collect::<Vec<_>>(), "{}: layers visited", case.name);
-    all
 }

@@ -3,9 +3,15 @@
 
 mod cases;
 mod contraction;
+mod factors;
+#[path = "../common/loops.rs"]
+mod loops;
+mod parts;
 
-use cases::{Case, Cpu, cases, factors, numbers};
-use pathkernel::backend::{Backend, Outer, RowMap, Slice, SliceMut};
+use cases::{Case, cases};
+use factors::{Array, Cpu, factors, upload, whole, whole_mut};
+use loops::numbers;
+use pathkernel::backend::{Backend, Outer, OuterDiagonal, RowMap, Start};
 use pathkernel::network::Segment;
 
 /// Examples of every case.
@@ -14,24 +20,23 @@ const ROWS: usize = 3;
 const STEP: f64 = 6e-6;
 
 /// `[C * rows, parameters]`, the gaps between layers left 0.
-fn jacobian(case: &Case, segment: Segment<'_, Vec<f64>>, inputs: &Vec<f64>) -> Vec<f64> {
+fn jacobian(case: &Case, segment: Segment<'_, Array>, inputs: &[f64]) -> Vec<f64> {
     let (backend, network) = (Cpu::new(), &case.network);
     let base = inputs.len() / network.input_len();
-    let rows = network.outputs * base;
-    let offsets: Vec<u32> = (0..=rows as u32).collect();
-    let of: Vec<u32> = (0..rows).map(|row| (row % base) as u32).collect();
-    let map = RowMap::new(&backend, &offsets, &of, &vec![1.0; rows]).expect("a map");
-    let mut all = vec![0.0; rows * network.len];
-    for layer in factors(case, segment, inputs) {
+    let map = RowMap::each(&backend, network.outputs, base, 1.0).expect("a map");
+    let mut all = vec![0.0; map.rows * network.len];
+    for layer in factors(case, segment, &upload(inputs)) {
         let own = &network.parameters[layer.index];
-        let mut part = vec![0.0; rows * own.len()];
-        let out = SliceMut::new(&mut part, 0, rows * own.len());
-        let delta = Slice::new(&layer.delta, 0, layer.delta.len());
-        let input = Slice::new(&layer.input, 0, layer.input.len());
+        let mut part = upload(&vec![0.0; map.rows * own.len()]);
+        let (delta, input) = (upload(&layer.delta), upload(&layer.input));
+        let (out, delta, input) = (whole_mut(&mut part), whole(&delta), whole(&input));
+        let start = Start::Value(0.0);
         let formed = if own.is_norm() {
-            backend.outer_diagonal(own.width, own.positions, &map, out, delta, input)
+            let shape = OuterDiagonal { width: own.width, positions: own.positions, start };
+            backend.outer_diagonal(&shape, &map, out, delta, input)
         } else {
-            let shape = Outer { height: own.height, width: own.width, positions: own.positions, bias: own.bias > 0 };
+            let (height, width, positions) = (own.height, own.width, own.positions);
+            let shape = Outer { height, width, positions, bias: own.bias > 0, start };
             backend.outer(&shape, &map, out, delta, input)
         };
         formed.expect("materialised rows");
@@ -43,11 +48,11 @@ fn jacobian(case: &Case, segment: Segment<'_, Vec<f64>>, inputs: &Vec<f64>) -> V
 }
 
 /// `[rows, C]`.
-fn outputs(case: &Case, segment: Segment<'_, Vec<f64>>, inputs: &Vec<f64>) -> Vec<f64> {
+fn outputs(case: &Case, segment: Segment<'_, Array>, inputs: &[f64]) -> Vec<f64> {
+    let (backend, inputs) = (Cpu::new(), upload(inputs));
     let rows = inputs.len() / case.network.input_len();
-    let inputs = Slice::new(inputs, 0, inputs.len());
-    let pass = case.network.forward(&Cpu::new(), segment, inputs, rows).expect("forward");
-    Cpu::new().download(case.network.outputs(&pass)).expect("outputs")
+    let pass = case.network.forward(&backend, segment, whole(&inputs), rows).expect("forward");
+    backend.download(case.network.outputs(&pass)).expect("outputs")
 }
 
 fn largest(values: &[f64]) -> f64 {
@@ -62,8 +67,9 @@ fn jacobians_agree_with_finite_differences() {
     for (seed, case) in cases().into_iter().enumerate() {
         let network = &case.network;
         let inputs = numbers(seed as u64 + 500, ROWS * network.input_len());
-        let rows = jacobian(&case, Segment::at(&case.weights), &inputs);
-        let size = largest(&outputs(&case, Segment::at(&case.weights), &inputs)).max(1.0);
+        let weights = upload(&case.weights);
+        let rows = jacobian(&case, Segment::at(&weights), &inputs);
+        let size = largest(&outputs(&case, Segment::at(&weights), &inputs)).max(1.0);
         let tolerance = 20.0 * (STEP * STEP + f64::EPSILON / STEP) * size;
         let mut worst: f64 = 0.0;
         for own in &network.parameters {
@@ -72,7 +78,7 @@ fn jacobians_agree_with_finite_differences() {
                 let moved = |by: f64| {
                     let mut weights = case.weights.clone();
                     weights[place] += by;
-                    (weights[place], outputs(&case, Segment::at(&weights), &inputs))
+                    (weights[place], outputs(&case, Segment::at(&upload(&weights)), &inputs))
                 };
                 let ((above, up), (below, down)) = (moved(STEP), moved(-STEP));
                 for (entry, (up, down)) in up.iter().zip(&down).enumerate() {
@@ -107,8 +113,8 @@ fn rows_on_a_segment_are_rows_at_their_weights() {
         let network = &case.network;
         let inputs = numbers(seed as u64 + 500, ROWS * network.input_len());
         let change: Vec<f64> = numbers(seed as u64 + 900, network.len).iter().map(|value| 0.1 * value).collect();
-        let taus = tau.to_vec();
-        let segment = Segment { weights: &case.weights, step: Some((&change, Slice::new(&taus, 0, ROWS))) };
+        let (start, step, taus) = (upload(&case.weights), upload(&change), upload(&tau));
+        let segment = Segment { weights: &start, step: Some((&step, whole(&taus))) };
         let (values, rows) = (outputs(&case, segment, &inputs), jacobian(&case, segment, &inputs));
         let (size, steepest) = (largest(&values).max(1.0), largest(&rows).max(1.0));
         let mut worst: f64 = 0.0;
@@ -116,6 +122,7 @@ fn rows_on_a_segment_are_rows_at_their_weights() {
             let weights: Vec<f64> = case.weights.iter().zip(&change).map(|(w, d)| w + tau * d).collect();
             let width = network.input_len();
             let alone = inputs[row * width..][..width].to_vec();
+            let weights = upload(&weights);
             let want = outputs(&case, Segment::at(&weights), &alone);
             let one = jacobian(&case, Segment::at(&weights), &alone);
             for output in 0..network.outputs {

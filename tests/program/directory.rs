@@ -28,11 +28,12 @@ fn a_finished_run_says_so_and_changes_nothing() {
 fn a_directory_with_a_different_run_is_left_alone() {
     let fixture = Fixture::new();
     fixture.succeeds(&[]);
-    let cases: [(&str, &[&str]); 4] = [
+    let cases: [(&str, &[&str]); 5] = [
         ("training.steps=4", &["training.steps", "is 3", "is 4"]),
         ("run.seed=7", &["run.seed", "is 0", "is 7"]),
         ("kernel.rule=left", &["kernel.rule", "gauss", "left"]),
         ("training.batch_size=2", &["training.batch_size", "absent", "is 2"]),
+        ("training.optimizer.learning_rate=1e20", &["learning_rate is 0.1,", "is 1e20;"]),
     ];
     for (text, words) in cases {
         fixture.refuses(&[text], &[words, &["out", "different run"] as &[&str]].concat());
@@ -41,7 +42,7 @@ fn a_directory_with_a_different_run_is_left_alone() {
     fs::remove_file(fixture.path("out/summary.json")).expect("a finished run has a summary");
     fixture.refuses(&["run.seed=7"], &["run.seed", "different run"]);
     fixture.write("out/run.toml", b"not [ toml");
-    fixture.refuses(&[], &["out", "run.toml", "cannot be read"]);
+    fixture.refuses(&[], &["out", "run.toml", "damaged"]);
 }
 
 #[test]
@@ -98,9 +99,53 @@ fn divergence_names_the_step_and_the_learning_rate() {
     for word in ["diverged", "step", "learning rate", "1e25", "training.optimizer.learning_rate"] {
         assert!(message.contains(word), "no {word:?} in: {message}");
     }
-    let left = arrays(&fixture.listing("out"));
-    assert!(left.is_empty(), "a failed run left {:?}", left.keys());
-    assert!(!fixture.path("out/summary.json").exists());
+    // Nothing that it wrote is in the way of what the message advises.
+    assert!(!fixture.path("out").exists(), "a failed run left {:?}", fixture.listing("out").keys());
+    fixture.succeeds(&["training.optimizer.learning_rate=0.1", "training.steps=40"]);
+}
+
+/// A folder that was there before, or that holds something else, stays.
+#[test]
+fn divergence_leaves_what_is_not_its_own() {
+    let fixture = Fixture::with("cross_entropy", "squared_error");
+    fixture.write("y.npy", &crate::bytes::npy_f64(&[4, 2], &[0.5; 8]));
+    fs::create_dir(fixture.path("out")).expect("a writable folder");
+    let output = fixture.run(&["training.optimizer.learning_rate=1e25", "training.steps=40"]);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(fixture.path("out").is_dir() && fixture.listing("out").is_empty());
+}
+
+#[test]
+fn a_damaged_directory_names_the_file() {
+    let spoil: [(&str, &str, Option<&[u8]>); 6] = [
+        ("summary.json", "summary.json", Some(b"{\"version\":")),
+        ("summary.json", "summary", Some(b"[]")),
+        ("attribution.npy", "attribution.npy: is missing", None),
+        ("kernel_layers.npy", "kernel_layers.npy: is missing", None),
+        ("prediction.npy", "prediction.npy: not an .npy file", Some(b"no array")),
+        ("weights_final.safetensors", "weights_final.safetensors: is missing", None),
+    ];
+    let asked = ["kernel.kernel=trace", "kernel.layers=true"];
+    for (name, word, bytes) in spoil {
+        let fixture = Fixture::new();
+        fixture.succeeds(&asked);
+        let path = fixture.path("out").join(name);
+        match bytes {
+            None => fs::remove_file(path).expect("a finished run has it"),
+            Some(bytes) => fs::write(path, bytes).expect("a writable folder"),
+        }
+        fixture.refuses(&asked, &[word, "damaged", "remove"]);
+    }
+}
+
+/// Killed between its last array and its report.
+#[test]
+fn a_missing_report_is_written_again() {
+    let fixture = Fixture::new();
+    fixture.succeeds(&[]);
+    fs::remove_file(fixture.path("out/report.html")).expect("a finished run has a report");
+    fixture.succeeds(&[]);
+    assert!(fixture.path("out/report.html").is_file());
 }
 
 /// The others are run, and the worst exit code is the answer.

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use tempfile::TempDir;
 
 /// 4 examples of 3 numbers, 2 classes, a network of 3 - 5 - 2.
-const RUN_FILE: &str = r#"[run]
+pub const RUN_FILE: &str = r#"[run]
 directory = "out"
 device = "cpu"
 
@@ -35,13 +35,18 @@ steps = 3
 pub type Listing = BTreeMap<PathBuf, (Vec<u8>, SystemTime)>;
 
 /// A folder with a good run file, `run.toml`, and its data.
+///
+/// What the program measures of the machine has a folder of its own: tests that run at the same time must not change each
+/// other's choices between two runs.
 pub struct Fixture {
     folder: TempDir,
+    cache: TempDir,
 }
 
 impl Fixture {
     pub fn new() -> Self {
-        let fixture = Self { folder: tempfile::tempdir().expect("a temporary directory") };
+        let folder = || tempfile::tempdir().expect("a temporary directory");
+        let fixture = Self { folder: folder(), cache: folder() };
         let inputs: Vec<f64> = (0..12).map(|i| f64::from(i * 7 % 5) / 4.0 - 0.5).collect();
         fixture.write("run.toml", RUN_FILE.as_bytes());
         fixture.write("x.npy", &npy_f64(&[4, 3], &inputs));
@@ -71,10 +76,16 @@ impl Fixture {
         fs::write(path, bytes).expect("a writable folder");
     }
 
+    /// `pathkernel` with some arguments, in the folder, not yet started.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pathkernel"));
+        command.args(arguments).current_dir(&self.folder).env("PATHKERNEL_CACHE", self.cache.path());
+        command
+    }
+
     /// `pathkernel` with some arguments, in the folder.
     pub fn pathkernel(&self, arguments: &[&str]) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pathkernel"));
-        let output = command.args(arguments).current_dir(&self.folder).output().expect("the program starts");
+        let output = self.command(arguments).output().expect("the program starts");
         let message = stderr(&output);
         assert!(!message.contains("panicked"), "{arguments:?} panicked: {message}");
         output

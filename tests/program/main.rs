@@ -1,6 +1,7 @@
 //! The program as its users meet it: its report, the same run twice, and bad input: exit code 2, a message that names
 //! the file or the key, nothing written.
 
+mod bench;
 mod bytes;
 mod data;
 mod directory;
@@ -11,3 +12,5 @@ mod repeat;
 mod report;
 mod resources;
 mod run_file;
+mod stop;
+mod trajectory;

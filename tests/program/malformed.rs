@@ -59,6 +59,8 @@ fn a_truncated_file_is_refused() {
         ("empty.npz", vec![], &["not a readable .npz archive"]),
         ("half.npz", cut(npz("x", &good_npy()), 40), &["not a readable .npz archive"]),
         ("inner.npz", npz("x", &cut(good_npy(), 8)), &["array x", "truncated", "[4, 3]"]),
+        ("more.npy", [good_npy(), vec![0; 3]].concat(), &["goes on after", "[4, 3]"]),
+        ("more.npz", npz("x", &[good_npy(), vec![0; 3]].concat()), &["array x", "goes on after", "[4, 3]"]),
         ("inner_header.npz", npz("x", &good_npy()[..30]), &["array x", "truncated in its header"]),
         ("empty.csv", vec![], &["no numbers"]),
         ("names.csv", b"a,b,c\n".to_vec(), &["no numbers"]),

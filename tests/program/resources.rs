@@ -1,6 +1,6 @@
 //! Runs that no machine has the memory or the disk for: refused before anything is reserved.
 
-use crate::fixture::Fixture;
+use crate::fixture::{Fixture, stdout};
 
 #[test]
 fn a_count_beyond_any_machine_names_its_key() {
@@ -35,9 +35,21 @@ fn a_path_beyond_the_disk_is_refused() {
     fixture.refuses(&["training.steps=1000000"], &["TiB", "out", "training.steps"]);
 }
 
-/// Few weights, but 40000 x 40000 entries for each of 16 pairs, hundreds of gibibytes.
+/// Few weights, but 400000 x 400000 entries for each of 16 pairs, more than half a tebibyte for one.
 #[test]
-fn arrays_beyond_memory_are_refused() {
-    let fixture = Fixture::with("features = 2", "features = 40000");
-    fixture.refuses(&["kernel.kernel=full"], &["memory", "GiB", "kernel.kernel"]);
+fn a_tile_beyond_memory_is_refused() {
+    let fixture = Fixture::with("features = 2", "features = 400000");
+    fixture.refuses(&["kernel.kernel=full"], &["memory", "TiB", "kernel.kernel"]);
+}
+
+/// The plan is printed all the same.
+#[test]
+fn a_plan_that_does_not_fit_is_an_error() {
+    let fixture = Fixture::with("features = 5", "features = 1000000");
+    let arguments = ["plan", "run.toml", "training.steps=1000000"];
+    fixture.refuses_command(&arguments, &["TiB", "out", "training.steps"]);
+    let printed = stdout(&fixture.pathkernel(&arguments));
+    assert!(printed.contains("disk") && printed.contains("1000000 steps"), "{printed}");
+    fixture.replace("", "");
+    assert_eq!(fixture.pathkernel(&["plan", "run.toml"]).status.code(), Some(0));
 }

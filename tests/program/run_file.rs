@@ -44,6 +44,11 @@ fn an_unknown_key_names_the_nearest() {
         ("steps = 3", "steps = 3\nbatchsize = 2", &["training.batchsize", "mean \"batch_size\""]),
         ("[training]", "[kernal]\nnodes = 3\n[training]", &["kernal", "mean \"kernel\""]),
         ("device =", "devise =", &["run.devise", "mean \"device\""]),
+        ("steps = 3", "stps = 3", &["training.stps", "mean \"steps\"", "training.steps is required"]),
+        ("loss =", "los =", &["training.los:", "mean \"loss\"", "training.loss is required"]),
+        ("features = 5", "feature = 5", &["model.layers[0].feature:", "mean \"features\""]),
+        ("[training]", "[trainning]", &["trainning:", "mean \"training\""]),
+        ("[data.train]", "[data.trian]", &["data.trian:", "mean \"train\""]),
         ("[data.train]", "[data.querry]\n[data.train]", &["data.querry", "mean \"query\""]),
     ]);
     refuses_overrides(&[
@@ -100,7 +105,18 @@ fn a_wrong_type_or_value_names_the_key() {
         ("training.optimizer.learning_rate=inf", &["training.optimizer.learning_rate", "finite"]),
         ("training.optimizer.weight_decay=-0.1", &["training.optimizer.weight_decay", "negative"]),
         ("kernel.nodes=0", &["kernel.nodes", "at least 1"]),
-        ("kernel.nodes=257", &["kernel.nodes", "at most 256"]),
+        ("kernel.nodes=4097", &["kernel.nodes", "at most 4096"]),
+        ("kernel.tolerance=0", &["kernel.tolerance", "above 0"]),
+        ("kernel.tolerance=-1e-6", &["kernel.tolerance", "-1e-6", "above 0"]),
+        (
+            "training.optimizer.learning_rate=1e400",
+            &["training.optimizer.learning_rate", "1e400", "out of a number's range"],
+        ),
+        (
+            "training.optimizer.learning_rate=99999999999999999999",
+            &["training.optimizer.learning_rate", "99999999999999999999", "out of a number's range"],
+        ),
+        ("training.optimizer.learning_rate='0.1'", &["training.optimizer.learning_rate", "number, not string"]),
         ("kernel.attribution=yes", &["kernel.attribution", "true or false, not string"]),
         ("kernel.attribution=false", &["kernel.kernel", "nothing to compute"]),
         ("kernel.coefficients=true", &["kernel.coefficients", "diagonal", "full"]),
@@ -158,4 +174,62 @@ fn a_command_line_without_a_run_file_is_refused() {
     fixture.refuses_command(&["rum", "run.toml"], &["rum", "run"]);
     fixture.refuses_command(&["plan", "run.toml", "training.step=5"], &["training.step:", "mean \"steps\""]);
     fixture.refuses_command(&["plan", "gone.toml"], &["gone.toml", "no such run file"]);
+}
+
+/// An empty name, or one that no system takes.
+#[test]
+fn a_name_that_is_none_names_the_key() {
+    for key in [
+        "run.directory",
+        "run.device",
+        "data.train.inputs",
+        "data.train.targets",
+        "data.query.inputs",
+        "model.weights",
+        "training.batches",
+    ] {
+        for (value, word) in [("", "is empty"), ("\"\"", "is empty"), ("\"a\\u0000b\"", "zero byte")] {
+            Fixture::new().refuses(&[&format!("{key}={value}")], &[key, word]);
+        }
+    }
+    Fixture::new().refuses(&["data.query.inputs=x.npy", "data.query.targets="], &["data.query.targets", "is empty"]);
+}
+
+/// A number that single precision does not hold.
+#[test]
+fn a_rate_that_vanishes_in_f32_is_refused() {
+    let fixture = Fixture::new();
+    for (text, words) in [
+        ("training.optimizer.learning_rate=1e-50", ["training.optimizer.learning_rate", "1e-50", "rounds to 0 in f32"]),
+        ("training.optimizer.learning_rate=1e39", ["training.optimizer.learning_rate", "1e39", "infinite in f32"]),
+        ("training.optimizer.weight_decay=1e39", ["training.optimizer.weight_decay", "1e39", "infinite in f32"]),
+    ] {
+        fixture.refuses(&[text], &words);
+    }
+    fixture.succeeds(&["training.optimizer.learning_rate=1e-50", "run.precision=f64"]);
+}
+
+#[test]
+fn a_rule_may_have_many_nodes() {
+    Fixture::new().succeeds(&["kernel.nodes=300", "kernel.kernel=full"]);
+}
+
+/// Of several run files, the message says which.
+#[test]
+fn errors_name_their_run_file() {
+    let fixture = Fixture::new();
+    let text = |from: &str, to: &str| crate::fixture::RUN_FILE.replace(from, to).into_bytes();
+    fixture.write("layers.toml", &text("{ type = \"tanh\" }", "{ type = \"max_pool2d\", kernel = 2 }"));
+    fixture.write("data.toml", &text("x.npy", "gone.npy"));
+    fixture.write("key.toml", &text("steps", "stps"));
+    let output = fixture.pathkernel(&["run", "layers.toml", "data.toml", "key.toml"]);
+    let message = crate::fixture::stderr(&output);
+    let lines: Vec<&str> = message.lines().collect();
+    assert_eq!((output.status.code(), lines.len()), (Some(2), 3), "{message}");
+    for (line, words) in
+        lines.iter().zip([["layers.toml: model.layers[1]", ""], ["data.toml: ", "gone.npy"], ["key.toml: ", "stps"]])
+    {
+        assert!(words.iter().all(|word| line.contains(word)), "{line}");
+        assert_eq!(line.matches(".toml").count(), 1, "{line}");
+    }
 }

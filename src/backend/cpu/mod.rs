@@ -6,56 +6,86 @@ are `f64`.
 */
 
 mod activation;
-mod activation_backward;
+mod activation_slope;
+mod average;
 mod axpy;
 mod bias;
 mod col2im;
+mod convolve_backward;
 mod copy;
 mod fill;
 mod fold;
 mod gather;
 mod gram;
+mod half;
 mod im2col;
+pub(crate) mod kernel;
 mod layer_norm;
 mod layer_norm_backward;
 mod loss;
+pub(crate) mod math;
 mod matmul;
+mod memory;
+mod multiply;
 mod outer;
 mod outer_diagonal;
+mod pack;
 mod pool;
 mod pool_backward;
-mod product;
 mod row_dot;
 mod scalar;
 mod scale_shift;
 mod seed;
 mod sgd;
+mod tiles;
 mod transpose;
 mod window;
 
+pub use kernel::Lane;
+pub use memory::Buffer;
+
 use super::*;
+use memory::Pool;
 use rayon::prelude::*;
-use std::marker::PhantomData;
+use std::sync::{Arc, Mutex};
 
 /// The CPU, in `f32` or `f64`.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct CpuBackend<E>(PhantomData<E>);
+#[derive(Debug, Clone)]
+pub struct CpuBackend<E: Element> {
+    pool: Arc<Pool<E>>,
+    clock: Arc<Mutex<Clock>>,
+}
 
 impl<E: Element> CpuBackend<E> {
-    /// The backend; it holds nothing.
+    /// A backend; it keeps the memory of dropped buffers for the next ones.
     pub fn new() -> Self {
-        Self(PhantomData)
+        Self { pool: Arc::default(), clock: Arc::default() }
+    }
+}
+
+impl<E: Element> Default for CpuBackend<E> {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
 /// How many elements a thread takes at a time in elementwise work.
 const CHUNK: usize = 16 * 1024;
 
-fn view<E>(slice: Slice<'_, Vec<E>>) -> Result<&[E]> {
+/// Calls `work` for parts of two arrays, on all cores where they are long.
+fn in_chunks<E: Element>(out: &mut [E], x: &[E], work: impl Fn(&mut [E], &[E]) + Sync) {
+    if out.len() <= CHUNK {
+        work(out, x);
+    } else {
+        out.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK)).for_each(|(out, x)| work(out, x));
+    }
+}
+
+fn view<E: Element>(slice: Slice<'_, Buffer<E>>) -> Result<&[E]> {
     slice.buffer.get(slice.offset..slice.offset + slice.len).ok_or_else(|| outside(slice.offset, slice.len))
 }
 
-fn view_mut<E>(slice: SliceMut<'_, Vec<E>>) -> Result<&mut [E]> {
+fn view_mut<E: Element>(slice: SliceMut<'_, Buffer<E>>) -> Result<&mut [E]> {
     let (offset, len) = (slice.offset, slice.len);
     slice.buffer.get_mut(offset..offset + len).ok_or_else(|| outside(offset, len))
 }
@@ -89,7 +119,7 @@ struct Parameters<'a, E> {
 }
 
 impl<'a, E: Element> Parameters<'a, E> {
-    fn new(weights: Weights<'a, Vec<E>>) -> Result<Self> {
+    fn new(weights: Weights<'a, Buffer<E>>) -> Result<Self> {
         let step = match weights.step {
             None => None,
             Some((step, position)) => Some((view(step)?, view(position.tau)?, position.positions)),
@@ -105,7 +135,7 @@ impl<'a, E: Element> Parameters<'a, E> {
 
 impl<E: Element> Backend for CpuBackend<E> {
     type Element = E;
-    type Buffer = Vec<E>;
+    type Buffer = Buffer<E>;
     type Index = Vec<u32>;
     type Total = Vec<f64>;
     type Ticket = Vec<E>;
@@ -118,20 +148,35 @@ impl<E: Element> Backend for CpuBackend<E> {
         isize::MAX as usize / 8
     }
 
-    fn zeros(&self, len: usize) -> Result<Vec<E>> {
-        let mut values = Vec::new();
-        values
-            .try_reserve_exact(len)
-            .map_err(|_| BackendError::OutOfMemory(format!("no room for an array of {len} elements")))?;
-        values.resize(len, E::ZERO);
-        Ok(values)
+    fn enter(&self, phase: Phase) -> Phase {
+        self.clock.lock().map_or(phase, |mut clock| clock.enter(phase))
     }
 
-    fn upload(&self, values: &[E]) -> Result<Vec<E>> {
-        Ok(values.to_vec())
+    fn phase_seconds(&self) -> Option<[f64; Phase::COUNT]> {
+        self.clock.lock().ok().map(|mut clock| clock.seconds())
     }
 
-    fn write(&self, out: SliceMut<'_, Vec<E>>, values: &[E]) -> Result<()> {
+    fn stretch(&self) -> usize {
+        1 << 19
+    }
+
+    fn zeros(&self, len: usize) -> Result<Buffer<E>> {
+        let mut buffer = self.pool.take(len)?;
+        fill::fill(&mut buffer, E::ZERO)?;
+        Ok(buffer)
+    }
+
+    fn scratch(&self, len: usize) -> Result<Buffer<E>> {
+        self.pool.take(len)
+    }
+
+    fn upload(&self, values: &[E]) -> Result<Buffer<E>> {
+        let mut buffer = self.pool.take(values.len())?;
+        copy::copy(&mut buffer, values)?;
+        Ok(buffer)
+    }
+
+    fn write(&self, out: SliceMut<'_, Buffer<E>>, values: &[E]) -> Result<()> {
         copy::copy(view_mut(out)?, values)
     }
 
@@ -139,11 +184,11 @@ impl<E: Element> Backend for CpuBackend<E> {
         Ok(values.to_vec())
     }
 
-    fn download(&self, source: Slice<'_, Vec<E>>) -> Result<Vec<E>> {
+    fn download(&self, source: Slice<'_, Buffer<E>>) -> Result<Vec<E>> {
         Ok(view(source)?.to_vec())
     }
 
-    fn download_later(&self, source: Slice<'_, Vec<E>>) -> Result<Vec<E>> {
+    fn download_later(&self, source: Slice<'_, Buffer<E>>) -> Result<Vec<E>> {
         self.download(source)
     }
 
@@ -155,7 +200,7 @@ impl<E: Element> Backend for CpuBackend<E> {
         Ok(vec![0.0; len])
     }
 
-    fn fold(&self, total: &mut Vec<f64>, block: &mut Vec<E>) -> Result<()> {
+    fn fold(&self, total: &mut Vec<f64>, block: &mut Buffer<E>) -> Result<()> {
         fold::fold(total, block)
     }
 
@@ -163,64 +208,89 @@ impl<E: Element> Backend for CpuBackend<E> {
         Ok(total.clone())
     }
 
-    fn copy(&self, out: SliceMut<'_, Vec<E>>, source: Slice<'_, Vec<E>>) -> Result<()> {
+    fn copy(&self, out: SliceMut<'_, Buffer<E>>, source: Slice<'_, Buffer<E>>) -> Result<()> {
         copy::copy(view_mut(out)?, view(source)?)
     }
 
-    fn fill(&self, out: SliceMut<'_, Vec<E>>, value: f64) -> Result<()> {
+    fn fill(&self, out: SliceMut<'_, Buffer<E>>, value: f64) -> Result<()> {
         fill::fill(view_mut(out)?, E::from_f64(value))
     }
 
-    fn axpy(&self, out: SliceMut<'_, Vec<E>>, scale: f64, x: Slice<'_, Vec<E>>) -> Result<()> {
+    fn axpy(&self, out: SliceMut<'_, Buffer<E>>, scale: f64, x: Slice<'_, Buffer<E>>) -> Result<()> {
         axpy::axpy(view_mut(out)?, E::from_f64(scale), view(x)?)
     }
 
-    fn gather(&self, out: SliceMut<'_, Vec<E>>, x: Slice<'_, Vec<E>>, rows: &Vec<u32>, width: usize) -> Result<()> {
+    fn gather(
+        &self,
+        out: SliceMut<'_, Buffer<E>>,
+        x: Slice<'_, Buffer<E>>,
+        rows: &Vec<u32>,
+        width: usize,
+    ) -> Result<()> {
         gather::gather(view_mut(out)?, view(x)?, rows, width)
     }
 
     fn matmul(
         &self,
         shape: &MatMul,
-        out: SliceMut<'_, Vec<E>>,
-        a: Slice<'_, Vec<E>>,
-        b: Slice<'_, Vec<E>>,
-        scale: Option<Position<'_, Vec<E>>>,
+        out: SliceMut<'_, Buffer<E>>,
+        a: Slice<'_, Buffer<E>>,
+        b: Slice<'_, Buffer<E>>,
+        scale: Option<Position<'_, Buffer<E>>>,
     ) -> Result<()> {
         let scale = match scale {
             None => None,
             Some(position) => Some((view(position.tau)?, position.positions)),
         };
-        matmul::matmul(shape, view_mut(out)?, view(a)?, view(b)?, scale)
+        matmul::matmul(&self.pool, shape, view_mut(out)?, view(a)?, view(b)?, scale)
     }
 
-    fn bias(&self, out: SliceMut<'_, Vec<E>>, bias: Weights<'_, Vec<E>>) -> Result<()> {
+    fn bias(&self, out: SliceMut<'_, Buffer<E>>, bias: Weights<'_, Buffer<E>>) -> Result<()> {
         bias::bias(view_mut(out)?, &Parameters::new(bias)?)
     }
 
-    fn activation(&self, kind: Activation, out: SliceMut<'_, Vec<E>>, x: Slice<'_, Vec<E>>) -> Result<()> {
+    fn activation(&self, kind: Activation, out: SliceMut<'_, Buffer<E>>, x: Slice<'_, Buffer<E>>) -> Result<()> {
         activation::activation(kind, view_mut(out)?, view(x)?)
     }
 
-    fn activation_backward(
-        &self,
-        kind: Activation,
-        out: SliceMut<'_, Vec<E>>,
-        delta: Slice<'_, Vec<E>>,
-        x: Slice<'_, Vec<E>>,
-    ) -> Result<()> {
-        activation_backward::activation_backward(kind, view_mut(out)?, view(delta)?, view(x)?)
+    fn activation_slope(&self, kind: Activation, out: SliceMut<'_, Buffer<E>>, x: Slice<'_, Buffer<E>>) -> Result<()> {
+        activation_slope::activation_slope(kind, view_mut(out)?, view(x)?)
     }
 
-    fn im2col(&self, shape: &Window, rows: usize, out: SliceMut<'_, Vec<E>>, x: Slice<'_, Vec<E>>) -> Result<()> {
+    fn multiply(
+        &self,
+        out: SliceMut<'_, Buffer<E>>,
+        delta: Slice<'_, Buffer<E>>,
+        slope: Slice<'_, Buffer<E>>,
+    ) -> Result<()> {
+        multiply::multiply(view_mut(out)?, view(delta)?, view(slope)?)
+    }
+
+    fn im2col(&self, shape: &Window, rows: usize, out: SliceMut<'_, Buffer<E>>, x: Slice<'_, Buffer<E>>) -> Result<()> {
         im2col::im2col(shape, rows, view_mut(out)?, view(x)?)
     }
 
-    fn col2im(&self, shape: &Window, rows: usize, out: SliceMut<'_, Vec<E>>, patches: Slice<'_, Vec<E>>) -> Result<()> {
+    fn col2im(
+        &self,
+        shape: &Window,
+        rows: usize,
+        out: SliceMut<'_, Buffer<E>>,
+        patches: Slice<'_, Buffer<E>>,
+    ) -> Result<()> {
         col2im::col2im(shape, rows, view_mut(out)?, view(patches)?)
     }
 
-    fn transpose(&self, shape: &Transpose, out: SliceMut<'_, Vec<E>>, x: Slice<'_, Vec<E>>) -> Result<()> {
+    fn convolve_backward(
+        &self,
+        shape: &Convolution,
+        out: SliceMut<'_, Buffer<E>>,
+        delta: Slice<'_, Buffer<E>>,
+        weight: Slice<'_, Buffer<E>>,
+    ) -> Result<()> {
+        convolve_backward::convolve_backward(&self.pool, shape, view_mut(out)?, view(delta)?, view(weight)?)
+    }
+
+    fn transpose(&self, shape: &Transpose, out: SliceMut<'_, Buffer<E>>, x: Slice<'_, Buffer<E>>) -> Result<()> {
         transpose::transpose(shape, view_mut(out)?, view(x)?)
     }
 
@@ -229,8 +299,8 @@ impl<E: Element> Backend for CpuBackend<E> {
         shape: &Window,
         kind: Pooling,
         rows: usize,
-        out: SliceMut<'_, Vec<E>>,
-        x: Slice<'_, Vec<E>>,
+        out: SliceMut<'_, Buffer<E>>,
+        x: Slice<'_, Buffer<E>>,
     ) -> Result<()> {
         pool::pool(shape, kind, rows, view_mut(out)?, view(x)?)
     }
@@ -240,9 +310,9 @@ impl<E: Element> Backend for CpuBackend<E> {
         shape: &Window,
         kind: Pooling,
         rows: usize,
-        out: SliceMut<'_, Vec<E>>,
-        delta: Slice<'_, Vec<E>>,
-        x: Slice<'_, Vec<E>>,
+        out: SliceMut<'_, Buffer<E>>,
+        delta: Slice<'_, Buffer<E>>,
+        x: Slice<'_, Buffer<E>>,
     ) -> Result<()> {
         pool_backward::pool_backward(shape, kind, rows, view_mut(out)?, view(delta)?, view(x)?)
     }
@@ -250,24 +320,29 @@ impl<E: Element> Backend for CpuBackend<E> {
     fn layer_norm(
         &self,
         width: usize,
-        normal: SliceMut<'_, Vec<E>>,
-        scale: SliceMut<'_, Vec<E>>,
-        x: Slice<'_, Vec<E>>,
+        normal: SliceMut<'_, Buffer<E>>,
+        scale: SliceMut<'_, Buffer<E>>,
+        x: Slice<'_, Buffer<E>>,
     ) -> Result<()> {
         layer_norm::layer_norm(width, view_mut(normal)?, view_mut(scale)?, view(x)?)
     }
 
-    fn scale_shift(&self, out: SliceMut<'_, Vec<E>>, x: Slice<'_, Vec<E>>, weights: Weights<'_, Vec<E>>) -> Result<()> {
+    fn scale_shift(
+        &self,
+        out: SliceMut<'_, Buffer<E>>,
+        x: Slice<'_, Buffer<E>>,
+        weights: Weights<'_, Buffer<E>>,
+    ) -> Result<()> {
         scale_shift::scale_shift(view_mut(out)?, view(x)?, &Parameters::new(weights)?)
     }
 
     fn layer_norm_backward(
         &self,
-        out: SliceMut<'_, Vec<E>>,
-        delta: Slice<'_, Vec<E>>,
-        normal: Slice<'_, Vec<E>>,
-        scale: Slice<'_, Vec<E>>,
-        weights: Weights<'_, Vec<E>>,
+        out: SliceMut<'_, Buffer<E>>,
+        delta: Slice<'_, Buffer<E>>,
+        normal: Slice<'_, Buffer<E>>,
+        scale: Slice<'_, Buffer<E>>,
+        weights: Weights<'_, Buffer<E>>,
     ) -> Result<()> {
         layer_norm_backward::layer_norm_backward(
             view_mut(out)?,
@@ -281,8 +356,8 @@ impl<E: Element> Backend for CpuBackend<E> {
     fn loss(
         &self,
         batch: &LossBatch<'_, Self>,
-        gradient: SliceMut<'_, Vec<E>>,
-        statistics: SliceMut<'_, Vec<E>>,
+        gradient: SliceMut<'_, Buffer<E>>,
+        statistics: SliceMut<'_, Buffer<E>>,
     ) -> Result<()> {
         loss::loss(batch, view_mut(gradient)?, view_mut(statistics)?)
     }
@@ -291,8 +366,8 @@ impl<E: Element> Backend for CpuBackend<E> {
         &self,
         rows: usize,
         outputs: usize,
-        out: SliceMut<'_, Vec<E>>,
-        scale: Option<Slice<'_, Vec<E>>>,
+        out: SliceMut<'_, Buffer<E>>,
+        scale: Option<Slice<'_, Buffer<E>>>,
     ) -> Result<()> {
         seed::seed(rows, outputs, view_mut(out)?, scale.map(view).transpose()?)
     }
@@ -301,34 +376,43 @@ impl<E: Element> Backend for CpuBackend<E> {
         &self,
         shape: &Outer,
         map: &RowMap<Self>,
-        out: SliceMut<'_, Vec<E>>,
-        delta: Slice<'_, Vec<E>>,
-        input: Slice<'_, Vec<E>>,
+        out: SliceMut<'_, Buffer<E>>,
+        delta: Slice<'_, Buffer<E>>,
+        input: Slice<'_, Buffer<E>>,
     ) -> Result<()> {
-        outer::outer(shape, map, view_mut(out)?, view(delta)?, view(input)?)
+        outer::outer(&self.pool, shape, map, view_mut(out)?, view(delta)?, view(input)?)
     }
 
     fn outer_diagonal(
         &self,
-        width: usize,
-        positions: usize,
+        shape: &OuterDiagonal,
         map: &RowMap<Self>,
-        out: SliceMut<'_, Vec<E>>,
-        delta: Slice<'_, Vec<E>>,
-        input: Slice<'_, Vec<E>>,
+        out: SliceMut<'_, Buffer<E>>,
+        delta: Slice<'_, Buffer<E>>,
+        input: Slice<'_, Buffer<E>>,
     ) -> Result<()> {
-        outer_diagonal::outer_diagonal(width, positions, map, view_mut(out)?, view(delta)?, view(input)?)
+        outer_diagonal::outer_diagonal(shape, map, view_mut(out)?, view(delta)?, view(input)?)
+    }
+
+    fn average(
+        &self,
+        width: usize,
+        start: Start,
+        map: &RowMap<Self>,
+        out: SliceMut<'_, Buffer<E>>,
+        x: Slice<'_, Buffer<E>>,
+    ) -> Result<()> {
+        average::average(width, start, map, view_mut(out)?, view(x)?)
     }
 
     fn gram(
         &self,
         shape: &Gram,
-        map: &RowMap<Self>,
         columns: &Vec<u32>,
-        out: SliceMut<'_, Vec<E>>,
-        factors: GramFactors<'_, Vec<E>>,
+        parts: &[Part<'_, Self>],
+        into: &mut [Accumulator<'_, Buffer<E>>],
     ) -> Result<()> {
-        gram::gram(shape, map, columns, view_mut(out)?, factors)
+        gram::gram(&self.pool, shape, columns, parts, into)
     }
 
     fn row_dot(
@@ -336,9 +420,9 @@ impl<E: Element> Backend for CpuBackend<E> {
         width: usize,
         scale: f64,
         map: &RowMap<Self>,
-        out: SliceMut<'_, Vec<E>>,
-        delta: Slice<'_, Vec<E>>,
-        values: Slice<'_, Vec<E>>,
+        out: SliceMut<'_, Buffer<E>>,
+        delta: Slice<'_, Buffer<E>>,
+        values: Slice<'_, Buffer<E>>,
     ) -> Result<()> {
         row_dot::row_dot(width, scale, map, view_mut(out)?, view(delta)?, view(values)?)
     }
@@ -346,9 +430,9 @@ impl<E: Element> Backend for CpuBackend<E> {
     fn sgd(
         &self,
         step: &Sgd,
-        next: SliceMut<'_, Vec<E>>,
-        weights: Slice<'_, Vec<E>>,
-        gradient: Slice<'_, Vec<E>>,
+        next: SliceMut<'_, Buffer<E>>,
+        weights: Slice<'_, Buffer<E>>,
+        gradient: Slice<'_, Buffer<E>>,
     ) -> Result<()> {
         sgd::sgd(step, view_mut(next)?, view(weights)?, view(gradient)?)
     }

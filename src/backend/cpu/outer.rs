@@ -1,41 +1,117 @@
 //! Gradients of a weight matrix, materialised.
 
-use super::product::{Matrix, product};
+use super::kernel::{Weighting, panels};
+use super::matmul::put;
+use super::memory::Pool;
+use super::pack::Packed;
+use super::tiles::{Shared, add, each_tile};
 use super::*;
-use gemm::Parallelism;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
 
 pub(super) fn outer<E: Element>(
+    pool: &Arc<Pool<E>>,
     shape: &Outer,
     map: &RowMap<CpuBackend<E>>,
     out: &mut [E],
     delta: &[E],
     input: &[E],
 ) -> Result<()> {
-    let (height, width, positions) = (shape.height, shape.width, shape.positions);
-    check("outer", &[(out.len(), map.outputs * shape.row()), (delta.len(), map.rows * positions * height)])?;
-    let parallelism = if map.outputs > 1 { Parallelism::None } else { Parallelism::Rayon(0) };
-    out.par_chunks_mut(shape.row().max(1)).enumerate().try_for_each(|(output, out)| {
-        let rows = map.offsets[output] as usize..map.offsets[output + 1] as usize;
-        let count = rows.len() * positions;
-        let (weights, biases) = out.split_at_mut(height * width);
-        biases.fill(E::ZERO);
-        // The weights are folded into delta, and the inputs that the rows name are brought together.
-        let mut weighted = Vec::with_capacity(count * height);
-        let mut inputs = Vec::with_capacity(count * width);
-        for row in rows {
-            let part = &delta[row * positions * height..][..positions * height];
-            weighted.extend(part.iter().map(|&delta| map.weights[row] * delta));
-            inputs.extend_from_slice(&input[map.inputs[row] as usize * positions * width..][..positions * width]);
-        }
-        if shape.bias {
-            for delta in weighted.chunks(height) {
-                for (bias, &delta) in biases.iter_mut().zip(delta) {
-                    *bias += delta;
+    let base = map.inputs.iter().max().map_or(0, |&row| row as usize + 1);
+    check(
+        "outer",
+        &[
+            (out.len(), map.outputs * shape.row()),
+            (delta.len(), map.rows * shape.positions * shape.height),
+            (usize::from(input.len() < base * shape.positions * shape.width), 0),
+        ],
+    )?;
+    let call = Call { pool, shape, map, delta, input, out: Shared::new(out) };
+    let groups: Vec<Vec<usize>> = groups(map).into_values().collect();
+    groups.par_iter().try_for_each(|outputs| call.group(outputs))
+}
+
+/// The rows of an output.
+fn rows<E: Element>(map: &RowMap<CpuBackend<E>>, output: usize) -> Range<usize> {
+    map.offsets[output] as usize..map.offsets[output + 1] as usize
+}
+
+/// Outputs whose rows have the same inputs: one product serves them all.
+fn groups<E: Element>(map: &RowMap<CpuBackend<E>>) -> BTreeMap<&[u32], Vec<usize>> {
+    let mut groups: BTreeMap<&[u32], Vec<usize>> = BTreeMap::new();
+    for output in 0..map.outputs {
+        groups.entry(&map.inputs[rows(map, output)]).or_default().push(output);
+    }
+    groups
+}
+
+struct Call<'a, E: Element> {
+    pool: &'a Arc<Pool<E>>,
+    shape: &'a Outer,
+    map: &'a RowMap<CpuBackend<E>>,
+    delta: &'a [E],
+    input: &'a [E],
+    out: Shared<'a, E>,
+}
+
+impl<E: Element> Call<'_, E> {
+    /// Writes the gradients of outputs that share their inputs: the product of their δ, one below the other and each
+    /// times its row's weight, with those inputs.
+    fn group(&self, outputs: &[usize]) -> Result<()> {
+        let &Outer { height, width, positions, .. } = self.shape;
+        let (tall, wide) = panels::<E>();
+        let inputs = rows(self.map, outputs[0]);
+        let depth = inputs.len() * positions;
+        let lines = outputs.len() * height;
+        let left = Packed::panels(self.pool, tall, (lines, depth), |first, panel| {
+            // Neighbouring lines of one output lie side by side.
+            let mut line = first;
+            while line < (first + tall).min(lines) {
+                let end = (line / height * height + height).min(first + tall);
+                let start = self.map.offsets[outputs[line / height]] as usize;
+                for (k, out) in panel.chunks_exact_mut(tall).enumerate() {
+                    let (row, p) = (start + k / positions, k % positions);
+                    let delta = &self.delta[(row * positions + p) * height + line % height..][..end - line];
+                    let omega = self.map.weights[row];
+                    out[line - first..end - first].iter_mut().zip(delta).for_each(|(out, &delta)| *out = omega * delta);
                 }
+                line = end;
+            }
+            let filled = lines.saturating_sub(first).min(tall);
+            panel.chunks_exact_mut(tall).for_each(|out| out[filled..].fill(E::ZERO));
+        })?;
+        let right = Packed::columns(self.pool, wide, (width, depth), |k| {
+            let base = self.map.inputs[inputs.start + k / positions] as usize;
+            &self.input[(base * positions + k % positions) * width..][..width]
+        })?;
+        each_tile(self.pool, (lines, width, depth), |tile, sums| {
+            add(tile, (&left, &right), depth, Weighting::One, sums);
+            for (line, sums) in tile.rows.clone().zip(sums.chunks(tile.width)) {
+                let from = outputs[line / height] * self.shape.row() + line % height * width;
+                // SAFETY: tiles do not overlap, and an output is in one group.
+                let out = unsafe { self.out.part(from + tile.columns.start..from + tile.columns.end) };
+                put(self.shape.start, out, sums);
+            }
+        })?;
+        if self.shape.bias {
+            outputs.iter().for_each(|&output| self.biases(output));
+        }
+        Ok(())
+    }
+
+    /// The sums of an output's δ.
+    fn biases(&self, output: usize) {
+        let &Outer { height, positions, .. } = self.shape;
+        let mut sums = vec![E::ZERO; height];
+        for row in rows(self.map, output) {
+            let omega = self.map.weights[row];
+            for delta in self.delta[row * positions * height..][..positions * height].chunks(height) {
+                sums.iter_mut().zip(delta).for_each(|(sum, &delta)| *sum += omega * delta);
             }
         }
-        let left = Matrix { values: &weighted, row: 1, column: height };
-        let right = Matrix { values: &inputs, row: width, column: 1 };
-        product((height, width, count), weights, Start::Value(0.0), left, right, parallelism)
-    })
+        let end = (output + 1) * self.shape.row();
+        // SAFETY: beyond the weights of the output, which is in one group.
+        put(self.shape.start, unsafe { self.out.part(end - height..end) }, &sums);
+    }
 }

@@ -3,17 +3,24 @@
 use super::*;
 
 pub(super) fn outer_diagonal<E: Element>(
-    width: usize,
-    positions: usize,
+    shape: &OuterDiagonal,
     map: &RowMap<CpuBackend<E>>,
     out: &mut [E],
     delta: &[E],
     input: &[E],
 ) -> Result<()> {
-    check("outer_diagonal", &[(out.len(), map.outputs * 2 * width), (delta.len(), map.rows * positions * width)])?;
+    let &OuterDiagonal { width, positions, start } = shape;
+    let base = map.inputs.iter().max().map_or(0, |&row| row as usize + 1);
+    let short = usize::from(input.len() < base * positions * width);
+    check(
+        "outer_diagonal",
+        &[(out.len(), map.outputs * 2 * width), (delta.len(), map.rows * positions * width), (short, 0)],
+    )?;
     let size = positions * width;
     out.par_chunks_mut(2 * width).enumerate().for_each(|(output, out)| {
-        out.fill(E::ZERO);
+        if let Start::Value(value) = start {
+            out.fill(E::from_f64(value));
+        }
         let (scales, shifts) = out.split_at_mut(width);
         for row in map.offsets[output] as usize..map.offsets[output + 1] as usize {
             let input = &input[map.inputs[row] as usize * size..][..size];

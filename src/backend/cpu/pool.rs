@@ -1,6 +1,6 @@
 //! Pooling.
 
-use super::window::{check_pool, largest, pooled};
+use super::window::{check_pool, largest, rows_of};
 use super::*;
 
 pub(super) fn pool<E: Element>(shape: &Window, kind: Pooling, rows: usize, out: &mut [E], x: &[E]) -> Result<()> {
@@ -9,8 +9,8 @@ pub(super) fn pool<E: Element>(shape: &Window, kind: Pooling, rows: usize, out: 
     out.par_chunks_mut(shape.channels * shape.positions()).zip(x.par_chunks(shape.image())).for_each(|(out, image)| {
         for (entry, out) in out.iter_mut().enumerate() {
             *out = match kind {
-                Pooling::Max => image[largest(image, pooled(shape, entry))],
-                Pooling::Average => pooled(shape, entry).map(|pixel| image[pixel]).sum::<E>() * share,
+                Pooling::Max => image[largest(shape, image, entry)],
+                Pooling::Average => rows_of(shape, entry).flatten().map(|pixel| image[pixel]).sum::<E>() * share,
             };
         }
     });

@@ -1,6 +1,6 @@
 //! Gradients through pooling.
 
-use super::window::{check_pool, largest, pooled};
+use super::window::{check_pool, largest, rows_of};
 use super::*;
 
 pub(super) fn pool_backward<E: Element>(
@@ -21,8 +21,8 @@ pub(super) fn pool_backward<E: Element>(
         out.fill(E::ZERO);
         for (entry, &delta) in delta.iter().enumerate() {
             match kind {
-                Pooling::Max => out[largest(image, pooled(shape, entry))] = delta,
-                Pooling::Average => pooled(shape, entry).for_each(|pixel| out[pixel] = delta * share),
+                Pooling::Max => out[largest(shape, image, entry)] = delta,
+                Pooling::Average => rows_of(shape, entry).for_each(|row| out[row].fill(delta * share)),
             }
         }
     });

@@ -10,7 +10,9 @@ pub(super) fn row_dot<E: Element>(
     delta: &[E],
     values: &[E],
 ) -> Result<()> {
-    check("row_dot", &[(out.len(), map.outputs), (delta.len(), map.rows * width)])?;
+    let base = map.inputs.iter().max().map_or(0, |&row| row as usize + 1);
+    let short = usize::from(values.len() < base * width);
+    check("row_dot", &[(out.len(), map.outputs), (delta.len(), map.rows * width), (short, 0)])?;
     out.par_iter_mut().enumerate().with_min_len(16).for_each(|(output, out)| {
         let mut sum = E::ZERO;
         for row in map.offsets[output] as usize..map.offsets[output + 1] as usize {

@@ -3,23 +3,21 @@
 use super::*;
 
 /// 1 / (1 + e⁻ˣ) without overflow.
+#[inline(always)]
 pub(super) fn sigmoid<E: Element>(x: E) -> E {
-    if x >= E::ZERO {
-        E::ONE / (E::ONE + (-x).exp())
-    } else {
-        let e = x.exp();
-        e / (E::ONE + e)
-    }
+    let e = (-x.abs()).exp();
+    (if x >= E::ZERO { E::ONE } else { e }) / (E::ONE + e)
 }
 
 /// log(1 + eˣ) without overflow.
+#[inline(always)]
 pub(super) fn softplus<E: Element>(x: E) -> E {
     let largest = if x > E::ZERO { x } else { E::ZERO };
     largest + (-x.abs()).exp().ln_1p()
 }
 
-/// The normal distribution function.
+/// The normal distribution function; by `erfc`, so that small values keep their digits.
+#[inline(always)]
 pub(super) fn normal_cdf<E: Element>(x: E) -> E {
-    let half = E::from_f64(0.5);
-    half * (E::ONE + (x * E::from_f64(std::f64::consts::FRAC_1_SQRT_2)).erf())
+    E::from_f64(0.5) * (x * E::from_f64(-std::f64::consts::FRAC_1_SQRT_2)).erfc()
 }

@@ -1,33 +1,81 @@
-//! The pixels of windows.
+//! The pixels of windows, row by row: a window's row is a run of neighbours in its image.
 
 use super::*;
+use std::ops::Range;
 
-/// The pixels of a window at output `(y, x)`: `(channel, entry of the patch, pixel of the image)`.
-pub(super) fn patch(shape: &Window, position: usize) -> impl Iterator<Item = (usize, Option<usize>)> + '_ {
+/// A row of a window that lies in the image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Run {
+    /// The first entry of the patch.
+    pub entry: usize,
+    /// The pixel that it is.
+    pub pixel: usize,
+    pub len: usize,
+}
+
+/// The part of a window's side that lies in an image's: from where the window begins, less the padding.
+fn inside(start: usize, padding: usize, kernel: usize, side: usize) -> Range<usize> {
+    let from = padding.saturating_sub(start).min(kernel);
+    from..(side + padding).saturating_sub(start).min(kernel).max(from)
+}
+
+/// The runs of the window at a position, in the order of the patch.
+pub(super) fn runs(shape: &Window, position: usize) -> impl Iterator<Item = Run> + '_ {
     let (y, x) = (position / shape.out_width() * shape.stride, position % shape.out_width() * shape.stride);
-    let side = shape.kernel;
-    (0..shape.patch()).map(move |entry| {
-        let (channel, rest) = (entry / (side * side), entry % (side * side));
-        let row = (y + rest / side).checked_sub(shape.padding).filter(|&row| row < shape.height);
-        let column = (x + rest % side).checked_sub(shape.padding).filter(|&column| column < shape.width);
-        let pixel = row.zip(column).map(|(row, column)| (channel * shape.height + row) * shape.width + column);
-        (entry, pixel)
+    let rows = inside(y, shape.padding, shape.kernel, shape.height);
+    let columns = inside(x, shape.padding, shape.kernel, shape.width);
+    (0..shape.channels).flat_map(move |channel| {
+        let columns = columns.clone();
+        rows.clone().map(move |row| Run {
+            entry: (channel * shape.kernel + row) * shape.kernel + columns.start,
+            pixel: (channel * shape.height + y + row - shape.padding) * shape.width + x + columns.start - shape.padding,
+            len: columns.len(),
+        })
     })
 }
 
-/// The pixels of a pooling window, in row order.
-pub(super) fn pooled(shape: &Window, entry: usize) -> impl Iterator<Item = usize> + '_ {
+/// The first pixel of each row of a pooling window, in order. A window has no padding.
+pub(super) fn rows_of(shape: &Window, entry: usize) -> impl Iterator<Item = Range<usize>> + '_ {
     let (channel, position) = (entry / shape.positions(), entry % shape.positions());
     let (y, x) = (position / shape.out_width() * shape.stride, position % shape.out_width() * shape.stride);
-    (0..shape.kernel * shape.kernel)
-        .map(move |k| (channel * shape.height + y + k / shape.kernel) * shape.width + x + k % shape.kernel)
+    (0..shape.kernel).map(move |row| {
+        let first = (channel * shape.height + y + row) * shape.width + x;
+        first..first + shape.kernel
+    })
 }
 
-/// The first largest pixel of a window.
-pub(super) fn largest<E: Element>(image: &[E], pixels: impl Iterator<Item = usize>) -> usize {
+/// The first largest pixel of a pooling window.
+pub(super) fn largest<E: Element>(shape: &Window, image: &[E], entry: usize) -> usize {
+    let pixels = rows_of(shape, entry).flatten();
     pixels.reduce(|best, pixel| if image[pixel] > image[best] { pixel } else { best }).unwrap_or(0)
 }
 
 pub(super) fn check_pool(shape: &Window, rows: usize, pooled: usize, images: usize) -> Result<()> {
     check("pool", &[(pooled, rows * shape.channels * shape.positions()), (images, rows * shape.image())])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_are_the_pixels_of_the_window() {
+        for (side, kernel, stride, padding) in [(5, 3, 1, 1), (4, 3, 2, 0), (6, 5, 3, 4), (3, 1, 1, 0), (2, 2, 2, 3)] {
+            let shape = Window { channels: 2, height: side, width: side + 1, kernel, stride, padding };
+            for position in 0..shape.positions() {
+                let (y, x) = (position / shape.out_width() * stride, position % shape.out_width() * stride);
+                let mut pixels = vec![None; shape.patch()];
+                for Run { entry, pixel, len } in runs(&shape, position) {
+                    (0..len).for_each(|k| pixels[entry + k] = Some(pixel + k));
+                }
+                for (entry, &found) in pixels.iter().enumerate() {
+                    let (channel, rest) = (entry / kernel / kernel, entry % (kernel * kernel));
+                    let row = (y + rest / kernel).checked_sub(padding).filter(|&row| row < side);
+                    let column = (x + rest % kernel).checked_sub(padding).filter(|&column| column < side + 1);
+                    let want = row.zip(column).map(|(row, column)| (channel * side + row) * (side + 1) + column);
+                    assert_eq!(found, want, "{shape:?}, position {position}, entry {entry}");
+                }
+            }
+        }
+    }
 }

@@ -1,10 +1,12 @@
 //! Operations over a row map: gradients materialised, contracted, and applied to a direction.
 
-use super::blocks::{MapBlock, MapSizes, Part, map_blocks, row_blocks};
+use super::GpuBackend;
+use super::blocks::{MapBlock, MapSizes, map_blocks};
 use super::context::Bound;
-use super::products::tiles;
-use super::{GpuBackend, Index};
-use crate::backend::{Gram, Outer, Result, RowMap};
+use super::queue::Dispatch;
+use super::tiles::Tile;
+use super::tune::Size;
+use crate::backend::{Outer, OuterDiagonal, Result, RowMap, Start};
 use std::ops::Range;
 
 /// What an operation over a row map reads and writes: `left` follows the map's rows, `right` its base rows.
@@ -21,13 +23,21 @@ fn rows<'a>(array: Bound<'a>, range: &Range<usize>, size: usize) -> Bound<'a> {
 
 /// A map's own arrays.
 fn map_arrays(map: &RowMap<GpuBackend>) -> [Bound<'_>; 3] {
-    let weights = Bound { buffer: &map.weights, offset: 0, len: map.rows, written: false };
+    let weights = Bound::whole(&map.weights);
     [GpuBackend::indices(&map.offsets), GpuBackend::indices(&map.inputs), weights]
 }
 
 /// Where a block starts in the map: its first output, row and base row.
 fn starts(block: &MapBlock) -> [u32; 3] {
     [block.outputs.start, block.rows.start, block.base.start].map(|first| first as u32)
+}
+
+/// Whether an output is kept, and what else it starts from.
+pub(super) fn start_words(start: Start) -> [u32; 2] {
+    match start {
+        Start::Output => [1, 0],
+        Start::Value(value) => [0, (value as f32).to_bits()],
+    }
 }
 
 impl GpuBackend {
@@ -53,28 +63,63 @@ impl GpuBackend {
         let (height, width, positions) = (shape.height, shape.width, shape.positions);
         let sizes = MapSizes { output: shape.row(), row: positions * height, base: positions * width };
         let bias = usize::from(shape.bias);
-        let (down, across) = (height.div_ceil(64), (width + bias).div_ceil(64));
+        let size = Size { rows: height, columns: width + bias, depth: map.longest * positions, batches: map.outputs };
         self.by_map(map, sizes, arrays, &|block, arrays| {
-            let numbers = [block.outputs.len(), height, width, positions, bias, across, down].map(|n| n as u32);
-            let work = 2.0 * (block.rows.len() * positions) as f64 * (height * width) as f64;
-            let words = [&starts(block)[..], &numbers].concat();
-            self.context.dispatch("outer", arrays, &words, block.outputs.len() * down * across, work)
+            let dispatch = |tile: Tile, outputs: usize, out: Bound<'_>| {
+                let (down, across) = (height.div_ceil(tile.side()), (width + bias).div_ceil(tile.side()));
+                let numbers = [outputs, height, width, positions, bias, across, down].map(|n| n as u32);
+                self.context.dispatch(&Dispatch {
+                    shader: ("outer", Some(tile)),
+                    arrays: &[&[out], &arrays[1..]].concat(),
+                    words: &[&starts(block)[..], &numbers, &start_words(shape.start)].concat(),
+                    groups: outputs * down * across,
+                    work: 2.0 * (block.rows.len() * positions) as f64 * (height * width) as f64,
+                })
+            };
+            let tile = self.tile("outer", size, &|tile, rows| {
+                // As many outputs as the rows that were asked for would make.
+                let outputs = (block.outputs.len() * rows / height.max(1)).clamp(1, block.outputs.len());
+                let scratch = self.context.array(outputs * shape.row(), false)?;
+                dispatch(tile, outputs, Bound { written: true, ..Bound::whole(&scratch) })
+            })?;
+            dispatch(tile, block.outputs.len(), arrays[0])
+        })
+    }
+
+    /// Weighted sums of rows.
+    pub(super) fn averages(&self, width: usize, start: Start, map: &RowMap<Self>, arrays: &Mapped<'_>) -> Result<()> {
+        let sizes = MapSizes { output: width, row: width, base: 0 };
+        self.by_map(map, sizes, arrays, &|block, arrays| {
+            let len = block.outputs.len() * width;
+            let starts = [block.outputs.start, block.rows.start, len, width].map(|n| n as u32);
+            self.context.dispatch(&Dispatch {
+                shader: ("average", None),
+                arrays: &[arrays[0], arrays[1], arrays[3], arrays[5]],
+                words: &[&starts[..], &start_words(start)].concat(),
+                groups: len.div_ceil(256),
+                work: 2.0 * (block.rows.len() * width) as f64,
+            })
         })
     }
 
     pub(super) fn outer_products_of_entries(
         &self,
-        width: usize,
-        positions: usize,
+        shape: &OuterDiagonal,
         map: &RowMap<Self>,
         arrays: &Mapped<'_>,
     ) -> Result<()> {
+        let &OuterDiagonal { width, positions, start } = shape;
         let sizes = MapSizes { output: 2 * width, row: positions * width, base: positions * width };
         self.by_map(map, sizes, arrays, &|block, arrays| {
             let len = block.outputs.len() * width;
-            let words = [&starts(block)[..], &[len, width, positions].map(|n| n as u32)].concat();
-            let work = 4.0 * (block.rows.len() * positions * width) as f64;
-            self.context.dispatch("outer_diagonal", arrays, &words, len.div_ceil(256), work)
+            let numbers = [len, width, positions].map(|n| n as u32);
+            self.context.dispatch(&Dispatch {
+                shader: ("outer_diagonal", None),
+                arrays,
+                words: &[&starts(block)[..], &numbers, &start_words(start)].concat(),
+                groups: len.div_ceil(256),
+                work: 4.0 * (block.rows.len() * positions * width) as f64,
+            })
         })
     }
 
@@ -82,59 +127,13 @@ impl GpuBackend {
         let sizes = MapSizes { output: 1, row: width, base: width };
         self.by_map(map, sizes, arrays, &|block, arrays| {
             let numbers = [block.outputs.len() as u32, width as u32, (scale as f32).to_bits()];
-            let words = [&starts(block)[..], &numbers].concat();
-            let work = 2.0 * (block.rows.len() * width) as f64;
-            self.context.dispatch("row_dot", arrays, &words, block.outputs.len(), work)
+            self.context.dispatch(&Dispatch {
+                shader: ("row_dot", None),
+                arrays,
+                words: &[&starts(block)[..], &numbers].concat(),
+                groups: block.outputs.len(),
+                work: 2.0 * (block.rows.len() * width) as f64,
+            })
         })
-    }
-
-    /// The fused product, cut by outputs and by columns. `products` are the Gram matrix of the inputs.
-    pub(super) fn fused_product(
-        &self,
-        shape: &Gram,
-        map: &RowMap<Self>,
-        columns: &Index,
-        arrays: &Mapped<'_>,
-        products: Option<Bound<'_>>,
-    ) -> Result<()> {
-        let row = shape.positions * shape.depth;
-        let gram = shape.positions * shape.examples * shape.positions;
-        let base = if products.is_some() { gram } else { 0 };
-        let sizes = MapSizes { output: shape.stride, row, base };
-        let cuts = row_blocks(&[Part::rows(arrays.right, row)], shape.columns, self.context.binding);
-        for block in map_blocks(map, shape.first..shape.first + shape.outputs, sizes, self.context.binding) {
-            let outputs = block.outputs.start - shape.first..block.outputs.end - shape.first;
-            for cut in &cuts {
-                let [offsets, inputs, weights] = map_arrays(map);
-                let bound = [
-                    rows(arrays.out, &outputs, shape.stride),
-                    rows(arrays.left, &block.rows, row),
-                    rows(arrays.right, cut, row),
-                    products.map_or(self.nothing(), |products| rows(products, &block.base, gram)),
-                    offsets,
-                    inputs,
-                    weights,
-                    Self::indices(columns).part(cut.start, cut.len()),
-                ];
-                let numbers = [
-                    outputs.len(),
-                    cut.start,
-                    cut.len(),
-                    shape.examples,
-                    shape.positions,
-                    shape.depth,
-                    shape.stride,
-                    map.longest,
-                    usize::from(products.is_some()),
-                    cut.len().div_ceil(64),
-                ];
-                let scale = (shape.scale as f32).to_bits();
-                let words = [&starts(&block)[..], &numbers.map(|n| n as u32), &[scale]].concat();
-                let pairs = (outputs.len() * map.longest * cut.len()) as f64;
-                let work = 2.0 * pairs * (shape.positions * shape.positions * shape.depth) as f64;
-                self.context.dispatch("gram", &bound, &words, tiles(outputs.len(), cut.len()), work)?;
-            }
-        }
-        Ok(())
     }
 }

@@ -1,37 +1,54 @@
 /*!
 The wgpu backend: `f32`, one WGSL file an operation.
 
-Operations are queued and submitted together, many dispatches to a compute pass. A shader has at most eight storage
-arrays; what is larger than a binding is cut into blocks of rows.
+Operations are queued and submitted together, many dispatches to a compute pass, a tenth of a second's work to a
+submission. A shader has at most eight storage arrays; what is larger than a binding is cut into blocks. Buffers are
+used again. Products come in tiles of three sizes, chosen by measurement; results do not depend on them.
 Second-level totals are `f32`.
 */
 
 mod adapter;
 mod blocks;
+mod clock;
 mod context;
 mod contraction;
+mod convolve_backward;
+mod gram;
 mod operations;
+mod pipelines;
+mod pool;
 mod products;
+mod queue;
 mod shaders;
+mod spans;
+mod tiles;
+mod tune;
 
 pub use adapter::{About, Choice, adapters, describe, is_software};
-pub use shaders::shader_sources;
+pub use pool::Buffer;
+pub use shaders::{Shader, shader_sources};
+pub use tiles::{Tile, Tune};
 
-use super::{BackendError, Result};
+use super::{BackendError, Phase, Result};
 use context::{Bound, Context};
-use wgpu::{Buffer, BufferDescriptor, BufferUsages, MapMode, SubmissionIndex};
+use std::cell::RefCell;
+use tune::Tuner;
+use wgpu::SubmissionIndex;
 
 /// A GPU.
 pub struct GpuBackend {
     context: Context,
     /// One element, for arrays that an operation goes without.
     nothing: Buffer,
+    /// One element, for an array that a shader might write.
+    nowhere: Buffer,
+    tuner: RefCell<Tuner>,
 }
 
 /// A copy to the host under way.
 #[derive(Debug)]
 pub struct Ticket {
-    staging: Buffer,
+    staging: wgpu::Buffer,
     len: usize,
     submission: Option<SubmissionIndex>,
 }
@@ -54,6 +71,20 @@ pub struct Options {
     pub workgroups: Option<u32>,
     /// Whether shaders check every index and bound every loop. Slower; every index is checked on the host anyway.
     pub checked: bool,
+    /// How the sizes of tiles are chosen.
+    pub tune: Tune,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            choice: Choice::Hardware,
+            binding: None,
+            workgroups: None,
+            checked: cfg!(debug_assertions),
+            tune: Tune::Measure,
+        }
+    }
 }
 
 impl GpuBackend {
@@ -63,12 +94,7 @@ impl GpuBackend {
     ///
     /// No adapter fits, or it gives no device.
     pub fn open(choice: &Choice) -> Result<Self> {
-        Self::open_with(&Options {
-            choice: choice.clone(),
-            binding: None,
-            workgroups: None,
-            checked: cfg!(debug_assertions),
-        })
+        Self::open_with(&Options { choice: choice.clone(), ..Options::default() })
     }
 
     /// Opens an adapter with options.
@@ -78,8 +104,9 @@ impl GpuBackend {
     /// No adapter fits, or it gives no device.
     pub fn open_with(options: &Options) -> Result<Self> {
         let context = Context::open(options)?;
-        let nothing = context.buffer(4)?;
-        Ok(Self { context, nothing })
+        let (nothing, nowhere) = (context.array(1, true)?, context.array(1, true)?);
+        let tuner = RefCell::new(Tuner::new(options.tune, &context.identity));
+        Ok(Self { context, nothing, nowhere, tuner })
     }
 
     /// Whether it computes on the CPU.
@@ -87,35 +114,35 @@ impl GpuBackend {
         self.context.software
     }
 
+    /// Seconds that the device has worked so far, where it can tell; waits for what it is doing.
+    ///
+    /// # Errors
+    ///
+    /// The device is lost.
+    pub fn device_seconds(&self) -> Result<Option<f64>> {
+        Ok(self.seconds_by_phase()?.map(|seconds| seconds.iter().sum()))
+    }
+
+    fn seconds_by_phase(&self) -> Result<Option<[f64; Phase::COUNT]>> {
+        self.context.flush()?;
+        match self.context.clock.borrow_mut().as_mut() {
+            None => Ok(None),
+            Some(clock) => clock.seconds(&|submission| self.context.wait(Some(submission))).map(Some),
+        }
+    }
+
+    /// How many buffers have been created: a loop that repeats itself creates none after its first rounds.
+    pub fn buffers_created(&self) -> u64 {
+        self.context.pool.lock().created
+    }
+
     /// In place of an array that an operation goes without.
     fn nothing(&self) -> Bound<'_> {
-        Bound { buffer: &self.nothing, offset: 0, len: 1, written: false }
+        Bound::whole(&self.nothing)
     }
 
-    fn read_later(&self, buffer: &Buffer, offset: usize, len: usize) -> Result<Ticket> {
-        let bytes = len.max(1) * 4;
-        let staging = self.context.device.create_buffer(&BufferDescriptor {
-            label: Some("staging"),
-            size: bytes as u64,
-            usage: BufferUsages::MAP_READ | BufferUsages::COPY_DST,
-            mapped_at_creation: false,
-        });
-        if len > 0 {
-            self.context.copy(buffer, offset * 4, &staging, bytes);
-        }
-        let submission = self.context.flush()?;
-        staging.slice(..).map_async(MapMode::Read, |_| {});
-        Ok(Ticket { staging, len, submission })
-    }
-
-    fn finish_read(&self, ticket: &Ticket) -> Result<Vec<f32>> {
-        self.context.wait(ticket.submission.clone())?;
-        let mapped = ticket
-            .staging
-            .slice(..)
-            .get_mapped_range()
-            .map_err(|error| BackendError::Lost(format!("{}: a download failed: {error}", self.context.name)))?;
-        let values = bytemuck::pod_collect_to_vec(&mapped[..ticket.len * 4]);
-        Ok(values)
+    /// In place of an array that an operation does not write.
+    fn nowhere(&self) -> Bound<'_> {
+        Bound { written: true, ..Bound::whole(&self.nowhere) }
     }
 }

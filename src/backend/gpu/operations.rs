@@ -1,26 +1,26 @@
 //! The operations: what each checks and hands to the shader of its name.
 
-use super::blocks::{Part, row_blocks};
+use super::blocks::row_blocks;
 use super::context::Bound;
 use super::contraction::Mapped;
 use super::products::Operands;
-use super::{GpuBackend, Index, Ticket};
+use super::{Buffer, GpuBackend, Index, Ticket};
+use crate::backend::gpu::blocks::Part;
 use crate::backend::*;
 use crate::run_file::Loss;
-use wgpu::Buffer;
 
 type In<'a> = Slice<'a, Buffer>;
 type Out<'a> = SliceMut<'a, Buffer>;
 
-fn read(slice: In<'_>) -> Bound<'_> {
-    Bound { buffer: slice.buffer, offset: slice.offset, len: slice.len, written: false }
+pub(super) fn read(slice: In<'_>) -> Bound<'_> {
+    Bound { buffer: slice.buffer.raw(), offset: slice.offset, len: slice.len, written: false }
 }
 
 fn write<'a>(slice: &'a Out<'_>) -> Bound<'a> {
-    Bound { buffer: slice.buffer, offset: slice.offset, len: slice.len, written: true }
+    Bound { buffer: slice.buffer.raw(), offset: slice.offset, len: slice.len, written: true }
 }
 
-fn check(operation: &str, pairs: &[(usize, usize)]) -> Result<()> {
+pub(super) fn check(operation: &str, pairs: &[(usize, usize)]) -> Result<()> {
     match pairs.iter().find(|(have, want)| have != want) {
         None => Ok(()),
         Some((have, want)) => {
@@ -87,8 +87,26 @@ impl Backend for GpuBackend {
         self.context.binding
     }
 
+    fn stretch(&self) -> usize {
+        // Enough work for a dispatch; no more memory than another layer takes.
+        self.context.binding.min(1 << 24)
+    }
+
+    fn enter(&self, phase: Phase) -> Phase {
+        self.context.phase.replace(phase)
+    }
+
+    fn phase_seconds(&self) -> Option<[f64; Phase::COUNT]> {
+        // A lost device shows in the next operation.
+        self.seconds_by_phase().ok().flatten()
+    }
+
     fn zeros(&self, len: usize) -> Result<Buffer> {
-        self.context.buffer(len * 4)
+        self.context.array(len, true)
+    }
+
+    fn scratch(&self, len: usize) -> Result<Buffer> {
+        self.context.array(len, false)
     }
 
     fn upload(&self, values: &[f32]) -> Result<Buffer> {
@@ -111,11 +129,11 @@ impl Backend for GpuBackend {
     }
 
     fn download_later(&self, source: In<'_>) -> Result<Ticket> {
-        self.read_later(source.buffer, source.offset, source.len)
+        self.context.read_later(read(source))
     }
 
     fn collect(&self, ticket: Ticket) -> Result<Vec<f32>> {
-        self.finish_read(&ticket)
+        self.context.finish_read(ticket)
     }
 
     fn totals(&self, len: usize) -> Result<Buffer> {
@@ -123,14 +141,14 @@ impl Backend for GpuBackend {
     }
 
     fn fold(&self, total: &mut Buffer, block: &mut Buffer) -> Result<()> {
-        let len = total.size() as usize / 4;
-        check("fold", &[(block.size() as usize / 4, len)])?;
+        let len = total.len();
+        check("fold", &[(block.len(), len)])?;
         let (total, block) = (SliceMut::new(total, 0, len), SliceMut::new(block, 0, len));
         self.each("fold", &[write(&total), write(&block)], &[])
     }
 
     fn download_totals(&self, total: &Buffer) -> Result<Vec<f64>> {
-        let values = self.download(Slice::new(total, 0, total.size() as usize / 4))?;
+        let values = self.download(Slice::new(total, 0, total.len()))?;
         Ok(values.into_iter().map(f64::from).collect())
     }
 
@@ -190,10 +208,15 @@ impl Backend for GpuBackend {
         self.each("activation", &[write(&out), read(x)], &[kind as u32])
     }
 
-    fn activation_backward(&self, kind: Activation, out: Out<'_>, delta: In<'_>, x: In<'_>) -> Result<()> {
-        check("activation_backward", &[(out.len, delta.len)])?;
-        let parts = [Part::rows(write(&out), 1), Part::rows(read(delta), 1), Part::repeated(read(x), 1)];
-        self.by_rows("activation_backward", &parts, out.len, 1, &|block| words(&[block.len(), x.len, kind as usize]))
+    fn activation_slope(&self, kind: Activation, out: Out<'_>, x: In<'_>) -> Result<()> {
+        check("activation_slope", &[(out.len, x.len)])?;
+        self.each("activation_slope", &[write(&out), read(x)], &[kind as u32])
+    }
+
+    fn multiply(&self, out: Out<'_>, delta: In<'_>, slope: In<'_>) -> Result<()> {
+        check("multiply", &[(out.len, delta.len), (out.len % slope.len.max(1), 0)])?;
+        let parts = [Part::rows(write(&out), 1), Part::rows(read(delta), 1), Part::repeated(read(slope), 1)];
+        self.by_rows("multiply", &parts, out.len, 1, &|block| words(&[block.len(), slope.len]))
     }
 
     fn im2col(&self, shape: &Window, rows: usize, out: Out<'_>, x: In<'_>) -> Result<()> {
@@ -210,6 +233,16 @@ impl Backend for GpuBackend {
         let parts = [Part::rows(write(&out), image), Part::rows(read(patches), width)];
         let sides = words(&window(shape));
         self.by_rows("col2im", &parts, rows, image, &|block| [&words(&[block.len() * image])[..], &sides].concat())
+    }
+
+    fn convolve_backward(
+        &self,
+        shape: &Convolution,
+        out: SliceMut<'_, Self::Buffer>,
+        delta: Slice<'_, Self::Buffer>,
+        weight: Slice<'_, Self::Buffer>,
+    ) -> Result<()> {
+        self.convolution_back(shape, out, delta, weight)
     }
 
     fn transpose(&self, shape: &Transpose, out: Out<'_>, x: In<'_>) -> Result<()> {
@@ -342,31 +375,31 @@ impl Backend for GpuBackend {
 
     fn outer_diagonal(
         &self,
-        width: usize,
-        positions: usize,
+        shape: &OuterDiagonal,
         map: &RowMap<Self>,
         out: Out<'_>,
         delta: In<'_>,
         input: In<'_>,
     ) -> Result<()> {
-        check("outer_diagonal", &[(out.len, map.outputs * 2 * width), (delta.len, map.rows * positions * width)])?;
+        let row = shape.positions * shape.width;
+        check("outer_diagonal", &[(out.len, map.outputs * 2 * shape.width), (delta.len, map.rows * row)])?;
         let arrays = Mapped { out: write(&out), left: read(delta), right: read(input) };
-        self.outer_products_of_entries(width, positions, map, &arrays)
+        self.outer_products_of_entries(shape, map, &arrays)
+    }
+
+    fn average(&self, width: usize, start: Start, map: &RowMap<Self>, out: Out<'_>, x: In<'_>) -> Result<()> {
+        check("average", &[(out.len, map.outputs * width), (x.len, map.rows * width)])?;
+        self.averages(width, start, map, &Mapped { out: write(&out), left: read(x), right: self.nothing() })
     }
 
     fn gram(
         &self,
         shape: &Gram,
-        map: &RowMap<Self>,
         columns: &Index,
-        out: Out<'_>,
-        factors: GramFactors<'_, Buffer>,
+        parts: &[super::super::Part<'_, Self>],
+        into: &mut [Accumulator<'_, Buffer>],
     ) -> Result<()> {
-        let size = shape.positions * shape.depth;
-        check("gram", &[(factors.left.len, map.rows * size), (factors.right.len, shape.columns * size)])?;
-        check("gram", &[(columns.values.len(), shape.columns), (out.len, shape.outputs * shape.stride)])?;
-        let arrays = Mapped { out: write(&out), left: read(factors.left), right: read(factors.right) };
-        self.fused_product(shape, map, columns, &arrays, factors.inputs.map(read))
+        self.fused_product(shape, columns, parts, into)
     }
 
     fn row_dot(

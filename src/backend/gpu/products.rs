@@ -3,16 +3,12 @@
 use super::GpuBackend;
 use super::blocks::{Part, row_blocks};
 use super::context::Bound;
+use super::contraction::start_words;
+use super::queue::Dispatch;
+use super::tiles::Tile;
+use super::tune::Size;
 use crate::backend::{Layout, MatMul, Result, Start};
 use std::ops::Range;
-
-/// Side of a workgroup's tile, as in `shaders/shared/tile.wgsl`.
-const TILE: usize = 64;
-
-/// Workgroups of a product of `rows` by `columns`.
-pub(super) fn tiles(rows: usize, columns: usize) -> usize {
-    rows.div_ceil(TILE) * columns.div_ceil(TILE)
-}
 
 /// The arrays of a product; `scale` comes with the rows that share a factor and the number of factors (0: none).
 pub(super) struct Operands<'a> {
@@ -23,6 +19,7 @@ pub(super) struct Operands<'a> {
 }
 
 /// A part of a product: some rows of `a`, and a range of columns and of depth in `b`.
+#[derive(Clone)]
 struct Block {
     rows: Range<usize>,
     columns: Range<usize>,
@@ -52,6 +49,27 @@ impl GpuBackend {
     }
 
     fn product_block(&self, shape: &MatMul, operands: &Operands<'_>, block: &Block) -> Result<()> {
+        let (columns, depth) = (block.columns.len(), block.depth.len());
+        let size = Size { rows: block.rows.len(), columns, depth, batches: 1 };
+        let tile = self.tile("matmul", size, &|tile, rows| {
+            let scratch = self.context.array(rows * columns, false)?;
+            let out = Bound { written: true, ..Bound::whole(&scratch) };
+            // Rows of the scratch array are as wide as the block.
+            let some = Block { rows: block.rows.start..block.rows.start + rows, ..block.clone() };
+            self.product_tiles(shape, operands, &some, tile, Some(out))
+        })?;
+        self.product_tiles(shape, operands, block, tile, None)
+    }
+
+    /// A block with tiles of one size, to another place than the output where one is given.
+    fn product_tiles(
+        &self,
+        shape: &MatMul,
+        operands: &Operands<'_>,
+        block: &Block,
+        tile: Tile,
+        elsewhere: Option<Bound<'_>>,
+    ) -> Result<()> {
         let (rows, columns, depth) = (block.rows.len(), block.columns.len(), block.depth.len());
         let (tau, positions, taus) = operands.scale;
         // From the first to the last element that the block touches.
@@ -67,21 +85,25 @@ impl GpuBackend {
         };
         let first = if taus > 0 { block.rows.start % (taus * positions) / positions } else { 0 };
         let arrays = [
-            operands.out.part(out, out_len),
+            elsewhere.unwrap_or_else(|| operands.out.part(out, out_len)),
             operands.a.part(a, a_len),
             operands.b.part(b, columns * depth),
             tau.part(first, tau.len - first),
         ];
-        let (keep, start) = match shape.start {
-            Start::Value(value) if block.depth.start == 0 => (0, value as f32),
-            _ => (1, 0.0),
-        };
-        let across = columns.div_ceil(TILE);
-        let strides = [shape.columns, shape.depth, b_row, b_column];
-        let numbers = [&[rows, columns, depth][..], &strides, &[positions, taus, keep, across]].concat();
-        let mut words: Vec<u32> = numbers.into_iter().map(|n| n as u32).collect();
-        words.push(start.to_bits());
-        let work = 2.0 * rows as f64 * columns as f64 * depth as f64;
-        self.context.dispatch("matmul", &arrays, &words, tiles(rows, columns), work)
+        let [keep, start] = start_words(if block.depth.start == 0 { shape.start } else { Start::Output });
+        let out_row = if elsewhere.is_some() { columns } else { shape.columns };
+        let across = columns.div_ceil(tile.side());
+        let numbers = [
+            [rows, columns, depth, out_row, shape.depth, b_row],
+            [b_column, positions, taus, keep as usize, across, start as usize],
+        ];
+        let words: Vec<u32> = numbers.concat().into_iter().map(|n| n as u32).collect();
+        self.context.dispatch(&Dispatch {
+            shader: ("matmul", Some(tile)),
+            arrays: &arrays,
+            words: &words,
+            groups: tile.count(rows, columns),
+            work: 2.0 * rows as f64 * columns as f64 * depth as f64,
+        })
     }
 }

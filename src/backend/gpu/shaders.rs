@@ -1,41 +1,81 @@
 //! The shaders: one file an operation, with what it shares with others put before it.
 
+use super::tiles::Tile;
+
 const INDEX: &str = include_str!("../../../shaders/shared/index.wgsl");
 const MATH: &str = include_str!("../../../shaders/shared/math.wgsl");
-const TILE: &str = include_str!("../../../shaders/shared/tile.wgsl");
+const TILE_SMALL: &str = include_str!("../../../shaders/shared/tile_small.wgsl");
+const TILE_LARGE: &str = include_str!("../../../shaders/shared/tile_large.wgsl");
+const PUT_SMALL: &str = include_str!("../../../shaders/shared/put_small.wgsl");
+const PUT_LARGE: &str = include_str!("../../../shaders/shared/put_large.wgsl");
+const SUM_SMALL: &str = include_str!("../../../shaders/shared/sum_small.wgsl");
+const SUM_LARGE: &str = include_str!("../../../shaders/shared/sum_large.wgsl");
 
-macro_rules! shaders {
-    ($($name:literal: $($shared:ident)*;)*) => {
-        /// Every operation's name and whole source.
-        pub fn shader_sources() -> Vec<(&'static str, String)> {
-            vec![$(($name, [$($shared,)* include_str!(concat!("../../../shaders/", $name, ".wgsl"))].concat())),*]
-        }
+/// The whole source of a shader.
+#[derive(Debug, Clone)]
+pub struct Shader {
+    /// The operation.
+    pub name: &'static str,
+    /// The size of its tiles, where it computes a product.
+    pub tile: Option<Tile>,
+    /// WGSL.
+    pub source: String,
+}
+
+macro_rules! sources {
+    ($tile:expr, $($name:literal: $($shared:ident)*;)*) => {
+        [$(Shader {
+            name: $name,
+            tile: $tile,
+            source: [$($shared,)* include_str!(concat!("../../../shaders/", $name, ".wgsl"))].concat(),
+        },)*]
     };
 }
 
-shaders! {
-    "activation": INDEX MATH;
-    "activation_backward": INDEX MATH;
-    "axpy": INDEX;
-    "bias": INDEX;
-    "col2im": INDEX;
-    "copy": INDEX;
-    "fill": INDEX;
-    "fold": INDEX;
-    "gather": INDEX;
-    "gram": TILE;
-    "im2col": INDEX;
-    "layer_norm": INDEX;
-    "layer_norm_backward": INDEX;
-    "loss": INDEX MATH;
-    "matmul": TILE;
-    "outer": TILE;
-    "outer_diagonal": INDEX;
-    "pool": INDEX;
-    "pool_backward": INDEX;
-    "row_dot":;
-    "scale_shift": INDEX;
-    "seed": INDEX;
-    "sgd": INDEX;
-    "transpose": INDEX;
+/// Every shader: those of products once for each size of tile.
+pub fn shader_sources() -> Vec<Shader> {
+    let mut list = Vec::from(sources! { None,
+        "activation": INDEX MATH;
+        "activation_slope": INDEX MATH;
+        "average": INDEX;
+        "axpy": INDEX;
+        "bias": INDEX;
+        "col2im": INDEX;
+        "copy": INDEX;
+        "fill": INDEX;
+        "fold": INDEX;
+        "gather": INDEX;
+        "gram_table": INDEX;
+        "im2col": INDEX;
+        "layer_norm": INDEX;
+        "layer_norm_backward": INDEX;
+        "loss": INDEX MATH;
+        "multiply": INDEX;
+        "outer_diagonal": INDEX;
+        "pool": INDEX;
+        "pool_backward": INDEX;
+        "row_dot":;
+        "scale_shift": INDEX;
+        "seed": INDEX;
+        "sgd": INDEX;
+        "transpose": INDEX;
+    });
+    for tile in Tile::ALL {
+        if tile.is_large() {
+            list.extend(sources! { Some(tile),
+                "gram": TILE_LARGE SUM_LARGE;
+                "half": TILE_LARGE PUT_LARGE;
+                "matmul": TILE_LARGE PUT_LARGE;
+                "outer": TILE_LARGE PUT_LARGE;
+            });
+        } else {
+            list.extend(sources! { Some(tile),
+                "gram": TILE_SMALL SUM_SMALL;
+                "half": TILE_SMALL PUT_SMALL;
+                "matmul": TILE_SMALL PUT_SMALL;
+                "outer": TILE_SMALL PUT_SMALL;
+            });
+        }
+    }
+    list
 }

@@ -1,8 +1,7 @@
-// out = delta f'(x), x repeated; kinds in the order of the run file's list.
+// out = f'(x); kinds in the order of the run file's list.
 @group(0) @binding(0) var<storage, read_write> out: array<f32>;
-@group(0) @binding(1) var<storage, read> delta: array<f32>;
-@group(0) @binding(2) var<storage, read> x: array<f32>;
-struct Shape { out: u32, delta: u32, x: u32, len: u32, period: u32, kind: u32 }
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+struct Shape { out: u32, x: u32, len: u32, kind: u32 }
 @group(1) @binding(0) var<uniform> shape: Shape;
 
 fn slope(x: f32) -> f32 {
@@ -25,5 +24,5 @@ fn slope(x: f32) -> f32 {
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let i = place(group, groups, local);
-    if i < shape.len { out[shape.out + i] = delta[shape.delta + i] * slope(x[shape.x + i % shape.period]); }
+    if i < shape.len { out[shape.out + i] = slope(x[shape.x + i]); }
 }

@@ -1,0 +1,204 @@
+#!/usr/bin/env python3
+"""pathkernel beside ExPLAIND: exact attributions of a 64-512-10 tanh network that was trained on digits.
+
+    python benches/peers/explaind.py
+
+Both start from the same weights and train on 1,437 digits, full batch, with SGD on the cross-entropy. The time is that
+of one training step for 50 queries. pathkernel's includes the training, ExPLAIND's does not. ExPLAIND's model must end
+in a log-softmax, so it attributes log-probabilities, pathkernel outputs; differences between two classes are the same
+in both, and the script compares them.
+"""
+
+import contextlib
+import json
+import os
+import sys
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+
+import common
+
+QUERIES = 50
+MIDPOINTS = 100  # "1/eps = 1/0.01 = 100 integral steps" in ExPLAIND's README
+NODES = 3
+LEARNING_RATE = 0.1
+CLASSES = 10
+
+
+def main():
+    parser = common.arguments(__doc__)
+    parser.set_defaults(repeats=3)
+    parser.add_argument("--steps", type=int, default=50, help="training steps of pathkernel's runs (default: 50)")
+    parser.add_argument(
+        "--peer-steps", type=int, default=1, help="training steps that ExPLAIND takes apart (default: 1)"
+    )
+    options = common.start(common.TORCH, parser)
+
+    import numpy as np
+    import torch
+    from explaind.data_paths import DataPath
+    from explaind.epk_model import ExactPathKernelModel
+    from explaind.model_paths import ModelPath
+    from explaind.optimizer_paths import SGDOptimizerPath
+
+    import networks
+
+    torch.set_num_threads(options.threads)
+
+    class Model(ExactPathKernelModel):
+        def exact_path_kernel_step_test(self, *arguments, prev_eval=None, **named):
+            # Kernels by parameter would need 100 GB here. Without them version 0.0.2 fails on a None at its first step.
+            return super().exact_path_kernel_step_test(*arguments, prev_eval=prev_eval or {}, **named)
+
+    class Digits(torch.utils.data.Dataset):
+        """The training digits; ExPLAIND writes each one's index into `targets`."""
+
+        def __init__(self, inputs, targets):
+            self.inputs = torch.from_numpy(inputs)
+            self.targets = [int(target) for target in targets]
+
+        def __len__(self):
+            return len(self.inputs)
+
+        def __getitem__(self, index):
+            return self.inputs[index], self.targets[index]
+
+    def trained(weights, train):
+        """ExPLAIND's explainer of a network that it watched in training."""
+        network = torch.nn.Sequential(
+            torch.nn.Linear(64, 512), torch.nn.Tanh(), torch.nn.Linear(512, CLASSES), torch.nn.LogSoftmax(dim=-1)
+        )
+        network.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
+        model = ModelPath(network, device="cpu", output_dim=CLASSES)
+        optimizer = SGDOptimizerPath(
+            model, lr=LEARNING_RATE, momentum=0.0, weight_decay=0.0, checkpoints=[], device="cpu"
+        )
+        data = DataPath(torch.utils.data.DataLoader(Digits(*train), batch_size=len(train[0])), full_batch=False)
+        loss = torch.nn.NLLLoss()
+        for _ in range(options.peer_steps):
+            for batch in data.dataloader:
+                inputs, targets = data.get_batch(batch)
+                optimizer.zero_grad()
+                loss(model.forward(inputs), targets).backward()
+                optimizer.step()
+                model.log_checkpoint()
+                optimizer.log_checkpoint()
+        return Model(
+            model=model,
+            optimizer=optimizer,
+            loss_fn=torch.nn.CrossEntropyLoss(),
+            data_path=data,
+            integral_eps=1 / MIDPOINTS,
+            early_steps=0,  # else the first four steps take 1,000 midpoints
+            device="cpu",
+            evaluate_predictions=True,
+        )
+
+    def run(folder, name, steps):
+        """One run of pathkernel: its summary and its attributions."""
+        directory = folder / name
+        common.pathkernel(options, "run", folder / "run.toml", f"run.directory={directory}", f"training.steps={steps}")
+        return json.loads((directory / "summary.json").read_text()), np.load(
+            directory / "attribution.npy", mmap_mode="r"
+        )
+
+    def centred(attribution):
+        """Attributions less their mean over the classes: what softmax leaves as it is."""
+        return attribution - attribution.mean(-1, keepdims=True)
+
+    def compare(folder):
+        layers = (networks.linear(512), networks.TANH, networks.linear(CLASSES))
+        weights = networks.make_weights(networks.Case("digits", "", (64,), layers, 0, 0))
+        with np.load(common.REPOSITORY / "examples" / "data" / "digits.npz") as digits:
+            inputs = {name: digits[name].astype(np.float32).reshape(-1, 64) for name in ("train_x", "query_x")}
+            train, queries = (inputs["train_x"], digits["train_y"].astype(np.int64)), inputs["query_x"][:QUERIES]
+        training = {
+            "loss": "cross_entropy",
+            "optimizer": {"type": "sgd", "learning_rate": LEARNING_RATE},
+            "steps": options.steps,
+        }
+        kernel = {"rule": "gauss", "nodes": NODES, "attribution": True, "kernel": "none"}
+        networks.write_run(folder, (64,), layers, weights, train, queries, training, kernel)
+        heading = common.heading(f"ExPLAIND {version('explaind')}", {"torch": torch.__version__}, options)
+        explainer = trained(weights, train)
+        summaries, answers = [], []
+
+        def ours():
+            summaries.append(run(folder, f"run{len(summaries)}", options.steps)[0])
+            return (summaries[-1]["seconds"]["train"] + summaries[-1]["seconds"]["integrate"]) / options.steps
+
+        def predict():
+            with (
+                open(os.devnull, "w") as nothing,
+                contextlib.redirect_stdout(nothing),
+                contextlib.redirect_stderr(nothing),
+            ):
+                answers.append(explainer.predict(torch.from_numpy(queries), keep_kernel_matrices=True))
+
+        clock = common.clocked(predict)
+        candidates = {"ExPLAIND": lambda: clock() / options.peer_steps}
+        if not options.peer_only:
+            candidates = {"pathkernel": ours} | candidates
+        times = common.in_turns(candidates, options.repeats)
+
+        if not answers:
+            sys.exit(f"ExPLAIND failed: {times['ExPLAIND']['error']}")
+        predicted, initial, kernels = answers[-1][:3]
+        with torch.no_grad():
+            final = explainer.model.forward(torch.from_numpy(queries), step=options.peer_steps)
+            residual = (final - predicted).abs().max() / (final - initial).abs().max()
+        result = heading | {
+            "queries": QUERIES,
+            "examples": len(train[0]),
+            "pathkernel": None,
+            "explaind": times["ExPLAIND"]
+            | {"midpoints": MIDPOINTS, "steps": options.peer_steps, "relative_residual": float(residual)},
+            "ratio": None,
+        }
+        if not options.peer_only:
+            theirs = sum(kernels.values())[:, 0].permute(0, 2, 1).numpy() / len(train[0])
+            same = centred(run(folder, "same", options.peer_steps)[1])
+            result["pathkernel"] = times["pathkernel"] | {
+                "nodes": NODES,
+                "steps": options.steps,
+                "relative_residual": summaries[-1]["largest_relative_residual"],
+            }
+            result["ratio"] = times["ExPLAIND"]["seconds"] / times["pathkernel"]["seconds"]
+            result["difference"] = float(np.abs(centred(theirs) - same).max() / np.abs(same).max())
+        return result
+
+    with tempfile.TemporaryDirectory() as folder:
+        result = compare(Path(folder))
+    if options.json:
+        common.print_json(result)
+    else:
+        show(result)
+
+
+def show(result):
+    common.print_heading(result)
+    print(f"\n64-512-10, tanh, on digits: attributions of {result['queries']} queries to {result['examples']} examples")
+    ours, theirs = result["pathkernel"], result["explaind"]
+    rows = [("", "seconds a step", "ratio", "residual")]
+    if ours:
+        rows.append(
+            (f"pathkernel, {ours['nodes']} nodes", f"{ours['seconds']:.4g}", "1", f"{ours['relative_residual']:.1e}")
+        )
+    ratio = f"{result['ratio']:.0f}" if ours else ""
+    rows.append(
+        (
+            f"ExPLAIND, {theirs['midpoints']} midpoints",
+            f"{theirs['seconds']:.4g}",
+            ratio,
+            f"{theirs['relative_residual']:.1e}",
+        )
+    )
+    common.table(rows)
+    if ours:
+        print(
+            f"The attributions, less their mean over the classes, agree to {result['difference']:.1e} of the largest."
+        )
+
+
+main()

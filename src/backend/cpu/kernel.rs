@@ -1,0 +1,181 @@
+/*!
+The inner kernel of every matrix product: a block of packed rows times a block of packed columns.
+
+Rows and columns are packed into panels, `[panel][k][line]`, so that the kernel reads both in the order in which it
+needs them. A tile of the product stays in vector registers over the whole depth (K. Goto and R. van de Geijn, "Anatomy
+of High-Performance Matrix Multiplication", 2008). Vectors are as wide as the machine's, found at run time.
+
+An entry is the sum over k in order, whatever block it lies in.
+*/
+
+use bytemuck::Pod;
+use pulp::{Arch, Simd, WithSimd};
+use std::sync::OnceLock;
+
+/// A number that vectors are made of.
+pub trait Lane: Pod + Send + Sync {
+    /// 1.
+    const UNIT: Self;
+    /// A vector of them.
+    type Of<S: Simd>: Copy;
+    /// The same number in every lane.
+    fn splat<S: Simd>(simd: S, x: Self) -> Self::Of<S>;
+    /// `a b + c`, fused where the machine can.
+    fn mul_add<S: Simd>(simd: S, a: Self::Of<S>, b: Self::Of<S>, c: Self::Of<S>) -> Self::Of<S>;
+    /// Whole vectors of a slice.
+    fn lanes<S: Simd>(x: &[Self]) -> &[Self::Of<S>];
+    /// Whole vectors of a slice.
+    fn lanes_mut<S: Simd>(x: &mut [Self]) -> &mut [Self::Of<S>];
+}
+
+macro_rules! lane {
+    ($type:ty, $of:ident, $splat:ident, $mul_add:ident, $lanes:ident, $lanes_mut:ident) => {
+        impl Lane for $type {
+            const UNIT: Self = 1.0;
+            type Of<S: Simd> = S::$of;
+            #[inline(always)]
+            fn splat<S: Simd>(simd: S, x: Self) -> S::$of {
+                simd.$splat(x)
+            }
+            #[inline(always)]
+            fn mul_add<S: Simd>(simd: S, a: S::$of, b: S::$of, c: S::$of) -> S::$of {
+                simd.$mul_add(a, b, c)
+            }
+            #[inline(always)]
+            fn lanes<S: Simd>(x: &[Self]) -> &[S::$of] {
+                S::$lanes(x).0
+            }
+            #[inline(always)]
+            fn lanes_mut<S: Simd>(x: &mut [Self]) -> &mut [S::$of] {
+                S::$lanes_mut(x).0
+            }
+        }
+    };
+}
+
+lane!(f32, f32s, splat_f32s, mul_add_e_f32s, as_simd_f32s, as_mut_simd_f32s);
+lane!(f64, f64s, splat_f64s, mul_add_e_f64s, as_simd_f64s, as_mut_simd_f64s);
+
+/// Vectors across a tile.
+const ACROSS: usize = 2;
+/// Lines of a row panel where there are 32 vector registers, and where there are fewer.
+const TALL: usize = 12;
+const SHORT: usize = 6;
+/// Elements of the widest tile's row: two vectors of 64 bytes of the smallest numbers.
+pub(super) const WIDEST: usize = 32;
+
+/// The machine's instruction set.
+pub(super) fn arch() -> Arch {
+    static ARCH: OnceLock<Arch> = OnceLock::new();
+    *ARCH.get_or_init(Arch::new)
+}
+
+/// Lines of a row panel and of a column panel on this machine.
+pub(super) fn panels<E: Lane>() -> (usize, usize) {
+    struct Ask<E>(std::marker::PhantomData<E>);
+    impl<E: Lane> WithSimd for Ask<E> {
+        type Output = (usize, usize);
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, _: S) -> (usize, usize) {
+            let rows = if S::REGISTER_COUNT >= 32 { TALL } else { SHORT };
+            (rows, ACROSS * size_of::<E::Of<S>>() / size_of::<E>())
+        }
+    }
+    arch().dispatch(Ask::<E>(std::marker::PhantomData))
+}
+
+/// What each entry of a product is multiplied by before it is added.
+#[derive(Clone, Copy)]
+pub(super) enum Weighting<'a, E> {
+    /// 1.
+    One,
+    /// An entry of a Gram matrix: row `r` of the block begins at `rows[r]`, column `c` is `(first + c) % examples`.
+    Gram { values: &'a [E], rows: &'a [usize], first: usize, examples: usize },
+}
+
+/// `sums += weighting ∘ (a b)`. Lines beyond the product's own hold zeros.
+pub(super) struct Block<'a, E> {
+    /// Row panels, `row_panel` elements apart.
+    pub a: &'a [E],
+    pub row_panel: usize,
+    /// Column panels, `column_panel` elements apart.
+    pub b: &'a [E],
+    pub column_panel: usize,
+    /// How many of either.
+    pub panels: (usize, usize),
+    /// The range of k, counted in lines of a panel.
+    pub from: usize,
+    pub depth: usize,
+    /// `[row panels × lines, column panels × lines]`.
+    pub sums: &'a mut [E],
+    pub weighting: Weighting<'a, E>,
+}
+
+impl<E: Lane> WithSimd for Block<'_, E> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        if S::REGISTER_COUNT >= 32 { self.tiles::<S, TALL>(simd) } else { self.tiles::<S, SHORT>(simd) }
+    }
+}
+
+impl<E: Lane> Block<'_, E> {
+    #[inline(always)]
+    fn tiles<S: Simd, const ROWS: usize>(self, simd: S) {
+        let columns = ACROSS * size_of::<E::Of<S>>() / size_of::<E>();
+        let width = self.panels.1 * columns;
+        let zero = E::splat(simd, E::zeroed());
+        for across in 0..self.panels.1 {
+            let b = &self.b[across * self.column_panel + self.from * columns..][..self.depth * columns];
+            let b = E::lanes::<S>(b).as_chunks::<ACROSS>().0;
+            for down in 0..self.panels.0 {
+                let a = &self.a[down * self.row_panel + self.from * ROWS..][..self.depth * ROWS];
+                let mut tile = [[zero; ACROSS]; ROWS];
+                for (a, b) in a.as_chunks::<ROWS>().0.iter().zip(b) {
+                    for (tile, &a) in tile.iter_mut().zip(a) {
+                        let a = E::splat(simd, a);
+                        for (tile, &b) in tile.iter_mut().zip(b) {
+                            *tile = E::mul_add(simd, a, b, *tile);
+                        }
+                    }
+                }
+                for (line, tile) in tile.iter().enumerate() {
+                    let row = down * ROWS + line;
+                    let sums = &mut self.sums[row * width + across * columns..][..columns];
+                    let sums = E::lanes_mut::<S>(sums);
+                    let mut gathered = [E::zeroed(); WIDEST];
+                    let weights = self.weighting.of(row, across * columns, columns, &mut gathered);
+                    for (place, (sum, &value)) in sums.iter_mut().zip(tile).enumerate() {
+                        let weight = match weights {
+                            None => E::splat(simd, E::UNIT),
+                            Some(weights) => E::lanes::<S>(weights)[place],
+                        };
+                        *sum = E::mul_add(simd, weight, value, *sum);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl<E: Lane> Weighting<'_, E> {
+    /// The weights of `count` columns from `column` of a row; `None`: all 1.
+    #[inline(always)]
+    fn of<'b>(&'b self, row: usize, column: usize, count: usize, gathered: &'b mut [E; WIDEST]) -> Option<&'b [E]> {
+        match *self {
+            Weighting::One => None,
+            Weighting::Gram { values, rows, first, examples } => {
+                let start = (first + column) % examples;
+                let values = &values[rows[row]..][..examples];
+                if start + count <= examples {
+                    return Some(&values[start..][..count]);
+                }
+                for (place, gathered) in gathered[..count].iter_mut().enumerate() {
+                    *gathered = values[(start + place) % examples];
+                }
+                Some(&gathered[..count])
+            }
+        }
+    }
+}

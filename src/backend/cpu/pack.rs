@@ -1,0 +1,87 @@
+//! Packing: the lines of a matrix in panels, `[panel][k][line]`, as the kernel reads them. Lines beyond the last are zero.
+
+use super::kernel::WIDEST;
+use super::memory::{Buffer, Pool};
+use super::*;
+use std::sync::Arc;
+
+/// How much of the depth is packed at a time: the lines of a panel stay in the first-level cache.
+const STRETCH: usize = 128;
+
+/// Panels of lines.
+pub(super) struct Packed<E: Element> {
+    values: Buffer<E>,
+    /// Lines of a panel.
+    width: usize,
+    /// Elements of a panel.
+    pub panel: usize,
+}
+
+impl<E: Element> Packed<E> {
+    /// Packs `lines` lines of `depth` elements. `fill(line, k, part)` gives a line's elements from k on.
+    pub fn lines(
+        pool: &Arc<Pool<E>>,
+        width: usize,
+        (lines, depth): (usize, usize),
+        fill: impl Fn(usize, usize, &mut [E]) + Sync,
+    ) -> Result<Self> {
+        Self::panels(pool, width, (lines, depth), |first, panel| {
+            let count = width.min(lines - first);
+            let mut stretch = [E::ZERO; WIDEST * STRETCH];
+            for (part, out) in panel.chunks_mut(STRETCH * width).enumerate() {
+                let length = out.len() / width;
+                for line in 0..count {
+                    fill(first + line, part * STRETCH, &mut stretch[line * STRETCH..][..length]);
+                }
+                for (k, out) in out.chunks_exact_mut(width).enumerate() {
+                    for (line, out) in out.iter_mut().enumerate() {
+                        *out = stretch[line * STRETCH + k];
+                    }
+                }
+            }
+        })
+    }
+
+    /// Packs a matrix that lies with its lines side by side: `row(k)` gives element k of every line.
+    pub fn columns<'a>(
+        pool: &Arc<Pool<E>>,
+        width: usize,
+        (lines, depth): (usize, usize),
+        row: impl Fn(usize) -> &'a [E] + Sync,
+    ) -> Result<Self> {
+        Self::panels(pool, width, (lines, depth), |first, panel| {
+            let count = width.min(lines - first);
+            for (k, out) in panel.chunks_exact_mut(width).enumerate() {
+                out[..count].copy_from_slice(&row(k)[first..][..count]);
+                out[count..].fill(E::ZERO);
+            }
+        })
+    }
+
+    /// Packs by `write(first line, panel)`, which writes every element of a panel.
+    pub fn panels(
+        pool: &Arc<Pool<E>>,
+        width: usize,
+        (lines, depth): (usize, usize),
+        write: impl Fn(usize, &mut [E]) + Sync,
+    ) -> Result<Self> {
+        let panel = depth * width;
+        let count = lines.div_ceil(width);
+        let mut values = pool.take(count * panel)?;
+        if panel > 0 {
+            // A thread is not worth waking for less.
+            let least = CHUNK.div_ceil(panel);
+            values
+                .par_chunks_mut(panel)
+                .with_min_len(least)
+                .enumerate()
+                .for_each(|(number, panel)| write(number * width, panel));
+        }
+        Ok(Self { values, width, panel })
+    }
+
+    /// The panels from the one that begins with a line on.
+    pub fn from(&self, line: usize) -> &[E] {
+        &self.values[line / self.width * self.panel..]
+    }
+}

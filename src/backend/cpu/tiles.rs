@@ -1,0 +1,110 @@
+//! A product cut into tiles, on all cores.
+
+use super::kernel::{Block, Weighting, arch, panels};
+use super::memory::Pool;
+use super::pack::Packed;
+use super::*;
+use std::marker::PhantomData;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Rows and columns of a tile: its sums and its packed rows share the second-level cache with a stretch of its columns.
+const ROWS: usize = 96;
+const COLUMNS: usize = 256;
+/// The depth that is summed in registers before it goes to the tile's sums. A constant, so that an entry's bits depend on
+/// nothing else.
+const DEPTH: usize = 256;
+/// Multiply-adds below which one thread does it all: waking another costs some ten microseconds.
+const SMALL: usize = 1 << 22;
+
+/// A part of a product.
+#[derive(Debug, Clone)]
+pub(super) struct Tile {
+    pub rows: Range<usize>,
+    pub columns: Range<usize>,
+    /// Elements of a row of the sums.
+    pub width: usize,
+}
+
+/// Calls `work(tile, sums)` for every tile of a product of `rows` by `columns`, with sums of zero; `work` is one
+/// multiply-add for each entry and for each of `depth`.
+pub(super) fn each_tile<E: Element>(
+    pool: &Arc<Pool<E>>,
+    (rows, columns, depth): (usize, usize, usize),
+    work: impl Fn(&Tile, &mut [E]) + Sync,
+) -> Result<()> {
+    let (tall, wide) = panels::<E>();
+    let across = columns.div_ceil(COLUMNS);
+    let tile = |number: usize| {
+        let (row, column) = (number / across * ROWS, number % across * COLUMNS);
+        let columns = column..(column + COLUMNS).min(columns);
+        Tile { rows: row..(row + ROWS).min(rows), width: columns.len().next_multiple_of(wide), columns }
+    };
+    let one = |sums: &mut Result<Buffer<E>>, number: usize| -> Result<()> {
+        let tile = tile(number);
+        let sums = sums.as_mut().map_err(|_| BackendError::OutOfMemory("no room for a tile".into()))?;
+        let sums = &mut sums[..tile.rows.len().next_multiple_of(tall) * tile.width];
+        sums.fill(E::ZERO);
+        work(&tile, sums);
+        Ok(())
+    };
+    let sums = || pool.take((ROWS + tall) * (COLUMNS + wide));
+    let count = rows.div_ceil(ROWS) * across;
+    if count == 1 || rows.saturating_mul(columns).saturating_mul(depth) < SMALL {
+        let mut sums = sums();
+        return (0..count).try_for_each(|number| one(&mut sums, number));
+    }
+    (0..count).into_par_iter().map_init(sums, one).collect()
+}
+
+/// Adds the product of a tile's rows of `a` and columns of `b` to its sums.
+pub(super) fn add<E: Element>(
+    tile: &Tile,
+    (a, b): (&Packed<E>, &Packed<E>),
+    depth: usize,
+    weighting: Weighting<'_, E>,
+    sums: &mut [E],
+) {
+    let (tall, wide) = panels::<E>();
+    for from in (0..depth).step_by(DEPTH) {
+        arch().dispatch(Block {
+            a: a.from(tile.rows.start),
+            row_panel: a.panel,
+            b: b.from(tile.columns.start),
+            column_panel: b.panel,
+            panels: (tile.rows.len().div_ceil(tall), tile.width / wide),
+            from,
+            depth: DEPTH.min(depth - from),
+            sums: &mut *sums,
+            weighting,
+        });
+    }
+}
+
+/// An array that threads write at places of their own.
+pub(super) struct Shared<'a, E> {
+    start: *mut E,
+    len: usize,
+    array: PhantomData<&'a mut [E]>,
+}
+
+// SAFETY: an element is Send, and `part` asks that no two threads take the same one.
+unsafe impl<E: Send> Sync for Shared<'_, E> {}
+
+impl<'a, E> Shared<'a, E> {
+    pub fn new(array: &'a mut [E]) -> Self {
+        Self { start: array.as_mut_ptr(), len: array.len(), array: PhantomData }
+    }
+
+    /// A part of the array.
+    ///
+    /// # Safety
+    ///
+    /// No other part that overlaps it may be in use.
+    #[allow(clippy::mut_from_ref)]
+    pub unsafe fn part(&self, range: Range<usize>) -> &mut [E] {
+        assert!(range.start <= range.end && range.end <= self.len, "a part that leaves its array");
+        // SAFETY: within the array, which is borrowed mutably for 'a; the caller keeps parts apart.
+        unsafe { std::slice::from_raw_parts_mut(self.start.add(range.start), range.len()) }
+    }
+}

@@ -1,0 +1,115 @@
+//! `bench choice`: whether the cost model picks the fastest contraction.
+
+use super::{KernelBench, Layers};
+use crate::backend::Entries;
+use crate::error::Error;
+use crate::network::Network;
+use crate::run_file::{Activation, Layer, LayerKind, Model, Run};
+use crate::tangent::{Contraction, choices};
+use serde::Serialize;
+
+/// One layer of one network.
+#[derive(Debug, Clone, Serialize)]
+pub struct ChoiceFigures {
+    /// The network.
+    pub network: &'static str,
+    /// Queries, examples, nodes and entries.
+    pub step: String,
+    /// The layer's index.
+    pub layer: usize,
+    /// Seconds of a whole step with the layer contracted in each possible way, the others as picked.
+    pub seconds: Vec<(Contraction, f64)>,
+    /// What the cost model picks.
+    pub picked: Contraction,
+    /// The picked one's seconds over the fastest one's.
+    pub ratio: f64,
+}
+
+/// A network and a step.
+struct Case {
+    name: &'static str,
+    input: Vec<usize>,
+    layers: Vec<LayerKind>,
+    queries: usize,
+    examples: usize,
+    nodes: usize,
+    entries: Entries,
+}
+
+fn linear(features: usize) -> LayerKind {
+    LayerKind::Linear { features, bias: true }
+}
+
+fn conv(channels: usize) -> LayerKind {
+    LayerKind::Conv2d { channels, kernel: 3, stride: 1, padding: 1, bias: true }
+}
+
+const TANH: LayerKind = LayerKind::Activation(Activation::Tanh);
+
+/// Wide and narrow, few and many positions, one and many nodes, few and many outputs.
+fn cases() -> Vec<Case> {
+    let mlp = |hidden: usize, outputs: usize| vec![linear(hidden), TANH, linear(hidden), TANH, linear(outputs)];
+    let cnn = |channels: usize, pool: usize| {
+        let pool = LayerKind::AvgPool2d { kernel: pool };
+        vec![conv(channels), TANH, conv(channels), TANH, pool, LayerKind::Flatten, linear(10)]
+    };
+    let case = |name, input: &[usize], layers, (queries, examples), nodes, entries| Case {
+        name,
+        input: input.to_vec(),
+        layers,
+        queries,
+        examples,
+        nodes,
+        entries,
+    };
+    vec![
+        case("256-256-256-10", &[256], mlp(256, 10), (64, 128), 1, Entries::Full),
+        case("256-256-256-10", &[256], mlp(256, 10), (64, 512), 3, Entries::Loss),
+        case("16-16-16-100", &[16], mlp(16, 100), (16, 64), 3, Entries::Full),
+        case("64-24-24-10", &[64], mlp(24, 10), (64, 256), 16, Entries::Trace),
+        case(
+            "[16, 32]-32-32-flat-10",
+            &[16, 32],
+            vec![linear(32), TANH, linear(32), TANH, LayerKind::Flatten, linear(10)],
+            (32, 64),
+            3,
+            Entries::Full,
+        ),
+        case("conv 8, 8 on 8 x 8", &[1, 8, 8], cnn(8, 2), (32, 64), 3, Entries::Full),
+        case("conv 32, 32 on 8 x 8", &[3, 8, 8], cnn(32, 8), (16, 32), 1, Entries::Full),
+        case("conv 16, 16 on 4 x 4", &[16, 4, 4], cnn(16, 4), (32, 256), 3, Entries::Loss),
+    ]
+}
+
+/// Measures every possible contraction of every layer of some networks.
+///
+/// # Errors
+///
+/// A device that fails.
+pub fn measure_choices(run: &Run, repeats: usize) -> Result<Vec<ChoiceFigures>, Error> {
+    let mut all = Vec::new();
+    for case in cases() {
+        let layers = case.layers.into_iter().map(|kind| Layer { from: None, kind }).collect();
+        let model = Model { input: case.input, layers, weights: None };
+        let network = Network::new(&model)?;
+        let Case { queries, examples, nodes, entries, .. } = case;
+        let bench =
+            KernelBench { run: run.clone(), model, queries, examples, entries, nodes, repeats, contraction: None };
+        let picked = bench.measure()?.contraction;
+        let words = format!("{entries:?}").to_lowercase();
+        let step = format!("{queries} x {examples}, {nodes} nodes, {words}");
+        for (own, (layer, picked)) in network.parameters.iter().zip(picked) {
+            let one = |contraction| {
+                let bench = KernelBench { contraction: Some((Layers::One(layer), contraction)), ..bench.clone() };
+                Ok((contraction, bench.measure()?.seconds))
+            };
+            let seconds = choices(&network, own).into_iter().map(one).collect::<Result<Vec<_>, Error>>()?;
+            let fastest = seconds.iter().map(|(_, seconds)| *seconds).fold(f64::INFINITY, f64::min);
+            let taken =
+                seconds.iter().find(|(contraction, _)| *contraction == picked).map_or(f64::NAN, |found| found.1);
+            let (network, step) = (case.name, step.clone());
+            all.push(ChoiceFigures { network, step, layer, seconds, picked, ratio: taken / fastest });
+        }
+    }
+    Ok(all)
+}

@@ -1,0 +1,264 @@
+//! `bench kernel`: one evaluation of a tangent kernel, or of the attribution of one step.
+
+use super::measure::{Product, median, numbers, seconds, settle};
+use crate::backend::{Backend, Element, Entries, convert};
+use crate::error::Error;
+use crate::network::{Network, Parameters};
+use crate::path::{Evaluation, Quadrature, Setting, Spec, Tile, gauss};
+use crate::run_file::{Loss, Model, Rule, Run};
+use crate::schedule::device::{Work, on_device, rates};
+use crate::tangent::{Contraction, Sizes, choices, choose};
+use crate::training::{Examples, TargetBuffer};
+use serde::Serialize;
+
+/// What to measure.
+#[derive(Debug, Clone)]
+pub struct KernelBench {
+    /// Device, precision and seed.
+    pub run: Run,
+    /// The network.
+    pub model: Model,
+    /// Queries.
+    pub queries: usize,
+    /// Examples.
+    pub examples: usize,
+    /// Which entries; `Loss` is the attribution.
+    pub entries: Entries,
+    /// Evaluations that are timed.
+    pub repeats: usize,
+    /// Quadrature nodes: 1 is a tangent kernel, more are a step of the rule `gauss`.
+    pub nodes: usize,
+    /// A contraction for layers that allow it, in place of the cost model's choice.
+    pub contraction: Option<(Layers, Contraction)>,
+}
+
+/// Which layers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layers {
+    /// All that have parameters.
+    All,
+    /// The one of an index.
+    One(usize),
+}
+
+impl Layers {
+    fn contains(self, layer: usize) -> bool {
+        self == Layers::All || self == Layers::One(layer)
+    }
+}
+
+/// What was measured.
+#[derive(Debug, Clone, Serialize)]
+pub struct KernelFigures {
+    /// The device.
+    pub device: String,
+    /// `f32` or `f64`.
+    pub precision: &'static str,
+    /// The median of one evaluation, gradient factors included.
+    pub seconds: f64,
+    /// Two per multiply-add of the factored contraction, of forward and of backward, from the shapes alone.
+    pub flops: f64,
+    /// `flops / seconds`.
+    pub gflops: f64,
+    /// The median rate of a plain matrix product of comparable size, measured between the evaluations.
+    pub gemm_gflops: f64,
+    /// `gflops / gemm_gflops`.
+    pub fraction_of_gemm: f64,
+    /// The contraction of each layer with parameters, by its index.
+    pub contraction: Vec<(usize, Contraction)>,
+    /// Every evaluation, in order.
+    pub all_seconds: Vec<f64>,
+}
+
+impl KernelBench {
+    /// Measures.
+    ///
+    /// # Errors
+    ///
+    /// A model that cannot be built; a device that fails.
+    pub fn measure(&self) -> Result<KernelFigures, Error> {
+        on_device(&self.run, self)
+    }
+}
+
+/// Two operations for each multiply-add of the factored contraction and of the forward and backward passes.
+pub(super) fn flops(network: &Network, queries: usize, examples: usize, entries: Entries) -> f64 {
+    let (n, m, outputs) = (queries as f64, examples as f64, network.outputs as f64);
+    let copies = entries.copies(network.outputs) as f64;
+    let pairs = if entries == Entries::Full { outputs * outputs } else { outputs };
+    let layer = |own: &Parameters| {
+        let (p, h, w) = (own.positions as f64, own.height.max(1) as f64, own.width as f64);
+        let contraction = n * m * p * p * (w + pairs * h);
+        let forward = (n + m) * p * w * h;
+        let back = if network.has_constant_input(own) { 0.0 } else { (n * outputs + m * copies) * p * w * h };
+        2.0 * (contraction + forward + back)
+    };
+    network.parameters.iter().map(layer).sum()
+}
+
+/// What was measured of a block of steps.
+#[derive(Debug, Clone, Serialize)]
+pub struct AccumulateFigures {
+    /// The device.
+    pub device: String,
+    /// `f32` or `f64`.
+    pub precision: &'static str,
+    /// Steps of a block.
+    pub steps: usize,
+    /// The median of one block, gradient factors and the end of the block included.
+    pub seconds: f64,
+    /// Entries of the accumulator times steps, a second.
+    pub entries_per_second: f64,
+    /// As for one evaluation, of all steps.
+    pub flops: f64,
+    /// `flops / seconds`.
+    pub gflops: f64,
+}
+
+impl KernelBench {
+    /// Measures blocks of `steps` steps that are added to an accumulator on the device.
+    ///
+    /// # Errors
+    ///
+    /// A model that cannot be built; a device that fails.
+    pub fn accumulate(&self, steps: usize) -> Result<AccumulateFigures, Error> {
+        on_device(&self.run, Accumulate { bench: self, steps })
+    }
+
+    /// The cost model's choice, or what is asked for.
+    fn contraction<B: Backend>(&self, backend: &B, network: &Network) -> Result<Vec<Contraction>, Error> {
+        let sizes = Sizes {
+            queries: self.queries,
+            outputs: network.outputs,
+            nodes: self.nodes,
+            examples: self.examples,
+            entries: vec![self.entries],
+        };
+        let rates = rates(backend, &self.run)?;
+        let pick = |own: &Parameters| {
+            let wanted = self.contraction.filter(|(layers, _)| layers.contains(own.layer)).map(|(_, wanted)| wanted);
+            let wanted = wanted.filter(|wanted| choices(network, own).contains(wanted));
+            wanted.unwrap_or_else(|| choose(network, own, &sizes, &rates))
+        };
+        Ok(network.parameters.iter().map(pick).collect())
+    }
+
+    /// Calls `work` with an evaluation of a network with drawn weights and data, and those weights.
+    fn with_evaluation<B: Backend, T>(
+        &self,
+        backend: &B,
+        network: &Network,
+        contraction: &[Contraction],
+        work: impl FnOnce(&mut Evaluation<'_, B>, &B::Buffer) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let width = network.input_len();
+        let weights: Vec<B::Element> = convert(&network.draw(self.run.seed));
+        let weights = backend.upload(&weights)?;
+        let queries = numbers::<B::Element>(3, self.queries * width);
+        let examples = Examples::new(backend, &numbers::<B::Element>(4, self.examples * width), width)?;
+        let targets = numbers::<B::Element>(5, self.examples * network.outputs);
+        let targets = TargetBuffer::Reals(backend.upload(&targets)?, targets.len());
+        let attribution = self.entries == Entries::Loss;
+        let spec = Spec {
+            loss: Loss::SquaredError,
+            weight_decay: 0.0,
+            quadrature: if self.nodes == 1 { Quadrature::new(&Rule::Left) } else { gauss(self.nodes) },
+            attribution,
+            kernel: (!attribution).then_some(self.entries),
+            coefficients: false,
+            tangent: false,
+            layers: false,
+            symmetric: false,
+            contraction: contraction.to_vec(),
+        };
+        let setting =
+            Setting { backend, network, spec: &spec, examples: &examples, queries: &queries, targets: &targets };
+        let tile = Tile { queries: 0..self.queries, examples: 0..self.examples };
+        work(&mut Evaluation::new(&setting, &tile)?, &weights)
+    }
+}
+
+impl Work for &KernelBench {
+    type Output = KernelFigures;
+
+    fn on<B: Backend>(self, backend: &B) -> Result<KernelFigures, Error> {
+        let network = Network::new(&self.model)?;
+        let contraction = self.contraction(backend, &network)?;
+        let copies = self.entries.copies(network.outputs);
+        let depth = network.parameters.iter().map(|own| own.height).max().unwrap_or(1);
+        let side = |rows: usize| rows.clamp(64, 4096);
+        let (rows, columns) = (side(self.queries * network.outputs), side(self.examples * copies));
+        let mut product = Product::new(backend, rows, columns, depth.clamp(64, 2048))?;
+        let (taken, plain) = self.with_evaluation(backend, &network, &contraction, |evaluation, weights| {
+            let mut evaluate = || {
+                seconds(&mut || {
+                    evaluation.add(weights)?;
+                    settle(backend, weights)
+                })
+            };
+            // The first one wakes threads, builds pipelines and takes memory.
+            evaluate()?;
+            product.seconds()?;
+            let (mut taken, mut plain) = (Vec::new(), Vec::new());
+            for _ in 0..self.repeats.max(1) {
+                taken.push(evaluate()?);
+                plain.push(product.seconds()?);
+            }
+            Ok((taken, plain))
+        })?;
+        let flops = flops(&network, self.queries, self.examples, self.entries);
+        let (all_seconds, seconds) = (taken.clone(), median(taken));
+        let (gflops, gemm_gflops) = (flops / seconds / 1e9, product.flops() / median(plain) / 1e9);
+        let layers = network.parameters.iter().map(|own| own.layer);
+        Ok(KernelFigures {
+            device: backend.name(),
+            precision: <B::Element as Element>::NAME,
+            seconds,
+            flops,
+            gflops,
+            gemm_gflops,
+            fraction_of_gemm: gflops / gemm_gflops,
+            contraction: layers.zip(contraction).collect(),
+            all_seconds,
+        })
+    }
+}
+
+/// Blocks of steps.
+struct Accumulate<'a> {
+    bench: &'a KernelBench,
+    steps: usize,
+}
+
+impl Work for Accumulate<'_> {
+    type Output = AccumulateFigures;
+
+    fn on<B: Backend>(self, backend: &B) -> Result<AccumulateFigures, Error> {
+        let Accumulate { bench, steps } = self;
+        let network = Network::new(&bench.model)?;
+        let contraction = bench.contraction(backend, &network)?;
+        let taken = bench.with_evaluation(backend, &network, &contraction, |evaluation, weights| {
+            let mut block = || {
+                seconds(&mut || {
+                    (0..steps).try_for_each(|_| evaluation.add(weights))?;
+                    evaluation.fold()?;
+                    settle(backend, weights)
+                })
+            };
+            block()?;
+            Ok((0..bench.repeats.max(1)).map(|_| block()).collect::<crate::backend::Result<Vec<f64>>>()?)
+        })?;
+        let seconds = median(taken);
+        let flops = steps as f64 * flops(&network, bench.queries, bench.examples, bench.entries);
+        let entries = bench.entries.len(network.outputs, bench.queries, bench.examples);
+        Ok(AccumulateFigures {
+            device: backend.name(),
+            precision: <B::Element as Element>::NAME,
+            steps,
+            seconds,
+            entries_per_second: (steps * entries) as f64 / seconds,
+            flops,
+            gflops: flops / seconds / 1e9,
+        })
+    }
+}

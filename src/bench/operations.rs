@@ -1,0 +1,196 @@
+//! `bench operations`: single operations, at sizes that a step of a run has.
+
+use super::measure::{Product, median, numbers, seconds, settle};
+use crate::backend::{
+    Accumulator, Backend, Entries, Gram, Outer, Part, Result, RowMap, Slice, SliceMut, Start, Window,
+};
+use crate::error::Error;
+use crate::run_file::{Activation, Run};
+use crate::schedule::device::{Work, on_device};
+use serde::Serialize;
+
+/// What to measure.
+#[derive(Debug, Clone)]
+pub struct OperationsBench {
+    /// Device, precision and seed.
+    pub run: Run,
+    /// Runs of each operation that are timed.
+    pub repeats: usize,
+    /// Rows, columns and depth of the products.
+    pub size: [usize; 3],
+}
+
+/// One operation.
+#[derive(Debug, Clone, Serialize)]
+pub struct OperationFigures {
+    /// Its name, and what of it was measured.
+    pub operation: &'static str,
+    /// The median of one run.
+    pub seconds: f64,
+    /// Two per multiply-add, for products.
+    pub gflops: Option<f64>,
+    /// Bytes read and written at the least, for the others.
+    pub gigabytes_per_second: Option<f64>,
+}
+
+/// What was measured.
+#[derive(Debug, Clone, Serialize)]
+pub struct OperationsFigures {
+    /// The device.
+    pub device: String,
+    /// `f32` or `f64`.
+    pub precision: &'static str,
+    /// One entry an operation.
+    pub operations: Vec<OperationFigures>,
+}
+
+impl OperationsBench {
+    /// Measures.
+    ///
+    /// # Errors
+    ///
+    /// A device that fails.
+    pub fn measure(&self) -> std::result::Result<OperationsFigures, Error> {
+        on_device(&self.run, self)
+    }
+}
+
+/// What an operation's time is compared with.
+enum Amount {
+    Flops(f64),
+    Bytes(f64),
+}
+
+/// Times operations on one device.
+struct Bench<'a, B: Backend> {
+    backend: &'a B,
+    repeats: usize,
+    figures: Vec<OperationFigures>,
+}
+
+impl<B: Backend> Bench<'_, B> {
+    fn time(&mut self, operation: &'static str, amount: Amount, work: &mut dyn FnMut() -> Result<()>) -> Result<()> {
+        let probe = self.backend.zeros(1)?;
+        let mut one = || {
+            seconds(&mut || {
+                work()?;
+                settle(self.backend, &probe)
+            })
+        };
+        one()?;
+        let taken = median((0..self.repeats.max(1)).map(|_| one()).collect::<Result<_>>()?);
+        let (gflops, gigabytes_per_second) = match amount {
+            Amount::Flops(flops) => (Some(flops / taken / 1e9), None),
+            Amount::Bytes(bytes) => (None, Some(bytes / taken / 1e9)),
+        };
+        self.figures.push(OperationFigures { operation, seconds: taken, gflops, gigabytes_per_second });
+        Ok(())
+    }
+
+    fn upload(&self, seed: u64, len: usize) -> Result<B::Buffer> {
+        self.backend.upload(&numbers(seed, len))
+    }
+
+    /// The fused product of one output, in each form.
+    fn grams(&mut self, [rows, columns, depth]: [usize; 3]) -> Result<()> {
+        let backend = self.backend;
+        let (left, right) = (self.upload(1, rows * depth)?, self.upload(2, columns * depth)?);
+        let (inputs, mut out) = (self.upload(3, rows * columns)?, backend.zeros(rows * columns)?);
+        let map = RowMap::each(backend, 1, rows, 1.0)?;
+        let index = backend.index(&(0..columns as u32).collect::<Vec<_>>())?;
+        let shape = Gram {
+            entries: Entries::Loss,
+            outputs: 1,
+            queries: rows,
+            examples: columns,
+            stride: columns,
+            triangle: None,
+        };
+        let (left, right) = (Slice::new(&left, 0, rows * depth), Slice::new(&right, 0, columns * depth));
+        let inputs = Slice::new(&inputs, 0, rows * columns);
+        let flops = || Amount::Flops(2.0 * rows as f64 * columns as f64 * depth as f64);
+        let parts = [
+            ("gram, factored", Part::Factored { map: &map, positions: 1, depth, left, right, inputs }),
+            ("gram, rows", Part::Rows { depth, left, right }),
+        ];
+        for (name, part) in parts {
+            self.time(name, flops(), &mut || {
+                let out = SliceMut::new(&mut out, 0, rows * columns);
+                backend.gram(&shape, &index, &[part], &mut [Accumulator { out, scale: 1.0, weights: None }])
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Gradient rows of a convolution's size.
+    fn outer(&mut self) -> Result<()> {
+        let backend = self.backend;
+        let shape = Outer { height: 32, width: 288, positions: 256, bias: true, start: Start::Value(0.0) };
+        let rows = 64;
+        let (delta, input) = (rows * shape.positions * shape.height, rows * shape.positions * shape.width);
+        let (deltas, inputs) = (self.upload(4, delta)?, self.upload(5, input)?);
+        let mut out = backend.zeros(rows * shape.row())?;
+        let map = RowMap::each(backend, 1, rows, 1.0)?;
+        let flops = 2.0 * (rows * shape.positions) as f64 * (shape.height * shape.width) as f64;
+        self.time("outer", Amount::Flops(flops), &mut || {
+            let out = SliceMut::new(&mut out, 0, rows * shape.row());
+            backend.outer(&shape, &map, out, Slice::new(&deltas, 0, delta), Slice::new(&inputs, 0, input))
+        })
+    }
+
+    /// What goes through memory once.
+    fn elementwise(&mut self) -> Result<()> {
+        const LEN: usize = 1 << 22;
+        let backend = self.backend;
+        let x = self.upload(6, LEN)?;
+        let mut out = backend.zeros(LEN)?;
+        let bytes = |arrays: usize| Amount::Bytes((arrays * LEN * size_of::<B::Element>()) as f64);
+        let whole = Slice::new(&x, 0, LEN);
+        self.time("copy", bytes(2), &mut || backend.copy(SliceMut::new(&mut out, 0, LEN), whole))?;
+        self.time("axpy", bytes(3), &mut || backend.axpy(SliceMut::new(&mut out, 0, LEN), 0.5, whole))?;
+        self.time("activation, tanh", bytes(2), &mut || {
+            backend.activation(Activation::Tanh, SliceMut::new(&mut out, 0, LEN), whole)
+        })?;
+        self.time("activation_slope, tanh", bytes(2), &mut || {
+            backend.activation_slope(Activation::Tanh, SliceMut::new(&mut out, 0, LEN), whole)
+        })?;
+        self.time("multiply", bytes(3), &mut || backend.multiply(SliceMut::new(&mut out, 0, LEN), whole, whole))
+    }
+
+    /// Patches of 3 × 3.
+    fn patches(&mut self) -> Result<()> {
+        let backend = self.backend;
+        let shape = Window { channels: 32, height: 16, width: 16, kernel: 3, stride: 1, padding: 1 };
+        let rows = 64;
+        let (images, patches) = (rows * shape.image(), rows * shape.positions() * shape.patch());
+        let (mut image, mut patch) = (self.upload(7, images)?, self.upload(8, patches)?);
+        let bytes = || Amount::Bytes(((images + patches) * size_of::<B::Element>()) as f64);
+        self.time("im2col", bytes(), &mut || {
+            backend.im2col(&shape, rows, SliceMut::new(&mut patch, 0, patches), Slice::new(&image, 0, images))
+        })?;
+        self.time("col2im", bytes(), &mut || {
+            backend.col2im(&shape, rows, SliceMut::new(&mut image, 0, images), Slice::new(&patch, 0, patches))
+        })
+    }
+}
+
+impl Work for &OperationsBench {
+    type Output = OperationsFigures;
+
+    fn on<B: Backend>(self, backend: &B) -> std::result::Result<OperationsFigures, Error> {
+        let mut bench = Bench { backend, repeats: self.repeats, figures: Vec::new() };
+        let [rows, columns, depth] = self.size;
+        let mut product = Product::new(backend, rows, columns, depth)?;
+        let flops = product.flops();
+        bench.time("matmul", Amount::Flops(flops), &mut || product.seconds().map(drop))?;
+        bench.grams(self.size)?;
+        bench.outer()?;
+        bench.elementwise()?;
+        bench.patches()?;
+        Ok(OperationsFigures {
+            device: backend.name(),
+            precision: <B::Element as crate::backend::Element>::NAME,
+            operations: bench.figures,
+        })
+    }
+}

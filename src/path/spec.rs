@@ -1,0 +1,94 @@
+//! What to integrate, and what comes of it.
+
+use super::Quadrature;
+use crate::backend::Entries;
+use crate::error::Error;
+use crate::run_file::Loss;
+use crate::tangent::Contraction;
+use crate::training::Step;
+use std::ops::Range;
+
+/// What to integrate.
+#[derive(Debug, Clone)]
+pub struct Spec {
+    /// The loss.
+    pub loss: Loss,
+    /// λ.
+    pub weight_decay: f64,
+    /// The rule on each segment.
+    pub quadrature: Quadrature,
+    /// Whether to sum attributions.
+    pub attribution: bool,
+    /// Which entries of the kernel, if any.
+    pub kernel: Option<Entries>,
+    /// Whether to sum the coefficients' numerators.
+    pub coefficients: bool,
+    /// Whether to take the tangent kernel at both ends.
+    pub tangent: bool,
+    /// Whether to keep the layers apart.
+    pub layers: bool,
+    /// Whether the queries are the training set: then a tangent kernel is symmetric, and so is the path kernel where
+    /// both sides' gradients are taken at the same weights in every step.
+    pub symmetric: bool,
+    /// The contraction of each layer.
+    pub contraction: Vec<Contraction>,
+}
+
+impl Spec {
+    /// Whether only one half of the path kernel is computed: the queries are the training set, every step holds all of
+    /// it, the rule is `left`. Coefficients are not symmetric.
+    pub fn triangle(&self, steps: &[Step]) -> bool {
+        let full = steps.iter().all(|step| step.batch.is_none());
+        self.symmetric && full && self.quadrature.nodes == [0.0] && !self.coefficients
+    }
+}
+
+/// A range of queries and a range of examples.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tile {
+    /// Queries.
+    pub queries: Range<usize>,
+    /// Examples.
+    pub examples: Range<usize>,
+}
+
+/// A finished tile. Arrays per layer where asked, else one; each laid out as [`Entries`] says.
+#[derive(Debug, Default)]
+pub struct Finished {
+    /// Attribution.
+    pub attribution: Vec<Vec<f64>>,
+    /// Path kernel. Where it is symmetric (see [`Spec::triangle`]), entries with an example before the query are not
+    /// computed: they are those of the pair the other way round.
+    pub kernel: Vec<Vec<f64>>,
+    /// `-Σ_s ε_s share_s (φ_s · J) ∂L/∂f`, the coefficients times the kernel.
+    pub numerator: Vec<Vec<f64>>,
+    /// Tangent kernel at the first weights; symmetric as the kernel where the queries are the training set.
+    pub tangent_initial: Vec<Vec<f64>>,
+    /// Tangent kernel at the last weights.
+    pub tangent_final: Vec<Vec<f64>>,
+    /// `[C, queries]`: the term of weight decay.
+    pub regularizer: Vec<f64>,
+    /// `[queries, C]`: outputs at the first weights.
+    pub initial: Vec<f64>,
+    /// `[queries, C]`: outputs at the last weights.
+    pub prediction: Vec<f64>,
+    /// `[queries, C]`: `Σ_s f(w_{s+1}) - f(w_s) - φ_s · Δw_s`, what the quadrature misses.
+    pub missed: Vec<f64>,
+    /// The largest `|f(w_{s+1}) - f(w_s) - φ_s · Δw_s|` of each step.
+    pub residuals: Vec<f64>,
+}
+
+impl Finished {
+    /// Fails where anything left the finite numbers: the path did, even if every loss along it was finite.
+    pub(super) fn check(&self, steps: &[Step]) -> Result<(), Error> {
+        let arrays = [&self.attribution, &self.kernel, &self.numerator, &self.tangent_initial, &self.tangent_final];
+        let queries = [&self.regularizer, &self.initial, &self.prediction];
+        let mut values = arrays.into_iter().flatten().chain(queries).flatten();
+        let first = self.residuals.iter().position(|residual| !residual.is_finite());
+        if first.is_none() && values.all(|value| value.is_finite()) {
+            return Ok(());
+        }
+        let step = first.unwrap_or(steps.len().saturating_sub(1));
+        Err(Error::Diverged { step, learning_rate: steps.get(step).map_or(0.0, |step| step.learning_rate) })
+    }
+}

@@ -1,0 +1,129 @@
+//! What a tile holds on the device, and the largest tile that fits.
+
+use crate::backend::Entries;
+use crate::network::{Network, Parameters};
+use crate::tangent::{Contraction, Sizes};
+
+/// Queries of a tile at the most: beyond, a step is no faster.
+const MOST_QUERIES: usize = 256;
+/// Buffers are taken in sizes of four an octave, so that up to a quarter of one lies idle.
+const SLACK: f64 = 1.25;
+
+/// Elements of a tile's arrays, in floating point: counts may be beyond any machine.
+pub(super) struct Footprint {
+    /// For each query.
+    query: f64,
+    /// For each example of a batch.
+    example: f64,
+    /// For each pair of a query and an example of a batch.
+    met: f64,
+    /// Entries of all accumulators for each pair of a query and an example of the tile.
+    sums: f64,
+    /// Whatever the tile.
+    fixed: f64,
+    /// The largest array: a query's part, an example's, a met pair's, a pair's.
+    largest: [f64; 4],
+    /// Examples of a batch.
+    batch: usize,
+    /// Bytes of an element.
+    bytes: f64,
+}
+
+fn real(count: usize) -> f64 {
+    count as f64
+}
+
+/// Elements of a layer's factors: of a query's row, of an example's row, and of the products of their inputs.
+fn factors(own: &Parameters, contraction: Contraction, nodes: usize) -> (f64, f64, f64) {
+    let (positions, len) = (real(own.positions), real(own.len()));
+    let (delta, pairs) = (positions * real(own.height), positions * positions);
+    match contraction {
+        Contraction::Factored => (real(nodes) * delta, delta, real(nodes) * pairs),
+        Contraction::Averaged => (delta, delta, pairs),
+        Contraction::Output => (real(own.width), delta, 1.0),
+        Contraction::Materialised => (len, len, 0.0),
+        Contraction::Half => (len, delta, 1.0),
+    }
+}
+
+impl Footprint {
+    /// Of a run whose batches have `sizes.examples` examples.
+    pub fn new(
+        network: &Network,
+        contraction: &[Contraction],
+        sizes: &Sizes,
+        sums: f64,
+        fixed: f64,
+        bytes: usize,
+    ) -> Self {
+        let outputs = real(sizes.outputs);
+        let copies = |entries: &Entries| real(entries.copies(sizes.outputs));
+        let most = sizes.entries.iter().map(copies).fold(1.0, f64::max);
+        let all: f64 = sizes.entries.iter().map(copies).sum();
+        let (forward, backward) = (real(network.forward_len()), real(network.backward_len()));
+        let layers = network.parameters.iter().zip(contraction);
+        let layers = layers.map(|(own, &choice)| factors(own, choice, sizes.nodes));
+        let (mut left, mut right, mut met) = (0.0, 0.0, 0.0);
+        let mut widest = (0.0f64, 0.0f64, 0.0f64);
+        for (query, example, pair) in layers {
+            (left, right, met) = (left + query, right + example, met + pair);
+            let nodes = real(sizes.nodes);
+            widest = (widest.0.max(query), widest.1.max(example), widest.2.max(pair / nodes).max(pair.min(1.0)));
+        }
+        let seed = outputs;
+        // A product packs its factors: as much again.
+        Self {
+            query: forward + outputs * (backward + seed + 2.0 * left),
+            example: forward + most * (backward + seed) + 2.0 * all * right,
+            met,
+            sums,
+            fixed: fixed + 8.0 * real(network.len),
+            largest: [
+                (outputs * widest.0.max(backward)).max(forward),
+                (most * widest.1.max(backward)).max(forward),
+                widest.2,
+                sizes.entries.iter().map(|entries| real(entries.per_pair(sizes.outputs))).fold(1.0, f64::max),
+            ],
+            batch: sizes.examples,
+            bytes: real(bytes),
+        }
+    }
+
+    /// Bytes of a tile: its arrays; and for each entry of an accumulator a block of steps, their sum, and the sum on its
+    /// way to the host.
+    pub fn bytes(&self, queries: usize, examples: usize) -> u64 {
+        let batch = real(examples.min(self.batch));
+        let (queries, examples) = (real(queries), real(examples));
+        let arrays = queries * self.query + batch * self.example + queries * batch * self.met + self.fixed;
+        let sums = queries * examples * self.sums;
+        (arrays * self.bytes * SLACK + sums * (self.bytes * SLACK + 8.0 + 8.0)) as u64
+    }
+
+    /// Elements of the largest array of a tile.
+    fn largest(&self, queries: usize, examples: usize) -> f64 {
+        let batch = real(examples.min(self.batch));
+        let (queries, examples) = (real(queries), real(examples));
+        let [query, example, met, pair] = self.largest;
+        (queries * query).max(batch * example).max(queries * batch * met).max(queries * examples * pair)
+    }
+
+    /// Queries and examples of the largest tile that fits `memory` bytes and arrays of `largest` elements: all examples,
+    /// where they fit. `None`: not even one of each fits.
+    pub fn tile(&self, (n, m): (usize, usize), memory: u64, largest: usize) -> Option<(usize, usize)> {
+        let fits = |queries, examples| {
+            self.bytes(queries, examples) <= memory && self.largest(queries, examples) <= real(largest)
+        };
+        let (mut queries, mut examples) = (n.min(MOST_QUERIES), m);
+        while !fits(queries, examples) {
+            if queries <= 1 && examples <= 1 {
+                return None;
+            }
+            if examples > 2 * queries || queries == 1 {
+                examples = examples.div_ceil(2);
+            } else {
+                queries = queries.div_ceil(2);
+            }
+        }
+        Some((queries, examples))
+    }
+}

@@ -1,0 +1,285 @@
+//! The operations that contractions are made of, with the factors of networks: rows of queries that have different
+//! numbers of nodes, averages and gradients formed in several calls.
+
+use crate::cases::{Case, cases};
+use crate::factors::{
+    Array, Cpu, Factors, add_gradient, factors, gradients, pairs, roundings, upload, whole, whole_mut,
+};
+use crate::loops::{Entry, accumulated, compare, numbers};
+use pathkernel::backend::{
+    Accumulator, Backend, Entries, Gram, Layout, MatMul, Outer, OuterDiagonal, Part, RowMap, Start,
+};
+use pathkernel::network::{Parameters, Segment};
+
+/// One rounding of f64, relative.
+const ROUNDING: f64 = f64::EPSILON / 2.0;
+const EXAMPLES: usize = 3;
+/// Where the examples lie, in rows of 5.
+const COLUMNS: [u32; EXAMPLES] = [0, 2, 3];
+const STRIDE: usize = 5;
+/// Nodes of each query.
+const NODES: [usize; 4] = [2, 0, 3, 1];
+const LONGEST: usize = 3;
+
+/// Queries with a node count of their own each, one of them with none: base rows, τ and quadrature weights.
+struct Queries {
+    weights: Vec<f64>,
+    change: Array,
+    tau: Array,
+    inputs: Array,
+}
+
+impl Queries {
+    fn new(case: &Case, seed: u64) -> Self {
+        let base = Self::base();
+        let change: Vec<f64> = numbers(seed + 2, case.network.len).iter().map(|value| 0.1 * value).collect();
+        let tau: Vec<f64> = numbers(seed + 3, base).iter().map(|value| 0.5 + 0.5 * value).collect();
+        Self {
+            weights: numbers(seed + 1, base),
+            change: upload(&change),
+            tau: upload(&tau),
+            inputs: upload(&numbers(seed + 4, base * case.network.input_len())),
+        }
+    }
+
+    fn base() -> usize {
+        NODES.iter().sum()
+    }
+
+    /// The factors of the queries, each row at its own weights.
+    fn factors(&self, case: &Case) -> Vec<Factors> {
+        let weights = upload(&case.weights);
+        let segment = Segment { weights: &weights, step: Some((&self.change, whole(&self.tau))) };
+        factors(case, segment, &self.inputs)
+    }
+
+    /// The first row of every output `(c, query)`, c first, and the end.
+    fn offsets(outputs: usize) -> Vec<u32> {
+        let counts = (0..outputs).flat_map(|_| NODES);
+        let ends = counts.scan(0, |end, count| {
+            *end += count as u32;
+            Some(*end)
+        });
+        [0].into_iter().chain(ends).collect()
+    }
+
+    fn map(&self, outputs: usize) -> RowMap<Cpu> {
+        let base = Self::base();
+        let inputs: Vec<u32> = (0..outputs * base).map(|row| (row % base) as u32).collect();
+        RowMap::new(&Cpu::new(), &Self::offsets(outputs), &inputs, &self.weights.repeat(outputs)).expect("a map")
+    }
+
+    /// The gradient rows of the outputs, added to `start`.
+    fn rows(&self, own: &Parameters, layer: &Factors, outputs: usize, start: &[f64]) -> Vec<Vec<Entry>> {
+        let base = Self::base();
+        let mut all = Vec::new();
+        for (ends, start) in Self::offsets(outputs).windows(2).zip(start.chunks(own.len())) {
+            let mut out: Vec<Entry> = start.iter().map(|&value| Entry::new(value)).collect();
+            for row in ends[0] as usize..ends[1] as usize {
+                add_gradient(own, layer, row, row % base, self.weights[row % base], &mut out);
+            }
+            all.push(out);
+        }
+        all
+    }
+}
+
+/// What the parts of a layer borrow.
+struct Layer<'a> {
+    own: &'a Parameters,
+    left: Array,
+    right: Array,
+    left_rows: Array,
+    right_rows: Array,
+    inputs: Array,
+    products: Array,
+}
+
+impl<'a> Layer<'a> {
+    fn new(own: &'a Parameters, queries: &Queries, left: &Factors, right: &Factors, outputs: usize) -> Self {
+        let (map, copies) = (queries.map(outputs), RowMap::each(&Cpu::new(), outputs, EXAMPLES, 1.0).expect("a map"));
+        let form = |map: &RowMap<Cpu>, layer: &Factors| {
+            let mut rows = upload(&vec![f64::NAN; map.outputs * own.len()]);
+            write_rows(own, map, layer, Start::Value(0.0), &mut rows);
+            rows
+        };
+        Self {
+            own,
+            left: upload(&left.delta),
+            right: upload(&right.delta),
+            left_rows: form(&map, left),
+            right_rows: form(&copies, right),
+            inputs: upload(&right.input),
+            products: products(own, left, right),
+        }
+    }
+
+    /// The layer's part in each way, for examples with `copies` rows each.
+    fn parts<'b>(&'b self, map: &'b RowMap<Cpu>, copies: usize) -> Vec<Part<'b, Cpu>> {
+        let own = self.own;
+        let (positions, height, columns) = (own.positions, own.height, copies * EXAMPLES);
+        let rows = whole(&self.right_rows).part(0, columns * own.len());
+        let mut parts = vec![Part::Rows { depth: own.len(), left: whole(&self.left_rows), right: rows }];
+        if !own.is_norm() {
+            let delta = whole(&self.right).part(0, columns * positions * height);
+            let shape = outer(own, Start::Value(0.0));
+            parts.push(Part::Half { shape, left: whole(&self.left_rows), delta, input: whole(&self.inputs) });
+            let (left, inputs) = (whole(&self.left), whole(&self.products));
+            parts.push(Part::Factored { map, positions, depth: height, left, right: delta, inputs });
+        }
+        parts
+    }
+}
+
+fn outer(own: &Parameters, start: Start) -> Outer {
+    Outer { height: own.height, width: own.width, positions: own.positions, bias: own.bias > 0, start }
+}
+
+/// Forms the gradient rows of a map's outputs.
+fn write_rows(own: &Parameters, map: &RowMap<Cpu>, layer: &Factors, start: Start, out: &mut Array) {
+    let (backend, delta, input) = (Cpu::new(), upload(&layer.delta), upload(&layer.input));
+    let (delta, input) = (whole(&delta), whole(&input));
+    let formed = if own.is_norm() {
+        let shape = OuterDiagonal { width: own.width, positions: own.positions, start };
+        backend.outer_diagonal(&shape, map, whole_mut(out), delta, input)
+    } else {
+        backend.outer(&outer(own, start), map, whole_mut(out), delta, input)
+    };
+    formed.expect("rows");
+}
+
+/// The products of a layer's inputs, `[base rows, P, P, examples]`, and 1 for a bias.
+fn products(own: &Parameters, left: &Factors, right: &Factors) -> Array {
+    let (p, width) = (own.positions, own.width);
+    let turned = (0..p).flat_map(|p| (0..EXAMPLES).map(move |example| example * own.positions + p));
+    let turned: Vec<f64> = turned.flat_map(|row| right.input[row * width..][..width].to_vec()).collect();
+    let start = Start::Value(if own.bias > 0 { 1.0 } else { 0.0 });
+    let shape =
+        MatMul { rows: Queries::base() * p, columns: p * EXAMPLES, depth: width, layout: Layout::Transposed, start };
+    let mut out = upload(&vec![0.0; shape.rows * shape.columns]);
+    let (left, turned) = (upload(&left.input), upload(&turned));
+    Cpu::new().matmul(&shape, whole_mut(&mut out), whole(&left), whole(&turned), None).expect("products");
+    out
+}
+
+/// A call with some parts, into two accumulators where the entries allow column weights, against the sum of all `pairs`.
+fn check(what: &str, gram: &Gram, parts: &[Part<'_, Cpu>], pairs: &[&Vec<Entry>], roundings: f64) {
+    let all = gram.outputs * gram.examples;
+    let columns = gram.columns();
+    let (first, second) = (numbers(11, gram.len()), numbers(12, gram.len()));
+    let weights = numbers(13, columns);
+    let weighted = matches!(gram.entries, Entries::Diagonal | Entries::Full);
+    let (mut plain, mut other, held) = (upload(&first), upload(&second), upload(&weights));
+    let mut into = vec![Accumulator { out: whole_mut(&mut plain), scale: -0.75, weights: None }];
+    if weighted {
+        into.push(Accumulator { out: whole_mut(&mut other), scale: 1.25, weights: Some(whole(&held)) });
+    }
+    Cpu::new().gram(gram, &COLUMNS.to_vec(), parts, &mut into).expect("gram");
+    let value = |row: usize, column: usize| {
+        let mut sum = Entry::default();
+        pairs.iter().for_each(|pairs| sum.add(1.0, pairs[row * all + column]));
+        sum
+    };
+    let want = accumulated(gram, &COLUMNS, &first, -0.75, None, &value);
+    compare(what, &plain, &want, roundings * ROUNDING);
+    if weighted {
+        let want = accumulated(gram, &COLUMNS, &second, 1.25, Some(&weights), &value);
+        compare(&format!("{what}, weighted"), &other, &want, roundings * ROUNDING);
+    }
+}
+
+#[test]
+fn uneven_rows_agree_with_loops_in_every_part() {
+    for (seed, case) in cases().into_iter().enumerate() {
+        let (network, outputs) = (&case.network, case.network.outputs);
+        let queries = Queries::new(&case, seed as u64 + 2000);
+        let inputs = upload(&numbers(seed as u64 + 3000, EXAMPLES * network.input_len()));
+        let lefts = queries.factors(&case);
+        let rights = factors(&case, Segment::at(&upload(&case.weights)), &inputs);
+        let map = queries.map(outputs);
+        let mut layers = Vec::new();
+        let mut wanted = Vec::new();
+        for ((own, left), right) in network.parameters.iter().zip(&lefts).zip(&rights) {
+            let rows = queries.rows(own, left, outputs, &vec![0.0; outputs * NODES.len() * own.len()]);
+            wanted.push(pairs(&rows, &gradients(own, right, outputs * EXAMPLES, EXAMPLES)));
+            layers.push(Layer::new(own, &queries, left, right, outputs));
+        }
+        for entries in [Entries::Loss, Entries::Trace, Entries::Diagonal, Entries::Full] {
+            let gram =
+                Gram { entries, outputs, queries: NODES.len(), examples: EXAMPLES, stride: STRIDE, triangle: None };
+            let (copies, terms) = (entries.copies(outputs), if entries == Entries::Trace { outputs } else { 1 });
+            let mut together = Vec::new();
+            let mut most: f64 = 0.0;
+            for (number, (layer, pairs)) in layers.iter().zip(&wanted).enumerate() {
+                let limit = roundings(layer.own, LONGEST, terms);
+                let parts = layer.parts(&map, copies);
+                for part in &parts {
+                    let what = format!("{}, layer {}, {entries:?}, {}", case.name, layer.own.layer, name(part));
+                    check(&what, &gram, std::slice::from_ref(part), &[pairs], limit);
+                }
+                together.push(parts[number % parts.len()]);
+                most = most.max(limit);
+            }
+            // A layer's sum passes through the additions of the layers after it.
+            let limit = most + 2.0 * together.iter().map(|part| pairs_of_positions(part)).sum::<usize>() as f64;
+            let all: Vec<&Vec<Entry>> = wanted.iter().collect();
+            check(&format!("{}, all layers, {entries:?}", case.name), &gram, &together, &all, limit);
+        }
+    }
+}
+
+fn name(part: &Part<'_, Cpu>) -> &'static str {
+    match part {
+        Part::Factored { .. } => "factored",
+        Part::Output { .. } => "output",
+        Part::Rows { .. } => "rows",
+        Part::Half { .. } => "half",
+    }
+}
+
+/// Additions to an entry's sum that a part makes.
+fn pairs_of_positions(part: &Part<'_, Cpu>) -> usize {
+    match part {
+        Part::Factored { positions, .. } => LONGEST * positions * positions,
+        _ => 1,
+    }
+}
+
+/// Quadrature nodes are added one call after another: to what is there, or to a number.
+#[test]
+fn gradients_and_averages_are_added_to_what_is_there() {
+    for (seed, case) in cases().into_iter().enumerate() {
+        let outputs = case.network.outputs;
+        let queries = Queries::new(&case, seed as u64 + 6000);
+        let map = queries.map(outputs);
+        for (own, layer) in case.network.parameters.iter().zip(&queries.factors(&case)) {
+            let width = own.positions * if own.is_norm() { own.width } else { own.height };
+            let bound = roundings(own, LONGEST, 1) * ROUNDING;
+            for start in [Start::Value(0.5), Start::Output] {
+                let what = format!("{}, layer {}, {start:?}", case.name, own.layer);
+                let before = |seed: u64, len: usize| match start {
+                    Start::Value(value) => (vec![f64::NAN; len], vec![value; len]),
+                    Start::Output => (numbers(seed, len), numbers(seed, len)),
+                };
+                let (held, first) = before(14, map.outputs * own.len());
+                let mut rows = upload(&held);
+                write_rows(own, &map, layer, start, &mut rows);
+                compare(&format!("{what}, rows"), &rows, &queries.rows(own, layer, outputs, &first).concat(), bound);
+
+                let (held, first) = before(15, map.outputs * width);
+                let (mut mean, delta) = (upload(&held), upload(&layer.delta));
+                Cpu::new().average(width, start, &map, whole_mut(&mut mean), whole(&delta)).expect("average");
+                let mut want: Vec<Entry> = first.iter().map(|&value| Entry::new(value)).collect();
+                for (output, ends) in Queries::offsets(outputs).windows(2).enumerate() {
+                    for row in ends[0] as usize..ends[1] as usize {
+                        let weight = queries.weights[row % Queries::base()];
+                        let values = &layer.delta[row * width..][..width];
+                        let want = want[output * width..][..width].iter_mut();
+                        want.zip(values).for_each(|(want, &value)| want.add(weight, Entry::new(value)));
+                    }
+                }
+                compare(&format!("{what}, average"), &mean, &want, bound);
+            }
+        }
+    }
+}
