@@ -57,15 +57,17 @@ var<private> other_position: u32;
 
 fn at_left(row: u32, k: u32) -> f32 {
     let start = starts[row];
-    if start != NONE && k < shape.depth { return left[start + own_position * shape.depth + k]; }
-    return 0.0;
+    var value = 0.0;
+    if start != NONE && k < shape.depth { value = left[start + own_position * shape.depth + k]; }
+    return value;
 }
 
 fn at_right(column: u32, k: u32) -> f32 {
+    var value = 0.0;
     if edge + column < shape.columns && k < shape.depth {
-        return right[shape.right + ((column_corner + column) * shape.positions + other_position) * shape.depth + k];
+        value = right[shape.right + ((column_corner + column) * shape.positions + other_position) * shape.depth + k];
     }
-    return 0.0;
+    return value;
 }
 
 fn fetch_left(i: u32, k: u32) -> vec4<f32> {

@@ -9,15 +9,17 @@ var<private> top: u32;
 var<private> edge: u32;
 
 fn at_left(row: u32, k: u32) -> f32 {
-    if row < shape.rows && k < shape.width { return input_[shape.input_ + row * shape.width + k]; }
-    return 0.0;
+    var value = 0.0;
+    if row < shape.rows && k < shape.width { value = input_[shape.input_ + row * shape.width + k]; }
+    return value;
 }
 
 fn at_right(column: u32, k: u32) -> f32 {
+    var value = 0.0;
     if column < shape.columns && k < shape.width {
-        return left[shape.left + column / shape.height * shape.length + column % shape.height * shape.width + k];
+        value = left[shape.left + column / shape.height * shape.length + column % shape.height * shape.width + k];
     }
-    return 0.0;
+    return value;
 }
 
 fn fetch_left(i: u32, k: u32) -> vec4<f32> {

@@ -10,13 +10,15 @@ var<private> top: u32;
 var<private> left: u32;
 
 fn at_left(row: u32, k: u32) -> f32 {
-    if row < shape.rows && k < shape.depth { return a[shape.a + row * shape.a_row + k]; }
-    return 0.0;
+    var value = 0.0;
+    if row < shape.rows && k < shape.depth { value = a[shape.a + row * shape.a_row + k]; }
+    return value;
 }
 
 fn at_right(column: u32, k: u32) -> f32 {
-    if column < shape.columns && k < shape.depth { return b[shape.b + k * shape.b_row + column * shape.b_column]; }
-    return 0.0;
+    var value = 0.0;
+    if column < shape.columns && k < shape.depth { value = b[shape.b + k * shape.b_row + column * shape.b_column]; }
+    return value;
 }
 
 fn fetch_left(i: u32, k: u32) -> vec4<f32> {

@@ -53,18 +53,14 @@ fn product(depth: u32, local: u32) {
     acc7r = vec4<f32>();
     let k = local % DEPTH;
     let group = local / DEPTH;
-    var a = fetch_left(4u * group, k);
-    var b = fetch_right(4u * group, k);
-    for (var deep = 0u; deep < depth; deep += DEPTH) {
+    for (var deep = 0u; deep < depth + DEPTH; deep += DEPTH) {
+        let a = fetch_left(4u * group, deep + k);
+        let b = fetch_right(4u * group, deep + k);
+        if deep > 0u { multiply(); }
         workgroupBarrier();
         tile_a[k * pitch + group] = a;
         tile_b[k * pitch + group] = b;
         workgroupBarrier();
-        if deep + DEPTH < depth {
-            a = fetch_left(4u * group, deep + DEPTH + k);
-            b = fetch_right(4u * group, deep + DEPTH + k);
-        }
-        multiply();
     }
 }
 

@@ -36,15 +36,17 @@ fn product(depth: u32, local: u32) {
     // The smaller tile has half as many invocations as vectors.
     let twice = side < 64u;
     let other = group + 4u;
-    var a = fetch_left(4u * group, k);
-    var b = fetch_right(4u * group, k);
-    var c = vec4<f32>();
-    var d = vec4<f32>();
-    if twice {
-        c = fetch_left(4u * other, k);
-        d = fetch_right(4u * other, k);
-    }
-    for (var deep = 0u; deep < depth; deep += DEPTH) {
+    // One round more than there are tiles: each fetches a tile, multiplies the one before and stores its own.
+    for (var deep = 0u; deep < depth + DEPTH; deep += DEPTH) {
+        let a = fetch_left(4u * group, deep + k);
+        let b = fetch_right(4u * group, deep + k);
+        var c = vec4<f32>();
+        var d = vec4<f32>();
+        if twice {
+            c = fetch_left(4u * other, deep + k);
+            d = fetch_right(4u * other, deep + k);
+        }
+        if deep > 0u { multiply(); }
         workgroupBarrier();
         tile_a[k * pitch + group] = a;
         tile_b[k * pitch + group] = b;
@@ -53,16 +55,6 @@ fn product(depth: u32, local: u32) {
             tile_b[k * pitch + other] = d;
         }
         workgroupBarrier();
-        let next = deep + DEPTH + k;
-        if deep + DEPTH < depth {
-            a = fetch_left(4u * group, next);
-            b = fetch_right(4u * group, next);
-            if twice {
-                c = fetch_left(4u * other, next);
-                d = fetch_right(4u * other, next);
-            }
-        }
-        multiply();
     }
 }
 
