@@ -5,6 +5,7 @@ use crate::backend::Element;
 use crate::data::NpyWriter;
 use crate::error::Error;
 use memmap2::Mmap;
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 /// Writes weights as training goes.
@@ -62,18 +63,24 @@ impl Trajectory {
         Ok(Self { map, path: path.to_owned(), start, wide: size_of::<E>() == 8, len, steps, examples })
     }
 
-    /// The weights before step `number` (or after the last), in any precision.
+    /// The weights before step `number` (or after the last), in any precision: of the recording's own, a part of the map.
     ///
     /// # Errors
     ///
     /// The recording is shorter than its steps.
-    pub fn weights<E: Element>(&self, number: usize) -> Result<Vec<E>, Error> {
+    pub fn weights<E: Element>(&self, number: usize) -> Result<Cow<'_, [E]>, Error> {
         let bytes = if self.wide { 8 } else { 4 };
         let from = self.start + number * self.len * bytes;
         let raw = self
             .map
             .get(from..from + self.len * bytes)
             .ok_or_else(|| Error::Trajectory(format!("{}: has no weights {number}", self.path.display())))?;
+        if size_of::<E>() == bytes
+            && cfg!(target_endian = "little")
+            && let Ok(own) = bytemuck::try_cast_slice(raw)
+        {
+            return Ok(Cow::Borrowed(own));
+        }
         let (eights, _) = raw.as_chunks::<8>();
         let (fours, _) = raw.as_chunks::<4>();
         Ok(if self.wide {

@@ -82,7 +82,7 @@ enum Prepared<'a, E: Element> {
     /// Pairs of packed factors; with a Gram matrix, where each row's part of it begins, for each pair.
     Products { left: Vec<Packed<E>>, right: Vec<Packed<E>>, depth: usize, gram: Option<Products<'a, E>> },
     /// For each row's output, the column's entry.
-    Output { picked: Vec<E>, outputs: usize, inputs: &'a [E] },
+    Output { picked: Buffer<E>, outputs: usize, inputs: &'a [E] },
 }
 
 /// The Gram matrix of a part's inputs.
@@ -265,14 +265,13 @@ fn prepare<'a, E: Element>(
             let (right, inputs) = (super::view(right)?, super::view(inputs)?);
             // Rows of one output, or of all; for each, the column's entry, summed over terms.
             let outputs = view.rows / view.queries;
-            let picked = (0..outputs).flat_map(|output| {
-                (0..view.columns).map(move |column| {
-                    let entry =
-                        |term: usize| right[view.right(column, term) * shape.outputs + view.output + output + term];
-                    (0..view.terms).map(entry).sum::<E>()
-                })
-            });
-            Ok(Prepared::Output { picked: picked.collect(), outputs: view.queries, inputs })
+            let mut picked = pool.take(outputs * view.columns)?;
+            for (place, picked) in picked.iter_mut().enumerate() {
+                let (output, column) = (place / view.columns, place % view.columns);
+                let entry = |term: usize| right[view.right(column, term) * shape.outputs + view.output + output + term];
+                *picked = (0..view.terms).map(entry).sum::<E>();
+            }
+            Ok(Prepared::Output { picked, outputs: view.queries, inputs })
         }
         Part::Half { .. } => Err(BackendError::Invalid("gram: a half part is not packed".into())),
     }

@@ -1,0 +1,107 @@
+//! A step loop on the CPU takes no fresh memory: what it needs was taken by its first steps.
+
+use pathkernel::backend::cpu::CpuBackend;
+use pathkernel::backend::{Backend, Entries};
+use pathkernel::network::Network;
+use pathkernel::path::{Evaluation, Setting, Spec, Tile, gauss};
+use pathkernel::run_file::{Activation, Layer, LayerKind, Loss, Model};
+use pathkernel::tangent::{Contraction, Rates, Sizes, choose};
+use pathkernel::training::{Examples, TargetBuffer};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Bytes of an allocation that costs page faults: smaller ones are lists of parts and of indices.
+const LARGE: usize = 64 * 1024;
+
+/// Counts large allocations.
+struct Counting;
+
+static LARGE_ONES: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: it hands everything on to the system's allocator.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if layout.size() >= LARGE {
+            LARGE_ONES.fetch_add(1, Ordering::Relaxed);
+        }
+        // SAFETY: the caller's layout.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        if layout.size() >= LARGE {
+            LARGE_ONES.fetch_add(1, Ordering::Relaxed);
+        }
+        // SAFETY: the caller's layout.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's pointer and layout.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+#[test]
+fn steps_take_no_fresh_memory() {
+    let backend = CpuBackend::<f32>::new();
+    let layer = |kind| Layer { from: None, kind };
+    let conv = LayerKind::Conv2d { channels: 8, kernel: 3, stride: 1, padding: 1, bias: true };
+    let layers = [
+        conv.clone(),
+        LayerKind::Activation(Activation::Tanh),
+        conv,
+        LayerKind::Activation(Activation::Gelu),
+        LayerKind::AvgPool2d { kernel: 4 },
+        LayerKind::Flatten,
+        LayerKind::Linear { features: 64, bias: true },
+        LayerKind::Activation(Activation::Silu),
+        LayerKind::Linear { features: 10, bias: true },
+    ];
+    let model = Model { input: vec![2, 12, 12], layers: layers.map(layer).to_vec(), weights: None };
+    let network = Network::new(&model).expect("a network");
+    let (queries, count) = (24, 40);
+    let numbers = |len: usize| (0..len).map(|i| (i * 37 % 101) as f32 / 101.0 - 0.5).collect::<Vec<f32>>();
+    let weights: Vec<f32> = network.draw(1).into_iter().map(|value| value as f32).collect();
+    let weights = backend.upload(&weights).expect("room");
+    let examples = Examples::new(&backend, &numbers(count * 288), 288).expect("room");
+    let targets = TargetBuffer::Reals(backend.upload(&numbers(count * 10)).expect("room"), count * 10);
+    let inputs = numbers(queries * 288);
+    let entries = vec![Entries::Loss, Entries::Full];
+    let sizes = Sizes { queries, outputs: 10, nodes: 2, examples: count, entries };
+    let pick = |own| choose(&network, own, &sizes, &Rates::TYPICAL);
+    let contraction: Vec<Contraction> = network.parameters.iter().map(pick).collect();
+    let spec = Spec {
+        loss: Loss::SquaredError,
+        weight_decay: 0.1,
+        quadrature: gauss(2),
+        attribution: true,
+        kernel: Some(Entries::Full),
+        coefficients: true,
+        tangent: false,
+        layers: true,
+        symmetric: false,
+        contraction,
+    };
+    let setting = Setting {
+        backend: &backend,
+        network: &network,
+        spec: &spec,
+        examples: &examples,
+        queries: &inputs,
+        targets: &targets,
+    };
+    let tile = Tile { queries: 0..queries, examples: 0..count };
+    let mut evaluation = Evaluation::new(&setting, &tile).expect("room");
+    // Threads take their tiles' sums when they first work, and which thread works is up to chance.
+    (0..20).for_each(|_| evaluation.add(&weights).expect("a step"));
+    let before = LARGE_ONES.load(Ordering::Relaxed);
+    assert!(before > 0, "nothing was counted");
+    (0..20).for_each(|_| evaluation.add(&weights).expect("a step"));
+    let taken = LARGE_ONES.load(Ordering::Relaxed) - before;
+    // A thread that never worked before may still come.
+    assert!(taken <= 2, "{taken} large allocations in 20 steps");
+}
