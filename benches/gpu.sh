@@ -19,7 +19,7 @@ fi
 
 # The first call of each measures which tiles are fastest and keeps that; the second is the figure.
 for _ in 1 2; do
-    "$pathkernel" bench operations --device "$device" --size 4096 4096 2048 --json >"$out/operations.json"
+    "$pathkernel" bench operations --device "$device" --size 4096,4096,2048 --json >"$out/operations.json"
     for kernel in attribution full; do
         # A full kernel has 100 entries a pair: fewer pairs, so that it fits.
         count=4096
