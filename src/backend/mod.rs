@@ -239,19 +239,20 @@ pub struct LossBatch<'a, B: Backend + ?Sized> {
 /// `(c, q)` and column `(d, i)`; see [`Gram`]. P are the layer's positions.
 pub enum Part<'a, B: Backend + ?Sized> {
     /// `Σ_r ω_r Σ_{p,p'} G[(g(r), p), (p', i)] Σ_k left[(r, p), k] right[(d, i), p', k]` over the rows r of output
-    /// `(c, q)` of the map.
+    /// `(c, q)` of the map. For [`Entries::Trace`] the outputs of a query have rows with the same inputs.
     Factored {
         /// From gradient rows to outputs `(c, q)`.
         map: &'a RowMap<B>,
         /// P.
         positions: usize,
-        /// The summed dimension.
+        /// The summed dimension, at least 1.
         depth: usize,
         /// `[rows, P, depth]`.
         left: Slice<'a, B::Buffer>,
         /// `[copies, examples, P, depth]`.
         right: Slice<'a, B::Buffer>,
-        /// G: the Gram matrix of the layer's inputs, `[base rows, P, P, examples]`, the example's position first.
+        /// G: the Gram matrix of the layer's inputs, `[base rows, P, P', examples]`: the row's position p, the example's
+        /// position p', the example.
         inputs: Slice<'a, B::Buffer>,
     },
     /// `G[q, i] right[(d, i), c]`: a last linear layer, whose gradient with respect to output c is the unit vector c.
@@ -263,7 +264,7 @@ pub enum Part<'a, B: Backend + ?Sized> {
     },
     /// `Σ_k left[(c, q), k] right[(d, i), k]`: whole gradient rows.
     Rows {
-        /// The summed dimension.
+        /// The summed dimension, at least 1.
         depth: usize,
         /// `[C, queries, depth]`.
         left: Slice<'a, B::Buffer>,
