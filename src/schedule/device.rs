@@ -3,15 +3,15 @@
 use crate::backend::cpu::CpuBackend;
 #[cfg(feature = "gpu")]
 use crate::backend::gpu::{Choice, GpuBackend, Options, Tune};
-use crate::backend::{Backend, BackendError};
+use crate::backend::{Backend, BackendError, Element};
 use crate::error::Error;
 use crate::run_file::{Precision, Run};
 use crate::tangent::Rates;
 
 /// Something to be done on whatever backend a run file asks for.
-pub(crate) trait Work {
+pub(crate) trait Work: Send {
     /// What comes of it.
-    type Output;
+    type Output: Send;
     /// Does it.
     fn on<B: Backend>(self, backend: &B) -> Result<Self::Output, Error>;
 }
@@ -28,9 +28,14 @@ pub(crate) fn on_device<W: Work>(run: &Run, work: W) -> Result<W::Output, Error>
         return Err(Error::Backend(BackendError::NoAdapter(problem.into())));
     }
     match run.precision {
-        Precision::F32 => work.on(&CpuBackend::<f32>::new()),
-        Precision::F64 => work.on(&CpuBackend::<f64>::new()),
+        Precision::F32 => on_cpu::<f32, W>(work),
+        Precision::F64 => on_cpu::<f64, W>(work),
     }
+}
+
+/// On a thread of the pool that the operations use: from another one, each would have to wake it and wait.
+fn on_cpu<E: Element, W: Work>(work: W) -> Result<W::Output, Error> {
+    rayon::scope(|_| work.on(&CpuBackend::<E>::new()))
 }
 
 /// The GPU that a run asks for; `None` is the CPU. `auto` takes hardware alone.

@@ -13,7 +13,7 @@ use crate::training::{Examples, Metrics, Recorder, TargetBuffer, Training, Traje
 use std::time::Instant;
 
 /// Is told how a run gets on.
-pub trait Progress {
+pub trait Progress: Send {
     /// A phase of `total` units begins.
     fn begin(&mut self, phase: &str, total: u64);
     /// One unit is done.

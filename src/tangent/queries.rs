@@ -93,6 +93,11 @@ impl<'a, B: Backend> QueryFactors<'a, B> {
                 found.push((factor.delta, gram));
                 Side::Nodes(found)
             }
+            // The mean of one is itself.
+            (Contraction::Averaged, _) if nodes.len() == 1 => {
+                products.keep(backend, own, index, factor.input)?;
+                Side::Delta(factor.delta)
+            }
             (Contraction::Averaged, side) => {
                 products.keep(backend, own, index, factor.input)?;
                 let mut mean =
