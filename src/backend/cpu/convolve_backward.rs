@@ -2,7 +2,7 @@
 
 use super::kernel::{Weighting, panels};
 use super::memory::Pool;
-use super::pack::Packed;
+use super::pack::{Packed, copy_line};
 use super::tiles::{Shared, add, each_tile};
 use super::*;
 use std::sync::Arc;
@@ -38,14 +38,18 @@ pub(super) fn convolve_backward<E: Element>(
     })?;
     let grid = Grid::new(window);
     let columns = window.height * grid.width;
+    // Where each weight meets the first pixel.
+    let start = |k: usize| {
+        let (row, column) = (k % square / side, k % side);
+        k / square * grid.len + (side - 1 - row) * grid.width + side - 1 - column
+    };
+    let starts: Vec<usize> = (0..depth).map(start).collect();
     let each = out.par_chunks_mut(window.image()).zip(delta.par_chunks(channels * positions));
     each.try_for_each(|(image, delta)| {
         let spread = grid.spread(pool, delta, *channels)?;
         let pixels = Packed::panels(pool, wide, (columns, depth), |first, panel| {
-            for (k, out) in panel.chunks_exact_mut(wide).enumerate() {
-                let (row, column) = (k % square / side, k % side);
-                let from = k / square * grid.len + (side - 1 - row) * grid.width + side - 1 - column + first;
-                out.copy_from_slice(&spread[from..from + wide]);
+            for (out, &start) in panel.chunks_exact_mut(wide).zip(&starts) {
+                copy_line(out, &spread[first + start..][..wide]);
             }
         })?;
         let image = Shared::new(image);

@@ -59,7 +59,7 @@ lane!(f64, f64s, splat_f64s, mul_add_e_f64s, as_simd_f64s, as_mut_simd_f64s);
 /// Vectors across a tile.
 const ACROSS: usize = 2;
 /// Lines of a row panel where there are 32 vector registers, and where there are fewer.
-const TALL: usize = 12;
+const TALL: usize = 8;
 const SHORT: usize = 6;
 /// Elements of the widest tile's row: two vectors of 64 bytes of the smallest numbers.
 pub(super) const WIDEST: usize = 32;

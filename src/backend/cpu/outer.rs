@@ -70,11 +70,15 @@ impl<E: Element> Call<'_, E> {
             while line < (first + tall).min(lines) {
                 let end = (line / height * height + height).min(first + tall);
                 let start = self.map.offsets[outputs[line / height]] as usize;
-                for (k, out) in panel.chunks_exact_mut(tall).enumerate() {
-                    let (row, p) = (start + k / positions, k % positions);
-                    let delta = &self.delta[(row * positions + p) * height + line % height..][..end - line];
+                for (number, out) in panel.chunks_exact_mut(tall * positions).enumerate() {
+                    let row = start + number;
                     let omega = self.map.weights[row];
-                    out[line - first..end - first].iter_mut().zip(delta).for_each(|(out, &delta)| *out = omega * delta);
+                    let delta = self.delta[row * positions * height..][..positions * height].chunks_exact(height);
+                    for (out, delta) in out.chunks_exact_mut(tall).zip(delta) {
+                        let delta = &delta[line % height..][..end - line];
+                        let out = &mut out[line - first..end - first];
+                        out.iter_mut().zip(delta).for_each(|(out, &delta)| *out = omega * delta);
+                    }
                 }
                 line = end;
             }

@@ -8,6 +8,15 @@ use std::sync::Arc;
 /// How much of the depth is packed at a time: the lines of a panel stay in the first-level cache.
 const STRETCH: usize = 128;
 
+/// Copies a line of a panel: of the widest as one value, without a call.
+#[inline(always)]
+pub(super) fn copy_line<E: Element>(out: &mut [E], line: &[E]) {
+    match (<&mut [E; WIDEST]>::try_from(&mut *out), <&[E; WIDEST]>::try_from(line)) {
+        (Ok(out), Ok(line)) => *out = *line,
+        _ => out.copy_from_slice(line),
+    }
+}
+
 /// Panels of lines.
 pub(super) struct Packed<E: Element> {
     values: Buffer<E>,
@@ -52,8 +61,13 @@ impl<E: Element> Packed<E> {
         Self::panels(pool, width, (lines, depth), |first, panel| {
             let count = width.min(lines - first);
             for (k, out) in panel.chunks_exact_mut(width).enumerate() {
-                out[..count].copy_from_slice(&row(k)[first..][..count]);
-                out[count..].fill(E::ZERO);
+                let row = row(k);
+                if let Some(row) = row.get(first..first + width) {
+                    copy_line(out, row);
+                } else {
+                    out[..count].copy_from_slice(&row[first..][..count]);
+                    out[count..].fill(E::ZERO);
+                }
             }
         })
     }
