@@ -12,10 +12,22 @@ pub(super) fn im2col<E: Element>(shape: &Window, rows: usize, out: &mut [E], x: 
         }
         for (position, out) in out.chunks_mut(width).enumerate() {
             for Run { entry, pixel, len } in runs(shape, position) {
-                let pair = out[entry..entry + len].iter_mut().zip(&image[pixel..pixel + len]);
-                pair.for_each(|(out, &pixel)| *out = pixel);
+                let (out, image) = (&mut out[entry..entry + len], &image[pixel..pixel + len]);
+                // The usual widths as one value: a loop of three is all overhead.
+                match len {
+                    3 => copy::<E, 3>(out, image),
+                    5 => copy::<E, 5>(out, image),
+                    _ => out.copy_from_slice(image),
+                }
             }
         }
     });
     Ok(())
+}
+
+#[inline(always)]
+fn copy<E: Element, const LEN: usize>(out: &mut [E], image: &[E]) {
+    if let (Some(out), Some(image)) = (out.first_chunk_mut::<LEN>(), image.first_chunk::<LEN>()) {
+        *out = *image;
+    }
 }

@@ -8,6 +8,15 @@ use std::sync::Arc;
 /// How much of the depth is packed at a time: the lines of a panel stay in the first-level cache.
 const STRETCH: usize = 128;
 
+/// Turns lines into a panel; the width is known, so that the compiler sees every step.
+fn turn<E: Element, const WIDTH: usize>(lines: &[[E; STRETCH]; WIDEST], out: &mut [E]) {
+    for (k, out) in out.as_chunks_mut::<WIDTH>().0.iter_mut().take(STRETCH).enumerate() {
+        for (out, line) in out.iter_mut().zip(lines) {
+            *out = line[k];
+        }
+    }
+}
+
 /// Copies a line of a panel: of the widest as one value, without a call.
 #[inline(always)]
 pub(super) fn copy_line<E: Element>(out: &mut [E], line: &[E]) {
@@ -36,15 +45,20 @@ impl<E: Element> Packed<E> {
     ) -> Result<Self> {
         Self::panels(pool, width, (lines, depth), |first, panel| {
             let count = width.min(lines - first);
-            let mut stretch = [E::ZERO; WIDEST * STRETCH];
+            let mut stretch = [[E::ZERO; STRETCH]; WIDEST];
             for (part, out) in panel.chunks_mut(STRETCH * width).enumerate() {
                 let length = out.len() / width;
-                for line in 0..count {
-                    fill(first + line, part * STRETCH, &mut stretch[line * STRETCH..][..length]);
+                for (line, stretch) in stretch[..count].iter_mut().enumerate() {
+                    fill(first + line, part * STRETCH, &mut stretch[..length]);
                 }
-                for (k, out) in out.chunks_exact_mut(width).enumerate() {
-                    for (line, out) in out.iter_mut().enumerate() {
-                        *out = stretch[line * STRETCH + k];
+                match width {
+                    8 => turn::<E, 8>(&stretch, out),
+                    16 => turn::<E, 16>(&stretch, out),
+                    32 => turn::<E, 32>(&stretch, out),
+                    _ => {
+                        for (k, out) in out.chunks_exact_mut(width).enumerate() {
+                            out.iter_mut().zip(&stretch).for_each(|(out, line)| *out = line[k]);
+                        }
                     }
                 }
             }

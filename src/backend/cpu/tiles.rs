@@ -11,6 +11,8 @@ use std::sync::Arc;
 /// Rows and columns of a tile: its sums and its packed rows share the second-level cache with a stretch of its columns.
 const ROWS: usize = 96;
 const COLUMNS: usize = 256;
+/// Tiles that each core should have, for all to have work to the end.
+const TILES: usize = 6;
 /// The depth that is summed in registers before it goes to the tile's sums. A constant, so that an entry's bits depend on
 /// nothing else.
 const DEPTH: usize = 256;
@@ -26,6 +28,20 @@ pub(super) struct Tile {
     pub width: usize,
 }
 
+/// Rows and columns of the tiles of a product. A product of few tiles is cut along its longer side, one part a core: a deep
+/// one would else read its factors from memory over and over. An entry is the same in any tile.
+fn sides<E: Element>(rows: usize, columns: usize) -> (usize, usize) {
+    let cores = rayon::current_num_threads();
+    let (tall, wide) = panels::<E>();
+    if rows.div_ceil(ROWS) * columns.div_ceil(COLUMNS) >= TILES * cores {
+        (ROWS, COLUMNS)
+    } else if rows >= columns {
+        (rows.div_ceil(cores).next_multiple_of(tall), columns)
+    } else {
+        (rows, columns.div_ceil(cores).next_multiple_of(wide))
+    }
+}
+
 /// Calls `work(tile, sums)` for every tile of a product of `rows` by `columns`, with sums of zero; `work` is one
 /// multiply-add for each entry and for each of `depth`.
 pub(super) fn each_tile<E: Element>(
@@ -34,11 +50,13 @@ pub(super) fn each_tile<E: Element>(
     work: impl Fn(&Tile, &mut [E]) + Sync,
 ) -> Result<()> {
     let (tall, wide) = panels::<E>();
-    let across = columns.div_ceil(COLUMNS);
+    let small = rows.saturating_mul(columns).saturating_mul(depth) < SMALL;
+    let (down, across) = if small { (ROWS, COLUMNS) } else { sides::<E>(rows, columns) };
+    let wanted = columns.div_ceil(across);
     let tile = |number: usize| {
-        let (row, column) = (number / across * ROWS, number % across * COLUMNS);
-        let columns = column..(column + COLUMNS).min(columns);
-        Tile { rows: row..(row + ROWS).min(rows), width: columns.len().next_multiple_of(wide), columns }
+        let (row, column) = (number / wanted * down, number % wanted * across);
+        let columns = column..(column + across).min(columns);
+        Tile { rows: row..(row + down).min(rows), width: columns.len().next_multiple_of(wide), columns }
     };
     let one = |sums: &mut Result<Buffer<E>>, number: usize| -> Result<()> {
         let tile = tile(number);
@@ -48,9 +66,9 @@ pub(super) fn each_tile<E: Element>(
         work(&tile, sums);
         Ok(())
     };
-    let sums = || pool.take((ROWS + tall) * (COLUMNS + wide));
-    let count = rows.div_ceil(ROWS) * across;
-    if count == 1 || rows.saturating_mul(columns).saturating_mul(depth) < SMALL {
+    let sums = || pool.take((down + tall) * (across + wide));
+    let count = rows.div_ceil(down) * wanted;
+    if count == 1 || small {
         let mut sums = sums();
         return (0..count).try_for_each(|number| one(&mut sums, number));
     }
