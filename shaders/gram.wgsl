@@ -8,8 +8,7 @@
 // The block's part of: offsets of the map, inputs and weights (bits) of its rows, columns, and the columns' weights for
 // either accumulator (bits). See gram_table.wgsl.
 @group(0) @binding(2) var<storage, read> table: array<u32>;
-@group(0) @binding(3) var<storage, read> left: array<f32>;
-@group(0) @binding(4) var<storage, read> right: array<f32>;
+// 3 and 4, left and right, and how they are stored: see shared/store_single.wgsl and shared/store_half.wgsl.
 @group(0) @binding(5) var<storage, read> products: array<f32>;
 @group(0) @binding(6) var<storage, read> seen_left: array<f32>;
 @group(0) @binding(7) var<storage, read> seen_right: array<f32>;
@@ -58,14 +57,14 @@ var<private> other_position: u32;
 fn at_left(row: u32, k: u32) -> f32 {
     let start = starts[row];
     var value = 0.0;
-    if start != NONE && k < shape.depth { value = left[start + own_position * shape.depth + k]; }
+    if start != NONE && k < shape.depth { value = load_left(start + own_position * shape.depth + k); }
     return value;
 }
 
 fn at_right(column: u32, k: u32) -> f32 {
     var value = 0.0;
     if edge + column < shape.columns && k < shape.depth {
-        value = right[shape.right + ((column_corner + column) * shape.positions + other_position) * shape.depth + k];
+        value = load_right(shape.right + ((column_corner + column) * shape.positions + other_position) * shape.depth + k);
     }
     return value;
 }

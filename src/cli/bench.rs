@@ -73,6 +73,7 @@ pub struct Common {
 enum Arithmetic {
     F32,
     F64,
+    Mixed,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -88,6 +89,7 @@ impl Common {
         let precision = match self.precision {
             Arithmetic::F32 => Precision::F32,
             Arithmetic::F64 => Precision::F64,
+            Arithmetic::Mixed => Precision::Mixed,
         };
         Run { directory: PathBuf::new(), device: self.device.clone(), precision, seed: 0, tune: !self.no_tune }
     }

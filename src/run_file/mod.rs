@@ -54,6 +54,19 @@ pub enum Precision {
     F32,
     /// Double, on the CPU.
     F64,
+    /// Single, on a GPU, with the factors of fused products stored in 16 bits.
+    Mixed,
+}
+
+impl Precision {
+    /// Its name in a run file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Precision::F32 => "f32",
+            Precision::F64 => "f64",
+            Precision::Mixed => "mixed",
+        }
+    }
 }
 
 /// Training and query data. Paths can be used from the current directory.

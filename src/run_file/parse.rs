@@ -147,6 +147,8 @@ fn check_single(file: &str, training: &Training) -> Result<()> {
     Ok(())
 }
 
+const PRECISIONS: [Precision; 3] = [Precision::F32, Precision::F64, Precision::Mixed];
+
 fn read_run(mut section: Section<'_>, resolve: Resolve<'_>) -> Result<Run> {
     let directory = section.need("directory")?;
     let directory = PathBuf::from(resolve("run.directory", section.name("directory", directory)?));
@@ -154,8 +156,17 @@ fn read_run(mut section: Section<'_>, resolve: Resolve<'_>) -> Result<Run> {
         None => "auto".to_owned(),
         Some(value) => section.name("device", value)?.to_owned(),
     };
-    let precision =
-        section.choice("precision", Some(Precision::F32), &[("f32", Precision::F32), ("f64", Precision::F64)])?;
+    let precision = section.choice(
+        "precision",
+        Some(Precision::F32),
+        &PRECISIONS.map(|precision| (precision.name(), precision)),
+    )?;
+    if precision == Precision::Mixed && device == "cpu" {
+        return Err(section.error(
+            "precision",
+            "mixed runs on a GPU; set run.device to \"auto\" or \"gpu\", or precision to \"f32\"",
+        ));
+    }
     if precision == Precision::F64 && !matches!(device.as_str(), "auto" | "cpu") {
         return Err(section.error(
             "precision",

@@ -37,7 +37,7 @@ impl Run {
         table(vec![
             ("directory", text(self.directory.display())),
             ("device", text(&self.device)),
-            ("precision", text(if self.precision == Precision::F64 { "f64" } else { "f32" })),
+            ("precision", text(self.precision.name())),
             ("seed", Value::Integer(self.seed as i64)),
             ("tune", Value::Boolean(self.tune)),
         ])

@@ -28,6 +28,9 @@ pub(crate) fn on_device<W: Work>(run: &Run, work: W) -> Result<W::Output, Error>
         return Err(Error::Backend(BackendError::NoAdapter(problem.into())));
     }
     match run.precision {
+        Precision::Mixed => Err(Error::Input(
+            "run.precision = \"mixed\" stores factors of a GPU, and there is none; set it to \"f32\"".into(),
+        )),
         Precision::F32 => on_cpu::<f32, W>(work),
         Precision::F64 => on_cpu::<f64, W>(work),
     }
@@ -48,11 +51,13 @@ fn gpu(run: &Run) -> Result<Option<GpuBackend>, Error> {
         "gpu" => Choice::Any,
         name => Choice::Named(name.to_owned()),
     };
+    let half_storage = run.precision == Precision::Mixed;
     let tune = if run.tune { Tune::Measure } else { Tune::Table };
-    let backend = match GpuBackend::open_with(&Options { choice: choice.clone(), tune, ..Options::default() }) {
-        Err(BackendError::NoAdapter(_)) if choice == Choice::Hardware => return Ok(None),
-        opened => opened?,
-    };
+    let backend =
+        match GpuBackend::open_with(&Options { choice: choice.clone(), tune, half_storage, ..Options::default() }) {
+            Err(BackendError::NoAdapter(_)) if choice == Choice::Hardware => return Ok(None),
+            opened => opened?,
+        };
     if backend.is_software() && choice == Choice::Any {
         tracing::warn!("{} computes on the CPU; run.device = \"cpu\" is much faster", backend.name());
     }

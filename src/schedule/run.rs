@@ -7,7 +7,7 @@ use super::plan::{Plan, entries};
 use crate::backend::{Backend, Phase, convert};
 use crate::error::Error;
 use crate::path::{Integration, Quadrature, Setting, Spec};
-use crate::run_file::{Kernel, KernelShape, Precision, RunFile, difference};
+use crate::run_file::{Kernel, KernelShape, RunFile, difference};
 use crate::store::{Arrays, Store, Summary};
 use crate::training::{Examples, Metrics, Recorder, TargetBuffer, Training, Trajectory, describe};
 use std::time::Instant;
@@ -239,7 +239,7 @@ impl Run<'_> {
         let layers = network.parameters.iter().map(|own| own.layer);
         let summary = Summary {
             device: backend.name(),
-            precision: if run_file.run.precision == Precision::F64 { "f64" } else { "f32" },
+            precision: run_file.run.precision.name(),
             shapes: plan.shapes,
             query_accuracy,
             largest_relative_residual,

@@ -224,3 +224,44 @@ fn measured_tiles_change_nothing() {
         assert_eq!(fused(&measuring, &shape), fused(&fixed[0], &shape), "{entries:?}");
     }
 }
+
+/// Each factor is rounded to 11 bits: two more errors of 2⁻¹¹ in each product.
+#[test]
+fn factors_in_sixteen_bits_are_two_roundings_off() {
+    let (half, single) = (devices_of_half_storage(), devices());
+    for shape in shapes() {
+        let terms = shape.terms() + 2.0;
+        let bound = ((terms + 6.0) * EPS + 2.0 / 2048.0) * terms;
+        agree!(&half, fused, shape, bound);
+    }
+    // Equal results would mean that nothing was rounded.
+    let shape = Shape { parts: &[Kind::Rows { depth: 16 }], ..shapes()[0] };
+    if let (Some(half), Some(single)) = (half.first(), single.first()) {
+        assert_ne!(fused(half, &shape), fused(single, &shape));
+    }
+}
+
+/// Rows of numbers far outside the range of 16 bits, left and right.
+fn far<B: Backend>(backend: &B, &(left, right): &(f64, f64)) -> Vec<f64> {
+    let (rows, columns, depth) = (20, 9, 33);
+    let times = |values: Vec<f64>, scale: f64| values.into_iter().map(|value| value * scale).collect::<Vec<_>>();
+    let left = Held::new(backend, &times(numbers(1, rows * depth), left));
+    let right = Held::new(backend, &times(numbers(2, columns * depth), right));
+    let mut out = Held::new(backend, &vec![0.0; rows * columns]);
+    let index = backend.index(&(0..columns as u32).collect::<Vec<_>>()).unwrap();
+    let gram =
+        Gram { entries: Entries::Loss, outputs: 1, queries: rows, examples: columns, stride: columns, triangle: None };
+    let part = Part::Rows { depth, left: left.get(), right: right.get() };
+    backend.gram(&gram, &index, &[part], &mut [Accumulator { out: out.out(), scale: 1.0, weights: None }]).unwrap();
+    out.values(backend)
+}
+
+#[test]
+fn factors_in_sixteen_bits_keep_their_size() {
+    let half = devices_of_half_storage();
+    for (left, right) in [(1.0f64 / 1048576.0, 1.0), (1048576.0, 1.0 / 16_777_216.0), (2f64.powi(-60), 2f64.powi(60))] {
+        let bound = 33.0 * (2.0 / 2048.0 + 40.0 * EPS) * left * right;
+        agree!(&half, far, (left, right), bound);
+    }
+    agree!(&half, far, (0.0, 1.0), 0.0);
+}

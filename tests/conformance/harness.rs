@@ -26,13 +26,19 @@ pub fn whole_devices_of_every_tile() -> Vec<GpuBackend> {
     open(&Tile::ALL.map(Tune::Fixed).map(|tune| Options { checked: false, ..whole(tune) }))
 }
 
+/// Every size of tiles with factors in 16 bits, the middle one on the small device.
+pub fn devices_of_half_storage() -> Vec<GpuBackend> {
+    let tiles = [whole(Tune::Fixed(Tile::S)), small(Tune::Fixed(Tile::M)), whole(Tune::Fixed(Tile::L))];
+    open(&tiles.map(|options| Options { half_storage: true, ..options }))
+}
+
 /// The adapter with tiles that it measures.
 pub fn measuring_device() -> Option<GpuBackend> {
     open(&[whole(Tune::Measure)]).pop()
 }
 
 fn whole(tune: Tune) -> Options {
-    Options { choice: Choice::Any, binding: None, workgroups: None, checked: true, tune }
+    Options { choice: Choice::Any, binding: None, workgroups: None, checked: true, tune, half_storage: false }
 }
 
 fn small(tune: Tune) -> Options {

@@ -24,6 +24,8 @@ pub(super) fn runs(shape: &Window, position: usize) -> impl Iterator<Item = Run>
     let (y, x) = (position / shape.out_width() * shape.stride, position % shape.out_width() * shape.stride);
     let rows = inside(y, shape.padding, shape.kernel, shape.height);
     let columns = inside(x, shape.padding, shape.kernel, shape.width);
+    // A window may lie beside the image as a whole.
+    let rows = if columns.is_empty() { 0..0 } else { rows };
     (0..shape.channels).flat_map(move |channel| {
         let columns = columns.clone();
         rows.clone().map(move |row| Run {
@@ -60,7 +62,9 @@ mod tests {
 
     #[test]
     fn runs_are_the_pixels_of_the_window() {
-        for (side, kernel, stride, padding) in [(5, 3, 1, 1), (4, 3, 2, 0), (6, 5, 3, 4), (3, 1, 1, 0), (2, 2, 2, 3)] {
+        for (side, kernel, stride, padding) in
+            [(5, 3, 1, 1), (4, 3, 2, 0), (6, 5, 3, 4), (3, 1, 1, 0), (2, 2, 2, 3), (3, 2, 1, 3), (1, 1, 1, 2)]
+        {
             let shape = Window { channels: 2, height: side, width: side + 1, kernel, stride, padding };
             for position in 0..shape.positions() {
                 let (y, x) = (position / shape.out_width() * stride, position % shape.out_width() * stride);

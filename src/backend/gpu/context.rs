@@ -60,6 +60,13 @@ pub(super) struct Context {
 impl Context {
     pub fn open(options: &Options) -> Result<Self> {
         let adapter = choose(&options.choice)?;
+        let halves = adapter.get_downlevel_capabilities().flags.contains(DownlevelFlags::SHADER_F16_IN_F32);
+        if options.half_storage && !halves {
+            return Err(BackendError::NoAdapter(format!(
+                "{} cannot store 16-bit numbers; set run.precision to \"f32\"",
+                adapter.get_info().name
+            )));
+        }
         let info = adapter.get_info();
         let mut limits = adapter.limits();
         if let Some(binding) = options.binding {

@@ -222,10 +222,17 @@ impl GpuBackend {
         words.extend([scale(0).to_bits(), scale(1).to_bits()]);
         let longest = group.product.and_then(|product| product.map).map_or(1, |(map, _)| map.longest);
         let pairs = (batches * grid.copies * tile_rows * tile_columns) as f64;
-        let [left, right, products] = factors.arrays;
+        let [mut left, mut right, products] = factors.arrays;
+        let halved;
+        let mut name = "gram";
+        if self.half_storage && group.product.is_some() {
+            halved = [self.halved(left)?, self.halved(right)?];
+            [left, right] = [&halved[0], &halved[1]].map(Bound::whole);
+            name = "gram_half";
+        }
         let [seen_left, seen_right] = seen.arrays;
         self.context.dispatch(&Dispatch {
-            shader: ("gram", Some(tile)),
+            shader: (name, Some(tile)),
             arrays: &[outs[0], outs[1], Bound::whole(&table), left, right, products, seen_left, seen_right],
             words: &words,
             groups: down * across * batches,

@@ -14,6 +14,7 @@ mod context;
 mod contraction;
 mod convolve_backward;
 mod gram;
+mod half_storage;
 mod operations;
 mod pipelines;
 mod pool;
@@ -43,6 +44,7 @@ pub struct GpuBackend {
     /// One element, for an array that a shader might write.
     nowhere: Buffer,
     tuner: RefCell<Tuner>,
+    half_storage: bool,
 }
 
 /// A copy to the host under way.
@@ -73,6 +75,8 @@ pub struct Options {
     pub checked: bool,
     /// How the sizes of tiles are chosen.
     pub tune: Tune,
+    /// Whether the factors of fused products are stored in 16 bits, each array with a scale of its own; sums stay in f32.
+    pub half_storage: bool,
 }
 
 impl Default for Options {
@@ -83,6 +87,7 @@ impl Default for Options {
             workgroups: None,
             checked: cfg!(debug_assertions),
             tune: Tune::Measure,
+            half_storage: false,
         }
     }
 }
@@ -106,7 +111,7 @@ impl GpuBackend {
         let context = Context::open(options)?;
         let (nothing, nowhere) = (context.array(1, true)?, context.array(1, true)?);
         let tuner = RefCell::new(Tuner::new(options.tune, &context.identity));
-        Ok(Self { context, nothing, nowhere, tuner })
+        Ok(Self { context, nothing, nowhere, tuner, half_storage: options.half_storage })
     }
 
     /// Whether it computes on the CPU.

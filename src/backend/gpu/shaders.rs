@@ -6,6 +6,8 @@ const INDEX: &str = include_str!("../../../shaders/shared/index.wgsl");
 const MATH: &str = include_str!("../../../shaders/shared/math.wgsl");
 const TILE_SMALL: &str = include_str!("../../../shaders/shared/tile_small.wgsl");
 const TILE_LARGE: &str = include_str!("../../../shaders/shared/tile_large.wgsl");
+const STORE_SINGLE: &str = include_str!("../../../shaders/shared/store_single.wgsl");
+const STORE_HALF: &str = include_str!("../../../shaders/shared/store_half.wgsl");
 const PUT_SMALL: &str = include_str!("../../../shaders/shared/put_small.wgsl");
 const PUT_LARGE: &str = include_str!("../../../shaders/shared/put_large.wgsl");
 const SUM_SMALL: &str = include_str!("../../../shaders/shared/sum_small.wgsl");
@@ -47,11 +49,13 @@ pub fn shader_sources() -> Vec<Shader> {
         "gather": INDEX;
         "gram_table": INDEX;
         "im2col": INDEX;
+        "largest":;
         "layer_norm": INDEX;
         "layer_norm_backward": INDEX;
         "loss": INDEX MATH;
         "multiply": INDEX;
         "outer_diagonal": INDEX;
+        "pack_half": INDEX;
         "pool": INDEX;
         "pool_backward": INDEX;
         "row_dot":;
@@ -61,16 +65,19 @@ pub fn shader_sources() -> Vec<Shader> {
         "transpose": INDEX;
     });
     for tile in Tile::ALL {
+        let shared = if tile.is_large() { [TILE_LARGE, SUM_LARGE] } else { [TILE_SMALL, SUM_SMALL] };
+        let gram = [&shared[..], &[STORE_HALF, include_str!("../../../shaders/gram.wgsl")]].concat();
+        list.push(Shader { name: "gram_half", tile: Some(tile), source: gram.concat() });
         if tile.is_large() {
             list.extend(sources! { Some(tile),
-                "gram": TILE_LARGE SUM_LARGE;
+                "gram": TILE_LARGE SUM_LARGE STORE_SINGLE;
                 "half": TILE_LARGE PUT_LARGE;
                 "matmul": TILE_LARGE PUT_LARGE;
                 "outer": TILE_LARGE PUT_LARGE;
             });
         } else {
             list.extend(sources! { Some(tile),
-                "gram": TILE_SMALL SUM_SMALL;
+                "gram": TILE_SMALL SUM_SMALL STORE_SINGLE;
                 "half": TILE_SMALL PUT_SMALL;
                 "matmul": TILE_SMALL PUT_SMALL;
                 "outer": TILE_SMALL PUT_SMALL;
