@@ -124,6 +124,7 @@ fn a_wrong_type_or_value_names_the_key() {
     ]);
     let fixture = Fixture::new();
     fixture.refuses(&["run.precision=f64", "run.device=gpu"], &["run.precision", "CPU", "run.device"]);
+    fixture.refuses(&["run.precision=mixed", "run.device=cpu"], &["run.precision", "GPU", "run.device"]);
 }
 
 #[test]
