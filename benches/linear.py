@@ -23,7 +23,7 @@ import zipfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 FACTORS = (1, 2, 4, 8, 16)
-BASE = {"queries": 32, "examples": 256, "steps": 8}
+BASE = {"queries": 64, "examples": 512, "steps": 16}
 
 
 def read_npy(bytes_):

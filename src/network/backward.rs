@@ -1,5 +1,6 @@
 //! The backward pass: from seeds at the outputs to the gradient factors of every layer.
 
+use super::forward::at_weights;
 use super::{Forward, Network, Operation, Parameters, Segment};
 use crate::backend::{Backend, BackendError, Convolution, Layout, MatMul, Result, Slice, SliceMut, Start, Transpose};
 
@@ -206,7 +207,6 @@ fn through<B: Backend>(
     delta: Slice<'_, B::Buffer>,
     out: SliceMut<'_, B::Buffer>,
 ) -> Result<()> {
-    let SliceMut { buffer, offset, len } = out;
     let weight = segment.part(own.offset, own.weight_len(), own.positions);
     let shape = MatMul {
         rows: rows * own.positions,
@@ -215,12 +215,7 @@ fn through<B: Backend>(
         layout: Layout::Plain,
         start: Start::Value(0.0),
     };
-    backend.matmul(&shape, SliceMut::new(buffer, offset, len), delta, weight.start, None)?;
-    if let Some((step, position)) = weight.step {
-        let added = MatMul { start: Start::Output, ..shape };
-        backend.matmul(&added, SliceMut::new(buffer, offset, len), delta, step, Some(position))?;
-    }
-    Ok(())
+    at_weights(backend, &shape, out, delta, weight)
 }
 
 /// Adds a contribution to a node's δ.

@@ -165,14 +165,27 @@ pub(crate) fn affine<B: Backend>(
         layout: Layout::Transposed,
         start: Start::Value(0.0),
     };
-    backend.matmul(&shape, SliceMut::new(buffer, offset, len), x, weight.start, None)?;
-    if let Some((step, position)) = weight.step {
-        let added = MatMul { start: Start::Output, ..shape };
-        backend.matmul(&added, SliceMut::new(buffer, offset, len), x, step, Some(position))?;
-    }
+    at_weights(backend, &shape, SliceMut::new(&mut *buffer, offset, len), x, weight)?;
     if own.bias > 0 {
         let bias = segment.part(own.offset + own.weight_len(), own.bias, own.positions);
         backend.bias(SliceMut::new(buffer, offset, len), bias)?;
+    }
+    Ok(())
+}
+
+/// A product with a weight matrix, at each row's own place on the segment.
+pub(super) fn at_weights<B: Backend>(
+    backend: &B,
+    shape: &MatMul,
+    out: SliceMut<'_, B::Buffer>,
+    x: Slice<'_, B::Buffer>,
+    weight: Weights<'_, B::Buffer>,
+) -> Result<()> {
+    let SliceMut { buffer, offset, len } = out;
+    backend.matmul(shape, SliceMut::new(&mut *buffer, offset, len), x, weight.start, None)?;
+    if let Some((step, position)) = weight.step {
+        let added = MatMul { start: Start::Output, ..*shape };
+        backend.matmul(&added, SliceMut::new(buffer, offset, len), x, step, Some(position))?;
     }
     Ok(())
 }
