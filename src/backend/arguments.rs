@@ -190,10 +190,10 @@ pub struct LossBatch<'a, B: Backend + ?Sized> {
 }
 
 /// One part of a fused product: what a layer (at one quadrature node, or averaged over nodes) adds to the value of row
-/// `(c, q)` and column `(d, i)`; see [`Gram`]. P are the layer's positions.
+/// `(c, q)` and column `(d, i)`; see [`Gram`](super::Gram). P are the layer's positions.
 pub enum Part<'a, B: Backend + ?Sized> {
     /// `Σ_r ω_r Σ_{p,p'} G[(g(r), p), (p', i)] Σ_k left[(r, p), k] right[(d, i), p', k]` over the rows r of output
-    /// `(c, q)` of the map. For [`Entries::Trace`] the outputs of a query have rows with the same inputs.
+    /// `(c, q)` of the map. For [`Entries::Trace`](super::Entries::Trace) the outputs of a query have rows with the same inputs.
     Factored {
         /// From gradient rows to outputs `(c, q)`.
         map: &'a RowMap<B>,
@@ -250,10 +250,10 @@ impl<B: Backend + ?Sized> Copy for Part<'_, B> {}
 /// What a fused product is added to.
 #[derive(Debug)]
 pub struct Accumulator<'a, T> {
-    /// Laid out as [`Gram`] says.
+    /// Laid out as [`Gram`](super::Gram) says.
     pub out: SliceMut<'a, T>,
     /// What the product is multiplied by.
     pub scale: f64,
-    /// w, `[copies, examples]`: what each column is multiplied by. Not with [`Entries::Trace`].
+    /// w, `[copies, examples]`: what each column is multiplied by. Not with [`Entries::Trace`](super::Entries::Trace).
     pub weights: Option<Slice<'a, T>>,
 }
