@@ -193,7 +193,8 @@ pub struct LossBatch<'a, B: Backend + ?Sized> {
 /// `(c, q)` and column `(d, i)`; see [`Gram`](super::Gram). P are the layer's positions.
 pub enum Part<'a, B: Backend + ?Sized> {
     /// `Σ_r ω_r Σ_{p,p'} G[(g(r), p), (p', i)] Σ_k left[(r, p), k] right[(d, i), p', k]` over the rows r of output
-    /// `(c, q)` of the map. For [`Entries::Trace`](super::Entries::Trace) the outputs of a query have rows with the same inputs.
+    /// `(c, q)` of the map. For [`Entries::Trace`](super::Entries::Trace) the outputs of a query have rows with the same
+    /// inputs.
     Factored {
         /// From gradient rows to outputs `(c, q)`.
         map: &'a RowMap<B>,
