@@ -136,7 +136,9 @@ impl Network {
         };
         let (size, height) = (window.image(), own.positions * own.height);
         let mut image = backend.scratch(rows * size)?;
-        if segment.step.is_none() && window.stride == 1 && window.padding < window.kernel {
+        // Without patches the product goes over every pixel and margin: a gain where the outputs are nearly as many.
+        let dense = window.height * (window.width + window.kernel - 1) <= 2 * own.positions;
+        if segment.step.is_none() && window.stride == 1 && window.padding < window.kernel && dense {
             let shape = Convolution { window: *window, channels: *channels, rows };
             let weight = Slice::new(segment.weights, own.offset, own.weight_len());
             backend.convolve_backward(&shape, SliceMut::new(&mut image, 0, rows * size), delta.lying, weight)?;

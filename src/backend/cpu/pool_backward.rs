@@ -1,6 +1,6 @@
 //! Gradients through pooling.
 
-use super::window::{check_pool, largest, rows_of};
+use super::window::{check_pool, corners, largest, rows_of};
 use super::*;
 
 pub(super) fn pool_backward<E: Element>(
@@ -19,10 +19,10 @@ pub(super) fn pool_backward<E: Element>(
     out.par_chunks_mut(size).zip(delta.par_chunks(width)).enumerate().for_each(|(row, (out, delta))| {
         let image = &x[row % base * size..][..size];
         out.fill(E::ZERO);
-        for (entry, &delta) in delta.iter().enumerate() {
+        for (corner, &delta) in corners(shape).zip(delta) {
             match kind {
-                Pooling::Max => out[largest(shape, image, entry)] = delta,
-                Pooling::Average => rows_of(shape, entry).for_each(|row| out[row].fill(delta * share)),
+                Pooling::Max => out[largest(shape, image, corner)] = delta,
+                Pooling::Average => rows_of(shape, corner).for_each(|row| out[row].fill(delta * share)),
             }
         }
     });

@@ -36,19 +36,27 @@ pub(super) fn runs(shape: &Window, position: usize) -> impl Iterator<Item = Run>
     })
 }
 
-/// The first pixel of each row of a pooling window, in order. A window has no padding.
-pub(super) fn rows_of(shape: &Window, entry: usize) -> impl Iterator<Item = Range<usize>> + '_ {
-    let (channel, position) = (entry / shape.positions(), entry % shape.positions());
-    let (y, x) = (position / shape.out_width() * shape.stride, position % shape.out_width() * shape.stride);
+/// The first pixel of each pooling window, in the order of the pooled entries. A window has no padding.
+pub(super) fn corners(shape: &Window) -> impl Iterator<Item = usize> + '_ {
+    (0..shape.channels).flat_map(move |channel| {
+        (0..shape.out_height()).flat_map(move |y| {
+            let row = (channel * shape.height + y * shape.stride) * shape.width;
+            (0..shape.out_width()).map(move |x| row + x * shape.stride)
+        })
+    })
+}
+
+/// The rows of the pooling window that begins at a pixel, in order.
+pub(super) fn rows_of(shape: &Window, corner: usize) -> impl Iterator<Item = Range<usize>> + '_ {
     (0..shape.kernel).map(move |row| {
-        let first = (channel * shape.height + y + row) * shape.width + x;
+        let first = corner + row * shape.width;
         first..first + shape.kernel
     })
 }
 
-/// The first largest pixel of a pooling window.
-pub(super) fn largest<E: Element>(shape: &Window, image: &[E], entry: usize) -> usize {
-    let pixels = rows_of(shape, entry).flatten();
+/// The first largest pixel of the pooling window that begins at a pixel.
+pub(super) fn largest<E: Element>(shape: &Window, image: &[E], corner: usize) -> usize {
+    let pixels = rows_of(shape, corner).flatten();
     pixels.reduce(|best, pixel| if image[pixel] > image[best] { pixel } else { best }).unwrap_or(0)
 }
 
