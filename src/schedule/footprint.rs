@@ -5,7 +5,7 @@ use crate::network::{Network, Parameters};
 use crate::tangent::{Contraction, Sizes};
 
 /// Queries of a tile at the most: beyond, a step is no faster.
-const MOST_QUERIES: usize = 256;
+pub(super) const MOST_QUERIES: usize = 256;
 /// Buffers are taken in sizes of four an octave, so that up to a quarter of one lies idle.
 const SLACK: f64 = 1.25;
 

@@ -2,7 +2,7 @@
 
 use super::Inputs;
 use super::device::{Work, free_memory, on_device, rates};
-use super::footprint::Footprint;
+use super::footprint::{Footprint, MOST_QUERIES};
 use crate::backend::{Backend, Entries};
 use crate::error::Error;
 use crate::path::{Quadrature, Tile};
@@ -54,7 +54,7 @@ impl Plan {
         let batch = inputs.steps.first().map_or(m, |step| step.batch_len().min(m));
         let copies = if kernel.kernel == KernelShape::None { 1 } else { outputs };
         let wanted = kernel.attribution.then_some(Entries::Loss).into_iter().chain(entries(kernel.kernel)).collect();
-        let sizes = Sizes { queries: n.min(256), outputs, nodes, examples: batch, entries: wanted };
+        let sizes = Sizes { queries: n.min(MOST_QUERIES), outputs, nodes, examples: batch, entries: wanted };
         let pick = |own| choose(network, own, &sizes, rates);
         let contraction = kernel.contraction.clone();
         let contraction = contraction.unwrap_or_else(|| network.parameters.iter().map(pick).collect());

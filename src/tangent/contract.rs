@@ -75,13 +75,7 @@ impl<'a, B: Backend> Products<'a, B> {
     }
 
     /// The Gram matrix of a layer's inputs.
-    pub(super) fn of(
-        &self,
-        backend: &B,
-        own: &Parameters,
-        index: usize,
-        queries: Slice<'_, B::Buffer>,
-    ) -> Result<B::Buffer> {
+    pub(super) fn of(&self, backend: &B, own: &Parameters, queries: Slice<'_, B::Buffer>) -> Result<B::Buffer> {
         let shape = MatMul {
             rows: self.queries * own.positions,
             columns: own.positions * self.examples,
@@ -89,7 +83,6 @@ impl<'a, B: Backend> Products<'a, B> {
             layout: Layout::Transposed,
             start: Start::Value(if own.bias > 0 { 1.0 } else { 0.0 }),
         };
-        debug_assert_eq!(self.network.parameters[index].layer, own.layer);
         let len = self.len(own);
         let mut out = backend.scratch(len)?;
         let inputs = self.network.factor_input(self.pass, own);
@@ -117,7 +110,7 @@ impl<'a, B: Backend> Products<'a, B> {
         queries: Slice<'_, B::Buffer>,
     ) -> Result<()> {
         if self.kept(own, index).is_none() {
-            let found = self.of(backend, own, index, queries)?;
+            let found = self.of(backend, own, queries)?;
             let constant = self.network.has_constant_input(own);
             if constant { &mut *self.constant } else { &mut self.kept }.insert(index, found);
         }

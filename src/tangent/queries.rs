@@ -89,7 +89,7 @@ impl<'a, B: Backend> QueryFactors<'a, B> {
             (Contraction::Factored, side) => {
                 let mut found =
                     if let Some(Side::Nodes(found)) = side { found } else { Vec::with_capacity(nodes.len()) };
-                let gram = products.of(backend, own, index, factor.input)?;
+                let gram = products.of(backend, own, factor.input)?;
                 found.push((factor.delta, gram));
                 Side::Nodes(found)
             }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 pub(super) struct View {
     pub rows: usize,
     pub columns: usize,
-    terms: usize,
+    pub terms: usize,
     /// The output of the first row.
     output: usize,
     /// Queries and examples: rows and columns of one output.

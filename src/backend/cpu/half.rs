@@ -30,7 +30,6 @@ pub(super) fn half<E: Element>(
     let (tall, wide) = panels::<E>();
     let depth = width + usize::from(bias);
     let (examples, copies) = (shape.examples, view.columns / shape.examples);
-    let terms = if shape.entries == Entries::Trace { shape.outputs } else { 1 };
     let right: Vec<Packed<E>> = (0..positions)
         .map(|p| {
             Packed::lines(pool, wide, (examples, depth), |example, k, out| {
@@ -48,7 +47,7 @@ pub(super) fn half<E: Element>(
     let len = copies * view.rows * examples;
     let mut values = pool.take(len)?;
     values.fill(E::ZERO);
-    for term in 0..terms {
+    for term in 0..view.terms {
         for k in 0..height {
             let rows = Packed::lines(pool, tall, (view.rows, depth), |row, from, out| {
                 let values = &left[view.left(row, term) * own.row()..][..own.row()];

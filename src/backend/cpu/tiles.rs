@@ -119,7 +119,7 @@ impl<'a, E> Shared<'a, E> {
     /// # Safety
     ///
     /// No other part that overlaps it may be in use.
-    #[allow(clippy::mut_from_ref)]
+    #[expect(clippy::mut_from_ref, reason = "threads share the array, and the caller keeps their parts apart")]
     pub unsafe fn part(&self, range: Range<usize>) -> &mut [E] {
         assert!(range.start <= range.end && range.end <= self.len, "a part that leaves its array");
         // SAFETY: within the array, which is borrowed mutably for 'a; the caller keeps parts apart.
