@@ -54,8 +54,15 @@ fn products(criterion: &mut Criterion) {
     });
 
     // One output, one row each: as in the attribution with the rule `left`.
-    let gram =
-        Gram { entries: Entries::Loss, outputs: 1, queries: ROWS, examples: COLUMNS, stride: COLUMNS, triangle: None };
+    let gram = Gram {
+        entries: Entries::Loss,
+        outputs: 1,
+        copies: 1,
+        queries: ROWS,
+        examples: COLUMNS,
+        stride: COLUMNS,
+        triangle: None,
+    };
     let map = RowMap::each(&backend, 1, ROWS, 1.0).expect("a map");
     let columns: Vec<u32> = (0..COLUMNS as u32).collect();
     let (inputs, gradients) = (upload(&backend, ROWS * COLUMNS), upload(&backend, ROWS * LAYER.row()));
@@ -102,7 +109,7 @@ fn forming(criterion: &mut Criterion) {
     group.bench_function("outer", |bencher| {
         bencher.iter(|| {
             let out = whole_mut(black_box(&mut out));
-            backend.outer(&FORMED, &map, out, whole(&delta), whole(&input)).expect("fits");
+            backend.outer(&FORMED, &map, out, whole(&delta), whole(&input), None).expect("fits");
         });
     });
     group.finish();

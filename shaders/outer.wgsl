@@ -1,11 +1,13 @@
-// Materialises gradients: out[o, i, j] = start + Σ_r ω_r Σ_p delta[r, p, i] input[g(r), p, j]; column `width` is the bias.
+// Materialises gradients: out[o, i, j] = start + d[i, j] Σ_r ω_r Σ_p delta[r, p, i] input[g(r), p, j]; column `width` is the
+// bias. Without a preconditioner d is 1.
 @group(0) @binding(0) var<storage, read_write> out: array<f32>;
 @group(0) @binding(1) var<storage, read> delta: array<f32>;
 @group(0) @binding(2) var<storage, read> input_: array<f32>;
 @group(0) @binding(3) var<storage, read> offsets: array<u32>;
 @group(0) @binding(4) var<storage, read> inputs: array<u32>;
 @group(0) @binding(5) var<storage, read> weights: array<f32>;
-struct Shape { out: u32, delta: u32, input_: u32, offsets: u32, inputs: u32, weights: u32, first: u32, first_row: u32, first_base: u32, outputs: u32, height: u32, width: u32, positions: u32, bias: u32, across: u32, down: u32, keep: u32, start: f32 }
+@group(0) @binding(6) var<storage, read> preconditioner: array<f32>;
+struct Shape { out: u32, delta: u32, input_: u32, offsets: u32, inputs: u32, weights: u32, preconditioner: u32, first: u32, first_row: u32, first_base: u32, outputs: u32, height: u32, width: u32, positions: u32, bias: u32, across: u32, down: u32, keep: u32, start: f32, preconditioned: u32 }
 @group(1) @binding(0) var<uniform> shape: Shape;
 
 var<workgroup> segment_depth: u32;
@@ -49,14 +51,15 @@ fn fetch_right(j: u32, k: u32) -> vec4<f32> {
 }
 
 fn put_one(i: u32, j: u32, value: f32) {
-    var at = shape.out + output * (shape.height * shape.width + shape.bias * shape.height);
-    if j < shape.width {
-        at += i * shape.width + j;
-    } else {
+    var within = i * shape.width + j;
+    if j >= shape.width {
         if j > shape.width || shape.bias == 0u { return; }
-        at += shape.height * shape.width + i;
+        within = shape.height * shape.width + i;
     }
-    out[at] = select(shape.start, out[at], shape.keep > 0u) + value;
+    var sum = value;
+    if shape.preconditioned > 0u { sum *= preconditioner[shape.preconditioner + within]; }
+    let at = shape.out + output * (shape.height * shape.width + shape.bias * shape.height) + within;
+    out[at] = select(shape.start, out[at], shape.keep > 0u) + sum;
 }
 
 fn put(i: u32, j: u32, value: vec4<f32>) {

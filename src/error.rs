@@ -35,6 +35,43 @@ pub enum Error {
         /// Its learning rate.
         learning_rate: f64,
     },
+    /// Gradient flow needs steps that are too small to move its time.
+    #[error(
+        "gradient flow: the step size vanished at time {time:?} of {end:?}; the weights may grow without bound there, or \
+         the tolerance is below what the precision can tell: lower training.optimizer.time, raise \
+         training.optimizer.tolerance, or set run.precision to \"f64\""
+    )]
+    StepVanished {
+        /// The time reached.
+        time: f64,
+        /// The time wanted.
+        end: f64,
+    },
+    /// Gradient flow takes more steps than it may.
+    #[error(
+        "gradient flow: {steps} steps reached time {time:?} of {end:?} only; the flow is stiff, or the tolerance is below \
+         what the precision can tell: lower training.optimizer.time, raise training.optimizer.tolerance, or set \
+         run.precision to \"f64\""
+    )]
+    TooManySteps {
+        /// Steps tried.
+        steps: usize,
+        /// The time reached.
+        time: f64,
+        /// The time wanted.
+        end: f64,
+    },
+    /// Gradient flow left the finite numbers.
+    #[error(
+        "gradient flow: the weights or their gradient are not finite after time {time:?} of {end:?}, however small the \
+         step; lower training.optimizer.time, or set run.precision to \"f64\""
+    )]
+    FlowNotFinite {
+        /// The time reached.
+        time: f64,
+        /// The time wanted.
+        end: f64,
+    },
     /// The run was told to stop.
     #[error("stopped before it was done; the same command starts it over")]
     Stopped,
@@ -83,6 +120,9 @@ mod tests {
         assert_eq!((data(false).exit_code(), data(true).exit_code()), (2, 1));
         assert_eq!(Error::DoesNotFit(String::new()).exit_code(), 2);
         assert_eq!(Error::Diverged { step: 0, learning_rate: 1.0 }.exit_code(), 1);
+        assert_eq!(Error::StepVanished { time: 1.0, end: 2.0 }.exit_code(), 1);
+        assert_eq!(Error::TooManySteps { steps: 9, time: 1.0, end: 2.0 }.exit_code(), 1);
+        assert_eq!(Error::FlowNotFinite { time: 1.0, end: 2.0 }.exit_code(), 1);
         assert_eq!(Error::Stopped.exit_code(), 75);
     }
 }

@@ -28,10 +28,10 @@ A network of two inputs and one output learns four points; then its prediction e
 use pathkernel::backend::cpu::CpuBackend;
 use pathkernel::backend::Backend;
 use pathkernel::network::Network;
-use pathkernel::path::{Integration, Setting, Spec, Tile, gauss};
-use pathkernel::run_file::{Activation, Layer, LayerKind, Loss, Model};
+use pathkernel::path::{Integration, Setting, Spec, Tile};
+use pathkernel::run_file::{Activation, Layer, LayerKind, Loss, Model, Optimizer, Rule, Sgd};
 use pathkernel::tangent::Contraction;
-use pathkernel::training::{Examples, Recorder, Step, TargetBuffer, Training};
+use pathkernel::training::{Examples, Recorder, Recording, Step, TargetBuffer, Training};
 
 # fn main() -> Result<(), Box<dyn std::error::Error>> {
 let backend = CpuBackend::<f64>::new();
@@ -50,31 +50,24 @@ let points = [0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0];
 let targets = [0.0, 1.0, 1.0, 0.0];
 let examples = Examples::new(&backend, &points, 2)?;
 let targets = TargetBuffer::Reals(backend.upload(&targets)?, 4);
-let step = Step { learning_rate: 0.1, batch: None, examples: 4, share: 1.0 / 4.0 };
+let momentum = Sgd { learning_rate: 0.05, momentum: 0.5, dampening: 0.0, nesterov: false, weight_decay: 0.0 };
+let optimizer = Optimizer::Sgd(momentum);
+let step = Step { learning_rate: 0.05, batch: None, examples: 4, share: 1.0 / 4.0, clip: 1.0 };
 let training = Training {
     backend: &backend,
     network: &network,
     loss: Loss::SquaredError,
-    weight_decay: 0.0,
+    optimizer,
+    clip_norm: 0.0,
     examples: &examples,
     targets: &targets,
 };
 let folder = tempfile::tempdir()?;
-let recorder = Recorder::create(folder.path(), 200, network.len)?;
+let recorder = Recorder::create(folder.path(), Recording::new(&optimizer, 200, 1), network.len)?;
 let trajectory = training.run(&network.draw(0), vec![step; 200], recorder, &mut |_, _| Ok(()))?;
 
-let spec = Spec {
-    loss: Loss::SquaredError,
-    weight_decay: 0.0,
-    quadrature: gauss(5),
-    attribution: true,
-    kernel: None,
-    coefficients: false,
-    tangent: false,
-    layers: false,
-    symmetric: false,
-    contraction: vec![Contraction::Factored; network.parameters.len()],
-};
+let contraction = vec![Contraction::Factored; network.parameters.len()];
+let spec = Spec { rule: Rule::Gauss { nodes: 5 }, ..Spec::new(Loss::SquaredError, optimizer, contraction) };
 let query = [0.4, 0.9];
 let setting = Setting {
     backend: &backend,
@@ -83,6 +76,7 @@ let setting = Setting {
     examples: &examples,
     queries: &query,
     targets: &targets,
+    query_targets: None,
 };
 let integration = Integration { setting, trajectory: &trajectory };
 let found = integration.tile(&Tile { queries: 0..1, examples: 0..4 }, &mut || Ok(()))?;

@@ -3,9 +3,9 @@
 use pathkernel::backend::cpu::CpuBackend;
 use pathkernel::backend::{Backend, Entries};
 use pathkernel::network::Network;
-use pathkernel::path::{Evaluation, Setting, Spec, Tile, gauss};
-use pathkernel::run_file::{Activation, Layer, LayerKind, Loss, Model};
-use pathkernel::tangent::{Contraction, Rates, Sizes, choose};
+use pathkernel::path::{Evaluation, Setting, Spec, Tile};
+use pathkernel::run_file::{Activation, Layer, LayerKind, Loss, Model, Readout, Rule};
+use pathkernel::tangent::{Carried, Contraction, Rates, Sizes, choose};
 use pathkernel::training::{Examples, TargetBuffer};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -71,20 +71,16 @@ fn steps_take_no_fresh_memory() {
     let targets = TargetBuffer::Reals(backend.upload(&numbers(count * 10)).expect("room"), count * 10);
     let inputs = numbers(queries * 288);
     let entries = vec![Entries::Loss, Entries::Full];
-    let sizes = Sizes { queries, outputs: 10, nodes: 2, examples: count, entries };
-    let pick = |own| choose(&network, own, &sizes, &Rates::TYPICAL);
+    let carried = Carried::Nothing;
+    let sizes = Sizes { queries, outputs: 10, copies: 10, nodes: 2, examples: count, entries, carried };
+    let pick = |own| choose(&network, own, Readout::Outputs, &sizes, &Rates::TYPICAL);
     let contraction: Vec<Contraction> = network.parameters.iter().map(pick).collect();
     let spec = Spec {
-        loss: Loss::SquaredError,
-        weight_decay: 0.1,
-        quadrature: gauss(2),
-        attribution: true,
+        rule: Rule::Gauss { nodes: 2 },
         kernel: Some(Entries::Full),
         coefficients: true,
-        tangent: false,
         layers: true,
-        symmetric: false,
-        contraction,
+        ..Spec::at_once(Loss::SquaredError, contraction)
     };
     let setting = Setting {
         backend: &backend,
@@ -93,6 +89,7 @@ fn steps_take_no_fresh_memory() {
         examples: &examples,
         queries: &inputs,
         targets: &targets,
+        query_targets: None,
     };
     let tile = Tile { queries: 0..queries, examples: 0..count };
     let mut evaluation = Evaluation::new(&setting, &tile).expect("room");

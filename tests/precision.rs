@@ -9,11 +9,11 @@ use pathkernel::backend::cpu::CpuBackend;
 use pathkernel::backend::gpu::{Choice, GpuBackend};
 use pathkernel::backend::{Backend, Element, Entries};
 use pathkernel::network::Network;
-use pathkernel::path::{Finished, Integration, Setting, Spec, Tile, gauss};
+use pathkernel::path::{Finished, Integration, Setting, Spec, Tile};
 use pathkernel::random::Random;
-use pathkernel::run_file::{Activation, Layer, LayerKind, Loss, Model};
-use pathkernel::tangent::{Contraction, choices};
-use pathkernel::training::{Examples, Recorder, Step, TargetBuffer, Training, Trajectory, draw_batches};
+use pathkernel::run_file::{Activation, Layer, LayerKind, Loss, Model, Optimizer, Readout, Rule, Sgd};
+use pathkernel::tangent::{Carried, Contraction, choices};
+use pathkernel::training::{Examples, Recorder, Recording, Step, TargetBuffer, Training, Trajectory, draw_batches};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -27,7 +27,7 @@ struct Problem {
     inputs: Vec<f64>,
     classes: Vec<u32>,
     steps: Vec<Step>,
-    decay: f64,
+    optimizer: Optimizer,
 }
 
 impl Problem {
@@ -40,13 +40,14 @@ impl Problem {
         let classes = (0..examples).map(|_| (3.0 * random.unit()) as u32).collect();
         let step = |batch: Option<Vec<u32>>| {
             let share = 1.0 / batch.as_ref().map_or(examples, Vec::len) as f64;
-            Step { learning_rate, batch, examples, share }
+            Step { learning_rate, batch, examples, share, clip: 1.0 }
         };
         let steps = match batch {
             None => (0..steps).map(|_| step(None)).collect(),
             Some(size) => draw_batches(7, examples, size, steps).into_iter().map(|batch| step(Some(batch))).collect(),
         };
-        Self { network, inputs, classes, steps, decay: 0.01 }
+        let sgd = Sgd { learning_rate, momentum: 0.0, dampening: 0.0, nesterov: false, weight_decay: 0.01 };
+        Self { network, inputs, classes, steps, optimizer: Optimizer::Sgd(sgd) }
     }
 
     fn examples(&self) -> usize {
@@ -66,12 +67,14 @@ impl Problem {
             backend: &backend,
             network: &self.network,
             loss: Loss::CrossEntropy,
-            weight_decay: self.decay,
+            optimizer: self.optimizer,
+            clip_norm: 0.0,
             examples: &examples,
             targets: &targets,
         };
         let initial: Vec<E> = self.network.draw(3).into_iter().map(E::from_f64).collect();
-        let recorder = Recorder::create(folder, self.steps.len(), self.network.len).expect("a recorder");
+        let recorder = Recorder::create(folder, Recording::new(&self.optimizer, self.steps.len(), 1), self.network.len)
+            .expect("a recorder");
         training.run(&initial, self.steps.clone(), recorder, &mut |_, _| Ok(())).expect("training")
     }
 
@@ -85,16 +88,12 @@ impl Problem {
     ) -> Vec<Finished> {
         let (queries, examples, targets) = self.held(backend);
         let spec = Spec {
-            loss: Loss::CrossEntropy,
-            weight_decay: self.decay,
-            quadrature: gauss(2),
-            attribution: true,
+            rule: Rule::Gauss { nodes: 2 },
             kernel: Some(Entries::Full),
             coefficients: true,
             tangent: true,
             layers: true,
-            symmetric: false,
-            contraction: choice.to_vec(),
+            ..Spec::new(Loss::CrossEntropy, self.optimizer, choice.to_vec())
         };
         let setting = Setting {
             backend,
@@ -103,6 +102,7 @@ impl Problem {
             examples: &examples,
             queries: &queries,
             targets: &targets,
+            query_targets: None,
         };
         let integration = Integration { setting, trajectory };
         tiles.iter().map(|tile| integration.tile(tile, &mut || Ok(())).expect("a tile")).collect()
@@ -167,7 +167,10 @@ fn f32_sums_over_many_steps_stay_near_f64() {
     let trajectory = problem.train::<f32>(folder.path());
     for choice in CHOICES {
         for (own, choice) in problem.network.parameters.iter().zip(choice) {
-            assert!(choices(&problem.network, own).contains(&choice), "{choice:?} does not apply");
+            assert!(
+                choices(&problem.network, own, Readout::Outputs, Carried::Nothing).contains(&choice),
+                "{choice:?} does not apply"
+            );
         }
         let tiles = [problem.whole()];
         let narrow = problem.integrate(&CpuBackend::<f32>::new(), &trajectory, choice, &tiles);

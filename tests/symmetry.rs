@@ -8,11 +8,11 @@ use common::{Array, read_npy, read_safetensors};
 use pathkernel::backend::cpu::CpuBackend;
 use pathkernel::backend::{Backend, Entries};
 use pathkernel::network::Network;
-use pathkernel::path::{Finished, Integration, Quadrature, Setting, Spec, Tile};
+use pathkernel::path::{Finished, Integration, Setting, Spec, Tile};
 use pathkernel::random::Random;
-use pathkernel::run_file::{Activation, Layer, LayerKind, Loss, Model, Rule};
-use pathkernel::tangent::{Contraction, choices};
-use pathkernel::training::{Examples, Recorder, Step, TargetBuffer, Training, Trajectory};
+use pathkernel::run_file::{Activation, Layer, LayerKind, Loss, Model, Optimizer, Readout, Rule, Sgd};
+use pathkernel::tangent::{Carried, Contraction, choices};
+use pathkernel::training::{Examples, Recorder, Recording, Step, TargetBuffer, Training, Trajectory};
 use std::fmt::Write;
 use std::fs;
 use std::ops::Range;
@@ -41,6 +41,9 @@ fn network() -> Network {
     Network::new(&Model { input: vec![WIDTH], layers, weights: None }).expect("a network")
 }
 
+const PLAIN: Optimizer =
+    Optimizer::Sgd(Sgd { learning_rate: 0.3, momentum: 0.0, dampening: 0.0, nesterov: false, weight_decay: 0.0 });
+
 /// A recorded path of three steps over all examples, on the CPU in f64.
 struct Problem {
     network: Network,
@@ -62,28 +65,25 @@ impl Problem {
             backend: &backend,
             network: &network,
             loss: Loss::SquaredError,
-            weight_decay: 0.0,
+            optimizer: PLAIN,
+            clip_norm: 0.0,
             examples: &examples,
             targets: &targets,
         };
-        let step = Step { learning_rate: 0.3, batch: None, examples: EXAMPLES, share: 1.0 / EXAMPLES as f64 };
-        let recorder = Recorder::create(folder, 3, network.len).expect("a recorder");
+        let step =
+            Step { learning_rate: 0.3, batch: None, examples: EXAMPLES, share: 1.0 / EXAMPLES as f64, clip: 1.0 };
+        let recorder = Recorder::create(folder, Recording::new(&PLAIN, 3, 1), network.len).expect("a recorder");
         let trajectory = training.run(&network.draw(3), vec![step; 3], recorder, &mut |_, _| Ok(())).expect("training");
         Self { network, backend, inputs, examples, targets, trajectory }
     }
 
     fn tile(&self, entries: Entries, choice: &[Contraction], symmetric: bool, tile: &Tile) -> Finished {
         let spec = Spec {
-            loss: Loss::SquaredError,
-            weight_decay: 0.0,
-            quadrature: Quadrature::new(&Rule::Left),
-            attribution: true,
+            rule: Rule::Left,
             kernel: Some(entries),
-            coefficients: false,
             tangent: true,
-            layers: false,
             symmetric,
-            contraction: choice.to_vec(),
+            ..Spec::new(Loss::SquaredError, PLAIN, choice.to_vec())
         };
         let setting = Setting {
             backend: &self.backend,
@@ -92,6 +92,7 @@ impl Problem {
             examples: &self.examples,
             queries: &self.inputs,
             targets: &self.targets,
+            query_targets: None,
         };
         Integration { setting, trajectory: &self.trajectory }.tile(tile, &mut || Ok(())).expect("a tile")
     }
@@ -109,7 +110,11 @@ fn tiles_of_half_a_kernel_hold_all_that_is_wanted() {
     let problem = Problem::new(folder.path());
     let whole = Tile { queries: 0..EXAMPLES, examples: 0..EXAMPLES };
     for wanted in Contraction::ALL {
-        let allowed = problem.network.parameters.iter().map(|own| choices(&problem.network, own));
+        let allowed = problem
+            .network
+            .parameters
+            .iter()
+            .map(|own| choices(&problem.network, own, Readout::Outputs, Carried::Nothing));
         let choice: Vec<Contraction> =
             allowed.map(|allowed| if allowed.contains(&wanted) { wanted } else { allowed[0] }).collect();
         for entries in [Entries::Trace, Entries::Diagonal, Entries::Full] {

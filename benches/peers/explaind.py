@@ -2,9 +2,11 @@
 """pathkernel beside ExPLAIND: exact attributions of a 64-512-10 tanh network that was trained on digits.
 
     python benches/peers/explaind.py
+    python benches/peers/explaind.py --optimizer momentum
+    python benches/peers/explaind.py --optimizer adamw
 
-Both start from the same weights and train on 1,437 digits, full batch, with SGD on the cross-entropy. The time is that
-of one training step for 50 queries. pathkernel's includes the training, ExPLAIND's does not. ExPLAIND's model must end
+Both start from the same weights and train on 1,437 digits, full batch, on the cross-entropy. The time is that of one
+training step for 50 queries. pathkernel's includes the training, ExPLAIND's does not. ExPLAIND's model must end
 in a log-softmax, so it attributes log-probabilities, pathkernel outputs; differences between two classes are the same
 in both, and the script compares them.
 """
@@ -22,25 +24,34 @@ import common
 QUERIES = 50
 MIDPOINTS = 100  # "1/eps = 1/0.01 = 100 integral steps" in ExPLAIND's README
 NODES = 3
-LEARNING_RATE = 0.1
 CLASSES = 10
+# As in a run file. ExPLAIND takes the same numbers, the learning rate under the name of `lr`.
+OPTIMIZERS = {
+    "sgd": {"type": "sgd", "learning_rate": 0.1},
+    "momentum": {"type": "sgd", "learning_rate": 0.1, "momentum": 0.9},
+    "adamw": {"type": "adamw", "learning_rate": 0.001, "weight_decay": 0.01},
+}
+# With one step alone, momentum and AdamW have no past to get wrong.
+PEER_STEPS = {"sgd": 1, "momentum": 3, "adamw": 3}
 
 
 def main():
     parser = common.arguments(__doc__)
     parser.set_defaults(repeats=3)
     parser.add_argument("--steps", type=int, default=50, help="training steps of pathkernel's runs (default: 50)")
+    parser.add_argument("--optimizer", choices=OPTIMIZERS, default="sgd", help="what both train with (default: sgd)")
     parser.add_argument(
-        "--peer-steps", type=int, default=1, help="training steps that ExPLAIND takes apart (default: 1)"
+        "--peer-steps", type=int, help="training steps that ExPLAIND takes apart (default: 1, for sgd; 3, for the others)"
     )
     options = common.start(common.TORCH, parser)
+    options.peer_steps = options.peer_steps or PEER_STEPS[options.optimizer]
 
     import numpy as np
     import torch
     from explaind.data_paths import DataPath
     from explaind.epk_model import ExactPathKernelModel
     from explaind.model_paths import ModelPath
-    from explaind.optimizer_paths import SGDOptimizerPath
+    from explaind.optimizer_paths import AdamWOptimizerPath, SGDOptimizerPath
 
     import networks
 
@@ -64,6 +75,18 @@ def main():
         def __getitem__(self, index):
             return self.inputs[index], self.targets[index]
 
+    def optimizer_path(model):
+        """ExPLAIND's optimizer, which keeps what it needs of every step."""
+        optimizer = OPTIMIZERS[options.optimizer]
+        # An empty list of its own: the default is one list that all optimizers share.
+        shared = {"lr": optimizer["learning_rate"], "checkpoints": [], "device": "cpu"}
+        decay = optimizer.get("weight_decay", 0.0)
+        if optimizer["type"] == "adamw":
+            return AdamWOptimizerPath(model, weight_decay=decay, **shared)
+        # The buffers that momentum needs of each example would by default be 16 bits wide.
+        momentum = optimizer.get("momentum", 0.0)
+        return SGDOptimizerPath(model, momentum=momentum, weight_decay=decay, buffer_float16=False, **shared)
+
     def trained(weights, train):
         """ExPLAIND's explainer of a network that it watched in training."""
         network = torch.nn.Sequential(
@@ -71,9 +94,7 @@ def main():
         )
         network.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
         model = ModelPath(network, device="cpu", output_dim=CLASSES)
-        optimizer = SGDOptimizerPath(
-            model, lr=LEARNING_RATE, momentum=0.0, weight_decay=0.0, checkpoints=[], device="cpu"
-        )
+        optimizer = optimizer_path(model)
         data = DataPath(torch.utils.data.DataLoader(Digits(*train), batch_size=len(train[0])), full_batch=False)
         loss = torch.nn.NLLLoss()
         for _ in range(options.peer_steps):
@@ -115,7 +136,7 @@ def main():
             train, queries = (inputs["train_x"], digits["train_y"].astype(np.int64)), inputs["query_x"][:QUERIES]
         training = {
             "loss": "cross_entropy",
-            "optimizer": {"type": "sgd", "learning_rate": LEARNING_RATE},
+            "optimizer": OPTIMIZERS[options.optimizer],
             "steps": options.steps,
         }
         kernel = {"rule": "gauss", "nodes": NODES, "attribution": True, "kernel": "none"}
@@ -149,6 +170,7 @@ def main():
             final = explainer.model.forward(torch.from_numpy(queries), step=options.peer_steps)
             residual = (final - predicted).abs().max() / (final - initial).abs().max()
         result = heading | {
+            "optimizer": OPTIMIZERS[options.optimizer],
             "queries": QUERIES,
             "examples": len(train[0]),
             "pathkernel": None,
@@ -179,6 +201,7 @@ def main():
 def show(result):
     common.print_heading(result)
     print(f"\n64-512-10, tanh, on digits: attributions of {result['queries']} queries to {result['examples']} examples")
+    print(", ".join(f"{key} {value}" for key, value in result["optimizer"].items()))
     ours, theirs = result["pathkernel"], result["explaind"]
     rows = [("", "seconds a step", "ratio", "residual")]
     if ours:

@@ -1,6 +1,6 @@
 //! What operations take: parts of buffers, weights on a segment, maps from rows to outputs, parts of a fused product.
 
-use super::{Backend, BackendError, Element, Outer, Result};
+use super::{Backend, BackendError, Element, Outer, ReadoutKind, Result};
 use crate::run_file::Loss;
 use std::sync::Arc;
 
@@ -117,9 +117,13 @@ impl<B: Backend + ?Sized> RowMap<B> {
         Self::new(backend, &offsets, &inputs, &vec![weight; rows])
     }
 
-    /// The same rows, each with another weight. Both maps share their index arrays.
-    pub fn weighing(&self, backend: &B, weight: f64) -> Result<Self> {
-        let values = vec![B::Element::from_f64(weight); self.rows];
+    /// The same rows with other weights. Both maps share their index arrays.
+    pub fn weighing(&self, backend: &B, weights: &[f64]) -> Result<Self> {
+        if weights.len() != self.rows {
+            let problem = format!("{} weights for a map of {} rows", weights.len(), self.rows);
+            return Err(BackendError::Invalid(problem));
+        }
+        let values: Vec<B::Element> = weights.iter().map(|&weight| B::Element::from_f64(weight)).collect();
         Ok(Self {
             offsets: Arc::clone(&self.offsets),
             inputs: Arc::clone(&self.inputs),
@@ -189,6 +193,34 @@ pub struct LossBatch<'a, B: Backend + ?Sized> {
     pub share: Slice<'a, B::Buffer>,
 }
 
+/// A pass whose readouts are wanted.
+#[derive(Debug)]
+pub struct ReadoutBatch<'a, B: Backend + ?Sized> {
+    /// Which readouts.
+    pub kind: ReadoutKind,
+    /// Rows of the pass.
+    pub rows: usize,
+    /// Outputs C of the network.
+    pub width: usize,
+    /// f, `[rows, C]`.
+    pub outputs: Slice<'a, B::Buffer>,
+    /// `[rows]`: each row's class, below C; see [`ReadoutKind::has_classes`].
+    pub classes: Option<&'a B::Index>,
+}
+
+/// What a step of Adam writes, each as long as the weights.
+#[derive(Debug)]
+pub struct AdamOut<'a, T> {
+    /// The next weights.
+    pub next: SliceMut<'a, T>,
+    /// The first moment, also read.
+    pub first: SliceMut<'a, T>,
+    /// The second moment, also read.
+    pub second: SliceMut<'a, T>,
+    /// d, what the first moment is multiplied by.
+    pub preconditioner: SliceMut<'a, T>,
+}
+
 /// One part of a fused product: what a layer (at one quadrature node, or averaged over nodes) adds to the value of row
 /// `(c, q)` and column `(d, i)`; see [`Gram`](super::Gram). P are the layer's positions.
 pub enum Part<'a, B: Backend + ?Sized> {
@@ -210,9 +242,10 @@ pub enum Part<'a, B: Backend + ?Sized> {
         /// position p', the example.
         inputs: Slice<'a, B::Buffer>,
     },
-    /// `G[q, i] right[(d, i), c]`: a last linear layer, whose gradient with respect to output c is the unit vector c.
+    /// `G[q, i] right[(d, i), c]`: a last linear layer, whose gradient with respect to output c is the unit vector c. The
+    /// rows of a query are the outputs, R = C.
     Output {
-        /// `[copies, examples, C]`.
+        /// `[copies, examples, R]`.
         right: Slice<'a, B::Buffer>,
         /// G, `[queries, examples]`.
         inputs: Slice<'a, B::Buffer>,
@@ -221,7 +254,7 @@ pub enum Part<'a, B: Backend + ?Sized> {
     Rows {
         /// The summed dimension, at least 1.
         depth: usize,
-        /// `[C, queries, depth]`.
+        /// `[R, queries, depth]`.
         left: Slice<'a, B::Buffer>,
         /// `[copies, examples, depth]`.
         right: Slice<'a, B::Buffer>,
@@ -231,7 +264,7 @@ pub enum Part<'a, B: Backend + ?Sized> {
     Half {
         /// The layer's shape; a row of `left` is [`Outer::row`] long, its bias last.
         shape: Outer,
-        /// `[C, queries, row]`.
+        /// `[R, queries, row]`.
         left: Slice<'a, B::Buffer>,
         /// `[copies, examples, P, height]`.
         delta: Slice<'a, B::Buffer>,

@@ -27,6 +27,8 @@ pub trait Element:
     const NAME: &'static str;
     /// Below this share of the largest |K|, a coefficient is not a number.
     const VANISHING: f64;
+    /// Half the distance from 1 to the next number: what one rounding changes at the most, relative.
+    const ROUNDING: f64;
     /// Rounds.
     fn from_f64(value: f64) -> Self;
     /// Widens.
@@ -58,6 +60,7 @@ macro_rules! element {
             const ONE: Self = 1.0;
             const NAME: &'static str = $name;
             const VANISHING: f64 = $vanishing;
+            const ROUNDING: f64 = <$type>::EPSILON as f64 / 2.0;
             #[inline(always)]
             fn from_f64(value: f64) -> Self {
                 value as $type

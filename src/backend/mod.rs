@@ -108,6 +108,8 @@ pub trait Backend {
     fn fill(&self, out: SliceMut<'_, Self::Buffer>, value: f64) -> Result<()>;
     /// `out += scale * x`.
     fn axpy(&self, out: SliceMut<'_, Self::Buffer>, scale: f64, x: Slice<'_, Self::Buffer>) -> Result<()>;
+    /// `out *= factor`.
+    fn scale(&self, out: SliceMut<'_, Self::Buffer>, factor: f64) -> Result<()>;
     /// `out[r, ..] = x[rows[r], ..]`, each of `width` elements. An entry beyond `x` is undefined.
     fn gather(
         &self,
@@ -193,6 +195,16 @@ pub trait Backend {
         delta: Slice<'_, Self::Buffer>,
         x: Slice<'_, Self::Buffer>,
     ) -> Result<()>;
+    /// The derivative of the maxima of [`pool`](Backend::pool) along directions: each is that of the entry which the pooling
+    /// keeps. `rows` counts `slope`'s images, a multiple of `x`'s.
+    fn pool_directional(
+        &self,
+        shape: &Window,
+        rows: usize,
+        out: SliceMut<'_, Self::Buffer>,
+        slope: Slice<'_, Self::Buffer>,
+        x: Slice<'_, Self::Buffer>,
+    ) -> Result<()>;
     /// Normalises each row of `width`: `normal = (x - mean) * scale`, `scale = 1/√(variance + 1e-5)` (one a row;
     /// the variance is the biased one).
     fn layer_norm(
@@ -237,8 +249,18 @@ pub trait Backend {
         out: SliceMut<'_, Self::Buffer>,
         scale: Option<Slice<'_, Self::Buffer>>,
     ) -> Result<()>;
+    /// Readouts of a pass, `values[b, r]`, and their gradients with respect to its outputs as seeds of a backward pass,
+    /// `seeds[r * rows + b, c] = ∂values[b, r]/∂f[b, c]`: `[rows, R]` and `[R * rows, C]`. Fails without the classes that
+    /// the kind needs, with a class of C or more, and for a margin of one output.
+    fn readout(
+        &self,
+        batch: &ReadoutBatch<'_, Self>,
+        values: SliceMut<'_, Self::Buffer>,
+        seeds: SliceMut<'_, Self::Buffer>,
+    ) -> Result<()>;
     /// Materialises gradients: `out[o, i, j] = start + Σ_{r of o} ω_r Σ_p delta[r, p, i] input[g(r), p, j]`, followed, with a
-    /// bias, by `out[o, rows' bias i] = start + Σ ω_r Σ_p delta[r, p, i]`; see [`Outer`] for the layout.
+    /// bias, by `out[o, rows' bias i] = start + Σ ω_r Σ_p delta[r, p, i]`; see [`Outer`] for the layout. What is added to
+    /// `start` is multiplied, element by element, by the preconditioner: one row, the same for every output.
     fn outer(
         &self,
         shape: &Outer,
@@ -246,9 +268,10 @@ pub trait Backend {
         out: SliceMut<'_, Self::Buffer>,
         delta: Slice<'_, Self::Buffer>,
         input: Slice<'_, Self::Buffer>,
+        preconditioner: Option<Slice<'_, Self::Buffer>>,
     ) -> Result<()>;
     /// Materialises the gradients of a scale and a shift: `out[o] = start + [Σ ω_r Σ_p delta ∘ input, Σ ω_r Σ_p delta]`,
-    /// each of `width`.
+    /// each of `width`. The preconditioner is as in [`outer`](Backend::outer), `[2, width]`.
     fn outer_diagonal(
         &self,
         shape: &OuterDiagonal,
@@ -256,6 +279,7 @@ pub trait Backend {
         out: SliceMut<'_, Self::Buffer>,
         delta: Slice<'_, Self::Buffer>,
         input: Slice<'_, Self::Buffer>,
+        preconditioner: Option<Slice<'_, Self::Buffer>>,
     ) -> Result<()>;
     /// `out[o] = start + Σ_{r of o} ω_r x[r]`, rows of `width`.
     fn average(
@@ -285,11 +309,13 @@ pub trait Backend {
         delta: Slice<'_, Self::Buffer>,
         values: Slice<'_, Self::Buffer>,
     ) -> Result<()>;
-    /// One step of stochastic gradient descent: `next = w - learning_rate (gradient + weight_decay w)`.
-    fn sgd(
+    /// One step of Adam, elementwise: `g = gradient + weight_decay w`, `first = β1 first + (1 - β1) g`,
+    /// `second = β2 second + (1 - β2) g²`, `d = 1/(√second / correction + eps)`, `next = shrink w - rate first d`, and
+    /// the preconditioner is d.
+    fn adam(
         &self,
-        step: &Sgd,
-        next: SliceMut<'_, Self::Buffer>,
+        step: &Adam,
+        out: AdamOut<'_, Self::Buffer>,
         weights: Slice<'_, Self::Buffer>,
         gradient: Slice<'_, Self::Buffer>,
     ) -> Result<()>;

@@ -146,36 +146,37 @@ pub struct OuterDiagonal {
     pub start: Start,
 }
 
-/// Which pairs of output rows an accumulator holds, and how they lie: `[C, n, m]`, `[n, m]`, `[C, n, m]`,
-/// `[C, n, C, m]` (the query's output first, then the query, the example's output, the example).
+/// Which pairs of output rows an accumulator holds, and how they lie: `[R, n, m]`, `[n, m]`, `[R, n, m]`,
+/// `[R, n, C, m]` (the query's output first, then the query, the example's output, the example). A query has R rows, an
+/// example C, except that R = C for the trace and the diagonal, and that an example has one row for its loss.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Entries {
-    /// Every output of the query with the example's one row.
+    /// Every row of the query with the example's one row.
     Loss,
     /// The mean over equal outputs.
     Trace,
     /// Equal outputs.
     Diagonal,
-    /// All pairs of outputs.
+    /// All pairs of rows.
     Full,
 }
 
 impl Entries {
-    /// Elements of an accumulator.
-    pub fn len(&self, outputs: usize, queries: usize, examples: usize) -> usize {
-        queries * examples * self.per_pair(outputs)
+    /// Elements of an accumulator, for `outputs` rows of a query and `copies` of an example.
+    pub fn len(&self, outputs: usize, copies: usize, queries: usize, examples: usize) -> usize {
+        queries * examples * self.per_pair(outputs, copies)
     }
 
-    /// Elements of one pair of query and example.
-    pub fn per_pair(&self, outputs: usize) -> usize {
+    /// Elements of one pair of query and example, of `outputs` and `copies` rows.
+    pub fn per_pair(&self, outputs: usize, copies: usize) -> usize {
         match self {
             Entries::Trace => 1,
             Entries::Loss | Entries::Diagonal => outputs,
-            Entries::Full => outputs.saturating_mul(outputs),
+            Entries::Full => outputs.saturating_mul(copies),
         }
     }
 
-    /// Gradient rows of an example.
+    /// Gradient rows of an example, for a network of so many outputs.
     pub fn copies(&self, outputs: usize) -> usize {
         if *self == Entries::Loss { 1 } else { outputs }
     }
@@ -188,18 +189,21 @@ impl Entries {
 ///
 /// ```text
 /// Loss      out[(c, q), columns[i]]     += scale            v[(c, q), i]
-/// Trace     out[q, columns[i]]          += scale / C    Σ_c v[(c, q), (c, i)]
+/// Trace     out[q, columns[i]]          += scale / R    Σ_c v[(c, q), (c, i)]
 /// Diagonal  out[(c, q), columns[i]]     += scale w[(c, i)]  v[(c, q), (c, i)]
 /// Full      out[(c, q), d, columns[i]]  += scale w[(d, i)]  v[(c, q), (d, i)]
 /// ```
 ///
-/// with rows of `stride` elements. `columns` ascend and are below `stride`.
+/// with rows of `stride` elements. `columns` ascend and are below `stride`. The loss takes one copy, the trace and the
+/// diagonal as many copies as outputs; a call with others fails.
 #[derive(Debug, Clone, Copy)]
 pub struct Gram {
     /// Which pairs of rows and columns.
     pub entries: Entries,
-    /// C.
+    /// R: gradient rows of a query.
     pub outputs: usize,
+    /// Gradient rows of an example.
+    pub copies: usize,
     /// Queries.
     pub queries: usize,
     /// Examples of this call: columns of one copy.
@@ -207,19 +211,28 @@ pub struct Gram {
     /// Examples of the accumulator.
     pub stride: usize,
     /// Where only one half of a symmetric accumulator is wanted: entries with `columns[i] < first + q` may be left as
-    /// they are.
+    /// they are, or get some of the parts.
     pub triangle: Option<usize>,
 }
 
 impl Gram {
     /// Columns: `copies × examples`.
     pub fn columns(&self) -> usize {
-        self.entries.copies(self.outputs) * self.examples
+        self.copies * self.examples
     }
 
     /// Elements of an accumulator.
     pub fn len(&self) -> usize {
-        self.entries.len(self.outputs, self.queries, self.stride)
+        self.entries.len(self.outputs, self.copies, self.queries, self.stride)
+    }
+
+    /// The copies that the entries ask for.
+    pub(crate) fn wanted_copies(&self) -> usize {
+        match self.entries {
+            Entries::Loss => 1,
+            Entries::Trace | Entries::Diagonal => self.outputs,
+            Entries::Full => self.copies,
+        }
     }
 
     /// Whether there is nothing to add to.
@@ -228,11 +241,48 @@ impl Gram {
     }
 }
 
-/// The numbers of one step of gradient descent.
+/// The numbers of one step of Adam (D. Kingma and J. Ba, 2015) with the first moment's correction in the rate. PyTorch's
+/// Adam after t steps has `rate = lr / (1 - β1^t)` and `correction = √(1 - β2^t)`.
 #[derive(Debug, Clone, Copy)]
-pub struct Sgd {
-    /// ε.
-    pub learning_rate: f64,
+pub struct Adam {
+    /// What the step's direction is multiplied by.
+    pub rate: f64,
+    /// β1 and β2.
+    pub betas: [f64; 2],
+    /// What the root of the second moment is divided by.
+    pub correction: f64,
+    /// Added to the corrected root.
+    pub eps: f64,
     /// λ, in the gradient.
     pub weight_decay: f64,
+    /// What the weights are multiplied by: `1 - lr λ` for AdamW, else 1.
+    pub shrink: f64,
+}
+
+/// A function of a network's outputs f, one number a row of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadoutKind {
+    /// `softmax f`: as many as outputs.
+    Softmax,
+    /// `1 / (1 + e^-f)`, each output for itself: as many as outputs.
+    Sigmoid,
+    /// `f_y`: one, the output of the row's class.
+    Target,
+    /// `f_y - log Σ_{c≠y} e^{f_c}`: one. Needs two outputs.
+    Margin,
+}
+
+impl ReadoutKind {
+    /// R, for C outputs of the network.
+    pub fn count(self, outputs: usize) -> usize {
+        match self {
+            ReadoutKind::Softmax | ReadoutKind::Sigmoid => outputs,
+            ReadoutKind::Target | ReadoutKind::Margin => 1,
+        }
+    }
+
+    /// Whether a row's class enters.
+    pub fn has_classes(self) -> bool {
+        matches!(self, ReadoutKind::Target | ReadoutKind::Margin)
+    }
 }

@@ -4,8 +4,8 @@ use super::{KernelBench, Layers};
 use crate::backend::Entries;
 use crate::error::Error;
 use crate::network::Network;
-use crate::run_file::{Activation, Layer, LayerKind, Model, Run};
-use crate::tangent::{Contraction, choices};
+use crate::run_file::{Activation, Layer, LayerKind, Model, Readout, Run};
+use crate::tangent::{Carried, Contraction, choices};
 use serde::Serialize;
 
 /// One layer of one network.
@@ -103,7 +103,10 @@ pub fn measure_choices(run: &Run, repeats: usize) -> Result<Vec<ChoiceFigures>, 
                 let bench = KernelBench { contraction: Some((Layers::One(layer), contraction)), ..bench.clone() };
                 Ok((contraction, bench.measure()?.seconds))
             };
-            let seconds = choices(&network, own).into_iter().map(one).collect::<Result<Vec<_>, Error>>()?;
+            let seconds = choices(&network, own, Readout::Outputs, Carried::Nothing)
+                .into_iter()
+                .map(one)
+                .collect::<Result<Vec<_>, Error>>()?;
             let fastest = seconds.iter().map(|(_, seconds)| *seconds).fold(f64::INFINITY, f64::min);
             let taken =
                 seconds.iter().find(|(contraction, _)| *contraction == picked).map_or(f64::NAN, |found| found.1);

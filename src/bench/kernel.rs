@@ -4,10 +4,10 @@ use super::measure::{Product, median, numbers, seconds, settle};
 use crate::backend::{Backend, Element, Entries, convert};
 use crate::error::Error;
 use crate::network::{Network, Parameters};
-use crate::path::{Evaluation, Quadrature, Setting, Spec, Tile, gauss};
-use crate::run_file::{Loss, Model, Rule, Run};
+use crate::path::{Evaluation, Setting, Spec, Tile};
+use crate::run_file::{Loss, Model, Readout, Rule, Run};
 use crate::schedule::device::{Work, on_device, rates};
-use crate::tangent::{Contraction, Sizes, choices, choose};
+use crate::tangent::{Carried, Contraction, Sizes, choices, choose};
 use crate::training::{Examples, TargetBuffer};
 use serde::Serialize;
 
@@ -132,13 +132,16 @@ impl KernelBench {
             outputs: network.outputs,
             nodes: self.nodes,
             examples: self.examples,
+            copies: network.outputs,
             entries: vec![self.entries],
+            carried: Carried::Nothing,
         };
         let rates = rates(backend, &self.run)?;
         let pick = |own: &Parameters| {
             let wanted = self.contraction.filter(|(layers, _)| layers.contains(own.layer)).map(|(_, wanted)| wanted);
-            let wanted = wanted.filter(|wanted| choices(network, own).contains(wanted));
-            wanted.unwrap_or_else(|| choose(network, own, &sizes, &rates))
+            let wanted =
+                wanted.filter(|wanted| choices(network, own, Readout::Outputs, Carried::Nothing).contains(wanted));
+            wanted.unwrap_or_else(|| choose(network, own, Readout::Outputs, &sizes, &rates))
         };
         Ok(network.parameters.iter().map(pick).collect())
     }
@@ -160,19 +163,20 @@ impl KernelBench {
         let targets = TargetBuffer::Reals(backend.upload(&targets)?, targets.len());
         let attribution = self.entries == Entries::Loss;
         let spec = Spec {
-            loss: Loss::SquaredError,
-            weight_decay: 0.0,
-            quadrature: if self.nodes == 1 { Quadrature::new(&Rule::Left) } else { gauss(self.nodes) },
+            rule: if self.nodes == 1 { Rule::Left } else { Rule::Gauss { nodes: self.nodes } },
             attribution,
             kernel: (!attribution).then_some(self.entries),
-            coefficients: false,
-            tangent: false,
-            layers: false,
-            symmetric: false,
-            contraction: contraction.to_vec(),
+            ..Spec::at_once(Loss::SquaredError, contraction.to_vec())
         };
-        let setting =
-            Setting { backend, network, spec: &spec, examples: &examples, queries: &queries, targets: &targets };
+        let setting = Setting {
+            backend,
+            network,
+            spec: &spec,
+            examples: &examples,
+            queries: &queries,
+            targets: &targets,
+            query_targets: None,
+        };
         let tile = Tile { queries: 0..self.queries, examples: 0..self.examples };
         work(&mut Evaluation::new(&setting, &tile)?, &weights)
     }
@@ -250,7 +254,7 @@ impl Work for Accumulate<'_> {
         })?;
         let seconds = median(taken);
         let flops = steps as f64 * flops(&network, bench.queries, bench.examples, bench.entries);
-        let entries = bench.entries.len(network.outputs, bench.queries, bench.examples);
+        let entries = bench.entries.len(network.outputs, network.outputs, bench.queries, bench.examples);
         Ok(AccumulateFigures {
             device: backend.name(),
             precision: <B::Element as Element>::NAME,

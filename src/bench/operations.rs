@@ -101,6 +101,7 @@ impl<B: Backend> Bench<'_, B> {
         let shape = Gram {
             entries: Entries::Loss,
             outputs: 1,
+            copies: 1,
             queries: rows,
             examples: columns,
             stride: columns,
@@ -134,7 +135,7 @@ impl<B: Backend> Bench<'_, B> {
         let flops = 2.0 * (rows * shape.positions) as f64 * (shape.height * shape.width) as f64;
         self.time("outer", Amount::Flops(flops), &mut || {
             let out = SliceMut::new(&mut out, 0, rows * shape.row());
-            backend.outer(&shape, &map, out, Slice::new(&deltas, 0, delta), Slice::new(&inputs, 0, input))
+            backend.outer(&shape, &map, out, Slice::new(&deltas, 0, delta), Slice::new(&inputs, 0, input), None)
         })
     }
 

@@ -1,6 +1,6 @@
 //! Arrays of a run directory, read a row at a time.
 
-use super::{DataError, npy, unreadable};
+use super::{DataError, NpyElement, npy, unreadable};
 use memmap2::Mmap;
 use std::fs::File;
 use std::path::Path;
@@ -39,6 +39,16 @@ impl MappedArray {
     /// Elements of one row: everything after the first axis.
     pub fn row_len(&self) -> usize {
         self.shape.iter().skip(1).product()
+    }
+
+    /// The elements from `first` to `first + len` as they lie in the file, where it holds this type.
+    pub fn slice<T: NpyElement>(&self, first: usize, len: usize) -> Option<&[T]> {
+        let size = if self.double { 8 } else { 4 };
+        if size_of::<T>() != size || T::DESCR.as_bytes().get(1) != Some(&b'f') || cfg!(target_endian = "big") {
+            return None;
+        }
+        let from = self.start + first * size;
+        self.map.get(from..from + len * size).and_then(|bytes| bytemuck::try_cast_slice(bytes).ok())
     }
 
     /// The elements from `first` to `first + len`, widened; those beyond the end are left out.

@@ -4,18 +4,23 @@ Reading inputs and targets, and writing arrays that NumPy opens.
 Readers take nothing on trust: a size is compared with what the file really holds before memory is reserved.
 */
 
+mod archive;
 mod csv;
 mod idx;
 mod map;
 mod mapped;
 mod npy;
 mod npz;
+mod pt;
 mod safetensors;
+mod tensors;
 mod write;
 
 pub use map::NpyMap;
 pub use mapped::MappedArray;
+pub use pt::read_pt;
 pub use safetensors::{read_safetensors, write_safetensors};
+pub use tensors::TensorFile;
 pub use write::{NpyElement, NpyWriter, write_npy};
 
 use std::path::Path;

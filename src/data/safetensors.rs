@@ -1,11 +1,12 @@
 //! Named tensors.
 
+use super::tensors::{Contents, Float, Place, Storage};
 use super::write::Temporary;
-use super::{Array, DataError, NpyElement, Values, unreadable};
-use half::{bf16, f16};
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use super::{Array, DataError, NpyElement, TensorFile};
+use safetensors::tensor::{Dtype, Metadata, TensorInfo, TensorView};
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::fs::File;
+use std::io::{Read, Write};
 use std::path::Path;
 
 /// Reads every tensor; F64, F32, F16 and BF16 are known.
@@ -14,32 +15,54 @@ use std::path::Path;
 ///
 /// A file that is missing, malformed, or holds another type: the message names the tensor.
 pub fn read_safetensors(path: &Path) -> Result<BTreeMap<String, Array>, DataError> {
-    let bytes = std::fs::read(path).map_err(|error| DataError::new(path, unreadable(&error)))?;
-    let tensors = SafeTensors::deserialize(&bytes)
-        .map_err(|error| DataError::new(path, format!("not a readable safetensors file: {error}")))?;
-    let mut arrays = BTreeMap::new();
-    for (name, view) in tensors.tensors() {
-        let array = decode(&view).ok_or_else(|| {
-            let problem = format!("tensor {name} has type {:?}; save it as F64, F32, F16 or BF16", view.dtype());
-            DataError::new(path, problem)
-        })?;
-        arrays.insert(name, array);
-    }
-    Ok(arrays)
+    TensorFile::open_as(path, contents)?.read()
 }
 
-fn decode(view: &TensorView<'_>) -> Option<Array> {
-    let (twos, _) = view.data().as_chunks::<2>();
-    let (fours, _) = view.data().as_chunks::<4>();
-    let (eights, _) = view.data().as_chunks::<8>();
-    let values = match view.dtype() {
-        Dtype::F64 => Values::Real64(eights.iter().map(|&word| f64::from_le_bytes(word)).collect()),
-        Dtype::F32 => Values::Real32(fours.iter().map(|&word| f32::from_le_bytes(word)).collect()),
-        Dtype::F16 => Values::Real32(twos.iter().map(|&word| f16::from_le_bytes(word).to_f32()).collect()),
-        Dtype::BF16 => Values::Real32(twos.iter().map(|&word| bf16::from_le_bytes(word).to_f32()).collect()),
-        _ => return None,
-    };
-    Some(Array { shape: view.shape().to_vec(), values })
+/// Bytes of a header at the most, as the format has it.
+const LONGEST_HEADER: u64 = 100_000_000;
+
+pub(super) fn contents(file: &mut File, file_len: u64) -> Result<Contents, String> {
+    let unreadable = |error: &dyn std::fmt::Display| format!("not a readable safetensors file: {error}");
+    let mut len = [0; 8];
+    file.read_exact(&mut len).map_err(|error| unreadable(&error))?;
+    let len = u64::from_le_bytes(len);
+    if len > LONGEST_HEADER.min(file_len.saturating_sub(8)) {
+        return Err(unreadable(&"its header is longer than it"));
+    }
+    let mut header = vec![0; len as usize];
+    file.read_exact(&mut header).map_err(|error| unreadable(&error))?;
+    let metadata: Metadata = serde_json::from_slice(&header).map_err(|error| unreadable(&error))?;
+    let start = 8 + len;
+    let mut end = 0;
+    let mut tensors = BTreeMap::new();
+    for (name, info) in metadata.tensors() {
+        let kind = float(info.dtype)
+            .ok_or_else(|| format!("tensor {name} has type {:?}; save it as F64, F32, F16 or BF16", info.dtype))?;
+        let place = place(kind, info, start).map_err(|problem| format!("tensor {name}: {problem}"))?;
+        end = end.max(info.data_offsets.1 as u64);
+        tensors.insert(name, place);
+    }
+    if start.checked_add(end) != Some(file_len) {
+        return Err(unreadable(&format!("its tensors end at byte {end} of its data, not at the end of the file")));
+    }
+    Ok(Contents { tensors, zipped: false })
+}
+
+fn float(dtype: Dtype) -> Option<Float> {
+    match dtype {
+        Dtype::F64 => Some(Float::F64),
+        Dtype::F32 => Some(Float::F32),
+        Dtype::F16 => Some(Float::F16),
+        Dtype::BF16 => Some(Float::BF16),
+        _ => None,
+    }
+}
+
+fn place(kind: Float, info: &TensorInfo, start: u64) -> Result<Place, String> {
+    let (first, end) = info.data_offsets;
+    let bytes = end.checked_sub(first).filter(|bytes| bytes % kind.size() == 0).ok_or("its offsets are wrong")?;
+    let start = start.checked_add(first as u64).ok_or("its offsets are wrong")?;
+    Place::dense(Storage { kind, start, len: bytes / kind.size() }, info.shape.clone())
 }
 
 /// Writes named tensors, beside and then renamed.

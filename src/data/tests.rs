@@ -91,3 +91,35 @@ fn flipped_and_cut_bytes_never_panic() {
     }
     assert!(refused > 5000);
 }
+
+#[test]
+fn mutated_files_of_tensors_never_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    let stack = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/pt/stacked.npz");
+    let plain = folder.path().join("a.safetensors");
+    let values: Vec<f32> = (0..8).map(|value| value as f32).collect();
+    let tensors = [("0.weight".into(), vec![4, 2], &values[..]), ("0.bias".into(), vec![4], &values[..4])];
+    write_safetensors(&plain, &tensors).unwrap();
+    let mut random = crate::random::Random::new(3, "tensors");
+    let mut refused = 0;
+    for path in [stack, plain] {
+        let whole = std::fs::read(&path).unwrap();
+        let copy = folder.path().join("x").with_extension(path.extension().unwrap());
+        let mut attempt = |bytes: &[u8]| {
+            std::fs::write(&copy, bytes).unwrap();
+            let read = TensorFile::open(&copy).and_then(|file| Ok((file.read()?, file.read_row(3)?)));
+            refused += usize::from(read.is_err());
+            read.is_ok()
+        };
+        assert!(attempt(&whole));
+        for len in 0..whole.len() {
+            assert!(!attempt(&whole[..len]), "{} cut to {len} bytes was read", path.display());
+        }
+        for at in 0..whole.len() {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 1 + (random.unit() * 255.0) as u8;
+            attempt(&bytes);
+        }
+    }
+    assert!(refused > 1000);
+}

@@ -69,10 +69,15 @@ impl Drop for Temporary {
 }
 
 pub(super) fn header(descr: &str, shape: &[usize]) -> Vec<u8> {
+    long_header(descr, shape, 0)
+}
+
+/// A header of at least `least` bytes, which must be a multiple of 64.
+fn long_header(descr: &str, shape: &[usize], least: usize) -> Vec<u8> {
     let sides: String = shape.iter().map(|side| format!("{side}, ")).collect();
     let sides = if shape.len() == 1 { sides.trim_end() } else { sides.trim_end_matches(", ") };
     let text = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({sides}), }}");
-    let padded = (10 + text.len() + 1).next_multiple_of(64) - 10;
+    let padded = (10 + text.len() + 1).next_multiple_of(64).max(least) - 10;
     let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
     bytes.extend((padded as u16).to_le_bytes());
     bytes.extend(format!("{text:<width$}\n", width = padded - 1).bytes());
@@ -97,10 +102,26 @@ pub struct NpyWriter<T> {
     temporary: Temporary,
     start: usize,
     len: usize,
+    /// Elements of a row, where the number of rows shows only in the end.
+    row: Option<usize>,
     element: PhantomData<T>,
 }
 
+/// Bytes of the header of an array that grows: room for any number of rows.
+const GROWING: usize = 128;
+
 impl<T: NpyElement> NpyWriter<T> {
+    /// Starts a file of rows of `row` elements, as many as are written.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be made.
+    pub fn growing(path: &Path, row: usize) -> Result<Self, DataError> {
+        let temporary = Temporary::new(path);
+        let file = File::create(temporary.beside()).map_err(|error| temporary.failed(error))?;
+        Ok(Self { file, temporary, start: GROWING, len: 0, row: Some(row), element: PhantomData })
+    }
+
     /// Reserves the file beside its final name.
     ///
     /// # Errors
@@ -113,7 +134,7 @@ impl<T: NpyElement> NpyWriter<T> {
         let size = (header.len() + len * size_of::<T>()) as u64;
         let mut file = File::create(temporary.beside()).map_err(|error| temporary.failed(error))?;
         file.write_all(&header).and_then(|()| file.set_len(size)).map_err(|error| temporary.failed(error))?;
-        Ok(Self { file, temporary, start: header.len(), len, element: PhantomData })
+        Ok(Self { file, temporary, start: header.len(), len, row: None, element: PhantomData })
     }
 
     /// Writes elements from `offset` on.
@@ -122,7 +143,9 @@ impl<T: NpyElement> NpyWriter<T> {
     ///
     /// Elements beyond the array, or a disk that refuses them.
     pub fn write_at(&mut self, offset: usize, values: &[T]) -> Result<(), DataError> {
-        if offset + values.len() > self.len {
+        if self.row.is_some() {
+            self.len = self.len.max(offset + values.len());
+        } else if offset + values.len() > self.len {
             return Err(self.temporary.failed("the elements lie beyond its end"));
         }
         let place = SeekFrom::Start((self.start + offset * size_of::<T>()) as u64);
@@ -138,7 +161,12 @@ impl<T: NpyElement> NpyWriter<T> {
     ///
     /// A disk that refuses.
     pub fn finish(self) -> Result<(), DataError> {
-        let Self { file, temporary, .. } = self;
+        let Self { mut file, temporary, row, len, .. } = self;
+        if let Some(row) = row {
+            let header = long_header(T::DESCR, &[len / row.max(1), row], GROWING);
+            let written = file.seek(SeekFrom::Start(0)).and_then(|_| file.write_all(&header));
+            written.map_err(|error| temporary.failed(error))?;
+        }
         file.sync_data().map_err(|error| temporary.failed(error))?;
         // A file that is open cannot be renamed everywhere.
         drop(file);

@@ -76,7 +76,7 @@ impl Network {
     }
 
     /// A node's values in a pass.
-    pub(super) fn value<'p, B: Backend>(&self, pass: &'p Forward<'_, B>, node: usize) -> Slice<'p, B::Buffer> {
+    pub(crate) fn value<'p, B: Backend>(&self, pass: &'p Forward<'_, B>, node: usize) -> Slice<'p, B::Buffer> {
         let len = pass.rows * self.node_len(node);
         match self.storage(node).checked_sub(1).and_then(|layer| pass.values[layer].as_ref()) {
             Some(buffer) => Slice::new(buffer, 0, len),

@@ -38,23 +38,39 @@ impl Network {
     }
 }
 
+/// Checks that tensors of these names and shapes are the network's.
+///
+/// # Errors
+///
+/// A tensor that is missing, left over or misshapen: the message names it.
+pub fn check_tensors(network: &Network, shapes: &BTreeMap<&str, &[usize]>) -> Result<(), String> {
+    let wanted = network.tensors();
+    if let Some(name) = shapes.keys().find(|name| !wanted.iter().any(|(wanted, ..)| wanted == *name)) {
+        let names: Vec<&str> = wanted.iter().map(|(name, ..)| name.as_str()).collect();
+        return Err(format!("tensor {name} belongs to no layer; the model has {}", names.join(", ")));
+    }
+    for (name, shape, ..) in wanted {
+        match shapes.get(name.as_str()) {
+            None => return Err(format!("tensor {name} of shape {shape:?} is missing")),
+            Some(found) if *found != shape => {
+                return Err(format!("tensor {name} has shape {found:?}; the model needs {shape:?}"));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}
+
 /// The flat parameters from named tensors.
 ///
 /// # Errors
 ///
-/// A tensor that is missing, left over, misshapen or not finite: the message names it.
+/// As [`check_tensors`], and a tensor that is not finite.
 pub fn from_tensors(network: &Network, tensors: &BTreeMap<String, Array>) -> Result<Vec<f64>, String> {
-    let wanted = network.tensors();
-    if let Some(name) = tensors.keys().find(|name| !wanted.iter().any(|(wanted, ..)| wanted == *name)) {
-        let names: Vec<&str> = wanted.iter().map(|(name, ..)| name.as_str()).collect();
-        return Err(format!("tensor {name} belongs to no layer; the model has {}", names.join(", ")));
-    }
+    check_tensors(network, &tensors.iter().map(|(name, array)| (name.as_str(), array.shape.as_slice())).collect())?;
     let mut flat = vec![0.0; network.len];
-    for (name, shape, offset, len) in wanted {
+    for (name, shape, offset, len) in network.tensors() {
         let array = tensors.get(&name).ok_or_else(|| format!("tensor {name} of shape {shape:?} is missing"))?;
-        if array.shape != shape {
-            return Err(format!("tensor {name} has shape {:?}; the model needs {shape:?}", array.shape));
-        }
         if let Some(at) = array.first_not_finite() {
             return Err(format!("tensor {name} holds NaN or infinity, first at element {at}"));
         }

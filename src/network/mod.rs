@@ -8,14 +8,16 @@ PyTorch's order, each layer starting at a multiple of 64 elements.
 
 mod backward;
 mod build;
+mod directional;
 mod forward;
 mod initial;
 
 pub use backward::Factor;
 pub use build::NetworkError;
+pub use directional::Directional;
 pub(crate) use forward::along;
 pub use forward::{Forward, Segment};
-pub use initial::from_tensors;
+pub use initial::{check_tensors, from_tensors};
 
 use crate::backend::{Pooling, Window};
 use crate::run_file::Activation;
@@ -143,11 +145,16 @@ impl Network {
     }
 
     /// Elements of one example's value at a node.
-    fn node_len(&self, node: usize) -> usize {
+    pub(crate) fn node_len(&self, node: usize) -> usize {
         match node.checked_sub(1) {
             None => self.input_len(),
             Some(layer) => self.nodes[layer].shape.iter().product(),
         }
+    }
+
+    /// Whether a node's value depends on parameters.
+    pub(crate) fn is_trained(&self, node: usize) -> bool {
+        self.trained[node]
     }
 
     /// The node whose buffer holds a node's value.

@@ -3,12 +3,13 @@
 use super::Spec;
 use crate::backend::{Backend, Element, LossBatch, Result, Slice, SliceMut, Transpose};
 use crate::network::{Forward, Network};
+use crate::run_file::Loss;
 use crate::tangent::ExampleRows;
 use crate::training::{Examples, Step, TargetBuffer};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// The examples of a tile that a step's batch holds, on the device.
+/// Some of a tile's examples that a step's batch holds, on the device: as many as pass at once.
 pub(super) struct Batch<B: Backend> {
     /// How many.
     pub count: usize,
@@ -20,28 +21,48 @@ pub(super) struct Batch<B: Backend> {
     pub share: B::Buffer,
     /// Their inputs.
     pub inputs: B::Buffer,
-    /// Products with the queries' inputs that no step changes, by layer.
-    pub constant: BTreeMap<usize, B::Buffer>,
+    /// Products with the queries' inputs that no step changes, by layer, each with its length.
+    pub constant: BTreeMap<usize, (B::Buffer, usize)>,
+}
+
+/// Elements that the rows of the examples of one pass may have: a device's memory bounds the number of examples nowhere
+/// else. A constant, so that it depends on no machine.
+const ELEMENTS_AT_ONCE: usize = 1 << 26;
+/// Examples of one pass at the least: fewer would leave processors idle.
+const LEAST_AT_ONCE: usize = 64;
+
+/// Examples that pass at once, each with `copies` gradient rows.
+pub(crate) fn examples_at_once(network: &Network, copies: usize) -> usize {
+    let factors: usize = network.parameters.iter().map(|own| own.len().max(own.positions * own.height)).sum();
+    let each = network.forward_len() + copies * (network.backward_len() + factors);
+    (ELEMENTS_AT_ONCE / each.max(1)).max(LEAST_AT_ONCE)
 }
 
 impl<B: Backend> Batch<B> {
-    /// The part of a step's batch that lies in a range of examples; `None` where there is none.
-    pub fn new(backend: &B, inputs: &Examples<B>, range: &Range<usize>, step: &Step) -> Result<Option<Self>> {
+    /// The part of a step's batch that lies in a range of examples, in parts of `at_once`.
+    pub fn all(
+        backend: &B,
+        inputs: &Examples<B>,
+        range: &Range<usize>,
+        step: &Step,
+        at_once: usize,
+    ) -> Result<Vec<Self>> {
         let held: Vec<(usize, f64)> = step.shares(range);
-        if held.is_empty() {
-            return Ok(None);
-        }
-        let columns: Vec<u32> = held.iter().map(|&(example, _)| (example - range.start) as u32).collect();
+        held.chunks(at_once).map(|held| Self::new(backend, inputs, range.start, held)).collect()
+    }
+
+    fn new(backend: &B, inputs: &Examples<B>, first: usize, held: &[(usize, f64)]) -> Result<Self> {
+        let columns: Vec<u32> = held.iter().map(|&(example, _)| (example - first) as u32).collect();
         let examples: Vec<u32> = held.iter().map(|&(example, _)| example as u32).collect();
         let share: Vec<B::Element> = held.iter().map(|&(_, share)| B::Element::from_f64(share)).collect();
-        Ok(Some(Self {
+        Ok(Self {
             count: held.len(),
             inputs: inputs.gather(backend, &examples)?,
             columns: backend.index(&columns)?,
             examples: backend.index(&examples)?,
             share: backend.upload(&share)?,
             constant: BTreeMap::new(),
-        }))
+        })
     }
 }
 
@@ -80,33 +101,46 @@ impl<B: Backend> StepRows<B> {
         let (outputs, count) = (network.outputs, pass.rows);
         let size = count * outputs;
         let rows = |seed, copies| ExampleRows::new(backend, network, &spec.contraction, weights, pass, seed, copies);
-        let mut gradient = backend.scratch(size)?;
-        if spec.attribution || spec.coefficients {
-            let mut statistics = backend.scratch(2 * count)?;
-            let losses = LossBatch {
-                loss: spec.loss,
-                rows: count,
-                width: outputs,
-                outputs: network.outputs(pass),
-                targets: targets.targets(),
-                examples: held.examples,
-                share: Slice::new(held.share, 0, count),
-            };
-            let statistics = SliceMut::new(&mut statistics, 0, 2 * count);
-            backend.loss(&losses, SliceMut::new(&mut gradient, 0, size), statistics)?;
-        }
+        let wanted = spec.attribution || spec.coefficients;
+        let gradient = wanted.then(|| loss_gradient(backend, network, spec.loss, targets, pass, held)).transpose()?;
         let kernel = spec.kernel.map(|_| {
             let mut seed = backend.scratch(size * outputs)?;
             backend.seed(count, outputs, SliceMut::new(&mut seed, 0, size * outputs), None)?;
-            let weights = spec.coefficients.then(|| {
+            let weights = gradient.as_ref().filter(|_| spec.coefficients).map(|gradient| {
                 let mut weights = backend.scratch(size)?;
                 let shape = Transpose { batches: 1, rows: count, columns: outputs };
-                backend.transpose(&shape, SliceMut::new(&mut weights, 0, size), Slice::new(&gradient, 0, size))?;
+                backend.transpose(&shape, SliceMut::new(&mut weights, 0, size), Slice::new(gradient, 0, size))?;
                 Ok(weights)
             });
             Ok(OutputRows { rows: rows(seed, outputs)?, weights: weights.transpose()? })
         });
         let kernel = kernel.transpose()?;
-        Ok(Self { loss: if spec.attribution { Some(rows(gradient, 1)?) } else { None }, kernel })
+        let loss = gradient.filter(|_| spec.attribution).map(|gradient| rows(gradient, 1)).transpose()?;
+        Ok(Self { loss, kernel })
     }
+}
+
+/// `[examples, C]`: the gradients of the losses of a pass with respect to its outputs, each times what its example counts.
+pub(super) fn loss_gradient<B: Backend>(
+    backend: &B,
+    network: &Network,
+    loss: Loss,
+    targets: &TargetBuffer<B>,
+    pass: &Forward<'_, B>,
+    held: &Held<'_, B>,
+) -> Result<B::Buffer> {
+    let (rows, width) = (pass.rows, network.outputs);
+    let (mut gradient, mut statistics) = (backend.scratch(rows * width)?, backend.scratch(2 * rows)?);
+    let losses = LossBatch {
+        loss,
+        rows,
+        width,
+        outputs: network.outputs(pass),
+        targets: targets.targets(),
+        examples: held.examples,
+        share: Slice::new(held.share, 0, rows),
+    };
+    let out = SliceMut::new(&mut gradient, 0, rows * width);
+    backend.loss(&losses, out, SliceMut::new(&mut statistics, 0, 2 * rows))?;
+    Ok(gradient)
 }

@@ -1,16 +1,27 @@
 /*!
 Path kernels: quadrature on each step's segment, and the sum over steps.
 
-For step `s` from `w_s` to `w_s + Δw_s`, the query's gradient is `φ_s = Σ_k ω_k ∇f(w_s + τ_k Δw_s)`; the attribution
-is `A[q, i] = -Σ_s ε_s φ_s · g_{i,s}`, the kernel `K = Σ_s ε_s φ_s · J_i(w_s)` over the steps whose batch holds `i`.
+For step `s` from `w_s` to `w_s + Δw_s`, the query's gradient is `φ_s = Σ_k ω_k ∇f(w_s + τ_k Δw_s)`. An optimizer whose
+step is a sum over past gradients has the attribution `A[q, i] = -Σ_s ψ_s · g_{i,s}`, with ψ by a recursion backwards in
+time: `ε_s φ_s` for plain SGD. The kernel is `K = Σ_s ε_s φ_s · J_i(w_s)` over the steps whose batch holds `i`.
 */
 
+pub mod adaptive;
+mod at;
 mod batch;
 mod integrate;
+mod pass;
 mod quadrature;
+mod readout;
+mod recursion;
+mod rows;
 mod spec;
 mod sums;
+mod superposition;
 
+pub(crate) use batch::examples_at_once;
 pub use integrate::{Evaluation, Integration, Setting};
 pub use quadrature::{Quadrature, gauss};
+pub use readout::QueryTargets;
 pub use spec::{Finished, Spec, Tile};
+pub use superposition::Superposition;

@@ -12,12 +12,18 @@ pub struct Quadrature {
 }
 
 impl Quadrature {
-    /// The rule that a run asks for.
-    pub fn new(rule: &Rule) -> Self {
+    /// The rule that a run asks for; `None` where every query has nodes of its own.
+    pub fn new(rule: &Rule) -> Option<Self> {
         match rule {
-            Rule::Gauss { nodes } => gauss(*nodes),
-            Rule::Left => Self { nodes: vec![0.0], weights: vec![1.0] },
+            Rule::Gauss { nodes } => Some(gauss(*nodes)),
+            Rule::Left => Some(Self::left()),
+            Rule::Adaptive { .. } => None,
         }
+    }
+
+    /// The start of the segment alone.
+    pub fn left() -> Self {
+        Self { nodes: vec![0.0], weights: vec![1.0] }
     }
 }
 

@@ -1,9 +1,8 @@
 //! What to integrate, and what comes of it.
 
-use super::Quadrature;
 use crate::backend::Entries;
 use crate::error::Error;
-use crate::run_file::Loss;
+use crate::run_file::{Loss, Optimizer, Readout, Rule};
 use crate::tangent::Contraction;
 use crate::training::Step;
 use std::ops::Range;
@@ -13,10 +12,12 @@ use std::ops::Range;
 pub struct Spec {
     /// The loss.
     pub loss: Loss,
-    /// λ.
-    pub weight_decay: f64,
+    /// The optimizer that made the path.
+    pub optimizer: Optimizer,
     /// The rule on each segment.
-    pub quadrature: Quadrature,
+    pub rule: Rule,
+    /// What of the outputs is taken apart.
+    pub readout: Readout,
     /// Whether to sum attributions.
     pub attribution: bool,
     /// Which entries of the kernel, if any.
@@ -35,11 +36,34 @@ pub struct Spec {
 }
 
 impl Spec {
+    /// The attribution of every output, with three Gauss nodes a step.
+    pub fn new(loss: Loss, optimizer: Optimizer, contraction: Vec<Contraction>) -> Self {
+        Self {
+            loss,
+            optimizer,
+            rule: Rule::Gauss { nodes: 3 },
+            readout: Readout::Outputs,
+            attribution: true,
+            kernel: None,
+            coefficients: false,
+            tangent: false,
+            layers: false,
+            symmetric: false,
+            contraction,
+        }
+    }
+
+    /// Whether only one half of the tangent kernels is computed.
+    pub fn half_tangent(&self) -> bool {
+        self.symmetric && self.readout == Readout::Outputs
+    }
+
     /// Whether only one half of the path kernel is computed: the queries are the training set, every step holds all of
-    /// it, the rule is `left`. Coefficients are not symmetric.
+    /// it, and both sides' gradients are taken at the same weights. Coefficients are not symmetric.
     pub fn triangle(&self, steps: &[Step]) -> bool {
         let full = steps.iter().all(|step| step.batch.is_none());
-        self.symmetric && full && self.quadrature.nodes == [0.0] && !self.coefficients
+        let same = self.rule == Rule::Left || matches!(self.optimizer, Optimizer::Flow(_));
+        self.symmetric && full && same && self.readout == Readout::Outputs && !self.coefficients
     }
 }
 
@@ -66,23 +90,34 @@ pub struct Finished {
     pub tangent_initial: Vec<Vec<f64>>,
     /// Tangent kernel at the last weights.
     pub tangent_final: Vec<Vec<f64>>,
-    /// `[C, queries]`: the term of weight decay.
+    /// `[R, queries]`: the term of weight decay.
     pub regularizer: Vec<f64>,
-    /// `[queries, C]`: outputs at the first weights.
+    /// `[R, queries]`: what of an imported path no optimizer made.
+    pub unexplained: Vec<f64>,
+    /// `[queries, R]`: the readout at the first weights.
     pub initial: Vec<f64>,
-    /// `[queries, C]`: outputs at the last weights.
+    /// `[queries, R]`: the readout at the last weights.
     pub prediction: Vec<f64>,
-    /// `[queries, C]`: `Σ_s f(w_{s+1}) - f(w_s) - φ_s · Δw_s`, what the quadrature misses.
+    /// `[queries, R]`: `Σ_s f(w_{s+1}) - f(w_s) - φ_s · Δw_s`, what the quadrature misses.
     pub missed: Vec<f64>,
     /// The largest `|f(w_{s+1}) - f(w_s) - φ_s · Δw_s|` of each step.
     pub residuals: Vec<f64>,
+    /// Quadrature nodes of each step, summed over the queries.
+    pub nodes: Vec<usize>,
+    /// Queries whose step the rule `adaptive` could not explain, by step.
+    pub missed_queries: Vec<usize>,
 }
 
 impl Finished {
+    /// Nothing yet of so many steps.
+    pub(super) fn of_steps(steps: usize) -> Self {
+        Self { residuals: vec![0.0; steps], nodes: vec![0; steps], missed_queries: vec![0; steps], ..Self::default() }
+    }
+
     /// Fails where anything left the finite numbers: the path did, even if every loss along it was finite.
     pub(super) fn check(&self, steps: &[Step]) -> Result<(), Error> {
         let arrays = [&self.attribution, &self.kernel, &self.numerator, &self.tangent_initial, &self.tangent_final];
-        let queries = [&self.regularizer, &self.initial, &self.prediction];
+        let queries = [&self.regularizer, &self.unexplained, &self.initial, &self.prediction];
         let mut values = arrays.into_iter().flatten().chain(queries).flatten();
         let first = self.residuals.iter().position(|residual| !residual.is_finite());
         if first.is_none() && values.all(|value| value.is_finite()) {

@@ -4,7 +4,8 @@ use super::batch::Batch;
 use super::integrate::Setting;
 use super::{Finished, Tile};
 use crate::backend::{Accumulator, Backend, Element, Entries, Result, Slice, SliceMut};
-use crate::tangent::Sum;
+use crate::tangent::{Node, QueryFactors, Sum};
+use std::rc::Rc;
 
 /// The sums that one kind of output needs: one for all layers, or one a layer.
 pub(super) struct Sums<B: Backend>(Vec<Sum<B>>);
@@ -31,91 +32,132 @@ impl<B: Backend> Sums<B> {
 }
 
 /// The sums of a tile.
-pub(super) struct State<B: Backend> {
+pub(super) struct State<'a, B: Backend> {
     /// The batch that holds every example, once a step has asked for it.
-    pub full: Option<Batch<B>>,
-    pub attribution: Sums<B>,
-    pub kernel: Sums<B>,
-    pub numerator: Sums<B>,
-    /// Of the tile that also computes what belongs to its queries alone.
+    pub full: Option<Vec<Batch<B>>>,
+    /// ψ.
+    pub psi: QueryFactors<'a, B>,
+    /// The nodes of the rule, with what the last step added to ψ.
+    pub nodes: Option<(f64, Vec<Rc<Node<B>>>)>,
+    pub sums: PairSums<B>,
+    /// Where what belongs to the queries alone is wanted.
     pub certificate: Option<Certificate<B>>,
 }
 
-impl<B: Backend> State<B> {
+/// Sums for each pair of a query and an example.
+pub(super) struct PairSums<B: Backend> {
+    pub attribution: Sums<B>,
+    pub kernel: Sums<B>,
+    pub numerator: Sums<B>,
+}
+
+impl<'a, B: Backend> State<'a, B> {
     /// Zeros.
-    pub fn new(setting: &Setting<'_, B>, tile: &Tile) -> Result<Self> {
+    pub fn new(setting: &Setting<'a, B>, tile: &Tile) -> Result<Self> {
         let (backend, spec, network) = (setting.backend, setting.spec, setting.network);
-        let (queries, examples, outputs) = (tile.queries.len(), tile.examples.len(), network.outputs);
+        let (queries, examples, rows) = (tile.queries.len(), tile.examples.len(), setting.rows());
         let groups = if spec.layers { network.parameters.len() } else { 1 };
-        let kernel_len = spec.kernel.map_or(0, |entries| entries.len(outputs, queries, examples));
-        let attribution_len = Entries::Loss.len(outputs, queries, examples);
+        let kernel_len = spec.kernel.map_or(0, |entries| entries.len(rows, network.outputs, queries, examples));
+        let attribution_len = Entries::Loss.len(rows, 1, queries, examples);
         Ok(Self {
             full: None,
-            attribution: Sums::new(backend, spec.attribution, groups, attribution_len)?,
-            kernel: Sums::new(backend, spec.kernel.is_some(), groups, kernel_len)?,
-            numerator: Sums::new(backend, spec.coefficients, 1, kernel_len)?,
+            psi: QueryFactors::new(network, &spec.contraction, rows, queries),
+            nodes: None,
+            sums: PairSums {
+                attribution: Sums::new(backend, spec.attribution, groups, attribution_len)?,
+                kernel: Sums::new(backend, spec.kernel.is_some(), groups, kernel_len)?,
+                numerator: Sums::new(backend, spec.coefficients, 1, kernel_len)?,
+            },
             certificate: None,
         })
     }
 
-    /// Ends a block of steps.
+    /// Folds the sums of a block of steps.
     pub fn fold(&mut self, backend: &B) -> Result<()> {
-        self.attribution.fold(backend)?;
-        self.kernel.fold(backend)?;
-        self.numerator.fold(backend)
+        self.sums.attribution.fold(backend)?;
+        self.sums.kernel.fold(backend)?;
+        self.sums.numerator.fold(backend)
+    }
+
+    /// Ends a block of `count` steps from `first` on.
+    pub fn end_block(&mut self, backend: &B, first: usize, count: usize, finished: &mut Finished) -> Result<()> {
+        self.fold(backend)?;
+        self.certificate.as_mut().map_or(Ok(()), |certificate| certificate.settle(backend, first, count, finished))
+    }
+
+    /// Copies the sums to the host; the last block must have been ended.
+    pub fn download(&self, backend: &B, finished: &mut Finished) -> Result<()> {
+        finished.attribution = self.sums.attribution.download(backend)?;
+        finished.kernel = self.sums.kernel.download(backend)?;
+        finished.numerator = self.sums.numerator.download(backend)?;
+        if let Some(certificate) = &self.certificate {
+            finished.regularizer = certificate.regularizer.download(backend)?;
+            finished.unexplained = certificate.unexplained.download(backend)?;
+        }
+        Ok(())
     }
 }
 
-/// What belongs to the queries alone: the term of weight decay, and for each step of a block `φ_s · Δw_s`,
-/// `[steps, C, queries]`, and the outputs, `[steps + 1, queries, C]`.
+/// What belongs to the queries alone: the terms of weight decay and of what no optimizer made, and for each step of a
+/// block `φ_s · Δw_s`, `[steps, R, queries]`, and the readout, `[steps + 1, queries, R]`.
 pub(super) struct Certificate<B: Backend> {
     pub regularizer: Sum<B>,
+    pub unexplained: Sum<B>,
     pub explained: B::Buffer,
     pub values: B::Buffer,
     queries: usize,
-    outputs: usize,
+    rows: usize,
     /// Steps of a block.
     block: usize,
 }
 
 impl<B: Backend> Certificate<B> {
-    /// Zeros, for blocks of `block` steps.
-    pub fn new(backend: &B, queries: usize, outputs: usize, block: usize) -> Result<Self> {
+    /// Zeros, for blocks of `block` steps of queries with `rows` values each.
+    pub fn new(backend: &B, queries: usize, rows: usize, block: usize) -> Result<Self> {
+        let size = queries * rows;
         Ok(Self {
-            regularizer: Sum::new(backend, outputs * queries)?,
-            explained: backend.zeros(block * outputs * queries)?,
-            values: backend.scratch((block + 1) * outputs * queries)?,
+            regularizer: Sum::new(backend, size)?,
+            unexplained: Sum::new(backend, size)?,
+            explained: backend.zeros(block * size)?,
+            values: backend.scratch((block + 1) * size)?,
             queries,
-            outputs,
+            rows,
             block,
         })
     }
 
-    /// Reads what a block of `count` steps left.
-    pub fn settle(&mut self, backend: &B, count: usize, finished: &mut Finished) -> Result<()> {
+    /// Values of the readout at a place in the block, on the host.
+    pub fn values_at(&self, backend: &B, place: usize) -> Result<Vec<f64>> {
+        let size = self.queries * self.rows;
+        Ok(widen::<B>(&backend.download(Slice::new(&self.values, place * size, size))?))
+    }
+
+    /// Reads what a block of steps left, `count` of them from `first` on. The last block comes first.
+    pub fn settle(&mut self, backend: &B, first: usize, count: usize, finished: &mut Finished) -> Result<()> {
         self.regularizer.fold(backend)?;
-        let Self { queries, outputs, block, .. } = *self;
-        let size = queries * outputs;
+        self.unexplained.fold(backend)?;
+        let Self { queries, rows, block, .. } = *self;
+        let size = queries * rows;
         let values = widen::<B>(&backend.download(Slice::new(&self.values, 0, (count + 1) * size))?);
         let explained = widen::<B>(&backend.download(Slice::new(&self.explained, 0, block * size))?);
         finished.missed.resize(size, 0.0);
         for step in 0..count {
             let mut largest = 0.0f64;
             for (entry, missed) in finished.missed.iter_mut().enumerate() {
-                let (query, output) = (entry / outputs, entry % outputs);
+                let (query, output) = (entry / rows, entry % rows);
                 let change = values[(step + 1) * size + entry] - values[step * size + entry];
                 let rest = change - explained[step * size + output * queries + query];
                 *missed += rest;
                 // Written so that NaN is the largest of all.
                 largest = if rest.abs() <= largest { largest } else { rest.abs() };
             }
-            finished.residuals.push(largest);
+            finished.residuals[first + step] = largest;
         }
         backend.fill(SliceMut::new(&mut self.explained, 0, block * size), 0.0)?;
-        if finished.initial.is_empty() {
-            finished.initial = values[..size].to_vec();
+        if finished.prediction.is_empty() {
+            finished.prediction = values[count * size..].to_vec();
         }
-        finished.prediction = values[count * size..].to_vec();
+        finished.initial = values[..size].to_vec();
         Ok(())
     }
 }

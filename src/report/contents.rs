@@ -62,7 +62,9 @@ impl Contents {
         };
         let prediction = needed("prediction.npy")?;
         let shape = |key: &str| summary["shapes"][key].as_u64().unwrap_or(0) as usize;
-        let (queries, outputs, examples) = (shape("queries"), shape("outputs"), shape("examples"));
+        let (queries, examples) = (shape("queries"), shape("examples"));
+        // A readout may have one value where the network has many outputs.
+        let outputs = prediction.shape.get(1).copied().unwrap_or(0);
         let attribution = MappedArray::open(&path("attribution.npy"))?;
         let kernel = MappedArray::open(&path("kernel.npy"))?;
         if prediction.shape != [queries, outputs] || attribution.iter().any(|a| a.shape != [queries, examples, outputs])

@@ -7,11 +7,14 @@ error that names the nearest known word.
 
 mod model;
 mod parse;
+mod record;
 mod section;
+mod training;
 mod write;
 
 pub use model::{Activation, Layer, LayerKind, Model};
 pub use section::RunFileError;
+pub use training::{Adam, Batches, Flow, Loss, Optimizer, Reduction, Schedule, ScheduleKind, Sgd, Training};
 pub use write::difference;
 
 use crate::tangent::Contraction;
@@ -28,6 +31,8 @@ pub struct RunFile {
     pub model: Model,
     /// How it is trained.
     pub training: Training,
+    /// The recorded path.
+    pub trajectory: Path,
     /// What is integrated.
     pub kernel: Kernel,
 }
@@ -82,45 +87,14 @@ pub struct Data {
     pub query_targets: Option<String>,
 }
 
-/// How the network is trained.
+/// Where the path comes from, and how densely it is recorded.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Training {
-    /// The loss.
-    pub loss: Loss,
-    /// Mean or sum over the batch.
-    pub reduction: Reduction,
-    /// ε.
-    pub learning_rate: f64,
-    /// λ.
-    pub weight_decay: f64,
-    /// Steps.
-    pub steps: usize,
-    /// Examples a step; the whole set without it.
-    pub batch_size: Option<usize>,
-    /// The recorded order.
-    pub batches: Option<String>,
-}
-
-/// A loss function of outputs f and a target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Loss {
-    /// -log softmax(f) of the class.
-    CrossEntropy,
-    /// ½ Σ (f - y)².
-    SquaredError,
-    /// Σ log(1 + e^f) - y f.
-    Logistic,
-    /// Σ e^f - y f.
-    Poisson,
-}
-
-/// How a batch's losses are combined.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reduction {
-    /// Over the batch's own size.
-    Mean,
-    /// Added.
-    Sum,
+pub struct Path {
+    /// Checkpoints of a path recorded elsewhere: a pattern of files in their natural order, or one file with a leading
+    /// axis of steps.
+    pub import: Option<String>,
+    /// Weights are recorded every so many steps, and the steps between are made again when they are needed.
+    pub every: usize,
 }
 
 /// What is integrated.
@@ -138,12 +112,18 @@ pub struct Kernel {
     pub layers: bool,
     /// Whether the tangent kernel at both ends is wanted.
     pub tangent: bool,
+    /// What of the outputs is taken apart.
+    pub readout: Readout,
+    /// Whether the weights' change is taken apart as well.
+    pub superposition: bool,
+    /// Examples whose part of the weights' change is wanted whole.
+    pub superposition_vectors: Vec<u32>,
     /// How each layer that has parameters is contracted; the fastest without it.
     pub contraction: Option<Vec<Contraction>>,
 }
 
 /// The quadrature rule on a segment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Rule {
     /// Gauss-Legendre.
     Gauss {
@@ -152,6 +132,55 @@ pub enum Rule {
     },
     /// The gradient at the step's start.
     Left,
+    /// Each query's own nodes, until its step is explained; segments are cut where a unit flips.
+    Adaptive {
+        /// What may stay unexplained of a step's change, relative.
+        tolerance: f64,
+    },
+}
+
+/// What of a query's outputs f is taken apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Readout {
+    /// f itself.
+    Outputs,
+    /// Softmax with cross_entropy, the sigmoid of each output with logistic.
+    Probabilities,
+    /// The query's own loss.
+    Loss,
+    /// The output of the query's class.
+    Target,
+    /// The output of the query's class less log Σ e^f over the others.
+    Margin,
+}
+
+/// Every readout and its name.
+const READOUTS: [(&str, Readout); 5] = [
+    ("outputs", Readout::Outputs),
+    ("probabilities", Readout::Probabilities),
+    ("loss", Readout::Loss),
+    ("target", Readout::Target),
+    ("margin", Readout::Margin),
+];
+
+impl Readout {
+    /// Its name in a run file.
+    pub fn name(self) -> &'static str {
+        READOUTS.iter().find(|(_, readout)| *readout == self).map_or("", |(name, _)| name)
+    }
+
+    /// Its values for each query, of a network with C outputs.
+    pub fn len(self, outputs: usize) -> usize {
+        match self {
+            Readout::Outputs | Readout::Probabilities => outputs,
+            Readout::Loss | Readout::Target | Readout::Margin => 1,
+        }
+    }
+
+    /// Whether it depends on the query's target.
+    pub fn needs_targets(self) -> bool {
+        matches!(self, Readout::Loss | Readout::Target | Readout::Margin)
+    }
 }
 
 /// Which entries of the kernel.

@@ -6,7 +6,7 @@ use std::path::Path;
 use toml::{Table, Value};
 
 /// Keys whose value is a path.
-const PATHS: [&str; 7] = [
+const PATHS: [&str; 9] = [
     "run.directory",
     "data.train.inputs",
     "data.train.targets",
@@ -14,6 +14,8 @@ const PATHS: [&str; 7] = [
     "data.query.targets",
     "model.weights",
     "training.batches",
+    "trajectory.import",
+    "trajectory.record",
 ];
 
 impl Model {
@@ -80,8 +82,22 @@ impl RunFile {
             let path = if from_folder { folder.join(value) } else { PathBuf::from(value) };
             tidy(&std::path::absolute(&path).unwrap_or(path)).display().to_string()
         };
+        fill_record(&file, &mut table, &resolve)?;
         read(&file, &table, &resolve)
     }
+}
+
+/// Fills in what the record of an imported path says of its training, and takes the record's own key away.
+fn fill_record(file: &str, table: &mut Table, resolve: Resolve<'_>) -> Result<()> {
+    let Some(trajectory) = table.get_mut("trajectory").and_then(Value::as_table_mut) else { return Ok(()) };
+    let Some(value) = trajectory.remove("record") else { return Ok(()) };
+    let section = Section::new(file, "trajectory".into(), Some(trajectory));
+    if !trajectory.contains_key("import") {
+        return Err(section.error("record", "belongs to an imported path; set trajectory.import too, or remove it"));
+    }
+    let path = resolve("trajectory.record", section.name("record", &value)?);
+    let training = table.entry("training").or_insert_with(|| Value::Table(Table::new()));
+    training.as_table_mut().map_or(Ok(()), |training| super::record::fill(training, Path::new(&path)))
 }
 
 /// Without `x/..`, for messages; a path through a link keeps its meaning where the link is not followed back.
@@ -117,34 +133,94 @@ type Resolve<'a> = &'a dyn Fn(&str, &str) -> String;
 
 fn read(file: &str, table: &Table, resolve: Resolve<'_>) -> Result<RunFile> {
     let mut root = Section::new(file, String::new(), Some(table));
-    root.only(&["run", "data", "model", "training", "kernel"])?;
+    root.only(&["run", "data", "model", "training", "trajectory", "kernel"])?;
     let run = read_run(root.section("run")?, resolve)?;
     let data = read_data(root.section("data")?, resolve)?;
     let model = Model::read(root.section("model")?, file, |path| resolve("model.weights", path))?;
-    let training = read_training(root.section("training")?, resolve)?;
+    let training = super::training::read(root.section("training")?, resolve)?;
+    let trajectory = read_trajectory(root.section("trajectory")?, resolve)?;
     let kernel = read_kernel(root.section("kernel")?)?;
-    if run.precision == Precision::F32 {
-        check_single(file, &training)?;
-    }
-    Ok(RunFile { run, data, model, training, kernel })
+    let run_file = RunFile { run, data, model, training, trajectory, kernel };
+    check_single(&run_file).and_then(|()| check_together(&run_file)).map_err(|(key, problem)| RunFileError {
+        file: file.to_owned(),
+        key: key.to_owned(),
+        problem,
+    })?;
+    Ok(run_file)
 }
 
+/// A key, and what is wrong with it.
+type Wrong = std::result::Result<(), (String, String)>;
+
 /// What is a number in double precision only would train nothing, or diverge.
-fn check_single(file: &str, training: &Training) -> Result<()> {
-    for (key, value) in [("learning_rate", training.learning_rate), ("weight_decay", training.weight_decay)] {
-        let single = value as f32;
-        if single.is_infinite() || (single == 0.0 && value != 0.0) {
-            let becomes = if single == 0.0 { "rounds to 0" } else { "is infinite" };
-            return Err(RunFileError {
-                file: file.to_owned(),
-                key: format!("training.optimizer.{key}"),
-                problem: format!(
-                    "is {value:?}, which {becomes} in f32; choose another, or set run.precision = \"f64\""
-                ),
-            });
+fn check_single(run_file: &RunFile) -> Wrong {
+    if run_file.run.precision == Precision::F64 {
+        return Ok(());
+    }
+    match super::training::first_not_single(&run_file.training) {
+        None => Ok(()),
+        Some((key, value)) => {
+            let becomes = if value as f32 == 0.0 { "rounds to 0" } else { "is infinite" };
+            let problem =
+                format!("is {value:?}, which {becomes} in f32; choose another, or set run.precision = \"f64\"");
+            Err((format!("training.{key}"), problem))
         }
     }
+}
+
+/// What each table allows, and the others do not.
+fn check_together(run_file: &RunFile) -> Wrong {
+    let RunFile { data, model, training, trajectory, kernel, .. } = run_file;
+    let wrong = |key: &str, problem: &str| Err((key.to_owned(), problem.to_owned()));
+    let has_kernel = kernel.kernel != KernelShape::None;
+    let flow = matches!(training.optimizer, Optimizer::Flow(_));
+    if training.optimizer.has_memory() && has_kernel {
+        let problem = "a step with momentum or Adam mixes the gradients of many steps, so that no integral of tangent \
+                       kernels is multiplied with loss gradients; set it to \"none\": the attribution is as exact";
+        return wrong("kernel.kernel", problem);
+    }
+    if flow && !matches!(kernel.rule, Rule::Gauss { .. }) {
+        return wrong("kernel.rule", "gradient flow is integrated at Gauss nodes within the solver's steps; use gauss");
+    }
+    if flow && (trajectory.import.is_some() || trajectory.every > 1) {
+        let key = if trajectory.import.is_some() { "trajectory.import" } else { "trajectory.every" };
+        return wrong(key, "gradient flow records its own path; remove it");
+    }
+    if trajectory.import.is_some() && trajectory.every > 1 {
+        let problem = "an imported path has all its checkpoints; for checkpoints every k steps, let training.steps count \
+                       them and give each the learning rate of its k steps together";
+        return wrong("trajectory.every", problem);
+    }
+    if trajectory.import.is_some() && model.weights.is_some() {
+        return wrong("model.weights", "an imported path begins at its first checkpoint; remove it");
+    }
+    let readout = kernel.readout;
+    let loss = training.loss;
+    if readout == Readout::Probabilities && !matches!(loss, Loss::CrossEntropy | Loss::Logistic) {
+        return wrong("kernel.readout", "probabilities go with the losses cross_entropy and logistic");
+    }
+    if matches!(readout, Readout::Target | Readout::Margin) && loss != Loss::CrossEntropy {
+        return wrong("kernel.readout", "target and margin need classes: the loss cross_entropy");
+    }
+    if readout.needs_targets() && data.query_inputs.is_some() && data.query_targets.is_none() {
+        return wrong("data.query.targets", "is required for this kernel.readout, and missing");
+    }
+    if readout.needs_targets() && matches!(kernel.kernel, KernelShape::Trace | KernelShape::Diagonal) {
+        let problem =
+            "pairs equal outputs, and this kernel.readout has one row a query; use full ([n, m, 1, C]) or none";
+        return wrong("kernel.kernel", problem);
+    }
     Ok(())
+}
+
+fn read_trajectory(mut section: Section<'_>, resolve: Resolve<'_>) -> Result<super::Path> {
+    let import = match section.get("import") {
+        None => None,
+        Some(value) => Some(resolve("trajectory.import", section.name("import", value)?)),
+    };
+    let every = section.count_or("every", 1, 1)?;
+    section.finish()?;
+    Ok(super::Path { import, every })
 }
 
 const PRECISIONS: [Precision; 3] = [Precision::F32, Precision::F64, Precision::Mixed];
@@ -204,80 +280,6 @@ fn read_data(mut section: Section<'_>, resolve: Resolve<'_>) -> Result<Data> {
     Ok(Data { inputs, targets, query_inputs, query_targets })
 }
 
-const LOSSES: [(&str, Loss); 4] = [
-    ("cross_entropy", Loss::CrossEntropy),
-    ("squared_error", Loss::SquaredError),
-    ("logistic", Loss::Logistic),
-    ("poisson", Loss::Poisson),
-];
-
-fn read_training(mut section: Section<'_>, resolve: Resolve<'_>) -> Result<Training> {
-    let loss = section.choice("loss", None, &LOSSES)?;
-    let reduction =
-        section.choice("reduction", Some(Reduction::Mean), &[("mean", Reduction::Mean), ("sum", Reduction::Sum)])?;
-    section.need("optimizer")?;
-    let (learning_rate, weight_decay) = read_optimizer(section.section("optimizer")?)?;
-    read_schedule(section.section("schedule")?)?;
-    if section.number_or("clip_norm", 0.0)? != 0.0 {
-        return Err(section.error("clip_norm", "clipping is not supported yet by this version; set it to 0"));
-    }
-    let steps = section.need("steps")?;
-    let steps = section.count("steps", steps, 1)?;
-    let batch_size = match section.get("batch_size") {
-        None => None,
-        Some(value) => Some(section.count("batch_size", value, 1)?),
-    };
-    let batches = match section.get("batches") {
-        None => None,
-        Some(value) => Some(resolve("training.batches", section.name("batches", value)?)),
-    };
-    section.finish()?;
-    Ok(Training { loss, reduction, learning_rate, weight_decay, steps, batch_size, batches })
-}
-
-fn read_optimizer(mut section: Section<'_>) -> Result<(f64, f64)> {
-    let kinds = ["sgd", "adam", "adamw", "flow"].map(|kind| (kind, kind));
-    let kind = section.choice("type", None, &kinds)?;
-    if kind != "sgd" {
-        return Err(section.error("type", format!("{kind} is not supported yet by this version; use sgd")));
-    }
-    let rate = section.need("learning_rate")?;
-    let rate = section.number("learning_rate", rate)?;
-    if rate <= 0.0 {
-        return Err(section.error("learning_rate", format!("is {rate:?}; it must be above 0")));
-    }
-    let decay = section.number_or("weight_decay", 0.0)?;
-    if decay < 0.0 {
-        return Err(section.error("weight_decay", format!("is {decay:?}; it must not be negative")));
-    }
-    for key in ["momentum", "dampening"] {
-        let value = section.number_or(key, 0.0)?;
-        if value != 0.0 {
-            return Err(
-                section.error(key, format!("is {value}; momentum is not supported yet by this version; set it to 0"))
-            );
-        }
-    }
-    if section.bool_or("nesterov", false)? {
-        return Err(section.error("nesterov", "momentum is not supported yet by this version; set it to false"));
-    }
-    section.finish()?;
-    Ok((rate, decay))
-}
-
-fn read_schedule(mut section: Section<'_>) -> Result<()> {
-    if section.is_present() {
-        let kinds = ["constant", "step", "cosine"].map(|kind| (kind, kind));
-        let kind = section.choice("type", None, &kinds)?;
-        if kind != "constant" || section.count_or("warmup", 0, 0)? != 0 {
-            return Err(
-                section.error("type", "schedules are not supported yet by this version; use constant without warmup")
-            );
-        }
-    }
-    section.finish()
-}
-
 const SHAPES: [(&str, KernelShape); 4] = [
     ("none", KernelShape::None),
     ("trace", KernelShape::Trace),
@@ -301,6 +303,15 @@ fn read_contraction(section: &mut Section<'_>) -> Result<Option<Vec<Contraction>
     }
 }
 
+/// The examples whose part of the weights' change is wanted whole.
+fn read_examples(section: &mut Section<'_>) -> Result<Vec<u32>> {
+    match section.get("superposition_vectors") {
+        None => Ok(Vec::new()),
+        Some(Value::Array(values)) => section.examples("superposition_vectors", values),
+        Some(_) => Err(section.error("superposition_vectors", "must be a list of examples, counted from 0")),
+    }
+}
+
 /// Quadrature nodes at the most: a segment that needs more is better split into smaller steps.
 const MOST_NODES: usize = 4096;
 
@@ -311,22 +322,12 @@ fn read_kernel(mut section: Section<'_>) -> Result<Kernel> {
     if nodes > MOST_NODES {
         return Err(section.error("nodes", format!("is {nodes}; at most {MOST_NODES}")));
     }
+    let tolerance = section.above_zero("tolerance", Some(1e-6))?;
     let rule = match rule {
         "gauss" => Rule::Gauss { nodes },
         "left" => Rule::Left,
-        _ => {
-            return Err(section.error("rule", "adaptive is not supported yet by this version; use gauss or left"));
-        }
+        _ => Rule::Adaptive { tolerance },
     };
-    let tolerance = section.number_or("tolerance", 1e-6)?;
-    if tolerance <= 0.0 {
-        return Err(section.error("tolerance", format!("is {tolerance:?}; it must be above 0")));
-    }
-    let readouts = ["outputs", "probabilities", "loss", "target", "margin"].map(|readout| (readout, readout));
-    let readout = section.choice("readout", Some("outputs"), &readouts)?;
-    if readout != "outputs" {
-        return Err(section.error("readout", format!("{readout} is not supported yet by this version; use outputs")));
-    }
     let kernel = Kernel {
         rule,
         attribution: section.bool_or("attribution", true)?,
@@ -334,6 +335,9 @@ fn read_kernel(mut section: Section<'_>) -> Result<Kernel> {
         coefficients: section.bool_or("coefficients", false)?,
         layers: section.bool_or("layers", false)?,
         tangent: section.bool_or("tangent", false)?,
+        readout: section.choice("readout", Some(Readout::Outputs), &READOUTS)?,
+        superposition: section.bool_or("superposition", false)?,
+        superposition_vectors: read_examples(&mut section)?,
         contraction: read_contraction(&mut section)?,
     };
     if kernel.coefficients && !matches!(kernel.kernel, KernelShape::Diagonal | KernelShape::Full) {
@@ -342,8 +346,11 @@ fn read_kernel(mut section: Section<'_>) -> Result<Kernel> {
     if kernel.tangent && kernel.kernel == KernelShape::None {
         return Err(section.error("tangent", "has the kernel's shape; set kernel.kernel to trace, diagonal or full"));
     }
-    if !kernel.attribution && kernel.kernel == KernelShape::None {
+    if !kernel.attribution && kernel.kernel == KernelShape::None && !kernel.superposition {
         return Err(section.error("kernel", "nothing to compute: set attribution = true or a kernel"));
+    }
+    if !kernel.superposition && !kernel.superposition_vectors.is_empty() {
+        return Err(section.error("superposition_vectors", "needs kernel.superposition = true"));
     }
     section.finish()?;
     Ok(kernel)

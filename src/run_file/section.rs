@@ -142,6 +142,27 @@ impl<'a> Section<'a> {
         self.get(key).map_or(Ok(default), |value| self.number(key, value))
     }
 
+    /// Numbers of examples.
+    pub fn examples(&self, key: &str, values: &[Value]) -> Result<Vec<u32>> {
+        values.iter().map(|value| self.count(key, value, 0).map(|example| example as u32)).collect()
+    }
+
+    /// A number above 0; required without a default.
+    pub fn above_zero(&mut self, key: &'static str, default: Option<f64>) -> Result<f64> {
+        let value = match (self.get(key), default) {
+            (None, Some(default)) => return Ok(default),
+            (None, None) => return Err(self.missing(key, "")),
+            (Some(value), _) => self.number(key, value)?,
+        };
+        if value > 0.0 { Ok(value) } else { Err(self.error(key, format!("is {value:?}; it must be above 0"))) }
+    }
+
+    /// A number that is not negative.
+    pub fn at_least_zero(&mut self, key: &'static str, default: f64) -> Result<f64> {
+        let value = self.number_or(key, default)?;
+        if value >= 0.0 { Ok(value) } else { Err(self.error(key, format!("is {value:?}; it must not be negative"))) }
+    }
+
     /// One of a list of words.
     pub fn choice<T: Copy>(&mut self, key: &'static str, default: Option<T>, words: &[(&str, T)]) -> Result<T> {
         let value = match (self.get(key), default) {

@@ -26,6 +26,7 @@ impl RunFile {
             ("data", Value::Table(self.data.table())),
             ("model", Value::Table(self.model.table())),
             ("training", Value::Table(self.training.table())),
+            ("trajectory", Value::Table(self.trajectory.table())),
             ("kernel", Value::Table(self.kernel.table())),
         ]);
         toml::to_string(&root).unwrap_or_default()
@@ -103,46 +104,21 @@ impl Layer {
     }
 }
 
-impl Training {
+impl Path {
     fn table(&self) -> Table {
-        let loss = match self.loss {
-            Loss::CrossEntropy => "cross_entropy",
-            Loss::SquaredError => "squared_error",
-            Loss::Logistic => "logistic",
-            Loss::Poisson => "poisson",
-        };
-        let optimizer = table(vec![
-            ("type", text("sgd")),
-            ("learning_rate", Value::Float(self.learning_rate)),
-            ("momentum", Value::Float(0.0)),
-            ("dampening", Value::Float(0.0)),
-            ("nesterov", Value::Boolean(false)),
-            ("weight_decay", Value::Float(self.weight_decay)),
-        ]);
-        let mut entries = vec![
-            ("loss", text(loss)),
-            ("reduction", text(if self.reduction == Reduction::Mean { "mean" } else { "sum" })),
-            ("optimizer", Value::Table(optimizer)),
-            ("schedule", Value::Table(table(vec![("type", text("constant")), ("warmup", count(0))]))),
-            ("clip_norm", Value::Float(0.0)),
-            ("steps", count(self.steps)),
-        ];
-        if let Some(size) = self.batch_size {
-            entries.push(("batch_size", count(size)));
-        }
-        if let Some(batches) = &self.batches {
-            entries.push(("batches", text(batches)));
-        }
-        table(entries)
+        let every = ("every", count(self.every));
+        table(self.import.iter().map(|pattern| ("import", text(pattern))).chain([every]).collect())
     }
 }
 
 impl Kernel {
     fn table(&self) -> Table {
-        let (rule, nodes) = match self.rule {
-            Rule::Gauss { nodes } => ("gauss", nodes),
-            Rule::Left => ("left", 3),
+        let (rule, nodes, tolerance) = match self.rule {
+            Rule::Gauss { nodes } => ("gauss", nodes, 1e-6),
+            Rule::Left => ("left", 3, 1e-6),
+            Rule::Adaptive { tolerance } => ("adaptive", 3, tolerance),
         };
+        let vectors = self.superposition_vectors.iter().map(|&example| Value::Integer(example.into())).collect();
         let kernel = match self.kernel {
             KernelShape::None => "none",
             KernelShape::Trace => "trace",
@@ -156,14 +132,16 @@ impl Kernel {
         table(vec![
             ("rule", text(rule)),
             ("nodes", count(nodes)),
-            ("tolerance", Value::Float(1e-6)),
+            ("tolerance", Value::Float(tolerance)),
             ("attribution", Value::Boolean(self.attribution)),
             ("kernel", text(kernel)),
             ("coefficients", Value::Boolean(self.coefficients)),
             ("layers", Value::Boolean(self.layers)),
             ("tangent", Value::Boolean(self.tangent)),
             ("contraction", contraction),
-            ("readout", text("outputs")),
+            ("readout", text(self.readout.name())),
+            ("superposition", Value::Boolean(self.superposition)),
+            ("superposition_vectors", Value::Array(vectors)),
         ])
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::backend::Entries;
 use crate::network::{Network, Parameters};
-use crate::tangent::{Contraction, Sizes};
+use crate::tangent::{Carried, Contraction, Sizes};
 
 /// Queries of a tile at the most: beyond, a step is no faster.
 pub(super) const MOST_QUERIES: usize = 256;
@@ -17,6 +17,8 @@ pub(super) struct Footprint {
     example: f64,
     /// For each pair of a query and an example of a batch.
     met: f64,
+    /// For each pair of a query and an example of the tile, whatever its batch.
+    held: f64,
     /// Entries of all accumulators for each pair of a query and an example of the tile.
     sums: f64,
     /// Whatever the tile.
@@ -33,16 +35,17 @@ fn real(count: usize) -> f64 {
     count as f64
 }
 
-/// Elements of a layer's factors: of a query's row, of an example's row, and of the products of their inputs.
-fn factors(own: &Parameters, contraction: Contraction, nodes: usize) -> (f64, f64, f64) {
+/// Elements of a layer's factors: of a query's row, of an example's row, and of the products of their inputs; and how many
+/// of them a query has.
+fn factors(own: &Parameters, contraction: Contraction, nodes: usize) -> ((f64, f64, f64), f64) {
     let (positions, len) = (real(own.positions), real(own.len()));
     let (delta, pairs) = (positions * real(own.height), positions * positions);
     match contraction {
-        Contraction::Factored => (real(nodes) * delta, delta, real(nodes) * pairs),
-        Contraction::Averaged => (delta, delta, pairs),
-        Contraction::Output => (real(own.width), delta, 1.0),
-        Contraction::Materialised => (len, len, 0.0),
-        Contraction::Half => (len, delta, 1.0),
+        Contraction::Factored => ((delta, delta, pairs), real(nodes)),
+        Contraction::Averaged => ((delta, delta, pairs), 1.0),
+        Contraction::Output => ((real(own.width), delta, 1.0), 1.0),
+        Contraction::Materialised => ((len, len, 0.0), 1.0),
+        Contraction::Half => ((len, delta, 0.0), 1.0),
     }
 }
 
@@ -57,32 +60,53 @@ impl Footprint {
         bytes: usize,
     ) -> Self {
         let outputs = real(sizes.outputs);
-        let copies = |entries: &Entries| real(entries.copies(sizes.outputs));
+        let copies = |entries: &Entries| real(sizes.copies_of(*entries));
         let most = sizes.entries.iter().map(copies).fold(1.0, f64::max);
         let all: f64 = sizes.entries.iter().map(copies).sum();
         let (forward, backward) = (real(network.forward_len()), real(network.backward_len()));
         let layers = network.parameters.iter().zip(contraction);
-        let layers = layers.map(|(own, &choice)| factors(own, choice, sizes.nodes));
+        // Factors of single nodes are held for as many steps as ψ is carried, together with the inputs.
+        let nodes = sizes.nodes * sizes.carried.window();
         let (mut left, mut right, mut met) = (0.0, 0.0, 0.0);
         let mut widest = (0.0f64, 0.0f64, 0.0f64);
-        for (query, example, pair) in layers {
-            (left, right, met) = (left + query, right + example, met + pair);
-            let nodes = real(sizes.nodes);
-            widest = (widest.0.max(query), widest.1.max(example), widest.2.max(pair / nodes).max(pair.min(1.0)));
+        let mut held = 0.0;
+        for (own, &choice) in layers {
+            let ((query, example, pair), count) = factors(own, choice, nodes);
+            (left, right) = (left + count * query, right + example);
+            // What no step changes is kept for all examples of the tile.
+            *if choice == Contraction::Averaged { &mut held } else { &mut met } += count * pair;
+            widest = (widest.0.max(query), widest.1.max(example), widest.2.max(pair));
         }
-        let seed = outputs;
+        let seed = real(sizes.copies);
+        // ψ, packed; where steps are added to what Nesterov's momentum carries, twice.
+        let sets = if sizes.carried == Carried::Means { 3.0 } else { 2.0 };
+        let inputs: f64 = network
+            .parameters
+            .iter()
+            .zip(contraction)
+            .map(|(own, choice)| match choice {
+                Contraction::Factored => real(nodes) * real(own.positions) * real(own.width),
+                Contraction::Averaged => real(own.positions) * real(own.width),
+                _ => 0.0,
+            })
+            .sum();
         // A product packs its factors: as much again.
         Self {
-            query: forward + outputs * (backward + seed + 2.0 * left),
+            query: forward + outputs * (backward + seed + sets * left) + inputs,
             example: forward + most * (backward + seed) + 2.0 * all * right,
             met,
+            held,
             sums,
             fixed: fixed + 8.0 * real(network.len),
             largest: [
                 (outputs * widest.0.max(backward)).max(forward),
                 (most * widest.1.max(backward)).max(forward),
                 widest.2,
-                sizes.entries.iter().map(|entries| real(entries.per_pair(sizes.outputs))).fold(1.0, f64::max),
+                sizes
+                    .entries
+                    .iter()
+                    .map(|entries| real(entries.per_pair(sizes.outputs, sizes.outputs)))
+                    .fold(1.0, f64::max),
             ],
             batch: sizes.examples,
             bytes: real(bytes),
@@ -94,7 +118,11 @@ impl Footprint {
     pub fn bytes(&self, queries: usize, examples: usize) -> u64 {
         let batch = real(examples.min(self.batch));
         let (queries, examples) = (real(queries), real(examples));
-        let arrays = queries * self.query + batch * self.example + queries * batch * self.met + self.fixed;
+        let arrays = queries * self.query
+            + batch * self.example
+            + queries * batch * self.met
+            + queries * examples * self.held
+            + self.fixed;
         let sums = queries * examples * self.sums;
         (arrays * self.bytes * SLACK + sums * (self.bytes * SLACK + 8.0 + 8.0)) as u64
     }

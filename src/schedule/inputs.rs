@@ -2,12 +2,13 @@
 
 use super::device::free_memory;
 use super::plan::size;
+use crate::backend::Element;
 use crate::data::{Array, read, read_safetensors};
 use crate::error::Error;
 use crate::network::{Network, from_tensors};
-use crate::run_file::{Loss, Precision, Reduction, RunFile};
-use crate::tangent::{Contraction, choices};
-use crate::training::{Step, draw_batches};
+use crate::run_file::{Batches, Loss, Precision, Readout, Reduction, RunFile};
+use crate::tangent::{Carried, Contraction, choices};
+use crate::training::{Checkpoints, Recording, Step, draw_batches};
 
 /// The targets of a data set.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,7 +36,9 @@ pub struct Inputs {
     pub query_targets: Option<Targets>,
     /// The first weights, flat.
     pub initial: Vec<f64>,
-    /// The steps.
+    /// Checkpoints of a path that was recorded elsewhere.
+    pub checkpoints: Option<Checkpoints>,
+    /// The steps; none of gradient flow, which takes its own.
     pub steps: Vec<Step>,
 }
 
@@ -52,6 +55,7 @@ impl Inputs {
         let loss = run_file.training.loss;
         let (examples, train) = read_inputs(&run_file.data.inputs, &network)?;
         let targets = read_targets(&run_file.data.targets, &network, loss, examples, &run_file.data.inputs)?;
+        check_examples(&run_file.kernel.superposition_vectors, examples)?;
         let mut queries = None;
         let mut query_targets = Some(targets.clone());
         if let Some(path) = &run_file.data.query_inputs {
@@ -62,9 +66,14 @@ impl Inputs {
                 Some(targets) => Some(read_targets(targets, &network, loss, count, path)?),
             };
         }
-        let initial = match &run_file.model.weights {
-            None => network.draw(run_file.run.seed),
-            Some(path) => {
+        let checkpoints = match &run_file.trajectory.import {
+            None => None,
+            Some(pattern) => Some(Checkpoints::open(pattern, &network, run_file.training.steps)?),
+        };
+        let initial = match (&checkpoints, &run_file.model.weights) {
+            (Some(checkpoints), _) => checkpoints.weights(0)?,
+            (None, None) => network.draw(run_file.run.seed),
+            (None, Some(path)) => {
                 let tensors = read_safetensors(path)?;
                 from_tensors(&network, &tensors)
                     .map_err(|problem| Error::Input(format!("{}: {problem}", path.display())))?
@@ -81,7 +90,19 @@ impl Inputs {
         check_steps(run_file, examples)?;
         let steps = steps(run_file, examples)?;
         check_contraction(&network, run_file)?;
-        Ok(Self { network, train, examples, targets, queries, query_targets, initial, steps })
+        if run_file.kernel.readout == Readout::Margin && network.outputs == 1 {
+            return Err(Error::Input("kernel.readout: a margin compares classes, and the model has one output".into()));
+        }
+        Ok(Self { network, train, examples, targets, queries, query_targets, initial, checkpoints, steps })
+    }
+
+    /// What is recorded of the path.
+    pub fn recording(&self, run_file: &RunFile) -> Recording {
+        let (optimizer, steps) = (&run_file.training.optimizer, self.steps.len());
+        match self.checkpoints {
+            None => Recording::new(optimizer, steps, run_file.trajectory.every),
+            Some(_) => Recording::imported(optimizer, steps),
+        }
     }
 
     /// The queries, be they the training set or their own.
@@ -212,24 +233,60 @@ fn read_targets(path: &str, network: &Network, loss: Loss, count: usize, inputs:
     Ok(Targets::Reals(array.to_f64()))
 }
 
+/// A step of the full batch.
+pub(super) fn full_batch(examples: usize, reduction: Reduction) -> Step {
+    Step { learning_rate: 1.0, batch: None, examples, share: share(reduction, examples), clip: 1.0 }
+}
+
+/// What an entry of a batch counts in the loss.
+fn share(reduction: Reduction, len: usize) -> f64 {
+    if reduction == Reduction::Mean { 1.0 / len as f64 } else { 1.0 }
+}
+
 fn steps(run_file: &RunFile, examples: usize) -> Result<Vec<Step>, Error> {
     let training = &run_file.training;
-    let step = |batch: Option<Vec<u32>>| {
+    let step = |number: usize, batch: Option<Vec<u32>>| {
         let len = batch.as_ref().map_or(examples, Vec::len);
-        let share = if training.reduction == Reduction::Mean { 1.0 / len as f64 } else { 1.0 };
-        Step { learning_rate: training.learning_rate, batch, examples, share }
+        let share = share(training.reduction, len);
+        Step { learning_rate: training.rate(number), batch, examples, share, clip: 1.0 }
     };
-    if let Some(path) = &training.batches {
-        let batches = read_batches(path, training.steps, training.batch_size, examples)?;
-        return Ok(batches.into_iter().map(|batch| step(Some(batch))).collect());
-    }
-    Ok(match training.batch_size {
-        None => (0..training.steps).map(|_| step(None)).collect(),
-        Some(size) => {
-            let batches = draw_batches(run_file.run.seed, examples, size, training.steps);
-            batches.into_iter().map(|batch| step(Some(batch))).collect()
-        }
+    let batches = match &training.batches {
+        Some(Batches::File(path)) => Some(read_batches(path, training.steps, training.batch_size, examples)?),
+        Some(Batches::List(batches)) => Some(check_batches(batches, training.steps, examples)?),
+        None => training.batch_size.map(|size| draw_batches(run_file.run.seed, examples, size, training.steps)),
+    };
+    Ok(match batches {
+        None => (0..training.steps).map(|number| step(number, None)).collect(),
+        Some(batches) => batches.into_iter().enumerate().map(|(number, batch)| step(number, Some(batch))).collect(),
     })
+}
+
+/// Batches that the run file lists itself.
+fn check_batches(batches: &[Vec<u32>], steps: usize, examples: usize) -> Result<Vec<Vec<u32>>, Error> {
+    if batches.len() != steps {
+        let have = batches.len();
+        return Err(Error::Input(format!("training.batches: has {have} batches, but training.steps = {steps}")));
+    }
+    for (step, batch) in batches.iter().enumerate() {
+        if let Some(example) = batch.iter().find(|&&example| example as usize >= examples) {
+            return Err(Error::Input(format!(
+                "training.batches: step {step} names example {example}, but there are examples 0 to {}",
+                examples - 1
+            )));
+        }
+    }
+    Ok(batches.to_vec())
+}
+
+/// Examples whose part of the weights' change is wanted must be there.
+fn check_examples(wanted: &[u32], examples: usize) -> Result<(), Error> {
+    match wanted.iter().find(|&&example| example as usize >= examples) {
+        None => Ok(()),
+        Some(example) => Err(Error::Input(format!(
+            "kernel.superposition_vectors: names example {example}, but there are examples 0 to {}",
+            examples - 1
+        ))),
+    }
 }
 
 fn read_batches(path: &str, steps: usize, size: Option<usize>, examples: usize) -> Result<Vec<Vec<u32>>, Error> {
@@ -268,6 +325,7 @@ fn read_batches(path: &str, steps: usize, size: Option<usize>, examples: usize) 
 fn check_contraction(network: &Network, run_file: &RunFile) -> Result<(), Error> {
     let Some(wanted) = &run_file.kernel.contraction else { return Ok(()) };
     let layers = &network.parameters;
+    let carried = Carried::new(&run_file.training.optimizer, run_file.training.steps, <f32 as Element>::ROUNDING);
     if wanted.len() != layers.len() {
         let (have, want) = (wanted.len(), layers.len());
         return Err(Error::Input(format!(
@@ -275,7 +333,7 @@ fn check_contraction(network: &Network, run_file: &RunFile) -> Result<(), Error>
         )));
     }
     for (own, wanted) in layers.iter().zip(wanted) {
-        let possible = choices(network, own);
+        let possible = choices(network, own, run_file.kernel.readout, carried);
         if !possible.contains(wanted) {
             let possible: Vec<&str> = possible.into_iter().map(Contraction::name).collect();
             return Err(Error::Input(format!(

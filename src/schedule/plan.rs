@@ -3,12 +3,12 @@
 use super::Inputs;
 use super::device::{Work, free_memory, on_device, rates};
 use super::footprint::{Footprint, MOST_QUERIES};
-use crate::backend::{Backend, Entries};
+use crate::backend::{Backend, Element, Entries};
 use crate::error::Error;
-use crate::path::{Quadrature, Tile};
-use crate::run_file::{KernelShape, Precision, RunFile};
+use crate::path::{Quadrature, Tile, examples_at_once};
+use crate::run_file::{KernelShape, Optimizer, Precision, Rule, RunFile};
 use crate::store::Store;
-use crate::tangent::{self, Contraction, Rates, Sizes, choose};
+use crate::tangent::{self, Carried, Contraction, Rates, Sizes, choose};
 use std::path::Path;
 
 /// A run's cost, and its tiles.
@@ -49,24 +49,36 @@ impl Plan {
     pub fn new(run_file: &RunFile, inputs: &Inputs, rates: &Rates, memory: u64, largest: usize) -> Self {
         let (network, kernel) = (&inputs.network, &run_file.kernel);
         let (m, n, outputs) = (inputs.examples, inputs.query_count(), network.outputs);
-        let nodes = Quadrature::new(&kernel.rule).nodes.len();
+        let flow = matches!(run_file.training.optimizer, Optimizer::Flow(_));
+        let nodes = match kernel.rule {
+            // Gradient flow takes its nodes one by one.
+            Rule::Gauss { nodes } if !flow => nodes,
+            Rule::Adaptive { .. } => ADAPTIVE_NODES,
+            _ => 1,
+        };
         let bytes: usize = if run_file.run.precision == Precision::F64 { 8 } else { 4 };
         let batch = inputs.steps.first().map_or(m, |step| step.batch_len().min(m));
         let copies = if kernel.kernel == KernelShape::None { 1 } else { outputs };
+        let rows = kernel.readout.len(outputs);
+        let steps = if flow { FLOW_STEPS * flow_nodes(&kernel.rule) } else { inputs.steps.len() };
+        let rounding = if bytes == 8 { <f64 as Element>::ROUNDING } else { <f32 as Element>::ROUNDING };
+        let carried = Carried::new(&run_file.training.optimizer, steps, rounding);
         let wanted = kernel.attribution.then_some(Entries::Loss).into_iter().chain(entries(kernel.kernel)).collect();
-        let sizes = Sizes { queries: n.min(MOST_QUERIES), outputs, nodes, examples: batch, entries: wanted };
-        let pick = |own| choose(network, own, &sizes, rates);
+        let queries = n.min(MOST_QUERIES);
+        let sizes = Sizes { queries, outputs: rows, copies: outputs, nodes, examples: batch, entries: wanted, carried };
+        let pick = |own| choose(network, own, kernel.readout, &sizes, rates);
         let contraction = kernel.contraction.clone();
         let contraction = contraction.unwrap_or_else(|| network.parameters.iter().map(pick).collect());
 
-        let pair = entries(kernel.kernel).map_or(0, |entries| entries.per_pair(outputs));
-        let attribution = if kernel.attribution { outputs } else { 0 };
+        let pair = entries(kernel.kernel).map_or(0, |entries| entries.per_pair(rows, outputs));
+        let attribution = if kernel.attribution { rows } else { 0 };
         let groups = if kernel.layers { network.parameters.len() } else { 1 };
         // Counts that may be beyond any machine, so in floating point.
         let real = |count: usize| count as f64;
         let sums = real(groups) * (real(attribution) + real(pair)) + if kernel.coefficients { real(pair) } else { 0.0 };
         let held = real(m) * real(network.input_len());
-        let footprint = Footprint::new(network, &contraction, &sizes, sums.max(1.0), held, bytes);
+        let at_once = Sizes { examples: batch.min(examples_at_once(network, copies)), ..sizes.clone() };
+        let footprint = Footprint::new(network, &contraction, &at_once, sums.max(1.0), held, bytes);
         let tile = footprint.tile((n, m), memory, largest);
         let (down, across) = tile.unwrap_or((1, 1));
         // Tiles of one query and one example could be very many; a plan that does not fit has none.
@@ -80,20 +92,25 @@ impl Plan {
         let tangent = if kernel.tangent { 2.0 * real(pair) } else { 0.0 };
         // A tile on its way to the arrays, in double precision.
         let finished = real(down) * real(across) * tangent * 8.0;
-        let data = real(m + n) * real(network.input_len()) * real(8 + 2 * bytes) + 6.0 * 8.0 * real(n) * real(outputs);
+        let data = real(m + n) * real(network.input_len()) * real(8 + 2 * bytes) + 7.0 * 8.0 * real(n) * real(rows);
         // The whole, its parts by layer, and for the coefficients their numerators and themselves.
         let parts = if kernel.layers { 1.0 + real(groups) } else { 1.0 };
         let coefficients = if kernel.coefficients { 2.0 * real(pair) } else { 0.0 };
         let pairs = parts * (real(attribution) + real(pair)) + coefficients + tangent;
-        let arrays = (real(n) * real(m) * pairs + 4.0 * real(n) * real(outputs)) * real(bytes);
-        let path = (real(inputs.steps.len()) + 2.0) * real(network.len) * real(bytes);
+        let arrays = (real(n) * real(m) * pairs + 5.0 * real(n) * real(rows)) * real(bytes);
+        let vectors = if flow {
+            real(FLOW_STEPS * (1 + 2 * flow_nodes(&kernel.rule)))
+        } else {
+            real(inputs.recording(run_file).vectors())
+        };
+        let path = (vectors + 2.0) * real(network.len) * real(bytes);
         let whole = Sizes { queries: n, ..sizes };
         let layers = || network.parameters.iter().zip(&contraction);
-        let steps = inputs.steps.len() as f64;
+        let steps = real(steps);
         let contracting: f64 = layers().map(|(own, &choice)| tangent::seconds(own, choice, &whole, rates)).sum();
         let flops: f64 = layers().map(|(own, &choice)| tangent::flops(own, choice, &whole)).sum();
         // Queries pass once for every tile of examples, and examples once for every tile of queries.
-        let query_rows = real(n * nodes * (2 + outputs) + n) * real(m.div_ceil(across));
+        let query_rows = real(n * nodes * (2 + rows) + n) * real(m.div_ceil(across));
         let example_rows = real(batch * (1 + copies)) * real(n.div_ceil(down)) + real(3 * batch);
         // Two operations for each weight, position and row, forward once and backward once a gradient row; and what a
         // pass keeps is written and read some times over.
@@ -113,6 +130,12 @@ impl Plan {
             pass_flops: pass_flops * steps,
             seconds: (contracting + passing + summed) * steps,
         }
+    }
+
+    /// The shapes, with the number of steps that were taken.
+    pub fn shapes_of(&self, steps: usize) -> [usize; 5] {
+        let [m, n, outputs, parameters, _] = self.shapes;
+        [m, n, outputs, parameters, steps]
     }
 
     /// Checks the plan against the machine's free memory and the disk under `directory`, of which an interrupted run
@@ -151,6 +174,16 @@ impl Plan {
         }
         Ok(())
     }
+}
+
+/// Nodes of a query and step that the rule `adaptive` is expected to take.
+const ADAPTIVE_NODES: usize = 6;
+/// Steps that gradient flow is expected to take; how many it does take shows only then.
+const FLOW_STEPS: usize = 64;
+
+/// Nodes within a step of gradient flow.
+fn flow_nodes(rule: &Rule) -> usize {
+    Quadrature::new(rule).map_or(1, |quadrature| quadrature.nodes.len())
 }
 
 /// How often a pass writes or reads each element that it keeps: measured on the examples.

@@ -2,15 +2,18 @@
 
 use super::Inputs;
 use super::device::{Work, free_memory, on_device, rates};
-use super::inputs::Targets;
+use super::inputs::{Targets, full_batch};
 use super::plan::{Plan, entries};
 use crate::backend::{Backend, Phase, convert};
 use crate::error::Error;
-use crate::path::{Integration, Quadrature, Setting, Spec};
-use crate::run_file::{Kernel, KernelShape, RunFile, difference};
-use crate::store::{Arrays, Store, Summary};
+use crate::path::{Integration, Quadrature, QueryTargets, Setting, Spec, Superposition};
+use crate::run_file::{KernelShape, Optimizer, Rule, RunFile, difference};
+use crate::store::{Arrays, Parts, Store, Summary};
 use crate::training::{Examples, Metrics, Recorder, TargetBuffer, Training, Trajectory, describe};
 use std::time::Instant;
+
+/// Units of a phase of unknown length.
+const PERCENT: u64 = 100;
 
 /// Is told how a run gets on.
 pub trait Progress: Send {
@@ -61,7 +64,7 @@ pub fn run(run_file: &RunFile, progress: &mut dyn Progress) -> Result<Outcome, E
             )));
         }
         if store.is_finished() {
-            store.verify(&array_names(&run_file.kernel))?;
+            store.verify(&array_names(&run_file))?;
             return Ok(Outcome::AlreadyDone);
         }
     }
@@ -117,12 +120,7 @@ impl Run<'_> {
         let started = Instant::now();
         let examples =
             Examples::new(backend, &convert::<B::Element>(&self.inputs.train), self.inputs.network.input_len())?;
-        let targets = match &self.inputs.targets {
-            Targets::Classes(classes) => TargetBuffer::Classes(backend.index(classes)?),
-            Targets::Reals(values) => {
-                TargetBuffer::Reals(backend.upload(&convert::<B::Element>(values))?, values.len())
-            }
-        };
+        let targets = target_buffer(backend, &self.inputs.targets)?;
         let held = Held { examples: &examples, targets: &targets };
         let (trajectory, metrics) = self.train(backend, &held)?;
         let trained = started.elapsed().as_secs_f64();
@@ -139,7 +137,7 @@ impl Run<'_> {
         self.write(backend, plan, &trajectory, &metrics, arrays, &times)
     }
 
-    /// Trains, and says of each step its metrics and when it was done, in seconds.
+    /// Makes the path, or follows a recorded one, and says of each step its metrics and when it was done, in seconds.
     fn train<B: Backend>(
         &mut self,
         backend: &B,
@@ -150,20 +148,49 @@ impl Run<'_> {
             backend,
             network: &inputs.network,
             loss: run_file.training.loss,
-            weight_decay: run_file.training.weight_decay,
+            optimizer: run_file.training.optimizer,
+            clip_norm: run_file.training.clip_norm,
             examples: held.examples,
             targets: held.targets,
         };
         let started = Instant::now();
         let mut metrics = Vec::with_capacity(inputs.steps.len());
-        self.progress.begin("training", inputs.steps.len() as u64);
-        let recorder = Recorder::create(&run_file.run.directory, inputs.steps.len(), inputs.network.len)?;
+        let recorder = Recorder::create(&run_file.run.directory, inputs.recording(run_file), inputs.network.len)?;
         let initial = convert::<B::Element>(&inputs.initial);
-        let trajectory = training.run(&initial, inputs.steps.clone(), recorder, &mut |_, values| {
-            metrics.push((values, started.elapsed().as_secs_f64()));
-            step(self.progress)
-        })?;
-        describe(&run_file.run.directory, &inputs.network, &inputs.steps)?;
+        let steps = inputs.steps.clone();
+        let mut note = |values: Metrics| metrics.push((values, started.elapsed().as_secs_f64()));
+        let progress = &mut *self.progress;
+        let trajectory = match (&run_file.training.optimizer, &inputs.checkpoints) {
+            (Optimizer::Flow(flow), _) => {
+                progress.begin("following the flow", PERCENT);
+                let mut done = 0;
+                let quadrature = Quadrature::new(&run_file.kernel.rule).unwrap_or_else(Quadrature::left);
+                let full = full_batch(inputs.examples, run_file.training.reduction);
+                training.flow(&initial, flow, &quadrature, &full, recorder, &mut |time, values| {
+                    note(values);
+                    let reached = (PERCENT as f64 * time / flow.time) as u64;
+                    (done..reached).for_each(|_| progress.advance());
+                    done = reached;
+                    if progress.stopped() { Err(Error::Stopped) } else { Ok(()) }
+                })?
+            }
+            (_, Some(checkpoints)) => {
+                progress.begin("importing", steps.len() as u64);
+                let mut weights = |number| Ok(convert(&checkpoints.weights(number)?));
+                training.follow(&mut weights, steps, recorder, &mut |_, values| {
+                    note(values);
+                    step(progress)
+                })?
+            }
+            (_, None) => {
+                progress.begin("training", steps.len() as u64);
+                training.run(&initial, steps, recorder, &mut |_, values| {
+                    note(values);
+                    step(progress)
+                })?
+            }
+        };
+        describe(&run_file.run.directory, &inputs.network, &trajectory.steps)?;
         Ok((trajectory, metrics))
     }
 
@@ -178,8 +205,9 @@ impl Run<'_> {
         let (inputs, kernel) = (self.inputs, &self.run_file.kernel);
         let spec = Spec {
             loss: self.run_file.training.loss,
-            weight_decay: self.run_file.training.weight_decay,
-            quadrature: Quadrature::new(&kernel.rule),
+            optimizer: self.run_file.training.optimizer,
+            rule: kernel.rule,
+            readout: kernel.readout,
             attribution: kernel.attribution,
             kernel: entries(kernel.kernel),
             coefficients: kernel.coefficients,
@@ -189,6 +217,13 @@ impl Run<'_> {
             contraction: plan.contraction.clone(),
         };
         let values = convert::<B::Element>(inputs.queries());
+        let query_targets = match &inputs.query_targets {
+            Some(targets) if kernel.readout.needs_targets() => Some(QueryTargets {
+                buffer: target_buffer(backend, targets)?,
+                classes: if let Targets::Classes(classes) = targets { classes.clone() } else { Vec::new() },
+            }),
+            _ => None,
+        };
         let setting = Setting {
             backend,
             network: &inputs.network,
@@ -196,24 +231,43 @@ impl Run<'_> {
             examples: held.examples,
             queries: &values,
             targets: held.targets,
+            query_targets: query_targets.as_ref(),
         };
         let integration = Integration { setting, trajectory };
-        let steps = inputs.steps.len();
+        let steps = trajectory.steps.len();
         let (queries, examples) = (inputs.query_count(), inputs.examples);
-        let mut arrays = Arrays::create(self.store, &inputs.network, &spec, queries, examples, steps)?;
+        let mut arrays = Arrays::create(self.store, &inputs.network, &spec, queries, examples, trajectory)?;
         self.progress.begin("integrating", (plan.tiles.len() * steps) as u64);
         for tile in &plan.tiles {
             tracing::debug!("queries {:?}, examples {:?}", tile.queries, tile.examples);
             let finished = integration.tile(tile, &mut || step(self.progress))?;
             arrays.insert(tile, &finished);
         }
-        if spec.triangle(&inputs.steps) {
+        if kernel.superposition {
+            let parts = self.superpose(&Superposition { setting, trajectory })?;
+            arrays.superpose(parts);
+        }
+        if spec.triangle(&trajectory.steps) {
             arrays.mirror_kernel();
         }
-        if spec.symmetric {
+        if spec.half_tangent() {
             arrays.mirror_tangent();
         }
         Ok(arrays)
+    }
+
+    /// Takes the change of the weights apart.
+    fn superpose<B: Backend>(&mut self, superposition: &Superposition<'_, B>) -> Result<Parts<B::Element>, Error> {
+        let (network, trajectory) = (&self.inputs.network, superposition.trajectory);
+        let first = convert::<B::Element>(&self.inputs.initial);
+        let mut parts = Parts::new(network, &first, &trajectory.last()?, &self.run_file.kernel.superposition_vectors);
+        let sets = superposition.sets();
+        self.progress.begin("superposing", (sets.len() * trajectory.steps.len()) as u64);
+        for set in sets {
+            let vectors = superposition.vectors(&set, &mut || step(self.progress))?;
+            parts.insert(&set, &vectors);
+        }
+        Ok(parts)
     }
 
     /// Writes everything, `summary.json` last.
@@ -228,19 +282,24 @@ impl Run<'_> {
     ) -> Result<Outcome, Error> {
         let Run { run_file, inputs, store, .. } = self;
         let network = &inputs.network;
+        let adaptive = matches!(run_file.kernel.rule, Rule::Adaptive { .. });
         let started = Instant::now();
-        let last = trajectory.weights::<B::Element>(inputs.steps.len())?;
+        let last = trajectory.last::<B::Element>()?;
         let undefined_coefficients = arrays.complete();
         let query_accuracy = query_accuracy(inputs, arrays.prediction());
         let largest_relative_residual = arrays.largest_relative_residual();
         let classes = matches!(inputs.targets, Targets::Classes(_));
+        let (nodes, missed) = arrays.nodes();
+        let (nodes, missed_tolerance) = (nodes.to_vec(), adaptive.then(|| missed.iter().sum()));
         store.write_metrics(metrics, arrays.residuals(), classes)?;
         arrays.write(store, network, &last)?;
         let layers = network.parameters.iter().map(|own| own.layer);
         let summary = Summary {
             device: backend.name(),
             precision: run_file.run.precision.name(),
-            shapes: plan.shapes,
+            shapes: plan.shapes_of(trajectory.steps.len()),
+            nodes,
+            missed_tolerance,
             query_accuracy,
             largest_relative_residual,
             undefined_coefficients,
@@ -256,8 +315,17 @@ impl Run<'_> {
     }
 }
 
+/// Targets on the device.
+fn target_buffer<B: Backend>(backend: &B, targets: &Targets) -> Result<TargetBuffer<B>, Error> {
+    Ok(match targets {
+        Targets::Classes(classes) => TargetBuffer::Classes(backend.index(classes)?),
+        Targets::Reals(values) => TargetBuffer::Reals(backend.upload(&convert::<B::Element>(values))?, values.len()),
+    })
+}
+
 /// The arrays that a run writes.
-fn array_names(kernel: &Kernel) -> Vec<&'static str> {
+fn array_names(run_file: &RunFile) -> Vec<&'static str> {
+    let kernel = &run_file.kernel;
     let has_kernel = kernel.kernel != KernelShape::None;
     let names = [
         ("attribution.npy", kernel.attribution),
@@ -271,6 +339,8 @@ fn array_names(kernel: &Kernel) -> Vec<&'static str> {
         ("prediction.npy", true),
         ("regularizer.npy", true),
         ("residual.npy", true),
+        ("unexplained.npy", run_file.trajectory.import.is_some()),
+        ("superposition.npy", kernel.superposition),
         ("trajectory/weights.npy", true),
     ];
     names.into_iter().filter_map(|(name, written)| written.then_some(name)).collect()
@@ -282,6 +352,9 @@ fn query_accuracy(inputs: &Inputs, prediction: &[f64]) -> Option<f64> {
         return None;
     };
     let outputs = inputs.network.outputs;
+    if prediction.len() != classes.len() * outputs {
+        return None;
+    }
     let hits = prediction.chunks(outputs).zip(classes).filter(|(f, class)| {
         let best = (1..outputs).fold(0, |best, c| if f[c] > f[best] { c } else { best });
         best == **class as usize

@@ -1,19 +1,22 @@
 //! The arrays of a run: gathered from tiles in the interface's order of axes, in files, so that they may be larger than
 //! memory.
 
-use super::Store;
 use super::groups::{Groups, ratio};
 use super::place::{mirror, scatter};
+use super::{Parts, Store};
 use crate::backend::{Element, Entries};
 use crate::data::{NpyMap, write_npy, write_safetensors};
 use crate::error::Error;
 use crate::network::Network;
 use crate::path::{Finished, Spec, Tile};
+use crate::training::{Kept, Trajectory};
 use rayon::prelude::*;
 
 /// Every array of a run. Those of pairs lie in files beside their final names; those of queries alone in memory.
 #[derive(Debug)]
 pub struct Arrays<E> {
+    /// R, values of a query's readout, and C, outputs of an example.
+    rows: usize,
     outputs: usize,
     queries: usize,
     examples: usize,
@@ -27,9 +30,17 @@ pub struct Arrays<E> {
     initial: Vec<f64>,
     prediction: Vec<f64>,
     regularizer: Vec<f64>,
+    /// Of a path that was recorded elsewhere.
+    unexplained: Option<Vec<f64>>,
+    /// The parts of the weights' change.
+    parts: Option<Parts<E>>,
     /// What the steps add up to, and in the end the residual.
     residual: Vec<f64>,
     residuals: Vec<f64>,
+    /// Quadrature nodes of each step, summed over the queries.
+    nodes: Vec<usize>,
+    /// Queries whose step was not explained to the tolerance, by step.
+    missed: Vec<usize>,
 }
 
 impl<E: Element> Arrays<E> {
@@ -44,25 +55,26 @@ impl<E: Element> Arrays<E> {
         spec: &Spec,
         queries: usize,
         examples: usize,
-        steps: usize,
+        trajectory: &Trajectory,
     ) -> Result<Self, Error> {
-        let outputs = network.outputs;
+        let (rows, outputs, steps) = (spec.readout.len(network.outputs), network.outputs, trajectory.steps.len());
         let groups = spec.layers.then_some(network.parameters.len());
         let entries = spec.kernel.unwrap_or(Entries::Trace);
         let mut shape = vec![queries, examples];
         shape.extend(match entries {
             Entries::Trace => vec![],
-            Entries::Diagonal | Entries::Loss => vec![outputs],
-            Entries::Full => vec![outputs, outputs],
+            Entries::Diagonal | Entries::Loss => vec![rows],
+            Entries::Full => vec![rows, outputs],
         });
         let whole = |name: &str| NpyMap::create(&store.path(name), &shape);
         let pair = |wanted: bool, names: [&str; 2]| -> Result<_, Error> {
             Ok(if wanted { Some([whole(names[0])?, whole(names[1])?]) } else { None })
         };
-        let attribution = [queries, examples, outputs];
+        let attribution = [queries, examples, rows];
         let attribution = spec.attribution.then(|| Groups::create(store, "attribution", &attribution, groups));
         let kernel = spec.kernel.map(|_| Groups::create(store, "kernel", &shape, groups));
         Ok(Self {
+            rows,
             outputs,
             queries,
             examples,
@@ -71,20 +83,24 @@ impl<E: Element> Arrays<E> {
             kernel: kernel.transpose()?,
             coefficients: pair(spec.coefficients, ["numerators", "coefficients.npy"])?,
             tangent: pair(spec.tangent, ["tangent_initial.npy", "tangent_final.npy"])?,
-            initial: vec![0.0; queries * outputs],
-            prediction: vec![0.0; queries * outputs],
-            regularizer: vec![0.0; queries * outputs],
-            residual: vec![0.0; queries * outputs],
+            initial: vec![0.0; queries * rows],
+            prediction: vec![0.0; queries * rows],
+            regularizer: vec![0.0; queries * rows],
+            unexplained: trajectory.rows(Kept::Unexplained).map(|_| vec![0.0; queries * rows]),
+            parts: None,
+            residual: vec![0.0; queries * rows],
             residuals: vec![0.0; steps],
+            nodes: vec![0; steps],
+            missed: vec![0; steps],
         })
     }
 
     /// Puts a tile's results in their place.
     pub fn insert(&mut self, tile: &Tile, finished: &Finished) {
-        let (outputs, examples, entries) = (self.outputs, self.examples, self.entries);
+        let (rows, outputs, examples, entries) = (self.rows, self.outputs, self.examples, self.entries);
         let put = |into: &mut [E], from: &Vec<Vec<f64>>, group: usize, entries: Entries| {
             if let Some(from) = from.get(group) {
-                scatter(into, from, entries, outputs, examples, tile);
+                scatter(into, from, entries, (rows, outputs), examples, tile);
             }
         };
         for (groups, from, entries) in [
@@ -103,14 +119,21 @@ impl<E: Element> Arrays<E> {
             put(last.values_mut(), &finished.tangent_final, 0, entries);
         }
         if tile.examples.start == 0 {
-            let (from, count) = (tile.queries.start * outputs, tile.queries.len());
-            self.initial[from..][..count * outputs].copy_from_slice(&finished.initial);
-            self.prediction[from..][..count * outputs].copy_from_slice(&finished.prediction);
-            self.residual[from..][..count * outputs].copy_from_slice(&finished.missed);
-            for (place, &value) in finished.regularizer.iter().enumerate() {
-                let (output, query) = (place / count, place % count);
-                self.regularizer[from + query * outputs + output] = value;
+            let (from, count) = (tile.queries.start * rows, tile.queries.len());
+            self.initial[from..][..count * rows].copy_from_slice(&finished.initial);
+            self.prediction[from..][..count * rows].copy_from_slice(&finished.prediction);
+            self.residual[from..][..count * rows].copy_from_slice(&finished.missed);
+            let turn = |into: &mut Vec<f64>, values: &[f64]| {
+                for (place, &value) in values.iter().enumerate() {
+                    into[from + place % count * rows + place / count] = value;
+                }
+            };
+            turn(&mut self.regularizer, &finished.regularizer);
+            if let Some(unexplained) = &mut self.unexplained {
+                turn(unexplained, &finished.unexplained);
             }
+            let counts = [(&mut self.nodes, &finished.nodes), (&mut self.missed, &finished.missed_queries)];
+            counts.into_iter().for_each(|(all, own)| all.iter_mut().zip(own).for_each(|(all, own)| *all += own));
             for (largest, &residual) in self.residuals.iter_mut().zip(&finished.residuals) {
                 *largest = larger(*largest, residual);
             }
@@ -131,7 +154,7 @@ impl<E: Element> Arrays<E> {
         }
     }
 
-    /// `[n, C]`: outputs at the last weights.
+    /// `[n, R]`: the readout at the last weights.
     pub fn prediction(&self) -> &[f64] {
         &self.prediction
     }
@@ -141,12 +164,22 @@ impl<E: Element> Arrays<E> {
         &self.residuals
     }
 
+    /// Quadrature nodes of each step, and queries whose step was not explained, summed over the queries.
+    pub fn nodes(&self) -> (&[usize], &[usize]) {
+        (&self.nodes, &self.missed)
+    }
+
     /// The largest residual relative to the largest change of an output, once the arrays are complete.
     pub fn largest_relative_residual(&self) -> f64 {
         let change = self.prediction.iter().zip(&self.initial).map(|(last, first)| (last - first).abs());
         let change = change.fold(0.0, larger);
         let largest = self.residual.iter().map(|rest| rest.abs()).fold(0.0, larger);
         if largest == 0.0 { 0.0 } else { largest / change }
+    }
+
+    /// Takes in the parts of the weights' change.
+    pub fn superpose(&mut self, parts: Parts<E>) {
+        self.parts = Some(parts);
     }
 
     /// After the last tile: the sums over layers, the residual and the coefficients; returns how many of these are not
@@ -164,7 +197,7 @@ impl<E: Element> Arrays<E> {
         }
     }
 
-    /// `[n, C]`: prediction - initial - Σ attribution - regularizer. Without attribution, what the steps add up to: the
+    /// `[n, R]`: prediction - initial - Σ attribution - regularizer - unexplained. Without attribution, what the steps add up to: the
     /// same but for rounding.
     fn find_residual(&mut self) {
         let Some(attribution) = &self.attribution else { return };
@@ -172,10 +205,13 @@ impl<E: Element> Arrays<E> {
         for (rest, ((last, first), regularizer)) in self.residual.iter_mut().zip(change) {
             *rest = last - first - regularizer;
         }
-        let (outputs, row) = (self.outputs, self.examples * self.outputs);
+        if let Some(unexplained) = &self.unexplained {
+            self.residual.iter_mut().zip(unexplained).for_each(|(rest, unexplained)| *rest -= unexplained);
+        }
+        let (rows, row) = (self.rows, self.examples * self.rows);
         for part in attribution.parts() {
-            self.residual.par_chunks_mut(outputs).zip(part.par_chunks(row)).for_each(|(rest, row)| {
-                for values in row.chunks_exact(outputs) {
+            self.residual.par_chunks_mut(rows).zip(part.par_chunks(row)).for_each(|(rest, row)| {
+                for values in row.chunks_exact(rows) {
                     rest.iter_mut().zip(values).for_each(|(rest, value)| *rest -= value.to_f64());
                 }
             });
@@ -194,15 +230,19 @@ impl<E: Element> Arrays<E> {
             ("regularizer.npy", &self.regularizer),
             ("residual.npy", &self.residual),
         ];
+        let unexplained = self.unexplained.as_ref().map(|values| ("unexplained.npy", values));
         // Names are given when all is on the disk: a disk that fails on the way leaves none.
         let groups = self.attribution.into_iter().chain(self.kernel);
         let coefficients = self.coefficients.into_iter().map(|[_, coefficients]| coefficients);
         let maps: Vec<NpyMap<E>> =
             groups.flat_map(Groups::into_maps).chain(coefficients).chain(self.tangent.into_iter().flatten()).collect();
         maps.iter().try_for_each(NpyMap::sync)?;
-        for (name, values) in per_query {
+        for (name, values) in per_query.into_iter().chain(unexplained) {
             let values: Vec<E> = values.iter().map(|&value| E::from_f64(value)).collect();
-            write_npy(&store.path(name), &[self.queries, self.outputs], &values)?;
+            write_npy(&store.path(name), &[self.queries, self.rows], &values)?;
+        }
+        if let Some(parts) = &self.parts {
+            parts.write(store, network)?;
         }
         let tensors = network.tensors();
         let views: Vec<(String, Vec<usize>, &[E])> = tensors

@@ -6,9 +6,11 @@ Files are written beside their final name and renamed; `summary.json` comes last
 
 mod arrays;
 mod groups;
+mod parts;
 mod place;
 
 pub use arrays::Arrays;
+pub use parts::Parts;
 
 use crate::backend::Phase;
 use crate::data::MappedArray;
@@ -38,6 +40,10 @@ pub struct Summary {
     pub query_accuracy: Option<f64>,
     /// The largest residual, relative to the largest change of an output.
     pub largest_relative_residual: f64,
+    /// Quadrature nodes of each step, summed over the queries.
+    pub nodes: Vec<usize>,
+    /// Steps of queries that the rule `adaptive` could not explain to its tolerance; `None` for other rules.
+    pub missed_tolerance: Option<usize>,
     /// Coefficients that are not a number.
     pub undefined_coefficients: usize,
     /// Seconds of training, integration and writing.
@@ -55,6 +61,14 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// Quadrature nodes for each query and step: the mean, and the largest of a step.
+    fn nodes(&self) -> serde_json::Value {
+        let [_, queries, _, _, steps] = self.shapes;
+        let each = |nodes: usize| nodes as f64 / queries.max(1) as f64;
+        let (all, largest) = (self.nodes.iter().sum::<usize>(), self.nodes.iter().max().copied().unwrap_or(0));
+        json!({ "per_query_and_step": each(all) / steps.max(1) as f64, "of_largest_step": each(largest) })
+    }
+
     /// The integration's time by phase, with each phase's share and its operations a second.
     fn phases(&self) -> serde_json::Value {
         let Some(seconds) = self.phases else { return serde_json::Value::Null };
@@ -251,6 +265,8 @@ impl Store {
             "shapes": { "examples": examples, "queries": queries, "outputs": outputs, "parameters": parameters, "steps": steps },
             "query_accuracy": summary.query_accuracy,
             "largest_relative_residual": summary.largest_relative_residual,
+            "nodes": summary.nodes(),
+            "missed_tolerance": summary.missed_tolerance,
             "undefined_coefficients": summary.undefined_coefficients,
             "seconds": { "train": train, "integrate": integrate, "write": write },
             "phases": summary.phases(),

@@ -8,18 +8,18 @@ use rayon::prelude::*;
 /// used, and few enough that they stay in memory however large the array.
 const SQUARE: usize = 256;
 
-/// From a tile's order of axes, `[outputs, queries, copies, examples]`, to the interface's.
+/// From a tile's order of axes, `[rows, queries, copies, examples]`, to the interface's.
 pub(super) fn scatter<E: Element>(
     into: &mut [E],
     from: &[f64],
     entries: Entries,
-    outputs: usize,
+    (rows, copies): (usize, usize),
     examples: usize,
     tile: &Tile,
 ) {
     let (n, m) = (tile.queries.len(), tile.examples.len());
-    let per_pair = entries.per_pair(outputs);
-    let copies = if entries == Entries::Full { outputs } else { 1 };
+    let per_pair = entries.per_pair(rows, copies);
+    let copies = if entries == Entries::Full { copies } else { 1 };
     let row = (examples * per_pair).max(1);
     // A query at a time, so that few pages of the array are in use at once.
     into.par_chunks_mut(row).skip(tile.queries.start).take(n).enumerate().for_each(|(query, row)| {
@@ -35,7 +35,7 @@ pub(super) fn scatter<E: Element>(
 
 /// `K[q, i, c, d] = K[i, q, d, c]` for i < q.
 pub(super) fn mirror<E: Element>(array: &mut [E], side: usize, entries: Entries, outputs: usize) {
-    let per_pair = entries.per_pair(outputs);
+    let per_pair = entries.per_pair(outputs, outputs);
     let copies = if entries == Entries::Full { outputs } else { 1 };
     for rows in (0..side).step_by(SQUARE) {
         for columns in (0..=rows).step_by(SQUARE) {
@@ -81,7 +81,7 @@ mod tests {
                         }
                     }
                 }
-                scatter(&mut array, &from, Entries::Full, 2, SIDE, &tile);
+                scatter(&mut array, &from, Entries::Full, (2, 2), SIDE, &tile);
             }
         }
         mirror(&mut array, SIDE, Entries::Full, 2);

@@ -30,8 +30,15 @@ fn product<B: Backend>(backend: &B, depth: usize) -> Result<f64> {
     let probe = backend.zeros(1)?;
     let map = RowMap::each(backend, 1, ROWS, 1.0)?;
     let columns = backend.index(&(0..COLUMNS as u32).collect::<Vec<_>>())?;
-    let shape =
-        Gram { entries: Entries::Loss, outputs: 1, queries: ROWS, examples: COLUMNS, stride: COLUMNS, triangle: None };
+    let shape = Gram {
+        entries: Entries::Loss,
+        outputs: 1,
+        copies: 1,
+        queries: ROWS,
+        examples: COLUMNS,
+        stride: COLUMNS,
+        triangle: None,
+    };
     let part = Part::Factored {
         map: &map,
         positions: 1,
@@ -57,7 +64,7 @@ fn forming<B: Backend>(backend: &B) -> Result<f64> {
     let map = RowMap::each(backend, 1, ROWS, 1.0)?;
     fastest(backend, &probe, &mut || {
         let out = SliceMut::new(&mut out, 0, ROWS * shape.row());
-        backend.outer(&shape, &map, out, Slice::new(&deltas, 0, delta), Slice::new(&inputs, 0, input))
+        backend.outer(&shape, &map, out, Slice::new(&deltas, 0, delta), Slice::new(&inputs, 0, input), None)
     })
     .map(|seconds| seconds / (ROWS * shape.positions * shape.height * shape.width) as f64)
 }

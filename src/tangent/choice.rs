@@ -2,6 +2,7 @@
 
 use crate::backend::Entries;
 use crate::network::{Network, Parameters};
+use crate::run_file::{Optimizer, Readout, Sgd};
 use serde::{Deserialize, Serialize};
 
 /// How a layer's gradient rows are contracted.
@@ -43,19 +44,66 @@ impl Contraction {
     }
 }
 
+/// In what form ψ is carried from step to step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carried {
+    /// Not at all: the optimizer has no memory.
+    Nothing,
+    /// In any form; as factors of single nodes it holds those of so many steps.
+    Factors {
+        /// Steps until less than a rounding of a factor is left.
+        steps: usize,
+    },
+    /// As means of factors or of whole rows: Nesterov's momentum adds up two of them.
+    Means,
+    /// As whole rows: Adam's preconditioner has no factors.
+    Rows,
+}
+
+impl Carried {
+    /// Of an optimizer, over a number of steps in arithmetic with a rounding of `rounding`.
+    pub fn new(optimizer: &Optimizer, steps: usize, rounding: f64) -> Self {
+        match *optimizer {
+            Optimizer::Adam(_) => Carried::Rows,
+            Optimizer::Sgd(Sgd { nesterov: true, .. }) => Carried::Means,
+            Optimizer::Sgd(Sgd { momentum, .. }) if momentum > 0.0 => {
+                let window = if momentum < 1.0 { (rounding.ln() / momentum.ln()).ceil() } else { f64::INFINITY };
+                Carried::Factors { steps: (window as usize).clamp(1, steps.max(1)) }
+            }
+            Optimizer::Sgd(_) | Optimizer::Flow(_) => Carried::Nothing,
+        }
+    }
+
+    /// Steps whose factors are held at once.
+    pub(crate) fn window(self) -> usize {
+        if let Carried::Factors { steps } = self { steps } else { 1 }
+    }
+}
+
 /// How many rows meet in the contractions of a step.
 #[derive(Debug, Clone)]
 pub struct Sizes {
     /// Queries.
     pub queries: usize,
-    /// Outputs C: gradient rows of a query and node.
+    /// R: gradient rows of a query and node.
     pub outputs: usize,
+    /// C: gradient rows of an example.
+    pub copies: usize,
     /// Quadrature nodes.
     pub nodes: usize,
     /// Examples.
     pub examples: usize,
     /// What is summed.
     pub entries: Vec<Entries>,
+    /// How ψ is carried.
+    pub carried: Carried,
+}
+
+impl Sizes {
+    /// Gradient rows of an example for some entries.
+    pub(crate) fn copies_of(&self, entries: Entries) -> usize {
+        if entries == Entries::Loss { 1 } else { self.copies }
+    }
 }
 
 /// Seconds that a device takes for the kinds of work that contractions are made of.
@@ -93,16 +141,20 @@ fn work(own: &Parameters, contraction: Contraction, sizes: &Sizes) -> Work {
     let len = real(own.len());
     let rows = n * c;
     // Pairs of rows, entries that they are summed to, and rows of examples.
-    let pairs: f64 = sizes.entries.iter().map(|entries| n * m * real(pairs_of(*entries, sizes.outputs))).sum();
-    let sums: f64 = sizes.entries.iter().map(|entries| n * m * real(entries.per_pair(sizes.outputs))).sum();
-    let copies: f64 = sizes.entries.iter().map(|entries| m * real(entries.copies(sizes.outputs))).sum();
+    let pairs: f64 = sizes.entries.iter().map(|entries| n * m * real(pairs_of(*entries, sizes))).sum();
+    let per_pair = |entries: &Entries| real(entries.per_pair(sizes.outputs, sizes.copies));
+    let sums: f64 = sizes.entries.iter().map(|entries| n * m * per_pair(entries)).sum();
+    let copies: f64 = sizes.entries.iter().map(|entries| m * real(sizes.copies_of(*entries))).sum();
+    // A state that is carried is scaled once more.
+    let carrying = if sizes.carried == Carried::Nothing { 0.0 } else { 1.0 };
+    let window = real(sizes.carried.window());
     let accumulators = real(sizes.entries.len().max(1));
     let packing = |left: f64, right: f64| accumulators * left + right;
     match contraction {
         Contraction::Factored => Work {
-            multiply_adds: k * (n * m * p * p * w + pairs * p * p * h),
-            entries: k * (sums * p * p + n * m * p * p),
-            elements: k * packing(rows * p * h, copies * p * h),
+            multiply_adds: k * window * (n * m * p * p * w + pairs * p * p * h),
+            entries: k * window * (sums * p * p + n * m * p * p),
+            elements: k * window * packing(rows * p * h, copies * p * h),
             forming: 0.0,
         },
         Contraction::Averaged => Work {
@@ -117,23 +169,23 @@ fn work(own: &Parameters, contraction: Contraction, sizes: &Sizes) -> Work {
         Contraction::Materialised => Work {
             multiply_adds: pairs * len,
             entries: sums,
-            elements: packing(rows * len, copies * len) + k * rows * len + copies * len,
+            elements: packing(rows * len, copies * len) + (k + carrying) * rows * len + copies * len,
             forming: (k * rows + copies) * p * len,
         },
         Contraction::Half => Work {
             multiply_adds: accumulators * rows * h * m * p * (w + 1.0),
             entries: rows * h * p * m + pairs * h * p,
-            elements: packing(rows * len, m * p * w) + k * rows * len,
+            elements: packing(rows * len, m * p * w) + (k + carrying) * rows * len,
             forming: k * rows * p * len,
         },
     }
 }
 
 /// Pairs of rows of one query and one example.
-fn pairs_of(entries: Entries, outputs: usize) -> usize {
+fn pairs_of(entries: Entries, sizes: &Sizes) -> usize {
     match entries {
-        Entries::Loss | Entries::Trace | Entries::Diagonal => outputs,
-        Entries::Full => outputs.saturating_mul(outputs),
+        Entries::Loss | Entries::Trace | Entries::Diagonal => sizes.outputs,
+        Entries::Full => sizes.outputs.saturating_mul(sizes.copies),
     }
 }
 
@@ -153,20 +205,22 @@ pub fn flops(own: &Parameters, contraction: Contraction, sizes: &Sizes) -> f64 {
 }
 
 /// The ways in which a layer can be contracted. A layer_norm's rows are short: always materialised.
-pub fn choices(network: &Network, own: &Parameters) -> Vec<Contraction> {
+pub fn choices(network: &Network, own: &Parameters, readout: Readout, carried: Carried) -> Vec<Contraction> {
+    let means = carried != Carried::Rows;
     let possible = |contraction: &Contraction| match contraction {
         Contraction::Materialised => true,
-        Contraction::Factored | Contraction::Half => !own.is_norm(),
-        Contraction::Averaged => !own.is_norm() && network.has_constant_input(own),
-        Contraction::Output => network.is_last_linear(own),
+        Contraction::Half => !own.is_norm(),
+        Contraction::Factored => !own.is_norm() && matches!(carried, Carried::Nothing | Carried::Factors { .. }),
+        Contraction::Averaged => !own.is_norm() && network.has_constant_input(own) && means,
+        Contraction::Output => network.is_last_linear(own) && readout == Readout::Outputs && means,
     };
     Contraction::ALL.into_iter().filter(possible).collect()
 }
 
 /// The fastest contraction of a layer.
-pub fn choose(network: &Network, own: &Parameters, sizes: &Sizes, rates: &Rates) -> Contraction {
+pub fn choose(network: &Network, own: &Parameters, readout: Readout, sizes: &Sizes, rates: &Rates) -> Contraction {
     let cost = |contraction: &Contraction| seconds(own, *contraction, sizes, rates);
-    let fastest = choices(network, own).into_iter().min_by(|a, b| cost(a).total_cmp(&cost(b)));
+    let fastest = choices(network, own, readout, sizes.carried).into_iter().min_by(|a, b| cost(a).total_cmp(&cost(b)));
     fastest.unwrap_or(Contraction::Materialised)
 }
 
@@ -185,7 +239,13 @@ mod tests {
     }
 
     fn picked(network: &Network, sizes: &Sizes) -> Vec<Contraction> {
-        network.parameters.iter().map(|own| choose(network, own, sizes, &Rates::TYPICAL)).collect()
+        network.parameters.iter().map(|own| choose(network, own, Readout::Outputs, sizes, &Rates::TYPICAL)).collect()
+    }
+
+    /// Of one query and example, for `outputs` outputs.
+    fn sized(outputs: usize, entries: Entries) -> Sizes {
+        let (queries, nodes, examples) = (1, 1, 1);
+        Sizes { queries, outputs, copies: outputs, nodes, examples, entries: vec![entries], carried: Carried::Nothing }
     }
 
     const TANH: LayerKind = LayerKind::Activation(Activation::Tanh);
@@ -193,7 +253,7 @@ mod tests {
     #[test]
     fn wide_linear_layers_are_factored_and_what_is_constant_is_averaged() {
         let network = network(&[784], vec![linear(512), TANH, linear(512), TANH, linear(10)]);
-        let sizes = Sizes { queries: 256, outputs: 10, nodes: 1, examples: 256, entries: vec![Entries::Full] };
+        let sizes = Sizes { queries: 256, nodes: 1, examples: 256, ..sized(10, Entries::Full) };
         assert_eq!(picked(&network, &sizes), [Contraction::Averaged, Contraction::Factored, Contraction::Output]);
         let attribution = Sizes { nodes: 3, entries: vec![Entries::Loss], ..sizes };
         assert_eq!(picked(&network, &attribution), [Contraction::Averaged, Contraction::Factored, Contraction::Output]);
@@ -205,19 +265,19 @@ mod tests {
         let pool = LayerKind::AvgPool2d { kernel: 16 };
         let layers = vec![conv.clone(), TANH, conv, TANH, pool, LayerKind::Flatten, linear(10)];
         let cnn = network(&[3, 16, 16], layers);
-        let sizes = Sizes { queries: 32, outputs: 10, nodes: 1, examples: 32, entries: vec![Entries::Full] };
+        let sizes = Sizes { queries: 32, nodes: 1, examples: 32, ..sized(10, Entries::Full) };
         let materialised = Contraction::Materialised;
         assert_eq!(picked(&cnn, &sizes), [materialised, materialised, Contraction::Output]);
         // Many outputs meet a layer of few weights at many nodes.
         let narrow = network(&[16], vec![linear(16), TANH, linear(16), TANH, linear(200)]);
-        let sizes = Sizes { queries: 16, outputs: 200, nodes: 64, examples: 64, entries: vec![Entries::Full] };
+        let sizes = Sizes { queries: 16, nodes: 64, examples: 64, ..sized(200, Entries::Full) };
         assert_ne!(picked(&narrow, &sizes)[1], Contraction::Factored);
     }
 
     #[test]
     fn a_layer_norm_is_always_materialised() {
         let network = network(&[8], vec![LayerKind::LayerNorm, linear(3)]);
-        let of = |index: usize| choices(&network, &network.parameters[index]);
+        let of = |index: usize| choices(&network, &network.parameters[index], Readout::Outputs, Carried::Nothing);
         assert_eq!(of(0), [Contraction::Materialised]);
         let [factored, output, materialised, half] =
             [Contraction::Factored, Contraction::Output, Contraction::Materialised, Contraction::Half];
@@ -229,7 +289,7 @@ mod tests {
         // 2 queries × 3 examples, 5 outputs, 4 nodes; a layer of 7 × 11, one position.
         let network = network(&[11], vec![LayerKind::LayerNorm, linear(7), linear(5)]);
         let own = &network.parameters[1];
-        let sizes = Sizes { queries: 2, outputs: 5, nodes: 4, examples: 3, entries: vec![Entries::Full] };
+        let sizes = Sizes { queries: 2, nodes: 4, examples: 3, ..sized(5, Entries::Full) };
         let pairs = 2.0 * 3.0 * 25.0;
         assert_eq!(flops(own, Contraction::Factored, &sizes), 2.0 * 4.0 * (2.0 * 3.0 * 11.0 + pairs * 7.0));
         let formed = (4.0 * 10.0 + 15.0) * 84.0;

@@ -1,7 +1,8 @@
 //! The contraction of queries' gradient rows with examples', into accumulators.
 
-use super::{ExampleRows, QueryFactors};
-use crate::backend::{Accumulator, Backend, Gram, Layout, MatMul, Result, Slice, SliceMut, Start};
+use super::ExampleRows;
+use super::queries::{ConstantInputs, QueryFactors, Side};
+use crate::backend::{Accumulator, Backend, Gram, Layout, MatMul, Result, RowMap, Slice, SliceMut, Start};
 use crate::network::{Forward, Network, Parameters};
 use std::collections::BTreeMap;
 
@@ -47,85 +48,93 @@ impl<B: Backend> Sum<B> {
     }
 }
 
-/// Gram matrices of layer inputs, `[queries, P, P, examples]`: products of a layer's input at the queries and at the
-/// examples, plus 1 where the layer has a bias.
+/// Gram matrices of layer inputs, `[base rows, P, P, examples]`: products of a layer's input at the queries' rows and at
+/// the examples of a pass, with 1 more where the layer has a bias.
 pub struct Products<'a, B: Backend + ?Sized> {
     network: &'a Network,
     pass: &'a Forward<'a, B>,
-    queries: usize,
-    examples: usize,
-    /// Of layers whose inputs are the same at all steps. Lent by the caller, who keeps it while queries and examples stay.
-    constant: &'a mut BTreeMap<usize, B::Buffer>,
-    kept: BTreeMap<usize, B::Buffer>,
+    /// By layer, one for each node, each with its length.
+    found: Vec<Vec<(B::Buffer, usize)>>,
+    /// Those that no step changes, by layer.
+    constant: &'a BTreeMap<usize, (B::Buffer, usize)>,
 }
 
 impl<'a, B: Backend> Products<'a, B> {
-    /// The products of `queries` queries with the examples of a pass.
+    /// Computes what the contraction of some queries with the examples of a pass takes. `constant` keeps, for one set of
+    /// examples, what no step changes.
+    ///
+    /// # Errors
+    ///
+    /// A device error.
     pub fn new(
-        network: &'a Network,
-        queries: usize,
-        pass: &'a Forward<'a, B>,
-        constant: &'a mut BTreeMap<usize, B::Buffer>,
-    ) -> Self {
-        Self { network, pass, queries, examples: pass.rows, constant, kept: BTreeMap::new() }
-    }
-
-    fn len(&self, own: &Parameters) -> usize {
-        self.queries * own.positions * own.positions * self.examples
-    }
-
-    /// The Gram matrix of a layer's inputs.
-    pub(super) fn of(&self, backend: &B, own: &Parameters, queries: Slice<'_, B::Buffer>) -> Result<B::Buffer> {
-        let shape = MatMul {
-            rows: self.queries * own.positions,
-            columns: own.positions * self.examples,
-            depth: own.width,
-            layout: Layout::Transposed,
-            start: Start::Value(if own.bias > 0 { 1.0 } else { 0.0 }),
-        };
-        let len = self.len(own);
-        let mut out = backend.scratch(len)?;
-        let inputs = self.network.factor_input(self.pass, own);
-        if own.positions == 1 {
-            backend.matmul(&shape, SliceMut::new(&mut out, 0, len), queries, inputs, None)?;
-            return Ok(out);
-        }
-        // The examples of a position side by side.
-        let order: Vec<u32> = (0..own.positions)
-            .flat_map(|p| (0..self.examples).map(move |example| (example * own.positions + p) as u32))
-            .collect();
-        let mut turned = backend.scratch(inputs.len)?;
-        backend.gather(SliceMut::new(&mut turned, 0, inputs.len), inputs, &backend.index(&order)?, own.width)?;
-        let turned = Slice::new(&turned, 0, inputs.len);
-        backend.matmul(&shape, SliceMut::new(&mut out, 0, len), queries, turned, None)?;
-        Ok(out)
-    }
-
-    /// Computes and keeps the Gram matrix of a layer that needs one a step, unless it is known.
-    pub(super) fn keep(
-        &mut self,
         backend: &B,
-        own: &Parameters,
-        index: usize,
-        queries: Slice<'_, B::Buffer>,
-    ) -> Result<()> {
-        if self.kept(own, index).is_none() {
-            let found = self.of(backend, own, queries)?;
-            let constant = self.network.has_constant_input(own);
-            if constant { &mut *self.constant } else { &mut self.kept }.insert(index, found);
+        network: &'a Network,
+        queries: &QueryFactors<'_, B>,
+        inputs: &ConstantInputs<B>,
+        pass: &'a Forward<'a, B>,
+        constant: &'a mut BTreeMap<usize, (B::Buffer, usize)>,
+    ) -> Result<Self> {
+        let mut found = Vec::with_capacity(network.parameters.len());
+        for (index, own) in network.parameters.iter().enumerate() {
+            let of = |rows: usize, left: &B::Buffer, one: f64| {
+                let left = Slice::new(left, 0, rows * own.positions * own.width);
+                gram(backend, (own, one), left, network.factor_input(pass, own), (rows, pass.rows))
+            };
+            found.push(match queries.side(index) {
+                None | Some(Side::Rows(..)) => Vec::new(),
+                Some(Side::Nodes(nodes)) => {
+                    nodes.iter().map(|kept| of(kept.node.rows, &kept.inputs, 1.0)).collect::<Result<_>>()?
+                }
+                Some(Side::Input(mean, _)) => vec![of(queries.queries(), mean, queries.total())?],
+                Some(Side::Delta(..)) => {
+                    if let Some(left) = inputs.of(index).filter(|_| !constant.contains_key(&index)) {
+                        constant.insert(index, of(queries.queries(), left, 1.0)?);
+                    }
+                    Vec::new()
+                }
+            });
         }
-        Ok(())
+        Ok(Self { network, pass, found, constant })
     }
 
-    /// What [`keep`](Self::keep) kept.
-    pub(super) fn kept(&self, own: &Parameters, index: usize) -> Option<Slice<'_, B::Buffer>> {
-        self.constant.get(&index).or_else(|| self.kept.get(&index)).map(|buffer| self.whole(own, buffer))
+    /// A layer's, in the order of its nodes.
+    pub(super) fn of(&self, index: usize) -> impl Iterator<Item = Slice<'_, B::Buffer>> {
+        let all = self.found[index].iter().chain(self.constant.get(&index));
+        all.map(|(buffer, len)| Slice::new(buffer, 0, *len))
     }
+}
 
-    /// A layer's Gram matrix, whole.
-    pub(super) fn whole<'b>(&self, own: &Parameters, buffer: &'b B::Buffer) -> Slice<'b, B::Buffer> {
-        Slice::new(buffer, 0, self.len(own))
+/// The Gram matrix of a layer's inputs at `rows` base rows and `examples` examples, and its length. The bias has an input
+/// of 1, of which the rows hold `one`.
+fn gram<B: Backend>(
+    backend: &B,
+    (own, one): (&Parameters, f64),
+    left: Slice<'_, B::Buffer>,
+    right: Slice<'_, B::Buffer>,
+    (rows, examples): (usize, usize),
+) -> Result<(B::Buffer, usize)> {
+    let shape = MatMul {
+        rows: rows * own.positions,
+        columns: own.positions * examples,
+        depth: own.width,
+        layout: Layout::Transposed,
+        start: Start::Value(if own.bias > 0 { one } else { 0.0 }),
+    };
+    let len = shape.rows * shape.columns;
+    let mut out = backend.scratch(len)?;
+    if own.positions == 1 {
+        backend.matmul(&shape, SliceMut::new(&mut out, 0, len), left, right, None)?;
+        return Ok((out, len));
     }
+    // The examples of a position side by side.
+    let order: Vec<u32> = (0..own.positions)
+        .flat_map(|p| (0..examples).map(move |example| (example * own.positions + p) as u32))
+        .collect();
+    let mut turned = backend.scratch(right.len)?;
+    backend.gather(SliceMut::new(&mut turned, 0, right.len), right, &backend.index(&order)?, own.width)?;
+    let turned = Slice::new(&turned, 0, right.len);
+    backend.matmul(&shape, SliceMut::new(&mut out, 0, len), left, turned, None)?;
+    Ok((out, len))
 }
 
 /// One product to add: which rows of the examples, into what.
@@ -134,6 +143,8 @@ pub struct Term<'a, B: Backend + ?Sized> {
     pub gram: Gram,
     /// The examples' rows.
     pub rows: &'a ExampleRows<B>,
+    /// One row an output: what is averaged already.
+    pub averaged: &'a RowMap<B>,
     /// The column of each example.
     pub columns: &'a B::Index,
     /// The accumulators.
@@ -158,7 +169,7 @@ pub fn contract<B: Backend>(
         let own = &network.parameters[index];
         if let Some(right) = term.rows.layer(index) {
             let input = network.factor_input(products.pass, own);
-            queries.parts(own, index, right, input, products, &mut parts);
+            queries.parts(index, term.averaged, right, input, products, &mut parts);
         }
     }
     backend.gram(&term.gram, term.columns, &parts, &mut term.into)

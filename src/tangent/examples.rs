@@ -34,7 +34,7 @@ impl<B: Backend> ExampleRows<B> {
                     let len = map.outputs * own.len();
                     let mut rows = backend.scratch(len)?;
                     let out = SliceMut::new(&mut rows, 0, len);
-                    write_gradient(backend, own, &map, &factor, Start::Value(0.0), out)?;
+                    write_gradient(backend, own, &map, None, &factor, Start::Value(0.0), out)?;
                     (rows, len)
                 }
                 _ => (factor.delta, factor.len),
@@ -50,20 +50,21 @@ impl<B: Backend> ExampleRows<B> {
     }
 }
 
-/// `out = start +` the gradient rows of a map's outputs, each as long as the layer's parameters.
+/// `out = start +` the gradient rows of a map's outputs, each as long as the layer's parameters, times a preconditioner.
 pub(crate) fn write_gradient<B: Backend>(
     backend: &B,
     own: &Parameters,
     map: &RowMap<B>,
+    preconditioner: Option<Slice<'_, B::Buffer>>,
     factor: &Factor<'_, B::Buffer>,
     start: Start,
     out: SliceMut<'_, B::Buffer>,
 ) -> Result<()> {
     if own.is_norm() {
         let shape = OuterDiagonal { width: own.width, positions: own.positions, start };
-        return backend.outer_diagonal(&shape, map, out, factor.delta(), factor.input);
+        return backend.outer_diagonal(&shape, map, out, factor.delta(), factor.input, preconditioner);
     }
-    backend.outer(&outer(own, start), map, out, factor.delta(), factor.input)
+    backend.outer(&outer(own, start), map, out, factor.delta(), factor.input, preconditioner)
 }
 
 /// A layer's shape as `outer` takes it.

@@ -11,8 +11,8 @@ mod contract;
 mod examples;
 mod queries;
 
-pub use choice::{Contraction, Rates, Sizes, choices, choose, flops, seconds};
+pub use choice::{Carried, Contraction, Rates, Sizes, choices, choose, flops, seconds};
 pub use contract::{Products, Sum, Term, contract};
 pub use examples::ExampleRows;
 pub(crate) use examples::write_gradient;
-pub use queries::{Node, QueryFactors, QueryRows};
+pub use queries::{ConstantInputs, Node, QueryFactors};

@@ -1,73 +1,188 @@
-//! Gradient rows of queries, gathered over the quadrature nodes of a step.
+//! Gradient rows of queries: over the quadrature nodes of a step, and carried from step to step.
 
 use super::Contraction;
 use super::contract::Products;
 use super::examples::{outer, write_gradient};
 use crate::backend::{Backend, Part, Result, RowMap, Slice, SliceMut, Start};
-use crate::network::{Factor, Network, Parameters};
+use crate::network::{Factor, Forward, Network, Parameters};
+use std::collections::BTreeMap;
+use std::rc::Rc;
 
-/// How the rows of one quadrature node make up outputs: row `(c, q)` belongs to output `(c, q)`.
+/// Rows of queries that pass together, and how their gradient rows make up outputs. A pass of `rows` base rows has
+/// `outputs × rows` gradient rows; those of a query add up to its outputs.
 pub struct Node<B: Backend + ?Sized> {
-    /// From gradient rows `C × queries` to outputs, each with the node's weight.
-    pub map: RowMap<B>,
-    /// From the queries' inputs to their mean, each with the node's weight.
+    /// From gradient rows to outputs `(r, q)`, with the quadrature weights.
+    pub mean: RowMap<B>,
+    /// The same, with the weights times what the step adds to ψ.
+    added: RowMap<B>,
+    /// From the rows' layer inputs to the queries', with those weights.
     inputs: RowMap<B>,
+    /// Base rows.
+    pub rows: usize,
+    /// Whether an output is one row, with a weight of 1.
+    plain: bool,
 }
 
-/// How the gradient rows of a tile's queries make up its outputs.
-pub struct QueryRows<B: Backend + ?Sized> {
-    /// The nodes, in order.
-    pub nodes: Vec<Node<B>>,
-    /// One row an output: what is averaged already.
-    averaged: RowMap<B>,
-    outputs: usize,
-    queries: usize,
-}
-
-impl<B: Backend> QueryRows<B> {
-    /// Every query with the same quadrature weights.
+impl<B: Backend> Node<B> {
+    /// Of rows that belong to queries, in ascending order, each with its quadrature weight; `scale` is what the step adds
+    /// to ψ.
     ///
     /// # Errors
     ///
     /// The device has no room.
-    pub fn new(backend: &B, outputs: usize, queries: usize, weights: &[f64]) -> Result<Self> {
-        // A rule may have thousands of nodes: they differ in their weights alone.
-        let averaged = RowMap::each(backend, outputs, queries, 1.0)?;
-        let inputs = RowMap::each(backend, 1, queries, 1.0)?;
-        let node = |&weight: &f64| {
-            Ok(Node { map: averaged.weighing(backend, weight)?, inputs: inputs.weighing(backend, weight)? })
-        };
-        let nodes = weights.iter().map(node).collect::<Result<_>>()?;
-        Ok(Self { nodes, averaged, outputs, queries })
+    pub fn new(backend: &B, outputs: usize, queries: usize, rows: &[(u32, f64)], scale: f64) -> Result<Self> {
+        let of_query = |query: usize| rows.partition_point(|&(of, _)| (of as usize) < query) as u32;
+        let starts: Vec<u32> = (0..queries).map(of_query).collect();
+        let count = rows.len();
+        let ends = std::iter::once((outputs * count) as u32);
+        let offsets: Vec<u32> = (0..outputs)
+            .flat_map(|output| starts.iter().map(move |start| (output * count) as u32 + start))
+            .chain(ends)
+            .collect();
+        let inputs: Vec<u32> = (0..outputs * count).map(|row| (row % count.max(1)) as u32).collect();
+        let weights: Vec<f64> = (0..outputs).flat_map(|_| rows.iter().map(|&(_, weight)| weight)).collect();
+        let scaled: Vec<f64> = weights.iter().map(|weight| scale * weight).collect();
+        let mean = RowMap::new(backend, &offsets, &inputs, &weights)?;
+        let own: Vec<u32> = starts.iter().copied().chain(std::iter::once(count as u32)).collect();
+        Ok(Self {
+            added: mean.weighing(backend, &scaled)?,
+            mean,
+            inputs: RowMap::new(backend, &own, &inputs[..count], &scaled[..count])?,
+            rows: count,
+            plain: count == queries
+                && scaled.iter().all(|&weight| weight == 1.0)
+                && starts.windows(2).all(|pair| pair[0] < pair[1]),
+        })
     }
 }
 
-/// A layer's factors on the side of the queries, over the nodes so far.
-enum Side<B: Backend + ?Sized> {
-    /// δ and the Gram matrix of the inputs, node by node.
-    Nodes(Vec<(B::Buffer, B::Buffer)>),
-    /// The mean of δ; the input is constant.
-    Delta(B::Buffer),
-    /// The mean of the input; δ is constant.
-    Input(B::Buffer),
-    /// The mean of whole rows.
-    Rows(B::Buffer),
+/// Layer inputs of a tile's queries that no step changes, by layer.
+pub struct ConstantInputs<B: Backend + ?Sized>(BTreeMap<usize, B::Buffer>);
+
+impl<B: Backend> ConstantInputs<B> {
+    /// Takes them from a pass of the queries, at any weights.
+    ///
+    /// # Errors
+    ///
+    /// The device has no room.
+    pub fn new(backend: &B, network: &Network, choice: &[Contraction], pass: &Forward<'_, B>) -> Result<Self> {
+        let mut inputs = BTreeMap::new();
+        for (index, own) in network.parameters.iter().enumerate() {
+            if choice[index] == Contraction::Averaged {
+                inputs.insert(index, copied(backend, network.factor_input(pass, own))?);
+            }
+        }
+        Ok(Self(inputs))
+    }
+
+    /// Those of a layer.
+    pub(super) fn of(&self, index: usize) -> Option<&B::Buffer> {
+        self.0.get(&index)
+    }
 }
 
-/// The factors of one step.
+fn copied<B: Backend>(backend: &B, source: Slice<'_, B::Buffer>) -> Result<B::Buffer> {
+    let mut copy = backend.scratch(source.len)?;
+    backend.copy(SliceMut::new(&mut copy, 0, source.len), source)?;
+    Ok(copy)
+}
+
+/// The factors of a node's rows.
+pub(super) struct Kept<B: Backend + ?Sized> {
+    pub node: Rc<Node<B>>,
+    delta: B::Buffer,
+    delta_len: usize,
+    pub inputs: B::Buffer,
+    /// What is left of them after the steps since.
+    share: f64,
+}
+
+/// A layer's factors on the side of the queries.
+pub(super) enum Side<B: Backend + ?Sized> {
+    /// δ and inputs, node by node.
+    Nodes(Vec<Kept<B>>),
+    /// Means of δ; the input is constant.
+    Delta(B::Buffer, usize),
+    /// Means of the input; δ is constant.
+    Input(B::Buffer, usize),
+    /// Means of whole rows.
+    Rows(B::Buffer, usize),
+}
+
+/// ψ of a tile's queries: for each layer the sum over nodes of a step, and over later steps where the optimizer has a
+/// memory, in the form that the layer's contraction takes.
 pub struct QueryFactors<'a, B: Backend + ?Sized> {
-    rows: &'a QueryRows<B>,
+    network: &'a Network,
     choice: &'a [Contraction],
+    outputs: usize,
+    queries: usize,
     sides: Vec<Option<Side<B>>>,
+    /// ψ of a number that every output depends on with a slope of 1, such as the last layer's bias.
+    total: f64,
 }
 
 impl<'a, B: Backend> QueryFactors<'a, B> {
-    /// No node yet.
-    pub fn new(network: &Network, rows: &'a QueryRows<B>, choice: &'a [Contraction]) -> Self {
-        Self { rows, choice, sides: network.parameters.iter().map(|_| None).collect() }
+    /// Zero, for `outputs` rows a query.
+    pub fn new(network: &'a Network, choice: &'a [Contraction], outputs: usize, queries: usize) -> Self {
+        Self { network, choice, outputs, queries, sides: network.parameters.iter().map(|_| None).collect(), total: 0.0 }
     }
 
-    /// Takes in one layer's factor at a node. Nodes come in order, each layer once a node.
+    /// Begins a step: `ψ = keep ψ`, and the nodes to come add `added φ` together. Factors of single nodes are dropped when
+    /// less than a rounding of them is left.
+    ///
+    /// # Errors
+    ///
+    /// A device error.
+    pub fn begin(&mut self, backend: &B, keep: f64, added: f64) -> Result<()> {
+        self.total = keep * self.total + added;
+        for side in &mut self.sides {
+            match side {
+                _ if keep == 0.0 => *side = None,
+                None => {}
+                Some(Side::Nodes(nodes)) => {
+                    nodes.iter_mut().for_each(|kept| kept.share *= keep);
+                    nodes.retain(|kept| kept.share >= <B::Element as crate::backend::Element>::ROUNDING);
+                    for kept in nodes {
+                        backend.scale(SliceMut::new(&mut kept.delta, 0, kept.delta_len), keep)?;
+                    }
+                }
+                Some(Side::Delta(values, len) | Side::Input(values, len) | Side::Rows(values, len)) => {
+                    backend.scale(SliceMut::new(values, 0, *len), keep)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// `ψ += scale other`. Not for factors of single nodes.
+    ///
+    /// # Errors
+    ///
+    /// A device error.
+    pub fn axpy(&mut self, backend: &B, scale: f64, other: &Self) -> Result<()> {
+        self.total += scale * other.total;
+        for (side, other) in self.sides.iter_mut().zip(&other.sides) {
+            let Some(Side::Delta(x, len) | Side::Input(x, len) | Side::Rows(x, len)) = other else { continue };
+            let x = Slice::new(x, 0, *len);
+            match side {
+                Some(Side::Delta(values, len) | Side::Input(values, len) | Side::Rows(values, len)) => {
+                    backend.axpy(SliceMut::new(values, 0, *len), scale, x)?;
+                }
+                _ => {
+                    let mut values = copied(backend, x)?;
+                    backend.scale(SliceMut::new(&mut values, 0, *len), scale)?;
+                    *side = Some(match other {
+                        Some(Side::Delta(..)) => Side::Delta(values, *len),
+                        Some(Side::Input(..)) => Side::Input(values, *len),
+                        _ => Side::Rows(values, *len),
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds one layer's factor at a node; where the optimizer has one, times its preconditioner.
     ///
     /// # Errors
     ///
@@ -75,104 +190,98 @@ impl<'a, B: Backend> QueryFactors<'a, B> {
     pub fn add(
         &mut self,
         backend: &B,
-        own: &Parameters,
-        node: usize,
+        node: &Rc<Node<B>>,
         factor: Factor<'_, B::Buffer>,
-        products: &mut Products<'_, B>,
+        preconditioner: Option<&B::Buffer>,
     ) -> Result<()> {
-        let QueryRows { nodes, outputs, queries, .. } = self.rows;
-        let (index, map, inputs) = (factor.index, &nodes[node].map, &nodes[node].inputs);
-        let start = if node == 0 { Start::Value(0.0) } else { Start::Output };
+        let index = factor.index;
+        let own = &self.network.parameters[index];
         let side = self.sides[index].take();
-        let averaged = |buffer: Option<B::Buffer>, len: usize| buffer.map_or_else(|| backend.scratch(len), Ok);
+        let start = if side.is_none() { Start::Value(0.0) } else { Start::Output };
+        let fresh = |len: usize| backend.scratch(len);
         self.sides[index] = Some(match (self.choice[index], side) {
             (Contraction::Factored, side) => {
-                let mut found =
-                    if let Some(Side::Nodes(found)) = side { found } else { Vec::with_capacity(nodes.len()) };
-                let gram = products.of(backend, own, factor.input)?;
-                found.push((factor.delta, gram));
-                Side::Nodes(found)
+                let mut nodes = if let Some(Side::Nodes(nodes)) = side { nodes } else { Vec::new() };
+                let inputs = copied(backend, factor.input)?;
+                let (node, delta_len) = (Rc::clone(node), factor.len);
+                nodes.push(Kept { node, delta: factor.delta, delta_len, inputs, share: 1.0 });
+                Side::Nodes(nodes)
             }
             // The mean of one is itself.
-            (Contraction::Averaged, _) if nodes.len() == 1 => {
-                products.keep(backend, own, index, factor.input)?;
-                Side::Delta(factor.delta)
-            }
+            (Contraction::Averaged, None) if node.plain => Side::Delta(factor.delta, factor.len),
             (Contraction::Averaged, side) => {
-                products.keep(backend, own, index, factor.input)?;
-                let mut mean =
-                    averaged(if let Some(Side::Delta(mean)) = side { Some(mean) } else { None }, factor.len)?;
-                let out = SliceMut::new(&mut mean, 0, factor.len);
-                backend.average(own.positions * own.height, start, map, out, factor.delta())?;
-                Side::Delta(mean)
+                let width = own.positions * own.height;
+                let len = self.outputs * self.queries * width;
+                let mut mean = if let Some(Side::Delta(mean, _)) = side { mean } else { fresh(len)? };
+                backend.average(width, start, &node.added, SliceMut::new(&mut mean, 0, len), factor.delta())?;
+                Side::Delta(mean, len)
             }
             (Contraction::Output, side) => {
-                let len = queries * own.width;
-                let mut mean = averaged(if let Some(Side::Input(mean)) = side { Some(mean) } else { None }, len)?;
-                backend.average(own.width, start, inputs, SliceMut::new(&mut mean, 0, len), factor.input)?;
-                Side::Input(mean)
+                let len = self.queries * own.width;
+                let mut mean = if let Some(Side::Input(mean, _)) = side { mean } else { fresh(len)? };
+                backend.average(own.width, start, &node.inputs, SliceMut::new(&mut mean, 0, len), factor.input)?;
+                Side::Input(mean, len)
             }
             (Contraction::Materialised | Contraction::Half, side) => {
-                let len = outputs * queries * own.len();
-                let mut rows = averaged(if let Some(Side::Rows(rows)) = side { Some(rows) } else { None }, len)?;
-                write_gradient(backend, own, map, &factor, start, SliceMut::new(&mut rows, 0, len))?;
-                Side::Rows(rows)
+                let len = self.outputs * self.queries * own.len();
+                let mut rows = if let Some(Side::Rows(rows, _)) = side { rows } else { fresh(len)? };
+                let preconditioner = preconditioner.map(|values| Slice::new(values, own.offset, own.len()));
+                let out = SliceMut::new(&mut rows, 0, len);
+                write_gradient(backend, own, &node.added, preconditioner, &factor, start, out)?;
+                Side::Rows(rows, len)
             }
         });
         Ok(())
     }
 
-    /// After the last node: what is left to multiply.
-    ///
-    /// # Errors
-    ///
-    /// A device error.
-    pub fn finish(&self, backend: &B, network: &Network, products: &mut Products<'_, B>) -> Result<()> {
-        for (index, (own, side)) in network.parameters.iter().zip(&self.sides).enumerate() {
-            if let Some(Side::Input(mean)) = side {
-                products.keep(backend, own, index, Slice::new(mean, 0, self.rows.queries * own.width))?;
-            }
-        }
-        Ok(())
+    /// A layer's factors.
+    pub(super) fn side(&self, index: usize) -> Option<&Side<B>> {
+        self.sides[index].as_ref()
+    }
+
+    /// What stands for the last layer's bias.
+    pub(super) fn total(&self) -> f64 {
+        self.total
+    }
+
+    /// How many queries.
+    pub(super) fn queries(&self) -> usize {
+        self.queries
     }
 
     /// The parts of a fused product that a layer makes up with the `right` rows of examples, whose inputs of the layer
-    /// are `input`.
+    /// are `input`; `averaged` is a map of one row an output.
     pub(super) fn parts<'p>(
         &'p self,
-        own: &Parameters,
         index: usize,
+        averaged: &'p RowMap<B>,
         right: Slice<'p, B::Buffer>,
         input: Slice<'p, B::Buffer>,
         products: &'p Products<'_, B>,
         parts: &mut Vec<Part<'p, B>>,
     ) {
-        let QueryRows { nodes, averaged, outputs, queries } = self.rows;
-        let (positions, depth) = (own.positions, own.height);
-        let rows = outputs * queries;
-        let factored = |map: &'p RowMap<B>, delta: &'p B::Buffer, inputs| Part::Factored {
+        let own: &Parameters = &self.network.parameters[index];
+        let factored = |map: &'p RowMap<B>, delta: &'p B::Buffer, len, inputs| Part::Factored {
             map,
-            positions,
-            depth,
-            left: Slice::new(delta, 0, rows * positions * depth),
+            positions: own.positions,
+            depth: own.height,
+            left: Slice::new(delta, 0, len),
             right,
             inputs,
         };
         match &self.sides[index] {
             None => {}
-            Some(Side::Nodes(found)) => {
-                for (node, (delta, gram)) in nodes.iter().zip(found) {
-                    parts.push(factored(&node.map, delta, products.whole(own, gram)));
+            Some(Side::Nodes(nodes)) => {
+                for (kept, inputs) in nodes.iter().zip(products.of(index)) {
+                    parts.push(factored(&kept.node.added, &kept.delta, kept.delta_len, inputs));
                 }
             }
-            Some(Side::Delta(mean)) => {
-                parts.extend(products.kept(own, index).map(|inputs| factored(averaged, mean, inputs)));
+            Some(Side::Delta(mean, len)) => {
+                parts.extend(products.of(index).map(|inputs| factored(averaged, mean, *len, inputs)));
             }
-            Some(Side::Input(_)) => {
-                parts.extend(products.kept(own, index).map(|inputs| Part::Output { right, inputs }));
-            }
-            Some(Side::Rows(left)) => {
-                let left = Slice::new(left, 0, rows * own.len());
+            Some(Side::Input(..)) => parts.extend(products.of(index).map(|inputs| Part::Output { right, inputs })),
+            Some(Side::Rows(left, len)) => {
+                let left = Slice::new(left, 0, *len);
                 parts.push(match self.choice[index] {
                     Contraction::Half => Part::Half { shape: outer(own, Start::Value(0.0)), left, delta: right, input },
                     _ => Part::Rows { depth: own.len(), left, right },

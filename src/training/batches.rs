@@ -15,6 +15,8 @@ pub struct Step {
     pub examples: usize,
     /// What each entry of the batch counts in the loss: 1/|batch| or 1.
     pub share: f64,
+    /// What the loss gradient was multiplied by to clip its norm; 1 where it was not.
+    pub clip: f64,
 }
 
 impl Step {
@@ -66,7 +68,7 @@ mod tests {
 
     #[test]
     fn a_repeated_example_counts_as_often() {
-        let step = Step { learning_rate: 0.1, batch: Some(vec![4, 1, 4]), examples: 5, share: 0.25 };
+        let step = Step { learning_rate: 0.1, batch: Some(vec![4, 1, 4]), examples: 5, share: 0.25, clip: 1.0 };
         assert_eq!(step.shares(&(0..5)), [(1, 0.25), (4, 0.5)]);
         assert_eq!(step.shares(&(2..4)), []);
     }

@@ -1,12 +1,11 @@
-//! Stochastic gradient descent on the device.
+//! The loss gradient of a step, on the device.
 
-use super::{Examples, Recorder, Step, Trajectory};
-use crate::backend::{Backend, Element, Layout, LossBatch, MatMul, RowMap, Sgd, Slice, SliceMut, Start, Targets};
+use super::{Examples, Step};
+use crate::backend::{Backend, Element, Layout, LossBatch, MatMul, RowMap, Slice, SliceMut, Start, Targets};
 use crate::error::Error;
 use crate::network::{Network, Segment};
-use crate::run_file::Loss;
+use crate::run_file::{Loss, Optimizer};
 use crate::tangent::write_gradient;
-use std::collections::VecDeque;
 
 /// The training targets on the device.
 #[derive(Debug)]
@@ -27,15 +26,6 @@ impl<B: Backend> TargetBuffer<B> {
     }
 }
 
-/// What a step says of itself, before the update.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Metrics {
-    /// The loss as reduced.
-    pub loss: f64,
-    /// The share of the batch whose class has the largest output; without meaning for real targets.
-    pub accuracy: f64,
-}
-
 /// A network to be trained.
 pub struct Training<'a, B: Backend> {
     /// The device.
@@ -44,8 +34,10 @@ pub struct Training<'a, B: Backend> {
     pub network: &'a Network,
     /// The loss.
     pub loss: Loss,
-    /// λ.
-    pub weight_decay: f64,
+    /// The optimizer.
+    pub optimizer: Optimizer,
+    /// The largest norm of the loss gradient; 0: not clipped.
+    pub clip_norm: f64,
     /// The inputs.
     pub examples: &'a Examples<B>,
     /// The targets.
@@ -55,77 +47,12 @@ pub struct Training<'a, B: Backend> {
 /// Elements of the widest array of a pass. A larger batch is passed in parts: the bound belongs to the arithmetic, so
 /// that a path depends neither on the device nor on its free memory.
 const ELEMENTS_AT_ONCE: usize = 1 << 24;
-/// How many steps' downloads may be under way.
-const IN_FLIGHT: usize = 8;
-
-/// A step's weights and statistics on their way to the host.
-struct Pending<B: Backend> {
-    number: usize,
-    weights: B::Ticket,
-    statistics: B::Ticket,
-}
+/// What PyTorch adds to the norm that it clips by.
+const CLIP_EPS: f64 = 1e-6;
 
 impl<B: Backend> Training<'_, B> {
-    /// Trains from `initial`, recording every step's weights. `progress` gets each step's number and metrics, a few
-    /// steps late.
-    ///
-    /// # Errors
-    ///
-    /// Divergence (naming the step), a device error, a file that cannot be written.
-    pub fn run(
-        &self,
-        initial: &[B::Element],
-        steps: Vec<Step>,
-        mut recorder: Recorder<B::Element>,
-        progress: &mut dyn FnMut(usize, Metrics) -> Result<(), Error>,
-    ) -> Result<Trajectory, Error> {
-        let (backend, network) = (self.backend, self.network);
-        let mut weights = backend.upload(initial)?;
-        recorder.record(0, initial)?;
-        let mut pending: VecDeque<Pending<B>> = VecDeque::new();
-        for (number, step) in steps.iter().enumerate() {
-            let (next, statistics) = self.step(&weights, step)?;
-            weights = next;
-            pending.push_back(Pending {
-                number,
-                weights: backend.download_later(Slice::new(&weights, 0, network.len))?,
-                statistics: backend.download_later(Slice::new(&statistics, 0, 2))?,
-            });
-            if pending.len() > IN_FLIGHT {
-                self.settle(&mut pending, &steps, &mut recorder, progress)?;
-            }
-        }
-        while !pending.is_empty() {
-            self.settle(&mut pending, &steps, &mut recorder, progress)?;
-        }
-        recorder.finish(steps, self.examples.count())
-    }
-
-    /// Records the oldest pending step.
-    fn settle(
-        &self,
-        pending: &mut VecDeque<Pending<B>>,
-        steps: &[Step],
-        recorder: &mut Recorder<B::Element>,
-        progress: &mut dyn FnMut(usize, Metrics) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        let Some(Pending { number, weights, statistics }) = pending.pop_front() else {
-            return Ok(());
-        };
-        let weights = self.backend.collect(weights)?;
-        let statistics = self.backend.collect(statistics)?;
-        let step = &steps[number];
-        let loss = statistics[0].to_f64();
-        if !loss.is_finite() || weights.iter().any(|w| !w.to_f64().is_finite()) {
-            return Err(Error::Diverged { step: number, learning_rate: step.learning_rate });
-        }
-        recorder.record(number + 1, &weights)?;
-        let accuracy = statistics[1].to_f64() / (step.share * step.batch_len() as f64);
-        progress(number, Metrics { loss, accuracy })
-    }
-
-    /// One step: the next weights, and `[loss, share of hits]`.
-    fn step(&self, weights: &B::Buffer, step: &Step) -> Result<(B::Buffer, B::Buffer), Error> {
+    /// The loss gradient of a step's batch at some weights, and `[loss, share of hits]`.
+    pub(super) fn gradient(&self, weights: &B::Buffer, step: &Step) -> Result<(B::Buffer, B::Buffer), Error> {
         let (backend, network) = (self.backend, self.network);
         let held = step.shares(&(0..self.examples.count()));
         let mut statistics = backend.zeros(2)?;
@@ -133,20 +60,23 @@ impl<B: Backend> Training<'_, B> {
         let mut gradient = backend.zeros(network.len)?;
         let at_once = (ELEMENTS_AT_ONCE / network.widest_row().max(1)).max(1);
         for chunk in held.chunks(at_once) {
-            self.gradient(weights, chunk, &mut gradient, &mut statistics)?;
+            self.add_gradient(weights, chunk, &mut gradient, &mut statistics)?;
         }
-        let mut next = backend.scratch(network.len)?;
-        backend.sgd(
-            &Sgd { learning_rate: step.learning_rate, weight_decay: self.weight_decay },
-            SliceMut::new(&mut next, 0, network.len),
-            Slice::new(weights, 0, network.len),
-            Slice::new(&gradient, 0, network.len),
-        )?;
-        Ok((next, statistics))
+        Ok((gradient, statistics))
+    }
+
+    /// What a loss gradient is multiplied by, as torch.nn.utils.clip_grad_norm_ does: 1 where nothing is clipped.
+    pub(super) fn clip(&self, gradient: &B::Buffer) -> Result<f64, Error> {
+        if self.clip_norm == 0.0 {
+            return Ok(1.0);
+        }
+        let values = self.backend.download(Slice::new(gradient, 0, self.network.len))?;
+        let norm = values.iter().map(|value| value.to_f64() * value.to_f64()).sum::<f64>().sqrt();
+        Ok((self.clip_norm / (norm + CLIP_EPS)).min(1.0))
     }
 
     /// Adds the part of the gradient and of the statistics that some examples, each with its share, make up.
-    fn gradient(
+    fn add_gradient(
         &self,
         weights: &B::Buffer,
         held: &[(usize, f64)],
@@ -183,7 +113,7 @@ impl<B: Backend> Training<'_, B> {
         network.backward(backend, segment, &pass, 1, seed, &mut |factor| {
             let own = &network.parameters[factor.index];
             let out = SliceMut::new(&mut *gradient, own.offset, own.len());
-            write_gradient(backend, own, &map, &factor, Start::Output, out)
+            write_gradient(backend, own, &map, None, &factor, Start::Output, out)
         })?;
         Ok(())
     }

@@ -7,7 +7,8 @@ use crate::network::Network;
 use serde_json::{Map, Value, json};
 use std::path::Path;
 
-/// Writes `trajectory/learning_rates.npy`, `[steps]`; `trajectory/batches.npy`, `[steps, largest batch]`, filled up with
+/// Writes `trajectory/learning_rates.npy`, `[steps]` (of gradient flow the lengths of its steps); where a gradient was
+/// clipped, `trajectory/clip.npy`, `[steps]`, what each was multiplied by; `trajectory/batches.npy`, `[steps, largest batch]`, filled up with
 /// -1, unless every step takes the full batch; and `trajectory/layout.json`: each tensor's offset and shape within a row
 /// of `weights.npy`, whose layers are aligned and so have gaps between them.
 ///
@@ -18,6 +19,10 @@ pub fn describe(directory: &Path, network: &Network, steps: &[Step]) -> Result<(
     let path = |name: &str| directory.join("trajectory").join(name);
     let rates: Vec<f64> = steps.iter().map(|step| step.learning_rate).collect();
     write_npy(&path("learning_rates.npy"), &[steps.len()], &rates)?;
+    if steps.iter().any(|step| step.clip != 1.0) {
+        let factors: Vec<f64> = steps.iter().map(|step| step.clip).collect();
+        write_npy(&path("clip.npy"), &[steps.len()], &factors)?;
+    }
     if steps.iter().any(|step| step.batch.is_some()) {
         let width = steps.iter().map(Step::batch_len).max().unwrap_or(0);
         let mut writer = NpyWriter::create(&path("batches.npy"), &[steps.len(), width])?;

@@ -1,18 +1,30 @@
 /*!
-Training: gradient descent on the device, and the path that it took.
+Training: optimizers on the device, and the path that they take.
 
-The recorded [`Trajectory`] is the boundary between training and integration: weights per step, batches, learning
-rates.
+The recorded [`Trajectory`] is the boundary between training and integration: weights, batches, learning rates, and what
+the optimizer's decomposition needs of each step. [`Recall`] gives it back, the last step first.
 */
 
 mod batches;
+mod checkpoints;
 mod descent;
 mod describe;
+mod dormand_prince;
 mod examples;
+mod flow;
+mod optimizer;
+mod recall;
+mod rows;
 mod trajectory;
+mod walk;
 
 pub use batches::{Step, draw_batches};
-pub use descent::{Metrics, TargetBuffer, Training};
+pub use checkpoints::Checkpoints;
+pub use descent::{TargetBuffer, Training};
 pub use describe::describe;
+pub use dormand_prince::{Accepted, DormandPrince, Slope, least_tolerance};
 pub use examples::Examples;
-pub use trajectory::{Recorder, Trajectory};
+pub use recall::Recall;
+pub use rows::Rows;
+pub use trajectory::{Kept, Recorder, Recording, Trajectory};
+pub use walk::{Leg, Metrics, OnStep, Recorded};

@@ -53,18 +53,18 @@ pub fn accumulated(
     weights: Option<&[f64]>,
     value: &dyn Fn(usize, usize) -> Entry,
 ) -> Vec<Entry> {
-    let &Gram { entries, outputs, queries, examples, stride, .. } = gram;
+    let &Gram { entries, outputs, copies, queries, examples, stride, .. } = gram;
     let mut out: Vec<Entry> = start.iter().map(|&value| Entry::new(value)).collect();
     for row in 0..outputs * queries {
         let (output, query) = (row / queries, row % queries);
-        for column in 0..entries.copies(outputs) * examples {
+        for column in 0..copies * examples {
             let (copy, example) = (column / examples, column % examples);
             let weight = weights.map_or(1.0, |weights| weights[column]);
             let (line, factor) = match entries {
                 Entries::Loss => (row, 1.0),
                 Entries::Trace if copy == output => (query, 1.0 / outputs as f64),
                 Entries::Diagonal if copy == output => (row, weight),
-                Entries::Full => (row * outputs + copy, weight),
+                Entries::Full => (row * copies + copy, weight),
                 _ => continue,
             };
             out[line * stride + columns[example] as usize].add(scale * factor, value(row, column));

@@ -19,31 +19,34 @@ fn ragged<B: Backend>(backend: &B, outputs: usize, base: usize) -> RowMap<B> {
 type OuterShape = (usize, usize, usize, usize, usize, bool, Start);
 
 const NEW: Start = Start::Value(0.25);
+const PRECONDITIONED: [bool; 2] = [false, true];
 
 fn materialised<B: Backend>(
     backend: &B,
-    &(outputs, base, positions, height, width, bias, start): &OuterShape,
+    &((outputs, base, positions, height, width, bias, start), preconditioned): &(OuterShape, bool),
 ) -> Vec<f64> {
     let map = ragged(backend, outputs, base);
     let delta = Held::new(backend, &numbers(2, map.rows * positions * height));
     let input = Held::new(backend, &numbers(3, base * positions * width));
     let shape = Outer { height, width, positions, bias, start };
+    let factors = Held::new(backend, &numbers(9, shape.row()));
     let mut out = Held::output(backend, outputs * shape.row());
-    backend.outer(&shape, &map, out.out(), delta.get(), input.get()).unwrap();
+    let factors = preconditioned.then(|| factors.get());
+    backend.outer(&shape, &map, out.out(), delta.get(), input.get(), factors).unwrap();
     out.values(backend)
 }
 
 fn of_entries<B: Backend>(
     backend: &B,
-    &(outputs, base, positions, width, start): &(usize, usize, usize, usize, Start),
+    &((outputs, base, positions, width, start), preconditioned): &((usize, usize, usize, usize, Start), bool),
 ) -> Vec<f64> {
     let map = ragged(backend, outputs, base);
     let delta = Held::new(backend, &numbers(4, map.rows * positions * width));
     let input = Held::new(backend, &numbers(5, base * positions * width));
+    let factors = Held::new(backend, &numbers(9, 2 * width));
     let mut out = Held::output(backend, outputs * 2 * width);
-    backend
-        .outer_diagonal(&OuterDiagonal { width, positions, start }, &map, out.out(), delta.get(), input.get())
-        .unwrap();
+    let (shape, factors) = (OuterDiagonal { width, positions, start }, preconditioned.then(|| factors.get()));
+    backend.outer_diagonal(&shape, &map, out.out(), delta.get(), input.get(), factors).unwrap();
     out.values(backend)
 }
 
@@ -76,17 +79,21 @@ fn gradients_materialised() {
         (3, 2, 7, 27, 65, false, NEW),
         (300, 40, 2, 7, 11, true, Start::Output),
     ] {
-        let terms = (3 * shape.2) as f64;
-        agree!(&devices, materialised, shape, (terms + 3.0) * EPS * (terms + 4.0));
+        for preconditioned in PRECONDITIONED {
+            let terms = (3 * shape.2) as f64;
+            agree!(&devices, materialised, (shape, preconditioned), (terms + 4.0) * EPS * (terms + 4.0));
+        }
     }
     // One row of these is larger than a binding of the small device.
     let devices = whole_devices_of_every_tile();
     for shape in [(6, 4, 3, 63, 64, true, NEW), (3, 5, 2, 130, 65, true, Start::Output), (2, 3, 11, 31, 127, true, NEW)]
     {
-        let terms = (3 * shape.2) as f64;
-        agree!(&devices, materialised, shape, (terms + 3.0) * EPS * (terms + 4.0));
-        let values: Vec<Vec<f64>> = devices.iter().map(|device| materialised(device, &shape)).collect();
-        assert!(values.windows(2).all(|pair| pair[0] == pair[1]), "the size of tiles changes {shape:?}");
+        for preconditioned in PRECONDITIONED {
+            let (terms, shape) = ((3 * shape.2) as f64, (shape, preconditioned));
+            agree!(&devices, materialised, shape, (terms + 4.0) * EPS * (terms + 4.0));
+            let values: Vec<Vec<f64>> = devices.iter().map(|device| materialised(device, &shape)).collect();
+            assert!(values.windows(2).all(|pair| pair[0] == pair[1]), "the size of tiles changes {shape:?}");
+        }
     }
 }
 
@@ -94,8 +101,10 @@ fn gradients_materialised() {
 fn gradients_of_scales_averaged_and_applied() {
     let devices = devices();
     for shape in [(1, 1, 1, 1, NEW), (9, 4, 5, 7, Start::Output), (400, 30, 3, 11, Start::Output)] {
-        let terms = (3 * shape.2) as f64;
-        agree!(&devices, of_entries, shape, (terms + 3.0) * EPS * (terms + 4.0));
+        for preconditioned in PRECONDITIONED {
+            let terms = (3 * shape.2) as f64;
+            agree!(&devices, of_entries, (shape, preconditioned), (terms + 4.0) * EPS * (terms + 4.0));
+        }
     }
     for shape in [(1, 1, NEW), (9, 7, Start::Output), (20, 257, NEW), (700, 31, Start::Output)] {
         agree!(&devices, averaged, shape, 6.0 * EPS * 7.0);

@@ -1,7 +1,9 @@
 //! Operations on elements and rows.
 
 use crate::harness::*;
-use pathkernel::backend::{Backend, LossBatch, Position, Sgd, Slice, SliceMut, Targets, Weights};
+use pathkernel::backend::{
+    Adam, AdamOut, Backend, LossBatch, Position, ReadoutBatch, ReadoutKind, Slice, SliceMut, Targets, Weights,
+};
 use pathkernel::run_file::{Activation, Loss};
 
 /// 1, primes, a workgroup and its neighbours, more than a binding of the small device.
@@ -12,6 +14,12 @@ fn copied<B: Backend>(backend: &B, &len: &usize) -> Vec<f64> {
     let mut out = Held::output(backend, len);
     backend.copy(out.out(), x.get()).unwrap();
     backend.axpy(out.out(), -0.3, x.get()).unwrap();
+    out.values(backend)
+}
+
+fn multiplied_by_a_number<B: Backend>(backend: &B, &len: &usize) -> Vec<f64> {
+    let mut out = Held::new(backend, &numbers(2, len));
+    backend.scale(out.out(), -0.3).unwrap();
     out.values(backend)
 }
 
@@ -29,12 +37,33 @@ fn written<B: Backend>(backend: &B, &len: &usize) -> Vec<f64> {
     out.values(backend)
 }
 
-fn stepped<B: Backend>(backend: &B, &len: &usize) -> Vec<f64> {
+/// The weights, the moments and the preconditioner after a step, each relative to its size.
+fn adapted<B: Backend>(backend: &B, &(len, decay, shrink): &(usize, f64, f64)) -> Vec<f64> {
     let (weights, gradient) = (Held::new(backend, &numbers(3, len)), Held::new(backend, &numbers(4, len)));
-    let mut out = Held::output(backend, len);
-    let step = Sgd { learning_rate: 0.5, weight_decay: 0.25 };
-    backend.sgd(&step, out.out(), weights.get(), gradient.get()).unwrap();
-    out.values(backend)
+    let (mut next, mut preconditioner) = (Held::output(backend, len), Held::output(backend, len));
+    let mut first = Held::new(backend, &numbers(5, len));
+    let squares: Vec<f64> = numbers(6, len).into_iter().map(|x| f64::from((x * x) as f32)).collect();
+    let mut second = Held::new(backend, &squares);
+    let step = Adam { rate: 0.05, betas: [0.9, 0.999], correction: 0.5, eps: 0.125, weight_decay: decay, shrink };
+    let out =
+        AdamOut { next: next.out(), first: first.out(), second: second.out(), preconditioner: preconditioner.out() };
+    backend.adam(&step, out, weights.get(), gradient.get()).unwrap();
+    // d is at most 1 / eps.
+    let factors = preconditioner.values(backend).into_iter().map(|d| d / 8.0).collect();
+    [next.values(backend), first.values(backend), second.values(backend), factors].concat()
+}
+
+#[test]
+fn steps_of_adam() {
+    let devices = devices();
+    for len in LENGTHS {
+        for (decay, shrink) in [(0.0, 1.0), (0.25, 1.0), (0.0, 0.75)] {
+            // Relative to itself, the second moment is wrong by 6 roundings: g by one, since these decays are powers of two.
+            // Its root by 3 and the 9 that WGSL allows a root, the quotients by 5 each; all in all d by 24, which the step
+            // of at most 1/2 has too.
+            agree!(&devices, adapted, (len, decay, shrink), 24.0 * EPS);
+        }
+    }
 }
 
 fn folded<B: Backend>(backend: &B, &len: &usize) -> Vec<f64> {
@@ -55,9 +84,9 @@ fn copies_and_updates() {
     let devices = devices();
     for len in LENGTHS {
         agree!(&devices, copied, len, 2.0 * EPS);
+        agree!(&devices, multiplied_by_a_number, len, 2.0 * EPS);
         agree!(&devices, filled, len, 0.0);
         agree!(&devices, written, len, 0.0);
-        agree!(&devices, stepped, len, 4.0 * EPS);
         agree!(&devices, folded, len, 2.0 * 3.0 * EPS);
     }
 }
@@ -240,5 +269,53 @@ fn seeds_pick_outputs() {
     let devices = devices();
     for shape in [(1, 1, true), (7, 3, false), (64, 10, true), (500, 7, true), (2500, 3, false)] {
         agree!(&devices, seeded, shape, 0.0);
+    }
+}
+
+/// Values and seeds, of outputs in [-`size`, `size`].
+fn read_out<B: Backend>(backend: &B, &(kind, rows, width, size): &(ReadoutKind, usize, usize, f64)) -> Vec<f64> {
+    let outputs: Vec<f64> = numbers(19, rows * width).iter().map(|x| f64::from((size * x) as f32)).collect();
+    let outputs = Held::new(backend, &outputs);
+    let classes = backend.index(&(0..rows).map(|row| (row * 5 % width) as u32).collect::<Vec<_>>()).unwrap();
+    let count = kind.count(width);
+    let (mut values, mut seeds) = (Held::output(backend, rows * count), Held::output(backend, count * rows * width));
+    let classes = kind.has_classes().then_some(&classes);
+    let batch = ReadoutBatch { kind, rows, width, outputs: outputs.get(), classes };
+    backend.readout(&batch, values.out(), seeds.out()).unwrap();
+    [values.values(backend), seeds.values(backend)].concat()
+}
+
+#[test]
+fn readouts_and_their_gradients() {
+    let devices = devices();
+    for kind in [ReadoutKind::Softmax, ReadoutKind::Sigmoid, ReadoutKind::Target, ReadoutKind::Margin] {
+        for (rows, width) in [(1, 2), (7, 3), (64, 10), (500, 7), (2500, 3)] {
+            for size in [1.0, 12.0, 200.0] {
+                // A difference of two outputs is rounded once, at up to twice their size, before its exponential is taken;
+                // then sums of at most ten terms, a logarithm and a division.
+                agree!(&devices, read_out, (kind, rows, width, size), (4.0 * size + 20.0) * EPS);
+            }
+        }
+    }
+    agree!(&devices, read_out, (ReadoutKind::Softmax, 5, 1, 1.0), 0.0);
+}
+
+#[test]
+fn readouts_without_a_value_are_refused() {
+    for device in devices() {
+        let outputs = Held::new(&device, &numbers(1, 6));
+        let refused = |kind: ReadoutKind, width: usize, classes: Option<&[u32]>| {
+            let rows = 6 / width;
+            let classes = classes.map(|classes| device.index(classes).unwrap());
+            let (mut values, mut seeds) =
+                (Held::output(&device, rows * kind.count(width)), Held::output(&device, kind.count(width) * 6));
+            let batch = ReadoutBatch { kind, rows, width, outputs: outputs.get(), classes: classes.as_ref() };
+            device.readout(&batch, values.out(), seeds.out()).is_err()
+        };
+        assert!(!refused(ReadoutKind::Target, 3, Some(&[0, 2])));
+        assert!(refused(ReadoutKind::Target, 3, Some(&[0, 3])));
+        assert!(refused(ReadoutKind::Target, 3, Some(&[0])));
+        assert!(refused(ReadoutKind::Margin, 3, None));
+        assert!(refused(ReadoutKind::Margin, 1, Some(&[0; 6])));
     }
 }

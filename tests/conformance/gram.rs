@@ -1,6 +1,7 @@
 //! The fused product.
 
 use crate::harness::*;
+use pathkernel::backend::gpu::GpuBackend;
 use pathkernel::backend::{Accumulator, Backend, Entries, Gram, Outer, Part, RowMap, Start};
 
 /// What one part is: rows of a map times the inputs' Gram matrix, a look-up, whole rows, or half of either.
@@ -16,6 +17,8 @@ enum Kind {
 struct Shape<'a> {
     entries: Entries,
     outputs: usize,
+    /// Rows of an example, of the full entries alone: as many as outputs without.
+    copies: Option<usize>,
     queries: usize,
     examples: usize,
     parts: &'a [Kind],
@@ -58,9 +61,10 @@ fn nodes<B: Backend>(backend: &B, outputs: usize, queries: usize, base: usize) -
 fn fused<B: Backend>(backend: &B, shape: &Shape<'_>) -> Vec<f64> {
     let &Shape { entries, outputs, queries, examples, .. } = shape;
     let base = 6;
-    let (rows, columns) = (outputs * queries, entries.copies(outputs) * examples);
+    let copies = shape.copies.unwrap_or(entries.copies(outputs));
+    let (rows, columns) = (outputs * queries, copies * examples);
     let stride = 2 * examples + 1;
-    let gram = Gram { entries, outputs, queries, examples, stride, triangle: shape.triangle };
+    let gram = Gram { entries, outputs, copies, queries, examples, stride, triangle: shape.triangle };
     let map = nodes(backend, outputs, queries, base);
     let held: Vec<[Held<B>; 3]> = shape
         .parts
@@ -119,7 +123,7 @@ fn fused<B: Backend>(backend: &B, shape: &Shape<'_>) -> Vec<f64> {
     drop(into);
     let kept = |at: usize| {
         let (row, column) = (at / stride, at % stride);
-        let copies = if entries == Entries::Full { outputs } else { 1 };
+        let copies = if entries == Entries::Full { copies } else { 1 };
         shape.triangle.is_none_or(|first| column >= first + row / copies % queries)
     };
     // What lies below the diagonal may be anything.
@@ -132,6 +136,7 @@ fn shapes() -> Vec<Shape<'static>> {
     let plain = Shape {
         entries: Entries::Loss,
         outputs: 3,
+        copies: None,
         queries: 5,
         examples: 7,
         parts: FACTORED,
@@ -187,6 +192,22 @@ fn shapes() -> Vec<Shape<'static>> {
             },
         ]);
     }
+    // As with readouts: a query has fewer rows than an example, or more.
+    for (outputs, copies) in [(1, 3), (3, 1), (2, 5)] {
+        let plain = Shape { entries: Entries::Full, outputs, copies: Some(copies), ..plain };
+        let all: &[Kind] = &[
+            Kind::Factored { positions: 2, depth: 5 },
+            Kind::Half { positions: 3, height: 4, width: 2, bias: true },
+            Kind::Rows { depth: 9 },
+        ];
+        shapes.extend([
+            plain,
+            Shape { parts: all, into: 2, weighted: true, ..plain },
+            Shape { parts: &[Kind::Half { positions: 1, height: 3, width: 5, bias: true }], ..plain },
+            Shape { queries: 130, examples: 67, parts: &[Kind::Rows { depth: 5 }], ..plain },
+            Shape { queries: 17, examples: 40, parts: &[Kind::Factored { positions: 3, depth: 8 }], ..plain },
+        ]);
+    }
     shapes
 }
 
@@ -220,7 +241,8 @@ fn measured_tiles_change_nothing() {
             Kind::Half { positions: 2, height: 40, width: 20, bias: true },
         ];
         let (queries, examples) = (70, 40);
-        let shape = Shape { entries, outputs: 2, queries, examples, parts, into: 2, weighted: true, triangle: None };
+        let (copies, triangle) = (None, None);
+        let shape = Shape { entries, outputs: 2, copies, queries, examples, parts, into: 2, weighted: true, triangle };
         assert_eq!(fused(&measuring, &shape), fused(&fixed[0], &shape), "{entries:?}");
     }
 }
@@ -249,8 +271,15 @@ fn far<B: Backend>(backend: &B, &(left, right): &(f64, f64)) -> Vec<f64> {
     let right = Held::new(backend, &times(numbers(2, columns * depth), right));
     let mut out = Held::new(backend, &vec![0.0; rows * columns]);
     let index = backend.index(&(0..columns as u32).collect::<Vec<_>>()).unwrap();
-    let gram =
-        Gram { entries: Entries::Loss, outputs: 1, queries: rows, examples: columns, stride: columns, triangle: None };
+    let gram = Gram {
+        entries: Entries::Loss,
+        outputs: 1,
+        copies: 1,
+        queries: rows,
+        examples: columns,
+        stride: columns,
+        triangle: None,
+    };
     let part = Part::Rows { depth, left: left.get(), right: right.get() };
     backend.gram(&gram, &index, &[part], &mut [Accumulator { out: out.out(), scale: 1.0, weights: None }]).unwrap();
     out.values(backend)
@@ -264,4 +293,31 @@ fn factors_in_sixteen_bits_keep_their_size() {
         agree!(&half, far, (left, right), bound);
     }
     agree!(&half, far, (0.0, 1.0), 0.0);
+}
+
+/// Other numbers of rows than the entries take, and a last layer of more outputs than a query has rows.
+#[test]
+fn rows_that_do_not_fit_are_refused() {
+    for device in devices() {
+        let refused = |entries: Entries, outputs: usize, copies: usize, part: Part<'_, GpuBackend>| {
+            let gram = Gram { entries, outputs, copies, queries: 2, examples: 2, stride: 2, triangle: None };
+            let index = device.index(&[0, 1]).unwrap();
+            let mut out = Held::output(&device, gram.len());
+            let into = &mut [Accumulator { out: out.out(), scale: 1.0, weights: None }];
+            device.gram(&gram, &index, &[part], into).is_err()
+        };
+        let held = Held::new(&device, &numbers(1, 24));
+        let part = |len: usize| held.get().part(0, len);
+        let rows =
+            |outputs: usize, copies: usize| Part::Rows { depth: 1, left: part(2 * outputs), right: part(2 * copies) };
+        assert!(!refused(Entries::Full, 1, 3, rows(1, 3)));
+        assert!(refused(Entries::Trace, 1, 3, rows(1, 3)));
+        assert!(refused(Entries::Diagonal, 3, 1, rows(3, 1)));
+        assert!(refused(Entries::Loss, 3, 3, rows(3, 3)));
+        let last = |copies: usize, width: usize| Part::Output { right: part(2 * copies * width), inputs: part(4) };
+        assert!(!refused(Entries::Full, 3, 3, last(3, 3)));
+        assert!(!refused(Entries::Loss, 3, 1, last(1, 3)));
+        assert!(refused(Entries::Full, 1, 3, last(3, 3)));
+        assert!(refused(Entries::Loss, 1, 1, last(1, 3)));
+    }
 }

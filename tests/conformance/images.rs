@@ -73,6 +73,14 @@ fn pooled<B: Backend>(backend: &B, &(shape, kind, rows): &(Window, Pooling, usiz
     [out.values(backend), back.values(backend)].concat()
 }
 
+fn directional<B: Backend>(backend: &B, &(shape, rows): &(Window, usize)) -> Vec<f64> {
+    let x = Held::new(backend, &ties(rows * shape.image()));
+    let slope = Held::new(backend, &numbers(8, 3 * rows * shape.image()));
+    let mut out = Held::output(backend, 3 * rows * shape.channels * shape.positions());
+    backend.pool_directional(&shape, 3 * rows, out.out(), slope.get(), x.get()).unwrap();
+    out.values(backend)
+}
+
 /// Few different values, so that maxima tie.
 fn ties(len: usize) -> Vec<f64> {
     numbers(3, len).iter().map(|x| (x * 4.0).round() / 4.0).collect()
@@ -89,6 +97,7 @@ fn pooling_and_its_gradient() {
             (window(2, (8, 8), 2, 2, 0), kind, 40),
         ] {
             agree!(&devices, pooled, shape, 10.0 * EPS);
+            agree!(&devices, directional, (shape.0, shape.2), 0.0);
         }
     }
 }

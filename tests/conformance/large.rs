@@ -26,7 +26,7 @@ fn product<B: Backend>(backend: &B, &rows: &usize) -> Vec<f64> {
 
 /// A fused product of one column.
 fn fused<B: Backend>(backend: &B, &queries: &usize) -> Vec<f64> {
-    let gram = Gram { entries: Entries::Loss, outputs: 1, queries, examples: 1, stride: 1, triangle: None };
+    let gram = Gram { entries: Entries::Loss, outputs: 1, copies: 1, queries, examples: 1, stride: 1, triangle: None };
     let (left, right) = (Held::new(backend, &numbers(6, queries)), Held::new(backend, &numbers(7, 1)));
     let part = Part::Rows { depth: 1, left: left.get(), right: right.get() };
     let mut out = Held::output(backend, queries);
@@ -62,7 +62,8 @@ fn misfits<B: Backend>(backend: &B) -> Vec<Result<(), BackendError>> {
     let mut two = Held::output(backend, 2);
     let square = MatMul { rows: 2, columns: 1, depth: 2, layout: Layout::Plain, start: Start::Value(0.0) };
     let map = RowMap::new(backend, &[0, 1], &[0], &[1.0]).unwrap();
-    let gram = Gram { entries: Entries::Loss, outputs: 1, queries: 1, examples: 2, stride: 2, triangle: None };
+    let gram =
+        Gram { entries: Entries::Loss, outputs: 1, copies: 1, queries: 1, examples: 2, stride: 2, triangle: None };
     let columns = backend.index(&[0]).unwrap();
     let part = Part::Rows { depth: 1, left: three.get(), right: three.get() };
     let mut wrong = Held::output(backend, 2);

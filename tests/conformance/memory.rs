@@ -50,7 +50,15 @@ fn step(device: &GpuBackend, sum: &mut pathkernel::backend::gpu::Buffer) {
     let columns = device.index(&(0..side as u32).collect::<Vec<_>>()).unwrap();
     let left = Slice::new(&product, 0, side * side);
     let part = Part::Factored { map: &map, positions: 1, depth: side, left, right: whole, inputs: left };
-    let gram = Gram { entries: Entries::Loss, outputs: 1, queries: side, examples: side, stride: side, triangle: None };
+    let gram = Gram {
+        entries: Entries::Loss,
+        outputs: 1,
+        copies: 1,
+        queries: side,
+        examples: side,
+        stride: side,
+        triangle: None,
+    };
     let out = SliceMut::new(sum, 0, side * side);
     device.gram(&gram, &columns, &[part], &mut [Accumulator { out, scale: 1.0, weights: None }]).unwrap();
     let ticket = device.download_later(left).unwrap();

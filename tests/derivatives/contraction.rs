@@ -5,11 +5,15 @@ use crate::factors::{
     Array, Cpu, add_gradient, factors, gradients, pairs, roundings, seeded_factors, seeds, upload, whole, whole_mut,
 };
 use crate::loops::{Entry, accumulated, compare, numbers};
-use pathkernel::backend::{Accumulator, Backend, Entries, Gram};
+use pathkernel::backend::{Accumulator, Backend, Entries, Gram, RowMap};
 use pathkernel::network::Segment;
-use pathkernel::tangent::{Contraction, ExampleRows, Products, QueryFactors, QueryRows, Term, choices, contract};
+use pathkernel::run_file::Readout;
+use pathkernel::tangent::{
+    Carried, ConstantInputs, Contraction, ExampleRows, Node, Products, QueryFactors, Term, choices, contract,
+};
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::rc::Rc;
 
 /// One rounding of f64, relative.
 const ROUNDING: f64 = f64::EPSILON / 2.0;
@@ -75,7 +79,7 @@ impl<'a> Step<'a> {
     }
 
     /// Contracts as an integration does, every layer alone and all of them together.
-    fn check(&self, choice: &[Contraction], constant: &mut BTreeMap<usize, Array>) {
+    fn check(&self, choice: &[Contraction], constant: &mut BTreeMap<usize, (Array, usize)>) {
         let (backend, network, outputs) = (Cpu::new(), &self.case.network, self.case.network.outputs);
         let segment = Segment::at(&self.weights);
         let pass = network.forward(&backend, segment, whole(&self.examples), EXAMPLES).expect("forward");
@@ -84,20 +88,24 @@ impl<'a> Step<'a> {
         };
         let (kernel, loss) = (rows(seeds(self.case, EXAMPLES), outputs), rows(upload(&self.losses), 1));
 
-        let mut products = Products::new(network, QUERIES, &pass, constant);
-        let nodes = QueryRows::new(&backend, outputs, QUERIES, &RULE).expect("rows");
-        let mut queries = QueryFactors::new(network, &nodes, choice);
-        for (node, tau) in NODES.into_iter().enumerate() {
+        let mut queries = QueryFactors::new(network, choice, outputs, QUERIES);
+        queries.begin(&backend, 0.0, 1.0).expect("a step");
+        let mut inputs = None;
+        for (tau, weight) in NODES.into_iter().zip(RULE) {
+            let rows: Vec<(u32, f64)> = (0..QUERIES as u32).map(|query| (query, weight)).collect();
+            let node = Rc::new(Node::new(&backend, outputs, QUERIES, &rows, 1.0).expect("a node"));
             let moved = self.moved(tau);
             let segment = Segment::at(&moved);
             let pass = network.forward(&backend, segment, whole(&self.queries), QUERIES).expect("forward");
             let seed = seeds(self.case, QUERIES);
             let visited = network.backward(&backend, segment, &pass, outputs, seed, &mut |factor| {
-                queries.add(&backend, &network.parameters[factor.index], node, factor, &mut products)
+                queries.add(&backend, &node, factor, None)
             });
             visited.expect("backward");
+            inputs = Some(ConstantInputs::new(&backend, network, choice, &pass).expect("inputs"));
         }
-        queries.finish(&backend, network, &mut products).expect("products");
+        let inputs = inputs.expect("a node");
+        let products = Products::new(&backend, network, &queries, &inputs, &pass, constant).expect("products");
 
         let all = network.parameters.len();
         let alone = (0..all).map(|layer| layer..layer + 1);
@@ -123,7 +131,9 @@ impl<'a> Step<'a> {
         add: &dyn Fn(&mut Term<'_, Cpu>),
     ) {
         let (backend, outputs) = (Cpu::new(), self.case.network.outputs);
-        let gram = Gram { entries, outputs, queries: QUERIES, examples: EXAMPLES, stride: STRIDE, triangle: None };
+        let (queries, examples, stride) = (QUERIES, EXAMPLES, STRIDE);
+        let copies = entries.copies(outputs);
+        let gram = Gram { entries, outputs, copies, queries, examples, stride, triangle: None };
         let columns = backend.index(&COLUMNS).expect("columns");
         let starts = [numbers(21, gram.len()), numbers(22, gram.len())];
         let weights = numbers(23, gram.columns());
@@ -137,7 +147,8 @@ impl<'a> Step<'a> {
             scale: -0.75,
             weights: weights.map(|_| whole(&held)),
         });
-        add(&mut Term { gram, rows, columns: &columns, into: into.collect() });
+        let averaged = RowMap::each(&backend, outputs, QUERIES, 1.0).expect("a map");
+        add(&mut Term { gram, rows, averaged: &averaged, columns: &columns, into: into.collect() });
 
         let (wanted, across) = match entries {
             Entries::Loss => (&self.loss, EXAMPLES),
@@ -165,7 +176,11 @@ fn every_contraction_agrees_with_loops() {
     for (seed, case) in cases().into_iter().enumerate() {
         let steps = [0, 1].map(|number| Step::new(&case, seed as u64 + 4000, number));
         for wanted in Contraction::ALL {
-            let allowed = case.network.parameters.iter().map(|own| choices(&case.network, own));
+            let allowed = case
+                .network
+                .parameters
+                .iter()
+                .map(|own| choices(&case.network, own, Readout::Outputs, Carried::Nothing));
             let layers = allowed.clone().filter(|allowed| allowed.contains(&wanted)).count();
             *seen.entry(wanted.name()).or_insert(0) += layers;
             if layers == 0 {

@@ -3,6 +3,7 @@
 
 mod cases;
 mod contraction;
+mod directional;
 mod factors;
 #[path = "../common/loops.rs"]
 mod loops;
@@ -33,11 +34,11 @@ fn jacobian(case: &Case, segment: Segment<'_, Array>, inputs: &[f64]) -> Vec<f64
         let start = Start::Value(0.0);
         let formed = if own.is_norm() {
             let shape = OuterDiagonal { width: own.width, positions: own.positions, start };
-            backend.outer_diagonal(&shape, &map, out, delta, input)
+            backend.outer_diagonal(&shape, &map, out, delta, input, None)
         } else {
             let (height, width, positions) = (own.height, own.width, own.positions);
             let shape = Outer { height, width, positions, bias: own.bias > 0, start };
-            backend.outer(&shape, &map, out, delta, input)
+            backend.outer(&shape, &map, out, delta, input, None)
         };
         formed.expect("materialised rows");
         for (row, part) in part.chunks(own.len()).enumerate() {

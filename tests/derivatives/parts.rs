@@ -141,9 +141,9 @@ fn write_rows(own: &Parameters, map: &RowMap<Cpu>, layer: &Factors, start: Start
     let (delta, input) = (whole(&delta), whole(&input));
     let formed = if own.is_norm() {
         let shape = OuterDiagonal { width: own.width, positions: own.positions, start };
-        backend.outer_diagonal(&shape, map, whole_mut(out), delta, input)
+        backend.outer_diagonal(&shape, map, whole_mut(out), delta, input, None)
     } else {
-        backend.outer(&outer(own, start), map, whole_mut(out), delta, input)
+        backend.outer(&outer(own, start), map, whole_mut(out), delta, input, None)
     };
     formed.expect("rows");
 }
@@ -205,9 +205,9 @@ fn uneven_rows_agree_with_loops_in_every_part() {
             layers.push(Layer::new(own, &queries, left, right, outputs));
         }
         for entries in [Entries::Loss, Entries::Trace, Entries::Diagonal, Entries::Full] {
-            let gram =
-                Gram { entries, outputs, queries: NODES.len(), examples: EXAMPLES, stride: STRIDE, triangle: None };
             let (copies, terms) = (entries.copies(outputs), if entries == Entries::Trace { outputs } else { 1 });
+            let (queries, examples, stride) = (NODES.len(), EXAMPLES, STRIDE);
+            let gram = Gram { entries, outputs, copies, queries, examples, stride, triangle: None };
             let mut together = Vec::new();
             let mut most: f64 = 0.0;
             for (number, (layer, pairs)) in layers.iter().zip(&wanted).enumerate() {

@@ -5,6 +5,7 @@ mod gram;
 #[path = "../common/loops.rs"]
 mod loops;
 mod matmul;
+mod outer;
 
 use pathkernel::backend::cpu::{Buffer, CpuBackend};
 use pathkernel::backend::{Backend, Element, Slice, SliceMut};

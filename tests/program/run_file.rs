@@ -96,7 +96,7 @@ fn a_wrong_type_or_value_names_the_key() {
         ("training.steps=0", &["training.steps", "is 0", "at least 1"]),
         ("training.steps=-3", &["training.steps", "is -3", "at least 1"]),
         ("training.batch_size=0", &["training.batch_size", "is 0", "at least 1"]),
-        ("training.batches=[1]", &["training.batches", "string, not array"]),
+        ("training.batches=[1]", &["training.batches", "a list of examples for each step"]),
         ("training.optimizer=sgd", &["training.optimizer", "table, not string"]),
         ("training.optimizer.learning_rate=fast", &["training.optimizer.learning_rate", "number, not string"]),
         ("training.optimizer.learning_rate=0", &["training.optimizer.learning_rate", "above 0"]),
@@ -144,26 +144,98 @@ fn a_required_key_is_asked_for() {
 
 /// What the format knows and this version does not compute is said, not passed over.
 #[test]
-fn what_is_not_supported_yet_is_said() {
-    refuses_overrides(&[
-        ("training.optimizer.momentum=0.9", &["training.optimizer.momentum", "not supported yet"]),
-        ("training.optimizer.dampening=0.1", &["training.optimizer.dampening", "not supported yet"]),
-        ("training.optimizer.nesterov=true", &["training.optimizer.nesterov", "not supported yet"]),
+fn optimizers_take_their_own_keys_and_values() {
+    const OPTIMIZER: &str = "training.optimizer=";
+    let cases: [(&str, &[&str]); 12] = [
+        ("{ type = 'sgd', learning_rate = 0.1, momentum = -0.5 }", &["optimizer.momentum", "must not be negative"]),
+        ("{ type = 'sgd', learning_rate = 0.1, nesterov = true }", &["optimizer.nesterov", "a momentum above 0"]),
         (
-            "training.optimizer={ type = 'adam', learning_rate = 0.1 }",
-            &["training.optimizer.type", "not supported yet"],
+            "{ type = 'sgd', learning_rate = 0.1, nesterov = true, momentum = 0.9, dampening = 0.1 }",
+            &["optimizer.nesterov", "a dampening of 0"],
         ),
-        ("training.optimizer={ type = 'adamw', learning_rate = 0.1 }", &["adamw", "not supported yet"]),
-        ("training.optimizer={ type = 'flow', time = 1.0 }", &["flow", "not supported yet"]),
-        ("training.schedule={ type = 'step', every = 2, factor = 0.5 }", &["training.schedule", "not supported yet"]),
-        ("training.schedule={ type = 'cosine', final = 0.1 }", &["training.schedule", "not supported yet"]),
-        ("training.schedule={ type = 'constant', warmup = 2 }", &["training.schedule", "not supported yet"]),
-        ("training.clip_norm=1.0", &["training.clip_norm", "not supported yet"]),
-        ("kernel.rule=adaptive", &["kernel.rule", "adaptive", "not supported yet"]),
-        ("kernel.readout=probabilities", &["kernel.readout", "not supported yet"]),
-        ("kernel.readout=loss", &["kernel.readout", "not supported yet"]),
-        ("kernel.readout=margin", &["kernel.readout", "not supported yet"]),
+        ("{ type = 'sgd', learning_rate = 0.1, betas = [0.9, 0.99] }", &["optimizer.betas", "unknown key"]),
+        ("{ type = 'adam', learning_rate = 0.1, momentum = 0.9 }", &["optimizer.momentum", "unknown key"]),
+        ("{ type = 'adam', learning_rate = 0.1, betas = [0.9] }", &["optimizer.betas", "two numbers"]),
+        ("{ type = 'adam', learning_rate = 0.1, betas = [0.9, 1.0] }", &["optimizer.betas", "below 1"]),
+        ("{ type = 'adamw', learning_rate = 0.1, eps = -1e-8 }", &["optimizer.eps", "must not be negative"]),
+        ("{ type = 'adamw' }", &["optimizer.learning_rate", "is required"]),
+        ("{ type = 'flow' }", &["optimizer.time", "is required"]),
+        ("{ type = 'flow', time = 0.0 }", &["optimizer.time", "above 0"]),
+        ("{ type = 'flow', time = 1.0, weight_decay = 0.1 }", &["optimizer.weight_decay", "unknown key"]),
+    ];
+    let fixture = Fixture::new();
+    for (optimizer, words) in cases {
+        fixture.refuses(&[&format!("{OPTIMIZER}{optimizer}")], words);
+    }
+}
+
+#[test]
+fn schedules_and_clipping_are_checked() {
+    refuses_overrides(&[
+        ("training.schedule={ type = 'step', every = 0, factor = 0.5 }", &["schedule.every", "at least 1"]),
+        ("training.schedule={ type = 'step', factor = 0.5 }", &["schedule.every", "is required"]),
+        ("training.schedule={ type = 'step', every = 2, factor = 0 }", &["schedule.factor", "above 0"]),
+        ("training.schedule={ type = 'cosine', finale = 0.1 }", &["schedule.finale", "mean \"final\""]),
+        ("training.schedule={ type = 'cosine', warmup = -1 }", &["schedule.warmup"]),
+        ("training.schedule={ type = 'linear' }", &["schedule.type", "constant, step, cosine"]),
+        ("training.learning_rates=[0.1, 0.2]", &["training.learning_rates", "has 2 rates", "steps = 3"]),
+        ("training.learning_rates=[0.1, -0.2, 0.1]", &["training.learning_rates", "none may be negative"]),
+        ("training.clip_norm=-1.0", &["training.clip_norm", "must not be negative"]),
+        ("training.batches=[[0], [1], [9]]", &["training.batches", "step 2 names example 9"]),
+        ("training.batches=[[0], [1]]", &["training.batches", "has 2 batches", "steps = 3"]),
     ]);
+}
+
+#[test]
+fn what_does_not_go_together_is_refused() {
+    let cases: [(&[&str], &[&str]); 15] = [
+        (&["training.optimizer.momentum=0.9", "kernel.kernel=full"], &["kernel.kernel", "set it to \"none\""]),
+        (
+            &["training.optimizer={ type = 'adam', learning_rate = 0.1 }", "kernel.kernel=trace"],
+            &["kernel.kernel", "the attribution is as exact"],
+        ),
+        (&["training.optimizer={ type = 'flow', time = 1.0 }"], &["training.steps", "gradient flow", "remove it"]),
+        (
+            &["kernel.readout=probabilities", "training.loss=squared_error"],
+            &["kernel.readout", "cross_entropy and logistic"],
+        ),
+        (&["kernel.readout=target", "training.loss=squared_error"], &["kernel.readout", "the loss cross_entropy"]),
+        (&["kernel.readout=loss", "data.query.inputs=x.npy"], &["data.query.targets", "is required"]),
+        (&["kernel.readout=margin", "kernel.kernel=trace"], &["kernel.kernel", "use full"]),
+        (&["kernel.superposition_vectors=[0]"], &["superposition_vectors", "kernel.superposition = true"]),
+        (&["kernel.superposition=true", "kernel.superposition_vectors=[4]"], &["superposition_vectors", "example 4"]),
+        (&["trajectory.every=0"], &["trajectory.every", "at least 1"]),
+        (&["trajectory.record=r.json"], &["trajectory.record", "trajectory.import"]),
+        (&["trajectory.import=gone/*.safetensors"], &["gone"]),
+        (&["trajectory.import=gone.safetensors", "trajectory.every=2"], &["trajectory.every", "an imported path"]),
+        (
+            &["trajectory.import=gone.safetensors", "model.weights=w.safetensors"],
+            &["model.weights", "first checkpoint"],
+        ),
+        (&["trajectory.importt=x"], &["trajectory.importt", "mean \"import\""]),
+    ];
+    let fixture = Fixture::new();
+    for (overrides, words) in cases {
+        fixture.refuses(overrides, words);
+    }
+}
+
+/// What gradient flow has no use for is an error that names it.
+#[test]
+fn gradient_flow_takes_the_full_batch_and_the_rule_gauss() {
+    let fixture = Fixture::with(
+        "optimizer = { type = \"sgd\", learning_rate = 0.1 }\nsteps = 3",
+        "optimizer = { type = \"flow\", time = 0.5, tolerance = 1e-5 }",
+    );
+    for key in ["clip_norm=1.0", "steps=3", "batch_size=2", "batches=b.npy", "schedule={ type = 'constant' }"] {
+        let name = key.split('=').next().unwrap_or_default();
+        fixture.refuses(&[&format!("training.{key}")], &[&format!("training.{name}"), "gradient flow"]);
+    }
+    fixture.refuses(&["kernel.rule=left"], &["kernel.rule", "use gauss"]);
+    fixture.refuses(&["kernel.rule=adaptive"], &["kernel.rule", "use gauss"]);
+    fixture.refuses(&["trajectory.every=2"], &["trajectory.every", "its own path"]);
+    fixture.refuses(&["trajectory.import=c.safetensors"], &["trajectory.import", "its own path"]);
+    fixture.succeeds(&["kernel.kernel=full", "kernel.coefficients=true"]);
 }
 
 #[test]

@@ -5,7 +5,8 @@ DEFAULTS = dict(
     lr=0.1, decay=None, steps=8, batches=None, batch_size=False, batch_type="int64",
     kernel={}, seed=1, gain=1.5, f64_only=None,
     x_type="float64", y_type=None, stored_as=None, fortran=False, npz=False, levels=None,
-    flat_targets=False, w_types=["f64"], dead_units=[],
+    flat_targets=False, w_types=["f64"], dead_units=[], query_targets=False,
+    group="descent", optimizer={}, schedule=None, clip=None, trajectory={}, recorded=None,
 )  # fmt: skip
 Y_TYPES = {"cross_entropy": "int64", "squared_error": "float64", "logistic": "float64", "poisson": "float64"}
 
@@ -209,3 +210,224 @@ case("no_hidden_layer", "a linear model: its path kernel is T (x·x' + 1)", laye
 case("no_bias_mlp", "linear layers without bias", layers=[linear(6, bias=False), act("tanh"), linear(3, bias=False)], kernel=FULL)
 case("width_one", "one input, one hidden unit, one example, one query", input=[1], m=1, n=1, layers=mlp("tanh", 1, hidden=1), outputs=1,
      loss="squared_error", kernel=FULL)
+
+
+def group(name, **common):
+    """A function that adds cases of a group, with defaults of its own."""
+    return lambda key, about, **changes: case(key, about, group=name, **{**common, **changes})
+
+
+def sgd(momentum, **more):
+    return {"type": "sgd", "momentum": momentum, **more}
+
+
+def adam(kind="adam", **more):
+    return {"type": kind, **more}
+
+
+SPLIT = dict(layers=True)  # attribution by layer
+CNN = dict(input=[1, 5, 5], m=6, n=3, steps=6,
+           layers=[conv(2, 3), act("silu"), pool("avg", 3), FLATTEN, linear(3)])  # fmt: skip
+RESIDUAL = [linear(5), act("tanh"), linear(5), act("gelu"), add(1), linear(3)]
+
+# ---- momentum
+optimizers = group("optimizers", layers=mlp("tanh"), kernel=SPLIT)
+optimizers("momentum", "heavy ball, attribution by layer", optimizer=sgd(0.9))
+optimizers("momentum_decay", "heavy ball with decay, mini-batches with repeats", optimizer=sgd(0.8), decay=0.1, batches=BATCHES)
+optimizers("momentum_sum", "heavy ball, sum", optimizer=sgd(0.5), reduction="sum", lr=0.03, loss="squared_error",
+           kernel=dict(nodes=6))
+optimizers("momentum_dampening", "dampening, which spares the first step", optimizer=sgd(0.9, dampening=0.4), lr=0.2)
+optimizers("momentum_dampening_decay", "dampening multiplies the decay too", optimizer=sgd(0.7, dampening=0.5), decay=0.2,
+           lr=0.2, batches=BATCHES)
+optimizers("momentum_dampening_whole", "dampening 1: the first gradient for ever", optimizer=sgd(0.9, dampening=1.0), decay=0.1)
+optimizers("momentum_dampening_alone", "dampening without momentum does nothing; the kernel is there",
+           optimizer=sgd(0.0, dampening=0.5), kernel=FULL)
+optimizers("nesterov", "Nesterov in PyTorch's form", optimizer=sgd(0.9, nesterov=True), lr=0.05)
+optimizers("nesterov_decay", "Nesterov with decay, mini-batches without number 6", optimizer=sgd(0.6, nesterov=True),
+           decay=0.1, steps=6, batches=BATCHES_WITHOUT_6)
+optimizers("momentum_left", "heavy ball with decay, rule left", optimizer=sgd(0.9), decay=0.05, kernel=dict(rule="left", layers=True))
+optimizers("momentum_gauss1", "Nesterov, one node", optimizer=sgd(0.9, nesterov=True), kernel=dict(nodes=1))
+optimizers("momentum_cnn", "heavy ball on convolutions, decay, batches", optimizer=sgd(0.9), decay=0.1, lr=0.05,
+           **{**CNN, "steps": 4}, batches=[[0, 1, 5], [2, 2, 3], [4, 5, 5], [1, 3, 0]])
+optimizers("momentum_cnn_pool", "Nesterov on convolutions with ReLU and max pool", optimizer=sgd(0.9, nesterov=True), input=[1, 6, 6],
+           m=6, n=3, steps=5, lr=0.05, layers=[conv(2, 3), act("relu"), pool("max", 2), FLATTEN, linear(3)])
+optimizers("momentum_norm", "heavy ball with layer norm", optimizer=sgd(0.9), layers=[linear(6), NORM, act("silu"), linear(3)],
+           decay=0.05)
+optimizers("momentum_graph", "heavy ball on a residual graph", optimizer=sgd(0.9), lr=0.05, layers=RESIDUAL)
+optimizers("momentum_positions", "heavy ball on positions with a norm", optimizer=sgd(0.8), input=[3, 4], m=6, n=3, steps=6,
+           layers=[linear(5), NORM, act("gelu"), linear(2), FLATTEN, linear(3)], lr=0.05)
+optimizers("momentum_one_output", "one output, targets [m]", optimizer=sgd(0.9), layers=mlp("tanh", 1), outputs=1,
+           loss="squared_error", flat_targets=True, lr=0.05)
+
+# ---- Adam and AdamW
+optimizers("adam", "Adam, attribution by layer", optimizer=adam(), lr=0.03)
+optimizers("adam_decay", "Adam with coupled decay, mini-batches with repeats", optimizer=adam(), lr=0.02, decay=0.1, batches=BATCHES)
+optimizers("adam_betas", "Adam with other betas and a large eps, which f32 shows too", optimizer=adam(betas=[0.5, 0.8], eps=0.01), lr=0.05,
+           decay=0.1, reduction="sum")
+optimizers("adam_no_memory", "Adam with betas 0: the sign of the gradient, nearly", optimizer=adam(betas=[0.0, 0.0], eps=0.001), lr=0.02)
+optimizers("adamw", "AdamW, attribution by layer", optimizer=adam("adamw", eps=1e-6), lr=0.03, decay=0.1)
+optimizers("adamw_batches", "AdamW, mini-batches, sum", optimizer=adam("adamw", betas=[0.8, 0.95]), lr=0.02, decay=0.3, reduction="sum",
+           loss="squared_error", batches=BATCHES)
+optimizers("adamw_left", "AdamW with rule left", optimizer=adam("adamw", betas=[0.9, 0.99], eps=1e-6), lr=0.03, decay=0.2,
+           kernel=dict(rule="left"), loss="logistic")
+optimizers("adam_gauss6", "Adam, six nodes, poisson", optimizer=adam(eps=1e-5), lr=0.05, loss="poisson", kernel=dict(nodes=6))
+optimizers("adam_cnn", "Adam on convolutions", optimizer=adam(betas=[0.9, 0.99], eps=1e-4), lr=0.02, **CNN)
+optimizers("adamw_cnn_pool", "AdamW on convolutions with ReLU and max pool", optimizer=adam("adamw", eps=1e-4), input=[1, 6, 6], m=6, n=3,
+           steps=5, lr=0.01, decay=0.1, layers=[conv(2, 3), act("relu"), pool("max", 2), FLATTEN, linear(3)])
+optimizers("adam_norm", "Adam with layer norm and coupled decay", optimizer=adam(eps=1e-5), lr=0.02, decay=0.05,
+           layers=[linear(6), NORM, act("silu"), linear(3)])
+optimizers("adamw_graph", "AdamW on a residual graph", optimizer=adam("adamw", eps=1e-5), lr=0.02, decay=0.1, layers=RESIDUAL)
+
+# ---- clipping, active in some steps and not in others
+optimizers("clip_sgd", "clipping: the coefficients carry it, the kernel doesn't", clip=0.8, lr=0.3, kernel=FULL, gain=2.0)
+optimizers("clip_batches", "clipping before decay, mini-batches with repeats", clip=0.8, lr=0.2, decay=0.2, batches=BATCHES,
+           kernel=DIAGONAL, gain=2.0)
+optimizers("clip_momentum", "clipping with momentum and decay", clip=0.8, optimizer=sgd(0.9), decay=0.1, batches=BATCHES, gain=2.0)
+optimizers("clip_adam", "clipping with Adam", clip=0.75, optimizer=adam(eps=1e-5), lr=0.03, batches=BATCHES, gain=2.0)
+
+# ---- schedules
+optimizers("schedule_step", "the rate by steps", schedule={"type": "step", "every": 3, "factor": 0.5}, lr=0.2, kernel=FULL)
+optimizers("schedule_step_warmup", "the rate by steps, which count from the end of the warm-up",
+           schedule={"type": "step", "every": 2, "factor": 0.3, "warmup": 3}, lr=0.3, optimizer=sgd(0.9), decay=0.1)
+optimizers("schedule_cosine", "cosine to zero", schedule={"type": "cosine"}, lr=0.3, kernel=DIAGONAL, batches=BATCHES)
+optimizers("schedule_cosine_final", "cosine to a rate that isn't zero, Adam",
+           schedule={"type": "cosine", "final": 0.01}, optimizer=adam(eps=1e-5), lr=0.04)
+optimizers("schedule_cosine_warmup", "warm-up, then cosine over the other steps; AdamW's decay takes the rate too",
+           schedule={"type": "cosine", "final": 0.005, "warmup": 2}, optimizer=adam("adamw", eps=1e-5), lr=0.05, decay=0.2)
+optimizers("schedule_warmup", "warm-up, then constant", schedule={"type": "constant", "warmup": 4}, lr=0.2, kernel=TRACE, decay=0.1)
+optimizers("schedule_warmup_long", "a warm-up that training doesn't outlast; Nesterov, clipping",
+           schedule={"type": "cosine", "warmup": 12}, lr=0.5, optimizer=sgd(0.9, nesterov=True), clip=0.5, gain=2.0)
+
+# ---- what is kept of the path changes nothing
+optimizers("every_sgd", "weights kept every third step, plain", trajectory={"every": 3}, kernel=TRACE, decay=0.1)
+optimizers("every_momentum", "weights kept every fifth of eight steps, heavy ball", trajectory={"every": 5}, optimizer=sgd(0.9), batches=BATCHES)
+optimizers("every_adam", "weights kept less often than there are steps, AdamW", trajectory={"every": 100},
+           optimizer=adam("adamw", eps=1e-5), lr=0.03, decay=0.1)
+
+# ---- readouts
+readouts = group("readouts", layers=mlp("tanh"), query_targets=True)
+readouts("probabilities", "softmax: a kernel [n, m, R, C] of R rows and C outputs", kernel={**FULL, "readout": "probabilities"}, query_targets=False)
+readouts("probabilities_trace", "softmax, trace", kernel={**TRACE, "readout": "probabilities"}, query_targets=False, decay=0.1)
+readouts("probabilities_logistic", "sigmoid of each output, diagonal", loss="logistic", lr=0.5,
+         kernel={**DIAGONAL, "readout": "probabilities"}, query_targets=False)
+readouts("probabilities_one", "sigmoid of one output: R = C = 1, so there is a trace", loss="logistic", layers=mlp("silu", 1), outputs=1,
+         flat_targets=True, lr=0.5, kernel={**TRACE, "readout": "probabilities"}, query_targets=False)
+readouts("loss_cross_entropy", "the query's own loss, full kernel [n, m, 1, C]", kernel={**FULL, "readout": "loss"})
+readouts("loss_sum", "the query's loss is not reduced, though training's is a sum", reduction="sum", lr=0.03, batches=BATCHES,
+         kernel={**FULL, "readout": "loss"}, decay=0.1)
+readouts("loss_squared_error", "squared error of the query", loss="squared_error", kernel={**FULL, "readout": "loss"}, lr=0.05)
+readouts("loss_logistic", "logistic loss of the query", loss="logistic", lr=0.3, kernel={"layers": True, "readout": "loss", "nodes": 6})
+readouts("loss_poisson", "poisson loss of the query", loss="poisson", gain=1.0, lr=0.05, kernel={**FULL, "readout": "loss"})
+readouts("loss_of_training", "no [data.query]: the training set's own losses", n=0, m=6, query_targets=False,
+         kernel={**FULL, "readout": "loss"})
+readouts("loss_flat_targets", "one output, query targets [n]", loss="squared_error", layers=mlp("gelu", 1), outputs=1, flat_targets=True,
+         kernel={"readout": "loss", "layers": True}, lr=0.05)
+readouts("target", "the output of the query's own class", kernel={**FULL, "readout": "target"})
+readouts("target_batches", "the same with mini-batches, decay, rule left", batches=BATCHES, decay=0.1,
+         kernel={"readout": "target", "rule": "left", "layers": True}, y_type="uint8")
+readouts("margin", "how far the query's class is ahead of the others", kernel={**FULL, "readout": "margin"})
+readouts("margin_two", "two classes: the margin is a difference", layers=mlp("tanh", 2), outputs=2, kernel={**FULL, "readout": "margin"})
+readouts("margin_cnn", "margin on convolutions", **{**CNN, "layers": [conv(2, 3), act("relu"), pool("max", 2), FLATTEN, linear(4)]},
+         outputs=4, kernel={"kernel": "full", "layers": True, "readout": "margin"}, lr=0.2)
+readouts("probabilities_momentum", "softmax with heavy ball and decay", optimizer=sgd(0.9), decay=0.1, lr=0.05,
+         kernel={**SPLIT, "readout": "probabilities"}, query_targets=False)
+readouts("loss_nesterov", "loss with Nesterov, squared error", optimizer=sgd(0.8, nesterov=True), loss="squared_error", lr=0.03,
+         kernel={**SPLIT, "readout": "loss"})
+readouts("target_adam", "target with Adam", optimizer=adam(eps=1e-5), lr=0.03, kernel={**SPLIT, "readout": "target"})
+readouts("margin_adamw", "margin with AdamW and a layer norm", optimizer=adam("adamw", eps=1e-5), lr=0.02, decay=0.2,
+         layers=[linear(6), NORM, act("silu"), linear(3)], kernel={**SPLIT, "readout": "margin"})
+
+# ---- the adaptive rule: segments cut where a unit flips
+ADAPTIVE = dict(rule="adaptive", tolerance=1e-9)
+RELUS = [linear(10), act("relu"), linear(8), act("relu"), linear(3)]
+adaptive = group("adaptive", layers=RELUS, kernel={**ADAPTIVE, **DIAGONAL}, steps=6, n=8)
+adaptive("adaptive_relu_small", "ReLU at learning rate 0.05", lr=0.05, steps=10)
+adaptive("adaptive_relu_large", "ReLU at learning rate 0.5: many flips in a segment", lr=0.5, kernel={**ADAPTIVE, **FULL})
+adaptive("adaptive_relu_deep", "three hidden layers of ReLU", lr=0.2,
+         layers=[linear(6), act("relu"), linear(5), act("relu"), linear(5), act("relu"), linear(3)], kernel={**ADAPTIVE, **TRACE})
+adaptive("adaptive_leaky", "leaky ReLU, squared error, batches and decay", layers=[linear(8), act("leaky_relu"), linear(6), act("leaky_relu"), linear(3)],
+         loss="squared_error", lr=0.2, decay=0.1, batches=BATCHES[:6], kernel={**ADAPTIVE, **DIAGONAL})
+adaptive("adaptive_one_output", "one output: the certificate can vanish by cancellation", layers=[linear(10), act("relu"), linear(8), act("relu"), linear(1)], outputs=1,
+         loss="squared_error", lr=0.5)
+adaptive("adaptive_two_outputs", "two outputs", layers=[linear(10), act("relu"), linear(8), act("relu"), linear(2)], outputs=2, lr=0.5)
+adaptive("adaptive_relu_tanh", "ReLU and tanh: pieces, each one smooth", layers=[linear(10), act("relu"), linear(6), act("tanh"), linear(3)], lr=0.5)
+adaptive("adaptive_tanh_relu", "a ReLU fed by tanh, which flips where no polynomial says", layers=[linear(7), act("tanh"), linear(8), act("relu"), linear(3)], lr=0.5,
+         kernel={**ADAPTIVE, **TRACE})
+adaptive("adaptive_smooth", "no kinks: nodes by the certificate alone", layers=mlp("gelu"), lr=0.5)
+adaptive("adaptive_smooth_one", "no kinks, one output", layers=mlp("tanh", 1), outputs=1, loss="squared_error", lr=0.3)
+adaptive("adaptive_cnn", "ReLU and max pool on convolutions", input=[1, 6, 6], m=6, n=4, steps=4, lr=0.1,
+         layers=[conv(2, 3), act("relu"), pool("max", 2), FLATTEN, linear(3)])
+adaptive("adaptive_cnn_large", "a max pool of signed maps at learning rate 0.5: winners change", input=[1, 6, 6], m=6, n=4, steps=4, lr=0.5,
+         layers=[conv(2, 3, padding=1), pool("max", 3), act("relu"), conv(3, 2), FLATTEN], kernel={**ADAPTIVE, **TRACE})
+adaptive("adaptive_graph", "a residual graph of ReLU", layers=[linear(6), act("relu"), linear(6), act("relu"), add(1), linear(3)], lr=0.3)
+adaptive("adaptive_norm", "ReLU after a layer norm: flips on a curve", layers=[linear(6), NORM, act("relu"), linear(3)], lr=0.3,
+         kernel={**ADAPTIVE, **TRACE})
+adaptive("adaptive_default", "the default tolerance, 1e-6", lr=0.3, kernel={"rule": "adaptive", "layers": True})
+adaptive("adaptive_momentum", "heavy ball and decay", optimizer=sgd(0.9), decay=0.1, lr=0.1, kernel={**ADAPTIVE, **SPLIT})
+adaptive("adaptive_adam", "AdamW", optimizer=adam("adamw", eps=1e-4), decay=0.1, lr=0.03, kernel={**ADAPTIVE, **SPLIT})
+adaptive("adaptive_probabilities", "softmax of a network of ReLU: pieces that are no polynomials", lr=0.3,
+         kernel={**ADAPTIVE, **FULL, "readout": "probabilities"})
+adaptive("adaptive_loss", "the query's loss, one row", lr=0.3, kernel={**ADAPTIVE, **SPLIT, "readout": "loss"}, query_targets=True)
+
+# ---- gradient flow
+flows = group("flow", optimizer={"type": "flow", "time": 2.0, "tolerance": 1e-10}, layers=mlp("tanh"), kernel={**FULL, "nodes": 6})
+flows("flow_cross_entropy", "flow, cross-entropy, everything asked for")
+flows("flow_squared_error", "flow, squared error, softplus", layers=mlp("softplus"), loss="squared_error")
+flows("flow_logistic", "flow, logistic, diagonal", layers=mlp("tanh", 2), outputs=2, loss="logistic", kernel={**DIAGONAL, "nodes": 6})
+flows("flow_sum", "flow of the sum of the losses", reduction="sum", optimizer={"type": "flow", "time": 0.3, "tolerance": 1e-10},
+      kernel={**TRACE, "nodes": 6})
+flows("flow_linear", "flow of a linear model with squared error, which has a closed form", layers=[linear(3)], loss="squared_error",
+      optimizer={"type": "flow", "time": 5.0, "tolerance": 1e-10})
+flows("flow_long", "long flow: the fastest mode settles early", layers=mlp("silu", 2), outputs=2, loss="squared_error",
+      optimizer={"type": "flow", "time": 20.0, "tolerance": 1e-10}, kernel={**TRACE, "nodes": 6})
+flows("flow_three_nodes", "three nodes a step", layers=mlp("softplus"), kernel={**TRACE, "nodes": 3})
+flows("flow_attribution", "attribution alone, by layer", layers=mlp("gelu"), kernel={"nodes": 6, "layers": True}, loss="poisson", gain=1.0)
+flows("flow_deep", "two hidden layers and a residual connection", layers=RESIDUAL, kernel={**TRACE, "nodes": 6})
+flows("flow_cnn", "flow of convolutions", **{k: v for k, v in CNN.items() if k != "steps"}, kernel={**TRACE, "nodes": 6})
+flows("flow_probabilities", "flow, softmax", kernel={"kernel": "full", "nodes": 6, "readout": "probabilities"})
+flows("flow_loss", "flow, the query's loss", query_targets=True, kernel={"nodes": 6, "layers": True, "readout": "loss"})
+
+# ---- recorded paths
+imports = group("imports", layers=mlp("tanh"), steps=10, recorded={}, kernel=dict(layers=True))
+BATCHES_10 = BATCHES + BATCHES[2:4]
+imports("import_sgd", "the optimizer's own path: nothing unexplained; step_10 comes after step_9", kernel=FULL, decay=0.1)
+imports("import_momentum", "heavy ball's own path, batches and decay", optimizer=sgd(0.9), decay=0.1, lr=0.05, batches=BATCHES_10)
+imports("import_adamw", "AdamW's own path", optimizer=adam("adamw", eps=1e-5), lr=0.03, decay=0.2)
+imports("import_tampered", "one checkpoint moved: two steps that gradients don't explain", recorded={"tampered": {4: 0.02}}, kernel=FULL)
+imports("import_tampered_momentum", "the buffer follows the gradients at the recorded weights", optimizer=sgd(0.8, dampening=0.1),
+        decay=0.1, recorded={"tampered": {3: 0.02, 10: 0.01}}, lr=0.05)
+imports("import_tampered_adam", "Adam's moments follow the gradients at the recorded weights", optimizer=adam(eps=1e-4), decay=0.1,
+        recorded={"tampered": {3: 0.02, 7: 0.01}}, lr=0.03)
+imports("import_one_file", "one file, every tensor with a leading axis of steps", recorded={"one_file": True, "tampered": {5: 0.01}},
+        optimizer=sgd(0.9, nesterov=True), lr=0.05)
+imports("import_f32", "checkpoints of 32-bit floats: rounding is unexplained", recorded={"type": "float32"}, kernel=TRACE)
+imports("import_other_rate", "trained at another rate than the run file says", recorded={"rate": 1.3}, kernel=DIAGONAL,
+        schedule={"type": "cosine", "warmup": 2}, clip=0.9, lr=0.3, gain=2.0)
+imports("import_readout", "unexplained is the readout's", recorded={"tampered": {4: 0.02}}, kernel=dict(layers=True, readout="margin"),
+        query_targets=True)
+imports("import_cnn", "convolutions without bias", recorded={"tampered": {2: 0.01}}, input=[1, 5, 5], m=6, n=3, steps=6, lr=0.3,
+        layers=[conv(2, 3, bias=False), act("silu"), pool("avg", 3), FLATTEN, linear(3)])
+imports("import_adaptive", "ReLU and the adaptive rule", recorded={"tampered": {3: 0.05}}, layers=RELUS, kernel={**ADAPTIVE, **TRACE}, steps=6, lr=0.2, n=8)
+
+# ---- superposition: each example's way through weight space
+SUPERPOSED = dict(superposition=True)
+superposed = group("superposition", layers=mlp("tanh"), kernel=SUPERPOSED)
+superposed("superposition_sgd", "each example's way, in size and along the whole", kernel={**SUPERPOSED, **FULL})
+superposed("superposition_vectors", "the ways themselves, of examples in the order asked for",
+           kernel=dict(superposition=True, superposition_vectors=[3, 0]))
+superposed("superposition_batches", "mini-batches with repeats, one example never seen; decay has a way too", batches=BATCHES_WITHOUT_6, steps=6,
+           decay=0.2, kernel=dict(superposition=True, superposition_vectors=[6, 1, 7]))
+superposed("superposition_momentum", "heavy ball with decay, sum", optimizer=sgd(0.9), decay=0.1, reduction="sum", lr=0.01, batches=BATCHES,
+           kernel=dict(superposition=True, superposition_vectors=[0, 1, 2, 3, 4, 5, 6, 7]))
+superposed("superposition_nesterov", "Nesterov with clipping", optimizer=sgd(0.8, nesterov=True), clip=0.8, lr=0.05, gain=2.0, batches=BATCHES,
+           kernel=dict(superposition=True, superposition_vectors=[5]))
+superposed("superposition_adam", "Adam with coupled decay", optimizer=adam(eps=1e-4), decay=0.1, lr=0.03,
+           kernel=dict(superposition=True, superposition_vectors=[2, 4]))
+superposed("superposition_adamw", "AdamW, mini-batches", optimizer=adam("adamw", eps=1e-4), decay=0.2, lr=0.03, batches=BATCHES,
+           kernel=dict(superposition=True, superposition_vectors=[6]))
+superposed("superposition_cnn", "convolutions and a layer norm, some without bias", input=[1, 5, 5], m=6, n=3, steps=5,
+           layers=[conv(2, 3, bias=False), NORM, act("gelu"), FLATTEN, linear(3)], kernel=dict(superposition=True, superposition_vectors=[5, 1]))
+superposed("superposition_schedule", "rates differ by step; weights kept every third step", schedule={"type": "cosine", "warmup": 2}, lr=0.3,
+           trajectory={"every": 3}, kernel=dict(superposition=True, superposition_vectors=[3]))
+superposed("superposition_import", "a recorded path: what is unexplained has a way too", recorded={"tampered": {4: 0.02}}, optimizer=sgd(0.9),
+           lr=0.05, kernel=dict(superposition=True, superposition_vectors=[3, 0]))

@@ -28,7 +28,7 @@ pub(super) struct View {
 
 /// The products that make up a call.
 pub(super) fn views(shape: &Gram) -> Vec<View> {
-    let &Gram { entries, outputs, queries, examples, stride, .. } = shape;
+    let &Gram { entries, outputs, copies, queries, examples, stride, .. } = shape;
     let whole = View {
         rows: outputs * queries,
         columns: shape.columns(),
@@ -42,7 +42,7 @@ pub(super) fn views(shape: &Gram) -> Vec<View> {
     let one = View { rows: queries, columns: examples, ..whole };
     match entries {
         Entries::Loss => vec![whole],
-        Entries::Full => vec![View { stride: outputs * stride, ..whole }],
+        Entries::Full => vec![View { stride: copies * stride, ..whole }],
         Entries::Trace => vec![View { terms: outputs, ..one }],
         Entries::Diagonal => {
             (0..outputs).map(|output| View { output, start: output * queries * stride, ..one }).collect()
@@ -131,11 +131,7 @@ pub(super) fn gram<E: Element>(
             if let &Part::Half { shape: own, left, delta, input } = part {
                 let part =
                     Applied { own, left: super::view(left)?, delta: super::view(delta)?, input: super::view(input)? };
-                half(pool, shape, &view, &part, |tile, sums| {
-                    if call.wanted(tile) {
-                        call.write(tile, sums);
-                    }
-                })?;
+                half(pool, &call, &part)?;
             }
         }
     }
@@ -143,23 +139,23 @@ pub(super) fn gram<E: Element>(
 }
 
 /// An accumulator that tiles are added to.
-struct Out<'a, E> {
+pub(super) struct Out<'a, E> {
     out: Shared<'a, E>,
     scale: E,
     weights: Option<&'a [E]>,
 }
 
 /// What all tiles of a view share.
-struct Call<'a, E> {
-    shape: &'a Gram,
+pub(super) struct Call<'a, E> {
+    pub shape: &'a Gram,
     columns: &'a [u32],
-    view: &'a View,
+    pub view: &'a View,
     outs: &'a [Out<'a, E>],
 }
 
 impl<E: Element> Call<'_, E> {
     /// Whether any entry of a tile is wanted.
-    fn wanted(&self, tile: &Tile) -> bool {
+    pub fn wanted(&self, tile: &Tile) -> bool {
         let (rows, columns) = (&tile.rows, &tile.columns);
         let (queries, examples) = (self.view.queries, self.view.examples);
         let one_output = rows.start / queries == (rows.end - 1) / queries
@@ -169,7 +165,7 @@ impl<E: Element> Call<'_, E> {
     }
 
     /// Adds the sums of a tile to every accumulator.
-    fn write(&self, tile: &Tile, sums: &[E]) {
+    pub fn write(&self, tile: &Tile, sums: &[E]) {
         let view = self.view;
         for Out { out, scale, weights } in self.outs {
             for (row, sums) in tile.rows.clone().zip(sums.chunks(tile.width)) {
@@ -278,7 +274,7 @@ fn prepare<'a, E: Element>(
 }
 
 /// Cuts `part`, the elements from k on of a row of terms one after another, at the terms' ends.
-fn each_term<E>(k: usize, depth: usize, mut part: &mut [E], mut fill: impl FnMut(usize, usize, &mut [E])) {
+pub(super) fn each_term<E>(k: usize, depth: usize, mut part: &mut [E], mut fill: impl FnMut(usize, usize, &mut [E])) {
     let mut k = k;
     while !part.is_empty() {
         let (term, within) = (k / depth, k % depth);
@@ -342,6 +338,7 @@ fn check_call<E: Element>(shape: &Gram, columns: &[u32], into: &[Accumulator<'_,
     let ascend = columns.windows(2).all(|pair| pair[0] < pair[1]);
     let end = columns.last().map_or(0, |&column| column as usize + 1);
     check("gram", &[(columns.len(), shape.examples), (usize::from(!ascend || end > shape.stride), 0)])?;
+    check("gram", &[(shape.copies, shape.wanted_copies())])?;
     for accumulator in into {
         check("gram", &[(accumulator.out.len, shape.len())])?;
         if let Some(weights) = accumulator.weights {

@@ -1,10 +1,10 @@
 //! Whole gradient rows of queries, applied to the factors of examples.
 
-use super::gram::View;
+use super::gram::{Call, each_term};
 use super::kernel::{Weighting, panels};
 use super::memory::Pool;
 use super::pack::Packed;
-use super::tiles::{Tile, add, each_tile};
+use super::tiles::{Tile, add_panels, each_tile_of};
 use super::*;
 use std::sync::Arc;
 
@@ -16,75 +16,93 @@ pub(super) struct Applied<'a, E> {
     pub input: &'a [E],
 }
 
-/// Calls `write(tile, sums)` with the part's value for every tile of a view. A row is applied to an example's input once,
-/// and the result is weighted by each of the example's δ.
-pub(super) fn half<E: Element>(
-    pool: &Arc<Pool<E>>,
-    shape: &Gram,
-    view: &View,
-    part: &Applied<'_, E>,
-    write: impl Fn(&Tile, &[E]) + Sync,
-) -> Result<()> {
-    let Applied { own, left, delta, input } = part;
-    let &Outer { height, width, positions, bias, .. } = own;
+/// What a term of a view is made of.
+struct Term<E: Element> {
+    /// The rows, each feature's weights and its bias together: `[height, width + 1]` to a line.
+    rows: Packed<E>,
+    /// The examples' δ, `[positions, height]` to a line; a copy begins with a panel of its own.
+    weights: Packed<E>,
+}
+
+/// Adds the part's value for every tile of a view to the accumulators. A row is applied to an example's input once, and
+/// the result, a sum over the layer's inputs, is weighted by each of the example's δ.
+pub(super) fn half<E: Element>(pool: &Arc<Pool<E>>, call: &Call<'_, E>, part: &Applied<'_, E>) -> Result<()> {
+    let &Outer { height, width, positions, bias, .. } = &part.own;
+    let (view, examples) = (call.view, call.shape.examples);
     let (tall, wide) = panels::<E>();
     let depth = width + usize::from(bias);
-    let (examples, copies) = (shape.examples, view.columns / shape.examples);
-    let right: Vec<Packed<E>> = (0..positions)
-        .map(|p| {
-            Packed::lines(pool, wide, (examples, depth), |example, k, out| {
-                let values = &input[(example * positions + p) * width..][..width];
-                // The bias meets an input of 1.
-                out.iter_mut().enumerate().for_each(|(at, out)| *out = values.get(k + at).copied().unwrap_or(E::ONE));
-            })
-        })
-        .collect::<Result<_>>()?;
-    let columns = |copy: usize, term: usize, p: usize, k: usize| -> Vec<E> {
-        let value = |example: usize| delta[(view.right(copy * examples + example, term) * positions + p) * height + k];
-        (0..examples).map(value).collect()
+    let (padded, copies) = (examples.next_multiple_of(wide), view.columns / examples);
+    let inputs = part.inputs(pool, examples)?;
+    let term = |term: usize| -> Result<Term<E>> {
+        let rows = part.rows(pool, view.rows, |row| view.left(row, term))?;
+        let weights = Packed::lines(pool, wide, (copies * padded, positions * height), |line, k, out| {
+            let (copy, example) = (line / padded, line % padded);
+            if example >= examples {
+                return out.fill(E::ZERO);
+            }
+            let from = view.right(copy * examples + example, term) * positions * height + k;
+            out.copy_from_slice(&part.delta[from..][..out.len()]);
+        })?;
+        Ok(Term { rows, weights })
     };
-    // [copy, row, example]
-    let len = copies * view.rows * examples;
-    let mut values = pool.take(len)?;
-    values.fill(E::ZERO);
-    for term in 0..view.terms {
-        for k in 0..height {
-            let rows = Packed::lines(pool, tall, (view.rows, depth), |row, from, out| {
-                let values = &left[view.left(row, term) * own.row()..][..own.row()];
-                let (weights, biases) = values.split_at(height * width);
-                let weights = &weights[k * width..][..width];
-                for (at, out) in out.iter_mut().enumerate() {
-                    *out = weights.get(from + at).copied().unwrap_or_else(|| biases[k]);
+    let terms: Vec<Term<E>> = (0..view.terms).map(term).collect::<Result<_>>()?;
+    let work = depth.saturating_mul(height * positions * view.terms);
+    each_tile_of(pool, copies, (view.rows, examples, work), |tile, sums| {
+        if !call.wanted(tile) {
+            return;
+        }
+        for Term { rows, weights } in &terms {
+            for k in 0..height {
+                let rows = rows.stretch(tile.rows.start, k * depth);
+                for (p, inputs) in inputs.iter().enumerate() {
+                    let weights = weights.stretch(tile.columns.start, p * height + k);
+                    let weighting = Weighting::Columns { weights, copies, apart: padded / wide * weights.panel };
+                    add_panels(tile, (rows, inputs.stretch(tile.columns.start, 0)), depth, weighting, sums);
                 }
-            })?;
-            for (p, right) in right.iter().enumerate() {
-                let weights: Vec<Vec<E>> = (0..copies).map(|copy| columns(copy, term, p, k)).collect();
-                let out = super::tiles::Shared::new(&mut values);
-                each_tile(pool, (view.rows, examples, depth), |tile, sums| {
-                    add(tile, (&rows, right), depth, Weighting::One, sums);
-                    for (copy, weights) in weights.iter().enumerate() {
-                        let weights = &weights[tile.columns.clone()];
-                        for (row, sums) in tile.rows.clone().zip(sums.chunks(tile.width)) {
-                            let start = (copy * view.rows + row) * examples;
-                            // SAFETY: tiles do not overlap.
-                            let out = unsafe { out.part(start + tile.columns.start..start + tile.columns.end) };
-                            out.iter_mut()
-                                .zip(sums)
-                                .zip(weights)
-                                .for_each(|((out, &sum), &weight)| *out += weight * sum);
-                        }
-                    }
-                })?;
             }
         }
-    }
-    each_tile(pool, (view.rows, view.columns, 1), |tile, sums| {
-        for (row, sums) in tile.rows.clone().zip(sums.chunks_mut(tile.width)) {
-            for (column, sum) in tile.columns.clone().zip(sums) {
-                let (copy, example) = (column / examples, column % examples);
-                *sum = values[(copy * view.rows + row) * examples + example];
-            }
+        let size = tile.rows.len().next_multiple_of(tall) * tile.width;
+        for (copy, sums) in sums.chunks(size).enumerate() {
+            let first = copy * examples;
+            let columns = first + tile.columns.start..first + tile.columns.end;
+            call.write(&Tile { columns, ..tile.clone() }, sums);
         }
-        write(tile, sums);
     })
+}
+
+impl<E: Element> Applied<'_, E> {
+    /// The examples' inputs of each position; the bias meets an input of 1.
+    fn inputs(&self, pool: &Arc<Pool<E>>, examples: usize) -> Result<Vec<Packed<E>>> {
+        let &Outer { width, positions, bias, .. } = &self.own;
+        let (_, wide) = panels::<E>();
+        let position = |p: usize| {
+            Packed::lines(pool, wide, (examples, width + usize::from(bias)), |example, k, out| {
+                let line = &self.input[(example * positions + p) * width..][..width];
+                put_line(line, E::ONE, k, out);
+            })
+        };
+        (0..positions).map(position).collect()
+    }
+
+    /// `count` rows, feature by feature; `place(row)` is where a row lies.
+    fn rows(&self, pool: &Arc<Pool<E>>, count: usize, place: impl Fn(usize) -> usize + Sync) -> Result<Packed<E>> {
+        let &Outer { height, width, bias, .. } = &self.own;
+        let (tall, _) = panels::<E>();
+        let depth = width + usize::from(bias);
+        Packed::lines(pool, tall, (count, height * depth), |row, k, out| {
+            let values = &self.left[place(row) * self.own.row()..][..self.own.row()];
+            let (weights, biases) = values.split_at(height * width);
+            each_term(k, depth, out, |feature, j, out| {
+                let last = biases.get(feature).copied().unwrap_or(E::ZERO);
+                put_line(&weights[feature * width..][..width], last, j, out);
+            });
+        })
+    }
+}
+
+/// The elements from k on of a line that `last` follows.
+fn put_line<E: Element>(line: &[E], last: E, k: usize, out: &mut [E]) {
+    let (own, rest) = out.split_at_mut(out.len().min(line.len() - k));
+    own.copy_from_slice(&line[k..][..own.len()]);
+    rest.fill(last);
 }

@@ -8,6 +8,7 @@ of High-Performance Matrix Multiplication", 2008). Vectors are as wide as the ma
 An entry is the sum over k in order, whatever block it lies in.
 */
 
+use super::pack::Panels;
 use bytemuck::Pod;
 use pulp::{Arch, Simd, WithSimd};
 use std::sync::OnceLock;
@@ -91,6 +92,8 @@ pub(super) enum Weighting<'a, E> {
     One,
     /// An entry of a Gram matrix: row `r` of the block begins at `rows[r]`, column `c` is `(first + c) % examples`.
     Gram { values: &'a [E], rows: &'a [usize], first: usize, examples: usize },
+    /// A number of the column, `[panel][column]`: with several copies, one for the sums of each, whose panels lie `apart`.
+    Columns { weights: Panels<'a, E>, copies: usize, apart: usize },
 }
 
 /// `sums += weighting ∘ (a b)`. Lines beyond the product's own hold zeros.
@@ -106,7 +109,7 @@ pub(super) struct Block<'a, E> {
     /// The range of k, counted in lines of a panel.
     pub from: usize,
     pub depth: usize,
-    /// `[row panels × lines, column panels × lines]`.
+    /// `[copies, row panels × lines, column panels × lines]`.
     pub sums: &'a mut [E],
     pub weighting: Weighting<'a, E>,
 }
@@ -142,16 +145,18 @@ impl<E: Lane> Block<'_, E> {
                 }
                 for (line, tile) in tile.iter().enumerate() {
                     let row = down * ROWS + line;
-                    let sums = &mut self.sums[row * width + across * columns..][..columns];
-                    let sums = E::lanes_mut::<S>(sums);
-                    let mut gathered = [E::zeroed(); WIDEST];
-                    let weights = self.weighting.of(row, across * columns, columns, &mut gathered);
-                    for (place, (sum, &value)) in sums.iter_mut().zip(tile).enumerate() {
-                        let weight = match weights {
-                            None => E::splat(simd, E::UNIT),
-                            Some(weights) => E::lanes::<S>(weights)[place],
-                        };
-                        *sum = E::mul_add(simd, weight, value, *sum);
+                    for copy in 0..self.weighting.copies() {
+                        let from = (copy * self.panels.0 * ROWS + row) * width + across * columns;
+                        let sums = E::lanes_mut::<S>(&mut self.sums[from..][..columns]);
+                        let mut gathered = [E::zeroed(); WIDEST];
+                        let weights = self.weighting.of((copy, row), across, columns, &mut gathered);
+                        for (place, (sum, &value)) in sums.iter_mut().zip(tile).enumerate() {
+                            let weight = match weights {
+                                None => E::splat(simd, E::UNIT),
+                                Some(weights) => E::lanes::<S>(weights)[place],
+                            };
+                            *sum = E::mul_add(simd, weight, value, *sum);
+                        }
                     }
                 }
             }
@@ -160,13 +165,28 @@ impl<E: Lane> Block<'_, E> {
 }
 
 impl<E: Lane> Weighting<'_, E> {
-    /// The weights of `count` columns from `column` of a row; `None`: all 1.
+    /// How many products, each with weights and sums of its own, come of one.
     #[inline(always)]
-    fn of<'b>(&'b self, row: usize, column: usize, count: usize, gathered: &'b mut [E; WIDEST]) -> Option<&'b [E]> {
+    fn copies(&self) -> usize {
+        if let Weighting::Columns { copies, .. } = *self { copies } else { 1 }
+    }
+
+    /// The weights of a panel of `count` columns in a row of a copy; `None`: all 1.
+    #[inline(always)]
+    fn of<'b>(
+        &'b self,
+        (copy, row): (usize, usize),
+        panel: usize,
+        count: usize,
+        gathered: &'b mut [E; WIDEST],
+    ) -> Option<&'b [E]> {
         match *self {
             Weighting::One => None,
+            Weighting::Columns { weights, apart, .. } => {
+                Some(&weights.values[copy * apart + panel * weights.panel..][..count])
+            }
             Weighting::Gram { values, rows, first, examples } => {
-                let start = (first + column) % examples;
+                let start = (first + panel * count) % examples;
                 let values = &values[rows[row]..][..examples];
                 if start + count <= examples {
                     return Some(&values[start..][..count]);

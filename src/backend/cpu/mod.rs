@@ -7,6 +7,7 @@ are `f64`.
 
 mod activation;
 mod activation_slope;
+mod adam;
 mod average;
 mod axpy;
 mod bias;
@@ -32,14 +33,16 @@ mod outer_diagonal;
 mod pack;
 mod pool;
 mod pool_backward;
+mod pool_directional;
+mod readout;
 mod row_dot;
 mod scalar;
+mod scale;
 mod scale_shift;
 mod seed;
-mod sgd;
 mod tiles;
 mod transpose;
-mod window;
+pub(crate) mod window;
 
 pub use kernel::Lane;
 pub use memory::Buffer;
@@ -220,6 +223,10 @@ impl<E: Element> Backend for CpuBackend<E> {
         axpy::axpy(view_mut(out)?, E::from_f64(scale), view(x)?)
     }
 
+    fn scale(&self, out: SliceMut<'_, Buffer<E>>, factor: f64) -> Result<()> {
+        scale::scale(view_mut(out)?, E::from_f64(factor))
+    }
+
     fn gather(
         &self,
         out: SliceMut<'_, Buffer<E>>,
@@ -317,6 +324,17 @@ impl<E: Element> Backend for CpuBackend<E> {
         pool_backward::pool_backward(shape, kind, rows, view_mut(out)?, view(delta)?, view(x)?)
     }
 
+    fn pool_directional(
+        &self,
+        shape: &Window,
+        rows: usize,
+        out: SliceMut<'_, Buffer<E>>,
+        slope: Slice<'_, Buffer<E>>,
+        x: Slice<'_, Buffer<E>>,
+    ) -> Result<()> {
+        pool_directional::pool_directional(shape, rows, view_mut(out)?, view(slope)?, view(x)?)
+    }
+
     fn layer_norm(
         &self,
         width: usize,
@@ -372,6 +390,15 @@ impl<E: Element> Backend for CpuBackend<E> {
         seed::seed(rows, outputs, view_mut(out)?, scale.map(view).transpose()?)
     }
 
+    fn readout(
+        &self,
+        batch: &ReadoutBatch<'_, Self>,
+        values: SliceMut<'_, Buffer<E>>,
+        seeds: SliceMut<'_, Buffer<E>>,
+    ) -> Result<()> {
+        readout::readout(batch, view_mut(values)?, view_mut(seeds)?)
+    }
+
     fn outer(
         &self,
         shape: &Outer,
@@ -379,8 +406,14 @@ impl<E: Element> Backend for CpuBackend<E> {
         out: SliceMut<'_, Buffer<E>>,
         delta: Slice<'_, Buffer<E>>,
         input: Slice<'_, Buffer<E>>,
+        preconditioner: Option<Slice<'_, Buffer<E>>>,
     ) -> Result<()> {
-        outer::outer(&self.pool, shape, map, view_mut(out)?, view(delta)?, view(input)?)
+        let factors = outer::Factors {
+            delta: view(delta)?,
+            input: view(input)?,
+            preconditioner: preconditioner.map(view).transpose()?,
+        };
+        outer::outer(&self.pool, shape, map, view_mut(out)?, factors)
     }
 
     fn outer_diagonal(
@@ -390,8 +423,14 @@ impl<E: Element> Backend for CpuBackend<E> {
         out: SliceMut<'_, Buffer<E>>,
         delta: Slice<'_, Buffer<E>>,
         input: Slice<'_, Buffer<E>>,
+        preconditioner: Option<Slice<'_, Buffer<E>>>,
     ) -> Result<()> {
-        outer_diagonal::outer_diagonal(shape, map, view_mut(out)?, view(delta)?, view(input)?)
+        let factors = outer::Factors {
+            delta: view(delta)?,
+            input: view(input)?,
+            preconditioner: preconditioner.map(view).transpose()?,
+        };
+        outer_diagonal::outer_diagonal(shape, map, view_mut(out)?, &factors)
     }
 
     fn average(
@@ -427,13 +466,20 @@ impl<E: Element> Backend for CpuBackend<E> {
         row_dot::row_dot(width, scale, map, view_mut(out)?, view(delta)?, view(values)?)
     }
 
-    fn sgd(
+    fn adam(
         &self,
-        step: &Sgd,
-        next: SliceMut<'_, Buffer<E>>,
+        step: &Adam,
+        out: AdamOut<'_, Buffer<E>>,
         weights: Slice<'_, Buffer<E>>,
         gradient: Slice<'_, Buffer<E>>,
     ) -> Result<()> {
-        sgd::sgd(step, view_mut(next)?, view(weights)?, view(gradient)?)
+        let AdamOut { next, first, second, preconditioner } = out;
+        let out = adam::Moments {
+            next: view_mut(next)?,
+            first: view_mut(first)?,
+            second: view_mut(second)?,
+            preconditioner: view_mut(preconditioner)?,
+        };
+        adam::adam(step, out, view(weights)?, view(gradient)?)
     }
 }

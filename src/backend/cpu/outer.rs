@@ -10,14 +10,31 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+/// What gradients are made of.
+pub(super) struct Factors<'a, E> {
+    pub delta: &'a [E],
+    pub input: &'a [E],
+    /// What every row is multiplied by.
+    pub preconditioner: Option<&'a [E]>,
+}
+
+impl<E: Element> Factors<'_, E> {
+    /// Multiplies some sums, whose places in a row begin at `from`.
+    pub fn precondition(&self, from: usize, sums: &mut [E]) {
+        if let Some(factors) = self.preconditioner {
+            sums.iter_mut().zip(&factors[from..]).for_each(|(sum, &factor)| *sum = factor * *sum);
+        }
+    }
+}
+
 pub(super) fn outer<E: Element>(
     pool: &Arc<Pool<E>>,
     shape: &Outer,
     map: &RowMap<CpuBackend<E>>,
     out: &mut [E],
-    delta: &[E],
-    input: &[E],
+    factors: Factors<'_, E>,
 ) -> Result<()> {
+    let Factors { delta, input, preconditioner } = factors;
     let base = map.inputs.iter().max().map_or(0, |&row| row as usize + 1);
     check(
         "outer",
@@ -25,9 +42,10 @@ pub(super) fn outer<E: Element>(
             (out.len(), map.outputs * shape.row()),
             (delta.len(), map.rows * shape.positions * shape.height),
             (usize::from(input.len() < base * shape.positions * shape.width), 0),
+            (preconditioner.map_or(shape.row(), <[E]>::len), shape.row()),
         ],
     )?;
-    let call = Call { pool, shape, map, delta, input, out: Shared::new(out) };
+    let call = Call { pool, shape, map, factors, out: Shared::new(out) };
     let groups: Vec<Vec<usize>> = groups(map).into_values().collect();
     groups.par_iter().try_for_each(|outputs| call.group(outputs))
 }
@@ -50,8 +68,7 @@ struct Call<'a, E: Element> {
     pool: &'a Arc<Pool<E>>,
     shape: &'a Outer,
     map: &'a RowMap<CpuBackend<E>>,
-    delta: &'a [E],
-    input: &'a [E],
+    factors: Factors<'a, E>,
     out: Shared<'a, E>,
 }
 
@@ -73,7 +90,8 @@ impl<E: Element> Call<'_, E> {
                 for (number, out) in panel.chunks_exact_mut(tall * positions).enumerate() {
                     let row = start + number;
                     let omega = self.map.weights[row];
-                    let delta = self.delta[row * positions * height..][..positions * height].chunks_exact(height);
+                    let delta =
+                        self.factors.delta[row * positions * height..][..positions * height].chunks_exact(height);
                     for (out, delta) in out.chunks_exact_mut(tall).zip(delta) {
                         let delta = &delta[line % height..][..end - line];
                         let out = &mut out[line - first..end - first];
@@ -87,12 +105,14 @@ impl<E: Element> Call<'_, E> {
         })?;
         let right = Packed::columns(self.pool, wide, (width, depth), |k| {
             let base = self.map.inputs[inputs.start + k / positions] as usize;
-            &self.input[(base * positions + k % positions) * width..][..width]
+            &self.factors.input[(base * positions + k % positions) * width..][..width]
         })?;
         each_tile(self.pool, (lines, width, depth), |tile, sums| {
             add(tile, (&left, &right), depth, Weighting::One, sums);
-            for (line, sums) in tile.rows.clone().zip(sums.chunks(tile.width)) {
-                let from = outputs[line / height] * self.shape.row() + line % height * width;
+            for (line, sums) in tile.rows.clone().zip(sums.chunks_mut(tile.width)) {
+                let within = line % height * width;
+                self.factors.precondition(within + tile.columns.start, &mut sums[..tile.columns.len()]);
+                let from = outputs[line / height] * self.shape.row() + within;
                 // SAFETY: tiles do not overlap, and an output is in one group.
                 let out = unsafe { self.out.part(from + tile.columns.start..from + tile.columns.end) };
                 put(self.shape.start, out, sums);
@@ -110,10 +130,11 @@ impl<E: Element> Call<'_, E> {
         let mut sums = vec![E::ZERO; height];
         for row in rows(self.map, output) {
             let omega = self.map.weights[row];
-            for delta in self.delta[row * positions * height..][..positions * height].chunks(height) {
+            for delta in self.factors.delta[row * positions * height..][..positions * height].chunks(height) {
                 sums.iter_mut().zip(delta).for_each(|(sum, &delta)| *sum += omega * delta);
             }
         }
+        self.factors.precondition(self.shape.row() - height, &mut sums);
         let end = (output + 1) * self.shape.row();
         // SAFETY: beyond the weights of the output, which is in one group.
         put(self.shape.start, unsafe { self.out.part(end - height..end) }, &sums);

@@ -1,27 +1,32 @@
 //! Gradients of a scale and a shift, materialised.
 
+use super::matmul::put;
+use super::outer::Factors;
 use super::*;
 
 pub(super) fn outer_diagonal<E: Element>(
     shape: &OuterDiagonal,
     map: &RowMap<CpuBackend<E>>,
     out: &mut [E],
-    delta: &[E],
-    input: &[E],
+    factors: &Factors<'_, E>,
 ) -> Result<()> {
     let &OuterDiagonal { width, positions, start } = shape;
+    let &Factors { delta, input, preconditioner } = factors;
     let base = map.inputs.iter().max().map_or(0, |&row| row as usize + 1);
     let short = usize::from(input.len() < base * positions * width);
     check(
         "outer_diagonal",
-        &[(out.len(), map.outputs * 2 * width), (delta.len(), map.rows * positions * width), (short, 0)],
+        &[
+            (out.len(), map.outputs * 2 * width),
+            (delta.len(), map.rows * positions * width),
+            (short, 0),
+            (preconditioner.map_or(2 * width, <[E]>::len), 2 * width),
+        ],
     )?;
     let size = positions * width;
-    out.par_chunks_mut(2 * width).enumerate().for_each(|(output, out)| {
-        if let Start::Value(value) = start {
-            out.fill(E::from_f64(value));
-        }
-        let (scales, shifts) = out.split_at_mut(width);
+    out.par_chunks_mut((2 * width).max(1)).enumerate().for_each(|(output, out)| {
+        let mut sums = vec![E::ZERO; 2 * width];
+        let (scales, shifts) = sums.split_at_mut(width);
         for row in map.offsets[output] as usize..map.offsets[output + 1] as usize {
             let input = &input[map.inputs[row] as usize * size..][..size];
             for (entry, &delta) in delta[row * size..][..size].iter().enumerate() {
@@ -30,6 +35,8 @@ pub(super) fn outer_diagonal<E: Element>(
                 shifts[entry % width] += weighted;
             }
         }
+        factors.precondition(0, &mut sums);
+        put(start, out, &sums);
     });
     Ok(())
 }

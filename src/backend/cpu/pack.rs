@@ -26,13 +26,21 @@ pub(super) fn copy_line<E: Element>(out: &mut [E], line: &[E]) {
     }
 }
 
+/// Some panels, from some k on.
+#[derive(Clone, Copy)]
+pub(super) struct Panels<'a, E> {
+    pub values: &'a [E],
+    /// Elements from one panel to the next.
+    pub panel: usize,
+}
+
 /// Panels of lines.
 pub(super) struct Packed<E: Element> {
     values: Buffer<E>,
     /// Lines of a panel.
     width: usize,
     /// Elements of a panel.
-    pub panel: usize,
+    panel: usize,
 }
 
 impl<E: Element> Packed<E> {
@@ -108,8 +116,8 @@ impl<E: Element> Packed<E> {
         Ok(Self { values, width, panel })
     }
 
-    /// The panels from the one that begins with a line on.
-    pub fn from(&self, line: usize) -> &[E] {
-        &self.values[line / self.width * self.panel..]
+    /// The panels from the one that begins with a line on, each from k on.
+    pub fn stretch(&self, line: usize, k: usize) -> Panels<'_, E> {
+        Panels { values: &self.values[line / self.width * self.panel + k * self.width..], panel: self.panel }
     }
 }

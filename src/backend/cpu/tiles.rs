@@ -2,7 +2,7 @@
 
 use super::kernel::{Block, Weighting, arch, panels};
 use super::memory::Pool;
-use super::pack::Packed;
+use super::pack::{Packed, Panels};
 use super::*;
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -46,6 +46,16 @@ fn sides<E: Element>(rows: usize, columns: usize) -> (usize, usize) {
 /// multiply-add for each entry and for each of `depth`.
 pub(super) fn each_tile<E: Element>(
     pool: &Arc<Pool<E>>,
+    size: (usize, usize, usize),
+    work: impl Fn(&Tile, &mut [E]) + Sync,
+) -> Result<()> {
+    each_tile_of(pool, 1, size, work)
+}
+
+/// The same with the sums of several products, one after the other.
+pub(super) fn each_tile_of<E: Element>(
+    pool: &Arc<Pool<E>>,
+    products: usize,
     (rows, columns, depth): (usize, usize, usize),
     work: impl Fn(&Tile, &mut [E]) + Sync,
 ) -> Result<()> {
@@ -61,12 +71,12 @@ pub(super) fn each_tile<E: Element>(
     let one = |sums: &mut Result<Buffer<E>>, number: usize| -> Result<()> {
         let tile = tile(number);
         let sums = sums.as_mut().map_err(|_| BackendError::OutOfMemory("no room for a tile".into()))?;
-        let sums = &mut sums[..tile.rows.len().next_multiple_of(tall) * tile.width];
+        let sums = &mut sums[..products * tile.rows.len().next_multiple_of(tall) * tile.width];
         sums.fill(E::ZERO);
         work(&tile, sums);
         Ok(())
     };
-    let sums = || pool.take((down + tall) * (across + wide));
+    let sums = || pool.take(products * (down + tall) * (across + wide));
     let count = rows.div_ceil(down) * wanted;
     if count == 1 || small {
         let mut sums = sums();
@@ -83,12 +93,24 @@ pub(super) fn add<E: Element>(
     weighting: Weighting<'_, E>,
     sums: &mut [E],
 ) {
+    let (rows, columns) = (a.stretch(tile.rows.start, 0), b.stretch(tile.columns.start, 0));
+    add_panels(tile, (rows, columns), depth, weighting, sums);
+}
+
+/// The same with the panels of the tile's own rows and columns.
+pub(super) fn add_panels<E: Element>(
+    tile: &Tile,
+    (a, b): (Panels<'_, E>, Panels<'_, E>),
+    depth: usize,
+    weighting: Weighting<'_, E>,
+    sums: &mut [E],
+) {
     let (tall, wide) = panels::<E>();
     for from in (0..depth).step_by(DEPTH) {
         arch().dispatch(Block {
-            a: a.from(tile.rows.start),
+            a: a.values,
             row_panel: a.panel,
-            b: b.from(tile.columns.start),
+            b: b.values,
             column_panel: b.panel,
             panels: (tile.rows.len().div_ceil(tall), tile.width / wide),
             from,

@@ -37,7 +37,7 @@ pub(super) fn runs(shape: &Window, position: usize) -> impl Iterator<Item = Run>
 }
 
 /// The first pixel of each pooling window, in the order of the pooled entries. A window has no padding.
-pub(super) fn corners(shape: &Window) -> impl Iterator<Item = usize> + '_ {
+pub(crate) fn corners(shape: &Window) -> impl Iterator<Item = usize> + '_ {
     (0..shape.channels).flat_map(move |channel| {
         (0..shape.out_height()).flat_map(move |y| {
             let row = (channel * shape.height + y * shape.stride) * shape.width;
@@ -47,7 +47,7 @@ pub(super) fn corners(shape: &Window) -> impl Iterator<Item = usize> + '_ {
 }
 
 /// The rows of the pooling window that begins at a pixel, in order.
-pub(super) fn rows_of(shape: &Window, corner: usize) -> impl Iterator<Item = Range<usize>> + '_ {
+pub(crate) fn rows_of(shape: &Window, corner: usize) -> impl Iterator<Item = Range<usize>> + '_ {
     (0..shape.kernel).map(move |row| {
         let first = corner + row * shape.width;
         first..first + shape.kernel
@@ -55,7 +55,7 @@ pub(super) fn rows_of(shape: &Window, corner: usize) -> impl Iterator<Item = Ran
 }
 
 /// The first largest pixel of the pooling window that begins at a pixel.
-pub(super) fn largest<E: Element>(shape: &Window, image: &[E], corner: usize) -> usize {
+pub(crate) fn largest<E: Element>(shape: &Window, image: &[E], corner: usize) -> usize {
     let pixels = rows_of(shape, corner).flatten();
     pixels.reduce(|best, pixel| if image[pixel] > image[best] { pixel } else { best }).unwrap_or(0)
 }

@@ -59,10 +59,17 @@ impl GpuBackend {
         Ok(())
     }
 
-    pub(super) fn outer_product(&self, shape: &Outer, map: &RowMap<Self>, arrays: &Mapped<'_>) -> Result<()> {
+    pub(super) fn outer_product(
+        &self,
+        shape: &Outer,
+        map: &RowMap<Self>,
+        arrays: &Mapped<'_>,
+        preconditioner: Option<Bound<'_>>,
+    ) -> Result<()> {
         let (height, width, positions) = (shape.height, shape.width, shape.positions);
         let sizes = MapSizes { output: shape.row(), row: positions * height, base: positions * width };
         let bias = usize::from(shape.bias);
+        let preconditioned = u32::from(preconditioner.is_some());
         let size = Size { rows: height, columns: width + bias, depth: map.longest * positions, batches: map.outputs };
         self.by_map(map, sizes, arrays, &|block, arrays| {
             let dispatch = |tile: Tile, outputs: usize, out: Bound<'_>| {
@@ -70,8 +77,8 @@ impl GpuBackend {
                 let numbers = [outputs, height, width, positions, bias, across, down].map(|n| n as u32);
                 self.context.dispatch(&Dispatch {
                     shader: ("outer", Some(tile)),
-                    arrays: &[&[out], &arrays[1..]].concat(),
-                    words: &[&starts(block)[..], &numbers, &start_words(shape.start)].concat(),
+                    arrays: &[&[out], &arrays[1..], &[preconditioner.unwrap_or(self.nothing())]].concat(),
+                    words: &[&starts(block)[..], &numbers, &start_words(shape.start), &[preconditioned]].concat(),
                     groups: outputs * down * across,
                     work: 2.0 * (block.rows.len() * positions) as f64 * (height * width) as f64,
                 })
@@ -107,16 +114,18 @@ impl GpuBackend {
         shape: &OuterDiagonal,
         map: &RowMap<Self>,
         arrays: &Mapped<'_>,
+        preconditioner: Option<Bound<'_>>,
     ) -> Result<()> {
         let &OuterDiagonal { width, positions, start } = shape;
         let sizes = MapSizes { output: 2 * width, row: positions * width, base: positions * width };
+        let preconditioned = u32::from(preconditioner.is_some());
         self.by_map(map, sizes, arrays, &|block, arrays| {
             let len = block.outputs.len() * width;
             let numbers = [len, width, positions].map(|n| n as u32);
             self.context.dispatch(&Dispatch {
                 shader: ("outer_diagonal", None),
-                arrays,
-                words: &[&starts(block)[..], &numbers, &start_words(start)].concat(),
+                arrays: &[arrays, &[preconditioner.unwrap_or(self.nothing())]].concat(),
+                words: &[&starts(block)[..], &numbers, &start_words(start), &[preconditioned]].concat(),
                 groups: len.div_ceil(256),
                 work: 4.0 * (block.rows.len() * positions * width) as f64,
             })

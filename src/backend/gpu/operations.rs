@@ -39,6 +39,16 @@ fn window(shape: &Window) -> [usize; 8] {
     [shape.channels, shape.height, shape.width, shape.kernel, shape.stride, shape.padding, height, width]
 }
 
+/// The classes of a readout, one a row and each an output.
+fn check_classes<'a>(batch: &ReadoutBatch<'a, GpuBackend>) -> Result<Bound<'a>> {
+    let missing = || BackendError::Invalid("readout: there are no classes".into());
+    let classes = batch.classes.ok_or_else(missing)?;
+    let beyond = classes.values.iter().any(|&class| class as usize >= batch.width);
+    let alone = batch.kind == ReadoutKind::Margin && batch.width < 2;
+    check("readout", &[(classes.values.len(), batch.rows), (usize::from(beyond || alone), 0)])?;
+    Ok(GpuBackend::indices(classes))
+}
+
 /// The step of some parameters, and how rows of an operation see them.
 struct Along<'a> {
     step: Part<'a>,
@@ -166,6 +176,10 @@ impl Backend for GpuBackend {
         self.each("axpy", &[write(&out), read(x)], &[(scale as f32).to_bits()])
     }
 
+    fn scale(&self, out: Out<'_>, factor: f64) -> Result<()> {
+        self.each("scale", &[write(&out)], &[(factor as f32).to_bits()])
+    }
+
     fn gather(&self, out: Out<'_>, x: In<'_>, rows: &Index, width: usize) -> Result<()> {
         check("gather", &[(out.len, rows.values.len() * width)])?;
         let cuts = row_blocks(&[Part::rows(read(x), width)], x.len / width.max(1), self.context.binding);
@@ -282,6 +296,16 @@ impl Backend for GpuBackend {
         })
     }
 
+    fn pool_directional(&self, shape: &Window, rows: usize, out: Out<'_>, slope: In<'_>, x: In<'_>) -> Result<()> {
+        let (image, pooled) = (shape.image(), shape.channels * shape.positions());
+        check("pool_directional", &[(out.len, rows * pooled), (slope.len, rows * image)])?;
+        let parts = [Part::rows(write(&out), pooled), Part::rows(read(slope), image), Part::repeated(read(x), image)];
+        let sides = words(&window(shape));
+        self.by_rows("pool_directional", &parts, rows, pooled, &|block| {
+            [&words(&[block.len() * pooled, x.len])[..], &sides].concat()
+        })
+    }
+
     fn layer_norm(&self, width: usize, normal: Out<'_>, scale: Out<'_>, x: In<'_>) -> Result<()> {
         let rows = scale.len;
         check("layer_norm", &[(normal.len, x.len), (rows * width, x.len)])?;
@@ -367,10 +391,40 @@ impl Backend for GpuBackend {
         })
     }
 
-    fn outer(&self, shape: &Outer, map: &RowMap<Self>, out: Out<'_>, delta: In<'_>, input: In<'_>) -> Result<()> {
-        let row = shape.positions * shape.height;
-        check("outer", &[(out.len, map.outputs * shape.row()), (delta.len, map.rows * row)])?;
-        self.outer_product(shape, map, &Mapped { out: write(&out), left: read(delta), right: read(input) })
+    fn readout(&self, batch: &ReadoutBatch<'_, Self>, values: Out<'_>, seeds: Out<'_>) -> Result<()> {
+        let &ReadoutBatch { kind, rows, width, outputs, .. } = batch;
+        let count = kind.count(width);
+        let lengths = [(outputs.len, rows * width), (values.len, rows * count), (seeds.len, count * rows * width)];
+        check("readout", &lengths)?;
+        let classes = if kind.has_classes() { check_classes(batch)? } else { self.nothing() };
+        let number = match kind {
+            ReadoutKind::Softmax => 0,
+            ReadoutKind::Sigmoid => 1,
+            ReadoutKind::Target => 2,
+            ReadoutKind::Margin => 3,
+        };
+        let classes = if kind.has_classes() { Part::repeated(classes, 1) } else { Part::shared(classes) };
+        let (values, outputs) = (Part::repeated(write(&values), count), Part::repeated(read(outputs), width));
+        let parts = [Part::rows(write(&seeds), width), values, outputs, classes];
+        self.by_rows("readout", &parts, count * rows, 1, &|block| {
+            words(&[block.len(), block.start, rows, width, count, number])
+        })
+    }
+
+    fn outer(
+        &self,
+        shape: &Outer,
+        map: &RowMap<Self>,
+        out: Out<'_>,
+        delta: In<'_>,
+        input: In<'_>,
+        preconditioner: Option<In<'_>>,
+    ) -> Result<()> {
+        let (row, size) = (shape.row(), shape.positions * shape.height);
+        check("outer", &[(out.len, map.outputs * row), (delta.len, map.rows * size)])?;
+        check("outer", &[(preconditioner.map_or(row, |factors| factors.len), row)])?;
+        let arrays = Mapped { out: write(&out), left: read(delta), right: read(input) };
+        self.outer_product(shape, map, &arrays, preconditioner.map(read))
     }
 
     fn outer_diagonal(
@@ -380,11 +434,13 @@ impl Backend for GpuBackend {
         out: Out<'_>,
         delta: In<'_>,
         input: In<'_>,
+        preconditioner: Option<In<'_>>,
     ) -> Result<()> {
-        let row = shape.positions * shape.width;
-        check("outer_diagonal", &[(out.len, map.outputs * 2 * shape.width), (delta.len, map.rows * row)])?;
+        let (row, size) = (2 * shape.width, shape.positions * shape.width);
+        check("outer_diagonal", &[(out.len, map.outputs * row), (delta.len, map.rows * size)])?;
+        check("outer_diagonal", &[(preconditioner.map_or(row, |factors| factors.len), row)])?;
         let arrays = Mapped { out: write(&out), left: read(delta), right: read(input) };
-        self.outer_products_of_entries(shape, map, &arrays)
+        self.outer_products_of_entries(shape, map, &arrays, preconditioner.map(read))
     }
 
     fn average(&self, width: usize, start: Start, map: &RowMap<Self>, out: Out<'_>, x: In<'_>) -> Result<()> {
@@ -415,9 +471,15 @@ impl Backend for GpuBackend {
         self.row_dots(width, scale, map, &Mapped { out: write(&out), left: read(delta), right: read(values) })
     }
 
-    fn sgd(&self, step: &Sgd, next: Out<'_>, weights: In<'_>, gradient: In<'_>) -> Result<()> {
-        check("sgd", &[(next.len, weights.len), (next.len, gradient.len)])?;
-        let numbers = [(step.learning_rate as f32).to_bits(), (step.weight_decay as f32).to_bits()];
-        self.each("sgd", &[write(&next), read(weights), read(gradient)], &numbers)
+    fn adam(&self, step: &Adam, out: AdamOut<'_, Buffer>, weights: In<'_>, gradient: In<'_>) -> Result<()> {
+        let AdamOut { next, first, second, preconditioner } = &out;
+        let lengths = [gradient.len, next.len, first.len, second.len, preconditioner.len];
+        check("adam", &lengths.map(|len| (len, weights.len)))?;
+        let [keep, keep_square] = step.betas;
+        let numbers = [keep, 1.0 - keep, keep_square, 1.0 - keep_square, step.rate, step.correction, step.eps];
+        let numbers = [&numbers[..], &[step.weight_decay, step.shrink]].concat();
+        let numbers: Vec<u32> = numbers.into_iter().map(|number| (number as f32).to_bits()).collect();
+        let written = [next, first, second, preconditioner].map(write);
+        self.each("adam", &[&written[..], &[read(weights), read(gradient)]].concat(), &numbers)
     }
 }

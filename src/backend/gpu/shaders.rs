@@ -39,6 +39,7 @@ pub fn shader_sources() -> Vec<Shader> {
     let mut list = Vec::from(sources! { None,
         "activation": INDEX MATH;
         "activation_slope": INDEX MATH;
+        "adam": INDEX;
         "average": INDEX;
         "axpy": INDEX;
         "bias": INDEX;
@@ -58,10 +59,12 @@ pub fn shader_sources() -> Vec<Shader> {
         "pack_half": INDEX;
         "pool": INDEX;
         "pool_backward": INDEX;
+        "pool_directional": INDEX;
+        "readout": INDEX MATH;
         "row_dot":;
+        "scale": INDEX;
         "scale_shift": INDEX;
         "seed": INDEX;
-        "sgd": INDEX;
         "transpose": INDEX;
     });
     for tile in Tile::ALL {

@@ -17,7 +17,7 @@ pub(super) struct Call<'a, 'b> {
 impl Call<'_, '_> {
     /// Elements of a row of an accumulator.
     pub fn row_length(&self) -> usize {
-        let copies = if self.shape.entries == Entries::Full { self.shape.outputs } else { 1 };
+        let copies = if self.shape.entries == Entries::Full { self.shape.copies } else { 1 };
         copies * self.shape.stride
     }
 }
@@ -49,7 +49,7 @@ pub(super) fn out_span(call: &Call<'_, '_>, rect: &Rect) -> (usize, usize) {
     } else {
         (copies.start * shape.stride + first, copies.start * shape.stride + last)
     };
-    (start, (rows.len() - 1) * shape.outputs * shape.stride + end - start)
+    (start, (rows.len() - 1) * call.row_length() + end - start)
 }
 
 /// Where the look-up of a block begins in `[queries, examples]`, and its elements.
@@ -91,6 +91,7 @@ pub(super) fn check_call(
     let last = columns.values.last().map_or(0, |&column| column as usize + 1);
     let ascending = columns.values.is_sorted();
     check("gram", &[(columns.values.len(), shape.examples), (usize::from(!ascending || last > shape.stride), 0)])?;
+    check("gram", &[(shape.copies, shape.wanted_copies())])?;
     for part in parts {
         match part {
             Part::Factored { map, positions, depth, left, right, .. } => {

@@ -1,0 +1,290 @@
+//! What the opcodes of a pickle do.
+
+use super::SAVE_STATE_DICT;
+use super::pickle::{Callable, Handle, Object, Pickle, Tensor};
+use std::collections::HashMap;
+
+/// The classes of storages.
+const STORAGES: [&str; 12] = [
+    "DoubleStorage",
+    "FloatStorage",
+    "HalfStorage",
+    "BFloat16Storage",
+    "LongStorage",
+    "IntStorage",
+    "ShortStorage",
+    "CharStorage",
+    "ByteStorage",
+    "BoolStorage",
+    "ComplexFloatStorage",
+    "ComplexDoubleStorage",
+];
+
+/// Reads a pickle.
+pub(super) fn run(bytes: &[u8]) -> Result<Pickle, String> {
+    let mut machine = Machine::default();
+    let mut input = Input { bytes, at: 0 };
+    while machine.step(&mut input)? {}
+    let top = machine.pop()?;
+    Ok(Pickle { top, ..machine.pickle })
+}
+
+struct Input<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Input<'a> {
+    fn take(&mut self, len: usize) -> Result<&'a [u8], String> {
+        let end = self.at.checked_add(len);
+        let part = end.and_then(|end| self.bytes.get(self.at..end)).ok_or("it is truncated")?;
+        self.at += len;
+        Ok(part)
+    }
+
+    /// A little-endian number of up to eight bytes.
+    fn number(&mut self, bytes: usize) -> Result<u64, String> {
+        Ok(self.take(bytes)?.iter().rev().fold(0, |number, &byte| number << 8 | u64::from(byte)))
+    }
+
+    fn signed(&mut self, bytes: usize) -> Result<i64, String> {
+        if bytes > 8 {
+            return Err("it holds an integer of more than 64 bits".into());
+        }
+        let shift = 64 - 8 * bytes as u32;
+        let number = self.number(bytes)?.checked_shl(shift).unwrap_or(0) as i64;
+        Ok(number.checked_shr(shift).unwrap_or(0))
+    }
+
+    /// A string behind its length, a number of so many bytes.
+    fn text(&mut self, length_bytes: usize) -> Result<String, String> {
+        let len = usize::try_from(self.number(length_bytes)?).map_err(|_| "it is truncated")?;
+        std::str::from_utf8(self.take(len)?)
+            .map(str::to_owned)
+            .map_err(|_| "it holds a string that is not UTF-8".into())
+    }
+
+    fn line(&mut self) -> Result<&'a str, String> {
+        let rest = &self.bytes[self.at..];
+        let len = rest.iter().position(|&byte| byte == b'\n').ok_or("it is truncated")?;
+        self.at += len + 1;
+        std::str::from_utf8(&rest[..len]).map_err(|_| "it holds a name that is not UTF-8".into())
+    }
+}
+
+#[derive(Default)]
+struct Machine {
+    pickle: Pickle,
+    stack: Vec<Handle>,
+    /// Heights of the stack.
+    marks: Vec<usize>,
+    memo: HashMap<u64, Handle>,
+}
+
+impl Machine {
+    fn push(&mut self, object: Object) {
+        self.stack.push(self.pickle.objects.len());
+        self.pickle.objects.push(object);
+    }
+
+    /// The object on top, which lies above the last mark.
+    fn pop(&mut self) -> Result<Handle, String> {
+        let floor = self.marks.last().copied().unwrap_or(0);
+        let above = if self.stack.len() > floor { self.stack.pop() } else { None };
+        above.ok_or_else(|| "it takes an object that is not there".into())
+    }
+
+    /// Everything above the last mark.
+    fn pop_mark(&mut self) -> Result<Vec<Handle>, String> {
+        let mark = self.marks.pop().ok_or("it goes back to a mark that is not there")?;
+        Ok(self.stack.split_off(mark))
+    }
+
+    fn top(&self) -> Result<Handle, String> {
+        self.stack.last().copied().ok_or_else(|| "it looks at an object that is not there".into())
+    }
+
+    /// Does what the next opcode says; `false` at the end.
+    fn step(&mut self, input: &mut Input<'_>) -> Result<bool, String> {
+        let code = input.number(1)? as u8;
+        match code {
+            // PROTO, and FRAME with its length, which nobody needs.
+            0x80 => match input.number(1)? {
+                2..=5 => {}
+                protocol => {
+                    return Err(format!("pickle protocol {protocol} is not known; save it with protocol 2 to 5"));
+                }
+            },
+            0x95 => {
+                input.number(8)?;
+            }
+            b'.' => return Ok(false),
+            b'N' => self.push(Object::None),
+            0x88 | 0x89 => self.push(Object::Bool),
+            b'K' => self.push(Object::Integer(input.number(1)? as i64)),
+            b'M' => self.push(Object::Integer(input.number(2)? as i64)),
+            b'J' => self.push(Object::Integer(input.signed(4)?)),
+            // LONG1, a number behind its length.
+            0x8a => {
+                let len = input.number(1)? as usize;
+                self.push(Object::Integer(input.signed(len)?));
+            }
+            b'G' => {
+                input.take(8)?;
+                self.push(Object::Real);
+            }
+            b'X' => self.push(Object::Text(input.text(4)?)),
+            0x8c => self.push(Object::Text(input.text(1)?)),
+            0x8d => self.push(Object::Text(input.text(8)?)),
+            b'(' => self.marks.push(self.stack.len()),
+            b')' => self.push(Object::Tuple(Vec::new())),
+            0x85..=0x87 => {
+                let mut items = Vec::new();
+                for _ in 0..code - 0x84 {
+                    items.push(self.pop()?);
+                }
+                items.reverse();
+                self.push(Object::Tuple(items));
+            }
+            b't' => {
+                let items = self.pop_mark()?;
+                self.push(Object::Tuple(items));
+            }
+            b']' => self.push(Object::List),
+            // APPEND and APPENDS.
+            b'a' => {
+                self.pop()?;
+                self.list()?;
+            }
+            b'e' => {
+                self.pop_mark()?;
+                self.list()?;
+            }
+            b'}' => self.push(Object::Dict(Vec::new())),
+            // SETITEM and SETITEMS.
+            b's' => {
+                let value = self.pop()?;
+                let key = self.pop()?;
+                self.dict()?.push((key, value));
+            }
+            b'u' => {
+                let items = self.pop_mark()?;
+                let (pairs, []) = items.as_chunks::<2>() else {
+                    return Err("it sets a key without a value".into());
+                };
+                self.dict()?.extend(pairs.iter().map(|&[key, value]| (key, value)));
+            }
+            // BINPUT, LONG_BINPUT, MEMOIZE; BINGET, LONG_BINGET.
+            b'q' => self.memorise(input.number(1)?)?,
+            b'r' => self.memorise(input.number(4)?)?,
+            0x94 => self.memorise(self.memo.len() as u64)?,
+            b'h' => self.recall(input.number(1)?)?,
+            b'j' => self.recall(input.number(4)?)?,
+            b'c' => {
+                let (module, name) = (input.line()?, input.line()?);
+                self.push(global(module, name)?);
+            }
+            0x93 => {
+                let (name, module) = (self.pop()?, self.pop()?);
+                let global = global(self.pickle.text(module)?, self.pickle.text(name)?)?;
+                self.push(global);
+            }
+            b'Q' => self.storage()?,
+            b'R' => self.call()?,
+            // BUILD: attributes of an OrderedDict, such as _metadata.
+            b'b' => {
+                self.pop()?;
+                self.dict()?;
+            }
+            code => {
+                return Err(format!(
+                    "opcode {code:#04x} at byte {} belongs to no state_dict; {}",
+                    input.at - 1,
+                    SAVE_STATE_DICT
+                ));
+            }
+        }
+        Ok(true)
+    }
+
+    fn memorise(&mut self, number: u64) -> Result<(), String> {
+        self.memo.insert(number, self.top()?);
+        Ok(())
+    }
+
+    fn recall(&mut self, number: u64) -> Result<(), String> {
+        let handle = self.memo.get(&number).ok_or_else(|| format!("it recalls object {number}, which is not there"))?;
+        self.stack.push(*handle);
+        Ok(())
+    }
+
+    /// The list on top.
+    fn list(&self) -> Result<(), String> {
+        match self.pickle.object(self.top()?) {
+            Object::List => Ok(()),
+            other => Err(other.instead_of("a list")),
+        }
+    }
+
+    /// The dict on top.
+    fn dict(&mut self) -> Result<&mut Vec<(Handle, Handle)>, String> {
+        let top = self.top()?;
+        match &mut self.pickle.objects[top] {
+            Object::Dict(items) => Ok(items),
+            other => Err(other.instead_of("a dict")),
+        }
+    }
+
+    /// BINPERSID: `("storage", class, key, location, elements)`.
+    fn storage(&mut self) -> Result<(), String> {
+        let id = self.pop()?;
+        let &[kind, class, key, _location, elements] = self.pickle.tuple(id)? else {
+            return Err("a persistent id is not that of a storage".into());
+        };
+        let kind = self.pickle.text(kind)?;
+        if kind != "storage" {
+            return Err(format!("a persistent id is that of a {kind:.50}, not of a storage"));
+        }
+        match *self.pickle.object(class) {
+            Object::StorageClass(class) => self.push(Object::Storage { class, key, elements }),
+            ref other => return Err(other.instead_of("a storage's class")),
+        }
+        Ok(())
+    }
+
+    /// REDUCE.
+    fn call(&mut self) -> Result<(), String> {
+        let (arguments, callable) = (self.pop()?, self.pop()?);
+        let Object::Callable(callable) = *self.pickle.object(callable) else {
+            return Err(self.pickle.object(callable).instead_of("a function"));
+        };
+        match (callable, self.pickle.tuple(arguments)?) {
+            (Callable::OrderedDict, []) => self.push(Object::Dict(Vec::new())),
+            // Whether it wants a gradient, and hooks and metadata, are of no interest.
+            (
+                Callable::RebuildTensor,
+                &[storage, offset, shape, strides, _, _] | &[storage, offset, shape, strides, _, _, _],
+            ) => {
+                self.push(Object::Tensor(Tensor { storage, offset, shape, strides }));
+            }
+            // A parameter is its tensor.
+            (Callable::RebuildParameter, &[tensor, _, _]) => self.stack.push(tensor),
+            (callable, arguments) => {
+                return Err(format!("it calls {callable:?} with {} arguments", arguments.len()));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a class or a function of Python stands for.
+fn global(module: &str, name: &str) -> Result<Object, String> {
+    let storage = STORAGES.into_iter().find(|&class| module == "torch" && class == name);
+    Ok(match (module, name, storage) {
+        ("collections", "OrderedDict", _) => Object::Callable(Callable::OrderedDict),
+        ("torch._utils", "_rebuild_tensor_v2", _) => Object::Callable(Callable::RebuildTensor),
+        ("torch._utils", "_rebuild_parameter", _) => Object::Callable(Callable::RebuildParameter),
+        (_, _, Some(class)) => Object::StorageClass(class),
+        _ => return Err(format!("{module:.100}.{name:.100} belongs to no state_dict; {}", SAVE_STATE_DICT)),
+    })
+}

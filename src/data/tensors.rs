@@ -1,0 +1,293 @@
+//! Files of named tensors, read a tensor or a row at a time.
+
+use super::{Array, DataError, Values, count, npz, pt, safetensors, unreadable};
+use half::{bf16, f16};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+/// The element types of tensors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Float {
+    F64,
+    F32,
+    F16,
+    BF16,
+}
+
+impl Float {
+    /// Bytes of an element.
+    pub fn size(self) -> usize {
+        match self {
+            Float::F64 => 8,
+            Float::F32 => 4,
+            Float::F16 | Float::BF16 => 2,
+        }
+    }
+
+    /// The numbers of little-endian bytes.
+    pub fn decode(self, bytes: &[u8]) -> Values {
+        let (twos, _) = bytes.as_chunks::<2>();
+        let (fours, _) = bytes.as_chunks::<4>();
+        let (eights, _) = bytes.as_chunks::<8>();
+        match self {
+            Float::F64 => Values::Real64(eights.iter().map(|&word| f64::from_le_bytes(word)).collect()),
+            Float::F32 => Values::Real32(fours.iter().map(|&word| f32::from_le_bytes(word)).collect()),
+            Float::F16 => Values::Real32(twos.iter().map(|&word| f16::from_le_bytes(word).to_f32()).collect()),
+            Float::BF16 => Values::Real32(twos.iter().map(|&word| bf16::from_le_bytes(word).to_f32()).collect()),
+        }
+    }
+}
+
+/// A run of elements in a file.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Storage {
+    pub kind: Float,
+    /// Its first byte.
+    pub start: u64,
+    /// Its elements; the file has them all.
+    pub len: usize,
+}
+
+/// A tensor in a storage: element `(i, j, …)` lies at `offset + i strides[0] + j strides[1] + …`.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    storage: Storage,
+    offset: usize,
+    shape: Vec<usize>,
+    strides: Vec<usize>,
+}
+
+impl Place {
+    /// Checks that all elements lie in the storage, which bounds their number too.
+    pub fn new(storage: Storage, offset: usize, shape: Vec<usize>, strides: Vec<usize>) -> Result<Self, String> {
+        if strides.len() != shape.len() {
+            return Err(format!("it has {} axes but {} strides", shape.len(), strides.len()));
+        }
+        let elements = count(&shape)?;
+        if elements > storage.len {
+            return Err(format!(
+                "its shape {shape:?} has more elements than the {} that the file holds for it; save a contiguous copy",
+                storage.len
+            ));
+        }
+        let place = Self { storage, offset, shape, strides };
+        let end = place.span().and_then(|span| offset.checked_add(span));
+        match end {
+            Some(end) if end <= storage.len => Ok(place),
+            _ => Err(format!(
+                "its elements (shape {:?}, strides {:?}, from {offset}) lie beyond the {} that the file holds for it",
+                place.shape, place.strides, storage.len
+            )),
+        }
+    }
+
+    /// A tensor in C order that fills its storage.
+    pub fn dense(storage: Storage, shape: Vec<usize>) -> Result<Self, String> {
+        if count(&shape)? != storage.len {
+            return Err(format!("its shape {shape:?} does not fit its {} elements", storage.len));
+        }
+        let strides = c_order(&shape);
+        Self::new(storage, 0, shape, strides)
+    }
+
+    fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// From its first element in the storage to behind its last.
+    fn span(&self) -> Option<usize> {
+        if self.shape.contains(&0) {
+            return Some(0);
+        }
+        let mut axes = self.shape.iter().zip(&self.strides);
+        axes.try_fold(1usize, |span, (&side, &stride)| span.checked_add((side - 1).checked_mul(stride)?))
+    }
+
+    /// One entry of the first axis.
+    fn row(&self, row: usize) -> Option<Self> {
+        let (&rows, &stride) = (self.shape.first()?, self.strides.first()?);
+        (row < rows).then(|| Self {
+            storage: self.storage,
+            offset: self.offset + row * stride,
+            shape: self.shape[1..].to_vec(),
+            strides: self.strides[1..].to_vec(),
+        })
+    }
+
+    /// Whether its elements lie side by side, in whatever order.
+    fn is_compact(&self) -> bool {
+        self.span() == Some(self.len())
+    }
+
+    fn read(&self, file: &mut File) -> std::io::Result<Array> {
+        let size = self.storage.kind.size();
+        let mut bytes = vec![0; self.span().unwrap_or(0) * size];
+        file.seek(SeekFrom::Start(self.storage.start + (self.offset * size) as u64))?;
+        file.read_exact(&mut bytes)?;
+        if self.strides != c_order(&self.shape) {
+            bytes = self.in_c_order(&bytes);
+        }
+        Ok(Array { shape: self.shape.clone(), values: self.storage.kind.decode(&bytes) })
+    }
+
+    fn in_c_order(&self, bytes: &[u8]) -> Vec<u8> {
+        let (size, len) = (self.storage.kind.size(), self.len());
+        let mut ordered = Vec::with_capacity(len * size);
+        let mut index = vec![0; self.shape.len()];
+        let mut at = 0;
+        for _ in 0..len {
+            ordered.extend(&bytes[at * size..(at + 1) * size]);
+            for axis in (0..index.len()).rev() {
+                index[axis] += 1;
+                at += self.strides[axis];
+                if index[axis] < self.shape[axis] {
+                    break;
+                }
+                at -= self.shape[axis] * self.strides[axis];
+                index[axis] = 0;
+            }
+        }
+        ordered
+    }
+}
+
+/// The strides of a dense array whose number of elements can be counted.
+fn c_order(shape: &[usize]) -> Vec<usize> {
+    let mut strides = vec![1; shape.len()];
+    for axis in (1..shape.len()).rev() {
+        strides[axis - 1] = strides[axis] * shape[axis];
+    }
+    strides
+}
+
+/// What a file says of its tensors.
+#[derive(Debug)]
+pub(super) struct Contents {
+    pub tensors: BTreeMap<String, Place>,
+    /// Whether it is a zip archive, which has check sums.
+    pub zipped: bool,
+}
+
+/// A file of named tensors: `.safetensors`, PyTorch's `.pt` and `.pth`, or NumPy's `.npz`. Only what the file says of them is
+/// kept in memory; numbers are read when they are asked for.
+#[derive(Debug)]
+pub struct TensorFile {
+    path: PathBuf,
+    contents: Contents,
+}
+
+/// How often the tensors of a file may share its bytes, on the whole.
+const MOST_SHARED: usize = 16;
+
+impl TensorFile {
+    /// Reads what a file says of its tensors; its name says of which kind it is.
+    ///
+    /// # Errors
+    ///
+    /// A file that is missing, malformed or of another kind, or holds another type of element.
+    pub fn open(path: &Path) -> Result<Self, DataError> {
+        match path.extension().and_then(|name| name.to_str()).map(str::to_ascii_lowercase).as_deref() {
+            Some("safetensors") => Self::open_as(path, safetensors::contents),
+            Some("pt" | "pth") => Self::open_as(path, pt::contents),
+            Some("npz") => Self::open_as(path, npz::contents),
+            _ => Self::open_as(path, |_, _| Err("unknown kind of file; give .safetensors, .pt, .pth or .npz".into())),
+        }
+    }
+
+    /// As [`open`](Self::open), of a kind that is known: `contents` gets the file and its length.
+    pub(super) fn open_as(
+        path: &Path,
+        contents: impl FnOnce(&mut File, u64) -> Result<Contents, String>,
+    ) -> Result<Self, DataError> {
+        let wrong = |problem: String| DataError::new(path, problem);
+        let mut file = File::open(path).map_err(|error| wrong(unreadable(&error)))?;
+        let about = file.metadata().map_err(|error| wrong(unreadable(&error)))?;
+        if about.is_dir() {
+            return Err(wrong("is a folder; name the files in it, as in folder/*.safetensors".into()));
+        }
+        let len = about.len();
+        let contents = contents(&mut file, len);
+        let contents = contents.map_err(wrong)?;
+        let sizes = contents.tensors.values().map(|place| place.len() * place.storage.kind.size());
+        let total = sizes.fold(0usize, usize::saturating_add);
+        if (total / MOST_SHARED) as u64 > len {
+            return Err(wrong(format!(
+                "its tensors share their elements more than {MOST_SHARED} times over; save contiguous copies"
+            )));
+        }
+        Ok(Self { path: path.to_owned(), contents })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Takes a prefix from all names, where all have it.
+    pub fn without_prefix(mut self, prefix: &str) -> Self {
+        let tensors = &mut self.contents.tensors;
+        if tensors.keys().all(|name| name.starts_with(prefix)) {
+            *tensors = std::mem::take(tensors)
+                .into_iter()
+                .map(|(name, place)| (name[prefix.len()..].to_owned(), place))
+                .collect();
+        }
+        self
+    }
+
+    /// The names and shapes of its tensors.
+    pub fn shapes(&self) -> BTreeMap<&str, &[usize]> {
+        self.contents.tensors.iter().map(|(name, place)| (name.as_str(), place.shape.as_slice())).collect()
+    }
+
+    /// Compares the data with the check sums of a zip archive; other files have none.
+    ///
+    /// # Errors
+    ///
+    /// Damaged data.
+    pub fn verify(&self) -> Result<(), DataError> {
+        if self.contents.zipped { super::archive::verify(&self.path) } else { Ok(()) }
+    }
+
+    /// Reads every tensor, after [`verify`](Self::verify).
+    ///
+    /// # Errors
+    ///
+    /// Damaged data, or a file that has changed since it was opened.
+    pub fn read(&self) -> Result<BTreeMap<String, Array>, DataError> {
+        self.verify()?;
+        self.read_places(|place| Ok(place.clone()))
+    }
+
+    /// Reads entry `row` of every tensor's first axis.
+    ///
+    /// # Errors
+    ///
+    /// A tensor without such an entry, or whose first axis is not the outermost in memory; a file that has changed.
+    pub fn read_row(&self, row: usize) -> Result<BTreeMap<String, Array>, DataError> {
+        self.read_places(|place| {
+            let found = place.row(row).ok_or_else(|| format!("has no entry {row} in its first axis"))?;
+            if found.is_compact() {
+                return Ok(found);
+            }
+            Err("its first axis is not the outermost in memory; save a contiguous copy".into())
+        })
+    }
+
+    fn read_places(
+        &self,
+        place: impl Fn(&Place) -> Result<Place, String>,
+    ) -> Result<BTreeMap<String, Array>, DataError> {
+        let mut file = File::open(&self.path).map_err(|error| DataError::new(&self.path, unreadable(&error)))?;
+        let mut read = |(name, whole): (&String, &Place)| {
+            let array = place(whole).and_then(|place| {
+                place.read(&mut file).map_err(|error| format!("cannot be read ({error}); has the file changed?"))
+            });
+            let array = array.map_err(|problem| DataError::new(&self.path, format!("tensor {name}: {problem}")))?;
+            Ok((name.clone(), array))
+        };
+        self.contents.tensors.iter().map(&mut read).collect()
+    }
+}

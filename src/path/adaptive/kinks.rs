@@ -1,0 +1,212 @@
+//! Where a network's function of τ has kinks: the units of relu and leaky_relu, the windows of max pooling.
+
+use super::polynomial::{Changes, Section};
+use crate::backend::cpu::window::{corners, largest, rows_of};
+use crate::backend::{Pooling, Window};
+use crate::network::{Network, Operation};
+use crate::run_file::Activation;
+
+/// Rounding units of a layer's largest value that are no sign.
+const NOISE: f64 = 8.0;
+
+/// A layer with kinks.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Kink {
+    /// The node that it reads.
+    pub node: usize,
+    /// Elements of that node, an example.
+    pub len: usize,
+    /// Layers with kinks on the longest path to it.
+    depth: usize,
+    /// The windows of max pooling; a relu flips where its input is 0.
+    window: Option<Window>,
+}
+
+/// A unit of a layer with kinks: an element of its input, or a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Unit {
+    kink: usize,
+    index: usize,
+}
+
+/// A unit that flips.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Flip {
+    /// Where, in the piece: from 0 to 1.
+    pub place: f64,
+    pub unit: Unit,
+}
+
+/// What a rule's nodes say of a layer with kinks on one piece.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seen<'a> {
+    /// The values of the node, `[nodes, len]`.
+    pub values: &'a [f64],
+    /// Their derivatives along the segment.
+    pub slopes: &'a [f64],
+}
+
+/// A piece as its nodes see it.
+#[derive(Debug)]
+pub(super) struct View<'a> {
+    /// The nodes' places in the piece.
+    pub nodes: &'a [f64],
+    pub sections: &'a [Section],
+    /// The piece's share of the segment.
+    pub length: f64,
+    /// The units that flip at its ends, where it was cut.
+    pub ends: [Option<Unit>; 2],
+    /// By layer with kinks.
+    pub seen: &'a [Seen<'a>],
+    /// The rounding unit of the arithmetic.
+    pub rounding: f64,
+}
+
+/// Functions of the piece's τ whose signs matter: `[nodes, count]` values and derivatives.
+struct Curves {
+    count: usize,
+    values: Vec<f64>,
+    slopes: Vec<f64>,
+    /// How many in a row belong to one unit.
+    group: usize,
+}
+
+/// The layers with kinks whose input depends on parameters.
+pub(super) fn kinks(network: &Network) -> Vec<Kink> {
+    let mut depths = vec![0];
+    let mut kinks = Vec::new();
+    for node in &network.nodes {
+        let depth = node.inputs.iter().map(|&input| depths[input]).max().unwrap_or(0);
+        let input = node.inputs[0];
+        let window = match &node.operation {
+            Operation::Activation(Activation::Relu | Activation::LeakyRelu) => Some(None),
+            Operation::Pool { window, kind: Pooling::Max } => Some(Some(*window)),
+            _ => None,
+        };
+        let window = window.filter(|_| network.is_trained(input));
+        depths.push(depth + usize::from(window.is_some()));
+        kinks.extend(window.map(|window| Kink { node: input, len: network.node_len(input), depth, window }));
+    }
+    kinks
+}
+
+/// Between flips, the degree in τ of a network whose nonlinearities are all piecewise linear: the weight layers on its
+/// longest path. `None` for any other network.
+pub(super) fn degree(network: &Network) -> Option<usize> {
+    let mut degrees = vec![0];
+    for node in &network.nodes {
+        let before = node.inputs.iter().map(|&input| degrees[input]).max().unwrap_or(0);
+        degrees.push(match node.operation {
+            Operation::Linear { .. } | Operation::Conv2d { .. } => before + 1,
+            Operation::LayerNorm { .. } => return None,
+            Operation::Activation(Activation::Identity | Activation::Relu | Activation::LeakyRelu) => before,
+            Operation::Activation(_) => return None,
+            Operation::Pool { .. } | Operation::Flatten | Operation::Add => before,
+        });
+    }
+    degrees.last().copied()
+}
+
+/// The flips in a piece of the layers nearest to the input that have any, in order. Those of later layers are not known
+/// before the piece is cut at these.
+pub(super) fn flips(kinks: &[Kink], view: &View<'_>) -> Vec<Flip> {
+    let deepest = kinks.iter().map(|kink| kink.depth).max().unwrap_or(0);
+    for depth in 0..=deepest {
+        let mut found: Vec<Flip> = Vec::new();
+        for (number, kink) in kinks.iter().enumerate().filter(|(_, kink)| kink.depth == depth) {
+            kink.flips(number, view, &mut found);
+        }
+        if !found.is_empty() {
+            found.sort_by(|a, b| a.place.total_cmp(&b.place));
+            return found;
+        }
+    }
+    Vec::new()
+}
+
+impl Kink {
+    /// Adds the layer's flips in a piece.
+    fn flips(&self, number: usize, view: &View<'_>, found: &mut Vec<Flip>) {
+        let seen = view.seen[number];
+        let scale = seen.values.iter().fold(0.0, |top: f64, x| top.max(x.abs()));
+        let scale = seen.slopes.iter().fold(scale, |top, x| top.max(x.abs() * view.length));
+        if !scale.is_finite() {
+            return;
+        }
+        let growth = view.sections.iter().map(|section| section.growth).fold(1.0, f64::max);
+        let noise = NOISE * view.rounding * growth * scale;
+        let curves = match &self.window {
+            None => Curves {
+                count: self.len,
+                values: seen.values.to_vec(),
+                slopes: seen.slopes.iter().map(|slope| slope * view.length).collect(),
+                group: 1,
+            },
+            Some(window) => leads(window, seen, view),
+        };
+        for curve in curves.changing(view, noise) {
+            let unit = Unit { kink: number, index: curve / curves.group };
+            // At the end where a unit flips it is zero; what a polynomial adds there beyond the nodes is no news.
+            let [starts, ends] = view.ends.map(|end| end == Some(unit));
+            let from = if starts { view.nodes[0] } else { 0.0 };
+            let to = if ends { view.nodes[view.nodes.len() - 1] } else { 1.0 };
+            let mut changes = Changes::new(noise, (from, to));
+            for section in view.sections {
+                changes.add(section, &section.coefficients(&curves.data(section, curve)));
+            }
+            found.extend(changes.places.into_iter().map(|place| Flip { place, unit }));
+        }
+    }
+}
+
+/// By how much each window's winner at the first node leads the other entries.
+fn leads(window: &Window, seen: Seen<'_>, view: &View<'_>) -> Curves {
+    let others = window.kernel * window.kernel - 1;
+    let mut curves = Curves { count: 0, values: Vec::new(), slopes: Vec::new(), group: others.max(1) };
+    let size = window.image();
+    let first = &seen.values[..size];
+    let winners: Vec<(usize, usize)> = corners(window).map(|corner| (corner, largest(window, first, corner))).collect();
+    for (values, slopes) in seen.values.chunks(size).zip(seen.slopes.chunks(size)) {
+        for &(corner, winner) in &winners {
+            for other in rows_of(window, corner).flatten().filter(|&pixel| pixel != winner) {
+                curves.values.push(values[winner] - values[other]);
+                curves.slopes.push((slopes[winner] - slopes[other]) * view.length);
+            }
+        }
+    }
+    curves.count = winners.len() * others;
+    curves
+}
+
+impl Curves {
+    /// The values and derivatives of a curve at a section's nodes.
+    fn data(&self, section: &Section, curve: usize) -> Vec<f64> {
+        let at = |all: &[f64]| -> Vec<f64> {
+            (section.first..section.first + section.nodes).map(|node| all[node * self.count + curve]).collect()
+        };
+        [at(&self.values), at(&self.slopes)].concat()
+    }
+
+    /// The curves whose coefficients lie on both sides of the noise: those that may change sign.
+    fn changing(&self, view: &View<'_>, noise: f64) -> Vec<usize> {
+        let mut low = vec![f64::INFINITY; self.count];
+        let mut high = vec![f64::NEG_INFINITY; self.count];
+        let mut coefficient = vec![0.0; self.count];
+        for section in view.sections {
+            for row in section.matrix.chunks(2 * section.nodes) {
+                coefficient.fill(0.0);
+                for (node, (&value, &slope)) in row.iter().zip(&row[section.nodes..]).enumerate() {
+                    let from = (section.first + node) * self.count;
+                    let data = self.values[from..].iter().zip(&self.slopes[from..]);
+                    let each = coefficient.iter_mut().zip(data);
+                    each.for_each(|(sum, (x, y))| *sum += value * x + slope * y);
+                }
+                for ((low, high), &x) in low.iter_mut().zip(&mut high).zip(&coefficient) {
+                    *low = if x < *low { x } else { *low };
+                    *high = if x > *high { x } else { *high };
+                }
+            }
+        }
+        (0..self.count).filter(|&curve| low[curve] < -noise && high[curve] > noise).collect()
+    }
+}

@@ -1,0 +1,210 @@
+/*!
+The rule `adaptive`: each query's own quadrature nodes on the segment of a step.
+
+A query's function of τ is smooth but where a unit of its network flips. So the segment is cut there, each piece gets the
+same number of Gauss nodes, and the result is held against what the integral must be: the readout's change over the step.
+Where it is too far off, more nodes are taken.
+
+All of the search is done with derivatives along the step, `ż = ∇z · Δw` ([`Network::directional`]): they cost the same for
+any number of outputs, their integrals are the certificate, and a unit's values and derivatives at the nodes of a piece make
+a polynomial that says where it flips. Between the flips of the layers before it, a unit of a piecewise-linear network *is* a
+polynomial of τ, of a degree that the nodes determine; so the flips of the layers nearest to the input are exact, the piece
+is cut at all of them, and its parts show the flips of the next layers. The nodes that find no flip in a piece are its
+quadrature nodes.
+*/
+
+mod certificate;
+mod kinks;
+mod pieces;
+mod polynomial;
+
+use crate::backend::{Backend, Element, Result, Slice, convert};
+use crate::network::{Network, Segment};
+use crate::random::Random;
+use certificate::{Certificate, Progress};
+use kinks::{Kink, degree, kinks};
+use pieces::{Rule, wide};
+
+/// Nodes of each piece, and the parts that the segment is cut into at first: one attempt after another.
+const LADDER: [(usize, usize); 12] =
+    [(2, 1), (3, 1), (4, 1), (6, 1), (8, 1), (12, 1), (16, 1), (24, 1), (32, 1), (32, 2), (32, 4), (32, 8)];
+
+/// A function of the outputs, other than the outputs themselves.
+pub trait Readout<B: Backend> {
+    /// R, the numbers that it reads from one query's outputs.
+    fn count(&self) -> usize;
+    /// Its values and gradients for some rows of outputs, `[rows, C]`; `queries` says which query of the tile each row is.
+    ///
+    /// # Errors
+    ///
+    /// A device error.
+    fn read(&self, backend: &B, outputs: Slice<'_, B::Buffer>, queries: &[u32]) -> Result<Read<B>>;
+}
+
+/// A readout of some rows.
+#[derive(Debug)]
+pub struct Read<B: Backend> {
+    /// `[rows, R]`.
+    pub values: B::Buffer,
+    /// The gradients with respect to the outputs, `[R, rows, C]`: the seeds of a backward pass.
+    pub seeds: B::Buffer,
+}
+
+/// One quadrature node of a query.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Row {
+    /// The query, from the tile's first.
+    pub query: u32,
+    /// Its place on the segment.
+    pub tau: f64,
+    /// Its weight.
+    pub weight: f64,
+}
+
+/// The nodes of a tile's queries on one step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settled {
+    /// Sorted by query, then by τ. The weights of a query sum to 1.
+    pub rows: Vec<Row>,
+    /// The queries whose certificate stayed above the tolerance, ascending. Their rows are the best that were found.
+    pub missed: Vec<u32>,
+    /// Rows that the search passed through the network.
+    pub passed: usize,
+}
+
+/// One step of a tile, on the device.
+#[derive(Debug)]
+pub struct Step<'a, B: Backend> {
+    /// w.
+    pub weights: &'a B::Buffer,
+    /// Δw.
+    pub change: &'a B::Buffer,
+    /// The queries' inputs, `[queries, …]`.
+    pub inputs: &'a B::Buffer,
+    /// How many queries.
+    pub queries: usize,
+    /// The readout at w and at w + Δw, `[queries, R]` each; see [`Adaptive::values`].
+    pub ends: [&'a [f64]; 2],
+}
+
+/// Finds the nodes of queries, step by step.
+pub struct Adaptive<'a, B: Backend> {
+    backend: &'a B,
+    network: &'a Network,
+    readout: Option<Box<dyn Readout<B> + 'a>>,
+    tolerance: f64,
+    kinks: Vec<Kink>,
+    rules: Vec<Rule>,
+    /// A direction of random signs along which two rules must agree, where the certificate alone is not trusted.
+    signs: Option<B::Buffer>,
+}
+
+impl<'a, B: Backend> Adaptive<'a, B> {
+    /// For a network and a readout (`None`: the outputs themselves). `tolerance` is relative to the largest change of the
+    /// readout over a step.
+    ///
+    /// # Errors
+    ///
+    /// The device has no room.
+    pub fn new(
+        backend: &'a B,
+        network: &'a Network,
+        readout: Option<Box<dyn Readout<B> + 'a>>,
+        tolerance: f64,
+    ) -> Result<Self> {
+        let first = first_nodes(network, readout.is_none());
+        let rest = LADDER.iter().copied().filter(|&(nodes, parts)| nodes > first || parts > 1);
+        let rules = std::iter::once((first, 1)).chain(rest).map(|(nodes, parts)| Rule::new(nodes, parts)).collect();
+        let count = readout.as_ref().map_or(network.outputs, |readout| readout.count());
+        let signs = if Certificate::needs_two(count) {
+            let mut random = Random::new(0, "direction");
+            let signs: Vec<f64> = (0..network.len).map(|_| if random.unit() < 0.5 { -1.0 } else { 1.0 }).collect();
+            Some(backend.upload(&convert::<B::Element>(&signs))?)
+        } else {
+            None
+        };
+        let kinks = kinks(network);
+        Ok(Self { backend, network, readout, tolerance, kinks, rules, signs })
+    }
+
+    /// The readout of `queries` inputs at some weights, `[queries, R]`.
+    ///
+    /// # Errors
+    ///
+    /// A device error.
+    pub fn values(&self, weights: &B::Buffer, inputs: &B::Buffer, queries: usize) -> Result<Vec<f64>> {
+        let (backend, network) = (self.backend, self.network);
+        let inputs = Slice::new(inputs, 0, queries * network.input_len());
+        let pass = network.forward(backend, Segment::at(weights), inputs, queries)?;
+        let outputs = network.outputs(&pass);
+        let values = match &self.readout {
+            None => backend.download(outputs)?,
+            Some(readout) => {
+                let owners: Vec<u32> = (0..queries as u32).collect();
+                let read = readout.read(backend, outputs, &owners)?;
+                backend.download(Slice::new(&read.values, 0, queries * self.count()))?
+            }
+        };
+        Ok(wide(values))
+    }
+
+    /// The nodes of every query on a step.
+    ///
+    /// The certificate of a query: `max_c |f(w + Δw) - f(w) - Σ weight f'|` is at most the tolerance times
+    /// `max_c |f(w + Δw) - f(w)|`, or 16 rounding units of `max_c |f|`, whichever is larger. With one or two readouts, the
+    /// next rule must agree as well, on the change and, relative to it, on the integral of the derivative along a direction of
+    /// random signs. What a query gets depends on
+    /// nothing but that query and the step.
+    ///
+    /// # Errors
+    ///
+    /// A device error.
+    pub fn settle(&self, step: &Step<'_, B>) -> Result<Settled> {
+        let (queries, count) = (step.queries, self.count());
+        let of = |query: u32| step.ends.map(|end| &end[query as usize * count..][..count]);
+        let mut progress: Vec<Progress> = (0..queries).map(|_| Progress::default()).collect();
+        let mut active: Vec<u32> = (0..queries as u32).collect();
+        let mut passed = 0;
+        for rule in &self.rules {
+            let mut open = Vec::new();
+            for (&query, attempt) in active.iter().zip(self.attempt(step, rule, &active)?) {
+                passed += attempt.passed;
+                let certificate = Certificate::new(of(query), self.tolerance, B::Element::ROUNDING);
+                if !progress[query as usize].take(&certificate, attempt) {
+                    open.push(query);
+                }
+            }
+            active = open;
+            if active.is_empty() {
+                break;
+            }
+        }
+        let mut settled = Settled { rows: Vec::new(), missed: Vec::new(), passed };
+        for (query, found) in (0..).zip(progress.into_iter().filter_map(Progress::finish)) {
+            let (attempt, met) = found;
+            settled.rows.extend(attempt.rows.into_iter().map(|(tau, weight)| Row { query, tau, weight }));
+            if !met {
+                settled.missed.push(query);
+            }
+        }
+        Ok(settled)
+    }
+
+    /// R.
+    fn count(&self) -> usize {
+        self.readout.as_ref().map_or(self.network.outputs, |readout| readout.count())
+    }
+
+    /// Directions that every pass carries.
+    fn directions(&self) -> usize {
+        1 + usize::from(self.signs.is_some())
+    }
+}
+
+/// Nodes of a piece at first. The gradient of a polynomial is exact with half as many as its degree, and so are the flips.
+fn first_nodes(network: &Network, outputs_alone: bool) -> usize {
+    match degree(network) {
+        None => 2,
+        Some(degree) => degree.div_ceil(2).max(if outputs_alone { 1 } else { 2 }),
+    }
+}

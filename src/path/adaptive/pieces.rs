@@ -1,0 +1,279 @@
+//! The pieces of each query's segment: evaluated at the nodes of a rule, and cut where units flip.
+
+use super::kinks::{Flip, Kink, Seen, Unit, View, flips};
+use super::polynomial::{Section, sections};
+use super::{Adaptive, Step};
+use crate::backend::{Backend, Element, Result, Slice, SliceMut, convert};
+use crate::network::{Directional, Forward, Segment};
+use crate::path::{Quadrature, gauss};
+use rayon::prelude::*;
+use std::ops::Range;
+
+/// Pieces of a query and step at the most.
+const MOST_PIECES: usize = 4096;
+/// Rounding units of τ that are no piece of their own.
+const SHORTEST: f64 = 64.0;
+/// How often a piece is cut again, beyond once for each depth of kinks. Where the polynomials are exact that is enough.
+const MORE_CUTS: usize = 8;
+/// Rows of one pass, at the least.
+const ROWS_AT_ONCE: usize = 256;
+
+/// A Gauss rule for pieces, and how it sees flips.
+#[derive(Debug)]
+pub(super) struct Rule {
+    quadrature: Quadrature,
+    sections: Vec<Section>,
+    /// Equal parts of the segment that are pieces before any flip.
+    parts: usize,
+}
+
+/// A part of a query's segment.
+#[derive(Debug, Clone, Copy)]
+struct Piece {
+    /// Which of the active queries.
+    place: usize,
+    from: f64,
+    to: f64,
+    /// The units that flip at its ends, where it was cut.
+    ends: [Option<Unit>; 2],
+    /// How often it was cut.
+    cuts: usize,
+}
+
+/// What a query's pieces add up to.
+#[derive(Debug)]
+pub(super) struct Attempt {
+    /// Nodes and their weights.
+    pub rows: Vec<(f64, f64)>,
+    /// The integral of the readout's derivative, `[directions, R]`.
+    pub integrals: Vec<f64>,
+    /// How many, those that are still to be looked at among them.
+    pieces: usize,
+    /// Whether there would be more pieces than there may be.
+    pub full: bool,
+    /// Rows that were passed through the network for it.
+    pub passed: usize,
+}
+
+/// What the nodes say of a piece.
+struct Evaluated {
+    flips: Vec<Flip>,
+    /// `[directions, R]`.
+    integrals: Vec<f64>,
+}
+
+impl Rule {
+    pub fn new(nodes: usize, parts: usize) -> Self {
+        let quadrature = gauss(nodes);
+        let sections = sections(&quadrature.nodes);
+        Self { quadrature, sections, parts }
+    }
+
+    fn count(&self) -> usize {
+        self.quadrature.nodes.len()
+    }
+}
+
+impl Piece {
+    fn length(&self) -> f64 {
+        self.to - self.from
+    }
+
+    fn nodes<'r>(&self, rule: &'r Rule) -> impl Iterator<Item = (f64, f64)> + 'r {
+        let (from, length) = (self.from, self.length());
+        let pairs = rule.quadrature.nodes.iter().zip(&rule.quadrature.weights);
+        pairs.map(move |(node, weight)| (from + length * node, length * weight))
+    }
+
+    /// The parts between flips, each longer than `shortest`.
+    fn cut(&self, flips: &[Flip], shortest: f64) -> Vec<Piece> {
+        let mut parts = Vec::new();
+        let mut rest = Piece { cuts: self.cuts + 1, ..*self };
+        for flip in flips {
+            let place = self.from + flip.place * self.length();
+            if place - rest.from > shortest && self.to - place > shortest {
+                parts.push(Piece { to: place, ends: [rest.ends[0], Some(flip.unit)], ..rest });
+                rest = Piece { from: place, ends: [Some(flip.unit), rest.ends[1]], ..rest };
+            }
+        }
+        parts.push(rest);
+        parts
+    }
+}
+
+impl<B: Backend> Adaptive<'_, B> {
+    /// One attempt for each of some queries: pieces between flips, as the rule sees them.
+    pub(super) fn attempt(&self, step: &Step<'_, B>, rule: &Rule, queries: &[u32]) -> Result<Vec<Attempt>> {
+        let parts = rule.parts as f64;
+        let whole = |place: usize| {
+            let part = move |part: usize| [part, part + 1].map(|end| end as f64 / parts);
+            (0..rule.parts).map(part).map(move |[from, to]| Piece { place, from, to, ends: [None; 2], cuts: 0 })
+        };
+        let mut pending: Vec<Piece> = (0..queries.len()).flat_map(whole).collect();
+        let mut attempts: Vec<Attempt> = queries.iter().map(|_| self.no_pieces(rule)).collect();
+        let shortest = SHORTEST * B::Element::ROUNDING;
+        let most_cuts = self.kinks.len() + MORE_CUTS;
+        while !pending.is_empty() {
+            let mut next = Vec::new();
+            for (piece, evaluated) in pending.iter().zip(self.evaluate(step, rule, queries, &pending)?) {
+                let parts = piece.cut(&evaluated.flips, shortest);
+                let attempt = &mut attempts[piece.place];
+                attempt.passed += rule.count();
+                let count = attempt.pieces + parts.len() - 1;
+                let full = count > MOST_PIECES;
+                if parts.len() == 1 || piece.cuts >= most_cuts || full {
+                    attempt.full |= full;
+                    attempt.take(rule, piece, &evaluated.integrals);
+                } else {
+                    attempt.pieces = count;
+                    next.extend(parts);
+                }
+            }
+            pending = next;
+        }
+        attempts.iter_mut().for_each(|attempt| attempt.rows.sort_by(|a, b| a.0.total_cmp(&b.0)));
+        Ok(attempts)
+    }
+
+    /// An attempt before its first piece.
+    fn no_pieces(&self, rule: &Rule) -> Attempt {
+        let integrals = vec![0.0; self.directions() * self.count()];
+        Attempt { rows: Vec::new(), integrals, pieces: rule.parts, full: false, passed: 0 }
+    }
+
+    /// Pieces in passes of a bounded number of rows.
+    fn evaluate(&self, step: &Step<'_, B>, rule: &Rule, queries: &[u32], pieces: &[Piece]) -> Result<Vec<Evaluated>> {
+        let at_once = (step.queries.max(ROWS_AT_ONCE) / rule.count()).max(1);
+        let mut all = Vec::with_capacity(pieces.len());
+        for pieces in pieces.chunks(at_once) {
+            let owners: Vec<u32> =
+                pieces.iter().flat_map(|piece| std::iter::repeat_n(queries[piece.place], rule.count())).collect();
+            let tau: Vec<f64> = pieces.iter().flat_map(|piece| piece.nodes(rule).map(|(tau, _)| tau)).collect();
+            all.extend(self.pass(step, rule, pieces, &owners, &tau)?);
+        }
+        Ok(all)
+    }
+
+    fn pass(
+        &self,
+        step: &Step<'_, B>,
+        rule: &Rule,
+        pieces: &[Piece],
+        owners: &[u32],
+        tau: &[f64],
+    ) -> Result<Vec<Evaluated>> {
+        let (backend, network, rows) = (self.backend, self.network, tau.len());
+        let width = network.input_len();
+        let mut inputs = backend.scratch(rows * width)?;
+        let out = SliceMut::new(&mut inputs, 0, rows * width);
+        backend.gather(out, Slice::new(step.inputs, 0, step.queries * width), &backend.index(owners)?, width)?;
+        let tau = backend.upload(&convert::<B::Element>(tau))?;
+        let segment = Segment { weights: step.weights, step: Some((step.change, Slice::new(&tau, 0, rows))) };
+        let pass = network.forward(backend, segment, Slice::new(&inputs, 0, rows * width), rows)?;
+        let directions: Vec<&B::Buffer> = [Some(step.change), self.signs.as_ref()].into_iter().flatten().collect();
+        let found = network.directional(backend, segment, &pass, &directions)?;
+
+        let mut slopes = Vec::new();
+        for direction in 0..directions.len() {
+            slopes.push(self.readout_slopes(&pass, &found, direction, owners)?);
+        }
+        let seen = self.seen(&pass, &found)?;
+        let (kinks, count) = (&self.kinks, self.count());
+        let one = |(number, piece): (usize, &Piece)| {
+            let rows = number * rule.count()..(number + 1) * rule.count();
+            let weights: Vec<f64> = piece.nodes(rule).map(|(_, weight)| weight).collect();
+            let sum = |slopes: &Vec<f64>| sum(slopes.chunks(count).skip(rows.start), &weights, count);
+            let integrals = slopes.iter().flat_map(sum).collect();
+            Evaluated { flips: piece_flips::<B::Element>(kinks, rule, piece, &seen, rows), integrals }
+        };
+        Ok(pieces.par_iter().enumerate().map(one).collect())
+    }
+
+    /// The inputs of the layers with kinks and their derivatives along the step, on the host.
+    fn seen(&self, pass: &Forward<'_, B>, found: &Directional<B>) -> Result<Vec<[Vec<f64>; 2]>> {
+        let (backend, network) = (self.backend, self.network);
+        let mut tickets = Vec::new();
+        for kink in &self.kinks {
+            let values = network.value(pass, kink.node);
+            tickets.push(backend.download_later(values)?);
+            if let Some(slopes) = network.derivative(found, kink.node) {
+                tickets.push(backend.download_later(slopes.part(0, values.len))?);
+            }
+        }
+        let mut arrays = tickets.into_iter().map(|ticket| Ok(wide(backend.collect(ticket)?)));
+        let mut next = || arrays.next().unwrap_or_else(|| Ok(Vec::new()));
+        self.kinks.iter().map(|_| Ok([next()?, next()?])).collect()
+    }
+
+    /// The readout's derivatives along a direction, `[rows, R]`.
+    fn readout_slopes(
+        &self,
+        pass: &Forward<'_, B>,
+        found: &Directional<B>,
+        direction: usize,
+        owners: &[u32],
+    ) -> Result<Vec<f64>> {
+        let (backend, network, rows) = (self.backend, self.network, pass.rows);
+        let len = rows * network.outputs;
+        let slopes = match network.output_derivatives(found) {
+            Some(slopes) => wide(backend.download(slopes.part(direction * len, len))?),
+            None => vec![0.0; len],
+        };
+        let Some(readout) = &self.readout else {
+            return Ok(slopes);
+        };
+        let read = readout.read(backend, network.outputs(pass), owners)?;
+        let seeds = wide(backend.download(Slice::new(&read.seeds, 0, self.count() * len))?);
+        let (count, width) = (self.count(), network.outputs);
+        let one = |row: usize, number: usize| -> f64 {
+            let seed = &seeds[(number * rows + row) * width..][..width];
+            seed.iter().zip(&slopes[row * width..]).map(|(a, b)| a * b).sum()
+        };
+        Ok((0..rows).flat_map(|row| (0..count).map(move |number| (row, number))).map(|(r, n)| one(r, n)).collect())
+    }
+}
+
+impl Attempt {
+    fn take(&mut self, rule: &Rule, piece: &Piece, integrals: &[f64]) {
+        self.rows.extend(piece.nodes(rule));
+        self.integrals.iter_mut().zip(integrals).for_each(|(sum, part)| *sum += part);
+    }
+}
+
+/// The flips in a piece whose nodes are some rows of a pass.
+fn piece_flips<E: Element>(
+    kinks: &[Kink],
+    rule: &Rule,
+    piece: &Piece,
+    seen: &[[Vec<f64>; 2]],
+    rows: Range<usize>,
+) -> Vec<Flip> {
+    let mut own = Vec::new();
+    for (kink, [values, slopes]) in kinks.iter().zip(seen) {
+        let part = rows.start * kink.len..rows.end * kink.len;
+        own.push(Seen { values: &values[part.clone()], slopes: &slopes[part] });
+    }
+    let view = View {
+        nodes: &rule.quadrature.nodes,
+        sections: &rule.sections,
+        length: piece.length(),
+        ends: piece.ends,
+        seen: &own,
+        rounding: E::ROUNDING,
+    };
+    flips(kinks, &view)
+}
+
+/// The weighted sum of rows.
+fn sum<'a>(rows: impl Iterator<Item = &'a [f64]>, weights: &[f64], width: usize) -> Vec<f64> {
+    let mut sum = vec![0.0; width];
+    for (row, weight) in rows.zip(weights) {
+        sum.iter_mut().zip(row).for_each(|(sum, value)| *sum += weight * value);
+    }
+    sum
+}
+
+/// As f64.
+pub(super) fn wide<E: Element>(values: Vec<E>) -> Vec<f64> {
+    values.into_iter().map(E::to_f64).collect()
+}

@@ -1,0 +1,140 @@
+//! Where on the path the gradients of a step are taken.
+
+use super::{Quadrature, Setting};
+use crate::backend::{Backend, Result, Slice, SliceMut};
+use crate::error::Error;
+use crate::network::Network;
+use crate::run_file::{Optimizer, Rule};
+use crate::training::{Kept, Leg, Step, Trajectory};
+
+/// A buffer that is one's own, or another's.
+enum Buffer<'a, T> {
+    Own(T),
+    Borrowed(&'a T),
+}
+
+impl<T> Buffer<'_, T> {
+    fn get(&self) -> &T {
+        match self {
+            Buffer::Own(buffer) => buffer,
+            Buffer::Borrowed(buffer) => buffer,
+        }
+    }
+}
+
+/// Where on the path the gradients are taken, and along what.
+pub(super) struct At<'a, B: Backend> {
+    /// The step's number, and its place in its block.
+    pub number: usize,
+    pub place: usize,
+    pub step: &'a Step,
+    /// What a gradient counts in the kernel.
+    pub rate: f64,
+    /// The rule on the segment.
+    pub rule: Rule,
+    weights: Buffer<'a, B::Buffer>,
+    /// The segment, as a vector and its scale.
+    change: Option<(Buffer<'a, B::Buffer>, f64)>,
+    leg: Option<&'a Leg<B>>,
+}
+
+impl<'a, B: Backend> At<'a, B> {
+    /// w.
+    pub fn weights(&self) -> &B::Buffer {
+        self.weights.get()
+    }
+
+    /// The segment, as a vector and its scale.
+    pub fn change(&self) -> Option<(&B::Buffer, f64)> {
+        self.change.as_ref().map(|(change, scale)| (change.get(), *scale))
+    }
+
+    /// What the optimizer multiplies a gradient by, element by element.
+    pub fn preconditioner(&self) -> Option<&'a B::Buffer> {
+        self.leg.and_then(|leg| leg.preconditioner.as_ref())
+    }
+
+    /// The part of the step that no optimizer made.
+    pub fn unexplained(&self) -> Option<(&'a B::Buffer, f64)> {
+        self.leg.and_then(|leg| leg.unexplained.as_ref()).map(|vector| (vector, 1.0))
+    }
+
+    /// The segment from a step's weights to the next ones.
+    pub fn segment(
+        setting: &Setting<'_, B>,
+        leg: &'a Leg<B>,
+        next: &B::Buffer,
+        (number, step): (usize, &'a Step),
+        place: usize,
+    ) -> Result<Self> {
+        let (backend, len) = (setting.backend, setting.network.len);
+        let mut change = backend.scratch(len)?;
+        backend.copy(SliceMut::new(&mut change, 0, len), Slice::new(next, 0, len))?;
+        backend.axpy(SliceMut::new(&mut change, 0, len), -1.0, Slice::new(&leg.weights, 0, len))?;
+        Ok(Self {
+            number,
+            place,
+            step,
+            rate: step.learning_rate,
+            rule: setting.spec.rule,
+            weights: Buffer::Borrowed(&leg.weights),
+            change: Some((Buffer::Own(change), 1.0)),
+            leg: Some(leg),
+        })
+    }
+
+    /// The nodes within a step of gradient flow. Both sides' gradients are taken there, and the weights move along `-∇L`.
+    pub fn flow(
+        setting: &Setting<'_, B>,
+        trajectory: &Trajectory,
+        (number, step): (usize, &'a Step),
+        place: usize,
+    ) -> std::result::Result<Vec<Self>, Error> {
+        let backend = setting.backend;
+        let quadrature = Quadrature::new(&setting.spec.rule).unwrap_or_else(Quadrature::left);
+        let nodes = quadrature.weights.len();
+        let at = |(node, weight): (usize, &f64)| {
+            let rate = step.learning_rate * weight;
+            let slope = backend.upload(&trajectory.row(Kept::Slopes, number * nodes + node)?)?;
+            Ok(Self {
+                number,
+                place,
+                step,
+                rate,
+                rule: Rule::Left,
+                weights: Buffer::Own(backend.upload(&trajectory.row(Kept::Nodes, number * nodes + node)?)?),
+                change: Some((Buffer::Own(slope), rate)),
+                leg: None,
+            })
+        };
+        quadrature.weights.iter().enumerate().map(at).collect()
+    }
+
+    /// Some weights, and no segment.
+    pub fn single(weights: &'a B::Buffer, step: &'a Step) -> Self {
+        let (rate, rule) = (step.learning_rate, Rule::Left);
+        Self { number: 0, place: 0, step, rate, rule, weights: Buffer::Borrowed(weights), change: None, leg: None }
+    }
+
+    /// `w + τ Δw`; `None` at the start.
+    pub fn moved(&self, backend: &B, network: &Network, tau: f64) -> Result<Option<B::Buffer>> {
+        let Some((change, scale)) = self.change.as_ref().filter(|_| tau != 0.0) else { return Ok(None) };
+        let mut moved = backend.scratch(network.len)?;
+        backend.copy(SliceMut::new(&mut moved, 0, network.len), Slice::new(self.weights.get(), 0, network.len))?;
+        backend.axpy(
+            SliceMut::new(&mut moved, 0, network.len),
+            tau * scale,
+            Slice::new(change.get(), 0, network.len),
+        )?;
+        Ok(Some(moved))
+    }
+
+    /// The part of the step that weight decay made, as a vector and its scale.
+    pub fn decay(&self, optimizer: &Optimizer) -> Option<(&B::Buffer, f64)> {
+        match self.leg.and_then(|leg| leg.decay.as_ref()) {
+            Some(decay) => Some((decay, 1.0)),
+            None if optimizer.weight_decay() == 0.0 || self.leg.is_none() => None,
+            None => Some((self.weights.get(), -self.rate * optimizer.weight_decay())),
+        }
+    }
+}

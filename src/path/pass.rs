@@ -1,0 +1,244 @@
+//! One step of a tile: the queries' gradients at its nodes, contracted with those of the examples.
+
+use super::at::At;
+use super::batch::{Batch, Held, StepRows, examples_at_once};
+use super::integrate::Setting;
+use super::recursion::Recursion;
+use super::rows::{Finder, Rows, Tau};
+use super::sums::{Certificate, PairSums, State};
+use super::{Finished, Tile};
+use crate::backend::{Accumulator, Backend, Entries, Gram, Phase, Result, RowMap, Slice, SliceMut};
+use crate::network::{Factor, Parameters, Segment, along};
+use crate::tangent::{ConstantInputs, Contraction, Products, QueryFactors, Term, contract};
+use crate::training::Step;
+
+/// What a tile's steps share.
+pub(super) struct Pass<'a, B: Backend> {
+    pub setting: &'a Setting<'a, B>,
+    tile: &'a Tile,
+    inputs: B::Buffer,
+    constant: ConstantInputs<B>,
+    /// One row an output.
+    averaged: RowMap<B>,
+    /// The queries of the tile, as they are numbered in the whole.
+    numbers: Vec<u32>,
+    finder: Finder<'a, B>,
+    triangle: bool,
+}
+
+impl<'a, B: Backend> Pass<'a, B> {
+    pub fn new(setting: &'a Setting<'a, B>, tile: &'a Tile, triangle: bool) -> Result<Self> {
+        let Setting { backend, network, spec, .. } = *setting;
+        let (width, queries) = (network.input_len(), tile.queries.len());
+        let inputs = backend.upload(&setting.queries[tile.queries.start * width..tile.queries.end * width])?;
+        let zeros = backend.zeros(network.len)?;
+        let input = Slice::new(&inputs, 0, queries * width);
+        // What no weights change can be taken at any.
+        let choice = if spec.contraction.contains(&Contraction::Averaged) { queries } else { 0 };
+        let pass = network.forward(backend, Segment::at(&zeros), input.part(0, choice * width), choice)?;
+        let constant = ConstantInputs::new(backend, network, &spec.contraction, &pass)?;
+        drop(pass);
+        Ok(Self {
+            setting,
+            tile,
+            constant,
+            averaged: RowMap::each(backend, setting.rows(), queries, 1.0)?,
+            numbers: (tile.queries.start as u32..tile.queries.end as u32).collect(),
+            finder: Finder::new(setting, tile.queries.start, queries)?,
+            triangle,
+            inputs,
+        })
+    }
+
+    /// The queries' inputs.
+    fn query_inputs(&self) -> Slice<'_, B::Buffer> {
+        Slice::new(&self.inputs, 0, self.tile.queries.len() * self.setting.network.input_len())
+    }
+
+    /// The queries' readouts at the weights of a place in the block, where the tile wants them.
+    pub fn read_values(&self, state: &mut State<'_, B>, place: usize, weights: &B::Buffer) -> Result<()> {
+        let Some(certificate) = &mut state.certificate else { return Ok(()) };
+        let (backend, network) = (self.setting.backend, self.setting.network);
+        let queries = self.tile.queries.len();
+        let pass = network.forward(backend, Segment::at(weights), self.query_inputs(), queries)?;
+        let reading = self.setting.read(network.outputs(&pass), &self.numbers)?;
+        let size = queries * self.setting.rows();
+        let out = SliceMut::new(&mut certificate.values, place * size, size);
+        backend.copy(out, Slice::new(&reading.values, 0, size))
+    }
+
+    /// Adds one step; the device's time is told apart by phases.
+    pub fn step(&self, state: &mut State<'a, B>, at: &At<'_, B>, finished: &mut Finished) -> Result<()> {
+        let before = self.setting.backend.enter(Phase::Passes);
+        self.add(state, at, finished)?;
+        self.setting.backend.enter(before);
+        Ok(())
+    }
+
+    fn add(&self, state: &mut State<'a, B>, at: &At<'_, B>, finished: &mut Finished) -> Result<()> {
+        let Setting { backend, network, spec, .. } = *self.setting;
+        let recursion = Recursion::new(&spec.optimizer, at.number, at.rate, at.step.clip);
+        let mut batches = self.batches(state, at.step)?;
+        if batches.is_empty() && state.certificate.is_none() && recursion.keep == 0.0 {
+            return Ok(());
+        }
+        let rows = self.finder.rows(state, &self.inputs, at, recursion.add, finished)?;
+        let mut fresh = QueryFactors::new(network, &spec.contraction, self.setting.rows(), self.tile.queries.len());
+        let Recursion { keep, add, .. } = recursion;
+        // Nesterov's momentum takes φ by itself as well.
+        let apart = recursion.ahead.is_some();
+        state.psi.begin(backend, keep, if apart { 0.0 } else { add })?;
+        fresh.begin(backend, 0.0, add)?;
+        let psi = if apart { &mut fresh } else { &mut state.psi };
+        for rows in &rows {
+            self.query_gradients(&mut state.certificate, at, rows, &mut |factor| {
+                psi.add(backend, &rows.node, factor, at.preconditioner())
+            })?;
+        }
+        if let Some(ahead) = recursion.ahead {
+            state.psi.axpy(backend, 1.0, &fresh)?;
+            fresh.axpy(backend, ahead, &state.psi)?;
+        }
+        for batch in &mut batches {
+            let psi = if apart { &fresh } else { &state.psi };
+            self.meet(&mut state.sums, psi, at, recursion.gradient, batch)?;
+        }
+        if at.step.batch.is_none() {
+            state.full = Some(batches);
+        }
+        Ok(())
+    }
+
+    /// The tile's examples in a step's batch. The full batch is the same in every step.
+    fn batches(&self, state: &mut State<'_, B>, step: &Step) -> Result<Vec<Batch<B>>> {
+        if let Some(full) = state.full.take_if(|_| step.batch.is_none()) {
+            return Ok(full);
+        }
+        let Setting { backend, network, spec, examples, .. } = *self.setting;
+        let copies = spec.kernel.map_or(1, |_| network.outputs);
+        Batch::all(backend, examples, &self.tile.examples, step, examples_at_once(network, copies))
+    }
+
+    /// The gradients of some rows of queries: what belongs to the queries alone, and each layer's factor to `take`.
+    fn query_gradients(
+        &self,
+        certificate: &mut Option<Certificate<B>>,
+        at: &At<'_, B>,
+        rows: &Rows<B>,
+        take: &mut dyn FnMut(Factor<'_, B::Buffer>) -> Result<()>,
+    ) -> Result<()> {
+        let Setting { backend, network, spec, .. } = *self.setting;
+        let (node, count) = (&rows.node, rows.node.rows);
+        let moved = if let Tau::Same(tau) = rows.tau { at.moved(backend, network, tau)? } else { None };
+        let segment = match (&rows.tau, at.change()) {
+            (Tau::Each(tau), Some((change, _))) => {
+                Segment { weights: at.weights(), step: Some((change, Slice::new(tau, 0, count))) }
+            }
+            _ => Segment::at(moved.as_ref().unwrap_or(at.weights())),
+        };
+        let width = network.input_len();
+        let gathered = match &rows.queries {
+            None => None,
+            Some(queries) => {
+                let mut inputs = backend.scratch(count * width)?;
+                let out = SliceMut::new(&mut inputs, 0, count * width);
+                backend.gather(out, self.query_inputs(), &backend.index(queries)?, width)?;
+                Some(inputs)
+            }
+        };
+        let inputs = gathered.as_ref().map_or(self.query_inputs(), |inputs| Slice::new(inputs, 0, count * width));
+        let numbers: Option<Vec<u32>> =
+            rows.queries.as_ref().map(|queries| queries.iter().map(|&query| self.numbers[query as usize]).collect());
+        let pass = network.forward(backend, segment, inputs, count)?;
+        let reading = self.setting.read(network.outputs(&pass), numbers.as_ref().unwrap_or(&self.numbers))?;
+        let size = self.setting.rows() * self.tile.queries.len();
+        network.backward(backend, segment, &pass, self.setting.rows(), reading.seeds, &mut |factor| {
+            let own = &network.parameters[factor.index];
+            if let Some(certificate) = certificate {
+                let along = |direction: Option<(&B::Buffer, f64)>, out: SliceMut<'_, B::Buffer>| match direction {
+                    Some((direction, scale)) => apply(backend, own, &node.mean, &factor, direction, scale, out),
+                    None => Ok(()),
+                };
+                let explained = SliceMut::new(&mut certificate.explained, at.place * size, size);
+                along(at.change(), explained)?;
+                along(at.decay(&spec.optimizer), certificate.regularizer.block())?;
+                along(at.unexplained(), certificate.unexplained.block())?;
+            }
+            let before = backend.enter(Phase::Contraction);
+            take(factor)?;
+            backend.enter(before);
+            Ok(())
+        })
+    }
+
+    /// ψ, contracted with the gradient rows of some examples.
+    fn meet(
+        &self,
+        sums: &mut PairSums<B>,
+        psi: &QueryFactors<'_, B>,
+        at: &At<'_, B>,
+        gradient: f64,
+        batch: &mut Batch<B>,
+    ) -> Result<()> {
+        let Setting { backend, network, spec, targets, .. } = *self.setting;
+        let Batch { count, columns, examples, share, inputs, constant } = batch;
+        let input = Slice::new(inputs, 0, *count * network.input_len());
+        let pass = network.forward(backend, Segment::at(at.weights()), input, *count)?;
+        let held = Held { examples, share };
+        let rows = StepRows::new(backend, network, spec, targets, at.weights(), &pass, &held)?;
+        let before = backend.enter(Phase::Contraction);
+        let products = Products::new(backend, network, psi, &self.constant, &pass, constant)?;
+
+        let layers = network.parameters.len();
+        let together = if spec.layers { 1 } else { layers.max(1) };
+        let gram = Gram {
+            entries: Entries::Loss,
+            outputs: self.setting.rows(),
+            copies: 1,
+            queries: self.tile.queries.len(),
+            examples: *count,
+            stride: self.tile.examples.len(),
+            triangle: None,
+        };
+        let averaged = &self.averaged;
+        for (group, first) in (0..layers).step_by(together).enumerate() {
+            let layers = first..first + together;
+            if let (Some(rows), Some(into)) = (&rows.loss, sums.attribution.of(group, -gradient)) {
+                let mut term = Term { gram, rows, averaged, columns, into: vec![into] };
+                contract(backend, layers.clone(), psi, &products, &mut term)?;
+            }
+            if let (Some(rows), Some(entries)) = (&rows.kernel, spec.kernel) {
+                // A tile whose examples begin after its queries is computed whole.
+                let Tile { queries, examples } = self.tile;
+                let triangle = queries.start.checked_sub(examples.start).filter(|_| self.triangle);
+                let numerator = sums.numerator.of(group, -gradient).zip(rows.weights.as_ref());
+                let numerator = numerator.map(|(into, weights)| Accumulator {
+                    weights: Some(Slice::new(weights, 0, network.outputs * *count)),
+                    ..into
+                });
+                let into = sums.kernel.of(group, at.rate).into_iter().chain(numerator).collect();
+                let gram = Gram { entries, copies: network.outputs, triangle, ..gram };
+                let mut term = Term { gram, rows: &rows.rows, averaged, columns, into };
+                contract(backend, layers, psi, &products, &mut term)?;
+            }
+        }
+        backend.enter(before);
+        Ok(())
+    }
+}
+
+/// `out[o] += scale ∇f_o · direction`, one layer's part.
+fn apply<B: Backend>(
+    backend: &B,
+    own: &Parameters,
+    map: &RowMap<B>,
+    factor: &Factor<'_, B::Buffer>,
+    direction: &B::Buffer,
+    scale: f64,
+    out: SliceMut<'_, B::Buffer>,
+) -> Result<()> {
+    let base = factor.input.len / (own.positions * own.width);
+    let values = along(backend, own, direction, base, factor.input)?;
+    let width = own.positions * if own.is_norm() { own.width } else { own.height };
+    backend.row_dot(width, scale, map, out, factor.delta(), Slice::new(&values, 0, base * width))
+}

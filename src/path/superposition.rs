@@ -1,0 +1,132 @@
+//! The change of the weights as a superposition of the examples' gradients.
+
+use super::Setting;
+use super::at::At;
+use super::batch::{Batch, Held, examples_at_once, loss_gradient};
+use super::recursion::Recursion;
+use crate::backend::{Backend, Result, RowMap, Slice, SliceMut, Start};
+use crate::error::Error;
+use crate::network::Segment;
+use crate::tangent::{Sum, write_gradient};
+use crate::training::{Kept, Recall, Trajectory};
+use std::ops::Range;
+
+/// `w_T - w_0 = Σ_i u_i +` what weight decay (and, of an imported path, what no optimizer) added, with
+/// `u_i = -Σ_s ψ_s g_{i,s}`: the recursion of the attributions for a query whose gradient is the identity. ψ is a number,
+/// with Adam's preconditioner a vector.
+pub struct Superposition<'a, B: Backend> {
+    /// The network, the examples, and how they were trained; queries and kernels play no part.
+    pub setting: Setting<'a, B>,
+    /// The recorded path.
+    pub trajectory: &'a Trajectory,
+}
+
+/// ψ of the weights themselves: a number, or with a preconditioner a vector.
+struct Psi<B: Backend> {
+    number: f64,
+    vector: Option<B::Buffer>,
+}
+
+impl<B: Backend> Psi<B> {
+    /// Goes one step back; returns what the step's gradients are multiplied with, beside the vector.
+    fn step(
+        &mut self,
+        backend: &B,
+        recursion: &Recursion,
+        preconditioner: Option<&B::Buffer>,
+        len: usize,
+    ) -> Result<f64> {
+        let &Recursion { keep, add, ahead, .. } = recursion;
+        let Some(preconditioner) = preconditioner else {
+            self.number = keep * self.number + add;
+            return Ok(ahead.map_or(self.number, |ahead| add + ahead * self.number));
+        };
+        let vector = match &mut self.vector {
+            Some(vector) => vector,
+            none => none.insert(backend.zeros(len)?),
+        };
+        backend.scale(SliceMut::new(vector, 0, len), keep)?;
+        backend.axpy(SliceMut::new(vector, 0, len), add, Slice::new(preconditioner, 0, len))?;
+        Ok(1.0)
+    }
+}
+
+/// From the examples of a batch that lie in a set to the set's vectors, each with a weight.
+fn map<B: Backend>(backend: &B, set: &Range<usize>, held: &[(usize, f64)], weight: f64) -> Result<RowMap<B>> {
+    let before = |example: usize| held.partition_point(|&(held, _)| held < example) as u32;
+    let offsets: Vec<u32> = (set.start..=set.end).map(before).collect();
+    let inputs: Vec<u32> = (0..held.len() as u32).collect();
+    RowMap::new(backend, &offsets, &inputs, &vec![weight; held.len()])
+}
+
+/// Elements of the vectors of one set of examples. A constant: the sums depend on no machine.
+const ELEMENTS_AT_ONCE: usize = 1 << 24;
+
+impl<B: Backend> Superposition<'_, B> {
+    /// Sets of examples whose vectors are summed at once.
+    pub fn sets(&self) -> Vec<Range<usize>> {
+        let count = self.setting.examples.count();
+        let at_once = (ELEMENTS_AT_ONCE / self.setting.network.len.max(1)).max(1);
+        (0..count).step_by(at_once).map(|from| from..(from + at_once).min(count)).collect()
+    }
+
+    /// u of some examples: for each layer `[examples, parameters]`. `progress` is called after each step. The cost is that of
+    /// training on them again, with a gradient of its own for each.
+    ///
+    /// # Errors
+    ///
+    /// A device error, or a trajectory that cannot be read.
+    pub fn vectors(
+        &self,
+        set: &Range<usize>,
+        progress: &mut dyn FnMut() -> std::result::Result<(), Error>,
+    ) -> std::result::Result<Vec<Vec<f64>>, Error> {
+        let Setting { backend, network, .. } = self.setting;
+        let training = self.setting.training();
+        let mut recall = Recall::new(&training, self.trajectory);
+        let sums = network.parameters.iter().map(|own| Sum::new(backend, set.len() * own.len()));
+        let mut sums = sums.collect::<Result<Vec<Sum<B>>>>()?;
+        let mut psi = Psi { number: 0.0, vector: None };
+        let mut next = recall.last()?;
+        for (number, step) in self.trajectory.steps.iter().enumerate().rev() {
+            let leg = recall.leg(number)?;
+            let places = match self.trajectory.rows(Kept::Nodes) {
+                None => vec![At::segment(&self.setting, &leg, &next, (number, step), 0)?],
+                Some(_) => At::flow(&self.setting, self.trajectory, (number, step), 0)?,
+            };
+            for at in &places {
+                self.add(&mut sums, &mut psi, at, set)?;
+            }
+            if number % self.trajectory.block() == 0 {
+                sums.iter_mut().try_for_each(|sum| sum.fold(backend))?;
+            }
+            drop(places);
+            next = leg.weights;
+            progress()?;
+        }
+        Ok(sums.iter().map(|sum| sum.download(backend)).collect::<Result<_>>()?)
+    }
+
+    /// Adds what one step's gradients of some examples make up.
+    fn add(&self, sums: &mut [Sum<B>], psi: &mut Psi<B>, at: &At<'_, B>, set: &Range<usize>) -> Result<()> {
+        let Setting { backend, network, spec, targets, examples, .. } = self.setting;
+        let recursion = Recursion::new(&spec.optimizer, at.number, at.rate, at.step.clip);
+        let scale = -recursion.gradient * psi.step(backend, &recursion, at.preconditioner(), network.len)?;
+        let at_once = examples_at_once(network, 1);
+        let batches = Batch::all(backend, examples, set, at.step, at_once)?;
+        for (batch, held) in batches.iter().zip(at.step.shares(set).chunks(at_once)) {
+            let Batch { count, examples, share, inputs, .. } = batch;
+            let input = Slice::new(inputs, 0, count * network.input_len());
+            let pass = network.forward(backend, Segment::at(at.weights()), input, *count)?;
+            let seed = loss_gradient(backend, network, spec.loss, targets, &pass, &Held { examples, share })?;
+            let map = map(backend, set, held, scale)?;
+            network.backward(backend, Segment::at(at.weights()), &pass, 1, seed, &mut |factor| {
+                let own = &network.parameters[factor.index];
+                let preconditioner = psi.vector.as_ref().map(|vector| Slice::new(vector, own.offset, own.len()));
+                let out = sums[factor.index].block();
+                write_gradient(backend, own, &map, preconditioner, &factor, Start::Output, out)
+            })?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,86 @@
+//! Gradient flow: the path of `dw/dt = -∇L`, and the nodes within its steps.
+
+use super::dormand_prince::{DormandPrince, least_tolerance};
+use super::{Kept, Metrics, Recorder, Step, Training, Trajectory};
+use crate::backend::{Backend, Element, Slice, SliceMut};
+use crate::error::Error;
+use crate::path::Quadrature;
+use crate::run_file::Flow;
+
+/// Steps at the most: a flow that needs more is stiff, and would take days.
+const MOST_STEPS: usize = 100_000;
+
+/// The solver holds each step's error to the tolerance over this, so that the whole path is about as good as the tolerance.
+const SAFETY: f64 = 10.0;
+
+/// Is called after each step with the time reached and the metrics at the step's start.
+pub type OnTime<'a> = dyn FnMut(f64, Metrics) -> Result<(), Error> + 'a;
+
+impl<B: Backend> Training<'_, B> {
+    /// Follows the flow from `initial`, all examples in every gradient, and records the weights at the ends of the solver's
+    /// steps and, at the nodes of a quadrature within each, the weights and `-∇L`. `full` is a step of the full batch.
+    ///
+    /// # Errors
+    ///
+    /// A flow that the solver cannot follow (stiff, or not finite), a device error, a file that cannot be written.
+    pub fn flow(
+        &self,
+        initial: &[B::Element],
+        flow: &Flow,
+        quadrature: &Quadrature,
+        full: &Step,
+        mut recorder: Recorder<B::Element>,
+        progress: &mut OnTime<'_>,
+    ) -> Result<Trajectory, Error> {
+        let (backend, len) = (self.backend, self.network.len);
+        let least = least_tolerance::<B::Element>();
+        if flow.tolerance < least {
+            tracing::warn!(
+                "training.optimizer.tolerance = {:?} is below what {} can hold, {least:.1e} is taken; set run.precision = \"f64\"",
+                flow.tolerance,
+                B::Element::NAME
+            );
+        }
+        let solver = DormandPrince {
+            backend,
+            len,
+            count: self.network.parameter_count(),
+            time: flow.time,
+            tolerance: (flow.tolerance / SAFETY).max(least),
+            most_steps: MOST_STEPS,
+        };
+        recorder.record(Kept::Weights, 0, initial)?;
+        let mut steps: Vec<Step> = Vec::new();
+        // The metrics of the step under way are those at its start: of the last gradient that began one.
+        let mut start = self.metrics(&backend.upload(initial)?, full)?;
+        let mut slope = |weights: &B::Buffer| self.slope(weights, full);
+        solver.solve(backend.upload(initial)?, &quadrature.nodes, &mut slope, &mut |accepted| {
+            let number = steps.len();
+            for (node, weights) in accepted.inside.iter().enumerate() {
+                let row = number * quadrature.nodes.len() + node;
+                let slope = self.slope(weights, full)?;
+                for (kept, vector) in [(Kept::Nodes, weights), (Kept::Slopes, &slope)] {
+                    recorder.record(kept, row, &backend.download(Slice::new(vector, 0, len))?)?;
+                }
+            }
+            recorder.record(Kept::Weights, number + 1, accepted.end_values)?;
+            steps.push(Step { learning_rate: accepted.length, ..full.clone() });
+            progress(accepted.start + accepted.length, start)?;
+            start = self.metrics(accepted.end, full)?;
+            Ok(())
+        })?;
+        recorder.finish(steps)
+    }
+
+    /// `-∇L`.
+    fn slope(&self, weights: &B::Buffer, full: &Step) -> Result<B::Buffer, Error> {
+        let (mut gradient, _) = self.gradient(weights, full)?;
+        self.backend.scale(SliceMut::new(&mut gradient, 0, self.network.len), -1.0)?;
+        Ok(gradient)
+    }
+
+    fn metrics(&self, weights: &B::Buffer, full: &Step) -> Result<Metrics, Error> {
+        let (_, statistics) = self.gradient(weights, full)?;
+        Ok(Metrics::new(&self.backend.download(Slice::new(&statistics, 0, 2))?, full))
+    }
+}

@@ -1,0 +1,157 @@
+//! Networks by plain loops over dual numbers: outputs, their derivative along a direction, and which side of its kink every
+//! unit is on. Shares nothing with the library but the description of the graph.
+
+use pathkernel::backend::{Pooling, Window};
+use pathkernel::network::{Network, Operation, Parameters};
+use pathkernel::run_file::Activation;
+
+/// A number and its derivative.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Dual {
+    pub value: f64,
+    pub slope: f64,
+}
+
+impl Dual {
+    fn plus(self, other: Dual) -> Dual {
+        Dual { value: self.value + other.value, slope: self.slope + other.slope }
+    }
+
+    fn times(self, other: Dual) -> Dual {
+        Dual { value: self.value * other.value, slope: self.slope * other.value + self.value * other.slope }
+    }
+
+    fn scaled(self, factor: f64) -> Dual {
+        Dual { value: self.value * factor, slope: self.slope * factor }
+    }
+
+    fn mapped(self, value: f64, slope: f64) -> Dual {
+        Dual { value, slope: self.slope * slope }
+    }
+}
+
+/// What a pass shows.
+#[derive(Debug, Default)]
+pub struct Seen {
+    pub outputs: Vec<Dual>,
+    /// One number for each unit of relu and leaky_relu (whether it is on), and for each window of max pooling (which entry
+    /// wins).
+    pub pattern: Vec<u8>,
+}
+
+/// One example through a network, at weights `w + τ Δw`, with derivatives along `direction`.
+pub fn pass(network: &Network, (weights, change): (&[f64], &[f64]), tau: f64, direction: &[f64], x: &[f64]) -> Seen {
+    let at = |place: usize| Dual { value: weights[place] + tau * change[place], slope: direction[place] };
+    let mut values: Vec<Vec<Dual>> = vec![x.iter().map(|&value| Dual { value, slope: 0.0 }).collect()];
+    let mut seen = Seen::default();
+    for (layer, node) in network.nodes.iter().enumerate() {
+        let own = network.parameters.iter().find(|own| own.layer == layer);
+        let input = &values[node.inputs[0]];
+        let value = match (&node.operation, own) {
+            (Operation::Linear { .. }, Some(own)) => {
+                input.chunks(own.width).flat_map(|x| affine(own, &at, x)).collect()
+            }
+            (Operation::Conv2d { window, .. }, Some(own)) => convolved(own, &at, window, input),
+            (Operation::LayerNorm { width, .. }, Some(own)) => {
+                let row = |x: &[Dual]| -> Vec<Dual> {
+                    let weight = |j: usize, x: Dual| at(own.offset + j).times(x).plus(at(own.offset + width + j));
+                    normalised(x).into_iter().enumerate().map(|(j, x)| weight(j, x)).collect()
+                };
+                input.chunks(*width).flat_map(row).collect()
+            }
+            (Operation::Pool { window, kind }, _) => pooled(window, *kind, input, &mut seen.pattern),
+            (Operation::Add, _) => input.iter().zip(&values[node.inputs[1]]).map(|(a, b)| a.plus(*b)).collect(),
+            (Operation::Activation(kind), _) => input.iter().map(|&x| activated(*kind, x, &mut seen.pattern)).collect(),
+            _ => input.clone(),
+        };
+        values.push(value);
+    }
+    seen.outputs = values.pop().unwrap_or_default();
+    seen
+}
+
+fn affine(own: &Parameters, at: &dyn Fn(usize) -> Dual, x: &[Dual]) -> Vec<Dual> {
+    let one = |i: usize| {
+        let start = if own.bias > 0 { at(own.offset + own.weight_len() + i) } else { Dual::default() };
+        let terms = x.iter().enumerate().map(|(j, x)| at(own.offset + i * own.width + j).times(*x));
+        terms.fold(start, Dual::plus)
+    };
+    (0..own.height).map(one).collect()
+}
+
+fn convolved(own: &Parameters, at: &dyn Fn(usize) -> Dual, window: &Window, x: &[Dual]) -> Vec<Dual> {
+    let (rows, columns) = (window.out_height(), window.out_width());
+    let mut out = vec![Dual::default(); own.height * rows * columns];
+    for position in 0..rows * columns {
+        let mut patch = Vec::new();
+        for entry in 0..window.patch() {
+            let (channel, rest) = (entry / window.kernel / window.kernel, entry % (window.kernel * window.kernel));
+            let row = (position / columns * window.stride + rest / window.kernel).checked_sub(window.padding);
+            let column = (position % columns * window.stride + rest % window.kernel).checked_sub(window.padding);
+            patch.push(match (row, column) {
+                (Some(row), Some(column)) if row < window.height && column < window.width => {
+                    x[(channel * window.height + row) * window.width + column]
+                }
+                _ => Dual::default(),
+            });
+        }
+        for (channel, value) in affine(own, at, &patch).into_iter().enumerate() {
+            out[channel * rows * columns + position] = value;
+        }
+    }
+    out
+}
+
+fn normalised(x: &[Dual]) -> Vec<Dual> {
+    let share = 1.0 / x.len() as f64;
+    let mean = x.iter().copied().fold(Dual::default(), Dual::plus).scaled(share);
+    let centred: Vec<Dual> = x.iter().map(|x| x.plus(mean.scaled(-1.0))).collect();
+    let variance = centred.iter().map(|x| x.times(*x)).fold(Dual::default(), Dual::plus).scaled(share);
+    let total = variance.value + 1e-5;
+    let scale = variance.mapped(total.powf(-0.5), -0.5 * total.powf(-1.5));
+    centred.into_iter().map(|x| x.times(scale)).collect()
+}
+
+fn pooled(window: &Window, kind: Pooling, x: &[Dual], pattern: &mut Vec<u8>) -> Vec<Dual> {
+    let mut out = Vec::new();
+    for channel in 0..window.channels {
+        for row in 0..window.out_height() {
+            for column in 0..window.out_width() {
+                let entry = |k: usize| {
+                    let (down, right) =
+                        (row * window.kernel + k / window.kernel, column * window.kernel + k % window.kernel);
+                    x[(channel * window.height + down) * window.width + right]
+                };
+                let all: Vec<Dual> = (0..window.kernel * window.kernel).map(entry).collect();
+                out.push(match kind {
+                    Pooling::Average => {
+                        all.iter().copied().fold(Dual::default(), Dual::plus).scaled(1.0 / all.len() as f64)
+                    }
+                    Pooling::Max => {
+                        let best =
+                            (0..all.len()).fold(0, |best, k| if all[k].value > all[best].value { k } else { best });
+                        pattern.push(best as u8);
+                        all[best]
+                    }
+                });
+            }
+        }
+    }
+    out
+}
+
+fn activated(kind: Activation, x: Dual, pattern: &mut Vec<u8>) -> Dual {
+    let value = x.value;
+    match kind {
+        Activation::Identity => x,
+        Activation::Relu | Activation::LeakyRelu => {
+            let off = if kind == Activation::Relu { 0.0 } else { 0.01 };
+            pattern.push(u8::from(value > 0.0));
+            x.scaled(if value > 0.0 { 1.0 } else { off })
+        }
+        Activation::Tanh => x.mapped(value.tanh(), 1.0 - value.tanh().powi(2)),
+        Activation::Softplus => x.mapped(value.exp().ln_1p(), 1.0 / (1.0 + (-value).exp())),
+        Activation::Sin => x.mapped(value.sin(), value.cos()),
+        _ => panic!("no dual of {kind:?}"),
+    }
+}

@@ -1,0 +1,99 @@
+"""Makes the files beside it, with PyTorch and NumPy: python make.py.
+
+The numbers are small multiples of a power of two, so that every type holds them exactly and the tests can say them.
+"""
+
+import zipfile
+from collections import OrderedDict
+from pathlib import Path
+
+import numpy
+import torch
+
+HERE = Path(__file__).parent
+
+
+def numbers(*shape, dtype=torch.float32):
+    """0, 1/2, 1, 3/2, …"""
+    count = int(numpy.prod(shape))
+    return (torch.arange(count, dtype=torch.float64) / 2).reshape(shape).to(dtype)
+
+
+def save(name, what, **options):
+    torch.save(what, HERE / name, **options)
+
+
+model = torch.nn.Sequential(torch.nn.Linear(3, 2))
+with torch.no_grad():
+    model[0].weight.copy_(numbers(2, 3))
+    model[0].bias.copy_(-numbers(2))
+
+save("linear.pt", model.state_dict())
+save("protocol_4.pt", model.state_dict(), pickle_protocol=4)
+save("protocol_5.pth", model.state_dict(), pickle_protocol=5)
+save("parallel.pt", torch.nn.DataParallel(model).state_dict())
+save("parameters.pt", {"0.weight": model[0].weight, "0.bias": model[0].bias})
+
+save(
+    "types.pt",
+    {
+        "double": numbers(2, 2, dtype=torch.float64) + 2.0**-40,
+        "float": numbers(2, 2),
+        "half": numbers(2, 2, dtype=torch.float16),
+        "bfloat16": numbers(2, 2, dtype=torch.bfloat16),
+    },
+)
+
+whole = numbers(4, 6)
+save(
+    "views.pt",
+    {
+        "whole": whole,
+        "transposed": whole.T,
+        "part": whole[1:3, 2:5],
+        "steps": whole[::2, 1::3],
+        "permuted": numbers(2, 3, 4).permute(2, 0, 1),
+        "scalar": whole[2, 3],
+        "empty": whole[:0],
+    },
+)
+
+optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
+model(torch.ones(1, 3)).sum().backward()
+state = OrderedDict((name, value.clone()) for name, value in model.state_dict().items())
+optimizer.step()
+for name in ["state_dict", "model", "model_state_dict"]:
+    save(
+        f"checkpoint_{name}.pt",
+        {
+            "epoch": 3,
+            "loss": 0.25,
+            "big": 2**40,
+            "done": False,
+            "note": None,
+            "history": [1.5, 2.5, [1]],
+            "optimizer": optimizer.state_dict(),
+            name: state,
+        },
+    )
+
+stacked = {"0.weight": numbers(4, 2, 3), "0.bias": numbers(4, 2)}
+save("stacked.pt", stacked)
+save("stacked_inside_out.pt", {name: value.transpose(0, 1).contiguous().transpose(0, 1) for name, value in stacked.items()})
+numpy.savez(HERE / "stacked.npz", **{name: value.double().numpy() for name, value in stacked.items()})
+numpy.savez_compressed(HERE / "stacked_compressed.npz", **{name: value.numpy() for name, value in stacked.items()})
+
+# What is refused.
+save("legacy.pt", model.state_dict(), _use_new_zipfile_serialization=False)
+save("module.pt", model)
+save("integers.pt", {"0.weight": torch.arange(6).reshape(2, 3)})
+save("expanded.pt", {"0.weight": torch.ones(1).expand(1000, 1000)})
+save("list.pt", [numbers(2)])
+save("number.pt", {"0.weight": numbers(2), "epoch": 3})
+with zipfile.ZipFile(HERE / "linear.pt") as source, zipfile.ZipFile(HERE / "big_endian.pt", "w") as target:
+    for entry in source.infolist():
+        target.writestr(entry.filename, b"big" if entry.filename.endswith("byteorder") else source.read(entry))
+with zipfile.ZipFile(HERE / "linear.pt") as source:
+    with zipfile.ZipFile(HERE / "compressed.pt", "w", zipfile.ZIP_DEFLATED) as target:
+        for entry in source.infolist():
+            target.writestr(entry.filename, source.read(entry))

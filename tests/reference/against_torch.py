@@ -1,0 +1,131 @@
+"""Hold the reference's optimizers against torch.optim, step by step, in float64.
+
+    python against_torch.py      needs PyTorch and NumPy, not JAX
+
+Prints the largest difference of any weight, relative to the largest weight, for every optimizer with every
+schedule, clipped and not; exits with 1 where one is above 1e-12. The whole step and the sum of its parts over
+examples are both held against torch's weights. Gradients are those of a small least-squares problem that is not
+a quadratic (a sine of a linear map), at the weights that the optimizer itself has reached.
+"""
+
+import sys
+
+import numpy as np
+import torch
+
+from optimizers import Parts, Whole, clip_factor, learning_rate
+
+STEPS, EXAMPLES, WEIGHTS, RATE = 40, 6, 10, 0.05
+
+OPTIMIZERS = [
+    {"type": "sgd"},
+    {"type": "sgd", "weight_decay": 0.1},
+    {"type": "sgd", "momentum": 0.9},
+    {"type": "sgd", "momentum": 0.9, "weight_decay": 0.1},
+    {"type": "sgd", "momentum": 0.8, "dampening": 0.3, "weight_decay": 0.1},
+    {"type": "sgd", "momentum": 0.8, "dampening": 1.0},
+    {"type": "sgd", "momentum": 0.0, "dampening": 0.5},
+    {"type": "sgd", "momentum": 0.9, "nesterov": True},
+    {"type": "sgd", "momentum": 0.7, "nesterov": True, "weight_decay": 0.2},
+    {"type": "adam"},
+    {"type": "adam", "weight_decay": 0.1},
+    {"type": "adam", "betas": [0.5, 0.8], "eps": 1e-3},
+    {"type": "adam", "betas": [0.0, 0.0], "eps": 0.1},
+    {"type": "adamw"},
+    {"type": "adamw", "weight_decay": 0.2},
+    {"type": "adamw", "betas": [0.8, 0.95], "eps": 1e-5, "weight_decay": 0.3},
+]
+SCHEDULES = [
+    {"type": "constant"},
+    {"type": "constant", "warmup": 5},
+    {"type": "step", "every": 7, "factor": 0.5},
+    {"type": "step", "every": 7, "factor": 0.5, "warmup": 5},
+    {"type": "cosine"},
+    {"type": "cosine", "final": 0.01, "warmup": 5},
+]
+CLIPS = [0.0, 0.5]
+
+
+def torch_optimizer(options, weights):
+    """The optimizer that the options name, of torch.optim."""
+    more = {"weight_decay": 0.0} | {k: v for k, v in options.items() if k != "type"} | {"lr": RATE}
+    if options["type"] == "sgd":
+        return torch.optim.SGD([weights], **more)
+    return {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[options["type"]]([weights], **more)
+
+
+def torch_schedule(schedule, optimizer):
+    """torch's schedulers, one after the other where there is a warm-up."""
+    warmup, kinds = schedule.get("warmup", 0), torch.optim.lr_scheduler
+    if schedule["type"] == "step":
+        after = kinds.StepLR(optimizer, schedule["every"], schedule["factor"])
+    elif schedule["type"] == "cosine":
+        after = kinds.CosineAnnealingLR(optimizer, STEPS - warmup, schedule.get("final", 0.0))
+    else:
+        after = kinds.ConstantLR(optimizer, factor=1.0)
+    if not warmup:
+        return after
+    before = kinds.LinearLR(optimizer, 1 / warmup, 1.0, warmup - 1)
+    return kinds.SequentialLR(optimizer, [before, after], [warmup])
+
+
+def each_loss(weights, x, y):
+    """The loss of every example, a share of their mean."""
+    return (torch.sin(x @ weights) - y) ** 2 / (2 * len(y))
+
+
+def torch_path(options, schedule, clip, start, x, y):
+    """The weights of every step by torch alone."""
+    weights = torch.nn.Parameter(start.clone())
+    optimizer = torch_optimizer(options, weights)
+    rates, path = torch_schedule(schedule, optimizer), [start.numpy().copy()]
+    for _ in range(STEPS):
+        optimizer.zero_grad()
+        each_loss(weights, x, y).sum().backward()
+        if clip:
+            torch.nn.utils.clip_grad_norm_([weights], clip)
+        optimizer.step()
+        rates.step()
+        path.append(weights.detach().numpy().copy())
+    return np.stack(path)
+
+
+def reference_path(options, schedule, clip, start, x, y, parted):
+    """The same by the reference's formulas; `parted`: each step as the sum of its parts."""
+    training = {"optimizer": options | {"learning_rate": RATE}, "schedule": schedule, "steps": STEPS}
+    optimizer, path = (Parts if parted else Whole)(training["optimizer"]), [start.numpy().copy()]
+    for s in range(STEPS):
+        w = path[-1]
+        each = torch.autograd.functional.jacobian(lambda v: each_loss(v, x, y), torch.from_numpy(w)).numpy()
+        total = each.sum(axis=0)
+        factor, rate = clip_factor(total, clip), learning_rate(training, s)
+        if parted:
+            examples, decay = optimizer.step(w, factor * each, rate)
+            step = examples.sum(axis=0) + decay
+        else:
+            step = optimizer.step(w, factor * total, rate)
+        path.append(w + step)
+    return np.stack(path)
+
+
+def main():
+    torch.set_default_dtype(torch.float64)
+    torch.manual_seed(0)
+    x, y, start = torch.randn(EXAMPLES, WEIGHTS), 2 * torch.randn(EXAMPLES), torch.randn(WEIGHTS)
+    worst = 0.0
+    for options in OPTIMIZERS:
+        largest = 0.0
+        for schedule in SCHEDULES:
+            for clip in CLIPS:
+                want = torch_path(options, schedule, clip, start, x, y)
+                for parted in (False, True):
+                    have = reference_path(options, schedule, clip, start, x, y, parted)
+                    largest = max(largest, np.abs(have - want).max() / np.abs(want).max())
+        print(f"{largest:.1e}  {options}")
+        worst = max(worst, largest)
+    print(f"{worst:.1e}  the largest")
+    sys.exit(1 if not worst <= 1e-12 else 0)
+
+
+if __name__ == "__main__":
+    main()
