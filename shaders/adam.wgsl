@@ -16,7 +16,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let g = gradient[shape.gradient + i] + shape.decay * w;
     let m = shape.keep * first[shape.first + i] + shape.take * g;
     let v = shape.keep_square * second[shape.second + i] + shape.take_square * (g * g);
-    let d = 1.0 / (sqrt(v) / shape.correction + shape.eps);
+    let root = sqrt(v) / shape.correction + shape.eps;
+    // Without eps, what never had a gradient stays where it is.
+    let d = select(0.0, 1.0 / root, root > 0.0);
     first[shape.first + i] = m;
     second[shape.second + i] = v;
     preconditioner[shape.preconditioner + i] = d;

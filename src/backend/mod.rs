@@ -310,7 +310,7 @@ pub trait Backend {
         values: Slice<'_, Self::Buffer>,
     ) -> Result<()>;
     /// One step of Adam, elementwise: `g = gradient + weight_decay w`, `first = β1 first + (1 - β1) g`,
-    /// `second = β2 second + (1 - β2) g²`, `d = 1/(√second / correction + eps)`, `next = shrink w - rate first d`, and
+    /// `second = β2 second + (1 - β2) g²`, `d = 1/(√second / correction + eps)` (0 where that is 1/0), `next = shrink w - rate first d`, and
     /// the preconditioner is d.
     fn adam(
         &self,

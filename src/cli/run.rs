@@ -2,8 +2,9 @@
 
 use super::stop;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use pathkernel::run_file::RunFile;
+use pathkernel::run_file::{Readout, RunFile};
 use pathkernel::schedule::{Outcome, Progress, run as run_file};
+use pathkernel::store::Summary;
 use std::path::Path;
 
 /// A bar on a terminal; nothing elsewhere.
@@ -17,7 +18,7 @@ impl Progress for Bar {
         self.bar.finish_and_clear();
         let target = if self.quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
         self.bar = ProgressBar::with_draw_target(Some(total), target).with_message(phase.to_owned());
-        if let Ok(style) = ProgressStyle::with_template("{msg:12} {wide_bar} {pos}/{len}, {eta} left") {
+        if let Ok(style) = ProgressStyle::with_template("{msg:18} {wide_bar} {pos}/{len}, {eta} left") {
             self.bar.set_style(style);
         }
     }
@@ -49,16 +50,34 @@ pub fn run(file: &Path, overrides: &[String], quiet: bool) -> anyhow::Result<()>
     match outcome {
         Outcome::AlreadyDone => println!("{directory}: this run is finished; nothing to do"),
         Outcome::Done(summary) => {
-            let [train, integrate, write] = summary.seconds;
             println!("arrays            {directory}");
             println!("report            {directory}/report.html");
-            if let Some(accuracy) = summary.query_accuracy {
-                println!("query accuracy    {:.1}%", 100.0 * accuracy);
-            }
-            println!("largest residual  {:.1e} of the change in output", summary.largest_relative_residual);
-            println!("seconds           {train:.1} training, {integrate:.1} integrating, {write:.1} writing");
-            println!("device            {}", summary.device);
+            print(&summary, description.kernel.readout);
         }
     }
     Ok(())
+}
+
+/// What a finished run says of itself.
+fn print(summary: &Summary, readout: Readout) {
+    let [train, integrate, write] = summary.seconds;
+    let [.., steps] = summary.shapes;
+    let of = format!("of the largest change in {}", readout.noun());
+    if summary.optimizer == "flow" {
+        println!("steps             {steps}, as the solver took them");
+    }
+    if let Some(accuracy) = summary.query_accuracy {
+        println!("query accuracy    {:.1}%", 100.0 * accuracy);
+    }
+    if let Some(missed) = summary.missed_tolerance {
+        let ([each, _], [_, queries, ..]) = (summary.nodes_each(), summary.shapes);
+        let all = queries * steps;
+        println!("nodes             {each:.1} for each query and step; {missed} of {all} missed the tolerance");
+    }
+    if let Some(unexplained) = summary.largest_relative_unexplained {
+        println!("unexplained       {unexplained:.1e} {of}, at the most");
+    }
+    println!("largest residual  {:.1e} {of}", summary.largest_relative_residual);
+    println!("seconds           {train:.1} training, {integrate:.1} integrating, {write:.1} writing");
+    println!("device            {}", summary.device);
 }

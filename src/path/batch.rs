@@ -27,7 +27,7 @@ pub(super) struct Batch<B: Backend> {
 
 /// Elements that the rows of the examples of one pass may have: a device's memory bounds the number of examples nowhere
 /// else. A constant, so that it depends on no machine.
-const ELEMENTS_AT_ONCE: usize = 1 << 26;
+const ELEMENTS_AT_ONCE: usize = 1 << 25;
 /// Examples of one pass at the least: fewer would leave processors idle.
 const LEAST_AT_ONCE: usize = 64;
 

@@ -30,11 +30,13 @@ pub(super) fn curve(axes: &Axes<'_>, values: &[f64]) -> Markup {
     })
 }
 
-/// Points, with the line on which both coordinates agree.
+/// Points whose two coordinates should agree.
 pub(super) fn agreement(axes: &Axes<'_>, points: &[(f64, f64)]) -> Markup {
     let points: Vec<(f64, f64)> = thin(points.len()).map(|place| points[place]).collect();
+    // Few points would hardly be seen.
+    let radius = if points.len() < 50 { "3.5" } else { "2" };
     chart(axes, &points, |place| {
-        html! { @for (x, y) in place { circle cx=(format!("{x:.1}")) cy=(format!("{y:.1}")) r="2" class="dot" {} } }
+        html! { @for (x, y) in place { circle cx=(format!("{x:.1}")) cy=(format!("{y:.1}")) r=(radius) class="dot" {} } }
     })
 }
 
@@ -103,7 +105,9 @@ fn ticks(low: f64, high: f64, whole: bool) -> Vec<f64> {
 /// A number in few characters.
 pub(super) fn number(value: f64) -> String {
     let size = value.abs();
-    if size == 0.0 {
+    if !size.is_finite() {
+        "—".into()
+    } else if size == 0.0 {
         "0".into()
     } else if !(1e-3..1e5).contains(&size) {
         let text = format!("{value:.1e}");
@@ -125,16 +129,41 @@ pub(super) fn number(value: f64) -> String {
     }
 }
 
+/// A number with its sign.
+pub(super) fn signed(value: f64) -> String {
+    if value < 0.0 { format!("−{}", number(-value)) } else { format!("+{}", number(value)) }
+}
+
+/// A share in percent.
+pub(super) fn percent(share: f64) -> String {
+    let size = number(100.0 * share.abs());
+    if share < 0.0 { format!("−{size}%") } else { format!("{size}%") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn numbers_are_short() {
-        let cases = [(0.0, "0"), (0.25, "0.25"), (300.0, "300"), (-2.0, "-2"), (4.2e-7, "4.2e-7"), (1e-9, "1e-9")];
+        let cases = [
+            (f64::NAN, "—"),
+            (0.0, "0"),
+            (0.25, "0.25"),
+            (300.0, "300"),
+            (-2.0, "-2"),
+            (4.2e-7, "4.2e-7"),
+            (1e-9, "1e-9"),
+        ];
         for (value, text) in cases {
             assert_eq!(number(value), text);
         }
+    }
+
+    #[test]
+    fn shares_have_their_sign_before_them() {
+        assert_eq!((percent(0.5), percent(-2e-8)), ("50%".to_owned(), "−2e-6%".to_owned()));
+        assert_eq!((signed(-2e-8), signed(1.0)), ("−2e-8".to_owned(), "+1".to_owned()));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::data::MappedArray;
 use crate::error::Error;
-use crate::run_file::RunFile;
+use crate::run_file::{Loss, Optimizer, Readout, RunFile};
 use crate::schedule::{Inputs, Targets};
 use serde::Deserialize;
 use std::path::Path;
@@ -10,27 +10,36 @@ use std::path::Path;
 /// One line of `metrics.jsonl`.
 #[derive(Debug, Clone, Copy, Deserialize)]
 pub(super) struct Line {
-    pub loss: f64,
+    /// `None` where it is not finite, as the residual.
+    pub loss: Option<f64>,
+    /// `None` where there are no classes.
     pub accuracy: Option<f64>,
-    pub residual: f64,
+    pub residual: Option<f64>,
 }
 
 /// A finished run, as far as its report needs it.
 pub(super) struct Contents {
     /// What the run is called: its directory's name.
     pub name: String,
+    pub run_file: RunFile,
     pub summary: serde_json::Value,
     pub metrics: Vec<Line>,
     /// The data, or why it cannot be read.
     pub inputs: Result<Inputs, Error>,
     pub initial: Vec<f64>,
     pub prediction: Vec<f64>,
+    pub regularizer: Vec<f64>,
+    /// Of an imported path.
+    pub unexplained: Option<Vec<f64>>,
     pub residual: Vec<f64>,
     pub attribution: Option<MappedArray>,
     pub kernel: Option<MappedArray>,
-    /// n and C.
+    /// `[m, layers, 2]`.
+    pub superposition: Option<MappedArray>,
+    /// n.
     pub queries: usize,
-    pub outputs: usize,
+    /// R, values of a query's readout.
+    pub values: usize,
     /// m.
     pub examples: usize,
 }
@@ -64,11 +73,22 @@ impl Contents {
         let shape = |key: &str| summary["shapes"][key].as_u64().unwrap_or(0) as usize;
         let (queries, examples) = (shape("queries"), shape("examples"));
         // A readout may have one value where the network has many outputs.
-        let outputs = prediction.shape.get(1).copied().unwrap_or(0);
+        let values = prediction.shape.get(1).copied().unwrap_or(0);
+        let per_query = ["initial.npy", "regularizer.npy", "residual.npy"].map(needed);
+        let [initial, regularizer, residual] = per_query;
+        let (initial, regularizer, residual) = (initial?, regularizer?, residual?);
+        let unexplained = MappedArray::open(&path("unexplained.npy"))?;
         let attribution = MappedArray::open(&path("attribution.npy"))?;
         let kernel = MappedArray::open(&path("kernel.npy"))?;
-        if prediction.shape != [queries, outputs] || attribution.iter().any(|a| a.shape != [queries, examples, outputs])
-        {
+        let superposition = MappedArray::open(&path("superposition.npy"))?;
+        let of_queries = [&prediction, &initial, &regularizer, &residual].into_iter().chain(&unexplained);
+        let wrong = values == 0
+            || values != run_file.kernel.readout.len(shape("outputs"))
+            || of_queries.into_iter().any(|array| array.shape != [queries, values])
+            || attribution.iter().any(|array| array.shape != [queries, examples, values])
+            || kernel.iter().any(|array| !array.shape.starts_with(&[queries, examples]))
+            || superposition.iter().any(|array| array.shape.first() != Some(&examples));
+        if wrong {
             return Err(Error::Input(format!(
                 "{}: its arrays do not have the shapes that summary.json names; the run directory is damaged",
                 directory.display()
@@ -78,28 +98,48 @@ impl Contents {
             directory.file_name().map_or_else(|| directory.display().to_string(), |n| n.to_string_lossy().into());
         Ok(Self {
             name,
-            inputs: Inputs::read(&run_file),
+            inputs: inputs(&run_file, queries, examples),
             summary,
             metrics,
-            initial: needed("initial.npy")?.all(),
+            run_file,
+            initial: initial.all(),
             prediction: prediction.all(),
-            residual: needed("residual.npy")?.all(),
+            regularizer: regularizer.all(),
+            unexplained: unexplained.as_ref().map(MappedArray::all),
+            residual: residual.all(),
             attribution,
             kernel,
+            superposition,
             queries,
-            outputs,
+            values,
             examples,
         })
     }
 
-    /// A query's outputs.
-    pub fn outputs_of<'a>(&self, array: &'a [f64], query: usize) -> &'a [f64] {
-        &array[query * self.outputs..][..self.outputs]
+    /// A query's values in an array `[n, R]`.
+    pub fn values_of<'a>(&self, array: &'a [f64], query: usize) -> &'a [f64] {
+        &array[query * self.values..][..self.values]
     }
 
-    /// A query's largest output, the first of several.
-    pub fn predicted(&self, query: usize) -> usize {
-        largest(self.outputs_of(&self.prediction, query))
+    /// The class that the network reads a query as: its largest output, the first of several. `None` where there are no
+    /// classes, or where the readout does not tell.
+    pub fn predicted(&self, query: usize) -> Option<usize> {
+        let told = matches!(self.run_file.kernel.readout, Readout::Outputs | Readout::Probabilities)
+            && self.run_file.training.loss == Loss::CrossEntropy;
+        told.then(|| largest(self.values_of(&self.prediction, query)))
+    }
+
+    /// Whether weight decay has a term.
+    pub fn has_decay(&self) -> bool {
+        self.run_file.training.optimizer.weight_decay() != 0.0
+    }
+
+    /// What one step is called, and what many are.
+    pub fn step(&self) -> (&'static str, &'static str) {
+        match self.run_file.training.optimizer {
+            Optimizer::Flow(_) => ("step of the solver", "steps of the solver"),
+            Optimizer::Sgd(_) | Optimizer::Adam(_) => ("step", "steps"),
+        }
     }
 
     /// The classes of the training examples, where there are classes.
@@ -111,6 +151,15 @@ impl Contents {
     pub fn query_classes(&self) -> Option<&[u32]> {
         classes(self.inputs.as_ref().ok().and_then(|inputs| inputs.query_targets.as_ref()))
     }
+}
+
+/// The run's data, where they are still what they were.
+fn inputs(run_file: &RunFile, queries: usize, examples: usize) -> Result<Inputs, Error> {
+    let inputs = Inputs::read(run_file)?;
+    if (inputs.query_count(), inputs.examples) == (queries, examples) {
+        return Ok(inputs);
+    }
+    Err(Error::Input(format!("{}: the data are not those of the run any more", run_file.data.inputs)))
 }
 
 fn classes(targets: Option<&Targets>) -> Option<&[u32]> {

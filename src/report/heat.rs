@@ -12,16 +12,24 @@ const SIDE: usize = 240;
 const MAP: f64 = 560.0;
 const ROOM: f64 = 34.0;
 
-/// The heat map of a run's kernel, with the mean over equal outputs for each pair.
+/// The heat map of a run's kernel: for each pair the mean over equal outputs. Where a query has one value, that of the
+/// example's own class, or without classes the mean over the example's outputs.
 pub(super) fn heat(contents: &Contents, kernel: &MappedArray) -> Option<Markup> {
     let rows = sorted(contents.queries, contents.query_classes());
     let columns = sorted(contents.examples, contents.example_classes());
     let per_pair = kernel.shape.iter().skip(2).product::<usize>();
     // The equal outputs of a full kernel lie C + 1 apart.
-    let (step, outputs) =
-        if kernel.shape.len() == 4 { (contents.outputs + 1, contents.outputs) } else { (1, per_pair) };
+    let (step, outputs) = match *kernel.shape.as_slice() {
+        [_, _, values, outputs] if values == outputs => (outputs + 1, outputs),
+        _ => (1, per_pair),
+    };
+    let classes = contents.example_classes().filter(|_| contents.values == 1 && kernel.shape.len() == 4);
     let value = |query: usize, example: usize| {
-        let pair = kernel.values((query * contents.examples + example) * per_pair, per_pair);
+        let first = (query * contents.examples + example) * per_pair;
+        if let Some(classes) = classes {
+            return kernel.values(first + classes[example] as usize, 1).iter().sum();
+        }
+        let pair = kernel.values(first, per_pair);
         pair.iter().step_by(step).sum::<f64>() / outputs as f64
     };
     let values: Vec<f64> = rows

@@ -7,10 +7,15 @@ are shown by their numbers.
 
 mod chart;
 mod contents;
+mod exactness;
+mod example;
 mod heat;
 mod page;
 mod picture;
 mod queries;
+mod query;
+mod superposition;
+mod words;
 
 use crate::error::Error;
 use crate::store::Store;

@@ -1,6 +1,8 @@
 //! Which queries a report shows, and which examples with them.
 
-use super::contents::Contents;
+use super::contents::{Contents, largest};
+use crate::backend::cpu::real_loss;
+use crate::run_file::Readout;
 use crate::schedule::Targets;
 
 /// Queries shown.
@@ -8,70 +10,96 @@ const SHOWN: usize = 12;
 /// Examples shown of each sign.
 const EXAMPLES: usize = 6;
 
-/// One query, and what moved one of its outputs most.
+/// One query, and what moved one of its values most.
 pub(super) struct Shown {
     pub query: usize,
-    /// The output whose attribution is shown.
-    pub output: usize,
+    /// The value whose attribution is shown.
+    pub value: usize,
     /// The query's class, where it is known.
     pub class: Option<u32>,
-    /// The examples that raised the output most, and those that lowered it most, each with its amount.
+    /// The examples that raised the value most, and those that lowered it most, each with its amount.
     pub raised: Vec<(usize, f64)>,
     pub lowered: Vec<(usize, f64)>,
-    /// The sum over the examples that raised the output, and over those that lowered it.
-    pub sums: (f64, f64),
+    /// The sum over the examples that raised the value, and over those that lowered it, where attributions are known.
+    pub sums: Option<(f64, f64)>,
 }
 
-/// A dozen queries: those that the network gets most wrong first, then others, evenly spread.
+/// A dozen queries: those that the network gets wrong first, or where wrong is a matter of degree some of the worst; then
+/// others, evenly spread.
 pub(super) fn shown(contents: &Contents) -> Vec<Shown> {
-    let mut order = wrong(contents);
-    order.truncate(SHOWN);
+    let mut order = match misread(contents) {
+        Some(wrong) => wrong.into_iter().take(SHOWN).collect(),
+        None => worst(contents).into_iter().take(SHOWN / 2).collect::<Vec<_>>(),
+    };
     let rest: Vec<usize> = (0..contents.queries).filter(|query| !order.contains(query)).collect();
     let wanted = (SHOWN - order.len()).min(rest.len());
     order.extend((0..wanted).map(|place| rest[place * rest.len() / wanted]));
     order.into_iter().map(|query| show(contents, query)).collect()
 }
 
-/// Queries whose class is not the largest output; of real targets, all, the largest error first.
-fn wrong(contents: &Contents) -> Vec<usize> {
-    if let Some(classes) = contents.query_classes() {
-        return (0..contents.queries).filter(|&query| contents.predicted(query) != classes[query] as usize).collect();
-    }
-    let Some(Targets::Reals(targets)) = contents.inputs.as_ref().ok().and_then(|inputs| inputs.query_targets.as_ref())
+/// Queries whose class is not the predicted one, where there are classes and predictions of them.
+fn misread(contents: &Contents) -> Option<Vec<usize>> {
+    let classes = contents.query_classes()?;
+    let wrong = |query: usize| Some((contents.predicted(query)? != classes[query] as usize).then_some(query));
+    let found = (0..contents.queries).map(wrong).collect::<Option<Vec<Option<usize>>>>()?;
+    Some(found.into_iter().flatten().collect())
+}
+
+/// All queries, the worst first; none where nobody knows.
+fn worst(contents: &Contents) -> Vec<usize> {
+    let Some(badness) = (0..contents.queries).map(|query| badness(contents, query)).collect::<Option<Vec<f64>>>()
     else {
         return Vec::new();
     };
-    let error = |query: usize| -> f64 {
-        let pairs = contents.outputs_of(&contents.prediction, query).iter().zip(contents.outputs_of(targets, query));
-        pairs.map(|(f, y)| (f - y).powi(2)).sum()
-    };
-    let mut order: Vec<(f64, usize)> = (0..contents.queries).map(|query| (error(query), query)).collect();
-    order.sort_by(|a, b| b.0.total_cmp(&a.0));
-    order.into_iter().map(|(_, query)| query).collect()
+    let mut order: Vec<usize> = (0..contents.queries).collect();
+    order.sort_by(|&a, &b| badness[b].total_cmp(&badness[a]));
+    order
+}
+
+/// How far a query is from what it should be.
+fn badness(contents: &Contents, query: usize) -> Option<f64> {
+    let values = contents.values_of(&contents.prediction, query);
+    match contents.run_file.kernel.readout {
+        Readout::Loss => values.first().copied(),
+        Readout::Target | Readout::Margin => values.first().map(|value| -value),
+        readout => {
+            let targets = contents.inputs.as_ref().ok()?.query_targets.as_ref()?;
+            let Targets::Reals(targets) = targets else { return None };
+            let loss = contents.run_file.training.loss;
+            let one = |(&value, &target): (&f64, &f64)| match readout {
+                Readout::Probabilities => (value - target).powi(2),
+                _ => real_loss(loss, value, target).0,
+            };
+            Some(values.iter().zip(contents.values_of(targets, query)).map(one).sum())
+        }
+    }
 }
 
 fn show(contents: &Contents, query: usize) -> Shown {
-    // Of classes the predicted one; of other outputs the one that training moved most.
-    let output = if contents.example_classes().is_some() {
-        contents.predicted(query)
-    } else {
-        let last = contents.outputs_of(&contents.prediction, query);
-        let change =
-            last.iter().zip(contents.outputs_of(&contents.initial, query)).map(|(last, first)| (last - first).abs());
-        super::contents::largest(&change.collect::<Vec<_>>())
-    };
+    // Of classes the predicted one; of other values the one that training moved most.
+    let value = contents.predicted(query).unwrap_or_else(|| {
+        let last = contents.values_of(&contents.prediction, query);
+        let change = last.iter().zip(contents.values_of(&contents.initial, query));
+        largest(&change.map(|(last, first)| (last - first).abs()).collect::<Vec<_>>())
+    });
     let mut amounts: Vec<(usize, f64)> = match &contents.attribution {
         None => Vec::new(),
         Some(attribution) => {
             let row = attribution.row(query);
-            row.into_iter().skip(output).step_by(contents.outputs.max(1)).enumerate().collect()
+            row.into_iter().skip(value).step_by(contents.values.max(1)).enumerate().collect()
         }
     };
     let sum = |sign: f64| amounts.iter().map(|&(_, amount)| amount).filter(|amount| amount * sign > 0.0).sum();
-    let sums = (sum(1.0), sum(-1.0));
-    amounts.sort_by(|a, b| b.1.total_cmp(&a.1));
-    let raised = amounts.iter().copied().take(EXAMPLES).filter(|&(_, amount)| amount > 0.0).collect();
-    let lowered = amounts.iter().rev().copied().take(EXAMPLES).filter(|&(_, amount)| amount < 0.0).collect();
+    let sums = contents.attribution.is_some().then(|| (sum(1.0), sum(-1.0)));
+    let [raised, lowered] = extremes(&mut amounts, EXAMPLES);
     let class = contents.query_classes().map(|classes| classes[query]);
-    Shown { query, output, class, raised, lowered, sums }
+    Shown { query, value, class, raised, lowered, sums }
+}
+
+/// The `count` largest amounts above zero, and the smallest below.
+pub(super) fn extremes(amounts: &mut [(usize, f64)], count: usize) -> [Vec<(usize, f64)>; 2] {
+    amounts.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let raised = amounts.iter().copied().take(count).filter(|&(_, amount)| amount > 0.0).collect();
+    let lowered = amounts.iter().rev().copied().take(count).filter(|&(_, amount)| amount < 0.0).collect();
+    [raised, lowered]
 }

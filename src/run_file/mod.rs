@@ -10,6 +10,7 @@ mod parse;
 mod record;
 mod section;
 mod training;
+mod words;
 mod write;
 
 pub use model::{Activation, Layer, LayerKind, Model};

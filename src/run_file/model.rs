@@ -125,7 +125,22 @@ impl Model {
 }
 
 impl LayerKind {
-    fn has_parameters(&self) -> bool {
+    /// Its name in a run file.
+    pub fn name(&self) -> &'static str {
+        match self {
+            LayerKind::Linear { .. } => "linear",
+            LayerKind::Conv2d { .. } => "conv2d",
+            LayerKind::MaxPool2d { .. } => "max_pool2d",
+            LayerKind::AvgPool2d { .. } => "avg_pool2d",
+            LayerKind::Flatten => "flatten",
+            LayerKind::LayerNorm => "layer_norm",
+            LayerKind::Add => "add",
+            LayerKind::Activation(activation) => activation.name(),
+        }
+    }
+
+    /// Whether it has any.
+    pub fn has_parameters(&self) -> bool {
         matches!(self, LayerKind::Linear { .. } | LayerKind::Conv2d { .. } | LayerKind::LayerNorm)
     }
 }

@@ -191,6 +191,11 @@ fn check_together(run_file: &RunFile) -> Wrong {
                        them and give each the learning rate of its k steps together";
         return wrong("trajectory.every", problem);
     }
+    if trajectory.import.is_some() && training.batch_size.is_some() && training.batches.is_none() {
+        let problem = "is required with batch_size for an imported path: nothing else says which examples each step saw; \
+                       without batch_size every step takes the full batch";
+        return wrong("training.batches", problem);
+    }
     if trajectory.import.is_some() && model.weights.is_some() {
         return wrong("model.weights", "an imported path begins at its first checkpoint; remove it");
     }

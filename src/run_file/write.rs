@@ -74,29 +74,21 @@ impl Model {
 
 impl Layer {
     fn table(&self) -> Table {
-        let mut entries = match &self.kind {
+        let mut entries = vec![("type", text(self.kind.name()))];
+        entries.extend(match &self.kind {
             LayerKind::Linear { features, bias } => {
-                vec![("type", text("linear")), ("features", count(*features)), ("bias", Value::Boolean(*bias))]
+                vec![("features", count(*features)), ("bias", Value::Boolean(*bias))]
             }
             LayerKind::Conv2d { channels, kernel, stride, padding, bias } => vec![
-                ("type", text("conv2d")),
                 ("channels", count(*channels)),
                 ("kernel", count(*kernel)),
                 ("stride", count(*stride)),
                 ("padding", count(*padding)),
                 ("bias", Value::Boolean(*bias)),
             ],
-            LayerKind::MaxPool2d { kernel } => {
-                vec![("type", text("max_pool2d")), ("kernel", count(*kernel))]
-            }
-            LayerKind::AvgPool2d { kernel } => {
-                vec![("type", text("avg_pool2d")), ("kernel", count(*kernel))]
-            }
-            LayerKind::Flatten => vec![("type", text("flatten"))],
-            LayerKind::LayerNorm => vec![("type", text("layer_norm"))],
-            LayerKind::Add => vec![("type", text("add"))],
-            LayerKind::Activation(activation) => vec![("type", text(activation.name()))],
-        };
+            LayerKind::MaxPool2d { kernel } | LayerKind::AvgPool2d { kernel } => vec![("kernel", count(*kernel))],
+            LayerKind::Flatten | LayerKind::LayerNorm | LayerKind::Add | LayerKind::Activation(_) => Vec::new(),
+        });
         if let Some(from) = self.from {
             entries.push(("from", Value::Integer(from)));
         }

@@ -32,6 +32,12 @@ pub struct Plan {
     pub pass_flops: f64,
     /// Seconds that training and integration will take, roughly, by the device's rates.
     pub seconds: f64,
+    /// How the path is made, in words.
+    pub path: String,
+    /// What is integrated, in words.
+    pub integral: String,
+    /// What had to be assumed, if anything: counts that only the run itself finds.
+    pub assumed: Option<String>,
 }
 
 /// What the kernel's shape means for its entries.
@@ -97,7 +103,11 @@ impl Plan {
         let parts = if kernel.layers { 1.0 + real(groups) } else { 1.0 };
         let coefficients = if kernel.coefficients { 2.0 * real(pair) } else { 0.0 };
         let pairs = parts * (real(attribution) + real(pair)) + coefficients + tangent;
-        let arrays = (real(n) * real(m) * pairs + 5.0 * real(n) * real(rows)) * real(bytes);
+        // Of each example and layer a norm and a share, and the vectors asked for.
+        let vectors = kernel.superposition_vectors.len();
+        let superposed = real(vectors) * real(network.len)
+            + if kernel.superposition { 2.0 * real(m) * real(network.parameters.len()) } else { 0.0 };
+        let arrays = (real(n) * real(m) * pairs + 5.0 * real(n) * real(rows) + superposed) * real(bytes);
         let vectors = if flow {
             real(FLOW_STEPS * (1 + 2 * flow_nodes(&kernel.rule)))
         } else {
@@ -119,7 +129,17 @@ impl Plan {
         let elements = TOUCHED * real(network.forward_len()) * (query_rows + example_rows);
         let passing = pass_flops / 2.0 * rates.multiply_add + elements * rates.element;
         let summed = real(n) * real(batch) * sums * rates.element;
+        let assumed = match kernel.rule {
+            _ if flow => Some(format!("{FLOW_STEPS} steps: how many the solver takes shows only when it runs")),
+            Rule::Adaptive { .. } => Some(format!(
+                "{ADAPTIVE_NODES} nodes for each query and step: how many it takes shows only when it runs"
+            )),
+            _ => None,
+        };
         Self {
+            path: run_file.path_words(),
+            integral: run_file.integral_words(),
+            assumed,
             shapes: [m, n, outputs, network.parameter_count(), inputs.steps.len()],
             contraction,
             tiles,
@@ -239,10 +259,13 @@ impl Plan {
 impl std::fmt::Display for Plan {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let [m, n, outputs, parameters, steps] = self.shapes;
-        writeln!(
-            out,
-            "shapes       {m} examples, {n} queries, {outputs} outputs, {parameters} parameters, {steps} steps"
-        )?;
+        let steps = if steps == 0 { "the solver's steps".to_owned() } else { format!("{steps} steps") };
+        writeln!(out, "path         {}", self.path)?;
+        writeln!(out, "integral     {}", self.integral)?;
+        writeln!(out, "shapes       {m} examples, {n} queries, {outputs} outputs, {parameters} parameters, {steps}")?;
+        if let Some(assumed) = &self.assumed {
+            writeln!(out, "assumed      {assumed}")?;
+        }
         writeln!(out, "tiles        {}", self.tiles.len())?;
         writeln!(
             out,
@@ -271,6 +294,9 @@ mod tests {
             flops: 0.0,
             pass_flops: 0.0,
             seconds: 1.0,
+            path: String::new(),
+            integral: String::new(),
+            assumed: None,
         }
     }
 

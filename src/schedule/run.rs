@@ -64,7 +64,7 @@ pub fn run(run_file: &RunFile, progress: &mut dyn Progress) -> Result<Outcome, E
             )));
         }
         if store.is_finished() {
-            store.verify(&array_names(&run_file))?;
+            store.verify(&file_names(&run_file))?;
             return Ok(Outcome::AlreadyDone);
         }
     }
@@ -288,6 +288,7 @@ impl Run<'_> {
         let undefined_coefficients = arrays.complete();
         let query_accuracy = query_accuracy(inputs, arrays.prediction());
         let largest_relative_residual = arrays.largest_relative_residual();
+        let largest_relative_unexplained = arrays.largest_relative_unexplained();
         let classes = matches!(inputs.targets, Targets::Classes(_));
         let (nodes, missed) = arrays.nodes();
         let (nodes, missed_tolerance) = (nodes.to_vec(), adaptive.then(|| missed.iter().sum()));
@@ -295,6 +296,8 @@ impl Run<'_> {
         arrays.write(store, network, &last)?;
         let layers = network.parameters.iter().map(|own| own.layer);
         let summary = Summary {
+            optimizer: run_file.training.optimizer.name(),
+            readout: run_file.kernel.readout.name(),
             device: backend.name(),
             precision: run_file.run.precision.name(),
             shapes: plan.shapes_of(trajectory.steps.len()),
@@ -302,6 +305,7 @@ impl Run<'_> {
             missed_tolerance,
             query_accuracy,
             largest_relative_residual,
+            largest_relative_unexplained,
             undefined_coefficients,
             seconds: [times.train, times.integrate, started.elapsed().as_secs_f64()],
             phases: times.phases,
@@ -323,8 +327,8 @@ fn target_buffer<B: Backend>(backend: &B, targets: &Targets) -> Result<TargetBuf
     })
 }
 
-/// The arrays that a run writes.
-fn array_names(run_file: &RunFile) -> Vec<&'static str> {
+/// The files that a run writes, but for its summary, its report and the rest of the recorded path.
+fn file_names(run_file: &RunFile) -> Vec<&'static str> {
     let kernel = &run_file.kernel;
     let has_kernel = kernel.kernel != KernelShape::None;
     let names = [
@@ -341,7 +345,10 @@ fn array_names(run_file: &RunFile) -> Vec<&'static str> {
         ("residual.npy", true),
         ("unexplained.npy", run_file.trajectory.import.is_some()),
         ("superposition.npy", kernel.superposition),
+        ("superposition.safetensors", !kernel.superposition_vectors.is_empty()),
         ("trajectory/weights.npy", true),
+        ("weights_final.safetensors", true),
+        ("metrics.jsonl", true),
     ];
     names.into_iter().filter_map(|(name, written)| written.then_some(name)).collect()
 }

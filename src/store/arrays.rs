@@ -169,11 +169,20 @@ impl<E: Element> Arrays<E> {
         (&self.nodes, &self.missed)
     }
 
-    /// The largest residual relative to the largest change of an output, once the arrays are complete.
+    /// The largest residual relative to the largest change of the readout, once the arrays are complete.
     pub fn largest_relative_residual(&self) -> f64 {
+        self.of_largest_change(&self.residual)
+    }
+
+    /// The same of what an imported path leaves unexplained; `None` of other paths.
+    pub fn largest_relative_unexplained(&self) -> Option<f64> {
+        self.unexplained.as_ref().map(|unexplained| self.of_largest_change(unexplained))
+    }
+
+    fn of_largest_change(&self, term: &[f64]) -> f64 {
         let change = self.prediction.iter().zip(&self.initial).map(|(last, first)| (last - first).abs());
         let change = change.fold(0.0, larger);
-        let largest = self.residual.iter().map(|rest| rest.abs()).fold(0.0, larger);
+        let largest = term.iter().map(|value| value.abs()).fold(0.0, larger);
         if largest == 0.0 { 0.0 } else { largest / change }
     }
 

@@ -30,6 +30,10 @@ pub struct Store {
 /// What a finished run says of itself.
 #[derive(Debug)]
 pub struct Summary {
+    /// The optimizer's name.
+    pub optimizer: &'static str,
+    /// The readout's name.
+    pub readout: &'static str,
     /// What it ran on.
     pub device: String,
     /// `f32` or `f64`.
@@ -40,6 +44,8 @@ pub struct Summary {
     pub query_accuracy: Option<f64>,
     /// The largest residual, relative to the largest change of an output.
     pub largest_relative_residual: f64,
+    /// What of an imported path no optimizer made, relative to the same; `None` of other paths.
+    pub largest_relative_unexplained: Option<f64>,
     /// Quadrature nodes of each step, summed over the queries.
     pub nodes: Vec<usize>,
     /// Steps of queries that the rule `adaptive` could not explain to its tolerance; `None` for other rules.
@@ -61,12 +67,17 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Quadrature nodes for each query and step: the mean, and the largest of a step.
-    fn nodes(&self) -> serde_json::Value {
+    /// Quadrature nodes for each query and step: the mean, and that of the step that took most.
+    pub fn nodes_each(&self) -> [f64; 2] {
         let [_, queries, _, _, steps] = self.shapes;
         let each = |nodes: usize| nodes as f64 / queries.max(1) as f64;
         let (all, largest) = (self.nodes.iter().sum::<usize>(), self.nodes.iter().max().copied().unwrap_or(0));
-        json!({ "per_query_and_step": each(all) / steps.max(1) as f64, "of_largest_step": each(largest) })
+        [each(all) / steps.max(1) as f64, each(largest)]
+    }
+
+    fn nodes(&self) -> serde_json::Value {
+        let [each, largest] = self.nodes_each();
+        json!({ "per_query_and_step": each, "of_largest_step": largest })
     }
 
     /// The integration's time by phase, with each phase's share and its operations a second.
@@ -130,13 +141,13 @@ impl Store {
         self.path("summary.json").is_file()
     }
 
-    /// Checks that a finished run is whole: its summary can be read, and the arrays that it must have written are there,
-    /// as long as their headers say.
+    /// Checks that a finished run is whole: its summary can be read, and the files that it must have written are there,
+    /// arrays as long as their headers say.
     ///
     /// # Errors
     ///
     /// The file that is damaged or missing.
-    pub fn verify(&self, arrays: &[&str]) -> Result<(), Error> {
+    pub fn verify(&self, files: &[&str]) -> Result<(), Error> {
         let damaged = |problem: String| {
             let directory = self.directory.display();
             Error::Input(format!(
@@ -152,16 +163,13 @@ impl Store {
         if !summary["shapes"].is_object() {
             return Err(damaged(format!("{}: is not a run's summary", path.display())));
         }
-        for name in arrays {
-            match MappedArray::open(&self.path(name)) {
-                Ok(Some(_)) => {}
-                Ok(None) => return Err(damaged(format!("{}: is missing", self.path(name).display()))),
-                Err(problem) => return Err(damaged(problem.to_string())),
+        for name in files {
+            let path = self.path(name);
+            if !path.is_file() {
+                return Err(damaged(format!("{}: is missing", path.display())));
             }
-        }
-        for name in ["weights_final.safetensors", "metrics.jsonl"] {
-            if !self.path(name).is_file() {
-                return Err(damaged(format!("{}: is missing", self.path(name).display())));
+            if name.ends_with(".npy") {
+                MappedArray::open(&path).map_err(|problem| damaged(problem.to_string()))?;
             }
         }
         Ok(())
@@ -261,10 +269,13 @@ impl Store {
         let value = json!({
             "version": env!("CARGO_PKG_VERSION"),
             "device": summary.device,
+            "optimizer": summary.optimizer,
+            "readout": summary.readout,
             "precision": summary.precision,
             "shapes": { "examples": examples, "queries": queries, "outputs": outputs, "parameters": parameters, "steps": steps },
             "query_accuracy": summary.query_accuracy,
             "largest_relative_residual": summary.largest_relative_residual,
+            "largest_relative_unexplained": summary.largest_relative_unexplained,
             "nodes": summary.nodes(),
             "missed_tolerance": summary.missed_tolerance,
             "undefined_coefficients": summary.undefined_coefficients,

@@ -4,6 +4,9 @@ use super::Rates;
 use crate::backend::{Accumulator, Backend, Entries, Gram, Outer, Part, Result, RowMap, Slice, SliceMut, Start};
 use std::time::Instant;
 
+/// The depth of a product whose time is mostly that of its entries.
+const SHALLOW: usize = 8;
+
 /// Seconds of the fastest of some runs of `work`, over some hundredths of a second.
 fn fastest<B: Backend>(backend: &B, probe: &B::Buffer, work: &mut dyn FnMut() -> Result<()>) -> Result<f64> {
     const LONG: f64 = 0.02;
@@ -54,6 +57,39 @@ fn product<B: Backend>(backend: &B, depth: usize) -> Result<f64> {
     .map(|seconds| seconds / (ROWS * COLUMNS) as f64)
 }
 
+/// Whole rows applied to examples: what each feature of a row and example takes beyond its multiply-adds.
+fn applied<B: Backend>(backend: &B, multiply_add: f64) -> Result<f64> {
+    const ROWS: usize = 128;
+    const EXAMPLES: usize = 256;
+    const HEIGHT: usize = 32;
+    const WIDTH: usize = 64;
+    let shape = Outer { height: HEIGHT, width: WIDTH, positions: 1, bias: false, start: Start::Value(0.0) };
+    let (left, right) = (backend.zeros(ROWS * shape.row())?, backend.zeros(EXAMPLES * HEIGHT)?);
+    let (input, mut out, probe) =
+        (backend.zeros(EXAMPLES * WIDTH)?, backend.zeros(ROWS * EXAMPLES)?, backend.zeros(1)?);
+    let columns = backend.index(&(0..EXAMPLES as u32).collect::<Vec<_>>())?;
+    let gram = Gram {
+        entries: Entries::Loss,
+        outputs: 1,
+        copies: 1,
+        queries: ROWS,
+        examples: EXAMPLES,
+        stride: EXAMPLES,
+        triangle: None,
+    };
+    let part = Part::Half {
+        shape,
+        left: Slice::new(&left, 0, ROWS * shape.row()),
+        delta: Slice::new(&right, 0, EXAMPLES * HEIGHT),
+        input: Slice::new(&input, 0, EXAMPLES * WIDTH),
+    };
+    fastest(backend, &probe, &mut || {
+        let out = SliceMut::new(&mut out, 0, ROWS * EXAMPLES);
+        backend.gram(&gram, &columns, &[part], &mut [Accumulator { out, scale: 1.0, weights: None }])
+    })
+    .map(|seconds| (seconds / (ROWS * EXAMPLES * HEIGHT) as f64 - WIDTH as f64 * multiply_add).max(multiply_add))
+}
+
 /// Gradient rows of a convolution's size.
 fn forming<B: Backend>(backend: &B) -> Result<f64> {
     const ROWS: usize = 64;
@@ -69,12 +105,12 @@ fn forming<B: Backend>(backend: &B) -> Result<f64> {
     .map(|seconds| seconds / (ROWS * shape.positions * shape.height * shape.width) as f64)
 }
 
-/// An array copied.
+/// An array copied, larger than any cache: so are whole gradient rows.
 fn element<B: Backend>(backend: &B) -> Result<f64> {
-    const LEN: usize = 1 << 20;
-    let (source, mut out, probe) = (backend.zeros(LEN)?, backend.zeros(LEN)?, backend.zeros(1)?);
-    fastest(backend, &probe, &mut || backend.copy(SliceMut::new(&mut out, 0, LEN), Slice::new(&source, 0, LEN)))
-        .map(|seconds| seconds / LEN as f64)
+    let len = backend.largest_buffer().min(1 << 24);
+    let (source, mut out, probe) = (backend.zeros(len)?, backend.zeros(len)?, backend.zeros(1)?);
+    fastest(backend, &probe, &mut || backend.copy(SliceMut::new(&mut out, 0, len), Slice::new(&source, 0, len)))
+        .map(|seconds| seconds / len as f64)
 }
 
 impl Rates {
@@ -84,12 +120,13 @@ impl Rates {
     ///
     /// A device error.
     pub fn measure<B: Backend>(backend: &B) -> Result<Self> {
-        const SHALLOW: usize = 8;
         const DEEP: usize = 512;
         let (shallow, deep) = (product(backend, SHALLOW)?, product(backend, DEEP)?);
         let multiply_add = ((deep - shallow) / (DEEP - SHALLOW) as f64).max(deep / (2 * DEEP) as f64);
         let entry = (shallow - SHALLOW as f64 * multiply_add).max(multiply_add);
-        Ok(Self { multiply_add, entry, forming: forming(backend)?.max(multiply_add), element: element(backend)? })
+        let feature = applied(backend, multiply_add)?;
+        let forming = forming(backend)?.max(multiply_add);
+        Ok(Self { multiply_add, entry, feature, forming, element: element(backend)? })
     }
 
     /// The rates of a device: as kept from an earlier run, or measured now and kept.

@@ -113,6 +113,8 @@ pub struct Rates {
     pub multiply_add: f64,
     /// An entry of a part of the fused product, beyond its multiply-adds.
     pub entry: f64,
+    /// A feature of a whole row that was applied to an example, beyond its multiply-adds.
+    pub feature: f64,
     /// A multiply-add of gradient rows that are formed.
     pub forming: f64,
     /// An element that is read and written once.
@@ -121,7 +123,8 @@ pub struct Rates {
 
 impl Rates {
     /// Where nothing was measured: a fused product's entry as much as some dozen multiply-adds, as on most machines.
-    pub const TYPICAL: Rates = Rates { multiply_add: 1e-11, entry: 1.5e-10, forming: 3e-11, element: 2e-10 };
+    pub const TYPICAL: Rates =
+        Rates { multiply_add: 1e-11, entry: 1.5e-10, feature: 5e-11, forming: 3e-11, element: 2e-10 };
 }
 
 /// What a contraction is made of, for one step.
@@ -129,6 +132,7 @@ impl Rates {
 struct Work {
     multiply_adds: f64,
     entries: f64,
+    features: f64,
     forming: f64,
     elements: f64,
 }
@@ -155,26 +159,28 @@ fn work(own: &Parameters, contraction: Contraction, sizes: &Sizes) -> Work {
             multiply_adds: k * window * (n * m * p * p * w + pairs * p * p * h),
             entries: k * window * (sums * p * p + n * m * p * p),
             elements: k * window * packing(rows * p * h, copies * p * h),
-            forming: 0.0,
+            ..Work::default()
         },
         Contraction::Averaged => Work {
             multiply_adds: pairs * p * p * h,
             entries: sums * p * p,
             elements: k * rows * p * h + packing(rows * p * h, copies * p * h),
-            forming: 0.0,
+            ..Work::default()
         },
         Contraction::Output => {
-            Work { multiply_adds: n * m * w, entries: sums + n * m, elements: k * n * w, forming: 0.0 }
+            Work { multiply_adds: n * m * w, entries: sums + n * m, elements: k * n * w, ..Work::default() }
         }
         Contraction::Materialised => Work {
             multiply_adds: pairs * len,
             entries: sums,
             elements: packing(rows * len, copies * len) + (k + carrying) * rows * len + copies * len,
             forming: (k * rows + copies) * p * len,
+            ..Work::default()
         },
         Contraction::Half => Work {
             multiply_adds: accumulators * rows * h * m * p * (w + 1.0),
-            entries: rows * h * p * m + pairs * h * p,
+            features: pairs * h * p,
+            entries: sums,
             elements: packing(rows * len, m * p * w) + (k + carrying) * rows * len,
             forming: k * rows * p * len,
         },
@@ -194,6 +200,7 @@ pub fn seconds(own: &Parameters, contraction: Contraction, sizes: &Sizes, rates:
     let work = work(own, contraction, sizes);
     work.multiply_adds * rates.multiply_add
         + work.entries * rates.entry
+        + work.features * rates.feature
         + work.forming * rates.forming
         + work.elements * rates.element
 }
@@ -272,6 +279,35 @@ mod tests {
         let narrow = network(&[16], vec![linear(16), TANH, linear(16), TANH, linear(200)]);
         let sizes = Sizes { queries: 16, nodes: 64, examples: 64, ..sized(200, Entries::Full) };
         assert_ne!(picked(&narrow, &sizes)[1], Contraction::Factored);
+    }
+
+    /// ψ of momentum stays in factors where one is constant, in a window of steps where momentum is small, and in whole rows
+    /// elsewhere; Adam's is always whole rows.
+    #[test]
+    fn what_is_carried_stays_in_factors_where_it_can() {
+        let network = network(&[64], vec![linear(512), TANH, linear(512), TANH, linear(10)]);
+        let sgd = |momentum, nesterov| {
+            Optimizer::Sgd(Sgd { learning_rate: 0.1, momentum, dampening: 0.0, nesterov, weight_decay: 0.0 })
+        };
+        let adam = crate::run_file::Adam {
+            learning_rate: 0.1,
+            betas: [0.9, 0.999],
+            eps: 1e-8,
+            weight_decay: 0.0,
+            decoupled: true,
+        };
+        let pick = |optimizer: &Optimizer, steps: usize| {
+            let carried = Carried::new(optimizer, steps, f64::from(f32::EPSILON));
+            let sizes = Sizes { queries: 50, nodes: 3, examples: 1437, carried, ..sized(10, Entries::Loss) };
+            picked(&network, &sizes)
+        };
+        let [averaged, factored, output, half] =
+            [Contraction::Averaged, Contraction::Factored, Contraction::Output, Contraction::Half];
+        assert_eq!(pick(&sgd(0.0, false), 100), [averaged, factored, output]);
+        assert_eq!(pick(&sgd(0.1, false), 100), [averaged, factored, output]);
+        assert_eq!(pick(&sgd(0.97, false), 1000), [averaged, half, output]);
+        assert_eq!(pick(&sgd(0.1, true), 100), [averaged, half, output]);
+        assert_eq!(pick(&Optimizer::Adam(adam), 100), [half, half, half]);
     }
 
     #[test]

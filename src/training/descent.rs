@@ -46,7 +46,7 @@ pub struct Training<'a, B: Backend> {
 
 /// Elements of the widest array of a pass. A larger batch is passed in parts: the bound belongs to the arithmetic, so
 /// that a path depends neither on the device nor on its free memory.
-const ELEMENTS_AT_ONCE: usize = 1 << 24;
+const ELEMENTS_AT_ONCE: usize = 1 << 20;
 /// What PyTorch adds to the norm that it clips by.
 const CLIP_EPS: f64 = 1e-6;
 

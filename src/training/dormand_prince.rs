@@ -75,7 +75,9 @@ pub struct DormandPrince<'a, B: Backend> {
     pub count: usize,
     /// The time at which the last step ends, exactly.
     pub time: f64,
-    /// A step's error is at most this times `1 + |w|`, as the root mean square over the elements.
+    /// The errors of all steps together are at most this times `1 + |w|`, as root mean squares over the elements: a step's
+    /// is at most its share of the time, or what rounding lets one see, if that is more. Integrals along the path feel
+    /// every step's error, also of those that the flow itself forgets.
     pub tolerance: f64,
     /// Steps at the most, those that are tried again included.
     pub most_steps: usize,
@@ -174,6 +176,7 @@ impl<B: Backend> DormandPrince<'_, B> {
         self.add(&mut error, length, &ERROR, first, &stages)?;
         let (error, end_values) = (self.download(&error)?, self.download(&end)?);
         let error = self.norm(&error, |at| values[at].to_f64().abs().max(end_values[at].to_f64().abs()));
+        let error = error / (length / self.time).max(least_tolerance::<B::Element>() / self.tolerance);
         let finite = end_values.iter().all(|value| value.to_f64().is_finite()) && error.is_finite();
         Ok(Trial { stages, end, end_values, error: if finite { error } else { f64::INFINITY } })
     }
@@ -267,7 +270,8 @@ struct Control {
 
 impl Control {
     const INTEGRAL: f64 = 0.04;
-    const PROPORTIONAL: f64 = 0.2 - 0.75 * Self::INTEGRAL;
+    // The error of a step goes as the fifth power of its length, what it is held to as the first.
+    const PROPORTIONAL: f64 = 0.25 - 0.75 * Self::INTEGRAL;
     const SAFETY: f64 = 0.9;
     const LEAST: f64 = 0.2;
     const MOST: f64 = 10.0;

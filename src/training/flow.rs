@@ -10,8 +10,8 @@ use crate::run_file::Flow;
 /// Steps at the most: a flow that needs more is stiff, and would take days.
 const MOST_STEPS: usize = 100_000;
 
-/// The solver holds each step's error to the tolerance over this, so that the whole path is about as good as the tolerance.
-const SAFETY: f64 = 10.0;
+/// The solver's tolerance is this much smaller: an integral sums the errors of many numbers.
+const SAFETY: f64 = 4.0;
 
 /// Is called after each step with the time reached and the metrics at the step's start.
 pub type OnTime<'a> = dyn FnMut(f64, Metrics) -> Result<(), Error> + 'a;
@@ -36,9 +36,10 @@ impl<B: Backend> Training<'_, B> {
         let least = least_tolerance::<B::Element>();
         if flow.tolerance < least {
             tracing::warn!(
-                "training.optimizer.tolerance = {:?} is below what {} can hold, {least:.1e} is taken; set run.precision = \"f64\"",
+                "training.optimizer.tolerance = {:?} is below what {} can hold, {least:.1e} is taken{}",
                 flow.tolerance,
-                B::Element::NAME
+                B::Element::NAME,
+                if size_of::<B::Element>() == 4 { "; set run.precision = \"f64\"" } else { "" }
             );
         }
         let solver = DormandPrince {

@@ -118,3 +118,24 @@ fn what_is_too_much_is_reported() {
     let settled = settle::<f64>(&network, &weights, &change, &[0.9, 0.8, 0.0, 0.0], None, 1e-9);
     assert!(settled.missed.contains(&0), "{:?}", settled.missed);
 }
+
+/// A window whose winner changes three times: its entries are lines of growing slopes, of which the largest is the winner.
+/// Where entries that do not win cross, nothing happens.
+#[test]
+fn a_window_flips_where_its_winner_changes() {
+    let layers = vec![
+        plain(LayerKind::Conv2d { channels: 1, kernel: 1, stride: 1, padding: 0, bias: true }),
+        plain(LayerKind::MaxPool2d { kernel: 2 }),
+        plain(LayerKind::Flatten),
+        linear(3),
+    ];
+    let network = network(&[2, 2, 2], layers);
+    let (mut weights, mut change) = (numbers(55, network.len), numbers(56, network.len));
+    let first = network.parameters[0].offset;
+    for (place, value, step) in [(first, 0.0, 1.0), (first + 1, 1.0, 0.0), (first + 2, 0.0, 0.0)] {
+        (weights[place], change[place]) = (value, step);
+    }
+    let x = [2.0, 0.0, 3.5, 1.0, -0.3, 0.0, -1.35, -0.1];
+    let (nodes, error) = nodes_and_error(&network, &weights, &change, &x, &[0.1, 0.2, 0.7]);
+    assert!(nodes == 4 && error < 1e-13, "{nodes} nodes, {error:e}");
+}

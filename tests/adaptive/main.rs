@@ -104,32 +104,29 @@ fn certificate(line: &Line<'_>, rows: impl Iterator<Item = (f64, f64)>, toleranc
 /// the step.
 #[test]
 fn integrals_agree_with_brute_force() {
-    for (number, Case { name, network, linear }) in cases().into_iter().enumerate() {
-        for size in [0.003, 0.05, 0.5] {
-            let problem = Problem::new(&network, 10 * number as u64, size);
-            let settled = problem.settle(1e-9);
-            let mut worst: f64 = 0.0;
-            for query in 0..QUERIES {
-                let line = problem.line(query);
-                let flips = line.flips(1000);
-                let v = numbers(7 + query as u64, network.len);
-                let want = line.exact(&v, &flips, if linear { 1 } else { 30 });
-                let got = line.integral(&v, of(&settled, query));
-                let error = distance(&got, &want) / largest(&want);
-                let nodes = of(&settled, query).count();
-                let limit = if linear { 1e-9 } else { 2e-5 };
-                assert!(
-                    error <= limit,
-                    "{name}, {size}, query {query}: {error:e}, {nodes} nodes, {} flips",
-                    flips.len()
-                );
-                worst = worst.max(error);
-            }
-            let mean = settled.rows.len() as f64 / QUERIES as f64;
-            println!("{name}, change {size}: largest error {worst:.1e}, {mean:.1} nodes, missed {:?}", settled.missed);
-            assert_eq!(settled.missed, [] as [u32; 0], "{name}, {size}");
+    for (number, case) in cases().into_iter().enumerate() {
+        for (seed, size) in [(0, 0.003), (1, 0.05), (2, 0.5), (3, 0.5), (4, 1.5)] {
+            check_integrals(&case, &Problem::new(&case.network, 100 * number as u64 + 10 * seed, size));
         }
     }
+}
+
+fn check_integrals(Case { name, network, linear }: &Case, problem: &Problem<'_>) {
+    let settled = problem.settle(1e-9);
+    let (mut worst, mut flips): (f64, usize) = (0.0, 0);
+    for query in 0..QUERIES {
+        let line = problem.line(query);
+        let found = line.flips(2000);
+        let v = numbers(7 + query as u64, network.len);
+        let want = line.exact(&v, &found, if *linear { 1 } else { 30 });
+        worst = worst.max(distance(&line.integral(&v, of(&settled, query)), &want) / largest(&want));
+        flips += found.len();
+    }
+    let (nodes, size) = (settled.rows.len(), largest(&problem.change));
+    println!("{name}, change {size:.3}: largest error {worst:.1e}, {nodes} nodes, {flips} flips");
+    // Of a mixed network the certificate alone says how near the integral is.
+    assert!(worst <= if *linear { 1e-9 } else { 1e-6 }, "{name}, {size}: {worst:e}");
+    assert_eq!(settled.missed, [] as [u32; 0], "{name}, {size}");
 }
 
 /// What is not reported as missed holds the certificate, by other arithmetic: to twice the bound, for its roundings.

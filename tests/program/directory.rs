@@ -117,15 +117,19 @@ fn divergence_leaves_what_is_not_its_own() {
 
 #[test]
 fn a_damaged_directory_names_the_file() {
-    let spoil: [(&str, &str, Option<&[u8]>); 6] = [
+    let spoil: [(&str, &str, Option<&[u8]>); 9] = [
         ("summary.json", "summary.json", Some(b"{\"version\":")),
         ("summary.json", "summary", Some(b"[]")),
         ("attribution.npy", "attribution.npy: is missing", None),
         ("kernel_layers.npy", "kernel_layers.npy: is missing", None),
         ("prediction.npy", "prediction.npy: not an .npy file", Some(b"no array")),
         ("weights_final.safetensors", "weights_final.safetensors: is missing", None),
+        ("metrics.jsonl", "metrics.jsonl: is missing", None),
+        ("superposition.npy", "superposition.npy: is missing", None),
+        ("superposition.safetensors", "superposition.safetensors: is missing", None),
     ];
-    let asked = ["kernel.kernel=trace", "kernel.layers=true"];
+    let superposed = ["kernel.superposition=true", "kernel.superposition_vectors=[1, 3]"];
+    let asked = [&["kernel.kernel=trace", "kernel.layers=true"], &superposed[..]].concat();
     for (name, word, bytes) in spoil {
         let fixture = Fixture::new();
         fixture.succeeds(&asked);
@@ -136,6 +140,24 @@ fn a_damaged_directory_names_the_file() {
         }
         fixture.refuses(&asked, &[word, "damaged", "remove"]);
     }
+}
+
+#[test]
+fn an_imported_run_must_have_what_is_unexplained() {
+    let fixture = Fixture::imported();
+    fixture.succeeds(&[]);
+    fixture.succeeds(&[]);
+    fs::remove_file(fixture.path("out/unexplained.npy")).expect("an imported run has it");
+    fixture.refuses(&[], &["unexplained.npy: is missing", "damaged", "remove"]);
+}
+
+/// Vectors that were not asked for are not missed.
+#[test]
+fn a_run_without_chosen_vectors_is_whole() {
+    let fixture = Fixture::new();
+    fixture.succeeds(&["kernel.superposition=true"]);
+    assert!(!fixture.path("out/superposition.safetensors").exists());
+    fixture.succeeds(&["kernel.superposition=true"]);
 }
 
 /// Killed between its last array and its report.

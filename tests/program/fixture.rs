@@ -61,6 +61,26 @@ impl Fixture {
         fixture
     }
 
+    /// The good run on a path of two checkpoints, of which one step of its optimizer explains a part.
+    pub fn imported() -> Self {
+        let fixture = Self::new();
+        for (checkpoint, steps) in [("step_0", "training.steps=1"), ("step_1", "training.steps=3")] {
+            fixture.succeeds(&["run.directory=made", steps]);
+            let weights = fs::read(fixture.path("made/weights_final.safetensors")).expect("a run writes its weights");
+            fixture.write(&format!("checkpoints/{checkpoint}.safetensors"), &weights);
+            fs::remove_dir_all(fixture.path("made")).expect("a folder of its own");
+        }
+        let import = "steps = 1\n[trajectory]\nimport = \"checkpoints/*.safetensors\"";
+        fixture.replace("steps = 3", import);
+        fixture
+    }
+
+    /// The good run with gradient flow as its optimizer.
+    pub fn flow() -> Self {
+        let optimizer = "optimizer = { type = \"sgd\", learning_rate = 0.1 }\nsteps = 3";
+        Self::with(optimizer, "optimizer = { type = \"flow\", time = 2.0, tolerance = 1e-5 }")
+    }
+
     pub fn replace(&self, from: &str, to: &str) {
         assert!(RUN_FILE.contains(from), "the run file holds no {from:?}");
         self.write("run.toml", RUN_FILE.replace(from, to).as_bytes());

@@ -30,7 +30,9 @@ pub(super) fn adam<E: Element>(step: &Adam, out: Moments<'_, E>, weights: &[E], 
             let g = gradient + decay * w;
             *first = keep * *first + take * g;
             *second = keep_square * *second + take_square * (g * g);
-            let d = E::ONE / (second.sqrt() / correction + eps);
+            let root = second.sqrt() / correction + eps;
+            // Without eps, what never had a gradient stays where it is.
+            let d = if root > E::ZERO { E::ONE / root } else { E::ZERO };
             *next = shrink * w - rate * *first * d;
             *preconditioner = d;
         }

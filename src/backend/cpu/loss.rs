@@ -73,7 +73,7 @@ fn one_loss<E: Element>(loss: Loss, gradient: &mut [E], outputs: &[E], target: &
 }
 
 /// One output's loss and its derivative.
-fn real_loss<E: Element>(loss: Loss, f: E, y: E) -> (E, E) {
+pub(crate) fn real_loss<E: Element>(loss: Loss, f: E, y: E) -> (E, E) {
     match loss {
         Loss::Logistic => (softplus(f) - y * f, sigmoid(f) - y),
         Loss::Poisson => (f.exp() - y * f, f.exp() - y),

@@ -2,7 +2,7 @@
 
 use super::pieces::Attempt;
 
-/// Rounding units of the readout that are always allowed.
+/// Rounding units of the outputs and the readout that are always allowed.
 const FLOOR: f64 = 16.0;
 /// Rounding units of the readout below which an error that more nodes do not halve is the arithmetic's.
 const STALLED: f64 = 4096.0;
@@ -14,10 +14,12 @@ const FEW: usize = 2;
 pub(super) struct Certificate {
     /// The readout's change over the step.
     change: Vec<f64>,
-    /// Its largest value at both ends.
+    /// Its largest value at both ends, or that of the outputs that it is computed from.
     largest: f64,
     tolerance: f64,
     rounding: f64,
+    /// What the integrals along the other direction are multiplied by, so that it is as long as the step.
+    other: f64,
 }
 
 /// How far a query is.
@@ -30,10 +32,11 @@ pub(super) struct Progress {
 }
 
 impl Certificate {
-    pub fn new(ends: [&[f64]; 2], tolerance: f64, rounding: f64) -> Self {
+    /// Of a query whose readout has these values at both ends, and whose outputs are at most `outputs`.
+    pub fn new(ends: [&[f64]; 2], outputs: f64, tolerance: f64, rounding: f64, other: f64) -> Self {
         let change = ends[0].iter().zip(ends[1]).map(|(start, end)| end - start).collect();
-        let largest = ends.iter().flat_map(|end| end.iter()).fold(0.0, |top: f64, x| top.max(x.abs()));
-        Self { change, largest, tolerance, rounding }
+        let largest = ends.iter().flat_map(|end| end.iter()).fold(outputs, |top: f64, x| top.max(x.abs()));
+        Self { change, largest, tolerance, rounding, other }
     }
 
     /// Whether two rules must agree as well.
@@ -55,13 +58,13 @@ impl Certificate {
     fn between(&self, first: &Attempt, second: &Attempt) -> f64 {
         let count = self.change.len();
         let pairs = first.integrals.chunks(count).zip(second.integrals.chunks(count));
-        let share = |(a, b): (&[f64], &[f64])| {
-            let size = largest(&self.change).max(largest(b));
+        let share = |((a, b), scale): ((&[f64], &[f64]), f64)| {
+            let size = largest(&self.change).max(scale * largest(b));
             // Along another direction the roundings are those of what is summed there.
             let allowed = self.allowed(size).max(FLOOR * self.rounding * size);
-            in_units(distance(a, b), allowed)
+            in_units(scale * distance(a, b), allowed)
         };
-        pairs.map(share).fold(0.0, f64::max)
+        pairs.zip([1.0, self.other]).map(share).fold(0.0, f64::max)
     }
 
     /// Whether more nodes are of no use: the outputs are not finite, or the error did not get smaller and is only the

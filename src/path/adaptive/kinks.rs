@@ -22,21 +22,6 @@ pub(super) struct Kink {
     window: Option<Window>,
 }
 
-/// A unit of a layer with kinks: an element of its input, or a window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Unit {
-    kink: usize,
-    index: usize,
-}
-
-/// A unit that flips.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Flip {
-    /// Where, in the piece: from 0 to 1.
-    pub place: f64,
-    pub unit: Unit,
-}
-
 /// What a rule's nodes say of a layer with kinks on one piece.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Seen<'a> {
@@ -54,8 +39,6 @@ pub(super) struct View<'a> {
     pub sections: &'a [Section],
     /// The piece's share of the segment.
     pub length: f64,
-    /// The units that flip at its ends, where it was cut.
-    pub ends: [Option<Unit>; 2],
     /// By layer with kinks.
     pub seen: &'a [Seen<'a>],
     /// The rounding unit of the arithmetic.
@@ -67,8 +50,6 @@ struct Curves {
     count: usize,
     values: Vec<f64>,
     slopes: Vec<f64>,
-    /// How many in a row belong to one unit.
-    group: usize,
 }
 
 /// The layers with kinks whose input depends on parameters.
@@ -107,17 +88,17 @@ pub(super) fn degree(network: &Network) -> Option<usize> {
     degrees.last().copied()
 }
 
-/// The flips in a piece of the layers nearest to the input that have any, in order. Those of later layers are not known
-/// before the piece is cut at these.
-pub(super) fn flips(kinks: &[Kink], view: &View<'_>) -> Vec<Flip> {
+/// The flips in a piece of the layers nearest to the input that have any, in order, as places from 0 to 1. Those of
+/// later layers are not known before the piece is cut at these.
+pub(super) fn flips(kinks: &[Kink], view: &View<'_>) -> Vec<f64> {
     let deepest = kinks.iter().map(|kink| kink.depth).max().unwrap_or(0);
     for depth in 0..=deepest {
-        let mut found: Vec<Flip> = Vec::new();
+        let mut found: Vec<f64> = Vec::new();
         for (number, kink) in kinks.iter().enumerate().filter(|(_, kink)| kink.depth == depth) {
             kink.flips(number, view, &mut found);
         }
         if !found.is_empty() {
-            found.sort_by(|a, b| a.place.total_cmp(&b.place));
+            found.sort_by(f64::total_cmp);
             return found;
         }
     }
@@ -126,7 +107,7 @@ pub(super) fn flips(kinks: &[Kink], view: &View<'_>) -> Vec<Flip> {
 
 impl Kink {
     /// Adds the layer's flips in a piece.
-    fn flips(&self, number: usize, view: &View<'_>, found: &mut Vec<Flip>) {
+    fn flips(&self, number: usize, view: &View<'_>, found: &mut Vec<f64>) {
         let seen = view.seen[number];
         let scale = seen.values.iter().fold(0.0, |top: f64, x| top.max(x.abs()));
         let scale = seen.slopes.iter().fold(scale, |top, x| top.max(x.abs() * view.length));
@@ -140,42 +121,55 @@ impl Kink {
                 count: self.len,
                 values: seen.values.to_vec(),
                 slopes: seen.slopes.iter().map(|slope| slope * view.length).collect(),
-                group: 1,
             },
             Some(window) => leads(window, seen, view),
         };
+        let mut flips: Vec<(usize, f64)> = Vec::new();
         for curve in curves.changing(view, noise) {
-            let unit = Unit { kink: number, index: curve / curves.group };
-            // At the end where a unit flips it is zero; what a polynomial adds there beyond the nodes is no news.
-            let [starts, ends] = view.ends.map(|end| end == Some(unit));
-            let from = if starts { view.nodes[0] } else { 0.0 };
-            let to = if ends { view.nodes[view.nodes.len() - 1] } else { 1.0 };
-            let mut changes = Changes::new(noise, (from, to));
+            let mut changes = Changes::new(noise);
             for section in view.sections {
                 changes.add(section, &section.coefficients(&curves.data(section, curve)));
             }
-            found.extend(changes.places.into_iter().map(|place| Flip { place, unit }));
+            flips.extend(changes.places.into_iter().map(|place| (curve, place)));
+        }
+        match &self.window {
+            None => found.extend(flips.into_iter().map(|(_, place)| place)),
+            Some(window) => {
+                let of = |curve: usize| curve / others(window);
+                let windows = flips.chunk_by(|(a, _), (b, _)| of(*a) == of(*b));
+                windows.for_each(|flips| found.extend(nearest(flips, view.nodes[0])));
+            }
         }
     }
 }
 
+/// Entries of a window beside its winner.
+fn others(window: &Window) -> usize {
+    window.kernel * window.kernel - 1
+}
+
+/// Where a window's winner at a place first loses, before and after it. Whoever wins there is compared with the others
+/// once the piece is cut.
+fn nearest(flips: &[(usize, f64)], place: f64) -> impl Iterator<Item = f64> {
+    let part = |before: bool| flips.iter().map(|(_, flip)| *flip).filter(move |flip| (*flip < place) == before);
+    part(true).max_by(f64::total_cmp).into_iter().chain(part(false).min_by(f64::total_cmp))
+}
+
 /// By how much each window's winner at the first node leads the other entries.
 fn leads(window: &Window, seen: Seen<'_>, view: &View<'_>) -> Curves {
-    let others = window.kernel * window.kernel - 1;
-    let mut curves = Curves { count: 0, values: Vec::new(), slopes: Vec::new(), group: others.max(1) };
     let size = window.image();
     let first = &seen.values[..size];
-    let winners: Vec<(usize, usize)> = corners(window).map(|corner| (corner, largest(window, first, corner))).collect();
-    for (values, slopes) in seen.values.chunks(size).zip(seen.slopes.chunks(size)) {
-        for &(corner, winner) in &winners {
-            for other in rows_of(window, corner).flatten().filter(|&pixel| pixel != winner) {
-                curves.values.push(values[winner] - values[other]);
-                curves.slopes.push((slopes[winner] - slopes[other]) * view.length);
-            }
-        }
+    let mut pairs = Vec::new();
+    for corner in corners(window) {
+        let winner = largest(window, first, corner);
+        let others = rows_of(window, corner).flatten().filter(|&pixel| pixel != winner);
+        pairs.extend(others.map(|other| (winner, other)));
     }
-    curves.count = winners.len() * others;
-    curves
+    let lead = |all: &[f64], scale: f64| -> Vec<f64> {
+        let row = |row: &[f64]| pairs.iter().map(|&(a, b)| (row[a] - row[b]) * scale).collect::<Vec<_>>();
+        all.chunks(size).flat_map(row).collect()
+    };
+    Curves { count: pairs.len(), values: lead(seen.values, 1.0), slopes: lead(seen.slopes, view.length) }
 }
 
 impl Curves {

@@ -26,8 +26,23 @@ use kinks::{Kink, degree, kinks};
 use pieces::{Rule, wide};
 
 /// Nodes of each piece, and the parts that the segment is cut into at first: one attempt after another.
-const LADDER: [(usize, usize); 12] =
-    [(2, 1), (3, 1), (4, 1), (6, 1), (8, 1), (12, 1), (16, 1), (24, 1), (32, 1), (32, 2), (32, 4), (32, 8)];
+const LADDER: [(usize, usize); 15] = [
+    (2, 1),
+    (3, 1),
+    (4, 1),
+    (6, 1),
+    (8, 1),
+    (12, 1),
+    (16, 1),
+    (24, 1),
+    (32, 1),
+    (32, 2),
+    (32, 4),
+    (32, 8),
+    (32, 16),
+    (32, 32),
+    (32, 64),
+];
 
 /// A function of the outputs, other than the outputs themselves.
 pub trait Readout<B: Backend> {
@@ -163,13 +178,16 @@ impl<'a, B: Backend> Adaptive<'a, B> {
         let (queries, count) = (step.queries, self.count());
         let of = |query: u32| step.ends.map(|end| &end[query as usize * count..][..count]);
         let mut progress: Vec<Progress> = (0..queries).map(|_| Progress::default()).collect();
+        let outputs = self.largest_outputs(step)?;
+        let other = if self.signs.is_some() { self.length(step.change)? } else { 1.0 };
         let mut active: Vec<u32> = (0..queries as u32).collect();
         let mut passed = 0;
         for rule in &self.rules {
             let mut open = Vec::new();
             for (&query, attempt) in active.iter().zip(self.attempt(step, rule, &active)?) {
                 passed += attempt.passed;
-                let certificate = Certificate::new(of(query), self.tolerance, B::Element::ROUNDING);
+                let largest = outputs.get(query as usize).copied().unwrap_or(0.0);
+                let certificate = Certificate::new(of(query), largest, self.tolerance, B::Element::ROUNDING, other);
                 if !progress[query as usize].take(&certificate, attempt) {
                     open.push(query);
                 }
@@ -188,6 +206,26 @@ impl<'a, B: Backend> Adaptive<'a, B> {
             }
         }
         Ok(settled)
+    }
+
+    /// The largest output of each query at w, where the readout is computed from them: its roundings are theirs.
+    fn largest_outputs(&self, step: &Step<'_, B>) -> Result<Vec<f64>> {
+        if self.readout.is_none() {
+            return Ok(Vec::new());
+        }
+        let (backend, network) = (self.backend, self.network);
+        let inputs = Slice::new(step.inputs, 0, step.queries * network.input_len());
+        let pass = network.forward(backend, Segment::at(step.weights), inputs, step.queries)?;
+        let outputs = wide(backend.download(network.outputs(&pass))?);
+        let largest = |row: &[f64]| row.iter().fold(0.0, |top: f64, x| top.max(x.abs()));
+        Ok(outputs.chunks(network.outputs).map(largest).collect())
+    }
+
+    /// The root mean square of a step's numbers: what makes a vector of signs as long as the step.
+    fn length(&self, change: &B::Buffer) -> Result<f64> {
+        let values = wide(self.backend.download(Slice::new(change, 0, self.network.len))?);
+        let squares: f64 = values.iter().map(|value| value * value).sum();
+        Ok((squares / self.network.parameter_count().max(1) as f64).sqrt())
     }
 
     /// R.

@@ -1,6 +1,6 @@
 //! The pieces of each query's segment: evaluated at the nodes of a rule, and cut where units flip.
 
-use super::kinks::{Flip, Kink, Seen, Unit, View, flips};
+use super::kinks::{Kink, Seen, View, flips};
 use super::polynomial::{Section, sections};
 use super::{Adaptive, Step};
 use crate::backend::{Backend, Element, Result, Slice, SliceMut, convert};
@@ -13,8 +13,9 @@ use std::ops::Range;
 const MOST_PIECES: usize = 4096;
 /// Rounding units of τ that are no piece of their own.
 const SHORTEST: f64 = 64.0;
-/// How often a piece is cut again, beyond once for each depth of kinks. Where the polynomials are exact that is enough.
-const MORE_CUTS: usize = 8;
+/// How often a piece is cut again, beyond once for each layer with kinks: for windows whose winner changes again and again,
+/// and where the polynomials are not exact.
+const MORE_CUTS: usize = 24;
 /// Rows of one pass, at the least.
 const ROWS_AT_ONCE: usize = 256;
 
@@ -34,8 +35,6 @@ struct Piece {
     place: usize,
     from: f64,
     to: f64,
-    /// The units that flip at its ends, where it was cut.
-    ends: [Option<Unit>; 2],
     /// How often it was cut.
     cuts: usize,
 }
@@ -57,7 +56,7 @@ pub(super) struct Attempt {
 
 /// What the nodes say of a piece.
 struct Evaluated {
-    flips: Vec<Flip>,
+    flips: Vec<f64>,
     /// `[directions, R]`.
     integrals: Vec<f64>,
 }
@@ -86,14 +85,14 @@ impl Piece {
     }
 
     /// The parts between flips, each longer than `shortest`.
-    fn cut(&self, flips: &[Flip], shortest: f64) -> Vec<Piece> {
+    fn cut(&self, flips: &[f64], shortest: f64) -> Vec<Piece> {
         let mut parts = Vec::new();
         let mut rest = Piece { cuts: self.cuts + 1, ..*self };
         for flip in flips {
-            let place = self.from + flip.place * self.length();
+            let place = self.from + flip * self.length();
             if place - rest.from > shortest && self.to - place > shortest {
-                parts.push(Piece { to: place, ends: [rest.ends[0], Some(flip.unit)], ..rest });
-                rest = Piece { from: place, ends: [Some(flip.unit), rest.ends[1]], ..rest };
+                parts.push(Piece { to: place, ..rest });
+                rest = Piece { from: place, ..rest };
             }
         }
         parts.push(rest);
@@ -107,7 +106,7 @@ impl<B: Backend> Adaptive<'_, B> {
         let parts = rule.parts as f64;
         let whole = |place: usize| {
             let part = move |part: usize| [part, part + 1].map(|end| end as f64 / parts);
-            (0..rule.parts).map(part).map(move |[from, to]| Piece { place, from, to, ends: [None; 2], cuts: 0 })
+            (0..rule.parts).map(part).map(move |[from, to]| Piece { place, from, to, cuts: 0 })
         };
         let mut pending: Vec<Piece> = (0..queries.len()).flat_map(whole).collect();
         let mut attempts: Vec<Attempt> = queries.iter().map(|_| self.no_pieces(rule)).collect();
@@ -247,7 +246,7 @@ fn piece_flips<E: Element>(
     piece: &Piece,
     seen: &[[Vec<f64>; 2]],
     rows: Range<usize>,
-) -> Vec<Flip> {
+) -> Vec<f64> {
     let mut own = Vec::new();
     for (kink, [values, slopes]) in kinks.iter().zip(seen) {
         let part = rows.start * kink.len..rows.end * kink.len;
@@ -257,7 +256,6 @@ fn piece_flips<E: Element>(
         nodes: &rule.quadrature.nodes,
         sections: &rule.sections,
         length: piece.length(),
-        ends: piece.ends,
         seen: &own,
         rounding: E::ROUNDING,
     };

@@ -136,8 +136,6 @@ fn slope(coefficients: &[f64], place: f64) -> f64 {
 pub(super) struct Changes {
     /// What is no sign.
     noise: f64,
-    /// Where to look: places before and after do not count.
-    range: (f64, f64),
     /// Whether it was last seen above the noise, or below.
     above: Option<bool>,
     /// In order.
@@ -146,18 +144,13 @@ pub(super) struct Changes {
 
 impl Changes {
     /// None yet.
-    pub fn new(noise: f64, range: (f64, f64)) -> Self {
-        Self { noise, range, above: None, places: Vec::new() }
+    pub fn new(noise: f64) -> Self {
+        Self { noise, above: None, places: Vec::new() }
     }
 
     /// Takes in the next section, with the function's coefficients there.
     pub fn add(&mut self, section: &Section, coefficients: &[f64]) {
-        let (from, to) = (section.from.max(self.range.0), section.to.min(self.range.1));
-        if from < to {
-            let length = section.to - section.from;
-            let part = restrict(coefficients, (from - section.from) / length, (to - section.from) / length);
-            self.part(&part, from, to);
-        }
+        self.part(coefficients, section.from, section.to);
     }
 
     fn part(&mut self, coefficients: &[f64], from: f64, to: f64) {
@@ -230,7 +223,7 @@ mod tests {
     /// The changes of sign of a function on [0, 1], seen at the nodes of a rule.
     fn changes(count: usize, noise: f64, f: impl Fn(f64) -> f64, slope: impl Fn(f64) -> f64) -> Vec<f64> {
         let nodes = gauss(count).nodes;
-        let mut changes = Changes::new(noise, (0.0, 1.0));
+        let mut changes = Changes::new(noise);
         for section in sections(&nodes) {
             let own = &nodes[section.first..section.first + section.nodes];
             let data: Vec<f64> = own.iter().map(|&t| f(t)).chain(own.iter().map(|&t| slope(t))).collect();

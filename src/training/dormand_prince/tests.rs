@@ -126,11 +126,11 @@ fn closed_forms_within_the_tolerance_at_the_ends_and_inside() {
 }
 
 #[test]
-fn steps_grow_with_the_fifth_root_of_the_tolerance() {
+fn steps_grow_with_the_fourth_root_of_the_tolerance() {
     let run = |tolerance| solve::<f64>(&[1.0, 0.0], (10.0, tolerance, 100_000), &rotation).unwrap();
     let (coarse, fine) = (run(1e-6), run(1e-11));
     let ratio = fine.ends.len() as f64 / coarse.ends.len() as f64;
-    assert!((8.0..12.0).contains(&ratio), "{ratio}, not about 10");
+    assert!((14.0..22.0).contains(&ratio), "{ratio}, not about 18");
     // Local extrapolation: the error goes down as the tolerance, at the ends and inside.
     for (a, b) in [(&coarse.ends, &fine.ends), (&coarse.inside, &fine.inside)] {
         let gain = error(a, &rotated) / error(b, &rotated);
@@ -154,7 +154,9 @@ fn one_step_has_its_orders() {
         let trial = solver.step(&weights, &values, &first, length, &mut slope).unwrap();
         let inside = solver.inside(&weights, &first, &trial.stages, length, &[0.3]).unwrap();
         let inside = backend.download(Slice::new(&inside[0], 0, 2)).unwrap();
-        (error(&[(length, trial.end_values)], &rotated), error(&[(0.3 * length, inside)], &rotated), trial.error)
+        // A step is held to its share of the time.
+        let estimate = trial.error * length;
+        (error(&[(length, trial.end_values)], &rotated), error(&[(0.3 * length, inside)], &rotated), estimate)
     };
     let (long, short) = (errors(0.04), errors(0.02));
     let order = |a: f64, b: f64| (a / b).log2();
@@ -192,10 +194,11 @@ fn gaps_do_not_dilute_the_norm() {
 fn single_precision_reaches_its_least_tolerance_and_no_less() {
     let least = least_tolerance::<f32>();
     let run = |tolerance| solve::<f32>(&[1.0, 0.0], (10.0, tolerance, 2000), &rotation);
-    let path = run(least).unwrap();
-    let found = error(&path.inside, &rotated);
-    assert!(found < 10.0 * least, "{found:e}");
-    assert!(run(1e-11).is_err(), "an f32 cannot hold 1e-11");
+    // What a smaller one asks of a step is no less than rounding lets it see.
+    for tolerance in [least, 1e-11] {
+        let found = error(&run(tolerance).unwrap().inside, &rotated);
+        assert!(found < 10.0 * least, "{tolerance:e}: {found:e}");
+    }
 }
 
 #[test]

@@ -1,0 +1,107 @@
+//! How exact the run is.
+
+use super::chart::{Axes, Scale, agreement, curve, number, percent};
+use super::contents::Contents;
+use super::words::Words;
+use crate::run_file::Rule;
+use maud::{Markup, html};
+
+pub(super) fn exactness(contents: &Contents) -> Markup {
+    let words = Words::of(contents);
+    let noun = words.readout.noun();
+    let points: Vec<(f64, f64)> =
+        contents.prediction.iter().zip(&contents.residual).map(|(&f, &rest)| (f, f - rest)).collect();
+    let residuals: Vec<f64> = contents.metrics.iter().map(|line| line.residual.unwrap_or(f64::NAN)).collect();
+    let across = format!("{noun} by the network");
+    let up = format!("{noun} by the sum");
+    let scatter = Axes { across: &across, up: &up, scale: Scale::Linear };
+    let steps = Axes { across: contents.step().0, up: "residual", scale: Scale::Logarithmic };
+    html! {
+        section {
+            h2 { "How exact it is" }
+            p {
+                "The sum is the first " (noun) ", plus what every example contributed along the path"
+                @if contents.has_decay() { ", plus what weight decay added" }
+                @if contents.unexplained.is_some() { ", plus what the optimizer does not explain of the path" }
+                ". What it misses of the network's " (noun) " is the residual: the error of the quadrature and of the \
+                 arithmetic."
+            }
+            (terms(contents))
+            (unexplained(contents, noun))
+            (nodes(contents))
+            div class="charts" {
+                figure {
+                    (agreement(&scatter, &points))
+                    figcaption {
+                        @if contents.values == 1 { "Each point is one query" } @else { "Each point is one " (noun) " of one query" }
+                        "; exact ones lie on the diagonal."
+                    }
+                }
+                figure {
+                    (curve(&steps, &residuals))
+                    figcaption { "The largest residual of each step, over all queries." }
+                }
+            }
+        }
+    }
+}
+
+/// The largest of each term of the sum, beside the largest change.
+fn terms(contents: &Contents) -> Markup {
+    let change = contents.prediction.iter().zip(&contents.initial).map(|(last, first)| last - first);
+    let size = |values: &[f64]| values.iter().fold(0.0, |size: f64, value| size.max(value.abs()));
+    let change = size(&change.collect::<Vec<f64>>());
+    let rows = [
+        ("change in training", Some(change)),
+        ("weight decay", contents.has_decay().then(|| size(&contents.regularizer))),
+        ("unexplained", contents.unexplained.as_deref().map(size)),
+        ("residual", Some(size(&contents.residual))),
+    ];
+    html! {
+        table class="terms" {
+            tr { th {} th { "largest of all queries" } th { "of the largest change" } }
+            @for (name, largest) in rows {
+                @if let Some(largest) = largest {
+                    tr { th { (name) } td { (number(largest)) } td { (of_change(largest / change)) } }
+                }
+            }
+        }
+    }
+}
+
+/// A share of the largest change; a tiny one, as a residual's, not in percent.
+fn of_change(share: f64) -> String {
+    if share >= 1e-4 { percent(share) } else { number(share) }
+}
+
+/// What the unexplained part of an imported path means.
+fn unexplained(contents: &Contents, noun: &str) -> Markup {
+    html! {
+        @if contents.unexplained.is_some() {
+            p {
+                "The path was recorded elsewhere. Unexplained is how far its steps moved the " (noun) " beyond the steps \
+                 that the optimizer above takes from the same weights. It is rounding where that optimizer made the path, \
+                 and large where another one did, or where learning rates, batches or data are not the recorded ones. It \
+                 is summed over the steps, and may cancel."
+            }
+        }
+    }
+}
+
+/// The nodes that the rule `adaptive` took.
+fn nodes(contents: &Contents) -> Markup {
+    let Rule::Adaptive { tolerance } = contents.run_file.kernel.rule else { return html! {} };
+    let summary = &contents.summary;
+    let count = |key: &str| summary["nodes"][key].as_f64().unwrap_or(f64::NAN);
+    let shape = |key: &str| summary["shapes"][key].as_u64().unwrap_or(0);
+    let missed = summary["missed_tolerance"].as_u64().unwrap_or(0);
+    html! {
+        p {
+            "Each query took its own nodes in each step: " (number(count("per_query_and_step"))) " on average, and "
+            (number(count("of_largest_step"))) " in the step that took most. Of " (shape("queries") * shape("steps"))
+            " steps of queries "
+            @if missed == 0 { "none" } @else { b { (missed) } }
+            " missed the tolerance of " (number(tolerance)) "."
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! The queries of the page.
+
+use super::chart::{number, signed};
+use super::contents::Contents;
+use super::example::{examples, input, targets};
+use super::queries::{Shown, shown};
+use super::words::Words;
+use crate::schedule::{Inputs, Targets};
+use maud::{Markup, html};
+
+/// Values listed of a query.
+const VALUES: usize = 12;
+
+pub(super) fn queries(contents: &Contents) -> Markup {
+    let words = Words::of(contents);
+    let more = match (contents.has_decay(), contents.unexplained.is_some()) {
+        (false, false) => "",
+        (true, false) => ", and with what weight decay added",
+        (false, true) => ", and with what is unexplained of the path",
+        (true, true) => ", with what weight decay added and what is unexplained of the path",
+    };
+    html! {
+        section {
+            h2 { "Queries" }
+            p {
+                @if let Some(order) = words.order(contents) { (order) " " }
+                "An amount is what the example's share in the training added to the " (words.readout.noun()) ", "
+                (words.unit()) ". Over all examples" (more) ", the amounts make up the change of the "
+                (words.readout.noun()) "."
+                @if let Some(meaning) = words.meaning() { " " (meaning) }
+            }
+            @if let Err(error) = &contents.inputs {
+                p class="note" { "The data cannot be read any more, so examples are shown by number: " (error.to_string()) }
+            }
+            @for query in &shown(contents) { (one_query(contents, &words, query)) }
+        }
+    }
+}
+
+fn one_query(contents: &Contents, words: &Words, shown: &Shown) -> Markup {
+    let predicted = contents.predicted(shown.query);
+    let wrong = shown.class.zip(predicted).is_some_and(|(class, predicted)| class as usize != predicted);
+    let inputs = contents.inputs.as_ref().ok();
+    html! {
+        article class=(if wrong { "query wrong" } else { "query" }) {
+            div class="asked" {
+                (input(inputs, inputs.map(Inputs::queries), shown.query))
+                p {
+                    "query " (shown.query)
+                    @if let Some(class) = shown.class { br; "class " b { (class) } @if wrong { ", wrong" } }
+                    @if let Some((inputs, Targets::Reals(all))) = inputs.and_then(|i| Some((i, i.query_targets.as_ref()?))) {
+                        @let width = inputs.network.outputs;
+                        br; "y = " (targets(&all[shown.query * width..][..width]))
+                    }
+                }
+            }
+            (values(contents, words, shown))
+            div class="moved" {
+                (sum(contents, words, shown))
+                @if contents.attribution.is_none() {
+                    p class="note" { "kernel.attribution is off, so what each example contributed is not known." }
+                }
+                (examples(inputs, &shown.raised, signed))
+                (examples(inputs, &shown.lowered, signed))
+            }
+        }
+    }
+}
+
+/// The change of a value and the terms that make it up.
+fn sum(contents: &Contents, words: &Words, shown: &Shown) -> Markup {
+    let of = |array: &[f64]| contents.values_of(array, shown.query)[shown.value];
+    let (first, last) = (of(&contents.initial), of(&contents.prediction));
+    html! {
+        p {
+            "Training changed " b { (words.value(shown.value, shown.class)) } " by " (signed(last - first)) ", from "
+            (number(first)) " to " (number(last))
+            @if let Some((raised, lowered)) = shown.sums {
+                ": " span class="up" { (signed(raised)) } " and " span class="down" { (signed(lowered)) }
+                " from the examples that raised and lowered it"
+            }
+            @if contents.has_decay() { ", " (signed(of(&contents.regularizer))) " from weight decay" }
+            @if let Some(unexplained) = &contents.unexplained { ", " (signed(of(unexplained))) " unexplained" }
+            "."
+        }
+    }
+}
+
+/// A query's values as bars, the largest ones where there are many; a single value before and after.
+fn values(contents: &Contents, words: &Words, shown: &Shown) -> Markup {
+    let last = contents.values_of(&contents.prediction, shown.query);
+    let rows: Vec<(String, f64, bool)> = if contents.values == 1 {
+        let first = contents.values_of(&contents.initial, shown.query)[0];
+        vec![("before".into(), first, false), ("after".into(), last[0], true)]
+    } else {
+        let name = |place: usize| format!("{place}{}", if shown.class == Some(place as u32) { " ✓" } else { "" });
+        places(last, shown).into_iter().map(|place| (name(place), last[place], place == shown.value)).collect()
+    };
+    let size = rows.iter().fold(f64::MIN_POSITIVE, |size, (_, value, _)| size.max(value.abs()));
+    html! {
+        table class="outputs" {
+            caption { (words.readout.noun()) @if rows.len() < last.len() { ", the largest of " (last.len()) } }
+            @for (name, value, chosen) in rows {
+                tr class=(if chosen { "chosen" } else { "" }) {
+                    th { (name) }
+                    td class="bar" {
+                        @let part = 50.0 * value.abs() / size;
+                        @let left = if value < 0.0 { 50.0 - part } else { 50.0 };
+                        span class=(if value < 0.0 { "low" } else { "high" })
+                            style=(format!("left:{left:.1}%;width:{part:.1}%")) {}
+                    }
+                    td { (number(value)) }
+                }
+            }
+        }
+    }
+}
+
+/// The values listed: of many the one shown, that of the query's class, and the largest.
+fn places(values: &[f64], shown: &Shown) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..values.len()).collect();
+    if values.len() > VALUES {
+        let first = |place: usize| place == shown.value || shown.class == Some(place as u32);
+        order.sort_by(|&a, &b| first(b).cmp(&first(a)).then(values[b].total_cmp(&values[a])));
+        order.truncate(VALUES);
+        order.sort_by(|&a, &b| values[b].total_cmp(&values[a]));
+    }
+    order
+}

@@ -1,0 +1,111 @@
+//! Which examples the change of the weights is made of.
+
+use super::chart::{number, percent};
+use super::contents::Contents;
+use super::example::examples;
+use super::queries::extremes;
+use crate::data::MappedArray;
+use maud::{Markup, html};
+
+/// Examples shown of each layer and sign.
+const EXAMPLES: usize = 6;
+
+/// A layer's part of `superposition.npy`.
+struct LayerParts {
+    /// The sum of all shares.
+    sum: f64,
+    /// How many of the examples with the largest shares make up half of the layer's change.
+    half: Option<usize>,
+    /// The length of the longest part.
+    longest: f64,
+    along: Vec<(usize, f64)>,
+    against: Vec<(usize, f64)>,
+}
+
+impl LayerParts {
+    /// Of the layer `place` among `layers`; `parts` are `[m, layers, 2]`.
+    fn new(parts: &[f64], layers: usize, place: usize) -> Self {
+        let own = || parts.chunks_exact(2).skip(place).step_by(layers.max(1));
+        let mut shares: Vec<(usize, f64)> = own().map(|part| part[1]).enumerate().collect();
+        let sum = shares.iter().map(|&(_, share)| share).sum();
+        let longest = own().fold(0.0, |longest: f64, part| longest.max(part[0]));
+        let [along, against] = extremes(&mut shares, EXAMPLES);
+        let mut reached = 0.0;
+        let half = shares.iter().position(|&(_, share)| {
+            reached += share;
+            reached >= 0.5
+        });
+        Self { sum, half: half.map(|place| place + 1), longest, along, against }
+    }
+}
+
+pub(super) fn superposition(contents: &Contents) -> Markup {
+    let Some(array) = &contents.superposition else { return html! {} };
+    let &[_, layers, 2] = array.shape.as_slice() else { return html! {} };
+    let more = match (contents.has_decay(), contents.unexplained.is_some()) {
+        (false, false) => "",
+        (true, false) => "; what is missing of 100% is weight decay",
+        (false, true) => "; what is missing of 100% is unexplained",
+        (true, true) => "; what is missing of 100% is weight decay, or unexplained",
+    };
+    html! {
+        section {
+            h2 { "The weights" }
+            p {
+                "The change of the weights is a sum over the training examples. An example's share is how much of a layer's \
+                 change lies in its part, along the change: below zero, it pulled the other way. The shares of all \
+                 examples add up to 100%" (more) "."
+            }
+            (rows(contents, array, layers))
+        }
+    }
+}
+
+fn rows(contents: &Contents, array: &MappedArray, layers: usize) -> Markup {
+    let all = array.all();
+    let inputs = contents.inputs.as_ref().ok();
+    html! {
+        @for (place, name) in names(contents, layers).into_iter().enumerate() {
+            @let parts = LayerParts::new(&all, layers, place);
+            article class="layer" {
+                p {
+                    b { (name) } br;
+                    "all shares: " (percent(parts.sum)) br;
+                    @if let Some(half) = parts.half {
+                        "half of the change: the " @if half > 1 { (half) " largest" } @else { "largest alone" } br;
+                    }
+                    "longest part: " (number(parts.longest))
+                }
+                div {
+                    (examples(inputs, &parts.along, percent))
+                    (examples(inputs, &parts.against, percent))
+                }
+            }
+        }
+    }
+}
+
+/// The layers with parameters.
+fn names(contents: &Contents, layers: usize) -> Vec<String> {
+    let described = contents.run_file.model.layers.iter().enumerate().filter(|(_, layer)| layer.kind.has_parameters());
+    let mut names: Vec<String> =
+        described.map(|(number, layer)| format!("layer {number}, {}", layer.kind.name())).collect();
+    names.resize(layers, "layer".into());
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_of_a_layer_are_picked_from_all_layers() {
+        // Three examples, two layers, norm and share.
+        let parts = [1.0, 0.1, 9.0, 0.6, 2.0, 0.7, 3.0, -0.1, 3.0, 0.2, 1.0, 0.5];
+        let first = LayerParts::new(&parts, 2, 0);
+        assert_eq!((first.along, first.against, first.half), (vec![(1, 0.7), (2, 0.2), (0, 0.1)], vec![], Some(1)));
+        let second = LayerParts::new(&parts, 2, 1);
+        assert_eq!((second.along, second.against), (vec![(0, 0.6), (2, 0.5)], vec![(1, -0.1)]));
+        assert_eq!((second.longest, second.sum), (9.0, 1.0));
+    }
+}

@@ -1,0 +1,233 @@
+//! The recursion backwards in time, in every form in which ψ can be carried: each gives the same contributions, and they
+//! add up to the change of the outputs.
+
+use pathkernel::backend::cpu::CpuBackend;
+use pathkernel::backend::{Backend, Element};
+use pathkernel::network::Network;
+use pathkernel::path::{Finished, Integration, Setting, Spec, Tile};
+use pathkernel::random::Random;
+use pathkernel::run_file::{Activation, Adam, Layer, LayerKind, Loss, Model, Optimizer, Readout, Rule, Sgd};
+use pathkernel::tangent::{Carried, Contraction, choices};
+use pathkernel::training::{
+    Examples, Kept, Recorder, Recording, Step, TargetBuffer, Training, Trajectory, draw_batches,
+};
+use std::path::Path;
+
+const EXAMPLES: usize = 9;
+const QUERIES: usize = 3;
+const WIDTH: usize = 4;
+const OUTPUTS: usize = 3;
+
+fn network() -> Network {
+    let linear = |features| LayerKind::Linear { features, bias: true };
+    let tanh = || LayerKind::Activation(Activation::Tanh);
+    let layers = [linear(6), tanh(), linear(5), tanh(), LayerKind::LayerNorm, linear(OUTPUTS)];
+    let layers = layers.into_iter().map(|kind| Layer { from: None, kind }).collect();
+    Network::new(&Model { input: vec![WIDTH], layers, weights: None }).expect("a network")
+}
+
+fn numbers(seed: u64, len: usize) -> Vec<f64> {
+    let mut random = Random::new(seed, "recursion");
+    // Numbers that f32 holds, so that both precisions start from the same.
+    (0..len).map(|_| f64::from((2.0 * random.unit() - 1.0) as f32)).collect()
+}
+
+fn sgd(momentum: f64, nesterov: bool) -> Optimizer {
+    Optimizer::Sgd(Sgd { learning_rate: 0.05, momentum, dampening: 0.0, nesterov, weight_decay: 0.01 })
+}
+
+fn adam(decoupled: bool) -> Optimizer {
+    Optimizer::Adam(Adam { learning_rate: 0.01, betas: [0.8, 0.95], eps: 1e-3, weight_decay: 0.02, decoupled })
+}
+
+struct Problem<E: Element> {
+    network: Network,
+    backend: CpuBackend<E>,
+    examples: Examples<CpuBackend<E>>,
+    targets: TargetBuffer<CpuBackend<E>>,
+    optimizer: Optimizer,
+}
+
+impl<E: Element> Problem<E> {
+    fn new(optimizer: Optimizer) -> Self {
+        let backend = CpuBackend::<E>::new();
+        let upload = |seed, len| convert_all::<E>(&numbers(seed, len));
+        let examples = Examples::new(&backend, &upload(1, EXAMPLES * WIDTH), WIDTH).expect("examples");
+        let targets = backend.upload(&upload(2, EXAMPLES * OUTPUTS)).expect("targets");
+        let targets = TargetBuffer::Reals(targets, EXAMPLES * OUTPUTS);
+        Self { network: network(), backend, examples, targets, optimizer }
+    }
+
+    fn train(&self, folder: &Path, steps: usize, every: usize) -> Trajectory {
+        let (Optimizer::Sgd(Sgd { learning_rate, .. }) | Optimizer::Adam(Adam { learning_rate, .. })) = self.optimizer
+        else {
+            panic!("an optimizer of steps")
+        };
+        let step = |batch| Step { learning_rate, batch: Some(batch), examples: EXAMPLES, share: 0.25, clip: 1.0 };
+        let batches = draw_batches(3, EXAMPLES, 4, steps).into_iter().map(step).collect();
+        let training = Training {
+            backend: &self.backend,
+            network: &self.network,
+            loss: Loss::SquaredError,
+            optimizer: self.optimizer,
+            clip_norm: 0.7,
+            examples: &self.examples,
+            targets: &self.targets,
+        };
+        let recording = Recording::new(&self.optimizer, steps, every);
+        let recorder = Recorder::create(folder, recording, self.network.len).expect("a recorder");
+        let initial = convert_all::<E>(&self.network.draw(4));
+        training.run(&initial, batches, recorder, &mut |_, _| Ok(())).expect("training")
+    }
+
+    fn tile(&self, trajectory: &Trajectory, choice: &[Contraction], tile: &Tile) -> Finished {
+        let spec =
+            Spec { rule: Rule::Gauss { nodes: 4 }, ..Spec::new(Loss::SquaredError, self.optimizer, choice.to_vec()) };
+        let queries = convert_all::<E>(&numbers(5, QUERIES * WIDTH));
+        let setting = Setting {
+            backend: &self.backend,
+            network: &self.network,
+            spec: &spec,
+            examples: &self.examples,
+            queries: &queries,
+            targets: &self.targets,
+            query_targets: None,
+        };
+        Integration { setting, trajectory }.tile(tile, &mut || Ok(())).expect("a tile")
+    }
+}
+
+fn convert_all<E: Element>(values: &[f64]) -> Vec<E> {
+    values.iter().map(|&value| E::from_f64(value)).collect()
+}
+
+fn whole() -> Tile {
+    Tile { queries: 0..QUERIES, examples: 0..EXAMPLES }
+}
+
+fn largest(values: &[f64]) -> f64 {
+    values.iter().fold(0.0, |largest, value| largest.max(value.abs()))
+}
+
+fn furthest(a: &[f64], b: &[f64]) -> f64 {
+    assert_eq!(a.len(), b.len());
+    a.iter().zip(b).fold(0.0, |largest, (a, b)| largest.max((a - b).abs()))
+}
+
+/// The outputs' change less contributions and decay, the largest of all.
+fn residual(found: &Finished) -> f64 {
+    let mut largest = 0.0f64;
+    for query in 0..QUERIES {
+        for output in 0..OUTPUTS {
+            let place = query * OUTPUTS + output;
+            let row = &found.attribution[0][(output * QUERIES + query) * EXAMPLES..][..EXAMPLES];
+            let explained = row.iter().sum::<f64>() + found.regularizer[output * QUERIES + query];
+            largest = largest.max((found.prediction[place] - found.initial[place] - explained).abs());
+        }
+    }
+    largest
+}
+
+/// Ways to contract the layers, one layer departing from whole rows at a time.
+fn all_choices(network: &Network, carried: Carried) -> Vec<Vec<Contraction>> {
+    let rows = vec![Contraction::Materialised; network.parameters.len()];
+    let mut all = vec![rows.clone()];
+    for (index, own) in network.parameters.iter().enumerate() {
+        for choice in choices(network, own, Readout::Outputs, carried) {
+            let mut choices = rows.clone();
+            choices[index] = choice;
+            all.push(choices);
+        }
+    }
+    all
+}
+
+/// Momentum of 0.3 is below a rounding of f64 after 31 steps, so that in 60 factors of single nodes are dropped.
+#[test]
+fn every_form_of_psi_gives_the_same_contributions() {
+    const STEPS: usize = 60;
+    for optimizer in [sgd(0.3, false), sgd(0.9, false), sgd(0.9, true), adam(false), adam(true)] {
+        let problem = Problem::<f64>::new(optimizer);
+        let folder = tempfile::tempdir().expect("a folder");
+        let trajectory = problem.train(folder.path(), STEPS, 1);
+        assert!(
+            trajectory.steps.iter().any(|step| step.clip < 1.0) && trajectory.steps.iter().any(|step| step.clip == 1.0)
+        );
+        let carried = Carried::new(&optimizer, STEPS, <f64 as Element>::ROUNDING);
+        let all = all_choices(&problem.network, carried);
+        assert!(all.len() > 4, "{all:?}");
+        let rows = problem.tile(&trajectory, &all[0], &whole());
+        let change = furthest(&rows.prediction, &rows.initial);
+        assert!(residual(&rows) < 1e-7 * change, "{optimizer:?}: {} of {change}", residual(&rows));
+        for choice in &all[1..] {
+            let found = problem.tile(&trajectory, choice, &whole());
+            let error = furthest(&rows.attribution[0], &found.attribution[0]) / largest(&rows.attribution[0]);
+            // Sums of some hundred terms, each with a few roundings.
+            assert!(error < 1e-13, "{optimizer:?}, {choice:?}: {error}");
+        }
+    }
+}
+
+/// A tile's entries have the bits that they have in the whole.
+#[test]
+fn tiles_agree_bit_by_bit() {
+    for optimizer in [sgd(0.9, false), sgd(0.9, true), adam(true)] {
+        let problem = Problem::<f32>::new(optimizer);
+        let folder = tempfile::tempdir().expect("a folder");
+        let trajectory = problem.train(folder.path(), 12, 1);
+        let carried = Carried::new(&optimizer, 12, <f32 as Element>::ROUNDING);
+        for choice in all_choices(&problem.network, carried) {
+            let all = problem.tile(&trajectory, &choice, &whole());
+            for (queries, examples) in [(0..1, 0..4), (1..3, 4..9), (0..3, 8..9)] {
+                let part =
+                    problem.tile(&trajectory, &choice, &Tile { queries: queries.clone(), examples: examples.clone() });
+                let (n, m) = (queries.len(), examples.len());
+                for (place, value) in part.attribution[0].iter().enumerate() {
+                    let (output, query, example) = (place / (n * m), place / m % n, place % m);
+                    let at = (output * QUERIES + queries.start + query) * EXAMPLES + examples.start + example;
+                    let want = all.attribution[0][at];
+                    assert!(value.to_bits() == want.to_bits(), "{optimizer:?}, {choice:?}: {value} instead of {want}");
+                }
+            }
+        }
+    }
+}
+
+/// Steps that were not recorded are made again with the same bits.
+#[test]
+fn a_sparse_recording_gives_the_same_bits() {
+    for optimizer in [sgd(0.0, false), sgd(0.9, true), adam(false), adam(true)] {
+        let problem = Problem::<f32>::new(optimizer);
+        let choice = vec![Contraction::Materialised; problem.network.parameters.len()];
+        let dense = tempfile::tempdir().expect("a folder");
+        let dense = problem.train(dense.path(), 11, 1);
+        let want = problem.tile(&dense, &choice, &whole());
+        for every in [2, 4, 11, 30] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let sparse = problem.train(folder.path(), 11, every);
+            let rows = sparse.rows(Kept::Weights).expect("weights").count();
+            assert_eq!(rows, 11usize.div_ceil(every) + 1);
+            let found = problem.tile(&sparse, &choice, &whole());
+            assert_eq!(found.attribution, want.attribution, "{optimizer:?}, every {every}");
+            assert_eq!(found.regularizer, want.regularizer);
+            assert_eq!(found.prediction, want.prediction);
+        }
+    }
+}
+
+/// Over many steps of one path f32 stays near f64: sums go in two levels, and what momentum carries forgets its roundings.
+#[test]
+fn a_thousand_steps_in_f32_stay_near_f64() {
+    const STEPS: usize = 1000;
+    for (optimizer, tolerance) in [(sgd(0.9, false), 2e-5), (sgd(0.9, true), 2e-5), (adam(true), 3e-4)] {
+        let (wide, single) = (Problem::<f64>::new(optimizer), Problem::<f32>::new(optimizer));
+        let choice = vec![Contraction::Materialised; wide.network.parameters.len()];
+        let folder = tempfile::tempdir().expect("a folder");
+        let trajectory = wide.train(folder.path(), STEPS, 1);
+        let want = wide.tile(&trajectory, &choice, &whole());
+        let found = single.tile(&trajectory, &choice, &whole());
+        let error = furthest(&want.attribution[0], &found.attribution[0]) / largest(&want.attribution[0]);
+        println!("{optimizer:?}: {error:.1e}");
+        assert!(error < tolerance, "{optimizer:?}: {error}");
+    }
+}
