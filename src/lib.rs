@@ -16,7 +16,7 @@ arrays that NumPy opens and a [`report`]. As a library, the parts are:
 |---|---|
 | [`backend`] | the operations, as a trait; native `cpu` (f32, f64) and wgpu `gpu` |
 | [`network`] | a graph of layers: forward, backward, gradient factors |
-| [`training`] | gradient descent on the device, and the recorded path |
+| [`training`] | optimizers and gradient flow on the device, imported checkpoints, and the recorded path |
 | [`tangent`] | gradient rows and their contraction |
 | [`path`] | quadrature and the integration along the path |
 

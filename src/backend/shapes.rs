@@ -259,7 +259,7 @@ pub struct Adam {
     pub shrink: f64,
 }
 
-/// A function of a network's outputs f, one number a row of it.
+/// A function of a network's outputs f: one number of each, or one of all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReadoutKind {
     /// `softmax f`: as many as outputs.

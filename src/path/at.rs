@@ -91,7 +91,7 @@ impl<'a, B: Backend> At<'a, B> {
         place: usize,
     ) -> std::result::Result<Vec<Self>, Error> {
         let backend = setting.backend;
-        let quadrature = Quadrature::new(&setting.spec.rule).unwrap_or_else(Quadrature::left);
+        let quadrature = Quadrature::of_flow(&setting.spec.rule);
         let nodes = quadrature.weights.len();
         let at = |(node, weight): (usize, &f64)| {
             let rate = step.learning_rate * weight;

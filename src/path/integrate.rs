@@ -47,7 +47,7 @@ pub struct Integration<'a, B: Backend> {
 
 impl<B: Backend> Integration<'_, B> {
     /// Integrates one tile. `progress` is called after each step. The numbers that belong to queries alone
-    /// (regularizer, readouts, residuals) are computed for tiles that start at example 0.
+    /// (regularizer, readouts, residuals) are computed for tiles that start at example 0, and for the rule `adaptive` for all.
     ///
     /// # Errors
     ///

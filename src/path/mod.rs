@@ -25,3 +25,4 @@ pub use quadrature::{Quadrature, gauss};
 pub use readout::QueryTargets;
 pub use spec::{Finished, Spec, Tile};
 pub use superposition::Superposition;
+pub(crate) use superposition::vectors_at_once;

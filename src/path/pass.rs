@@ -99,7 +99,8 @@ impl<'a, B: Backend> Pass<'a, B> {
             state.psi.axpy(backend, 1.0, &fresh)?;
             fresh.axpy(backend, ahead, &state.psi)?;
         }
-        for batch in &mut batches {
+        let wanted = spec.attribution || spec.kernel.is_some();
+        for batch in batches.iter_mut().filter(|_| wanted) {
             let psi = if apart { &fresh } else { &state.psi };
             self.meet(&mut state.sums, psi, at, recursion.gradient, batch)?;
         }

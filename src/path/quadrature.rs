@@ -21,6 +21,11 @@ impl Quadrature {
         }
     }
 
+    /// The nodes within a step of gradient flow: those of the rule `gauss`, which is the only one that goes with it.
+    pub fn of_flow(rule: &Rule) -> Self {
+        Self::new(rule).unwrap_or_else(Self::left)
+    }
+
     /// The start of the segment alone.
     pub fn left() -> Self {
         Self { nodes: vec![0.0], weights: vec![1.0] }

@@ -6,7 +6,7 @@ use super::batch::{Batch, Held, examples_at_once, loss_gradient};
 use super::recursion::Recursion;
 use crate::backend::{Backend, Result, RowMap, Slice, SliceMut, Start};
 use crate::error::Error;
-use crate::network::Segment;
+use crate::network::{Network, Segment};
 use crate::tangent::{Sum, write_gradient};
 use crate::training::{Kept, Recall, Trajectory};
 use std::ops::Range;
@@ -59,14 +59,18 @@ fn map<B: Backend>(backend: &B, set: &Range<usize>, held: &[(usize, f64)], weigh
     RowMap::new(backend, &offsets, &inputs, &vec![weight; held.len()])
 }
 
-/// Elements of the vectors of one set of examples. A constant: the sums depend on no machine.
-const ELEMENTS_AT_ONCE: usize = 1 << 24;
+/// Elements of the vectors of one set of examples, of `count` in all. A constant bounds them: the sums depend on no
+/// machine.
+pub(crate) fn vectors_at_once(network: &Network, count: usize) -> usize {
+    const ELEMENTS: usize = 1 << 24;
+    count.saturating_mul(network.len).min(ELEMENTS.max(network.len))
+}
 
 impl<B: Backend> Superposition<'_, B> {
     /// Sets of examples whose vectors are summed at once.
     pub fn sets(&self) -> Vec<Range<usize>> {
-        let count = self.setting.examples.count();
-        let at_once = (ELEMENTS_AT_ONCE / self.setting.network.len.max(1)).max(1);
+        let (count, len) = (self.setting.examples.count(), self.setting.network.len);
+        let at_once = (vectors_at_once(self.setting.network, count) / len.max(1)).max(1);
         (0..count).step_by(at_once).map(|from| from..(from + at_once).min(count)).collect()
     }
 

@@ -155,7 +155,10 @@ impl Contents {
 
 /// The run's data, where they are still what they were.
 fn inputs(run_file: &RunFile, queries: usize, examples: usize) -> Result<Inputs, Error> {
-    let inputs = Inputs::read(run_file)?;
+    // The data alone: the path is in the run directory, and its checkpoints may be gone.
+    let mut run_file = run_file.clone();
+    run_file.trajectory.import = None;
+    let inputs = Inputs::read(&run_file)?;
     if (inputs.query_count(), inputs.examples) == (queries, examples) {
         return Ok(inputs);
     }

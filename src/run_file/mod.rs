@@ -12,6 +12,7 @@ mod section;
 mod training;
 mod words;
 mod write;
+mod write_training;
 
 pub use model::{Activation, Layer, LayerKind, Model};
 pub use section::RunFileError;

@@ -1,7 +1,7 @@
 //! How the network is trained, as the run file describes it.
 
 use super::section::{Result, Section};
-use toml::{Table, Value};
+use toml::Value;
 
 /// How the network is trained.
 #[derive(Debug, Clone, PartialEq)]
@@ -195,7 +195,7 @@ impl Training {
     }
 }
 
-const LOSSES: [(&str, Loss); 4] = [
+pub(super) const LOSSES: [(&str, Loss); 4] = [
     ("cross_entropy", Loss::CrossEntropy),
     ("squared_error", Loss::SquaredError),
     ("logistic", Loss::Logistic),
@@ -212,8 +212,9 @@ pub(super) fn read(mut section: Section<'_>, resolve: &dyn Fn(&str, &str) -> Str
     let reduction = section.choice("reduction", Some(Reduction::Mean), &REDUCTIONS)?;
     let rates = read_rates(&mut section)?;
     section.need("optimizer")?;
-    let first = rates.as_ref().and_then(|rates| rates.first().copied());
-    let optimizer = read_optimizer(section.section("optimizer")?, first)?;
+    // A list of rates needs no rate beside it; the first steps of a warmup may have none.
+    let rate = rates.as_ref().map(|rates| rates.iter().copied().find(|&rate| rate > 0.0).unwrap_or(1.0));
+    let optimizer = read_optimizer(section.section("optimizer")?, rate)?;
     if let Optimizer::Flow(_) = optimizer {
         for key in DISCRETE {
             if section.get(key).is_some() {
@@ -367,90 +368,6 @@ pub(super) fn first_not_single(training: &Training) -> Option<(&'static str, f64
     let not_single = |value: f64| (value as f32).is_infinite() || (value as f32 == 0.0 && value != 0.0);
     let clip = [("clip_norm", training.clip_norm)];
     numbers.into_iter().chain(clip).find(|&(_, value)| not_single(value))
-}
-
-fn table(entries: Vec<(&str, Value)>) -> Value {
-    Value::Table(entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
-}
-
-fn count(value: usize) -> Value {
-    Value::Integer(value as i64)
-}
-
-fn word(text: &str) -> Value {
-    Value::String(text.to_owned())
-}
-
-impl Training {
-    pub(super) fn table(&self) -> Table {
-        let name = LOSSES.iter().find(|(_, loss)| *loss == self.loss).map_or("", |(name, _)| name);
-        let reduction = if self.reduction == Reduction::Mean { "mean" } else { "sum" };
-        let mut entries =
-            vec![("loss", word(name)), ("reduction", word(reduction)), ("optimizer", self.optimizer.table())];
-        if !matches!(self.optimizer, Optimizer::Flow(_)) {
-            entries.push(match &self.schedule.kind {
-                ScheduleKind::List(rates) => {
-                    ("learning_rates", Value::Array(rates.iter().map(|&rate| Value::Float(rate)).collect()))
-                }
-                _ => ("schedule", self.schedule.table()),
-            });
-            entries.push(("clip_norm", Value::Float(self.clip_norm)));
-            entries.push(("steps", count(self.steps)));
-        }
-        entries.extend(self.batch_size.map(|size| ("batch_size", count(size))));
-        entries.extend(self.batches.as_ref().map(|batches| ("batches", batches.value())));
-        entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
-    }
-}
-
-impl Optimizer {
-    fn table(&self) -> Value {
-        let mut entries = vec![("type", word(self.name()))];
-        match self {
-            Optimizer::Sgd(sgd) => entries.extend([
-                ("learning_rate", Value::Float(sgd.learning_rate)),
-                ("momentum", Value::Float(sgd.momentum)),
-                ("dampening", Value::Float(sgd.dampening)),
-                ("nesterov", Value::Boolean(sgd.nesterov)),
-                ("weight_decay", Value::Float(sgd.weight_decay)),
-            ]),
-            Optimizer::Adam(adam) => entries.extend([
-                ("learning_rate", Value::Float(adam.learning_rate)),
-                ("betas", Value::Array(adam.betas.map(Value::Float).to_vec())),
-                ("eps", Value::Float(adam.eps)),
-                ("weight_decay", Value::Float(adam.weight_decay)),
-            ]),
-            Optimizer::Flow(flow) => {
-                entries.extend([("time", Value::Float(flow.time)), ("tolerance", Value::Float(flow.tolerance))]);
-            }
-        }
-        table(entries)
-    }
-}
-
-impl Schedule {
-    fn table(&self) -> Value {
-        let mut entries = match &self.kind {
-            ScheduleKind::Constant | ScheduleKind::List(_) => vec![("type", word("constant"))],
-            ScheduleKind::Step { every, factor } => {
-                vec![("type", word("step")), ("every", count(*every)), ("factor", Value::Float(*factor))]
-            }
-            ScheduleKind::Cosine { last } => vec![("type", word("cosine")), ("final", Value::Float(*last))],
-        };
-        entries.push(("warmup", count(self.warmup)));
-        table(entries)
-    }
-}
-
-impl Batches {
-    fn value(&self) -> Value {
-        let batch =
-            |batch: &Vec<u32>| Value::Array(batch.iter().map(|&example| Value::Integer(example.into())).collect());
-        match self {
-            Batches::File(path) => word(path),
-            Batches::List(lists) => Value::Array(lists.iter().map(batch).collect()),
-        }
-    }
 }
 
 #[cfg(test)]

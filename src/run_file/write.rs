@@ -6,15 +6,15 @@ use toml::{Table, Value};
 /// Keys that say where or when a run happens, not what it computes.
 const INCIDENTAL: [&str; 2] = ["run.directory", "run.tune"];
 
-fn table(entries: Vec<(&str, Value)>) -> Table {
+pub(super) fn table(entries: Vec<(&str, Value)>) -> Table {
     entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
-fn count(value: usize) -> Value {
+pub(super) fn count(value: usize) -> Value {
     Value::Integer(value as i64)
 }
 
-fn text(value: impl std::fmt::Display) -> Value {
+pub(super) fn text(value: impl std::fmt::Display) -> Value {
     Value::String(value.to_string())
 }
 

@@ -105,7 +105,7 @@ impl Footprint {
                 sizes
                     .entries
                     .iter()
-                    .map(|entries| real(entries.per_pair(sizes.outputs, sizes.outputs)))
+                    .map(|entries| real(entries.per_pair(sizes.outputs, sizes.copies)))
                     .fold(1.0, f64::max),
             ],
             batch: sizes.examples,

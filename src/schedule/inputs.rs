@@ -155,7 +155,7 @@ fn initial_name(run_file: &RunFile) -> &str {
 }
 
 /// Fails where a value is finite in double precision only.
-fn fits_precision(name: &str, values: &[f64], precision: Precision) -> Result<(), Error> {
+pub(super) fn fits_precision(name: &str, values: &[f64], precision: Precision) -> Result<(), Error> {
     if precision == Precision::F64 {
         return Ok(());
     }
@@ -252,7 +252,10 @@ fn steps(run_file: &RunFile, examples: usize) -> Result<Vec<Step>, Error> {
     };
     let batches = match &training.batches {
         Some(Batches::File(path)) => Some(read_batches(path, training.steps, training.batch_size, examples)?),
-        Some(Batches::List(batches)) => Some(check_batches(batches, training.steps, examples)?),
+        Some(Batches::List(batches)) => {
+            check_batches(batches, training.steps, training.batch_size, examples)?;
+            Some(batches.clone())
+        }
         None => training.batch_size.map(|size| draw_batches(run_file.run.seed, examples, size, training.steps)),
     };
     Ok(match batches {
@@ -262,7 +265,7 @@ fn steps(run_file: &RunFile, examples: usize) -> Result<Vec<Step>, Error> {
 }
 
 /// Batches that the run file lists itself.
-fn check_batches(batches: &[Vec<u32>], steps: usize, examples: usize) -> Result<Vec<Vec<u32>>, Error> {
+fn check_batches(batches: &[Vec<u32>], steps: usize, size: Option<usize>, examples: usize) -> Result<(), Error> {
     if batches.len() != steps {
         let have = batches.len();
         return Err(Error::Input(format!("training.batches: has {have} batches, but training.steps = {steps}")));
@@ -275,7 +278,13 @@ fn check_batches(batches: &[Vec<u32>], steps: usize, examples: usize) -> Result<
             )));
         }
     }
-    Ok(batches.to_vec())
+    match (size, batches.iter().position(|batch| size.is_some_and(|size| size != batch.len()))) {
+        (Some(size), Some(step)) => Err(Error::Input(format!(
+            "training.batches: step {step} has {} entries, but training.batch_size = {size}; leave batch_size out",
+            batches[step].len()
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// Examples whose part of the weights' change is wanted must be there.

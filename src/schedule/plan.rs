@@ -5,7 +5,7 @@ use super::device::{Work, free_memory, on_device, rates};
 use super::footprint::{Footprint, MOST_QUERIES};
 use crate::backend::{Backend, Element, Entries};
 use crate::error::Error;
-use crate::path::{Quadrature, Tile, examples_at_once};
+use crate::path::{Quadrature, Tile, examples_at_once, vectors_at_once};
 use crate::run_file::{KernelShape, Optimizer, Precision, Rule, RunFile};
 use crate::store::Store;
 use crate::tangent::{self, Carried, Contraction, Rates, Sizes, choose};
@@ -63,7 +63,7 @@ impl Plan {
             _ => 1,
         };
         let bytes: usize = if run_file.run.precision == Precision::F64 { 8 } else { 4 };
-        let batch = inputs.steps.first().map_or(m, |step| step.batch_len().min(m));
+        let batch = inputs.steps.iter().map(|step| step.batch_len().min(m)).max().unwrap_or(m);
         let copies = if kernel.kernel == KernelShape::None { 1 } else { outputs };
         let rows = kernel.readout.len(outputs);
         let steps = if flow { FLOW_STEPS * flow_nodes(&kernel.rule) } else { inputs.steps.len() };
@@ -82,9 +82,13 @@ impl Plan {
         // Counts that may be beyond any machine, so in floating point.
         let real = |count: usize| count as f64;
         let sums = real(groups) * (real(attribution) + real(pair)) + if kernel.coefficients { real(pair) } else { 0.0 };
-        let held = real(m) * real(network.input_len());
+        // The inputs, those of a full batch once more, and the steps that are made again: their weights, and what their decomposition needs.
+        let again = if run_file.trajectory.every > 1 { run_file.trajectory.every.min(inputs.steps.len()) } else { 0 };
+        let held = 2.0 * real(m) * real(network.input_len()) + 3.0 * real(again) * real(network.len);
         let at_once = Sizes { examples: batch.min(examples_at_once(network, copies)), ..sizes.clone() };
         let footprint = Footprint::new(network, &contraction, &at_once, sums.max(1.0), held, bytes);
+        let superposing =
+            if kernel.superposition { vectors_at_once(network, m) as u64 * (bytes as u64 + 16) } else { 0 };
         let tile = footprint.tile((n, m), memory, largest);
         let (down, across) = tile.unwrap_or((1, 1));
         // Tiles of one query and one example could be very many; a plan that does not fit has none.
@@ -143,7 +147,7 @@ impl Plan {
             shapes: [m, n, outputs, network.parameter_count(), inputs.steps.len()],
             contraction,
             tiles,
-            device_bytes: footprint.bytes(down, across),
+            device_bytes: footprint.bytes(down, across).max(superposing),
             host_bytes: (data + finished) as u64,
             disk_bytes: (arrays + path) as u64,
             flops: flops * steps,
@@ -203,7 +207,7 @@ const FLOW_STEPS: usize = 64;
 
 /// Nodes within a step of gradient flow.
 fn flow_nodes(rule: &Rule) -> usize {
-    Quadrature::new(rule).map_or(1, |quadrature| quadrature.nodes.len())
+    Quadrature::of_flow(rule).nodes.len()
 }
 
 /// How often a pass writes or reads each element that it keeps: measured on the examples.

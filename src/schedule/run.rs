@@ -2,7 +2,7 @@
 
 use super::Inputs;
 use super::device::{Work, free_memory, on_device, rates};
-use super::inputs::{Targets, full_batch};
+use super::inputs::{Targets, fits_precision, full_batch};
 use super::plan::{Plan, entries};
 use crate::backend::{Backend, Phase, convert};
 use crate::error::Error;
@@ -164,7 +164,7 @@ impl Run<'_> {
             (Optimizer::Flow(flow), _) => {
                 progress.begin("following the flow", PERCENT);
                 let mut done = 0;
-                let quadrature = Quadrature::new(&run_file.kernel.rule).unwrap_or_else(Quadrature::left);
+                let quadrature = Quadrature::of_flow(&run_file.kernel.rule);
                 let full = full_batch(inputs.examples, run_file.training.reduction);
                 training.flow(&initial, flow, &quadrature, &full, recorder, &mut |time, values| {
                     note(values);
@@ -176,7 +176,11 @@ impl Run<'_> {
             }
             (_, Some(checkpoints)) => {
                 progress.begin("importing", steps.len() as u64);
-                let mut weights = |number| Ok(convert(&checkpoints.weights(number)?));
+                let mut weights = |number| {
+                    let weights = checkpoints.weights(number)?;
+                    fits_precision(&format!("checkpoint {number}"), &weights, run_file.run.precision)?;
+                    Ok(convert(&weights))
+                };
                 training.follow(&mut weights, steps, recorder, &mut |_, values| {
                     note(values);
                     step(progress)

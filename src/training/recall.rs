@@ -1,7 +1,7 @@
 //! A recorded path, step by step on the device, whether every step was recorded or has to be made again.
 
 use super::walk::Leg;
-use super::{Kept, Step, Training, Trajectory};
+use super::{Kept, Training, Trajectory};
 use crate::backend::Backend;
 use crate::error::Error;
 
@@ -18,11 +18,6 @@ impl<'a, B: Backend> Recall<'a, B> {
     /// Nothing is read yet. Steps that were not recorded are made again by `training`, which must be the one that made them.
     pub fn new(training: &'a Training<'a, B>, trajectory: &'a Trajectory) -> Self {
         Self { training, trajectory, again: Vec::new(), first: trajectory.steps.len() }
-    }
-
-    /// The steps.
-    pub fn steps(&self) -> &'a [Step] {
-        &self.trajectory.steps
     }
 
     /// The weights after the last step.

@@ -41,6 +41,18 @@ fn twice(device: &str) {
     }
 }
 
+/// A list of rates may begin at 0, as a warmup does.
+#[test]
+fn a_run_with_rates_of_its_own_is_found_done() {
+    let fixture = Fixture::new();
+    let rates = "training.learning_rates=[0.0, 0.1, 0.2]";
+    fixture.succeeds(&[rates]);
+    let before = fixture.listing("out");
+    let again = fixture.run(&[rates]);
+    assert!(again.status.success(), "{}", stderr(&again));
+    assert!(before == fixture.listing("out"), "the second run changed something");
+}
+
 #[test]
 fn quiet_says_nothing() {
     let fixture = Fixture::new();

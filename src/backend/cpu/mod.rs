@@ -1,5 +1,5 @@
 /*!
-The native backend: `f32` or `f64`, all cores, matrix products by the `gemm` crate.
+The native backend: `f32` or `f64`, all cores, matrix products by a kernel of its own.
 
 It is the default where there is no GPU, and in `f64` the oracle that the GPU is tested against. Second-level totals
 are `f64`.

@@ -198,8 +198,8 @@ impl<'a, B: Backend> Adaptive<'a, B> {
             }
         }
         let mut settled = Settled { rows: Vec::new(), missed: Vec::new(), passed };
-        for (query, found) in (0..).zip(progress.into_iter().filter_map(Progress::finish)) {
-            let (attempt, met) = found;
+        for (query, progress) in (0..).zip(progress) {
+            let Some((attempt, met)) = progress.finish() else { continue };
             settled.rows.extend(attempt.rows.into_iter().map(|(tau, weight)| Row { query, tau, weight }));
             if !met {
                 settled.missed.push(query);

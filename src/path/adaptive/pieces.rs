@@ -16,8 +16,10 @@ const SHORTEST: f64 = 64.0;
 /// How often a piece is cut again, beyond once for each layer with kinks: for windows whose winner changes again and again,
 /// and where the polynomials are not exact.
 const MORE_CUTS: usize = 24;
-/// Rows of one pass, at the least.
+/// Rows of one pass: as many as there are queries, or these where they are few.
 const ROWS_AT_ONCE: usize = 256;
+/// Elements that the values and derivatives of a pass's rows may have.
+const ELEMENTS_AT_ONCE: usize = 1 << 25;
 
 /// A Gauss rule for pieces, and how it sees flips.
 #[derive(Debug)]
@@ -142,7 +144,9 @@ impl<B: Backend> Adaptive<'_, B> {
 
     /// Pieces in passes of a bounded number of rows.
     fn evaluate(&self, step: &Step<'_, B>, rule: &Rule, queries: &[u32], pieces: &[Piece]) -> Result<Vec<Evaluated>> {
-        let at_once = (step.queries.max(ROWS_AT_ONCE) / rule.count()).max(1);
+        let each = (1 + self.directions()) * self.network.forward_len();
+        let rows = step.queries.max(ROWS_AT_ONCE).min(ELEMENTS_AT_ONCE / each.max(1));
+        let at_once = (rows / rule.count()).max(1);
         let mut all = Vec::with_capacity(pieces.len());
         for pieces in pieces.chunks(at_once) {
             let owners: Vec<u32> =
