@@ -6,6 +6,7 @@ use crate::backend::{Backend, Element, Slice, SliceMut};
 use crate::error::Error;
 use crate::path::Quadrature;
 use crate::run_file::Flow;
+use std::cell::Cell;
 
 /// Steps at the most: a flow that needs more is stiff, and would take days.
 const MOST_STEPS: usize = 100_000;
@@ -52,14 +53,19 @@ impl<B: Backend> Training<'_, B> {
         };
         recorder.record(Kept::Weights, 0, initial)?;
         let mut steps: Vec<Step> = Vec::new();
-        // The metrics of the step under way are those at its start: of the last gradient that began one.
-        let mut start = self.metrics(&backend.upload(initial)?, full)?;
-        let mut slope = |weights: &B::Buffer| self.slope(weights, full);
+        let (_, mut start) = self.slope(&backend.upload(initial)?, full)?;
+        // The solver's last slope of a good step is the one at its end.
+        let end = Cell::new(start);
+        let mut slope = |weights: &B::Buffer| {
+            let (slope, metrics) = self.slope(weights, full)?;
+            end.set(metrics);
+            Ok(slope)
+        };
         solver.solve(backend.upload(initial)?, &quadrature.nodes, &mut slope, &mut |accepted| {
             let number = steps.len();
             for (node, weights) in accepted.inside.iter().enumerate() {
                 let row = number * quadrature.nodes.len() + node;
-                let slope = self.slope(weights, full)?;
+                let (slope, _) = self.slope(weights, full)?;
                 for (kept, vector) in [(Kept::Nodes, weights), (Kept::Slopes, &slope)] {
                     recorder.record(kept, row, &backend.download(Slice::new(vector, 0, len))?)?;
                 }
@@ -67,21 +73,17 @@ impl<B: Backend> Training<'_, B> {
             recorder.record(Kept::Weights, number + 1, accepted.end_values)?;
             steps.push(Step { learning_rate: accepted.length, ..full.clone() });
             progress(accepted.start + accepted.length, start)?;
-            start = self.metrics(accepted.end, full)?;
+            start = end.get();
             Ok(())
         })?;
         recorder.finish(steps)
     }
 
-    /// `-∇L`.
-    fn slope(&self, weights: &B::Buffer, full: &Step) -> Result<B::Buffer, Error> {
-        let (mut gradient, _) = self.gradient(weights, full)?;
+    /// `-∇L`, and what the step that begins there says of itself.
+    fn slope(&self, weights: &B::Buffer, full: &Step) -> Result<(B::Buffer, Metrics), Error> {
+        let (mut gradient, statistics) = self.gradient(weights, full)?;
         self.backend.scale(SliceMut::new(&mut gradient, 0, self.network.len), -1.0)?;
-        Ok(gradient)
-    }
-
-    fn metrics(&self, weights: &B::Buffer, full: &Step) -> Result<Metrics, Error> {
-        let (_, statistics) = self.gradient(weights, full)?;
-        Ok(Metrics::new(&self.backend.download(Slice::new(&statistics, 0, 2))?, full))
+        let statistics = self.backend.download(Slice::new(&statistics, 0, 2))?;
+        Ok((gradient, Metrics::new(&statistics, full)))
     }
 }

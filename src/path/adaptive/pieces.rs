@@ -176,9 +176,10 @@ impl<B: Backend> Adaptive<'_, B> {
         let directions: Vec<&B::Buffer> = [Some(step.change), self.signs.as_ref()].into_iter().flatten().collect();
         let found = network.directional(backend, segment, &pass, &directions)?;
 
+        let seeds = self.seeds(&pass, owners)?;
         let mut slopes = Vec::new();
         for direction in 0..directions.len() {
-            slopes.push(self.readout_slopes(&pass, &found, direction, owners)?);
+            slopes.push(self.readout_slopes(rows, &found, direction, seeds.as_deref())?);
         }
         let seen = self.seen(&pass, &found)?;
         let (kinks, count) = (&self.kinks, self.count());
@@ -208,25 +209,33 @@ impl<B: Backend> Adaptive<'_, B> {
         self.kinks.iter().map(|_| Ok([next()?, next()?])).collect()
     }
 
+    /// The gradients of a readout that is not the outputs, `[R, rows, C]`, on the host.
+    fn seeds(&self, pass: &Forward<'_, B>, owners: &[u32]) -> Result<Option<Vec<f64>>> {
+        let Some(readout) = &self.readout else {
+            return Ok(None);
+        };
+        let read = readout.read(self.backend, self.network.outputs(pass), owners)?;
+        let len = self.count() * pass.rows * self.network.outputs;
+        Ok(Some(wide(self.backend.download(Slice::new(&read.seeds, 0, len))?)))
+    }
+
     /// The readout's derivatives along a direction, `[rows, R]`.
     fn readout_slopes(
         &self,
-        pass: &Forward<'_, B>,
+        rows: usize,
         found: &Directional<B>,
         direction: usize,
-        owners: &[u32],
+        seeds: Option<&[f64]>,
     ) -> Result<Vec<f64>> {
-        let (backend, network, rows) = (self.backend, self.network, pass.rows);
+        let (backend, network) = (self.backend, self.network);
         let len = rows * network.outputs;
         let slopes = match network.output_derivatives(found) {
             Some(slopes) => wide(backend.download(slopes.part(direction * len, len))?),
             None => vec![0.0; len],
         };
-        let Some(readout) = &self.readout else {
+        let Some(seeds) = seeds else {
             return Ok(slopes);
         };
-        let read = readout.read(backend, network.outputs(pass), owners)?;
-        let seeds = wide(backend.download(Slice::new(&read.seeds, 0, self.count() * len))?);
         let (count, width) = (self.count(), network.outputs);
         let one = |row: usize, number: usize| -> f64 {
             let seed = &seeds[(number * rows + row) * width..][..width];
