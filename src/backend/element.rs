@@ -112,6 +112,11 @@ macro_rules! element {
 element!(f32, "f32", 1e-6, math::exp, math::ln_1p, math::tanh, math::erfc);
 element!(f64, "f64", 1e-12, f64::exp, f64::ln_1p, f64::tanh, libm::erfc);
 
+/// Widens.
+pub(crate) fn widen<E: Element>(values: &[E]) -> Vec<f64> {
+    values.iter().map(|&value| value.to_f64()).collect()
+}
+
 /// Rounds.
 pub(crate) fn convert<E: Element>(values: &[f64]) -> Vec<E> {
     values.iter().map(|&value| E::from_f64(value)).collect()

@@ -25,7 +25,7 @@ mod shapes;
 
 pub use arguments::*;
 pub use element::Element;
-pub(crate) use element::convert;
+pub(crate) use element::{convert, widen};
 pub use phase::{Clock, Phase};
 pub use shapes::*;
 
@@ -104,6 +104,12 @@ pub trait Backend {
 
     /// `out = source`.
     fn copy(&self, out: SliceMut<'_, Self::Buffer>, source: Slice<'_, Self::Buffer>) -> Result<()>;
+    /// A new buffer that holds the same.
+    fn copied(&self, source: Slice<'_, Self::Buffer>) -> Result<Self::Buffer> {
+        let mut copy = self.scratch(source.len)?;
+        self.copy(SliceMut::new(&mut copy, 0, source.len), source)?;
+        Ok(copy)
+    }
     /// `out = value`.
     fn fill(&self, out: SliceMut<'_, Self::Buffer>, value: f64) -> Result<()>;
     /// `out += scale * x`.

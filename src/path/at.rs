@@ -68,8 +68,7 @@ impl<'a, B: Backend> At<'a, B> {
         place: usize,
     ) -> Result<Self> {
         let (backend, len) = (setting.backend, setting.network.len);
-        let mut change = backend.scratch(len)?;
-        backend.copy(SliceMut::new(&mut change, 0, len), Slice::new(next, 0, len))?;
+        let mut change = backend.copied(Slice::new(next, 0, len))?;
         backend.axpy(SliceMut::new(&mut change, 0, len), -1.0, Slice::new(&leg.weights, 0, len))?;
         Ok(Self {
             number,
@@ -119,8 +118,7 @@ impl<'a, B: Backend> At<'a, B> {
     /// `w + τ Δw`; `None` at the start.
     pub fn moved(&self, backend: &B, network: &Network, tau: f64) -> Result<Option<B::Buffer>> {
         let Some((change, scale)) = self.change.as_ref().filter(|_| tau != 0.0) else { return Ok(None) };
-        let mut moved = backend.scratch(network.len)?;
-        backend.copy(SliceMut::new(&mut moved, 0, network.len), Slice::new(self.weights.get(), 0, network.len))?;
+        let mut moved = backend.copied(Slice::new(self.weights(), 0, network.len))?;
         backend.axpy(
             SliceMut::new(&mut moved, 0, network.len),
             tau * scale,

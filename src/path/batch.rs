@@ -1,7 +1,7 @@
 //! The examples of a step's batch, and their gradient rows.
 
 use super::Spec;
-use crate::backend::{Backend, Element, LossBatch, Result, Slice, SliceMut, Transpose};
+use crate::backend::{Backend, Element, Result, Slice, SliceMut, Transpose};
 use crate::network::{Forward, Network};
 use crate::run_file::Loss;
 use crate::tangent::ExampleRows;
@@ -129,18 +129,6 @@ pub(super) fn loss_gradient<B: Backend>(
     pass: &Forward<'_, B>,
     held: &Held<'_, B>,
 ) -> Result<B::Buffer> {
-    let (rows, width) = (pass.rows, network.outputs);
-    let (mut gradient, mut statistics) = (backend.scratch(rows * width)?, backend.scratch(2 * rows)?);
-    let losses = LossBatch {
-        loss,
-        rows,
-        width,
-        outputs: network.outputs(pass),
-        targets: targets.targets(),
-        examples: held.examples,
-        share: Slice::new(held.share, 0, rows),
-    };
-    let out = SliceMut::new(&mut gradient, 0, rows * width);
-    backend.loss(&losses, out, SliceMut::new(&mut statistics, 0, 2 * rows))?;
-    Ok(gradient)
+    let outputs = (network.outputs(pass), pass.rows);
+    targets.losses(backend, loss, outputs, held.examples, held.share).map(|(gradient, _)| gradient)
 }

@@ -2,7 +2,7 @@
 
 use super::Setting;
 use super::adaptive::Read;
-use crate::backend::{Backend, BackendError, LossBatch, ReadoutBatch, ReadoutKind, Result, Slice, SliceMut};
+use crate::backend::{Backend, BackendError, ReadoutBatch, ReadoutKind, Result, Slice, SliceMut};
 use crate::run_file::{Loss, Readout};
 use crate::training::TargetBuffer;
 
@@ -23,20 +23,9 @@ impl<B: Backend> Setting<'_, B> {
     /// The readout of outputs `[rows, C]`; row r is query `queries[r]`.
     pub(super) fn read(&self, outputs: Slice<'_, B::Buffer>, queries: &[u32]) -> Result<Read<B>> {
         let (backend, width, rows) = (self.backend, self.network.outputs, queries.len());
-        let mut values = backend.scratch(rows * self.rows())?;
-        let mut seeds = backend.scratch(rows * self.rows() * width)?;
-        let value_len = rows * self.rows();
-        let out = SliceMut::new(&mut seeds, 0, value_len * width);
         let kind = match (self.spec.readout, self.spec.loss) {
-            (Readout::Outputs, _) => {
-                backend.copy(SliceMut::new(&mut values, 0, value_len), outputs)?;
-                backend.seed(rows, width, out, None)?;
-                return Ok(Read { values, seeds });
-            }
-            (Readout::Loss, loss) => {
-                self.read_loss(loss, outputs, queries, (&mut values, out))?;
-                return Ok(Read { values, seeds });
-            }
+            (Readout::Outputs, _) => return self.read_outputs(outputs, rows),
+            (Readout::Loss, loss) => return self.read_loss(loss, outputs, queries),
             (Readout::Probabilities, Loss::Logistic) => ReadoutKind::Sigmoid,
             (Readout::Probabilities, _) => ReadoutKind::Softmax,
             (Readout::Target, _) => ReadoutKind::Target,
@@ -47,36 +36,32 @@ impl<B: Backend> Setting<'_, B> {
             classes.map(|classes| queries.iter().map(|&query| classes[query as usize]).collect());
         let classes = classes.map(|classes| backend.index(&classes)).transpose()?;
         let batch = ReadoutBatch { kind, rows, width, outputs, classes: classes.as_ref() };
-        backend.readout(&batch, SliceMut::new(&mut values, 0, value_len), out)?;
+        let len = rows * self.rows();
+        let (mut values, mut seeds) = (backend.scratch(len)?, backend.scratch(len * width)?);
+        let out = SliceMut::new(&mut seeds, 0, len * width);
+        backend.readout(&batch, SliceMut::new(&mut values, 0, len), out)?;
         Ok(Read { values, seeds })
     }
 
-    fn read_loss(
-        &self,
-        loss: Loss,
-        outputs: Slice<'_, B::Buffer>,
-        queries: &[u32],
-        (values, seeds): (&mut B::Buffer, SliceMut<'_, B::Buffer>),
-    ) -> Result<()> {
-        let (backend, width, rows) = (self.backend, self.network.outputs, queries.len());
+    fn read_outputs(&self, outputs: Slice<'_, B::Buffer>, rows: usize) -> Result<Read<B>> {
+        let (backend, width) = (self.backend, self.network.outputs);
+        let len = rows * width * width;
+        let mut seeds = backend.scratch(len)?;
+        backend.seed(rows, width, SliceMut::new(&mut seeds, 0, len), None)?;
+        Ok(Read { values: backend.copied(outputs)?, seeds })
+    }
+
+    fn read_loss(&self, loss: Loss, outputs: Slice<'_, B::Buffer>, queries: &[u32]) -> Result<Read<B>> {
+        let (backend, rows) = (self.backend, queries.len());
         let missing = || BackendError::Invalid("the readout needs the queries' targets".into());
         let targets = self.query_targets.ok_or_else(missing)?;
-        let (share, examples) = (backend.scratch(rows)?, backend.index(queries)?);
-        let mut share = share;
+        let (mut share, mut values) = (backend.scratch(rows)?, backend.scratch(rows)?);
         backend.fill(SliceMut::new(&mut share, 0, rows), 1.0)?;
-        let batch = LossBatch {
-            loss,
-            rows,
-            width,
-            outputs,
-            targets: targets.buffer.targets(),
-            examples: &examples,
-            share: Slice::new(&share, 0, rows),
-        };
-        let mut statistics = backend.scratch(2 * rows)?;
-        backend.loss(&batch, seeds, SliceMut::new(&mut statistics, 0, 2 * rows))?;
+        let (seeds, statistics) =
+            targets.buffer.losses(backend, loss, (outputs, rows), &backend.index(queries)?, &share)?;
         let even: Vec<u32> = (0..rows as u32).map(|row| 2 * row).collect();
         let statistics = Slice::new(&statistics, 0, 2 * rows);
-        backend.gather(SliceMut::new(values, 0, rows), statistics, &backend.index(&even)?, 1)
+        backend.gather(SliceMut::new(&mut values, 0, rows), statistics, &backend.index(&even)?, 1)?;
+        Ok(Read { values, seeds })
     }
 }

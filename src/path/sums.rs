@@ -3,7 +3,7 @@
 use super::batch::Batch;
 use super::integrate::Setting;
 use super::{Finished, Tile};
-use crate::backend::{Accumulator, Backend, Element, Entries, Result, Slice, SliceMut};
+use crate::backend::{Accumulator, Backend, Entries, Result, Slice, SliceMut, widen};
 use crate::tangent::{Node, QueryFactors, Sum};
 use std::rc::Rc;
 
@@ -129,7 +129,7 @@ impl<B: Backend> Certificate<B> {
     /// Values of the readout at a place in the block, on the host.
     pub fn values_at(&self, backend: &B, place: usize) -> Result<Vec<f64>> {
         let size = self.queries * self.rows;
-        Ok(widen::<B>(&backend.download(Slice::new(&self.values, place * size, size))?))
+        Ok(widen(&backend.download(Slice::new(&self.values, place * size, size))?))
     }
 
     /// Reads what a block of steps left, `count` of them from `first` on. The last block comes first.
@@ -138,8 +138,8 @@ impl<B: Backend> Certificate<B> {
         self.unexplained.fold(backend)?;
         let Self { queries, rows, block, .. } = *self;
         let size = queries * rows;
-        let values = widen::<B>(&backend.download(Slice::new(&self.values, 0, (count + 1) * size))?);
-        let explained = widen::<B>(&backend.download(Slice::new(&self.explained, 0, block * size))?);
+        let values = widen(&backend.download(Slice::new(&self.values, 0, (count + 1) * size))?);
+        let explained = widen(&backend.download(Slice::new(&self.explained, 0, block * size))?);
         finished.missed.resize(size, 0.0);
         for step in 0..count {
             let mut largest = 0.0f64;
@@ -160,8 +160,4 @@ impl<B: Backend> Certificate<B> {
         finished.initial = values[..size].to_vec();
         Ok(())
     }
-}
-
-fn widen<B: Backend>(values: &[B::Element]) -> Vec<f64> {
-    values.iter().map(|&value| value.to_f64()).collect()
 }

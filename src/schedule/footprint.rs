@@ -60,7 +60,7 @@ impl Footprint {
         bytes: usize,
     ) -> Self {
         let outputs = real(sizes.outputs);
-        let copies = |entries: &Entries| real(sizes.copies_of(*entries));
+        let copies = |entries: &Entries| real(entries.copies(sizes.copies));
         let most = sizes.entries.iter().map(copies).fold(1.0, f64::max);
         let all: f64 = sizes.entries.iter().map(copies).sum();
         let (forward, backward) = (real(network.forward_len()), real(network.backward_len()));

@@ -99,13 +99,6 @@ pub struct Sizes {
     pub carried: Carried,
 }
 
-impl Sizes {
-    /// Gradient rows of an example for some entries.
-    pub(crate) fn copies_of(&self, entries: Entries) -> usize {
-        if entries == Entries::Loss { 1 } else { self.copies }
-    }
-}
-
 /// Seconds that a device takes for the kinds of work that contractions are made of.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Rates {
@@ -148,7 +141,7 @@ fn work(own: &Parameters, contraction: Contraction, sizes: &Sizes) -> Work {
     let pairs: f64 = sizes.entries.iter().map(|entries| n * m * real(pairs_of(*entries, sizes))).sum();
     let per_pair = |entries: &Entries| real(entries.per_pair(sizes.outputs, sizes.copies));
     let sums: f64 = sizes.entries.iter().map(|entries| n * m * per_pair(entries)).sum();
-    let copies: f64 = sizes.entries.iter().map(|entries| m * real(sizes.copies_of(*entries))).sum();
+    let copies: f64 = sizes.entries.iter().map(|entries| m * real(entries.copies(sizes.copies))).sum();
     // A state that is carried is scaled once more.
     let carrying = if sizes.carried == Carried::Nothing { 0.0 } else { 1.0 };
     let window = real(sizes.carried.window());

@@ -69,7 +69,7 @@ impl<B: Backend> ConstantInputs<B> {
         let mut inputs = BTreeMap::new();
         for (index, own) in network.parameters.iter().enumerate() {
             if choice[index] == Contraction::Averaged {
-                inputs.insert(index, copied(backend, network.factor_input(pass, own))?);
+                inputs.insert(index, backend.copied(network.factor_input(pass, own))?);
             }
         }
         Ok(Self(inputs))
@@ -79,12 +79,6 @@ impl<B: Backend> ConstantInputs<B> {
     pub(super) fn of(&self, index: usize) -> Option<&B::Buffer> {
         self.0.get(&index)
     }
-}
-
-fn copied<B: Backend>(backend: &B, source: Slice<'_, B::Buffer>) -> Result<B::Buffer> {
-    let mut copy = backend.scratch(source.len)?;
-    backend.copy(SliceMut::new(&mut copy, 0, source.len), source)?;
-    Ok(copy)
 }
 
 /// The factors of a node's rows.
@@ -169,7 +163,7 @@ impl<'a, B: Backend> QueryFactors<'a, B> {
                     backend.axpy(SliceMut::new(values, 0, *len), scale, x)?;
                 }
                 _ => {
-                    let mut values = copied(backend, x)?;
+                    let mut values = backend.copied(x)?;
                     backend.scale(SliceMut::new(&mut values, 0, *len), scale)?;
                     *side = Some(match other {
                         Some(Side::Delta(..)) => Side::Delta(values, *len),
@@ -202,7 +196,7 @@ impl<'a, B: Backend> QueryFactors<'a, B> {
         self.sides[index] = Some(match (self.choice[index], side) {
             (Contraction::Factored, side) => {
                 let mut nodes = if let Some(Side::Nodes(nodes)) = side { nodes } else { Vec::new() };
-                let inputs = copied(backend, factor.input)?;
+                let inputs = backend.copied(factor.input)?;
                 let (node, delta_len) = (Rc::clone(node), factor.len);
                 nodes.push(Kept { node, delta: factor.delta, delta_len, inputs, share: 1.0 });
                 Side::Nodes(nodes)

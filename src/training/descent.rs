@@ -24,6 +24,25 @@ impl<B: Backend> TargetBuffer<B> {
             TargetBuffer::Reals(values, len) => Targets::Reals(Slice::new(values, 0, *len)),
         }
     }
+
+    /// The losses of `rows` outputs `[rows, C]`, row r being example `examples[r]` with what it counts: `[rows, C]`, their
+    /// gradients, each times what its example counts; and `[rows, 2]`, each row's loss and hit.
+    pub(crate) fn losses(
+        &self,
+        backend: &B,
+        loss: Loss,
+        (outputs, rows): (Slice<'_, B::Buffer>, usize),
+        examples: &B::Index,
+        share: &B::Buffer,
+    ) -> crate::backend::Result<(B::Buffer, B::Buffer)> {
+        let width = outputs.len / rows.max(1);
+        let (mut gradient, mut statistics) = (backend.scratch(outputs.len)?, backend.scratch(2 * rows)?);
+        let share = Slice::new(share, 0, rows);
+        let batch = LossBatch { loss, rows, width, outputs, targets: self.targets(), examples, share };
+        let out = SliceMut::new(&mut gradient, 0, outputs.len);
+        backend.loss(&batch, out, SliceMut::new(&mut statistics, 0, 2 * rows))?;
+        Ok((gradient, statistics))
+    }
 }
 
 /// A network to be trained.
@@ -84,7 +103,7 @@ impl<B: Backend> Training<'_, B> {
         statistics: &mut B::Buffer,
     ) -> Result<(), Error> {
         let (backend, network) = (self.backend, self.network);
-        let (rows, outputs, width) = (held.len(), network.outputs, network.input_len());
+        let (rows, width) = (held.len(), network.input_len());
         let examples: Vec<u32> = held.iter().map(|&(example, _)| example as u32).collect();
         let inputs = self.examples.gather(backend, &examples)?;
         let examples = backend.index(&examples)?;
@@ -92,18 +111,8 @@ impl<B: Backend> Training<'_, B> {
         let share = backend.upload(&share)?;
         let segment = Segment::at(weights);
         let pass = network.forward(backend, segment, Slice::new(&inputs, 0, rows * width), rows)?;
-        let mut seed = backend.scratch(rows * outputs)?;
-        let mut each = backend.scratch(rows * 2)?;
-        let losses = LossBatch {
-            loss: self.loss,
-            rows,
-            width: outputs,
-            outputs: network.outputs(&pass),
-            targets: self.targets.targets(),
-            examples: &examples,
-            share: Slice::new(&share, 0, rows),
-        };
-        backend.loss(&losses, SliceMut::new(&mut seed, 0, rows * outputs), SliceMut::new(&mut each, 0, rows * 2))?;
+        let (seed, each) =
+            self.targets.losses(backend, self.loss, (network.outputs(&pass), rows), &examples, &share)?;
         let sum = MatMul { rows: 1, columns: 2, depth: rows, layout: Layout::Plain, start: Start::Output };
         let each = Slice::new(&each, 0, rows * 2);
         backend.matmul(&sum, SliceMut::new(statistics, 0, 2), Slice::new(&share, 0, rows), each, None)?;

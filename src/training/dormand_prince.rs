@@ -202,8 +202,7 @@ impl<B: Backend> DormandPrince<'_, B> {
         first: &B::Buffer,
         stages: &[B::Buffer],
     ) -> Result<B::Buffer, Error> {
-        let mut out = self.backend.scratch(self.len)?;
-        self.backend.copy(SliceMut::new(&mut out, 0, self.len), Slice::new(weights, 0, self.len))?;
+        let mut out = self.backend.copied(Slice::new(weights, 0, self.len))?;
         self.add(&mut out, length, coefficients, first, stages)?;
         Ok(out)
     }

@@ -18,12 +18,12 @@ mod kinks;
 mod pieces;
 mod polynomial;
 
-use crate::backend::{Backend, Element, Result, Slice, convert};
+use crate::backend::{Backend, Element, Result, Slice, convert, widen};
 use crate::network::{Network, Segment};
 use crate::random::Random;
 use certificate::{Certificate, Progress};
 use kinks::{Kink, degree, kinks};
-use pieces::{Rule, wide};
+use pieces::Rule;
 
 /// Nodes of each piece, and the parts that the segment is cut into at first: one attempt after another.
 const LADDER: [(usize, usize); 15] = [
@@ -160,7 +160,7 @@ impl<'a, B: Backend> Adaptive<'a, B> {
                 backend.download(Slice::new(&read.values, 0, queries * self.count()))?
             }
         };
-        Ok(wide(values))
+        Ok(widen(&values))
     }
 
     /// The nodes of every query on a step.
@@ -216,14 +216,14 @@ impl<'a, B: Backend> Adaptive<'a, B> {
         let (backend, network) = (self.backend, self.network);
         let inputs = Slice::new(step.inputs, 0, step.queries * network.input_len());
         let pass = network.forward(backend, Segment::at(step.weights), inputs, step.queries)?;
-        let outputs = wide(backend.download(network.outputs(&pass))?);
+        let outputs = widen(&backend.download(network.outputs(&pass))?);
         let largest = |row: &[f64]| row.iter().fold(0.0, |top: f64, x| top.max(x.abs()));
         Ok(outputs.chunks(network.outputs).map(largest).collect())
     }
 
     /// The root mean square of a step's numbers: what makes a vector of signs as long as the step.
     fn length(&self, change: &B::Buffer) -> Result<f64> {
-        let values = wide(self.backend.download(Slice::new(change, 0, self.network.len))?);
+        let values = widen(&self.backend.download(Slice::new(change, 0, self.network.len))?);
         let squares: f64 = values.iter().map(|value| value * value).sum();
         Ok((squares / self.network.parameter_count().max(1) as f64).sqrt())
     }

@@ -3,7 +3,7 @@
 use super::kinks::{Kink, Seen, View, flips};
 use super::polynomial::{Section, sections};
 use super::{Adaptive, Step};
-use crate::backend::{Backend, Element, Result, Slice, SliceMut, convert};
+use crate::backend::{Backend, Element, Result, Slice, SliceMut, convert, widen};
 use crate::network::{Directional, Forward, Segment};
 use crate::path::{Quadrature, gauss};
 use rayon::prelude::*;
@@ -204,7 +204,7 @@ impl<B: Backend> Adaptive<'_, B> {
                 tickets.push(backend.download_later(slopes.part(0, values.len))?);
             }
         }
-        let mut arrays = tickets.into_iter().map(|ticket| Ok(wide(backend.collect(ticket)?)));
+        let mut arrays = tickets.into_iter().map(|ticket| Ok(widen(&backend.collect(ticket)?)));
         let mut next = || arrays.next().unwrap_or_else(|| Ok(Vec::new()));
         self.kinks.iter().map(|_| Ok([next()?, next()?])).collect()
     }
@@ -216,7 +216,7 @@ impl<B: Backend> Adaptive<'_, B> {
         };
         let read = readout.read(self.backend, self.network.outputs(pass), owners)?;
         let len = self.count() * pass.rows * self.network.outputs;
-        Ok(Some(wide(self.backend.download(Slice::new(&read.seeds, 0, len))?)))
+        Ok(Some(widen(&self.backend.download(Slice::new(&read.seeds, 0, len))?)))
     }
 
     /// The readout's derivatives along a direction, `[rows, R]`.
@@ -230,7 +230,7 @@ impl<B: Backend> Adaptive<'_, B> {
         let (backend, network) = (self.backend, self.network);
         let len = rows * network.outputs;
         let slopes = match network.output_derivatives(found) {
-            Some(slopes) => wide(backend.download(slopes.part(direction * len, len))?),
+            Some(slopes) => widen(&backend.download(slopes.part(direction * len, len))?),
             None => vec![0.0; len],
         };
         let Some(seeds) = seeds else {
@@ -282,9 +282,4 @@ fn sum<'a>(rows: impl Iterator<Item = &'a [f64]>, weights: &[f64], width: usize)
         sum.iter_mut().zip(row).for_each(|(sum, value)| *sum += weight * value);
     }
     sum
-}
-
-/// As f64.
-pub(super) fn wide<E: Element>(values: Vec<E>) -> Vec<f64> {
-    values.into_iter().map(E::to_f64).collect()
 }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::backend::cpu::CpuBackend;
+use crate::backend::widen;
 
 type Cpu<E> = CpuBackend<E>;
 type Buffer<E> = <Cpu<E> as Backend>::Buffer;
@@ -13,10 +14,6 @@ struct Path {
 
 /// Ten fractions that no coefficient is made for.
 const FRACTIONS: [f64; 10] = [0.0, 0.03, 0.11, 0.27, 0.42, 0.5, 0.66, 0.83, 0.97, 1.0];
-
-fn widen<E: Element>(values: &[E]) -> Vec<f64> {
-    values.iter().map(|value| value.to_f64()).collect()
-}
 
 /// Solves for `initial.len()` numbers and a gap of zeros behind them.
 fn solve<E: Element>(
