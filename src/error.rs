@@ -4,6 +4,7 @@ use crate::backend::BackendError;
 use crate::data::DataError;
 use crate::network::NetworkError;
 use crate::run_file::RunFileError;
+use std::borrow::Cow;
 use std::path::Path;
 
 /// Everything that a run can fail with.
@@ -19,7 +20,7 @@ pub enum Error {
     #[error(transparent)]
     Network(#[from] NetworkError),
     /// An input does not fit the run: what, and what to do.
-    #[error("{0}")]
+    #[error("{}", shortened(.0))]
     Input(String),
     /// The plan does not fit the machine.
     #[error("{0}")]
@@ -35,6 +36,24 @@ pub enum Error {
         /// Its learning rate.
         learning_rate: f64,
     },
+    /// A sum over steps left the finite numbers, though the path did not.
+    #[error(
+        "integration: contributions are not finite {}{}: products of gradients are beyond the precision's range; set \
+         run.precision = \"f64\", or scale the data",
+        steps(*first, *last),
+        layer.map_or(String::new(), |layer| format!(", in layer {layer}"))
+    )]
+    NotFinite {
+        /// The first step that may have done it, from 0.
+        first: usize,
+        /// The last.
+        last: usize,
+        /// The layer, where it was found.
+        layer: Option<usize>,
+    },
+    /// A number that no rounding explains.
+    #[error("{0}")]
+    WrongNumber(String),
     /// Gradient flow needs steps that are too small to move its time.
     #[error(
         "gradient flow: the step size vanished at time {time:?} of {end:?}; the weights may grow without bound there, or \
@@ -73,35 +92,64 @@ pub enum Error {
         end: f64,
     },
     /// The run was told to stop.
-    #[error("stopped before it was done; the same command starts it over")]
+    #[error("stopped before it was done; the same command goes on with it")]
     Stopped,
+    /// Another process works in the run directory.
+    #[error("{directory}: is in use by {holder}; wait for its end, or name another run.directory")]
+    InUse {
+        /// The run directory.
+        directory: String,
+        /// Who says to hold it.
+        holder: String,
+    },
+    /// Tiles are missing that others were to compute.
+    #[error("{0}")]
+    Incomplete(String),
     /// The recorded path is damaged.
     #[error("{0}")]
     Trajectory(String),
+    /// A file of the run directory is missing, or is not as it was written: which, and what to do.
+    #[error("{0}")]
+    Damaged(String),
     /// The device failed.
     #[error(transparent)]
     Backend(#[from] BackendError),
     /// A file of the run directory cannot be read or written.
-    #[error("{path}: {source}")]
+    #[error("{path}: {problem}{}", advice(problem))]
     File {
         /// The file.
         path: String,
         /// Why.
-        source: std::io::Error,
+        problem: std::io::Error,
     },
+}
+
+/// What to do about a file that cannot be read or written, where that is known.
+pub(crate) fn advice(problem: &std::io::Error) -> &'static str {
+    use std::io::ErrorKind::{FileTooLarge, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    match problem.kind() {
+        StorageFull | QuotaExceeded | FileTooLarge => "; free some of the disk, and the same command goes on",
+        PermissionDenied | ReadOnlyFilesystem => "; make it writable, or name another run.directory",
+        _ => "",
+    }
+}
+
+/// Steps for people.
+fn steps(first: usize, last: usize) -> String {
+    if first == last { format!("at step {first}") } else { format!("at one of the steps {first} to {last}") }
 }
 
 impl Error {
     /// A failure to read or write a file.
-    pub fn file(path: &Path, source: std::io::Error) -> Self {
-        Self::File { path: path.display().to_string(), source }
+    pub fn file(path: &Path, problem: std::io::Error) -> Self {
+        Self::File { path: path.display().to_string(), problem }
     }
 
     /// The process's exit code: 2 where the user's input is wrong or the plan does not fit, 75 where the run was told to
     /// stop, else 1.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Error::Data(DataError { writing: true, .. }) => 1,
+            Error::Data(DataError { own: true, .. }) => 1,
             Error::RunFile(_) | Error::Data(_) | Error::Network(_) | Error::Input(_) | Error::DoesNotFit(_) => 2,
             Error::Backend(BackendError::NoAdapter(_)) => 2,
             Error::Stopped => 75,
@@ -110,13 +158,35 @@ impl Error {
     }
 }
 
+/// Characters of a message that are shown of its beginning, and of its end.
+const SHOWN: [usize; 2] = [800, 300];
+
+/// A message without its middle where it is very long: a name in a damaged file may fill the file.
+pub fn shortened(text: &str) -> Cow<'_, str> {
+    let [first, last] = SHOWN;
+    if text.len() <= first + last {
+        return text.into();
+    }
+    let (begin, end) = (text.floor_char_boundary(first), text.ceil_char_boundary(text.len() - last));
+    format!("{} [… {} bytes …] {}", &text[..begin], end - begin, &text[end..]).into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
+    fn long_messages_lose_their_middle() {
+        assert_eq!(shortened("x.npy: is no file"), "x.npy: is no file");
+        let long = format!("a{}b", "é".repeat(5000));
+        let short = shortened(&long);
+        assert!(short.starts_with("aé") && short.ends_with("éb") && short.len() < 1200, "{short}");
+        assert!(short.contains("[… "), "{short}");
+    }
+
+    #[test]
     fn exit_codes_tell_the_user_from_the_machine() {
-        let data = |writing| Error::Data(DataError { path: "x.npy".into(), problem: String::new(), writing });
+        let data = |own| Error::Data(DataError { path: "x.npy".into(), problem: String::new(), own });
         assert_eq!((data(false).exit_code(), data(true).exit_code()), (2, 1));
         assert_eq!(Error::DoesNotFit(String::new()).exit_code(), 2);
         assert_eq!(Error::Diverged { step: 0, learning_rate: 1.0 }.exit_code(), 1);

@@ -64,7 +64,7 @@ let training = Training {
 };
 let folder = tempfile::tempdir()?;
 let recorder = Recorder::create(folder.path(), Recording::new(&optimizer, 200, 1), network.len)?;
-let trajectory = training.run(&network.draw(0), vec![step; 200], recorder, &mut |_, _| Ok(()))?;
+let trajectory = training.run(&network.draw(0), vec![step; 200], recorder, &mut || Ok(()))?;
 
 let contraction = vec![Contraction::Factored; network.parameters.len()];
 let spec = Spec { rule: Rule::Gauss { nodes: 5 }, ..Spec::new(Loss::SquaredError, optimizer, contraction) };
@@ -97,6 +97,7 @@ pub mod bench;
 pub mod cache;
 pub mod data;
 pub mod error;
+pub mod keeper;
 pub mod network;
 pub mod path;
 pub mod random;

@@ -75,7 +75,7 @@ impl Problem {
         let initial: Vec<E> = self.network.draw(3).into_iter().map(E::from_f64).collect();
         let recorder = Recorder::create(folder, Recording::new(&self.optimizer, self.steps.len(), 1), self.network.len)
             .expect("a recorder");
-        training.run(&initial, self.steps.clone(), recorder, &mut |_, _| Ok(())).expect("training")
+        training.run(&initial, self.steps.clone(), recorder, &mut || Ok(())).expect("training")
     }
 
     /// Integrates the tiles one by one.

@@ -1,8 +1,14 @@
 //! The recursion backwards in time, in every form in which ψ can be carried: each gives the same contributions, and they
 //! add up to the change of the outputs.
 
+#[path = "common/interrupt.rs"]
+mod interrupt;
+
+use interrupt::Interrupt;
 use pathkernel::backend::cpu::CpuBackend;
 use pathkernel::backend::{Backend, Element};
+use pathkernel::error::Error;
+use pathkernel::keeper::Keeper;
 use pathkernel::network::Network;
 use pathkernel::path::{Finished, Integration, Setting, Spec, Tile};
 use pathkernel::random::Random;
@@ -59,6 +65,16 @@ impl<E: Element> Problem<E> {
     }
 
     fn train(&self, folder: &Path, steps: usize, every: usize) -> Trajectory {
+        self.train_with(folder, steps, every, &mut || Ok(())).expect("training")
+    }
+
+    fn train_with(
+        &self,
+        folder: &Path,
+        steps: usize,
+        every: usize,
+        keeper: &mut dyn Keeper,
+    ) -> Result<Trajectory, Error> {
         let (Optimizer::Sgd(Sgd { learning_rate, .. }) | Optimizer::Adam(Adam { learning_rate, .. })) = self.optimizer
         else {
             panic!("an optimizer of steps")
@@ -77,10 +93,20 @@ impl<E: Element> Problem<E> {
         let recording = Recording::new(&self.optimizer, steps, every);
         let recorder = Recorder::create(folder, recording, self.network.len).expect("a recorder");
         let initial = convert_all::<E>(&self.network.draw(4));
-        training.run(&initial, batches, recorder, &mut |_, _| Ok(())).expect("training")
+        training.run(&initial, batches, recorder, keeper)
     }
 
     fn tile(&self, trajectory: &Trajectory, choice: &[Contraction], tile: &Tile) -> Finished {
+        self.tile_with(trajectory, choice, tile, &mut || Ok(())).expect("a tile")
+    }
+
+    fn tile_with(
+        &self,
+        trajectory: &Trajectory,
+        choice: &[Contraction],
+        tile: &Tile,
+        keeper: &mut dyn Keeper,
+    ) -> Result<Finished, Error> {
         let spec =
             Spec { rule: Rule::Gauss { nodes: 4 }, ..Spec::new(Loss::SquaredError, self.optimizer, choice.to_vec()) };
         let queries = convert_all::<E>(&numbers(5, QUERIES * WIDTH));
@@ -93,7 +119,7 @@ impl<E: Element> Problem<E> {
             targets: &self.targets,
             query_targets: None,
         };
-        Integration { setting, trajectory }.tile(tile, &mut || Ok(())).expect("a tile")
+        Integration { setting, trajectory }.tile(tile, keeper)
     }
 }
 
@@ -211,6 +237,66 @@ fn a_sparse_recording_gives_the_same_bits() {
             assert_eq!(found.attribution, want.attribution, "{optimizer:?}, every {every}");
             assert_eq!(found.regularizer, want.regularizer);
             assert_eq!(found.prediction, want.prediction);
+        }
+    }
+}
+
+/// A tile that is ended after any step, in whatever form ψ is carried, goes on to the same bits.
+#[test]
+fn an_interrupted_tile_goes_on_to_the_same_bits() {
+    const STEPS: usize = 7;
+    for optimizer in [sgd(0.0, false), sgd(0.9, false), sgd(0.9, true), adam(true)] {
+        let problem = Problem::<f32>::new(optimizer);
+        let folder = tempfile::tempdir().expect("a folder");
+        for every in [1, 3] {
+            let trajectory = problem.train(&folder.path().join(every.to_string()), STEPS, every);
+            let carried = Carried::new(&optimizer, STEPS, <f32 as Element>::ROUNDING);
+            for choice in all_choices(&problem.network, carried) {
+                let want = problem.tile(&trajectory, &choice, &whole());
+                for after in 1..=STEPS {
+                    let path = folder.path().join("tile.state");
+                    let mut keeper = Interrupt::after(path.clone(), after);
+                    let ended = problem.tile_with(&trajectory, &choice, &whole(), &mut keeper);
+                    assert!(matches!(ended, Err(Error::Stopped)), "{ended:?}");
+                    let mut keeper = Interrupt::never(path.clone());
+                    let found = problem.tile_with(&trajectory, &choice, &whole(), &mut keeper).expect("a tile");
+                    assert_eq!(keeper.made, STEPS - after, "steps were made again");
+                    assert_eq!(format!("{found:?}"), format!("{want:?}"), "{optimizer:?}, {choice:?}, after {after}");
+                    std::fs::remove_file(path).expect("a state");
+                }
+            }
+        }
+    }
+}
+
+/// A path whose making is ended after any step goes on to the same bits.
+#[test]
+fn an_interrupted_path_goes_on_to_the_same_bits() {
+    const STEPS: usize = 12;
+    for optimizer in [sgd(0.0, false), sgd(0.9, true), adam(false), adam(true)] {
+        let problem = Problem::<f32>::new(optimizer);
+        for every in [1, 5] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let want = problem.train(&folder.path().join("whole"), STEPS, every);
+            for after in 1..=STEPS {
+                let (state, parts) = (folder.path().join("training.state"), folder.path().join(format!("{after}")));
+                let mut keeper = Interrupt::after(state.clone(), after);
+                assert!(problem.train_with(&parts, STEPS, every, &mut keeper).is_err());
+                let mut keeper = Interrupt::never(state.clone());
+                let found = problem.train_with(&parts, STEPS, every, &mut keeper).expect("training");
+                assert_eq!((keeper.made, &found.steps), (STEPS - after, &want.steps));
+                let losses =
+                    |path: &Trajectory| path.metrics.iter().map(|(metrics, _)| metrics.loss).collect::<Vec<_>>();
+                assert_eq!(losses(&found), losses(&want));
+                for entry in std::fs::read_dir(folder.path().join("whole/trajectory")).expect("a path") {
+                    let name = entry.expect("a file").file_name();
+                    let bytes = |folder: &Path| std::fs::read(folder.join("trajectory").join(&name)).expect("a file");
+                    let same = bytes(&folder.path().join("whole")) == bytes(&parts);
+                    // One file says how long each step took.
+                    assert!(same || name == "recorded.state", "{optimizer:?}, every {every}, after {after}: {name:?}");
+                }
+                std::fs::remove_file(state).expect("a state");
+            }
         }
     }
 }

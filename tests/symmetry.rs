@@ -73,7 +73,7 @@ impl Problem {
         let step =
             Step { learning_rate: 0.3, batch: None, examples: EXAMPLES, share: 1.0 / EXAMPLES as f64, clip: 1.0 };
         let recorder = Recorder::create(folder, Recording::new(&PLAIN, 3, 1), network.len).expect("a recorder");
-        let trajectory = training.run(&network.draw(3), vec![step; 3], recorder, &mut |_, _| Ok(())).expect("training");
+        let trajectory = training.run(&network.draw(3), vec![step; 3], recorder, &mut || Ok(())).expect("training");
         Self { network, backend, inputs, examples, targets, trajectory }
     }
 

@@ -17,6 +17,7 @@ pub trait Element:
     + std::ops::Neg<Output = Self>
     + std::ops::AddAssign
     + crate::data::NpyElement
+    + crate::data::StateElement
     + super::cpu::Lane
 {
     /// 0.

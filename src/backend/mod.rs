@@ -32,7 +32,7 @@ pub use shapes::*;
 use crate::run_file::{Activation, Loss};
 
 /// What can go wrong on a device.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum BackendError {
     /// No adapter fits what was asked for.
     #[error("no GPU adapter: {0}")]
@@ -101,6 +101,8 @@ pub trait Backend {
     fn fold(&self, total: &mut Self::Total, block: &mut Self::Buffer) -> Result<()>;
     /// Copies accumulators to the host.
     fn download_totals(&self, total: &Self::Total) -> Result<Vec<f64>>;
+    /// New accumulators that hold what [`download_totals`](Backend::download_totals) gave.
+    fn upload_totals(&self, values: Vec<f64>) -> Result<Self::Total>;
 
     /// `out = source`.
     fn copy(&self, out: SliceMut<'_, Self::Buffer>, source: Slice<'_, Self::Buffer>) -> Result<()>;

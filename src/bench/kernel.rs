@@ -6,7 +6,8 @@ use crate::error::Error;
 use crate::network::{Network, Parameters};
 use crate::path::{Evaluation, Setting, Spec, Tile};
 use crate::run_file::{Loss, Model, Readout, Rule, Run};
-use crate::schedule::device::{Work, on_device, rates};
+use crate::schedule::device::rates;
+use crate::schedule::{Devices, RunDevices, Work};
 use crate::tangent::{Carried, Contraction, Sizes, choices, choose};
 use crate::training::{Examples, TargetBuffer};
 use serde::Serialize;
@@ -77,7 +78,7 @@ impl KernelBench {
     ///
     /// A model that cannot be built; a device that fails.
     pub fn measure(&self) -> Result<KernelFigures, Error> {
-        on_device(&self.run, self)
+        RunDevices::new(&self.run)?.on(0, self)
     }
 }
 
@@ -122,7 +123,7 @@ impl KernelBench {
     ///
     /// A model that cannot be built; a device that fails.
     pub fn accumulate(&self, steps: usize) -> Result<AccumulateFigures, Error> {
-        on_device(&self.run, Accumulate { bench: self, steps })
+        RunDevices::new(&self.run)?.on(0, Accumulate { bench: self, steps })
     }
 
     /// The cost model's choice, or what is asked for.

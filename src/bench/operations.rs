@@ -6,7 +6,7 @@ use crate::backend::{
 };
 use crate::error::Error;
 use crate::run_file::{Activation, Run};
-use crate::schedule::device::{Work, on_device};
+use crate::schedule::{Devices, RunDevices, Work};
 use serde::Serialize;
 
 /// What to measure.
@@ -51,7 +51,7 @@ impl OperationsBench {
     ///
     /// A device that fails.
     pub fn measure(&self) -> std::result::Result<OperationsFigures, Error> {
-        on_device(&self.run, self)
+        RunDevices::new(&self.run)?.on(0, self)
     }
 }
 

@@ -36,7 +36,9 @@ pub fn measure_run(run_file: &RunFile, progress: &mut dyn Progress) -> Result<Ru
     let outcome = run(&run_file, progress);
     let removed = std::fs::remove_dir_all(&directory);
     match outcome? {
-        Outcome::AlreadyDone => Err(Error::Input(format!("{}: is in use; remove it", directory.display()))),
+        Outcome::AlreadyDone | Outcome::ShardDone { .. } => {
+            Err(Error::Input(format!("{}: is in use; remove it", directory.display())))
+        }
         Outcome::Done(summary) => {
             removed.map_err(|source| Error::file(&directory, source))?;
             let ([train, integrate, _], steps) = (summary.seconds, summary.shapes[4]);

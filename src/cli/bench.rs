@@ -7,7 +7,7 @@ use pathkernel::bench::{
     DeviceFigures, KernelBench, Layers, OperationsBench, measure_choices, measure_devices, measure_run,
 };
 use pathkernel::error::Error;
-use pathkernel::run_file::{Activation, Layer, LayerKind, Model, Precision, Run, RunFile};
+use pathkernel::run_file::{Activation, Layer, LayerKind, Model, Precision, Run, RunFile, StoreKind};
 use pathkernel::schedule::Progress;
 use pathkernel::tangent::Contraction;
 use serde_json::json;
@@ -91,7 +91,16 @@ impl Common {
             Arithmetic::F64 => Precision::F64,
             Arithmetic::Mixed => Precision::Mixed,
         };
-        Run { directory: PathBuf::new(), device: self.device.clone(), precision, seed: 0, tune: !self.no_tune }
+        Run {
+            directory: PathBuf::new(),
+            device: self.device.clone(),
+            fallback: false,
+            precision,
+            memory: None,
+            store: StoreKind::Npy,
+            seed: 0,
+            tune: !self.no_tune,
+        }
     }
 }
 

@@ -2,18 +2,22 @@
 
 mod bench;
 mod devices;
+mod export;
 mod plan;
 mod report;
 mod run;
+mod shard;
 mod stop;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use pathkernel::error::Error;
 use pathkernel::run_file::RunFileError;
+use pathkernel::schedule::Part;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// What each training example contributed to each prediction of a trained network, exactly.
 #[derive(Debug, Parser)]
@@ -39,6 +43,19 @@ enum Command {
         /// Measure nothing beforehand, as run.tune=false: typical rates, and tiles from a table.
         #[arg(long)]
         no_tune: bool,
+        /// Compute a part beside other processes: the i-th of N shares of the tiles, from 0; or as Slurm's array and step,
+        /// Open MPI or PMI say.
+        #[arg(long, value_name = "I/N|auto")]
+        shard: Option<String>,
+        /// Stop after so long, such as 3h or 90m, with exit code 75; the same command goes on.
+        #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+        max_time: Option<Duration>,
+    },
+    /// Finish a run whose shards are done: check that nothing is missing, write the arrays, and report.
+    Finish {
+        /// Run files, and overrides.
+        #[arg(required = true, value_name = "FILE|KEY=VALUE")]
+        words: Vec<String>,
     },
     /// Say what a run would compute and need; compute nothing.
     Plan {
@@ -57,6 +74,15 @@ enum Command {
         #[arg(required = true, value_name = "DIRECTORY")]
         directories: Vec<PathBuf>,
     },
+    /// Write the arrays of a finished run that are in tiles (.zarr) as .npy; the tiles stay.
+    Export {
+        /// Run directories, such as runs/digits.
+        #[arg(required = true, value_name = "DIRECTORY")]
+        directories: Vec<PathBuf>,
+        /// Where to, of one run directory; each run's own directory if left out.
+        #[arg(long, value_name = "FOLDER")]
+        to: Option<PathBuf>,
+    },
 }
 
 /// Runs a command.
@@ -68,12 +94,25 @@ pub fn main(arguments: Arguments) -> ExitCode {
             0
         }
         Command::Bench(what) => one(bench::bench(what)),
-        Command::Run { words, no_tune } => match stop::listen() {
-            Ok(()) => each_file(&tuned(words, *no_tune), |file, overrides| run::run(file, overrides, arguments.quiet)),
+        Command::Run { words, no_tune, shard, max_time } => {
+            let part = shard.as_deref().map_or(Ok(Part::Whole), shard::shard);
+            match part.map_err(usage).and_then(|part| stop::listen(*max_time).map(|()| part)) {
+                Ok(part) => each_file(&tuned(words, *no_tune), |file, overrides| {
+                    run::run(file, overrides, part, arguments.quiet)
+                }),
+                Err(error) => one(Err(error)),
+            }
+        }
+        Command::Finish { words } => match stop::listen(None) {
+            Ok(()) => each_file(words, |file, overrides| run::run(file, overrides, Part::Finish, arguments.quiet)),
             failed => one(failed),
         },
         Command::Plan { words } => each_file(words, plan::plan),
         Command::Report { directories } => each(directories, |directory| report::report(directory, arguments.quiet)),
+        Command::Export { directories, to } => match stop::listen(None).and_then(|()| one_folder(directories, to)) {
+            Ok(()) => each(directories, |directory| export::export(directory, to.as_deref(), arguments.quiet)),
+            failed => one(failed),
+        },
     };
     ExitCode::from(worst)
 }
@@ -93,6 +132,11 @@ fn log(arguments: &Arguments) {
         .with_target(false)
         .without_time()
         .init();
+}
+
+/// A wrong option, for its exit code.
+fn usage(error: anyhow::Error) -> anyhow::Error {
+    Error::Input(format!("{error:#}")).into()
 }
 
 /// The exit code of a command that is done once.
@@ -120,6 +164,16 @@ fn each(paths: &[PathBuf], command: impl Fn(&Path) -> anyhow::Result<()>) -> u8 
         worst = worst.max(one(command(path)));
     }
     worst
+}
+
+/// The arrays of several runs have the same names.
+fn one_folder(directories: &[PathBuf], to: &Option<PathBuf>) -> anyhow::Result<()> {
+    match (directories, to) {
+        ([_, _, ..], Some(_)) => {
+            Err(Error::Input("--to takes the arrays of one run directory; give one".into()).into())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The flag --no-tune is the override run.tune=false.

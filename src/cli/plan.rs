@@ -10,5 +10,5 @@ pub fn plan(file: &Path, overrides: &[String]) -> anyhow::Result<()> {
     let inputs = Inputs::read(&description)?;
     let (plan, device) = Plan::for_device(&description, &inputs)?;
     print!("device       {device}\n{plan}");
-    Ok(plan.check(&description.run.directory, free_memory())?)
+    Ok(plan.check(&description.run.directory, free_memory(), description.run.memory)?)
 }

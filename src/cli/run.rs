@@ -1,9 +1,9 @@
-//! `pathkernel run`.
+//! `pathkernel run` and `pathkernel finish`.
 
 use super::stop;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pathkernel::run_file::{Readout, RunFile};
-use pathkernel::schedule::{Outcome, Progress, run as run_file};
+use pathkernel::schedule::{Outcome, Part, Progress, run_part};
 use pathkernel::store::Summary;
 use std::path::Path;
 
@@ -32,13 +32,20 @@ impl Progress for Bar {
     }
 }
 
-/// Runs one file.
-pub fn run(file: &Path, overrides: &[String], quiet: bool) -> anyhow::Result<()> {
+/// Runs one file, or a part of it.
+pub fn run(file: &Path, overrides: &[String], part: Part, quiet: bool) -> anyhow::Result<()> {
     let description = RunFile::load(file, overrides)?;
     let mut bar = Bar { bar: ProgressBar::hidden(), quiet };
-    let outcome = run_file(&description, &mut bar);
+    let outcome = run_part(&description, part, &mut bar);
     bar.bar.finish_and_clear();
     let outcome = outcome?;
+    if let Outcome::ShardDone { tiles, all } = outcome {
+        if !quiet {
+            println!("{} of {all} tiles are done: those of this shard", tiles);
+            println!("when the others are:  pathkernel finish {}", file.display());
+        }
+        return Ok(());
+    }
     // A run that was killed after its last array has none yet.
     if matches!(outcome, Outcome::Done(_)) || !description.run.directory.join("report.html").is_file() {
         pathkernel::report::write(&description.run.directory)?;
@@ -49,6 +56,7 @@ pub fn run(file: &Path, overrides: &[String], quiet: bool) -> anyhow::Result<()>
     let directory = description.run.directory.display();
     match outcome {
         Outcome::AlreadyDone => println!("{directory}: this run is finished; nothing to do"),
+        Outcome::ShardDone { .. } => {}
         Outcome::Done(summary) => {
             println!("arrays            {directory}");
             println!("report            {directory}/report.html");

@@ -1,8 +1,7 @@
 //! Zip archives whose entries lie in the file as they are.
 
 use super::tensors::{Float, Storage};
-use super::{DataError, unreadable};
-use std::fs::File;
+use super::{DataError, source};
 use std::io::{Read, Seek};
 use std::path::Path;
 use zip::read::{ArchiveOffset, Config, ZipFile};
@@ -43,8 +42,7 @@ pub(super) fn storage(kind: Float, start: u64, bytes: u64) -> Result<Storage, St
 /// Reads every entry once, so that its check sum is compared.
 pub(super) fn verify(path: &Path) -> Result<(), DataError> {
     let wrong = |problem: String| DataError::new(path, problem);
-    let file = File::open(path).map_err(|error| wrong(unreadable(&error)))?;
-    let file_len = file.metadata().map_err(|error| wrong(unreadable(&error)))?.len();
+    let (file, file_len) = source::open(path)?;
     let mut archive = open(file).map_err(wrong)?;
     for index in 0..archive.len() {
         let mut entry = archive.by_index(index).map_err(|error| wrong(error.to_string()))?;

@@ -1,12 +1,15 @@
 //! Numbers separated by commas, with or without a line of names.
 
+use super::source::room;
 use super::{Array, Values};
+use std::io::Read;
 
-pub(super) fn parse(bytes: &[u8]) -> Result<Array, String> {
+pub(super) fn parse(source: impl Read, len: u64) -> Result<Array, String> {
+    // A cell and what divides it from the next have two bytes at the least.
+    room((len / 2).saturating_mul(8))?;
     let mut reader =
-        csv::ReaderBuilder::new().has_headers(false).flexible(true).trim(csv::Trim::All).from_reader(bytes);
-    let mut cells: Vec<f64> = Vec::new();
-    let mut integers: Option<Vec<i64>> = Some(Vec::new());
+        csv::ReaderBuilder::new().has_headers(false).flexible(true).trim(csv::Trim::All).from_reader(source);
+    let mut values = Values::Integer(Vec::new());
     let mut width = None;
     let mut rows = 0;
     for (number, record) in reader.records().enumerate() {
@@ -23,17 +26,29 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Array, String> {
             ));
         }
         for (column, cell) in record.iter().enumerate() {
-            let value =
-                cell.parse().map_err(|_| format!("line {line}, column {}: {cell:?} is not a number", column + 1))?;
-            cells.push(value);
-            match (cell.parse::<i64>(), integers.as_mut()) {
-                (Ok(integer), Some(list)) => list.push(integer),
-                _ => integers = None,
-            }
+            let wrong = || format!("line {line}, column {}: {cell:?} is not a number", column + 1);
+            values = with_cell(values, cell).ok_or_else(wrong)?;
         }
         rows += 1;
     }
     let width = width.ok_or("it holds no numbers")?;
     let shape = if width == 1 { vec![rows] } else { vec![rows, width] };
-    Ok(Array { shape, values: integers.map_or(Values::Real64(cells), Values::Integer) })
+    Ok(Array { shape, values })
+}
+
+/// Adds a cell: the values are integers as long as all cells are.
+fn with_cell(values: Values, cell: &str) -> Option<Values> {
+    let mut reals = match values {
+        Values::Integer(mut integers) => match cell.parse() {
+            Ok(integer) => {
+                integers.push(integer);
+                return Some(Values::Integer(integers));
+            }
+            Err(_) => integers.into_iter().map(|value| value as f64).collect(),
+        },
+        Values::Real32(reals) => reals.into_iter().map(f64::from).collect(),
+        Values::Real64(reals) => reals,
+    };
+    reals.push(cell.parse().ok()?);
+    Some(Values::Real64(reals))
 }

@@ -1,8 +1,7 @@
 //! Arrays of a run directory, read a row at a time.
 
-use super::{DataError, NpyElement, npy, unreadable};
+use super::{DataError, NpyElement, npy, source, unreadable};
 use memmap2::Mmap;
-use std::fs::File;
 use std::path::Path;
 
 /// A memory-mapped `.npy` of floats in C order: what a run writes.
@@ -23,15 +22,15 @@ impl MappedArray {
     ///
     /// A file that cannot be read, or that is not a whole array of floats in C order.
     pub fn open(path: &Path) -> Result<Option<Self>, DataError> {
-        let file = match File::open(path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            opened => opened.map_err(|error| DataError::new(path, unreadable(&error)))?,
-        };
+        if std::fs::metadata(path).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
+            return Ok(None);
+        }
+        let (file, _) = source::open(path)?;
         // SAFETY: the file belongs to a finished run, whose files are renamed into place whole and never changed.
         let map = unsafe { Mmap::map(&file) }.map_err(|error| DataError::new(path, unreadable(&error)))?;
         let wrong = |problem: String| DataError::new(path, problem);
-        let header = npy::header(&map).map_err(wrong)?;
-        header.check_len(map.len()).map_err(wrong)?;
+        let header = npy::read_header(&mut &map[..]).map_err(wrong)?;
+        header.check_len(map.len() as u64).map_err(wrong)?;
         let (start, double) = header.plain_floats().map_err(wrong)?;
         Ok(Some(Self { map, start, double, shape: header.shape }))
     }
@@ -49,6 +48,12 @@ impl MappedArray {
         }
         let from = self.start + first * size;
         self.map.get(from..from + len * size).and_then(|bytes| bytemuck::try_cast_slice(bytes).ok())
+    }
+
+    /// The bytes of the elements from `first` to `first + len`; none where they lie beyond the end.
+    pub fn bytes(&self, first: usize, len: usize) -> &[u8] {
+        let size = if self.double { 8 } else { 4 };
+        self.map.get(self.start + first * size..).and_then(|rest| rest.get(..len * size)).unwrap_or_default()
     }
 
     /// The elements from `first` to `first + len`, widened; those beyond the end are left out.

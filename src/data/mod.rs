@@ -13,6 +13,8 @@ mod npy;
 mod npz;
 mod pt;
 mod safetensors;
+mod source;
+mod state;
 mod tensors;
 mod write;
 
@@ -20,30 +22,39 @@ pub use map::NpyMap;
 pub use mapped::MappedArray;
 pub use pt::read_pt;
 pub use safetensors::{read_safetensors, write_safetensors};
+pub use state::{StateElement, StateReader, StateWriter};
 pub use tensors::TensorFile;
 pub use write::{NpyElement, NpyWriter, write_npy};
 
+use crate::error::shortened;
+use std::fs::File;
+use std::io::BufReader;
 use std::path::Path;
 
 /// An input that cannot be read, or an array that cannot be written.
 #[derive(Debug, thiserror::Error)]
-#[error("{path}: {problem}")]
+#[error("{path}: {}", shortened(.problem))]
 pub struct DataError {
     /// The file.
     pub path: String,
     /// What is wrong and what to do.
     pub problem: String,
-    /// Whether it is the machine that failed to write, not the user's file that is wrong.
-    pub writing: bool,
+    /// Whether it is a file of the run directory that cannot be written or was damaged, not the user's that is wrong.
+    pub own: bool,
 }
 
 impl DataError {
     fn new(path: &Path, problem: impl std::fmt::Display) -> Self {
-        Self { path: path.display().to_string(), problem: problem.to_string(), writing: false }
+        Self { path: path.display().to_string(), problem: problem.to_string(), own: false }
     }
 
     fn writing(path: &Path, problem: impl std::fmt::Display) -> Self {
-        Self { writing: true, ..Self::new(path, problem) }
+        Self { own: true, ..Self::new(path, problem) }
+    }
+
+    /// Of a file that the program wrote and cannot read again.
+    pub(crate) fn damaged(path: &Path, problem: impl std::fmt::Display) -> Self {
+        Self::writing(path, problem)
     }
 }
 
@@ -67,14 +78,45 @@ pub enum Values {
     Integer(Vec<i64>),
 }
 
-impl Array {
-    /// How many elements.
-    pub fn len(&self) -> usize {
-        match &self.values {
+impl Values {
+    fn len(&self) -> usize {
+        match self {
             Values::Real32(values) => values.len(),
             Values::Real64(values) => values.len(),
             Values::Integer(values) => values.len(),
         }
+    }
+
+    /// Bytes of an element in memory.
+    fn size(&self) -> usize {
+        if matches!(self, Values::Real32(_)) { 4 } else { 8 }
+    }
+
+    /// Makes room for so many more elements, and no more than that.
+    fn reserve(&mut self, count: usize) -> Result<(), String> {
+        let reserved = match self {
+            Values::Real32(values) => values.try_reserve_exact(count),
+            Values::Real64(values) => values.try_reserve_exact(count),
+            Values::Integer(values) => values.try_reserve_exact(count),
+        };
+        reserved.map_err(|_| format!("there is no memory for its {count} elements"))
+    }
+
+    /// Adds elements of the same kind.
+    fn append(&mut self, more: Values) {
+        match (self, more) {
+            (Values::Real32(values), Values::Real32(more)) => values.extend(more),
+            (Values::Real64(values), Values::Real64(more)) => values.extend(more),
+            (Values::Integer(values), Values::Integer(more)) => values.extend(more),
+            (values, more) => *values = more,
+        }
+    }
+}
+
+impl Array {
+    /// How many elements.
+    pub fn len(&self) -> usize {
+        self.values.len()
     }
 
     /// Whether there is no element.
@@ -120,18 +162,19 @@ pub fn read(path: &str) -> Result<Array, DataError> {
     if name.ends_with(".npz") {
         return npz::needs_key(file);
     }
-    let bytes = || std::fs::read(file).map_err(|error| DataError::new(file, unreadable(&error)));
-    if name.ends_with(".npy") {
-        npy::parse(&bytes()?).map_err(|problem| DataError::new(file, problem))
+    let parse: fn(BufReader<File>, u64) -> Result<Array, String> = if name.ends_with(".npy") {
+        npy::parse
     } else if name.ends_with(".csv") {
-        csv::parse(&bytes()?).map_err(|problem| DataError::new(file, problem))
+        csv::parse
     } else if name.ends_with(".idx") || name.ends_with("ubyte") {
-        idx::parse(&bytes()?).map_err(|problem| DataError::new(file, problem))
+        idx::parse
     } else if name.ends_with(".idx.gz") || name.ends_with("ubyte.gz") {
-        idx::parse_gz(&bytes()?).map_err(|problem| DataError::new(file, problem))
+        idx::parse_gz
     } else {
-        Err(DataError::new(file, "unknown kind of file; give .npy, .npz:key, .csv, .idx or .idx.gz"))
-    }
+        return Err(DataError::new(file, "unknown kind of file; give .npy, .npz:key, .csv, .idx or .idx.gz"));
+    };
+    let (source, len) = source::open(file)?;
+    parse(BufReader::new(source), len).map_err(|problem| DataError::new(file, problem))
 }
 
 fn unreadable(error: &std::io::Error) -> String {
@@ -141,12 +184,23 @@ fn unreadable(error: &std::io::Error) -> String {
     }
 }
 
+/// Axes of an array at the most, as in NumPy and PyTorch.
+const MOST_AXES: usize = 64;
+
+/// Elements at the most, so that their bytes can be counted, whatever their type.
+const MOST_ELEMENTS: usize = usize::MAX >> 4;
+
 /// The number of elements of a shape, where it is a number.
 fn count(shape: &[usize]) -> Result<usize, String> {
-    shape
-        .iter()
-        .try_fold(1usize, |product, &side| product.checked_mul(side))
-        .ok_or_else(|| format!("the shape {shape:?} has more elements than can be counted"))
+    if shape.len() > MOST_AXES {
+        return Err(format!("it has {} axes; at most {MOST_AXES}", shape.len()));
+    }
+    // A side of 0 hides no others: strides and rows are products of some of the sides.
+    let bound = shape.iter().try_fold(1usize, |product, &side| product.checked_mul(side.max(1)));
+    if bound.is_none_or(|bound| bound > MOST_ELEMENTS) {
+        return Err(format!("the shape {shape:?} has more elements than can be counted"));
+    }
+    Ok(shape.iter().product())
 }
 
 #[cfg(test)]

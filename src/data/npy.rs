@@ -1,8 +1,11 @@
 //! NumPy's `.npy`, versions 1 to 3.
 
+use super::source::{elements, fill, room};
+use super::tensors::places;
 use super::{Array, Values, count};
 use half::f16;
 use std::cmp::Ordering;
+use std::io::Read;
 
 /// What a header says.
 pub(super) struct Header {
@@ -25,7 +28,7 @@ impl Header {
     }
 
     /// Fails where a file is not as long as its header says.
-    pub fn check_len(&self, len: usize) -> Result<(), String> {
+    pub fn check_len(&self, len: u64) -> Result<(), String> {
         let (expected, shape) = (self.file_len()?, &self.shape);
         match len.cmp(&expected) {
             Ordering::Equal => Ok(()),
@@ -39,16 +42,14 @@ impl Header {
     }
 
     /// Bytes of the whole file.
-    pub fn file_len(&self) -> Result<usize, String> {
-        count(&self.shape)?
-            .checked_mul(self.size)
-            .and_then(|len| len.checked_add(self.start))
-            .ok_or_else(|| format!("the shape {:?} is larger than any file", self.shape))
+    pub fn file_len(&self) -> Result<u64, String> {
+        let bytes = count(&self.shape)?.checked_mul(self.size).and_then(|len| len.checked_add(self.start));
+        bytes.map(|len| len as u64).ok_or_else(|| format!("the shape {:?} is larger than any file", self.shape))
     }
 }
 
 /// The bytes up to the end of the header, from a file's first twelve.
-pub(super) fn header_len(bytes: &[u8]) -> Result<usize, String> {
+fn header_len(bytes: &[u8]) -> Result<usize, String> {
     let (Some(b"\x93NUMPY"), Some(&version)) = (bytes.get(..6), bytes.get(6)) else {
         return Err("not an .npy file: it does not begin with \\x93NUMPY".into());
     };
@@ -111,12 +112,28 @@ fn dtype(descr: &str) -> Result<(bool, char, usize), String> {
     }
 }
 
-pub(super) fn parse(bytes: &[u8]) -> Result<Array, String> {
-    let header = header(bytes)?;
-    header.check_len(bytes.len())?;
-    let values = decode(&header, &bytes[header.start..])?;
+/// Bytes of a header at the most: NumPy itself refuses 10,000.
+const LONGEST_HEADER: usize = 1 << 16;
+
+/// Reads a header, and no byte beyond it.
+pub(super) fn read_header(source: &mut impl Read) -> Result<Header, String> {
+    let mut bytes = Vec::new();
+    fill(source, &mut bytes, 12)?;
+    let len = header_len(&bytes)?;
+    if len > LONGEST_HEADER {
+        return Err(format!("its header says that it has {len} bytes; at most {LONGEST_HEADER}"));
+    }
+    fill(source, &mut bytes, len)?;
+    header(&bytes)
+}
+
+/// Reads an array of `len` bytes, its header with it.
+pub(super) fn parse(mut source: impl Read, len: u64) -> Result<Array, String> {
+    let header = read_header(&mut source)?;
+    header.check_len(len)?;
+    let values = elements(&mut source, count(&header.shape)?, header.size, |data| decode(&header, data))?;
     let array = Array { shape: header.shape, values };
-    Ok(if header.fortran { to_c_order(array) } else { array })
+    if header.fortran { to_c_order(array) } else { Ok(array) }
 }
 
 fn decode(header: &Header, data: &[u8]) -> Result<Values, String> {
@@ -143,23 +160,15 @@ fn decode(header: &Header, data: &[u8]) -> Result<Values, String> {
     })
 }
 
-fn to_c_order(array: Array) -> Array {
-    let shape = array.shape;
-    let order: Vec<usize> = (0..shape.iter().product())
-        .map(|flat| {
-            let mut rest: usize = flat;
-            let mut index = vec![0; shape.len()];
-            for axis in (0..shape.len()).rev() {
-                index[axis] = rest % shape[axis];
-                rest /= shape[axis];
-            }
-            index.iter().zip(&shape).rev().fold(0, |place, (&i, &side)| place * side + i)
-        })
-        .collect();
-    let values = match array.values {
-        Values::Real32(values) => Values::Real32(order.iter().map(|&i| values[i]).collect()),
-        Values::Real64(values) => Values::Real64(order.iter().map(|&i| values[i]).collect()),
-        Values::Integer(values) => Values::Integer(order.iter().map(|&i| values[i]).collect()),
+fn to_c_order(array: Array) -> Result<Array, String> {
+    let Array { shape, values } = array;
+    room((values.len() as u64).saturating_mul(values.size() as u64))?;
+    let strides: Vec<usize> = (0..shape.len()).map(|axis| shape[..axis].iter().product()).collect();
+    let order = places(&shape, &strides);
+    let values = match values {
+        Values::Real32(values) => Values::Real32(order.map(|place| values[place]).collect()),
+        Values::Real64(values) => Values::Real64(order.map(|place| values[place]).collect()),
+        Values::Integer(values) => Values::Integer(order.map(|place| values[place]).collect()),
     };
-    Array { shape, values }
+    Ok(Array { shape, values })
 }

@@ -1,18 +1,21 @@
 //! NumPy's `.npz`: a zip archive of `.npy` files.
 
 use super::archive::{self, stored};
+use super::source::{self, unpacks};
 use super::tensors::{Contents, Float, Place};
-use super::{Array, DataError, npy, unreadable};
+use super::{Array, DataError, npy};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::Read;
+use std::io::BufReader;
 use std::path::Path;
-use zip::ZipArchive;
 use zip::read::ZipFile;
+use zip::{CompressionMethod, ZipArchive};
 
-fn open(path: &Path) -> Result<ZipArchive<File>, DataError> {
-    let file = File::open(path).map_err(|error| DataError::new(path, unreadable(&error)))?;
-    ZipArchive::new(file).map_err(|error| DataError::new(path, format!("not a readable .npz archive: {error}")))
+fn open(path: &Path) -> Result<(ZipArchive<File>, u64), DataError> {
+    let (file, len) = source::open(path)?;
+    let archive = ZipArchive::new(file);
+    let unreadable = |error| DataError::new(path, format!("not a readable .npz archive: {error}"));
+    Ok((archive.map_err(unreadable)?, len))
 }
 
 fn keys(archive: &ZipArchive<File>) -> String {
@@ -22,25 +25,22 @@ fn keys(archive: &ZipArchive<File>) -> String {
 
 /// The error for a path without a key.
 pub(super) fn needs_key(path: &Path) -> Result<Array, DataError> {
-    let archive = open(path)?;
+    let (archive, _) = open(path)?;
     Err(DataError::new(path, format!("name an array in it, as in file.npz:key; it has {}", keys(&archive))))
 }
 
 pub(super) fn read(path: &Path, key: &str) -> Result<Array, DataError> {
-    let mut archive = open(path)?;
+    let (mut archive, file_len) = open(path)?;
     let have = keys(&archive);
     let name = [format!("{key}.npy"), key.to_owned()].into_iter().find(|name| archive.index_for_name(name).is_some());
     let name = name.ok_or_else(|| DataError::new(path, format!("has no array {key:?}; it has {have}")))?;
     let fail = |problem: String| DataError::new(path, format!("array {key}: {problem}"));
-    let mut entry = archive.by_name(&name).map_err(|error| fail(error.to_string()))?;
-    // The header says how many bytes to expect; not one more is unpacked.
-    let mut bytes = Vec::new();
-    fill(&mut entry, &mut bytes, 12).map_err(fail)?;
-    let header_len = npy::header_len(&bytes).map_err(fail)?;
-    fill(&mut entry, &mut bytes, header_len).map_err(fail)?;
-    let expected = npy::header(&bytes).and_then(|header| header.file_len()).map_err(fail)?;
-    fill(&mut entry, &mut bytes, expected.saturating_add(1)).map_err(fail)?;
-    npy::parse(&bytes).map_err(fail)
+    let entry = archive.by_name(&name).map_err(|error| fail(error.to_string()))?;
+    let (packed, size) = (entry.compressed_size(), entry.size());
+    // The file bounds what the archive may say of an entry, and the entry's own header must say the same.
+    let plain = entry.compression() == CompressionMethod::Stored;
+    let claimed = if plain { stored(&entry, file_len).map(drop) } else { unpacks(packed.min(file_len), size) };
+    claimed.and_then(|()| npy::parse(BufReader::new(entry), size)).map_err(fail)
 }
 
 /// Where the arrays of an archive lie, which numpy.savez wrote.
@@ -61,19 +61,9 @@ pub(super) fn contents(file: &mut File, file_len: u64) -> Result<Contents, Strin
 
 fn place(entry: &mut ZipFile<'_, &mut File>, file_len: u64) -> Result<Place, String> {
     let (start, size) = stored(entry, file_len)?;
-    let mut bytes = Vec::new();
-    fill(entry, &mut bytes, 12)?;
-    let header_len = npy::header_len(&bytes)?;
-    fill(entry, &mut bytes, header_len)?;
-    let header = npy::header(&bytes)?;
-    header.check_len(usize::try_from(size).map_err(|_| "is larger than memory can be")?)?;
+    let header = npy::read_header(entry)?;
+    header.check_len(size)?;
     let (before, double) = header.plain_floats()?;
     let kind = if double { Float::F64 } else { Float::F32 };
     Place::dense(archive::storage(kind, start + before as u64, size - before as u64)?, header.shape)
-}
-
-/// Reads on until `bytes` has `len`, or the entry ends.
-fn fill(entry: &mut impl Read, bytes: &mut Vec<u8>, len: usize) -> Result<(), String> {
-    let missing = len.saturating_sub(bytes.len()) as u64;
-    entry.take(missing).read_to_end(bytes).map(drop).map_err(|error| format!("cannot be unpacked: {error}"))
 }

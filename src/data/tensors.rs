@@ -1,6 +1,6 @@
 //! Files of named tensors, read a tensor or a row at a time.
 
-use super::{Array, DataError, Values, count, npz, pt, safetensors, unreadable};
+use super::{Array, DataError, Values, count, npz, pt, safetensors, source};
 use half::{bf16, f16};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -133,24 +133,30 @@ impl Place {
     }
 
     fn in_c_order(&self, bytes: &[u8]) -> Vec<u8> {
-        let (size, len) = (self.storage.kind.size(), self.len());
-        let mut ordered = Vec::with_capacity(len * size);
-        let mut index = vec![0; self.shape.len()];
-        let mut at = 0;
-        for _ in 0..len {
-            ordered.extend(&bytes[at * size..(at + 1) * size]);
-            for axis in (0..index.len()).rev() {
-                index[axis] += 1;
-                at += self.strides[axis];
-                if index[axis] < self.shape[axis] {
-                    break;
-                }
-                at -= self.shape[axis] * self.strides[axis];
-                index[axis] = 0;
-            }
-        }
+        let size = self.storage.kind.size();
+        let mut ordered = Vec::with_capacity(self.len() * size);
+        places(&self.shape, &self.strides).for_each(|at| ordered.extend(&bytes[at * size..(at + 1) * size]));
         ordered
     }
+}
+
+/// Where the elements of a shape lie with these strides, in C order. Their number can be counted.
+pub(super) fn places(shape: &[usize], strides: &[usize]) -> impl Iterator<Item = usize> {
+    let mut index = vec![0; shape.len()];
+    let mut next = 0;
+    (0..shape.iter().product()).map(move |_| {
+        let place = next;
+        for axis in (0..index.len()).rev() {
+            index[axis] += 1;
+            next += strides[axis];
+            if index[axis] < shape[axis] {
+                break;
+            }
+            next -= shape[axis] * strides[axis];
+            index[axis] = 0;
+        }
+        place
+    })
 }
 
 /// The strides of a dense array whose number of elements can be counted.
@@ -202,12 +208,7 @@ impl TensorFile {
         contents: impl FnOnce(&mut File, u64) -> Result<Contents, String>,
     ) -> Result<Self, DataError> {
         let wrong = |problem: String| DataError::new(path, problem);
-        let mut file = File::open(path).map_err(|error| wrong(unreadable(&error)))?;
-        let about = file.metadata().map_err(|error| wrong(unreadable(&error)))?;
-        if about.is_dir() {
-            return Err(wrong("is a folder; name the files in it, as in folder/*.safetensors".into()));
-        }
-        let len = about.len();
+        let (mut file, len) = source::open(path)?;
         let contents = contents(&mut file, len);
         let contents = contents.map_err(wrong)?;
         let sizes = contents.tensors.values().map(|place| place.len() * place.storage.kind.size());
@@ -280,9 +281,11 @@ impl TensorFile {
         &self,
         place: impl Fn(&Place) -> Result<Place, String>,
     ) -> Result<BTreeMap<String, Array>, DataError> {
-        let mut file = File::open(&self.path).map_err(|error| DataError::new(&self.path, unreadable(&error)))?;
+        let (mut file, _) = source::open(&self.path)?;
         let mut read = |(name, whole): (&String, &Place)| {
             let array = place(whole).and_then(|place| {
+                // As they lie in the file, in C order, and as numbers.
+                source::room((place.storage.kind.size() * place.storage.len) as u64 * 3)?;
                 place.read(&mut file).map_err(|error| format!("cannot be read ({error}); has the file changed?"))
             });
             let array = array.map_err(|problem| DataError::new(&self.path, format!("tensor {name}: {problem}")))?;

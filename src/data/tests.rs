@@ -9,6 +9,11 @@ fn npy(descr: &str, fortran: &str, shape: &str, data: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// What a parser makes of a whole file.
+fn parsed<'a>(parse: impl Fn(&'a [u8], u64) -> Result<Array, String>, bytes: &'a [u8]) -> Result<Array, String> {
+    parse(bytes, bytes.len() as u64)
+}
+
 #[test]
 fn npy_of_every_type_and_order() {
     let cases: [(&str, Vec<u8>, Values); 7] = [
@@ -21,10 +26,10 @@ fn npy_of_every_type_and_order() {
         (">f8", [0.1f64, 2.0].iter().flat_map(|v| v.to_be_bytes()).collect(), Values::Real64(vec![0.1, 2.0])),
     ];
     for (descr, data, values) in cases {
-        let array = npy::parse(&npy(descr, "False", "(2,)", &data)).unwrap();
+        let array = parsed(npy::parse, &npy(descr, "False", "(2,)", &data)).unwrap();
         assert_eq!(array, Array { shape: vec![2], values }, "{descr}");
     }
-    let columns = npy::parse(&npy("|u1", "True", "(2, 3)", &[1, 4, 2, 5, 3, 6])).unwrap();
+    let columns = parsed(npy::parse, &npy("|u1", "True", "(2, 3)", &[1, 4, 2, 5, 3, 6])).unwrap();
     assert_eq!(columns, Array { shape: vec![2, 3], values: Values::Integer(vec![1, 2, 3, 4, 5, 6]) });
 }
 
@@ -32,14 +37,14 @@ fn npy_of_every_type_and_order() {
 fn malformed_files_are_refused_with_a_reason() {
     let huge = npy("<f8", "False", "(1152921504606846976, 16)", &[]);
     let cases: [(Result<Array, String>, &str); 8] = [
-        (npy::parse(b"hello"), "does not begin"),
-        (npy::parse(&npy("<f8", "False", "(3,)", &[0; 8])), "truncated"),
-        (npy::parse(&huge), "larger than any"),
-        (npy::parse(&npy("<c8", "False", "(1,)", &[0; 8])), "not supported"),
-        (csv::parse(b"1,2\n3\n"), "line 2"),
-        (csv::parse(b"1,2\n3,x\n"), "column 2"),
-        (idx::parse(&[0, 0, 8, 1, 0, 0, 0, 9, 1]), "needs 17"),
-        (idx::parse(&[1, 0, 8, 1]), "two zero bytes"),
+        (parsed(npy::parse, b"hello"), "does not begin"),
+        (parsed(npy::parse, &npy("<f8", "False", "(3,)", &[0; 8])), "truncated"),
+        (parsed(npy::parse, &huge), "larger than any"),
+        (parsed(npy::parse, &npy("<c8", "False", "(1,)", &[0; 8])), "not supported"),
+        (parsed(csv::parse, b"1,2\n3\n"), "line 2"),
+        (parsed(csv::parse, b"1,2\n3,x\n"), "column 2"),
+        (parsed(idx::parse, &[0, 0, 8, 1, 0, 0, 0, 9, 1]), "needs 17"),
+        (parsed(idx::parse, &[1, 0, 8, 1]), "two zero bytes"),
     ];
     for (result, part) in cases {
         let error = result.unwrap_err();
@@ -49,9 +54,9 @@ fn malformed_files_are_refused_with_a_reason() {
 
 #[test]
 fn csv_with_and_without_names() {
-    let named = csv::parse(b"a,b\n1,2\n\n3,4\n").unwrap();
+    let named = parsed(csv::parse, b"a,b\n1,2\n\n3,4\n").unwrap();
     assert_eq!(named, Array { shape: vec![2, 2], values: Values::Integer(vec![1, 2, 3, 4]) });
-    let single = csv::parse(b"0.5\n1\n").unwrap();
+    let single = parsed(csv::parse, b"0.5\n1\n").unwrap();
     assert_eq!(single, Array { shape: vec![2], values: Values::Real64(vec![0.5, 1.0]) });
 }
 
@@ -82,12 +87,12 @@ fn flipped_and_cut_bytes_never_panic() {
         let place = (random.unit() * bytes.len() as f64) as usize;
         bytes[place] = (random.unit() * 256.0) as u8;
         bytes.truncate((random.unit() * 2.0 * bytes.len() as f64) as usize);
-        refused += usize::from(npy::parse(&bytes).is_err());
+        refused += usize::from(parsed(npy::parse, &bytes).is_err());
         let mut bytes = gz;
         bytes[(random.unit() * 10.0) as usize] = (random.unit() * 256.0) as u8;
-        refused += usize::from(idx::parse(&bytes).is_err());
-        refused += usize::from(idx::parse_gz(&bytes).is_err());
-        refused += usize::from(csv::parse(&bytes).is_err());
+        refused += usize::from(parsed(idx::parse, &bytes).is_err());
+        refused += usize::from(parsed(idx::parse_gz, &bytes).is_err());
+        refused += usize::from(parsed(csv::parse, &bytes).is_err());
     }
     assert!(refused > 5000);
 }

@@ -1,7 +1,8 @@
 //! Writing `.npy`: beside the final name, then renamed.
 
 use super::DataError;
-use std::fs::File;
+use crate::error::advice;
+use std::fs::{File, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
@@ -48,6 +49,16 @@ impl Temporary {
     /// What the error of a write says.
     pub fn failed(&self, error: impl std::fmt::Display) -> DataError {
         DataError::writing(&self.path, format!("cannot be written: {error}"))
+    }
+
+    /// The file stays where this is dropped, for whoever goes on with it.
+    pub fn keep(&mut self) {
+        self.kept = true;
+    }
+
+    /// The same of an error of the system, with what to do about it.
+    pub fn refused(&self, error: std::io::Error) -> DataError {
+        self.failed(format!("{error}{}", advice(&error)))
     }
 
     /// Gives the finished file its name.
@@ -107,19 +118,38 @@ pub struct NpyWriter<T> {
     element: PhantomData<T>,
 }
 
+/// A file beside a name, with whatever it holds; it stays where it is dropped.
+fn left_open(path: &Path) -> Result<(File, Temporary), DataError> {
+    let mut temporary = Temporary::new(path);
+    let mut options = OpenOptions::new();
+    let opened = options.read(true).write(true).create(true).truncate(false).open(temporary.beside());
+    let file = opened.map_err(|error| temporary.refused(error))?;
+    temporary.keep();
+    Ok((file, temporary))
+}
+
 /// Bytes of the header of an array that grows: room for any number of rows.
 const GROWING: usize = 128;
 
 impl<T: NpyElement> NpyWriter<T> {
-    /// Starts a file of rows of `row` elements, as many as are written.
+    /// Starts a file of rows of `row` elements, as many as are written, or goes on with one that was left beside the name.
     ///
     /// # Errors
     ///
     /// A file that cannot be made.
     pub fn growing(path: &Path, row: usize) -> Result<Self, DataError> {
-        let temporary = Temporary::new(path);
-        let file = File::create(temporary.beside()).map_err(|error| temporary.failed(error))?;
+        let (file, temporary) = left_open(path)?;
         Ok(Self { file, temporary, start: GROWING, len: 0, row: Some(row), element: PhantomData })
+    }
+
+    /// Reserves the file beside its final name, or goes on with one that was left there; it stays if this is dropped.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be made, or a disk without room for it.
+    pub fn resumable(path: &Path, shape: &[usize]) -> Result<Self, DataError> {
+        let (file, temporary) = left_open(path)?;
+        Self::reserved(file, temporary, shape)
     }
 
     /// Reserves the file beside its final name.
@@ -129,11 +159,16 @@ impl<T: NpyElement> NpyWriter<T> {
     /// A file that cannot be made, or a disk without room for it.
     pub fn create(path: &Path, shape: &[usize]) -> Result<Self, DataError> {
         let temporary = Temporary::new(path);
+        let file = File::create(temporary.beside()).map_err(|error| temporary.refused(error))?;
+        Self::reserved(file, temporary, shape)
+    }
+
+    /// With its header and its length.
+    fn reserved(mut file: File, temporary: Temporary, shape: &[usize]) -> Result<Self, DataError> {
         let header = header(T::DESCR, shape);
         let len: usize = shape.iter().product();
         let size = (header.len() + len * size_of::<T>()) as u64;
-        let mut file = File::create(temporary.beside()).map_err(|error| temporary.failed(error))?;
-        file.write_all(&header).and_then(|()| file.set_len(size)).map_err(|error| temporary.failed(error))?;
+        file.write_all(&header).and_then(|()| file.set_len(size)).map_err(|error| temporary.refused(error))?;
         Ok(Self { file, temporary, start: header.len(), len, row: None, element: PhantomData })
     }
 
@@ -152,7 +187,21 @@ impl<T: NpyElement> NpyWriter<T> {
         self.file
             .seek(place)
             .and_then(|_| self.file.write_all(bytemuck::cast_slice(values)))
-            .map_err(|error| self.temporary.failed(error))
+            .map_err(|error| self.temporary.refused(error))
+    }
+
+    /// The first rows of an array that grows were written before.
+    pub fn has_rows(&mut self, rows: usize) {
+        self.len = self.len.max(rows * self.row.unwrap_or(0));
+    }
+
+    /// Waits until all is on the disk.
+    ///
+    /// # Errors
+    ///
+    /// A disk that refuses.
+    pub fn sync(&self) -> Result<(), DataError> {
+        self.file.sync_data().map_err(|error| self.temporary.refused(error))
     }
 
     /// Gives the file its name.
@@ -165,9 +214,9 @@ impl<T: NpyElement> NpyWriter<T> {
         if let Some(row) = row {
             let header = long_header(T::DESCR, &[len / row.max(1), row], GROWING);
             let written = file.seek(SeekFrom::Start(0)).and_then(|_| file.write_all(&header));
-            written.map_err(|error| temporary.failed(error))?;
+            written.map_err(|error| temporary.refused(error))?;
         }
-        file.sync_data().map_err(|error| temporary.failed(error))?;
+        file.sync_data().map_err(|error| temporary.refused(error))?;
         // A file that is open cannot be renamed everywhere.
         drop(file);
         temporary.commit()

@@ -7,9 +7,11 @@ use super::sums::{Certificate, State};
 use super::{Finished, Spec, Tile};
 use crate::backend::{Backend, Result};
 use crate::error::Error;
+use crate::keeper::Keeper;
 use crate::network::Network;
 use crate::run_file::{Optimizer, Readout, Rule, Sgd};
 use crate::training::{Examples, Kept, Recall, Step, TargetBuffer, Training, Trajectory};
+use std::ops::Range;
 
 /// Everything that tiles share but the path.
 pub struct Setting<'a, B: Backend> {
@@ -46,17 +48,14 @@ pub struct Integration<'a, B: Backend> {
 }
 
 impl<B: Backend> Integration<'_, B> {
-    /// Integrates one tile. `progress` is called after each step. The numbers that belong to queries alone
-    /// (regularizer, readouts, residuals) are computed for tiles that start at example 0, and for the rule `adaptive` for all.
+    /// Integrates one tile, or goes on with one that was interrupted. `keeper` is told of each step. The numbers that belong to
+    /// queries alone (regularizer, readouts, residuals) are computed for tiles that start at example 0, and for the rule
+    /// `adaptive` for all.
     ///
     /// # Errors
     ///
-    /// A device error, or a trajectory that cannot be read.
-    pub fn tile(
-        &self,
-        tile: &Tile,
-        progress: &mut dyn FnMut() -> std::result::Result<(), Error>,
-    ) -> std::result::Result<Finished, Error> {
+    /// A device error, a trajectory that cannot be read, or what the keeper ends it with.
+    pub fn tile(&self, tile: &Tile, keeper: &mut dyn Keeper) -> std::result::Result<Finished, Error> {
         let (setting, trajectory) = (&self.setting, self.trajectory);
         let Setting { backend, spec, .. } = *setting;
         let training = setting.training();
@@ -68,32 +67,29 @@ impl<B: Backend> Integration<'_, B> {
             state.certificate = Some(Certificate::new(backend, tile.queries.len(), setting.rows(), block)?);
         }
         let mut finished = Finished::of_steps(steps);
-        let mut next = recall.last()?;
-        if spec.tangent {
-            finished.tangent_final = setting.tangent(tile, &next)?;
+        let mut left = steps;
+        if let Some(mut earlier) = keeper.earlier()? {
+            left = state.restore(backend, spec, &mut finished, &mut earlier)?;
+        } else if spec.tangent {
+            finished.tangent_final = setting.tangent(tile, &recall.last()?)?;
         }
-        for (number, step) in trajectory.steps.iter().enumerate().rev() {
-            let place = number % block;
-            if number + 1 == steps || place + 1 == block {
-                pass.read_values(&mut state, place + 1, &next)?;
-            }
-            let leg = recall.leg(number)?;
-            pass.read_values(&mut state, place, &leg.weights)?;
-            match trajectory.rows(Kept::Nodes) {
-                None => {
-                    pass.step(&mut state, &At::segment(setting, &leg, &next, (number, step), place)?, &mut finished)?
+        let mut next = if left == steps { recall.last()? } else { recall.leg(left)?.weights };
+        for number in (0..left).rev() {
+            next = self.step(&pass, &mut state, &mut recall, (number, &next), &mut finished)?;
+            if number % block == 0 {
+                let count = block.min(steps - number);
+                if state.sums.first_not_finite(backend)?.is_some() {
+                    return Err(self.not_finite(tile, number..number + count)?);
                 }
-                Some(_) => {
-                    for at in At::flow(setting, trajectory, (number, step), place)? {
-                        pass.step(&mut state, &at, &mut finished)?;
-                    }
+                state.end_block(backend, number, count, &mut finished)?;
+                if tile.examples.start == 0 && spec.attribution {
+                    let moved = pass.sensitivity(&next)?;
+                    finished.sensitivity.resize(moved.len(), 0.0);
+                    finished.sensitivity.iter_mut().zip(moved).for_each(|(all, own)| *all += count as f64 * own);
                 }
             }
-            next = leg.weights;
-            if place == 0 {
-                state.end_block(backend, number, block.min(steps - number), &mut finished)?;
-            }
-            progress()?;
+            let done = (steps - number) as f64 / steps as f64;
+            keeper.step(done, &mut |writer| state.save(backend, spec, number, &finished, writer))?;
         }
         if steps == 0 {
             pass.read_values(&mut state, 0, &next)?;
@@ -105,6 +101,61 @@ impl<B: Backend> Integration<'_, B> {
         state.download(backend, &mut finished)?;
         finished.check(&trajectory.steps)?;
         Ok(finished)
+    }
+
+    /// Adds step `number`, which ends at the weights `next`; returns the weights at which it starts.
+    fn step<'a>(
+        &'a self,
+        pass: &Pass<'a, B>,
+        state: &mut State<'a, B>,
+        recall: &mut Recall<'_, B>,
+        (number, next): (usize, &B::Buffer),
+        finished: &mut Finished,
+    ) -> std::result::Result<B::Buffer, Error> {
+        let (setting, trajectory) = (&self.setting, self.trajectory);
+        let (step, block) = (&trajectory.steps[number], trajectory.block());
+        let place = number % block;
+        if number + 1 == trajectory.steps.len() || place + 1 == block {
+            pass.read_values(state, place + 1, next)?;
+        }
+        let leg = recall.leg(number)?;
+        pass.read_values(state, place, &leg.weights)?;
+        match trajectory.rows(Kept::Nodes) {
+            None => pass.step(state, &At::segment(setting, &leg, next, (number, step), place)?, finished)?,
+            Some(_) => {
+                for at in At::flow(setting, trajectory, (number, step), place)? {
+                    pass.step(state, &at, finished)?;
+                }
+            }
+        }
+        Ok(leg.weights)
+    }
+
+    /// Finds at which of some steps, and in which layer, a tile leaves the finite numbers, by computing them again one by
+    /// one. What a momentum carries from later steps was finite.
+    fn not_finite(&self, tile: &Tile, steps: Range<usize>) -> std::result::Result<Error, Error> {
+        let setting = Setting { spec: &Spec { layers: true, ..self.setting.spec.clone() }, ..self.setting };
+        let integration = Integration { setting, trajectory: self.trajectory };
+        let (backend, network, training) = (setting.backend, setting.network, setting.training());
+        let mut recall = Recall::new(&training, self.trajectory);
+        let pass = Pass::new(&integration.setting, tile, setting.spec.triangle(&self.trajectory.steps))?;
+        let mut state = State::new(&integration.setting, tile)?;
+        state.certificate =
+            Some(Certificate::new(backend, tile.queries.len(), setting.rows(), self.trajectory.block())?);
+        let mut finished = Finished::of_steps(self.trajectory.steps.len());
+        let whole = steps.end == self.trajectory.steps.len();
+        let mut next = if whole { recall.last()? } else { recall.leg(steps.end)?.weights };
+        for number in steps.clone().rev() {
+            next = integration.step(&pass, &mut state, &mut recall, (number, &next), &mut finished)?;
+            if let Some(group) = state.sums.first_not_finite(backend)? {
+                return Ok(Error::NotFinite {
+                    first: number,
+                    last: number,
+                    layer: Some(network.parameters[group].layer),
+                });
+            }
+        }
+        Ok(Error::NotFinite { first: steps.start, last: steps.end - 1, layer: None })
     }
 }
 

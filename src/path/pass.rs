@@ -50,8 +50,18 @@ impl<'a, B: Backend> Pass<'a, B> {
         })
     }
 
+    /// How many queries the tile has.
+    pub fn queries(&self) -> usize {
+        self.tile.queries.len()
+    }
+
+    /// The readouts of a pass of all of them.
+    pub fn read(&self, outputs: Slice<'_, B::Buffer>) -> Result<super::adaptive::Read<B>> {
+        self.setting.read(outputs, &self.numbers)
+    }
+
     /// The queries' inputs.
-    fn query_inputs(&self) -> Slice<'_, B::Buffer> {
+    pub fn query_inputs(&self) -> Slice<'_, B::Buffer> {
         Slice::new(&self.inputs, 0, self.tile.queries.len() * self.setting.network.input_len())
     }
 
@@ -61,7 +71,7 @@ impl<'a, B: Backend> Pass<'a, B> {
         let (backend, network) = (self.setting.backend, self.setting.network);
         let queries = self.tile.queries.len();
         let pass = network.forward(backend, Segment::at(weights), self.query_inputs(), queries)?;
-        let reading = self.setting.read(network.outputs(&pass), &self.numbers)?;
+        let reading = self.read(network.outputs(&pass))?;
         let size = queries * self.setting.rows();
         let out = SliceMut::new(&mut certificate.values, place * size, size);
         backend.copy(out, Slice::new(&reading.values, 0, size))

@@ -100,6 +100,9 @@ pub struct Finished {
     pub prediction: Vec<f64>,
     /// `[queries, R]`: `Σ_s f(w_{s+1}) - f(w_s) - φ_s · Δw_s`, what the quadrature misses.
     pub missed: Vec<f64>,
+    /// `[queries, R]`: `Σ_s Σ_l ‖∇_l f‖ ‖w_l‖`, about: by how much more than their rounding could rounded weights have moved
+    /// the readout.
+    pub sensitivity: Vec<f64>,
     /// The largest `|f(w_{s+1}) - f(w_s) - φ_s · Δw_s|` of each step.
     pub residuals: Vec<f64>,
     /// Quadrature nodes of each step, summed over the queries.

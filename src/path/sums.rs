@@ -8,7 +8,7 @@ use crate::tangent::{Node, QueryFactors, Sum};
 use std::rc::Rc;
 
 /// The sums that one kind of output needs: one for all layers, or one a layer.
-pub(super) struct Sums<B: Backend>(Vec<Sum<B>>);
+pub(super) struct Sums<B: Backend>(pub Vec<Sum<B>>);
 
 impl<B: Backend> Sums<B> {
     fn new(backend: &B, wanted: bool, groups: usize, len: usize) -> Result<Self> {
@@ -18,6 +18,16 @@ impl<B: Backend> Sums<B> {
 
     pub fn fold(&mut self, backend: &B) -> Result<()> {
         self.0.iter_mut().try_for_each(|sum| sum.fold(backend))
+    }
+
+    /// The first group of layers whose block has left the finite numbers.
+    fn first_not_finite(&self, backend: &B) -> Result<Option<usize>> {
+        for (group, sum) in self.0.iter().enumerate() {
+            if !sum.is_finite(backend)? {
+                return Ok(Some(group));
+            }
+        }
+        Ok(None)
     }
 
     pub fn download(&self, backend: &B) -> Result<Vec<Vec<f64>>> {
@@ -49,6 +59,18 @@ pub(super) struct PairSums<B: Backend> {
     pub attribution: Sums<B>,
     pub kernel: Sums<B>,
     pub numerator: Sums<B>,
+}
+
+impl<B: Backend> PairSums<B> {
+    /// The first group of layers of which a block has left the finite numbers.
+    pub fn first_not_finite(&self, backend: &B) -> Result<Option<usize>> {
+        for sums in [&self.attribution, &self.kernel, &self.numerator] {
+            if let Some(group) = sums.first_not_finite(backend)? {
+                return Ok(Some(group));
+            }
+        }
+        Ok(None)
+    }
 }
 
 impl<'a, B: Backend> State<'a, B> {
@@ -124,6 +146,12 @@ impl<B: Backend> Certificate<B> {
             rows,
             block,
         })
+    }
+
+    /// Elements of what is explained, and of the readout.
+    pub fn lens(&self) -> [usize; 2] {
+        let size = self.queries * self.rows;
+        [self.block * size, (self.block + 1) * size]
     }
 
     /// Values of the readout at a place in the block, on the host.

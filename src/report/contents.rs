@@ -2,8 +2,9 @@
 
 use crate::data::MappedArray;
 use crate::error::Error;
-use crate::run_file::{Loss, Optimizer, Readout, RunFile};
+use crate::run_file::{Loss, Optimizer, Readout, RunFile, Training};
 use crate::schedule::{Inputs, Targets};
+use crate::store::{PairArray, Store};
 use serde::Deserialize;
 use std::path::Path;
 
@@ -32,8 +33,8 @@ pub(super) struct Contents {
     /// Of an imported path.
     pub unexplained: Option<Vec<f64>>,
     pub residual: Vec<f64>,
-    pub attribution: Option<MappedArray>,
-    pub kernel: Option<MappedArray>,
+    pub attribution: Option<PairArray>,
+    pub kernel: Option<PairArray>,
     /// `[m, layers, 2]`.
     pub superposition: Option<MappedArray>,
     /// n.
@@ -47,13 +48,12 @@ pub(super) struct Contents {
 impl Contents {
     pub fn read(directory: &Path) -> Result<Self, Error> {
         let path = |name: &str| directory.join(name);
-        let text = |name: &str| std::fs::read_to_string(path(name)).map_err(|source| Error::file(&path(name), source));
-        if !path("summary.json").is_file() {
-            return Err(Error::Input(format!(
-                "{}: holds no finished run (there is no summary.json); name a run directory, such as runs/digits",
-                directory.display()
-            )));
-        }
+        let text = |name: &str| {
+            std::fs::read_to_string(path(name)).map_err(|problem| {
+                Error::Input(format!("{}: {problem}; the run directory is damaged", path(name).display()))
+            })
+        };
+        Store::new(directory).check_finished()?;
         let damaged = |name: &str, problem: serde_json::Error| {
             Error::Input(format!("{}: {problem}; the run directory is damaged", path(name).display()))
         };
@@ -71,23 +71,25 @@ impl Contents {
         };
         let prediction = needed("prediction.npy")?;
         let shape = |key: &str| summary["shapes"][key].as_u64().unwrap_or(0) as usize;
-        let (queries, examples) = (shape("queries"), shape("examples"));
+        let (queries, examples, outputs) = (shape("queries"), shape("examples"), shape("outputs"));
         // A readout may have one value where the network has many outputs.
         let values = prediction.shape.get(1).copied().unwrap_or(0);
         let per_query = ["initial.npy", "regularizer.npy", "residual.npy"].map(needed);
         let [initial, regularizer, residual] = per_query;
         let (initial, regularizer, residual) = (initial?, regularizer?, residual?);
         let unexplained = MappedArray::open(&path("unexplained.npy"))?;
-        let attribution = MappedArray::open(&path("attribution.npy"))?;
-        let kernel = MappedArray::open(&path("kernel.npy"))?;
+        let attribution = PairArray::open(directory, "attribution")?;
+        let kernel = PairArray::open(directory, "kernel")?;
         let superposition = MappedArray::open(&path("superposition.npy"))?;
         let of_queries = [&prediction, &initial, &regularizer, &residual].into_iter().chain(&unexplained);
-        let wrong = values == 0
-            || values != run_file.kernel.readout.len(shape("outputs"))
+        let wrong = [queries, values, examples].contains(&0)
+            || values != run_file.kernel.readout.len(outputs)
             || of_queries.into_iter().any(|array| array.shape != [queries, values])
-            || attribution.iter().any(|array| array.shape != [queries, examples, values])
-            || kernel.iter().any(|array| !array.shape.starts_with(&[queries, examples]))
-            || superposition.iter().any(|array| array.shape.first() != Some(&examples));
+            || attribution.iter().any(|array| array.shape() != [queries, examples, values])
+            || kernel.iter().any(|array| !array.shape().starts_with(&[queries, examples]))
+            || superposition.iter().any(|array| array.shape.first() != Some(&examples))
+            || [&attribution, &kernel].into_iter().flatten().any(|array| array.shape().contains(&0))
+            || superposition.iter().any(|array| array.shape.contains(&0));
         if wrong {
             return Err(Error::Input(format!(
                 "{}: its arrays do not have the shapes that summary.json names; the run directory is damaged",
@@ -98,7 +100,7 @@ impl Contents {
             directory.file_name().map_or_else(|| directory.display().to_string(), |n| n.to_string_lossy().into());
         Ok(Self {
             name,
-            inputs: inputs(&run_file, queries, examples),
+            inputs: inputs(directory, &run_file, [queries, examples, outputs]),
             summary,
             metrics,
             run_file,
@@ -153,13 +155,16 @@ impl Contents {
     }
 }
 
-/// The run's data, where they are still what they were.
-fn inputs(run_file: &RunFile, queries: usize, examples: usize) -> Result<Inputs, Error> {
-    // The data alone: the path is in the run directory, and its checkpoints may be gone.
+/// The run's data, where they are still what they were; `shapes` are n, m and C.
+fn inputs(directory: &Path, run_file: &RunFile, shapes: [usize; 3]) -> Result<Inputs, Error> {
+    // The data alone: the path is in the run directory, and its checkpoints may be gone. Nothing is drawn that the directory
+    // does not hold: a damaged run file may name any number of steps and parameters.
     let mut run_file = run_file.clone();
     run_file.trajectory.import = None;
+    run_file.model.weights = Some(directory.join("weights_final.safetensors"));
+    run_file.training = Training { steps: 1, batch_size: None, batches: None, ..run_file.training };
     let inputs = Inputs::read(&run_file)?;
-    if (inputs.query_count(), inputs.examples) == (queries, examples) {
+    if [inputs.query_count(), inputs.examples, inputs.network.outputs] == shapes {
         return Ok(inputs);
     }
     Err(Error::Input(format!("{}: the data are not those of the run any more", run_file.data.inputs)))

@@ -27,6 +27,7 @@ pub(super) fn exactness(contents: &Contents) -> Markup {
                  arithmetic."
             }
             (terms(contents))
+            (rounding(contents))
             (unexplained(contents, noun))
             (nodes(contents))
             div class="charts" {
@@ -74,6 +75,20 @@ fn of_change(share: f64) -> String {
     if share >= 1e-4 { percent(share) } else { number(share) }
 }
 
+/// How much of what rounding may do to the sums it did.
+fn rounding(contents: &Contents) -> Markup {
+    let share = contents.summary["largest_rounding_share"].as_f64().filter(|share| *share > 0.0);
+    html! {
+        @if let Some(share) = share {
+            p {
+                "Apart from the quadrature's error, contributions add up to the change but for rounding: at the most "
+                (number(share)) " of what the arithmetic allows. Beyond 1 the run would have stopped, as a number would \
+                 be wrong."
+            }
+        }
+    }
+}
+
 /// What the unexplained part of an imported path means.
 fn unexplained(contents: &Contents, noun: &str) -> Markup {
     html! {
@@ -98,7 +113,7 @@ fn nodes(contents: &Contents) -> Markup {
     html! {
         p {
             "Each query took its own nodes in each step: " (number(count("per_query_and_step"))) " on average, and "
-            (number(count("of_largest_step"))) " in the step that took most. Of " (shape("queries") * shape("steps"))
+            (number(count("of_largest_step"))) " in the step that took most. Of " (shape("queries").saturating_mul(shape("steps")))
             " steps of queries "
             @if missed == 0 { "none" } @else { b { (missed) } }
             " missed the tolerance of " (number(tolerance)) "."

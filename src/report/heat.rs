@@ -3,7 +3,8 @@
 use super::chart::number;
 use super::contents::Contents;
 use super::picture::{colour, heat_map};
-use crate::data::MappedArray;
+use crate::error::Error;
+use crate::store::PairArray;
 use maud::{Markup, html};
 
 /// Rows and columns at the most; of more, evenly spread ones are shown.
@@ -13,33 +14,30 @@ const MAP: f64 = 560.0;
 const ROOM: f64 = 34.0;
 
 /// The heat map of a run's kernel: for each pair the mean over equal outputs. Where a query has one value, that of the
-/// example's own class, or without classes the mean over the example's outputs.
-pub(super) fn heat(contents: &Contents, kernel: &MappedArray) -> Option<Markup> {
+/// example's own class, or without classes the mean over the example's outputs. `None` where there is nothing to show.
+///
+/// # Errors
+///
+/// A kernel that cannot be read.
+pub(super) fn heat(contents: &Contents, kernel: &PairArray) -> Result<Option<Markup>, Error> {
     let rows = sorted(contents.queries, contents.query_classes());
     let columns = sorted(contents.examples, contents.example_classes());
-    let per_pair = kernel.shape.iter().skip(2).product::<usize>();
     // The equal outputs of a full kernel lie C + 1 apart.
-    let (step, outputs) = match *kernel.shape.as_slice() {
+    let (step, outputs) = match *kernel.shape() {
         [_, _, values, outputs] if values == outputs => (outputs + 1, outputs),
-        _ => (1, per_pair),
+        _ => (1, kernel.entry()),
     };
-    let classes = contents.example_classes().filter(|_| contents.values == 1 && kernel.shape.len() == 4);
-    let value = |query: usize, example: usize| {
-        let first = (query * contents.examples + example) * per_pair;
-        if let Some(classes) = classes {
-            return kernel.values(first + classes[example] as usize, 1).iter().sum();
-        }
-        let pair = kernel.values(first, per_pair);
-        pair.iter().step_by(step).sum::<f64>() / outputs as f64
-    };
-    let values: Vec<f64> = rows
-        .iter()
-        .flat_map(|&query| columns.iter().map(move |&example| (query, example)))
-        .map(|(q, e)| value(q, e))
-        .collect();
+    let classes = contents.example_classes().filter(|_| contents.values == 1 && kernel.shape().len() == 4);
+    let mut values = vec![0.0; rows.len() * columns.len()];
+    kernel.pairs(&rows, &columns, &mut |row, column, pair| {
+        values[row * columns.len() + column] = match classes {
+            Some(classes) => pair.get(classes[columns[column]] as usize).copied().unwrap_or_default(),
+            None => pair.iter().step_by(step).sum::<f64>() / outputs as f64,
+        };
+    })?;
     let (white, full) = range(&values);
     let shades: Vec<f64> = values.iter().map(|value| (value - white) / (full - white)).collect();
-    let picture = heat_map(&shades, columns.len())?;
+    let Some(picture) = heat_map(&shades, columns.len()) else { return Ok(None) };
     let height = (MAP * rows.len() as f64 / columns.len() as f64).clamp(0.25 * MAP, MAP);
     let across = marks(&columns, contents.example_classes(), MAP);
     let down = marks(&rows, contents.query_classes(), height);
@@ -47,7 +45,7 @@ pub(super) fn heat(contents: &Contents, kernel: &MappedArray) -> Option<Markup> 
     let darkest = if white == 0.0 { -1.0 } else { 0.0 };
     let legend = (0..=40).map(|place| darkest + (1.0 - darkest) * f64::from(place) / 40.0);
     let ends = [white + darkest * (full - white), white + (1.0 + darkest) / 2.0 * (full - white), full];
-    Some(html! {
+    Ok(Some(html! {
         svg class="heat" viewBox=(format!("0 0 {} {}", MAP + ROOM + 4.0, height + ROOM + 62.0)) role="img" {
             image href=(picture) x=(ROOM) y=(ROOM) width=(MAP) height=(height) preserveAspectRatio="none" {}
             rect x=(ROOM) y=(ROOM) width=(MAP) height=(height) class="frame" {}
@@ -70,7 +68,7 @@ pub(super) fn heat(contents: &Contents, kernel: &MappedArray) -> Option<Markup> 
             text x=(ROOM + 123.0) y=(ROOM + height + 46.0) class="across" { (number(ends[1])) }
             text x=(ROOM + 246.0) y=(ROOM + height + 46.0) class="up" { (number(ends[2])) }
         }
-    })
+    }))
 }
 
 /// The values that are white and of full colour: 0 and the size of the largest, or, where no value is negative, the

@@ -30,6 +30,6 @@ use std::path::{Path, PathBuf};
 pub fn write(directory: &Path) -> Result<PathBuf, Error> {
     let contents = contents::Contents::read(directory)?;
     let store = Store::new(directory);
-    store.write("report.html", &page::page(&contents).into_string())?;
+    store.write("report.html", &page::page(&contents)?.into_string())?;
     Ok(store.path("report.html"))
 }

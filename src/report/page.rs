@@ -4,15 +4,23 @@ use super::chart::{Axes, Scale, curve, number};
 use super::contents::Contents;
 use super::exactness::exactness;
 use super::heat::heat;
+use super::queries::shown;
 use super::query::queries;
 use super::superposition::superposition;
 use super::words::Words;
+use crate::error::Error;
 use crate::run_file::Readout;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 /// The whole report.
-pub(super) fn page(contents: &Contents) -> Markup {
-    html! {
+///
+/// # Errors
+///
+/// Arrays of pairs that cannot be read.
+pub(super) fn page(contents: &Contents) -> Result<Markup, Error> {
+    let shown = shown(contents)?;
+    let map = contents.kernel.as_ref().map(|kernel| heat(contents, kernel)).transpose()?.flatten();
+    Ok(html! {
         (DOCTYPE)
         html lang="en" {
             head {
@@ -29,13 +37,13 @@ pub(super) fn page(contents: &Contents) -> Markup {
                 (figures(contents))
                 (training(contents))
                 (exactness(contents))
-                (queries(contents))
+                (queries(contents, &shown))
                 (superposition(contents))
-                (kernel(contents))
+                (kernel(contents, map))
                 footer { "pathkernel " (text(contents, "version")) ", on " (text(contents, "device")) }
             }
         }
-    }
+    })
 }
 
 fn text<'a>(contents: &'a Contents, key: &str) -> &'a str {
@@ -95,8 +103,8 @@ fn training(contents: &Contents) -> Markup {
     }
 }
 
-fn kernel(contents: &Contents) -> Markup {
-    let map = contents.kernel.as_ref().and_then(|kernel| heat(contents, kernel));
+/// The kernel, where there is a map of it.
+fn kernel(contents: &Contents, map: Option<Markup>) -> Markup {
     let readout = contents.run_file.kernel.readout;
     let pair = match (readout, contents.example_classes()) {
         (Readout::Outputs, _) => "the mean over the outputs".to_owned(),

@@ -2,6 +2,7 @@
 
 use super::contents::{Contents, largest};
 use crate::backend::cpu::real_loss;
+use crate::error::Error;
 use crate::run_file::Readout;
 use crate::schedule::Targets;
 
@@ -26,7 +27,11 @@ pub(super) struct Shown {
 
 /// A dozen queries: those that the network gets wrong first, or where wrong is a matter of degree some of the worst; then
 /// others, evenly spread.
-pub(super) fn shown(contents: &Contents) -> Vec<Shown> {
+///
+/// # Errors
+///
+/// An attribution that cannot be read.
+pub(super) fn shown(contents: &Contents) -> Result<Vec<Shown>, Error> {
     let mut order = match misread(contents) {
         Some(wrong) => wrong.into_iter().take(SHOWN).collect(),
         None => worst(contents).into_iter().take(SHOWN / 2).collect::<Vec<_>>(),
@@ -75,7 +80,7 @@ fn badness(contents: &Contents, query: usize) -> Option<f64> {
     }
 }
 
-fn show(contents: &Contents, query: usize) -> Shown {
+fn show(contents: &Contents, query: usize) -> Result<Shown, Error> {
     // Of classes the predicted one; of other values the one that training moved most.
     let value = contents.predicted(query).unwrap_or_else(|| {
         let last = contents.values_of(&contents.prediction, query);
@@ -85,7 +90,7 @@ fn show(contents: &Contents, query: usize) -> Shown {
     let mut amounts: Vec<(usize, f64)> = match &contents.attribution {
         None => Vec::new(),
         Some(attribution) => {
-            let row = attribution.row(query);
+            let row = attribution.values(query..query + 1, 0..contents.examples)?;
             row.into_iter().skip(value).step_by(contents.values.max(1)).enumerate().collect()
         }
     };
@@ -93,7 +98,7 @@ fn show(contents: &Contents, query: usize) -> Shown {
     let sums = contents.attribution.is_some().then(|| (sum(1.0), sum(-1.0)));
     let [raised, lowered] = extremes(&mut amounts, EXAMPLES);
     let class = contents.query_classes().map(|classes| classes[query]);
-    Shown { query, value, class, raised, lowered, sums }
+    Ok(Shown { query, value, class, raised, lowered, sums })
 }
 
 /// The `count` largest amounts above zero, and the smallest below.

@@ -3,7 +3,7 @@
 use super::chart::{number, signed};
 use super::contents::Contents;
 use super::example::{examples, input, targets};
-use super::queries::{Shown, shown};
+use super::queries::Shown;
 use super::words::Words;
 use crate::schedule::{Inputs, Targets};
 use maud::{Markup, html};
@@ -11,7 +11,7 @@ use maud::{Markup, html};
 /// Values listed of a query.
 const VALUES: usize = 12;
 
-pub(super) fn queries(contents: &Contents) -> Markup {
+pub(super) fn queries(contents: &Contents, shown: &[Shown]) -> Markup {
     let words = Words::of(contents);
     let more = match (contents.has_decay(), contents.unexplained.is_some()) {
         (false, false) => "",
@@ -32,7 +32,7 @@ pub(super) fn queries(contents: &Contents) -> Markup {
             @if let Err(error) = &contents.inputs {
                 p class="note" { "The data cannot be read any more, so examples are shown by number: " (error.to_string()) }
             }
-            @for query in &shown(contents) { (one_query(contents, &words, query)) }
+            @for query in shown { (one_query(contents, &words, query)) }
         }
     }
 }

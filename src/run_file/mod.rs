@@ -5,6 +5,7 @@ The run description: what a run file says, checked, with every default filled in
 error that names the nearest known word.
 */
 
+mod bytes;
 mod model;
 mod parse;
 mod record;
@@ -44,10 +45,16 @@ pub struct RunFile {
 pub struct Run {
     /// The run directory.
     pub directory: PathBuf,
-    /// `auto`, `cpu`, `gpu`, or part of an adapter's name.
+    /// `auto`, `cpu`, `gpu`, `gpu:all`, or part of an adapter's name.
     pub device: String,
+    /// Whether the CPU computes a tile at which a GPU keeps failing.
+    pub fallback: bool,
     /// The arithmetic.
     pub precision: Precision,
+    /// Bytes of memory that it may take; what is free decides without it.
+    pub memory: Option<u64>,
+    /// How the pair arrays are kept.
+    pub store: StoreKind,
     /// Seeds weights and batches.
     pub seed: u64,
     /// Whether a device is measured, to pick what is fastest on it, where it was not measured before.
@@ -72,6 +79,25 @@ impl Precision {
             Precision::F32 => "f32",
             Precision::F64 => "f64",
             Precision::Mixed => "mixed",
+        }
+    }
+}
+
+/// How a finished run keeps its pair arrays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreKind {
+    /// One .npy file an array.
+    Npy,
+    /// One Zarr array each, in chunks.
+    Zarr,
+}
+
+impl StoreKind {
+    /// Its name in a run file.
+    pub fn name(self) -> &'static str {
+        match self {
+            StoreKind::Npy => "npy",
+            StoreKind::Zarr => "zarr",
         }
     }
 }

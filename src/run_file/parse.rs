@@ -111,6 +111,9 @@ fn tidy(path: &Path) -> PathBuf {
     })
 }
 
+/// Parts of a key at the most.
+const DEEPEST: usize = 8;
+
 /// Sets a key of the table; returns its dotted name.
 fn override_key(table: &mut Table, text: &str) -> std::result::Result<String, String> {
     let (key, value) = text.split_once('=').ok_or("an override is key=value")?;
@@ -119,6 +122,9 @@ fn override_key(table: &mut Table, text: &str) -> std::result::Result<String, St
         .and_then(|mut table| table.remove("v"))
         .unwrap_or_else(|| Value::String(value.to_owned()));
     let mut names: Vec<&str> = key.split('.').collect();
+    if names.len() > DEEPEST {
+        return Err(format!("the key has {} parts; none has more than {DEEPEST}", names.len()));
+    }
     let last = names.pop().filter(|name| !name.is_empty()).ok_or("the key is empty")?;
     let mut place = table;
     for name in names {
@@ -228,6 +234,19 @@ fn read_trajectory(mut section: Section<'_>, resolve: Resolve<'_>) -> Result<sup
     Ok(super::Path { import, every })
 }
 
+const STORES: [StoreKind; 2] = [StoreKind::Npy, StoreKind::Zarr];
+
+/// An amount of memory: a string with a unit, or bytes.
+fn read_memory(section: &mut Section<'_>) -> Result<Option<u64>> {
+    let amount = match section.get("memory") {
+        None => return Ok(None),
+        Some(Value::Integer(bytes)) => u64::try_from(*bytes).ok().filter(|&bytes| bytes > 0),
+        Some(value) => super::bytes::bytes(section.text("memory", value)?),
+    };
+    let problem = "must be an amount above 0, such as \"256 MiB\", \"4 GB\" or a whole number of bytes";
+    amount.map(Some).ok_or_else(|| section.error("memory", problem))
+}
+
 const PRECISIONS: [Precision; 3] = [Precision::F32, Precision::F64, Precision::Mixed];
 
 fn read_run(mut section: Section<'_>, resolve: Resolve<'_>) -> Result<Run> {
@@ -237,6 +256,9 @@ fn read_run(mut section: Section<'_>, resolve: Resolve<'_>) -> Result<Run> {
         None => "auto".to_owned(),
         Some(value) => section.name("device", value)?.to_owned(),
     };
+    let fallback = section.bool_or("fallback", false)?;
+    let memory = read_memory(&mut section)?;
+    let store = section.choice("store", Some(StoreKind::Npy), &STORES.map(|store| (store.name(), store)))?;
     let precision = section.choice(
         "precision",
         Some(Precision::F32),
@@ -261,7 +283,7 @@ fn read_run(mut section: Section<'_>, resolve: Resolve<'_>) -> Result<Run> {
     };
     let tune = section.bool_or("tune", true)?;
     section.finish()?;
-    Ok(Run { directory, device, precision, seed, tune })
+    Ok(Run { directory, device, fallback, precision, memory, store, seed, tune })
 }
 
 fn read_data(mut section: Section<'_>, resolve: Resolve<'_>) -> Result<Data> {

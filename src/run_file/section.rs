@@ -1,10 +1,11 @@
 //! Reading one table of the run file, with errors that say where.
 
+use crate::error::shortened;
 use toml::{Table, Value};
 
 /// A run file that is wrong: the file, the key, what is wrong and what to do.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("{file}: {key}: {problem}")]
+#[error("{file}: {}: {}", shortened(.key), shortened(.problem))]
 pub struct RunFileError {
     /// The file.
     pub file: String,

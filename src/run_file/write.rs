@@ -4,7 +4,7 @@ use super::*;
 use toml::{Table, Value};
 
 /// Keys that say where or when a run happens, not what it computes.
-const INCIDENTAL: [&str; 2] = ["run.directory", "run.tune"];
+const INCIDENTAL: [&str; 5] = ["run.device", "run.directory", "run.fallback", "run.memory", "run.tune"];
 
 pub(super) fn table(entries: Vec<(&str, Value)>) -> Table {
     entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
@@ -35,13 +35,17 @@ impl RunFile {
 
 impl Run {
     fn table(&self) -> Table {
-        table(vec![
+        let mut entries = vec![
             ("directory", text(self.directory.display())),
             ("device", text(&self.device)),
+            ("fallback", Value::Boolean(self.fallback)),
             ("precision", text(self.precision.name())),
+            ("store", text(self.store.name())),
             ("seed", Value::Integer(self.seed as i64)),
             ("tune", Value::Boolean(self.tune)),
-        ])
+        ];
+        entries.extend(self.memory.map(|bytes| ("memory", Value::Integer(bytes as i64))));
+        table(entries)
     }
 }
 

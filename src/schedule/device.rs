@@ -1,67 +1,145 @@
-//! From a run file to the backend that it asks for.
+//! From a run file to the backends that it asks for.
 
+#[cfg(not(feature = "gpu"))]
+use crate::backend::BackendError;
 use crate::backend::cpu::CpuBackend;
 #[cfg(feature = "gpu")]
-use crate::backend::gpu::{Choice, GpuBackend, Options, Tune};
-use crate::backend::{Backend, BackendError, Element};
+use crate::backend::gpu::{Card, Choice, GpuBackend, Options, Tune};
+use crate::backend::{Backend, Element};
 use crate::error::Error;
 use crate::run_file::{Precision, Run};
 use crate::tangent::Rates;
 
-/// Something to be done on whatever backend a run file asks for.
-pub(crate) trait Work: Send {
+/// Bytes of idle memory that the CPU keeps at the most.
+const MOST_IDLE: u64 = 1 << 30;
+/// The part of a run's memory that may lie idle: what the plan leaves between sizes.
+const IDLE_SHARE: u64 = 4;
+
+/// Something to be done on whatever backend there is.
+pub trait Work: Send {
     /// What comes of it.
     type Output: Send;
     /// Does it.
+    ///
+    /// # Errors
+    ///
+    /// Whatever it fails with, a fault of the device among it.
     fn on<B: Backend>(self, backend: &B) -> Result<Self::Output, Error>;
 }
 
-/// Opens the device of a run file and works on it.
-pub(crate) fn on_device<W: Work>(run: &Run, work: W) -> Result<W::Output, Error> {
-    #[cfg(feature = "gpu")]
-    if let Some(backend) = gpu(run)? {
-        return work.on(&backend);
+/// Gives devices to work on: those of a run file, or a test's.
+pub trait Devices: Sync {
+    /// How many devices work at once; at least one. Their numbers begin at 0.
+    fn count(&self) -> usize;
+
+    /// Opens a device afresh and works on it.
+    ///
+    /// # Errors
+    ///
+    /// The device cannot be opened, or the work fails.
+    fn on<W: Work>(&self, number: usize, work: W) -> Result<W::Output, Error>;
+
+    /// The number, for [`on`](Self::on), of the CPU that may take over what a device keeps failing at; `None` where that
+    /// is not allowed.
+    fn fallback(&self) -> Option<usize> {
+        None
     }
-    #[cfg(not(feature = "gpu"))]
-    if !matches!(run.device.as_str(), "auto" | "cpu") {
-        let problem = "this program was built without the feature \"gpu\"; set run.device to \"cpu\"";
-        return Err(Error::Backend(BackendError::NoAdapter(problem.into())));
+}
+
+/// The devices of a run file. Which they are is found out once: a card that is lost is opened again, and no other in its
+/// place.
+#[derive(Debug)]
+pub struct RunDevices<'a> {
+    run: &'a Run,
+    /// None is the CPU.
+    cards: Vec<Card>,
+}
+
+impl<'a> RunDevices<'a> {
+    /// Finds the devices of a run.
+    ///
+    /// # Errors
+    ///
+    /// There is none such.
+    pub fn new(run: &'a Run) -> Result<Self, Error> {
+        Ok(Self { run, cards: cards(run)? })
     }
-    match run.precision {
-        Precision::Mixed => Err(Error::Input(
-            "run.precision = \"mixed\" stores factors of a GPU, and there is none; set it to \"f32\"".into(),
-        )),
-        Precision::F32 => on_cpu::<f32, W>(work),
-        Precision::F64 => on_cpu::<f64, W>(work),
+}
+
+impl Devices for RunDevices<'_> {
+    fn count(&self) -> usize {
+        self.cards.len().max(1)
+    }
+
+    fn fallback(&self) -> Option<usize> {
+        (self.run.fallback && !self.cards.is_empty()).then_some(self.cards.len())
+    }
+
+    fn on<W: Work>(&self, number: usize, work: W) -> Result<W::Output, Error> {
+        if let Some(card) = self.cards.get(number) {
+            return work.on(&open(card, self.run)?);
+        }
+        match self.run.precision {
+            Precision::Mixed if self.cards.is_empty() => Err(Error::Input(
+                "run.precision = \"mixed\" stores factors of a GPU, and there is none; set it to \"f32\"".into(),
+            )),
+            Precision::Mixed | Precision::F32 => on_cpu::<f32, W>(self.run, work),
+            Precision::F64 => on_cpu::<f64, W>(self.run, work),
+        }
     }
 }
 
 /// On a thread of the pool that the operations use: from another one, each would have to wake it and wait.
-fn on_cpu<E: Element, W: Work>(work: W) -> Result<W::Output, Error> {
-    rayon::scope(|_| work.on(&CpuBackend::<E>::new()))
+fn on_cpu<E: Element, W: Work>(run: &Run, work: W) -> Result<W::Output, Error> {
+    let idle = run.memory.map_or(MOST_IDLE, |bytes| bytes / IDLE_SHARE).min(MOST_IDLE);
+    rayon::scope(|_| work.on(&CpuBackend::<E>::with_idle(idle as usize)))
 }
 
-/// The GPU that a run asks for; `None` is the CPU. `auto` takes hardware alone.
-#[cfg(feature = "gpu")]
-fn gpu(run: &Run) -> Result<Option<GpuBackend>, Error> {
-    let choice = match run.device.as_str() {
-        "cpu" => return Ok(None),
-        "auto" if run.precision == Precision::F64 => return Ok(None),
-        "auto" => Choice::Hardware,
-        "gpu" => Choice::Any,
-        name => Choice::Named(name.to_owned()),
-    };
-    let half_storage = run.precision == Precision::Mixed;
-    let tune = if run.tune { Tune::Measure } else { Tune::Table };
-    let backend =
-        match GpuBackend::open_with(&Options { choice: choice.clone(), tune, half_storage, ..Options::default() }) {
-            Err(BackendError::NoAdapter(_)) if choice == Choice::Hardware => return Ok(None),
-            opened => opened?,
-        };
-    if backend.is_software() && choice == Choice::Any {
-        tracing::warn!("{} computes on the CPU; run.device = \"cpu\" is much faster", backend.name());
+/// There is no card without the feature.
+#[cfg(not(feature = "gpu"))]
+type Card = std::convert::Infallible;
+
+/// The CPU, where a run may take it.
+#[cfg(not(feature = "gpu"))]
+fn cards(run: &Run) -> Result<Vec<Card>, Error> {
+    if matches!(run.device.as_str(), "auto" | "cpu") {
+        return Ok(Vec::new());
     }
-    Ok(Some(backend))
+    let problem = "this program was built without the feature \"gpu\"; set run.device to \"cpu\"";
+    Err(Error::Backend(BackendError::NoAdapter(problem.into())))
+}
+
+/// Opens none.
+#[cfg(not(feature = "gpu"))]
+fn open(card: &Card, _: &Run) -> Result<CpuBackend<f32>, Error> {
+    match *card {}
+}
+
+/// The GPUs that a run asks for; none is the CPU. `auto` takes hardware alone.
+#[cfg(feature = "gpu")]
+fn cards(run: &Run) -> Result<Vec<Card>, Error> {
+    let cards = match run.device.as_str() {
+        "cpu" => return Ok(Vec::new()),
+        "auto" if run.precision == Precision::F64 => return Ok(Vec::new()),
+        // Without a GPU, `auto` is the CPU.
+        "auto" => return Ok(Card::find(&Choice::Hardware).into_iter().collect()),
+        "gpu" => vec![Card::find(&Choice::Any)?],
+        "gpu:all" => Card::all()?,
+        name => return Ok(vec![Card::find(&Choice::Named(name.to_owned()))?]),
+    };
+    for card in cards.iter().filter(|card| card.is_software()) {
+        tracing::warn!("{} computes on the CPU; run.device = \"cpu\" is much faster", card.name());
+    }
+    Ok(cards)
+}
+
+/// Opens a card as a run wants it.
+#[cfg(feature = "gpu")]
+fn open(card: &Card, run: &Run) -> Result<GpuBackend, Error> {
+    let tune = if run.tune { Tune::Measure } else { Tune::Table };
+    let half_storage = run.precision == Precision::Mixed;
+    let choice = Choice::Card(card.clone());
+    Ok(GpuBackend::open_with(&Options { choice, tune, half_storage, ..Options::default() })?)
 }
 
 /// Memory that is free on this machine, in bytes.

@@ -25,6 +25,8 @@ pub(super) struct Footprint {
     fixed: f64,
     /// The largest array: a query's part, an example's, a met pair's, a pair's.
     largest: [f64; 4],
+    /// Bytes on the host for each pair of the tile, beside its sums.
+    kept: f64,
     /// Examples of a batch.
     batch: usize,
     /// Bytes of an element.
@@ -108,9 +110,15 @@ impl Footprint {
                     .map(|entries| real(entries.per_pair(sizes.outputs, sizes.copies)))
                     .fold(1.0, f64::max),
             ],
+            kept: 0.0,
             batch: sizes.examples,
             bytes: real(bytes),
         }
+    }
+
+    /// With so many bytes more on the host for each pair.
+    pub fn keeping(self, kept: f64) -> Self {
+        Self { kept, ..self }
     }
 
     /// Bytes of a tile: its arrays; and for each entry of an accumulator a block of steps, their sum, and the sum on its
@@ -124,7 +132,7 @@ impl Footprint {
             + queries * examples * self.held
             + self.fixed;
         let sums = queries * examples * self.sums;
-        (arrays * self.bytes * SLACK + sums * (self.bytes * SLACK + 8.0 + 8.0)) as u64
+        (arrays * self.bytes * SLACK + sums * (self.bytes * SLACK + 8.0 + 8.0) + queries * examples * self.kept) as u64
     }
 
     /// Elements of the largest array of a tile.
@@ -137,21 +145,25 @@ impl Footprint {
 
     /// Queries and examples of the largest tile that fits `memory` bytes and arrays of `largest` elements: all examples,
     /// where they fit. `None`: not even one of each fits.
-    pub fn tile(&self, (n, m): (usize, usize), memory: u64, largest: usize) -> Option<(usize, usize)> {
+    pub fn tile(&self, (n, m): (usize, usize), memory: u64, largest: usize) -> Option<[usize; 2]> {
         let fits = |queries, examples| {
             self.bytes(queries, examples) <= memory && self.largest(queries, examples) <= real(largest)
         };
-        let (mut queries, mut examples) = (n.min(MOST_QUERIES), m);
-        while !fits(queries, examples) {
-            if queries <= 1 && examples <= 1 {
-                return None;
-            }
-            if examples > 2 * queries || queries == 1 {
-                examples = examples.div_ceil(2);
-            } else {
-                queries = queries.div_ceil(2);
-            }
+        let mut sides = [n.min(MOST_QUERIES), m];
+        while !fits(sides[0], sides[1]) {
+            sides = halved(sides)?;
         }
-        Some((queries, examples))
+        Some(sides)
+    }
+}
+
+/// Sides of a tile of half the size; `None` where it is one query and one example.
+pub(super) fn halved([queries, examples]: [usize; 2]) -> Option<[usize; 2]> {
+    if queries <= 1 && examples <= 1 {
+        None
+    } else if examples > 2 * queries || queries == 1 {
+        Some([queries, examples.div_ceil(2)])
+    } else {
+        Some([queries.div_ceil(2), examples])
     }
 }

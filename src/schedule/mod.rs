@@ -1,14 +1,22 @@
 /*!
 From a checked run file to a finished run directory: inputs, plan, training, tiles, arrays.
+
+A run directory is the state of its run: the recorded path, finished tiles, and what is under way. The same command goes on
+with it; several processes may share it.
 */
 
+mod complete;
 pub(crate) mod device;
 mod footprint;
 mod inputs;
+mod keep;
 mod plan;
 mod run;
+mod session;
+mod tiles;
+mod train;
 
-pub use device::free_memory;
+pub use device::{Devices, RunDevices, Work, free_memory};
 pub use inputs::{Inputs, Targets};
-pub use plan::Plan;
-pub use run::{Outcome, Progress, run};
+pub use plan::{Cut, Device, Plan};
+pub use run::{Outcome, Part, Progress, run, run_on, run_part};

@@ -1,12 +1,12 @@
 //! How much memory, disk and arithmetic a run takes, and how it is cut into tiles.
 
 use super::Inputs;
-use super::device::{Work, free_memory, on_device, rates};
-use super::footprint::{Footprint, MOST_QUERIES};
+use super::device::{Devices, RunDevices, Work, free_memory, rates};
+use super::footprint::{Footprint, MOST_QUERIES, halved};
 use crate::backend::{Backend, Element, Entries};
 use crate::error::Error;
 use crate::path::{Quadrature, Tile, examples_at_once, vectors_at_once};
-use crate::run_file::{KernelShape, Optimizer, Precision, Rule, RunFile};
+use crate::run_file::{KernelShape, Optimizer, Precision, Rule, RunFile, StoreKind};
 use crate::store::Store;
 use crate::tangent::{self, Carried, Contraction, Rates, Sizes, choose};
 use std::path::Path;
@@ -18,11 +18,13 @@ pub struct Plan {
     pub shapes: [usize; 5],
     /// The contraction of each layer with parameters.
     pub contraction: Vec<Contraction>,
+    /// Queries and examples of a tile; those at the edges may have fewer.
+    pub sides: [usize; 2],
     /// The tiles, in the order in which they are computed.
     pub tiles: Vec<Tile>,
     /// Bytes on the device at the most.
     pub device_bytes: u64,
-    /// Bytes of the data and of a finished tile on the host. The arrays are not among them: they lie in files.
+    /// Bytes of the data and of the program on the host. The arrays are not among them: they lie in files.
     pub host_bytes: u64,
     /// Bytes of the run directory: arrays and recorded path.
     pub disk_bytes: u64,
@@ -30,7 +32,7 @@ pub struct Plan {
     pub flops: f64,
     /// Floating-point operations of the forward and backward passes.
     pub pass_flops: f64,
-    /// Seconds that training and integration will take, roughly, by the device's rates.
+    /// Seconds that training, integration and writing will take, roughly, by the device's rates.
     pub seconds: f64,
     /// How the path is made, in words.
     pub path: String,
@@ -51,8 +53,9 @@ pub(super) fn entries(shape: KernelShape) -> Option<Entries> {
 }
 
 impl Plan {
-    /// Plans a run for a device with `memory` bytes, whose buffers have at most `largest` elements.
-    pub fn new(run_file: &RunFile, inputs: &Inputs, rates: &Rates, memory: u64, largest: usize) -> Self {
+    /// Plans a run for a device.
+    pub fn new(run_file: &RunFile, inputs: &Inputs, device: &Device<'_>, cut: &Cut) -> Self {
+        let rates = device.rates;
         let (network, kernel) = (&inputs.network, &run_file.kernel);
         let (m, n, outputs) = (inputs.examples, inputs.query_count(), network.outputs);
         let flow = matches!(run_file.training.optimizer, Optimizer::Flow(_));
@@ -86,23 +89,27 @@ impl Plan {
         let again = if run_file.trajectory.every > 1 { run_file.trajectory.every.min(inputs.steps.len()) } else { 0 };
         let held = 2.0 * real(m) * real(network.input_len()) + 3.0 * real(again) * real(network.len);
         let at_once = Sizes { examples: batch.min(examples_at_once(network, copies)), ..sizes.clone() };
-        let footprint = Footprint::new(network, &contraction, &at_once, sums.max(1.0), held, bytes);
+        // Tangent kernels wait on the host for the rest of their tile.
+        let tangent = if kernel.tangent { 2.0 * real(pair) } else { 0.0 };
+        let footprint =
+            Footprint::new(network, &contraction, &at_once, sums.max(1.0), held, bytes).keeping(8.0 * tangent);
         let superposing =
             if kernel.superposition { vectors_at_once(network, m) as u64 * (bytes as u64 + 16) } else { 0 };
-        let tile = footprint.tile((n, m), memory, largest);
-        let (down, across) = tile.unwrap_or((1, 1));
-        // Tiles of one query and one example could be very many; a plan that does not fit has none.
-        let (tiled, columns) = if tile.is_some() { (n, m) } else { (0, 0) };
-        let ranges = |len: usize, side: usize| (0..len).step_by(side).map(move |from| from..(from + side).min(len));
-        let tiles = ranges(tiled, down)
-            .flat_map(|queries| {
-                ranges(columns, across).map(move |examples| Tile { queries: queries.clone(), examples })
-            })
-            .collect();
-        let tangent = if kernel.tangent { 2.0 * real(pair) } else { 0.0 };
-        // A tile on its way to the arrays, in double precision.
-        let finished = real(down) * real(across) * tangent * 8.0;
         let data = real(m + n) * real(network.input_len()) * real(8 + 2 * bytes) + 7.0 * 8.0 * real(n) * real(rows);
+        let room = match run_file.run.memory {
+            Some(allowed) => allowed.saturating_sub(data as u64 + PROGRAM),
+            None => device.memory,
+        };
+        let tile = match *cut {
+            Cut::Into { at_least } => {
+                footprint.tile((n, m), room, device.largest).map(|sides| cut_sides(sides, [n, m], at_least))
+            }
+            Cut::Recorded(sides) => Some(sides),
+        };
+        let [down, across] = tile.unwrap_or([1, 1]).map(|side| side.max(1));
+        // Tiles of one query and one example could be very many; a plan that does not fit has none.
+        let tiles = if tile.is_some() { tiles([n, m], [down, across]) } else { Vec::new() };
+        let [down, across] = [down.min(n), across.min(m)];
         // The whole, its parts by layer, and for the coefficients their numerators and themselves.
         let parts = if kernel.layers { 1.0 + real(groups) } else { 1.0 };
         let coefficients = if kernel.coefficients { 2.0 * real(pair) } else { 0.0 };
@@ -117,6 +124,10 @@ impl Plan {
         } else {
             real(inputs.recording(run_file).vectors())
         };
+        // Tiles stay until the arrays that they are put together to are whole.
+        let copies_on_disk = if run_file.run.store == StoreKind::Npy { 2.0 } else { 1.0 };
+        // A tile's state, and the next one beside it.
+        let state = 2.0 * real(down) * real(across) * sums * (8.0 + real(bytes));
         let path = (vectors + 2.0) * real(network.len) * real(bytes);
         let whole = Sizes { queries: n, ..sizes };
         let layers = || network.parameters.iter().zip(&contraction);
@@ -133,6 +144,11 @@ impl Plan {
         let elements = TOUCHED * real(network.forward_len()) * (query_rows + example_rows);
         let passing = pass_flops / 2.0 * rates.multiply_add + elements * rates.element;
         let summed = real(n) * real(batch) * sums * rates.element;
+        // Accumulators are made, read and written once, and folded once a block of steps.
+        let blocks = (steps / steps.sqrt().ceil().max(1.0)).ceil();
+        let entries = real(n) * real(m) * sums;
+        let folded = entries * (ONCE + blocks * FOLDED) * rates.element;
+        let writing = arrays * copies_on_disk * WRITTEN;
         let assumed = match kernel.rule {
             _ if flow => Some(format!("{FLOW_STEPS} steps: how many the solver takes shows only when it runs")),
             Rule::Adaptive { .. } => Some(format!(
@@ -146,13 +162,14 @@ impl Plan {
             assumed,
             shapes: [m, n, outputs, network.parameter_count(), inputs.steps.len()],
             contraction,
+            sides: [down, across],
             tiles,
             device_bytes: footprint.bytes(down, across).max(superposing),
-            host_bytes: (data + finished) as u64,
-            disk_bytes: (arrays + path) as u64,
+            host_bytes: data as u64 + PROGRAM,
+            disk_bytes: (arrays * copies_on_disk + path + state) as u64,
             flops: flops * steps,
             pass_flops: pass_flops * steps,
-            seconds: (contracting + passing + summed) * steps,
+            seconds: (contracting + passing + summed) * steps + folded + writing,
         }
     }
 
@@ -162,26 +179,34 @@ impl Plan {
         [m, n, outputs, parameters, steps]
     }
 
-    /// Checks the plan against the machine's free memory and the disk under `directory`, of which an interrupted run
-    /// there gives back what it holds.
+    /// Checks the plan against the machine's free memory, what the run is allowed of it (where it says so), and the disk
+    /// under the run directory, of which an interrupted run there holds a part already.
     ///
     /// # Errors
     ///
     /// What is short, by how much, and what to do.
-    pub fn check(&self, directory: &Path, memory: u64) -> Result<(), Error> {
+    pub fn check(&self, directory: &Path, memory: u64, allowed: Option<u64>) -> Result<(), Error> {
         if self.tiles.is_empty() {
+            let room = allowed.map_or(String::new(), |allowed| {
+                let (allowed, host) = (size(allowed), size(self.host_bytes));
+                format!(" (run.memory allows {allowed}, of which data and program take {host})")
+            });
             return Err(Error::DoesNotFit(format!(
                 "one query with one example already needs {} of the device's memory, or an array larger than its \
-                 largest; choose a smaller kernel.kernel or make model.layers smaller",
+                 largest{room}; choose a smaller kernel.kernel, make model.layers smaller, or allow more memory",
                 size(self.device_bytes)
             )));
         }
         let need = self.device_bytes.saturating_add(self.host_bytes);
-        if need > memory {
+        let (have, word) = match allowed {
+            Some(allowed) if allowed < memory => (allowed, "allowed (run.memory)"),
+            _ => (memory, "free"),
+        };
+        if need > have {
             return Err(Error::DoesNotFit(format!(
-                "the run needs {} of memory, and {} are free; use fewer queries, or a smaller kernel.kernel",
+                "the run needs {} of memory, and {} are {word}; use fewer queries, or a smaller kernel.kernel",
                 size(need),
-                size(memory)
+                size(have)
             )));
         }
         let existing = directory.ancestors().find(|folder| folder.is_dir()).unwrap_or(Path::new("."));
@@ -210,6 +235,13 @@ fn flow_nodes(rule: &Rule) -> usize {
     Quadrature::of_flow(rule).nodes.len()
 }
 
+/// How often each entry of an accumulator is touched beside its steps: once for all, and for each block of them. Measured on
+/// 600 million entries.
+const ONCE: f64 = 24.0;
+const FOLDED: f64 = 8.0;
+/// Seconds for each byte that goes to the disk.
+const WRITTEN: f64 = 1.7e-9;
+
 /// How often a pass writes or reads each element that it keeps: measured on the examples.
 const TOUCHED: f64 = 8.0;
 
@@ -218,7 +250,7 @@ fn duration(seconds: f64) -> String {
     match seconds {
         s if s < 1.0 => "a second".into(),
         s if s < 120.0 => format!("{s:.0} seconds"),
-        s if s < 7200.0 => format!("{:.0} minutes", s / 60.0),
+        s if s < 7200.0 => format!("{:.1} minutes", s / 60.0),
         s if s < 172_800.0 => format!("{:.1} hours", s / 3600.0),
         s => format!("{:.1} days", s / 86_400.0),
     }
@@ -236,16 +268,78 @@ pub(crate) fn size(bytes: u64) -> String {
     if unit == 0 { format!("{bytes} B") } else { format!("{value:.1} {}", units[unit]) }
 }
 
+/// What a plan needs to know of a device.
+#[derive(Debug, Clone, Copy)]
+pub struct Device<'a> {
+    /// How fast it is.
+    pub rates: &'a Rates,
+    /// Bytes that a tile may take, where the run file does not say.
+    pub memory: u64,
+    /// Elements of its largest buffer.
+    pub largest: usize,
+}
+
+/// How a run is cut into tiles. An entry's value does not depend on it.
+#[derive(Debug, Clone, Copy)]
+pub enum Cut {
+    /// Into as large ones as fit, and at least so many, where there are as many pairs.
+    Into {
+        /// How many.
+        at_least: usize,
+    },
+    /// As an earlier attempt did: queries and examples of a tile.
+    Recorded([usize; 2]),
+}
+
+/// Smaller tiles, where more of them are wanted; of sides that the arrays' parts divide.
+fn cut_sides(mut sides: [usize; 2], pairs: [usize; 2], at_least: usize) -> [usize; 2] {
+    let count = |sides: [usize; 2]| pairs[0].div_ceil(sides[0]).saturating_mul(pairs[1].div_ceil(sides[1]));
+    while count(sides) < at_least {
+        match halved(sides) {
+            Some(smaller) => sides = smaller,
+            None => break,
+        }
+    }
+    [even(sides[0], pairs[0]), even(sides[1], pairs[1])]
+}
+
+/// A side of tiles of nearly the same size, no larger than `side`, that parts divide.
+fn even(side: usize, all: usize) -> usize {
+    if side >= all {
+        return all;
+    }
+    let equal = all.div_ceil(all.div_ceil(side)).next_multiple_of(PART);
+    if equal <= side { equal } else { (side / PART * PART).max(1 << side.min(PART).ilog2()) }
+}
+
+/// All tiles of some pairs.
+fn tiles([n, m]: [usize; 2], [down, across]: [usize; 2]) -> Vec<Tile> {
+    let ranges = |len: usize, side: usize| (0..len).step_by(side).map(move |from| from..(from + side).min(len));
+    let row = |queries: std::ops::Range<usize>| {
+        ranges(m, across).map(move |examples| Tile { queries: queries.clone(), examples })
+    };
+    ranges(n, down).flat_map(row).collect()
+}
+
+/// What larger sides of tiles are multiples of, so that they have parts of sensible sides.
+const PART: usize = 16;
+/// Bytes of the program itself: its code and stacks, and what is measured and kept at its start.
+const PROGRAM: u64 = 48 << 20;
+
 /// Plans, on the device of a run file.
-struct Planning<'a>(&'a RunFile, &'a Inputs);
+pub(super) struct Planning<'a> {
+    pub run_file: &'a RunFile,
+    pub inputs: &'a Inputs,
+    pub cut: Cut,
+}
 
 impl Work for Planning<'_> {
     type Output = (Plan, String);
 
     fn on<B: Backend>(self, backend: &B) -> Result<(Plan, String), Error> {
-        let rates = rates(backend, &self.0.run)?;
-        let plan = Plan::new(self.0, self.1, &rates, free_memory() / 2, backend.largest_buffer());
-        Ok((plan, backend.name()))
+        let rates = rates(backend, &self.run_file.run)?;
+        let device = Device { rates: &rates, memory: free_memory() / 2, largest: backend.largest_buffer() };
+        Ok((Plan::new(self.run_file, self.inputs, &device, &self.cut), backend.name()))
     }
 }
 
@@ -256,7 +350,8 @@ impl Plan {
     ///
     /// There is no such device.
     pub fn for_device(run_file: &RunFile, inputs: &Inputs) -> Result<(Self, String), Error> {
-        on_device(&run_file.run, Planning(run_file, inputs))
+        let cut = Cut::Into { at_least: 1 };
+        RunDevices::new(&run_file.run)?.on(0, Planning { run_file, inputs, cut })
     }
 }
 
@@ -273,7 +368,7 @@ impl std::fmt::Display for Plan {
         writeln!(out, "tiles        {}", self.tiles.len())?;
         writeln!(
             out,
-            "memory       {} for a tile, {} for its results and the data",
+            "memory       {} for a tile, {} for the data and the program",
             size(self.device_bytes),
             size(self.host_bytes)
         )?;
@@ -291,6 +386,7 @@ mod tests {
         Plan {
             shapes: [1; 5],
             contraction: Vec::new(),
+            sides: [1, 1],
             tiles: vec![Tile { queries: 0..1, examples: 0..1 }],
             device_bytes: 1 << 20,
             host_bytes,
@@ -304,15 +400,28 @@ mod tests {
         }
     }
 
+    #[test]
+    fn tiles_are_even_and_no_larger_than_they_may_be() {
+        assert_eq!((even(256, 360), even(719, 1437), even(479, 1437)), (192, 719 / 16 * 16, 479 / 16 * 16));
+        assert_eq!((even(500, 400), even(1, 5), even(15, 40), even(256, 1000)), (400, 1, 8, 256));
+        for all in 1..300 {
+            for side in 1..=all {
+                assert!((1..=side).contains(&even(side, all)), "{side} of {all}");
+            }
+        }
+    }
+
     /// Arrays lie in files, so that only the disk bounds them.
     #[test]
     fn arrays_may_be_larger_than_memory_and_not_than_the_disk() -> Result<(), Box<dyn std::error::Error>> {
         let folder = tempfile::tempdir()?;
-        plan(1 << 20, 8 << 20).check(&folder.path().join("out"), 4 << 20)?;
+        plan(1 << 20, 8 << 20).check(&folder.path().join("out"), 4 << 20, None)?;
         for (plan, word) in [(plan(4 << 20, 1), "of memory"), (plan(1, 1 << 62), "writes 4.0 EiB")] {
-            let refused = plan.check(folder.path(), 4 << 20).err().ok_or("it fits")?;
+            let refused = plan.check(folder.path(), 4 << 20, None).err().ok_or("it fits")?;
             assert!(matches!(&refused, Error::DoesNotFit(problem) if problem.contains(word)), "{refused}");
         }
+        let refused = plan(2 << 20, 1).check(folder.path(), 4 << 20, Some(2 << 20)).err().ok_or("it fits")?;
+        assert!(refused.to_string().contains("2.0 MiB are allowed (run.memory)"), "{refused}");
         Ok(())
     }
 }

@@ -1,282 +1,415 @@
-//! The arrays of a run: gathered from tiles in the interface's order of axes, in files, so that they may be larger than
-//! memory.
+//! The arrays of pairs of a run, tile by tile, and what is made of them once every tile is there.
 
-use super::groups::{Groups, ratio};
-use super::place::{mirror, scatter};
-use super::{Parts, Store};
+use super::place::{interleave, transpose};
+use super::record::larger;
+use super::{Grid, Store, Take, TiledArray};
 use crate::backend::{Element, Entries};
-use crate::data::{NpyMap, write_npy, write_safetensors};
 use crate::error::Error;
-use crate::network::Network;
 use crate::path::{Finished, Spec, Tile};
-use crate::training::{Kept, Trajectory};
-use rayon::prelude::*;
+use crate::run_file::StoreKind;
+use std::ops::Range;
+use std::path::PathBuf;
 
-/// Every array of a run. Those of pairs lie in files beside their final names; those of queries alone in memory.
+/// Gives one query's entries of some examples in a layer.
+type Part<'a, E> = dyn Fn(usize, usize, Range<usize>, &mut [E]) + 'a;
+
+/// An array, and where the layers are kept apart, its parts.
+#[derive(Debug)]
+struct Group<E> {
+    whole: TiledArray<E>,
+    /// `[layers, …]`: the parts that the whole is the sum of.
+    layers: Option<TiledArray<E>>,
+}
+
+/// The arrays of pairs of a run, in folders of tiles beside their final names.
 #[derive(Debug)]
 pub struct Arrays<E> {
     /// R, values of a query's readout, and C, outputs of an example.
     rows: usize,
     outputs: usize,
-    queries: usize,
     examples: usize,
     entries: Entries,
-    attribution: Option<Groups<E>>,
-    kernel: Option<Groups<E>>,
-    /// The coefficients' numerators, in a file that never gets a name, and the coefficients.
-    coefficients: Option<[NpyMap<E>; 2]>,
+    attribution: Option<Group<E>>,
+    kernel: Option<Group<E>>,
+    /// The coefficients' numerators, which are no result, and the coefficients.
+    coefficients: Option<[TiledArray<E>; 2]>,
     /// At the first and at the last weights.
-    tangent: Option<[NpyMap<E>; 2]>,
-    initial: Vec<f64>,
-    prediction: Vec<f64>,
-    regularizer: Vec<f64>,
-    /// Of a path that was recorded elsewhere.
-    unexplained: Option<Vec<f64>>,
-    /// The parts of the weights' change.
-    parts: Option<Parts<E>>,
-    /// What the steps add up to, and in the end the residual.
-    residual: Vec<f64>,
-    residuals: Vec<f64>,
-    /// Quadrature nodes of each step, summed over the queries.
-    nodes: Vec<usize>,
-    /// Queries whose step was not explained to the tolerance, by step.
-    missed: Vec<usize>,
+    tangent: Option<[TiledArray<E>; 2]>,
+}
+
+/// What the folder of an array in the making is called.
+fn working_name(name: &str) -> String {
+    format!("{name}.zarr.tmp")
+}
+
+/// The folder of an array: beside its final name, or at it where a run was interrupted between naming two of them.
+fn folder(store: &Store, name: &str) -> PathBuf {
+    let (working, last) = (store.path(&working_name(name)), store.path(&format!("{name}.zarr")));
+    if last.is_dir() && !working.exists() { last } else { working }
+}
+
+impl<E: Element> Group<E> {
+    fn create(store: &Store, name: &str, shape: &[usize], layers: Option<usize>, grid: &Grid) -> Result<Self, Error> {
+        let whole = TiledArray::create(&folder(store, name), shape, 0, grid)?;
+        let layers = layers.map(|layers| {
+            let shape = [&[layers], shape].concat();
+            TiledArray::create(&folder(store, &format!("{name}_layers")), &shape, 1, grid)
+        });
+        Ok(Self { whole, layers: layers.transpose()? })
+    }
+
+    fn all(&self) -> impl Iterator<Item = &TiledArray<E>> {
+        std::iter::once(&self.whole).chain(&self.layers)
+    }
+
+    /// What tiles are computed of, with the number of its layers: the parts, or the whole where there are none.
+    fn parts(&self) -> (&TiledArray<E>, usize) {
+        match &self.layers {
+            Some(layers) => (layers, layers.layers()),
+            None => (&self.whole, 1),
+        }
+    }
+
+    /// Writes a tile of the parts and of their sum; `value` gives the numbers of a part.
+    fn write(&self, tile: &Tile, value: &Part<'_, E>) -> Result<(), Error> {
+        let Some(parts) = &self.layers else {
+            return self.whole.write(0, tile, &mut |query, examples, out| value(0, query, examples, out));
+        };
+        for layer in 0..parts.layers() {
+            parts.write(layer, tile, &mut |query, examples, out| value(layer, query, examples, out))?;
+        }
+        let mut part = Vec::new();
+        let mut sum = Vec::new();
+        self.whole.write(0, tile, &mut |query, examples, out| {
+            part.resize(out.len(), E::ZERO);
+            sum.clear();
+            sum.resize(out.len(), 0.0);
+            for layer in 0..parts.layers() {
+                value(layer, query, examples.clone(), &mut part);
+                sum.iter_mut().zip(&part).for_each(|(sum, part)| *sum += part.to_f64());
+            }
+            out.iter_mut().zip(&sum).for_each(|(out, &sum)| *out = E::from_f64(sum));
+        })
+    }
 }
 
 impl<E: Element> Arrays<E> {
-    /// Makes the files of the arrays that a run asks for.
+    /// Makes the folders of the arrays that a run asks for, or finds them.
     ///
     /// # Errors
     ///
-    /// A file that cannot be made, or a disk without room for it.
+    /// A folder that cannot be made.
     pub fn create(
         store: &Store,
-        network: &Network,
         spec: &Spec,
-        queries: usize,
-        examples: usize,
-        trajectory: &Trajectory,
+        outputs: usize,
+        layers: usize,
+        [queries, examples]: [usize; 2],
+        tile: [usize; 2],
     ) -> Result<Self, Error> {
-        let (rows, outputs, steps) = (spec.readout.len(network.outputs), network.outputs, trajectory.steps.len());
-        let groups = spec.layers.then_some(network.parameters.len());
+        let rows = spec.readout.len(outputs);
+        let groups = spec.layers.then_some(layers);
         let entries = spec.kernel.unwrap_or(Entries::Trace);
+        let grid = |per_pair: usize| Grid::new(tile, [queries, examples], per_pair * size_of::<E>());
         let mut shape = vec![queries, examples];
         shape.extend(match entries {
             Entries::Trace => vec![],
             Entries::Diagonal | Entries::Loss => vec![rows],
             Entries::Full => vec![rows, outputs],
         });
-        let whole = |name: &str| NpyMap::create(&store.path(name), &shape);
+        let of_kernel = grid(entries.per_pair(rows, outputs));
+        let whole = |name: &str| TiledArray::create(&folder(store, name), &shape, 0, &of_kernel);
         let pair = |wanted: bool, names: [&str; 2]| -> Result<_, Error> {
             Ok(if wanted { Some([whole(names[0])?, whole(names[1])?]) } else { None })
         };
         let attribution = [queries, examples, rows];
-        let attribution = spec.attribution.then(|| Groups::create(store, "attribution", &attribution, groups));
-        let kernel = spec.kernel.map(|_| Groups::create(store, "kernel", &shape, groups));
+        let attribution =
+            spec.attribution.then(|| Group::create(store, "attribution", &attribution, groups, &grid(rows)));
+        let kernel = spec.kernel.map(|_| Group::create(store, "kernel", &shape, groups, &of_kernel));
         Ok(Self {
             rows,
             outputs,
-            queries,
             examples,
             entries,
             attribution: attribution.transpose()?,
             kernel: kernel.transpose()?,
-            coefficients: pair(spec.coefficients, ["numerators", "coefficients.npy"])?,
-            tangent: pair(spec.tangent, ["tangent_initial.npy", "tangent_final.npy"])?,
-            initial: vec![0.0; queries * rows],
-            prediction: vec![0.0; queries * rows],
-            regularizer: vec![0.0; queries * rows],
-            unexplained: trajectory.rows(Kept::Unexplained).map(|_| vec![0.0; queries * rows]),
-            parts: None,
-            residual: vec![0.0; queries * rows],
-            residuals: vec![0.0; steps],
-            nodes: vec![0; steps],
-            missed: vec![0; steps],
+            coefficients: pair(spec.coefficients, ["numerators", "coefficients"])?,
+            tangent: pair(spec.tangent, ["tangent_initial", "tangent_final"])?,
         })
     }
 
-    /// Puts a tile's results in their place.
-    pub fn insert(&mut self, tile: &Tile, finished: &Finished) {
-        let (rows, outputs, examples, entries) = (self.rows, self.outputs, self.examples, self.entries);
-        let put = |into: &mut [E], from: &Vec<Vec<f64>>, group: usize, entries: Entries| {
-            if let Some(from) = from.get(group) {
-                scatter(into, from, entries, (rows, outputs), examples, tile);
-            }
-        };
-        for (groups, from, entries) in [
-            (&mut self.attribution, &finished.attribution, Entries::Loss),
-            (&mut self.kernel, &finished.kernel, entries),
-        ] {
-            for (group, into) in groups.iter_mut().flat_map(Groups::parts_mut).enumerate() {
-                put(into, from, group, entries);
-            }
-        }
-        if let Some([numerators, _]) = &mut self.coefficients {
-            put(numerators.values_mut(), &finished.numerator, 0, entries);
-        }
-        if let Some([first, last]) = &mut self.tangent {
-            put(first.values_mut(), &finished.tangent_initial, 0, entries);
-            put(last.values_mut(), &finished.tangent_final, 0, entries);
-        }
-        if tile.examples.start == 0 {
-            let (from, count) = (tile.queries.start * rows, tile.queries.len());
-            self.initial[from..][..count * rows].copy_from_slice(&finished.initial);
-            self.prediction[from..][..count * rows].copy_from_slice(&finished.prediction);
-            self.residual[from..][..count * rows].copy_from_slice(&finished.missed);
-            let turn = |into: &mut Vec<f64>, values: &[f64]| {
-                for (place, &value) in values.iter().enumerate() {
-                    into[from + place % count * rows + place / count] = value;
-                }
-            };
-            turn(&mut self.regularizer, &finished.regularizer);
-            if let Some(unexplained) = &mut self.unexplained {
-                turn(unexplained, &finished.unexplained);
-            }
-            let counts = [(&mut self.nodes, &finished.nodes), (&mut self.missed, &finished.missed_queries)];
-            counts.into_iter().for_each(|(all, own)| all.iter_mut().zip(own).for_each(|(all, own)| *all += own));
-            for (largest, &residual) in self.residuals.iter_mut().zip(&finished.residuals) {
-                *largest = larger(*largest, residual);
-            }
-        }
+    /// The arrays that tiles are written to.
+    fn of_tiles(&self) -> impl Iterator<Item = &TiledArray<E>> {
+        let groups = self.attribution.iter().chain(&self.kernel).flat_map(Group::all);
+        groups.chain(self.coefficients.iter().map(|[numerators, _]| numerators)).chain(self.tangent.iter().flatten())
     }
 
-    /// Fills the half of a symmetric kernel that was not computed: examples before the query.
-    pub fn mirror_kernel(&mut self) {
-        for part in self.kernel.iter_mut().flat_map(Groups::parts_mut) {
-            mirror(part, self.examples, self.entries, self.outputs);
-        }
+    /// Whether every array has a tile.
+    pub fn has(&self, tile: &Tile) -> bool {
+        self.of_tiles().all(|array| (0..array.layers()).all(|layer| array.has(layer, tile)))
     }
 
-    /// The same for the tangent kernels.
-    pub fn mirror_tangent(&mut self) {
-        for array in self.tangent.iter_mut().flatten() {
-            mirror(array.values_mut(), self.examples, self.entries, self.outputs);
-        }
-    }
-
-    /// `[n, R]`: the readout at the last weights.
-    pub fn prediction(&self) -> &[f64] {
-        &self.prediction
-    }
-
-    /// The largest residual of each step.
-    pub fn residuals(&self) -> &[f64] {
-        &self.residuals
-    }
-
-    /// Quadrature nodes of each step, and queries whose step was not explained, summed over the queries.
-    pub fn nodes(&self) -> (&[usize], &[usize]) {
-        (&self.nodes, &self.missed)
-    }
-
-    /// The largest residual relative to the largest change of the readout, once the arrays are complete.
-    pub fn largest_relative_residual(&self) -> f64 {
-        self.of_largest_change(&self.residual)
-    }
-
-    /// The same of what an imported path leaves unexplained; `None` of other paths.
-    pub fn largest_relative_unexplained(&self) -> Option<f64> {
-        self.unexplained.as_ref().map(|unexplained| self.of_largest_change(unexplained))
-    }
-
-    fn of_largest_change(&self, term: &[f64]) -> f64 {
-        let change = self.prediction.iter().zip(&self.initial).map(|(last, first)| (last - first).abs());
-        let change = change.fold(0.0, larger);
-        let largest = term.iter().map(|value| value.abs()).fold(0.0, larger);
-        if largest == 0.0 { 0.0 } else { largest / change }
-    }
-
-    /// Takes in the parts of the weights' change.
-    pub fn superpose(&mut self, parts: Parts<E>) {
-        self.parts = Some(parts);
-    }
-
-    /// After the last tile: the sums over layers, the residual and the coefficients; returns how many of these are not
-    /// a number.
-    pub fn complete(&mut self) -> usize {
-        for groups in [&mut self.attribution, &mut self.kernel].into_iter().flatten() {
-            groups.add_up();
-        }
-        self.find_residual();
-        match (&mut self.coefficients, &self.kernel) {
-            (Some([numerators, coefficients]), Some(kernel)) => {
-                ratio(coefficients.values_mut(), numerators.values(), kernel.whole())
-            }
-            _ => 0,
-        }
-    }
-
-    /// `[n, R]`: prediction - initial - Σ attribution - regularizer - unexplained. Without attribution, what the steps add up to: the
-    /// same but for rounding.
-    fn find_residual(&mut self) {
-        let Some(attribution) = &self.attribution else { return };
-        let change = self.prediction.iter().zip(&self.initial).zip(&self.regularizer);
-        for (rest, ((last, first), regularizer)) in self.residual.iter_mut().zip(change) {
-            *rest = last - first - regularizer;
-        }
-        if let Some(unexplained) = &self.unexplained {
-            self.residual.iter_mut().zip(unexplained).for_each(|(rest, unexplained)| *rest -= unexplained);
-        }
-        let (rows, row) = (self.rows, self.examples * self.rows);
-        for part in attribution.parts() {
-            self.residual.par_chunks_mut(rows).zip(part.par_chunks(row)).for_each(|(rest, row)| {
-                for values in row.chunks_exact(rows) {
-                    rest.iter_mut().zip(values).for_each(|(rest, value)| *rest -= value.to_f64());
-                }
-            });
-        }
-    }
-
-    /// Writes what is still in memory, waits until all is on the disk, and gives every file its name.
+    /// Compares a tile with its checksums.
     ///
     /// # Errors
     ///
-    /// A file that cannot be written.
-    pub fn write(self, store: &Store, network: &Network, weights: &[E]) -> Result<(), Error> {
-        let per_query = [
-            ("initial.npy", &self.initial),
-            ("prediction.npy", &self.prediction),
-            ("regularizer.npy", &self.regularizer),
-            ("residual.npy", &self.residual),
-        ];
-        let unexplained = self.unexplained.as_ref().map(|values| ("unexplained.npy", values));
-        // Names are given when all is on the disk: a disk that fails on the way leaves none.
-        let groups = self.attribution.into_iter().chain(self.kernel);
-        let coefficients = self.coefficients.into_iter().map(|[_, coefficients]| coefficients);
-        let maps: Vec<NpyMap<E>> =
-            groups.flat_map(Groups::into_maps).chain(coefficients).chain(self.tangent.into_iter().flatten()).collect();
-        maps.iter().try_for_each(NpyMap::sync)?;
-        for (name, values) in per_query.into_iter().chain(unexplained) {
-            let values: Vec<E> = values.iter().map(|&value| E::from_f64(value)).collect();
-            write_npy(&store.path(name), &[self.queries, self.rows], &values)?;
+    /// A tile that was changed after it was written.
+    pub fn verify(&self, tile: &Tile) -> Result<(), Error> {
+        self.of_tiles().try_for_each(|array| (0..array.layers()).try_for_each(|layer| array.verify(layer, tile)))
+    }
+
+    /// Removes what killed processes left behind; nobody else may write.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be removed.
+    pub fn sweep(&self) -> Result<(), Error> {
+        self.of_tiles().try_for_each(TiledArray::sweep)
+    }
+
+    /// Writes a tile that was computed in pieces; returns the largest |K|.
+    ///
+    /// # Errors
+    ///
+    /// A disk that refuses.
+    pub fn write(&self, tile: &Tile, pieces: &[(Tile, Finished)]) -> Result<f64, Error> {
+        let kernel = Pieces { size: (self.rows, self.outputs), entries: self.entries, pieces };
+        let attribution = Pieces { entries: Entries::Loss, ..kernel };
+        if let Some(group) = &self.attribution {
+            group.write(tile, &|layer, query, examples, out| {
+                attribution.fill(|finished| &finished.attribution, layer, query, examples, out);
+            })?;
         }
-        if let Some(parts) = &self.parts {
-            parts.write(store, network)?;
+        if let Some(group) = &self.kernel {
+            group.write(tile, &|layer, query, examples, out| {
+                kernel.fill(|finished| &finished.kernel, layer, query, examples, out);
+            })?;
         }
-        let tensors = network.tensors();
-        let views: Vec<(String, Vec<usize>, &[E])> = tensors
-            .into_iter()
-            .map(|(name, shape, offset, len)| (name, shape, &weights[offset..offset + len]))
-            .collect();
-        write_safetensors(&store.path("weights_final.safetensors"), &views)?;
-        Ok(maps.into_iter().try_for_each(NpyMap::commit)?)
+        let whole = |array: &TiledArray<E>, of: fn(&Finished) -> &Vec<Vec<f64>>| {
+            array.write(0, tile, &mut |query, examples, out| kernel.fill(of, 0, query, examples, out))
+        };
+        if let Some([numerators, _]) = &self.coefficients {
+            whole(numerators, |finished| &finished.numerator)?;
+        }
+        if let Some([first, last]) = &self.tangent {
+            whole(first, |finished| &finished.tangent_initial)?;
+            whole(last, |finished| &finished.tangent_final)?;
+        }
+        self.largest_kernel(tile)
+    }
+
+    /// The largest |K| of a tile, as it was written.
+    fn largest_kernel(&self, tile: &Tile) -> Result<f64, Error> {
+        let mut largest = 0.0;
+        if let (Some(kernel), Some(_)) = (&self.kernel, &self.coefficients) {
+            kernel.whole.read(0, tile.queries.clone(), tile.examples.clone(), &mut |_, _, values| {
+                largest = values.iter().fold(largest, |largest, value| larger(value.to_f64().abs(), largest));
+            })?;
+        }
+        Ok(largest)
+    }
+
+    /// Fills a tile's part of the half of a symmetric kernel that was not computed: examples before the query.
+    ///
+    /// # Errors
+    ///
+    /// A tile that is missing or damaged, or a disk that refuses.
+    pub fn mirror_kernel(&self, tile: &Tile) -> Result<(), Error> {
+        let Some(kernel) = &self.kernel else { return Ok(()) };
+        kernel.all().try_for_each(|array| (0..array.layers()).try_for_each(|layer| self.mirror(array, layer, tile)))
+    }
+
+    /// The same for the tangent kernels.
+    ///
+    /// # Errors
+    ///
+    /// As [`mirror_kernel`](Self::mirror_kernel).
+    pub fn mirror_tangent(&self, tile: &Tile) -> Result<(), Error> {
+        self.tangent.iter().flatten().try_for_each(|array| self.mirror(array, 0, tile))
+    }
+
+    fn mirror(&self, array: &TiledArray<E>, layer: usize, tile: &Tile) -> Result<(), Error> {
+        let Tile { queries, examples } = tile.clone();
+        if examples.start + 1 >= queries.end {
+            return Ok(());
+        }
+        let per_pair = self.entries.per_pair(self.rows, self.outputs);
+        let width = examples.len() * per_pair;
+        let mut values = vec![E::ZERO; queries.len() * width];
+        let place =
+            |query: usize, example: usize| (query - queries.start) * width + (example - examples.start) * per_pair;
+        array.read(layer, queries.clone(), examples.clone(), &mut |query, own, from| {
+            values[place(query, own.start)..][..from.len()].copy_from_slice(from);
+        })?;
+        // `K[q, i, c, d] = K[i, q, d, c]` for i < q.
+        array.read(layer, examples.clone(), queries.clone(), &mut |example, own, from| {
+            for (query, from) in own.zip(from.chunks_exact(per_pair)).filter(|(query, _)| example < *query) {
+                transpose(&mut values[place(query, example)..][..per_pair], from, self.entries, self.outputs);
+            }
+        })?;
+        array.write(layer, tile, &mut |query, own, out| {
+            out.copy_from_slice(&values[place(query, own.start)..][..out.len()])
+        })
+    }
+
+    /// A tile's coefficients, `-Σ … / K` where K does not vanish beside the largest |K|: the numerators carry the sign already.
+    /// Returns how many are not a number.
+    ///
+    /// # Errors
+    ///
+    /// A tile that is missing or damaged, or a disk that refuses.
+    pub fn divide(&self, tile: &Tile, largest: f64) -> Result<usize, Error> {
+        let (Some([numerators, coefficients]), Some(kernel)) = (&self.coefficients, &self.kernel) else { return Ok(0) };
+        let per_pair = self.entries.per_pair(self.rows, self.outputs);
+        let width = tile.examples.len() * per_pair;
+        let place = |query: usize, example: usize| {
+            (query - tile.queries.start) * width + (example - tile.examples.start) * per_pair
+        };
+        let mut values = vec![E::ZERO; tile.queries.len() * width];
+        let whole = |array: &TiledArray<E>, take: &mut Take<'_, E>| {
+            array.read(0, tile.queries.clone(), tile.examples.clone(), take)
+        };
+        whole(numerators, &mut |query, own, from| {
+            values[place(query, own.start)..][..from.len()].copy_from_slice(from);
+        })?;
+        let mut undefined = 0;
+        whole(&kernel.whole, &mut |query, own, kernel| {
+            let numerators = &mut values[place(query, own.start)..][..kernel.len()];
+            undefined += ratio(numerators, kernel, E::VANISHING * largest);
+        })?;
+        coefficients.write(0, tile, &mut |query, own, out| {
+            out.copy_from_slice(&values[place(query, own.start)..][..out.len()]);
+        })?;
+        Ok(undefined)
+    }
+
+    /// Takes the attributions of some queries away from what they explain, `rest[query - first, R]`, example by example, and
+    /// adds up how large they are, in `sizes` of the same shape.
+    ///
+    /// # Errors
+    ///
+    /// A tile that is missing or damaged.
+    pub fn take_attribution(&self, queries: &Range<usize>, rest: &mut [f64], sizes: &mut [f64]) -> Result<(), Error> {
+        let Some(attribution) = &self.attribution else { return Ok(()) };
+        let (parts, layers) = attribution.parts();
+        for layer in 0..layers {
+            parts.read(layer, queries.clone(), 0..self.examples, &mut |query, _, values| {
+                let place = (query - queries.start) * self.rows..(query - queries.start + 1) * self.rows;
+                let (rest, sizes) = (&mut rest[place.clone()], &mut sizes[place]);
+                for values in values.chunks_exact(self.rows) {
+                    for ((rest, size), value) in rest.iter_mut().zip(&mut *sizes).zip(values) {
+                        *rest -= value.to_f64();
+                        *size += value.to_f64().abs();
+                    }
+                }
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Whether there are attributions.
+    pub fn has_attribution(&self) -> bool {
+        self.attribution.is_some()
+    }
+
+    /// Shapes of the results, with the names that they will have.
+    fn results(&self) -> Vec<(String, &TiledArray<E>)> {
+        let mut results = Vec::new();
+        for (name, group) in [("attribution", &self.attribution), ("kernel", &self.kernel)] {
+            if let Some(group) = group {
+                results.push((name.to_owned(), &group.whole));
+                results.extend(group.layers.iter().map(|layers| (format!("{name}_layers"), layers)));
+            }
+        }
+        results.extend(self.coefficients.iter().map(|[_, coefficients]| ("coefficients".to_owned(), coefficients)));
+        if let Some([first, last]) = &self.tangent {
+            results.extend([("tangent_initial".to_owned(), first), ("tangent_final".to_owned(), last)]);
+        }
+        results
+    }
+
+    /// Gives the arrays their final form and names; `progress` is called once a tile and array.
+    ///
+    /// # Errors
+    ///
+    /// A tile that is missing or damaged, a disk that refuses, or what `progress` ends it with.
+    pub fn publish(
+        &self,
+        store: &Store,
+        kind: StoreKind,
+        progress: &mut dyn FnMut() -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        for (name, array) in self.results() {
+            match kind {
+                StoreKind::Npy => array.export(&store.path(&format!("{name}.npy")), progress)?,
+                StoreKind::Zarr => {
+                    let (working, last) = (folder(store, &name), store.path(&format!("{name}.zarr")));
+                    if working != last {
+                        std::fs::rename(&working, &last).map_err(|source| Error::file(&last, source))?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Tiles and arrays that [`publish`](Self::publish) goes through.
+    pub fn published(&self, tiles: usize) -> usize {
+        self.results().iter().map(|(_, array)| array.layers() * tiles).sum()
     }
 }
 
-/// The larger of two numbers, NaN being the largest of all: what went wrong must not be lost.
-fn larger(a: f64, b: f64) -> f64 {
-    if a.is_nan() || a > b { a } else { b }
+/// The pieces that a tile was computed in, and how their entries lie.
+#[derive(Clone, Copy)]
+struct Pieces<'a> {
+    size: (usize, usize),
+    entries: Entries,
+    pieces: &'a [(Tile, Finished)],
+}
+
+impl Pieces<'_> {
+    /// One query's entries of some examples, which may lie in several pieces.
+    fn fill<E: Element>(
+        &self,
+        of: fn(&Finished) -> &Vec<Vec<f64>>,
+        layer: usize,
+        query: usize,
+        examples: Range<usize>,
+        out: &mut [E],
+    ) {
+        let per_pair = self.entries.per_pair(self.size.0, self.size.1);
+        for (piece, finished) in self.pieces.iter().filter(|(piece, _)| piece.queries.contains(&query)) {
+            let from = examples.start.max(piece.examples.start);
+            let to = examples.end.min(piece.examples.end);
+            if let (true, Some(values)) = (from < to, of(finished).get(layer)) {
+                let out = &mut out[(from - examples.start) * per_pair..(to - examples.start) * per_pair];
+                interleave(out, values, self.entries, self.size, piece, query, from..to);
+            }
+        }
+    }
+}
+
+/// Divides, where the kernel does not vanish; returns how many quotients are not a number.
+fn ratio<E: Element>(numerators: &mut [E], kernel: &[E], bound: f64) -> usize {
+    let mut undefined = 0;
+    for (value, kernel) in numerators.iter_mut().zip(kernel) {
+        let (numerator, kernel) = (value.to_f64(), kernel.to_f64());
+        let vanishes = kernel.abs() < bound || kernel == 0.0;
+        let quotient = if vanishes { f64::NAN } else { numerator / kernel };
+        undefined += usize::from(quotient.is_nan());
+        *value = E::from_f64(quotient);
+    }
+    undefined
 }
 
 #[cfg(test)]
 mod tests {
-    use super::larger;
+    use super::*;
 
     #[test]
-    fn nan_is_the_largest() {
-        let largest = |values: &[f64]| values.iter().copied().fold(0.0, larger);
-        assert_eq!(largest(&[1.0, 3.0, 2.0]), 3.0);
-        assert!(largest(&[1.0, f64::NAN, 2.0]).is_nan() && largest(&[f64::NAN, 1.0]).is_nan());
-        assert_eq!(largest(&[f64::INFINITY, 1.0]), f64::INFINITY);
+    fn a_vanishing_kernel_has_no_coefficient() {
+        let mut values = [2.0f64, 0.0, 1.0, -3.0];
+        assert_eq!(ratio(&mut values, &[4.0, 0.0, 1e-13, -1.0], 4.0 * f64::VANISHING), 2);
+        assert!(values[0] == 0.5 && values[1].is_nan() && values[2].is_nan() && values[3] == 3.0, "{values:?}");
     }
 }

@@ -5,21 +5,44 @@ Files are written beside their final name and renamed; `summary.json` comes last
 */
 
 mod arrays;
-mod groups;
+mod export;
+mod identity;
+mod lock;
+mod pairs;
 mod parts;
 mod place;
+mod queries;
+mod record;
+mod zarr;
 
 pub use arrays::Arrays;
+pub use identity::{Fingerprint, Identity};
+pub use lock::Lock;
+pub use pairs::PairArray;
 pub use parts::Parts;
+pub use queries::Queries;
+pub use record::{Effort, Record};
+pub use zarr::{AnyTiled, Fill, Grid, Take, TiledArray};
 
 use crate::backend::Phase;
 use crate::data::MappedArray;
 use crate::error::Error;
 use crate::tangent::Contraction;
 use crate::training::Metrics;
+use identity::check_version;
 use serde_json::json;
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fmt::Write as _;
+use std::io::Read;
 use std::path::{Path, PathBuf};
+
+/// The folder of what an unfinished run keeps.
+const STATE: &str = "state";
+/// What it was begun with.
+const IDENTITY: &str = "identity.json";
+/// The file whose lock says that somebody works in a run directory.
+const LOCK: &str = "run.lock";
 
 /// A run directory.
 #[derive(Debug)]
@@ -46,6 +69,8 @@ pub struct Summary {
     pub largest_relative_residual: f64,
     /// What of an imported path no optimizer made, relative to the same; `None` of other paths.
     pub largest_relative_unexplained: Option<f64>,
+    /// The largest share that the sums' rounding has of what it may have; beyond 1 a number is wrong.
+    pub largest_rounding_share: f64,
     /// Quadrature nodes of each step, summed over the queries.
     pub nodes: Vec<usize>,
     /// Steps of queries that the rule `adaptive` could not explain to its tolerance; `None` for other rules.
@@ -64,6 +89,8 @@ pub struct Summary {
     pub contraction: Vec<(usize, Contraction)>,
     /// Tiles.
     pub tiles: usize,
+    /// The input files, and what they held.
+    pub inputs: BTreeMap<String, Fingerprint>,
 }
 
 impl Summary {
@@ -117,9 +144,12 @@ impl Store {
         match std::fs::read_to_string(&path) {
             Ok(text) => Ok(Some(text)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                // A run that was killed before its run file had its name leaves this one.
+                // A run that was killed before its run file had its name leaves these.
                 let foreign = |entry: &std::io::Result<std::fs::DirEntry>| {
-                    !entry.as_ref().is_ok_and(|entry| entry.file_name() == "run.toml.tmp")
+                    !entry.as_ref().is_ok_and(|entry| {
+                        let name = entry.file_name();
+                        name == "run.toml.tmp" || name == STATE || Path::new(&name).extension() == Some("lock".as_ref())
+                    })
                 };
                 match std::fs::read_dir(&self.directory).map(|entries| entries.filter(foreign).count()) {
                     Ok(1..) => Err(Error::Input(format!(
@@ -141,13 +171,13 @@ impl Store {
         self.path("summary.json").is_file()
     }
 
-    /// Checks that a finished run is whole: its summary can be read, and the files that it must have written are there,
-    /// arrays as long as their headers say.
+    /// Checks that a finished run is whole and its own: made by this version, from input files that hold what they did (as
+    /// far as they are still there), and with files that hold what was written. Reads all of them.
     ///
     /// # Errors
     ///
-    /// The file that is damaged or missing.
-    pub fn verify(&self, files: &[&str]) -> Result<(), Error> {
+    /// The file that is damaged or missing, or what differs.
+    pub fn verify(&self, files: &[String]) -> Result<(), Error> {
         let damaged = |problem: String| {
             let directory = self.directory.display();
             Error::Input(format!(
@@ -160,33 +190,91 @@ impl Store {
         let summary = serde_json::from_str(&text);
         let summary: serde_json::Value =
             summary.map_err(|problem| damaged(format!("{}: {problem}", path.display())))?;
-        if !summary["shapes"].is_object() {
+        let Some(version) = summary["version"].as_str().filter(|_| summary["shapes"].is_object()) else {
             return Err(damaged(format!("{}: is not a run's summary", path.display())));
-        }
+        };
+        check_version(version, &self.directory)?;
+        let inputs: BTreeMap<String, Fingerprint> =
+            serde_json::from_value(summary["inputs"].clone()).unwrap_or_default();
+        inputs.iter().try_for_each(|(key, input)| input.still_holds(key, &self.directory))?;
         for name in files {
             let path = self.path(name);
-            if !path.is_file() {
+            if !path.exists() {
                 return Err(damaged(format!("{}: is missing", path.display())));
             }
             if name.ends_with(".npy") {
                 MappedArray::open(&path).map_err(|problem| damaged(problem.to_string()))?;
             }
         }
+        let checksums: BTreeMap<String, String> =
+            serde_json::from_value(summary["checksums"].clone()).unwrap_or_default();
+        for (name, written) in checksums {
+            let path = self.path(&name);
+            if !path.is_file() {
+                return Err(damaged(format!("{}: is missing", path.display())));
+            }
+            if checksum(&path)? != written {
+                return Err(damaged(format!("{}: was changed after it was written", path.display())));
+            }
+        }
         Ok(())
     }
 
-    /// Makes the directory, empties it of an interrupted run, and writes the resolved run file. Returns whether it made
-    /// the directory.
+    /// A file of what an unfinished run keeps.
+    pub fn state(&self, name: &str) -> PathBuf {
+        self.path(STATE).join(name)
+    }
+
+    /// The file whose lock says that somebody works here.
+    pub fn lock_path(&self) -> PathBuf {
+        self.path(LOCK)
+    }
+
+    /// Makes the directory and the folder of what an unfinished run keeps; returns whether the directory is new.
     ///
     /// # Errors
     ///
     /// A directory that cannot be written.
-    pub fn begin(&self, run_file: &str) -> Result<bool, Error> {
-        let new = !self.directory.exists();
-        std::fs::create_dir_all(&self.directory).map_err(|source| Error::file(&self.directory, source))?;
-        self.empty()?;
-        self.write("run.toml", run_file)?;
+    pub fn create(&self) -> Result<bool, Error> {
+        let (new, state) = (!self.directory.exists(), self.path(STATE));
+        std::fs::create_dir_all(&state).map_err(|source| Error::file(&state, source))?;
         Ok(new)
+    }
+
+    /// What an unfinished run was begun with; `None` where there is none that can be gone on with.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be read or is damaged.
+    pub fn identity(&self) -> Result<Option<Identity>, Error> {
+        let path = self.state(IDENTITY);
+        // Killed before its run file had its name, a run has done nothing yet.
+        if !self.path("run.toml").is_file() {
+            return Ok(None);
+        }
+        match std::fs::read_to_string(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::file(&path, error)),
+            Ok(text) => serde_json::from_str(&text).map(Some).map_err(|problem| {
+                Error::Damaged(format!("{}: {problem}; remove {}", path.display(), self.directory.display()))
+            }),
+        }
+    }
+
+    /// Begins a run: empties the directory of an earlier one, and writes what it is begun with and the resolved run file.
+    ///
+    /// # Errors
+    ///
+    /// A directory that cannot be written.
+    pub fn begin(&self, run_file: &str, identity: &Identity) -> Result<(), Error> {
+        if self.path("run.toml").exists() {
+            let directory = self.directory.display();
+            tracing::warn!("{directory}: what it holds of an earlier run cannot be gone on with; it starts over");
+        }
+        self.empty()?;
+        self.create()?;
+        self.write(&format!("{STATE}/{IDENTITY}"), &format!("{:#}\n", json!(identity)))?;
+        self.write("run.toml", run_file)
     }
 
     /// Removes what a failed run wrote, none of which is of use, and the directory where the run made it.
@@ -200,28 +288,58 @@ impl Store {
         let _ = std::fs::remove_dir(self.path("trajectory"));
         remove(&self.path("run.toml"))?;
         if made {
+            remove(&self.lock_path())?;
             let _ = std::fs::remove_dir(&self.directory);
         }
         Ok(())
     }
 
-    /// Bytes of an earlier attempt, which [`begin`](Self::begin) gives back.
+    /// Removes what a finished run needs no more.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be removed.
+    pub fn clean(&self) -> Result<(), Error> {
+        // Its own lock is removed by whoever finishes a run: nobody else can hold one then.
+        let locks = std::fs::read_dir(&self.directory).into_iter().flatten().flatten().map(|entry| entry.path());
+        let locks = locks.filter(|path| path.extension() == Some("lock".as_ref()) && *path != self.lock_path());
+        locks.for_each(|path| drop(std::fs::remove_file(path)));
+        self.temporaries().iter().try_for_each(|path| remove(path))
+    }
+
+    /// Whether a finished run was killed before it had removed what it needs no more.
+    pub fn has_leftovers(&self) -> bool {
+        self.lock_path().exists() || !self.temporaries().is_empty()
+    }
+
+    fn temporaries(&self) -> Vec<PathBuf> {
+        let temporary = |path: &PathBuf| path.extension() == Some("tmp".as_ref()) || path.ends_with(STATE);
+        self.results().into_iter().filter(temporary).collect()
+    }
+
+    /// Bytes of an earlier attempt, which the run that goes on with it does not need again.
     pub fn held_bytes(&self) -> u64 {
         if !self.path("run.toml").is_file() {
             return 0;
         }
-        self.results().iter().filter_map(|path| std::fs::metadata(path).ok()).map(|data| data.len()).sum()
+        self.results().iter().map(|path| bytes(path)).sum()
     }
 
-    /// The files that runs write, but for their run file.
+    /// The files and folders that runs write, but for their run file.
     fn results(&self) -> Vec<PathBuf> {
         let folders = [self.directory.clone(), self.path("trajectory")];
         let entries = folders.iter().filter_map(|folder| std::fs::read_dir(folder).ok()).flatten();
         let ours = |path: &PathBuf| {
-            let ends = ["npy", "safetensors", "tmp", "jsonl", "html"];
-            let names = ["summary.json", "layout.json"];
-            let ends = path.extension().is_some_and(|end| ends.iter().any(|known| end == *known));
-            (ends || path.file_name().is_some_and(|name| names.iter().any(|known| name == *known))) && path.is_file()
+            let is =
+                |known: &[&str], name: Option<&OsStr>| name.is_some_and(|name| known.iter().any(|own| name == *own));
+            if path.is_dir() {
+                let tiles = path.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with(".zarr"));
+                return path.ends_with(STATE)
+                    || is(&["zarr"], path.extension())
+                    || (tiles && is(&["tmp"], path.extension()));
+            }
+            is(&["npy", "safetensors", "tmp", "jsonl", "html", "state"], path.extension())
+                || is(&["summary.json", "layout.json"], path.file_name())
         };
         entries.filter_map(|entry| Some(entry.ok()?.path())).filter(ours).collect()
     }
@@ -266,6 +384,13 @@ impl Store {
         let [train, integrate, write] = summary.seconds;
         let contraction: serde_json::Map<String, serde_json::Value> =
             summary.contraction.iter().map(|(layer, choice)| (layer.to_string(), json!(choice))).collect();
+        let lasting =
+            |path: &PathBuf| path.is_file() && ["tmp", "html"].iter().all(|end| path.extension() != Some(end.as_ref()));
+        let mut checksums = BTreeMap::new();
+        for path in self.results().into_iter().filter(lasting) {
+            let name = path.strip_prefix(&self.directory).unwrap_or(&path).to_string_lossy().into_owned();
+            checksums.insert(name, checksum(&path)?);
+        }
         let value = json!({
             "version": env!("CARGO_PKG_VERSION"),
             "device": summary.device,
@@ -276,6 +401,7 @@ impl Store {
             "query_accuracy": summary.query_accuracy,
             "largest_relative_residual": summary.largest_relative_residual,
             "largest_relative_unexplained": summary.largest_relative_unexplained,
+            "largest_rounding_share": summary.largest_rounding_share,
             "nodes": summary.nodes(),
             "missed_tolerance": summary.missed_tolerance,
             "undefined_coefficients": summary.undefined_coefficients,
@@ -284,14 +410,38 @@ impl Store {
             "flops": summary.flops,
             "contraction": contraction,
             "tiles": summary.tiles,
+            "inputs": summary.inputs,
+            "checksums": checksums,
         });
         self.write("summary.json", &format!("{value:#}\n"))
     }
 }
 
+/// Removes a file, or a folder with all that it holds.
 fn remove(path: &Path) -> Result<(), Error> {
-    match std::fs::remove_file(path) {
+    let removed = if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
+    match removed {
         Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(Error::file(path, source)),
         _ => Ok(()),
+    }
+}
+
+/// Bytes of a file, or of all that a folder holds.
+fn bytes(path: &Path) -> u64 {
+    match std::fs::read_dir(path) {
+        Ok(entries) => entries.flatten().map(|entry| bytes(&entry.path())).sum(),
+        Err(_) => std::fs::metadata(path).map_or(0, |data| data.len()),
+    }
+}
+
+/// The CRC-32C of a file, in hexadecimal digits.
+fn checksum(path: &Path) -> Result<String, Error> {
+    let mut file = std::fs::File::open(path).map_err(|source| Error::file(path, source))?;
+    let (mut checksum, mut piece) = (0, vec![0; 1 << 20]);
+    loop {
+        match file.read(&mut piece).map_err(|source| Error::file(path, source))? {
+            0 => return Ok(format!("{checksum:08x}")),
+            read => checksum = crc32c::crc32c_append(checksum, &piece[..read]),
+        }
     }
 }

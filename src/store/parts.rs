@@ -2,7 +2,7 @@
 
 use super::Store;
 use crate::backend::{Element, convert};
-use crate::data::{write_npy, write_safetensors};
+use crate::data::{StateReader, StateWriter, write_npy, write_safetensors};
 use crate::error::Error;
 use crate::network::Network;
 use std::ops::Range;
@@ -46,6 +46,34 @@ impl<E: Element> Parts<E> {
         }
     }
 
+    /// Examples whose vectors were taken in.
+    pub fn examples(&self) -> usize {
+        self.sizes.len() / (2 * self.layers.len()).max(1)
+    }
+
+    /// Writes what was taken in.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be written.
+    pub fn save(&self, writer: &mut StateWriter) -> Result<(), Error> {
+        writer.put("sizes", &self.sizes)?;
+        Ok(self.kept.iter().try_for_each(|(_, vector)| writer.put("vector", vector))?)
+    }
+
+    /// Takes what was [saved](Self::save).
+    ///
+    /// # Errors
+    ///
+    /// A file that holds something else.
+    pub fn restore(&mut self, reader: &mut StateReader) -> Result<(), Error> {
+        self.sizes = reader.take("sizes")?;
+        for (_, vector) in &mut self.kept {
+            *vector = reader.take_exactly("vector", vector.len())?;
+        }
+        Ok(())
+    }
+
     /// Writes `superposition.npy`, and where vectors are kept `superposition.safetensors`: the tensors of the weights, each
     /// with a first axis over the chosen examples.
     ///
@@ -54,7 +82,7 @@ impl<E: Element> Parts<E> {
     /// A file that cannot be written.
     pub fn write(&self, store: &Store, network: &Network) -> Result<(), Error> {
         let layers = self.layers.len();
-        let shape = [self.sizes.len() / (2 * layers).max(1), layers, 2];
+        let shape = [self.examples(), layers, 2];
         write_npy(&store.path("superposition.npy"), &shape, &convert::<E>(&self.sizes))?;
         if self.kept.is_empty() {
             return Ok(());

@@ -2,7 +2,9 @@
 
 use super::ExampleRows;
 use super::queries::{ConstantInputs, QueryFactors, Side};
-use crate::backend::{Accumulator, Backend, Gram, Layout, MatMul, Result, RowMap, Slice, SliceMut, Start};
+use crate::backend::{Accumulator, Backend, Element, Gram, Layout, MatMul, Result, RowMap, Slice, SliceMut, Start};
+use crate::data::{StateReader, StateWriter};
+use crate::error::Error;
 use crate::network::{Forward, Network, Parameters};
 use std::collections::BTreeMap;
 
@@ -12,6 +14,8 @@ pub struct Sum<B: Backend + ?Sized> {
     block: B::Buffer,
     total: B::Total,
     len: usize,
+    /// Whether something may have been added since the last block ended.
+    begun: bool,
 }
 
 impl<B: Backend> Sum<B> {
@@ -21,11 +25,12 @@ impl<B: Backend> Sum<B> {
     ///
     /// The device has no room.
     pub fn new(backend: &B, len: usize) -> Result<Self> {
-        Ok(Self { block: backend.zeros(len)?, total: backend.totals(len)?, len })
+        Ok(Self { block: backend.zeros(len)?, total: backend.totals(len)?, len, begun: false })
     }
 
     /// The block, to be added to.
     pub fn block(&mut self) -> SliceMut<'_, B::Buffer> {
+        self.begun = true;
         SliceMut::new(&mut self.block, 0, self.len)
     }
 
@@ -35,7 +40,57 @@ impl<B: Backend> Sum<B> {
     ///
     /// A device error.
     pub fn fold(&mut self, backend: &B) -> Result<()> {
+        self.begun = false;
         backend.fold(&mut self.total, &mut self.block)
+    }
+
+    /// Writes the sum as it stands.
+    ///
+    /// # Errors
+    ///
+    /// A device error, or a file that cannot be written.
+    pub fn save(&self, backend: &B, writer: &mut StateWriter) -> std::result::Result<(), Error> {
+        writer.put("total", &backend.download_totals(&self.total)?)?;
+        let len = if self.begun { self.len } else { 0 };
+        Ok(writer.put("block", &backend.download(Slice::new(&self.block, 0, len))?)?)
+    }
+
+    /// Takes a sum of the same length that was [saved](Self::save).
+    ///
+    /// # Errors
+    ///
+    /// A device error, or a file that holds something else.
+    pub fn restore(&mut self, backend: &B, reader: &mut StateReader) -> std::result::Result<(), Error> {
+        self.total = backend.upload_totals(reader.take_exactly("total", self.len)?)?;
+        let block: Vec<B::Element> = reader.take("block")?;
+        self.begun = block.len() == self.len;
+        if self.begun {
+            self.block = backend.upload(&block)?;
+        }
+        Ok(())
+    }
+
+    /// Whether every number of the block is finite: 0 times them adds up to 0.
+    ///
+    /// # Errors
+    ///
+    /// A device error.
+    pub fn is_finite(&self, backend: &B) -> Result<bool> {
+        let zeros = backend.zeros(STRIP)?;
+        let (rows, rest) = (self.len / STRIP, self.len % STRIP);
+        let mut strips = backend.zeros(rows + 1)?;
+        let add_up = |from: usize, rows: usize, depth: usize, x: Slice<'_, B::Buffer>, out: &mut B::Buffer| {
+            let shape = MatMul { rows, columns: 1, depth, layout: Layout::Transposed, start: Start::Value(0.0) };
+            backend.matmul(&shape, SliceMut::new(out, from, rows), x, Slice::new(&zeros, 0, depth), None)
+        };
+        if rows > 0 {
+            add_up(0, rows, STRIP, Slice::new(&self.block, 0, rows * STRIP), &mut strips)?;
+        }
+        if rest > 0 {
+            add_up(rows, 1, rest, Slice::new(&self.block, rows * STRIP, rest), &mut strips)?;
+        }
+        let strips = backend.download(Slice::new(&strips, 0, rows + 1))?;
+        Ok(strips.into_iter().all(|strip| strip.to_f64() == 0.0))
     }
 
     /// The whole sum; the last block must have been folded.
@@ -47,6 +102,9 @@ impl<B: Backend> Sum<B> {
         backend.download_totals(&self.total)
     }
 }
+
+/// Numbers that are looked at together.
+const STRIP: usize = 4096;
 
 /// Gram matrices of layer inputs, `[base rows, P, P, examples]`: products of a layer's input at the queries' rows and at
 /// the examples of a pass, with 1 more where the layer has a bias.

@@ -10,6 +10,7 @@ mod choice;
 mod contract;
 mod examples;
 mod queries;
+mod saved;
 
 pub use choice::{Carried, Contraction, Rates, Sizes, choices, choose, flops, seconds};
 pub use contract::{Products, Sum, Term, contract};

@@ -21,6 +21,8 @@ pub struct Node<B: Backend + ?Sized> {
     pub rows: usize,
     /// Whether an output is one row, with a weight of 1.
     plain: bool,
+    /// What it was made from: the rows, and what the step adds to ψ.
+    pub(super) made_from: (Vec<(u32, f64)>, f64),
 }
 
 impl<B: Backend> Node<B> {
@@ -52,6 +54,7 @@ impl<B: Backend> Node<B> {
             plain: count == queries
                 && scaled.iter().all(|&weight| weight == 1.0)
                 && starts.windows(2).all(|pair| pair[0] < pair[1]),
+            made_from: (rows.to_vec(), scale),
         })
     }
 }
@@ -84,11 +87,11 @@ impl<B: Backend> ConstantInputs<B> {
 /// The factors of a node's rows.
 pub(super) struct Kept<B: Backend + ?Sized> {
     pub node: Rc<Node<B>>,
-    delta: B::Buffer,
-    delta_len: usize,
+    pub delta: B::Buffer,
+    pub delta_len: usize,
     pub inputs: B::Buffer,
     /// What is left of them after the steps since.
-    share: f64,
+    pub share: f64,
 }
 
 /// A layer's factors on the side of the queries.
@@ -106,13 +109,13 @@ pub(super) enum Side<B: Backend + ?Sized> {
 /// ψ of a tile's queries: for each layer the sum over nodes of a step, and over later steps where the optimizer has a
 /// memory, in the form that the layer's contraction takes.
 pub struct QueryFactors<'a, B: Backend + ?Sized> {
-    network: &'a Network,
+    pub(super) network: &'a Network,
     choice: &'a [Contraction],
-    outputs: usize,
-    queries: usize,
-    sides: Vec<Option<Side<B>>>,
+    pub(super) outputs: usize,
+    pub(super) queries: usize,
+    pub(super) sides: Vec<Option<Side<B>>>,
     /// ψ of a number that every output depends on with a slope of 1, such as the last layer's bias.
-    total: f64,
+    pub(super) total: f64,
 }
 
 impl<'a, B: Backend> QueryFactors<'a, B> {

@@ -47,6 +47,15 @@ impl Checkpoints {
         Ok(Self { network: network.clone(), source })
     }
 
+    /// The files.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let (stack, files) = match &self.source {
+            Source::Stack(file) => (Some(file.path()), [].as_slice()),
+            Source::Files(files) => (None, files.as_slice()),
+        };
+        stack.into_iter().chain(files.iter().map(PathBuf::as_path))
+    }
+
     /// The flat weights before step `number`, or after the last.
     ///
     /// # Errors

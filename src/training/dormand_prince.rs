@@ -9,6 +9,7 @@ an eighth-order method as with exact weights at the nodes: 2e-11 of its largest 
 */
 
 use crate::backend::{Backend, Element, Slice, SliceMut};
+use crate::data::{StateReader, StateWriter};
 use crate::error::Error;
 
 /// Evaluations of a step; the last is the first of the next step.
@@ -83,6 +84,29 @@ pub struct DormandPrince<'a, B: Backend> {
     pub most_steps: usize,
 }
 
+/// A solution as far as it was followed.
+pub struct Course<B: Backend> {
+    weights: B::Buffer,
+    /// The same on the host.
+    values: Vec<B::Element>,
+    /// The slope there.
+    first: B::Buffer,
+    numbers: Numbers,
+}
+
+/// What the solver knows beside vectors.
+struct Numbers {
+    /// The time reached.
+    start: f64,
+    /// The length of the step to be tried next.
+    length: f64,
+    /// Steps tried.
+    tried: usize,
+    /// Whether the last one stayed among the finite numbers.
+    finite: bool,
+    control: Control,
+}
+
 /// The right-hand side f(w).
 pub type Slope<'a, B> = dyn FnMut(&<B as Backend>::Buffer) -> Result<<B as Backend>::Buffer, Error> + 'a;
 
@@ -97,12 +121,76 @@ struct Trial<B: Backend> {
 }
 
 impl<B: Backend> DormandPrince<'_, B> {
-    /// Solves from `initial`; `accept` gets every step, with w at each of `fractions` of it. Six evaluations of `slope`
-    /// a step; memory is about ten vectors and one for each fraction.
+    /// Begins at `initial`.
+    ///
+    /// # Errors
+    ///
+    /// Numbers that are not finite, and whatever `slope` returns.
+    pub fn begin(&self, initial: B::Buffer, slope: &mut Slope<'_, B>) -> Result<Course<B>, Error> {
+        let values = self.download(&initial)?;
+        let first = slope(&initial)?;
+        let length = self.first_length(&initial, &values, &first, slope)?;
+        let numbers = Numbers { start: 0.0, length, tried: 0, finite: true, control: Control::new() };
+        Ok(Course { weights: initial, values, first, numbers })
+    }
+
+    /// Whether the last step was made.
+    pub fn is_done(&self, course: &Course<B>) -> bool {
+        course.numbers.start >= self.time
+    }
+
+    /// Makes the next step; `accept` gets it, with w at each of `fractions` of it. Six evaluations of `slope` a trial;
+    /// memory is about ten vectors and one for each fraction.
     ///
     /// # Errors
     ///
     /// A step size that vanishes, too many steps, numbers that are not finite, and whatever `slope` and `accept` return.
+    pub fn advance(
+        &self,
+        course: &mut Course<B>,
+        fractions: &[f64],
+        slope: &mut Slope<'_, B>,
+        accept: &mut dyn FnMut(Accepted<'_, B>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let Course { weights, values, first, numbers } = course;
+        loop {
+            let start = numbers.start;
+            // A rest that is hardly longer than the step belongs to it.
+            let last = start + 1.01 * numbers.length >= self.time;
+            if last {
+                numbers.length = self.time - start;
+            } else if numbers.length < 4.0 * f64::EPSILON * self.time {
+                return Err(self.vanished(start, numbers.finite));
+            }
+            if numbers.tried == self.most_steps {
+                return Err(Error::TooManySteps { steps: numbers.tried, time: start, end: self.time });
+            }
+            numbers.tried += 1;
+            let length = numbers.length;
+            let trial = self.step(weights, values, first, length, slope)?;
+            numbers.finite = trial.error.is_finite();
+            if trial.error > 1.0 {
+                numbers.length *= numbers.control.rejected(trial.error);
+                continue;
+            }
+            let Trial { mut stages, end, end_values, error } = trial;
+            let inside = self.inside(weights, first, &stages, length, fractions)?;
+            accept(Accepted { start, length, end: &end, end_values: &end_values, inside })?;
+            if let Some(slope) = stages.pop() {
+                *first = slope;
+            }
+            (*weights, *values) = (end, end_values);
+            numbers.start = if last { self.time } else { start + length };
+            numbers.length *= numbers.control.accepted(error);
+            return Ok(());
+        }
+    }
+
+    /// Solves from `initial`: all steps.
+    ///
+    /// # Errors
+    ///
+    /// As [`advance`](Self::advance).
     pub fn solve(
         &self,
         initial: B::Buffer,
@@ -110,42 +198,43 @@ impl<B: Backend> DormandPrince<'_, B> {
         slope: &mut Slope<'_, B>,
         accept: &mut dyn FnMut(Accepted<'_, B>) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let (mut start, mut weights) = (0.0, initial);
-        let mut values = self.download(&weights)?;
-        let mut first = slope(&weights)?;
-        let mut length = self.first_length(&weights, &values, &first, slope)?;
-        let mut control = Control::new();
-        let mut tried = 0;
-        let mut finite = true;
-        while start < self.time {
-            // A rest that is hardly longer than the step belongs to it.
-            let last = start + 1.01 * length >= self.time;
-            if last {
-                length = self.time - start;
-            } else if length < 4.0 * f64::EPSILON * self.time {
-                return Err(self.vanished(start, finite));
-            }
-            if tried == self.most_steps {
-                return Err(Error::TooManySteps { steps: tried, time: start, end: self.time });
-            }
-            tried += 1;
-            let trial = self.step(&weights, &values, &first, length, slope)?;
-            finite = trial.error.is_finite();
-            if trial.error > 1.0 {
-                length *= control.rejected(trial.error);
-                continue;
-            }
-            let Trial { mut stages, end, end_values, error } = trial;
-            let inside = self.inside(&weights, &first, &stages, length, fractions)?;
-            accept(Accepted { start, length, end: &end, end_values: &end_values, inside })?;
-            if let Some(slope) = stages.pop() {
-                first = slope;
-            }
-            (weights, values) = (end, end_values);
-            start = if last { self.time } else { start + length };
-            length *= control.accepted(error);
+        let mut course = self.begin(initial, slope)?;
+        while !self.is_done(&course) {
+            self.advance(&mut course, fractions, slope, accept)?;
         }
         Ok(())
+    }
+
+    /// Writes where a solution stands.
+    ///
+    /// # Errors
+    ///
+    /// A device error, or a file that cannot be written.
+    pub fn save(&self, course: &Course<B>, writer: &mut StateWriter) -> Result<(), Error> {
+        let Numbers { start, length, tried, finite, control } = &course.numbers;
+        let flags = [*finite, control.again].map(|flag| f64::from(u8::from(flag)));
+        writer.put("solver", &[*start, *length, *tried as f64, control.before, flags[0], flags[1]])?;
+        writer.put("weights", &course.values)?;
+        Ok(writer.put("slope", &self.download(&course.first)?)?)
+    }
+
+    /// Takes a solution that was [saved](Self::save).
+    ///
+    /// # Errors
+    ///
+    /// A device error, or a file that holds something else.
+    pub fn restore(&self, reader: &mut StateReader) -> Result<Course<B>, Error> {
+        let solver: Vec<f64> = reader.take_exactly("solver", 6)?;
+        let values: Vec<B::Element> = reader.take_exactly("weights", self.len)?;
+        let first: Vec<B::Element> = reader.take_exactly("slope", self.len)?;
+        let control = Control { before: solver[3], again: solver[5] != 0.0 };
+        let (tried, finite) = (solver[2] as usize, solver[4] != 0.0);
+        Ok(Course {
+            weights: self.backend.upload(&values)?,
+            values,
+            first: self.backend.upload(&first)?,
+            numbers: Numbers { start: solver[0], length: solver[1], tried, finite, control },
+        })
     }
 
     fn vanished(&self, time: f64, finite: bool) -> Error {

@@ -4,9 +4,11 @@ use super::dormand_prince::{DormandPrince, least_tolerance};
 use super::{Kept, Metrics, Recorder, Step, Training, Trajectory};
 use crate::backend::{Backend, Element, Slice, SliceMut};
 use crate::error::Error;
+use crate::keeper::Keeper;
 use crate::path::Quadrature;
 use crate::run_file::Flow;
 use std::cell::Cell;
+use std::time::Instant;
 
 /// Steps at the most: a flow that needs more is stiff, and would take days.
 const MOST_STEPS: usize = 100_000;
@@ -14,16 +16,15 @@ const MOST_STEPS: usize = 100_000;
 /// The solver's tolerance is this much smaller: an integral sums the errors of many numbers.
 const SAFETY: f64 = 4.0;
 
-/// Is called after each step with the time reached and the metrics at the step's start.
-pub type OnTime<'a> = dyn FnMut(f64, Metrics) -> Result<(), Error> + 'a;
-
 impl<B: Backend> Training<'_, B> {
     /// Follows the flow from `initial`, all examples in every gradient, and records the weights at the ends of the solver's
-    /// steps and, at the nodes of a quadrature within each, the weights and `-∇L`. `full` is a step of the full batch.
+    /// steps and, at the nodes of a quadrature within each, the weights and `-∇L`; or goes on where an earlier attempt was
+    /// left. `full` is a step of the full batch.
     ///
     /// # Errors
     ///
-    /// A flow that the solver cannot follow (stiff, or not finite), a device error, a file that cannot be written.
+    /// A flow that the solver cannot follow (stiff, or not finite), a device error, a file that cannot be written, or what the
+    /// keeper ends it with.
     pub fn flow(
         &self,
         initial: &[B::Element],
@@ -31,7 +32,7 @@ impl<B: Backend> Training<'_, B> {
         quadrature: &Quadrature,
         full: &Step,
         mut recorder: Recorder<B::Element>,
-        progress: &mut OnTime<'_>,
+        keeper: &mut dyn Keeper,
     ) -> Result<Trajectory, Error> {
         let (backend, len) = (self.backend, self.network.len);
         let least = least_tolerance::<B::Element>();
@@ -51,31 +52,54 @@ impl<B: Backend> Training<'_, B> {
             tolerance: (flow.tolerance / SAFETY).max(least),
             most_steps: MOST_STEPS,
         };
-        recorder.record(Kept::Weights, 0, initial)?;
         let mut steps: Vec<Step> = Vec::new();
-        let (_, mut start) = self.slope(&backend.upload(initial)?, full)?;
-        // The solver's last slope of a good step is the one at its end.
-        let end = Cell::new(start);
+        // Metrics at the last slope: the solver's last one of a good step is the one at its end.
+        let met = Cell::new(Metrics { loss: 0.0, accuracy: 0.0 });
         let mut slope = |weights: &B::Buffer| {
             let (slope, metrics) = self.slope(weights, full)?;
-            end.set(metrics);
+            met.set(metrics);
             Ok(slope)
         };
-        solver.solve(backend.upload(initial)?, &quadrature.nodes, &mut slope, &mut |accepted| {
-            let number = steps.len();
-            for (node, weights) in accepted.inside.iter().enumerate() {
-                let row = number * quadrature.nodes.len() + node;
-                let (slope, _) = self.slope(weights, full)?;
-                for (kept, vector) in [(Kept::Nodes, weights), (Kept::Slopes, &slope)] {
-                    recorder.record(kept, row, &backend.download(Slice::new(vector, 0, len))?)?;
-                }
+        let mut course = match keeper.earlier()? {
+            None => {
+                recorder.record(Kept::Weights, 0, initial)?;
+                let course = solver.begin(backend.upload(initial)?, &mut slope)?;
+                let (_, metrics) = self.slope(&backend.upload(initial)?, full)?;
+                met.set(metrics);
+                course
             }
-            recorder.record(Kept::Weights, number + 1, accepted.end_values)?;
-            steps.push(Step { learning_rate: accepted.length, ..full.clone() });
-            progress(accepted.start + accepted.length, start)?;
-            start = end.get();
-            Ok(())
-        })?;
+            Some(mut reader) => {
+                steps = recorder.restore(&mut reader, &|_| full.clone())?;
+                let metrics: Vec<f64> = reader.take_exactly("metrics", 2)?;
+                met.set(Metrics { loss: metrics[0], accuracy: metrics[1] });
+                solver.restore(&mut reader)?
+            }
+        };
+        let (begun, before) = (Instant::now(), recorder.history.metrics.last().map_or(0.0, |(_, seconds)| *seconds));
+        while !solver.is_done(&course) {
+            let start = met.get();
+            let mut reached = 0.0;
+            solver.advance(&mut course, &quadrature.nodes, &mut slope, &mut |accepted| {
+                let number = steps.len();
+                for (node, weights) in accepted.inside.iter().enumerate() {
+                    let row = number * quadrature.nodes.len() + node;
+                    let (slope, _) = self.slope(weights, full)?;
+                    for (kept, vector) in [(Kept::Nodes, weights), (Kept::Slopes, &slope)] {
+                        recorder.record(kept, row, &backend.download(Slice::new(vector, 0, len))?)?;
+                    }
+                }
+                recorder.record(Kept::Weights, number + 1, accepted.end_values)?;
+                steps.push(Step { learning_rate: accepted.length, ..full.clone() });
+                reached = accepted.start + accepted.length;
+                Ok(())
+            })?;
+            recorder.history.metrics.push((start, before + begun.elapsed().as_secs_f64()));
+            keeper.step(reached / flow.time, &mut |writer| {
+                recorder.save(&steps, writer)?;
+                writer.put("metrics", &[met.get().loss, met.get().accuracy])?;
+                solver.save(&course, writer)
+            })?;
+        }
         recorder.finish(steps)
     }
 

@@ -12,34 +12,49 @@ pub struct Rows {
     array: MappedArray,
     path: PathBuf,
     len: usize,
+    /// Of each row.
+    checksums: Vec<u32>,
 }
 
 impl Rows {
-    /// Maps a file of vectors of `len`.
+    /// Maps a file of vectors of `len`, whose rows have these checksums.
     ///
     /// # Errors
     ///
     /// A file that is missing, damaged or of another shape.
-    pub(super) fn open(path: &Path, len: usize) -> Result<Self, Error> {
-        let array = MappedArray::open(path)?.filter(|array| array.shape.len() == 2 && array.shape[1] == len);
-        let array =
-            array.ok_or_else(|| Error::Trajectory(format!("{}: is missing or of another shape", path.display())))?;
-        Ok(Self { array, path: path.to_owned(), len })
+    pub(super) fn open(path: &Path, len: usize, checksums: Vec<u32>) -> Result<Self, Error> {
+        let damaged = |problem: &dyn std::fmt::Display| {
+            Error::Trajectory(format!("{problem}; the recorded path is damaged: remove the run directory"))
+        };
+        let array = MappedArray::open(path).map_err(|problem| damaged(&problem))?;
+        // An array may have room for a row that no step needs.
+        let fits = |shape: &[usize]| shape.len() == 2 && shape[1] == len && shape[0] >= checksums.len();
+        let array = array.filter(|array| fits(&array.shape));
+        let array = array.ok_or_else(|| damaged(&format!("{}: is missing or of another shape", path.display())))?;
+        Ok(Self { array, path: path.to_owned(), len, checksums })
     }
 
     /// How many.
     pub fn count(&self) -> usize {
-        self.array.shape[0]
+        self.checksums.len()
     }
 
     /// A vector, in any precision: of the recording's own, a part of the map.
     ///
     /// # Errors
     ///
-    /// There is no such row.
+    /// There is no such row, or it was changed after it was written.
     pub fn row<E: Element>(&self, number: usize) -> Result<Cow<'_, [E]>, Error> {
         if number >= self.count() {
             return Err(Error::Trajectory(format!("{}: has no row {number}", self.path.display())));
+        }
+        let found = crc32c::crc32c(self.array.bytes(number * self.len, self.len));
+        if found != self.checksums[number] {
+            return Err(Error::Trajectory(format!(
+                "{}: the checksum of row {number} does not match: the file was changed or damaged after it was written; \
+                 remove the run directory",
+                self.path.display()
+            )));
         }
         Ok(match self.array.slice(number * self.len, self.len) {
             Some(own) => Cow::Borrowed(own),

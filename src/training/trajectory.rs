@@ -1,9 +1,10 @@
 //! The recorded path on disk: arrays of flat vectors, a row a step, memory-mapped for reading.
 
-use super::Step;
+use super::history::{History, checksum};
 use super::rows::Rows;
+use super::{Metrics, Step};
 use crate::backend::Element;
-use crate::data::NpyWriter;
+use crate::data::{NpyWriter, StateReader, StateWriter};
 use crate::error::Error;
 use crate::run_file::Optimizer;
 use std::collections::BTreeMap;
@@ -29,7 +30,7 @@ pub enum Kept {
 }
 
 impl Kept {
-    fn file(self) -> String {
+    pub(super) fn file(self) -> String {
         match self {
             Kept::Weights => "weights.npy".into(),
             Kept::Preconditioner => "preconditioner.npy".into(),
@@ -94,16 +95,17 @@ impl Recording {
     }
 }
 
-/// Writes a path as it is made.
+/// Writes a path as it is made. What was written of a path that was interrupted stays.
 pub struct Recorder<E: Element> {
     writers: BTreeMap<Kept, NpyWriter<E>>,
     pub(super) recording: Recording,
+    pub(super) history: History,
     folder: PathBuf,
     len: usize,
 }
 
 impl<E: Element> Recorder<E> {
-    /// Starts the files in `directory/trajectory`, of vectors of `len`.
+    /// Starts the files in `directory/trajectory`, of vectors of `len`, or goes on with those that are there.
     ///
     /// # Errors
     ///
@@ -116,13 +118,14 @@ impl<E: Element> Recorder<E> {
             Ok((
                 kept,
                 match rows {
-                    Some(rows) => NpyWriter::create(&path, &[rows, len])?,
+                    Some(rows) => NpyWriter::resumable(&path, &[rows, len])?,
                     None => NpyWriter::growing(&path, len)?,
                 },
             ))
         };
         let writers = recording.rows.iter().map(writer).collect::<Result<_, Error>>()?;
-        Ok(Self { writers, recording, folder, len })
+        let history = History::new(recording.rows.keys().copied());
+        Ok(Self { writers, recording, history, folder, len })
     }
 
     /// Whether an array is recorded.
@@ -137,9 +140,32 @@ impl<E: Element> Recorder<E> {
     /// A disk that refuses.
     pub fn record(&mut self, kept: Kept, row: usize, values: &[E]) -> Result<(), Error> {
         match self.writers.get_mut(&kept) {
-            Some(writer) => Ok(writer.write_at(row * self.len, values)?),
+            Some(writer) => {
+                self.history.wrote(kept, row, checksum(values));
+                Ok(writer.write_at(row * self.len, values)?)
+            }
             None => Ok(()),
         }
+    }
+
+    /// Waits until the rows are on the disk, and writes what is known of them.
+    pub(super) fn save(&self, steps: &[Step], writer: &mut StateWriter) -> Result<(), Error> {
+        self.writers.values().try_for_each(NpyWriter::sync)?;
+        self.history.save(steps, writer)
+    }
+
+    /// Takes what was [saved](Self::save): the steps are those that were made before, as `step` knows them but for their
+    /// rates and clipping.
+    pub(super) fn restore(
+        &mut self,
+        reader: &mut StateReader,
+        step: &dyn Fn(usize) -> Step,
+    ) -> Result<Vec<Step>, Error> {
+        let steps = self.history.restore(reader, step)?;
+        for (kept, writer) in &mut self.writers {
+            writer.has_rows(self.history.rows(*kept));
+        }
+        Ok(steps)
     }
 
     /// Names the files, and maps them.
@@ -148,12 +174,17 @@ impl<E: Element> Recorder<E> {
     ///
     /// A disk that refuses.
     pub fn finish(self, steps: Vec<Step>) -> Result<Trajectory, Error> {
-        let Self { writers, recording, folder, len } = self;
+        let Self { writers, recording, history, folder, len } = self;
         writers.into_values().try_for_each(NpyWriter::finish)?;
-        let rows = recording.rows.keys().map(|&kept| Ok((kept, Rows::open(&folder.join(kept.file()), len)?)));
-        Ok(Trajectory { rows: rows.collect::<Result<_, Error>>()?, recording, steps })
+        let mut writer = StateWriter::create(&folder.join(RECORDED))?;
+        history.save(&steps, &mut writer)?;
+        writer.finish()?;
+        Trajectory::of(&folder, recording, len, history, steps)
     }
 }
+
+/// The file that marks a path as whole: learning rates, clipping, metrics and the checksum of every row.
+const RECORDED: &str = "recorded.state";
 
 /// A recorded path.
 #[derive(Debug)]
@@ -162,9 +193,40 @@ pub struct Trajectory {
     pub(super) recording: Recording,
     /// The steps, in order.
     pub steps: Vec<Step>,
+    /// Of each step its metrics, and the seconds that training had taken when it was made.
+    pub metrics: Vec<(Metrics, f64)>,
 }
 
 impl Trajectory {
+    /// A whole path in `directory/trajectory`; `None` where there is none yet. `step` gives the steps as far as they are known
+    /// beforehand: rates and clipping are read.
+    ///
+    /// # Errors
+    ///
+    /// A path that is damaged.
+    pub fn open(
+        directory: &Path,
+        recording: Recording,
+        len: usize,
+        step: &dyn Fn(usize) -> Step,
+    ) -> Result<Option<Self>, Error> {
+        let folder = directory.join("trajectory");
+        let Some(mut reader) = StateReader::open(&folder.join(RECORDED))? else { return Ok(None) };
+        let mut history = History::new(recording.rows.keys().copied());
+        let steps = history.restore(&mut reader, step)?;
+        Self::of(&folder, recording, len, history, steps).map(Some)
+    }
+
+    fn of(folder: &Path, recording: Recording, len: usize, history: History, steps: Vec<Step>) -> Result<Self, Error> {
+        let History { metrics, mut checksums } = history;
+        let mut open = |&kept: &Kept| {
+            let checksums = checksums.remove(&kept).unwrap_or_default();
+            Ok((kept, Rows::open(&folder.join(kept.file()), len, checksums)?))
+        };
+        let rows = recording.rows.keys().map(&mut open).collect::<Result<_, Error>>()?;
+        Ok(Self { rows, recording, steps, metrics })
+    }
+
     /// An array, where the path has it.
     pub fn rows(&self, kept: Kept) -> Option<&Rows> {
         self.rows.get(&kept)

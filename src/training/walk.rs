@@ -3,8 +3,11 @@
 use super::optimizer::{Made, Memory, make};
 use super::{Kept, Recorder, Step, Training, Trajectory};
 use crate::backend::{Backend, Element, Slice, SliceMut};
+use crate::data::StateWriter;
 use crate::error::Error;
+use crate::keeper::Keeper;
 use std::collections::VecDeque;
+use std::time::Instant;
 
 /// What a step says of itself, before the update.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -23,9 +26,6 @@ impl Metrics {
     }
 }
 
-/// Is called with a step's number and metrics, a few steps late.
-pub type OnStep<'a> = dyn FnMut(usize, Metrics) -> Result<(), Error> + 'a;
-
 /// Gives the weights before a step of a path that was recorded elsewhere.
 pub type Recorded<'a, E> = dyn FnMut(usize) -> Result<Vec<E>, Error> + 'a;
 
@@ -40,20 +40,33 @@ struct Pending<B: Backend> {
     statistics: B::Ticket,
 }
 
+/// A path that is being made.
+struct Walk<B: Backend> {
+    steps: Vec<Step>,
+    recorder: Recorder<B::Element>,
+    memory: Memory<B>,
+    weights: B::Buffer,
+    /// Steps whose numbers are on their way to the host.
+    pending: VecDeque<Pending<B>>,
+    started: Instant,
+    /// Seconds of earlier attempts.
+    before: f64,
+}
+
 impl<B: Backend> Training<'_, B> {
-    /// Trains from `initial`, recording the path.
+    /// Trains from `initial`, recording the path, or goes on where an earlier attempt was left.
     ///
     /// # Errors
     ///
-    /// Divergence (naming the step), a device error, a file that cannot be written.
+    /// Divergence (naming the step), a device error, a file that cannot be written, or what the keeper ends it with.
     pub fn run(
         &self,
         initial: &[B::Element],
         steps: Vec<Step>,
         recorder: Recorder<B::Element>,
-        progress: &mut OnStep<'_>,
+        keeper: &mut dyn Keeper,
     ) -> Result<Trajectory, Error> {
-        self.walk(initial, steps, recorder, None, progress)
+        self.walk(initial, steps, recorder, None, keeper)
     }
 
     /// Follows a path that was recorded elsewhere. At each step the optimizer's own step is made from the recorded weights,
@@ -67,66 +80,116 @@ impl<B: Backend> Training<'_, B> {
         weights: &mut Recorded<'_, B::Element>,
         steps: Vec<Step>,
         recorder: Recorder<B::Element>,
-        progress: &mut OnStep<'_>,
+        keeper: &mut dyn Keeper,
     ) -> Result<Trajectory, Error> {
         let initial = weights(0)?;
-        self.walk(&initial, steps, recorder, Some(weights), progress)
+        self.walk(&initial, steps, recorder, Some(weights), keeper)
     }
 
     fn walk(
         &self,
         initial: &[B::Element],
+        steps: Vec<Step>,
+        recorder: Recorder<B::Element>,
+        mut recorded: Option<&mut Recorded<'_, B::Element>>,
+        keeper: &mut dyn Keeper,
+    ) -> Result<Trajectory, Error> {
+        let count = steps.len();
+        let (mut walk, first) = self.begin(initial, steps, recorder, keeper)?;
+        for number in first..count {
+            let recorded = match &mut recorded {
+                Some(recorded) => Some(recorded(number + 1)?),
+                None => None,
+            };
+            self.step(&mut walk, number, recorded)?;
+            if walk.pending.len() > IN_FLIGHT {
+                self.settle(&mut walk)?;
+            }
+            let done = (number + 1) as f64 / count as f64;
+            keeper.step(done, &mut |writer| self.save(&mut walk, number + 1, writer))?;
+        }
+        while !walk.pending.is_empty() {
+            self.settle(&mut walk)?;
+        }
+        walk.recorder.finish(walk.steps)
+    }
+
+    /// A walk at its start, or where an earlier attempt was left; and the number of the step to come.
+    fn begin(
+        &self,
+        initial: &[B::Element],
         mut steps: Vec<Step>,
         mut recorder: Recorder<B::Element>,
-        mut recorded: Option<&mut Recorded<'_, B::Element>>,
-        progress: &mut OnStep<'_>,
-    ) -> Result<Trajectory, Error> {
+        keeper: &mut dyn Keeper,
+    ) -> Result<(Walk<B>, usize), Error> {
         let (backend, len) = (self.backend, self.network.len);
         let mut memory = Memory::new(backend, &self.optimizer, len)?;
-        let mut weights = backend.upload(initial)?;
-        recorder.record(Kept::Weights, 0, initial)?;
-        let mut pending: VecDeque<Pending<B>> = VecDeque::new();
-        for number in 0..steps.len() {
-            let mut rows = Vec::new();
-            let mut keep = |kept: Kept, row: Option<usize>, vector: &B::Buffer| -> Result<(), Error> {
-                if let Some(row) = row.filter(|_| recorder.keeps(kept)) {
-                    rows.push((kept, row, backend.download_later(Slice::new(vector, 0, len))?));
+        let (mut first, mut before) = (0, 0.0);
+        let weights = match keeper.earlier()? {
+            None => {
+                recorder.record(Kept::Weights, 0, initial)?;
+                backend.upload(initial)?
+            }
+            Some(mut reader) => {
+                let made = recorder.restore(&mut reader, &|number| steps[number.min(steps.len() - 1)].clone())?;
+                first = made.len().min(steps.len());
+                steps.splice(..first, made);
+                before = recorder.history.metrics.last().map_or(0.0, |(_, seconds)| *seconds);
+                for vector in memory.vectors_mut() {
+                    *vector = backend.upload(&reader.take_exactly::<B::Element>("memory", len)?)?;
                 }
-                Ok(())
-            };
-            for (which, vector) in memory.vectors().enumerate() {
-                keep(Kept::Memory(which), recorder.recording.place(number), vector)?;
+                backend.upload(&reader.take_exactly::<B::Element>("weights", len)?)?
             }
-            let (gradient, statistics) = self.gradient(&weights, &steps[number])?;
-            steps[number].clip = self.clip(&gradient)?;
-            let Made { next, preconditioner, decay } =
-                self.make((number, &steps[number]), &mut memory, &weights, gradient)?;
-            weights = next;
-            if let Some(recorded) = &mut recorded {
-                let found = backend.upload(&recorded(number + 1)?)?;
-                let mut rest = weights;
-                backend.scale(SliceMut::new(&mut rest, 0, len), -1.0)?;
-                backend.axpy(SliceMut::new(&mut rest, 0, len), 1.0, Slice::new(&found, 0, len))?;
-                keep(Kept::Unexplained, Some(number), &rest)?;
-                weights = found;
-            }
-            for (kept, vector) in [(Kept::Preconditioner, &preconditioner), (Kept::Decay, &decay)] {
-                vector.as_ref().map_or(Ok(()), |vector| keep(kept, Some(number), vector))?;
-            }
-            keep(Kept::Weights, recorder.recording.place(number + 1), &weights)?;
-            pending.push_back(Pending {
-                number,
-                rows,
-                statistics: backend.download_later(Slice::new(&statistics, 0, 2))?,
-            });
-            if pending.len() > IN_FLIGHT {
-                self.settle(&mut pending, &steps, &mut recorder, progress)?;
-            }
+        };
+        let (pending, started) = (VecDeque::new(), Instant::now());
+        Ok((Walk { steps, recorder, memory, weights, pending, started, before }, first))
+    }
+
+    /// Writes where a walk stands before step `number`.
+    fn save(&self, walk: &mut Walk<B>, number: usize, writer: &mut StateWriter) -> Result<(), Error> {
+        while !walk.pending.is_empty() {
+            self.settle(walk)?;
         }
-        while !pending.is_empty() {
-            self.settle(&mut pending, &steps, &mut recorder, progress)?;
+        let (backend, len) = (self.backend, self.network.len);
+        walk.recorder.save(&walk.steps[..number], writer)?;
+        for vector in walk.memory.vectors() {
+            writer.put("memory", &backend.download(Slice::new(vector, 0, len))?)?;
         }
-        recorder.finish(steps)
+        Ok(writer.put("weights", &backend.download(Slice::new(&walk.weights, 0, len))?)?)
+    }
+
+    /// Makes a step, or finds what no optimizer made of one that was recorded elsewhere.
+    fn step(&self, walk: &mut Walk<B>, number: usize, recorded: Option<Vec<B::Element>>) -> Result<(), Error> {
+        let (backend, len) = (self.backend, self.network.len);
+        let Walk { steps, recorder, memory, weights, pending, .. } = walk;
+        let mut rows = Vec::new();
+        let mut keep = |kept: Kept, row: Option<usize>, vector: &B::Buffer| -> Result<(), Error> {
+            if let Some(row) = row.filter(|_| recorder.keeps(kept)) {
+                rows.push((kept, row, backend.download_later(Slice::new(vector, 0, len))?));
+            }
+            Ok(())
+        };
+        for (which, vector) in memory.vectors().enumerate() {
+            keep(Kept::Memory(which), recorder.recording.place(number), vector)?;
+        }
+        let (gradient, statistics) = self.gradient(weights, &steps[number])?;
+        steps[number].clip = self.clip(&gradient)?;
+        let Made { next, preconditioner, decay } = self.make((number, &steps[number]), memory, weights, gradient)?;
+        *weights = next;
+        if let Some(recorded) = recorded {
+            let found = backend.upload(&recorded)?;
+            let mut rest = std::mem::replace(weights, found);
+            backend.scale(SliceMut::new(&mut rest, 0, len), -1.0)?;
+            backend.axpy(SliceMut::new(&mut rest, 0, len), 1.0, Slice::new(weights, 0, len))?;
+            keep(Kept::Unexplained, Some(number), &rest)?;
+        }
+        for (kept, vector) in [(Kept::Preconditioner, &preconditioner), (Kept::Decay, &decay)] {
+            vector.as_ref().map_or(Ok(()), |vector| keep(kept, Some(number), vector))?;
+        }
+        keep(Kept::Weights, recorder.recording.place(number + 1), weights)?;
+        let statistics = backend.download_later(Slice::new(&statistics, 0, 2))?;
+        pending.push_back(Pending { number, rows, statistics });
+        Ok(())
     }
 
     /// The step that the optimizer makes of a loss gradient, which is clipped as the step says.
@@ -145,17 +208,11 @@ impl<B: Backend> Training<'_, B> {
     }
 
     /// Records the oldest pending step.
-    fn settle(
-        &self,
-        pending: &mut VecDeque<Pending<B>>,
-        steps: &[Step],
-        recorder: &mut Recorder<B::Element>,
-        progress: &mut OnStep<'_>,
-    ) -> Result<(), Error> {
-        let Some(Pending { number, rows, statistics }) = pending.pop_front() else {
+    fn settle(&self, walk: &mut Walk<B>) -> Result<(), Error> {
+        let Some(Pending { number, rows, statistics }) = walk.pending.pop_front() else {
             return Ok(());
         };
-        let (step, statistics) = (&steps[number], self.backend.collect(statistics)?);
+        let (step, statistics) = (&walk.steps[number], self.backend.collect(statistics)?);
         let metrics = Metrics::new(&statistics, step);
         let diverged = Error::Diverged { step: number, learning_rate: step.learning_rate };
         if !metrics.loss.is_finite() {
@@ -166,9 +223,11 @@ impl<B: Backend> Training<'_, B> {
             if values.iter().any(|value| !value.to_f64().is_finite()) {
                 return Err(diverged);
             }
-            recorder.record(kept, row, &values)?;
+            walk.recorder.record(kept, row, &values)?;
         }
-        progress(number, metrics)
+        let seconds = walk.before + walk.started.elapsed().as_secs_f64();
+        walk.recorder.history.metrics.push((metrics, seconds));
+        Ok(())
     }
 
     /// Makes the steps from a recorded place on again, up to the next one.

@@ -257,7 +257,7 @@ fn single_precision_ends_at_its_floor() {
 fn a_gpu_ends_at_its_floor() {
     use pathkernel::backend::gpu::{Choice, GpuBackend, Options, Tune};
     let (choice, tune) = (Choice::Any, Tune::Table);
-    let options = Options { choice, binding: None, workgroups: None, checked: true, tune, half_storage: false };
+    let options = Options { choice, checked: true, tune, ..Options::default() };
     match GpuBackend::open_with(&options) {
         Ok(backend) => check_single_precision(&backend, QUERIES),
         Err(error) => {

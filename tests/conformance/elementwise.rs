@@ -73,6 +73,10 @@ fn folded<B: Backend>(backend: &B, &len: &usize) -> Vec<f64> {
         let values = Held::new(backend, &numbers(seed, len));
         backend.axpy(SliceMut::new(&mut block, 0, len), 1.0, values.get()).unwrap();
         backend.fold(&mut total, &mut block).unwrap();
+        // Kept in between, as a run that is interrupted keeps them.
+        let kept = backend.download_totals(&total).unwrap();
+        total = backend.upload_totals(kept.clone()).unwrap();
+        assert_eq!(backend.download_totals(&total).unwrap(), kept);
     }
     let rest = backend.download(Slice::new(&block, 0, len)).unwrap();
     assert!(rest.into_iter().all(|value| pathkernel::backend::Element::to_f64(value) == 0.0), "a block is not cleared");

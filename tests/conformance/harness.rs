@@ -2,6 +2,7 @@
 
 use pathkernel::backend::gpu::{Choice, GpuBackend, Options, Tile, Tune};
 use pathkernel::backend::{Backend, BackendError, Element, Slice, SliceMut};
+use std::time::Duration;
 
 /// One rounding of f32, relative.
 pub const EPS: f64 = 1.0 / 16_777_216.0;
@@ -10,8 +11,8 @@ const AROUND: usize = 5;
 /// What they hold.
 const GUARD: f64 = 77.0;
 
-/// The adapter as it is, with every index checked, and the same as a device with bindings of 8 KiB and 16 workgroups
-/// a dimension. None where there is no adapter; then the test says that it skips.
+/// The adapter as it is, with every index checked, and the same as a device with bindings of 8 KiB, 16 workgroups
+/// a dimension and a million operations a submission. None where there is no adapter; then the test says that it skips.
 pub fn devices() -> Vec<GpuBackend> {
     open(&[whole(Tune::Table), small(Tune::Table)])
 }
@@ -21,9 +22,12 @@ pub fn devices_of_every_tile() -> Vec<GpuBackend> {
     open(&[whole(Tune::Fixed(Tile::S)), small(Tune::Fixed(Tile::M)), whole(Tune::Fixed(Tile::L))])
 }
 
-/// The adapter as it is with each size of tiles, with shaders as a release has them.
+/// The adapter as it is with each size of tiles, and once more with submissions of a thousand operations, with shaders as
+/// a release has them.
 pub fn whole_devices_of_every_tile() -> Vec<GpuBackend> {
-    open(&Tile::ALL.map(Tune::Fixed).map(|tune| Options { checked: false, ..whole(tune) }))
+    let release = |tune| Options { checked: false, ..whole(tune) };
+    let short = Options { work: Some(1e3), ..release(Tune::Table) };
+    open(&[&Tile::ALL.map(Tune::Fixed).map(release)[..], &[short]].concat())
 }
 
 /// Every size of tiles with factors in 16 bits, the middle one on the small device.
@@ -37,12 +41,17 @@ pub fn measuring_device() -> Option<GpuBackend> {
     open(&[whole(Tune::Measure)]).pop()
 }
 
+/// The adapter as a device that has no time to answer.
+pub fn impatient_device() -> Option<GpuBackend> {
+    open(&[Options { patience: Some(Duration::from_nanos(1)), ..whole(Tune::Table) }]).pop()
+}
+
 fn whole(tune: Tune) -> Options {
-    Options { choice: Choice::Any, binding: None, workgroups: None, checked: true, tune, half_storage: false }
+    Options { choice: Choice::Any, checked: true, tune, ..Options::default() }
 }
 
 fn small(tune: Tune) -> Options {
-    Options { binding: Some(8192), workgroups: Some(16), ..whole(tune) }
+    Options { binding: Some(8192), workgroups: Some(16), work: Some(1e6), ..whole(tune) }
 }
 
 fn open(options: &[Options]) -> Vec<GpuBackend> {

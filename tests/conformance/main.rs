@@ -8,6 +8,7 @@
 
 mod contraction;
 mod elementwise;
+mod faults;
 mod gram;
 mod harness;
 mod images;

@@ -5,6 +5,7 @@ mod bench;
 mod bytes;
 mod data;
 mod directory;
+mod export;
 mod fixture;
 mod malformed;
 mod model;

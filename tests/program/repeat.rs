@@ -18,6 +18,7 @@ fn the_same_run_twice_is_bit_identical_on_a_gpu() {
         return;
     }
     twice("gpu");
+    twice("gpu:all");
 }
 
 fn twice(device: &str) {

@@ -54,6 +54,9 @@ fn an_unknown_key_names_the_nearest() {
     refuses_overrides(&[
         ("training.optimizer.learning_rat=0.2", &["training.optimizer.learning_rat:", "mean \"learning_rate\""]),
         ("training.step=5", &["training.step:", "mean \"steps\""]),
+        ("run.fall_back=true", &["run.fall_back:", "mean \"fallback\""]),
+        ("run.memry=5", &["run.memry:", "mean \"memory\""]),
+        ("run.storage=zarr", &["run.storage:", "mean \"store\""]),
         ("kernel.node=5", &["kernel.node:", "mean \"nodes\""]),
         ("trainig.steps=5", &["trainig", "mean \"training\""]),
         ("steps=5", &["steps", "unknown key"]),
@@ -280,6 +283,25 @@ fn a_rate_that_vanishes_in_f32_is_refused() {
         fixture.refuses(&[text], &words);
     }
     fixture.succeeds(&["training.optimizer.learning_rate=1e-50", "run.precision=f64"]);
+}
+
+/// What a run was told of its memory and its devices stands in its record, with every default.
+#[test]
+fn memory_and_devices_are_read() {
+    let fixture = Fixture::new();
+    fixture.succeeds(&["run.memory=1.5 GiB", "run.fallback=true"]);
+    let record = std::fs::read_to_string(fixture.path("out/run.toml")).expect("a record");
+    for line in ["memory = 1610612736", "fallback = true", "store = \"npy\""] {
+        assert!(record.lines().any(|own| own == line), "{record}");
+    }
+    // Falling back or not is no other run.
+    fixture.succeeds(&["run.memory=1610612736"]);
+    for memory in ["0", "-1", "\"\"", "much", "3 XB", "true", "1.5"] {
+        fixture.refuses(&[&format!("run.memory={memory}")], &["run.memory"]);
+    }
+    fixture.refuses(&["run.store=zar"], &["run.store", "mean \"zarr\""]);
+    fixture.refuses(&["run.fallback=1"], &["run.fallback", "true or false"]);
+    fixture.refuses(&["run.precision=f64", "run.device=gpu:all"], &["run.precision", "CPU", "run.device"]);
 }
 
 #[test]

@@ -12,29 +12,51 @@ const LONG: &str = "training.steps=2000000";
 fn signalled(fixture: &Fixture, signal: &str) -> std::process::Output {
     let mut command = fixture.command(&["run", "run.toml", LONG]);
     let child = command.stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the program starts");
-    let (started, path) = (Instant::now(), fixture.path("out/trajectory/weights.npy.tmp"));
-    while !path.exists() {
-        assert!(started.elapsed() < Duration::from_secs(60), "no step in a minute");
+    let (started, path) = (Instant::now(), fixture.path("out/state/training.state"));
+    let before = std::fs::metadata(&path).and_then(|data| data.modified()).ok();
+    while std::fs::metadata(&path).and_then(|data| data.modified()).ok() == before {
+        assert!(started.elapsed() < Duration::from_secs(60), "no state in a minute");
         std::thread::sleep(Duration::from_millis(5));
     }
     let sent = Command::new("kill").args([signal, &child.id().to_string()]).status().expect("there is a kill");
     assert!(sent.success());
-    child.wait_with_output().expect("the program ends")
+    let (asked, output) = (Instant::now(), child.wait_with_output().expect("the program ends"));
+    assert!(asked.elapsed() < Duration::from_secs(20), "{:?}", asked.elapsed());
+    output
+}
+
+/// Steps that a state file says were made.
+fn steps_made(fixture: &Fixture) -> usize {
+    let path = fixture.path("out/state/training.state");
+    let mut reader = pathkernel::data::StateReader::open(&path).expect("a state").expect("a state");
+    reader.take::<f64>("seconds of work").expect("seconds");
+    reader.take::<f64>("learning rates").expect("rates").len()
 }
 
 #[test]
-fn a_signal_stops_a_run_that_may_start_over() {
+fn a_signal_stops_a_run_that_goes_on_later() {
     let fixture = Fixture::new();
-    for signal in ["-TERM", "-INT"] {
+    let mut made = 0;
+    for signal in ["-TERM", "-INT", "-TERM"] {
         let output = signalled(&fixture, signal);
         let message = stderr(&output);
         assert_eq!(output.status.code(), Some(75), "{signal}: {message}");
-        assert!(message.contains("stopped") && message.contains("starts it over"), "{message}");
-        let files: Vec<_> = fixture.listing("out").into_keys().filter(|path| path.is_file()).collect();
-        assert_eq!(files, [fixture.path("out/run.toml")], "{signal}");
+        assert!(message.contains("stopped") && message.contains("goes on"), "{message}");
+        let now = steps_made(&fixture);
+        assert!(now > made, "{signal}: {now} steps after {made}");
+        made = now;
     }
     // It is the same run still.
     fixture.refuses(&["training.steps=3"], &["training.steps", "different run"]);
+}
+
+#[test]
+fn a_run_stops_when_its_time_is_over() {
+    let fixture = Fixture::new();
+    let output = fixture.pathkernel(&["run", "run.toml", LONG, "--max-time", "1s"]);
+    assert_eq!(output.status.code(), Some(75), "{}", stderr(&output));
+    assert!(steps_made(&fixture) > 0);
+    fixture.refuses_command(&["run", "run.toml", "--max-time", "soon"], &["--max-time", "soon"]);
 }
 
 /// What comes after it in a batch is not begun.

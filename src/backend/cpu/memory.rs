@@ -6,25 +6,18 @@ use std::collections::HashMap;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex};
 
-/// Bytes that idle buffers may hold.
-const IDLE: usize = 1 << 30;
-
 /// Idle buffers by size.
 #[derive(Debug)]
 pub(super) struct Pool<E> {
     idle: Mutex<Idle<E>>,
+    /// Bytes that idle buffers may hold.
+    most: usize,
 }
 
 #[derive(Debug)]
 struct Idle<E> {
     by_size: HashMap<usize, Vec<Vec<E>>>,
     bytes: usize,
-}
-
-impl<E> Default for Pool<E> {
-    fn default() -> Self {
-        Self { idle: Mutex::new(Idle { by_size: HashMap::new(), bytes: 0 }) }
-    }
 }
 
 /// An array of the CPU backend. Its memory goes back to the backend when it is dropped.
@@ -43,6 +36,11 @@ fn size(len: usize) -> usize {
 }
 
 impl<E: Element> Pool<E> {
+    /// A pool whose idle buffers hold at most so many bytes.
+    pub fn new(most: usize) -> Self {
+        Self { idle: Mutex::new(Idle { by_size: HashMap::new(), bytes: 0 }), most }
+    }
+
     /// A buffer of unspecified contents.
     pub fn take(self: &Arc<Self>, len: usize) -> Result<Buffer<E>> {
         let size = size(len);
@@ -61,7 +59,7 @@ impl<E: Element> Pool<E> {
     fn give(&self, values: Vec<E>) {
         let bytes = values.len() * size_of::<E>();
         if let Ok(mut idle) = self.idle.lock()
-            && idle.bytes + bytes <= IDLE
+            && idle.bytes + bytes <= self.most
         {
             idle.bytes += bytes;
             idle.by_size.entry(values.len()).or_default().push(values);
@@ -69,9 +67,21 @@ impl<E: Element> Pool<E> {
     }
 }
 
-fn fresh<E: Element>(size: usize) -> Result<Vec<E>> {
-    let room = || BackendError::OutOfMemory(format!("no room for an array of {size} elements"));
-    bytemuck::allocation::try_zeroed_slice_box(size).map(Vec::from).map_err(|()| room())
+/// An array of zeros.
+pub(super) fn fresh<E: Element>(len: usize) -> Result<Vec<E>> {
+    bytemuck::allocation::try_zeroed_slice_box(len).map(Vec::from).map_err(|()| no_room(len))
+}
+
+/// An array of the same values.
+pub(super) fn owned<T: Copy>(values: &[T]) -> Result<Vec<T>> {
+    let mut copy = Vec::new();
+    copy.try_reserve_exact(values.len()).map_err(|_| no_room(values.len()))?;
+    copy.extend_from_slice(values);
+    Ok(copy)
+}
+
+fn no_room(len: usize) -> BackendError {
+    BackendError::OutOfMemory(format!("no room for an array of {len} elements"))
 }
 
 impl<E: Element> Drop for Buffer<E> {
@@ -91,5 +101,33 @@ impl<E: Element> Deref for Buffer<E> {
 impl<E: Element> DerefMut for Buffer<E> {
     fn deref_mut(&mut self) -> &mut [E] {
         &mut self.values[..self.len]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::Backend;
+    use crate::backend::cpu::CpuBackend;
+
+    #[test]
+    fn no_room_is_an_error() {
+        let backend = CpuBackend::<f32>::new();
+        for len in [usize::MAX, usize::MAX / 16, 1 << 56] {
+            assert!(matches!(backend.totals(len), Err(BackendError::OutOfMemory(_))));
+            assert!(matches!(fresh::<f32>(len), Err(BackendError::OutOfMemory(_))));
+        }
+        assert!(matches!(backend.scratch(1 << 56), Err(BackendError::OutOfMemory(_))));
+    }
+
+    #[test]
+    fn as_much_lies_idle_as_is_allowed() -> Result<()> {
+        for (most, kept) in [(0, 0), (4096, 4096), (1 << 20, 8192)] {
+            let pool = Arc::new(Pool::<f64>::new(most));
+            let both = [pool.take(512)?, pool.take(512)?];
+            drop(both);
+            assert_eq!(pool.idle.lock().map(|idle| idle.bytes).ok(), Some(kept));
+        }
+        Ok(())
     }
 }

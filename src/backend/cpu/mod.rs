@@ -49,7 +49,7 @@ pub(crate) use loss::real_loss;
 pub use memory::Buffer;
 
 use super::*;
-use memory::Pool;
+use memory::{Pool, fresh, owned};
 use rayon::prelude::*;
 use std::sync::{Arc, Mutex};
 
@@ -61,9 +61,14 @@ pub struct CpuBackend<E: Element> {
 }
 
 impl<E: Element> CpuBackend<E> {
-    /// A backend; it keeps the memory of dropped buffers for the next ones.
+    /// A backend; it keeps the memory of dropped buffers for the next ones, up to a gibibyte.
     pub fn new() -> Self {
-        Self { pool: Arc::default(), clock: Arc::default() }
+        Self::with_idle(1 << 30)
+    }
+
+    /// A backend that keeps at most so many bytes of dropped buffers for the next ones.
+    pub fn with_idle(bytes: usize) -> Self {
+        Self { pool: Arc::new(Pool::new(bytes)), clock: Arc::default() }
     }
 }
 
@@ -185,11 +190,11 @@ impl<E: Element> Backend for CpuBackend<E> {
     }
 
     fn index(&self, values: &[u32]) -> Result<Vec<u32>> {
-        Ok(values.to_vec())
+        owned(values)
     }
 
     fn download(&self, source: Slice<'_, Buffer<E>>) -> Result<Vec<E>> {
-        Ok(view(source)?.to_vec())
+        owned(view(source)?)
     }
 
     fn download_later(&self, source: Slice<'_, Buffer<E>>) -> Result<Vec<E>> {
@@ -201,7 +206,10 @@ impl<E: Element> Backend for CpuBackend<E> {
     }
 
     fn totals(&self, len: usize) -> Result<Vec<f64>> {
-        Ok(vec![0.0; len])
+        let mut total = fresh(len)?;
+        // Pages that are read before they are written fault twice, and the second time all threads wait for each other.
+        fill::fill(&mut total, 0.0)?;
+        Ok(total)
     }
 
     fn fold(&self, total: &mut Vec<f64>, block: &mut Buffer<E>) -> Result<()> {
@@ -209,7 +217,11 @@ impl<E: Element> Backend for CpuBackend<E> {
     }
 
     fn download_totals(&self, total: &Vec<f64>) -> Result<Vec<f64>> {
-        Ok(total.clone())
+        owned(total)
+    }
+
+    fn upload_totals(&self, values: Vec<f64>) -> Result<Vec<f64>> {
+        Ok(values)
     }
 
     fn copy(&self, out: SliceMut<'_, Buffer<E>>, source: Slice<'_, Buffer<E>>) -> Result<()> {

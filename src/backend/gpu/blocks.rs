@@ -52,12 +52,17 @@ impl<'a> Part<'a> {
 
 /// The blocks of an operation on `rows` rows: one, where every array fits a binding.
 pub(super) fn row_blocks(parts: &[Part<'_>], rows: usize, limit: usize) -> Vec<Range<usize>> {
+    short_row_blocks(parts, rows, limit, usize::MAX)
+}
+
+/// As [`row_blocks`], of about `most` rows at the most.
+pub(super) fn short_row_blocks(parts: &[Part<'_>], rows: usize, limit: usize, most: usize) -> Vec<Range<usize>> {
     let follows = || parts.iter().filter(|part| part.elements > 0);
-    let Some(fits) =
-        follows().filter(|part| part.bound.len > limit).map(|part| limit / part.elements * part.group).min()
-    else {
+    let fits = follows().filter(|part| part.bound.len > limit).map(|part| limit / part.elements * part.group).min();
+    let fits = fits.map_or(most, |fits| fits.min(most));
+    if fits >= rows {
         return std::iter::once(0..rows).collect();
-    };
+    }
     let group = follows().map(|part| part.group).max().unwrap_or(1);
     let size = (fits / group * group).max(group);
     let mut blocks = Vec::new();
@@ -85,6 +90,8 @@ pub(super) struct MapSizes {
     pub output: usize,
     pub row: usize,
     pub base: usize,
+    /// Rows of a dispatch at the most, but for those of one output.
+    pub most: usize,
 }
 
 /// The blocks of some outputs of a map that fit a binding: one, where all of them do.
@@ -101,7 +108,8 @@ pub(super) fn map_blocks(
             let joined = join(block, &next);
             let fits = joined.outputs.len() * sizes.output <= limit
                 && joined.rows.len() * sizes.row <= limit
-                && joined.base.len() * sizes.base <= limit;
+                && joined.base.len() * sizes.base <= limit
+                && joined.rows.len() <= sizes.most;
             if fits {
                 *block = joined;
                 continue;

@@ -2,13 +2,14 @@
 
 use super::adapter::{choose, is_software};
 use super::clock::Clock;
-use super::pipelines::{Kernels, uniform_layout};
+use super::faults::Faults;
+use super::pipelines::{Kernel, Kernels, Key, uniform_layout};
 use super::pool::{self, Pool, Use, size_class};
 use super::queue::{Command, Numbers, Pending};
 use super::{Options, Ticket};
 use crate::backend::{BackendError, Phase, Result};
 use std::cell::{Cell, RefCell};
-use std::sync::{Arc, Mutex};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 use wgpu::*;
 
@@ -53,7 +54,7 @@ pub(super) struct Context {
     pub phase: Cell<Phase>,
     pub clock: RefCell<Option<Clock>>,
     pub pool: Pool,
-    fault: Arc<Mutex<Option<BackendError>>>,
+    faults: Faults,
     patience: Duration,
 }
 
@@ -84,21 +85,20 @@ impl Context {
         let descriptor = DeviceDescriptor { required_features, required_limits: limits.clone(), ..Default::default() };
         let (device, queue) = pollster::block_on(adapter.request_device(&descriptor))
             .map_err(|error| BackendError::NoAdapter(format!("{} gives no device: {error}", info.name)))?;
-        let fault = Arc::new(Mutex::new(None));
-        watch(&device, &fault);
+        let faults = Faults::of(&device);
         let software = is_software(&adapter);
         let layout = uniform_layout(&device);
         Ok(Self {
             name: format!("{} ({})", info.name, info.backend),
             identity: format!("{} {} {} {}", info.name, info.backend, info.driver, info.driver_info),
             software,
-            patience: Duration::from_secs(if software { 600 } else { 60 }),
+            patience: options.patience.unwrap_or(Duration::from_secs(if software { 600 } else { 60 })),
             binding,
-            most_work: match info.device_type {
+            most_work: options.work.unwrap_or(match info.device_type {
                 DeviceType::DiscreteGpu => 1e12,
                 DeviceType::IntegratedGpu | DeviceType::VirtualGpu => 1e11,
                 DeviceType::Other | DeviceType::Cpu => 5e10,
-            },
+            }),
             limits,
             numbers: Numbers::new(&device, &layout),
             kernels: Kernels::new(layout, options.checked),
@@ -108,17 +108,32 @@ impl Context {
             pool: Pool::default(),
             device,
             queue,
-            fault,
+            faults,
         })
     }
 
     /// Fails if the device has reported a fault.
     pub fn check(&self) -> Result<()> {
-        match self.fault.lock().map(|mut fault| fault.take()) {
-            Ok(None) => Ok(()),
-            Ok(Some(fault)) => Err(fault),
-            Err(_) => Err(BackendError::Lost("a fault could not be reported".into())),
+        match self.faults.check() {
+            // One that was destroyed refuses calls before it says, in a poll, what became of it.
+            Err(BackendError::Invalid(_)) => {
+                let _ = self.poll(None);
+                self.faults.check()
+            }
+            checked => checked,
         }
+    }
+
+    /// The pipeline of a shader that sees these arrays.
+    pub fn kernel(&self, key: Key, arrays: &[Bound<'_>]) -> Result<Kernel> {
+        if let Some(kernel) = self.kernels.built(key) {
+            return Ok(kernel);
+        }
+        let kernel = self.kernels.build(&self.device, key, arrays)?;
+        // One that the driver refused must not be met again.
+        self.check()?;
+        self.kernels.keep(key, kernel.clone());
+        Ok(kernel)
     }
 
     /// A storage array of so many elements, zero or with whatever it held before.
@@ -150,8 +165,9 @@ impl Context {
         Ok(self.pool.array(raw, len))
     }
 
-    /// Bytes of the buffer of an array.
+    /// Bytes of the buffer of an array, on a device without faults.
     fn size(&self, len: usize) -> Result<u64> {
+        self.check()?;
         let bytes = (len.max(1) as u64).saturating_mul(4);
         if bytes > self.limits.max_buffer_size {
             return Err(BackendError::OutOfMemory(format!("{} has no buffers of {bytes} bytes", self.name)));
@@ -165,11 +181,15 @@ impl Context {
         self.create_with(size, usage)
     }
 
-    /// A new buffer; where there is no room, the free ones make some.
+    /// A new buffer; where there is no room, the free ones make some. Fails without harm to the device.
     fn create_with(&self, size: u64, usage: BufferUsages) -> Result<Buffer> {
         let create = || {
-            let buffer =
-                self.device.create_buffer(&BufferDescriptor { label: None, size, usage, mapped_at_creation: false });
+            let scope = self.device.push_error_scope(ErrorFilter::OutOfMemory);
+            let descriptor = BufferDescriptor { label: None, size, usage, mapped_at_creation: false };
+            let buffer = self.device.create_buffer(&descriptor);
+            if pollster::block_on(scope.pop()).is_some() {
+                return Err(BackendError::OutOfMemory(format!("{} has no room for {size} bytes more", self.name)));
+            }
             self.check().map(|()| buffer)
         };
         self.pool.lock().created += 1;
@@ -215,7 +235,7 @@ impl Context {
                 .staging
                 .slice(..)
                 .get_mapped_range()
-                .map_err(|error| BackendError::Lost(format!("{}: a download failed: {error}", self.name)))?;
+                .map_err(|error| self.lost(&format!("a download failed: {error}")))?;
             bytemuck::pod_collect_to_vec(&mapped[..ticket.len * 4])
         };
         ticket.staging.unmap();
@@ -225,32 +245,33 @@ impl Context {
 
     /// Waits for a submission; without one, for all.
     pub fn wait(&self, submission_index: Option<SubmissionIndex>) -> Result<()> {
-        self.device
-            .poll(PollType::Wait { submission_index, timeout: Some(self.patience) })
-            .map_err(|error| BackendError::Lost(format!("{}: {error}", self.name)))?;
-        self.check()
+        self.check()?;
+        match self.poll(submission_index) {
+            Ok(()) => self.check(),
+            Err(problem) => Err(self.lost(&problem)),
+        }
     }
-}
 
-/// Keeps the first fault that the device reports.
-fn watch(device: &Device, fault: &Arc<Mutex<Option<BackendError>>>) {
-    let keep = |slot: &Mutex<Option<BackendError>>, error: BackendError| {
-        if let Ok(mut slot) = slot.lock() {
-            slot.get_or_insert(error);
+    /// Waits for a submission, whatever was reported before.
+    fn poll(&self, submission_index: Option<SubmissionIndex>) -> std::result::Result<(), String> {
+        let poll = PollType::Wait { submission_index, timeout: Some(self.patience) };
+        // Where the driver fails during the wait, wgpu 30 panics: after it has called back, and with nothing locked.
+        match catch_unwind(AssertUnwindSafe(|| self.device.poll(poll))) {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(PollError::Timeout)) => {
+                // Dropped, the queue would wait for the device without end.
+                std::mem::forget(self.queue.clone());
+                Err(format!("no answer in {:?}", self.patience))
+            }
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err("the driver failed".into()),
         }
-    };
-    let slot = Arc::clone(fault);
-    device.on_uncaptured_error(Arc::new(move |error: Error| {
-        let fault = match &error {
-            Error::OutOfMemory { .. } => BackendError::OutOfMemory(error.to_string()),
-            _ => BackendError::Invalid(error.to_string()),
-        };
-        keep(&slot, fault);
-    }));
-    let slot = Arc::clone(fault);
-    device.set_device_lost_callback(move |reason, message| {
-        if reason != DeviceLostReason::Destroyed {
-            keep(&slot, BackendError::Lost(message));
-        }
-    });
+    }
+
+    /// The fault that the device has reported; without one, it counts as lost from now on.
+    fn lost(&self, problem: &str) -> BackendError {
+        let loss = BackendError::Lost(format!("{}: {problem}", self.name));
+        self.faults.keep(loss.clone());
+        self.check().err().unwrap_or(loss)
+    }
 }

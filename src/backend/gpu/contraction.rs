@@ -67,7 +67,8 @@ impl GpuBackend {
         preconditioner: Option<Bound<'_>>,
     ) -> Result<()> {
         let (height, width, positions) = (shape.height, shape.width, shape.positions);
-        let sizes = MapSizes { output: shape.row(), row: positions * height, base: positions * width };
+        let most = self.rows_of_a_submission(2.0 * (positions * height) as f64 * width as f64);
+        let sizes = MapSizes { output: shape.row(), row: positions * height, base: positions * width, most };
         let bias = usize::from(shape.bias);
         let preconditioned = u32::from(preconditioner.is_some());
         let size = Size { rows: height, columns: width + bias, depth: map.longest * positions, batches: map.outputs };
@@ -95,7 +96,7 @@ impl GpuBackend {
 
     /// Weighted sums of rows.
     pub(super) fn averages(&self, width: usize, start: Start, map: &RowMap<Self>, arrays: &Mapped<'_>) -> Result<()> {
-        let sizes = MapSizes { output: width, row: width, base: 0 };
+        let sizes = MapSizes { output: width, row: width, base: 0, most: usize::MAX };
         self.by_map(map, sizes, arrays, &|block, arrays| {
             let len = block.outputs.len() * width;
             let starts = [block.outputs.start, block.rows.start, len, width].map(|n| n as u32);
@@ -117,7 +118,7 @@ impl GpuBackend {
         preconditioner: Option<Bound<'_>>,
     ) -> Result<()> {
         let &OuterDiagonal { width, positions, start } = shape;
-        let sizes = MapSizes { output: 2 * width, row: positions * width, base: positions * width };
+        let sizes = MapSizes { output: 2 * width, row: positions * width, base: positions * width, most: usize::MAX };
         let preconditioned = u32::from(preconditioner.is_some());
         self.by_map(map, sizes, arrays, &|block, arrays| {
             let len = block.outputs.len() * width;
@@ -133,7 +134,7 @@ impl GpuBackend {
     }
 
     pub(super) fn row_dots(&self, width: usize, scale: f64, map: &RowMap<Self>, arrays: &Mapped<'_>) -> Result<()> {
-        let sizes = MapSizes { output: 1, row: width, base: width };
+        let sizes = MapSizes { output: 1, row: width, base: width, most: usize::MAX };
         self.by_map(map, sizes, arrays, &|block, arrays| {
             let numbers = [block.outputs.len() as u32, width as u32, (scale as f32).to_bits()];
             self.context.dispatch(&Dispatch {

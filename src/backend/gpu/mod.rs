@@ -13,6 +13,7 @@ mod clock;
 mod context;
 mod contraction;
 mod convolve_backward;
+mod faults;
 mod gram;
 mod half_storage;
 mod operations;
@@ -25,7 +26,7 @@ mod spans;
 mod tiles;
 mod tune;
 
-pub use adapter::{About, Choice, adapters, describe, is_software};
+pub use adapter::{About, Card, Choice, adapters, describe, is_software};
 pub use pool::Buffer;
 pub use shaders::{Shader, shader_sources};
 pub use tiles::{Tile, Tune};
@@ -33,6 +34,7 @@ pub use tiles::{Tile, Tune};
 use super::{BackendError, Phase, Result};
 use context::{Bound, Context};
 use std::cell::RefCell;
+use std::time::Duration;
 use tune::Tuner;
 use wgpu::SubmissionIndex;
 
@@ -71,12 +73,16 @@ pub struct Options {
     pub binding: Option<u64>,
     /// Workgroups of the longest dimension of a dispatch, where there shall be fewer than the adapter's.
     pub workgroups: Option<u32>,
+    /// Floating-point operations of a submission at the most, where they shall be fewer than a tenth of a second's.
+    pub work: Option<f64>,
     /// Whether shaders check every index and bound every loop. Slower; every index is checked on the host anyway.
     pub checked: bool,
     /// How the sizes of tiles are chosen.
     pub tune: Tune,
     /// Whether the factors of fused products are stored in 16 bits, each array with a scale of its own; sums stay in f32.
     pub half_storage: bool,
+    /// How long the host waits for the device before it counts as lost; without it a minute, ten for a software adapter.
+    pub patience: Option<Duration>,
 }
 
 impl Default for Options {
@@ -85,9 +91,11 @@ impl Default for Options {
             choice: Choice::Hardware,
             binding: None,
             workgroups: None,
+            work: None,
             checked: cfg!(debug_assertions),
             tune: Tune::Measure,
             half_storage: false,
+            patience: None,
         }
     }
 }
@@ -134,6 +142,11 @@ impl GpuBackend {
             None => Ok(None),
             Some(clock) => clock.seconds(&|submission| self.context.wait(Some(submission))).map(Some),
         }
+    }
+
+    /// The device below, to be watched from outside, or destroyed.
+    pub fn device(&self) -> &wgpu::Device {
+        &self.context.device
     }
 
     /// How many buffers have been created: a loop that repeats itself creates none after its first rounds.

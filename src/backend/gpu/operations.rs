@@ -162,6 +162,10 @@ impl Backend for GpuBackend {
         Ok(values.into_iter().map(f64::from).collect())
     }
 
+    fn upload_totals(&self, values: Vec<f64>) -> Result<Buffer> {
+        self.upload(&values.into_iter().map(|value| value as f32).collect::<Vec<_>>())
+    }
+
     fn copy(&self, out: Out<'_>, source: In<'_>) -> Result<()> {
         check("copy", &[(source.len, out.len)])?;
         self.each("copy", &[write(&out), read(source)], &[])

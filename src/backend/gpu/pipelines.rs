@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use wgpu::*;
 
 /// An operation, and the size of its tiles where it computes a product.
-type Key = (&'static str, Option<Tile>);
+pub(super) type Key = (&'static str, Option<Tile>);
 
 #[derive(Clone)]
 pub(super) struct Kernel {
@@ -32,17 +32,18 @@ impl Kernels {
         Self { sources, built: RefCell::default(), uniform_layout, checks }
     }
 
-    /// The pipeline of a shader that sees these arrays.
-    pub fn get(&self, device: &Device, key: Key, arrays: &[Bound<'_>]) -> Result<Kernel> {
-        if let Some(kernel) = self.built.borrow().get(&key) {
-            return Ok(kernel.clone());
-        }
-        let kernel = self.build(device, key, arrays)?;
-        self.built.borrow_mut().insert(key, kernel.clone());
-        Ok(kernel)
+    /// The pipeline of a shader, where it was built before.
+    pub fn built(&self, key: Key) -> Option<Kernel> {
+        self.built.borrow().get(&key).cloned()
     }
 
-    fn build(&self, device: &Device, key: Key, arrays: &[Bound<'_>]) -> Result<Kernel> {
+    /// Keeps a pipeline for the next time.
+    pub fn keep(&self, key: Key, kernel: Kernel) {
+        self.built.borrow_mut().insert(key, kernel);
+    }
+
+    /// Builds the pipeline of a shader that sees these arrays.
+    pub fn build(&self, device: &Device, key: Key, arrays: &[Bound<'_>]) -> Result<Kernel> {
         let (name, tile) = key;
         let shader = self.sources.get(&key).ok_or_else(|| BackendError::Invalid(format!("no shader {name}")))?;
         let descriptor =

@@ -1,7 +1,7 @@
 //! Matrix products.
 
 use super::GpuBackend;
-use super::blocks::{Part, row_blocks};
+use super::blocks::{Part, row_blocks, short_row_blocks};
 use super::context::Bound;
 use super::contraction::start_words;
 use super::queue::Dispatch;
@@ -26,8 +26,16 @@ struct Block {
     depth: Range<usize>,
 }
 
+/// Rows of a block that is cut for its work alone: enough to keep a device busy.
+const ROWS: usize = 256;
+
 impl GpuBackend {
-    /// The product, cut by rows of `a` and, where `b` does not fit a binding, by `b`'s own rows: columns of the output
+    /// Rows of so much work each that a submission may hold.
+    pub(super) fn rows_of_a_submission(&self, work: f64) -> usize {
+        (self.context.most_work / work.max(1.0)) as usize
+    }
+
+    /// The product, cut by rows of `a`, so that a dispatch is no more than a submission's work, and, where `b` does not fit a binding, by `b`'s own rows: columns of the output
     /// where it is transposed, else depth.
     pub(super) fn product(&self, shape: &MatMul, operands: &Operands<'_>) -> Result<()> {
         let (tau, positions, taus) = operands.scale;
@@ -36,7 +44,9 @@ impl GpuBackend {
         let length = if shape.layout == Layout::Transposed { shape.depth } else { shape.columns };
         let across = if shape.layout == Layout::Transposed { shape.columns } else { shape.depth };
         let cuts = row_blocks(&[Part::rows(operands.b, length)], across, self.context.binding);
-        for rows in row_blocks(&parts, shape.rows, self.context.binding) {
+        let longest = cuts.iter().map(Range::len).max().unwrap_or(0);
+        let most = self.rows_of_a_submission(2.0 * longest as f64 * length as f64).max(ROWS);
+        for rows in short_row_blocks(&parts, shape.rows, self.context.binding, most) {
             for cut in &cuts {
                 let block = match shape.layout {
                     Layout::Transposed => Block { rows: rows.clone(), columns: cut.clone(), depth: 0..shape.depth },

@@ -81,7 +81,8 @@ impl Context {
         if groups == 0 {
             return Ok(());
         }
-        let kernel = self.kernels.get(&self.device, dispatch.shader, dispatch.arrays)?;
+        self.check()?;
+        let kernel = self.kernel(dispatch.shader, dispatch.arrays)?;
         let alignment = self.limits.min_storage_buffer_offset_alignment as usize / 4;
         let mut numbers: Vec<u32> = Vec::with_capacity(dispatch.arrays.len() + dispatch.words.len());
         let mut entries = Vec::with_capacity(dispatch.arrays.len());

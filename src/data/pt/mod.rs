@@ -17,8 +17,8 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use zip::ZipArchive;
 
-/// Bytes of a pickle at the most: some ten thousand tensors. Its objects take many times as much memory.
-const LONGEST_PICKLE: u64 = 16 << 20;
+/// Bytes of a pickle at the most: some ten thousand tensors. Its objects take up to 80 times as much memory.
+const LONGEST_PICKLE: u64 = 4 << 20;
 
 /// Where checkpoints keep their state_dict.
 const NESTED: [&str; 3] = ["state_dict", "model", "model_state_dict"];

@@ -144,7 +144,7 @@ fn views_beyond_their_storage_are_refused() {
         (6, 0, &[2, 3], &[4, 1], "lie beyond"),
         (6, huge, &[2, 3], &[3, 1], "lie beyond"),
         (6, 0, &[2, 3], &[huge, huge], "lie beyond"),
-        (6, 0, &[huge], &[0], "more elements than the 6"),
+        (6, 0, &[huge], &[0], "more elements than can be counted"),
         (6, 0, &[huge, huge], &[0, 0], "more elements than can be counted"),
         (huge, 0, &[huge], &[1], "has 6 elements"),
         (6, -1, &[2, 3], &[3, 1], "it has -1 for"),

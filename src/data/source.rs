@@ -1,0 +1,82 @@
+//! What every reader asks of a file before it takes memory for it.
+
+use super::{DataError, Values, unreadable};
+use crate::schedule::free_memory;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+/// Opens a file, and says how long it is. A pipe or a device holds no array, and may never end.
+pub(super) fn open(path: &Path) -> Result<(File, u64), DataError> {
+    let fail = |error: std::io::Error| DataError::new(path, unreadable(&error));
+    let about = std::fs::metadata(path).map_err(fail)?;
+    if about.is_dir() {
+        return Err(DataError::new(path, "is a folder; name a file in it"));
+    }
+    if !about.is_file() {
+        return Err(DataError::new(path, "is a pipe or a device; copy what it holds to a file"));
+    }
+    Ok((File::open(path).map_err(fail)?, about.len()))
+}
+
+/// Memory that is taken without a look at what is free.
+const SMALL: u64 = 64 << 20;
+
+/// Fails where the machine has no room for some bytes.
+pub(super) fn room(bytes: u64) -> Result<(), String> {
+    let gib = |bytes: u64| bytes as f64 / f64::from(1 << 30);
+    match free_memory() {
+        free if bytes > SMALL && bytes > free => {
+            Err(format!("it needs {:.1} GiB of memory, and {:.1} GiB are free", gib(bytes), gib(free)))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Bytes that deflate packs into one, at the most: 258 in two bits.
+const DENSEST: u64 = 1032;
+
+/// Fails where so many packed bytes cannot become what is claimed of them.
+pub(super) fn unpacks(packed: u64, claimed: u64) -> Result<(), String> {
+    let most = packed.saturating_mul(DENSEST);
+    if claimed <= most {
+        return Ok(());
+    }
+    Err(format!("it claims {claimed} bytes, but the {packed} that it is packed in hold at most {most}; it is damaged"))
+}
+
+/// Reads on until `bytes` has `len`, or the source ends.
+pub(super) fn fill(source: &mut impl Read, bytes: &mut Vec<u8>, len: usize) -> Result<(), String> {
+    let missing = len.saturating_sub(bytes.len()) as u64;
+    source.take(missing).read_to_end(bytes).map(drop).map_err(|error| format!("cannot be read: {error}"))
+}
+
+/// Elements that are decoded at once.
+const PART: usize = 1 << 13;
+
+/// Reads `count` elements of `size` bytes to the end of their source, a part at a time, so that values alone take memory.
+pub(super) fn elements(
+    source: &mut impl Read,
+    count: usize,
+    size: usize,
+    decode: impl Fn(&[u8]) -> Result<Values, String>,
+) -> Result<Values, String> {
+    let mut values = decode(&[])?;
+    room((count as u64).saturating_mul(values.size() as u64))?;
+    let mut bytes = Vec::new();
+    while values.len() < count {
+        // What is packed may be less than it claims: memory grows with what is there.
+        values.reserve(values.len().max(PART).min(count - values.len()))?;
+        let part = PART.min(count - values.len());
+        bytes.clear();
+        fill(source, &mut bytes, part * size)?;
+        if bytes.len() < part * size {
+            return Err(format!("it ends after {} of its {count} elements; it may be truncated", values.len()));
+        }
+        values.append(decode(&bytes)?);
+    }
+    // The end is looked at: a check sum is compared there.
+    bytes.clear();
+    fill(source, &mut bytes, 1)?;
+    if bytes.is_empty() { Ok(values) } else { Err(format!("it goes on after its {count} elements")) }
+}

@@ -1,0 +1,130 @@
+//! A tile under way in a state file.
+
+use super::sums::{Certificate, PairSums, State, Sums};
+use super::{Finished, Spec};
+use crate::backend::{Backend, Slice};
+use crate::data::{StateReader, StateWriter};
+use crate::error::Error;
+
+impl<B: Backend> Sums<B> {
+    fn save(&self, backend: &B, writer: &mut StateWriter) -> Result<(), Error> {
+        self.0.iter().try_for_each(|sum| sum.save(backend, writer))
+    }
+
+    fn restore(&mut self, backend: &B, reader: &mut StateReader) -> Result<(), Error> {
+        self.0.iter_mut().try_for_each(|sum| sum.restore(backend, reader))
+    }
+}
+
+impl<B: Backend> PairSums<B> {
+    fn save(&self, backend: &B, writer: &mut StateWriter) -> Result<(), Error> {
+        [&self.attribution, &self.kernel, &self.numerator].into_iter().try_for_each(|sums| sums.save(backend, writer))
+    }
+
+    fn restore(&mut self, backend: &B, reader: &mut StateReader) -> Result<(), Error> {
+        let all = [&mut self.attribution, &mut self.kernel, &mut self.numerator];
+        all.into_iter().try_for_each(|sums| sums.restore(backend, reader))
+    }
+}
+
+impl<B: Backend> Certificate<B> {
+    fn save(&self, backend: &B, writer: &mut StateWriter) -> Result<(), Error> {
+        self.regularizer.save(backend, writer)?;
+        self.unexplained.save(backend, writer)?;
+        let [explained, values] = self.lens();
+        writer.put("explained", &backend.download(Slice::new(&self.explained, 0, explained))?)?;
+        Ok(writer.put("values", &backend.download(Slice::new(&self.values, 0, values))?)?)
+    }
+
+    fn restore(&mut self, backend: &B, reader: &mut StateReader) -> Result<(), Error> {
+        self.regularizer.restore(backend, reader)?;
+        self.unexplained.restore(backend, reader)?;
+        let [explained, values] = self.lens();
+        self.explained = backend.upload(&reader.take_exactly::<B::Element>("explained", explained)?)?;
+        self.values = backend.upload(&reader.take_exactly::<B::Element>("values", values)?)?;
+        Ok(())
+    }
+}
+
+impl<B: Backend> State<'_, B> {
+    /// Writes what the steps from the last down to `number` made.
+    pub fn save(
+        &self,
+        backend: &B,
+        spec: &Spec,
+        number: usize,
+        finished: &Finished,
+        writer: &mut StateWriter,
+    ) -> Result<(), Error> {
+        writer.put("steps left", &[number as u64])?;
+        finished.save(writer)?;
+        writer.put("tangents", &[finished.tangent_final.len() as u64])?;
+        finished.tangent_final.iter().try_for_each(|values| writer.put("tangent", values))?;
+        self.sums.save(backend, writer)?;
+        self.certificate.iter().try_for_each(|certificate| certificate.save(backend, writer))?;
+        // Without a memory, the next step begins with a ψ of its own.
+        if spec.optimizer.has_memory() { self.psi.save(backend, writer) } else { Ok(()) }
+    }
+
+    /// Takes what was [saved](Self::save) of the same tile; returns the number of steps that are left.
+    pub fn restore(
+        &mut self,
+        backend: &B,
+        spec: &Spec,
+        finished: &mut Finished,
+        reader: &mut StateReader,
+    ) -> Result<usize, Error> {
+        let left: Vec<u64> = reader.take_exactly("steps left", 1)?;
+        *finished = Finished::restore(reader, finished.residuals.len())?;
+        let tangents: Vec<u64> = reader.take_exactly("tangents", 1)?;
+        let tangents = (0..tangents[0]).map(|_| reader.take("tangent"));
+        finished.tangent_final = tangents.collect::<Result<_, _>>()?;
+        self.sums.restore(backend, reader)?;
+        self.certificate.iter_mut().try_for_each(|certificate| certificate.restore(backend, reader))?;
+        if spec.optimizer.has_memory() {
+            self.psi.restore(backend, reader)?;
+        }
+        Ok(left[0].min(finished.residuals.len() as u64) as usize)
+    }
+}
+
+impl Finished {
+    /// Writes everything but the arrays of pairs.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be written.
+    pub fn save(&self, writer: &mut StateWriter) -> Result<(), Error> {
+        writer.put("regularizer", &self.regularizer)?;
+        writer.put("unexplained", &self.unexplained)?;
+        writer.put("initial", &self.initial)?;
+        writer.put("prediction", &self.prediction)?;
+        writer.put("missed", &self.missed)?;
+        writer.put("sensitivity", &self.sensitivity)?;
+        writer.put("residuals", &self.residuals)?;
+        let counts = |values: &[usize]| values.iter().map(|&value| value as u64).collect::<Vec<_>>();
+        writer.put("nodes", &counts(&self.nodes))?;
+        Ok(writer.put("missed queries", &counts(&self.missed_queries))?)
+    }
+
+    /// Takes what was [saved](Self::save), of a path of so many steps.
+    ///
+    /// # Errors
+    ///
+    /// A file that holds something else.
+    pub fn restore(reader: &mut StateReader, steps: usize) -> Result<Self, Error> {
+        let counts = |values: Vec<u64>| values.into_iter().map(|value| value as usize).collect();
+        Ok(Self {
+            regularizer: reader.take("regularizer")?,
+            unexplained: reader.take("unexplained")?,
+            initial: reader.take("initial")?,
+            prediction: reader.take("prediction")?,
+            missed: reader.take("missed")?,
+            sensitivity: reader.take("sensitivity")?,
+            residuals: reader.take_exactly("residuals", steps)?,
+            nodes: counts(reader.take_exactly("nodes", steps)?),
+            missed_queries: counts(reader.take_exactly("missed queries", steps)?),
+            ..Self::default()
+        })
+    }
+}

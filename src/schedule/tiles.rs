@@ -1,0 +1,275 @@
+//! The tiles of a run: which are left, who computes them, and what happens when a device fails.
+
+use super::device::{Devices, Work};
+use super::footprint::halved;
+use super::inputs::Targets;
+use super::keep::{FileKeeper, Watch};
+use super::session::Session;
+use super::train::{Held, target_buffer};
+use crate::backend::{Backend, BackendError, Element, Phase, convert};
+use crate::data::{StateReader, StateWriter};
+use crate::error::Error;
+use crate::path::{Finished, Integration, QueryTargets, Setting, Tile};
+use crate::store::{Arrays, Effort, Lock, Record};
+use crate::training::Trajectory;
+use std::collections::VecDeque;
+use std::sync::Mutex;
+
+/// How often in a row a device may fail without anything having been saved in between.
+const FAULTS: usize = 4;
+
+/// A tile that is to be computed.
+#[derive(Debug)]
+struct Job {
+    tile: Tile,
+    /// What is left of it: itself, or smaller ones where it did not fit a device.
+    pieces: VecDeque<Tile>,
+    /// What was computed of it.
+    done: Vec<(Tile, Finished)>,
+    effort: Effort,
+}
+
+impl Job {
+    fn new(tile: &Tile) -> Self {
+        let pieces = VecDeque::from([tile.clone()]);
+        Self { tile: tile.clone(), pieces, done: Vec::new(), effort: Effort::default() }
+    }
+
+    /// Cuts the piece under way in two; says whether it can be cut.
+    fn halve(&mut self) -> bool {
+        let Some(Tile { queries, examples }) = self.pieces.front().cloned() else { return false };
+        let Some([down, across]) = halved([queries.len(), examples.len()]) else { return false };
+        let (middle, right) = (queries.start + down, examples.start + across);
+        self.pieces.pop_front();
+        let halves = if down < queries.len() {
+            [
+                Tile { queries: queries.start..middle, examples: examples.clone() },
+                Tile { queries: middle..queries.end, examples },
+            ]
+        } else {
+            [
+                Tile { queries: queries.clone(), examples: examples.start..right },
+                Tile { queries, examples: right..examples.end },
+            ]
+        };
+        halves.into_iter().rev().for_each(|half| self.pieces.push_front(half));
+        true
+    }
+}
+
+/// Tiles that are left, shared by the workers of a process.
+struct Queue(Mutex<VecDeque<Job>>);
+
+impl Queue {
+    fn with<T>(&self, what: impl FnOnce(&mut VecDeque<Job>) -> T) -> T {
+        what(&mut self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+}
+
+/// The record of a finished tile; `None` where there is none, or where some of its arrays are not there any more.
+pub(super) fn record(session: &Session, steps: usize, tile: &Tile) -> Result<Option<Record>, Error> {
+    let Some(mut reader) = StateReader::open(&session.record(tile))? else { return Ok(None) };
+    let rows = session.run_file.kernel.readout.len(session.inputs.network.outputs);
+    let values = if tile.examples.start == 0 { tile.queries.len() * rows } else { 0 };
+    Record::restore(&mut reader, steps, values).map(Some)
+}
+
+/// The arrays of a run, in the making.
+pub(super) fn arrays<E: Element>(session: &Session) -> Result<Arrays<E>, Error> {
+    let network = &session.inputs.network;
+    let pairs = [session.inputs.query_count(), session.inputs.examples];
+    let layers = network.parameters.len();
+    Arrays::create(&session.store, &session.spec(), network.outputs, layers, pairs, session.plan.sides)
+}
+
+/// Integrates those of some tiles that are not finished.
+///
+/// # Errors
+///
+/// A device that keeps failing, a tile that was changed after it was written, a disk that refuses, or the run shall stop.
+pub(super) fn integrate(
+    session: &Session,
+    trajectory: &Trajectory,
+    tiles: &[Tile],
+    devices: &impl Devices,
+    watch: &Watch<'_>,
+) -> Result<(), Error> {
+    let steps = trajectory.steps.len();
+    watch.begin("integrating", (tiles.len() * steps) as u64);
+    let is_done = if session.is_double() { is_done::<f64> } else { is_done::<f32> };
+    let mut jobs = VecDeque::new();
+    for tile in tiles {
+        if is_done(session, steps, tile)? {
+            (0..steps).for_each(|_| watch.advance());
+        } else {
+            jobs.push_back(Job::new(tile));
+        }
+    }
+    if jobs.is_empty() {
+        return Ok(());
+    }
+    let queue = Queue(Mutex::new(jobs));
+    let worker = |number: usize| -> Result<(), Error> {
+        let work =
+            |device: usize, all: bool| devices.on(device, Integrate { session, trajectory, queue: &queue, watch, all });
+        let done = persist(number, devices.fallback(), watch, &work);
+        if done.is_err() {
+            watch.fail();
+        }
+        done
+    };
+    if devices.count() == 1 {
+        return worker(0);
+    }
+    let outcomes: Vec<Result<(), Error>> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..devices.count()).map(|number| scope.spawn(move || worker(number))).collect();
+        let lost = || Err(Error::Backend(BackendError::Lost("a worker ended unexpectedly".into())));
+        workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| lost())).collect()
+    });
+    // What made the others stop comes before that they did.
+    let (stopped, others): (Vec<_>, Vec<_>) =
+        outcomes.into_iter().filter_map(Result::err).partition(|error| matches!(error, Error::Stopped));
+    others.into_iter().chain(stopped).next().map_or(Ok(()), Err)
+}
+
+/// Works until all is done, on a fresh device after each fault; where a device keeps failing, one tile at a time on the
+/// fallback, if there is one. `work` takes the device's number and whether it shall take all tiles or one, and gives `None`
+/// where more is to be done.
+pub(super) fn persist<T>(
+    number: usize,
+    fallback: Option<usize>,
+    watch: &Watch<'_>,
+    work: &dyn Fn(usize, bool) -> Result<Option<T>, Error>,
+) -> Result<T, Error> {
+    let (mut faults, mut saved) = (0, watch.saved());
+    loop {
+        let fault = match work(number, true) {
+            Err(Error::Backend(fault)) => fault,
+            Ok(None) => continue,
+            Ok(Some(done)) => return Ok(done),
+            Err(error) => return Err(error),
+        };
+        watch.hurry();
+        faults = if watch.saved() > saved { 1 } else { faults + 1 };
+        saved = watch.saved();
+        tracing::warn!("{fault}; going on with a fresh device");
+        if faults >= FAULTS {
+            let Some(fallback) = fallback else { return Err(Error::Backend(fault)) };
+            tracing::warn!("the device failed {faults} times in a row: the CPU takes over");
+            if let Some(done) = work(fallback, false)? {
+                return Ok(done);
+            }
+            faults = 0;
+        }
+    }
+}
+
+/// Whether a tile is finished; what it holds is compared with its checksums.
+fn is_done<E: Element>(session: &Session, steps: usize, tile: &Tile) -> Result<bool, Error> {
+    let arrays = arrays::<E>(session)?;
+    let done = record(session, steps, tile)?.is_some() && arrays.has(tile);
+    if done {
+        arrays.verify(tile)?;
+    }
+    Ok(done)
+}
+
+/// Computes tiles of the queue: all, or one.
+struct Integrate<'a, 'w> {
+    session: &'a Session,
+    trajectory: &'a Trajectory,
+    queue: &'a Queue,
+    watch: &'a Watch<'w>,
+    all: bool,
+}
+
+impl Work for Integrate<'_, '_> {
+    /// Whether nothing is left.
+    type Output = Option<()>;
+
+    fn on<B: Backend>(self, backend: &B) -> Result<Option<()>, Error> {
+        let (session, inputs) = (self.session, &self.session.inputs);
+        let spec = session.spec();
+        let held = Held::new(backend, session)?;
+        let values = convert::<B::Element>(inputs.queries());
+        let query_targets = match &inputs.query_targets {
+            Some(targets) if spec.readout.needs_targets() => Some(QueryTargets {
+                buffer: target_buffer(backend, targets)?,
+                classes: if let Targets::Classes(classes) = targets { classes.clone() } else { Vec::new() },
+            }),
+            _ => None,
+        };
+        let setting = Setting {
+            backend,
+            network: &inputs.network,
+            spec: &spec,
+            examples: &held.examples,
+            queries: &values,
+            targets: &held.targets,
+            query_targets: query_targets.as_ref(),
+        };
+        let integration = Integration { setting, trajectory: self.trajectory };
+        let arrays = arrays::<B::Element>(session)?;
+        while let Some(mut job) = self.queue.with(VecDeque::pop_front) {
+            // Shares of another number of processes may overlap: whoever comes second leaves the tile to the first.
+            let Some(lock) = Lock::if_free(&session.tile_lock(&job.tile))? else { continue };
+            if record(session, self.trajectory.steps.len(), &job.tile)?.is_some() && arrays.has(&job.tile) {
+                lock.remove();
+                continue;
+            }
+            if let Err(error) = self.compute(&integration, &arrays, &mut job) {
+                if matches!(error, Error::Backend(BackendError::OutOfMemory(_))) && job.halve() {
+                    // Smaller pieces are a way forward.
+                    self.watch.note_saved();
+                }
+                self.queue.with(|jobs| jobs.push_front(job));
+                return Err(error);
+            }
+            lock.remove();
+            if !self.all {
+                break;
+            }
+        }
+        Ok(self.queue.with(|jobs| jobs.is_empty()).then_some(()))
+    }
+}
+
+impl Integrate<'_, '_> {
+    /// Computes a tile, piece by piece, and writes it.
+    fn compute<B: Backend>(
+        &self,
+        integration: &Integration<'_, B>,
+        arrays: &Arrays<B::Element>,
+        job: &mut Job,
+    ) -> Result<(), Error> {
+        let (session, backend) = (self.session, integration.setting.backend);
+        let units = self.trajectory.steps.len() as u64;
+        let before = backend.phase_seconds();
+        while let Some(piece) = job.pieces.front() {
+            tracing::debug!("queries {:?}, examples {:?}", piece.queries, piece.examples);
+            // A tile in pieces counts by the first of them.
+            let first = job.done.is_empty();
+            let mut keeper = FileKeeper::new(self.watch, session.piece(piece), if first { units } else { 0 });
+            let finished = integration.tile(piece, &mut keeper)?;
+            keeper.settle()?;
+            job.effort.seconds += keeper.seconds();
+            job.done.extend(job.pieces.pop_front().map(|piece| (piece, finished)));
+        }
+        let phases = backend.phase_seconds().zip(before);
+        job.effort.phases =
+            phases.map(|(after, before): ([f64; Phase::COUNT], _)| std::array::from_fn(|at| after[at] - before[at]));
+        job.effort.device = backend.name();
+        job.done.sort_by_key(|(piece, _)| (piece.queries.start, piece.examples.start));
+        let largest = arrays.write(&job.tile, &job.done)?;
+        let record = Record::new(&job.done, self.trajectory.steps.len(), largest, job.effort.clone());
+        let mut writer = StateWriter::create(&session.record(&job.tile))?;
+        record.save(&mut writer)?;
+        writer.finish()?;
+        self.watch.note_saved();
+        for (piece, _) in job.done.drain(..) {
+            // A state that stays does no harm.
+            let _ = std::fs::remove_file(session.piece(&piece));
+        }
+        self.watch.check()
+    }
+}

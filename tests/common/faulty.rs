@@ -1,0 +1,313 @@
+//! A backend that fails at chosen calls, and devices that are such backends.
+
+use pathkernel::backend::cpu::CpuBackend;
+use pathkernel::backend::*;
+use pathkernel::error::Error;
+use pathkernel::run_file::Activation;
+use pathkernel::schedule::{Devices, Work};
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// What goes wrong at a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The device is lost: so are all later calls of the same instance.
+    Lost,
+    /// The call is refused, and all later ones of the same instance.
+    Invalid,
+    /// This call alone finds no memory.
+    OutOfMemory,
+    /// From this call on, whatever the instance, no array of more elements than this is to be had.
+    Full(usize),
+}
+
+/// Which calls fail. The calls of all instances are counted together, from 0.
+#[derive(Debug)]
+pub struct Plan {
+    faults: BTreeMap<usize, Fault>,
+    calls: AtomicUsize,
+    met: AtomicUsize,
+    /// Elements of the largest array that is still to be had.
+    room: AtomicUsize,
+}
+
+impl Plan {
+    /// These calls fail, and no others.
+    pub fn new(faults: impl IntoIterator<Item = (usize, Fault)>) -> Arc<Self> {
+        Arc::new(Self {
+            faults: faults.into_iter().collect(),
+            calls: AtomicUsize::new(0),
+            met: AtomicUsize::new(0),
+            room: AtomicUsize::new(usize::MAX),
+        })
+    }
+
+    /// Calls so far.
+    pub fn calls(&self) -> usize {
+        self.calls.load(Ordering::SeqCst)
+    }
+
+    /// Faults of the plan that were met so far.
+    pub fn met(&self) -> usize {
+        self.met.load(Ordering::SeqCst)
+    }
+
+    /// Counts a call, and says what goes wrong at it.
+    fn next(&self) -> Option<(usize, Fault)> {
+        let call = self.calls.fetch_add(1, Ordering::SeqCst);
+        let fault = *self.faults.get(&call)?;
+        self.met.fetch_add(1, Ordering::SeqCst);
+        Some((call, fault))
+    }
+}
+
+/// A backend that fails at the calls of a plan, and else does what another does.
+pub struct Faulty<B> {
+    inner: B,
+    plan: Arc<Plan>,
+    /// What every call fails with from now on.
+    broken: Mutex<Option<BackendError>>,
+}
+
+impl<B: Backend> Faulty<B> {
+    pub fn new(inner: B, plan: Arc<Plan>) -> Self {
+        Self { inner, plan, broken: Mutex::new(None) }
+    }
+
+    /// Before each call.
+    fn call(&self) -> Result<()> {
+        let next = self.plan.next();
+        let mut broken = self.broken.lock().expect("no panic");
+        if let Some(error) = broken.clone() {
+            return Err(error);
+        }
+        let Some((call, fault)) = next else { return Ok(()) };
+        let text = format!("injected at call {call}");
+        let error = match fault {
+            Fault::OutOfMemory => return Err(BackendError::OutOfMemory(text)),
+            Fault::Full(elements) => {
+                self.plan.room.store(elements, Ordering::SeqCst);
+                return Ok(());
+            }
+            Fault::Lost => BackendError::Lost(text),
+            Fault::Invalid => BackendError::Invalid(text),
+        };
+        *broken = Some(error.clone());
+        Err(error)
+    }
+
+    /// Before each call that takes memory.
+    fn allocate(&self, elements: usize) -> Result<()> {
+        self.call()?;
+        let room = self.plan.room.load(Ordering::SeqCst);
+        if elements > room {
+            let problem = format!("injected: {elements} elements, and there is room for {room}");
+            return Err(BackendError::OutOfMemory(problem));
+        }
+        Ok(())
+    }
+
+    /// The map, as the other backend knows it.
+    fn map(&self, map: &RowMap<Self>) -> Result<RowMap<B>> {
+        let (offsets, inputs) = (Arc::clone(&map.offsets), Arc::clone(&map.inputs));
+        let weights = self.inner.copied(Slice::new(&map.weights, 0, map.rows))?;
+        Ok(RowMap { offsets, inputs, weights, outputs: map.outputs, rows: map.rows, longest: map.longest })
+    }
+}
+
+type In<'a, B> = Slice<'a, <B as Backend>::Buffer>;
+type Out<'a, B> = SliceMut<'a, <B as Backend>::Buffer>;
+
+/// Operations whose arguments both backends share.
+macro_rules! handed_on {
+    ($(fn $name:ident($($argument:ident: $type:ty),*) -> $output:ty;)*) => {$(
+        fn $name(&self, $($argument: $type),*) -> Result<$output> {
+            self.call()?;
+            self.inner.$name($($argument),*)
+        }
+    )*};
+}
+
+/// Operations that take memory for an array of a length.
+macro_rules! handed_on_with_memory {
+    ($(fn $name:ident($argument:ident: $type:ty) -> $output:ty, $elements:expr;)*) => {$(
+        fn $name(&self, $argument: $type) -> Result<$output> {
+            self.allocate($elements)?;
+            self.inner.$name($argument)
+        }
+    )*};
+}
+
+/// Operations over a row map.
+macro_rules! handed_on_with_map {
+    ($(fn $name:ident([$($before:ident: $first:ty),*] map, [$($after:ident: $last:ty),*]);)*) => {$(
+        fn $name(&self, $($before: $first,)* map: &RowMap<Self>, $($after: $last),*) -> Result<()> {
+            self.call()?;
+            self.inner.$name($($before,)* &self.map(map)?, $($after),*)
+        }
+    )*};
+}
+
+impl<B: Backend> Backend for Faulty<B> {
+    type Element = B::Element;
+    type Buffer = B::Buffer;
+    type Index = B::Index;
+    type Total = B::Total;
+    type Ticket = B::Ticket;
+
+    fn name(&self) -> String {
+        self.inner.name()
+    }
+
+    fn largest_buffer(&self) -> usize {
+        self.inner.largest_buffer()
+    }
+
+    fn stretch(&self) -> usize {
+        self.inner.stretch()
+    }
+
+    fn enter(&self, phase: Phase) -> Phase {
+        self.inner.enter(phase)
+    }
+
+    fn phase_seconds(&self) -> Option<[f64; Phase::COUNT]> {
+        self.inner.phase_seconds()
+    }
+
+    handed_on_with_memory! {
+        fn zeros(len: usize) -> B::Buffer, len;
+        fn scratch(len: usize) -> B::Buffer, len;
+        fn upload(values: &[B::Element]) -> B::Buffer, values.len();
+        fn index(values: &[u32]) -> B::Index, values.len();
+        fn totals(len: usize) -> B::Total, len;
+        fn upload_totals(values: Vec<f64>) -> B::Total, values.len();
+    }
+
+    handed_on! {
+        fn write(out: Out<'_, B>, values: &[B::Element]) -> ();
+        fn download(source: In<'_, B>) -> Vec<B::Element>;
+        fn download_later(source: In<'_, B>) -> B::Ticket;
+        fn collect(ticket: B::Ticket) -> Vec<B::Element>;
+        fn fold(total: &mut B::Total, block: &mut B::Buffer) -> ();
+        fn download_totals(total: &B::Total) -> Vec<f64>;
+        fn copy(out: Out<'_, B>, source: In<'_, B>) -> ();
+        fn fill(out: Out<'_, B>, value: f64) -> ();
+        fn axpy(out: Out<'_, B>, scale: f64, x: In<'_, B>) -> ();
+        fn scale(out: Out<'_, B>, factor: f64) -> ();
+        fn gather(out: Out<'_, B>, x: In<'_, B>, rows: &B::Index, width: usize) -> ();
+        fn matmul(
+            shape: &MatMul, out: Out<'_, B>, a: In<'_, B>, b: In<'_, B>, scale: Option<Position<'_, B::Buffer>>
+        ) -> ();
+        fn bias(out: Out<'_, B>, bias: Weights<'_, B::Buffer>) -> ();
+        fn activation(kind: Activation, out: Out<'_, B>, x: In<'_, B>) -> ();
+        fn activation_slope(kind: Activation, out: Out<'_, B>, x: In<'_, B>) -> ();
+        fn multiply(out: Out<'_, B>, delta: In<'_, B>, slope: In<'_, B>) -> ();
+        fn im2col(shape: &Window, rows: usize, out: Out<'_, B>, x: In<'_, B>) -> ();
+        fn col2im(shape: &Window, rows: usize, out: Out<'_, B>, patches: In<'_, B>) -> ();
+        fn convolve_backward(shape: &Convolution, out: Out<'_, B>, delta: In<'_, B>, weight: In<'_, B>) -> ();
+        fn transpose(shape: &Transpose, out: Out<'_, B>, x: In<'_, B>) -> ();
+        fn pool(shape: &Window, kind: Pooling, rows: usize, out: Out<'_, B>, x: In<'_, B>) -> ();
+        fn pool_backward(
+            shape: &Window, kind: Pooling, rows: usize, out: Out<'_, B>, delta: In<'_, B>, x: In<'_, B>
+        ) -> ();
+        fn pool_directional(shape: &Window, rows: usize, out: Out<'_, B>, slope: In<'_, B>, x: In<'_, B>) -> ();
+        fn layer_norm(width: usize, normal: Out<'_, B>, scale: Out<'_, B>, x: In<'_, B>) -> ();
+        fn scale_shift(out: Out<'_, B>, x: In<'_, B>, weights: Weights<'_, B::Buffer>) -> ();
+        fn layer_norm_backward(
+            out: Out<'_, B>, delta: In<'_, B>, normal: In<'_, B>, scale: In<'_, B>, weights: Weights<'_, B::Buffer>
+        ) -> ();
+        fn seed(rows: usize, outputs: usize, out: Out<'_, B>, scale: Option<In<'_, B>>) -> ();
+        fn adam(
+            step: &Adam, out: AdamOut<'_, B::Buffer>, weights: In<'_, B>, gradient: In<'_, B>
+        ) -> ();
+    }
+
+    handed_on_with_map! {
+        fn outer([shape: &Outer] map, [
+            out: Out<'_, B>, delta: In<'_, B>, input: In<'_, B>, preconditioner: Option<In<'_, B>>
+        ]);
+        fn outer_diagonal([shape: &OuterDiagonal] map, [
+            out: Out<'_, B>, delta: In<'_, B>, input: In<'_, B>, preconditioner: Option<In<'_, B>>
+        ]);
+        fn average([width: usize, start: Start] map, [out: Out<'_, B>, x: In<'_, B>]);
+        fn row_dot([width: usize, scale: f64] map, [out: Out<'_, B>, delta: In<'_, B>, values: In<'_, B>]);
+    }
+
+    fn loss(&self, batch: &LossBatch<'_, Self>, gradient: Out<'_, B>, statistics: Out<'_, B>) -> Result<()> {
+        self.call()?;
+        let targets = match batch.targets {
+            Targets::Classes(classes) => Targets::Classes(classes),
+            Targets::Reals(values) => Targets::Reals(values),
+        };
+        let &LossBatch { loss, rows, width, outputs, examples, share, .. } = batch;
+        let batch = LossBatch { loss, rows, width, outputs, targets, examples, share };
+        self.inner.loss(&batch, gradient, statistics)
+    }
+
+    fn readout(&self, batch: &ReadoutBatch<'_, Self>, values: Out<'_, B>, seeds: Out<'_, B>) -> Result<()> {
+        self.call()?;
+        let &ReadoutBatch { kind, rows, width, outputs, classes } = batch;
+        self.inner.readout(&ReadoutBatch { kind, rows, width, outputs, classes }, values, seeds)
+    }
+
+    fn gram(
+        &self,
+        shape: &Gram,
+        columns: &B::Index,
+        parts: &[Part<'_, Self>],
+        into: &mut [Accumulator<'_, B::Buffer>],
+    ) -> Result<()> {
+        self.call()?;
+        let own = |part: &Part<'_, Self>| match part {
+            Part::Factored { map, .. } => self.map(map).map(Some),
+            _ => Ok(None),
+        };
+        let maps = parts.iter().map(own).collect::<Result<Vec<_>>>()?;
+        let parts: Vec<Part<'_, B>> = parts
+            .iter()
+            .zip(&maps)
+            .map(|(part, map)| match (*part, map) {
+                (Part::Factored { positions, depth, left, right, inputs, .. }, Some(map)) => {
+                    Part::Factored { map, positions, depth, left, right, inputs }
+                }
+                (Part::Factored { .. }, None) => unreachable!("each product has its map"),
+                (Part::Output { right, inputs }, _) => Part::Output { right, inputs },
+                (Part::Rows { depth, left, right }, _) => Part::Rows { depth, left, right },
+                (Part::Half { shape, left, delta, input }, _) => Part::Half { shape, left, delta, input },
+            })
+            .collect();
+        self.inner.gram(shape, columns, &parts, into)
+    }
+}
+
+/// CPUs that fail as a plan says; the one that they may fall back to does not.
+pub struct FaultyDevices<E> {
+    pub plan: Arc<Plan>,
+    pub count: usize,
+    pub fallback: bool,
+    element: PhantomData<fn() -> E>,
+}
+
+impl<E> FaultyDevices<E> {
+    pub fn new(plan: Arc<Plan>, count: usize, fallback: bool) -> Self {
+        Self { plan, count, fallback, element: PhantomData }
+    }
+}
+
+impl<E: Element> Devices for FaultyDevices<E> {
+    fn count(&self) -> usize {
+        self.count
+    }
+
+    fn fallback(&self) -> Option<usize> {
+        self.fallback.then_some(self.count)
+    }
+
+    fn on<W: Work>(&self, number: usize, work: W) -> std::result::Result<W::Output, Error> {
+        let cpu = CpuBackend::<E>::new();
+        if number < self.count { work.on(&Faulty::new(cpu, Arc::clone(&self.plan))) } else { work.on(&cpu) }
+    }
+}

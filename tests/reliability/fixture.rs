@@ -1,0 +1,157 @@
+//! A run of a second or so, with several tiles.
+
+use pathkernel::data::{NpyElement, write_npy};
+use pathkernel::random::Random;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use tempfile::TempDir;
+
+/// 500 examples and 300 queries of 6 numbers, 4 classes; with this memory, several tiles.
+const RUN_FILE: &str = r#"[run]
+directory = "out"
+device = "cpu"
+memory = "58 MiB"
+
+[data.train]
+inputs = "x.npy"
+targets = "y.npy"
+[data.query]
+inputs = "q.npy"
+
+[model]
+input = [6]
+layers = [{ type = "linear", features = 16 }, { type = "tanh" }, { type = "linear", features = 4 }]
+
+[training]
+loss = "cross_entropy"
+optimizer = { type = "sgd", learning_rate = 0.1, momentum = 0.5 }
+batch_size = 100
+steps = 60
+
+[kernel]
+layers = true
+"#;
+
+pub struct Fixture {
+    folder: TempDir,
+}
+
+impl Fixture {
+    pub fn new() -> Self {
+        let fixture = Self { folder: tempfile::tempdir().expect("a temporary directory") };
+        let numbers = |name: &str, rows: usize| {
+            let mut random = Random::new(7, name);
+            (0..rows * 6).map(|_| 2.0 * random.unit() - 1.0).collect::<Vec<_>>()
+        };
+        fixture.write("run.toml", RUN_FILE.as_bytes());
+        fixture.write_npy("x.npy", &[500, 6], &numbers("x", 500));
+        fixture.write_npy("q.npy", &[300, 6], &numbers("q", 300));
+        fixture.write_npy("y.npy", &[500], &(0..500i64).map(|row| row * 7 % 4).collect::<Vec<_>>());
+        fixture
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn write(&self, name: &str, bytes: &[u8]) {
+        std::fs::write(self.path(name), bytes).expect("a writable folder");
+    }
+
+    pub fn write_npy<T: NpyElement>(&self, name: &str, shape: &[usize], values: &[T]) {
+        write_npy(&self.path(name), shape, values).expect("a writable folder");
+    }
+
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pathkernel"));
+        command.args(arguments).current_dir(self.folder.path()).env("PATHKERNEL_CACHE", self.path("cache"));
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    pub fn pathkernel(&self, arguments: &[&str]) -> Output {
+        let output = self.command(arguments).output().expect("the program starts");
+        assert!(!stderr(&output).contains("panicked"), "{arguments:?}: {}", stderr(&output));
+        output
+    }
+
+    pub fn start(&self, arguments: &[&str]) -> Child {
+        self.command(arguments).spawn().expect("the program starts")
+    }
+
+    pub fn succeeds(&self, arguments: &[&str]) {
+        let output = self.pathkernel(arguments);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", stderr(&output));
+    }
+
+    /// Ends with a code, and says each of some words.
+    pub fn fails(&self, arguments: &[&str], code: i32, words: &[&str]) -> String {
+        let output = self.pathkernel(arguments);
+        let message = stderr(&output);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {message}");
+        for word in words {
+            assert!(message.contains(word), "{arguments:?}: no {word:?} in: {message}");
+        }
+        message
+    }
+
+    /// The arrays of a run directory: every file of numbers, by its name in the directory.
+    pub fn arrays(&self, directory: &str) -> BTreeMap<PathBuf, Vec<u8>> {
+        let (root, mut files) = (self.path(directory), BTreeMap::new());
+        visit(&root, &mut |path| {
+            let name = path.strip_prefix(&root).expect("a file below").to_owned();
+            let ends = ["npy", "safetensors"].iter().any(|end| name.extension() == Some(end.as_ref()));
+            if ends || name.to_string_lossy().contains(".zarr/") {
+                files.insert(name, std::fs::read(path).expect("a readable file"));
+            }
+        });
+        files
+    }
+
+    /// A finished run is there, with nothing that it needs no more, and the same arrays as another's.
+    pub fn is_as(&self, directory: &str, whole: &str) {
+        let (found, want) = (self.arrays(directory), self.arrays(whole));
+        assert!(want.len() > 5, "{:?}", want.keys());
+        assert_eq!(found.keys().collect::<Vec<_>>(), want.keys().collect::<Vec<_>>());
+        for (name, bytes) in &want {
+            assert!(found[name] == *bytes, "{directory}: {} differs", name.display());
+        }
+        visit(&self.path(directory), &mut |path| {
+            let end = path.extension().map(|end| end.to_string_lossy().into_owned());
+            let left =
+                end.is_some_and(|end| end == "tmp" || end == "lock") || path.to_string_lossy().contains("/state/");
+            assert!(!left, "{} was left", path.display());
+        });
+    }
+}
+
+pub fn visit(folder: &Path, take: &mut dyn FnMut(&Path)) {
+    for entry in std::fs::read_dir(folder).expect("a readable folder") {
+        let path = entry.expect("a readable folder").path();
+        if path.is_dir() { visit(&path, take) } else { take(&path) }
+    }
+}
+
+/// A file of a folder whose name contains a text.
+pub fn file_with(folder: &Path, part: &str) -> PathBuf {
+    let mut found = None;
+    visit(folder, &mut |path| {
+        if path.to_string_lossy().contains(part) {
+            found = Some(path.to_owned());
+        }
+    });
+    found.unwrap_or_else(|| panic!("no {part} in {}", folder.display()))
+}
+
+/// Changes one byte in the middle of a file.
+pub fn tamper(path: &Path) {
+    let mut bytes = std::fs::read(path).expect("a readable file");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x40;
+    std::fs::write(path, bytes).expect("a writable file");
+}
+
+pub fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}

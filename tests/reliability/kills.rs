@@ -1,0 +1,97 @@
+//! SIGKILL at random moments.
+
+use crate::fixture::{Fixture, stderr};
+use pathkernel::random::Random;
+use std::time::{Duration, Instant};
+
+/// Kills that each run meets at the least: `PATHKERNEL_KILLS`, or few.
+fn kills() -> usize {
+    std::env::var("PATHKERNEL_KILLS").map_or(6, |text| text.parse().expect("PATHKERNEL_KILLS is a number"))
+}
+
+fn killed_and_resumed(extra: &[&str]) {
+    let fixture = Fixture::new();
+    let arguments = |directory: &'static str| [&["run", "run.toml", directory][..], extra].concat();
+    let started = Instant::now();
+    fixture.succeeds(&arguments("run.directory=whole"));
+    let whole = started.elapsed();
+    let mut random = Random::new(3, "kills");
+    let (mut killed, mut rounds) = (0, 0);
+    while killed < kills() {
+        let directory = fixture.path("out");
+        if directory.exists() {
+            std::fs::remove_dir_all(directory).expect("a writable folder");
+        }
+        loop {
+            let mut child = fixture.start(&arguments("run.directory=out"));
+            let until = Instant::now() + whole.mul_f64(random.unit());
+            while Instant::now() < until && child.try_wait().expect("a child").is_none() {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            let ended = child.try_wait().expect("a child").is_some();
+            if !ended {
+                child.kill().expect("a child");
+                killed += 1;
+            }
+            let output = child.wait_with_output().expect("a child");
+            if output.status.success() {
+                break;
+            }
+            assert!(!ended, "{}", stderr(&output));
+        }
+        fixture.is_as("out", "whole");
+        rounds += 1;
+    }
+    println!("{killed} kills in {rounds} runs of {whole:?}");
+}
+
+#[test]
+fn a_killed_run_goes_on_to_the_same_bits() {
+    killed_and_resumed(&[]);
+}
+
+#[test]
+fn a_killed_run_in_zarr_goes_on_to_the_same_bits() {
+    killed_and_resumed(&[
+        "run.store=zarr",
+        "kernel.layers=false",
+        "training.optimizer.momentum=0.0",
+        "kernel.kernel=trace",
+    ]);
+}
+
+/// Killed after its summary was written and before it had removed its tiles.
+#[test]
+fn a_finished_run_is_tidied() {
+    let fixture = Fixture::new();
+    fixture.succeeds(&["run", "run.toml", "run.directory=whole", "training.steps=4"]);
+    fixture.succeeds(&["run", "run.toml", "training.steps=4"]);
+    std::fs::create_dir_all(fixture.path("out/attribution.zarr.tmp/c")).expect("a writable folder");
+    fixture.write("out/attribution.zarr.tmp/c/0", b"a tile");
+    fixture.write("out/run.lock", b"");
+    fixture.succeeds(&["run", "run.toml", "training.steps=4"]);
+    fixture.is_as("out", "whole");
+}
+
+#[test]
+fn a_killed_flow_goes_on_to_the_same_bits() {
+    let flow = "training.optimizer={type=\"flow\",time=3.0}";
+    let fixture = Fixture::new();
+    let text = std::fs::read_to_string(fixture.path("run.toml")).expect("a run file");
+    let kept: Vec<&str> = text
+        .lines()
+        .filter(|line| !["steps", "batch_size", "optimizer"].iter().any(|key| line.starts_with(key)))
+        .collect();
+    fixture.write("flow.toml", kept.join("\n").as_bytes());
+    let run = |directory: &'static str| ["run", "flow.toml", directory, flow];
+    fixture.succeeds(&run("run.directory=whole"));
+    let mut random = Random::new(4, "kills");
+    for _ in 0..kills() {
+        let mut child = fixture.start(&run("run.directory=out"));
+        std::thread::sleep(Duration::from_secs_f64(0.8 * random.unit()));
+        child.kill().expect("a child");
+        child.wait().expect("a child");
+    }
+    fixture.succeeds(&run("run.directory=out"));
+    fixture.is_as("out", "whole");
+}

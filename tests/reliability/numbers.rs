@@ -1,0 +1,59 @@
+//! Wrong numbers never pass.
+
+use crate::fixture::Fixture;
+use pathkernel::path::Tile;
+use pathkernel::store::TiledArray;
+
+/// A tile whose checksums are right and one of whose numbers is not.
+#[test]
+fn a_wrong_contribution_is_found() {
+    let fixture = Fixture::new();
+    fixture.succeeds(&["run", "run.toml", "run.directory=whole"]);
+    for shard in ["0/2", "1/2"] {
+        fixture.succeeds(&["run", "run.toml", "--shard", shard]);
+    }
+    let array = TiledArray::<f32>::open(&fixture.path("out/attribution_layers.zarr.tmp")).expect("an array");
+    let tile: Tile = array.tiles().next().expect("a tile");
+    let mut values = Vec::new();
+    array
+        .read(0, tile.queries.clone(), tile.examples.clone(), &mut |query, examples, part| {
+            values.push((query, examples, part.to_vec()));
+        })
+        .expect("a readable tile");
+    let (query, _, first) = &mut values[0];
+    first[1] += 0.01;
+    let wrong = *query;
+    array
+        .write(0, &tile, &mut |query, examples, out| {
+            for (place, example) in examples.enumerate() {
+                let (_, own, part) =
+                    values.iter().find(|(at, own, _)| *at == query && own.contains(&example)).expect("a part");
+                out[place * 4..][..4].copy_from_slice(&part[(example - own.start) * 4..][..4]);
+            }
+        })
+        .expect("a writable tile");
+    let query = format!("query {wrong}");
+    fixture.fails(&["finish", "run.toml"], 1, &["value 1", &query, "a number is wrong", "again"]);
+    assert!(!fixture.path("out/summary.json").exists() && !fixture.path("out/attribution.npy").exists());
+    fixture.succeeds(&["run", "run.toml"]);
+    fixture.is_as("out", "whole");
+}
+
+/// Gradients whose product no f32 holds, of a path that is finite.
+#[test]
+fn sums_that_leave_the_finite_numbers_name_step_and_layer() {
+    let fixture = Fixture::new();
+    let large: Vec<f64> = (0..300 * 6).map(|at| if at % 6 == 0 { 1e20 } else { 0.5 }).collect();
+    fixture.write_npy("q.npy", &[300, 6], &large);
+    let mut inputs: Vec<f64> = (0..500 * 6).map(|at| (at as f64 * 0.7).sin()).collect();
+    (0..500).for_each(|row| inputs[6 * row] = 1e18);
+    fixture.write_npy("x.npy", &[500, 6], &inputs);
+    let text = std::fs::read_to_string(fixture.path("run.toml")).expect("a run file");
+    let text = text.replace("{ type = \"linear\", features = 16 }, { type = \"tanh\" }, ", "");
+    let text = text.replace("cross_entropy", "squared_error").replace("layers = true", "");
+    fixture.write("run.toml", text.as_bytes());
+    fixture.write_npy("y.npy", &[500, 4], &[0.5; 2000]);
+    let tiny = "training.optimizer={type=\"sgd\",learning_rate=1e-42}";
+    let message = fixture.fails(&["run", "run.toml", tiny], 1, &["not finite", "at step", "layer 0", "f64"]);
+    assert!(!message.contains("diverged"), "{message}");
+}

@@ -1,0 +1,87 @@
+//! Several processes in one run directory.
+
+use crate::fixture::{Fixture, stderr};
+use std::time::Duration;
+
+const WHOLE: [&str; 3] = ["run", "run.toml", "run.directory=whole"];
+
+fn shard(name: &str) -> [&str; 4] {
+    ["run", "run.toml", "--shard", name]
+}
+
+#[test]
+fn shards_make_the_same_bits() {
+    for store in ["run.store=npy", "run.store=zarr"] {
+        let fixture = Fixture::new();
+        fixture.succeeds(&[&WHOLE[..], &[store]].concat());
+        let run = |name| [&shard(name)[..], &[store]].concat();
+        let finish = ["finish", "run.toml", store];
+        fixture.fails(&finish, 2, &["out", "no run"]);
+        fixture.succeeds(&run("0/2"));
+        fixture.fails(&finish, 1, &["tiles are not computed", "queries", "pathkernel run"]);
+        // A finished tile is not computed again.
+        let record = crate::fixture::file_with(&fixture.path("out"), "state/tile-0-");
+        let written = || std::fs::metadata(&record).and_then(|data| data.modified()).expect("a record");
+        let before = written();
+        fixture.succeeds(&run("0/2"));
+        assert_eq!(written(), before);
+        fixture.succeeds(&run("1/2"));
+        fixture.succeeds(&finish);
+        let output = fixture.pathkernel(&finish);
+        assert!(String::from_utf8_lossy(&output.stdout).contains("finished"), "{}", stderr(&output));
+        if store == "run.store=npy" {
+            fixture.is_as("out", "whole");
+        } else {
+            // The tiles differ, and so do the files: the numbers are compared.
+            fixture.succeeds(&["export", "out"]);
+            fixture.succeeds(&["export", "whole"]);
+            let npy = |directory| {
+                let mut arrays = fixture.arrays(directory);
+                arrays.retain(|name, _| name.extension() == Some("npy".as_ref()));
+                arrays
+            };
+            assert!(npy("out") == npy("whole") && npy("out").len() > 5);
+        }
+    }
+}
+
+/// Both train first: one waits for the other. One is killed on its way, and started again.
+#[test]
+fn shards_at_the_same_time_share_the_path() {
+    let fixture = Fixture::new();
+    fixture.succeeds(&WHOLE);
+    let mut first = fixture.start(&shard("0/2"));
+    let second = fixture.start(&shard("1/2"));
+    std::thread::sleep(Duration::from_millis(300));
+    first.kill().expect("a child");
+    first.wait().expect("a child");
+    let first = fixture.start(&shard("2/2"));
+    for child in [first, second] {
+        let output = child.wait_with_output().expect("a child");
+        assert!(output.status.success(), "{}", stderr(&output));
+    }
+    fixture.succeeds(&["finish", "run.toml"]);
+    fixture.is_as("out", "whole");
+}
+
+/// A run without shards does what shards have left.
+#[test]
+fn a_whole_run_completes_shards() {
+    let fixture = Fixture::new();
+    fixture.succeeds(&WHOLE);
+    fixture.succeeds(&shard("1/3"));
+    fixture.succeeds(&["run", "run.toml"]);
+    fixture.is_as("out", "whole");
+}
+
+#[test]
+fn a_shard_that_does_not_exist_is_refused() {
+    let fixture = Fixture::new();
+    fixture.fails(&shard("3/2"), 2, &["--shard 3/2", "0/2"]);
+    fixture.fails(&shard("half"), 2, &["--shard half", "i/N"]);
+    fixture.fails(&shard("auto"), 2, &["--shard auto", "Slurm"]);
+    let mut command = fixture.command(&shard("auto"));
+    let output = command.env("OMPI_COMM_WORLD_RANK", "0").env("OMPI_COMM_WORLD_SIZE", "2").output().expect("it starts");
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("finish"));
+}
