@@ -166,4 +166,5 @@ def main():
         arguments.out.write_text(draw(rows))
 
 
-main()
+if __name__ == "__main__":
+    main()
