@@ -22,6 +22,7 @@ pub use map::NpyMap;
 pub use mapped::MappedArray;
 pub use pt::read_pt;
 pub use safetensors::{read_safetensors, write_safetensors};
+pub(crate) use source::each_piece;
 pub use state::{StateElement, StateReader, StateWriter};
 pub use tensors::TensorFile;
 pub use write::{NpyElement, NpyWriter, write_npy};

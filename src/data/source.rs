@@ -19,6 +19,20 @@ pub(super) fn open(path: &Path) -> Result<(File, u64), DataError> {
     Ok((File::open(path).map_err(fail)?, about.len()))
 }
 
+/// Bytes of a file that are read at once.
+const PIECE: usize = 1 << 20;
+
+/// Shows all of a file, piece by piece.
+pub fn each_piece(path: &Path, take: &mut dyn FnMut(&[u8])) -> std::io::Result<()> {
+    let (mut file, mut piece) = (File::open(path)?, vec![0; PIECE]);
+    loop {
+        match file.read(&mut piece)? {
+            0 => return Ok(()),
+            read => take(&piece[..read]),
+        }
+    }
+}
+
 /// Memory that is taken without a look at what is free.
 const SMALL: u64 = 64 << 20;
 

@@ -63,6 +63,15 @@ impl StateWriter {
         self.write(bytemuck::cast_slice(values))
     }
 
+    /// Adds an array of counts.
+    ///
+    /// # Errors
+    ///
+    /// A disk that refuses.
+    pub fn put_counts(&mut self, name: &str, counts: &[usize]) -> Result<(), DataError> {
+        self.put(name, &counts.iter().map(|&count| count as u64).collect::<Vec<_>>())
+    }
+
     /// Waits until all is on the disk, and gives the file its name.
     ///
     /// # Errors
@@ -155,6 +164,15 @@ impl StateReader {
             return Err(DataError::damaged(&self.path, format!("{name:?} has {found} elements instead of {len}")));
         }
         Ok(values)
+    }
+
+    /// The next array, which must be counts of this name and number.
+    ///
+    /// # Errors
+    ///
+    /// It is another one.
+    pub fn take_counts(&mut self, name: &str, len: usize) -> Result<Vec<usize>, DataError> {
+        Ok(self.take_exactly::<u64>(name, len)?.into_iter().map(|count| count as usize).collect())
     }
 
     fn read(&mut self, into: &mut [u8]) -> Result<(), DataError> {

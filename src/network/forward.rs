@@ -200,7 +200,7 @@ pub(crate) fn along<B: Backend>(
     x: Slice<'_, B::Buffer>,
 ) -> Result<B::Buffer> {
     let segment = Segment::at(direction);
-    let len = rows * own.positions * if own.is_norm() { own.width } else { own.height };
+    let len = rows * own.delta_len();
     let mut out = backend.scratch(len)?;
     if own.is_norm() {
         let weights = segment.part(own.offset, own.len(), own.positions);

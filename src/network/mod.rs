@@ -115,6 +115,11 @@ impl Parameters {
         self.len() == 0
     }
 
+    /// Elements of one gradient row's δ: of every position.
+    pub fn delta_len(&self) -> usize {
+        self.positions * if self.is_norm() { self.width } else { self.height }
+    }
+
     /// Whether this is a scale and shift, not a matrix.
     pub fn is_norm(&self) -> bool {
         self.height == 0

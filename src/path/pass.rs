@@ -250,6 +250,6 @@ fn apply<B: Backend>(
 ) -> Result<()> {
     let base = factor.input.len / (own.positions * own.width);
     let values = along(backend, own, direction, base, factor.input)?;
-    let width = own.positions * if own.is_norm() { own.width } else { own.height };
+    let width = own.delta_len();
     backend.row_dot(width, scale, map, out, factor.delta(), Slice::new(&values, 0, base * width))
 }

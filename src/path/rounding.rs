@@ -1,8 +1,8 @@
 //! How far rounding may move a query's values: the scale of what a wrong number must exceed to be told from rounding.
 
 use super::pass::Pass;
-use crate::backend::{Backend, Element, Result, RowMap, Slice, SliceMut, widen};
-use crate::network::{Parameters, Segment};
+use crate::backend::{Backend, Result, RowMap, Slice, SliceMut, widen};
+use crate::network::Segment;
 
 impl<B: Backend> Pass<'_, B> {
     /// `[queries, R]`: `Σ_l ‖∇_l f‖ ‖w_l‖` over the layers, at some weights. Weights that are rounded move f by at most a
@@ -16,7 +16,7 @@ impl<B: Backend> Pass<'_, B> {
         let mut sums = vec![0.0; queries * rows];
         network.backward(backend, Segment::at(weights), &pass, rows, reading.seeds, &mut |factor| {
             let own = &network.parameters[factor.index];
-            let delta = squares(backend, own.positions * factor_height(own), rows * queries, factor.delta())?;
+            let delta = squares(backend, own.delta_len(), rows * queries, factor.delta())?;
             let input = squares(backend, own.positions * own.width, queries, factor.input)?;
             let norm = values[own.offset..][..own.len()].iter().map(|value| value * value).sum::<f64>().sqrt();
             for (place, sum) in sums.iter_mut().enumerate() {
@@ -31,15 +31,10 @@ impl<B: Backend> Pass<'_, B> {
     }
 }
 
-/// Features of a layer's δ.
-fn factor_height(own: &Parameters) -> usize {
-    if own.is_norm() { own.width } else { own.height }
-}
-
 /// The squared norm of each row.
 fn squares<B: Backend>(backend: &B, width: usize, rows: usize, x: Slice<'_, B::Buffer>) -> Result<Vec<f64>> {
     let map = RowMap::each(backend, 1, rows, 1.0)?;
     let mut out = backend.zeros(rows)?;
     backend.row_dot(width, 1.0, &map, SliceMut::new(&mut out, 0, rows), x, x)?;
-    Ok(backend.download(Slice::new(&out, 0, rows))?.into_iter().map(Element::to_f64).collect())
+    Ok(widen(&backend.download(Slice::new(&out, 0, rows))?))
 }

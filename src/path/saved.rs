@@ -102,9 +102,8 @@ impl Finished {
         writer.put("missed", &self.missed)?;
         writer.put("sensitivity", &self.sensitivity)?;
         writer.put("residuals", &self.residuals)?;
-        let counts = |values: &[usize]| values.iter().map(|&value| value as u64).collect::<Vec<_>>();
-        writer.put("nodes", &counts(&self.nodes))?;
-        Ok(writer.put("missed queries", &counts(&self.missed_queries))?)
+        writer.put_counts("nodes", &self.nodes)?;
+        Ok(writer.put_counts("missed queries", &self.missed_queries)?)
     }
 
     /// Takes what was [saved](Self::save), of a path of so many steps.
@@ -113,7 +112,6 @@ impl Finished {
     ///
     /// A file that holds something else.
     pub fn restore(reader: &mut StateReader, steps: usize) -> Result<Self, Error> {
-        let counts = |values: Vec<u64>| values.into_iter().map(|value| value as usize).collect();
         Ok(Self {
             regularizer: reader.take("regularizer")?,
             unexplained: reader.take("unexplained")?,
@@ -122,8 +120,8 @@ impl Finished {
             missed: reader.take("missed")?,
             sensitivity: reader.take("sensitivity")?,
             residuals: reader.take_exactly("residuals", steps)?,
-            nodes: counts(reader.take_exactly("nodes", steps)?),
-            missed_queries: counts(reader.take_exactly("missed queries", steps)?),
+            nodes: reader.take_counts("nodes", steps)?,
+            missed_queries: reader.take_counts("missed queries", steps)?,
             ..Self::default()
         })
     }

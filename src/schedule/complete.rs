@@ -115,7 +115,7 @@ pub(super) fn records<E: Element>(session: &Session, trajectory: &Trajectory) ->
     )))
 }
 
-/// Puts everything in its final form, `summary.json` last.
+/// Puts everything in its final form, `summary.json` last; `records` are those of all tiles.
 ///
 /// # Errors
 ///
@@ -123,12 +123,12 @@ pub(super) fn records<E: Element>(session: &Session, trajectory: &Trajectory) ->
 pub(super) fn complete<E: Element>(
     session: &Session,
     trajectory: &Trajectory,
+    records: &[Record],
     watch: &Watch<'_>,
 ) -> Result<Summary, Error> {
     let started = Instant::now();
     let (run_file, inputs, plan, store) = (&session.run_file, &session.inputs, &session.plan, &session.store);
     let (spec, network) = (session.spec(), &inputs.network);
-    let records = records::<E>(session, trajectory)?;
     let arrays = tiles::arrays::<E>(session)?;
     arrays.sweep()?;
     watch.begin("finishing", (plan.tiles.len() + arrays.published(plan.tiles.len())) as u64);
@@ -136,7 +136,7 @@ pub(super) fn complete<E: Element>(
     let largest = records.iter().fold(0.0, |largest: f64, record| largest.max(record.largest_kernel));
     let unit = if run_file.run.precision == Precision::Mixed { HALF_ROUNDING } else { E::ROUNDING };
     let mut undefined_coefficients = 0;
-    for (tile, record) in plan.tiles.iter().zip(&records) {
+    for (tile, record) in plan.tiles.iter().zip(records) {
         if spec.triangle(&trajectory.steps) {
             arrays.mirror_kernel(tile)?;
         }
@@ -168,7 +168,7 @@ pub(super) fn complete<E: Element>(
     let summary = Summary {
         optimizer: run_file.training.optimizer.name(),
         readout: run_file.kernel.readout.name(),
-        device: device_names(session, &records),
+        device: device_names(session, records),
         precision: run_file.run.precision.name(),
         shapes: plan.shapes_of(trajectory.steps.len()),
         nodes: nodes.to_vec(),
@@ -179,7 +179,7 @@ pub(super) fn complete<E: Element>(
         largest_relative_unexplained: queries.largest_relative_unexplained(),
         undefined_coefficients,
         seconds: [train, integrate, started.elapsed().as_secs_f64()],
-        phases: phases(&records),
+        phases: phases(records),
         flops: plan.flops,
         pass_flops: plan.pass_flops,
         contraction: network.parameters.iter().map(|own| own.layer).zip(plan.contraction.iter().copied()).collect(),

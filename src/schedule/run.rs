@@ -152,9 +152,8 @@ fn work(session: &Session, part: Part, devices: &impl Devices, watch: &Watch<'_>
     if let Part::Shard { .. } = part {
         return Ok(Outcome::ShardDone { tiles: tiles.len(), all: session.plan.tiles.len() });
     }
-    let missing =
-        if session.is_double() { records::<f64>(session, &trajectory) } else { records::<f32>(session, &trajectory) };
-    missing?;
+    let records = if session.is_double() { records::<f64> } else { records::<f32> };
+    let records = records(session, &trajectory)?;
     if session.run_file.kernel.superposition {
         persist(0, devices.fallback(), watch, &|device, _| {
             devices.on(device, Superpose { session, trajectory: &trajectory, watch }).map(Some)
@@ -163,7 +162,7 @@ fn work(session: &Session, part: Part, devices: &impl Devices, watch: &Watch<'_>
     // Somebody may have removed it since.
     recorded(session)?.ok_or_else(|| gone(session))?;
     let complete = if session.is_double() { complete::<f64> } else { complete::<f32> };
-    Ok(Outcome::Done(Box::new(complete(session, &trajectory, watch)?)))
+    Ok(Outcome::Done(Box::new(complete(session, &trajectory, &records, watch)?)))
 }
 
 /// The path: made here, or by another process while this one waits.

@@ -66,7 +66,7 @@ impl Queue {
     }
 }
 
-/// The record of a finished tile; `None` where there is none, or where some of its arrays are not there any more.
+/// The record of a finished tile, whose arrays may have gone since; `None` where there is none.
 pub(super) fn record(session: &Session, steps: usize, tile: &Tile) -> Result<Option<Record>, Error> {
     let Some(mut reader) = StateReader::open(&session.record(tile))? else { return Ok(None) };
     let rows = session.run_file.kernel.readout.len(session.inputs.network.outputs);
@@ -96,15 +96,9 @@ pub(super) fn integrate(
 ) -> Result<(), Error> {
     let steps = trajectory.steps.len();
     watch.begin("integrating", (tiles.len() * steps) as u64);
-    let is_done = if session.is_double() { is_done::<f64> } else { is_done::<f32> };
-    let mut jobs = VecDeque::new();
-    for tile in tiles {
-        if is_done(session, steps, tile)? {
-            (0..steps).for_each(|_| watch.advance());
-        } else {
-            jobs.push_back(Job::new(tile));
-        }
-    }
+    let left = if session.is_double() { left::<f64> } else { left::<f32> };
+    let jobs = left(session, steps, tiles)?;
+    (0..(tiles.len() - jobs.len()) * steps).for_each(|_| watch.advance());
     if jobs.is_empty() {
         return Ok(());
     }
@@ -164,14 +158,18 @@ pub(super) fn persist<T>(
     }
 }
 
-/// Whether a tile is finished; what it holds is compared with its checksums.
-fn is_done<E: Element>(session: &Session, steps: usize, tile: &Tile) -> Result<bool, Error> {
+/// Those of some tiles that are not finished; what the others hold is compared with its checksums.
+fn left<E: Element>(session: &Session, steps: usize, tiles: &[Tile]) -> Result<VecDeque<Job>, Error> {
     let arrays = arrays::<E>(session)?;
-    let done = record(session, steps, tile)?.is_some() && arrays.has(tile);
-    if done {
-        arrays.verify(tile)?;
+    let mut jobs = VecDeque::new();
+    for tile in tiles {
+        if record(session, steps, tile)?.is_some() && arrays.has(tile) {
+            arrays.verify(tile)?;
+        } else {
+            jobs.push_back(Job::new(tile));
+        }
     }
-    Ok(done)
+    Ok(jobs)
 }
 
 /// Computes tiles of the queue: all, or one.

@@ -2,7 +2,7 @@
 
 use super::place::{interleave, transpose};
 use super::record::larger;
-use super::{Grid, Store, Take, TiledArray};
+use super::{Grid, Store, TiledArray};
 use crate::backend::{Element, Entries};
 use crate::error::Error;
 use crate::path::{Finished, Spec, Tile};
@@ -234,22 +234,14 @@ impl<E: Element> Arrays<E> {
             return Ok(());
         }
         let per_pair = self.entries.per_pair(self.rows, self.outputs);
-        let width = examples.len() * per_pair;
-        let mut values = vec![E::ZERO; queries.len() * width];
-        let place =
-            |query: usize, example: usize| (query - queries.start) * width + (example - examples.start) * per_pair;
-        array.read(layer, queries.clone(), examples.clone(), &mut |query, own, from| {
-            values[place(query, own.start)..][..from.len()].copy_from_slice(from);
-        })?;
+        let mut whole = Whole::read(array, layer, tile, per_pair)?;
         // `K[q, i, c, d] = K[i, q, d, c]` for i < q.
         array.read(layer, examples.clone(), queries.clone(), &mut |example, own, from| {
             for (query, from) in own.zip(from.chunks_exact(per_pair)).filter(|(query, _)| example < *query) {
-                transpose(&mut values[place(query, example)..][..per_pair], from, self.entries, self.outputs);
+                transpose(whole.at(query, example, per_pair), from, self.entries, self.outputs);
             }
         })?;
-        array.write(layer, tile, &mut |query, own, out| {
-            out.copy_from_slice(&values[place(query, own.start)..][..out.len()])
-        })
+        whole.write(array, layer)
     }
 
     /// A tile's coefficients, `-Σ … / K` where K does not vanish beside the largest |K|: the numerators carry the sign already.
@@ -261,25 +253,12 @@ impl<E: Element> Arrays<E> {
     pub fn divide(&self, tile: &Tile, largest: f64) -> Result<usize, Error> {
         let (Some([numerators, coefficients]), Some(kernel)) = (&self.coefficients, &self.kernel) else { return Ok(0) };
         let per_pair = self.entries.per_pair(self.rows, self.outputs);
-        let width = tile.examples.len() * per_pair;
-        let place = |query: usize, example: usize| {
-            (query - tile.queries.start) * width + (example - tile.examples.start) * per_pair
-        };
-        let mut values = vec![E::ZERO; tile.queries.len() * width];
-        let whole = |array: &TiledArray<E>, take: &mut Take<'_, E>| {
-            array.read(0, tile.queries.clone(), tile.examples.clone(), take)
-        };
-        whole(numerators, &mut |query, own, from| {
-            values[place(query, own.start)..][..from.len()].copy_from_slice(from);
-        })?;
+        let mut whole = Whole::read(numerators, 0, tile, per_pair)?;
         let mut undefined = 0;
-        whole(&kernel.whole, &mut |query, own, kernel| {
-            let numerators = &mut values[place(query, own.start)..][..kernel.len()];
-            undefined += ratio(numerators, kernel, E::VANISHING * largest);
+        kernel.whole.read(0, tile.queries.clone(), tile.examples.clone(), &mut |query, own, kernel| {
+            undefined += ratio(whole.at(query, own.start, kernel.len()), kernel, E::VANISHING * largest);
         })?;
-        coefficients.write(0, tile, &mut |query, own, out| {
-            out.copy_from_slice(&values[place(query, own.start)..][..out.len()]);
-        })?;
+        whole.write(coefficients, 0)?;
         Ok(undefined)
     }
 
@@ -312,7 +291,7 @@ impl<E: Element> Arrays<E> {
         self.attribution.is_some()
     }
 
-    /// Shapes of the results, with the names that they will have.
+    /// The results, with the names that they will have.
     fn results(&self) -> Vec<(String, &TiledArray<E>)> {
         let mut results = Vec::new();
         for (name, group) in [("attribution", &self.attribution), ("kernel", &self.kernel)] {
@@ -356,6 +335,38 @@ impl<E: Element> Arrays<E> {
     /// Tiles and arrays that [`publish`](Self::publish) goes through.
     pub fn published(&self, tiles: usize) -> usize {
         self.results().iter().map(|(_, array)| array.layers() * tiles).sum()
+    }
+}
+
+/// A whole tile in memory, `[queries, examples, per pair]`.
+struct Whole<E> {
+    tile: Tile,
+    per_pair: usize,
+    values: Vec<E>,
+}
+
+impl<E: Element> Whole<E> {
+    fn read(array: &TiledArray<E>, layer: usize, tile: &Tile, per_pair: usize) -> Result<Self, Error> {
+        let values = vec![E::ZERO; tile.queries.len() * tile.examples.len() * per_pair];
+        let mut whole = Self { tile: tile.clone(), per_pair, values };
+        array.read(layer, tile.queries.clone(), tile.examples.clone(), &mut |query, examples, from| {
+            whole.at(query, examples.start, from.len()).copy_from_slice(from);
+        })?;
+        Ok(whole)
+    }
+
+    /// Some numbers of a query, from those of an example on.
+    fn at(&mut self, query: usize, example: usize, len: usize) -> &mut [E] {
+        let Tile { queries, examples } = &self.tile;
+        let pair = (query - queries.start) * examples.len() + example - examples.start;
+        &mut self.values[pair * self.per_pair..][..len]
+    }
+
+    fn write(mut self, array: &TiledArray<E>, layer: usize) -> Result<(), Error> {
+        let tile = self.tile.clone();
+        array.write(layer, &tile, &mut |query, examples, out| {
+            out.copy_from_slice(self.at(query, examples.start, out.len()));
+        })
     }
 }
 

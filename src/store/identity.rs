@@ -1,17 +1,13 @@
 //! What a run directory was begun with: the version, the tiles, and a hash of every input file.
 
+use crate::data::each_piece;
 use crate::error::Error;
 use crate::run_file::{Batches, RunFile};
 use crate::training::Checkpoints;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
-
-/// Bytes that are hashed at once.
-const PIECE: usize = 1 << 20;
 
 /// An input file, and what it holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,14 +50,9 @@ fn files(run_file: &RunFile, checkpoints: Option<&Checkpoints>) -> Vec<(String, 
 }
 
 fn sha256(path: &Path) -> std::io::Result<String> {
-    let (mut file, mut hash, mut piece) = (File::open(path)?, Sha256::new(), vec![0; PIECE]);
-    loop {
-        let read = file.read(&mut piece)?;
-        if read == 0 {
-            return Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect());
-        }
-        hash.update(&piece[..read]);
-    }
+    let mut hash = Sha256::new();
+    each_piece(path, &mut |piece| hash.update(piece))?;
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 impl Identity {

@@ -25,7 +25,7 @@ pub use record::{Effort, Record};
 pub use zarr::{AnyTiled, Fill, Grid, Take, TiledArray};
 
 use crate::backend::Phase;
-use crate::data::MappedArray;
+use crate::data::{MappedArray, each_piece};
 use crate::error::Error;
 use crate::tangent::Contraction;
 use crate::training::Metrics;
@@ -34,7 +34,6 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fmt::Write as _;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// The folder of what an unfinished run keeps.
@@ -436,12 +435,8 @@ fn bytes(path: &Path) -> u64 {
 
 /// The CRC-32C of a file, in hexadecimal digits.
 fn checksum(path: &Path) -> Result<String, Error> {
-    let mut file = std::fs::File::open(path).map_err(|source| Error::file(path, source))?;
-    let (mut checksum, mut piece) = (0, vec![0; 1 << 20]);
-    loop {
-        match file.read(&mut piece).map_err(|source| Error::file(path, source))? {
-            0 => return Ok(format!("{checksum:08x}")),
-            read => checksum = crc32c::crc32c_append(checksum, &piece[..read]),
-        }
-    }
+    let mut checksum = 0;
+    each_piece(path, &mut |piece| checksum = crc32c::crc32c_append(checksum, piece))
+        .map_err(|source| Error::file(path, source))?;
+    Ok(format!("{checksum:08x}"))
 }

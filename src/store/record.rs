@@ -85,9 +85,8 @@ impl Record {
         writer.put("missed", &self.missed)?;
         writer.put("sensitivity", &self.sensitivity)?;
         writer.put("residuals", &self.residuals)?;
-        let counts = |values: &[usize]| values.iter().map(|&value| value as u64).collect::<Vec<_>>();
-        writer.put("nodes", &counts(&self.nodes))?;
-        writer.put("missed queries", &counts(&self.missed_queries))?;
+        writer.put_counts("nodes", &self.nodes)?;
+        writer.put_counts("missed queries", &self.missed_queries)?;
         writer.put("numbers", &[self.largest_kernel, self.effort.seconds])?;
         writer.put("phases", self.effort.phases.as_ref().map_or(&[] as &[f64], |phases| phases))?;
         Ok(writer.put("device", self.effort.device.as_bytes())?)
@@ -99,7 +98,6 @@ impl Record {
     ///
     /// A file that holds something else.
     pub fn restore(reader: &mut StateReader, steps: usize, values: usize) -> Result<Self, Error> {
-        let counts = |values: Vec<u64>| values.into_iter().map(|value| value as usize).collect();
         let initial = reader.take_exactly("initial", values)?;
         let prediction = reader.take_exactly("prediction", values)?;
         let regularizer = reader.take_exactly("regularizer", values)?;
@@ -107,8 +105,8 @@ impl Record {
         let missed = reader.take_exactly("missed", values)?;
         let sensitivity = reader.take("sensitivity")?;
         let residuals = reader.take_exactly("residuals", steps)?;
-        let nodes = counts(reader.take_exactly("nodes", steps)?);
-        let missed_queries = counts(reader.take_exactly("missed queries", steps)?);
+        let nodes = reader.take_counts("nodes", steps)?;
+        let missed_queries = reader.take_counts("missed queries", steps)?;
         let numbers: Vec<f64> = reader.take_exactly("numbers", 2)?;
         let phases = <[f64; Phase::COUNT]>::try_from(reader.take::<f64>("phases")?).ok();
         let device = String::from_utf8_lossy(&reader.take::<u8>("device")?).into_owned();

@@ -23,7 +23,7 @@ use beside::{Beside, failed};
 use chunk::{Chunk, Cut};
 use grid::{Layout, shared, touched};
 use std::fs::File;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{Read, Write};
 use std::marker::PhantomData;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -129,19 +129,6 @@ impl<E: Element> TiledArray<E> {
     /// Whether the tile's file is there.
     pub fn has(&self, layer: usize, tile: &Tile) -> bool {
         self.chunk_path(layer, tile).is_file()
-    }
-
-    /// Removes the tile's file, if it is there.
-    ///
-    /// # Errors
-    ///
-    /// A file that cannot be removed.
-    pub fn remove(&self, layer: usize, tile: &Tile) -> Result<(), Error> {
-        let path = self.chunk_path(layer, tile);
-        match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::file(&path, error)),
-            _ => Ok(()),
-        }
     }
 
     /// Removes what killed processes left behind. No other process may write the array meanwhile.
