@@ -23,7 +23,7 @@ pub enum Error {
     #[error("{}", shortened(.0))]
     Input(String),
     /// The plan does not fit the machine.
-    #[error("{0}")]
+    #[error("{}", shortened(.0))]
     DoesNotFit(String),
     /// Training left the finite numbers.
     #[error(
@@ -106,16 +106,16 @@ pub enum Error {
     #[error("{0}")]
     Incomplete(String),
     /// The recorded path is damaged.
-    #[error("{0}")]
+    #[error("{}", shortened(.0))]
     Trajectory(String),
     /// A file of the run directory is missing, or is not as it was written: which, and what to do.
-    #[error("{0}")]
+    #[error("{}", shortened(.0))]
     Damaged(String),
     /// The device failed.
     #[error(transparent)]
     Backend(#[from] BackendError),
     /// A file of the run directory cannot be read or written.
-    #[error("{path}: {problem}{}", advice(problem))]
+    #[error("{}: {problem}{}", shortened(path), advice(problem))]
     File {
         /// The file.
         path: String,
@@ -161,7 +161,7 @@ impl Error {
 /// Characters of a message that are shown of its beginning, and of its end.
 const SHOWN: [usize; 2] = [800, 300];
 
-/// A message without its middle where it is very long: a name in a damaged file may fill the file.
+/// A message without its middle where it is very long: a name in a damaged file, or one of a file, may be as long as a file.
 pub fn shortened(text: &str) -> Cow<'_, str> {
     let [first, last] = SHOWN;
     if text.len() <= first + last {

@@ -34,7 +34,7 @@ use std::path::Path;
 
 /// An input that cannot be read, or an array that cannot be written.
 #[derive(Debug, thiserror::Error)]
-#[error("{path}: {}", shortened(.problem))]
+#[error("{}: {}", shortened(.path), shortened(.problem))]
 pub struct DataError {
     /// The file.
     pub path: String,

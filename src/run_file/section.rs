@@ -5,7 +5,7 @@ use toml::{Table, Value};
 
 /// A run file that is wrong: the file, the key, what is wrong and what to do.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("{file}: {}: {}", shortened(.key), shortened(.problem))]
+#[error("{}: {}: {}", shortened(.file), shortened(.key), shortened(.problem))]
 pub struct RunFileError {
     /// The file.
     pub file: String,
