@@ -121,7 +121,7 @@ impl<'a, 'w> FileKeeper<'a, 'w> {
         if self.watch.hasty.load(Ordering::Relaxed) {
             return since >= cost;
         }
-        let lost = Duration::from_secs_f64(LOST * self.seconds()).min(MINUTE);
+        let lost = Duration::from_secs_f64((LOST * self.seconds()).min(MINUTE.as_secs_f64()));
         since >= lost.max(cost.div_f64(SAVING)).max(SHORTEST)
     }
 
@@ -160,8 +160,11 @@ impl Drop for FileKeeper<'_, '_> {
 impl Keeper for FileKeeper<'_, '_> {
     fn earlier(&mut self) -> Result<Option<StateReader>, Error> {
         let Some(mut reader) = StateReader::open(&self.path)? else { return Ok(None) };
-        let seconds: Vec<f64> = reader.take_exactly("seconds of work", 1)?;
-        self.before = seconds[0];
+        self.before = reader.take_exactly("seconds of work", 1)?[0];
+        if !(0.0..f64::INFINITY).contains(&self.before) {
+            let problem = format!("says that its work took {} seconds", self.before);
+            return Err(DataError::damaged(&self.path, problem).into());
+        }
         Ok(Some(reader))
     }
 

@@ -26,7 +26,14 @@ impl PairArray {
             return Ok(Some(Self::Whole(array)));
         }
         let folder = directory.join(format!("{name}.zarr"));
-        folder.exists().then(|| AnyTiled::open(&folder).map(Self::Tiled)).transpose()
+        if !folder.exists() {
+            return Ok(None);
+        }
+        let array = AnyTiled::open(&folder)?;
+        if array.has_layers() {
+            return Err(Error::Input(format!("{}: is an array by layers, and should be their sum", folder.display())));
+        }
+        Ok(Some(Self::Tiled(array)))
     }
 
     /// Its shape.
@@ -49,6 +56,11 @@ impl PairArray {
     /// A rectangle beyond the array, or a tile that is missing or damaged.
     pub fn values(&self, queries: Range<usize>, examples: Range<usize>) -> Result<Vec<f64>, Error> {
         let (entry, width) = (self.entry(), examples.len());
+        self.sides(&queries, &examples)?;
+        if let Self::Tiled(array) = self {
+            // No memory is asked for that the files do not fill.
+            array.find(0, queries.clone(), examples.clone())?;
+        }
         let mut all = vec![0.0; queries.len() * width * entry];
         self.read(queries.clone(), examples.clone(), &mut |query, part, values| {
             let place = (query - queries.start) * width + part.start - examples.start;
@@ -88,13 +100,19 @@ impl PairArray {
         Ok(())
     }
 
-    fn read(&self, queries: Range<usize>, examples: Range<usize>, take: &mut Take<'_, f64>) -> Result<(), Error> {
-        let Some(&[n, m]) = self.shape().get(..2) else { return Ok(()) };
+    /// n and m, where a rectangle lies within them.
+    fn sides(&self, queries: &Range<usize>, examples: &Range<usize>) -> Result<[usize; 2], Error> {
+        let [n, m] = self.shape().first_chunk().copied().unwrap_or_default();
         if queries.end > n || examples.end > m {
             return Err(Error::Input(format!(
                 "queries {queries:?}, examples {examples:?} are beyond an array of {n} x {m}"
             )));
         }
+        Ok([n, m])
+    }
+
+    fn read(&self, queries: Range<usize>, examples: Range<usize>, take: &mut Take<'_, f64>) -> Result<(), Error> {
+        let [_, m] = self.sides(&queries, &examples)?;
         match self {
             Self::Whole(array) => {
                 let entry = self.entry();

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-/// The files of an input, each with its name.
+/// The files of an input, each with its name, in which `/` parts folders.
 pub type Input = Vec<(String, Vec<u8>)>;
 
 /// A parser, its good inputs, and how they are spoilt.
@@ -23,7 +23,7 @@ pub struct Target {
     pub factor: usize,
     /// Bytes of memory whatever the input, at the most.
     pub constant: usize,
-    /// What it may write into the folder.
+    /// What it may write into the folder: files, and folders with all that is in them.
     pub writes: &'static [&'static str],
     /// Inputs of a plain `cargo test`: about a second's.
     pub inputs: u64,
@@ -83,7 +83,7 @@ fn work(target: &Target, beat: &dyn Fn()) {
     let mut known = BTreeSet::new();
     for input in &pool {
         let (outcome, _) = check(target, &sandbox, input, "a seed");
-        known.insert(outcome.map_or_else(|error| kind(&error), |()| String::new()));
+        known.insert(kind(outcome, &sandbox.inner));
     }
     let seconds = variable("PATHKERNEL_FUZZ_SECONDS");
     let seed = variable("PATHKERNEL_FUZZ_SEED").unwrap_or(1);
@@ -110,8 +110,7 @@ fn work(target: &Target, beat: &dyn Fn()) {
         good += u64::from(outcome.is_ok());
         // An error of a new kind is a new place in the parser: from there one may come further.
         let bytes: usize = input.iter().map(|(_, bytes)| bytes.len()).sum();
-        let outcome = outcome.map_or_else(|error| kind(&error), |()| String::new());
-        if known.insert(outcome) && pool.len() < KEPT && bytes < KEPT_BYTES {
+        if known.insert(kind(outcome, &sandbox.inner)) && pool.len() < KEPT && bytes < KEPT_BYTES {
             pool.push(input);
         }
         number += 1;
@@ -123,8 +122,9 @@ fn work(target: &Target, beat: &dyn Fn()) {
     sandbox.remove();
 }
 
-/// An error without what differs from input to input.
-fn kind(error: &str) -> String {
+/// An outcome without what differs from input to input.
+fn kind(outcome: Result<(), String>, folder: &Path) -> String {
+    let error = outcome.map_or_else(|error| error.replace(&*folder.to_string_lossy(), ""), |()| String::new());
     let quoted = error.split(['"', '\'', '`', '[', '(']).next().unwrap_or_default();
     quoted.chars().filter(|next| !next.is_ascii_digit()).take(80).collect()
 }
@@ -136,14 +136,18 @@ fn findings(name: &str) -> Vec<Input> {
     entries.map(|entry| read_input(&entry.expect("a finding").path())).collect()
 }
 
-/// The files of a folder.
+/// The files of a folder and of those in it.
 pub fn read_input(folder: &Path) -> Input {
     let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-    let mut input: Input = entries
-        .map(|entry| entry.expect("an entry").path())
-        .filter(|path| path.is_file())
-        .map(|path| (path.file_name().expect("a name").to_string_lossy().into(), fs::read(&path).expect("a file")))
-        .collect();
+    let read = |entry: std::io::Result<fs::DirEntry>| {
+        let path = entry.expect("an entry").path();
+        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        if path.is_file() {
+            return vec![(name, fs::read(&path).expect("a file"))];
+        }
+        read_input(&path).into_iter().map(|(inside, bytes)| (format!("{name}/{inside}"), bytes)).collect()
+    };
+    let mut input: Input = entries.flat_map(read).collect();
     input.sort();
     input
 }
@@ -165,17 +169,25 @@ impl Sandbox {
 
     fn fill(&self, input: &Input) {
         for (name, bytes) in input {
-            fs::write(self.inner.join(name), bytes).expect("room for a file");
+            let path = self.inner.join(name);
+            fs::create_dir_all(path.parent().expect("a folder")).expect("room for a folder");
+            fs::write(path, bytes).expect("room for a file");
         }
     }
 
     /// Removes the input, and fails where there is anything else.
     fn empty(&self, input: &Input, writes: &[&str]) {
-        for (name, _) in input {
-            fs::remove_file(self.inner.join(name)).expect("an input is gone");
-        }
         for name in writes {
-            let _ = fs::remove_file(self.inner.join(name));
+            let path = self.inner.join(name);
+            let _ = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+        }
+        let is_own = |name: &Path| !writes.iter().any(|written| name.starts_with(written));
+        for name in input.iter().map(|(name, _)| Path::new(name)).filter(|name| is_own(name)) {
+            fs::remove_file(self.inner.join(name)).expect("an input is gone");
+            // Its folders go with the last file in them.
+            for folder in name.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty()) {
+                let _ = fs::remove_dir(self.inner.join(folder));
+            }
         }
         let names = |folder: &Path| -> Vec<_> {
             fs::read_dir(folder).expect("the folder").map(|entry| entry.expect("an entry").path()).collect()

@@ -10,8 +10,10 @@ mod bombs;
 mod harness;
 mod mutate;
 mod random;
+mod resume;
 mod runs;
 mod targets;
+mod tiled;
 
 #[global_allocator]
 static ALLOCATOR: allocator::Counting = allocator::Counting;

@@ -28,10 +28,11 @@ kernel = { kernel = "trace", superposition = true, readout = "probabilities" }
 "#;
 
 /// Other runs on the same data.
-const KINDS: [&[&str]; 4] = [
+const KINDS: [&[&str]; 5] = [
     &[],
     &["kernel.kernel=full", "kernel.readout=margin", "training.batch_size=2", "kernel.layers=true"],
     &["kernel.kernel=none", "kernel.rule=adaptive", "training.optimizer.weight_decay=0.1", "kernel.readout=outputs"],
+    &["run.store=zarr", "kernel.kernel=full", "kernel.layers=true", "kernel.readout=outputs"],
     &["training.loss=logistic", "data.train.targets=data_r.npy", "kernel.kernel=diagonal", "kernel.readout=outputs"],
 ];
 
@@ -52,7 +53,8 @@ fn finished(overrides: &[&str]) -> Input {
     }
     schedule::run(&run_file, &mut Quiet).expect("a run");
     let mut input = read_input(&out);
-    input.extend(read_input(folder.path()));
+    input.retain(|(name, _)| !name.starts_with("trajectory/"));
+    input.extend(read_input(folder.path()).into_iter().filter(|(name, _)| !name.starts_with("out/")));
     for (name, text) in &mut input {
         // The directory can be read wherever it lies.
         if name == "run.toml" {

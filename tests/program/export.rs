@@ -46,7 +46,7 @@ fn a_report_is_the_same_from_tiles() {
     // A tile that is gone is no reason for a report without it.
     fs::remove_file(fixture.path("out/attribution.zarr/c/0/0/0")).expect("a tile");
     let output = fixture.pathkernel(&["report", "out"]);
-    assert!(output.status.code() == Some(1) && stderr(&output).contains("c/0/0/0: is missing"), "{}", stderr(&output));
+    assert!(output.status.code() == Some(2) && stderr(&output).contains("c/0/0/0: is missing"), "{}", stderr(&output));
 }
 
 #[test]
@@ -75,12 +75,12 @@ fn a_damaged_tile_is_not_exported() {
     fs::write(&tile, bytes).expect("a tile");
     let output = fixture.pathkernel(&["export", "out"]);
     let message = stderr(&output);
-    assert!(output.status.code() == Some(1) && message.contains("kernel.zarr/c/1/0/0/0: its checksum"), "{message}");
+    assert!(output.status.code() == Some(2) && message.contains("kernel.zarr/c/1/0/0/0: its checksum"), "{message}");
     assert!(!fixture.path("out/kernel.npy").exists() && !fixture.path("out/kernel.npy.tmp").exists());
     fs::write(fixture.path("out/kernel.zarr/zarr.json"), "{}").expect("a file");
     let output = fixture.pathkernel(&["export", "out"]);
     let message = stderr(&output);
-    assert!(output.status.code() == Some(1) && message.contains("kernel.zarr/zarr.json: is not an array"), "{message}");
+    assert!(output.status.code() == Some(2) && message.contains("kernel.zarr/zarr.json: is not an array"), "{message}");
 }
 
 #[test]

@@ -37,6 +37,26 @@ impl AnyTiled {
         }
     }
 
+    /// Whether it has an axis of layers.
+    pub fn has_layers(&self) -> bool {
+        match self {
+            Self::Single(array) => array.has_layers(),
+            Self::Double(array) => array.has_layers(),
+        }
+    }
+
+    /// As [`TiledArray::find`].
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn find(&self, layer: usize, queries: Range<usize>, examples: Range<usize>) -> Result<(), Error> {
+        match self {
+            Self::Single(array) => array.find(layer, queries, examples),
+            Self::Double(array) => array.find(layer, queries, examples),
+        }
+    }
+
     /// The queries and examples of a part.
     pub fn part(&self) -> [usize; 2] {
         match self {

@@ -1,8 +1,8 @@
 //! A tile's chunk file: its parts one after another, each with a checksum, and an index at the end. What is written has
 //! one order and no gaps, so that a part's place follows from its number, and the index from the tile.
 
-use super::Take;
 use super::grid::{Layout, shared, touched};
+use super::{Take, spoilt};
 use crate::backend::Element;
 use crate::error::Error;
 use crate::path::Tile;
@@ -184,13 +184,9 @@ impl<'a> Chunk<'a> {
 }
 
 fn damaged(path: &Path, problem: &str) -> Error {
-    let path = path.display();
-    Error::Damaged(format!(
-        "{path}: {problem}: it was changed or damaged after it was written; remove it, and the same command computes it \
-         again"
-    ))
+    spoilt(path, &format!("{problem}: it was changed or damaged after it was written"), "remove it, and ")
 }
 
-fn missing(path: &Path) -> Error {
-    Error::Damaged(format!("{}: is missing; the same command computes it again", path.display()))
+pub(super) fn missing(path: &Path) -> Error {
+    spoilt(path, "is missing", "")
 }

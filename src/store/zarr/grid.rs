@@ -123,6 +123,18 @@ impl Layout {
         Tile { queries: side(row, queries, n), examples: side(column, examples, m) }
     }
 
+    /// The tiles that hold pairs of a rectangle, as far as the array reaches, by rows; each with what it holds of it.
+    pub fn within(&self, queries: Range<usize>, examples: Range<usize>) -> impl Iterator<Item = (Tile, Tile)> {
+        let ([n, m], [high, wide]) = (self.pairs(), self.grid.tile);
+        let (queries, examples) = (shared(&queries, &(0..n)), shared(&examples, &(0..m)));
+        let places = (touched(&queries, high), touched(&examples, wide));
+        places.0.flat_map(move |row| places.1.clone().map(move |column| (row, column))).map(move |(row, column)| {
+            let tile = self.tile(row, column);
+            let inside = Tile { queries: shared(&queries, &tile.queries), examples: shared(&examples, &tile.examples) };
+            (tile, inside)
+        })
+    }
+
     /// Numbers of one part.
     pub fn part_len(&self) -> usize {
         self.grid.part[0] * self.grid.part[1] * self.entry

@@ -20,10 +20,10 @@ use crate::data::NpyMap;
 use crate::error::Error;
 use crate::path::Tile;
 use beside::{Beside, failed};
-use chunk::{Chunk, Cut};
-use grid::{Layout, shared, touched};
+use chunk::{Chunk, Cut, missing};
+use grid::Layout;
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::marker::PhantomData;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -83,10 +83,8 @@ impl<E: Element> TiledArray<E> {
         if layout.size != size_of::<E>() {
             let path = folder.join("zarr.json");
             let (is, should) = (8 * layout.size, E::NAME);
-            return Err(Error::Damaged(format!(
-                "{}: its numbers have {is} bits, and should be {should}",
-                path.display()
-            )));
+            let problem = format!("its numbers have {is} bits, and should be {should}");
+            return Err(spoilt(&path, &problem, "remove its folder, and "));
         }
         Ok(Self::new(folder, layout))
     }
@@ -104,6 +102,11 @@ impl<E: Element> TiledArray<E> {
     /// How it is cut.
     pub fn grid(&self) -> &Grid {
         &self.layout.grid
+    }
+
+    /// Whether it has an axis of layers.
+    pub fn has_layers(&self) -> bool {
+        self.layout.axis > 0
     }
 
     /// The length of the leading axis, or 1.
@@ -173,18 +176,19 @@ impl<E: Element> TiledArray<E> {
         examples: Range<usize>,
         take: &mut Take<'_, E>,
     ) -> Result<(), Error> {
-        let ([n, m], [high, wide]) = (self.layout.pairs(), self.layout.grid.tile);
-        let (queries, examples) = (shared(&queries, &(0..n)), shared(&examples, &(0..m)));
         let mut values = Vec::new();
-        for row in touched(&queries, high) {
-            for column in touched(&examples, wide) {
-                let tile = self.layout.tile(row, column);
-                let inside =
-                    Tile { queries: shared(&queries, &tile.queries), examples: shared(&examples, &tile.examples) };
-                self.chunk(layer, &tile)?.read(&inside, &mut values, take)?;
-            }
-        }
-        Ok(())
+        self.layout
+            .within(queries, examples)
+            .try_for_each(|(tile, inside)| self.chunk(layer, &tile)?.read(&inside, &mut values, take))
+    }
+
+    /// Looks whether all tiles of a rectangle of pairs are there, and as long as they should be.
+    ///
+    /// # Errors
+    ///
+    /// The first that is not.
+    pub fn find(&self, layer: usize, queries: Range<usize>, examples: Range<usize>) -> Result<(), Error> {
+        self.layout.within(queries, examples).try_for_each(|(tile, _)| self.chunk(layer, &tile).map(drop))
     }
 
     /// Compares every byte of a tile's file with its checksums.
@@ -206,6 +210,8 @@ impl<E: Element> TiledArray<E> {
     /// A tile's file that is missing or damaged, a disk that refuses, or what `progress` returns.
     pub fn export(&self, path: &Path, progress: &mut dyn FnMut() -> Result<(), Error>) -> Result<(), Error> {
         let ([n, m], entry) = (self.layout.pairs(), self.layout.entry);
+        // No disk is taken that the tiles do not fill.
+        (0..self.layers()).try_for_each(|layer| self.find(layer, 0..n, 0..m))?;
         let mut map = NpyMap::<E>::create(path, &self.layout.shape)?;
         let mut values = Vec::new();
         for (layer, all) in map.values_mut().chunks_exact_mut(n * m * entry).enumerate() {
@@ -247,9 +253,28 @@ fn read_layout(folder: &Path) -> Result<Layout, Error> {
     let path = folder.join("zarr.json");
     let mut text = Vec::new();
     let read = File::open(&path).and_then(|file| file.take(metadata::LARGEST).read_to_end(&mut text));
-    read.map_err(|error| Error::file(&path, error))?;
-    let wrong = |problem| format!("{}: is not an array that pathkernel wrote: {problem}", path.display());
-    metadata::layout(&text).map_err(|problem| Error::Damaged(wrong(problem)))
+    match read {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Err(missing(&path)),
+        read => read.map_err(|error| Error::file(&path, error))?,
+    };
+    let wrong = |problem| format!("is not an array that pathkernel wrote: {problem}");
+    metadata::layout(&text).map_err(|problem| spoilt(&path, &wrong(problem), "remove its folder, and "))
+}
+
+/// What is said of a damaged file. While a run is under way its arrays' names end in `.tmp`: the run makes the file again,
+/// once `first` is done. An array of a finished run is an input like any other.
+fn spoilt(path: &Path, problem: &str, first: &str) -> Error {
+    let ends = |folder: &Path, end: &str| folder.extension().is_some_and(|found| found == end);
+    let array = path.ancestors().find(|folder| ends(folder, "zarr") || ends(folder, "tmp"));
+    let path = path.display();
+    match array {
+        Some(folder) if ends(folder, "tmp") => {
+            Error::Damaged(format!("{path}: {problem}; {first}the same command computes it again"))
+        }
+        _ => Error::Input(format!(
+            "{path}: {problem}; the run directory is damaged: remove it, and the same run makes it again"
+        )),
+    }
 }
 
 #[cfg(test)]

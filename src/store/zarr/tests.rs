@@ -111,7 +111,8 @@ fn every_shape_is_read_as_it_was_written() -> Outcome {
 #[test]
 fn a_tile_is_there_or_not() -> Outcome {
     let folder = tempfile::tempdir()?;
-    let array = TiledArray::<f32>::create(folder.path(), &[5, 7], 0, &Grid { tile: [4, 4], part: [2, 2] })?;
+    let path = folder.path().join("x.zarr.tmp");
+    let array = TiledArray::<f32>::create(&path, &[5, 7], 0, &Grid { tile: [4, 4], part: [2, 2] })?;
     let tile = Tile { queries: 4..5, examples: 4..7 };
     assert!(!array.has(0, &tile));
     write(&array, 0, &tile)?;
@@ -134,7 +135,8 @@ fn a_tile_is_there_or_not() -> Outcome {
 #[test]
 fn a_damaged_byte_is_found_wherever_it_is() -> Outcome {
     let folder = tempfile::tempdir()?;
-    let array = filled::<f32>(folder.path(), &[5, 7, 2], 0, &Grid { tile: [4, 6], part: [2, 3] })?;
+    let grid = Grid { tile: [4, 6], part: [2, 3] };
+    let array = filled::<f32>(&folder.path().join("x.zarr.tmp"), &[5, 7, 2], 0, &grid)?;
     for tile in array.tiles() {
         let path = array.chunk_path(0, &tile);
         let good = std::fs::read(&path)?;
@@ -156,6 +158,24 @@ fn a_damaged_byte_is_found_wherever_it_is() -> Outcome {
         array.verify(0, &tile)?;
     }
     assert!(!folder.path().join("x.npy").exists());
+    Ok(())
+}
+
+#[test]
+fn what_to_do_about_a_damaged_file_depends_on_whose_it_is() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let ends =
+        [(".tmp", 1, "; the same command computes it again"), ("", 2, "; the run directory is damaged: remove it")];
+    for (end, code, advice) in ends {
+        // A run may have another one's array in its path.
+        let path = folder.path().join("a.zarr.tmp").join("b.zarr").join(format!("x.zarr{end}"));
+        let array = TiledArray::<f32>::create(&path, &[5, 7], 0, &Grid { tile: [4, 4], part: [2, 2] })?;
+        let error = array.read(0, 0..1, 0..1, &mut |_, _, _| ()).err().ok_or("a tile is missing")?;
+        assert!(error.exit_code() == code && error.to_string().contains(advice), "{error}");
+        std::fs::remove_file(path.join("zarr.json"))?;
+        let error = AnyTiled::open(&path).err().ok_or("there is no array")?;
+        assert!(error.exit_code() == code && error.to_string().contains("zarr.json: is missing"), "{error}");
+    }
     Ok(())
 }
 

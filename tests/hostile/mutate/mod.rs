@@ -4,6 +4,7 @@ pub mod archive;
 pub mod arrays;
 pub mod bytes;
 pub mod pickle;
+pub mod state;
 pub mod text;
 
 use crate::random::Random;
@@ -15,7 +16,7 @@ pub fn any_file(input: &mut Vec<(String, Vec<u8>)>, random: &mut Random) {
     let Some((name, data)) = input.get_mut(place) else { return };
     let end = name.rsplit('.').next().unwrap_or_default();
     match (random.below(8), end) {
-        (0, _) => return bytes::mutate(data, random),
+        (0, _) if end != "state" => return bytes::mutate(data, random),
         (1..=4, "npy") => return arrays::npy_elements(data, random),
         (1..=4, "toml" | "json" | "jsonl" | "overrides") => return text::gently(data, random),
         _ => {}
@@ -26,6 +27,7 @@ pub fn any_file(input: &mut Vec<(String, Vec<u8>)>, random: &mut Random) {
         "pt" | "pth" => archive::mutate(data, random, pickle::mutate),
         "safetensors" => arrays::safetensors(data, random),
         "idx" => arrays::idx(data, random),
+        "state" => state::mutate(data, random),
         "gz" => archive::gzip(data, random, arrays::idx),
         _ => text::mutate(data, random),
     }
