@@ -140,7 +140,7 @@ fn sums(finished: &Finished) -> Vec<(String, Vec<f64>)> {
         ("tangent_initial", &finished.tangent_initial),
         ("tangent_final", &finished.tangent_final),
     ];
-    let mut all = vec![("regularizer".to_owned(), finished.regularizer.clone())];
+    let mut all = vec![("regularizer".to_owned(), finished.account.regularizer.clone())];
     for (name, layers) in groups {
         all.extend(layers.iter().enumerate().map(|(layer, values)| (format!("{name} {layer}"), values.clone())));
     }
@@ -250,12 +250,9 @@ fn tiled<E: Element>() {
 fn place(name: &str, into: &mut [f64], from: &[f64], tile: &Tile, m: usize) {
     let (queries, examples) = (tile.queries.len(), tile.examples.len());
     if name == "regularizer" {
-        // [C, queries], of the tiles that start at example 0; the others leave it at zero.
-        if tile.examples.start == 0 {
-            for (at, &value) in from.iter().enumerate() {
-                into[at / queries * m + tile.queries.start + at % queries] = value;
-            }
-        }
+        // [queries, C], of the tiles that start at example 0; the others have none.
+        let first = tile.queries.start * into.len() / m;
+        into[first..first + from.len()].copy_from_slice(from);
         return;
     }
     let copies = if name.starts_with("attribution") { 1 } else { 3 };

@@ -147,8 +147,8 @@ fn residual(found: &Finished) -> f64 {
         for output in 0..OUTPUTS {
             let place = query * OUTPUTS + output;
             let row = &found.attribution[0][(output * QUERIES + query) * EXAMPLES..][..EXAMPLES];
-            let explained = row.iter().sum::<f64>() + found.regularizer[output * QUERIES + query];
-            largest = largest.max((found.prediction[place] - found.initial[place] - explained).abs());
+            let explained = row.iter().sum::<f64>() + found.account.regularizer[place];
+            largest = largest.max((found.account.prediction[place] - found.account.initial[place] - explained).abs());
         }
     }
     largest
@@ -183,7 +183,7 @@ fn every_form_of_psi_gives_the_same_contributions() {
         let all = all_choices(&problem.network, carried);
         assert!(all.len() > 4, "{all:?}");
         let rows = problem.tile(&trajectory, &all[0], &whole());
-        let change = furthest(&rows.prediction, &rows.initial);
+        let change = furthest(&rows.account.prediction, &rows.account.initial);
         assert!(residual(&rows) < 1e-7 * change, "{optimizer:?}: {} of {change}", residual(&rows));
         for choice in &all[1..] {
             let found = problem.tile(&trajectory, choice, &whole());
@@ -235,8 +235,8 @@ fn a_sparse_recording_gives_the_same_bits() {
             assert_eq!(rows, 11usize.div_ceil(every) + 1);
             let found = problem.tile(&sparse, &choice, &whole());
             assert_eq!(found.attribution, want.attribution, "{optimizer:?}, every {every}");
-            assert_eq!(found.regularizer, want.regularizer);
-            assert_eq!(found.prediction, want.prediction);
+            assert_eq!(found.account.regularizer, want.account.regularizer);
+            assert_eq!(found.account.prediction, want.account.prediction);
         }
     }
 }

@@ -4,7 +4,7 @@ use super::at::At;
 use super::pass::Pass;
 use super::readout::QueryTargets;
 use super::sums::{Certificate, State};
-use super::{Finished, Spec, Tile};
+use super::{Account, Finished, Spec, Tile};
 use crate::backend::{Backend, Result};
 use crate::error::Error;
 use crate::keeper::Keeper;
@@ -66,7 +66,8 @@ impl<B: Backend> Integration<'_, B> {
         if tile.examples.start == 0 || matches!(spec.rule, Rule::Adaptive { .. }) {
             state.certificate = Some(Certificate::new(backend, tile.queries.len(), setting.rows(), block)?);
         }
-        let mut finished = Finished::of_steps(steps);
+        let values = state.certificate.as_ref().map_or(0, Certificate::size);
+        let mut finished = Finished { account: Account::new(values, steps), ..Finished::default() };
         let mut left = steps;
         if let Some(mut earlier) = keeper.earlier()? {
             left = state.restore(backend, spec, &mut finished, &mut earlier)?;
@@ -75,17 +76,21 @@ impl<B: Backend> Integration<'_, B> {
         }
         let mut next = if left == steps { recall.last()? } else { recall.leg(left)?.weights };
         for number in (0..left).rev() {
-            next = self.step(&pass, &mut state, &mut recall, (number, &next), &mut finished)?;
+            next = self.step(&pass, &mut state, &mut recall, (number, &next), &mut finished.account)?;
             if number % block == 0 {
                 let count = block.min(steps - number);
                 if state.sums.first_not_finite(backend)?.is_some() {
                     return Err(self.not_finite(tile, number..number + count)?);
                 }
-                state.end_block(backend, number, count, &mut finished)?;
+                state.end_block(backend, number, count, &mut finished.account)?;
                 if tile.examples.start == 0 && spec.attribution {
                     let moved = pass.sensitivity(&next)?;
-                    finished.sensitivity.resize(moved.len(), 0.0);
-                    finished.sensitivity.iter_mut().zip(moved).for_each(|(all, own)| *all += count as f64 * own);
+                    finished
+                        .account
+                        .sensitivity
+                        .iter_mut()
+                        .zip(moved)
+                        .for_each(|(all, own)| *all += count as f64 * own);
                 }
             }
             let done = (steps - number) as f64 / steps as f64;
@@ -93,7 +98,7 @@ impl<B: Backend> Integration<'_, B> {
         }
         if steps == 0 {
             pass.read_values(&mut state, 0, &next)?;
-            state.end_block(backend, 0, 0, &mut finished)?;
+            state.end_block(backend, 0, 0, &mut finished.account)?;
         }
         if spec.tangent {
             finished.tangent_initial = setting.tangent(tile, &next)?;
@@ -110,7 +115,7 @@ impl<B: Backend> Integration<'_, B> {
         state: &mut State<'a, B>,
         recall: &mut Recall<'_, B>,
         (number, next): (usize, &B::Buffer),
-        finished: &mut Finished,
+        account: &mut Account,
     ) -> std::result::Result<B::Buffer, Error> {
         let (setting, trajectory) = (&self.setting, self.trajectory);
         let (step, block) = (&trajectory.steps[number], trajectory.block());
@@ -121,10 +126,10 @@ impl<B: Backend> Integration<'_, B> {
         let leg = recall.leg(number)?;
         pass.read_values(state, place, &leg.weights)?;
         match trajectory.rows(Kept::Nodes) {
-            None => pass.step(state, &At::segment(setting, &leg, next, (number, step), place)?, finished)?,
+            None => pass.step(state, &At::segment(setting, &leg, next, (number, step), place)?, account)?,
             Some(_) => {
                 for at in At::flow(setting, trajectory, (number, step), place)? {
-                    pass.step(state, &at, finished)?;
+                    pass.step(state, &at, account)?;
                 }
             }
         }
@@ -142,11 +147,11 @@ impl<B: Backend> Integration<'_, B> {
         let mut state = State::new(&integration.setting, tile)?;
         state.certificate =
             Some(Certificate::new(backend, tile.queries.len(), setting.rows(), self.trajectory.block())?);
-        let mut finished = Finished::of_steps(self.trajectory.steps.len());
+        let mut account = Account::new(tile.queries.len() * setting.rows(), self.trajectory.steps.len());
         let whole = steps.end == self.trajectory.steps.len();
         let mut next = if whole { recall.last()? } else { recall.leg(steps.end)?.weights };
         for number in steps.clone().rev() {
-            next = integration.step(&pass, &mut state, &mut recall, (number, &next), &mut finished)?;
+            next = integration.step(&pass, &mut state, &mut recall, (number, &next), &mut account)?;
             if let Some(group) = state.sums.first_not_finite(backend)? {
                 return Ok(Error::NotFinite {
                     first: number,
@@ -224,7 +229,7 @@ impl<'a, B: Backend> Evaluation<'a, B> {
     /// A device error.
     pub fn add(&mut self, weights: &B::Buffer) -> Result<()> {
         let at = At::single(weights, &self.step);
-        self.pass.step(&mut self.state, &at, &mut Finished::of_steps(1))
+        self.pass.step(&mut self.state, &at, &mut Account::new(0, 1))
     }
 
     /// Ends a block of evaluations.

@@ -6,6 +6,7 @@ step is a sum over past gradients has the attribution `A[q, i] = -Σ_s ψ_s · g
 time: `ε_s φ_s` for plain SGD. The kernel is `K = Σ_s ε_s φ_s · J_i(w_s)` over the steps whose batch holds `i`.
 */
 
+mod account;
 pub mod adaptive;
 mod at;
 mod batch;
@@ -21,6 +22,8 @@ mod spec;
 mod sums;
 mod superposition;
 
+pub use account::Account;
+pub(crate) use account::larger;
 pub(crate) use batch::examples_at_once;
 pub use integrate::{Evaluation, Integration, Setting};
 pub use quadrature::{Quadrature, gauss};

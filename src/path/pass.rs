@@ -6,7 +6,7 @@ use super::integrate::Setting;
 use super::recursion::Recursion;
 use super::rows::{Finder, Rows, Tau};
 use super::sums::{Certificate, PairSums, State};
-use super::{Finished, Tile};
+use super::{Account, Tile};
 use crate::backend::{Accumulator, Backend, Entries, Gram, Phase, Result, RowMap, Slice, SliceMut};
 use crate::network::{Factor, Parameters, Segment, along};
 use crate::tangent::{ConstantInputs, Contraction, Products, QueryFactors, Term, contract};
@@ -78,21 +78,21 @@ impl<'a, B: Backend> Pass<'a, B> {
     }
 
     /// Adds one step; the device's time is told apart by phases.
-    pub fn step(&self, state: &mut State<'a, B>, at: &At<'_, B>, finished: &mut Finished) -> Result<()> {
+    pub fn step(&self, state: &mut State<'a, B>, at: &At<'_, B>, account: &mut Account) -> Result<()> {
         let before = self.setting.backend.enter(Phase::Passes);
-        self.add(state, at, finished)?;
+        self.add(state, at, account)?;
         self.setting.backend.enter(before);
         Ok(())
     }
 
-    fn add(&self, state: &mut State<'a, B>, at: &At<'_, B>, finished: &mut Finished) -> Result<()> {
+    fn add(&self, state: &mut State<'a, B>, at: &At<'_, B>, account: &mut Account) -> Result<()> {
         let Setting { backend, network, spec, .. } = *self.setting;
         let recursion = Recursion::new(&spec.optimizer, at.number, at.rate, at.step.clip);
         let mut batches = self.batches(state, at.step)?;
         if batches.is_empty() && state.certificate.is_none() && recursion.keep == 0.0 {
             return Ok(());
         }
-        let rows = self.finder.rows(state, &self.inputs, at, recursion.add, finished)?;
+        let rows = self.finder.rows(state, &self.inputs, at, recursion.add, account)?;
         let mut fresh = QueryFactors::new(network, &spec.contraction, self.setting.rows(), self.tile.queries.len());
         let Recursion { keep, add, .. } = recursion;
         // Nesterov's momentum takes φ by itself as well.

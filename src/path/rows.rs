@@ -3,7 +3,7 @@
 use super::adaptive::{self, Adaptive};
 use super::at::At;
 use super::sums::State;
-use super::{Finished, Quadrature, Setting};
+use super::{Account, Quadrature, Setting};
 use crate::backend::{Backend, BackendError, Element, Result};
 use crate::run_file::{Readout, Rule};
 use crate::tangent::Node;
@@ -73,10 +73,10 @@ impl<'a, B: Backend> Finder<'a, B> {
         inputs: &B::Buffer,
         at: &At<'_, B>,
         added: f64,
-        finished: &mut Finished,
+        account: &mut Account,
     ) -> Result<Vec<Rows<B>>> {
         let Some(quadrature) = Quadrature::new(&at.rule) else {
-            return self.own_rows(state, inputs, at, added, finished);
+            return self.own_rows(state, inputs, at, added, account);
         };
         if state.nodes.as_ref().is_none_or(|(known, _)| *known != added) {
             let node = |&weight: &f64| {
@@ -85,7 +85,7 @@ impl<'a, B: Backend> Finder<'a, B> {
             };
             state.nodes = Some((added, quadrature.weights.iter().map(node).collect::<Result<_>>()?));
         }
-        finished.nodes[at.number] += self.queries * quadrature.nodes.len();
+        account.nodes[at.number] += self.queries * quadrature.nodes.len();
         let nodes = state.nodes.iter().flat_map(|(_, nodes)| nodes).zip(quadrature.nodes);
         Ok(nodes.map(|(node, tau)| Rows { node: Rc::clone(node), queries: None, tau: Tau::Same(tau) }).collect())
     }
@@ -97,7 +97,7 @@ impl<'a, B: Backend> Finder<'a, B> {
         inputs: &B::Buffer,
         at: &At<'_, B>,
         added: f64,
-        finished: &mut Finished,
+        account: &mut Account,
     ) -> Result<Vec<Rows<B>>> {
         let (backend, queries) = (self.setting.backend, self.queries);
         let missing = || BackendError::Invalid("the rule adaptive needs the readouts at both ends of a segment".into());
@@ -108,8 +108,8 @@ impl<'a, B: Backend> Finder<'a, B> {
         let ends = [certificate.values_at(backend, at.place)?, certificate.values_at(backend, at.place + 1)?];
         let ends = [ends[0].as_slice(), ends[1].as_slice()];
         let settled = adaptive.settle(&adaptive::Step { weights: at.weights(), change, inputs, queries, ends })?;
-        finished.nodes[at.number] += settled.rows.len();
-        finished.missed_queries[at.number] += settled.missed.len();
+        account.nodes[at.number] += settled.rows.len();
+        account.missed_queries[at.number] += settled.missed.len();
         let pass = |rows: &[adaptive::Row]| {
             let taus: Vec<B::Element> = rows.iter().map(|row| B::Element::from_f64(row.tau)).collect();
             let weighted: Vec<(u32, f64)> = rows.iter().map(|row| (row.query, row.weight)).collect();

@@ -57,7 +57,7 @@ impl<B: Backend> State<'_, B> {
         writer: &mut StateWriter,
     ) -> Result<(), Error> {
         writer.put("steps left", &[number as u64])?;
-        finished.save(writer)?;
+        finished.account.save(writer)?;
         writer.put("tangents", &[finished.tangent_final.len() as u64])?;
         finished.tangent_final.iter().try_for_each(|values| writer.put("tangent", values))?;
         self.sums.save(backend, writer)?;
@@ -75,7 +75,7 @@ impl<B: Backend> State<'_, B> {
         reader: &mut StateReader,
     ) -> Result<usize, Error> {
         let left: Vec<u64> = reader.take_exactly("steps left", 1)?;
-        *finished = Finished::restore(reader, finished.residuals.len())?;
+        finished.account.restore(reader)?;
         let tangents: Vec<u64> = reader.take_exactly("tangents", 1)?;
         let tangents = (0..tangents[0]).map(|_| reader.take("tangent"));
         finished.tangent_final = tangents.collect::<Result<_, _>>()?;
@@ -84,45 +84,6 @@ impl<B: Backend> State<'_, B> {
         if spec.optimizer.has_memory() {
             self.psi.restore(backend, reader)?;
         }
-        Ok(left[0].min(finished.residuals.len() as u64) as usize)
-    }
-}
-
-impl Finished {
-    /// Writes everything but the arrays of pairs.
-    ///
-    /// # Errors
-    ///
-    /// A file that cannot be written.
-    pub fn save(&self, writer: &mut StateWriter) -> Result<(), Error> {
-        writer.put("regularizer", &self.regularizer)?;
-        writer.put("unexplained", &self.unexplained)?;
-        writer.put("initial", &self.initial)?;
-        writer.put("prediction", &self.prediction)?;
-        writer.put("missed", &self.missed)?;
-        writer.put("sensitivity", &self.sensitivity)?;
-        writer.put("residuals", &self.residuals)?;
-        writer.put_counts("nodes", &self.nodes)?;
-        Ok(writer.put_counts("missed queries", &self.missed_queries)?)
-    }
-
-    /// Takes what was [saved](Self::save), of a path of so many steps.
-    ///
-    /// # Errors
-    ///
-    /// A file that holds something else.
-    pub fn restore(reader: &mut StateReader, steps: usize) -> Result<Self, Error> {
-        Ok(Self {
-            regularizer: reader.take("regularizer")?,
-            unexplained: reader.take("unexplained")?,
-            initial: reader.take("initial")?,
-            prediction: reader.take("prediction")?,
-            missed: reader.take("missed")?,
-            sensitivity: reader.take("sensitivity")?,
-            residuals: reader.take_exactly("residuals", steps)?,
-            nodes: reader.take_counts("nodes", steps)?,
-            missed_queries: reader.take_counts("missed queries", steps)?,
-            ..Self::default()
-        })
+        Ok(left[0].min(finished.account.residuals.len() as u64) as usize)
     }
 }

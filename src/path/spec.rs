@@ -1,5 +1,6 @@
 //! What to integrate, and what comes of it.
 
+use super::Account;
 use crate::backend::Entries;
 use crate::error::Error;
 use crate::run_file::{Loss, Optimizer, Readout, Rule};
@@ -90,39 +91,19 @@ pub struct Finished {
     pub tangent_initial: Vec<Vec<f64>>,
     /// Tangent kernel at the last weights.
     pub tangent_final: Vec<Vec<f64>>,
-    /// `[R, queries]`: the term of weight decay.
-    pub regularizer: Vec<f64>,
-    /// `[R, queries]`: what of an imported path no optimizer made.
-    pub unexplained: Vec<f64>,
-    /// `[queries, R]`: the readout at the first weights.
-    pub initial: Vec<f64>,
-    /// `[queries, R]`: the readout at the last weights.
-    pub prediction: Vec<f64>,
-    /// `[queries, R]`: `Σ_s f(w_{s+1}) - f(w_s) - φ_s · Δw_s`, what the quadrature misses.
-    pub missed: Vec<f64>,
-    /// `[queries, R]`: `Σ_s Σ_l ‖∇_l f‖ ‖w_l‖`, about: by how much more than their rounding could rounded weights have moved
-    /// the readout.
-    pub sensitivity: Vec<f64>,
-    /// The largest `|f(w_{s+1}) - f(w_s) - φ_s · Δw_s|` of each step.
-    pub residuals: Vec<f64>,
-    /// Quadrature nodes of each step, summed over the queries.
-    pub nodes: Vec<usize>,
-    /// Queries whose step the rule `adaptive` could not explain, by step.
-    pub missed_queries: Vec<usize>,
+    /// What belongs to its queries and to the steps. For tiles whose examples do not start at 0 its values are empty, but for
+    /// the rule `adaptive`.
+    pub account: Account,
 }
 
 impl Finished {
-    /// Nothing yet of so many steps.
-    pub(super) fn of_steps(steps: usize) -> Self {
-        Self { residuals: vec![0.0; steps], nodes: vec![0; steps], missed_queries: vec![0; steps], ..Self::default() }
-    }
-
     /// Fails where anything left the finite numbers: the path did, even if every loss along it was finite.
     pub(super) fn check(&self, steps: &[Step]) -> Result<(), Error> {
         let arrays = [&self.attribution, &self.kernel, &self.numerator, &self.tangent_initial, &self.tangent_final];
-        let queries = [&self.regularizer, &self.unexplained, &self.initial, &self.prediction];
+        let account = &self.account;
+        let queries = [&account.regularizer, &account.unexplained, &account.initial, &account.prediction];
         let mut values = arrays.into_iter().flatten().chain(queries).flatten();
-        let first = self.residuals.iter().position(|residual| !residual.is_finite());
+        let first = account.residuals.iter().position(|residual| !residual.is_finite());
         if first.is_none() && values.all(|value| value.is_finite()) {
             return Ok(());
         }

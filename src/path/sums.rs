@@ -2,7 +2,7 @@
 
 use super::batch::Batch;
 use super::integrate::Setting;
-use super::{Finished, Tile};
+use super::{Account, Finished, Tile, larger};
 use crate::backend::{Accumulator, Backend, Entries, Result, Slice, SliceMut, widen};
 use crate::tangent::{Node, QueryFactors, Sum};
 use std::rc::Rc;
@@ -102,9 +102,9 @@ impl<'a, B: Backend> State<'a, B> {
     }
 
     /// Ends a block of `count` steps from `first` on.
-    pub fn end_block(&mut self, backend: &B, first: usize, count: usize, finished: &mut Finished) -> Result<()> {
+    pub fn end_block(&mut self, backend: &B, first: usize, count: usize, account: &mut Account) -> Result<()> {
         self.fold(backend)?;
-        self.certificate.as_mut().map_or(Ok(()), |certificate| certificate.settle(backend, first, count, finished))
+        self.certificate.as_mut().map_or(Ok(()), |certificate| certificate.settle(backend, first, count, account))
     }
 
     /// Copies the sums to the host; the last block must have been ended.
@@ -113,8 +113,8 @@ impl<'a, B: Backend> State<'a, B> {
         finished.kernel = self.sums.kernel.download(backend)?;
         finished.numerator = self.sums.numerator.download(backend)?;
         if let Some(certificate) = &self.certificate {
-            finished.regularizer = certificate.regularizer.download(backend)?;
-            finished.unexplained = certificate.unexplained.download(backend)?;
+            finished.account.regularizer = certificate.download(backend, &certificate.regularizer)?;
+            finished.account.unexplained = certificate.download(backend, &certificate.unexplained)?;
         }
         Ok(())
     }
@@ -148,44 +148,54 @@ impl<B: Backend> Certificate<B> {
         })
     }
 
+    /// Values of all queries.
+    pub fn size(&self) -> usize {
+        self.queries * self.rows
+    }
+
     /// Elements of what is explained, and of the readout.
     pub fn lens(&self) -> [usize; 2] {
-        let size = self.queries * self.rows;
+        let size = self.size();
         [self.block * size, (self.block + 1) * size]
+    }
+
+    /// Copies a sum, `[R, queries]`, to the host, where it is `[queries, R]`.
+    fn download(&self, backend: &B, sum: &Sum<B>) -> Result<Vec<f64>> {
+        let Self { queries, rows, .. } = *self;
+        let values = sum.download(backend)?;
+        Ok((0..queries * rows).map(|place| values[place % rows * queries + place / rows]).collect())
     }
 
     /// Values of the readout at a place in the block, on the host.
     pub fn values_at(&self, backend: &B, place: usize) -> Result<Vec<f64>> {
-        let size = self.queries * self.rows;
+        let size = self.size();
         Ok(widen(&backend.download(Slice::new(&self.values, place * size, size))?))
     }
 
     /// Reads what a block of steps left, `count` of them from `first` on. The last block comes first.
-    pub fn settle(&mut self, backend: &B, first: usize, count: usize, finished: &mut Finished) -> Result<()> {
+    pub fn settle(&mut self, backend: &B, first: usize, count: usize, account: &mut Account) -> Result<()> {
         self.regularizer.fold(backend)?;
         self.unexplained.fold(backend)?;
         let Self { queries, rows, block, .. } = *self;
         let size = queries * rows;
         let values = widen(&backend.download(Slice::new(&self.values, 0, (count + 1) * size))?);
         let explained = widen(&backend.download(Slice::new(&self.explained, 0, block * size))?);
-        finished.missed.resize(size, 0.0);
         for step in 0..count {
             let mut largest = 0.0f64;
-            for (entry, missed) in finished.missed.iter_mut().enumerate() {
+            for (entry, missed) in account.missed.iter_mut().enumerate() {
                 let (query, output) = (entry / rows, entry % rows);
                 let change = values[(step + 1) * size + entry] - values[step * size + entry];
                 let rest = change - explained[step * size + output * queries + query];
                 *missed += rest;
-                // Written so that NaN is the largest of all.
-                largest = if rest.abs() <= largest { largest } else { rest.abs() };
+                largest = larger(rest.abs(), largest);
             }
-            finished.residuals[first + step] = largest;
+            account.residuals[first + step] = largest;
         }
         backend.fill(SliceMut::new(&mut self.explained, 0, block * size), 0.0)?;
-        if finished.prediction.is_empty() {
-            finished.prediction = values[count * size..].to_vec();
+        if first + count == account.residuals.len() {
+            account.prediction.copy_from_slice(&values[count * size..]);
         }
-        finished.initial = values[..size].to_vec();
+        account.initial.copy_from_slice(&values[..size]);
         Ok(())
     }
 }

@@ -71,7 +71,7 @@ pub(super) fn record(session: &Session, steps: usize, tile: &Tile) -> Result<Opt
     let Some(mut reader) = StateReader::open(&session.record(tile))? else { return Ok(None) };
     let rows = session.run_file.kernel.readout.len(session.inputs.network.outputs);
     let values = if tile.examples.start == 0 { tile.queries.len() * rows } else { 0 };
-    Record::restore(&mut reader, steps, values).map(Some)
+    Record::restore(&mut reader, values, steps).map(Some)
 }
 
 /// The arrays of a run, in the making.

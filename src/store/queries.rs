@@ -1,11 +1,10 @@
 //! The arrays that belong to queries alone, gathered from the records of tiles.
 
-use super::record::larger;
 use super::{Arrays, Record, Store};
 use crate::backend::{Element, convert};
 use crate::data::write_npy;
 use crate::error::Error;
-use crate::path::Tile;
+use crate::path::{Account, Tile, larger};
 use crate::training::{Kept, Trajectory};
 
 /// Roundings that a term of a sum may be off by: those of k numbers add up to about √k of one, and no term is a product
@@ -14,68 +13,37 @@ const TERMS: f64 = 1024.0;
 /// Roundings of the weights in a step: of themselves, of the gradient and its sum, of the step.
 const WEIGHTS: f64 = 4.0;
 
-/// What belongs to queries alone: `[n, R]` each, R being the values of a query's readout.
+/// What belongs to queries alone, `[n, R]` each, R being the values of a query's readout; and what belongs to steps.
 #[derive(Debug)]
 pub struct Queries {
     rows: usize,
-    initial: Vec<f64>,
-    prediction: Vec<f64>,
-    regularizer: Vec<f64>,
-    /// Of a path that was recorded elsewhere.
-    unexplained: Option<Vec<f64>>,
+    account: Account,
     /// What the steps add up to, and in the end the residual.
     residual: Vec<f64>,
-    /// How far rounded weights move the readout, in roundings.
-    sensitivity: Vec<f64>,
+    /// Whether the path was recorded elsewhere, so that there are unexplained parts.
+    imported: bool,
     /// The largest share that rounding has of what it may have.
     largest_share: f64,
-    /// The largest residual of each step.
-    residuals: Vec<f64>,
-    /// Quadrature nodes of each step, summed over the queries.
-    nodes: Vec<usize>,
-    /// Queries whose step was not explained to the tolerance, by step.
-    missed: Vec<usize>,
 }
 
 impl Queries {
     /// Nothing yet of `queries` queries with `rows` values each, along a path.
     pub fn new(queries: usize, rows: usize, trajectory: &Trajectory) -> Self {
-        let steps = trajectory.steps.len();
-        let values = || vec![0.0; queries * rows];
         Self {
             rows,
-            initial: values(),
-            prediction: values(),
-            regularizer: values(),
-            unexplained: trajectory.rows(Kept::Unexplained).map(|_| values()),
-            residual: values(),
-            sensitivity: values(),
+            account: Account::new(queries * rows, trajectory.steps.len()),
+            residual: vec![0.0; queries * rows],
+            imported: trajectory.rows(Kept::Unexplained).is_some(),
             largest_share: 0.0,
-            residuals: vec![0.0; steps],
-            nodes: vec![0; steps],
-            missed: vec![0; steps],
         }
     }
 
     /// Takes in a tile's record.
     pub fn insert(&mut self, tile: &Tile, record: &Record) {
-        if tile.examples.start > 0 {
-            return;
-        }
-        let place = tile.queries.start * self.rows..tile.queries.end * self.rows;
-        self.initial[place.clone()].copy_from_slice(&record.initial);
-        self.prediction[place.clone()].copy_from_slice(&record.prediction);
-        self.regularizer[place.clone()].copy_from_slice(&record.regularizer);
-        self.residual[place.clone()].copy_from_slice(&record.missed);
-        let own = &mut self.sensitivity[place.clone()];
-        own.iter_mut().zip(&record.sensitivity).for_each(|(own, &value)| *own = value);
-        if let Some(unexplained) = &mut self.unexplained {
-            unexplained[place].copy_from_slice(&record.unexplained);
-        }
-        let counts = [(&mut self.nodes, &record.nodes), (&mut self.missed, &record.missed_queries)];
-        counts.into_iter().for_each(|(all, own)| all.iter_mut().zip(own).for_each(|(all, own)| *all += own));
-        for (largest, &residual) in self.residuals.iter_mut().zip(&record.residuals) {
-            *largest = larger(*largest, residual);
+        if tile.examples.start == 0 {
+            let first = tile.queries.start * self.rows;
+            self.account.put(first, &record.account);
+            self.residual[first..first + record.account.values()].copy_from_slice(&record.account.missed);
         }
     }
 
@@ -94,14 +62,16 @@ impl Queries {
         let missed = self.residual[place.clone()].to_vec();
         let mut sizes = vec![0.0; place.len()];
         for (at, size) in place.clone().zip(&mut sizes) {
-            let unexplained = self.unexplained.as_ref().map_or(0.0, |unexplained| unexplained[at]);
-            let (first, last, regularizer) = (self.initial[at], self.prediction[at], self.regularizer[at]);
+            let account = &self.account;
+            let (first, last) = (account.initial[at], account.prediction[at]);
+            let (regularizer, unexplained) = (account.regularizer[at], account.unexplained[at]);
             self.residual[at] = last - first - regularizer - unexplained;
             *size = [last, first, regularizer, unexplained].into_iter().map(f64::abs).sum();
         }
         arrays.take_attribution(&tile.queries, &mut self.residual[place.clone()], &mut sizes)?;
         for (at, (missed, size)) in place.zip(missed.into_iter().zip(sizes)) {
-            self.judge(at, (self.residual[at] - missed).abs(), unit * (TERMS * size + WEIGHTS * self.sensitivity[at]))?;
+            let bound = unit * (TERMS * size + WEIGHTS * self.account.sensitivity[at]);
+            self.judge(at, (self.residual[at] - missed).abs(), bound)?;
         }
         Ok(())
     }
@@ -109,7 +79,7 @@ impl Queries {
     /// Holds what contributions do not add up to, though the quadrature does, against what rounding can have made.
     fn judge(&mut self, at: usize, off: f64, bound: f64) -> Result<(), Error> {
         if off > bound || off.is_nan() {
-            let change = self.prediction[at] - self.initial[at];
+            let change = self.account.prediction[at] - self.account.initial[at];
             return Err(Error::WrongNumber(format!(
                 "the contributions to value {} of query {} miss its change, {change:e}, by {off:e}; rounding makes {bound:e} \
                  at the most: a number is wrong, and its tiles are removed; the same command computes them again",
@@ -130,17 +100,17 @@ impl Queries {
 
     /// `[n, R]`: the readout at the last weights.
     pub fn prediction(&self) -> &[f64] {
-        &self.prediction
+        &self.account.prediction
     }
 
     /// The largest residual of each step.
     pub fn residuals(&self) -> &[f64] {
-        &self.residuals
+        &self.account.residuals
     }
 
     /// Quadrature nodes of each step, and queries whose step was not explained, summed over the queries.
     pub fn nodes(&self) -> (&[usize], &[usize]) {
-        (&self.nodes, &self.missed)
+        (&self.account.nodes, &self.account.missed_queries)
     }
 
     /// The largest residual relative to the largest change of the readout.
@@ -150,11 +120,12 @@ impl Queries {
 
     /// The same of what an imported path leaves unexplained; `None` of other paths.
     pub fn largest_relative_unexplained(&self) -> Option<f64> {
-        self.unexplained.as_ref().map(|unexplained| self.of_largest_change(unexplained))
+        self.imported.then(|| self.of_largest_change(&self.account.unexplained))
     }
 
     fn of_largest_change(&self, term: &[f64]) -> f64 {
-        let change = self.prediction.iter().zip(&self.initial).map(|(last, first)| (last - first).abs());
+        let change =
+            self.account.prediction.iter().zip(&self.account.initial).map(|(last, first)| (last - first).abs());
         let change = change.fold(0.0, larger);
         let largest = term.iter().map(|value| value.abs()).fold(0.0, larger);
         if largest == 0.0 { 0.0 } else { largest / change }
@@ -167,12 +138,12 @@ impl Queries {
     /// A file that cannot be written.
     pub fn write<E: Element>(&self, store: &Store) -> Result<(), Error> {
         let per_query = [
-            ("initial.npy", &self.initial),
-            ("prediction.npy", &self.prediction),
-            ("regularizer.npy", &self.regularizer),
+            ("initial.npy", &self.account.initial),
+            ("prediction.npy", &self.account.prediction),
+            ("regularizer.npy", &self.account.regularizer),
             ("residual.npy", &self.residual),
         ];
-        let unexplained = self.unexplained.as_ref().map(|values| ("unexplained.npy", values));
+        let unexplained = self.imported.then_some(("unexplained.npy", &self.account.unexplained));
         for (name, values) in per_query.into_iter().chain(unexplained) {
             let shape = [values.len() / self.rows.max(1), self.rows];
             write_npy(&store.path(name), &shape, &convert::<E>(values))?;

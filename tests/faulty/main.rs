@@ -64,7 +64,7 @@ impl Work for Small {
         };
         let integration = Integration { setting, trajectory: &trajectory };
         let found = integration.tile(&Tile { queries: 0..1, examples: 0..4 }, &mut || Ok(()))?;
-        let values = found.attribution.iter().flatten().chain(&found.prediction);
+        let values = found.attribution.iter().flatten().chain(&found.account.prediction);
         Ok(values.map(|value| value.to_f64().to_bits()).collect())
     }
 }

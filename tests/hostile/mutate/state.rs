@@ -75,7 +75,7 @@ fn change(arrays: &mut Vec<Named>, random: &mut Random) {
         4 => arrays.swap(place, other),
         5 => resize(array, 0),
         6 => resize(array, array.count.saturating_sub(1)),
-        7 => resize(array, array.count + 1 + repeats(random, 8) as u64),
+        7 => resize(array, array.count.saturating_add(1 + repeats(random, 8) as u64)),
         _ => element(array, random),
     }
     arrays.iter_mut().for_each(|array| array.name.truncate(255));

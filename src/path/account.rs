@@ -1,0 +1,121 @@
+//! What a tile says of its queries and of the path's steps, beside its arrays of pairs.
+
+use crate::data::{DataError, StateReader, StateWriter};
+
+/// What belongs to queries alone, in a file.
+const NAMES: [&str; 6] = ["initial", "prediction", "regularizer", "unexplained", "missed", "sensitivity"];
+
+/// What belongs to queries alone, `[queries, R]` each, R being the values of a query's readout; and what belongs to steps.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Account {
+    /// The readout at the first weights.
+    pub initial: Vec<f64>,
+    /// The readout at the last weights.
+    pub prediction: Vec<f64>,
+    /// The term of weight decay.
+    pub regularizer: Vec<f64>,
+    /// What of an imported path no optimizer made.
+    pub unexplained: Vec<f64>,
+    /// `Σ_s f(w_{s+1}) - f(w_s) - φ_s · Δw_s`, what the quadrature misses.
+    pub missed: Vec<f64>,
+    /// `Σ_s Σ_l ‖∇_l f‖ ‖w_l‖`, about: by how much more than their rounding could rounded weights have moved the readout.
+    pub sensitivity: Vec<f64>,
+    /// The largest `|f(w_{s+1}) - f(w_s) - φ_s · Δw_s|` of each step.
+    pub residuals: Vec<f64>,
+    /// Quadrature nodes of each step, summed over the queries.
+    pub nodes: Vec<usize>,
+    /// Queries whose step the rule `adaptive` could not explain, by step.
+    pub missed_queries: Vec<usize>,
+}
+
+impl Account {
+    /// Zeros, of so many values of queries and so many steps.
+    pub fn new(values: usize, steps: usize) -> Self {
+        let of_queries = || vec![0.0; values];
+        Self {
+            initial: of_queries(),
+            prediction: of_queries(),
+            regularizer: of_queries(),
+            unexplained: of_queries(),
+            missed: of_queries(),
+            sensitivity: of_queries(),
+            residuals: vec![0.0; steps],
+            nodes: vec![0; steps],
+            missed_queries: vec![0; steps],
+        }
+    }
+
+    /// Its values of queries.
+    pub fn values(&self) -> usize {
+        self.initial.len()
+    }
+
+    /// By [`NAMES`].
+    fn of_queries(&self) -> [&Vec<f64>; NAMES.len()] {
+        [&self.initial, &self.prediction, &self.regularizer, &self.unexplained, &self.missed, &self.sensitivity]
+    }
+
+    /// By [`NAMES`], to be changed.
+    fn of_queries_mut(&mut self) -> [&mut Vec<f64>; NAMES.len()] {
+        let Self { initial, prediction, regularizer, unexplained, missed, sensitivity, .. } = self;
+        [initial, prediction, regularizer, unexplained, missed, sensitivity]
+    }
+
+    /// Takes in what is said of a part of the queries, whose values begin at `first`.
+    pub fn put(&mut self, first: usize, part: &Self) {
+        for (all, own) in self.of_queries_mut().into_iter().zip(part.of_queries()) {
+            all[first..first + own.len()].copy_from_slice(own);
+        }
+        for (largest, &residual) in self.residuals.iter_mut().zip(&part.residuals) {
+            *largest = larger(*largest, residual);
+        }
+        let counts = [(&mut self.nodes, &part.nodes), (&mut self.missed_queries, &part.missed_queries)];
+        counts.into_iter().for_each(|(all, own)| all.iter_mut().zip(own).for_each(|(all, own)| *all += own));
+    }
+
+    /// Writes it.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be written.
+    pub fn save(&self, writer: &mut StateWriter) -> Result<(), DataError> {
+        NAMES.iter().zip(self.of_queries()).try_for_each(|(name, values)| writer.put(name, values))?;
+        writer.put("residuals", &self.residuals)?;
+        writer.put_counts("nodes", &self.nodes)?;
+        writer.put_counts("missed queries", &self.missed_queries)
+    }
+
+    /// Takes what was [saved](Self::save) of as many values and steps as it has.
+    ///
+    /// # Errors
+    ///
+    /// A file that holds something else.
+    pub fn restore(&mut self, reader: &mut StateReader) -> Result<(), DataError> {
+        let steps = self.residuals.len();
+        for (name, values) in NAMES.iter().zip(self.of_queries_mut()) {
+            *values = reader.take_exactly(name, values.len())?;
+        }
+        self.residuals = reader.take_exactly("residuals", steps)?;
+        self.nodes = reader.take_counts("nodes", steps)?;
+        self.missed_queries = reader.take_counts("missed queries", steps)?;
+        Ok(())
+    }
+}
+
+/// The larger of two numbers, NaN being the largest of all: what went wrong must not be lost.
+pub fn larger(a: f64, b: f64) -> f64 {
+    if a.is_nan() || a > b { a } else { b }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nan_is_the_largest() {
+        let largest = |values: &[f64]| values.iter().copied().fold(0.0, larger);
+        assert_eq!(largest(&[1.0, 3.0, 2.0]), 3.0);
+        assert!(largest(&[1.0, f64::NAN, 2.0]).is_nan() && largest(&[f64::NAN, 1.0]).is_nan());
+        assert_eq!(largest(&[f64::INFINITY, 1.0]), f64::INFINITY);
+    }
+}
