@@ -1,12 +1,14 @@
 //! A tiny run in a folder of its own, to be spoilt in one place by each test.
 
 use crate::bytes::{npy_f64, npy_i64};
+use crate::folder::Folder;
+pub use crate::folder::stderr;
 use std::collections::BTreeMap;
 use std::fs;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 use std::time::SystemTime;
-use tempfile::TempDir;
 
 /// 4 examples of 3 numbers, 2 classes, a network of 3 - 5 - 2.
 pub const RUN_FILE: &str = r#"[run]
@@ -35,18 +37,19 @@ steps = 3
 pub type Listing = BTreeMap<PathBuf, (Vec<u8>, SystemTime)>;
 
 /// A folder with a good run file, `run.toml`, and its data.
-///
-/// What the program measures of the machine has a folder of its own: tests that run at the same time must not change each
-/// other's choices between two runs.
-pub struct Fixture {
-    folder: TempDir,
-    cache: TempDir,
+pub struct Fixture(Folder);
+
+impl Deref for Fixture {
+    type Target = Folder;
+
+    fn deref(&self) -> &Folder {
+        &self.0
+    }
 }
 
 impl Fixture {
     pub fn new() -> Self {
-        let folder = || tempfile::tempdir().expect("a temporary directory");
-        let fixture = Self { folder: folder(), cache: folder() };
+        let fixture = Self(Folder::new());
         let inputs: Vec<f64> = (0..12).map(|i| f64::from(i * 7 % 5) / 4.0 - 0.5).collect();
         fixture.write("run.toml", RUN_FILE.as_bytes());
         fixture.write("x.npy", &npy_f64(&[4, 3], &inputs));
@@ -84,31 +87,6 @@ impl Fixture {
     pub fn replace(&self, from: &str, to: &str) {
         assert!(RUN_FILE.contains(from), "the run file holds no {from:?}");
         self.write("run.toml", RUN_FILE.replace(from, to).as_bytes());
-    }
-
-    pub fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    pub fn write(&self, name: &str, bytes: &[u8]) {
-        let path = self.path(name);
-        fs::create_dir_all(path.parent().expect("a file lies in a folder")).expect("a writable folder");
-        fs::write(path, bytes).expect("a writable folder");
-    }
-
-    /// `pathkernel` with some arguments, in the folder, not yet started.
-    pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pathkernel"));
-        command.args(arguments).current_dir(&self.folder).env("PATHKERNEL_CACHE", self.cache.path());
-        command
-    }
-
-    /// `pathkernel` with some arguments, in the folder.
-    pub fn pathkernel(&self, arguments: &[&str]) -> Output {
-        let output = self.command(arguments).output().expect("the program starts");
-        let message = stderr(&output);
-        assert!(!message.contains("panicked"), "{arguments:?} panicked: {message}");
-        output
     }
 
     /// `pathkernel run run.toml` with some overrides.
@@ -157,10 +135,6 @@ fn list(folder: &Path, listing: &mut Listing) {
         }
         listing.insert(path, (bytes, written));
     }
-}
-
-pub fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 pub fn stdout(output: &Output) -> String {

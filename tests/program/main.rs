@@ -7,6 +7,8 @@ mod data;
 mod directory;
 mod export;
 mod fixture;
+#[path = "../common/folder.rs"]
+mod folder;
 mod malformed;
 mod model;
 mod plan;

@@ -1,11 +1,13 @@
 //! A run of a second or so, with several tiles.
 
+use crate::folder::Folder;
+pub use crate::folder::stderr;
 use pathkernel::data::{NpyElement, write_npy};
 use pathkernel::random::Random;
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use tempfile::TempDir;
+use std::process::{Child, Stdio};
 
 /// 500 examples and 300 queries of 6 numbers, 4 classes; with this memory, several tiles.
 const RUN_FILE: &str = r#"[run]
@@ -33,13 +35,19 @@ steps = 60
 layers = true
 "#;
 
-pub struct Fixture {
-    folder: TempDir,
+pub struct Fixture(Folder);
+
+impl Deref for Fixture {
+    type Target = Folder;
+
+    fn deref(&self) -> &Folder {
+        &self.0
+    }
 }
 
 impl Fixture {
     pub fn new() -> Self {
-        let fixture = Self { folder: tempfile::tempdir().expect("a temporary directory") };
+        let fixture = Self(Folder::new());
         let numbers = |name: &str, rows: usize| {
             let mut random = Random::new(7, name);
             (0..rows * 6).map(|_| 2.0 * random.unit() - 1.0).collect::<Vec<_>>()
@@ -51,33 +59,12 @@ impl Fixture {
         fixture
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    pub fn write(&self, name: &str, bytes: &[u8]) {
-        std::fs::write(self.path(name), bytes).expect("a writable folder");
-    }
-
     pub fn write_npy<T: NpyElement>(&self, name: &str, shape: &[usize], values: &[T]) {
         write_npy(&self.path(name), shape, values).expect("a writable folder");
     }
 
-    pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pathkernel"));
-        command.args(arguments).current_dir(self.folder.path()).env("PATHKERNEL_CACHE", self.path("cache"));
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        command
-    }
-
-    pub fn pathkernel(&self, arguments: &[&str]) -> Output {
-        let output = self.command(arguments).output().expect("the program starts");
-        assert!(!stderr(&output).contains("panicked"), "{arguments:?}: {}", stderr(&output));
-        output
-    }
-
     pub fn start(&self, arguments: &[&str]) -> Child {
-        self.command(arguments).spawn().expect("the program starts")
+        self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts")
     }
 
     pub fn succeeds(&self, arguments: &[&str]) {
@@ -126,6 +113,7 @@ impl Fixture {
     }
 }
 
+/// Takes every file of a folder, at any depth.
 pub fn visit(folder: &Path, take: &mut dyn FnMut(&Path)) {
     for entry in std::fs::read_dir(folder).expect("a readable folder") {
         let path = entry.expect("a readable folder").path();
@@ -150,8 +138,4 @@ pub fn tamper(path: &Path) {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 0x40;
     std::fs::write(path, bytes).expect("a writable file");
-}
-
-pub fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
 }

@@ -7,6 +7,8 @@ mod faults;
 #[path = "../common/faulty.rs"]
 mod faulty;
 mod fixture;
+#[path = "../common/folder.rs"]
+mod folder;
 mod kills;
 mod memory;
 mod numbers;
