@@ -132,17 +132,45 @@ impl Plan {
         let whole = Sizes { queries: n, ..sizes };
         let layers = || network.parameters.iter().zip(&contraction);
         let steps = real(steps);
-        let contracting: f64 = layers().map(|(own, &choice)| tangent::seconds(own, choice, &whole, rates)).sum();
+        // What is done with a query's rows is done once for every tile of examples, and the other way round.
+        let (lines, columns) = (n.div_ceil(down), m.div_ceil(across));
+        let part = |examples: usize| Sizes {
+            queries: n.div_ceil(lines),
+            examples: examples.div_ceil(columns),
+            ..whole.clone()
+        };
+        let contracting = |sizes: &Sizes| -> f64 {
+            let layer = |(own, &choice)| tangent::seconds(own, choice, sizes, rates);
+            real(lines * columns) * layers().map(layer).sum::<f64>()
+        };
         let flops: f64 = layers().map(|(own, &choice)| tangent::flops(own, choice, &whole)).sum();
-        // Queries pass once for every tile of examples, and examples once for every tile of queries.
-        let query_rows = real(n * nodes * (2 + rows) + n) * real(m.div_ceil(across));
-        let example_rows = real(batch * (1 + copies)) * real(n.div_ceil(down)) + real(3 * batch);
+        let query_rows = real(n * nodes * (2 + rows) + n) * real(columns);
+        let example_rows = real(batch * (1 + copies)) * real(lines) + real(3 * batch);
         // Two operations for each weight, position and row, forward once and backward once a gradient row; and what a
         // pass keeps is written and read some times over.
         let products: f64 = network.parameters.iter().map(|own| 2.0 * real(own.len() * own.positions)).sum();
         let pass_flops = products * (query_rows + example_rows);
-        let elements = TOUCHED * real(network.forward_len()) * (query_rows + example_rows);
-        let passing = pass_flops / 2.0 * rates.multiply_add + elements * rates.element;
+        let elements = TOUCHED * real(network.forward_len());
+        let passing = |rows: f64| rows * (products / 2.0 * rates.multiply_add + elements * rates.element);
+        let step = contracting(&part(batch)) + passing(query_rows + example_rows);
+        // Two kernels more, of all examples.
+        let tangents = if kernel.tangent {
+            let sizes = Sizes {
+                nodes: 1,
+                entries: entries(kernel.kernel).into_iter().collect(),
+                carried: Carried::Nothing,
+                ..part(m)
+            };
+            let passes = real(n * (1 + rows)) * real(columns) + real(m * (1 + outputs)) * real(lines);
+            2.0 * (contracting(&sizes) + passing(passes))
+        } else {
+            0.0
+        };
+        // Training again, with a gradient of its own for each example, which is formed and added.
+        let formed: f64 = network.parameters.iter().map(|own| real(own.len() * own.positions)).sum();
+        let gradient = formed * rates.forming + 2.0 * real(network.len) * rates.element;
+        let superposing_step =
+            if kernel.superposition { passing(real(3 * batch)) + real(batch) * gradient } else { 0.0 };
         let summed = real(n) * real(batch) * sums * rates.element;
         // Accumulators are made, read and written once, and folded once a block of steps.
         let blocks = (steps / steps.sqrt().ceil().max(1.0)).ceil();
@@ -169,7 +197,7 @@ impl Plan {
             disk_bytes: (arrays * copies_on_disk + path + state) as u64,
             flops: flops * steps,
             pass_flops: pass_flops * steps,
-            seconds: (contracting + passing + summed) * steps + folded + writing,
+            seconds: (step + summed + superposing_step) * steps + tangents + folded + writing,
         }
     }
 

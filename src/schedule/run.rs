@@ -123,7 +123,7 @@ pub fn run_on(
     if store.is_finished() {
         return already_done(run_file, &store);
     }
-    if part == Part::Finish && store.run_file()?.is_none() {
+    if part == Part::Finish && (store.run_file()?.is_none() || store.identity()?.is_none()) {
         let directory = run_file.run.directory.display();
         return Err(Error::Input(format!("{directory}: holds no run that could be finished; start it first")));
     }

@@ -163,7 +163,8 @@ impl<E: Element> Arrays<E> {
     ///
     /// A file that cannot be removed.
     pub fn sweep(&self) -> Result<(), Error> {
-        self.of_tiles().try_for_each(TiledArray::sweep)
+        let coefficients = self.coefficients.iter().map(|[_, coefficients]| coefficients);
+        self.of_tiles().chain(coefficients).try_for_each(TiledArray::sweep)
     }
 
     /// Writes a tile that was computed in pieces; returns the largest |K|.

@@ -203,6 +203,8 @@ impl Store {
             }
             if name.ends_with(".npy") {
                 MappedArray::open(&path).map_err(|problem| damaged(problem.to_string()))?;
+            } else if name.ends_with(".zarr") {
+                AnyTiled::open(&path)?.verify()?;
             }
         }
         let checksums: BTreeMap<String, String> =

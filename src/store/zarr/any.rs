@@ -90,6 +90,18 @@ impl AnyTiled {
         }
     }
 
+    /// Compares every byte with its checksum.
+    ///
+    /// # Errors
+    ///
+    /// As [`TiledArray::verify`].
+    pub fn verify(&self) -> Result<(), Error> {
+        match self {
+            Self::Single(array) => array.verify_all(),
+            Self::Double(array) => array.verify_all(),
+        }
+    }
+
     /// As [`TiledArray::export`].
     ///
     /// # Errors

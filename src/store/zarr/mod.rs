@@ -202,6 +202,15 @@ impl<E: Element> TiledArray<E> {
         chunk.read(tile, &mut Vec::<E>::new(), &mut |_, _, _| ())
     }
 
+    /// Compares every byte of all tiles' files with its checksum.
+    ///
+    /// # Errors
+    ///
+    /// As [`verify`](Self::verify).
+    pub fn verify_all(&self) -> Result<(), Error> {
+        (0..self.layers()).try_for_each(|layer| self.tiles().try_for_each(|tile| self.verify(layer, &tile)))
+    }
+
     /// Writes all of it as one `.npy`, which may be larger than memory; every checksum is compared. `progress` is called
     /// after each tile and may stop it, and then there is no file.
     ///
