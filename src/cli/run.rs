@@ -42,7 +42,9 @@ pub fn run(file: &Path, overrides: &[String], part: Part, quiet: bool) -> anyhow
     if let Outcome::ShardDone { tiles, all } = outcome {
         if !quiet {
             println!("{} of {all} tiles are done: those of this shard", tiles);
-            println!("when the others are:  pathkernel finish {}", file.display());
+            let file = file.to_string_lossy();
+            let words = std::iter::once(&*file).chain(overrides.iter().map(String::as_str)).map(quoted);
+            println!("when the others are:  pathkernel finish {}", words.collect::<Vec<_>>().join(" "));
         }
         return Ok(());
     }
@@ -64,6 +66,12 @@ pub fn run(file: &Path, overrides: &[String], part: Part, quiet: bool) -> anyhow
         }
     }
     Ok(())
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let plain = |letter: char| letter.is_alphanumeric() || "._-/=:,+@%".contains(letter);
+    if !word.is_empty() && word.chars().all(plain) { word.into() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
 /// What a finished run says of itself.
@@ -88,4 +96,17 @@ fn print(summary: &Summary, readout: Readout) {
     println!("largest residual  {:.1e} {of}", summary.largest_relative_residual);
     println!("seconds           {train:.1} training, {integrate:.1} integrating, {write:.1} writing");
     println!("device            {}", summary.device);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn a_shell_takes_words_as_they_are() {
+        assert_eq!(quoted("run.directory=runs/a-1.b"), "run.directory=runs/a-1.b");
+        assert_eq!(quoted("model.input=[1, 8]"), "'model.input=[1, 8]'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(quoted(""), "''");
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::data::MappedArray;
 use crate::error::Error;
-use crate::run_file::{Loss, Optimizer, Readout, RunFile, Training};
+use crate::run_file::{KernelShape, Loss, Optimizer, Readout, RunFile, Training};
 use crate::schedule::{Inputs, Targets};
 use crate::store::{PairArray, Store};
 use serde::Deserialize;
@@ -78,8 +78,15 @@ impl Contents {
         let [initial, regularizer, residual] = per_query;
         let (initial, regularizer, residual) = (initial?, regularizer?, residual?);
         let unexplained = MappedArray::open(&path("unexplained.npy"))?;
-        let attribution = PairArray::open(directory, "attribution")?;
-        let kernel = PairArray::open(directory, "kernel")?;
+        let pairs = |name: &str, written: bool| match PairArray::open(directory, name)? {
+            None if written => Err(Error::Input(format!(
+                "{}: is missing; the run directory is damaged",
+                path(&format!("{name}.{}", run_file.run.store.name())).display()
+            ))),
+            array => Ok(array),
+        };
+        let attribution = pairs("attribution", run_file.kernel.attribution)?;
+        let kernel = pairs("kernel", run_file.kernel.kernel != KernelShape::None)?;
         let superposition = MappedArray::open(&path("superposition.npy"))?;
         let of_queries = [&prediction, &initial, &regularizer, &residual].into_iter().chain(&unexplained);
         let wrong = [queries, values, examples].contains(&0)

@@ -50,7 +50,7 @@ impl Work for Superpose<'_, '_> {
         };
         let superposition = Superposition { setting, trajectory };
         let mut parts = parts::<B::Element>(session, trajectory)?;
-        let mut keeper = FileKeeper::new(watch, session.store.state(SUPERPOSITION), 0);
+        let mut keeper = FileKeeper::new(watch, session.store.state(SUPERPOSITION), 0, 0);
         if let Some(mut reader) = keeper.earlier()? {
             parts.restore(&mut reader)?;
         }

@@ -25,6 +25,8 @@ pub(super) struct Footprint {
     fixed: f64,
     /// The largest array: a query's part, an example's, a met pair's, a pair's.
     largest: [f64; 4],
+    /// Of ψ, for each query, where it is carried from step to step.
+    psi: f64,
     /// Bytes on the host for each pair of the tile, beside its sums.
     kept: f64,
     /// Examples of a batch.
@@ -110,6 +112,7 @@ impl Footprint {
                     .map(|entries| real(entries.per_pair(sizes.outputs, sizes.copies)))
                     .fold(1.0, f64::max),
             ],
+            psi: if sizes.carried == Carried::Nothing { 0.0 } else { outputs * left },
             kept: 0.0,
             batch: sizes.examples,
             bytes: real(bytes),
@@ -133,6 +136,12 @@ impl Footprint {
             + self.fixed;
         let sums = queries * examples * self.sums;
         (arrays * self.bytes * SLACK + sums * (self.bytes * SLACK + 8.0 + 8.0) + queries * examples * self.kept) as u64
+    }
+
+    /// Bytes of the state of a tile under way: ψ, a block of steps and their sum.
+    pub fn state_bytes(&self, queries: usize, examples: usize) -> u64 {
+        let (queries, examples) = (real(queries), real(examples));
+        (queries * self.psi * self.bytes + queries * examples * self.sums * (8.0 + self.bytes)) as u64
     }
 
     /// Elements of the largest array of a tile.

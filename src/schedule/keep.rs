@@ -16,6 +16,8 @@ const MINUTE: Duration = Duration::from_secs(60);
 const LOST: f64 = 1.0 / 8.0;
 /// But not before saving takes less than this share of the time. (Of the time of a long run it takes far less.)
 const SAVING: f64 = 1.0 / 10.0;
+/// Seconds that a byte of a state takes, as long as none was saved. Disks of clusters are slow.
+const BYTE: f64 = 4e-9;
 /// Nor before.
 const SHORTEST: Duration = Duration::from_millis(200);
 
@@ -94,6 +96,8 @@ pub(super) struct FileKeeper<'a, 'w> {
     units: u64,
     reported: u64,
     started: Instant,
+    /// What saving is expected to take.
+    expected: Duration,
     /// What earlier attempts took.
     before: f64,
     saved: Instant,
@@ -102,9 +106,11 @@ pub(super) struct FileKeeper<'a, 'w> {
 }
 
 impl<'a, 'w> FileKeeper<'a, 'w> {
-    pub fn new(watch: &'a Watch<'w>, path: PathBuf, units: u64) -> Self {
+    /// Of work that counts `units`, whose state has about so many bytes.
+    pub fn new(watch: &'a Watch<'w>, path: PathBuf, units: u64, bytes: u64) -> Self {
         let now = Instant::now();
-        Self { watch, path, units, reported: 0, started: now, before: 0.0, saved: now, under_way: None }
+        let expected = Duration::from_secs_f64(BYTE * bytes as f64);
+        Self { watch, path, units, reported: 0, started: now, expected, before: 0.0, saved: now, under_way: None }
     }
 
     /// Seconds that the work has taken, with those of earlier attempts.
@@ -117,7 +123,7 @@ impl<'a, 'w> FileKeeper<'a, 'w> {
             return false;
         }
         let since = self.saved.elapsed();
-        let cost = Duration::from_nanos(self.watch.cost.load(Ordering::Relaxed));
+        let cost = Duration::from_nanos(self.watch.cost.load(Ordering::Relaxed)).max(self.expected);
         if self.watch.hasty.load(Ordering::Relaxed) {
             return since >= cost;
         }
@@ -136,6 +142,7 @@ impl<'a, 'w> FileKeeper<'a, 'w> {
         let thread = std::thread::Builder::new().name("save".into());
         self.under_way = Some(thread.spawn(finish).map_err(|source| Error::file(&self.path, source))?);
         self.watch.cost.store(begun.elapsed().as_nanos() as u64, Ordering::Relaxed);
+        self.expected = Duration::ZERO;
         self.saved = Instant::now();
         Ok(())
     }

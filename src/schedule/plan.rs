@@ -26,7 +26,9 @@ pub struct Plan {
     pub device_bytes: u64,
     /// Bytes of the data and of the program on the host. The arrays are not among them: they lie in files.
     pub host_bytes: u64,
-    /// Bytes of the run directory: arrays and recorded path.
+    /// Bytes of the state of a tile under way.
+    pub state_bytes: u64,
+    /// Bytes of the run directory: arrays, recorded path and states.
     pub disk_bytes: u64,
     /// Floating-point operations of the contractions.
     pub flops: f64,
@@ -126,8 +128,7 @@ impl Plan {
         };
         // Tiles stay until the arrays that they are put together to are whole.
         let copies_on_disk = if run_file.run.store == StoreKind::Npy { 2.0 } else { 1.0 };
-        // A tile's state, and the next one beside it.
-        let state = 2.0 * real(down) * real(across) * sums * (8.0 + real(bytes));
+        let state_bytes = footprint.state_bytes(down, across);
         let path = (vectors + 2.0) * real(network.len) * real(bytes);
         let whole = Sizes { queries: n, ..sizes };
         let layers = || network.parameters.iter().zip(&contraction);
@@ -194,7 +195,9 @@ impl Plan {
             tiles,
             device_bytes: footprint.bytes(down, across).max(superposing),
             host_bytes: data as u64 + PROGRAM,
-            disk_bytes: (arrays * copies_on_disk + path + state) as u64,
+            state_bytes,
+            // A tile's state, and the next one beside it.
+            disk_bytes: (arrays * copies_on_disk + path + 2.0 * state_bytes as f64) as u64,
             flops: flops * steps,
             pass_flops: pass_flops * steps,
             seconds: (step + summed + superposing_step) * steps + tangents + folded + writing,
@@ -232,7 +235,8 @@ impl Plan {
         };
         if need > have {
             return Err(Error::DoesNotFit(format!(
-                "the run needs {} of memory, and {} are {word}; use fewer queries, or a smaller kernel.kernel",
+                "the run needs {} of memory, and {} are {word}; allow more, make model.layers smaller, or ask for less in \
+                 [kernel]",
                 size(need),
                 size(have)
             )));
@@ -418,6 +422,7 @@ mod tests {
             tiles: vec![Tile { queries: 0..1, examples: 0..1 }],
             device_bytes: 1 << 20,
             host_bytes,
+            state_bytes: 0,
             disk_bytes,
             flops: 0.0,
             pass_flops: 0.0,

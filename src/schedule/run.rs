@@ -3,13 +3,13 @@
 use super::complete::{Superpose, complete, records};
 use super::device::{Devices, RunDevices};
 use super::keep::Watch;
-use super::session::{Session, file_names, with_recorded};
+use super::session::{Session, with_recorded};
 use super::tiles::{integrate, persist};
 use super::train::{Train, recorded};
 use crate::error::Error;
 use crate::path::Tile;
 use crate::run_file::RunFile;
-use crate::store::{Lock, Store, Summary};
+use crate::store::{Lock, Store, Summary, file_names};
 use crate::training::Trajectory;
 
 /// Is told how a run gets on.

@@ -6,7 +6,7 @@ use super::plan::{Cut, Plan, Planning};
 use super::{Inputs, Part};
 use crate::error::Error;
 use crate::path::{Spec, Tile};
-use crate::run_file::{KernelShape, Precision, RunFile, difference};
+use crate::run_file::{Precision, RunFile, difference};
 use crate::store::{Identity, Lock, Store};
 use std::path::PathBuf;
 
@@ -174,34 +174,4 @@ fn locks(store: &Store, part: Part) -> Result<Vec<Lock>, Error> {
             Ok(vec![own, Lock::shared(&store.lock_path())?])
         }
     }
-}
-
-/// The files that a run writes, but for its summary, its report and the rest of the recorded path.
-pub(super) fn file_names(run_file: &RunFile) -> Vec<String> {
-    let kernel = &run_file.kernel;
-    let has_kernel = kernel.kernel != KernelShape::None;
-    let pairs = [
-        ("attribution", kernel.attribution),
-        ("attribution_layers", kernel.attribution && kernel.layers),
-        ("kernel", has_kernel),
-        ("kernel_layers", has_kernel && kernel.layers),
-        ("coefficients", kernel.coefficients),
-        ("tangent_initial", kernel.tangent),
-        ("tangent_final", kernel.tangent),
-    ];
-    let names = [
-        ("initial.npy", true),
-        ("prediction.npy", true),
-        ("regularizer.npy", true),
-        ("residual.npy", true),
-        ("unexplained.npy", run_file.trajectory.import.is_some()),
-        ("superposition.npy", kernel.superposition),
-        ("superposition.safetensors", !kernel.superposition_vectors.is_empty()),
-        ("trajectory/weights.npy", true),
-        ("weights_final.safetensors", true),
-        ("metrics.jsonl", true),
-    ];
-    let end = run_file.run.store.name();
-    let pairs = pairs.into_iter().filter(|(_, written)| *written).map(|(name, _)| format!("{name}.{end}"));
-    pairs.chain(names.into_iter().filter(|(_, written)| *written).map(|(name, _)| name.to_owned())).collect()
 }

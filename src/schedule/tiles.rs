@@ -247,7 +247,8 @@ impl Integrate<'_, '_> {
             tracing::debug!("queries {:?}, examples {:?}", piece.queries, piece.examples);
             // A tile in pieces counts by the first of them.
             let first = job.done.is_empty();
-            let mut keeper = FileKeeper::new(self.watch, session.piece(piece), if first { units } else { 0 });
+            let (path, units) = (session.piece(piece), if first { units } else { 0 });
+            let mut keeper = FileKeeper::new(self.watch, path, units, session.plan.state_bytes);
             let finished = integration.tile(piece, &mut keeper)?;
             keeper.settle()?;
             job.effort.seconds += keeper.seconds();

@@ -75,7 +75,7 @@ impl Work for Train<'_, '_> {
         let steps = inputs.steps.clone();
         let keeper = |phase: &str, units: u64| {
             self.watch.begin(phase, units);
-            FileKeeper::new(self.watch, self.session.store.state("training.state"), units)
+            FileKeeper::new(self.watch, self.session.store.state("training.state"), units, 0)
         };
         match (&run_file.training.optimizer, &inputs.checkpoints) {
             (Optimizer::Flow(flow), _) => {

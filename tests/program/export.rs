@@ -12,6 +12,10 @@ fn tiled() -> (Fixture, [Vec<u8>; 2]) {
     let fixture = Fixture::new();
     fixture.succeeds(&["kernel.kernel=full"]);
     let arrays = ARRAYS.map(|name| to_tiles(&fixture, name));
+    let path = fixture.path("out/run.toml");
+    let run_file = fs::read_to_string(&path).expect("a run file");
+    assert!(run_file.contains("store = \"npy\""));
+    fs::write(path, run_file.replace("store = \"npy\"", "store = \"zarr\"")).expect("a run file");
     (fixture, arrays)
 }
 
@@ -47,6 +51,10 @@ fn a_report_is_the_same_from_tiles() {
     fs::remove_file(fixture.path("out/attribution.zarr/c/0/0/0")).expect("a tile");
     let output = fixture.pathkernel(&["report", "out"]);
     assert!(output.status.code() == Some(2) && stderr(&output).contains("c/0/0/0: is missing"), "{}", stderr(&output));
+    fs::remove_dir_all(fixture.path("out/attribution.zarr")).expect("an array");
+    for command in ["report", "export"] {
+        fixture.refuses_command(&[command, "out"], &["attribution.zarr", "is missing", "damaged"]);
+    }
 }
 
 #[test]

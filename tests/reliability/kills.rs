@@ -60,6 +60,28 @@ fn a_killed_run_in_zarr_goes_on_to_the_same_bits() {
     ]);
 }
 
+/// Killed while it wrote coefficients, which are the last to be computed.
+#[test]
+fn half_a_coefficients_tile_is_tidied() {
+    let fixture = Fixture::new();
+    let run = [
+        "run",
+        "run.toml",
+        "run.store=zarr",
+        "kernel.kernel=diagonal",
+        "kernel.coefficients=true",
+        "training.steps=4",
+        "training.optimizer.momentum=0",
+    ];
+    fixture.succeeds(&[&run[..], &["run.directory=whole"]].concat());
+    for shard in ["0/2", "1/2"] {
+        fixture.succeeds(&[&run[..], &["--shard", shard]].concat());
+    }
+    fixture.write("out/coefficients.zarr.tmp/0123456789abcdef.tmp", b"half a tile");
+    fixture.succeeds(&run);
+    fixture.is_as("out", "whole");
+}
+
 /// Killed after its summary was written and before it had removed its tiles.
 #[test]
 fn a_finished_run_is_tidied() {

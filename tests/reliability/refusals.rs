@@ -31,6 +31,33 @@ fn a_tampered_tile_is_found() {
     fixture.is_as("out", "whole");
 }
 
+/// Of a finished run every file is compared with its checksum, and every tile.
+#[test]
+fn a_tampered_result_is_found() {
+    for store in ["npy", "zarr"] {
+        let fixture = Fixture::new();
+        let run = ["run", "run.toml", &format!("run.store={store}"), "run.memory=4GiB"];
+        fixture.succeeds(&run);
+        fixture.succeeds(&run);
+        let array = fixture.path(&format!("out/attribution.{store}"));
+        tamper(&if store == "npy" { array } else { file_with(&array.join("c"), "/0") });
+        for start in [run, ["finish", run[1], run[2], run[3]]] {
+            fixture.fails(&start, 2, &["attribution", "after it was written", "damaged: remove"]);
+        }
+    }
+}
+
+/// What has lost its summary is computed again by a run; `finish` must not take it for something to be begun.
+#[test]
+fn finish_does_not_start_over() {
+    let fixture = Fixture::new();
+    fixture.succeeds(&["run", "run.toml", "training.steps=4"]);
+    std::fs::remove_file(fixture.path("out/summary.json")).expect("a summary");
+    let before = fixture.arrays("out");
+    fixture.fails(&["finish", "run.toml", "training.steps=4"], 2, &["holds no run that could be finished"]);
+    assert!(before == fixture.arrays("out"));
+}
+
 #[test]
 fn a_tampered_path_is_found() {
     for (name, word) in [("weights.npy", "row"), ("recorded.state", "checksum")] {

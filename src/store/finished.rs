@@ -1,0 +1,112 @@
+//! What a finished run consists of, and whether it is whole.
+
+use super::identity::{Fingerprint, check_version};
+use super::summary::checksum;
+use super::{AnyTiled, Store};
+use crate::data::MappedArray;
+use crate::error::Error;
+use crate::run_file::{KernelShape, RunFile};
+use std::collections::BTreeMap;
+
+/// The files that a run writes, but for its summary, its report and the rest of the recorded path.
+pub fn file_names(run_file: &RunFile) -> Vec<String> {
+    let kernel = &run_file.kernel;
+    let has_kernel = kernel.kernel != KernelShape::None;
+    let pairs = [
+        ("attribution", kernel.attribution),
+        ("attribution_layers", kernel.attribution && kernel.layers),
+        ("kernel", has_kernel),
+        ("kernel_layers", has_kernel && kernel.layers),
+        ("coefficients", kernel.coefficients),
+        ("tangent_initial", kernel.tangent),
+        ("tangent_final", kernel.tangent),
+    ];
+    let names = [
+        ("initial.npy", true),
+        ("prediction.npy", true),
+        ("regularizer.npy", true),
+        ("residual.npy", true),
+        ("unexplained.npy", run_file.trajectory.import.is_some()),
+        ("superposition.npy", kernel.superposition),
+        ("superposition.safetensors", !kernel.superposition_vectors.is_empty()),
+        ("trajectory/weights.npy", true),
+        ("weights_final.safetensors", true),
+        ("metrics.jsonl", true),
+    ];
+    let end = run_file.run.store.name();
+    let pairs = pairs.into_iter().filter(|(_, written)| *written).map(|(name, _)| format!("{name}.{end}"));
+    pairs.chain(names.into_iter().filter(|(_, written)| *written).map(|(name, _)| name.to_owned())).collect()
+}
+
+impl Store {
+    /// Whether the run is finished.
+    pub fn is_finished(&self) -> bool {
+        self.path("summary.json").is_file()
+    }
+
+    /// Fails where the directory holds no finished run.
+    ///
+    /// # Errors
+    ///
+    /// The directory, and what to do.
+    pub fn check_finished(&self) -> Result<(), Error> {
+        if self.is_finished() {
+            return Ok(());
+        }
+        Err(Error::Input(format!(
+            "{}: holds no finished run (there is no summary.json); name a run directory, such as runs/digits",
+            self.directory.display()
+        )))
+    }
+
+    /// Checks that a finished run is whole and its own: made by this version, from input files that hold what they did (as
+    /// far as they are still there), and with files that hold what was written. Reads all of them.
+    ///
+    /// # Errors
+    ///
+    /// The file that is damaged or missing, or what differs.
+    pub fn verify(&self, files: &[String]) -> Result<(), Error> {
+        let damaged = |problem: String| {
+            let directory = self.directory.display();
+            Error::Input(format!(
+                "{problem}; the run directory is damaged: remove {directory}, and the same run makes it again"
+            ))
+        };
+        let path = self.path("summary.json");
+        let text =
+            std::fs::read_to_string(&path).map_err(|problem| damaged(format!("{}: {problem}", path.display())))?;
+        let summary = serde_json::from_str(&text);
+        let summary: serde_json::Value =
+            summary.map_err(|problem| damaged(format!("{}: {problem}", path.display())))?;
+        let Some(version) = summary["version"].as_str().filter(|_| summary["shapes"].is_object()) else {
+            return Err(damaged(format!("{}: is not a run's summary", path.display())));
+        };
+        check_version(version, &self.directory)?;
+        let inputs: BTreeMap<String, Fingerprint> =
+            serde_json::from_value(summary["inputs"].clone()).unwrap_or_default();
+        inputs.iter().try_for_each(|(key, input)| input.still_holds(key, &self.directory))?;
+        for name in files {
+            let path = self.path(name);
+            if !path.exists() {
+                return Err(damaged(format!("{}: is missing", path.display())));
+            }
+            if name.ends_with(".npy") {
+                MappedArray::open(&path).map_err(|problem| damaged(problem.to_string()))?;
+            } else if name.ends_with(".zarr") {
+                AnyTiled::open(&path)?.verify()?;
+            }
+        }
+        let checksums: BTreeMap<String, String> =
+            serde_json::from_value(summary["checksums"].clone()).unwrap_or_default();
+        for (name, written) in checksums {
+            let path = self.path(&name);
+            if !path.is_file() {
+                return Err(damaged(format!("{}: is missing", path.display())));
+            }
+            if checksum(&path)? != written {
+                return Err(damaged(format!("{}: was changed after it was written", path.display())));
+            }
+        }
+        Ok(())
+    }
+}
