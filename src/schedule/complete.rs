@@ -1,7 +1,7 @@
 //! The end of a run: what needs all tiles, and the files in their final form.
 
 use super::inputs::Targets;
-use super::keep::{FileKeeper, Watch};
+use super::keep::{Budget, FileKeeper, Watch};
 use super::session::Session;
 use super::tiles;
 use super::train::Held;
@@ -50,7 +50,8 @@ impl Work for Superpose<'_, '_> {
         };
         let superposition = Superposition { setting, trajectory };
         let mut parts = parts::<B::Element>(session, trajectory)?;
-        let mut keeper = FileKeeper::new(watch, session.store.state(SUPERPOSITION), 0, 0);
+        let mut budget = Budget::new();
+        let mut keeper = FileKeeper::new(watch, &mut budget, session.store.state(SUPERPOSITION), 0, 0);
         if let Some(mut reader) = keeper.earlier()? {
             parts.restore(&mut reader)?;
         }

@@ -12,13 +12,13 @@ use std::time::{Duration, Instant};
 
 /// A state is saved this often at the least.
 const MINUTE: Duration = Duration::from_secs(60);
-/// And earlier, when this share of the time that the work has taken would be lost: what is lost of a short run is short.
+/// And earlier, when this share of the time that a worker has taken would be lost: what is lost of a short run is short.
 const LOST: f64 = 1.0 / 8.0;
-/// But not before saving takes less than this share of the time. (Of the time of a long run it takes far less.)
-const SAVING: f64 = 1.0 / 10.0;
-/// Seconds that a byte of a state takes, as long as none was saved. Disks of clusters are slow.
-const BYTE: f64 = 4e-9;
-/// Nor before.
+/// But only while saving takes less than this share of that time.
+const SAVING: f64 = 1.0 / 8.0;
+/// Seconds that a byte of a state takes, as long as none was saved.
+const BYTE: f64 = 1.5e-9;
+/// A state is not saved before.
 const SHORTEST: Duration = Duration::from_millis(200);
 
 /// What all workers of a run share.
@@ -30,14 +30,12 @@ pub(super) struct Watch<'a> {
     hasty: AtomicBool,
     /// States that were saved and tiles that were finished.
     saved: AtomicU64,
-    /// Nanoseconds of the work's time that the last saving of a state took, whoever did it.
-    cost: AtomicU64,
 }
 
 impl<'a> Watch<'a> {
     pub fn new(progress: &'a mut dyn Progress) -> Self {
-        let (failed, hasty, saved, cost) = Default::default();
-        Self { progress: Mutex::new(progress), failed, hasty, saved, cost }
+        let (failed, hasty, saved) = Default::default();
+        Self { progress: Mutex::new(progress), failed, hasty, saved }
     }
 
     fn with<T>(&self, what: impl FnOnce(&mut dyn Progress) -> T) -> T {
@@ -88,9 +86,30 @@ impl<'a> Watch<'a> {
     }
 }
 
+/// The time of one worker, and what saving states has taken of it.
+pub(super) struct Budget {
+    started: Instant,
+    spent: Duration,
+    /// What the last state took.
+    last: Option<Duration>,
+}
+
+impl Budget {
+    /// From now on.
+    pub fn new() -> Self {
+        Self { started: Instant::now(), spent: Duration::ZERO, last: None }
+    }
+
+    fn spend(&mut self, took: Duration) {
+        self.spent += took;
+        self.last = Some(took);
+    }
+}
+
 /// Keeps the state of one piece of work in a file.
 pub(super) struct FileKeeper<'a, 'w> {
     watch: &'a Watch<'w>,
+    budget: &'a mut Budget,
     path: PathBuf,
     /// Units of progress that the whole work counts.
     units: u64,
@@ -107,10 +126,21 @@ pub(super) struct FileKeeper<'a, 'w> {
 
 impl<'a, 'w> FileKeeper<'a, 'w> {
     /// Of work that counts `units`, whose state has about so many bytes.
-    pub fn new(watch: &'a Watch<'w>, path: PathBuf, units: u64, bytes: u64) -> Self {
+    pub fn new(watch: &'a Watch<'w>, budget: &'a mut Budget, path: PathBuf, units: u64, bytes: u64) -> Self {
         let now = Instant::now();
         let expected = Duration::from_secs_f64(BYTE * bytes as f64);
-        Self { watch, path, units, reported: 0, started: now, expected, before: 0.0, saved: now, under_way: None }
+        Self {
+            watch,
+            budget,
+            path,
+            units,
+            reported: 0,
+            started: now,
+            expected,
+            before: 0.0,
+            saved: now,
+            under_way: None,
+        }
     }
 
     /// Seconds that the work has taken, with those of earlier attempts.
@@ -123,12 +153,13 @@ impl<'a, 'w> FileKeeper<'a, 'w> {
             return false;
         }
         let since = self.saved.elapsed();
-        let cost = Duration::from_nanos(self.watch.cost.load(Ordering::Relaxed)).max(self.expected);
+        let cost = self.budget.last.unwrap_or(self.expected);
         if self.watch.hasty.load(Ordering::Relaxed) {
             return since >= cost;
         }
-        let lost = Duration::from_secs_f64((LOST * self.seconds()).min(MINUTE.as_secs_f64()));
-        since >= lost.max(cost.div_f64(SAVING)).max(SHORTEST)
+        let time = self.budget.started.elapsed().as_secs_f64() + self.before;
+        let lost = Duration::from_secs_f64((LOST * time).min(MINUTE.as_secs_f64()));
+        since >= lost.max(SHORTEST) && (self.budget.spent + cost).as_secs_f64() <= SAVING * time
     }
 
     /// Writes the state now.
@@ -141,8 +172,8 @@ impl<'a, 'w> FileKeeper<'a, 'w> {
         let finish = move || writer.finish();
         let thread = std::thread::Builder::new().name("save".into());
         self.under_way = Some(thread.spawn(finish).map_err(|source| Error::file(&self.path, source))?);
-        self.watch.cost.store(begun.elapsed().as_nanos() as u64, Ordering::Relaxed);
-        self.expected = Duration::ZERO;
+        self.budget.spend(begun.elapsed());
+        tracing::debug!("saved {} in {:.2} s", self.path.display(), begun.elapsed().as_secs_f64());
         self.saved = Instant::now();
         Ok(())
     }

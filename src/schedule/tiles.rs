@@ -3,7 +3,7 @@
 use super::device::{Devices, Work};
 use super::footprint::halved;
 use super::inputs::Targets;
-use super::keep::{FileKeeper, Watch};
+use super::keep::{Budget, FileKeeper, Watch};
 use super::session::Session;
 use super::train::{Held, target_buffer};
 use crate::backend::{Backend, BackendError, Element, Phase, convert};
@@ -208,6 +208,7 @@ impl Work for Integrate<'_, '_> {
         };
         let integration = Integration { setting, trajectory: self.trajectory };
         let arrays = arrays::<B::Element>(session)?;
+        let mut budget = Budget::new();
         while let Some(mut job) = self.queue.with(VecDeque::pop_front) {
             // Shares of another number of processes may overlap: whoever comes second leaves the tile to the first.
             let Some(lock) = Lock::if_free(&session.tile_lock(&job.tile))? else { continue };
@@ -215,7 +216,7 @@ impl Work for Integrate<'_, '_> {
                 lock.remove();
                 continue;
             }
-            if let Err(error) = self.compute(&integration, &arrays, &mut job) {
+            if let Err(error) = self.compute(&integration, &arrays, &mut budget, &mut job) {
                 if matches!(error, Error::Backend(BackendError::OutOfMemory(_))) && job.halve() {
                     // Smaller pieces are a way forward.
                     self.watch.note_saved();
@@ -238,6 +239,7 @@ impl Integrate<'_, '_> {
         &self,
         integration: &Integration<'_, B>,
         arrays: &Arrays<B::Element>,
+        budget: &mut Budget,
         job: &mut Job,
     ) -> Result<(), Error> {
         let (session, backend) = (self.session, integration.setting.backend);
@@ -248,7 +250,7 @@ impl Integrate<'_, '_> {
             // A tile in pieces counts by the first of them.
             let first = job.done.is_empty();
             let (path, units) = (session.piece(piece), if first { units } else { 0 });
-            let mut keeper = FileKeeper::new(self.watch, path, units, session.plan.state_bytes);
+            let mut keeper = FileKeeper::new(self.watch, budget, path, units, session.plan.state_bytes);
             let finished = integration.tile(piece, &mut keeper)?;
             keeper.settle()?;
             job.effort.seconds += keeper.seconds();

@@ -2,7 +2,7 @@
 
 use super::device::Work;
 use super::inputs::{Targets, fits_precision, full_batch};
-use super::keep::{FileKeeper, Watch};
+use super::keep::{Budget, FileKeeper, Watch};
 use super::session::Session;
 use crate::backend::{Backend, convert};
 use crate::error::Error;
@@ -73,15 +73,19 @@ impl Work for Train<'_, '_> {
         let recorder = Recorder::create(&run_file.run.directory, inputs.recording(run_file), inputs.network.len)?;
         let initial = convert::<B::Element>(&inputs.initial);
         let steps = inputs.steps.clone();
-        let keeper = |phase: &str, units: u64| {
-            self.watch.begin(phase, units);
-            FileKeeper::new(self.watch, self.session.store.state("training.state"), units, 0)
+        let count = inputs.steps.len() as u64;
+        let (phase, units) = match (&run_file.training.optimizer, &inputs.checkpoints) {
+            (Optimizer::Flow(_), _) => ("following the flow", PERCENT),
+            (_, Some(_)) => ("importing", count),
+            (_, None) => ("training", count),
         };
+        self.watch.begin(phase, units);
+        let (mut budget, state) = (Budget::new(), self.session.store.state("training.state"));
+        let mut keeper = FileKeeper::new(self.watch, &mut budget, state, units, 0);
         match (&run_file.training.optimizer, &inputs.checkpoints) {
             (Optimizer::Flow(flow), _) => {
                 let quadrature = Quadrature::of_flow(&run_file.kernel.rule);
                 let full = full_batch(inputs.examples, run_file.training.reduction);
-                let mut keeper = keeper("following the flow", PERCENT);
                 training.flow(&initial, flow, &quadrature, &full, recorder, &mut keeper)?
             }
             (_, Some(checkpoints)) => {
@@ -90,10 +94,9 @@ impl Work for Train<'_, '_> {
                     fits_precision(&format!("checkpoint {number}"), &weights, run_file.run.precision)?;
                     Ok(convert(&weights))
                 };
-                let mut keeper = keeper("importing", steps.len() as u64);
                 training.follow(&mut weights, steps, recorder, &mut keeper)?
             }
-            (_, None) => training.run(&initial, steps, recorder, &mut keeper("training", inputs.steps.len() as u64))?,
+            (_, None) => training.run(&initial, steps, recorder, &mut keeper)?,
         };
         Ok(())
     }
