@@ -85,12 +85,8 @@ impl<B: Backend> Integration<'_, B> {
                 state.end_block(backend, number, count, &mut finished.account)?;
                 if tile.examples.start == 0 && spec.attribution {
                     let moved = pass.sensitivity(&next)?;
-                    finished
-                        .account
-                        .sensitivity
-                        .iter_mut()
-                        .zip(moved)
-                        .for_each(|(all, own)| *all += count as f64 * own);
+                    let all = finished.account.sensitivity.iter_mut();
+                    all.zip(moved).for_each(|(all, own)| *all += count as f64 * own);
                 }
             }
             let done = (steps - number) as f64 / steps as f64;

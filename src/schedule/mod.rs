@@ -6,6 +6,7 @@ with it; several processes may share it.
 */
 
 mod complete;
+mod cost;
 pub(crate) mod device;
 mod footprint;
 mod inputs;

@@ -1,6 +1,7 @@
 //! How much memory, disk and arithmetic a run takes, and how it is cut into tiles.
 
 use super::Inputs;
+use super::cost::Cost;
 use super::device::{Devices, RunDevices, Work, free_memory, rates};
 use super::footprint::{Footprint, MOST_QUERIES, halved};
 use crate::backend::{Backend, Element, Entries};
@@ -8,7 +9,7 @@ use crate::error::Error;
 use crate::path::{Quadrature, Tile, examples_at_once, vectors_at_once};
 use crate::run_file::{KernelShape, Optimizer, Precision, Rule, RunFile, StoreKind};
 use crate::store::Store;
-use crate::tangent::{self, Carried, Contraction, Rates, Sizes, choose};
+use crate::tangent::{Carried, Contraction, Rates, Sizes, choose};
 use std::path::Path;
 
 /// A run's cost, and its tiles.
@@ -130,54 +131,21 @@ impl Plan {
         let copies_on_disk = if run_file.run.store == StoreKind::Npy { 2.0 } else { 1.0 };
         let state_bytes = footprint.state_bytes(down, across);
         let path = (vectors + 2.0) * real(network.len) * real(bytes);
-        let whole = Sizes { queries: n, ..sizes };
-        let layers = || network.parameters.iter().zip(&contraction);
+        let cost = Cost {
+            network,
+            contraction: &contraction,
+            rates,
+            sizes: Sizes { queries: n, ..sizes },
+            examples: m,
+            tiles: [n.div_ceil(down), m.div_ceil(across)],
+            copies,
+        };
         let steps = real(steps);
-        // What is done with a query's rows is done once for every tile of examples, and the other way round.
-        let (lines, columns) = (n.div_ceil(down), m.div_ceil(across));
-        let part = |examples: usize| Sizes {
-            queries: n.div_ceil(lines),
-            examples: examples.div_ceil(columns),
-            ..whole.clone()
-        };
-        let contracting = |sizes: &Sizes| -> f64 {
-            let layer = |(own, &choice)| tangent::seconds(own, choice, sizes, rates);
-            real(lines * columns) * layers().map(layer).sum::<f64>()
-        };
-        let flops: f64 = layers().map(|(own, &choice)| tangent::flops(own, choice, &whole)).sum();
-        let query_rows = real(n * nodes * (2 + rows) + n) * real(columns);
-        let example_rows = real(batch * (1 + copies)) * real(lines) + real(3 * batch);
-        // Two operations for each weight, position and row, forward once and backward once a gradient row; and what a
-        // pass keeps is written and read some times over.
-        let products: f64 = network.parameters.iter().map(|own| 2.0 * real(own.len() * own.positions)).sum();
-        let pass_flops = products * (query_rows + example_rows);
-        let elements = TOUCHED * real(network.forward_len());
-        let passing = |rows: f64| rows * (products / 2.0 * rates.multiply_add + elements * rates.element);
-        let step = contracting(&part(batch)) + passing(query_rows + example_rows);
-        // Two kernels more, of all examples.
-        let tangents = if kernel.tangent {
-            let sizes = Sizes {
-                nodes: 1,
-                entries: entries(kernel.kernel).into_iter().collect(),
-                carried: Carried::Nothing,
-                ..part(m)
-            };
-            let passes = real(n * (1 + rows)) * real(columns) + real(m * (1 + outputs)) * real(lines);
-            2.0 * (contracting(&sizes) + passing(passes))
-        } else {
-            0.0
-        };
-        // Training again, with a gradient of its own for each example, which is formed and added.
-        let formed: f64 = network.parameters.iter().map(|own| real(own.len() * own.positions)).sum();
-        let gradient = formed * rates.forming + 2.0 * real(network.len) * rates.element;
-        let superposing_step =
-            if kernel.superposition { passing(real(3 * batch)) + real(batch) * gradient } else { 0.0 };
-        let summed = real(n) * real(batch) * sums * rates.element;
-        // Accumulators are made, read and written once, and folded once a block of steps.
-        let blocks = (steps / steps.sqrt().ceil().max(1.0)).ceil();
-        let entries = real(n) * real(m) * sums;
-        let folded = entries * (ONCE + blocks * FOLDED) * rates.element;
+        let superposing_step = if kernel.superposition { cost.superposing() } else { 0.0 };
+        let tangents = entries(kernel.kernel).filter(|_| kernel.tangent).map_or(0.0, |entries| cost.tangents(entries));
+        let (flops, pass_flops) = (cost.flops() * steps, cost.pass_flops() * steps);
         let writing = arrays * copies_on_disk * WRITTEN;
+        let seconds = (cost.step(sums) + superposing_step) * steps + tangents + cost.folding(sums, steps) + writing;
         let assumed = match kernel.rule {
             _ if flow => Some(format!("{FLOW_STEPS} steps: how many the solver takes shows only when it runs")),
             Rule::Adaptive { .. } => Some(format!(
@@ -198,9 +166,9 @@ impl Plan {
             state_bytes,
             // A tile's state, and the next one beside it.
             disk_bytes: (arrays * copies_on_disk + path + 2.0 * state_bytes as f64) as u64,
-            flops: flops * steps,
-            pass_flops: pass_flops * steps,
-            seconds: (step + summed + superposing_step) * steps + tangents + folded + writing,
+            flops,
+            pass_flops,
+            seconds,
         }
     }
 
@@ -267,15 +235,8 @@ fn flow_nodes(rule: &Rule) -> usize {
     Quadrature::of_flow(rule).nodes.len()
 }
 
-/// How often each entry of an accumulator is touched beside its steps: once for all, and for each block of them. Measured on
-/// 600 million entries.
-const ONCE: f64 = 24.0;
-const FOLDED: f64 = 8.0;
 /// Seconds for each byte that goes to the disk.
 const WRITTEN: f64 = 1.7e-9;
-
-/// How often a pass writes or reads each element that it keeps: measured on the examples.
-const TOUCHED: f64 = 8.0;
 
 /// Seconds for people.
 fn duration(seconds: f64) -> String {
