@@ -175,6 +175,14 @@ impl StateReader {
         Ok(self.take_exactly::<u64>(name, len)?.into_iter().map(|count| count as usize).collect())
     }
 
+    /// What is said of a file that holds what cannot be.
+    pub fn refused(&self, problem: &str) -> DataError {
+        DataError::damaged(
+            &self.path,
+            format!("{problem}; remove it, and the same command computes what it held again"),
+        )
+    }
+
     fn read(&mut self, into: &mut [u8]) -> Result<(), DataError> {
         let rest = self.rest.checked_sub(into.len() as u64);
         self.rest = rest.ok_or_else(|| DataError::damaged(&self.path, "ends too early"))?;

@@ -200,8 +200,7 @@ impl Keeper for FileKeeper<'_, '_> {
         let Some(mut reader) = StateReader::open(&self.path)? else { return Ok(None) };
         self.before = reader.take_exactly("seconds of work", 1)?[0];
         if !(0.0..f64::INFINITY).contains(&self.before) {
-            let problem = format!("says that its work took {} seconds", self.before);
-            return Err(DataError::damaged(&self.path, problem).into());
+            return Err(reader.refused(&format!("says that its work took {} seconds", self.before)).into());
         }
         Ok(Some(reader))
     }

@@ -162,7 +162,7 @@ impl<B: Backend> DormandPrince<'_, B> {
             } else if numbers.length < 4.0 * f64::EPSILON * self.time {
                 return Err(self.vanished(start, numbers.finite));
             }
-            if numbers.tried == self.most_steps {
+            if numbers.tried >= self.most_steps {
                 return Err(Error::TooManySteps { steps: numbers.tried, time: start, end: self.time });
             }
             numbers.tried += 1;
@@ -229,6 +229,10 @@ impl<B: Backend> DormandPrince<'_, B> {
         let first: Vec<B::Element> = reader.take_exactly("slope", self.len)?;
         let control = Control { before: solver[3], again: solver[5] != 0.0 };
         let (tried, finite) = (solver[2] as usize, solver[4] != 0.0);
+        let can_be = (0.0..=self.time).contains(&solver[0]) && [solver[1], solver[3]].iter().all(|&x| x > 0.0);
+        if !can_be || !(solver[1] + solver[3]).is_finite() {
+            return Err(reader.refused("has numbers that the solver of the flow never has").into());
+        }
         Ok(Course {
             weights: self.backend.upload(&values)?,
             values,

@@ -139,20 +139,26 @@ fn resume() {
     });
 }
 
-/// Once a panic: the state of a tile or of training whose time is no number.
-#[test]
-fn a_time_that_is_no_number_is_refused() {
-    const NAME: &[u8] = b"seconds of work";
+/// What is said of an interrupted run in whose states the first number of an array is none, under right checksums.
+fn with_nan(kind: usize, array: &[u8]) -> String {
     let folder = tempfile::tempdir().expect("a folder");
-    for (name, mut bytes) in interrupted(0) {
-        if let Some(place) = bytes.windows(NAME.len()).position(|window| window == NAME) {
-            bytes[place + NAME.len()..][..8].copy_from_slice(&f64::NAN.to_le_bytes());
+    for (name, mut bytes) in interrupted(kind) {
+        if let Some(place) = bytes.windows(array.len()).position(|window| window == array) {
+            bytes[place + array.len()..][..8].copy_from_slice(&f64::NAN.to_le_bytes());
             crate::mutate::state::seal(&mut bytes);
         }
         let path = folder.path().join(name);
         fs::create_dir_all(path.parent().expect("a folder")).expect("room");
         fs::write(path, bytes).expect("room");
     }
-    let refused = go_on(folder.path()).expect_err("it went on");
+    go_on(folder.path()).expect_err("it went on")
+}
+
+/// The first was a panic once, the second half a gigabyte of steps.
+#[test]
+fn a_time_that_is_no_number_is_refused() {
+    let refused = with_nan(0, b"seconds of work");
     assert!(refused.contains("training.state: says that its work took NaN seconds"), "{refused}");
+    let refused = with_nan(3, b"solver");
+    assert!(refused.contains("training.state: has numbers that the solver"), "{refused}");
 }
