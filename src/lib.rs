@@ -82,7 +82,7 @@ let integration = Integration { setting, trajectory: &trajectory };
 let found = integration.tile(&Tile { queries: 0..1, examples: 0..4 }, &mut || Ok(()))?;
 
 // What the four points contributed adds up to what training changed.
-let change = found.prediction[0] - found.initial[0];
+let change = found.account.prediction[0] - found.account.initial[0];
 let explained: f64 = found.attribution[0].iter().sum();
 assert!(change.abs() > 0.1);
 assert!((change - explained).abs() < 1e-9 * change.abs());
