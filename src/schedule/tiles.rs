@@ -221,6 +221,8 @@ impl Work for Integrate<'_, '_> {
                     // Smaller pieces are a way forward.
                     self.watch.note_saved();
                 }
+                // Whoever takes it up next must find it free.
+                drop(lock);
                 self.queue.with(|jobs| jobs.push_front(job));
                 return Err(error);
             }
