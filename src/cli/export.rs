@@ -4,7 +4,6 @@ use super::stop;
 use anyhow::Context;
 use pathkernel::error::Error;
 use pathkernel::run_file::RunFile;
-
 use pathkernel::store::{AnyTiled, Store, file_names};
 use std::path::Path;
 

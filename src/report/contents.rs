@@ -64,11 +64,9 @@ impl Contents {
             .lines()
             .map(|line| serde_json::from_str(line).map_err(|problem| damaged("metrics.jsonl", problem)))
             .collect::<Result<_, _>>()?;
-        let needed = |name: &str| -> Result<MappedArray, Error> {
-            MappedArray::open(&path(name))?.ok_or_else(|| {
-                Error::Input(format!("{}: is missing; the run directory is damaged", path(name).display()))
-            })
-        };
+        let missing =
+            |name: &str| Error::Input(format!("{}: is missing; the run directory is damaged", path(name).display()));
+        let needed = |name: &str| MappedArray::open(&path(name))?.ok_or_else(|| missing(name));
         let prediction = needed("prediction.npy")?;
         let shape = |key: &str| summary["shapes"][key].as_u64().unwrap_or(0) as usize;
         let (queries, examples, outputs) = (shape("queries"), shape("examples"), shape("outputs"));
@@ -79,10 +77,7 @@ impl Contents {
         let (initial, regularizer, residual) = (initial?, regularizer?, residual?);
         let unexplained = MappedArray::open(&path("unexplained.npy"))?;
         let pairs = |name: &str, written: bool| match PairArray::open(directory, name)? {
-            None if written => Err(Error::Input(format!(
-                "{}: is missing; the run directory is damaged",
-                path(&format!("{name}.{}", run_file.run.store.name())).display()
-            ))),
+            None if written => Err(missing(&format!("{name}.{}", run_file.run.store.name()))),
             array => Ok(array),
         };
         let attribution = pairs("attribution", run_file.kernel.attribution)?;
