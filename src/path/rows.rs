@@ -36,6 +36,10 @@ impl<B: Backend> adaptive::Readout<B> for TileReadout<'_, B> {
         self.setting.rows()
     }
 
+    fn is_linear(&self) -> bool {
+        self.setting.spec.readout.is_linear()
+    }
+
     fn read(&self, _: &B, outputs: crate::backend::Slice<'_, B::Buffer>, queries: &[u32]) -> Result<adaptive::Read<B>> {
         let numbers: Vec<u32> = queries.iter().map(|&query| self.first + query).collect();
         self.setting.read(outputs, &numbers)
@@ -90,7 +94,7 @@ impl<'a, B: Backend> Finder<'a, B> {
         Ok(nodes.map(|(node, tau)| Rows { node: Rc::clone(node), queries: None, tau: Tau::Same(tau) }).collect())
     }
 
-    /// Each query's own nodes, in passes of at most as many rows as there are queries.
+    /// Each query's own nodes, in passes of about as many rows as there are queries.
     fn own_rows(
         &self,
         state: &State<'_, B>,
@@ -119,6 +123,50 @@ impl<'a, B: Backend> Finder<'a, B> {
                 tau: Tau::Each(backend.upload(&taus)?),
             })
         };
-        settled.rows.chunks(queries.max(1)).map(pass).collect()
+        passes(&settled.rows, queries).iter().map(|rows| pass(rows)).collect()
+    }
+}
+
+/// Rows of one query in a pass at the most. The fused product takes the first rows of all queries together, then the second
+/// ones, and so on, each as long as all queries would be.
+const ROUNDS: usize = 8;
+
+/// Rows, sorted by query, dealt out to passes of about as many rows as there are queries: first each query's first row, then the
+/// second ones. A query's rows keep their order, so that its sums do not depend on the other queries.
+fn passes(rows: &[adaptive::Row], queries: usize) -> Vec<Vec<adaptive::Row>> {
+    let of_query: Vec<&[adaptive::Row]> = rows.chunk_by(|a, b| a.query == b.query).collect();
+    let longest = of_query.iter().map(|rows| rows.len()).max().unwrap_or(0);
+    let mut passes = Vec::new();
+    let mut first = 0;
+    while first < longest {
+        let taken = |rows: &&[adaptive::Row], rounds: usize| rows.len().clamp(first, first + rounds) - first;
+        let fits = |&rounds: &usize| of_query.iter().map(|rows| taken(rows, rounds)).sum::<usize>() <= queries;
+        let rounds = (2..=ROUNDS).take_while(fits).last().unwrap_or(1);
+        let part = |rows: &&[adaptive::Row]| rows[first.min(rows.len())..(first + rounds).min(rows.len())].to_vec();
+        passes.push(of_query.iter().flat_map(part).collect());
+        first += rounds;
+    }
+    passes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passes_hold_every_row_once_and_few_of_a_query() {
+        let row = |query, place| adaptive::Row { query, tau: f64::from(place) / 64.0, weight: 1.0 };
+        let counts = [1u32, 40, 3, 0, 2];
+        let rows: Vec<_> =
+            (0..).zip(counts).flat_map(|(query, count)| (0..count).map(move |at| row(query, at))).collect();
+        let passes = passes(&rows, counts.len());
+        for pass in &passes {
+            assert!(pass.is_sorted_by_key(|row| (row.query, row.tau)) && pass.len() <= ROUNDS.max(counts.len()));
+            assert!(pass.chunk_by(|a, b| a.query == b.query).all(|rows| rows.len() <= ROUNDS));
+        }
+        for query in 0..5 {
+            let of = |rows: &[adaptive::Row]| rows.iter().filter(|row| row.query == query).copied().collect::<Vec<_>>();
+            assert_eq!(passes.iter().flat_map(|pass| of(pass)).collect::<Vec<_>>(), of(&rows));
+        }
     }
 }

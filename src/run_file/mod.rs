@@ -205,6 +205,11 @@ impl Readout {
         }
     }
 
+    /// Whether it is linear in the outputs.
+    pub fn is_linear(self) -> bool {
+        matches!(self, Readout::Outputs | Readout::Target)
+    }
+
     /// Whether it depends on the query's target.
     pub fn needs_targets(self) -> bool {
         matches!(self, Readout::Loss | Readout::Target | Readout::Margin)

@@ -153,6 +153,10 @@ impl<E: Element> Readout<CpuBackend<E>> for Product {
         1
     }
 
+    fn is_linear(&self) -> bool {
+        false
+    }
+
     fn read(
         &self,
         backend: &CpuBackend<E>,

@@ -1,5 +1,6 @@
 //! Where a network's function of τ has kinks: the units of relu and leaky_relu, the windows of max pooling.
 
+use super::pieces::Piece;
 use super::polynomial::{Changes, Section};
 use crate::backend::cpu::window::{corners, largest, rows_of};
 use crate::backend::{Pooling, Window};
@@ -34,11 +35,10 @@ pub(super) struct Seen<'a> {
 /// A piece as its nodes see it.
 #[derive(Debug)]
 pub(super) struct View<'a> {
-    /// The nodes' places in the piece.
+    pub piece: Piece,
+    /// The nodes' places in the piece, from 0 to 1.
     pub nodes: &'a [f64],
     pub sections: &'a [Section],
-    /// The piece's share of the segment.
-    pub length: f64,
     /// By layer with kinks.
     pub seen: &'a [Seen<'a>],
     /// The rounding unit of the arithmetic.
@@ -88,8 +88,9 @@ pub(super) fn degree(network: &Network) -> Option<usize> {
     degrees.last().copied()
 }
 
-/// The flips in a piece of the layers nearest to the input that have any, in order, as places from 0 to 1. Those of
-/// later layers are not known before the piece is cut at these.
+/// The flips at which a piece can be cut, of the layers nearest to the input that have any: their τ, in order. Those of
+/// later layers are not known before the piece is cut at these. A flip too near to an end to be cut at is one that the piece
+/// was cut at already, or as good as that; it must not hide the later layers' flips.
 pub(super) fn flips(kinks: &[Kink], view: &View<'_>) -> Vec<f64> {
     let deepest = kinks.iter().map(|kink| kink.depth).max().unwrap_or(0);
     for depth in 0..=deepest {
@@ -97,6 +98,8 @@ pub(super) fn flips(kinks: &[Kink], view: &View<'_>) -> Vec<f64> {
         for (number, kink) in kinks.iter().enumerate().filter(|(_, kink)| kink.depth == depth) {
             kink.flips(number, view, &mut found);
         }
+        found.iter_mut().for_each(|place| *place = view.piece.at(*place));
+        found.retain(|&tau| view.piece.can_be_cut(tau, view.rounding));
         if !found.is_empty() {
             found.sort_by(f64::total_cmp);
             return found;
@@ -106,11 +109,11 @@ pub(super) fn flips(kinks: &[Kink], view: &View<'_>) -> Vec<f64> {
 }
 
 impl Kink {
-    /// Adds the layer's flips in a piece.
+    /// Adds the layer's flips in a piece, as places from 0 to 1.
     fn flips(&self, number: usize, view: &View<'_>, found: &mut Vec<f64>) {
         let seen = view.seen[number];
         let scale = seen.values.iter().fold(0.0, |top: f64, x| top.max(x.abs()));
-        let scale = seen.slopes.iter().fold(scale, |top, x| top.max(x.abs() * view.length));
+        let scale = seen.slopes.iter().fold(scale, |top, x| top.max(x.abs() * view.piece.length()));
         if !scale.is_finite() {
             return;
         }
@@ -120,7 +123,7 @@ impl Kink {
             None => Curves {
                 count: self.len,
                 values: seen.values.to_vec(),
-                slopes: seen.slopes.iter().map(|slope| slope * view.length).collect(),
+                slopes: seen.slopes.iter().map(|slope| slope * view.piece.length()).collect(),
             },
             Some(window) => leads(window, seen, view),
         };
@@ -169,7 +172,7 @@ fn leads(window: &Window, seen: Seen<'_>, view: &View<'_>) -> Curves {
         let row = |row: &[f64]| pairs.iter().map(|&(a, b)| (row[a] - row[b]) * scale).collect::<Vec<_>>();
         all.chunks(size).flat_map(row).collect()
     };
-    Curves { count: pairs.len(), values: lead(seen.values, 1.0), slopes: lead(seen.slopes, view.length) }
+    Curves { count: pairs.len(), values: lead(seen.values, 1.0), slopes: lead(seen.slopes, view.piece.length()) }
 }
 
 impl Curves {

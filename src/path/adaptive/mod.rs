@@ -44,10 +44,15 @@ const LADDER: [(usize, usize); 15] = [
     (32, 64),
 ];
 
+/// Nodes that a polynomial through a unit's values goes through at the most, where it needs no more to be exact.
+const TOGETHER: usize = 4;
+
 /// A function of the outputs, other than the outputs themselves.
 pub trait Readout<B: Backend> {
     /// R, the numbers that it reads from one query's outputs.
     fn count(&self) -> usize;
+    /// Whether they are linear in the outputs.
+    fn is_linear(&self) -> bool;
     /// Its values and gradients for some rows of outputs, `[rows, C]`; `queries` says which query of the tile each row is.
     ///
     /// # Errors
@@ -109,8 +114,10 @@ pub struct Adaptive<'a, B: Backend> {
     readout: Option<Box<dyn Readout<B> + 'a>>,
     tolerance: f64,
     kinks: Vec<Kink>,
+    /// Whether pieces between flips are polynomials that every rule takes exactly.
+    exact: bool,
     rules: Vec<Rule>,
-    /// A direction of random signs along which two rules must agree, where the certificate alone is not trusted.
+    /// A direction of random signs along which two rules must agree, where pieces are no polynomials.
     signs: Option<B::Buffer>,
 }
 
@@ -127,19 +134,24 @@ impl<'a, B: Backend> Adaptive<'a, B> {
         readout: Option<Box<dyn Readout<B> + 'a>>,
         tolerance: f64,
     ) -> Result<Self> {
-        let first = first_nodes(network, readout.is_none());
+        let degree = degree(network);
+        let exact = degree.is_some() && readout.as_ref().is_none_or(|readout| readout.is_linear());
+        // The gradient of a polynomial is exact with half as many nodes as its degree, and so are the flips.
+        let half = degree.map_or(1, |degree| degree.div_ceil(2).max(1));
+        let first = if exact { half } else { half.max(2) };
         let rest = LADDER.iter().copied().filter(|&(nodes, parts)| nodes > first || parts > 1);
-        let rules = std::iter::once((first, 1)).chain(rest).map(|(nodes, parts)| Rule::new(nodes, parts)).collect();
-        let count = readout.as_ref().map_or(network.outputs, |readout| readout.count());
-        let signs = if Certificate::needs_two(count) {
+        let together = half.max(TOGETHER);
+        let rule = |(nodes, parts)| Rule::new(nodes, parts, together);
+        let rules = std::iter::once((first, 1)).chain(rest).map(rule).collect();
+        let signs = if exact {
+            None
+        } else {
             let mut random = Random::new(0, "direction");
             let signs: Vec<f64> = (0..network.len).map(|_| if random.unit() < 0.5 { -1.0 } else { 1.0 }).collect();
             Some(backend.upload(&convert::<B::Element>(&signs))?)
-        } else {
-            None
         };
         let kinks = kinks(network);
-        Ok(Self { backend, network, readout, tolerance, kinks, rules, signs })
+        Ok(Self { backend, network, readout, tolerance, kinks, exact, rules, signs })
     }
 
     /// The readout of `queries` inputs at some weights, `[queries, R]`.
@@ -166,10 +178,11 @@ impl<'a, B: Backend> Adaptive<'a, B> {
     /// The nodes of every query on a step.
     ///
     /// The certificate of a query: `max_c |f(w + Δw) - f(w) - Σ weight f'|` is at most the tolerance times
-    /// `max_c |f(w + Δw) - f(w)|`, or 16 rounding units of `max_c |f|`, whichever is larger. With one or two readouts, the
-    /// next rule must agree as well, on the change and, relative to it, on the integral of the derivative along a direction of
-    /// random signs. What a query gets depends on
-    /// nothing but that query and the step.
+    /// `max_c |f(w + Δw) - f(w)|`, or 16 rounding units of the largest `|f|` on the way, whichever is larger. Where pieces are
+    /// polynomials, they are exact by construction, and the certificate is a check of the arithmetic. Elsewhere it sees an error
+    /// along the step alone, and the errors of many outputs may all be multiples of one, which vanishes by chance: so the next
+    /// rule must agree as well, on the change and, relative to it, on the integral of the derivative along a direction of random
+    /// signs. What a query gets depends on nothing but that query and the step.
     ///
     /// # Errors
     ///
@@ -179,7 +192,7 @@ impl<'a, B: Backend> Adaptive<'a, B> {
         let of = |query: u32| step.ends.map(|end| &end[query as usize * count..][..count]);
         let mut progress: Vec<Progress> = (0..queries).map(|_| Progress::default()).collect();
         let outputs = self.largest_outputs(step)?;
-        let other = if self.signs.is_some() { self.length(step.change)? } else { 1.0 };
+        let other = if self.exact { None } else { Some(self.length(step.change)?) };
         let mut active: Vec<u32> = (0..queries as u32).collect();
         let mut passed = 0;
         for rule in &self.rules {
@@ -217,7 +230,6 @@ impl<'a, B: Backend> Adaptive<'a, B> {
         let inputs = Slice::new(step.inputs, 0, step.queries * network.input_len());
         let pass = network.forward(backend, Segment::at(step.weights), inputs, step.queries)?;
         let outputs = widen(&backend.download(network.outputs(&pass))?);
-        let largest = |row: &[f64]| row.iter().fold(0.0, |top: f64, x| top.max(x.abs()));
         Ok(outputs.chunks(network.outputs).map(largest).collect())
     }
 
@@ -239,10 +251,6 @@ impl<'a, B: Backend> Adaptive<'a, B> {
     }
 }
 
-/// Nodes of a piece at first. The gradient of a polynomial is exact with half as many as its degree, and so are the flips.
-fn first_nodes(network: &Network, outputs_alone: bool) -> usize {
-    match degree(network) {
-        None => 2,
-        Some(degree) => degree.div_ceil(2).max(if outputs_alone { 1 } else { 2 }),
-    }
+fn largest(values: &[f64]) -> f64 {
+    values.iter().fold(0.0, |top: f64, x| top.max(x.abs()))
 }

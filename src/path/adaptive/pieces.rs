@@ -2,19 +2,20 @@
 
 use super::kinks::{Kink, Seen, View, flips};
 use super::polynomial::{Section, sections};
-use super::{Adaptive, Step};
+use super::{Adaptive, Step, largest};
 use crate::backend::{Backend, Element, Result, Slice, SliceMut, convert, widen};
 use crate::network::{Directional, Forward, Segment};
-use crate::path::{Quadrature, gauss};
+use crate::path::{Quadrature, gauss, larger};
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// Pieces of a query and step at the most.
-const MOST_PIECES: usize = 4096;
+/// Pieces of a query and step at the most, where each is exact: every flip is worth one.
+const MOST_PIECES: usize = 1 << 16;
+/// The same where more nodes may serve as well.
+const MOST_INEXACT_PIECES: usize = 4096;
 /// Rounding units of τ that are no piece of their own.
 const SHORTEST: f64 = 64.0;
-/// How often a piece is cut again, beyond once for each layer with kinks: for windows whose winner changes again and again,
-/// and where the polynomials are not exact.
+/// How often a piece is cut again where the polynomials are not exact, beyond once for each layer with kinks.
 const MORE_CUTS: usize = 24;
 /// Rows of one pass: as many as there are queries, or these where they are few.
 const ROWS_AT_ONCE: usize = 256;
@@ -32,7 +33,7 @@ pub(super) struct Rule {
 
 /// A part of a query's segment.
 #[derive(Debug, Clone, Copy)]
-struct Piece {
+pub(super) struct Piece {
     /// Which of the active queries.
     place: usize,
     from: f64,
@@ -48,6 +49,10 @@ pub(super) struct Attempt {
     pub rows: Vec<(f64, f64)>,
     /// The integral of the readout's derivative, `[directions, R]`.
     pub integrals: Vec<f64>,
+    /// The largest output and value of the readout at the nodes.
+    pub largest: f64,
+    /// The integral of the readout's largest derivative along the step: how far it goes, there and back.
+    pub travelled: f64,
     /// How many, those that are still to be looked at among them.
     pieces: usize,
     /// Whether there would be more pieces than there may be.
@@ -58,15 +63,27 @@ pub(super) struct Attempt {
 
 /// What the nodes say of a piece.
 struct Evaluated {
+    /// Their τ, in order.
     flips: Vec<f64>,
     /// `[directions, R]`.
     integrals: Vec<f64>,
+    largest: f64,
+    travelled: f64,
+}
+
+/// A readout of the rows of a pass, on the host.
+struct ReadRows {
+    /// `[rows, R]`.
+    values: Vec<f64>,
+    /// Gradients, `[R, rows, C]`.
+    seeds: Vec<f64>,
 }
 
 impl Rule {
-    pub fn new(nodes: usize, parts: usize) -> Self {
+    /// With polynomials through `together` nodes at the most.
+    pub fn new(nodes: usize, parts: usize, together: usize) -> Self {
         let quadrature = gauss(nodes);
-        let sections = sections(&quadrature.nodes);
+        let sections = sections(&quadrature.nodes, together);
         Self { quadrature, sections, parts }
     }
 
@@ -76,8 +93,19 @@ impl Rule {
 }
 
 impl Piece {
-    fn length(&self) -> f64 {
+    pub fn length(&self) -> f64 {
         self.to - self.from
+    }
+
+    /// τ at a place in the piece, from 0 to 1.
+    pub fn at(&self, place: f64) -> f64 {
+        self.from + place * self.length()
+    }
+
+    /// Whether both parts before and after τ are longer than the roundings of τ.
+    pub fn can_be_cut(&self, tau: f64, rounding: f64) -> bool {
+        let shortest = SHORTEST * rounding;
+        tau - self.from > shortest && self.to - tau > shortest
     }
 
     fn nodes<'r>(&self, rule: &'r Rule) -> impl Iterator<Item = (f64, f64)> + 'r {
@@ -86,15 +114,14 @@ impl Piece {
         pairs.map(move |(node, weight)| (from + length * node, length * weight))
     }
 
-    /// The parts between flips, each longer than `shortest`.
-    fn cut(&self, flips: &[f64], shortest: f64) -> Vec<Piece> {
+    /// The parts between flips. Of flips nearer to each other than the roundings of τ, the first counts for all.
+    fn cut(&self, flips: &[f64], rounding: f64) -> Vec<Piece> {
         let mut parts = Vec::new();
         let mut rest = Piece { cuts: self.cuts + 1, ..*self };
-        for flip in flips {
-            let place = self.from + flip * self.length();
-            if place - rest.from > shortest && self.to - place > shortest {
-                parts.push(Piece { to: place, ..rest });
-                rest = Piece { from: place, ..rest };
+        for &tau in flips {
+            if rest.can_be_cut(tau, rounding) {
+                parts.push(Piece { to: tau, ..rest });
+                rest = Piece { from: tau, ..rest };
             }
         }
         parts.push(rest);
@@ -112,19 +139,19 @@ impl<B: Backend> Adaptive<'_, B> {
         };
         let mut pending: Vec<Piece> = (0..queries.len()).flat_map(whole).collect();
         let mut attempts: Vec<Attempt> = queries.iter().map(|_| self.no_pieces(rule)).collect();
-        let shortest = SHORTEST * B::Element::ROUNDING;
-        let most_cuts = self.kinks.len() + MORE_CUTS;
+        let (most_pieces, most_cuts) =
+            if self.exact { (MOST_PIECES, usize::MAX) } else { (MOST_INEXACT_PIECES, self.kinks.len() + MORE_CUTS) };
         while !pending.is_empty() {
             let mut next = Vec::new();
             for (piece, evaluated) in pending.iter().zip(self.evaluate(step, rule, queries, &pending)?) {
-                let parts = piece.cut(&evaluated.flips, shortest);
+                let parts = piece.cut(&evaluated.flips, B::Element::ROUNDING);
                 let attempt = &mut attempts[piece.place];
                 attempt.passed += rule.count();
                 let count = attempt.pieces + parts.len() - 1;
-                let full = count > MOST_PIECES;
+                let full = count > most_pieces;
                 if parts.len() == 1 || piece.cuts >= most_cuts || full {
                     attempt.full |= full;
-                    attempt.take(rule, piece, &evaluated.integrals);
+                    attempt.take(rule, piece, &evaluated);
                 } else {
                     attempt.pieces = count;
                     next.extend(parts);
@@ -139,7 +166,15 @@ impl<B: Backend> Adaptive<'_, B> {
     /// An attempt before its first piece.
     fn no_pieces(&self, rule: &Rule) -> Attempt {
         let integrals = vec![0.0; self.directions() * self.count()];
-        Attempt { rows: Vec::new(), integrals, pieces: rule.parts, full: false, passed: 0 }
+        Attempt {
+            rows: Vec::new(),
+            integrals,
+            largest: 0.0,
+            travelled: 0.0,
+            pieces: rule.parts,
+            full: false,
+            passed: 0,
+        }
     }
 
     /// Pieces in passes of a bounded number of rows.
@@ -176,19 +211,31 @@ impl<B: Backend> Adaptive<'_, B> {
         let directions: Vec<&B::Buffer> = [Some(step.change), self.signs.as_ref()].into_iter().flatten().collect();
         let found = network.directional(backend, segment, &pass, &directions)?;
 
-        let seeds = self.seeds(&pass, owners)?;
+        let outputs = widen(&backend.download(network.outputs(&pass))?);
+        let read = self.read(&pass, owners)?;
         let mut slopes = Vec::new();
         for direction in 0..directions.len() {
-            slopes.push(self.readout_slopes(rows, &found, direction, seeds.as_deref())?);
+            slopes.push(self.readout_slopes(
+                rows,
+                &found,
+                direction,
+                read.as_ref().map(|read| read.seeds.as_slice()),
+            )?);
         }
         let seen = self.seen(&pass, &found)?;
-        let (kinks, count) = (&self.kinks, self.count());
+        let (kinks, count, width) = (&self.kinks, self.count(), network.outputs);
         let one = |(number, piece): (usize, &Piece)| {
             let rows = number * rule.count()..(number + 1) * rule.count();
             let weights: Vec<f64> = piece.nodes(rule).map(|(_, weight)| weight).collect();
             let sum = |slopes: &Vec<f64>| sum(slopes.chunks(count).skip(rows.start), &weights, count);
-            let integrals = slopes.iter().flat_map(sum).collect();
-            Evaluated { flips: piece_flips::<B::Element>(kinks, rule, piece, &seen, rows), integrals }
+            let along = slopes[0].chunks(count).skip(rows.start).zip(&weights);
+            let values = read.as_ref().map_or(&[][..], |read| &read.values[rows.start * count..rows.end * count]);
+            Evaluated {
+                integrals: slopes.iter().flat_map(sum).collect(),
+                largest: largest(&outputs[rows.start * width..rows.end * width]).max(largest(values)),
+                travelled: along.map(|(slopes, weight)| weight * largest(slopes)).sum(),
+                flips: piece_flips::<B::Element>(kinks, rule, piece, &seen, rows),
+            }
         };
         Ok(pieces.par_iter().enumerate().map(one).collect())
     }
@@ -209,14 +256,15 @@ impl<B: Backend> Adaptive<'_, B> {
         self.kinks.iter().map(|_| Ok([next()?, next()?])).collect()
     }
 
-    /// The gradients of a readout that is not the outputs, `[R, rows, C]`, on the host.
-    fn seeds(&self, pass: &Forward<'_, B>, owners: &[u32]) -> Result<Option<Vec<f64>>> {
+    /// A readout that is not the outputs, on the host.
+    fn read(&self, pass: &Forward<'_, B>, owners: &[u32]) -> Result<Option<ReadRows>> {
         let Some(readout) = &self.readout else {
             return Ok(None);
         };
         let read = readout.read(self.backend, self.network.outputs(pass), owners)?;
-        let len = self.count() * pass.rows * self.network.outputs;
-        Ok(Some(widen(&self.backend.download(Slice::new(&read.seeds, 0, len))?)))
+        let len = self.count() * pass.rows;
+        let host = |buffer, len| Ok(widen(&self.backend.download(Slice::new(buffer, 0, len))?));
+        Ok(Some(ReadRows { values: host(&read.values, len)?, seeds: host(&read.seeds, len * self.network.outputs)? }))
     }
 
     /// The readout's derivatives along a direction, `[rows, R]`.
@@ -246,9 +294,11 @@ impl<B: Backend> Adaptive<'_, B> {
 }
 
 impl Attempt {
-    fn take(&mut self, rule: &Rule, piece: &Piece, integrals: &[f64]) {
+    fn take(&mut self, rule: &Rule, piece: &Piece, evaluated: &Evaluated) {
         self.rows.extend(piece.nodes(rule));
-        self.integrals.iter_mut().zip(integrals).for_each(|(sum, part)| *sum += part);
+        self.integrals.iter_mut().zip(&evaluated.integrals).for_each(|(sum, part)| *sum += part);
+        self.largest = larger(self.largest, evaluated.largest);
+        self.travelled += evaluated.travelled;
     }
 }
 
@@ -266,9 +316,9 @@ fn piece_flips<E: Element>(
         own.push(Seen { values: &values[part.clone()], slopes: &slopes[part] });
     }
     let view = View {
+        piece: *piece,
         nodes: &rule.quadrature.nodes,
         sections: &rule.sections,
-        length: piece.length(),
         seen: &own,
         rounding: E::ROUNDING,
     };

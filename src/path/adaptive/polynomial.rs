@@ -3,8 +3,6 @@
 //! A polynomial on an interval is kept by its Bernstein coefficients: it lies between the smallest and the largest of them,
 //! so that most of those without a change of sign are told by a look at the coefficients.
 
-/// Nodes that a polynomial goes through at the most: of more, each gap takes its neighbours.
-const TOGETHER: usize = 4;
 /// A part of a section this narrow is not split further.
 const NARROW: f64 = 1e-12;
 
@@ -25,17 +23,18 @@ pub(super) struct Section {
     pub growth: f64,
 }
 
-/// The sections of [0, 1] for values and derivatives at some ascending nodes.
-pub(super) fn sections(nodes: &[f64]) -> Vec<Section> {
+/// The sections of [0, 1] for values and derivatives at some ascending nodes. A polynomial goes through `together` nodes at
+/// the most: of more nodes, each gap takes its neighbours.
+pub(super) fn sections(nodes: &[f64], together: usize) -> Vec<Section> {
     let count = nodes.len();
-    if count <= TOGETHER {
+    if count <= together {
         return vec![Section::new(nodes, 0, count, (0.0, 1.0))];
     }
     let gap = |gap: usize| {
         let from = if gap == 0 { 0.0 } else { nodes[gap] };
         let to = if gap + 2 == count { 1.0 } else { nodes[gap + 1] };
-        let first = (gap + 1).saturating_sub(TOGETHER / 2).min(count - TOGETHER);
-        Section::new(nodes, first, TOGETHER, (from, to))
+        let first = (gap + 1).saturating_sub(together / 2).min(count - together);
+        Section::new(nodes, first, together, (from, to))
     };
     (0..count - 1).map(gap).collect()
 }
@@ -224,7 +223,7 @@ mod tests {
     fn changes(count: usize, noise: f64, f: impl Fn(f64) -> f64, slope: impl Fn(f64) -> f64) -> Vec<f64> {
         let nodes = gauss(count).nodes;
         let mut changes = Changes::new(noise);
-        for section in sections(&nodes) {
+        for section in sections(&nodes, 4) {
             let own = &nodes[section.first..section.first + section.nodes];
             let data: Vec<f64> = own.iter().map(|&t| f(t)).chain(own.iter().map(|&t| slope(t))).collect();
             changes.add(&section, &section.coefficients(&data));
