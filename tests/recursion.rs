@@ -52,6 +52,8 @@ struct Problem<E: Element> {
     examples: Examples<CpuBackend<E>>,
     targets: TargetBuffer<CpuBackend<E>>,
     optimizer: Optimizer,
+    /// The first steps of a path, of a rate of their own.
+    slow: (usize, f64),
 }
 
 impl<E: Element> Problem<E> {
@@ -61,7 +63,7 @@ impl<E: Element> Problem<E> {
         let examples = Examples::new(&backend, &upload(1, EXAMPLES * WIDTH), WIDTH).expect("examples");
         let targets = backend.upload(&upload(2, EXAMPLES * OUTPUTS)).expect("targets");
         let targets = TargetBuffer::Reals(targets, EXAMPLES * OUTPUTS);
-        Self { network: network(), backend, examples, targets, optimizer }
+        Self { network: network(), backend, examples, targets, optimizer, slow: (0, 0.0) }
     }
 
     fn train(&self, folder: &Path, steps: usize, every: usize) -> Trajectory {
@@ -79,8 +81,11 @@ impl<E: Element> Problem<E> {
         else {
             panic!("an optimizer of steps")
         };
-        let step = |batch| Step { learning_rate, batch: Some(batch), examples: EXAMPLES, share: 0.25, clip: 1.0 };
-        let batches = draw_batches(3, EXAMPLES, 4, steps).into_iter().map(step).collect();
+        let step = |(number, batch)| {
+            let learning_rate = if number < self.slow.0 { self.slow.1 } else { learning_rate };
+            Step { learning_rate, batch: Some(batch), examples: EXAMPLES, share: 0.25, clip: 1.0 }
+        };
+        let batches = draw_batches(3, EXAMPLES, 4, steps).into_iter().enumerate().map(step).collect();
         let training = Training {
             backend: &self.backend,
             network: &self.network,
@@ -179,7 +184,7 @@ fn every_form_of_psi_gives_the_same_contributions() {
         assert!(
             trajectory.steps.iter().any(|step| step.clip < 1.0) && trajectory.steps.iter().any(|step| step.clip == 1.0)
         );
-        let carried = Carried::new(&optimizer, STEPS, <f64 as Element>::ROUNDING);
+        let carried = Carried::new(&optimizer, &[0.1; STEPS], <f64 as Element>::ROUNDING);
         let all = all_choices(&problem.network, carried);
         assert!(all.len() > 4, "{all:?}");
         let rows = problem.tile(&trajectory, &all[0], &whole());
@@ -194,6 +199,27 @@ fn every_form_of_psi_gives_the_same_contributions() {
     }
 }
 
+/// After steps of a tiny rate, what a large one left of its factors counts long after its momentum is below a rounding.
+#[test]
+fn factors_are_held_as_long_as_their_rates_ask() {
+    const STEPS: usize = 60;
+    for slow in [1e-4, 1e-8, 0.0] {
+        let problem = Problem::<f64> { slow: (50, slow), ..Problem::new(sgd(0.3, false)) };
+        let folder = tempfile::tempdir().expect("a folder");
+        let trajectory = problem.train(folder.path(), STEPS, 1);
+        let carried = Carried::new(&problem.optimizer, &[0.05; STEPS], <f64 as Element>::ROUNDING);
+        let all = all_choices(&problem.network, carried);
+        let rows = problem.tile(&trajectory, &all[0], &whole());
+        for choice in &all[1..] {
+            let found = problem.tile(&trajectory, choice, &whole());
+            let pairs = rows.attribution[0].iter().zip(&found.attribution[0]);
+            // Example by example: those of the slow steps alone contribute little.
+            let error = pairs.map(|(a, b)| (a - b).abs() / a.abs().max(1e-9)).fold(0.0, f64::max);
+            assert!(error < 1e-10, "{slow:e}, {choice:?}: {error}");
+        }
+    }
+}
+
 /// A tile's entries have the bits that they have in the whole.
 #[test]
 fn tiles_agree_bit_by_bit() {
@@ -201,7 +227,7 @@ fn tiles_agree_bit_by_bit() {
         let problem = Problem::<f32>::new(optimizer);
         let folder = tempfile::tempdir().expect("a folder");
         let trajectory = problem.train(folder.path(), 12, 1);
-        let carried = Carried::new(&optimizer, 12, <f32 as Element>::ROUNDING);
+        let carried = Carried::new(&optimizer, &[0.1; 12], <f32 as Element>::ROUNDING);
         for choice in all_choices(&problem.network, carried) {
             let all = problem.tile(&trajectory, &choice, &whole());
             for (queries, examples) in [(0..1, 0..4), (1..3, 4..9), (0..3, 8..9)] {
@@ -250,7 +276,7 @@ fn an_interrupted_tile_goes_on_to_the_same_bits() {
         let folder = tempfile::tempdir().expect("a folder");
         for every in [1, 3] {
             let trajectory = problem.train(&folder.path().join(every.to_string()), STEPS, every);
-            let carried = Carried::new(&optimizer, STEPS, <f32 as Element>::ROUNDING);
+            let carried = Carried::new(&optimizer, &[0.1; STEPS], <f32 as Element>::ROUNDING);
             for choice in all_choices(&problem.network, carried) {
                 let want = problem.tile(&trajectory, &choice, &whole());
                 for after in 1..=STEPS {

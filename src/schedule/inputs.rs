@@ -334,7 +334,7 @@ fn read_batches(path: &str, steps: usize, size: Option<usize>, examples: usize) 
 fn check_contraction(network: &Network, run_file: &RunFile) -> Result<(), Error> {
     let Some(wanted) = &run_file.kernel.contraction else { return Ok(()) };
     let layers = &network.parameters;
-    let carried = Carried::new(&run_file.training.optimizer, run_file.training.steps, <f32 as Element>::ROUNDING);
+    let carried = Carried::new(&run_file.training.optimizer, &[], <f32 as Element>::ROUNDING);
     if wanted.len() != layers.len() {
         let (have, want) = (wanted.len(), layers.len());
         return Err(Error::Input(format!(

@@ -74,7 +74,8 @@ impl Plan {
         let rows = kernel.readout.len(outputs);
         let steps = if flow { FLOW_STEPS * flow_nodes(&kernel.rule) } else { inputs.steps.len() };
         let rounding = if bytes == 8 { <f64 as Element>::ROUNDING } else { <f32 as Element>::ROUNDING };
-        let carried = Carried::new(&run_file.training.optimizer, steps, rounding);
+        let taken: Vec<f64> = inputs.steps.iter().map(|step| step.learning_rate).collect();
+        let carried = Carried::new(&run_file.training.optimizer, &taken, rounding);
         let wanted = kernel.attribution.then_some(Entries::Loss).into_iter().chain(entries(kernel.kernel)).collect();
         let queries = n.min(MOST_QUERIES);
         let sizes = Sizes { queries, outputs: rows, copies: outputs, nodes, examples: batch, entries: wanted, carried };

@@ -4,6 +4,7 @@ use crate::backend::Entries;
 use crate::network::{Network, Parameters};
 use crate::run_file::{Optimizer, Readout, Sgd};
 use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
 
 /// How a layer's gradient rows are contracted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,7 +52,7 @@ pub enum Carried {
     Nothing,
     /// In any form; as factors of single nodes it holds those of so many steps.
     Factors {
-        /// Steps until less than a rounding of a factor is left.
+        /// Steps of which something [is left](is_left) at once, at the most.
         steps: usize,
     },
     /// As means of factors or of whole rows: Nesterov's momentum adds up two of them.
@@ -60,15 +61,43 @@ pub enum Carried {
     Rows,
 }
 
+/// By how much a gradient of one step may outgrow another's: so much less than a rounding must be left of a factor before it
+/// is dropped.
+const GROWTH: f64 = 1024.0;
+
+/// Whether a factor of which `left` is left, the rate of its own step included, still counts beside one of which `largest`
+/// is. What a momentum multiplies is the same for both, so that a factor that counts no more never counts again.
+pub(super) fn is_left(left: f64, largest: f64, rounding: f64) -> bool {
+    left > rounding / GROWTH * largest
+}
+
+/// Steps whose factors are held at once, at the most, where a momentum carries them backwards over steps of these rates.
+fn window(momentum: f64, rates: &[f64], rounding: f64) -> usize {
+    // What is left of two factors keeps its ratio: as logarithms, each less what all have lost since the last step.
+    let mut held: VecDeque<f64> = VecDeque::new();
+    let (mut lost, mut most) = (0.0, 1);
+    let least = (rounding / GROWTH).ln();
+    for &rate in rates.iter().rev() {
+        let own = rate.abs().ln() - lost;
+        held.insert(held.partition_point(|&other| other < own), own);
+        let largest = held.back().copied().unwrap_or(own);
+        while held.front().is_some_and(|&first| first <= largest + least) {
+            held.pop_front();
+        }
+        most = most.max(held.len());
+        lost += momentum.ln();
+    }
+    most
+}
+
 impl Carried {
-    /// Of an optimizer, over a number of steps in arithmetic with a rounding of `rounding`.
-    pub fn new(optimizer: &Optimizer, steps: usize, rounding: f64) -> Self {
+    /// Of an optimizer, over steps of these learning rates in arithmetic with a rounding of `rounding`.
+    pub fn new(optimizer: &Optimizer, rates: &[f64], rounding: f64) -> Self {
         match *optimizer {
             Optimizer::Adam(_) => Carried::Rows,
             Optimizer::Sgd(Sgd { nesterov: true, .. }) => Carried::Means,
             Optimizer::Sgd(Sgd { momentum, .. }) if momentum > 0.0 => {
-                let window = if momentum < 1.0 { (rounding.ln() / momentum.ln()).ceil() } else { f64::INFINITY };
-                Carried::Factors { steps: (window as usize).clamp(1, steps.max(1)) }
+                Carried::Factors { steps: window(momentum, rates, rounding) }
             }
             Optimizer::Sgd(_) | Optimizer::Flow(_) => Carried::Nothing,
         }
@@ -290,7 +319,7 @@ mod tests {
             decoupled: true,
         };
         let pick = |optimizer: &Optimizer, steps: usize| {
-            let carried = Carried::new(optimizer, steps, f64::from(f32::EPSILON));
+            let carried = Carried::new(optimizer, &vec![0.1; steps], f64::from(f32::EPSILON));
             let sizes = Sizes { queries: 50, nodes: 3, examples: 1437, carried, ..sized(10, Entries::Loss) };
             picked(&network, &sizes)
         };
@@ -301,6 +330,23 @@ mod tests {
         assert_eq!(pick(&sgd(0.97, false), 1000), [averaged, half, output]);
         assert_eq!(pick(&sgd(0.1, true), 100), [averaged, half, output]);
         assert_eq!(pick(&Optimizer::Adam(adam), 100), [half, half, half]);
+    }
+
+    /// A factor is held as long as something is left of it beside the others, its rate included.
+    #[test]
+    fn a_window_is_as_long_as_the_rates_ask() {
+        let steps = |rates: &[f64]| window(0.5, rates, 2f64.powf(-20.5));
+        // 30 halvings: a rounding, and as much as gradients may grow.
+        assert_eq!(steps(&[0.1; 100]), 31);
+        assert_eq!(steps(&[0.1; 7]), 7);
+        // Tiny steps before large ones: what the large ones left still counts when 30 halvings are over.
+        let mut rates = [0.1; 100];
+        rates[..50].fill(0.1 * 2f64.powi(-16));
+        assert_eq!(steps(&rates), 47);
+        // Tiny steps after large ones do not count; steps that do nothing never do.
+        rates.reverse();
+        assert_eq!(steps(&rates), 31);
+        assert_eq!((steps(&[0.0; 5]), steps(&[])), (1, 1));
     }
 
     #[test]

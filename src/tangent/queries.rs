@@ -1,9 +1,10 @@
 //! Gradient rows of queries: over the quadrature nodes of a step, and carried from step to step.
 
 use super::Contraction;
+use super::choice::is_left;
 use super::contract::Products;
 use super::examples::{outer, write_gradient};
-use crate::backend::{Backend, Part, Result, RowMap, Slice, SliceMut, Start};
+use crate::backend::{Backend, Element, Part, Result, RowMap, Slice, SliceMut, Start};
 use crate::network::{Factor, Forward, Network, Parameters};
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -94,6 +95,13 @@ pub(super) struct Kept<B: Backend + ?Sized> {
     pub share: f64,
 }
 
+impl<B: Backend + ?Sized> Kept<B> {
+    /// What is left of what its step added to ψ, for each unit of the gradient.
+    fn left(&self) -> f64 {
+        self.share * self.node.made_from.1.abs()
+    }
+}
+
 /// A layer's factors on the side of the queries.
 pub(super) enum Side<B: Backend + ?Sized> {
     /// δ and inputs, node by node.
@@ -125,7 +133,7 @@ impl<'a, B: Backend> QueryFactors<'a, B> {
     }
 
     /// Begins a step: `ψ = keep ψ`, and the nodes to come add `added φ` together. Factors of single nodes are dropped when
-    /// less than a rounding of them is left.
+    /// nothing [is left](is_left) of them beside the others.
     ///
     /// # Errors
     ///
@@ -138,7 +146,8 @@ impl<'a, B: Backend> QueryFactors<'a, B> {
                 None => {}
                 Some(Side::Nodes(nodes)) => {
                     nodes.iter_mut().for_each(|kept| kept.share *= keep);
-                    nodes.retain(|kept| kept.share >= <B::Element as crate::backend::Element>::ROUNDING);
+                    let largest = nodes.iter().map(Kept::left).fold(added.abs(), f64::max);
+                    nodes.retain(|kept| is_left(kept.left(), largest, B::Element::ROUNDING));
                     for kept in nodes {
                         backend.scale(SliceMut::new(&mut kept.delta, 0, kept.delta_len), keep)?;
                     }
