@@ -64,7 +64,7 @@ impl<B: Backend> Integration<'_, B> {
         let mut state = State::new(setting, tile)?;
         let (steps, block) = (trajectory.steps.len(), trajectory.block());
         if tile.examples.start == 0 || matches!(spec.rule, Rule::Adaptive { .. }) {
-            state.certificate = Some(Certificate::new(backend, tile.queries.len(), setting.rows(), block)?);
+            state.certificate = Some(Certificate::new(setting, tile.queries.len(), block)?);
         }
         let values = state.certificate.as_ref().map_or(0, Certificate::size);
         let mut finished = Finished { account: Account::new(values, steps), ..Finished::default() };
@@ -83,11 +83,6 @@ impl<B: Backend> Integration<'_, B> {
                     return Err(self.not_finite(tile, number..number + count)?);
                 }
                 state.end_block(backend, number, count, &mut finished.account)?;
-                if tile.examples.start == 0 && spec.attribution {
-                    let moved = pass.sensitivity(&next)?;
-                    let all = finished.account.sensitivity.iter_mut();
-                    all.zip(moved).for_each(|(all, own)| *all += count as f64 * own);
-                }
             }
             let done = (steps - number) as f64 / steps as f64;
             keeper.step(done, &mut |writer| state.save(backend, spec, number, &finished, writer))?;
@@ -141,8 +136,7 @@ impl<B: Backend> Integration<'_, B> {
         let mut recall = Recall::new(&training, self.trajectory);
         let pass = Pass::new(&integration.setting, tile, setting.spec.triangle(&self.trajectory.steps))?;
         let mut state = State::new(&integration.setting, tile)?;
-        state.certificate =
-            Some(Certificate::new(backend, tile.queries.len(), setting.rows(), self.trajectory.block())?);
+        state.certificate = Some(Certificate::new(&setting, tile.queries.len(), self.trajectory.block())?);
         let mut account = Account::new(tile.queries.len() * setting.rows(), self.trajectory.steps.len());
         let whole = steps.end == self.trajectory.steps.len();
         let mut next = if whole { recall.last()? } else { recall.leg(steps.end)?.weights };

@@ -4,6 +4,7 @@ use super::at::At;
 use super::batch::{Batch, Held, StepRows, examples_at_once};
 use super::integrate::Setting;
 use super::recursion::Recursion;
+use super::rounding::{EachRow, add_reach};
 use super::rows::{Finder, Rows, Tau};
 use super::sums::{Certificate, PairSums, State};
 use super::{Account, Tile};
@@ -23,6 +24,8 @@ pub(super) struct Pass<'a, B: Backend> {
     /// The queries of the tile, as they are numbered in the whole.
     numbers: Vec<u32>,
     finder: Finder<'a, B>,
+    /// The rows of a pass of all queries.
+    each: EachRow<B>,
     triangle: bool,
 }
 
@@ -45,14 +48,10 @@ impl<'a, B: Backend> Pass<'a, B> {
             averaged: RowMap::each(backend, setting.rows(), queries, 1.0)?,
             numbers: (tile.queries.start as u32..tile.queries.end as u32).collect(),
             finder: Finder::new(setting, tile.queries.start, queries)?,
+            each: EachRow::new(backend, setting.rows(), queries)?,
             triangle,
             inputs,
         })
-    }
-
-    /// How many queries the tile has.
-    pub fn queries(&self) -> usize {
-        self.tile.queries.len()
     }
 
     /// The readouts of a pass of all of them.
@@ -100,8 +99,12 @@ impl<'a, B: Backend> Pass<'a, B> {
         state.psi.begin(backend, keep, if apart { 0.0 } else { add })?;
         fresh.begin(backend, 0.0, add)?;
         let psi = if apart { &mut fresh } else { &mut state.psi };
+        let mut certificate = match &mut state.certificate {
+            Some(certificate) => Some((certificate, self.squared_lengths(at)?)),
+            None => None,
+        };
         for rows in &rows {
-            self.query_gradients(&mut state.certificate, at, rows, &mut |factor| {
+            self.query_gradients(&mut certificate, at, rows, &mut |factor| {
                 psi.add(backend, &rows.node, factor, at.preconditioner())
             })?;
         }
@@ -130,10 +133,11 @@ impl<'a, B: Backend> Pass<'a, B> {
         Batch::all(backend, examples, &self.tile.examples, step, examples_at_once(network, copies))
     }
 
-    /// The gradients of some rows of queries: what belongs to the queries alone, and each layer's factor to `take`.
+    /// The gradients of some rows of queries: what belongs to the queries alone, with the lengths of the step's vectors, and each
+    /// layer's factor to `take`.
     fn query_gradients(
         &self,
-        certificate: &mut Option<Certificate<B>>,
+        certificate: &mut Option<(&mut Certificate<B>, B::Buffer)>,
         at: &At<'_, B>,
         rows: &Rows<B>,
         take: &mut dyn FnMut(Factor<'_, B::Buffer>) -> Result<()>,
@@ -163,9 +167,15 @@ impl<'a, B: Backend> Pass<'a, B> {
         let pass = network.forward(backend, segment, inputs, count)?;
         let reading = self.setting.read(network.outputs(&pass), numbers.as_ref().unwrap_or(&self.numbers))?;
         let size = self.setting.rows() * self.tile.queries.len();
+        let own_rows = if certificate.is_none() || count == self.each.base() {
+            None
+        } else {
+            Some(EachRow::new(backend, self.setting.rows(), count)?)
+        };
+        let each = own_rows.as_ref().unwrap_or(&self.each);
         network.backward(backend, segment, &pass, self.setting.rows(), reading.seeds, &mut |factor| {
             let own = &network.parameters[factor.index];
-            if let Some(certificate) = certificate {
+            if let Some((certificate, lengths)) = certificate {
                 let along = |direction: Option<(&B::Buffer, f64)>, out: SliceMut<'_, B::Buffer>| match direction {
                     Some((direction, scale)) => apply(backend, own, &node.mean, &factor, direction, scale, out),
                     None => Ok(()),
@@ -174,6 +184,9 @@ impl<'a, B: Backend> Pass<'a, B> {
                 along(at.change(), explained)?;
                 along(at.decay(&spec.optimizer), certificate.regularizer.block())?;
                 along(at.unexplained(), certificate.unexplained.block())?;
+                let reached = SliceMut::new(&mut certificate.reached, at.place * size, size);
+                let lengths = Slice::new(lengths, factor.index, 1);
+                add_reach(backend, own, (node, each), &factor, lengths, reached)?;
             }
             let before = backend.enter(Phase::Contraction);
             take(factor)?;

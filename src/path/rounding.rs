@@ -1,40 +1,80 @@
 //! How far rounding may move a query's values: the scale of what a wrong number must exceed to be told from rounding.
 
+use super::at::At;
 use super::pass::Pass;
-use crate::backend::{Backend, Result, RowMap, Slice, SliceMut, widen};
-use crate::network::Segment;
+use crate::backend::{Backend, Result, RowMap, Slice, SliceMut};
+use crate::network::{Factor, Parameters};
+use crate::tangent::Node;
 
-impl<B: Backend> Pass<'_, B> {
-    /// `[queries, R]`: `Σ_l ‖∇_l f‖ ‖w_l‖` over the layers, at some weights. Weights that are rounded move f by at most a
-    /// rounding of that (Cauchy and Schwarz); of a gradient `Σ_p δ_p ⊗ a_p` the norm is at most `‖δ‖ ‖a‖`.
-    pub fn sensitivity(&self, weights: &B::Buffer) -> Result<Vec<f64>> {
-        let (backend, network) = (self.setting.backend, self.setting.network);
-        let (queries, rows) = (self.queries(), self.setting.rows());
-        let values = widen(&backend.download(Slice::new(weights, 0, network.len))?);
-        let pass = network.forward(backend, Segment::at(weights), self.query_inputs(), queries)?;
-        let reading = self.read(network.outputs(&pass))?;
-        let mut sums = vec![0.0; queries * rows];
-        network.backward(backend, Segment::at(weights), &pass, rows, reading.seeds, &mut |factor| {
-            let own = &network.parameters[factor.index];
-            let delta = squares(backend, own.delta_len(), rows * queries, factor.delta())?;
-            let input = squares(backend, own.positions * own.width, queries, factor.input)?;
-            let norm = values[own.offset..][..own.len()].iter().map(|value| value * value).sum::<f64>().sqrt();
-            for (place, sum) in sums.iter_mut().enumerate() {
-                let (query, row) = (place / rows, place % rows);
-                // A bias is a weight whose input is 1 at every position.
-                let input = input[query] + own.positions as f64;
-                *sum += (delta[row * queries + query] * input).sqrt() * norm;
-            }
-            Ok(())
-        })?;
-        Ok(sums)
+/// The rows of a pass, each an output of its own.
+pub(super) struct EachRow<B: Backend> {
+    /// Base rows.
+    base: RowMap<B>,
+    /// Gradient rows.
+    gradients: RowMap<B>,
+    /// Gradient rows, each with its base row.
+    pairs: RowMap<B>,
+}
+
+impl<B: Backend> EachRow<B> {
+    /// Of a pass of `base` rows with `copies` gradients each.
+    pub fn new(backend: &B, copies: usize, base: usize) -> Result<Self> {
+        Ok(Self {
+            base: RowMap::each(backend, 1, base, 1.0)?,
+            gradients: RowMap::each(backend, 1, copies * base, 1.0)?,
+            pairs: RowMap::each(backend, copies, base, 1.0)?,
+        })
+    }
+
+    /// How many base rows.
+    pub fn base(&self) -> usize {
+        self.base.rows
     }
 }
 
-/// The squared norm of each row.
-fn squares<B: Backend>(backend: &B, width: usize, rows: usize, x: Slice<'_, B::Buffer>) -> Result<Vec<f64>> {
-    let map = RowMap::each(backend, 1, rows, 1.0)?;
-    let mut out = backend.zeros(rows)?;
-    backend.row_dot(width, 1.0, &map, SliceMut::new(&mut out, 0, rows), x, x)?;
-    Ok(widen(&backend.download(Slice::new(&out, 0, rows))?))
+impl<B: Backend> Pass<'_, B> {
+    /// `Σ ‖v_l‖²` for each layer l, over the vectors v that a step's gradients meet: the weights, the step, and of the step the
+    /// part of weight decay and the unexplained one. All of them are off by roundings of their elements.
+    pub fn squared_lengths(&self, at: &At<'_, B>) -> Result<B::Buffer> {
+        let (backend, network) = (self.setting.backend, self.setting.network);
+        let layers = network.parameters.len();
+        let mut lengths = backend.zeros(layers)?;
+        let one = RowMap::each(backend, 1, 1, 1.0)?;
+        let vectors =
+            [Some((at.weights(), 1.0)), at.change(), at.decay(&self.setting.spec.optimizer), at.unexplained()];
+        for (vector, scale) in vectors.into_iter().flatten() {
+            for (layer, own) in network.parameters.iter().enumerate() {
+                let part = Slice::new(vector, own.offset, own.len());
+                backend.row_dot(own.len(), scale * scale, &one, SliceMut::new(&mut lengths, layer, 1), part, part)?;
+            }
+        }
+        Ok(lengths)
+    }
+}
+
+/// Adds to `out`, `[R, queries]`, one layer's `Σ_r ω_r ‖δ_r‖² ‖a_r‖²` over the rows of a node, times the layer's entry of
+/// `lengths`: what bounds the square of a gradient's product with any of the step's vectors (Cauchy and Schwarz). It is taken
+/// where the gradients are, so that it knows what is large inside a segment alone.
+pub(super) fn add_reach<B: Backend>(
+    backend: &B,
+    own: &Parameters,
+    (node, each): (&Node<B>, &EachRow<B>),
+    factor: &Factor<'_, B::Buffer>,
+    lengths: Slice<'_, B::Buffer>,
+    out: SliceMut<'_, B::Buffer>,
+) -> Result<()> {
+    let (base, all) = (each.base.rows, each.pairs.rows);
+    let (mut deltas, mut inputs) = (backend.zeros(all)?, backend.scratch(base)?);
+    let (mut products, mut length) = (backend.zeros(all)?, backend.scratch(base)?);
+    let delta = factor.delta();
+    backend.row_dot(own.delta_len(), 1.0, &each.gradients, SliceMut::new(&mut deltas, 0, all), delta, delta)?;
+    // A bias is a weight whose input is 1 at every position.
+    let ones = if own.bias > 0 { own.positions as f64 } else { 0.0 };
+    backend.fill(SliceMut::new(&mut inputs, 0, base), ones)?;
+    let (width, input) = (own.positions * own.width, factor.input);
+    backend.row_dot(width, 1.0, &each.base, SliceMut::new(&mut inputs, 0, base), input, input)?;
+    let (deltas, inputs) = (Slice::new(&deltas, 0, all), Slice::new(&inputs, 0, base));
+    backend.row_dot(1, 1.0, &each.pairs, SliceMut::new(&mut products, 0, all), deltas, inputs)?;
+    backend.gather(SliceMut::new(&mut length, 0, base), lengths, &backend.index(&vec![0; base])?, 1)?;
+    backend.row_dot(1, 1.0, &node.mean, out, Slice::new(&products, 0, all), Slice::new(&length, 0, base))
 }

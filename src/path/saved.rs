@@ -33,6 +33,7 @@ impl<B: Backend> Certificate<B> {
         self.unexplained.save(backend, writer)?;
         let [explained, values] = self.lens();
         writer.put("explained", &backend.download(Slice::new(&self.explained, 0, explained))?)?;
+        writer.put("reached", &backend.download(Slice::new(&self.reached, 0, explained))?)?;
         Ok(writer.put("values", &backend.download(Slice::new(&self.values, 0, values))?)?)
     }
 
@@ -41,6 +42,7 @@ impl<B: Backend> Certificate<B> {
         self.unexplained.restore(backend, reader)?;
         let [explained, values] = self.lens();
         self.explained = backend.upload(&reader.take_exactly::<B::Element>("explained", explained)?)?;
+        self.reached = backend.upload(&reader.take_exactly::<B::Element>("reached", explained)?)?;
         self.values = backend.upload(&reader.take_exactly::<B::Element>("values", values)?)?;
         Ok(())
     }

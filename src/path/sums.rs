@@ -126,7 +126,11 @@ pub(super) struct Certificate<B: Backend> {
     pub regularizer: Sum<B>,
     pub unexplained: Sum<B>,
     pub explained: B::Buffer,
+    /// By step, `[R, queries]`: the squares of what is large in it; see [`super::rounding`].
+    pub reached: B::Buffer,
     pub values: B::Buffer,
+    /// Layers that have parameters.
+    layers: usize,
     queries: usize,
     rows: usize,
     /// Steps of a block.
@@ -134,14 +138,17 @@ pub(super) struct Certificate<B: Backend> {
 }
 
 impl<B: Backend> Certificate<B> {
-    /// Zeros, for blocks of `block` steps of queries with `rows` values each.
-    pub fn new(backend: &B, queries: usize, rows: usize, block: usize) -> Result<Self> {
+    /// Zeros, for blocks of `block` steps of a tile's queries.
+    pub fn new(setting: &Setting<'_, B>, queries: usize, block: usize) -> Result<Self> {
+        let (backend, rows, layers) = (setting.backend, setting.rows(), setting.network.parameters.len());
         let size = queries * rows;
         Ok(Self {
             regularizer: Sum::new(backend, size)?,
             unexplained: Sum::new(backend, size)?,
             explained: backend.zeros(block * size)?,
+            reached: backend.zeros(block * size)?,
             values: backend.scratch((block + 1) * size)?,
+            layers,
             queries,
             rows,
             block,
@@ -176,22 +183,26 @@ impl<B: Backend> Certificate<B> {
     pub fn settle(&mut self, backend: &B, first: usize, count: usize, account: &mut Account) -> Result<()> {
         self.regularizer.fold(backend)?;
         self.unexplained.fold(backend)?;
-        let Self { queries, rows, block, .. } = *self;
+        let Self { layers, queries, rows, block, .. } = *self;
         let size = queries * rows;
         let values = widen(&backend.download(Slice::new(&self.values, 0, (count + 1) * size))?);
         let explained = widen(&backend.download(Slice::new(&self.explained, 0, block * size))?);
+        let reached = widen(&backend.download(Slice::new(&self.reached, 0, block * size))?);
         for step in 0..count {
             let mut largest = 0.0f64;
             for (entry, missed) in account.missed.iter_mut().enumerate() {
-                let (query, output) = (entry / rows, entry % rows);
+                let place = step * size + entry % rows * queries + entry / rows;
                 let change = values[(step + 1) * size + entry] - values[step * size + entry];
-                let rest = change - explained[step * size + output * queries + query];
+                let rest = change - explained[place];
                 *missed += rest;
                 largest = larger(rest.abs(), largest);
+                // A sum is at most the root of the sum of squares times the root of how many there are.
+                account.sensitivity[entry] += (layers as f64 * reached[place]).sqrt();
             }
             account.residuals[first + step] = largest;
         }
         backend.fill(SliceMut::new(&mut self.explained, 0, block * size), 0.0)?;
+        backend.fill(SliceMut::new(&mut self.reached, 0, block * size), 0.0)?;
         if first + count == account.residuals.len() {
             account.prediction.copy_from_slice(&values[count * size..]);
         }

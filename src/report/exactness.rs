@@ -78,12 +78,17 @@ fn of_change(share: f64) -> String {
 /// How much of what rounding may do to the sums it did.
 fn rounding(contents: &Contents) -> Markup {
     let share = contents.summary["largest_rounding_share"].as_f64().filter(|share| *share > 0.0);
+    let repeated = contents.summary["repeated_values"].as_u64().filter(|values| *values > 0);
     html! {
         @if let Some(share) = share {
             p {
                 "Apart from the quadrature's error, contributions add up to the change but for rounding: at the most "
-                (number(share)) " of what the arithmetic allows. Beyond 1 the run would have stopped, as a number would \
-                 be wrong."
+                (number(share)) " of what the arithmetic allows."
+                @if let Some(values) = repeated {
+                    " " b { (values) " values of queries are beyond it." }
+                    " They came out with the same bits when they were computed again, so that no fault made them: rounding is \
+                     larger here than the bound knows, and so is the residual."
+                }
             }
         }
     }

@@ -5,7 +5,7 @@ use super::keep::{Budget, FileKeeper, Watch};
 use super::session::Session;
 use super::tiles;
 use super::train::Held;
-use super::{Inputs, device::Work};
+use super::{Inputs, device::Work, doubts};
 use crate::backend::{Backend, Element, Phase, convert};
 use crate::data::{StateReader, write_safetensors};
 use crate::error::Error;
@@ -137,6 +137,7 @@ pub(super) fn complete<E: Element>(
     let largest = records.iter().fold(0.0, |largest: f64, record| largest.max(record.largest_kernel));
     let unit = if run_file.run.precision == Precision::Mixed { HALF_ROUNDING } else { E::ROUNDING };
     let mut undefined_coefficients = 0;
+    let (mut doubted, mut repeated) = (Vec::new(), 0);
     for (tile, record) in plan.tiles.iter().zip(records) {
         if spec.triangle(&trajectory.steps) {
             arrays.mirror_kernel(tile)?;
@@ -147,14 +148,19 @@ pub(super) fn complete<E: Element>(
         undefined_coefficients += arrays.divide(tile, largest)?;
         queries.insert(tile, record);
         if tile.examples.start == 0
-            && let Err(error) = queries.find_residual(tile, &arrays, unit)
+            && let Some(doubt) = queries.find_residual(tile, &arrays, unit)?
         {
-            if matches!(error, Error::WrongNumber(_)) {
-                forget(session, tile)?;
+            if doubts::is_repeated(session, tile, &doubt)? {
+                repeated += doubt.values;
+            } else {
+                doubted.push((tile, doubt));
             }
-            return Err(error);
         }
         watch.step()?;
+    }
+    doubted.iter().try_for_each(|(tile, doubt)| doubts::forget(session, tile, doubt))?;
+    if let Some((_, doubt)) = doubted.into_iter().next() {
+        return Err(Error::WrongNumber(doubt.problem));
     }
     arrays.publish(store, run_file.run.store, &mut || watch.step())?;
     queries.write::<E>(store)?;
@@ -177,6 +183,7 @@ pub(super) fn complete<E: Element>(
         query_accuracy: query_accuracy(inputs, queries.prediction()),
         largest_relative_residual: queries.largest_relative_residual(),
         largest_rounding_share: queries.largest_share(),
+        repeated_values: repeated,
         largest_relative_unexplained: queries.largest_relative_unexplained(),
         undefined_coefficients,
         seconds: [train, integrate, started.elapsed().as_secs_f64()],
@@ -190,15 +197,6 @@ pub(super) fn complete<E: Element>(
     store.finish(&summary)?;
     store.clean()?;
     Ok(summary)
-}
-
-/// Forgets all tiles of the queries of one.
-fn forget(session: &Session, tile: &Tile) -> Result<(), Error> {
-    for other in session.plan.tiles.iter().filter(|other| other.queries == tile.queries) {
-        let path = session.record(other);
-        std::fs::remove_file(&path).map_err(|source| Error::file(&path, source))?;
-    }
-    Ok(())
 }
 
 /// Writes the parts of the weights' change, where they were computed; returns the seconds that it took.

@@ -8,6 +8,7 @@ with it; several processes may share it.
 mod complete;
 mod cost;
 pub(crate) mod device;
+mod doubts;
 mod footprint;
 mod inputs;
 mod keep;

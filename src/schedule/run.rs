@@ -153,7 +153,7 @@ fn work(session: &Session, part: Part, devices: &impl Devices, watch: &Watch<'_>
         return Ok(Outcome::ShardDone { tiles: tiles.len(), all: session.plan.tiles.len() });
     }
     let records = if session.is_double() { records::<f64> } else { records::<f32> };
-    let records = records(session, &trajectory)?;
+    let all = records(session, &trajectory)?;
     if session.run_file.kernel.superposition {
         persist(0, devices.fallback(), watch, &|device, _| {
             devices.on(device, Superpose { session, trajectory: &trajectory, watch }).map(Some)
@@ -162,7 +162,22 @@ fn work(session: &Session, part: Part, devices: &impl Devices, watch: &Watch<'_>
     // Somebody may have removed it since.
     recorded(session)?.ok_or_else(|| gone(session))?;
     let complete = if session.is_double() { complete::<f64> } else { complete::<f32> };
-    Ok(Outcome::Done(Box::new(complete(session, &trajectory, &records, watch)?)))
+    let summary = match complete(session, &trajectory, &all, watch) {
+        Err(Error::WrongNumber(problem)) if part == Part::Whole => {
+            tracing::warn!("{problem}, which begins now");
+            integrate(session, &trajectory, &tiles, devices, watch)?;
+            complete(session, &trajectory, &records(session, &trajectory)?, watch)?
+        }
+        summary => summary?,
+    };
+    if summary.repeated_values > 0 {
+        tracing::warn!(
+            "{} values of queries miss their change by more than rounding should make of it; they came out with the same bits \
+             when they were computed again, so that no fault made them",
+            summary.repeated_values
+        );
+    }
+    Ok(Outcome::Done(Box::new(summary)))
 }
 
 /// The path: made here, or by another process while this one waits.

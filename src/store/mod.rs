@@ -22,7 +22,7 @@ pub use identity::{Fingerprint, Identity};
 pub use lock::Lock;
 pub use pairs::PairArray;
 pub use parts::Parts;
-pub use queries::Queries;
+pub use queries::{Doubt, Queries};
 pub use record::{Effort, Record};
 pub use summary::Summary;
 pub use zarr::{AnyTiled, Fill, Grid, Take, TiledArray};

@@ -10,8 +10,20 @@ use crate::training::{Kept, Trajectory};
 /// Roundings that a term of a sum may be off by: those of k numbers add up to about √k of one, and no term is a product
 /// of more than 2²⁰ numbers.
 const TERMS: f64 = 1024.0;
-/// Roundings of the weights in a step: of themselves, of the gradient and its sum, of the step.
-const WEIGHTS: f64 = 4.0;
+/// Roundings of the vectors in a step: of the weights, of the gradient and its sum, of the step, each met by gradients in sums
+/// of their own.
+const VECTORS: f64 = 16.0;
+
+/// Sums of a tile's queries that rounding alone does not explain.
+#[derive(Debug)]
+pub struct Doubt {
+    /// What is said of the first.
+    pub problem: String,
+    /// How many values of queries.
+    pub values: usize,
+    /// Tells whether the same numbers come out again.
+    pub fingerprint: u32,
+}
 
 /// What belongs to queries alone, `[n, R]` each, R being the values of a query's readout; and what belongs to steps.
 #[derive(Debug)]
@@ -49,14 +61,19 @@ impl Queries {
 
     /// The residual of a tile's queries, once all their attributions are there: prediction - initial - Σ attribution -
     /// regularizer - unexplained. Without attribution, what the steps add up to: the same but for rounding, whose unit is
-    /// `unit`. What is more than that is a wrong number.
+    /// `unit`. What is more than that is in doubt, and is returned.
     ///
     /// # Errors
     ///
-    /// A tile that is missing or damaged, or a number that no rounding explains.
-    pub fn find_residual<E: Element>(&mut self, tile: &Tile, arrays: &Arrays<E>, unit: f64) -> Result<(), Error> {
+    /// A tile that is missing or damaged.
+    pub fn find_residual<E: Element>(
+        &mut self,
+        tile: &Tile,
+        arrays: &Arrays<E>,
+        unit: f64,
+    ) -> Result<Option<Doubt>, Error> {
         if !arrays.has_attribution() {
-            return Ok(());
+            return Ok(None);
         }
         let place = tile.queries.start * self.rows..tile.queries.end * self.rows;
         let missed = self.residual[place.clone()].to_vec();
@@ -69,28 +86,33 @@ impl Queries {
             *size = [last, first, regularizer, unexplained].into_iter().map(f64::abs).sum();
         }
         arrays.take_attribution(&tile.queries, &mut self.residual[place.clone()], &mut sizes)?;
+        let sums: Vec<f64> = [&self.residual[place.clone()], &sizes, &missed].into_iter().flatten().copied().collect();
+        let fingerprint = crc32c::crc32c(bytemuck::cast_slice(&sums));
+        let mut doubt: Option<Doubt> = None;
         for (at, (missed, size)) in place.zip(missed.into_iter().zip(sizes)) {
-            let bound = unit * (TERMS * size + WEIGHTS * self.account.sensitivity[at]);
-            self.judge(at, (self.residual[at] - missed).abs(), bound)?;
+            let bound = unit * (TERMS * size + VECTORS * self.account.sensitivity[at]);
+            if let Some(problem) = self.judge(at, (self.residual[at] - missed).abs(), bound) {
+                doubt.get_or_insert(Doubt { problem, values: 0, fingerprint }).values += 1;
+            }
         }
-        Ok(())
+        Ok(doubt)
     }
 
-    /// Holds what contributions do not add up to, though the quadrature does, against what rounding can have made.
-    fn judge(&mut self, at: usize, off: f64, bound: f64) -> Result<(), Error> {
-        if off > bound || off.is_nan() {
+    /// Holds what contributions do not add up to, though the quadrature does, against what rounding can have made; says what is
+    /// beyond it.
+    fn judge(&mut self, at: usize, off: f64, bound: f64) -> Option<String> {
+        if off > 0.0 {
+            self.largest_share = self.largest_share.max(off / bound);
+        }
+        (off > bound || off.is_nan()).then(|| {
             let change = self.account.prediction[at] - self.account.initial[at];
-            return Err(Error::WrongNumber(format!(
+            format!(
                 "the contributions to value {} of query {} miss its change, {change:e}, by {off:e}; rounding makes {bound:e} \
                  at the most: a number is wrong, and its tiles are removed; the same command computes them again",
                 at % self.rows,
                 at / self.rows
-            )));
-        }
-        if off > 0.0 {
-            self.largest_share = self.largest_share.max(off / bound);
-        }
-        Ok(())
+            )
+        })
     }
 
     /// The largest share that rounding has of what it may have.

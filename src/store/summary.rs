@@ -28,8 +28,11 @@ pub struct Summary {
     pub largest_relative_residual: f64,
     /// What of an imported path no optimizer made, relative to the same; `None` of other paths.
     pub largest_relative_unexplained: Option<f64>,
-    /// The largest share that the sums' rounding has of what it may have; beyond 1 a number is wrong.
+    /// The largest share that the sums' rounding has of what it may have.
     pub largest_rounding_share: f64,
+    /// Values of queries whose sums rounding should not be able to miss so far, and whose tiles came out with the same bits when
+    /// they were computed again.
+    pub repeated_values: usize,
     /// Quadrature nodes of each step, summed over the queries.
     pub nodes: Vec<usize>,
     /// Steps of queries that the rule `adaptive` could not explain to its tolerance; `None` for other rules.
@@ -111,6 +114,7 @@ impl Store {
             "largest_relative_residual": summary.largest_relative_residual,
             "largest_relative_unexplained": summary.largest_relative_unexplained,
             "largest_rounding_share": summary.largest_rounding_share,
+            "repeated_values": summary.repeated_values,
             "nodes": summary.nodes(),
             "missed_tolerance": summary.missed_tolerance,
             "undefined_coefficients": summary.undefined_coefficients,

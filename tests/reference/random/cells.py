@@ -13,7 +13,8 @@ from pieces import Line
 from roots import first_falls
 
 MOST_EVENTS = 4000
-GRID = 96
+# Where two units of a pool are equal but for rounding the pattern changes everywhere, and cells would never end.
+GRID, MOST_FLIPS = 96, 3000
 
 
 class Tangled(Exception):
@@ -98,11 +99,25 @@ def bisected(network, w, step, x):
         segment, start, end, before, after = (v[flipped] for v in (segment, start, end, before, after))
         if len(segment) == 0:
             break
+        if len(segment) > MOST_FLIPS:
+            raise Tangled("a pattern of rounding")
         middle = (start + end) / 2
         between = patterns(segment, middle)
         segment, start, end = np.tile(segment, 2), np.concatenate([start, middle]), np.concatenate([middle, end])
         before, after = np.concatenate([before, between]), np.concatenate([between, after])
     segment, start, end = (np.concatenate(v) for v in zip(*done, (segment, start, end)))
+    order = np.lexsort((start, segment))
+    segment, start, end = segment[order], start[order], end[order]
     middle = (start + end) / 2
     found = network.patterns(network.forward(w[segment] + middle[:, None] * step[segment], x[segment]))
-    return joined([Cells(segment, start, end, found)])
+    return merged(Cells(segment, start, end, found))
+
+
+def merged(cells):
+    """Neighbours of one pattern as one cell; the cells are in order."""
+    flat = np.concatenate([p.reshape(len(cells.start), -1) for p in cells.patterns.values()], axis=1)
+    first = np.ones(len(cells.start), bool)
+    first[1:] = (cells.segment[1:] != cells.segment[:-1]) | (flat[1:] != flat[:-1]).any(axis=1)
+    whole = cells.take(first)
+    whole.end = cells.end[np.append(np.flatnonzero(first)[1:], len(first)) - 1]
+    return whole

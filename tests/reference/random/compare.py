@@ -11,8 +11,9 @@ from heads import LINEAR, SINGLE
 F64, F64_ADAPTIVE, F32, F32_ADAPTIVE, F32_ADAM = 1e-10, 1e-12, 3e-6, 1e-4, 3e-4
 # Where the rule adaptive isn't exact, the certificate of each query and step is within the tolerance: φ is right to that
 # share of the change, along the step. An example's part of the step can lie across it, and a step's contributions can be
-# larger than its change: `scales` has the larger of the two. The factor leaves room for the direction.
-CERTIFICATE_ROOM = 30
+# larger than its change: `scales` has the larger of the two. The factor leaves room for the direction; sound runs take a
+# hundredth of it.
+CERTIFICATE_ROOM = 3
 # What an array's rounding is relative to beside its own entries.
 BESIDE = {
     "residual": ("attribution", "prediction"),

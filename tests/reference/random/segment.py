@@ -11,6 +11,8 @@ from heads import LINEAR, readout_slope
 BLOCK = 300_000
 # For what isn't a polynomial: nodes of a panel, panels of a cell at the most, and when two numbers of panels agree.
 PANEL_NODES, MOST_PANELS, AGREE = 10, 64, 1e-15
+# Numbers of all gradients of one pass at the most: some seconds.
+MOST_NUMBERS = 2e7
 
 
 def gauss(count, dtype):
@@ -102,7 +104,8 @@ class Segments:
         agree = max(AGREE, 64 * np.finfo(self.dtype).eps)
         best, panels = self.sums(cells, *nodes), 1
         while len(cells.segment):
-            if panels == MOST_PANELS:
+            size = len(cells.segment) * 2 * PANEL_NODES * self.queries.rows() * self.network.size
+            if panels == MOST_PANELS or size > MOST_NUMBERS:
                 raise Tangled("not even many nodes agree")
             cells, panels = halved(cells), 2 * panels
             open_ones = np.unique(cells.segment)
