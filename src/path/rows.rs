@@ -123,29 +123,27 @@ impl<'a, B: Backend> Finder<'a, B> {
                 tau: Tau::Each(backend.upload(&taus)?),
             })
         };
-        passes(&settled.rows, queries).iter().map(|rows| pass(rows)).collect()
+        passes(&settled.rows, queries).into_iter().map(pass).collect()
     }
 }
 
-/// Rows of one query in a pass at the most. The fused product takes the first rows of all queries together, then the second
-/// ones, and so on, each as long as all queries would be.
-const ROUNDS: usize = 8;
+/// Rows of one query that are summed in one pass, at the most. A constant: where a query's rows are cut decides in which order
+/// they are added up, and must not depend on the other queries.
+const TOGETHER: usize = 64;
 
-/// Rows, sorted by query, dealt out to passes of about as many rows as there are queries: first each query's first row, then the
-/// second ones. A query's rows keep their order, so that its sums do not depend on the other queries.
-fn passes(rows: &[adaptive::Row], queries: usize) -> Vec<Vec<adaptive::Row>> {
-    let of_query: Vec<&[adaptive::Row]> = rows.chunk_by(|a, b| a.query == b.query).collect();
-    let longest = of_query.iter().map(|rows| rows.len()).max().unwrap_or(0);
+/// Rows, sorted by query, in passes of about as many rows as there are queries.
+fn passes(rows: &[adaptive::Row], queries: usize) -> Vec<&[adaptive::Row]> {
+    let most = queries.max(TOGETHER);
     let mut passes = Vec::new();
-    let mut first = 0;
-    while first < longest {
-        let taken = |rows: &&[adaptive::Row], rounds: usize| rows.len().clamp(first, first + rounds) - first;
-        let fits = |&rounds: &usize| of_query.iter().map(|rows| taken(rows, rounds)).sum::<usize>() <= queries;
-        let rounds = (2..=ROUNDS).take_while(fits).last().unwrap_or(1);
-        let part = |rows: &&[adaptive::Row]| rows[first.min(rows.len())..(first + rounds).min(rows.len())].to_vec();
-        passes.push(of_query.iter().flat_map(part).collect());
-        first += rounds;
+    let (mut first, mut end) = (0, 0);
+    for part in rows.chunk_by(|a, b| a.query == b.query).flat_map(|rows| rows.chunks(TOGETHER)) {
+        if end - first + part.len() > most {
+            passes.push(&rows[first..end]);
+            first = end;
+        }
+        end += part.len();
     }
+    passes.extend((end > first).then(|| &rows[first..end]));
     passes
 }
 
@@ -153,20 +151,24 @@ fn passes(rows: &[adaptive::Row], queries: usize) -> Vec<Vec<adaptive::Row>> {
 mod tests {
     use super::*;
 
+    /// Where a query's rows are cut depends on them alone.
     #[test]
-    fn passes_hold_every_row_once_and_few_of_a_query() {
-        let row = |query, place| adaptive::Row { query, tau: f64::from(place) / 64.0, weight: 1.0 };
-        let counts = [1u32, 40, 3, 0, 2];
-        let rows: Vec<_> =
-            (0..).zip(counts).flat_map(|(query, count)| (0..count).map(move |at| row(query, at))).collect();
-        let passes = passes(&rows, counts.len());
-        for pass in &passes {
-            assert!(pass.is_sorted_by_key(|row| (row.query, row.tau)) && pass.len() <= ROUNDS.max(counts.len()));
-            assert!(pass.chunk_by(|a, b| a.query == b.query).all(|rows| rows.len() <= ROUNDS));
-        }
-        for query in 0..5 {
-            let of = |rows: &[adaptive::Row]| rows.iter().filter(|row| row.query == query).copied().collect::<Vec<_>>();
-            assert_eq!(passes.iter().flat_map(|pass| of(pass)).collect::<Vec<_>>(), of(&rows));
+    fn passes_cut_a_query_where_it_asks_for_it() {
+        let row = |query, place| adaptive::Row { query, tau: f64::from(place) / 256.0, weight: 1.0 };
+        let rows = |counts: &[u32]| -> Vec<adaptive::Row> {
+            (0..).zip(counts).flat_map(|(query, &count)| (0..count).map(move |at| row(query, at))).collect()
+        };
+        for counts in [&[1, 150, 3, 0, 64, 65, 2][..], &[150], &[1; 100], &[]] {
+            let all = rows(counts);
+            let passes = passes(&all, counts.len());
+            assert_eq!(passes.concat(), all);
+            assert!(passes.iter().all(|pass| (1..=TOGETHER.max(counts.len())).contains(&pass.len())));
+            for pass in &passes {
+                for part in pass.chunk_by(|a, b| a.query == b.query) {
+                    let own: Vec<_> = all.iter().filter(|row| row.query == part[0].query).copied().collect();
+                    assert!(own.chunks(TOGETHER).any(|chunk| chunk == part));
+                }
+            }
         }
     }
 }

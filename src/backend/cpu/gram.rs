@@ -4,7 +4,7 @@ use super::half::{Applied, half};
 use super::kernel::{Weighting, panels};
 use super::memory::Pool;
 use super::pack::Packed;
-use super::tiles::{Shared, Tile, add, each_tile};
+use super::tiles::{Shared, Tile, add_panels, each_tile};
 use super::*;
 use std::ops::Range;
 use std::sync::Arc;
@@ -80,9 +80,50 @@ impl View {
 /// A part, packed for a view.
 enum Prepared<'a, E: Element> {
     /// Pairs of packed factors; with a Gram matrix, where each row's part of it begins, for each pair.
-    Products { left: Vec<Packed<E>>, right: Vec<Packed<E>>, depth: usize, gram: Option<Products<'a, E>> },
+    Products { left: Vec<Left<E>>, right: Vec<Packed<E>>, depth: usize, gram: Option<Products<'a, E>> },
     /// For each row's output, the column's entry.
     Output { picked: Buffer<E>, outputs: usize, inputs: &'a [E] },
+}
+
+/// Packed rows of factors.
+struct Left<E: Element> {
+    /// The panels that have any factors, one after another.
+    packed: Packed<E>,
+    /// Which they are, ascending.
+    panels: Vec<usize>,
+}
+
+impl<E: Element> Left<E> {
+    /// Packs the panels of `rows` rows that have any row of factors. `fill(row, k, part)` gives a row's elements from k on.
+    fn new(
+        pool: &Arc<Pool<E>>,
+        (rows, depth): (usize, usize),
+        has_factors: impl Fn(usize) -> bool,
+        fill: impl Fn(usize, usize, &mut [E]) + Sync,
+    ) -> Result<Self> {
+        let (tall, _) = panels::<E>();
+        let present = |panel: &usize| (panel * tall..rows.min((panel + 1) * tall)).any(&has_factors);
+        let panels: Vec<usize> = (0..rows.div_ceil(tall)).filter(present).collect();
+        let row = |line: usize| panels[line / tall] * tall + line % tall;
+        // The last panel may be cut short by the last row.
+        let lines =
+            panels.last().map_or(0, |last| (panels.len() - 1) * tall + rows.min((last + 1) * tall) - last * tall);
+        let packed = Packed::lines(pool, tall, (lines, depth), |line, k, part| fill(row(line), k, part))?;
+        Ok(Self { packed, panels })
+    }
+
+    /// The panels of a tile, in runs of neighbours: the first one's place among the packed ones, and the run's rows.
+    fn runs<'a>(&'a self, tile: &'a Tile) -> impl Iterator<Item = (usize, Range<usize>)> + 'a {
+        let (tall, _) = panels::<E>();
+        let before = |end: usize| self.panels.partition_point(|panel| panel * tall < end);
+        let own = before(tile.rows.start)..before(tile.rows.end);
+        let mut place = own.start;
+        self.panels[own].chunk_by(|a, b| a + 1 == *b).map(move |run| {
+            let first = place;
+            place += run.len();
+            (first, run[0] * tall..((run[0] + run.len()) * tall).min(tile.rows.end))
+        })
+    }
 }
 
 /// The Gram matrix of a part's inputs.
@@ -210,7 +251,9 @@ fn prepare<'a, E: Element>(
             let mut starts = Vec::with_capacity(map.longest * positions);
             for round in 0..map.longest {
                 for p in 0..positions {
-                    packed.push(Packed::lines(pool, tall, (view.rows, total), |row, k, part| {
+                    let has_factors =
+                        |row: usize| (0..view.terms).any(|term| rows_of(view.left(row, term)).len() > round);
+                    packed.push(Left::new(pool, (view.rows, total), has_factors, |row, k, part| {
                         each_term(k, depth, part, |term, k, part| {
                             let found = rows_of(view.left(row, term)).nth(round);
                             let Some(found) = found else { return part.fill(E::ZERO) };
@@ -245,11 +288,16 @@ fn prepare<'a, E: Element>(
         Part::Rows { depth, left, right } => {
             let (left, right) = (super::view(left)?, super::view(right)?);
             let total = view.terms * depth;
-            let left = Packed::lines(pool, tall, (view.rows, total), |row, k, part| {
-                each_term(k, depth, part, |term, k, part| {
-                    part.copy_from_slice(&left[view.left(row, term) * depth + k..][..part.len()]);
-                });
-            })?;
+            let left = Left::new(
+                pool,
+                (view.rows, total),
+                |_| true,
+                |row, k, part| {
+                    each_term(k, depth, part, |term, k, part| {
+                        part.copy_from_slice(&left[view.left(row, term) * depth + k..][..part.len()]);
+                    });
+                },
+            )?;
             let right = Packed::lines(pool, wide, (view.columns, total), |column, k, part| {
                 each_term(k, depth, part, |term, k, part| {
                     part.copy_from_slice(&right[view.right(column, term) * depth + k..][..part.len()]);
@@ -298,18 +346,24 @@ impl<E: Element> Prepared<'_, E> {
     fn add(&self, view: &View, tile: &Tile, sums: &mut [E]) {
         match self {
             Prepared::Products { left, right, depth, gram } => {
+                let (tall, _) = panels::<E>();
                 for (number, left) in left.iter().enumerate() {
-                    for (p, right) in right.iter().enumerate() {
-                        let weighting = match gram {
-                            None => Weighting::One,
-                            Some(gram) => Weighting::Gram {
-                                values: &gram.values[p * gram.examples..],
-                                rows: &gram.rows[number][tile.rows.start..],
-                                first: tile.columns.start,
-                                examples: gram.examples,
-                            },
-                        };
-                        add(tile, (left, right), *depth, weighting, sums);
+                    for (first, rows) in left.runs(tile) {
+                        let sums = &mut sums[(rows.start - tile.rows.start) * tile.width..];
+                        let part = Tile { rows, columns: tile.columns.clone(), width: tile.width };
+                        for (p, right) in right.iter().enumerate() {
+                            let weighting = match gram {
+                                None => Weighting::One,
+                                Some(gram) => Weighting::Gram {
+                                    values: &gram.values[p * gram.examples..],
+                                    rows: &gram.rows[number][part.rows.start..],
+                                    first: tile.columns.start,
+                                    examples: gram.examples,
+                                },
+                            };
+                            let panels = (left.packed.stretch(first * tall, 0), right.stretch(tile.columns.start, 0));
+                            add_panels(&part, panels, *depth, weighting, sums);
+                        }
                     }
                 }
             }
