@@ -1,5 +1,6 @@
 //! From TOML and overrides to a checked run file.
 
+use super::record::Record;
 use super::section::{Result, RunFileError, Section};
 use super::*;
 use std::path::Path;
@@ -82,22 +83,25 @@ impl RunFile {
             let path = if from_folder { folder.join(value) } else { PathBuf::from(value) };
             tidy(&std::path::absolute(&path).unwrap_or(path)).display().to_string()
         };
-        fill_record(&file, &mut table, &resolve)?;
-        read(&file, &table, &resolve)
+        let record = fill_record(&file, &mut table, &resolve)?;
+        read(&file, &table, &resolve).map_err(|error| match record {
+            None => error,
+            Some(record) => record.name(error),
+        })
     }
 }
 
 /// Fills in what the record of an imported path says of its training, and takes the record's own key away.
-fn fill_record(file: &str, table: &mut Table, resolve: Resolve<'_>) -> Result<()> {
-    let Some(trajectory) = table.get_mut("trajectory").and_then(Value::as_table_mut) else { return Ok(()) };
-    let Some(value) = trajectory.remove("record") else { return Ok(()) };
+fn fill_record(file: &str, table: &mut Table, resolve: Resolve<'_>) -> Result<Option<Record>> {
+    let Some(trajectory) = table.get_mut("trajectory").and_then(Value::as_table_mut) else { return Ok(None) };
+    let Some(value) = trajectory.remove("record") else { return Ok(None) };
     let section = Section::new(file, "trajectory".into(), Some(trajectory));
     if !trajectory.contains_key("import") {
         return Err(section.error("record", "belongs to an imported path; set trajectory.import too, or remove it"));
     }
     let path = resolve("trajectory.record", section.name("record", &value)?);
     let training = table.entry("training").or_insert_with(|| Value::Table(Table::new()));
-    training.as_table_mut().map_or(Ok(()), |training| super::record::fill(training, Path::new(&path)))
+    training.as_table_mut().map(|training| super::record::fill(training, Path::new(&path))).transpose()
 }
 
 /// Without `x/..`, for messages; a path through a link keeps its meaning where the link is not followed back.

@@ -186,7 +186,17 @@ fn schedules_and_clipping_are_checked() {
         ("training.clip_norm=-1.0", &["training.clip_norm", "must not be negative"]),
         ("training.batches=[[0], [1], [9]]", &["training.batches", "step 2 names example 9"]),
         ("training.batches=[[0], [1]]", &["training.batches", "has 2 batches", "steps = 3"]),
+        ("training.batches=[[0], [], [1]]", &["training.batches", "step 1 has no example", "leave the step out"]),
     ]);
+}
+
+/// What is wrong in the record of an imported path is wrong there, not in the run file.
+#[test]
+fn a_record_is_named_where_it_is_wrong() {
+    let fixture = Fixture::imported();
+    fixture.write("r.json", br#"{"batches": [[]]}"#);
+    fixture.refuses(&["trajectory.record=r.json"], &["r.json: batches: step 0 has no example"]);
+    fixture.refuses(&["trajectory.record=r.json", "training.clip_norm=-1.0"], &["run.toml: training.clip_norm"]);
 }
 
 #[test]
