@@ -346,7 +346,8 @@ fn read_examples(section: &mut Section<'_>) -> Result<Vec<u32>> {
 /// Quadrature nodes at the most: a segment that needs more is better split into smaller steps.
 const MOST_NODES: usize = 4096;
 
-fn read_kernel(mut section: Section<'_>) -> Result<Kernel> {
+/// The rule; each takes its own key alone.
+fn read_rule(section: &mut Section<'_>) -> Result<Rule> {
     let rules = ["gauss", "left", "adaptive"].map(|rule| (rule, rule));
     let rule = section.choice("rule", Some("gauss"), &rules)?;
     let nodes = section.count_or("nodes", 3, 1)?;
@@ -354,13 +355,24 @@ fn read_kernel(mut section: Section<'_>) -> Result<Kernel> {
         return Err(section.error("nodes", format!("is {nodes}; at most {MOST_NODES}")));
     }
     let tolerance = section.above_zero("tolerance", Some(1e-6))?;
-    let rule = match rule {
+    for (key, own) in [("nodes", "gauss"), ("tolerance", "adaptive")] {
+        if rule != own && section.get(key).is_some() {
+            let problem = format!(
+                "belongs to kernel.rule = {own:?}, and the rule is {rule:?}; remove it, or take the rule {own:?}"
+            );
+            return Err(section.error(key, problem));
+        }
+    }
+    Ok(match rule {
         "gauss" => Rule::Gauss { nodes },
         "left" => Rule::Left,
         _ => Rule::Adaptive { tolerance },
-    };
+    })
+}
+
+fn read_kernel(mut section: Section<'_>) -> Result<Kernel> {
     let kernel = Kernel {
-        rule,
+        rule: read_rule(&mut section)?,
         attribution: section.bool_or("attribution", true)?,
         kernel: section.choice("kernel", Some(KernelShape::None), &SHAPES)?,
         coefficients: section.bool_or("coefficients", false)?,
