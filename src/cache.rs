@@ -1,8 +1,8 @@
 /*!
 What was measured on this machine, kept for the next run: small JSON files in the user's cache folder.
 
-Nothing depends on them but speed: a file that is missing or damaged is measured anew, one that cannot be written is not
-kept.
+On the CPU nothing depends on them but the time that a plan names, on a GPU speed and, by the contractions that are chosen, the
+last bits. A file that is missing or damaged is measured anew, one that cannot be written is not kept.
 */
 
 use serde::Serialize;
@@ -22,14 +22,32 @@ fn file(kind: &str, device: &str) -> Option<PathBuf> {
     Some(folder()?.join(format!("{kind}-{device}-{}.json", env!("CARGO_PKG_VERSION"))))
 }
 
-/// What was kept, if it can be read.
-pub fn read<T: DeserializeOwned>(kind: &str, device: &str) -> Option<T> {
-    let text = std::fs::read_to_string(file(kind, device)?).ok()?;
-    serde_json::from_str(&text).ok()
+/// What becomes of a measurement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cache {
+    /// It is kept for the next run.
+    Written,
+    /// It is forgotten; what was kept before is read.
+    ReadOnly,
+}
+
+impl Cache {
+    /// What was kept, if it can be read.
+    pub fn read<T: DeserializeOwned>(self, kind: &str, device: &str) -> Option<T> {
+        let text = std::fs::read_to_string(file(kind, device)?).ok()?;
+        serde_json::from_str(&text).ok()
+    }
+
+    /// Keeps a measurement, where measurements are kept.
+    pub fn write<T: Serialize>(self, kind: &str, device: &str, value: &T) {
+        if self == Cache::Written {
+            write(kind, device, value);
+        }
+    }
 }
 
 /// Keeps a measurement: written beside, then renamed.
-pub fn write<T: Serialize>(kind: &str, device: &str, value: &T) {
+fn write<T: Serialize>(kind: &str, device: &str, value: &T) {
     let Some(path) = file(kind, device) else { return };
     let beside = path.with_extension(format!("{}.tmp", std::process::id()));
     let written = path

@@ -38,8 +38,8 @@ pub enum Error {
     },
     /// A sum over steps left the finite numbers, though the path did not.
     #[error(
-        "integration: contributions are not finite {}{}: products of gradients are beyond the precision's range; set \
-         run.precision = \"f64\", or scale the data",
+        "integration: contributions are not finite {}{}: products of gradients are beyond the precision's range; scale the \
+         data, or lower training.optimizer.learning_rate",
         steps(*first, *last),
         layer.map_or(String::new(), |layer| format!(", in layer {layer}"))
     )]
@@ -57,8 +57,8 @@ pub enum Error {
     /// Gradient flow needs steps that are too small to move its time.
     #[error(
         "gradient flow: the step size vanished at time {time:?} of {end:?}; the weights may grow without bound there, or \
-         the tolerance is below what the precision can tell: lower training.optimizer.time, raise \
-         training.optimizer.tolerance, or set run.precision to \"f64\""
+         the tolerance is below what the precision can tell: lower training.optimizer.time, or raise \
+         training.optimizer.tolerance"
     )]
     StepVanished {
         /// The time reached.
@@ -69,8 +69,7 @@ pub enum Error {
     /// Gradient flow takes more steps than it may.
     #[error(
         "gradient flow: {steps} steps reached time {time:?} of {end:?} only; the flow is stiff, or the tolerance is below \
-         what the precision can tell: lower training.optimizer.time, raise training.optimizer.tolerance, or set \
-         run.precision to \"f64\""
+         what the precision can tell: lower training.optimizer.time, or raise training.optimizer.tolerance"
     )]
     TooManySteps {
         /// Steps tried.
@@ -83,7 +82,7 @@ pub enum Error {
     /// Gradient flow left the finite numbers.
     #[error(
         "gradient flow: the weights or their gradient are not finite after time {time:?} of {end:?}, however small the \
-         step; lower training.optimizer.time, or set run.precision to \"f64\""
+         step; lower training.optimizer.time, or scale the data"
     )]
     FlowNotFinite {
         /// The time reached.
@@ -91,6 +90,9 @@ pub enum Error {
         /// The time wanted.
         end: f64,
     },
+    /// Another error, in single precision, where double precision is a way out too.
+    #[error("{0}, or set run.precision = \"f64\"")]
+    InSingle(Box<Error>),
     /// The run was told to stop.
     #[error("stopped before it was done; the same command goes on with it")]
     Stopped,
@@ -145,6 +147,18 @@ impl Error {
         Self::File { path: path.display().to_string(), problem }
     }
 
+    /// As it reads for a run in single precision: double precision may be the way out of what is beyond single's range or
+    /// accuracy.
+    pub fn in_single(self) -> Self {
+        match self {
+            Error::NotFinite { .. }
+            | Error::StepVanished { .. }
+            | Error::TooManySteps { .. }
+            | Error::FlowNotFinite { .. } => Error::InSingle(Box::new(self)),
+            other => other,
+        }
+    }
+
     /// The process's exit code: 2 where the user's input is wrong or the plan does not fit, 75 where the run was told to
     /// stop, else 1.
     pub fn exit_code(&self) -> u8 {
@@ -153,6 +167,7 @@ impl Error {
             Error::RunFile(_) | Error::Data(_) | Error::Network(_) | Error::Input(_) | Error::DoesNotFit(_) => 2,
             Error::Backend(BackendError::NoAdapter(_)) => 2,
             Error::Stopped => 75,
+            Error::InSingle(error) => error.exit_code(),
             _ => 1,
         }
     }
@@ -194,5 +209,27 @@ mod tests {
         assert_eq!(Error::TooManySteps { steps: 9, time: 1.0, end: 2.0 }.exit_code(), 1);
         assert_eq!(Error::FlowNotFinite { time: 1.0, end: 2.0 }.exit_code(), 1);
         assert_eq!(Error::Stopped.exit_code(), 75);
+    }
+
+    /// A run in f64 cannot be helped by f64.
+    #[test]
+    fn double_precision_is_advised_to_single_alone() {
+        let (time, end) = (1.0, 2.0);
+        let errors = || {
+            [
+                Error::NotFinite { first: 0, last: 0, layer: None },
+                Error::StepVanished { time, end },
+                Error::TooManySteps { steps: 9, time, end },
+                Error::FlowNotFinite { time, end },
+            ]
+        };
+        for (double, single) in errors().into_iter().zip(errors().map(Error::in_single)) {
+            assert_eq!(single.exit_code(), double.exit_code());
+            let (double, single) = (double.to_string(), single.to_string());
+            assert!(!double.contains("f64") && single.ends_with(", or set run.precision = \"f64\""), "{single}");
+            assert!(["lower", "raise", "scale"].iter().any(|advice| double.contains(advice)), "{double}");
+        }
+        let stopped = Error::Stopped.in_single().to_string();
+        assert_eq!(stopped, Error::Stopped.to_string());
     }
 }

@@ -1,11 +1,11 @@
 //! A step loop on the CPU takes no fresh memory: what it needs was taken by its first steps.
 
 use pathkernel::backend::cpu::CpuBackend;
-use pathkernel::backend::{Backend, Entries};
+use pathkernel::backend::{Backend, Entries, Rates};
 use pathkernel::network::Network;
 use pathkernel::path::{Evaluation, Setting, Spec, Tile};
 use pathkernel::run_file::{Activation, Layer, LayerKind, Loss, Model, Readout, Rule};
-use pathkernel::tangent::{Carried, Contraction, Rates, Sizes, choose};
+use pathkernel::tangent::{Carried, Contraction, Sizes, choose};
 use pathkernel::training::{Examples, TargetBuffer};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -73,7 +73,7 @@ fn steps_take_no_fresh_memory() {
     let entries = vec![Entries::Loss, Entries::Full];
     let carried = Carried::Nothing;
     let sizes = Sizes { queries, outputs: 10, copies: 10, nodes: 2, examples: count, entries, carried };
-    let pick = |own| choose(&network, own, Readout::Outputs, &sizes, &Rates::TYPICAL);
+    let pick = |own| choose(&network, own, Readout::Outputs, &sizes, &Rates::CPU);
     let contraction: Vec<Contraction> = network.parameters.iter().map(pick).collect();
     let spec = Spec {
         rule: Rule::Gauss { nodes: 2 },

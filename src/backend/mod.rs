@@ -21,12 +21,14 @@ pub mod gpu;
 mod arguments;
 mod element;
 mod phase;
+mod rates;
 mod shapes;
 
 pub use arguments::*;
 pub use element::Element;
 pub(crate) use element::{convert, widen};
 pub use phase::{Clock, Phase};
+pub use rates::Rates;
 pub use shapes::*;
 
 use crate::run_file::{Activation, Loss};
@@ -73,6 +75,9 @@ pub trait Backend {
     fn largest_buffer(&self) -> usize;
     /// Elements of an array that is written and read again at once, at the most: what stays near the processor.
     fn stretch(&self) -> usize;
+    /// Rates by which contractions are chosen, where the proportions are much the same on every such device: what is chosen,
+    /// and with it every bit, then depends on no measurement. `None`: devices differ too much, and are measured.
+    fn fixed_rates(&self) -> Option<Rates>;
 
     /// The operations that follow belong to a phase; returns the one before.
     fn enter(&self, phase: Phase) -> Phase;

@@ -2,6 +2,7 @@
 
 use super::measure::{Product, median, numbers, seconds, settle};
 use crate::backend::{Backend, Element, Entries, convert};
+use crate::cache::Cache;
 use crate::error::Error;
 use crate::network::{Network, Parameters};
 use crate::path::{Evaluation, Setting, Spec, Tile};
@@ -137,7 +138,10 @@ impl KernelBench {
             entries: vec![self.entries],
             carried: Carried::Nothing,
         };
-        let rates = rates(backend, &self.run)?;
+        let rates = match backend.fixed_rates() {
+            Some(rates) => rates,
+            None => rates(backend, &self.run, Cache::Written)?,
+        };
         let pick = |own: &Parameters| {
             let wanted = self.contraction.filter(|(layers, _)| layers.contains(own.layer)).map(|(_, wanted)| wanted);
             let wanted =

@@ -70,7 +70,11 @@ fn rows(contents: &Contents, array: &MappedArray, layers: usize) -> Markup {
             article class="layer" {
                 p {
                     b { (name) } br;
-                    "all shares: " (percent(parts.sum)) br;
+                    @if parts.sum.is_nan() {
+                        "no shares: it hardly moved, and its change is mostly rounding" br;
+                    } @else {
+                        "all shares: " (percent(parts.sum)) br;
+                    }
                     @if let Some(half) = parts.half {
                         "half of the change: the " @if half > 1 { (half) " largest" } @else { "largest alone" } br;
                     }

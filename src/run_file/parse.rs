@@ -1,5 +1,6 @@
 //! From TOML and overrides to a checked run file.
 
+use super::record::Record;
 use super::section::{Result, RunFileError, Section};
 use super::*;
 use std::path::Path;
@@ -82,22 +83,25 @@ impl RunFile {
             let path = if from_folder { folder.join(value) } else { PathBuf::from(value) };
             tidy(&std::path::absolute(&path).unwrap_or(path)).display().to_string()
         };
-        fill_record(&file, &mut table, &resolve)?;
-        read(&file, &table, &resolve)
+        let record = fill_record(&file, &mut table, &resolve)?;
+        read(&file, &table, &resolve).map_err(|error| match record {
+            None => error,
+            Some(record) => record.name(error),
+        })
     }
 }
 
 /// Fills in what the record of an imported path says of its training, and takes the record's own key away.
-fn fill_record(file: &str, table: &mut Table, resolve: Resolve<'_>) -> Result<()> {
-    let Some(trajectory) = table.get_mut("trajectory").and_then(Value::as_table_mut) else { return Ok(()) };
-    let Some(value) = trajectory.remove("record") else { return Ok(()) };
+fn fill_record(file: &str, table: &mut Table, resolve: Resolve<'_>) -> Result<Option<Record>> {
+    let Some(trajectory) = table.get_mut("trajectory").and_then(Value::as_table_mut) else { return Ok(None) };
+    let Some(value) = trajectory.remove("record") else { return Ok(None) };
     let section = Section::new(file, "trajectory".into(), Some(trajectory));
     if !trajectory.contains_key("import") {
         return Err(section.error("record", "belongs to an imported path; set trajectory.import too, or remove it"));
     }
     let path = resolve("trajectory.record", section.name("record", &value)?);
     let training = table.entry("training").or_insert_with(|| Value::Table(Table::new()));
-    training.as_table_mut().map_or(Ok(()), |training| super::record::fill(training, Path::new(&path)))
+    training.as_table_mut().map(|training| super::record::fill(training, Path::new(&path))).transpose()
 }
 
 /// Without `x/..`, for messages; a path through a link keeps its meaning where the link is not followed back.
@@ -342,7 +346,8 @@ fn read_examples(section: &mut Section<'_>) -> Result<Vec<u32>> {
 /// Quadrature nodes at the most: a segment that needs more is better split into smaller steps.
 const MOST_NODES: usize = 4096;
 
-fn read_kernel(mut section: Section<'_>) -> Result<Kernel> {
+/// The rule; each takes its own key alone.
+fn read_rule(section: &mut Section<'_>) -> Result<Rule> {
     let rules = ["gauss", "left", "adaptive"].map(|rule| (rule, rule));
     let rule = section.choice("rule", Some("gauss"), &rules)?;
     let nodes = section.count_or("nodes", 3, 1)?;
@@ -350,13 +355,24 @@ fn read_kernel(mut section: Section<'_>) -> Result<Kernel> {
         return Err(section.error("nodes", format!("is {nodes}; at most {MOST_NODES}")));
     }
     let tolerance = section.above_zero("tolerance", Some(1e-6))?;
-    let rule = match rule {
+    for (key, own) in [("nodes", "gauss"), ("tolerance", "adaptive")] {
+        if rule != own && section.get(key).is_some() {
+            let problem = format!(
+                "belongs to kernel.rule = {own:?}, and the rule is {rule:?}; remove it, or take the rule {own:?}"
+            );
+            return Err(section.error(key, problem));
+        }
+    }
+    Ok(match rule {
         "gauss" => Rule::Gauss { nodes },
         "left" => Rule::Left,
         _ => Rule::Adaptive { tolerance },
-    };
+    })
+}
+
+fn read_kernel(mut section: Section<'_>) -> Result<Kernel> {
     let kernel = Kernel {
-        rule,
+        rule: read_rule(&mut section)?,
         attribution: section.bool_or("attribution", true)?,
         kernel: section.choice("kernel", Some(KernelShape::None), &SHAPES)?,
         coefficients: section.bool_or("coefficients", false)?,

@@ -7,12 +7,33 @@ use toml::Table;
 /// What it may say: keys of `[training]`.
 const KEYS: [&str; 5] = ["optimizer", "schedule", "clip_norm", "learning_rates", "batches"];
 
+/// A record whose keys stand in a run file's `[training]`.
+#[derive(Debug)]
+pub(super) struct Record {
+    file: String,
+    keys: Vec<String>,
+}
+
+impl Record {
+    /// An error of the run file as one of the record, where the record gave the key.
+    pub fn name(&self, error: RunFileError) -> RunFileError {
+        let own = error.key.strip_prefix("training.").filter(|key| {
+            let first = key.split('.').next().unwrap_or_default();
+            self.keys.iter().any(|known| known == first)
+        });
+        match own {
+            None => error,
+            Some(key) => RunFileError { file: self.file.clone(), key: key.to_owned(), problem: error.problem },
+        }
+    }
+}
+
 /// Fills what a record says into the `[training]` table of a run file, which must not say it as well.
 ///
 /// # Errors
 ///
 /// A file that is missing or is no JSON object, an unknown key, or one that the run file has too.
-pub(super) fn fill(training: &mut Table, path: &Path) -> Result<()> {
+pub(super) fn fill(training: &mut Table, path: &Path) -> Result<Record> {
     let file = path.display().to_string();
     let wrong = |key: &str, problem: String| RunFileError { file: file.clone(), key: key.to_owned(), problem };
     let bytes = std::fs::read(path).map_err(|error| wrong("file", format!("cannot be read: {error}")))?;
@@ -20,13 +41,14 @@ pub(super) fn fill(training: &mut Table, path: &Path) -> Result<()> {
         wrong(&format!("line {}", error.line()), format!("must be a JSON object, without null: {error}"))
     })?;
     Section::new(&file, String::new(), Some(&record)).only(&KEYS)?;
+    let keys = record.keys().cloned().collect();
     for (key, value) in record {
         if training.contains_key(&key) {
             return Err(wrong(&key, format!("is given by the run file too, as training.{key}; remove one of them")));
         }
         training.insert(key, value);
     }
-    Ok(())
+    Ok(Record { file, keys })
 }
 
 #[cfg(test)]
@@ -38,7 +60,7 @@ mod tests {
         let path = folder.path().join("record.json");
         std::fs::write(&path, record).unwrap();
         let mut training: Table = toml::from_str(run_file).unwrap();
-        fill(&mut training, &path).map(|()| training).map_err(|error| error.to_string())
+        fill(&mut training, &path).map(|_| training).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -65,5 +87,18 @@ mod tests {
         }
         let missing = fill(&mut Table::new(), Path::new("nowhere.json"));
         assert!(missing.unwrap_err().to_string().contains("cannot be read"));
+    }
+
+    #[test]
+    fn what_a_record_gives_is_wrong_in_the_record() {
+        let record = Record { file: "record.json".into(), keys: vec!["batches".into(), "optimizer".into()] };
+        let named = |key: &str| {
+            let error = RunFileError { file: "run.toml".into(), key: key.into(), problem: "is wrong".into() };
+            record.name(error).to_string()
+        };
+        assert_eq!(named("training.batches"), "record.json: batches: is wrong");
+        assert_eq!(named("training.optimizer.momentum"), "record.json: optimizer.momentum: is wrong");
+        assert_eq!(named("training.steps"), "run.toml: training.steps: is wrong");
+        assert_eq!(named("kernel.batches"), "run.toml: kernel.batches: is wrong");
     }
 }

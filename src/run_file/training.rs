@@ -273,11 +273,17 @@ fn read_batches(section: &mut Section<'_>, resolve: &dyn Fn(&str, &str) -> Strin
     match section.get("batches") {
         None => Ok(None),
         Some(Value::Array(lists)) => {
-            let batch = |list: &Value| match list.as_array() {
-                Some(examples) if !examples.is_empty() => section.examples("batches", examples),
-                _ => Err(section.error("batches", "must be a file, or a list with a list of examples for each step")),
+            let batch = |(step, list): (usize, &Value)| match list.as_array() {
+                Some(examples) if examples.is_empty() => {
+                    let problem = format!("step {step} has no example; give it at least one, or leave the step out");
+                    Err(section.error("batches", problem))
+                }
+                Some(examples) => section.examples("batches", examples),
+                None => {
+                    Err(section.error("batches", "must be a file, or a list with a list of examples for each step"))
+                }
             };
-            Ok(Some(Batches::List(lists.iter().map(batch).collect::<Result<_>>()?)))
+            Ok(Some(Batches::List(lists.iter().enumerate().map(batch).collect::<Result<_>>()?)))
         }
         Some(value) => Ok(Some(Batches::File(resolve("training.batches", section.name("batches", value)?)))),
     }

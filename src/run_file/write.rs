@@ -109,10 +109,10 @@ impl Path {
 
 impl Kernel {
     fn table(&self) -> Table {
-        let (rule, nodes, tolerance) = match self.rule {
-            Rule::Gauss { nodes } => ("gauss", nodes, 1e-6),
-            Rule::Left => ("left", 3, 1e-6),
-            Rule::Adaptive { tolerance } => ("adaptive", 3, tolerance),
+        let mut entries = match self.rule {
+            Rule::Gauss { nodes } => vec![("rule", text("gauss")), ("nodes", count(nodes))],
+            Rule::Left => vec![("rule", text("left"))],
+            Rule::Adaptive { tolerance } => vec![("rule", text("adaptive")), ("tolerance", Value::Float(tolerance))],
         };
         let vectors = self.superposition_vectors.iter().map(|&example| Value::Integer(example.into())).collect();
         let kernel = match self.kernel {
@@ -125,10 +125,7 @@ impl Kernel {
             None => text("auto"),
             Some(choices) => Value::Array(choices.iter().map(|choice| text(choice.name())).collect()),
         };
-        table(vec![
-            ("rule", text(rule)),
-            ("nodes", count(nodes)),
-            ("tolerance", Value::Float(tolerance)),
+        entries.extend([
             ("attribution", Value::Boolean(self.attribution)),
             ("kernel", text(kernel)),
             ("coefficients", Value::Boolean(self.coefficients)),
@@ -138,7 +135,8 @@ impl Kernel {
             ("readout", text(self.readout.name())),
             ("superposition", Value::Boolean(self.superposition)),
             ("superposition_vectors", Value::Array(vectors)),
-        ])
+        ]);
+        table(entries)
     }
 }
 

@@ -73,7 +73,8 @@ impl Work for Superpose<'_, '_> {
 /// Nothing yet of the parts of the weights' change.
 fn parts<E: Element>(session: &Session, trajectory: &Trajectory) -> Result<Parts<E>, Error> {
     let (first, last) = (convert::<E>(&session.inputs.initial), trajectory.last::<E>()?);
-    Ok(Parts::new(&session.inputs.network, &first, &last, &session.run_file.kernel.superposition_vectors))
+    let (steps, kept) = (trajectory.steps.len(), &session.run_file.kernel.superposition_vectors);
+    Ok(Parts::new(&session.inputs.network, steps, [&first, &last], kept))
 }
 
 /// The records of all tiles.
@@ -164,7 +165,7 @@ pub(super) fn complete<E: Element>(
     }
     arrays.publish(store, run_file.run.store, &mut || watch.step())?;
     queries.write::<E>(store)?;
-    let superposing = superposition::<E>(session, trajectory)?;
+    let (superposing, undefined_shares) = superposition::<E>(session, trajectory)?;
     write_weights::<E>(session, trajectory)?;
     let classes = matches!(inputs.targets, Targets::Classes(_));
     store.write_metrics(&trajectory.metrics, queries.residuals(), classes)?;
@@ -186,6 +187,7 @@ pub(super) fn complete<E: Element>(
         repeated_values: repeated,
         largest_relative_unexplained: queries.largest_relative_unexplained(),
         undefined_coefficients,
+        undefined_shares,
         seconds: [train, integrate, started.elapsed().as_secs_f64()],
         phases: phases(records),
         flops: plan.flops,
@@ -199,17 +201,18 @@ pub(super) fn complete<E: Element>(
     Ok(summary)
 }
 
-/// Writes the parts of the weights' change, where they were computed; returns the seconds that it took.
-fn superposition<E: Element>(session: &Session, trajectory: &Trajectory) -> Result<f64, Error> {
+/// Writes the parts of the weights' change, where they were computed; returns the seconds that it took, and how many shares
+/// are not a number.
+fn superposition<E: Element>(session: &Session, trajectory: &Trajectory) -> Result<(f64, usize), Error> {
     let path = session.store.state(SUPERPOSITION);
     let Some(mut reader) = StateReader::open(&path)?.filter(|_| session.run_file.kernel.superposition) else {
-        return Ok(0.0);
+        return Ok((0.0, 0));
     };
     let seconds: Vec<f64> = reader.take_exactly("seconds of work", 1)?;
     let mut parts = parts::<E>(session, trajectory)?;
     parts.restore(&mut reader)?;
     parts.write(&session.store, &session.inputs.network)?;
-    Ok(seconds[0])
+    Ok((seconds[0], parts.undefined_shares()))
 }
 
 /// Writes the last weights, under the names of the first.

@@ -1,8 +1,8 @@
 //! What a run costs in arithmetic and in time, by the device's rates. Counts may be beyond any machine: floating point.
 
-use crate::backend::Entries;
+use crate::backend::{Entries, Rates};
 use crate::network::Network;
-use crate::tangent::{self, Carried, Contraction, Rates, Sizes};
+use crate::tangent::{self, Carried, Contraction, Sizes};
 
 /// How often a pass writes or reads each element that it keeps: measured on the examples.
 const TOUCHED: f64 = 8.0;

@@ -5,10 +5,10 @@ use crate::backend::BackendError;
 use crate::backend::cpu::CpuBackend;
 #[cfg(feature = "gpu")]
 use crate::backend::gpu::{Card, Choice, GpuBackend, Options, Tune};
-use crate::backend::{Backend, Element};
+use crate::backend::{Backend, Element, Rates};
+use crate::cache::Cache;
 use crate::error::Error;
 use crate::run_file::{Precision, Run};
-use crate::tangent::Rates;
 
 /// Bytes of idle memory that the CPU keeps at the most.
 const MOST_IDLE: u64 = 1 << 30;
@@ -51,18 +51,29 @@ pub trait Devices: Sync {
 #[derive(Debug)]
 pub struct RunDevices<'a> {
     run: &'a Run,
+    /// What becomes of what is measured.
+    cache: Cache,
     /// None is the CPU.
     cards: Vec<Card>,
 }
 
 impl<'a> RunDevices<'a> {
-    /// Finds the devices of a run.
+    /// Finds the devices of a run; what is measured of them is kept for the next one.
     ///
     /// # Errors
     ///
     /// There is none such.
     pub fn new(run: &'a Run) -> Result<Self, Error> {
-        Ok(Self { run, cards: cards(run)? })
+        Self::with_cache(run, Cache::Written)
+    }
+
+    /// Finds the devices of a run.
+    ///
+    /// # Errors
+    ///
+    /// There is none such.
+    pub(super) fn with_cache(run: &'a Run, cache: Cache) -> Result<Self, Error> {
+        Ok(Self { run, cache, cards: cards(run)? })
     }
 }
 
@@ -77,7 +88,7 @@ impl Devices for RunDevices<'_> {
 
     fn on<W: Work>(&self, number: usize, work: W) -> Result<W::Output, Error> {
         if let Some(card) = self.cards.get(number) {
-            return work.on(&open(card, self.run)?);
+            return work.on(&open(card, self.run, self.cache)?);
         }
         match self.run.precision {
             Precision::Mixed if self.cards.is_empty() => Err(Error::Input(
@@ -111,7 +122,7 @@ fn cards(run: &Run) -> Result<Vec<Card>, Error> {
 
 /// Opens none.
 #[cfg(not(feature = "gpu"))]
-fn open(card: &Card, _: &Run) -> Result<CpuBackend<f32>, Error> {
+fn open(card: &Card, _: &Run, _: Cache) -> Result<CpuBackend<f32>, Error> {
     match *card {}
 }
 
@@ -135,11 +146,11 @@ fn cards(run: &Run) -> Result<Vec<Card>, Error> {
 
 /// Opens a card as a run wants it.
 #[cfg(feature = "gpu")]
-fn open(card: &Card, run: &Run) -> Result<GpuBackend, Error> {
+fn open(card: &Card, run: &Run, cache: Cache) -> Result<GpuBackend, Error> {
     let tune = if run.tune { Tune::Measure } else { Tune::Table };
     let half_storage = run.precision == Precision::Mixed;
     let choice = Choice::Card(card.clone());
-    Ok(GpuBackend::open_with(&Options { choice, tune, half_storage, ..Options::default() })?)
+    Ok(GpuBackend::open_with(&Options { choice, tune, cache, half_storage, ..Options::default() })?)
 }
 
 /// Memory that is free on this machine, in bytes.
@@ -151,7 +162,7 @@ pub fn free_memory() -> u64 {
     })
 }
 
-/// The rates of a device: measured, or typical ones where a run wants nothing measured.
-pub(crate) fn rates<B: Backend>(backend: &B, run: &Run) -> Result<Rates, Error> {
-    Ok(if run.tune { Rates::of(backend)? } else { Rates::TYPICAL })
+/// The rates of a device: measured, or those of most such devices where a run wants nothing measured.
+pub(crate) fn rates<B: Backend>(backend: &B, run: &Run, cache: Cache) -> Result<Rates, Error> {
+    Ok(if run.tune { Rates::of(backend, cache)? } else { backend.fixed_rates().unwrap_or(Rates::TYPICAL) })
 }

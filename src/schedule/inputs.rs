@@ -311,7 +311,10 @@ fn read_batches(path: &str, steps: usize, size: Option<usize>, examples: usize) 
         return Err(Error::Input(format!("{path}: has {rows} batches, but training.steps = {steps}")));
     }
     if width == 0 {
-        return Err(Error::Input(format!("{path}: has shape {shape:?}; a batch needs at least one example")));
+        return Err(Error::Input(format!(
+            "{path}: has shape {shape:?}: no step has an example, from step 0 on; give each at least one, or leave \
+             training.batches out for full batches"
+        )));
     }
     if size.is_some_and(|size| size != width) {
         return Err(Error::Input(format!(

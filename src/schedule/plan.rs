@@ -4,12 +4,13 @@ use super::Inputs;
 use super::cost::Cost;
 use super::device::{Devices, RunDevices, Work, free_memory, rates};
 use super::footprint::{Footprint, MOST_QUERIES, halved};
-use crate::backend::{Backend, Element, Entries};
+use crate::backend::{Backend, Element, Entries, Rates};
+use crate::cache::Cache;
 use crate::error::Error;
 use crate::path::{Quadrature, Tile, examples_at_once, vectors_at_once};
 use crate::run_file::{KernelShape, Optimizer, Precision, Rule, RunFile, StoreKind};
 use crate::store::Store;
-use crate::tangent::{Carried, Contraction, Rates, Sizes, choose};
+use crate::tangent::{Carried, Contraction, Sizes, choose};
 use std::path::Path;
 
 /// A run's cost, and its tiles.
@@ -79,7 +80,7 @@ impl Plan {
         let wanted = kernel.attribution.then_some(Entries::Loss).into_iter().chain(entries(kernel.kernel)).collect();
         let queries = n.min(MOST_QUERIES);
         let sizes = Sizes { queries, outputs: rows, copies: outputs, nodes, examples: batch, entries: wanted, carried };
-        let pick = |own| choose(network, own, kernel.readout, &sizes, rates);
+        let pick = |own| choose(network, own, kernel.readout, &sizes, device.choosing);
         let contraction = kernel.contraction.clone();
         let contraction = contraction.unwrap_or_else(|| network.parameters.iter().map(pick).collect());
 
@@ -267,6 +268,8 @@ pub(crate) fn size(bytes: u64) -> String {
 pub struct Device<'a> {
     /// How fast it is.
     pub rates: &'a Rates,
+    /// Rates by which contractions are chosen.
+    pub choosing: &'a Rates,
     /// Bytes that a tile may take, where the run file does not say.
     pub memory: u64,
     /// Elements of its largest buffer.
@@ -325,27 +328,31 @@ pub(super) struct Planning<'a> {
     pub run_file: &'a RunFile,
     pub inputs: &'a Inputs,
     pub cut: Cut,
+    /// What becomes of what is measured.
+    pub cache: Cache,
 }
 
 impl Work for Planning<'_> {
     type Output = (Plan, String);
 
     fn on<B: Backend>(self, backend: &B) -> Result<(Plan, String), Error> {
-        let rates = rates(backend, &self.run_file.run)?;
-        let device = Device { rates: &rates, memory: free_memory() / 2, largest: backend.largest_buffer() };
+        let rates = rates(backend, &self.run_file.run, self.cache)?;
+        let choosing = backend.fixed_rates().unwrap_or(rates);
+        let device =
+            Device { rates: &rates, choosing: &choosing, memory: free_memory() / 2, largest: backend.largest_buffer() };
         Ok((Plan::new(self.run_file, self.inputs, &device, &self.cut), backend.name()))
     }
 }
 
 impl Plan {
-    /// Plans a run for the device that it asks for, and names the device.
+    /// Plans a run for the device that it asks for, and names the device. Writes nothing.
     ///
     /// # Errors
     ///
     /// There is no such device.
     pub fn for_device(run_file: &RunFile, inputs: &Inputs) -> Result<(Self, String), Error> {
-        let cut = Cut::Into { at_least: 1 };
-        RunDevices::new(&run_file.run)?.on(0, Planning { run_file, inputs, cut })
+        let (cut, cache) = (Cut::Into { at_least: 1 }, Cache::ReadOnly);
+        RunDevices::with_cache(&run_file.run, cache)?.on(0, Planning { run_file, inputs, cut, cache })
     }
 }
 

@@ -132,6 +132,7 @@ pub fn run_on(
         return already_done(run_file, &store);
     };
     let outcome = work(&session, part, devices, &watch);
+    let outcome = if session.is_double() { outcome } else { outcome.map_err(Error::in_single) };
     let made = session.made;
     match &outcome {
         Ok(_) | Err(Error::Diverged { .. }) => session.close(),

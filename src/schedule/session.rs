@@ -4,6 +4,7 @@ use super::device::{Devices, free_memory};
 use super::keep::Watch;
 use super::plan::{Cut, Plan, Planning};
 use super::{Inputs, Part};
+use crate::cache::Cache;
 use crate::error::Error;
 use crate::path::{Spec, Tile};
 use crate::run_file::{Precision, RunFile, difference};
@@ -74,7 +75,7 @@ impl Session {
         let at_least = devices.count() * part.processes() * if part.processes() > 1 { TILES_EACH } else { 1 };
         let cut = recorded.as_ref().map_or(Cut::Into { at_least }, |recorded| Cut::Recorded(recorded.tile));
         let plan = |run_file: &RunFile, cut: Cut| -> Result<(Plan, String), Error> {
-            let planned = devices.on(0, Planning { run_file, inputs: &inputs, cut })?;
+            let planned = devices.on(0, Planning { run_file, inputs: &inputs, cut, cache: Cache::Written })?;
             planned.0.check(&run_file.run.directory, free_memory(), run_file.run.memory)?;
             Ok(planned)
         };
@@ -90,7 +91,8 @@ impl Session {
         }
         let mut session = Self { run_file, inputs, store, plan: planned, identity, device, made, locks };
         session.settle(recorded, watch, &|session: &Self, cut| {
-            devices.on(0, Planning { run_file: &session.run_file, inputs: &session.inputs, cut })
+            let Session { run_file, inputs, .. } = session;
+            devices.on(0, Planning { run_file, inputs, cut, cache: Cache::Written })
         })?;
         tracing::info!("device       {}\n{}", session.device, session.plan);
         Ok(Some(session))

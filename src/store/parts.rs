@@ -12,8 +12,10 @@ use std::ops::Range;
 pub struct Parts<E> {
     /// Of each layer, the place of its parameters in the flat vector.
     layers: Vec<Range<usize>>,
-    /// `w_T - w_0`, flat.
+    /// `w_S - w_0`, flat.
     change: Vec<f64>,
+    /// Of each layer, the square of its change's norm; none of a layer whose change is mostly rounding.
+    squares: Vec<Option<f64>>,
     /// `[m, layers, 2]`.
     sizes: Vec<f64>,
     /// The examples whose vectors are kept, and those vectors, flat.
@@ -21,11 +23,21 @@ pub struct Parts<E> {
 }
 
 impl<E: Element> Parts<E> {
-    /// Nothing yet, of a path from `first` to `last`; the vectors of the examples `kept` will be kept.
-    pub fn new(network: &Network, first: &[E], last: &[E], kept: &[u32]) -> Self {
+    /// Nothing yet, of a path of so many steps from `first` to `last`; the vectors of the examples `kept` will be kept.
+    pub fn new(network: &Network, steps: usize, [first, last]: [&[E]; 2], kept: &[u32]) -> Self {
+        let [first, last] = [first, last].map(|weights| weights.iter().map(|w| w.to_f64()).collect::<Vec<f64>>());
+        let change: Vec<f64> = last.iter().zip(&first).map(|(last, first)| last - first).collect();
+        let layers: Vec<Range<usize>> =
+            network.parameters.iter().map(|own| own.offset..own.offset + own.len()).collect();
+        let square = |layer: &Range<usize>| {
+            let [change, first, last] = [&change, &first, &last].map(|vector| &vector[layer.clone()]);
+            let step = E::ROUNDING * norm(first).max(norm(last));
+            (norm(change) > rounding(steps, step)).then(|| dot(change, change))
+        };
         Self {
-            layers: network.parameters.iter().map(|own| own.offset..own.offset + own.len()).collect(),
-            change: last.iter().zip(first).map(|(last, first)| last.to_f64() - first.to_f64()).collect(),
+            squares: layers.iter().map(square).collect(),
+            layers,
+            change,
             sizes: Vec::new(),
             kept: kept.iter().map(|&example| (example, vec![E::ZERO; network.len])).collect(),
         }
@@ -34,11 +46,11 @@ impl<E: Element> Parts<E> {
     /// Takes in the vectors of a set of examples, for each layer `[examples, parameters]`. Sets come in order.
     pub fn insert(&mut self, set: &Range<usize>, vectors: &[Vec<f64>]) {
         for (place, example) in set.clone().enumerate() {
-            for (layer, vectors) in self.layers.iter().zip(vectors) {
+            for ((layer, vectors), square) in self.layers.iter().zip(vectors).zip(&self.squares) {
                 let own = &vectors[place * layer.len()..][..layer.len()];
                 let change = &self.change[layer.clone()];
-                let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
-                self.sizes.extend([dot(own, own).sqrt(), share(dot(own, change), dot(change, change))]);
+                let share = square.map_or(f64::NAN, |square| dot(own, change) / square);
+                self.sizes.extend([norm(own), share]);
                 for (_, kept) in self.kept.iter_mut().filter(|(wanted, _)| *wanted as usize == example) {
                     kept[layer.clone()].copy_from_slice(&convert::<E>(own));
                 }
@@ -49,6 +61,11 @@ impl<E: Element> Parts<E> {
     /// Examples whose vectors were taken in.
     pub fn examples(&self) -> usize {
         self.sizes.len() / (2 * self.layers.len()).max(1)
+    }
+
+    /// Shares that are not a number: those of layers whose change is mostly rounding.
+    pub fn undefined_shares(&self) -> usize {
+        self.examples() * self.squares.iter().filter(|square| square.is_none()).count()
     }
 
     /// Writes what was taken in.
@@ -101,7 +118,19 @@ impl<E: Element> Parts<E> {
     }
 }
 
-/// A part's share of a layer's change; none of a layer that did not change.
-fn share(along: f64, all: f64) -> f64 {
-    if all == 0.0 { 0.0 } else { along / all }
+/// The largest norm that a layer's change may have and be mostly rounding, where a step rounds by `step` at the most. Errors of
+/// single steps add up like a random walk, and a share shall be right to a thousandth; where every step is smaller than its
+/// rounding, weights stand still and the errors all point the same way.
+fn rounding(steps: usize, step: f64) -> f64 {
+    const ACCURACY: f64 = 1e-3;
+    let walk = (steps as f64).sqrt();
+    step * walk * walk.max(1.0 / ACCURACY)
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+fn norm(vector: &[f64]) -> f64 {
+    dot(vector, vector).sqrt()
 }

@@ -39,6 +39,8 @@ pub struct Summary {
     pub missed_tolerance: Option<usize>,
     /// Coefficients that are not a number.
     pub undefined_coefficients: usize,
+    /// Shares of the superposition that are not a number.
+    pub undefined_shares: usize,
     /// Seconds of training, integration and writing.
     pub seconds: [f64; 3],
     /// Seconds of each phase of the integration, where the device can tell.
@@ -118,6 +120,7 @@ impl Store {
             "nodes": summary.nodes(),
             "missed_tolerance": summary.missed_tolerance,
             "undefined_coefficients": summary.undefined_coefficients,
+            "undefined_shares": summary.undefined_shares,
             "seconds": { "train": train, "integrate": integrate, "write": write },
             "phases": summary.phases(),
             "flops": summary.flops,

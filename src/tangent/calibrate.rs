@@ -1,7 +1,7 @@
 //! The rates of a device, by a short measurement.
 
-use super::Rates;
-use crate::backend::{Accumulator, Backend, Entries, Gram, Outer, Part, Result, RowMap, Slice, SliceMut, Start};
+use crate::backend::{Accumulator, Backend, Entries, Gram, Outer, Part, Rates, Result, RowMap, Slice, SliceMut, Start};
+use crate::cache::Cache;
 use std::time::Instant;
 
 /// The depth of a product whose time is mostly that of its entries.
@@ -129,18 +129,18 @@ impl Rates {
         Ok(Self { multiply_add, entry, feature, forming, element: element(backend)? })
     }
 
-    /// The rates of a device: as kept from an earlier run, or measured now and kept.
+    /// The rates of a device: as the cache has them from an earlier run, or measured now.
     ///
     /// # Errors
     ///
     /// A device error.
-    pub fn of<B: Backend>(backend: &B) -> Result<Self> {
+    pub fn of<B: Backend>(backend: &B, cache: Cache) -> Result<Self> {
         let device = format!("{} {}", backend.name(), processor());
-        if let Some(rates) = crate::cache::read("rates", &device) {
+        if let Some(rates) = cache.read("rates", &device) {
             return Ok(rates);
         }
         let rates = Self::measure(backend)?;
-        crate::cache::write("rates", &device, &rates);
+        cache.write("rates", &device, &rates);
         Ok(rates)
     }
 }

@@ -1,6 +1,6 @@
 //! The cost model that picks a contraction for each layer.
 
-use crate::backend::Entries;
+use crate::backend::{Entries, Rates};
 use crate::network::{Network, Parameters};
 use crate::run_file::{Optimizer, Readout, Sgd};
 use serde::{Deserialize, Serialize};
@@ -128,27 +128,6 @@ pub struct Sizes {
     pub carried: Carried,
 }
 
-/// Seconds that a device takes for the kinds of work that contractions are made of.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Rates {
-    /// A multiply-add of a large product.
-    pub multiply_add: f64,
-    /// An entry of a part of the fused product, beyond its multiply-adds.
-    pub entry: f64,
-    /// A feature of a whole row that was applied to an example, beyond its multiply-adds.
-    pub feature: f64,
-    /// A multiply-add of gradient rows that are formed.
-    pub forming: f64,
-    /// An element that is read and written once.
-    pub element: f64,
-}
-
-impl Rates {
-    /// Where nothing was measured: a fused product's entry as much as some dozen multiply-adds, as on most machines.
-    pub const TYPICAL: Rates =
-        Rates { multiply_add: 1e-11, entry: 1.5e-10, feature: 5e-11, forming: 3e-11, element: 2e-10 };
-}
-
 /// What a contraction is made of, for one step.
 #[derive(Debug, Clone, Copy, Default)]
 struct Work {
@@ -268,7 +247,7 @@ mod tests {
     }
 
     fn picked(network: &Network, sizes: &Sizes) -> Vec<Contraction> {
-        network.parameters.iter().map(|own| choose(network, own, Readout::Outputs, sizes, &Rates::TYPICAL)).collect()
+        network.parameters.iter().map(|own| choose(network, own, Readout::Outputs, sizes, &Rates::CPU)).collect()
     }
 
     /// Of one query and example, for `outputs` outputs.
@@ -323,13 +302,18 @@ mod tests {
             let sizes = Sizes { queries: 50, nodes: 3, examples: 1437, carried, ..sized(10, Entries::Loss) };
             picked(&network, &sizes)
         };
-        let [averaged, factored, output, half] =
-            [Contraction::Averaged, Contraction::Factored, Contraction::Output, Contraction::Half];
+        let [averaged, factored, output, materialised, half] = [
+            Contraction::Averaged,
+            Contraction::Factored,
+            Contraction::Output,
+            Contraction::Materialised,
+            Contraction::Half,
+        ];
         assert_eq!(pick(&sgd(0.0, false), 100), [averaged, factored, output]);
         assert_eq!(pick(&sgd(0.1, false), 100), [averaged, factored, output]);
         assert_eq!(pick(&sgd(0.97, false), 1000), [averaged, half, output]);
         assert_eq!(pick(&sgd(0.1, true), 100), [averaged, half, output]);
-        assert_eq!(pick(&Optimizer::Adam(adam), 100), [half, half, half]);
+        assert_eq!(pick(&Optimizer::Adam(adam), 100), [materialised, half, half]);
     }
 
     /// A factor is held as long as something is left of it beside the others, its rate included.

@@ -12,7 +12,7 @@ mod examples;
 mod queries;
 mod saved;
 
-pub use choice::{Carried, Contraction, Rates, Sizes, choices, choose, flops, seconds};
+pub use choice::{Carried, Contraction, Sizes, choices, choose, flops, seconds};
 pub use contract::{Products, Sum, Term, contract};
 pub use examples::ExampleRows;
 pub(crate) use examples::write_gradient;

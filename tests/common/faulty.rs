@@ -169,6 +169,10 @@ impl<B: Backend> Backend for Faulty<B> {
         self.inner.stretch()
     }
 
+    fn fixed_rates(&self) -> Option<Rates> {
+        self.inner.fixed_rates()
+    }
+
     fn enter(&self, phase: Phase) -> Phase {
         self.inner.enter(phase)
     }

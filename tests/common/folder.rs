@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::process::{Command, Output};
 use tempfile::TempDir;
 
-/// What the program measures of the machine has a folder of its own: tests that run at the same time must not change each
-/// other's choices between two runs.
+/// What the program measures of the machine has a folder of its own: tests that run at the same time must not change what
+/// another one finds measured.
 pub struct Folder {
     folder: TempDir,
     cache: TempDir,

@@ -58,7 +58,9 @@ const KINDS: [(&[&str], Option<usize>, usize); 6] = [
 fn run_file(folder: &Path, kind: usize) -> Result<RunFile, Error> {
     let words: Vec<String> = KINDS[kind].0.iter().map(|&word| word.to_owned()).collect();
     let flow = words.iter().any(|word| word.contains("flow"));
+    let adaptive = words.iter().any(|word| word.contains("adaptive"));
     let text = if flow { RUN_FILE.replace(", steps = 4", "") } else { RUN_FILE.to_owned() };
+    let text = if adaptive { text.replace("kernel.nodes = 2", "") } else { text };
     let words: Vec<String> = words.into_iter().filter(|word| word != "training.steps=0").collect();
     Ok(RunFile::parse(&text, &folder.join("run.toml"), &words)?)
 }

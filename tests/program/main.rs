@@ -18,4 +18,5 @@ mod report_kinds;
 mod resources;
 mod run_file;
 mod stop;
+mod threads;
 mod trajectory;

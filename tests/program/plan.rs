@@ -1,6 +1,7 @@
 //! What `plan` and a finished run print.
 
 use crate::fixture::{Fixture, stderr, stdout};
+use std::fs;
 
 fn plan(fixture: &Fixture, overrides: &[&str]) -> String {
     let output = fixture.pathkernel(&[&["plan", "run.toml"], overrides].concat());
@@ -27,6 +28,31 @@ fn a_plan_names_path_and_integral() {
     let integral = "attribution and trace kernel of the outputs; 3 Gauss nodes on each step";
     assert_eq!(line(&printed, "integral "), Some(integral), "{printed}");
     assert!(printed.contains("3 steps") && line(&printed, "assumed ").is_none(), "{printed}");
+}
+
+/// Not even what it measures of the machine is kept; what a run has kept is read.
+#[test]
+fn a_plan_writes_nothing() {
+    let fixture = Fixture::new();
+    fs::create_dir(fixture.path("cache")).expect("a writable folder");
+    let before = fixture.listing("");
+    let planned = || {
+        let mut command = fixture.command(&["plan", "run.toml"]);
+        let output = command.env("PATHKERNEL_CACHE", fixture.path("cache")).output().expect("the program starts");
+        assert!(output.status.success(), "{}", stderr(&output));
+        stdout(&output)
+    };
+    planned();
+    assert!(before == fixture.listing(""), "a plan wrote something");
+    // Of a machine that takes ten seconds for a multiply-add, the rates are known.
+    let run = fixture.command(&["run", "run.toml"]).env("PATHKERNEL_CACHE", fixture.path("cache")).output();
+    assert!(run.is_ok_and(|output| output.status.success()));
+    let kept = fixture.listing("cache").into_keys().next().expect("a run keeps the rates that it measured");
+    let slow = r#"{"multiply_add":10.0,"entry":10.0,"feature":10.0,"forming":10.0,"element":10.0}"#;
+    fs::write(&kept, slow).expect("a writable folder");
+    let before = fixture.listing("");
+    assert!(line(&planned(), "time ").is_some_and(|time| time.ends_with("days") || time.ends_with("hours")));
+    assert!(before == fixture.listing(""), "a plan wrote something");
 }
 
 #[test]

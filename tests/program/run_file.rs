@@ -186,7 +186,17 @@ fn schedules_and_clipping_are_checked() {
         ("training.clip_norm=-1.0", &["training.clip_norm", "must not be negative"]),
         ("training.batches=[[0], [1], [9]]", &["training.batches", "step 2 names example 9"]),
         ("training.batches=[[0], [1]]", &["training.batches", "has 2 batches", "steps = 3"]),
+        ("training.batches=[[0], [], [1]]", &["training.batches", "step 1 has no example", "leave the step out"]),
     ]);
+}
+
+/// What is wrong in the record of an imported path is wrong there, not in the run file.
+#[test]
+fn a_record_is_named_where_it_is_wrong() {
+    let fixture = Fixture::imported();
+    fixture.write("r.json", br#"{"batches": [[]]}"#);
+    fixture.refuses(&["trajectory.record=r.json"], &["r.json: batches: step 0 has no example"]);
+    fixture.refuses(&["trajectory.record=r.json", "training.clip_norm=-1.0"], &["run.toml: training.clip_norm"]);
 }
 
 #[test]
@@ -302,6 +312,49 @@ fn memory_and_devices_are_read() {
     fixture.refuses(&["run.store=zar"], &["run.store", "mean \"zarr\""]);
     fixture.refuses(&["run.fallback=1"], &["run.fallback", "true or false"]);
     fixture.refuses(&["run.precision=f64", "run.device=gpu:all"], &["run.precision", "CPU", "run.device"]);
+}
+
+/// A number of nodes or a tolerance that the rule does not use would be passed over.
+#[test]
+fn a_rule_takes_its_own_key_alone() {
+    let cases: [(&[&str], [&str; 2]); 5] = [
+        (&["kernel.rule=left", "kernel.nodes=3"], ["kernel.nodes", "\"left\""]),
+        (&["kernel.rule=adaptive", "kernel.nodes=3"], ["kernel.nodes", "\"adaptive\""]),
+        (&["kernel.rule=left", "kernel.tolerance=1e-6"], ["kernel.tolerance", "\"left\""]),
+        (&["kernel.rule=gauss", "kernel.tolerance=1e-6"], ["kernel.tolerance", "\"gauss\""]),
+        (&["kernel.tolerance=1e-6"], ["kernel.tolerance", "\"gauss\""]),
+    ];
+    let fixture = Fixture::new();
+    for (overrides, words) in cases {
+        fixture.refuses(overrides, &[&words[..], &["run.toml", "remove it"]].concat());
+    }
+    // Nothing on the command line takes a key of the file away.
+    fixture.replace("steps = 3", "steps = 3\n[kernel]\nnodes = 2");
+    fixture.refuses(&["kernel.rule=left"], &["kernel.nodes", "remove it"]);
+}
+
+/// The record of a run is a run file for it.
+#[test]
+fn the_record_of_every_rule_is_read_again() {
+    for (overrides, line) in [
+        (&["kernel.rule=left"] as &[&str], "rule = \"left\""),
+        (&["kernel.nodes=2"], "nodes = 2"),
+        (&["kernel.rule=adaptive", "kernel.tolerance=1e-4"], "tolerance = 0.0001"),
+    ] {
+        let fixture = Fixture::new();
+        fixture.succeeds(overrides);
+        let record = std::fs::read_to_string(fixture.path("out/run.toml")).expect("a record");
+        assert!(record.lines().any(|own| own == line), "{record}");
+        let kernel = record.split("[kernel]").nth(1).expect("the section");
+        let own = ["nodes = ", "tolerance = "].iter().filter(|key| kernel.contains(**key)).count();
+        assert_eq!(own, usize::from(!line.contains("left")), "{record}");
+        fixture.succeeds(overrides);
+        let again = fixture.pathkernel(&["run", "out/run.toml"]);
+        assert!(again.status.success(), "{}", crate::fixture::stderr(&again));
+    }
+    let flow = Fixture::flow();
+    flow.succeeds(&["kernel.nodes=2"]);
+    flow.succeeds(&["kernel.nodes=2"]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The recorded path: weights, learning rates, batches, and where each tensor lies.
 
-use crate::fixture::Fixture;
+use crate::fixture::{Fixture, RUN_FILE};
 use std::fs;
 
 /// The shape as the header says it, and the data.
@@ -58,4 +58,54 @@ fn the_layout_finds_every_tensor() {
         let (tensor, _) = data[number(&span[0])..number(&span[1])].as_chunks::<8>();
         assert_eq!(&last[number(&place["offset"])..][..tensor.len()], tensor, "{name}");
     }
+}
+
+/// The shares of superposition.npy, `[m, layers]`, and how many of them the summary counts as undefined.
+fn shares(fixture: &Fixture, overrides: &[&str]) -> (Vec<[f64; 2]>, Option<u64>) {
+    fixture.succeeds(&[overrides, &["kernel.superposition=true"]].concat());
+    let array = pathkernel::data::read(&fixture.path("out/superposition.npy").display().to_string()).expect("an array");
+    assert_eq!(array.shape, [4, 2, 2]);
+    let shares = array.to_f64().chunks(4).map(|parts| [parts[1], parts[3]]).collect();
+    let summary = fs::read(fixture.path("out/summary.json")).expect("the run wrote it");
+    let summary: serde_json::Value = serde_json::from_slice(&summary).expect("it is JSON");
+    fs::remove_dir_all(fixture.path("out")).expect("a folder of its own");
+    (shares, summary["undefined_shares"].as_u64())
+}
+
+/// A layer whose change is mostly rounding has no shares of it; in double precision the same change is large enough.
+#[test]
+fn shares_of_a_change_that_is_mostly_rounding_are_undefined() {
+    let fixture = Fixture::new();
+    let overrides = |rate: &str, precision: &str| {
+        [format!("training.optimizer.learning_rate={rate}"), format!("run.precision={precision}")]
+    };
+    for (rate, precision) in [("1e-20", "f32"), ("1e-20", "f64"), ("1e-5", "f32")] {
+        let (shares, undefined) = shares(&fixture, &overrides(rate, precision).each_ref().map(String::as_str));
+        assert!(shares.iter().flatten().all(|share| share.is_nan()), "{rate} {precision}: {shares:?}");
+        assert_eq!(undefined, Some(8), "{rate} {precision}");
+    }
+    for (rate, precision, accuracy) in [("1e-5", "f64", 1e-6), ("0.1", "f32", 1e-3)] {
+        let (shares, undefined) = shares(&fixture, &overrides(rate, precision).each_ref().map(String::as_str));
+        for layer in 0..2 {
+            let sum: f64 = shares.iter().map(|shares| shares[layer]).sum();
+            assert!((sum - 1.0).abs() < accuracy, "{rate} {precision}: {shares:?}");
+        }
+        assert_eq!(undefined, Some(0), "{rate} {precision}");
+    }
+}
+
+/// Inputs of zero move no weight of a first layer without a bias.
+#[test]
+fn a_layer_that_stands_still_has_no_shares() {
+    let fixture = Fixture::new();
+    fixture.write("run.toml", RUN_FILE.replace("features = 5", "features = 5, bias = false").as_bytes());
+    fixture.write("x.npy", &crate::bytes::npy_f64(&[4, 3], &[0.0; 12]));
+    fixture.write("y.npy", &crate::bytes::npy_i64(&[4], &[0, 1, 1, 1]));
+    let (shares, undefined) = shares(&fixture, &[]);
+    assert!(shares.iter().all(|[first, last]| first.is_nan() && last.is_finite()), "{shares:?}");
+    assert_eq!(undefined, Some(4));
+    fixture.succeeds(&["kernel.superposition=true"]);
+    let report = fs::read_to_string(fixture.path("out/report.html")).expect("the run wrote it");
+    assert_eq!(report.matches("no shares: it hardly moved").count(), 1);
+    assert_eq!(report.matches("all shares: ").count(), 1);
 }

@@ -57,3 +57,19 @@ fn sums_that_leave_the_finite_numbers_name_step_and_layer() {
     let message = fixture.fails(&["run", "run.toml", tiny], 1, &["not finite", "at step", "layer 0", "f64"]);
     assert!(!message.contains("diverged"), "{message}");
 }
+
+/// The same in f64, whose message must not send to where the run is already.
+#[test]
+fn what_is_beyond_double_precision_is_not_sent_to_it() {
+    let fixture = Fixture::new();
+    fixture.write_npy("q.npy", &[300, 6], &[1e158; 300 * 6]);
+    fixture.write_npy("x.npy", &[500, 6], &[1e148; 500 * 6]);
+    fixture.write_npy("y.npy", &[500, 4], &[0.5; 2000]);
+    let text = std::fs::read_to_string(fixture.path("run.toml")).expect("a run file");
+    let text = text.replace("{ type = \"linear\", features = 16 }, { type = \"tanh\" }, ", "");
+    fixture.write("run.toml", text.replace("cross_entropy", "squared_error").replace("layers = true", "").as_bytes());
+    let tiny = "training.optimizer={type=\"sgd\",learning_rate=1e-300}";
+    let message =
+        fixture.fails(&["run", "run.toml", tiny, "run.precision=f64"], 1, &["not finite", "at step", "scale"]);
+    assert!(!message.contains("f64"), "{message}");
+}

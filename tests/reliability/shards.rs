@@ -64,6 +64,29 @@ fn shards_at_the_same_time_share_the_path() {
     fixture.is_as("out", "whole");
 }
 
+/// Shards of several numbers at once: every tile is computed, and none twice.
+#[test]
+fn shards_of_different_numbers_compute_nothing_twice() {
+    let fixture = Fixture::new();
+    fixture.succeeds(&WHOLE);
+    let start = |name| fixture.start(&[&shard(name)[..], &["-vv"]].concat());
+    let children = ["0/2", "0/3", "1/2", "1/3", "2/3"].map(start);
+    let mut computed = Vec::new();
+    for child in children {
+        let output = child.wait_with_output().expect("a child");
+        let said = stderr(&output);
+        assert!(output.status.success(), "{said}");
+        computed
+            .extend(said.lines().filter_map(|line| line.split_once("DEBUG queries ")).map(|(_, tile)| tile.to_owned()));
+    }
+    let all = computed.len();
+    computed.sort_unstable();
+    computed.dedup();
+    assert!(all >= 4 && computed.len() == all, "{all} tiles were computed: {computed:?}");
+    fixture.succeeds(&["finish", "run.toml"]);
+    fixture.is_as("out", "whole");
+}
+
 /// A run without shards does what shards have left.
 #[test]
 fn a_whole_run_completes_shards() {

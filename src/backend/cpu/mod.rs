@@ -169,6 +169,10 @@ impl<E: Element> Backend for CpuBackend<E> {
         1 << 19
     }
 
+    fn fixed_rates(&self) -> Option<Rates> {
+        Some(Rates::CPU)
+    }
+
     fn zeros(&self, len: usize) -> Result<Buffer<E>> {
         let mut buffer = self.pool.take(len)?;
         fill::fill(&mut buffer, E::ZERO)?;

@@ -32,6 +32,7 @@ pub use shaders::{Shader, shader_sources};
 pub use tiles::{Tile, Tune};
 
 use super::{BackendError, Phase, Result};
+use crate::cache::Cache;
 use context::{Bound, Context};
 use std::cell::RefCell;
 use std::time::Duration;
@@ -79,6 +80,8 @@ pub struct Options {
     pub checked: bool,
     /// How the sizes of tiles are chosen.
     pub tune: Tune,
+    /// What becomes of measured sizes of tiles.
+    pub cache: Cache,
     /// Whether the factors of fused products are stored in 16 bits, each array with a scale of its own; sums stay in f32.
     pub half_storage: bool,
     /// How long the host waits for the device before it counts as lost; without it a minute, ten for a software adapter.
@@ -94,6 +97,7 @@ impl Default for Options {
             work: None,
             checked: cfg!(debug_assertions),
             tune: Tune::Measure,
+            cache: Cache::Written,
             half_storage: false,
             patience: None,
         }
@@ -118,7 +122,7 @@ impl GpuBackend {
     pub fn open_with(options: &Options) -> Result<Self> {
         let context = Context::open(options)?;
         let (nothing, nowhere) = (context.array(1, true)?, context.array(1, true)?);
-        let tuner = RefCell::new(Tuner::new(options.tune, &context.identity));
+        let tuner = RefCell::new(Tuner::new(options.tune, options.cache, &context.identity));
         Ok(Self { context, nothing, nowhere, tuner, half_storage: options.half_storage })
     }
 

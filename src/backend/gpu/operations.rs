@@ -102,6 +102,10 @@ impl Backend for GpuBackend {
         self.context.binding.min(1 << 24)
     }
 
+    fn fixed_rates(&self) -> Option<Rates> {
+        None
+    }
+
     fn enter(&self, phase: Phase) -> Phase {
         self.context.phase.replace(phase)
     }

@@ -3,7 +3,7 @@
 use super::GpuBackend;
 use super::tiles::{Tile, Tune};
 use crate::backend::Result;
-use crate::cache;
+use crate::cache::Cache;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -40,14 +40,15 @@ impl Size {
 #[derive(Debug)]
 pub(super) struct Tuner {
     tune: Tune,
+    cache: Cache,
     identity: String,
     tiles: BTreeMap<String, String>,
 }
 
 impl Tuner {
-    pub fn new(tune: Tune, identity: &str) -> Self {
-        let kept = if tune == Tune::Measure { cache::read(KIND, identity) } else { None };
-        Self { tune, identity: identity.to_owned(), tiles: kept.unwrap_or_default() }
+    pub fn new(tune: Tune, cache: Cache, identity: &str) -> Self {
+        let kept = if tune == Tune::Measure { cache.read(KIND, identity) } else { None };
+        Self { tune, cache, identity: identity.to_owned(), tiles: kept.unwrap_or_default() }
     }
 
     fn kept(&self, class: &str) -> Option<Tile> {
@@ -56,7 +57,7 @@ impl Tuner {
 
     fn keep(&mut self, class: String, tile: Tile) {
         self.tiles.insert(class, tile.name().to_owned());
-        cache::write(KIND, &self.identity, &self.tiles);
+        self.cache.write(KIND, &self.identity, &self.tiles);
     }
 }
 
@@ -132,7 +133,7 @@ mod tests {
     #[test]
     fn what_is_not_a_tile_is_measured_anew() {
         let tiles = BTreeMap::from([("a".to_owned(), "M".to_owned()), ("b".to_owned(), "XL".to_owned())]);
-        let tuner = Tuner { tune: Tune::Measure, identity: String::new(), tiles };
+        let tuner = Tuner { tune: Tune::Measure, cache: Cache::ReadOnly, identity: String::new(), tiles };
         assert_eq!((tuner.kept("a"), tuner.kept("b"), tuner.kept("c")), (Some(Tile::M), None, None));
     }
 }
