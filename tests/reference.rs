@@ -2,6 +2,8 @@
 //! real binary, and every array that it writes is compared with the one expected.
 
 mod common;
+#[path = "found/mod.rs"]
+mod found;
 
 use common::{Array, read_npy, read_safetensors};
 use std::fs;

@@ -85,7 +85,7 @@ fn rounding(contents: &Contents) -> Markup {
                 "Apart from the quadrature's error, contributions add up to the change but for rounding: at the most "
                 (number(share)) " of what the arithmetic allows."
                 @if let Some(values) = repeated {
-                    " " b { (values) " values of queries are beyond it." }
+                    " " b { "Beyond it: " (values) " of the queries' values." }
                     " They came out with the same bits when they were computed again, so that no fault made them: rounding is \
                      larger here than the bound knows, and so is the residual."
                 }

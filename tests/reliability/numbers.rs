@@ -4,14 +4,8 @@ use crate::fixture::Fixture;
 use pathkernel::path::Tile;
 use pathkernel::store::TiledArray;
 
-/// A tile whose checksums are right and one of whose numbers is not.
-#[test]
-fn a_wrong_contribution_is_found() {
-    let fixture = Fixture::new();
-    fixture.succeeds(&["run", "run.toml", "run.directory=whole"]);
-    for shard in ["0/2", "1/2"] {
-        fixture.succeeds(&["run", "run.toml", "--shard", shard]);
-    }
+/// Adds something to a number of a finished tile, under right checksums; returns its query.
+fn spoil(fixture: &Fixture, added: f32) -> usize {
     let array = TiledArray::<f32>::open(&fixture.path("out/attribution_layers.zarr.tmp")).expect("an array");
     let tile: Tile = array.tiles().next().expect("a tile");
     let mut values = Vec::new();
@@ -21,8 +15,8 @@ fn a_wrong_contribution_is_found() {
         })
         .expect("a readable tile");
     let (query, _, first) = &mut values[0];
-    first[1] += 0.01;
-    let wrong = *query;
+    first[1] += added;
+    let spoilt = *query;
     array
         .write(0, &tile, &mut |query, examples, out| {
             for (place, example) in examples.enumerate() {
@@ -32,11 +26,58 @@ fn a_wrong_contribution_is_found() {
             }
         })
         .expect("a writable tile");
-    let query = format!("query {wrong}");
+    spoilt
+}
+
+fn shards(fixture: &Fixture) {
+    for shard in ["0/2", "1/2"] {
+        fixture.succeeds(&["run", "run.toml", "--shard", shard]);
+    }
+}
+
+/// A tile whose checksums are right and one of whose numbers is not.
+#[test]
+fn a_wrong_contribution_is_found() {
+    let fixture = Fixture::new();
+    fixture.succeeds(&["run", "run.toml", "run.directory=whole"]);
+    shards(&fixture);
+    let query = format!("query {}", spoil(&fixture, 0.01));
     fixture.fails(&["finish", "run.toml"], 1, &["value 1", &query, "a number is wrong", "again"]);
     assert!(!fixture.path("out/summary.json").exists() && !fixture.path("out/attribution.npy").exists());
     fixture.succeeds(&["run", "run.toml"]);
     fixture.is_as("out", "whole");
+}
+
+/// A whole run computes what is wrong again by itself.
+#[test]
+fn a_wrong_contribution_is_computed_again() {
+    let fixture = Fixture::new();
+    fixture.succeeds(&["run", "run.toml", "run.directory=whole"]);
+    shards(&fixture);
+    spoil(&fixture, 0.01);
+    fixture.succeeds(&["run", "run.toml"]);
+    fixture.is_as("out", "whole");
+}
+
+/// What comes out twice with the same bits is no fault's doing, however far it is off: no run is refused for ever.
+#[test]
+fn numbers_that_come_out_twice_are_kept_and_said() {
+    let fixture = Fixture::new();
+    // Another wrong number is not the same one.
+    for added in [0.01, 0.02] {
+        shards(&fixture);
+        spoil(&fixture, added);
+        fixture.fails(&["finish", "run.toml"], 1, &["a number is wrong"]);
+    }
+    shards(&fixture);
+    spoil(&fixture, 0.02);
+    fixture.succeeds(&["finish", "run.toml"]);
+    let summary = std::fs::read_to_string(fixture.path("out/summary.json")).expect("a summary");
+    let summary: serde_json::Value = serde_json::from_str(&summary).expect("json");
+    assert_eq!(summary["repeated_values"], 1);
+    assert!(summary["largest_rounding_share"].as_f64().is_some_and(|share| share > 1.0), "{summary}");
+    let report = std::fs::read_to_string(fixture.path("out/report.html")).expect("a report");
+    assert!(report.contains("Beyond it: 1 of the queries"), "the report is silent");
 }
 
 /// Gradients whose product no f32 holds, of a path that is finite.
