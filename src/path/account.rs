@@ -18,7 +18,7 @@ pub struct Account {
     pub unexplained: Vec<f64>,
     /// `Σ_s f(w_{s+1}) - f(w_s) - φ_s · Δw_s`, what the quadrature misses.
     pub missed: Vec<f64>,
-    /// `Σ_s Σ_l ‖∇_l f‖ ‖v_l‖`, at most, over the vectors v that a step's gradients meet, the weights among them: by how much
+    /// `Σ_s Σ_l ‖∇_l f‖ ‖v_l‖`, about, over the vectors v that a step's gradients meet, the weights among them: by how much
     /// more than their rounding rounded vectors could have moved the readout.
     pub sensitivity: Vec<f64>,
     /// The largest `|f(w_{s+1}) - f(w_s) - φ_s · Δw_s|` of each step.

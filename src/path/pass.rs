@@ -10,6 +10,7 @@ use super::sums::{Certificate, PairSums, State};
 use super::{Account, Tile};
 use crate::backend::{Accumulator, Backend, Entries, Gram, Phase, Result, RowMap, Slice, SliceMut};
 use crate::network::{Factor, Parameters, Segment, along};
+use crate::run_file::Readout;
 use crate::tangent::{ConstantInputs, Contraction, Products, QueryFactors, Term, contract};
 use crate::training::Step;
 
@@ -72,6 +73,10 @@ impl<'a, B: Backend> Pass<'a, B> {
         let pass = network.forward(backend, Segment::at(weights), self.query_inputs(), queries)?;
         let reading = self.read(network.outputs(&pass))?;
         let size = queries * self.setting.rows();
+        if self.setting.spec.readout != Readout::Outputs {
+            let lengths = (&mut certificate.outputs, place * queries);
+            self.each.squares(backend, network.outputs(&pass), network.outputs, lengths)?;
+        }
         let out = SliceMut::new(&mut certificate.values, place * size, size);
         backend.copy(out, Slice::new(&reading.values, 0, size))
     }

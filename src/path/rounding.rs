@@ -26,6 +26,18 @@ impl<B: Backend> EachRow<B> {
         })
     }
 
+    /// Writes the squared length of each base row, of `width` elements, into `out` from an element on.
+    pub fn squares(
+        &self,
+        backend: &B,
+        rows: Slice<'_, B::Buffer>,
+        width: usize,
+        (out, first): (&mut B::Buffer, usize),
+    ) -> Result<()> {
+        backend.fill(SliceMut::new(out, first, self.base.rows), 0.0)?;
+        backend.row_dot(width, 1.0, &self.base, SliceMut::new(out, first, self.base.rows), rows, rows)
+    }
+
     /// How many base rows.
     pub fn base(&self) -> usize {
         self.base.rows

@@ -123,27 +123,31 @@ impl<'a, B: Backend> Finder<'a, B> {
                 tau: Tau::Each(backend.upload(&taus)?),
             })
         };
-        passes(&settled.rows, queries).into_iter().map(pass).collect()
+        passes(&settled.rows, queries).iter().map(|rows| pass(rows)).collect()
     }
 }
 
-/// Rows of one query that are summed in one pass, at the most. A constant: where a query's rows are cut decides in which order
-/// they are added up, and must not depend on the other queries.
+/// Rows of one query in a pass, at the most. A constant: where a query's rows are cut decides in which order they are added up,
+/// and must not depend on the other queries.
 const TOGETHER: usize = 64;
 
-/// Rows, sorted by query, in passes of about as many rows as there are queries.
-fn passes(rows: &[adaptive::Row], queries: usize) -> Vec<&[adaptive::Row]> {
+/// Rows, sorted by query, in passes of about as many rows as there are queries: the first rows of all queries, then the next
+/// ones, so that no pass has two parts of a query.
+fn passes(rows: &[adaptive::Row], queries: usize) -> Vec<Vec<adaptive::Row>> {
     let most = queries.max(TOGETHER);
+    let of_query: Vec<&[adaptive::Row]> = rows.chunk_by(|a, b| a.query == b.query).collect();
+    let parts = of_query.iter().map(|rows| rows.len().div_ceil(TOGETHER)).max().unwrap_or(0);
     let mut passes = Vec::new();
-    let (mut first, mut end) = (0, 0);
-    for part in rows.chunk_by(|a, b| a.query == b.query).flat_map(|rows| rows.chunks(TOGETHER)) {
-        if end - first + part.len() > most {
-            passes.push(&rows[first..end]);
-            first = end;
+    for part in 0..parts {
+        let mut pass: Vec<adaptive::Row> = Vec::new();
+        for rows in of_query.iter().filter_map(|rows| rows.chunks(TOGETHER).nth(part)) {
+            if pass.len() + rows.len() > most {
+                passes.push(std::mem::take(&mut pass));
+            }
+            pass.extend(rows);
         }
-        end += part.len();
+        passes.push(pass);
     }
-    passes.extend((end > first).then(|| &rows[first..end]));
     passes
 }
 
@@ -151,23 +155,22 @@ fn passes(rows: &[adaptive::Row], queries: usize) -> Vec<&[adaptive::Row]> {
 mod tests {
     use super::*;
 
-    /// Where a query's rows are cut depends on them alone.
+    /// Where a query's rows are cut depends on them alone, and a pass has one part of each.
     #[test]
     fn passes_cut_a_query_where_it_asks_for_it() {
         let row = |query, place| adaptive::Row { query, tau: f64::from(place) / 256.0, weight: 1.0 };
         let rows = |counts: &[u32]| -> Vec<adaptive::Row> {
             (0..).zip(counts).flat_map(|(query, &count)| (0..count).map(move |at| row(query, at))).collect()
         };
-        for counts in [&[1, 150, 3, 0, 64, 65, 2][..], &[150], &[1; 100], &[]] {
+        for counts in [&[1, 150, 3, 0, 64, 65, 2][..], &[150], &[150; 200], &[1; 100], &[]] {
             let all = rows(counts);
             let passes = passes(&all, counts.len());
-            assert_eq!(passes.concat(), all);
             assert!(passes.iter().all(|pass| (1..=TOGETHER.max(counts.len())).contains(&pass.len())));
-            for pass in &passes {
-                for part in pass.chunk_by(|a, b| a.query == b.query) {
-                    let own: Vec<_> = all.iter().filter(|row| row.query == part[0].query).copied().collect();
-                    assert!(own.chunks(TOGETHER).any(|chunk| chunk == part));
-                }
+            for query in 0..counts.len() as u32 {
+                let of =
+                    |rows: &[adaptive::Row]| rows.iter().filter(|row| row.query == query).copied().collect::<Vec<_>>();
+                let parts: Vec<_> = passes.iter().map(|pass| of(pass)).filter(|part| !part.is_empty()).collect();
+                assert_eq!(parts, of(&all).chunks(TOGETHER).map(<[_]>::to_vec).collect::<Vec<_>>());
             }
         }
     }

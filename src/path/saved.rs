@@ -31,19 +31,21 @@ impl<B: Backend> Certificate<B> {
     fn save(&self, backend: &B, writer: &mut StateWriter) -> Result<(), Error> {
         self.regularizer.save(backend, writer)?;
         self.unexplained.save(backend, writer)?;
-        let [explained, values] = self.lens();
+        let [explained, values, outputs] = self.lens();
         writer.put("explained", &backend.download(Slice::new(&self.explained, 0, explained))?)?;
         writer.put("reached", &backend.download(Slice::new(&self.reached, 0, explained))?)?;
-        Ok(writer.put("values", &backend.download(Slice::new(&self.values, 0, values))?)?)
+        writer.put("values", &backend.download(Slice::new(&self.values, 0, values))?)?;
+        Ok(writer.put("outputs", &backend.download(Slice::new(&self.outputs, 0, outputs))?)?)
     }
 
     fn restore(&mut self, backend: &B, reader: &mut StateReader) -> Result<(), Error> {
         self.regularizer.restore(backend, reader)?;
         self.unexplained.restore(backend, reader)?;
-        let [explained, values] = self.lens();
+        let [explained, values, outputs] = self.lens();
         self.explained = backend.upload(&reader.take_exactly::<B::Element>("explained", explained)?)?;
         self.reached = backend.upload(&reader.take_exactly::<B::Element>("reached", explained)?)?;
         self.values = backend.upload(&reader.take_exactly::<B::Element>("values", values)?)?;
+        self.outputs = backend.upload(&reader.take_exactly::<B::Element>("outputs", outputs)?)?;
         Ok(())
     }
 }

@@ -4,6 +4,7 @@ use super::batch::Batch;
 use super::integrate::Setting;
 use super::{Account, Finished, Tile, larger};
 use crate::backend::{Accumulator, Backend, Entries, Result, Slice, SliceMut, widen};
+use crate::run_file::Readout;
 use crate::tangent::{Node, QueryFactors, Sum};
 use std::rc::Rc;
 
@@ -129,6 +130,9 @@ pub(super) struct Certificate<B: Backend> {
     /// By step, `[R, queries]`: the squares of what is large in it; see [`super::rounding`].
     pub reached: B::Buffer,
     pub values: B::Buffer,
+    /// Of the outputs that another readout is computed from, the squares' sum, `[steps + 1, queries]`.
+    pub outputs: B::Buffer,
+    readout: Readout,
     /// Layers that have parameters.
     layers: usize,
     queries: usize,
@@ -148,6 +152,8 @@ impl<B: Backend> Certificate<B> {
             explained: backend.zeros(block * size)?,
             reached: backend.zeros(block * size)?,
             values: backend.scratch((block + 1) * size)?,
+            outputs: backend.zeros((block + 1) * queries)?,
+            readout: setting.spec.readout,
             layers,
             queries,
             rows,
@@ -160,10 +166,10 @@ impl<B: Backend> Certificate<B> {
         self.queries * self.rows
     }
 
-    /// Elements of what is explained, and of the readout.
-    pub fn lens(&self) -> [usize; 2] {
+    /// Elements of what is explained, of the readout, and of the outputs' lengths.
+    pub fn lens(&self) -> [usize; 3] {
         let size = self.size();
-        [self.block * size, (self.block + 1) * size]
+        [self.block * size, (self.block + 1) * size, (self.block + 1) * self.queries]
     }
 
     /// Copies a sum, `[R, queries]`, to the host, where it is `[queries, R]`.
@@ -188,6 +194,7 @@ impl<B: Backend> Certificate<B> {
         let values = widen(&backend.download(Slice::new(&self.values, 0, (count + 1) * size))?);
         let explained = widen(&backend.download(Slice::new(&self.explained, 0, block * size))?);
         let reached = widen(&backend.download(Slice::new(&self.reached, 0, block * size))?);
+        let outputs = widen(&backend.download(Slice::new(&self.outputs, 0, (count + 1) * queries))?);
         for step in 0..count {
             let mut largest = 0.0f64;
             for (entry, missed) in account.missed.iter_mut().enumerate() {
@@ -196,8 +203,14 @@ impl<B: Backend> Certificate<B> {
                 let rest = change - explained[place];
                 *missed += rest;
                 largest = larger(rest.abs(), largest);
-                // A sum is at most the root of the sum of squares times the root of how many there are.
-                account.sensitivity[entry] += (layers as f64 * reached[place]).sqrt();
+                // A sum over layers is at most the root of its squares' sum times the root of how many there are. What is
+                // beyond the precision's range bounds nothing.
+                let ends = [step, step + 1].map(|at| {
+                    let outputs = outputs[at * queries + entry / rows].sqrt();
+                    self.readout.roundings(values[at * size + entry], outputs)
+                });
+                let reached = (layers as f64 * reached[place]).sqrt() + ends[0] + ends[1];
+                account.sensitivity[entry] += if reached.is_nan() { f64::INFINITY } else { reached };
             }
             account.residuals[first + step] = largest;
         }

@@ -86,8 +86,8 @@ fn rounding(contents: &Contents) -> Markup {
                 (number(share)) " of what the arithmetic allows."
                 @if let Some(values) = repeated {
                     " " b { "Beyond it: " (values) " of the queries' values." }
-                    " They came out with the same bits when they were computed again, so that no fault made them: rounding is \
-                     larger here than the bound knows, and so is the residual."
+                    " Path and sums came out with the same bits when they were made again, so that no fault of the moment made \
+                     them: rounding is larger here than the bound knows. The residual says how much is not explained."
                 }
             }
         }

@@ -205,6 +205,17 @@ impl Readout {
         }
     }
 
+    /// By how many times a rounding a value of it is off, that was computed from outputs of some length, about: a function of f
+    /// moves by its slope times the rounding of f.
+    pub(crate) fn roundings(self, value: f64, outputs: f64) -> f64 {
+        match self {
+            Readout::Outputs => value.abs(),
+            Readout::Target | Readout::Margin => value.abs() + outputs,
+            Readout::Probabilities => value.abs() * (1.0 + outputs),
+            Readout::Loss => value.abs() * (1.0 + outputs) + outputs,
+        }
+    }
+
     /// Whether it is linear in the outputs.
     pub fn is_linear(self) -> bool {
         matches!(self, Readout::Outputs | Readout::Target)

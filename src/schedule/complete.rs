@@ -117,16 +117,18 @@ pub(super) fn records<E: Element>(session: &Session, trajectory: &Trajectory) ->
     )))
 }
 
-/// Puts everything in its final form, `summary.json` last; `records` are those of all tiles.
+/// Puts everything in its final form, `summary.json` last; `records` are those of all tiles. `check_path` is called where sums that
+/// rounding does not explain came out twice.
 ///
 /// # Errors
 ///
-/// Tiles that are missing or damaged, a disk that refuses, or the run shall stop.
+/// Tiles that are missing or damaged, sums that are in doubt, a wrong path, a disk that refuses, or the run shall stop.
 pub(super) fn complete<E: Element>(
     session: &Session,
     trajectory: &Trajectory,
     records: &[Record],
     watch: &Watch<'_>,
+    check_path: &dyn Fn() -> Result<(), Error>,
 ) -> Result<Summary, Error> {
     let started = Instant::now();
     let (run_file, inputs, plan, store) = (&session.run_file, &session.inputs, &session.plan, &session.store);
@@ -162,6 +164,9 @@ pub(super) fn complete<E: Element>(
     doubted.iter().try_for_each(|(tile, doubt)| doubts::forget(session, tile, doubt))?;
     if let Some((_, doubt)) = doubted.into_iter().next() {
         return Err(Error::WrongNumber(doubt.problem));
+    }
+    if repeated > 0 {
+        check_path()?;
     }
     arrays.publish(store, run_file.run.store, &mut || watch.step())?;
     queries.write::<E>(store)?;

@@ -2,6 +2,7 @@
 
 use super::complete::{Superpose, complete, records};
 use super::device::{Devices, RunDevices};
+use super::doubts::check_path;
 use super::keep::Watch;
 use super::session::{Session, with_recorded};
 use super::tiles::{integrate, persist};
@@ -163,19 +164,22 @@ fn work(session: &Session, part: Part, devices: &impl Devices, watch: &Watch<'_>
     // Somebody may have removed it since.
     recorded(session)?.ok_or_else(|| gone(session))?;
     let complete = if session.is_double() { complete::<f64> } else { complete::<f32> };
-    let summary = match complete(session, &trajectory, &all, watch) {
+    let sound = &|| check_path(session, &trajectory, devices, watch);
+    let summary = match complete(session, &trajectory, &all, watch, sound) {
         Err(Error::WrongNumber(problem)) if part == Part::Whole => {
-            tracing::warn!("{problem}, which begins now");
+            tracing::warn!("{problem}; this run does so now");
             integrate(session, &trajectory, &tiles, devices, watch)?;
-            complete(session, &trajectory, &records(session, &trajectory)?, watch)?
+            complete(session, &trajectory, &records(session, &trajectory)?, watch, sound)?
         }
         summary => summary?,
     };
     if summary.repeated_values > 0 {
         tracing::warn!(
-            "{} values of queries miss their change by more than rounding should make of it; they came out with the same bits \
-             when they were computed again, so that no fault made them",
-            summary.repeated_values
+            "{} values of queries miss their change by more than rounding should make of it, the largest residual being {:.1e} of \
+             the largest change; path and sums came out with the same bits when they were made again, so that no fault of the \
+             moment made them",
+            summary.repeated_values,
+            summary.largest_relative_residual
         );
     }
     Ok(Outcome::Done(Box::new(summary)))
@@ -196,10 +200,10 @@ fn path(session: &Session, part: Part, devices: &impl Devices, watch: &Watch<'_>
             let directory = session.run_file.run.directory.display();
             Err(Error::Incomplete(format!("{directory}: the path is not made yet; `pathkernel run` makes it")))
         }
-        None => {
-            persist(0, devices.fallback(), watch, &|device, _| devices.on(device, Train { session, watch }).map(Some))
-                .and_then(|()| recorded(session))
-        }
+        None => persist(0, devices.fallback(), watch, &|device, _| {
+            devices.on(device, Train { session, watch, directory: session.run_file.run.directory.clone() }).map(Some)
+        })
+        .and_then(|()| recorded(session)),
     };
     training.remove();
     trajectory?.ok_or_else(|| gone(session))

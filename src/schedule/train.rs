@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::path::Quadrature;
 use crate::run_file::Optimizer;
 use crate::training::{Examples, Recorder, Step, TargetBuffer, Training, Trajectory, describe};
+use std::path::{Path, PathBuf};
 
 /// Units of a phase of unknown length.
 const PERCENT: u64 = 100;
@@ -35,17 +36,22 @@ pub(super) fn target_buffer<B: Backend>(backend: &B, targets: &Targets) -> Resul
     })
 }
 
-/// The whole path, where it is there already.
+/// The whole path of a run, where it is there already.
 pub(super) fn recorded(session: &Session) -> Result<Option<Trajectory>, Error> {
+    recorded_in(session, &session.run_file.run.directory)
+}
+
+/// The same in any directory.
+pub(super) fn recorded_in(session: &Session, directory: &Path) -> Result<Option<Trajectory>, Error> {
     let (run_file, inputs) = (&session.run_file, &session.inputs);
     let full = full_batch(inputs.examples, run_file.training.reduction);
     let step = |number: usize| -> Step { inputs.steps.get(number).unwrap_or(&full).clone() };
     let recording = inputs.recording(run_file);
-    let Some(trajectory) = Trajectory::open(&run_file.run.directory, recording, inputs.network.len, &step)? else {
+    let Some(trajectory) = Trajectory::open(directory, recording, inputs.network.len, &step)? else {
         return Ok(None);
     };
     // It may have been killed before this was written, and nothing reads it to find out.
-    describe(&run_file.run.directory, &inputs.network, &trajectory.steps)?;
+    describe(directory, &inputs.network, &trajectory.steps)?;
     Ok(Some(trajectory))
 }
 
@@ -53,6 +59,19 @@ pub(super) fn recorded(session: &Session) -> Result<Option<Trajectory>, Error> {
 pub(super) struct Train<'a, 'w> {
     pub session: &'a Session,
     pub watch: &'a Watch<'w>,
+    /// Where the path is recorded.
+    pub directory: PathBuf,
+}
+
+impl Train<'_, '_> {
+    /// The state file of a path under way.
+    fn state(&self) -> PathBuf {
+        if self.directory == self.session.run_file.run.directory {
+            self.session.store.state("training.state")
+        } else {
+            self.directory.join("training.state")
+        }
+    }
 }
 
 impl Work for Train<'_, '_> {
@@ -70,7 +89,7 @@ impl Work for Train<'_, '_> {
             examples: &held.examples,
             targets: &held.targets,
         };
-        let recorder = Recorder::create(&run_file.run.directory, inputs.recording(run_file), inputs.network.len)?;
+        let recorder = Recorder::create(&self.directory, inputs.recording(run_file), inputs.network.len)?;
         let initial = convert::<B::Element>(&inputs.initial);
         let steps = inputs.steps.clone();
         let count = inputs.steps.len() as u64;
@@ -80,7 +99,7 @@ impl Work for Train<'_, '_> {
             (_, None) => ("training", count),
         };
         self.watch.begin(phase, units);
-        let (mut budget, state) = (Budget::new(), self.session.store.state("training.state"));
+        let (mut budget, state) = (Budget::new(), self.state());
         let mut keeper = FileKeeper::new(self.watch, &mut budget, state, units, 0);
         match (&run_file.training.optimizer, &inputs.checkpoints) {
             (Optimizer::Flow(flow), _) => {

@@ -108,7 +108,7 @@ impl Queries {
             let change = self.account.prediction[at] - self.account.initial[at];
             format!(
                 "the contributions to value {} of query {} miss its change, {change:e}, by {off:e}; rounding makes {bound:e} \
-                 at the most: a number is wrong, and its tiles are removed; the same command computes them again",
+                 at the most: a number is wrong, and its tiles are removed; `pathkernel run` or the shards compute them again",
                 at % self.rows,
                 at / self.rows
             )

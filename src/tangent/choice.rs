@@ -63,7 +63,7 @@ pub enum Carried {
 
 /// By how much a gradient of one step may outgrow another's: so much less than a rounding must be left of a factor before it
 /// is dropped.
-const GROWTH: f64 = 1024.0;
+const GROWTH: f64 = (1u64 << 20) as f64;
 
 /// Whether a factor of which `left` is left, the rate of its own step included, still counts beside one of which `largest`
 /// is. What a momentum multiplies is the same for both, so that a factor that counts no more never counts again.
@@ -320,16 +320,16 @@ mod tests {
     #[test]
     fn a_window_is_as_long_as_the_rates_ask() {
         let steps = |rates: &[f64]| window(0.5, rates, 2f64.powf(-20.5));
-        // 30 halvings: a rounding, and as much as gradients may grow.
-        assert_eq!(steps(&[0.1; 100]), 31);
+        // 40 halvings: a rounding, and as much as gradients may grow.
+        assert_eq!(steps(&[0.1; 100]), 41);
         assert_eq!(steps(&[0.1; 7]), 7);
-        // Tiny steps before large ones: what the large ones left still counts when 30 halvings are over.
+        // Tiny steps before large ones: what the large ones left still counts when 40 halvings are over.
         let mut rates = [0.1; 100];
         rates[..50].fill(0.1 * 2f64.powi(-16));
-        assert_eq!(steps(&rates), 47);
+        assert_eq!(steps(&rates), 57);
         // Tiny steps after large ones do not count; steps that do nothing never do.
         rates.reverse();
-        assert_eq!(steps(&rates), 31);
+        assert_eq!(steps(&rates), 41);
         assert_eq!((steps(&[0.0; 5]), steps(&[])), (1, 1));
     }
 

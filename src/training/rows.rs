@@ -34,6 +34,13 @@ impl Rows {
         Ok(Self { array, path: path.to_owned(), len, checksums })
     }
 
+    /// The first row that is not the same in another array.
+    pub(super) fn first_difference(&self, other: &Self) -> Option<usize> {
+        let (own, other) = (&self.checksums, &other.checksums);
+        let differ = own.iter().zip(other).position(|(own, other)| own != other);
+        differ.or_else(|| (own.len() != other.len()).then(|| own.len().min(other.len())))
+    }
+
     /// How many.
     pub fn count(&self) -> usize {
         self.checksums.len()

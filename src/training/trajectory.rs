@@ -232,6 +232,15 @@ impl Trajectory {
         self.rows.get(&kept)
     }
 
+    /// The first row, with its file, that is not the same in another recording of the same path.
+    pub fn first_difference(&self, other: &Self) -> Option<(String, usize)> {
+        let differ = |(kept, rows): (&Kept, &Rows)| {
+            let row = other.rows(*kept).map_or(Some(0), |other| rows.first_difference(other));
+            row.map(|row| (kept.file(), row))
+        };
+        self.rows.iter().find_map(differ)
+    }
+
     /// Weights are recorded every so many steps.
     pub fn every(&self) -> usize {
         self.recording.every

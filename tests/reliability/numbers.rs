@@ -1,6 +1,7 @@
 //! Wrong numbers never pass.
 
-use crate::fixture::Fixture;
+use crate::fixture::{Fixture, visit};
+use pathkernel::data::{StateReader, StateWriter};
 use pathkernel::path::Tile;
 use pathkernel::store::TiledArray;
 
@@ -78,6 +79,55 @@ fn numbers_that_come_out_twice_are_kept_and_said() {
     assert!(summary["largest_rounding_share"].as_f64().is_some_and(|share| share > 1.0), "{summary}");
     let report = std::fs::read_to_string(fixture.path("out/report.html")).expect("a report");
     assert!(report.contains("Beyond it: 1 of the queries"), "the report is silent");
+}
+
+/// Moves a weight of one row of the recorded path, under right checksums.
+fn spoil_path(fixture: &Fixture, row: usize) {
+    let (weights, state) = (fixture.path("out/trajectory/weights.npy"), fixture.path("out/trajectory/recorded.state"));
+    let mut bytes = std::fs::read(&weights).expect("a path");
+    let array = npy_shape(&bytes);
+    let start = bytes.len() - 4 * array[0] * array[1] + 4 * row * array[1];
+    let value = f32::from_le_bytes(bytes[start..start + 4].try_into().expect("four bytes"));
+    bytes[start..start + 4].copy_from_slice(&(value + 0.5).to_le_bytes());
+    let checksum = crc32c::crc32c(&bytes[start..start + 4 * array[1]]);
+    std::fs::write(&weights, &bytes).expect("a writable path");
+    let mut reader = StateReader::open(&state).expect("a readable state").expect("a state");
+    let numbers = ["learning rates", "clip", "loss", "accuracy", "seconds"];
+    let numbers = numbers.map(|name| (name, reader.take::<f64>(name).expect("numbers")));
+    let mut checksums: Vec<u32> = reader.take("weights.npy").expect("checksums");
+    checksums[row] = checksum;
+    drop(reader);
+    let mut writer = StateWriter::create(&state).expect("a state");
+    numbers.iter().for_each(|(name, values)| writer.put(name, values).expect("room"));
+    writer.put("weights.npy", &checksums).expect("room");
+    writer.finish().expect("room");
+}
+
+/// Rows and columns of a `.npy` file.
+fn npy_shape(bytes: &[u8]) -> [usize; 2] {
+    let header = String::from_utf8_lossy(&bytes[10..128]);
+    let shape = header.split("'shape': (").nth(1).and_then(|rest| rest.split(')').next()).expect("a shape");
+    let sides: Vec<usize> = shape.split(',').filter_map(|side| side.trim().parse().ok()).collect();
+    [sides[0], sides[1]]
+}
+
+/// A path with a wrong row gives the same sums again and again; made again, it shows.
+#[test]
+fn a_wrong_path_is_not_believed() {
+    let fixture = Fixture::new();
+    shards(&fixture);
+    spoil_path(&fixture, 5);
+    visit(&fixture.path("out/state"), &mut |path| {
+        if path.to_string_lossy().contains("/tile-") {
+            std::fs::remove_file(path).expect("a record");
+        }
+    });
+    fixture.fails(
+        &["run", "run.toml"],
+        1,
+        &["weights.npy: row 5 is not what comes out", "the path is wrong", "remove out"],
+    );
+    assert!(!fixture.path("out/summary.json").exists());
 }
 
 /// Gradients whose product no f32 holds, of a path that is finite.

@@ -115,6 +115,7 @@ impl<E: Element> Left<E> {
     /// The panels of a tile, in runs of neighbours: the first one's place among the packed ones, and the run's rows.
     fn runs<'a>(&'a self, tile: &'a Tile) -> impl Iterator<Item = (usize, Range<usize>)> + 'a {
         let (tall, _) = panels::<E>();
+        debug_assert!(tile.rows.start.is_multiple_of(tall), "a tile that begins inside a panel");
         let before = |end: usize| self.panels.partition_point(|panel| panel * tall < end);
         let own = before(tile.rows.start)..before(tile.rows.end);
         let mut place = own.start;

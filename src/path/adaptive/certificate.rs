@@ -106,7 +106,8 @@ impl Progress {
 
 /// An error in units of what is allowed.
 fn in_units(error: f64, allowed: f64) -> f64 {
-    if error == 0.0 { 0.0 } else { error / allowed }
+    let share = if error == 0.0 { 0.0 } else { error / allowed };
+    if share.is_nan() { f64::INFINITY } else { share }
 }
 
 /// The largest difference; infinite where one is not a number.

@@ -7,7 +7,7 @@ use crate::backend::{Pooling, Window};
 use crate::network::{Network, Operation};
 use crate::run_file::Activation;
 
-/// Rounding units of a layer's largest value that are no sign.
+/// Rounding units of a layer's largest value that are no sign, for the feature with the largest weights.
 const NOISE: f64 = 8.0;
 
 /// A layer with kinks.
@@ -21,6 +21,18 @@ pub(super) struct Kink {
     depth: usize,
     /// The windows of max pooling; a relu flips where its input is 0.
     window: Option<Window>,
+    /// The layer of weights that the node's values come from, where it is one.
+    source: Option<Source>,
+}
+
+/// The weights that a node's values come from, and which of them are an element's.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Source {
+    /// Of the layers that have parameters.
+    layer: usize,
+    features: usize,
+    /// Neighbouring elements of one feature.
+    inner: usize,
 }
 
 /// What a rule's nodes say of a layer with kinks on one piece.
@@ -41,6 +53,8 @@ pub(super) struct View<'a> {
     pub sections: &'a [Section],
     /// By layer with kinks.
     pub seen: &'a [Seen<'a>],
+    /// By layer with kinks; see [`Kink::sizes`].
+    pub sizes: &'a [Vec<f64>],
     /// The rounding unit of the arithmetic.
     pub rounding: f64,
 }
@@ -48,6 +62,8 @@ pub(super) struct View<'a> {
 /// Functions of the piece's τ whose signs matter: `[nodes, count]` values and derivatives.
 struct Curves {
     count: usize,
+    /// Of each, what is no sign.
+    noise: Vec<f64>,
     values: Vec<f64>,
     slopes: Vec<f64>,
 }
@@ -66,9 +82,35 @@ pub(super) fn kinks(network: &Network) -> Vec<Kink> {
         };
         let window = window.filter(|_| network.is_trained(input));
         depths.push(depth + usize::from(window.is_some()));
-        kinks.extend(window.map(|window| Kink { node: input, len: network.node_len(input), depth, window }));
+        let len = network.node_len(input);
+        let source = source(network, input, len);
+        kinks.extend(window.map(|window| Kink { node: input, len, depth, window, source }));
     }
     kinks
+}
+
+/// The layer of weights whose outputs make up a node, element by element or window by window.
+fn source(network: &Network, mut node: usize, len: usize) -> Option<Source> {
+    let mut pooled = false;
+    loop {
+        let layer = node.checked_sub(1)?;
+        let own = |place: &usize| network.parameters[*place].layer == layer;
+        match &network.nodes[layer].operation {
+            Operation::Flatten | Operation::Activation(_) => {}
+            Operation::Pool { .. } => pooled = true,
+            Operation::Linear { .. } if !pooled => {
+                let layer = (0..network.parameters.len()).find(own)?;
+                return Some(Source { layer, features: network.parameters[layer].height, inner: 1 });
+            }
+            Operation::Conv2d { .. } => {
+                let layer = (0..network.parameters.len()).find(own)?;
+                let features = network.parameters[layer].height;
+                return Some(Source { layer, features, inner: len / features });
+            }
+            _ => return None,
+        }
+        node = network.nodes[layer].inputs[0];
+    }
 }
 
 /// Between flips, the degree in τ of a network whose nonlinearities are all piecewise linear: the weight layers on its
@@ -109,9 +151,36 @@ pub(super) fn flips(kinks: &[Kink], view: &View<'_>) -> Vec<f64> {
 }
 
 impl Kink {
+    /// How often a piece may be cut for its flips: units flip in one round, a window changes its winner round by round.
+    pub fn cuts(&self) -> usize {
+        self.window.as_ref().map_or(1, |window| window.kernel * window.kernel)
+    }
+
+    /// How large the weights of each feature are on a step, relative to the largest: so are the roundings of its values. One
+    /// number of 1 where the node comes from no layer of weights.
+    pub fn sizes(&self, network: &Network, weights: &[f64], change: &[f64]) -> Vec<f64> {
+        let Some(Source { layer, features, .. }) = self.source else { return vec![1.0] };
+        let own = &network.parameters[layer];
+        let bias = own.offset + own.weight_len();
+        let square = |at: usize| weights[at].powi(2).max((weights[at] + change[at]).powi(2));
+        let size = |feature: usize| -> f64 {
+            let row = own.offset + feature * own.width..own.offset + (feature + 1) * own.width;
+            let bias = (own.bias > 0).then_some(bias + feature);
+            row.chain(bias).map(square).sum::<f64>().sqrt()
+        };
+        let sizes: Vec<f64> = (0..features).map(size).collect();
+        let largest = sizes.iter().copied().fold(0.0, f64::max);
+        sizes.into_iter().map(|size| if largest > 0.0 { size / largest } else { 1.0 }).collect()
+    }
+
+    /// The size of an element's feature.
+    fn size(&self, sizes: &[f64], element: usize) -> f64 {
+        self.source.map_or(1.0, |source| sizes[element / source.inner % source.features])
+    }
+
     /// Adds the layer's flips in a piece, as places from 0 to 1.
     fn flips(&self, number: usize, view: &View<'_>, found: &mut Vec<f64>) {
-        let seen = view.seen[number];
+        let (seen, sizes) = (view.seen[number], &view.sizes[number]);
         let scale = seen.values.iter().fold(0.0, |top: f64, x| top.max(x.abs()));
         let scale = seen.slopes.iter().fold(scale, |top, x| top.max(x.abs() * view.piece.length()));
         if !scale.is_finite() {
@@ -122,14 +191,15 @@ impl Kink {
         let curves = match &self.window {
             None => Curves {
                 count: self.len,
+                noise: (0..self.len).map(|element| noise * self.size(sizes, element)).collect(),
                 values: seen.values.to_vec(),
                 slopes: seen.slopes.iter().map(|slope| slope * view.piece.length()).collect(),
             },
-            Some(window) => leads(window, seen, view),
+            Some(window) => leads(window, seen, view, |element| noise * self.size(sizes, element)),
         };
         let mut flips: Vec<(usize, f64)> = Vec::new();
-        for curve in curves.changing(view, noise) {
-            let mut changes = Changes::new(noise);
+        for curve in curves.changing(view) {
+            let mut changes = Changes::new(curves.noise[curve]);
             for section in view.sections {
                 changes.add(section, &section.coefficients(&curves.data(section, curve)));
             }
@@ -159,7 +229,7 @@ fn nearest(flips: &[(usize, f64)], place: f64) -> impl Iterator<Item = f64> {
 }
 
 /// By how much each window's winner at the first node leads the other entries.
-fn leads(window: &Window, seen: Seen<'_>, view: &View<'_>) -> Curves {
+fn leads(window: &Window, seen: Seen<'_>, view: &View<'_>, noise: impl Fn(usize) -> f64) -> Curves {
     let size = window.image();
     let first = &seen.values[..size];
     let mut pairs = Vec::new();
@@ -172,7 +242,8 @@ fn leads(window: &Window, seen: Seen<'_>, view: &View<'_>) -> Curves {
         let row = |row: &[f64]| pairs.iter().map(|&(a, b)| (row[a] - row[b]) * scale).collect::<Vec<_>>();
         all.chunks(size).flat_map(row).collect()
     };
-    Curves { count: pairs.len(), values: lead(seen.values, 1.0), slopes: lead(seen.slopes, view.piece.length()) }
+    let noise = pairs.iter().map(|&(winner, _)| noise(winner)).collect();
+    Curves { count: pairs.len(), noise, values: lead(seen.values, 1.0), slopes: lead(seen.slopes, view.piece.length()) }
 }
 
 impl Curves {
@@ -184,8 +255,8 @@ impl Curves {
         [at(&self.values), at(&self.slopes)].concat()
     }
 
-    /// The curves whose coefficients lie on both sides of the noise: those that may change sign.
-    fn changing(&self, view: &View<'_>, noise: f64) -> Vec<usize> {
+    /// The curves whose coefficients lie on both sides of their noise: those that may change sign.
+    fn changing(&self, view: &View<'_>) -> Vec<usize> {
         let mut low = vec![f64::INFINITY; self.count];
         let mut high = vec![f64::NEG_INFINITY; self.count];
         let mut coefficient = vec![0.0; self.count];
@@ -204,6 +275,7 @@ impl Curves {
                 }
             }
         }
-        (0..self.count).filter(|&curve| low[curve] < -noise && high[curve] > noise).collect()
+        let changes = |curve: &usize| low[*curve] < -self.noise[*curve] && high[*curve] > self.noise[*curve];
+        (0..self.count).filter(changes).collect()
     }
 }

@@ -23,7 +23,7 @@ use crate::network::{Network, Segment};
 use crate::random::Random;
 use certificate::{Certificate, Progress};
 use kinks::{Kink, degree, kinks};
-use pieces::Rule;
+use pieces::{Rule, Search};
 
 /// Nodes of each piece, and the parts that the segment is cut into at first: one attempt after another.
 const LADDER: [(usize, usize); 15] = [
@@ -142,7 +142,9 @@ impl<'a, B: Backend> Adaptive<'a, B> {
         let rest = LADDER.iter().copied().filter(|&(nodes, parts)| nodes > first || parts > 1);
         let together = half.max(TOGETHER);
         let rule = |(nodes, parts)| Rule::new(nodes, parts, together);
-        let rules = std::iter::once((first, 1)).chain(rest).map(rule).collect();
+        // More nodes do not make exact pieces better: the second rule is for an unlucky rounding.
+        let attempts = if exact { 2 } else { usize::MAX };
+        let rules = std::iter::once((first, 1)).chain(rest).take(attempts).map(rule).collect();
         let signs = if exact {
             None
         } else {
@@ -192,12 +194,16 @@ impl<'a, B: Backend> Adaptive<'a, B> {
         let of = |query: u32| step.ends.map(|end| &end[query as usize * count..][..count]);
         let mut progress: Vec<Progress> = (0..queries).map(|_| Progress::default()).collect();
         let outputs = self.largest_outputs(step)?;
-        let other = if self.exact { None } else { Some(self.length(step.change)?) };
+        let vector = |buffer| Ok(widen(&self.backend.download(Slice::new(buffer, 0, self.network.len))?));
+        let (weights, change) = (vector(step.weights)?, vector(step.change)?);
+        let other = if self.exact { None } else { Some(self.length(&change)) };
+        let sizes = self.kinks.iter().map(|kink| kink.sizes(self.network, &weights, &change)).collect();
+        let search = Search { step, sizes };
         let mut active: Vec<u32> = (0..queries as u32).collect();
         let mut passed = 0;
         for rule in &self.rules {
             let mut open = Vec::new();
-            for (&query, attempt) in active.iter().zip(self.attempt(step, rule, &active)?) {
+            for (&query, attempt) in active.iter().zip(self.attempt(&search, rule, &active)?) {
                 passed += attempt.passed;
                 let largest = outputs.get(query as usize).copied().unwrap_or(0.0);
                 let certificate = Certificate::new(of(query), largest, self.tolerance, B::Element::ROUNDING, other);
@@ -234,10 +240,9 @@ impl<'a, B: Backend> Adaptive<'a, B> {
     }
 
     /// The root mean square of a step's numbers: what makes a vector of signs as long as the step.
-    fn length(&self, change: &B::Buffer) -> Result<f64> {
-        let values = widen(&self.backend.download(Slice::new(change, 0, self.network.len))?);
-        let squares: f64 = values.iter().map(|value| value * value).sum();
-        Ok((squares / self.network.parameter_count().max(1) as f64).sqrt())
+    fn length(&self, change: &[f64]) -> f64 {
+        let squares: f64 = change.iter().map(|value| value * value).sum();
+        (squares / self.network.parameter_count().max(1) as f64).sqrt()
     }
 
     /// R.

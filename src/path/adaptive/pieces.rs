@@ -15,8 +15,11 @@ const MOST_PIECES: usize = 1 << 16;
 const MOST_INEXACT_PIECES: usize = 4096;
 /// Rounding units of τ that are no piece of their own.
 const SHORTEST: f64 = 64.0;
-/// How often a piece is cut again where the polynomials are not exact, beyond once for each layer with kinks.
-const MORE_CUTS: usize = 24;
+/// How often a piece is cut beyond what the network's layers ask for, where every flip that is found is one: for what roundings
+/// make of flips that were cut at already.
+const MORE_CUTS: usize = 4;
+/// The same where polynomials are not exact, and show flips a little off.
+const MORE_INEXACT_CUTS: usize = 24;
 /// Rows of one pass: as many as there are queries, or these where they are few.
 const ROWS_AT_ONCE: usize = 256;
 /// Elements that the values and derivatives of a pass's rows may have.
@@ -29,6 +32,13 @@ pub(super) struct Rule {
     sections: Vec<Section>,
     /// Equal parts of the segment that are pieces before any flip.
     parts: usize,
+}
+
+/// What all pieces of a step share.
+pub(super) struct Search<'a, B: Backend> {
+    pub step: &'a Step<'a, B>,
+    /// By layer with kinks; see [`Kink::sizes`].
+    pub sizes: Vec<Vec<f64>>,
 }
 
 /// A part of a query's segment.
@@ -131,7 +141,7 @@ impl Piece {
 
 impl<B: Backend> Adaptive<'_, B> {
     /// One attempt for each of some queries: pieces between flips, as the rule sees them.
-    pub(super) fn attempt(&self, step: &Step<'_, B>, rule: &Rule, queries: &[u32]) -> Result<Vec<Attempt>> {
+    pub(super) fn attempt(&self, search: &Search<'_, B>, rule: &Rule, queries: &[u32]) -> Result<Vec<Attempt>> {
         let parts = rule.parts as f64;
         let whole = |place: usize| {
             let part = move |part: usize| [part, part + 1].map(|end| end as f64 / parts);
@@ -139,11 +149,12 @@ impl<B: Backend> Adaptive<'_, B> {
         };
         let mut pending: Vec<Piece> = (0..queries.len()).flat_map(whole).collect();
         let mut attempts: Vec<Attempt> = queries.iter().map(|_| self.no_pieces(rule)).collect();
-        let (most_pieces, most_cuts) =
-            if self.exact { (MOST_PIECES, usize::MAX) } else { (MOST_INEXACT_PIECES, self.kinks.len() + MORE_CUTS) };
+        let (most_pieces, more_cuts) =
+            if self.exact { (MOST_PIECES, MORE_CUTS) } else { (MOST_INEXACT_PIECES, MORE_INEXACT_CUTS) };
+        let most_cuts = self.kinks.iter().map(Kink::cuts).sum::<usize>() + more_cuts;
         while !pending.is_empty() {
             let mut next = Vec::new();
-            for (piece, evaluated) in pending.iter().zip(self.evaluate(step, rule, queries, &pending)?) {
+            for (piece, evaluated) in pending.iter().zip(self.evaluate(search, rule, queries, &pending)?) {
                 let parts = piece.cut(&evaluated.flips, B::Element::ROUNDING);
                 let attempt = &mut attempts[piece.place];
                 attempt.passed += rule.count();
@@ -178,23 +189,29 @@ impl<B: Backend> Adaptive<'_, B> {
     }
 
     /// Pieces in passes of a bounded number of rows.
-    fn evaluate(&self, step: &Step<'_, B>, rule: &Rule, queries: &[u32], pieces: &[Piece]) -> Result<Vec<Evaluated>> {
+    fn evaluate(
+        &self,
+        search: &Search<'_, B>,
+        rule: &Rule,
+        queries: &[u32],
+        pieces: &[Piece],
+    ) -> Result<Vec<Evaluated>> {
         let each = (1 + self.directions()) * self.network.forward_len();
-        let rows = step.queries.max(ROWS_AT_ONCE).min(ELEMENTS_AT_ONCE / each.max(1));
+        let rows = search.step.queries.max(ROWS_AT_ONCE).min(ELEMENTS_AT_ONCE / each.max(1));
         let at_once = (rows / rule.count()).max(1);
         let mut all = Vec::with_capacity(pieces.len());
         for pieces in pieces.chunks(at_once) {
             let owners: Vec<u32> =
                 pieces.iter().flat_map(|piece| std::iter::repeat_n(queries[piece.place], rule.count())).collect();
             let tau: Vec<f64> = pieces.iter().flat_map(|piece| piece.nodes(rule).map(|(tau, _)| tau)).collect();
-            all.extend(self.pass(step, rule, pieces, &owners, &tau)?);
+            all.extend(self.pass(search, rule, pieces, &owners, &tau)?);
         }
         Ok(all)
     }
 
     fn pass(
         &self,
-        step: &Step<'_, B>,
+        Search { step, sizes }: &Search<'_, B>,
         rule: &Rule,
         pieces: &[Piece],
         owners: &[u32],
@@ -234,7 +251,7 @@ impl<B: Backend> Adaptive<'_, B> {
                 integrals: slopes.iter().flat_map(sum).collect(),
                 largest: largest(&outputs[rows.start * width..rows.end * width]).max(largest(values)),
                 travelled: along.map(|(slopes, weight)| weight * largest(slopes)).sum(),
-                flips: piece_flips::<B::Element>(kinks, rule, piece, &seen, rows),
+                flips: piece_flips::<B::Element>(kinks, rule, piece, (&seen, sizes), rows),
             }
         };
         Ok(pieces.par_iter().enumerate().map(one).collect())
@@ -307,7 +324,7 @@ fn piece_flips<E: Element>(
     kinks: &[Kink],
     rule: &Rule,
     piece: &Piece,
-    seen: &[[Vec<f64>; 2]],
+    (seen, sizes): (&[[Vec<f64>; 2]], &[Vec<f64>]),
     rows: Range<usize>,
 ) -> Vec<f64> {
     let mut own = Vec::new();
@@ -320,6 +337,7 @@ fn piece_flips<E: Element>(
         nodes: &rule.quadrature.nodes,
         sections: &rule.sections,
         seen: &own,
+        sizes,
         rounding: E::ROUNDING,
     };
     flips(kinks, &view)

@@ -19,7 +19,7 @@ import numpy as np
 
 from case import Case
 from cells import Tangled
-from compare import different, failures, largest, missed, written
+from compare import different, exact_pieces, failures, largest, summary, written
 from draw import draw
 from exact import answer
 from ways import run
@@ -76,9 +76,15 @@ def judge(case, truth, folder, outcomes, counts):
     for outcome in outcomes:
         if not outcome.done():
             return f"exit code {outcome.code}: {outcome.said}"
+    said = summary(folder / "out")
+    if said["repeated_values"]:
+        return f"right numbers are taken for wrong ones: {said['largest_rounding_share']:.1e} of the bound on rounding"
     first = written(folder / "out", truth.arrays)
     off = failures(case, truth, first, 1)
-    if off and missed(folder / "out"):
+    if said.get("missed_tolerance"):
+        if exact_pieces(case):
+            return f"{said['missed_tolerance']} queries miss their tolerance, though pieces are exact"
+        # An honest miss: what is off is off by more than the tolerance.
         counts["reported misses"] += 1
         off = []
     if len(outcomes) > 1:
@@ -145,7 +151,8 @@ def main():
     print(f"{counts['reported misses']} missed their tolerance and said so; {counts['run twice']} run in two ways")
     print(f"{time.time() - began:.0f} s")
     print(f"{counts['passed']} passed, {counts['failed']} failed")
-    return 1 if counts["failed"] else 0
+    # More than one miss in a hundred hides what the cases are for.
+    return 1 if counts["failed"] or 100 * counts["reported misses"] > max(asked.cases, 100) else 0
 
 
 if __name__ == "__main__":
