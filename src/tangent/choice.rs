@@ -52,7 +52,7 @@ pub enum Carried {
     Nothing,
     /// In any form; as factors of single nodes it holds those of so many steps.
     Factors {
-        /// Steps of which something [is left](is_left) at once, at the most.
+        /// Steps of which something is left at once, at the most.
         steps: usize,
     },
     /// As means of factors or of whole rows: Nesterov's momentum adds up two of them.

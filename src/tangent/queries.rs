@@ -133,7 +133,7 @@ impl<'a, B: Backend> QueryFactors<'a, B> {
     }
 
     /// Begins a step: `ψ = keep ψ`, and the nodes to come add `added φ` together. Factors of single nodes are dropped when
-    /// nothing [is left](is_left) of them beside the others.
+    /// nothing that counts is left of them beside the others.
     ///
     /// # Errors
     ///

@@ -74,6 +74,39 @@ fn threads_and_tuning_change_no_bit() {
     }
 }
 
+/// Queries with more nodes than pass together, in tiles of other queries.
+#[test]
+fn tiles_of_queries_with_many_nodes_have_the_bits_of_the_whole() {
+    let fixture = fixture();
+    let text = RUN_FILE.replace("tanh", "relu").replace("steps = 20", "steps = 2");
+    let text = text.replace("every = 7", "every = 1\n[kernel]\nrule = \"adaptive\"").replace("clip_norm = 0.5", "");
+    fixture.write("run.toml", text.as_bytes());
+    for contraction in [["materialised", "half", "output"], ["averaged", "factored", "output"]] {
+        let words = [format!("kernel.contraction={contraction:?}"), "training.optimizer.learning_rate=100.0".into()];
+        let words: Vec<&str> = words.iter().map(String::as_str).chain(["run.precision=f64"]).collect();
+        let run = |arguments: &[&str]| {
+            let output = fixture.pathkernel(&[arguments, &words].concat());
+            assert!(output.status.success(), "{arguments:?}: {}", stderr(&output));
+        };
+        run(&["run", "run.toml", "run.directory=whole"]);
+        let summary = fs::read_to_string(fixture.path("whole/summary.json")).expect("a summary");
+        let summary: serde_json::Value = serde_json::from_str(&summary).expect("json");
+        let nodes = summary["nodes"]["of_largest_step"].as_f64().expect("a number");
+        assert!(nodes > 64.0, "{nodes} nodes pass together");
+        for shard in ["0/3", "1/3", "2/3"] {
+            run(&["run", "run.toml", "--shard", shard]);
+        }
+        run(&["finish", "run.toml"]);
+        for name in ["attribution", "regularizer", "residual"] {
+            let bytes = |folder: &str| fs::read(fixture.path(&format!("{folder}/{name}.npy"))).expect("an array");
+            assert!(bytes("out") == bytes("whole"), "{contraction:?}: other bits of {name}");
+        }
+        for folder in ["out", "whole"] {
+            fs::remove_dir_all(fixture.path(folder)).expect("a folder of its own");
+        }
+    }
+}
+
 /// Rates of a machine that was busy with something else when it was measured.
 #[test]
 fn absurd_rates_in_the_cache_change_no_bit() {

@@ -82,11 +82,10 @@ def judge(case, truth, folder, outcomes, counts):
     first = written(folder / "out", truth.arrays)
     off = failures(case, truth, first, 1)
     if said.get("missed_tolerance"):
-        if exact_pieces(case):
-            return f"{said['missed_tolerance']} queries miss their tolerance, though pieces are exact"
-        # An honest miss: what is off is off by more than the tolerance.
         counts["reported misses"] += 1
-        off = []
+        # An honest miss: what is off is off by more than the tolerance. Exact pieces are right all the same: a query misses by its
+        # own roundings, where its values are small and those that they are made of are not.
+        off = off if exact_pieces(case) else []
     if len(outcomes) > 1:
         counts["run twice"] += 1
         off += different(first, written(folder / "again", truth.arrays))
