@@ -96,7 +96,8 @@ fn source(network: &Network, mut node: usize, len: usize) -> Option<Source> {
         let layer = node.checked_sub(1)?;
         let own = |place: &usize| network.parameters[*place].layer == layer;
         match &network.nodes[layer].operation {
-            Operation::Flatten | Operation::Activation(_) => {}
+            Operation::Flatten => {}
+            Operation::Activation(Activation::Identity | Activation::Relu | Activation::LeakyRelu) => {}
             Operation::Pool { .. } => pooled = true,
             Operation::Linear { .. } if !pooled => {
                 let layer = (0..network.parameters.len()).find(own)?;

@@ -180,11 +180,11 @@ impl<'a, B: Backend> Adaptive<'a, B> {
     /// The nodes of every query on a step.
     ///
     /// The certificate of a query: `max_c |f(w + Δw) - f(w) - Σ weight f'|` is at most the tolerance times
-    /// `max_c |f(w + Δw) - f(w)|`, or 16 rounding units of the largest `|f|` on the way, or of how far f goes there and back, whichever is larger. Where pieces are
-    /// polynomials, they are exact by construction, and the certificate is a check of the arithmetic. Elsewhere it sees an error
-    /// along the step alone, and the errors of many outputs may all be multiples of one, which vanishes by chance: so the next
-    /// rule must agree as well, on the change and, relative to it, on the integral of the derivative along a direction of random
-    /// signs. What a query gets depends on nothing but that query and the step.
+    /// `max_c |f(w + Δw) - f(w)|`, or 16 rounding units of the largest `|f|` on the way, or of how far f goes there and back,
+    /// whichever is larger. Where pieces are polynomials, they are exact by construction, and the certificate is a check of the
+    /// arithmetic. Elsewhere it sees an error along the step alone, and the errors of many outputs may all be multiples of one,
+    /// which vanishes by chance: so the next rule must agree as well, on the change and, relative to it, on the integral of the
+    /// derivative along a direction of random signs. What a query gets depends on nothing but that query and the step.
     ///
     /// # Errors
     ///
