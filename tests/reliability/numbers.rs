@@ -125,7 +125,7 @@ fn a_wrong_path_is_not_believed() {
     fixture.fails(
         &["run", "run.toml"],
         1,
-        &["weights.npy: row 5 is not what comes out", "the path is wrong", "remove out"],
+        &["weights.npy: row 5 is not what comes out", "the path is wrong", "makes it again"],
     );
     assert!(!fixture.path("out/summary.json").exists());
 }
