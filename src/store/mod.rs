@@ -76,6 +76,8 @@ impl Store {
                     })
                 };
                 match std::fs::read_dir(&self.directory).map(|entries| entries.filter(foreign).count()) {
+                    // Another process has begun the run since.
+                    Ok(1..) if path.exists() => self.run_file(),
                     Ok(1..) => Err(Error::Input(format!(
                         "{}: is not empty and holds no run; name another run.directory",
                         self.directory.display()
