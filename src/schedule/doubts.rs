@@ -70,7 +70,8 @@ pub(super) fn check_path(
 ) -> Result<(), Error> {
     let directory = session.store.state("again");
     persist(0, devices.fallback(), watch, &|device, _| {
-        devices.on(device, Train { session, watch, directory: directory.clone() }).map(Some)
+        let state = directory.join("training.state");
+        devices.on(device, Train { session, watch, directory: &directory, state }).map(Some)
     })?;
     let again = recorded_in(session, &directory)?
         .ok_or_else(|| Error::Trajectory(format!("{}: was removed", directory.display())))?;

@@ -201,7 +201,8 @@ fn path(session: &Session, part: Part, devices: &impl Devices, watch: &Watch<'_>
             Err(Error::Incomplete(format!("{directory}: the path is not made yet; `pathkernel run` makes it")))
         }
         None => persist(0, devices.fallback(), watch, &|device, _| {
-            devices.on(device, Train { session, watch, directory: session.run_file.run.directory.clone() }).map(Some)
+            let (directory, state) = (&session.run_file.run.directory, session.store.state("training.state"));
+            devices.on(device, Train { session, watch, directory, state }).map(Some)
         })
         .and_then(|()| recorded(session)),
     };

@@ -60,18 +60,9 @@ pub(super) struct Train<'a, 'w> {
     pub session: &'a Session,
     pub watch: &'a Watch<'w>,
     /// Where the path is recorded.
-    pub directory: PathBuf,
-}
-
-impl Train<'_, '_> {
-    /// The state file of a path under way.
-    fn state(&self) -> PathBuf {
-        if self.directory == self.session.run_file.run.directory {
-            self.session.store.state("training.state")
-        } else {
-            self.directory.join("training.state")
-        }
-    }
+    pub directory: &'a Path,
+    /// The state file of the path under way.
+    pub state: PathBuf,
 }
 
 impl Work for Train<'_, '_> {
@@ -89,7 +80,7 @@ impl Work for Train<'_, '_> {
             examples: &held.examples,
             targets: &held.targets,
         };
-        let recorder = Recorder::create(&self.directory, inputs.recording(run_file), inputs.network.len)?;
+        let recorder = Recorder::create(self.directory, inputs.recording(run_file), inputs.network.len)?;
         let initial = convert::<B::Element>(&inputs.initial);
         let steps = inputs.steps.clone();
         let count = inputs.steps.len() as u64;
@@ -99,8 +90,8 @@ impl Work for Train<'_, '_> {
             (_, None) => ("training", count),
         };
         self.watch.begin(phase, units);
-        let (mut budget, state) = (Budget::new(), self.state());
-        let mut keeper = FileKeeper::new(self.watch, &mut budget, state, units, 0);
+        let mut budget = Budget::new();
+        let mut keeper = FileKeeper::new(self.watch, &mut budget, self.state, units, 0);
         match (&run_file.training.optimizer, &inputs.checkpoints) {
             (Optimizer::Flow(flow), _) => {
                 let quadrature = Quadrature::of_flow(&run_file.kernel.rule);

@@ -23,6 +23,7 @@ mod im2col;
 pub(crate) mod kernel;
 mod layer_norm;
 mod layer_norm_backward;
+mod left;
 mod loss;
 pub(crate) mod math;
 mod matmul;

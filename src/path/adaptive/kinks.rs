@@ -94,20 +94,18 @@ fn source(network: &Network, mut node: usize, len: usize) -> Option<Source> {
     let mut pooled = false;
     loop {
         let layer = node.checked_sub(1)?;
-        let own = |place: &usize| network.parameters[*place].layer == layer;
+        let source = |inner: Option<usize>| {
+            let own = network.parameters.iter().position(|own| own.layer == layer)?;
+            let features = network.parameters[own].height;
+            Some(Source { layer: own, features, inner: inner.unwrap_or(len / features) })
+        };
         match &network.nodes[layer].operation {
             Operation::Flatten => {}
             Operation::Activation(Activation::Identity | Activation::Relu | Activation::LeakyRelu) => {}
             Operation::Pool { .. } => pooled = true,
-            Operation::Linear { .. } if !pooled => {
-                let layer = (0..network.parameters.len()).find(own)?;
-                return Some(Source { layer, features: network.parameters[layer].height, inner: 1 });
-            }
-            Operation::Conv2d { .. } => {
-                let layer = (0..network.parameters.len()).find(own)?;
-                let features = network.parameters[layer].height;
-                return Some(Source { layer, features, inner: len / features });
-            }
+            // A linear layer's features lie side by side, a convolution's channels one after the other.
+            Operation::Linear { .. } if !pooled => return source(Some(1)),
+            Operation::Conv2d { .. } => return source(None),
             _ => return None,
         }
         node = network.nodes[layer].inputs[0];

@@ -194,9 +194,10 @@ impl<'a, B: Backend> Adaptive<'a, B> {
         let of = |query: u32| step.ends.map(|end| &end[query as usize * count..][..count]);
         let mut progress: Vec<Progress> = (0..queries).map(|_| Progress::default()).collect();
         let outputs = self.largest_outputs(step)?;
-        let vector = |buffer| Ok(widen(&self.backend.download(Slice::new(buffer, 0, self.network.len))?));
-        let (weights, change) = (vector(step.weights)?, vector(step.change)?);
+        let change = self.vector(step.change)?;
         let other = if self.exact { None } else { Some(self.length(&change)) };
+        // Without kinks nobody asks for the weights.
+        let weights = if self.kinks.is_empty() { Vec::new() } else { self.vector(step.weights)? };
         let sizes = self.kinks.iter().map(|kink| kink.sizes(self.network, &weights, &change)).collect();
         let search = Search { step, sizes };
         let mut active: Vec<u32> = (0..queries as u32).collect();
@@ -237,6 +238,11 @@ impl<'a, B: Backend> Adaptive<'a, B> {
         let pass = network.forward(backend, Segment::at(step.weights), inputs, step.queries)?;
         let outputs = widen(&backend.download(network.outputs(&pass))?);
         Ok(outputs.chunks(network.outputs).map(largest).collect())
+    }
+
+    /// A flat vector, on the host.
+    fn vector(&self, buffer: &B::Buffer) -> Result<Vec<f64>> {
+        Ok(widen(&self.backend.download(Slice::new(buffer, 0, self.network.len))?))
     }
 
     /// The root mean square of a step's numbers: what makes a vector of signs as long as the step.
