@@ -28,23 +28,24 @@ A network of two inputs and one output learns four points; then its prediction e
 use pathkernel::backend::cpu::CpuBackend;
 use pathkernel::backend::Backend;
 use pathkernel::network::Network;
-use pathkernel::path::{Integration, Setting, Spec, Tile};
-use pathkernel::run_file::{Activation, Layer, LayerKind, Loss, Model, Optimizer, Rule, Sgd};
+use pathkernel::path::{Integration, Rule, Setting, Spec, Tile};
+use pathkernel::activation::Activation;
+use pathkernel::layer::{Layer, LayerKind};
+use pathkernel::loss::Loss;
+use pathkernel::optimizer::{Optimizer, Sgd};
+use pathkernel::run_file::Model;
 use pathkernel::tangent::Contraction;
 use pathkernel::training::{Examples, Recorder, Recording, Step, TargetBuffer, Training};
 
 # fn main() -> Result<(), Box<dyn std::error::Error>> {
 let backend = CpuBackend::<f64>::new();
 let layer = |kind| Layer { from: None, kind };
-let network = Network::new(&Model {
-    input: vec![2],
-    layers: vec![
-        layer(LayerKind::Linear { features: 8, bias: true }),
-        layer(LayerKind::Activation(Activation::Tanh)),
-        layer(LayerKind::Linear { features: 1, bias: true }),
-    ],
-    weights: None,
-})?;
+let layers = [
+    layer(LayerKind::Linear { features: 8, bias: true }),
+    layer(LayerKind::Activation(Activation::Tanh)),
+    layer(LayerKind::Linear { features: 1, bias: true }),
+];
+let network = Network::new(&[2], &layers)?;
 
 let points = [0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0];
 let targets = [0.0, 1.0, 1.0, 0.0];
@@ -92,15 +93,20 @@ assert!((change - explained).abs() < 1e-9 * change.abs());
 */
 #![deny(missing_docs)]
 
+pub mod activation;
 pub mod backend;
 pub mod bench;
 pub mod cache;
 pub mod data;
 pub mod error;
 pub mod keeper;
+pub mod layer;
+pub mod loss;
 pub mod network;
+pub mod optimizer;
 pub mod path;
 pub mod random;
+pub mod readout;
 pub mod report;
 pub mod run_file;
 pub mod schedule;

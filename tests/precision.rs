@@ -4,14 +4,18 @@
 mod common;
 
 use common::{Array, read_npy, read_safetensors};
+use pathkernel::activation::Activation;
 use pathkernel::backend::cpu::CpuBackend;
 #[cfg(feature = "gpu")]
 use pathkernel::backend::gpu::{Choice, GpuBackend};
 use pathkernel::backend::{Backend, Element, Entries};
+use pathkernel::layer::{Layer, LayerKind};
+use pathkernel::loss::Loss;
 use pathkernel::network::Network;
-use pathkernel::path::{Finished, Integration, Setting, Spec, Tile};
+use pathkernel::optimizer::{Optimizer, Sgd};
+use pathkernel::path::{Finished, Integration, Rule, Setting, Spec, Tile};
 use pathkernel::random::Random;
-use pathkernel::run_file::{Activation, Layer, LayerKind, Loss, Model, Optimizer, Readout, Rule, Sgd};
+use pathkernel::readout::Readout;
 use pathkernel::tangent::{Carried, Contraction, choices};
 use pathkernel::training::{Examples, Recorder, Recording, Step, TargetBuffer, Training, Trajectory, draw_batches};
 use std::fs;
@@ -32,8 +36,8 @@ struct Problem {
 
 impl Problem {
     fn new(layers: Vec<LayerKind>, examples: usize, batch: Option<usize>, steps: usize, learning_rate: f64) -> Self {
-        let layers = layers.into_iter().map(|kind| Layer { from: None, kind }).collect();
-        let network = Network::new(&Model { input: vec![3, 4], layers, weights: None }).expect("a network");
+        let layers = layers.into_iter().map(|kind| Layer { from: None, kind }).collect::<Vec<_>>();
+        let network = Network::new(&[3, 4], &layers).expect("a network");
         let mut random = Random::new(5, "inputs");
         // Numbers that f32 holds, so that both precisions start from the same.
         let inputs = (0..examples * 12).map(|_| f64::from((2.0 * random.unit() - 1.0) as f32)).collect();

@@ -5,14 +5,18 @@
 mod interrupt;
 
 use interrupt::Interrupt;
+use pathkernel::activation::Activation;
 use pathkernel::backend::cpu::CpuBackend;
 use pathkernel::backend::{Backend, Element};
 use pathkernel::error::Error;
 use pathkernel::keeper::Keeper;
+use pathkernel::layer::{Layer, LayerKind};
+use pathkernel::loss::Loss;
 use pathkernel::network::Network;
-use pathkernel::path::{Finished, Integration, Setting, Spec, Tile};
+use pathkernel::optimizer::{Adam, Optimizer, Sgd};
+use pathkernel::path::{Finished, Integration, Rule, Setting, Spec, Tile};
 use pathkernel::random::Random;
-use pathkernel::run_file::{Activation, Adam, Layer, LayerKind, Loss, Model, Optimizer, Readout, Rule, Sgd};
+use pathkernel::readout::Readout;
 use pathkernel::tangent::{Carried, Contraction, choices};
 use pathkernel::training::{
     Examples, Kept, Recorder, Recording, Step, TargetBuffer, Training, Trajectory, draw_batches,
@@ -28,8 +32,8 @@ fn network() -> Network {
     let linear = |features| LayerKind::Linear { features, bias: true };
     let tanh = || LayerKind::Activation(Activation::Tanh);
     let layers = [linear(6), tanh(), linear(5), tanh(), LayerKind::LayerNorm, linear(OUTPUTS)];
-    let layers = layers.into_iter().map(|kind| Layer { from: None, kind }).collect();
-    Network::new(&Model { input: vec![WIDTH], layers, weights: None }).expect("a network")
+    let layers = layers.into_iter().map(|kind| Layer { from: None, kind }).collect::<Vec<_>>();
+    Network::new(&[WIDTH], &layers).expect("a network")
 }
 
 fn numbers(seed: u64, len: usize) -> Vec<f64> {

@@ -5,12 +5,16 @@
 mod common;
 
 use common::{Array, read_npy, read_safetensors};
+use pathkernel::activation::Activation;
 use pathkernel::backend::cpu::CpuBackend;
 use pathkernel::backend::{Backend, Entries};
+use pathkernel::layer::{Layer, LayerKind};
+use pathkernel::loss::Loss;
 use pathkernel::network::Network;
-use pathkernel::path::{Finished, Integration, Setting, Spec, Tile};
+use pathkernel::optimizer::{Optimizer, Sgd};
+use pathkernel::path::{Finished, Integration, Rule, Setting, Spec, Tile};
 use pathkernel::random::Random;
-use pathkernel::run_file::{Activation, Layer, LayerKind, Loss, Model, Optimizer, Readout, Rule, Sgd};
+use pathkernel::readout::Readout;
 use pathkernel::tangent::{Carried, Contraction, choices};
 use pathkernel::training::{Examples, Recorder, Recording, Step, TargetBuffer, Training, Trajectory};
 use std::fmt::Write;
@@ -37,8 +41,8 @@ fn network() -> Network {
         LayerKind::Activation(Activation::Tanh),
         LayerKind::Linear { features: OUTPUTS, bias: true },
     ];
-    let layers = layers.into_iter().map(|kind| Layer { from: None, kind }).collect();
-    Network::new(&Model { input: vec![WIDTH], layers, weights: None }).expect("a network")
+    let layers = layers.into_iter().map(|kind| Layer { from: None, kind }).collect::<Vec<_>>();
+    Network::new(&[WIDTH], &layers).expect("a network")
 }
 
 const PLAIN: Optimizer =

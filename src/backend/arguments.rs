@@ -1,7 +1,7 @@
 //! What operations take: parts of buffers, weights on a segment, maps from rows to outputs, parts of a fused product.
 
 use super::{Backend, BackendError, Element, Outer, ReadoutKind, Result};
-use crate::run_file::Loss;
+use crate::loss::Loss;
 use std::sync::Arc;
 
 /// A read-only part of a buffer, in elements.

@@ -31,7 +31,8 @@ pub use phase::{Clock, Phase};
 pub use rates::Rates;
 pub use shapes::*;
 
-use crate::run_file::{Activation, Loss};
+use crate::activation::Activation;
+use crate::loss::Loss;
 
 /// What can go wrong on a device.
 #[derive(Debug, Clone, thiserror::Error)]

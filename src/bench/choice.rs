@@ -1,10 +1,13 @@
 //! `bench choice`: whether the cost model picks the fastest contraction.
 
 use super::{KernelBench, Layers};
+use crate::activation::Activation;
 use crate::backend::Entries;
 use crate::error::Error;
+use crate::layer::{Layer, LayerKind};
 use crate::network::Network;
-use crate::run_file::{Activation, Layer, LayerKind, Model, Readout, Run};
+use crate::readout::Readout;
+use crate::run_file::{Model, Run};
 use crate::tangent::{Carried, Contraction, choices};
 use serde::Serialize;
 
@@ -91,7 +94,7 @@ pub fn measure_choices(run: &Run, repeats: usize) -> Result<Vec<ChoiceFigures>, 
     for case in cases() {
         let layers = case.layers.into_iter().map(|kind| Layer { from: None, kind }).collect();
         let model = Model { input: case.input, layers, weights: None };
-        let network = Network::new(&model)?;
+        let network = Network::new(&model.input, &model.layers)?;
         let Case { queries, examples, nodes, entries, .. } = case;
         let bench =
             KernelBench { run: run.clone(), model, queries, examples, entries, nodes, repeats, contraction: None };

@@ -4,9 +4,11 @@ use super::measure::{Product, median, numbers, seconds, settle};
 use crate::backend::{Backend, Element, Entries, convert};
 use crate::cache::Cache;
 use crate::error::Error;
+use crate::loss::Loss;
 use crate::network::{Network, Parameters};
-use crate::path::{Evaluation, Setting, Spec, Tile};
-use crate::run_file::{Loss, Model, Readout, Rule, Run};
+use crate::path::{Evaluation, Rule, Setting, Spec, Tile};
+use crate::readout::Readout;
+use crate::run_file::{Model, Run};
 use crate::schedule::device::rates;
 use crate::schedule::{Devices, RunDevices, Work};
 use crate::tangent::{Carried, Contraction, Sizes, choices, choose};
@@ -191,7 +193,7 @@ impl Work for &KernelBench {
     type Output = KernelFigures;
 
     fn on<B: Backend>(self, backend: &B) -> Result<KernelFigures, Error> {
-        let network = Network::new(&self.model)?;
+        let network = Network::new(&self.model.input, &self.model.layers)?;
         let contraction = self.contraction(backend, &network)?;
         let copies = self.entries.copies(network.outputs);
         let depth = network.parameters.iter().map(|own| own.height).max().unwrap_or(1);
@@ -244,7 +246,7 @@ impl Work for Accumulate<'_> {
 
     fn on<B: Backend>(self, backend: &B) -> Result<AccumulateFigures, Error> {
         let Accumulate { bench, steps } = self;
-        let network = Network::new(&bench.model)?;
+        let network = Network::new(&bench.model.input, &bench.model.layers)?;
         let contraction = bench.contraction(backend, &network)?;
         let taken = bench.with_evaluation(backend, &network, &contraction, |evaluation, weights| {
             let mut block = || {

@@ -1,11 +1,12 @@
 //! `bench operations`: single operations, at sizes that a step of a run has.
 
 use super::measure::{Product, median, numbers, seconds, settle};
+use crate::activation::Activation;
 use crate::backend::{
     Accumulator, Backend, Entries, Gram, Outer, Part, Result, RowMap, Slice, SliceMut, Start, Window,
 };
 use crate::error::Error;
-use crate::run_file::{Activation, Run};
+use crate::run_file::Run;
 use crate::schedule::{Devices, RunDevices, Work};
 use serde::Serialize;
 

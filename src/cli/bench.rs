@@ -2,12 +2,14 @@
 
 use super::is_override;
 use clap::{Args, Subcommand, ValueEnum};
+use pathkernel::activation::Activation;
 use pathkernel::backend::Entries;
 use pathkernel::bench::{
     DeviceFigures, KernelBench, Layers, OperationsBench, measure_choices, measure_devices, measure_run,
 };
 use pathkernel::error::Error;
-use pathkernel::run_file::{Activation, Layer, LayerKind, Model, Precision, Run, RunFile, StoreKind};
+use pathkernel::layer::{Layer, LayerKind};
+use pathkernel::run_file::{Model, Precision, Run, RunFile, StoreKind};
 use pathkernel::schedule::Progress;
 use pathkernel::tangent::Contraction;
 use serde_json::json;

@@ -2,7 +2,8 @@
 
 use super::stop;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use pathkernel::run_file::{Readout, RunFile};
+use pathkernel::readout::Readout;
+use pathkernel::run_file::RunFile;
 use pathkernel::schedule::{Outcome, Part, Progress, run_part};
 use pathkernel::store::Summary;
 use std::path::Path;

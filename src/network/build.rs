@@ -1,8 +1,8 @@
-//! From the run file's list of layers to a graph with shapes.
+//! From a list of layers to a graph with shapes.
 
 use super::{Network, Node, Operation, Parameters};
 use crate::backend::{Pooling, Window};
-use crate::run_file::{Layer, LayerKind, Model};
+use crate::layer::{Layer, LayerKind};
 
 /// A model that cannot be built.
 #[derive(Debug, thiserror::Error, PartialEq)]
@@ -24,21 +24,21 @@ const MOST_PARAMETERS: usize = 1 << 48;
 const ALIGNMENT: usize = 64;
 
 impl Network {
-    /// Builds the graph and works out every shape.
+    /// Builds the graph of an input of some shape and works out every shape.
     ///
     /// # Errors
     ///
     /// A layer that does not fit the shape it is given, by index.
-    pub fn new(model: &Model) -> Result<Self, NetworkError> {
+    pub fn new(input: &[usize], layers: &[Layer]) -> Result<Self, NetworkError> {
         let mut network = Self {
-            input: model.input.clone(),
+            input: input.to_vec(),
             nodes: Vec::new(),
             parameters: Vec::new(),
             len: 0,
             outputs: 0,
             trained: vec![false],
         };
-        for (index, layer) in model.layers.iter().enumerate() {
+        for (index, layer) in layers.iter().enumerate() {
             network.push(index, layer)?;
         }
         network.outputs = network.node_len(network.nodes.len());

@@ -19,8 +19,8 @@ pub(crate) use forward::along;
 pub use forward::{Forward, Segment};
 pub use initial::{check_tensors, from_tensors};
 
+use crate::activation::Activation;
 use crate::backend::{Pooling, Window};
-use crate::run_file::Activation;
 
 /// What a node computes.
 #[derive(Debug, Clone, PartialEq)]

@@ -4,7 +4,8 @@ use super::{Quadrature, Setting};
 use crate::backend::{Backend, Result, Slice, SliceMut};
 use crate::error::Error;
 use crate::network::Network;
-use crate::run_file::{Optimizer, Rule};
+use crate::optimizer::Optimizer;
+use crate::path::Rule;
 use crate::training::{Kept, Leg, Step, Trajectory};
 
 /// A buffer that is one's own, or another's.

@@ -2,8 +2,8 @@
 
 use super::Spec;
 use crate::backend::{Backend, Element, Result, Slice, SliceMut, Transpose};
+use crate::loss::Loss;
 use crate::network::{Forward, Network};
-use crate::run_file::Loss;
 use crate::tangent::ExampleRows;
 use crate::training::{Examples, Step, TargetBuffer};
 use std::collections::BTreeMap;

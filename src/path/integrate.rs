@@ -9,7 +9,9 @@ use crate::backend::{Backend, Result};
 use crate::error::Error;
 use crate::keeper::Keeper;
 use crate::network::Network;
-use crate::run_file::{Optimizer, Readout, Rule, Sgd};
+use crate::optimizer::{Optimizer, Sgd};
+use crate::path::Rule;
+use crate::readout::Readout;
 use crate::training::{Examples, Kept, Recall, Step, TargetBuffer, Training, Trajectory};
 use std::ops::Range;
 
@@ -187,7 +189,7 @@ impl<'a, B: Backend> Setting<'a, B> {
 
 impl Spec {
     /// One evaluation of the attribution, as a step of learning rate 1 takes it at its start.
-    pub fn at_once(loss: crate::run_file::Loss, contraction: Vec<crate::tangent::Contraction>) -> Self {
+    pub fn at_once(loss: crate::loss::Loss, contraction: Vec<crate::tangent::Contraction>) -> Self {
         let sgd = Sgd { learning_rate: 1.0, momentum: 0.0, dampening: 0.0, nesterov: false, weight_decay: 0.0 };
         Self { rule: Rule::Left, readout: Readout::Outputs, ..Self::new(loss, Optimizer::Sgd(sgd), contraction) }
     }

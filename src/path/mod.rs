@@ -26,7 +26,7 @@ pub use account::Account;
 pub(crate) use account::larger;
 pub(crate) use batch::examples_at_once;
 pub use integrate::{Evaluation, Integration, Setting};
-pub use quadrature::{Quadrature, gauss};
+pub use quadrature::{Quadrature, Rule, gauss};
 pub use readout::QueryTargets;
 pub use spec::{Finished, Spec, Tile};
 pub use superposition::Superposition;

@@ -1,6 +1,21 @@
 //! Quadrature rules on [0, 1].
 
-use crate::run_file::Rule;
+/// The quadrature rule on a segment.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Rule {
+    /// Gauss-Legendre.
+    Gauss {
+        /// Its number of nodes.
+        nodes: usize,
+    },
+    /// The gradient at the step's start.
+    Left,
+    /// Each query's own nodes, until its step is explained; segments are cut where a unit flips.
+    Adaptive {
+        /// What may stay unexplained of a step's change, relative.
+        tolerance: f64,
+    },
+}
 
 /// Nodes and weights on [0, 1].
 #[derive(Debug, Clone, PartialEq)]

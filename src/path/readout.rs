@@ -3,7 +3,8 @@
 use super::Setting;
 use super::adaptive::Read;
 use crate::backend::{Backend, BackendError, ReadoutBatch, ReadoutKind, Result, Slice, SliceMut};
-use crate::run_file::{Loss, Readout};
+use crate::loss::Loss;
+use crate::readout::Readout;
 use crate::training::TargetBuffer;
 
 /// The targets of the queries, for readouts that depend on them.

@@ -1,6 +1,6 @@
 //! The recursion backwards in time that turns φ of each step into what multiplies the examples' gradients.
 
-use crate::run_file::{Adam, Optimizer, Sgd};
+use crate::optimizer::{Adam, Optimizer, Sgd};
 
 /// One step of the recursion: first `ψ = keep ψ + add D φ`, D being Adam's preconditioner or 1; then the attribution of the
 /// step is `-gradient ψ · g`, or with Nesterov's momentum `-gradient (add φ + ahead ψ) · g`.

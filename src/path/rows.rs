@@ -5,7 +5,8 @@ use super::at::At;
 use super::sums::State;
 use super::{Account, Quadrature, Setting};
 use crate::backend::{Backend, BackendError, Element, Result};
-use crate::run_file::{Readout, Rule};
+use crate::path::Rule;
+use crate::readout::Readout;
 use crate::tangent::Node;
 use std::rc::Rc;
 

@@ -3,7 +3,10 @@
 use super::Account;
 use crate::backend::Entries;
 use crate::error::Error;
-use crate::run_file::{Loss, Optimizer, Readout, Rule};
+use crate::loss::Loss;
+use crate::optimizer::Optimizer;
+use crate::path::Rule;
+use crate::readout::Readout;
 use crate::tangent::Contraction;
 use crate::training::Step;
 use std::ops::Range;

@@ -2,7 +2,10 @@
 
 use crate::data::MappedArray;
 use crate::error::Error;
-use crate::run_file::{KernelShape, Loss, Optimizer, Readout, RunFile, Training};
+use crate::loss::Loss;
+use crate::optimizer::Optimizer;
+use crate::readout::Readout;
+use crate::run_file::{KernelShape, RunFile, Training};
 use crate::schedule::{Inputs, Targets};
 use crate::store::{PairArray, Store};
 use serde::Deserialize;

@@ -3,7 +3,7 @@
 use super::chart::{Axes, Scale, agreement, curve, number, percent};
 use super::contents::Contents;
 use super::words::Words;
-use crate::run_file::Rule;
+use crate::path::Rule;
 use maud::{Markup, html};
 
 pub(super) fn exactness(contents: &Contents) -> Markup {

@@ -9,7 +9,7 @@ use super::query::queries;
 use super::superposition::superposition;
 use super::words::Words;
 use crate::error::Error;
-use crate::run_file::Readout;
+use crate::readout::Readout;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 /// The whole report.

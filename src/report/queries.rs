@@ -3,7 +3,7 @@
 use super::contents::{Contents, largest};
 use crate::backend::cpu::real_loss;
 use crate::error::Error;
-use crate::run_file::Readout;
+use crate::readout::Readout;
 use crate::schedule::Targets;
 
 /// Queries shown.

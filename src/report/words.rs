@@ -1,7 +1,8 @@
 //! What a report calls the values that were taken apart.
 
 use super::contents::Contents;
-use crate::run_file::{Loss, Readout};
+use crate::loss::Loss;
+use crate::readout::Readout;
 
 /// Names of the readout's values.
 #[derive(Debug, Clone, Copy)]

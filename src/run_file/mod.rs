@@ -15,11 +15,13 @@ mod words;
 mod write;
 mod write_training;
 
-pub use model::{Activation, Layer, LayerKind, Model};
+pub use model::Model;
 pub use section::RunFileError;
-pub use training::{Adam, Batches, Flow, Loss, Optimizer, Reduction, Schedule, ScheduleKind, Sgd, Training};
+pub use training::{Batches, Training};
 pub use write::difference;
 
+use crate::path::Rule;
+use crate::readout::Readout;
 use crate::tangent::Contraction;
 use std::path::PathBuf;
 
@@ -148,83 +150,6 @@ pub struct Kernel {
     pub superposition_vectors: Vec<u32>,
     /// How each layer that has parameters is contracted; the fastest without it.
     pub contraction: Option<Vec<Contraction>>,
-}
-
-/// The quadrature rule on a segment.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Rule {
-    /// Gauss-Legendre.
-    Gauss {
-        /// Its number of nodes.
-        nodes: usize,
-    },
-    /// The gradient at the step's start.
-    Left,
-    /// Each query's own nodes, until its step is explained; segments are cut where a unit flips.
-    Adaptive {
-        /// What may stay unexplained of a step's change, relative.
-        tolerance: f64,
-    },
-}
-
-/// What of a query's outputs f is taken apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Readout {
-    /// f itself.
-    Outputs,
-    /// Softmax with cross_entropy, the sigmoid of each output with logistic.
-    Probabilities,
-    /// The query's own loss.
-    Loss,
-    /// The output of the query's class.
-    Target,
-    /// The output of the query's class less log Σ e^f over the others.
-    Margin,
-}
-
-/// Every readout and its name.
-const READOUTS: [(&str, Readout); 5] = [
-    ("outputs", Readout::Outputs),
-    ("probabilities", Readout::Probabilities),
-    ("loss", Readout::Loss),
-    ("target", Readout::Target),
-    ("margin", Readout::Margin),
-];
-
-impl Readout {
-    /// Its name in a run file.
-    pub fn name(self) -> &'static str {
-        READOUTS.iter().find(|(_, readout)| *readout == self).map_or("", |(name, _)| name)
-    }
-
-    /// Its values for each query, of a network with C outputs.
-    pub fn len(self, outputs: usize) -> usize {
-        match self {
-            Readout::Outputs | Readout::Probabilities => outputs,
-            Readout::Loss | Readout::Target | Readout::Margin => 1,
-        }
-    }
-
-    /// By how many times a rounding a value of it is off, that was computed from outputs of some length, about: a function of f
-    /// moves by its slope times the rounding of f.
-    pub(crate) fn roundings(self, value: f64, outputs: f64) -> f64 {
-        match self {
-            Readout::Outputs => value.abs(),
-            Readout::Target | Readout::Margin => value.abs() + outputs,
-            Readout::Probabilities => value.abs() * (1.0 + outputs),
-            Readout::Loss => value.abs() * (1.0 + outputs) + outputs,
-        }
-    }
-
-    /// Whether it is linear in the outputs.
-    pub fn is_linear(self) -> bool {
-        matches!(self, Readout::Outputs | Readout::Target)
-    }
-
-    /// Whether it depends on the query's target.
-    pub fn needs_targets(self) -> bool {
-        matches!(self, Readout::Loss | Readout::Target | Readout::Margin)
-    }
 }
 
 /// Which entries of the kernel.

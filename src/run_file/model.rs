@@ -1,6 +1,8 @@
 //! The network as the run file describes it.
 
 use super::section::{Result, Section};
+use crate::activation::Activation;
+use crate::layer::{Layer, LayerKind};
 use std::path::PathBuf;
 use toml::Value;
 
@@ -13,74 +15,6 @@ pub struct Model {
     pub layers: Vec<Layer>,
     /// Initial weights; drawn from the seed without them.
     pub weights: Option<PathBuf>,
-}
-
-/// A layer.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Layer {
-    /// The layer it reads (`add`: the other summand); -1 is the network's input, `None` the layer before.
-    pub from: Option<i64>,
-    /// What it is.
-    pub kind: LayerKind,
-}
-
-/// Kinds of layer, as PyTorch names them.
-#[derive(Debug, Clone, PartialEq)]
-#[allow(missing_docs)]
-pub enum LayerKind {
-    Linear { features: usize, bias: bool },
-    Conv2d { channels: usize, kernel: usize, stride: usize, padding: usize, bias: bool },
-    MaxPool2d { kernel: usize },
-    AvgPool2d { kernel: usize },
-    Flatten,
-    LayerNorm,
-    Add,
-    Activation(Activation),
-}
-
-/// Elementwise functions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum Activation {
-    Identity,
-    Relu,
-    LeakyRelu,
-    Tanh,
-    Sigmoid,
-    Softplus,
-    Silu,
-    Gelu,
-    Sin,
-}
-
-/// Every activation and its name.
-const ACTIVATIONS: [(&str, Activation); 9] = [
-    ("identity", Activation::Identity),
-    ("relu", Activation::Relu),
-    ("leaky_relu", Activation::LeakyRelu),
-    ("tanh", Activation::Tanh),
-    ("sigmoid", Activation::Sigmoid),
-    ("softplus", Activation::Softplus),
-    ("silu", Activation::Silu),
-    ("gelu", Activation::Gelu),
-    ("sin", Activation::Sin),
-];
-
-impl Activation {
-    /// The one of a name.
-    pub fn named(name: &str) -> Option<Self> {
-        ACTIVATIONS.iter().find(|(known, _)| *known == name).map(|(_, activation)| *activation)
-    }
-
-    /// The names of all.
-    pub fn names() -> impl Iterator<Item = &'static str> {
-        ACTIVATIONS.iter().map(|(name, _)| *name)
-    }
-
-    /// Its name in a run file.
-    pub fn name(self) -> &'static str {
-        ACTIVATIONS.iter().find(|(_, activation)| *activation == self).map_or("", |(name, _)| name)
-    }
 }
 
 /// The other kinds of layer.
@@ -124,27 +58,6 @@ impl Model {
     }
 }
 
-impl LayerKind {
-    /// Its name in a run file.
-    pub fn name(&self) -> &'static str {
-        match self {
-            LayerKind::Linear { .. } => "linear",
-            LayerKind::Conv2d { .. } => "conv2d",
-            LayerKind::MaxPool2d { .. } => "max_pool2d",
-            LayerKind::AvgPool2d { .. } => "avg_pool2d",
-            LayerKind::Flatten => "flatten",
-            LayerKind::LayerNorm => "layer_norm",
-            LayerKind::Add => "add",
-            LayerKind::Activation(activation) => activation.name(),
-        }
-    }
-
-    /// Whether it has any.
-    pub fn has_parameters(&self) -> bool {
-        matches!(self, LayerKind::Linear { .. } | LayerKind::Conv2d { .. } | LayerKind::LayerNorm)
-    }
-}
-
 fn read_layer(mut section: Section<'_>, index: usize) -> Result<Layer> {
     let value = section.need("type")?;
     let name = section.text("type", value)?;
@@ -169,10 +82,10 @@ fn read_layer(mut section: Section<'_>, index: usize) -> Result<Layer> {
         "flatten" => LayerKind::Flatten,
         "layer_norm" => LayerKind::LayerNorm,
         "add" => LayerKind::Add,
-        _ => match ACTIVATIONS.iter().find(|(word, _)| *word == name) {
-            Some((_, activation)) => LayerKind::Activation(*activation),
+        _ => match Activation::named(name) {
+            Some(activation) => LayerKind::Activation(activation),
             None => {
-                let words = || KINDS.into_iter().chain(ACTIVATIONS.iter().map(|(word, _)| *word));
+                let words = || KINDS.into_iter().chain(Activation::names());
                 let near = super::section::nearest(name, words());
                 let all: Vec<&str> = words().collect();
                 let problem = format!("{name:?} is no layer; did you mean {near:?}? One of {}", all.join(", "));

@@ -3,6 +3,9 @@
 use super::record::Record;
 use super::section::{Result, RunFileError, Section};
 use super::*;
+use crate::loss::Loss;
+use crate::optimizer::Optimizer;
+use crate::readout::READOUTS;
 use std::path::Path;
 use toml::{Table, Value};
 

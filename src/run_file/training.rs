@@ -1,6 +1,9 @@
 //! How the network is trained, as the run file describes it.
 
 use super::section::{Result, Section};
+use crate::loss::{LOSSES, Loss};
+use crate::optimizer::{Adam, Flow, Optimizer, Sgd, is_not_single};
+use crate::training::{Reduction, Schedule, ScheduleKind};
 use toml::Value;
 
 /// How the network is trained.
@@ -24,108 +27,6 @@ pub struct Training {
     pub batches: Option<Batches>,
 }
 
-/// A loss function of outputs f and a target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Loss {
-    /// -log softmax(f) of the class.
-    CrossEntropy,
-    /// ½ Σ (f - y)².
-    SquaredError,
-    /// Σ log(1 + e^f) - y f.
-    Logistic,
-    /// Σ e^f - y f.
-    Poisson,
-}
-
-/// How a batch's losses are combined.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reduction {
-    /// Over the batch's own size.
-    Mean,
-    /// Added.
-    Sum,
-}
-
-/// An optimizer, with PyTorch's update.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Optimizer {
-    /// Stochastic gradient descent.
-    Sgd(Sgd),
-    /// Adam, AdamW.
-    Adam(Adam),
-    /// Gradient flow.
-    Flow(Flow),
-}
-
-/// Stochastic gradient descent: `b ← μ b + (1 - d) (g + λ w)` (at first `g + λ w`), `w ← w - ε b`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Sgd {
-    /// ε.
-    pub learning_rate: f64,
-    /// μ.
-    pub momentum: f64,
-    /// d.
-    pub dampening: f64,
-    /// Whether the step is `g + λ w + μ b` instead of b.
-    pub nesterov: bool,
-    /// λ.
-    pub weight_decay: f64,
-}
-
-/// Adam.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Adam {
-    /// ε.
-    pub learning_rate: f64,
-    /// β1, β2.
-    pub betas: [f64; 2],
-    /// Added to the root of the second moment.
-    pub eps: f64,
-    /// λ.
-    pub weight_decay: f64,
-    /// Whether the decay acts on the weights (AdamW) and not through the gradient (Adam).
-    pub decoupled: bool,
-}
-
-/// Gradient flow `dw/dt = -∇L`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Flow {
-    /// How long.
-    pub time: f64,
-    /// Of the solver, absolute and relative.
-    pub tolerance: f64,
-}
-
-/// Learning rates over the steps, as factors of the optimizer's or a list.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Schedule {
-    /// Its course after the warmup.
-    pub kind: ScheduleKind,
-    /// Steps that lead up to it linearly: the rate of step s is (s + 1) / warmup of the optimizer's.
-    pub warmup: usize,
-}
-
-/// The course of a schedule, in steps after the warmup.
-#[derive(Debug, Clone, PartialEq)]
-pub enum ScheduleKind {
-    /// Always the optimizer's.
-    Constant,
-    /// Times `factor` after every `every` steps.
-    Step {
-        /// Steps.
-        every: usize,
-        /// The factor.
-        factor: f64,
-    },
-    /// Half a cosine down to `last`, which would be the rate after the last step.
-    Cosine {
-        /// The rate at the end.
-        last: f64,
-    },
-    /// One rate a step.
-    List(Vec<f64>),
-}
-
 /// A recorded order of examples.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Batches {
@@ -135,72 +36,12 @@ pub enum Batches {
     List(Vec<Vec<u32>>),
 }
 
-impl Optimizer {
-    /// ε before any schedule; 1 for gradient flow.
-    pub fn learning_rate(&self) -> f64 {
-        match self {
-            Optimizer::Sgd(sgd) => sgd.learning_rate,
-            Optimizer::Adam(adam) => adam.learning_rate,
-            Optimizer::Flow(_) => 1.0,
-        }
-    }
-
-    /// λ.
-    pub fn weight_decay(&self) -> f64 {
-        match self {
-            Optimizer::Sgd(sgd) => sgd.weight_decay,
-            Optimizer::Adam(adam) => adam.weight_decay,
-            Optimizer::Flow(_) => 0.0,
-        }
-    }
-
-    /// Whether a step depends on earlier gradients.
-    pub fn has_memory(&self) -> bool {
-        match self {
-            Optimizer::Sgd(sgd) => sgd.momentum != 0.0,
-            Optimizer::Adam(_) => true,
-            Optimizer::Flow(_) => false,
-        }
-    }
-
-    /// Its name in a run file.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Optimizer::Sgd(_) => "sgd",
-            Optimizer::Adam(Adam { decoupled: false, .. }) => "adam",
-            Optimizer::Adam(Adam { decoupled: true, .. }) => "adamw",
-            Optimizer::Flow(_) => "flow",
-        }
-    }
-}
-
 impl Training {
     /// The learning rate of a step, counted from 0.
     pub fn rate(&self, step: usize) -> f64 {
-        let base = self.optimizer.learning_rate();
-        let Schedule { kind, warmup } = &self.schedule;
-        if step < *warmup {
-            return base * (step + 1) as f64 / *warmup as f64;
-        }
-        let step = step - warmup;
-        match kind {
-            ScheduleKind::Constant => base,
-            ScheduleKind::Step { every, factor } => base * factor.powf((step / every) as f64),
-            ScheduleKind::Cosine { last } => {
-                let all = self.steps.saturating_sub(*warmup).max(1) as f64;
-                last + 0.5 * (base - last) * (1.0 + (std::f64::consts::PI * step as f64 / all).cos())
-            }
-            ScheduleKind::List(rates) => rates.get(step).copied().unwrap_or(base),
-        }
+        self.schedule.rate(self.optimizer.learning_rate(), step, self.steps)
     }
 }
-
-pub(super) const LOSSES: [(&str, Loss); 4] = [
-    ("cross_entropy", Loss::CrossEntropy),
-    ("squared_error", Loss::SquaredError),
-    ("logistic", Loss::Logistic),
-    ("poisson", Loss::Poisson),
-];
 
 const REDUCTIONS: [(&str, Reduction); 2] = [("mean", Reduction::Mean), ("sum", Reduction::Sum)];
 
@@ -356,53 +197,9 @@ fn read_schedule(mut section: Section<'_>) -> Result<Schedule> {
 }
 
 /// Where a number is one in double precision only, it would train nothing, or diverge.
-pub(super) fn first_not_single(training: &Training) -> Option<(&'static str, f64)> {
-    let numbers = match training.optimizer {
-        Optimizer::Sgd(Sgd { learning_rate, momentum, dampening, weight_decay, .. }) => vec![
-            ("optimizer.learning_rate", learning_rate),
-            ("optimizer.momentum", momentum),
-            ("optimizer.dampening", dampening),
-            ("optimizer.weight_decay", weight_decay),
-        ],
-        Optimizer::Adam(Adam { learning_rate, eps, weight_decay, .. }) => vec![
-            ("optimizer.learning_rate", learning_rate),
-            ("optimizer.eps", eps),
-            ("optimizer.weight_decay", weight_decay),
-        ],
-        Optimizer::Flow(Flow { time, .. }) => vec![("optimizer.time", time)],
-    };
-    let not_single = |value: f64| (value as f32).is_infinite() || (value as f32 == 0.0 && value != 0.0);
-    let clip = [("clip_norm", training.clip_norm)];
-    numbers.into_iter().chain(clip).find(|&(_, value)| not_single(value))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn rates(schedule: Schedule, steps: usize) -> Vec<f64> {
-        let sgd = Sgd { learning_rate: 0.8, momentum: 0.0, dampening: 0.0, nesterov: false, weight_decay: 0.0 };
-        let training = Training {
-            loss: Loss::SquaredError,
-            reduction: Reduction::Mean,
-            optimizer: Optimizer::Sgd(sgd),
-            schedule,
-            clip_norm: 0.0,
-            steps,
-            batch_size: None,
-            batches: None,
-        };
-        (0..steps).map(|step| training.rate(step)).collect()
-    }
-
-    #[test]
-    fn schedules_follow_their_course_after_the_warmup() {
-        let step = ScheduleKind::Step { every: 2, factor: 0.5 };
-        assert_eq!(rates(Schedule { kind: step.clone(), warmup: 0 }, 5), [0.8, 0.8, 0.4, 0.4, 0.2]);
-        assert_eq!(rates(Schedule { kind: step, warmup: 2 }, 5), [0.4, 0.8, 0.8, 0.8, 0.4]);
-        let cosine = rates(Schedule { kind: ScheduleKind::Cosine { last: 0.2 }, warmup: 1 }, 5);
-        for (got, want) in cosine.iter().zip([0.8, 0.8, 0.5 + 0.3 * 0.5f64.sqrt(), 0.5, 0.5 - 0.3 * 0.5f64.sqrt()]) {
-            assert!((got - want).abs() < 1e-15, "{cosine:?}");
-        }
-    }
+pub(super) fn first_not_single(training: &Training) -> Option<(String, f64)> {
+    let optimizer = training.optimizer.first_not_single();
+    let optimizer = optimizer.map(|(key, value)| (format!("optimizer.{key}"), value));
+    let clip = Some(("clip_norm".to_owned(), training.clip_norm)).filter(|&(_, value)| is_not_single(value));
+    optimizer.or(clip)
 }

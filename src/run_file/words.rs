@@ -1,8 +1,8 @@
 //! A run file in words: how the path is made, and what is integrated along it.
 
-use super::{
-    Adam, Flow, Kernel, KernelShape, Optimizer, Readout, Rule, RunFile, Schedule, ScheduleKind, Sgd, Training,
-};
+use super::{Kernel, KernelShape, RunFile, Training};
+use crate::optimizer::Optimizer;
+use crate::path::Rule;
 
 impl RunFile {
     /// How the path is made.
@@ -45,29 +45,6 @@ fn list(words: &[&str]) -> String {
     }
 }
 
-impl Readout {
-    /// One of its values.
-    pub fn noun(self) -> &'static str {
-        match self {
-            Readout::Outputs | Readout::Target => "output",
-            Readout::Probabilities => "probability",
-            Readout::Loss => "loss",
-            Readout::Margin => "margin",
-        }
-    }
-
-    /// What it is.
-    fn words(self) -> &'static str {
-        match self {
-            Readout::Outputs => "the outputs",
-            Readout::Probabilities => "the probabilities",
-            Readout::Loss => "each query's loss",
-            Readout::Target => "the output of each query's class",
-            Readout::Margin => "the margin of each query's class",
-        }
-    }
-}
-
 impl Training {
     /// The optimizer and everything that changes its steps.
     fn words(&self) -> String {
@@ -85,46 +62,12 @@ impl Training {
     }
 }
 
-impl Schedule {
-    fn words(&self) -> Option<String> {
-        let warmup = if self.warmup == 0 { String::new() } else { format!(" after a warmup of {} steps", self.warmup) };
-        match &self.kind {
-            ScheduleKind::Constant if self.warmup == 0 => None,
-            ScheduleKind::Constant => Some(format!("constant{warmup}")),
-            ScheduleKind::Step { every, factor } => Some(format!("times {factor:?} every {every} steps{warmup}")),
-            ScheduleKind::Cosine { last } => Some(format!("a cosine down to {last:?}{warmup}")),
-            ScheduleKind::List(_) => Some("then a learning rate for each step".into()),
-        }
-    }
-}
-
-impl Optimizer {
-    fn words(&self) -> String {
-        let decay = |decay: f64| if decay == 0.0 { String::new() } else { format!(", weight decay {decay:?}") };
-        match *self {
-            Optimizer::Sgd(Sgd { learning_rate, momentum, dampening, nesterov, weight_decay }) => {
-                let kind = if nesterov { "Nesterov momentum" } else { "momentum" };
-                let momentum = if momentum == 0.0 { String::new() } else { format!(" with {kind} {momentum:?}") };
-                let dampening = if dampening == 0.0 { String::new() } else { format!(", dampening {dampening:?}") };
-                format!("SGD{momentum}{dampening}, learning rate {learning_rate:?}{}", decay(weight_decay))
-            }
-            Optimizer::Adam(Adam { learning_rate, betas: [first, second], eps, weight_decay, decoupled }) => {
-                let name = if decoupled { "AdamW" } else { "Adam" };
-                let decay = decay(weight_decay);
-                format!(
-                    "{name} with betas {first:?} and {second:?}, eps {eps:?}, learning rate {learning_rate:?}{decay}"
-                )
-            }
-            Optimizer::Flow(Flow { time, tolerance }) => {
-                format!("gradient flow over a time of {time:?}, solved to a tolerance of {tolerance:?}")
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::loss::Loss;
+    use crate::optimizer::{Flow, Sgd};
+    use crate::training::{Reduction, Schedule, ScheduleKind};
 
     #[test]
     fn words_are_listed() {
@@ -136,8 +79,8 @@ mod tests {
     fn what_changes_a_step_is_said() {
         let sgd = Sgd { learning_rate: 0.5, momentum: 0.9, dampening: 0.0, nesterov: true, weight_decay: 0.01 };
         let mut training = Training {
-            loss: crate::run_file::Loss::CrossEntropy,
-            reduction: crate::run_file::Reduction::Mean,
+            loss: Loss::CrossEntropy,
+            reduction: Reduction::Mean,
             optimizer: Optimizer::Sgd(sgd),
             schedule: Schedule { kind: ScheduleKind::Cosine { last: 0.05 }, warmup: 3 },
             clip_norm: 2.0,

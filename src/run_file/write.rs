@@ -1,6 +1,7 @@
 //! The run file as understood, with every default filled in.
 
 use super::*;
+use crate::layer::{Layer, LayerKind};
 use toml::{Table, Value};
 
 /// Keys that say where or when a run happens, not what it computes.

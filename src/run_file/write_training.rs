@@ -1,16 +1,19 @@
 //! How the network is trained, written as TOML.
 
-use super::training::LOSSES;
 use super::write::{count, table, text};
-use super::{Batches, Optimizer, Reduction, Schedule, ScheduleKind, Training};
+use super::{Batches, Training};
+use crate::optimizer::Optimizer;
+use crate::training::{Reduction, Schedule, ScheduleKind};
 use toml::{Table, Value};
 
 impl Training {
     pub(super) fn table(&self) -> Table {
-        let name = LOSSES.iter().find(|(_, loss)| *loss == self.loss).map_or("", |(name, _)| name);
         let reduction = if self.reduction == Reduction::Mean { "mean" } else { "sum" };
-        let mut entries =
-            vec![("loss", text(name)), ("reduction", text(reduction)), ("optimizer", self.optimizer.table())];
+        let mut entries = vec![
+            ("loss", text(self.loss.name())),
+            ("reduction", text(reduction)),
+            ("optimizer", self.optimizer.table()),
+        ];
         if !matches!(self.optimizer, Optimizer::Flow(_)) {
             entries.push(match &self.schedule.kind {
                 ScheduleKind::List(rates) => {

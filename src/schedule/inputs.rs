@@ -5,10 +5,12 @@ use super::plan::size;
 use crate::backend::Element;
 use crate::data::{Array, read, read_safetensors};
 use crate::error::Error;
+use crate::loss::Loss;
 use crate::network::{Network, from_tensors};
-use crate::run_file::{Batches, Loss, Precision, Readout, Reduction, RunFile};
+use crate::readout::Readout;
+use crate::run_file::{Batches, Precision, RunFile};
 use crate::tangent::{Carried, Contraction, choices};
-use crate::training::{Checkpoints, Recording, Step, draw_batches};
+use crate::training::{Checkpoints, Recording, Reduction, Step, draw_batches};
 
 /// The targets of a data set.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,7 +51,7 @@ impl Inputs {
     ///
     /// What does not fit, with the file, the shapes, and what to do.
     pub fn read(run_file: &RunFile) -> Result<Self, Error> {
-        let network = Network::new(&run_file.model)?;
+        let network = Network::new(&run_file.model.input, &run_file.model.layers)?;
         check_weights(&network)?;
         let precision = run_file.run.precision;
         let loss = run_file.training.loss;
@@ -235,19 +237,14 @@ fn read_targets(path: &str, network: &Network, loss: Loss, count: usize, inputs:
 
 /// A step of the full batch.
 pub(super) fn full_batch(examples: usize, reduction: Reduction) -> Step {
-    Step { learning_rate: 1.0, batch: None, examples, share: share(reduction, examples), clip: 1.0 }
-}
-
-/// What an entry of a batch counts in the loss.
-fn share(reduction: Reduction, len: usize) -> f64 {
-    if reduction == Reduction::Mean { 1.0 / len as f64 } else { 1.0 }
+    Step { learning_rate: 1.0, batch: None, examples, share: reduction.share(examples), clip: 1.0 }
 }
 
 fn steps(run_file: &RunFile, examples: usize) -> Result<Vec<Step>, Error> {
     let training = &run_file.training;
     let step = |number: usize, batch: Option<Vec<u32>>| {
         let len = batch.as_ref().map_or(examples, Vec::len);
-        let share = share(training.reduction, len);
+        let share = training.reduction.share(len);
         Step { learning_rate: training.rate(number), batch, examples, share, clip: 1.0 }
     };
     let batches = match &training.batches {

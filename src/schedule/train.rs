@@ -6,8 +6,8 @@ use super::keep::{Budget, FileKeeper, Watch};
 use super::session::Session;
 use crate::backend::{Backend, convert};
 use crate::error::Error;
+use crate::optimizer::Optimizer;
 use crate::path::Quadrature;
-use crate::run_file::Optimizer;
 use crate::training::{Examples, Recorder, Step, TargetBuffer, Training, Trajectory, describe};
 use std::path::{Path, PathBuf};
 

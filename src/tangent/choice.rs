@@ -2,7 +2,8 @@
 
 use crate::backend::{Entries, Rates};
 use crate::network::{Network, Parameters};
-use crate::run_file::{Optimizer, Readout, Sgd};
+use crate::optimizer::{Optimizer, Sgd};
+use crate::readout::Readout;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
@@ -235,11 +236,12 @@ pub fn choose(network: &Network, own: &Parameters, readout: Readout, sizes: &Siz
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run_file::{Activation, Layer, LayerKind, Model};
+    use crate::activation::Activation;
+    use crate::layer::{Layer, LayerKind};
 
     fn network(input: &[usize], layers: Vec<LayerKind>) -> Network {
-        let layers = layers.into_iter().map(|kind| Layer { from: None, kind }).collect();
-        Network::new(&Model { input: input.to_vec(), layers, weights: None }).expect("a network")
+        let layers = layers.into_iter().map(|kind| Layer { from: None, kind }).collect::<Vec<_>>();
+        Network::new(input, &layers).expect("a network")
     }
 
     fn linear(features: usize) -> LayerKind {
@@ -290,7 +292,7 @@ mod tests {
         let sgd = |momentum, nesterov| {
             Optimizer::Sgd(Sgd { learning_rate: 0.1, momentum, dampening: 0.0, nesterov, weight_decay: 0.0 })
         };
-        let adam = crate::run_file::Adam {
+        let adam = crate::optimizer::Adam {
             learning_rate: 0.1,
             betas: [0.9, 0.999],
             eps: 1e-8,

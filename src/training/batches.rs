@@ -4,6 +4,22 @@ use crate::random::Random;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+/// How a batch's losses are combined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reduction {
+    /// Over the batch's own size.
+    Mean,
+    /// Added.
+    Sum,
+}
+
+impl Reduction {
+    /// What an entry of a batch counts in the loss.
+    pub fn share(self, len: usize) -> f64 {
+        if self == Reduction::Mean { 1.0 / len as f64 } else { 1.0 }
+    }
+}
+
 /// One step of gradient descent, as recorded.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {

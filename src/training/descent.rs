@@ -3,8 +3,9 @@
 use super::{Examples, Step};
 use crate::backend::{Backend, Element, Layout, LossBatch, MatMul, RowMap, Slice, SliceMut, Start, Targets};
 use crate::error::Error;
+use crate::loss::Loss;
 use crate::network::{Network, Segment};
-use crate::run_file::{Loss, Optimizer};
+use crate::optimizer::Optimizer;
 use crate::tangent::write_gradient;
 
 /// The training targets on the device.

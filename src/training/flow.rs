@@ -5,8 +5,8 @@ use super::{Kept, Metrics, Recorder, Step, Training, Trajectory};
 use crate::backend::{Backend, Element, Slice, SliceMut};
 use crate::error::Error;
 use crate::keeper::Keeper;
+use crate::optimizer::Flow;
 use crate::path::Quadrature;
-use crate::run_file::Flow;
 use std::cell::Cell;
 use std::time::Instant;
 

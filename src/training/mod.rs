@@ -16,10 +16,11 @@ mod history;
 mod optimizer;
 mod recall;
 mod rows;
+mod schedule;
 mod trajectory;
 mod walk;
 
-pub use batches::{Step, draw_batches};
+pub use batches::{Reduction, Step, draw_batches};
 pub use checkpoints::Checkpoints;
 pub use descent::{TargetBuffer, Training};
 pub use describe::describe;
@@ -27,5 +28,6 @@ pub use dormand_prince::{Accepted, Course, DormandPrince, Slope, least_tolerance
 pub use examples::Examples;
 pub use recall::Recall;
 pub use rows::Rows;
+pub use schedule::{Schedule, ScheduleKind};
 pub use trajectory::{Kept, Recorder, Recording, Trajectory};
 pub use walk::{Leg, Metrics, Recorded};

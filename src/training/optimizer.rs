@@ -1,7 +1,7 @@
 //! Optimizers on the device: PyTorch's updates, and what a step's decomposition needs of them.
 
 use crate::backend::{AdamOut, Backend, Result, Slice, SliceMut};
-use crate::run_file::{Adam, Optimizer, Sgd};
+use crate::optimizer::{Adam, Optimizer, Sgd};
 
 /// What an optimizer keeps from step to step: flat vectors like the weights, zero at first.
 pub(super) struct Memory<B: Backend> {

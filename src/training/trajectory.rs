@@ -6,7 +6,7 @@ use super::{Metrics, Step};
 use crate::backend::Element;
 use crate::data::{NpyWriter, StateReader, StateWriter};
 use crate::error::Error;
-use crate::run_file::Optimizer;
+use crate::optimizer::Optimizer;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

@@ -1,8 +1,9 @@
 //! Small networks of each kind, at random weights.
 
+use pathkernel::activation::Activation;
+use pathkernel::layer::{Layer, LayerKind};
 use pathkernel::network::Network;
 use pathkernel::random::Random;
-use pathkernel::run_file::{Activation, Layer, LayerKind, Model};
 
 pub struct Case {
     pub name: &'static str,
@@ -32,7 +33,7 @@ pub fn relu() -> Layer {
 }
 
 pub fn network(input: &[usize], layers: Vec<Layer>) -> Network {
-    Network::new(&Model { input: input.to_vec(), layers, weights: None }).expect("a network")
+    Network::new(input, &layers).expect("a network")
 }
 
 /// Numbers in [-1, 1], different for every seed.

@@ -1,9 +1,9 @@
 //! Networks by plain loops over dual numbers: outputs, their derivative along a direction, and which side of its kink every
 //! unit is on. Shares nothing with the library but the description of the graph.
 
+use pathkernel::activation::Activation;
 use pathkernel::backend::{Pooling, Window};
 use pathkernel::network::{Network, Operation, Parameters};
-use pathkernel::run_file::Activation;
 
 /// A number and its derivative.
 #[derive(Debug, Clone, Copy, Default)]

@@ -3,8 +3,9 @@
 use crate::cases::{activation, linear, network, numbers, plain, relu};
 use crate::reference::{Line, distance, largest};
 use crate::{of, settle};
+use pathkernel::activation::Activation;
+use pathkernel::layer::LayerKind;
 use pathkernel::network::Network;
-use pathkernel::run_file::{Activation, LayerKind};
 
 /// A hidden unit z = x (w₀ + τ Δw₀) + ..., so that flips are where the test says: 2 inputs, `hidden` units, 3 outputs.
 fn made(first: &[[f64; 3]], first_change: &[[f64; 3]]) -> (Network, Vec<f64>, Vec<f64>) {

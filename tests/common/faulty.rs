@@ -1,9 +1,9 @@
 //! A backend that fails at chosen calls, and devices that are such backends.
 
+use pathkernel::activation::Activation;
 use pathkernel::backend::cpu::CpuBackend;
 use pathkernel::backend::*;
 use pathkernel::error::Error;
-use pathkernel::run_file::Activation;
 use pathkernel::schedule::{Devices, Work};
 use std::collections::BTreeMap;
 use std::marker::PhantomData;

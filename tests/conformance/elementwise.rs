@@ -1,10 +1,11 @@
 //! Operations on elements and rows.
 
 use crate::harness::*;
+use pathkernel::activation::Activation;
 use pathkernel::backend::{
     Adam, AdamOut, Backend, LossBatch, Position, ReadoutBatch, ReadoutKind, Slice, SliceMut, Targets, Weights,
 };
-use pathkernel::run_file::{Activation, Loss};
+use pathkernel::loss::Loss;
 
 /// 1, primes, a workgroup and its neighbours, more than a binding of the small device.
 const LENGTHS: [usize; 8] = [1, 2, 7, 255, 256, 257, 4099, 20_011];

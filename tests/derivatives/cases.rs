@@ -1,8 +1,9 @@
 //! One small network for every kind of layer, and every way in which a layer can stand to its neighbours.
 
 use crate::loops::numbers;
+use pathkernel::activation::Activation;
+use pathkernel::layer::{Layer, LayerKind};
 use pathkernel::network::Network;
-use pathkernel::run_file::{Activation, Layer, LayerKind, Model};
 
 /// A network at weights in [-1, 1], a layer_norm's scales too.
 pub struct Case {
@@ -118,7 +119,7 @@ pub fn cases() -> Vec<Case> {
         models.push((kind.name(), vec![4], vec![linear(6), activation(kind), linear(3), activation(kind)]));
     }
     let build = |(seed, (name, input, layers)): (usize, (&str, Vec<usize>, Vec<Layer>))| {
-        let network = Network::new(&Model { input, layers, weights: None }).expect("a network");
+        let network = Network::new(&input, &layers).expect("a network");
         let weights = numbers(seed as u64 + 100, network.len);
         Case { name: name.to_owned(), network, weights }
     };

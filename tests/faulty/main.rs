@@ -4,12 +4,15 @@
 mod faulty;
 
 use faulty::{Fault, Faulty, FaultyDevices, Plan};
+use pathkernel::activation::Activation;
 use pathkernel::backend::cpu::CpuBackend;
 use pathkernel::backend::{Backend, BackendError, Element, Slice};
 use pathkernel::error::Error;
+use pathkernel::layer::{Layer, LayerKind};
+use pathkernel::loss::Loss;
 use pathkernel::network::Network;
+use pathkernel::optimizer::{Optimizer, Sgd};
 use pathkernel::path::{Integration, Setting, Spec, Tile};
-use pathkernel::run_file::{Activation, Layer, LayerKind, Loss, Model, Optimizer, Sgd};
 use pathkernel::schedule::{Devices, Work};
 use pathkernel::tangent::Contraction;
 use pathkernel::training::{Examples, Recorder, Recording, Step, TargetBuffer, Training};
@@ -29,7 +32,7 @@ impl Work for Small {
             layer(LayerKind::LayerNorm),
             layer(LayerKind::Linear { features: 1, bias: true }),
         ];
-        let network = Network::new(&Model { input: vec![2], layers, weights: None })?;
+        let network = Network::new(&[2], &layers)?;
         let elements = |values: &[f64]| values.iter().map(|&value| B::Element::from_f64(value)).collect::<Vec<_>>();
         let examples = Examples::new(backend, &elements(&[0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0]), 2)?;
         let targets = TargetBuffer::Reals(backend.upload(&elements(&[0.0, 1.0, 1.0, 0.0]))?, 4);

@@ -7,7 +7,7 @@ use super::products::Operands;
 use super::{Buffer, GpuBackend, Index, Ticket};
 use crate::backend::gpu::blocks::Part;
 use crate::backend::*;
-use crate::run_file::Loss;
+use crate::loss::Loss;
 
 type In<'a> = Slice<'a, Buffer>;
 type Out<'a> = SliceMut<'a, Buffer>;

@@ -2,10 +2,10 @@
 
 use super::pieces::Piece;
 use super::polynomial::{Changes, Section};
+use crate::activation::Activation;
 use crate::backend::cpu::window::{corners, largest, rows_of};
 use crate::backend::{Pooling, Window};
 use crate::network::{Network, Operation};
-use crate::run_file::Activation;
 
 /// Rounding units of a layer's largest value that are no sign, for the feature with the largest weights.
 const NOISE: f64 = 8.0;

@@ -1,11 +1,11 @@
 use super::*;
 use crate::data::{NpyElement, write_safetensors};
-use crate::run_file::{Layer, LayerKind, Model};
+use crate::layer::{Layer, LayerKind};
 
 /// A layer of three inputs and two outputs.
 fn network() -> Network {
     let layers = vec![Layer { from: None, kind: LayerKind::Linear { features: 2, bias: true } }];
-    Network::new(&Model { input: vec![3], layers, weights: None }).unwrap()
+    Network::new(&[3], &layers).unwrap()
 }
 
 fn made(name: &str) -> PathBuf {
