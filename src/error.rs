@@ -1,6 +1,6 @@
 //! What can go wrong, for people and for the exit code.
 
-use crate::backend::BackendError;
+use crate::compute::BackendError;
 use crate::data::DataError;
 use crate::network::NetworkError;
 use crate::run_file::RunFileError;

@@ -14,7 +14,7 @@ arrays that NumPy opens and a [`report`]. As a library, the parts are:
 
 | module | what |
 |---|---|
-| [`backend`] | the operations, as a trait; native `cpu` (f32, f64) and wgpu `gpu` |
+| [`compute`] | the operations, as a trait; native `cpu` (f32, f64) and wgpu `gpu` |
 | [`network`] | a graph of layers: forward, backward, gradient factors |
 | [`training`] | optimizers and gradient flow on the device, imported checkpoints, and the recorded path |
 | [`tangent`] | gradient rows and their contraction |
@@ -25,8 +25,8 @@ arrays that NumPy opens and a [`report`]. As a library, the parts are:
 A network of two inputs and one output learns four points; then its prediction elsewhere is taken apart.
 
 ```
-use pathkernel::backend::cpu::CpuBackend;
-use pathkernel::backend::Backend;
+use pathkernel::compute::cpu::CpuBackend;
+use pathkernel::compute::Backend;
 use pathkernel::network::Network;
 use pathkernel::path::{Integration, Rule, Setting, Spec, Tile};
 use pathkernel::activation::Activation;
@@ -94,9 +94,9 @@ assert!((change - explained).abs() < 1e-9 * change.abs());
 #![deny(missing_docs)]
 
 pub mod activation;
-pub mod backend;
 pub mod bench;
 pub mod cache;
+pub mod compute;
 pub mod data;
 pub mod error;
 pub mod keeper;

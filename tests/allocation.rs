@@ -1,8 +1,8 @@
 //! A step loop on the CPU takes no fresh memory: what it needs was taken by its first steps.
 
 use pathkernel::activation::Activation;
-use pathkernel::backend::cpu::CpuBackend;
-use pathkernel::backend::{Backend, Entries, Rates};
+use pathkernel::compute::cpu::CpuBackend;
+use pathkernel::compute::{Backend, Entries, Rates};
 use pathkernel::layer::{Layer, LayerKind};
 use pathkernel::loss::Loss;
 use pathkernel::network::Network;

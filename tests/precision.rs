@@ -5,10 +5,10 @@ mod common;
 
 use common::{Array, read_npy, read_safetensors};
 use pathkernel::activation::Activation;
-use pathkernel::backend::cpu::CpuBackend;
+use pathkernel::compute::cpu::CpuBackend;
 #[cfg(feature = "gpu")]
-use pathkernel::backend::gpu::{Choice, GpuBackend};
-use pathkernel::backend::{Backend, Element, Entries};
+use pathkernel::compute::gpu::{Choice, GpuBackend};
+use pathkernel::compute::{Backend, Element, Entries};
 use pathkernel::layer::{Layer, LayerKind};
 use pathkernel::loss::Loss;
 use pathkernel::network::Network;

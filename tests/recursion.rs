@@ -6,8 +6,8 @@ mod interrupt;
 
 use interrupt::Interrupt;
 use pathkernel::activation::Activation;
-use pathkernel::backend::cpu::CpuBackend;
-use pathkernel::backend::{Backend, Element};
+use pathkernel::compute::cpu::CpuBackend;
+use pathkernel::compute::{Backend, Element};
 use pathkernel::error::Error;
 use pathkernel::keeper::Keeper;
 use pathkernel::layer::{Layer, LayerKind};

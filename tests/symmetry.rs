@@ -6,8 +6,8 @@ mod common;
 
 use common::{Array, read_npy, read_safetensors};
 use pathkernel::activation::Activation;
-use pathkernel::backend::cpu::CpuBackend;
-use pathkernel::backend::{Backend, Entries};
+use pathkernel::compute::cpu::CpuBackend;
+use pathkernel::compute::{Backend, Entries};
 use pathkernel::layer::{Layer, LayerKind};
 use pathkernel::loss::Loss;
 use pathkernel::network::Network;

@@ -2,7 +2,7 @@
 
 use super::{KernelBench, Layers};
 use crate::activation::Activation;
-use crate::backend::Entries;
+use crate::compute::Entries;
 use crate::error::Error;
 use crate::layer::{Layer, LayerKind};
 use crate::network::Network;

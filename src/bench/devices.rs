@@ -1,7 +1,7 @@
 //! `bench devices`: the same kernel on every adapter and on the CPU.
 
 use super::KernelBench;
-use crate::backend::Entries;
+use crate::compute::Entries;
 use crate::error::Error;
 use crate::run_file::{Precision, Run};
 use serde::Serialize;
@@ -27,8 +27,8 @@ fn runs(base: &Run) -> Vec<Run> {
     #[cfg_attr(not(feature = "gpu"), allow(unused_mut))]
     let mut runs = vec![cpu(Precision::F32), cpu(Precision::F64)];
     #[cfg(feature = "gpu")]
-    for adapter in crate::backend::gpu::adapters() {
-        let device = crate::backend::gpu::describe(&adapter).name;
+    for adapter in crate::compute::gpu::adapters() {
+        let device = crate::compute::gpu::describe(&adapter).name;
         runs.push(Run { device, precision: Precision::F32, ..base.clone() });
     }
     runs

@@ -1,8 +1,8 @@
 //! `bench kernel`: one evaluation of a tangent kernel, or of the attribution of one step.
 
 use super::measure::{Product, median, numbers, seconds, settle};
-use crate::backend::{Backend, Element, Entries, convert};
 use crate::cache::Cache;
+use crate::compute::{Backend, Element, Entries, convert};
 use crate::error::Error;
 use crate::loss::Loss;
 use crate::network::{Network, Parameters};
@@ -257,7 +257,7 @@ impl Work for Accumulate<'_> {
                 })
             };
             block()?;
-            Ok((0..bench.repeats.max(1)).map(|_| block()).collect::<crate::backend::Result<Vec<f64>>>()?)
+            Ok((0..bench.repeats.max(1)).map(|_| block()).collect::<crate::compute::Result<Vec<f64>>>()?)
         })?;
         let seconds = median(taken);
         let flops = steps as f64 * flops(&network, bench.queries, bench.examples, bench.entries);

@@ -3,10 +3,10 @@
 use super::is_override;
 use clap::{Args, Subcommand, ValueEnum};
 use pathkernel::activation::Activation;
-use pathkernel::backend::Entries;
 use pathkernel::bench::{
     DeviceFigures, KernelBench, Layers, OperationsBench, measure_choices, measure_devices, measure_run,
 };
+use pathkernel::compute::Entries;
 use pathkernel::error::Error;
 use pathkernel::layer::{Layer, LayerKind};
 use pathkernel::run_file::{Model, Precision, Run, RunFile, StoreKind};

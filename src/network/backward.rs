@@ -2,7 +2,7 @@
 
 use super::forward::at_weights;
 use super::{Forward, Network, Operation, Parameters, Segment};
-use crate::backend::{Backend, BackendError, Convolution, Layout, MatMul, Result, Slice, SliceMut, Start, Transpose};
+use crate::compute::{Backend, BackendError, Convolution, Layout, MatMul, Result, Slice, SliceMut, Start, Transpose};
 
 /// The two factors of a layer's gradients: row `r`'s gradient is `Σ_p δ[r, p] ⊗ input[r % base, p]` (for a
 /// layer_norm the elementwise product, with the normalised input).

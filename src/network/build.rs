@@ -1,7 +1,7 @@
 //! From a list of layers to a graph with shapes.
 
 use super::{Network, Node, Operation, Parameters};
-use crate::backend::{Pooling, Window};
+use crate::compute::{Pooling, Window};
 use crate::layer::{Layer, LayerKind};
 
 /// A model that cannot be built.

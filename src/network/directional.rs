@@ -2,7 +2,7 @@
 
 use super::forward::{affine, at_weights};
 use super::{Forward, Network, Operation, Parameters, Segment};
-use crate::backend::{Backend, BackendError, Layout, MatMul, Pooling, Result, Slice, SliceMut, Start, Transpose};
+use crate::compute::{Backend, BackendError, Layout, MatMul, Pooling, Result, Slice, SliceMut, Start, Transpose};
 
 /// The derivatives of the values of a forward pass along some directions: each has a row for every base row, copy-major.
 #[derive(Debug)]

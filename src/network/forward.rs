@@ -1,7 +1,7 @@
 //! The forward pass.
 
 use super::{Network, Operation, Parameters};
-use crate::backend::{Backend, Layout, MatMul, Position, Result, Slice, SliceMut, Start, Transpose, Weights};
+use crate::compute::{Backend, Layout, MatMul, Position, Result, Slice, SliceMut, Start, Transpose, Weights};
 
 /// Weights, or a segment of them with each base row at its own position.
 #[derive(Debug)]

@@ -20,7 +20,7 @@ pub use forward::{Forward, Segment};
 pub use initial::{check_tensors, from_tensors};
 
 use crate::activation::Activation;
-use crate::backend::{Pooling, Window};
+use crate::compute::{Pooling, Window};
 
 /// What a node computes.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,7 +1,7 @@
 //! Where on the path the gradients of a step are taken.
 
 use super::{Quadrature, Setting};
-use crate::backend::{Backend, Result, Slice, SliceMut};
+use crate::compute::{Backend, Result, Slice, SliceMut};
 use crate::error::Error;
 use crate::network::Network;
 use crate::optimizer::Optimizer;

@@ -1,7 +1,7 @@
 //! The examples of a step's batch, and their gradient rows.
 
 use super::Spec;
-use crate::backend::{Backend, Element, Result, Slice, SliceMut, Transpose};
+use crate::compute::{Backend, Element, Result, Slice, SliceMut, Transpose};
 use crate::loss::Loss;
 use crate::network::{Forward, Network};
 use crate::tangent::ExampleRows;

@@ -5,7 +5,7 @@ use super::pass::Pass;
 use super::readout::QueryTargets;
 use super::sums::{Certificate, State};
 use super::{Account, Finished, Spec, Tile};
-use crate::backend::{Backend, Result};
+use crate::compute::{Backend, Result};
 use crate::error::Error;
 use crate::keeper::Keeper;
 use crate::network::Network;

@@ -8,7 +8,7 @@ use super::rounding::{EachRow, add_reach};
 use super::rows::{Finder, Rows, Tau};
 use super::sums::{Certificate, PairSums, State};
 use super::{Account, Tile};
-use crate::backend::{Accumulator, Backend, Entries, Gram, Phase, Result, RowMap, Slice, SliceMut};
+use crate::compute::{Accumulator, Backend, Entries, Gram, Phase, Result, RowMap, Slice, SliceMut};
 use crate::network::{Factor, Parameters, Segment, along};
 use crate::readout::Readout;
 use crate::tangent::{ConstantInputs, Contraction, Products, QueryFactors, Term, contract};

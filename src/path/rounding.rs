@@ -2,7 +2,7 @@
 
 use super::at::At;
 use super::pass::Pass;
-use crate::backend::{Backend, Result, RowMap, Slice, SliceMut};
+use crate::compute::{Backend, Result, RowMap, Slice, SliceMut};
 use crate::network::{Factor, Parameters};
 use crate::tangent::Node;
 

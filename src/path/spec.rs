@@ -1,7 +1,7 @@
 //! What to integrate, and what comes of it.
 
 use super::Account;
-use crate::backend::Entries;
+use crate::compute::Entries;
 use crate::error::Error;
 use crate::loss::Loss;
 use crate::optimizer::Optimizer;

@@ -4,7 +4,7 @@ use super::Setting;
 use super::at::At;
 use super::batch::{Batch, Held, examples_at_once, loss_gradient};
 use super::recursion::Recursion;
-use crate::backend::{Backend, Result, RowMap, Slice, SliceMut, Start};
+use crate::compute::{Backend, Result, RowMap, Slice, SliceMut, Start};
 use crate::error::Error;
 use crate::network::{Network, Segment};
 use crate::tangent::{Sum, write_gradient};

@@ -6,7 +6,7 @@ use super::session::Session;
 use super::tiles;
 use super::train::Held;
 use super::{Inputs, device::Work, doubts};
-use crate::backend::{Backend, Element, Phase, convert};
+use crate::compute::{Backend, Element, Phase, convert};
 use crate::data::{StateReader, write_safetensors};
 use crate::error::Error;
 use crate::keeper::Keeper;

@@ -1,6 +1,6 @@
 //! What a run costs in arithmetic and in time, by the device's rates. Counts may be beyond any machine: floating point.
 
-use crate::backend::{Entries, Rates};
+use crate::compute::{Entries, Rates};
 use crate::network::Network;
 use crate::tangent::{self, Carried, Contraction, Sizes};
 

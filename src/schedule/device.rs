@@ -1,12 +1,12 @@
 //! From a run file to the backends that it asks for.
 
-#[cfg(not(feature = "gpu"))]
-use crate::backend::BackendError;
-use crate::backend::cpu::CpuBackend;
-#[cfg(feature = "gpu")]
-use crate::backend::gpu::{Card, Choice, GpuBackend, Options, Tune};
-use crate::backend::{Backend, Element, Rates};
 use crate::cache::Cache;
+#[cfg(not(feature = "gpu"))]
+use crate::compute::BackendError;
+use crate::compute::cpu::CpuBackend;
+#[cfg(feature = "gpu")]
+use crate::compute::gpu::{Card, Choice, GpuBackend, Options, Tune};
+use crate::compute::{Backend, Element, Rates};
 use crate::error::Error;
 use crate::run_file::{Precision, Run};
 

@@ -1,6 +1,6 @@
 //! What a tile holds on the device, and the largest tile that fits.
 
-use crate::backend::Entries;
+use crate::compute::Entries;
 use crate::network::{Network, Parameters};
 use crate::tangent::{Carried, Contraction, Sizes};
 

@@ -2,7 +2,7 @@
 
 use super::device::free_memory;
 use super::plan::size;
-use crate::backend::Element;
+use crate::compute::Element;
 use crate::data::{Array, read, read_safetensors};
 use crate::error::Error;
 use crate::loss::Loss;

@@ -6,7 +6,7 @@ use super::inputs::Targets;
 use super::keep::{Budget, FileKeeper, Watch};
 use super::session::Session;
 use super::train::{Held, target_buffer};
-use crate::backend::{Backend, BackendError, Element, Phase, convert};
+use crate::compute::{Backend, BackendError, Element, Phase, convert};
 use crate::data::{StateReader, StateWriter};
 use crate::error::Error;
 use crate::path::{Finished, Integration, QueryTargets, Setting, Tile};

@@ -4,7 +4,7 @@ use super::device::Work;
 use super::inputs::{Targets, fits_precision, full_batch};
 use super::keep::{Budget, FileKeeper, Watch};
 use super::session::Session;
-use crate::backend::{Backend, convert};
+use crate::compute::{Backend, convert};
 use crate::error::Error;
 use crate::optimizer::Optimizer;
 use crate::path::Quadrature;

@@ -2,7 +2,7 @@
 
 use super::place::{interleave, transpose};
 use super::{Grid, Store, TiledArray};
-use crate::backend::{Element, Entries};
+use crate::compute::{Element, Entries};
 use crate::error::Error;
 use crate::path::{Finished, Spec, Tile, larger};
 use crate::run_file::StoreKind;

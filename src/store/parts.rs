@@ -1,7 +1,7 @@
 //! The change of the weights, taken apart by examples: how large each part is, and some of the parts themselves.
 
 use super::Store;
-use crate::backend::{Element, convert};
+use crate::compute::{Element, convert};
 use crate::data::{StateReader, StateWriter, write_npy, write_safetensors};
 use crate::error::Error;
 use crate::network::Network;

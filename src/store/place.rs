@@ -1,6 +1,6 @@
 //! Where the entries of tiles lie in the arrays.
 
-use crate::backend::{Element, Entries};
+use crate::compute::{Element, Entries};
 use crate::path::Tile;
 use std::ops::Range;
 

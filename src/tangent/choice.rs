@@ -1,6 +1,6 @@
 //! The cost model that picks a contraction for each layer.
 
-use crate::backend::{Entries, Rates};
+use crate::compute::{Entries, Rates};
 use crate::network::{Network, Parameters};
 use crate::optimizer::{Optimizer, Sgd};
 use crate::readout::Readout;

@@ -2,7 +2,7 @@
 
 use super::ExampleRows;
 use super::queries::{ConstantInputs, QueryFactors, Side};
-use crate::backend::{Accumulator, Backend, Element, Gram, Layout, MatMul, Result, RowMap, Slice, SliceMut, Start};
+use crate::compute::{Accumulator, Backend, Element, Gram, Layout, MatMul, Result, RowMap, Slice, SliceMut, Start};
 use crate::data::{StateReader, StateWriter};
 use crate::error::Error;
 use crate::network::{Forward, Network, Parameters};

@@ -1,7 +1,7 @@
 //! Gradient rows of examples.
 
 use super::Contraction;
-use crate::backend::{Backend, Outer, OuterDiagonal, Result, RowMap, Slice, SliceMut, Start};
+use crate::compute::{Backend, Outer, OuterDiagonal, Result, RowMap, Slice, SliceMut, Start};
 use crate::network::{Factor, Forward, Network, Parameters, Segment};
 
 /// Gradient rows of a set of examples at one step: of each layer δ, or whole rows where the layer is materialised.

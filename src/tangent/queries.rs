@@ -4,7 +4,7 @@ use super::Contraction;
 use super::choice::is_left;
 use super::contract::Products;
 use super::examples::{outer, write_gradient};
-use crate::backend::{Backend, Element, Part, Result, RowMap, Slice, SliceMut, Start};
+use crate::compute::{Backend, Element, Part, Result, RowMap, Slice, SliceMut, Start};
 use crate::network::{Factor, Forward, Network, Parameters};
 use std::collections::BTreeMap;
 use std::rc::Rc;

@@ -1,7 +1,7 @@
 //! ψ in a state file.
 
 use super::queries::{Kept, Node, QueryFactors, Side};
-use crate::backend::{Backend, Slice};
+use crate::compute::{Backend, Slice};
 use crate::data::{StateReader, StateWriter};
 use crate::error::Error;
 use crate::network::Parameters;

@@ -1,7 +1,7 @@
 //! The loss gradient of a step, on the device.
 
 use super::{Examples, Step};
-use crate::backend::{Backend, Element, Layout, LossBatch, MatMul, RowMap, Slice, SliceMut, Start, Targets};
+use crate::compute::{Backend, Element, Layout, LossBatch, MatMul, RowMap, Slice, SliceMut, Start, Targets};
 use crate::error::Error;
 use crate::loss::Loss;
 use crate::network::{Network, Segment};
@@ -35,7 +35,7 @@ impl<B: Backend> TargetBuffer<B> {
         (outputs, rows): (Slice<'_, B::Buffer>, usize),
         examples: &B::Index,
         share: &B::Buffer,
-    ) -> crate::backend::Result<(B::Buffer, B::Buffer)> {
+    ) -> crate::compute::Result<(B::Buffer, B::Buffer)> {
         let width = outputs.len / rows.max(1);
         let (mut gradient, mut statistics) = (backend.scratch(outputs.len)?, backend.scratch(2 * rows)?);
         let share = Slice::new(share, 0, rows);

@@ -2,7 +2,7 @@
 
 use super::dormand_prince::{DormandPrince, least_tolerance};
 use super::{Kept, Metrics, Recorder, Step, Training, Trajectory};
-use crate::backend::{Backend, Element, Slice, SliceMut};
+use crate::compute::{Backend, Element, Slice, SliceMut};
 use crate::error::Error;
 use crate::keeper::Keeper;
 use crate::optimizer::Flow;

@@ -1,6 +1,6 @@
 //! Optimizers on the device: PyTorch's updates, and what a step's decomposition needs of them.
 
-use crate::backend::{AdamOut, Backend, Result, Slice, SliceMut};
+use crate::compute::{AdamOut, Backend, Result, Slice, SliceMut};
 use crate::optimizer::{Adam, Optimizer, Sgd};
 
 /// What an optimizer keeps from step to step: flat vectors like the weights, zero at first.
@@ -165,7 +165,7 @@ impl<B: Backend> Flat<'_, B> {
     ) -> Result<Made<B>> {
         let [first_bias, second_bias] = adam.betas.map(|beta| 1.0 - beta.powf((number + 1) as f64));
         let (coupled, decoupled) = if adam.decoupled { (0.0, adam.weight_decay) } else { (adam.weight_decay, 0.0) };
-        let step = crate::backend::Adam {
+        let step = crate::compute::Adam {
             rate: rate / first_bias,
             betas: adam.betas,
             correction: second_bias.sqrt(),

@@ -2,7 +2,7 @@
 
 use super::walk::Leg;
 use super::{Kept, Training, Trajectory};
-use crate::backend::Backend;
+use crate::compute::Backend;
 use crate::error::Error;
 
 /// Gives the steps of a path, the last one first.

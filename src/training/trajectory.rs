@@ -3,7 +3,7 @@
 use super::history::{History, checksum};
 use super::rows::Rows;
 use super::{Metrics, Step};
-use crate::backend::Element;
+use crate::compute::Element;
 use crate::data::{NpyWriter, StateReader, StateWriter};
 use crate::error::Error;
 use crate::optimizer::Optimizer;

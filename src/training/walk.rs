@@ -2,7 +2,7 @@
 
 use super::optimizer::{Made, Memory, make};
 use super::{Kept, Recorder, Step, Training, Trajectory};
-use crate::backend::{Backend, Element, Slice, SliceMut};
+use crate::compute::{Backend, Element, Slice, SliceMut};
 use crate::data::StateWriter;
 use crate::error::Error;
 use crate::keeper::Keeper;

@@ -1,8 +1,8 @@
 //! Handwritten digits: how many nodes a query needs a step, along paths that the program trains.
 
 use crate::cases::{linear, network, relu};
-use pathkernel::backend::cpu::CpuBackend;
-use pathkernel::backend::{Backend, Element};
+use pathkernel::compute::cpu::CpuBackend;
+use pathkernel::compute::{Backend, Element};
 use pathkernel::data::read;
 use pathkernel::network::Network;
 use pathkernel::path::adaptive::{Adaptive, Step};

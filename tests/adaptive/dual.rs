@@ -2,7 +2,7 @@
 //! unit is on. Shares nothing with the library but the description of the graph.
 
 use pathkernel::activation::Activation;
-use pathkernel::backend::{Pooling, Window};
+use pathkernel::compute::{Pooling, Window};
 use pathkernel::network::{Network, Operation, Parameters};
 
 /// A number and its derivative.

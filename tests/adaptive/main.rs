@@ -7,8 +7,8 @@ mod made;
 mod reference;
 
 use cases::{Case, cases, linear, network, numbers, relu};
-use pathkernel::backend::cpu::CpuBackend;
-use pathkernel::backend::{Backend, Element, Slice};
+use pathkernel::compute::cpu::CpuBackend;
+use pathkernel::compute::{Backend, Element, Slice};
 use pathkernel::network::Network;
 use pathkernel::path::adaptive::{Adaptive, Read, Readout, Row, Settled, Step};
 use reference::{Line, distance, largest};
@@ -162,7 +162,7 @@ impl<E: Element> Readout<CpuBackend<E>> for Product {
         backend: &CpuBackend<E>,
         outputs: Slice<'_, <CpuBackend<E> as Backend>::Buffer>,
         queries: &[u32],
-    ) -> Result<Read<CpuBackend<E>>, pathkernel::backend::BackendError> {
+    ) -> Result<Read<CpuBackend<E>>, pathkernel::compute::BackendError> {
         let outputs = backend.download(outputs)?;
         let width = outputs.len() / queries.len();
         let (mut values, mut seeds) = (Vec::new(), vec![E::ZERO; outputs.len()]);
@@ -259,7 +259,7 @@ fn single_precision_ends_at_its_floor() {
 #[cfg(feature = "gpu")]
 #[test]
 fn a_gpu_ends_at_its_floor() {
-    use pathkernel::backend::gpu::{Choice, GpuBackend, Options, Tune};
+    use pathkernel::compute::gpu::{Choice, GpuBackend, Options, Tune};
     let (choice, tune) = (Choice::Any, Tune::Table);
     let options = Options { choice, checked: true, tune, ..Options::default() };
     match GpuBackend::open_with(&options) {

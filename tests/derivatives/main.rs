@@ -12,7 +12,7 @@ mod parts;
 use cases::{Case, cases};
 use factors::{Array, Cpu, factors, upload, whole, whole_mut};
 use loops::numbers;
-use pathkernel::backend::{Backend, Outer, OuterDiagonal, RowMap, Start};
+use pathkernel::compute::{Backend, Outer, OuterDiagonal, RowMap, Start};
 use pathkernel::network::Segment;
 
 /// Examples of every case.

@@ -5,8 +5,8 @@ mod faulty;
 
 use faulty::{Fault, Faulty, FaultyDevices, Plan};
 use pathkernel::activation::Activation;
-use pathkernel::backend::cpu::CpuBackend;
-use pathkernel::backend::{Backend, BackendError, Element, Slice};
+use pathkernel::compute::cpu::CpuBackend;
+use pathkernel::compute::{Backend, BackendError, Element, Slice};
 use pathkernel::error::Error;
 use pathkernel::layer::{Layer, LayerKind};
 use pathkernel::loss::Loss;

@@ -3,8 +3,8 @@
 use super::pieces::Piece;
 use super::polynomial::{Changes, Section};
 use crate::activation::Activation;
-use crate::backend::cpu::window::{corners, largest, rows_of};
-use crate::backend::{Pooling, Window};
+use crate::compute::cpu::window::{corners, largest, rows_of};
+use crate::compute::{Pooling, Window};
 use crate::network::{Network, Operation};
 
 /// Rounding units of a layer's largest value that are no sign, for the feature with the largest weights.

@@ -18,7 +18,7 @@ mod kinks;
 mod pieces;
 mod polynomial;
 
-use crate::backend::{Backend, Element, Result, Slice, convert, widen};
+use crate::compute::{Backend, Element, Result, Slice, convert, widen};
 use crate::network::{Network, Segment};
 use crate::random::Random;
 use certificate::{Certificate, Progress};
