@@ -15,7 +15,7 @@ arrays that NumPy opens and a [`report`]. As a library, the parts are:
 | module | what |
 |---|---|
 | [`compute`] | the operations, as a trait; native `cpu` (f32, f64) and wgpu `gpu` |
-| [`network`] | a graph of layers: forward, backward, gradient factors |
+| [`graph`] | a graph of layers: forward, backward, gradient factors |
 | [`training`] | optimizers and gradient flow on the device, imported checkpoints, and the recorded path |
 | [`tangent`] | gradient rows and their contraction |
 | [`path`] | quadrature and the integration along the path |
@@ -27,7 +27,7 @@ A network of two inputs and one output learns four points; then its prediction e
 ```
 use pathkernel::compute::cpu::CpuBackend;
 use pathkernel::compute::Backend;
-use pathkernel::network::Network;
+use pathkernel::graph::Graph;
 use pathkernel::path::{Integration, Rule, Setting, Spec, Tile};
 use pathkernel::activation::Activation;
 use pathkernel::layer::{Layer, LayerKind};
@@ -45,7 +45,7 @@ let layers = [
     layer(LayerKind::Activation(Activation::Tanh)),
     layer(LayerKind::Linear { features: 1, bias: true }),
 ];
-let network = Network::new(&[2], &layers)?;
+let network = Graph::new(&[2], &layers)?;
 
 let points = [0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0];
 let targets = [0.0, 1.0, 1.0, 0.0];
@@ -99,10 +99,10 @@ pub mod cache;
 pub mod compute;
 pub mod data;
 pub mod error;
+pub mod graph;
 pub mod keeper;
 pub mod layer;
 pub mod loss;
-pub mod network;
 pub mod optimizer;
 pub mod path;
 pub mod random;

@@ -9,10 +9,10 @@ use pathkernel::activation::Activation;
 use pathkernel::compute::cpu::CpuBackend;
 use pathkernel::compute::{Backend, Element};
 use pathkernel::error::Error;
+use pathkernel::graph::Graph;
 use pathkernel::keeper::Keeper;
 use pathkernel::layer::{Layer, LayerKind};
 use pathkernel::loss::Loss;
-use pathkernel::network::Network;
 use pathkernel::optimizer::{Adam, Optimizer, Sgd};
 use pathkernel::path::{Finished, Integration, Rule, Setting, Spec, Tile};
 use pathkernel::random::Random;
@@ -28,12 +28,12 @@ const QUERIES: usize = 3;
 const WIDTH: usize = 4;
 const OUTPUTS: usize = 3;
 
-fn network() -> Network {
+fn network() -> Graph {
     let linear = |features| LayerKind::Linear { features, bias: true };
     let tanh = || LayerKind::Activation(Activation::Tanh);
     let layers = [linear(6), tanh(), linear(5), tanh(), LayerKind::LayerNorm, linear(OUTPUTS)];
     let layers = layers.into_iter().map(|kind| Layer { from: None, kind }).collect::<Vec<_>>();
-    Network::new(&[WIDTH], &layers).expect("a network")
+    Graph::new(&[WIDTH], &layers).expect("a network")
 }
 
 fn numbers(seed: u64, len: usize) -> Vec<f64> {
@@ -51,7 +51,7 @@ fn adam(decoupled: bool) -> Optimizer {
 }
 
 struct Problem<E: Element> {
-    network: Network,
+    network: Graph,
     backend: CpuBackend<E>,
     examples: Examples<CpuBackend<E>>,
     targets: TargetBuffer<CpuBackend<E>>,
@@ -164,7 +164,7 @@ fn residual(found: &Finished) -> f64 {
 }
 
 /// Ways to contract the layers, one layer departing from whole rows at a time.
-fn all_choices(network: &Network, carried: Carried) -> Vec<Vec<Contraction>> {
+fn all_choices(network: &Graph, carried: Carried) -> Vec<Vec<Contraction>> {
     let rows = vec![Contraction::Materialised; network.parameters.len()];
     let mut all = vec![rows.clone()];
     for (index, own) in network.parameters.iter().enumerate() {

@@ -8,9 +8,9 @@ use common::{Array, read_npy, read_safetensors};
 use pathkernel::activation::Activation;
 use pathkernel::compute::cpu::CpuBackend;
 use pathkernel::compute::{Backend, Entries};
+use pathkernel::graph::Graph;
 use pathkernel::layer::{Layer, LayerKind};
 use pathkernel::loss::Loss;
-use pathkernel::network::Network;
 use pathkernel::optimizer::{Optimizer, Sgd};
 use pathkernel::path::{Finished, Integration, Rule, Setting, Spec, Tile};
 use pathkernel::random::Random;
@@ -35,14 +35,14 @@ fn numbers(seed: u64, len: usize) -> Vec<f64> {
 }
 
 /// 3 - 5 - 2.
-fn network() -> Network {
+fn network() -> Graph {
     let layers = [
         LayerKind::Linear { features: 5, bias: true },
         LayerKind::Activation(Activation::Tanh),
         LayerKind::Linear { features: OUTPUTS, bias: true },
     ];
     let layers = layers.into_iter().map(|kind| Layer { from: None, kind }).collect::<Vec<_>>();
-    Network::new(&[WIDTH], &layers).expect("a network")
+    Graph::new(&[WIDTH], &layers).expect("a network")
 }
 
 const PLAIN: Optimizer =
@@ -50,7 +50,7 @@ const PLAIN: Optimizer =
 
 /// A recorded path of three steps over all examples, on the CPU in f64.
 struct Problem {
-    network: Network,
+    network: Graph,
     backend: CpuBackend<f64>,
     inputs: Vec<f64>,
     examples: Examples<CpuBackend<f64>>,

@@ -4,8 +4,8 @@ use super::{KernelBench, Layers};
 use crate::activation::Activation;
 use crate::compute::Entries;
 use crate::error::Error;
+use crate::graph::Graph;
 use crate::layer::{Layer, LayerKind};
-use crate::network::Network;
 use crate::readout::Readout;
 use crate::run_file::{Model, Run};
 use crate::tangent::{Carried, Contraction, choices};
@@ -94,7 +94,7 @@ pub fn measure_choices(run: &Run, repeats: usize) -> Result<Vec<ChoiceFigures>, 
     for case in cases() {
         let layers = case.layers.into_iter().map(|kind| Layer { from: None, kind }).collect();
         let model = Model { input: case.input, layers, weights: None };
-        let network = Network::new(&model.input, &model.layers)?;
+        let network = Graph::new(&model.input, &model.layers)?;
         let Case { queries, examples, nodes, entries, .. } = case;
         let bench =
             KernelBench { run: run.clone(), model, queries, examples, entries, nodes, repeats, contraction: None };

@@ -4,8 +4,8 @@ use super::measure::{Product, median, numbers, seconds, settle};
 use crate::cache::Cache;
 use crate::compute::{Backend, Element, Entries, convert};
 use crate::error::Error;
+use crate::graph::{Graph, Parameters};
 use crate::loss::Loss;
-use crate::network::{Network, Parameters};
 use crate::path::{Evaluation, Rule, Setting, Spec, Tile};
 use crate::readout::Readout;
 use crate::run_file::{Model, Run};
@@ -86,7 +86,7 @@ impl KernelBench {
 }
 
 /// Two operations for each multiply-add of the factored contraction and of the forward and backward passes.
-pub(super) fn flops(network: &Network, queries: usize, examples: usize, entries: Entries) -> f64 {
+pub(super) fn flops(network: &Graph, queries: usize, examples: usize, entries: Entries) -> f64 {
     let (n, m, outputs) = (queries as f64, examples as f64, network.outputs as f64);
     let copies = entries.copies(network.outputs) as f64;
     let pairs = if entries == Entries::Full { outputs * outputs } else { outputs };
@@ -130,7 +130,7 @@ impl KernelBench {
     }
 
     /// The cost model's choice, or what is asked for.
-    fn contraction<B: Backend>(&self, backend: &B, network: &Network) -> Result<Vec<Contraction>, Error> {
+    fn contraction<B: Backend>(&self, backend: &B, network: &Graph) -> Result<Vec<Contraction>, Error> {
         let sizes = Sizes {
             queries: self.queries,
             outputs: network.outputs,
@@ -157,7 +157,7 @@ impl KernelBench {
     fn with_evaluation<B: Backend, T>(
         &self,
         backend: &B,
-        network: &Network,
+        network: &Graph,
         contraction: &[Contraction],
         work: impl FnOnce(&mut Evaluation<'_, B>, &B::Buffer) -> Result<T, Error>,
     ) -> Result<T, Error> {
@@ -193,7 +193,7 @@ impl Work for &KernelBench {
     type Output = KernelFigures;
 
     fn on<B: Backend>(self, backend: &B) -> Result<KernelFigures, Error> {
-        let network = Network::new(&self.model.input, &self.model.layers)?;
+        let network = Graph::new(&self.model.input, &self.model.layers)?;
         let contraction = self.contraction(backend, &network)?;
         let copies = self.entries.copies(network.outputs);
         let depth = network.parameters.iter().map(|own| own.height).max().unwrap_or(1);
@@ -246,7 +246,7 @@ impl Work for Accumulate<'_> {
 
     fn on<B: Backend>(self, backend: &B) -> Result<AccumulateFigures, Error> {
         let Accumulate { bench, steps } = self;
-        let network = Network::new(&bench.model.input, &bench.model.layers)?;
+        let network = Graph::new(&bench.model.input, &bench.model.layers)?;
         let contraction = bench.contraction(backend, &network)?;
         let taken = bench.with_evaluation(backend, &network, &contraction, |evaluation, weights| {
             let mut block = || {

@@ -3,7 +3,7 @@
 use super::{Quadrature, Setting};
 use crate::compute::{Backend, Result, Slice, SliceMut};
 use crate::error::Error;
-use crate::network::Network;
+use crate::graph::Graph;
 use crate::optimizer::Optimizer;
 use crate::path::Rule;
 use crate::training::{Kept, Leg, Step, Trajectory};
@@ -117,7 +117,7 @@ impl<'a, B: Backend> At<'a, B> {
     }
 
     /// `w + τ Δw`; `None` at the start.
-    pub fn moved(&self, backend: &B, network: &Network, tau: f64) -> Result<Option<B::Buffer>> {
+    pub fn moved(&self, backend: &B, network: &Graph, tau: f64) -> Result<Option<B::Buffer>> {
         let Some((change, scale)) = self.change.as_ref().filter(|_| tau != 0.0) else { return Ok(None) };
         let mut moved = backend.copied(Slice::new(self.weights(), 0, network.len))?;
         backend.axpy(

@@ -7,8 +7,8 @@ use super::sums::{Certificate, State};
 use super::{Account, Finished, Spec, Tile};
 use crate::compute::{Backend, Result};
 use crate::error::Error;
+use crate::graph::Graph;
 use crate::keeper::Keeper;
-use crate::network::Network;
 use crate::optimizer::{Optimizer, Sgd};
 use crate::path::Rule;
 use crate::readout::Readout;
@@ -20,7 +20,7 @@ pub struct Setting<'a, B: Backend> {
     /// The device.
     pub backend: &'a B,
     /// The network.
-    pub network: &'a Network,
+    pub network: &'a Graph,
     /// What to compute.
     pub spec: &'a Spec,
     /// The training inputs.

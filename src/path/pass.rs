@@ -9,7 +9,7 @@ use super::rows::{Finder, Rows, Tau};
 use super::sums::{Certificate, PairSums, State};
 use super::{Account, Tile};
 use crate::compute::{Accumulator, Backend, Entries, Gram, Phase, Result, RowMap, Slice, SliceMut};
-use crate::network::{Factor, Parameters, Segment, along};
+use crate::graph::{Factor, Parameters, Segment, along};
 use crate::readout::Readout;
 use crate::tangent::{ConstantInputs, Contraction, Products, QueryFactors, Term, contract};
 use crate::training::Step;

@@ -6,7 +6,7 @@ use super::batch::{Batch, Held, examples_at_once, loss_gradient};
 use super::recursion::Recursion;
 use crate::compute::{Backend, Result, RowMap, Slice, SliceMut, Start};
 use crate::error::Error;
-use crate::network::{Network, Segment};
+use crate::graph::{Graph, Segment};
 use crate::tangent::{Sum, write_gradient};
 use crate::training::{Kept, Recall, Trajectory};
 use std::ops::Range;
@@ -61,7 +61,7 @@ fn map<B: Backend>(backend: &B, set: &Range<usize>, held: &[(usize, f64)], weigh
 
 /// Elements of the vectors of one set of examples, of `count` in all. A constant bounds them: the sums depend on no
 /// machine.
-pub(crate) fn vectors_at_once(network: &Network, count: usize) -> usize {
+pub(crate) fn vectors_at_once(network: &Graph, count: usize) -> usize {
     const ELEMENTS: usize = 1 << 24;
     count.saturating_mul(network.len).min(ELEMENTS.max(network.len))
 }

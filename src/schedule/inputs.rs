@@ -5,8 +5,8 @@ use super::plan::size;
 use crate::compute::Element;
 use crate::data::{Array, read, read_safetensors};
 use crate::error::Error;
+use crate::graph::{Graph, from_tensors};
 use crate::loss::Loss;
-use crate::network::{Network, from_tensors};
 use crate::readout::Readout;
 use crate::run_file::{Batches, Precision, RunFile};
 use crate::tangent::{Carried, Contraction, choices};
@@ -25,7 +25,7 @@ pub enum Targets {
 #[derive(Debug)]
 pub struct Inputs {
     /// The network.
-    pub network: Network,
+    pub network: Graph,
     /// `[m, …]` training inputs.
     pub train: Vec<f64>,
     /// m.
@@ -51,7 +51,7 @@ impl Inputs {
     ///
     /// What does not fit, with the file, the shapes, and what to do.
     pub fn read(run_file: &RunFile) -> Result<Self, Error> {
-        let network = Network::new(&run_file.model.input, &run_file.model.layers)?;
+        let network = Graph::new(&run_file.model.input, &run_file.model.layers)?;
         check_weights(&network)?;
         let precision = run_file.run.precision;
         let loss = run_file.training.loss;
@@ -119,7 +119,7 @@ impl Inputs {
 }
 
 /// Weights that no memory would hold, before any is reserved.
-fn check_weights(network: &Network) -> Result<(), Error> {
+fn check_weights(network: &Graph) -> Result<(), Error> {
     let free = free_memory();
     // The weights, the next ones, their change and the gradient.
     let weights = (network.len as u64).saturating_mul(4 * 8);
@@ -179,7 +179,7 @@ fn finite(path: &str, array: &Array) -> Result<(), Error> {
     }
 }
 
-fn read_inputs(path: &str, network: &Network) -> Result<(usize, Vec<f64>), Error> {
+fn read_inputs(path: &str, network: &Graph) -> Result<(usize, Vec<f64>), Error> {
     let array = read(path)?;
     finite(path, &array)?;
     let width = network.input_len();
@@ -199,7 +199,7 @@ fn read_inputs(path: &str, network: &Network) -> Result<(usize, Vec<f64>), Error
     Ok((count, array.to_f64()))
 }
 
-fn read_targets(path: &str, network: &Network, loss: Loss, count: usize, inputs: &str) -> Result<Targets, Error> {
+fn read_targets(path: &str, network: &Graph, loss: Loss, count: usize, inputs: &str) -> Result<Targets, Error> {
     let array = read(path)?;
     finite(path, &array)?;
     let (shape, outputs) = (array.shape.clone(), network.outputs);
@@ -331,7 +331,7 @@ fn read_batches(path: &str, steps: usize, size: Option<usize>, examples: usize) 
 }
 
 /// A run file's contractions must be possible ones, one for each layer that has parameters.
-fn check_contraction(network: &Network, run_file: &RunFile) -> Result<(), Error> {
+fn check_contraction(network: &Graph, run_file: &RunFile) -> Result<(), Error> {
     let Some(wanted) = &run_file.kernel.contraction else { return Ok(()) };
     let layers = &network.parameters;
     let carried = Carried::new(&run_file.training.optimizer, &[], <f32 as Element>::ROUNDING);

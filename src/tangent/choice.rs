@@ -1,7 +1,7 @@
 //! The cost model that picks a contraction for each layer.
 
 use crate::compute::{Entries, Rates};
-use crate::network::{Network, Parameters};
+use crate::graph::{Graph, Parameters};
 use crate::optimizer::{Optimizer, Sgd};
 use crate::readout::Readout;
 use serde::{Deserialize, Serialize};
@@ -214,7 +214,7 @@ pub fn flops(own: &Parameters, contraction: Contraction, sizes: &Sizes) -> f64 {
 }
 
 /// The ways in which a layer can be contracted. A layer_norm's rows are short: always materialised.
-pub fn choices(network: &Network, own: &Parameters, readout: Readout, carried: Carried) -> Vec<Contraction> {
+pub fn choices(network: &Graph, own: &Parameters, readout: Readout, carried: Carried) -> Vec<Contraction> {
     let means = carried != Carried::Rows;
     let possible = |contraction: &Contraction| match contraction {
         Contraction::Materialised => true,
@@ -227,7 +227,7 @@ pub fn choices(network: &Network, own: &Parameters, readout: Readout, carried: C
 }
 
 /// The fastest contraction of a layer.
-pub fn choose(network: &Network, own: &Parameters, readout: Readout, sizes: &Sizes, rates: &Rates) -> Contraction {
+pub fn choose(network: &Graph, own: &Parameters, readout: Readout, sizes: &Sizes, rates: &Rates) -> Contraction {
     let cost = |contraction: &Contraction| seconds(own, *contraction, sizes, rates);
     let fastest = choices(network, own, readout, sizes.carried).into_iter().min_by(|a, b| cost(a).total_cmp(&cost(b)));
     fastest.unwrap_or(Contraction::Materialised)
@@ -239,16 +239,16 @@ mod tests {
     use crate::activation::Activation;
     use crate::layer::{Layer, LayerKind};
 
-    fn network(input: &[usize], layers: Vec<LayerKind>) -> Network {
+    fn network(input: &[usize], layers: Vec<LayerKind>) -> Graph {
         let layers = layers.into_iter().map(|kind| Layer { from: None, kind }).collect::<Vec<_>>();
-        Network::new(input, &layers).expect("a network")
+        Graph::new(input, &layers).expect("a network")
     }
 
     fn linear(features: usize) -> LayerKind {
         LayerKind::Linear { features, bias: true }
     }
 
-    fn picked(network: &Network, sizes: &Sizes) -> Vec<Contraction> {
+    fn picked(network: &Graph, sizes: &Sizes) -> Vec<Contraction> {
         network.parameters.iter().map(|own| choose(network, own, Readout::Outputs, sizes, &Rates::CPU)).collect()
     }
 

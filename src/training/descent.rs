@@ -3,8 +3,8 @@
 use super::{Examples, Step};
 use crate::compute::{Backend, Element, Layout, LossBatch, MatMul, RowMap, Slice, SliceMut, Start, Targets};
 use crate::error::Error;
+use crate::graph::{Graph, Segment};
 use crate::loss::Loss;
-use crate::network::{Network, Segment};
 use crate::optimizer::Optimizer;
 use crate::tangent::write_gradient;
 
@@ -51,7 +51,7 @@ pub struct Training<'a, B: Backend> {
     /// The device.
     pub backend: &'a B,
     /// The network.
-    pub network: &'a Network,
+    pub network: &'a Graph,
     /// The loss.
     pub loss: Loss,
     /// The optimizer.

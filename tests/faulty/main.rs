@@ -8,9 +8,9 @@ use pathkernel::activation::Activation;
 use pathkernel::compute::cpu::CpuBackend;
 use pathkernel::compute::{Backend, BackendError, Element, Slice};
 use pathkernel::error::Error;
+use pathkernel::graph::Graph;
 use pathkernel::layer::{Layer, LayerKind};
 use pathkernel::loss::Loss;
-use pathkernel::network::Network;
 use pathkernel::optimizer::{Optimizer, Sgd};
 use pathkernel::path::{Integration, Setting, Spec, Tile};
 use pathkernel::schedule::{Devices, Work};
@@ -32,7 +32,7 @@ impl Work for Small {
             layer(LayerKind::LayerNorm),
             layer(LayerKind::Linear { features: 1, bias: true }),
         ];
-        let network = Network::new(&[2], &layers)?;
+        let network = Graph::new(&[2], &layers)?;
         let elements = |values: &[f64]| values.iter().map(|&value| B::Element::from_f64(value)).collect::<Vec<_>>();
         let examples = Examples::new(backend, &elements(&[0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0]), 2)?;
         let targets = TargetBuffer::Reals(backend.upload(&elements(&[0.0, 1.0, 1.0, 0.0]))?, 4);
