@@ -67,7 +67,7 @@ let folder = tempfile::tempdir()?;
 let recorder = Recorder::create(folder.path(), Recording::new(&optimizer, 200, 1), network.len)?;
 let trajectory = training.run(&network.draw(0), vec![step; 200], recorder, &mut || Ok(()))?;
 
-let contraction = vec![Contraction::Factored; network.parameters.len()];
+let contraction = vec![Contraction::Factored; network.blocks.len()];
 let spec = Spec { rule: Rule::Gauss { nodes: 5 }, ..Spec::new(Loss::SquaredError, optimizer, contraction) };
 let query = [0.4, 0.9];
 let setting = Setting {

@@ -333,7 +333,7 @@ fn read_batches(path: &str, steps: usize, size: Option<usize>, examples: usize) 
 /// A run file's contractions must be possible ones, one for each layer that has parameters.
 fn check_contraction(network: &Graph, run_file: &RunFile) -> Result<(), Error> {
     let Some(wanted) = &run_file.kernel.contraction else { return Ok(()) };
-    let layers = &network.parameters;
+    let layers = &network.blocks;
     let carried = Carried::new(&run_file.training.optimizer, &[], <f32 as Element>::ROUNDING);
     if wanted.len() != layers.len() {
         let (have, want) = (wanted.len(), layers.len());

@@ -83,11 +83,11 @@ impl Plan {
         let sizes = Sizes { queries, outputs: rows, copies: outputs, nodes, examples: batch, entries: wanted, carried };
         let pick = |own| choose(network, own, kernel.readout, &sizes, device.choosing);
         let contraction = kernel.contraction.clone();
-        let contraction = contraction.unwrap_or_else(|| network.parameters.iter().map(pick).collect());
+        let contraction = contraction.unwrap_or_else(|| network.blocks.iter().map(pick).collect());
 
         let pair = entries(kernel.kernel).map_or(0, |entries| entries.per_pair(rows, outputs));
         let attribution = if kernel.attribution { rows } else { 0 };
-        let groups = if kernel.layers { network.parameters.len() } else { 1 };
+        let groups = if kernel.layers { network.blocks.len() } else { 1 };
         // Counts that may be beyond any machine, so in floating point.
         let real = |count: usize| count as f64;
         let sums = real(groups) * (real(attribution) + real(pair)) + if kernel.coefficients { real(pair) } else { 0.0 };
@@ -123,7 +123,7 @@ impl Plan {
         // Of each example and layer a norm and a share, and the vectors asked for.
         let vectors = kernel.superposition_vectors.len();
         let superposed = real(vectors) * real(network.len)
-            + if kernel.superposition { 2.0 * real(m) * real(network.parameters.len()) } else { 0.0 };
+            + if kernel.superposition { 2.0 * real(m) * real(network.blocks.len()) } else { 0.0 };
         let arrays = (real(n) * real(m) * pairs + 5.0 * real(n) * real(rows) + superposed) * real(bytes);
         let vectors = if flow {
             real(FLOW_STEPS * (1 + 2 * flow_nodes(&kernel.rule)))

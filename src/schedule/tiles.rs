@@ -78,7 +78,7 @@ pub(super) fn record(session: &Session, steps: usize, tile: &Tile) -> Result<Opt
 pub(super) fn arrays<E: Element>(session: &Session) -> Result<Arrays<E>, Error> {
     let network = &session.inputs.network;
     let pairs = [session.inputs.query_count(), session.inputs.examples];
-    let layers = network.parameters.len();
+    let layers = network.blocks.len();
     Arrays::create(&session.store, &session.spec(), network.outputs, layers, pairs, session.plan.sides)
 }
 

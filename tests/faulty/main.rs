@@ -53,7 +53,7 @@ impl Work for Small {
         let initial = elements(&network.draw(0));
         let trajectory = training.run(&initial, vec![step; 9], recorder, &mut || Ok(()))?;
         let choice = [Contraction::Factored, Contraction::Materialised, Contraction::Half];
-        let contraction = choice.into_iter().cycle().take(network.parameters.len()).collect();
+        let contraction = choice.into_iter().cycle().take(network.blocks.len()).collect();
         let spec = Spec::new(Loss::SquaredError, optimizer, contraction);
         let query = elements(&[0.4, 0.9]);
         let setting = Setting {

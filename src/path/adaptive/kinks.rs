@@ -2,10 +2,10 @@
 
 use super::pieces::Piece;
 use super::polynomial::{Changes, Section};
-use crate::activation::Activation;
+use crate::compute::Window;
 use crate::compute::cpu::window::{corners, largest, rows_of};
-use crate::compute::{Pooling, Window};
-use crate::graph::{Graph, Operation};
+use crate::graph::Graph;
+use crate::graph::primitive::{Kinks, Magnitude, Primitive};
 
 /// Rounding units of a layer's largest value that are no sign, for the feature with the largest weights.
 const NOISE: f64 = 8.0;
@@ -28,8 +28,8 @@ pub(super) struct Kink {
 /// The weights that a node's values come from, and which of them are an element's.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Source {
-    /// Of the layers that have parameters.
-    layer: usize,
+    /// Of the graph's.
+    block: usize,
     features: usize,
     /// Neighbouring elements of one feature.
     inner: usize,
@@ -75,12 +75,12 @@ pub(super) fn kinks(network: &Graph) -> Vec<Kink> {
     for node in &network.nodes {
         let depth = node.inputs.iter().map(|&input| depths[input]).max().unwrap_or(0);
         let input = node.inputs[0];
-        let window = match &node.operation {
-            Operation::Activation(Activation::Relu | Activation::LeakyRelu) => Some(None),
-            Operation::Pool { window, kind: Pooling::Max } => Some(Some(*window)),
-            _ => None,
+        let found = if network.is_trained(input) { node.kind.kinks() } else { Kinks::Nowhere };
+        let window = match found {
+            Kinks::Nowhere => None,
+            Kinks::Elements(_) => Some(None),
+            Kinks::Windows(window) => Some(Some(window)),
         };
-        let window = window.filter(|_| network.is_trained(input));
         depths.push(depth + usize::from(window.is_some()));
         let len = network.node_len(input);
         let source = source(network, input, len);
@@ -89,42 +89,32 @@ pub(super) fn kinks(network: &Graph) -> Vec<Kink> {
     kinks
 }
 
-/// The layer of weights whose outputs make up a node, element by element or window by window.
+/// The weights that say how large the elements of a node are, taken on by other nodes element by element or window by window.
 fn source(network: &Graph, mut node: usize, len: usize) -> Option<Source> {
     let mut pooled = false;
     loop {
-        let layer = node.checked_sub(1)?;
-        let source = |inner: Option<usize>| {
-            let own = network.parameters.iter().position(|own| own.layer == layer)?;
-            let features = network.parameters[own].height;
-            Some(Source { layer: own, features, inner: inner.unwrap_or(len / features) })
-        };
-        match &network.nodes[layer].operation {
-            Operation::Flatten => {}
-            Operation::Activation(Activation::Identity | Activation::Relu | Activation::LeakyRelu) => {}
-            Operation::Pool { .. } => pooled = true,
-            // A linear layer's features lie side by side, a convolution's channels one after the other.
-            Operation::Linear { .. } if !pooled => return source(Some(1)),
-            Operation::Conv2d { .. } => return source(None),
-            _ => return None,
+        let index = node.checked_sub(1)?;
+        let own = || network.blocks.iter().position(|block| block.uses.iter().any(|one| one.node == node));
+        match network.nodes[index].kind.magnitude() {
+            Magnitude::Element => {}
+            Magnitude::Channel => pooled = true,
+            Magnitude::Features(features) if !pooled => return Some(Source { block: own()?, features, inner: 1 }),
+            Magnitude::Channels(features) => {
+                return Some(Source { block: own()?, features, inner: len / features.max(1) });
+            }
+            Magnitude::Features(_) | Magnitude::Mixed => return None,
         }
-        node = network.nodes[layer].inputs[0];
+        node = network.nodes[index].inputs[0];
     }
 }
 
-/// Between flips, the degree in τ of a network whose nonlinearities are all piecewise linear: the weight layers on its
-/// longest path. `None` for any other network.
+/// Between flips, the degree in τ of a network whose nonlinearities are all piecewise polynomial; `None` for any other
+/// network.
 pub(super) fn degree(network: &Graph) -> Option<usize> {
     let mut degrees = vec![0];
     for node in &network.nodes {
         let before = node.inputs.iter().map(|&input| degrees[input]).max().unwrap_or(0);
-        degrees.push(match node.operation {
-            Operation::Linear { .. } | Operation::Conv2d { .. } => before + 1,
-            Operation::LayerNorm { .. } => return None,
-            Operation::Activation(Activation::Identity | Activation::Relu | Activation::LeakyRelu) => before,
-            Operation::Activation(_) => return None,
-            Operation::Pool { .. } | Operation::Flatten | Operation::Add => before,
-        });
+        degrees.push(node.kind.degree(before)?);
     }
     degrees.last().copied()
 }
@@ -158,14 +148,15 @@ impl Kink {
     /// How large the weights of each feature are on a step, relative to the largest: so are the roundings of its values. One
     /// number of 1 where the node comes from no layer of weights.
     pub fn sizes(&self, network: &Graph, weights: &[f64], change: &[f64]) -> Vec<f64> {
-        let Some(Source { layer, features, .. }) = self.source else { return vec![1.0] };
-        let own = &network.parameters[layer];
-        let bias = own.offset + own.weight_len();
+        let Some(Source { block, features, .. }) = self.source else { return vec![1.0] };
+        let block = &network.blocks[block];
+        // Each tensor has the features first.
+        let rows: Vec<(usize, usize)> =
+            block.tensors.iter().map(|tensor| (tensor.offset, tensor.len() / features.max(1))).collect();
         let square = |at: usize| weights[at].powi(2).max((weights[at] + change[at]).powi(2));
         let size = |feature: usize| -> f64 {
-            let row = own.offset + feature * own.width..own.offset + (feature + 1) * own.width;
-            let bias = (own.bias > 0).then_some(bias + feature);
-            row.chain(bias).map(square).sum::<f64>().sqrt()
+            let row = |&(offset, width): &(usize, usize)| offset + feature * width..offset + (feature + 1) * width;
+            rows.iter().flat_map(row).map(square).sum::<f64>().sqrt()
         };
         let sizes: Vec<f64> = (0..features).map(size).collect();
         let largest = sizes.iter().copied().fold(0.0, f64::max);
