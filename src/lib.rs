@@ -51,8 +51,7 @@ let points = [0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0];
 let targets = [0.0, 1.0, 1.0, 0.0];
 let examples = Examples::new(&backend, &points, 2)?;
 let targets = TargetBuffer::Reals(backend.upload(&targets)?, 4);
-let momentum = Sgd { learning_rate: 0.05, momentum: 0.5, dampening: 0.0, nesterov: false, weight_decay: 0.0 };
-let optimizer = Optimizer::Sgd(momentum);
+let optimizer = Optimizer::Sgd(Sgd { momentum: 0.5, ..Sgd::plain(0.05) });
 let step = Step { learning_rate: 0.05, batch: None, examples: 4, share: 1.0 / 4.0, clip: 1.0 };
 let training = Training {
     backend: &backend,

@@ -50,7 +50,7 @@ impl Problem {
             None => (0..steps).map(|_| step(None)).collect(),
             Some(size) => draw_batches(7, examples, size, steps).into_iter().map(|batch| step(Some(batch))).collect(),
         };
-        let sgd = Sgd { learning_rate, momentum: 0.0, dampening: 0.0, nesterov: false, weight_decay: 0.01 };
+        let sgd = Sgd { weight_decay: 0.01, ..Sgd::plain(learning_rate) };
         Self { network, inputs, classes, steps, optimizer: Optimizer::Sgd(sgd) }
     }
 

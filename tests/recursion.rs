@@ -43,7 +43,7 @@ fn numbers(seed: u64, len: usize) -> Vec<f64> {
 }
 
 fn sgd(momentum: f64, nesterov: bool) -> Optimizer {
-    Optimizer::Sgd(Sgd { learning_rate: 0.05, momentum, dampening: 0.0, nesterov, weight_decay: 0.01 })
+    Optimizer::Sgd(Sgd { momentum, nesterov, weight_decay: 0.01, ..Sgd::plain(0.05) })
 }
 
 fn adam(decoupled: bool) -> Optimizer {
@@ -81,12 +81,8 @@ impl<E: Element> Problem<E> {
         every: usize,
         keeper: &mut dyn Keeper,
     ) -> Result<Trajectory, Error> {
-        let (Optimizer::Sgd(Sgd { learning_rate, .. }) | Optimizer::Adam(Adam { learning_rate, .. })) = self.optimizer
-        else {
-            panic!("an optimizer of steps")
-        };
         let step = |(number, batch)| {
-            let learning_rate = if number < self.slow.0 { self.slow.1 } else { learning_rate };
+            let learning_rate = if number < self.slow.0 { self.slow.1 } else { self.optimizer.learning_rate() };
             Step { learning_rate, batch: Some(batch), examples: EXAMPLES, share: 0.25, clip: 1.0 }
         };
         let batches = draw_batches(3, EXAMPLES, 4, steps).into_iter().enumerate().map(step).collect();

@@ -45,8 +45,7 @@ fn network() -> Graph {
     Graph::new(&[WIDTH], &layers).expect("a network")
 }
 
-const PLAIN: Optimizer =
-    Optimizer::Sgd(Sgd { learning_rate: 0.3, momentum: 0.0, dampening: 0.0, nesterov: false, weight_decay: 0.0 });
+const PLAIN: Optimizer = Optimizer::Sgd(Sgd::plain(0.3));
 
 /// A recorded path of three steps over all examples, on the CPU in f64.
 struct Problem {

@@ -4,7 +4,7 @@ use super::{Quadrature, Setting};
 use crate::compute::{Backend, Result, Slice, SliceMut};
 use crate::error::Error;
 use crate::graph::Graph;
-use crate::optimizer::Optimizer;
+use crate::optimizer::{Decay, Optimizer};
 use crate::path::Rule;
 use crate::training::{Kept, Leg, Step, Trajectory};
 
@@ -130,10 +130,11 @@ impl<'a, B: Backend> At<'a, B> {
 
     /// The part of the step that weight decay made, as a vector and its scale.
     pub fn decay(&self, optimizer: &Optimizer) -> Option<(&B::Buffer, f64)> {
-        match self.leg.and_then(|leg| leg.decay.as_ref()) {
-            Some(decay) => Some((decay, 1.0)),
-            None if optimizer.weight_decay() == 0.0 || self.leg.is_none() => None,
-            None => Some((self.weights.get(), -self.rate * optimizer.weight_decay())),
+        let leg = self.leg?;
+        match optimizer.decay(self.rate) {
+            Decay::Absent => None,
+            Decay::OfWeights(scale) => Some((&leg.weights, scale)),
+            Decay::Remembered => leg.decay.as_ref().map(|part| (part, 1.0)),
         }
     }
 }

@@ -190,8 +190,8 @@ impl<'a, B: Backend> Setting<'a, B> {
 impl Spec {
     /// One evaluation of the attribution, as a step of learning rate 1 takes it at its start.
     pub fn at_once(loss: crate::loss::Loss, contraction: Vec<crate::tangent::Contraction>) -> Self {
-        let sgd = Sgd { learning_rate: 1.0, momentum: 0.0, dampening: 0.0, nesterov: false, weight_decay: 0.0 };
-        Self { rule: Rule::Left, readout: Readout::Outputs, ..Self::new(loss, Optimizer::Sgd(sgd), contraction) }
+        let optimizer = Optimizer::Sgd(Sgd::plain(1.0));
+        Self { rule: Rule::Left, readout: Readout::Outputs, ..Self::new(loss, optimizer, contraction) }
     }
 }
 

@@ -14,7 +14,6 @@ mod integrate;
 mod pass;
 mod quadrature;
 mod readout;
-mod recursion;
 mod rounding;
 mod rows;
 mod saved;

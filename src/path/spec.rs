@@ -66,7 +66,7 @@ impl Spec {
     /// it, and both sides' gradients are taken at the same weights. Coefficients are not symmetric.
     pub fn triangle(&self, steps: &[Step]) -> bool {
         let full = steps.iter().all(|step| step.batch.is_none());
-        let same = self.rule == Rule::Left || matches!(self.optimizer, Optimizer::Flow(_));
+        let same = self.rule == Rule::Left || self.optimizer.is_solved();
         self.symmetric && full && same && self.readout == Readout::Outputs && !self.coefficients
     }
 }

@@ -7,7 +7,6 @@ use super::footprint::{Footprint, MOST_QUERIES, halved};
 use crate::cache::Cache;
 use crate::compute::{Backend, Element, Entries, Rates};
 use crate::error::Error;
-use crate::optimizer::Optimizer;
 use crate::path::{Quadrature, Rule, Tile, examples_at_once, vectors_at_once};
 use crate::run_file::{KernelShape, Precision, RunFile, StoreKind};
 use crate::store::Store;
@@ -63,7 +62,7 @@ impl Plan {
         let rates = device.rates;
         let (network, kernel) = (&inputs.network, &run_file.kernel);
         let (m, n, outputs) = (inputs.examples, inputs.query_count(), network.outputs);
-        let flow = matches!(run_file.training.optimizer, Optimizer::Flow(_));
+        let flow = run_file.training.optimizer.is_solved();
         let nodes = match kernel.rule {
             // Gradient flow takes its nodes one by one.
             Rule::Gauss { nodes } if !flow => nodes,

@@ -6,7 +6,7 @@ use super::keep::{Budget, FileKeeper, Watch};
 use super::session::Session;
 use crate::compute::{Backend, convert};
 use crate::error::Error;
-use crate::optimizer::Optimizer;
+use crate::optimizer::Motion;
 use crate::path::Quadrature;
 use crate::training::{Examples, Recorder, Step, TargetBuffer, Training, Trajectory, describe};
 use std::path::{Path, PathBuf};
@@ -84,21 +84,21 @@ impl Work for Train<'_, '_> {
         let initial = convert::<B::Element>(&inputs.initial);
         let steps = inputs.steps.clone();
         let count = inputs.steps.len() as u64;
-        let (phase, units) = match (&run_file.training.optimizer, &inputs.checkpoints) {
-            (Optimizer::Flow(_), _) => ("following the flow", PERCENT),
-            (_, Some(_)) => ("importing", count),
-            (_, None) => ("training", count),
+        let (phase, units) = match (run_file.training.optimizer.motion(), &inputs.checkpoints) {
+            (Motion::Solved { .. }, _) => ("following the flow", PERCENT),
+            (Motion::Steps, Some(_)) => ("importing", count),
+            (Motion::Steps, None) => ("training", count),
         };
         self.watch.begin(phase, units);
         let mut budget = Budget::new();
         let mut keeper = FileKeeper::new(self.watch, &mut budget, self.state, units, 0);
-        match (&run_file.training.optimizer, &inputs.checkpoints) {
-            (Optimizer::Flow(flow), _) => {
+        match (run_file.training.optimizer.motion(), &inputs.checkpoints) {
+            (Motion::Solved { time, tolerance }, _) => {
                 let quadrature = Quadrature::of_flow(&run_file.kernel.rule);
                 let full = full_batch(inputs.examples, run_file.training.reduction);
-                training.flow(&initial, flow, &quadrature, &full, recorder, &mut keeper)?
+                training.flow(&initial, (time, tolerance), &quadrature, &full, recorder, &mut keeper)?
             }
-            (_, Some(checkpoints)) => {
+            (Motion::Steps, Some(checkpoints)) => {
                 let mut weights = |number| {
                     let weights = checkpoints.weights(number)?;
                     fits_precision(&format!("checkpoint {number}"), &weights, run_file.run.precision)?;
@@ -106,7 +106,7 @@ impl Work for Train<'_, '_> {
                 };
                 training.follow(&mut weights, steps, recorder, &mut keeper)?
             }
-            (_, None) => training.run(&initial, steps, recorder, &mut keeper)?,
+            (Motion::Steps, None) => training.run(&initial, steps, recorder, &mut keeper)?,
         };
         Ok(())
     }

@@ -1,5 +1,5 @@
 /*!
-Training: optimizers on the device, and the path that they take.
+Training: the loss gradient of each step on the device, and the path that an optimizer takes from it.
 
 The recorded [`Trajectory`] is the boundary between training and integration: weights, batches, learning rates, and what
 the optimizer's decomposition needs of each step. [`Recall`] gives it back, the last step first.
@@ -13,7 +13,6 @@ mod dormand_prince;
 mod examples;
 mod flow;
 mod history;
-mod optimizer;
 mod recall;
 mod rows;
 mod schedule;

@@ -36,8 +36,7 @@ impl Work for Small {
         let elements = |values: &[f64]| values.iter().map(|&value| B::Element::from_f64(value)).collect::<Vec<_>>();
         let examples = Examples::new(backend, &elements(&[0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0]), 2)?;
         let targets = TargetBuffer::Reals(backend.upload(&elements(&[0.0, 1.0, 1.0, 0.0]))?, 4);
-        let momentum = Sgd { learning_rate: 0.05, momentum: 0.5, dampening: 0.0, nesterov: false, weight_decay: 0.0 };
-        let optimizer = Optimizer::Sgd(momentum);
+        let optimizer = Optimizer::Sgd(Sgd { momentum: 0.5, ..Sgd::plain(0.05) });
         let training = Training {
             backend,
             network: &network,
