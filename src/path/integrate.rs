@@ -1,4 +1,4 @@
-//! One tile of queries and examples, integrated along the recorded path, the last step first.
+//! Integrates one tile of queries and examples along the recorded path, the last step first.
 
 use super::at::At;
 use super::pass::Pass;
@@ -15,7 +15,7 @@ use crate::readout::Readout;
 use crate::training::{Examples, Kept, Recall, Step, TargetBuffer, Training, Trajectory};
 use std::ops::Range;
 
-/// Everything that tiles share but the path.
+/// What all tiles share, but for the path.
 pub struct Setting<'a, B: Backend> {
     /// The device.
     pub backend: &'a B,
@@ -56,7 +56,7 @@ impl<B: Backend> Integration<'_, B> {
     ///
     /// # Errors
     ///
-    /// A device error, a trajectory that cannot be read, or what the keeper ends it with.
+    /// A device error, a trajectory that cannot be read, or an error of the keeper.
     pub fn tile(&self, tile: &Tile, keeper: &mut dyn Keeper) -> std::result::Result<Finished, Error> {
         let (setting, trajectory) = (&self.setting, self.trajectory);
         let Setting { backend, spec, .. } = *setting;
@@ -129,8 +129,8 @@ impl<B: Backend> Integration<'_, B> {
         Ok(leg.weights)
     }
 
-    /// Finds at which of some steps, and in which layer, a tile leaves the finite numbers, by computing them again one by
-    /// one. What a momentum carries from later steps was finite.
+    /// Computes some steps again, one by one, to find the step and the layer in which a tile's numbers are no longer finite.
+    /// It begins without ψ: what a momentum carries from later steps was finite.
     fn not_finite(&self, tile: &Tile, steps: Range<usize>) -> std::result::Result<Error, Error> {
         let setting = Setting { spec: &Spec { layers: true, ..self.setting.spec.clone() }, ..self.setting };
         let integration = Integration { setting, trajectory: self.trajectory };
@@ -157,7 +157,7 @@ impl<B: Backend> Integration<'_, B> {
 }
 
 impl<'a, B: Backend> Setting<'a, B> {
-    /// What made the path. The steps say themselves how their gradients were clipped.
+    /// The training that made the path. Each step has its own factor of clipping, so `clip_norm` is not needed.
     pub(super) fn training(&self) -> Training<'a, B> {
         Training {
             backend: self.backend,
@@ -188,7 +188,7 @@ impl<'a, B: Backend> Setting<'a, B> {
 }
 
 impl Spec {
-    /// One evaluation of the attribution, as a step of learning rate 1 takes it at its start.
+    /// The attribution of a step of learning rate 1, at a single point.
     pub fn at_once(loss: crate::loss::Loss, contraction: Vec<crate::tangent::Contraction>) -> Self {
         let optimizer = Optimizer::Sgd(Sgd::plain(1.0));
         Self { rule: Rule::Left, readout: Readout::Outputs, ..Self::new(loss, optimizer, contraction) }
@@ -203,7 +203,7 @@ pub struct Evaluation<'a, B: Backend> {
 }
 
 impl<'a, B: Backend> Evaluation<'a, B> {
-    /// Zeros. The optimizer should be one without memory.
+    /// Begins with zeros. The optimizer should be one without memory.
     ///
     /// # Errors
     ///
