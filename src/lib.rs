@@ -16,7 +16,8 @@ arrays that NumPy opens and a [`report`]. As a library, the parts are:
 |---|---|
 | [`backend`] | the operations, as a trait; native `cpu` (f32, f64) and wgpu `gpu` |
 | [`network`] | a graph of layers: forward, backward, gradient factors |
-| [`training`] | optimizers and gradient flow on the device, imported checkpoints, and the recorded path |
+| [`training`] | optimizers and gradient flow on the device, and imported checkpoints |
+| [`tape`] | the recorded path, in memory or on disk |
 | [`tangent`] | gradient rows and their contraction |
 | [`path`] | quadrature and the integration along the path |
 
@@ -35,7 +36,8 @@ use pathkernel::loss::Loss;
 use pathkernel::optimizer::{Optimizer, Sgd};
 use pathkernel::run_file::Model;
 use pathkernel::tangent::Contraction;
-use pathkernel::training::{Examples, Recorder, Recording, Step, TargetBuffer, Training};
+use pathkernel::tape::{MemoryTape, Recording, Step};
+use pathkernel::training::{Examples, TargetBuffer, Training};
 
 # fn main() -> Result<(), Box<dyn std::error::Error>> {
 let backend = CpuBackend::<f64>::new();
@@ -63,9 +65,8 @@ let training = Training {
     examples: &examples,
     targets: &targets,
 };
-let folder = tempfile::tempdir()?;
-let recorder = Recorder::create(folder.path(), Recording::new(&optimizer, 200, 1), network.len)?;
-let trajectory = training.run(&network.draw(0), vec![step; 200], recorder, &mut || Ok(()))?;
+let mut tape = MemoryTape::new(Recording::new(&optimizer, 200, 1));
+training.run(&network.draw(0), &vec![step; 200], &mut tape, &mut || Ok(()))?;
 
 let contraction = vec![Contraction::Factored; network.parameters.len()];
 let spec = Spec { rule: Rule::Gauss { nodes: 5 }, ..Spec::new(Loss::SquaredError, optimizer, contraction) };
@@ -79,7 +80,7 @@ let setting = Setting {
     targets: &targets,
     query_targets: None,
 };
-let integration = Integration { setting, trajectory: &trajectory };
+let integration = Integration { setting, tape: &tape };
 let found = integration.tile(&Tile { queries: 0..1, examples: 0..4 }, &mut || Ok(()))?;
 
 // What the four points contributed adds up to what training changed.
@@ -112,4 +113,5 @@ pub mod run_file;
 pub mod schedule;
 pub mod store;
 pub mod tangent;
+pub mod tape;
 pub mod training;

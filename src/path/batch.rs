@@ -5,7 +5,8 @@ use crate::backend::{Backend, Element, Result, Slice, SliceMut, Transpose};
 use crate::loss::Loss;
 use crate::network::{Forward, Network};
 use crate::tangent::ExampleRows;
-use crate::training::{Examples, Step, TargetBuffer};
+use crate::tape::Step;
+use crate::training::{Examples, TargetBuffer};
 use std::collections::BTreeMap;
 use std::ops::Range;
 

@@ -12,7 +12,8 @@ use crate::network::Network;
 use crate::optimizer::{Optimizer, Sgd};
 use crate::path::Rule;
 use crate::readout::Readout;
-use crate::training::{Examples, Kept, Recall, Step, TargetBuffer, Training, Trajectory};
+use crate::tape::{Kept, Step, Tape};
+use crate::training::{Examples, Recall, TargetBuffer, Training};
 use std::ops::Range;
 
 /// Everything that tiles share but the path.
@@ -46,7 +47,7 @@ pub struct Integration<'a, B: Backend> {
     /// What to integrate.
     pub setting: Setting<'a, B>,
     /// The recorded path.
-    pub trajectory: &'a Trajectory,
+    pub tape: &'a dyn Tape<B::Element>,
 }
 
 impl<B: Backend> Integration<'_, B> {
@@ -58,13 +59,13 @@ impl<B: Backend> Integration<'_, B> {
     ///
     /// A device error, a trajectory that cannot be read, or what the keeper ends it with.
     pub fn tile(&self, tile: &Tile, keeper: &mut dyn Keeper) -> std::result::Result<Finished, Error> {
-        let (setting, trajectory) = (&self.setting, self.trajectory);
+        let (setting, history) = (&self.setting, self.tape.history());
         let Setting { backend, spec, .. } = *setting;
         let training = setting.training();
-        let mut recall = Recall::new(&training, trajectory);
-        let pass = Pass::new(setting, tile, spec.triangle(&trajectory.steps))?;
+        let mut recall = Recall::new(&training, self.tape);
+        let pass = Pass::new(setting, tile, spec.triangle(&history.steps))?;
         let mut state = State::new(setting, tile)?;
-        let (steps, block) = (trajectory.steps.len(), trajectory.block());
+        let (steps, block) = (history.steps.len(), history.block());
         if tile.examples.start == 0 || matches!(spec.rule, Rule::Adaptive { .. }) {
             state.certificate = Some(Certificate::new(setting, tile.queries.len(), block)?);
         }
@@ -97,7 +98,7 @@ impl<B: Backend> Integration<'_, B> {
             finished.tangent_initial = setting.tangent(tile, &next)?;
         }
         state.download(backend, &mut finished)?;
-        finished.check(&trajectory.steps)?;
+        finished.check(&history.steps)?;
         Ok(finished)
     }
 
@@ -110,21 +111,20 @@ impl<B: Backend> Integration<'_, B> {
         (number, next): (usize, &B::Buffer),
         account: &mut Account,
     ) -> std::result::Result<B::Buffer, Error> {
-        let (setting, trajectory) = (&self.setting, self.trajectory);
-        let (step, block) = (&trajectory.steps[number], trajectory.block());
+        let (setting, history) = (&self.setting, self.tape.history());
+        let (step, block) = (&history.steps[number], history.block());
         let place = number % block;
-        if number + 1 == trajectory.steps.len() || place + 1 == block {
+        if number + 1 == history.steps.len() || place + 1 == block {
             pass.read_values(state, place + 1, next)?;
         }
         let leg = recall.leg(number)?;
         pass.read_values(state, place, &leg.weights)?;
-        match trajectory.rows(Kept::Nodes) {
-            None => pass.step(state, &At::segment(setting, &leg, next, (number, step), place)?, account)?,
-            Some(_) => {
-                for at in At::flow(setting, trajectory, (number, step), place)? {
-                    pass.step(state, &at, account)?;
-                }
+        if history.recording.keeps(Kept::Nodes) {
+            for at in At::flow(setting, self.tape, (number, step), place)? {
+                pass.step(state, &at, account)?;
             }
+        } else {
+            pass.step(state, &At::segment(setting, &leg, next, (number, step), place)?, account)?;
         }
         Ok(leg.weights)
     }
@@ -133,14 +133,14 @@ impl<B: Backend> Integration<'_, B> {
     /// one. What a momentum carries from later steps was finite.
     fn not_finite(&self, tile: &Tile, steps: Range<usize>) -> std::result::Result<Error, Error> {
         let setting = Setting { spec: &Spec { layers: true, ..self.setting.spec.clone() }, ..self.setting };
-        let integration = Integration { setting, trajectory: self.trajectory };
+        let (integration, history) = (Integration { setting, tape: self.tape }, self.tape.history());
         let (backend, network, training) = (setting.backend, setting.network, setting.training());
-        let mut recall = Recall::new(&training, self.trajectory);
-        let pass = Pass::new(&integration.setting, tile, setting.spec.triangle(&self.trajectory.steps))?;
+        let mut recall = Recall::new(&training, self.tape);
+        let pass = Pass::new(&integration.setting, tile, setting.spec.triangle(&history.steps))?;
         let mut state = State::new(&integration.setting, tile)?;
-        state.certificate = Some(Certificate::new(&setting, tile.queries.len(), self.trajectory.block())?);
-        let mut account = Account::new(tile.queries.len() * setting.rows(), self.trajectory.steps.len());
-        let whole = steps.end == self.trajectory.steps.len();
+        state.certificate = Some(Certificate::new(&setting, tile.queries.len(), history.block())?);
+        let mut account = Account::new(tile.queries.len() * setting.rows(), history.steps.len());
+        let whole = steps.end == history.steps.len();
         let mut next = if whole { recall.last()? } else { recall.leg(steps.end)?.weights };
         for number in steps.clone().rev() {
             next = integration.step(&pass, &mut state, &mut recall, (number, &next), &mut account)?;

@@ -12,7 +12,7 @@ use crate::backend::{Accumulator, Backend, Entries, Gram, Phase, Result, RowMap,
 use crate::network::{Factor, Parameters, Segment, along};
 use crate::readout::Readout;
 use crate::tangent::{ConstantInputs, Contraction, Products, QueryFactors, Term, contract};
-use crate::training::Step;
+use crate::tape::Step;
 
 /// What a tile's steps share.
 pub(super) struct Pass<'a, B: Backend> {

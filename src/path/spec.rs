@@ -8,7 +8,7 @@ use crate::optimizer::Optimizer;
 use crate::path::Rule;
 use crate::readout::Readout;
 use crate::tangent::Contraction;
-use crate::training::Step;
+use crate::tape::Step;
 use std::ops::Range;
 
 /// What to integrate.

@@ -13,7 +13,7 @@ use crate::keeper::Keeper;
 use crate::path::{Rule, Setting, Superposition, Tile};
 use crate::run_file::Precision;
 use crate::store::{Parts, Queries, Record, Summary};
-use crate::training::Trajectory;
+use crate::tape::{DiskTape, Tape};
 use std::time::Instant;
 
 /// What one rounding to 16 bits changes at the most, relative.
@@ -29,7 +29,7 @@ const SUPERPOSITION: &str = "superposition.state";
 /// again.
 pub(super) struct Superpose<'a, 'w> {
     pub session: &'a Session,
-    pub trajectory: &'a Trajectory,
+    pub tape: &'a DiskTape,
     pub watch: &'a Watch<'w>,
 }
 
@@ -37,7 +37,7 @@ impl Work for Superpose<'_, '_> {
     type Output = ();
 
     fn on<B: Backend>(self, backend: &B) -> Result<(), Error> {
-        let Self { session, trajectory, watch } = self;
+        let Self { session, tape, watch } = self;
         let (spec, held) = (session.spec(), Held::new(backend, session)?);
         let setting = Setting {
             backend,
@@ -48,18 +48,18 @@ impl Work for Superpose<'_, '_> {
             targets: &held.targets,
             query_targets: None,
         };
-        let superposition = Superposition { setting, trajectory };
-        let mut parts = parts::<B::Element>(session, trajectory)?;
+        let superposition = Superposition { setting, tape };
+        let mut parts = parts::<B::Element>(session, tape)?;
         let mut budget = Budget::new();
         let mut keeper = FileKeeper::new(watch, &mut budget, session.store.state(SUPERPOSITION), 0, 0);
         if let Some(mut reader) = keeper.earlier()? {
             parts.restore(&mut reader)?;
         }
         let sets = superposition.sets();
-        watch.begin("superposing", (sets.len() * trajectory.steps.len()) as u64);
+        watch.begin("superposing", (sets.len() * tape.history.steps.len()) as u64);
         for set in sets {
             if set.end <= parts.examples() {
-                (0..trajectory.steps.len()).for_each(|_| watch.advance());
+                (0..tape.history.steps.len()).for_each(|_| watch.advance());
                 continue;
             }
             let vectors = superposition.vectors(&set, &mut || watch.step())?;
@@ -71,9 +71,9 @@ impl Work for Superpose<'_, '_> {
 }
 
 /// Nothing yet of the parts of the weights' change.
-fn parts<E: Element>(session: &Session, trajectory: &Trajectory) -> Result<Parts<E>, Error> {
-    let (first, last) = (convert::<E>(&session.inputs.initial), trajectory.last::<E>()?);
-    let (steps, kept) = (trajectory.steps.len(), &session.run_file.kernel.superposition_vectors);
+fn parts<E: Element>(session: &Session, tape: &DiskTape) -> Result<Parts<E>, Error> {
+    let (first, last) = (convert::<E>(&session.inputs.initial), Tape::<E>::last(tape)?);
+    let (steps, kept) = (tape.history.steps.len(), &session.run_file.kernel.superposition_vectors);
     Ok(Parts::new(&session.inputs.network, steps, [&first, &last], kept))
 }
 
@@ -82,11 +82,11 @@ fn parts<E: Element>(session: &Session, trajectory: &Trajectory) -> Result<Parts
 /// # Errors
 ///
 /// Tiles that are not finished, and which.
-pub(super) fn records<E: Element>(session: &Session, trajectory: &Trajectory) -> Result<Vec<Record>, Error> {
+pub(super) fn records<E: Element>(session: &Session, tape: &DiskTape) -> Result<Vec<Record>, Error> {
     let (mut records, mut missing) = (Vec::new(), Vec::new());
     let arrays = tiles::arrays::<E>(session)?;
     for tile in &session.plan.tiles {
-        match tiles::record(session, trajectory.steps.len(), tile)? {
+        match tiles::record(session, tape.history.steps.len(), tile)? {
             Some(record) if arrays.has(tile) => records.push(record),
             _ => missing.push(tile),
         }
@@ -125,7 +125,7 @@ pub(super) fn records<E: Element>(session: &Session, trajectory: &Trajectory) ->
 /// Tiles that are missing or damaged, sums that are in doubt, a wrong path, a disk that refuses, or the run shall stop.
 pub(super) fn complete<E: Element>(
     session: &Session,
-    trajectory: &Trajectory,
+    tape: &DiskTape,
     records: &[Record],
     watch: &Watch<'_>,
     check_path: &dyn Fn() -> Result<(), Error>,
@@ -136,13 +136,13 @@ pub(super) fn complete<E: Element>(
     let arrays = tiles::arrays::<E>(session)?;
     arrays.sweep()?;
     watch.begin("finishing", (plan.tiles.len() + arrays.published(plan.tiles.len())) as u64);
-    let mut queries = Queries::new(inputs.query_count(), run_file.kernel.readout.len(network.outputs), trajectory);
+    let mut queries = Queries::new(inputs.query_count(), run_file.kernel.readout.len(network.outputs), &tape.history);
     let largest = records.iter().fold(0.0, |largest: f64, record| largest.max(record.largest_kernel));
     let unit = if run_file.run.precision == Precision::Mixed { HALF_ROUNDING } else { E::ROUNDING };
     let mut undefined_coefficients = 0;
     let (mut doubted, mut repeated) = (Vec::new(), 0);
     for (tile, record) in plan.tiles.iter().zip(records) {
-        if spec.triangle(&trajectory.steps) {
+        if spec.triangle(&tape.history.steps) {
             arrays.mirror_kernel(tile)?;
         }
         if spec.half_tangent() {
@@ -170,20 +170,20 @@ pub(super) fn complete<E: Element>(
     }
     arrays.publish(store, run_file.run.store, &mut || watch.step())?;
     queries.write::<E>(store)?;
-    let (superposing, undefined_shares) = superposition::<E>(session, trajectory)?;
-    write_weights::<E>(session, trajectory)?;
+    let (superposing, undefined_shares) = superposition::<E>(session, tape)?;
+    write_weights::<E>(session, tape)?;
     let classes = matches!(inputs.targets, Targets::Classes(_));
-    store.write_metrics(&trajectory.metrics, queries.residuals(), classes)?;
+    store.write_metrics(&tape.history.metrics, queries.residuals(), classes)?;
     let adaptive = matches!(run_file.kernel.rule, Rule::Adaptive { .. });
     let (nodes, missed) = queries.nodes();
-    let train = trajectory.metrics.last().map_or(0.0, |(_, seconds)| *seconds);
+    let train = tape.history.seconds();
     let integrate = records.iter().map(|record| record.effort.seconds).sum::<f64>() + superposing;
     let summary = Summary {
         optimizer: run_file.training.optimizer.name(),
         readout: run_file.kernel.readout.name(),
         device: device_names(session, records),
         precision: run_file.run.precision.name(),
-        shapes: plan.shapes_of(trajectory.steps.len()),
+        shapes: plan.shapes_of(tape.history.steps.len()),
         nodes: nodes.to_vec(),
         missed_tolerance: adaptive.then(|| missed.iter().sum()),
         query_accuracy: query_accuracy(inputs, queries.prediction()),
@@ -208,21 +208,21 @@ pub(super) fn complete<E: Element>(
 
 /// Writes the parts of the weights' change, where they were computed; returns the seconds that it took, and how many shares
 /// are not a number.
-fn superposition<E: Element>(session: &Session, trajectory: &Trajectory) -> Result<(f64, usize), Error> {
+fn superposition<E: Element>(session: &Session, tape: &DiskTape) -> Result<(f64, usize), Error> {
     let path = session.store.state(SUPERPOSITION);
     let Some(mut reader) = StateReader::open(&path)?.filter(|_| session.run_file.kernel.superposition) else {
         return Ok((0.0, 0));
     };
     let seconds: Vec<f64> = reader.take_exactly("seconds of work", 1)?;
-    let mut parts = parts::<E>(session, trajectory)?;
+    let mut parts = parts::<E>(session, tape)?;
     parts.restore(&mut reader)?;
     parts.write(&session.store, &session.inputs.network)?;
     Ok((seconds[0], parts.undefined_shares()))
 }
 
 /// Writes the last weights, under the names of the first.
-fn write_weights<E: Element>(session: &Session, trajectory: &Trajectory) -> Result<(), Error> {
-    let weights = trajectory.last::<E>()?;
+fn write_weights<E: Element>(session: &Session, tape: &DiskTape) -> Result<(), Error> {
+    let weights = Tape::<E>::last(tape)?;
     let tensors = session.inputs.network.tensors().into_iter();
     let views: Vec<(String, Vec<usize>, &[E])> =
         tensors.map(|(name, shape, offset, len)| (name, shape, &weights[offset..offset + len])).collect();

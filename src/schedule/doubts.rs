@@ -11,7 +11,7 @@ use crate::data::{StateReader, StateWriter};
 use crate::error::Error;
 use crate::path::Tile;
 use crate::store::Doubt;
-use crate::training::Trajectory;
+use crate::tape::DiskTape;
 use std::path::PathBuf;
 
 /// Where it is kept what a tile's queries added up to when they were in doubt.
@@ -64,7 +64,7 @@ pub(super) fn forget(session: &Session, tile: &Tile, doubt: &Doubt) -> Result<()
 /// A path that is wrong; a device that keeps failing, or the run shall stop.
 pub(super) fn check_path(
     session: &Session,
-    trajectory: &Trajectory,
+    tape: &DiskTape,
     devices: &impl Devices,
     watch: &Watch<'_>,
 ) -> Result<(), Error> {
@@ -75,7 +75,7 @@ pub(super) fn check_path(
     })?;
     let again = recorded_in(session, &directory)?
         .ok_or_else(|| Error::Trajectory(format!("{}: was removed", directory.display())))?;
-    let Some((file, row)) = trajectory.first_difference(&again) else { return Ok(()) };
+    let Some((file, row)) = tape.first_difference(&again) else { return Ok(()) };
     let own = session.run_file.run.directory.display();
     Err(Error::Trajectory(format!(
         "{own}/trajectory/{file}: row {row} is not what comes out when the path is made again: the path is wrong; remove {own}, \

@@ -10,7 +10,8 @@ use crate::network::{Network, from_tensors};
 use crate::readout::Readout;
 use crate::run_file::{Batches, Precision, RunFile};
 use crate::tangent::{Carried, Contraction, choices};
-use crate::training::{Checkpoints, Recording, Reduction, Step, draw_batches};
+use crate::tape::{Recording, Step};
+use crate::training::{Checkpoints, Reduction, draw_batches};
 
 /// The targets of a data set.
 #[derive(Debug, Clone, PartialEq)]

@@ -11,7 +11,7 @@ use crate::data::{StateReader, StateWriter};
 use crate::error::Error;
 use crate::path::{Finished, Integration, QueryTargets, Setting, Tile};
 use crate::store::{Arrays, Effort, Lock, Record};
-use crate::training::Trajectory;
+use crate::tape::DiskTape;
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
@@ -89,12 +89,12 @@ pub(super) fn arrays<E: Element>(session: &Session) -> Result<Arrays<E>, Error> 
 /// A device that keeps failing, a tile that was changed after it was written, a disk that refuses, or the run shall stop.
 pub(super) fn integrate(
     session: &Session,
-    trajectory: &Trajectory,
+    tape: &DiskTape,
     tiles: &[Tile],
     devices: &impl Devices,
     watch: &Watch<'_>,
 ) -> Result<(), Error> {
-    let steps = trajectory.steps.len();
+    let steps = tape.history.steps.len();
     watch.begin("integrating", (tiles.len() * steps) as u64);
     let left = if session.is_double() { left::<f64> } else { left::<f32> };
     let jobs = left(session, steps, tiles)?;
@@ -105,7 +105,7 @@ pub(super) fn integrate(
     let queue = Queue(Mutex::new(jobs));
     let worker = |number: usize| -> Result<(), Error> {
         let work =
-            |device: usize, all: bool| devices.on(device, Integrate { session, trajectory, queue: &queue, watch, all });
+            |device: usize, all: bool| devices.on(device, Integrate { session, tape, queue: &queue, watch, all });
         let done = persist(number, devices.fallback(), watch, &work);
         if done.is_err() {
             watch.fail();
@@ -175,7 +175,7 @@ fn left<E: Element>(session: &Session, steps: usize, tiles: &[Tile]) -> Result<V
 /// Computes tiles of the queue: all, or one.
 struct Integrate<'a, 'w> {
     session: &'a Session,
-    trajectory: &'a Trajectory,
+    tape: &'a DiskTape,
     queue: &'a Queue,
     watch: &'a Watch<'w>,
     all: bool,
@@ -206,13 +206,13 @@ impl Work for Integrate<'_, '_> {
             targets: &held.targets,
             query_targets: query_targets.as_ref(),
         };
-        let integration = Integration { setting, trajectory: self.trajectory };
+        let integration = Integration { setting, tape: self.tape };
         let arrays = arrays::<B::Element>(session)?;
         let mut budget = Budget::new();
         while let Some(mut job) = self.queue.with(VecDeque::pop_front) {
             // Shares of another number of processes may overlap: whoever comes second leaves the tile to the first.
             let Some(lock) = Lock::if_free(&session.tile_lock(&job.tile))? else { continue };
-            if record(session, self.trajectory.steps.len(), &job.tile)?.is_some() && arrays.has(&job.tile) {
+            if record(session, self.tape.history.steps.len(), &job.tile)?.is_some() && arrays.has(&job.tile) {
                 lock.remove();
                 continue;
             }
@@ -245,7 +245,7 @@ impl Integrate<'_, '_> {
         job: &mut Job,
     ) -> Result<(), Error> {
         let (session, backend) = (self.session, integration.setting.backend);
-        let units = self.trajectory.steps.len() as u64;
+        let units = self.tape.history.steps.len() as u64;
         let before = backend.phase_seconds();
         while let Some(piece) = job.pieces.front() {
             tracing::debug!("queries {:?}, examples {:?}", piece.queries, piece.examples);
@@ -264,7 +264,7 @@ impl Integrate<'_, '_> {
         job.effort.device = backend.name();
         job.done.sort_by_key(|(piece, _)| (piece.queries.start, piece.examples.start));
         let largest = arrays.write(&job.tile, &job.done)?;
-        let record = Record::new(&job.done, self.trajectory.steps.len(), largest, job.effort.clone());
+        let record = Record::new(&job.done, self.tape.history.steps.len(), largest, job.effort.clone());
         let mut writer = StateWriter::create(&session.record(&job.tile))?;
         record.save(&mut writer)?;
         writer.finish()?;

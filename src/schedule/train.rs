@@ -8,7 +8,8 @@ use crate::backend::{Backend, convert};
 use crate::error::Error;
 use crate::optimizer::Optimizer;
 use crate::path::Quadrature;
-use crate::training::{Examples, Recorder, Step, TargetBuffer, Training, Trajectory, describe};
+use crate::tape::{DiskRecorder, DiskTape, Step, describe};
+use crate::training::{Examples, TargetBuffer, Training};
 use std::path::{Path, PathBuf};
 
 /// Units of a phase of unknown length.
@@ -37,22 +38,22 @@ pub(super) fn target_buffer<B: Backend>(backend: &B, targets: &Targets) -> Resul
 }
 
 /// The whole path of a run, where it is there already.
-pub(super) fn recorded(session: &Session) -> Result<Option<Trajectory>, Error> {
+pub(super) fn recorded(session: &Session) -> Result<Option<DiskTape>, Error> {
     recorded_in(session, &session.run_file.run.directory)
 }
 
 /// The same in any directory.
-pub(super) fn recorded_in(session: &Session, directory: &Path) -> Result<Option<Trajectory>, Error> {
+pub(super) fn recorded_in(session: &Session, directory: &Path) -> Result<Option<DiskTape>, Error> {
     let (run_file, inputs) = (&session.run_file, &session.inputs);
     let full = full_batch(inputs.examples, run_file.training.reduction);
     let step = |number: usize| -> Step { inputs.steps.get(number).unwrap_or(&full).clone() };
     let recording = inputs.recording(run_file);
-    let Some(trajectory) = Trajectory::open(directory, recording, inputs.network.len, &step)? else {
+    let Some(tape) = DiskTape::open(directory, recording, inputs.network.len, &step)? else {
         return Ok(None);
     };
     // It may have been killed before this was written, and nothing reads it to find out.
-    describe(directory, &inputs.network, &trajectory.steps)?;
-    Ok(Some(trajectory))
+    describe(directory, &inputs.network, &tape.history.steps)?;
+    Ok(Some(tape))
 }
 
 /// Makes the path, or follows a recorded one.
@@ -80,9 +81,8 @@ impl Work for Train<'_, '_> {
             examples: &held.examples,
             targets: &held.targets,
         };
-        let recorder = Recorder::create(self.directory, inputs.recording(run_file), inputs.network.len)?;
+        let mut recorder = DiskRecorder::create(self.directory, inputs.recording(run_file), inputs.network.len)?;
         let initial = convert::<B::Element>(&inputs.initial);
-        let steps = inputs.steps.clone();
         let count = inputs.steps.len() as u64;
         let (phase, units) = match (&run_file.training.optimizer, &inputs.checkpoints) {
             (Optimizer::Flow(_), _) => ("following the flow", PERCENT),
@@ -96,7 +96,7 @@ impl Work for Train<'_, '_> {
             (Optimizer::Flow(flow), _) => {
                 let quadrature = Quadrature::of_flow(&run_file.kernel.rule);
                 let full = full_batch(inputs.examples, run_file.training.reduction);
-                training.flow(&initial, flow, &quadrature, &full, recorder, &mut keeper)?
+                training.flow(&initial, flow, &quadrature, &full, &mut recorder, &mut keeper)?
             }
             (_, Some(checkpoints)) => {
                 let mut weights = |number| {
@@ -104,10 +104,10 @@ impl Work for Train<'_, '_> {
                     fits_precision(&format!("checkpoint {number}"), &weights, run_file.run.precision)?;
                     Ok(convert(&weights))
                 };
-                training.follow(&mut weights, steps, recorder, &mut keeper)?
+                training.follow(&mut weights, &inputs.steps, &mut recorder, &mut keeper)?
             }
-            (_, None) => training.run(&initial, steps, recorder, &mut keeper)?,
-        };
-        Ok(())
+            (_, None) => training.run(&initial, &inputs.steps, &mut recorder, &mut keeper)?,
+        }
+        recorder.finish().map(drop)
     }
 }

@@ -28,7 +28,7 @@ pub use summary::Summary;
 pub use zarr::{AnyTiled, Fill, Grid, Take, TiledArray};
 
 use crate::error::Error;
-use crate::training::Metrics;
+use crate::tape::Metrics;
 use serde_json::json;
 use std::ffi::OsStr;
 use std::fmt::Write as _;
