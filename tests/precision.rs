@@ -99,12 +99,13 @@ impl Problem {
             coefficients: true,
             tangent: true,
             layers: true,
-            ..Spec::new(Loss::CrossEntropy, self.optimizer, choice.to_vec())
+            ..Spec::new(Loss::CrossEntropy, self.optimizer)
         };
         let setting = Setting {
             backend,
             network: &self.network,
             spec: &spec,
+            contraction: &choice,
             examples: &examples,
             queries: &queries,
             targets: &targets,

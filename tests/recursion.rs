@@ -120,13 +120,13 @@ impl<E: Element> Problem<E> {
         tile: &Tile,
         keeper: &mut dyn Keeper,
     ) -> Result<Finished, Error> {
-        let spec =
-            Spec { rule: Rule::Gauss { nodes: 4 }, ..Spec::new(Loss::SquaredError, self.optimizer, choice.to_vec()) };
+        let spec = Spec { rule: Rule::Gauss { nodes: 4 }, ..Spec::new(Loss::SquaredError, self.optimizer) };
         let queries = convert_all::<E>(&numbers(5, QUERIES * WIDTH));
         let setting = Setting {
             backend: &self.backend,
             network: &self.network,
             spec: &spec,
+            contraction: choice,
             examples: &self.examples,
             queries: &queries,
             targets: &self.targets,
@@ -325,8 +325,8 @@ fn a_path_in_memory_has_the_same_bits() {
                 assert!(matches!(ended, Err(Error::Stopped)), "{ended:?}");
                 let (mut tape, mut keeper) = (tape(), Interrupt::never(state.clone()));
                 problem.record(STEPS, &mut tape, &mut keeper).expect("training");
-                assert_eq!((keeper.made, &Tape::history(&tape).steps), (STEPS - after, &disk.history.steps));
-                assert_eq!(losses(Tape::history(&tape)), losses(&disk.history));
+                assert_eq!((keeper.made, &tape.history.steps), (STEPS - after, &disk.history.steps));
+                assert_eq!(losses(&tape.history), losses(&disk.history));
                 let found = problem.tile(&tape, &choice, &whole());
                 assert_eq!(format!("{found:?}"), format!("{want:?}"), "{optimizer:?}, every {every}, after {after}");
                 std::fs::remove_file(&state).expect("a state");

@@ -88,12 +88,13 @@ impl Problem {
             kernel: Some(entries),
             tangent: true,
             symmetric,
-            ..Spec::new(Loss::SquaredError, PLAIN, choice.to_vec())
+            ..Spec::new(Loss::SquaredError, PLAIN)
         };
         let setting = Setting {
             backend: &self.backend,
             network: &self.network,
             spec: &spec,
+            contraction: choice,
             examples: &self.examples,
             queries: &self.inputs,
             targets: &self.targets,

@@ -8,10 +8,12 @@ use super::{Account, Finished, Spec, Tile};
 use crate::backend::{Backend, Result};
 use crate::error::Error;
 use crate::keeper::Keeper;
+use crate::loss::Loss;
 use crate::network::Network;
 use crate::optimizer::{Optimizer, Sgd};
 use crate::path::Rule;
 use crate::readout::Readout;
+use crate::tangent::Contraction;
 use crate::tape::{Kept, Step, Tape};
 use crate::training::{Examples, Recall, TargetBuffer, Training};
 use std::ops::Range;
@@ -24,6 +26,8 @@ pub struct Setting<'a, B: Backend> {
     pub network: &'a Network,
     /// What to compute.
     pub spec: &'a Spec,
+    /// The contraction of each layer that has parameters.
+    pub contraction: &'a [Contraction],
     /// The training inputs.
     pub examples: &'a Examples<B>,
     /// `[n, …]` query inputs, on the host.
@@ -177,7 +181,7 @@ impl<'a, B: Backend> Setting<'a, B> {
             symmetric: self.spec.symmetric,
             readout: self.spec.readout,
             attribution: false,
-            ..Spec::at_once(self.spec.loss, self.spec.contraction.clone())
+            ..Spec::at_once(self.spec.loss)
         };
         let setting = Setting { spec: &spec, ..*self };
         let mut evaluation = Evaluation::new(&setting, tile)?;
@@ -189,9 +193,9 @@ impl<'a, B: Backend> Setting<'a, B> {
 
 impl Spec {
     /// One evaluation of the attribution, as a step of learning rate 1 takes it at its start.
-    pub fn at_once(loss: crate::loss::Loss, contraction: Vec<crate::tangent::Contraction>) -> Self {
+    pub fn at_once(loss: Loss) -> Self {
         let sgd = Sgd { learning_rate: 1.0, momentum: 0.0, dampening: 0.0, nesterov: false, weight_decay: 0.0 };
-        Self { rule: Rule::Left, readout: Readout::Outputs, ..Self::new(loss, Optimizer::Sgd(sgd), contraction) }
+        Self { rule: Rule::Left, readout: Readout::Outputs, ..Self::new(loss, Optimizer::Sgd(sgd)) }
     }
 }
 

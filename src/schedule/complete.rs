@@ -1,17 +1,16 @@
 //! The end of a run: what needs all tiles, and the files in their final form.
 
-use super::inputs::Targets;
+use super::doubts;
 use super::keep::{Budget, FileKeeper, Watch};
 use super::session::Session;
 use super::tiles;
-use super::train::Held;
-use super::{Inputs, device::Work, doubts};
 use crate::backend::{Backend, Element, Phase, convert};
 use crate::data::{StateReader, write_safetensors};
+use crate::device::{Precision, Work};
 use crate::error::Error;
 use crate::keeper::Keeper;
-use crate::path::{Rule, Setting, Superposition, Tile};
-use crate::run_file::Precision;
+use crate::path::{Rule, Superposition, Tile};
+use crate::problem::{Asked, Held, Problem, Targets};
 use crate::store::{Parts, Queries, Record, Summary};
 use crate::tape::{DiskTape, Tape};
 use std::time::Instant;
@@ -38,16 +37,8 @@ impl Work for Superpose<'_, '_> {
 
     fn on<B: Backend>(self, backend: &B) -> Result<(), Error> {
         let Self { session, tape, watch } = self;
-        let (spec, held) = (session.spec(), Held::new(backend, session)?);
-        let setting = Setting {
-            backend,
-            network: &session.inputs.network,
-            spec: &spec,
-            examples: &held.examples,
-            queries: &[],
-            targets: &held.targets,
-            query_targets: None,
-        };
+        let (held, asked) = (Held::new(backend, session.problem())?, Asked::none());
+        let setting = held.setting(&session.plan().contraction, &asked);
         let superposition = Superposition { setting, tape };
         let mut parts = parts::<B::Element>(session, tape)?;
         let mut budget = Budget::new();
@@ -74,7 +65,7 @@ impl Work for Superpose<'_, '_> {
 fn parts<E: Element>(session: &Session, tape: &DiskTape) -> Result<Parts<E>, Error> {
     let (first, last) = (convert::<E>(&session.inputs.initial), Tape::<E>::last(tape)?);
     let (steps, kept) = (tape.history.steps.len(), &session.run_file.kernel.superposition_vectors);
-    Ok(Parts::new(&session.inputs.network, steps, [&first, &last], kept))
+    Ok(Parts::new(&session.problem().network, steps, [&first, &last], kept))
 }
 
 /// The records of all tiles.
@@ -85,7 +76,7 @@ fn parts<E: Element>(session: &Session, tape: &DiskTape) -> Result<Parts<E>, Err
 pub(super) fn records<E: Element>(session: &Session, tape: &DiskTape) -> Result<Vec<Record>, Error> {
     let (mut records, mut missing) = (Vec::new(), Vec::new());
     let arrays = tiles::arrays::<E>(session)?;
-    for tile in &session.plan.tiles {
+    for tile in &session.plan().tiles {
         match tiles::record(session, tape.history.steps.len(), tile)? {
             Some(record) if arrays.has(tile) => records.push(record),
             _ => missing.push(tile),
@@ -111,7 +102,7 @@ pub(super) fn records<E: Element>(session: &Session, tape: &DiskTape) -> Result<
          computes all that is left",
         session.run_file.run.directory.display(),
         missing.len(),
-        session.plan.tiles.len(),
+        session.plan().tiles.len(),
         named.join("; "),
         if more > 0 { format!("; and {more} more") } else { String::new() }
     )))
@@ -131,12 +122,12 @@ pub(super) fn complete<E: Element>(
     check_path: &dyn Fn() -> Result<(), Error>,
 ) -> Result<Summary, Error> {
     let started = Instant::now();
-    let (run_file, inputs, plan, store) = (&session.run_file, &session.inputs, &session.plan, &session.store);
-    let (spec, network) = (session.spec(), &inputs.network);
+    let (run_file, problem, plan, store) = (&session.run_file, session.problem(), session.plan(), &session.store);
+    let Problem { spec, network, .. } = problem;
     let arrays = tiles::arrays::<E>(session)?;
     arrays.sweep()?;
     watch.begin("finishing", (plan.tiles.len() + arrays.published(plan.tiles.len())) as u64);
-    let mut queries = Queries::new(inputs.query_count(), run_file.kernel.readout.len(network.outputs), &tape.history);
+    let mut queries = Queries::new(problem.query_count(), spec.readout.len(network.outputs), &tape.history);
     let largest = records.iter().fold(0.0, |largest: f64, record| largest.max(record.largest_kernel));
     let unit = if run_file.run.precision == Precision::Mixed { HALF_ROUNDING } else { E::ROUNDING };
     let mut undefined_coefficients = 0;
@@ -172,7 +163,7 @@ pub(super) fn complete<E: Element>(
     queries.write::<E>(store)?;
     let (superposing, undefined_shares) = superposition::<E>(session, tape)?;
     write_weights::<E>(session, tape)?;
-    let classes = matches!(inputs.targets, Targets::Classes(_));
+    let classes = matches!(problem.targets, Targets::Classes(_));
     store.write_metrics(&tape.history.metrics, queries.residuals(), classes)?;
     let adaptive = matches!(run_file.kernel.rule, Rule::Adaptive { .. });
     let (nodes, missed) = queries.nodes();
@@ -186,7 +177,7 @@ pub(super) fn complete<E: Element>(
         shapes: plan.shapes_of(tape.history.steps.len()),
         nodes: nodes.to_vec(),
         missed_tolerance: adaptive.then(|| missed.iter().sum()),
-        query_accuracy: query_accuracy(inputs, queries.prediction()),
+        query_accuracy: query_accuracy(problem, queries.prediction()),
         largest_relative_residual: queries.largest_relative_residual(),
         largest_rounding_share: queries.largest_share(),
         repeated_values: repeated,
@@ -216,14 +207,14 @@ fn superposition<E: Element>(session: &Session, tape: &DiskTape) -> Result<(f64,
     let seconds: Vec<f64> = reader.take_exactly("seconds of work", 1)?;
     let mut parts = parts::<E>(session, tape)?;
     parts.restore(&mut reader)?;
-    parts.write(&session.store, &session.inputs.network)?;
+    parts.write(&session.store, &session.problem().network)?;
     Ok((seconds[0], parts.undefined_shares()))
 }
 
 /// Writes the last weights, under the names of the first.
 fn write_weights<E: Element>(session: &Session, tape: &DiskTape) -> Result<(), Error> {
     let weights = Tape::<E>::last(tape)?;
-    let tensors = session.inputs.network.tensors().into_iter();
+    let tensors = session.problem().network.tensors().into_iter();
     let views: Vec<(String, Vec<usize>, &[E])> =
         tensors.map(|(name, shape, offset, len)| (name, shape, &weights[offset..offset + len])).collect();
     Ok(write_safetensors(&session.store.path("weights_final.safetensors"), &views)?)
@@ -234,7 +225,7 @@ fn device_names(session: &Session, records: &[Record]) -> String {
     let mut names: Vec<&str> = records.iter().map(|record| record.effort.device.as_str()).collect();
     names.sort_unstable();
     names.dedup();
-    if names.is_empty() { session.device.clone() } else { names.join(", ") }
+    if names.is_empty() { session.planned.device_name().to_owned() } else { names.join(", ") }
 }
 
 /// Seconds of each phase of all tiles, where every device can tell.
@@ -248,11 +239,11 @@ fn phases(records: &[Record]) -> Option<[f64; Phase::COUNT]> {
 }
 
 /// The share of the queries whose class has the largest output, where classes are known.
-fn query_accuracy(inputs: &Inputs, prediction: &[f64]) -> Option<f64> {
-    let Some(Targets::Classes(classes)) = &inputs.query_targets else {
+fn query_accuracy(problem: &Problem, prediction: &[f64]) -> Option<f64> {
+    let Some(Targets::Classes(classes)) = &problem.query_targets else {
         return None;
     };
-    let outputs = inputs.network.outputs;
+    let outputs = problem.network.outputs;
     if prediction.len() != classes.len() * outputs {
         return None;
     }

@@ -2,12 +2,12 @@
 //! as well. A fault of the moment does not come twice with the same bits: what does is the arithmetic's, and the bound was too
 //! small for it.
 
-use super::device::Devices;
 use super::keep::Watch;
 use super::session::Session;
 use super::tiles::persist;
 use super::train::{Train, recorded_in};
 use crate::data::{StateReader, StateWriter};
+use crate::device::Devices;
 use crate::error::Error;
 use crate::path::Tile;
 use crate::store::Doubt;
@@ -44,7 +44,7 @@ pub(super) fn is_repeated(session: &Session, tile: &Tile, doubt: &Doubt) -> Resu
 /// A disk that refuses.
 pub(super) fn forget(session: &Session, tile: &Tile, doubt: &Doubt) -> Result<(), Error> {
     let known = [known(session, tile)?, vec![doubt.fingerprint]].concat();
-    for other in session.plan.tiles.iter().filter(|other| other.queries == tile.queries) {
+    for other in session.plan().tiles.iter().filter(|other| other.queries == tile.queries) {
         for path in [session.record(other), session.piece(other)] {
             match std::fs::remove_file(&path) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(Error::file(&path, error)),

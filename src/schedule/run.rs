@@ -1,15 +1,16 @@
 //! A whole run, or one process's part of it.
 
 use super::complete::{Superpose, complete, records};
-use super::device::{Devices, RunDevices};
 use super::doubts::check_path;
 use super::keep::Watch;
 use super::session::{Session, with_recorded};
 use super::tiles::{integrate, persist};
 use super::train::{Train, recorded};
+use crate::cache::Cache;
+use crate::device::{DeviceOptions, Devices, LocalDevices};
 use crate::error::Error;
 use crate::path::Tile;
-use crate::run_file::RunFile;
+use crate::run_file::{Run, RunFile};
 use crate::store::{Lock, Store, Summary, file_names};
 use crate::tape::DiskTape;
 
@@ -93,7 +94,14 @@ pub fn run_part(run_file: &RunFile, part: Part, progress: &mut dyn Progress) -> 
     if store.is_finished() {
         return already_done(run_file, &store);
     }
-    run_on(run_file, part, &RunDevices::new(&run_file.run)?, progress)
+    run_on(run_file, part, &LocalDevices::find(options(run_file, Cache::Written))?, progress)
+}
+
+/// The devices that a run file asks for.
+pub(super) fn options(run_file: &RunFile, cache: Cache) -> DeviceOptions {
+    let Run { device, precision, tune, fallback, memory, .. } = &run_file.run;
+    let (precision, tune, fallback, memory) = (*precision, *tune, *fallback, *memory);
+    DeviceOptions { name: device.clone(), precision, tune, cache, fallback, memory }
 }
 
 /// A finished run, once it was found to be this one, and whole.
@@ -149,10 +157,10 @@ pub fn run_on(
 /// Trains, integrates, and finishes, as far as each is this part's.
 fn work(session: &Session, part: Part, devices: &impl Devices, watch: &Watch<'_>) -> Result<Outcome, Error> {
     let tape = path(session, part, devices, watch)?;
-    let tiles = part.tiles(&session.plan.tiles);
+    let tiles = part.tiles(&session.plan().tiles);
     integrate(session, &tape, &tiles, devices, watch)?;
     if let Part::Shard { .. } = part {
-        return Ok(Outcome::ShardDone { tiles: tiles.len(), all: session.plan.tiles.len() });
+        return Ok(Outcome::ShardDone { tiles: tiles.len(), all: session.plan().tiles.len() });
     }
     let records = if session.is_double() { records::<f64> } else { records::<f32> };
     let all = records(session, &tape)?;

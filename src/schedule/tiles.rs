@@ -1,15 +1,14 @@
 //! The tiles of a run: which are left, who computes them, and what happens when a device fails.
 
-use super::device::{Devices, Work};
-use super::footprint::halved;
-use super::inputs::Targets;
 use super::keep::{Budget, FileKeeper, Watch};
 use super::session::Session;
-use super::train::{Held, target_buffer};
-use crate::backend::{Backend, BackendError, Element, Phase, convert};
+use crate::backend::{Backend, BackendError, Element, Phase};
 use crate::data::{StateReader, StateWriter};
+use crate::device::{Devices, Work};
 use crate::error::Error;
-use crate::path::{Finished, Integration, QueryTargets, Setting, Tile};
+use crate::path::{Finished, Integration, Tile};
+use crate::plan::halved;
+use crate::problem::{Asked, Held};
 use crate::store::{Arrays, Effort, Lock, Record};
 use crate::tape::DiskTape;
 use std::collections::VecDeque;
@@ -69,17 +68,17 @@ impl Queue {
 /// The record of a finished tile, whose arrays may have gone since; `None` where there is none.
 pub(super) fn record(session: &Session, steps: usize, tile: &Tile) -> Result<Option<Record>, Error> {
     let Some(mut reader) = StateReader::open(&session.record(tile))? else { return Ok(None) };
-    let rows = session.run_file.kernel.readout.len(session.inputs.network.outputs);
+    let rows = session.problem().spec.readout.len(session.problem().network.outputs);
     let values = if tile.examples.start == 0 { tile.queries.len() * rows } else { 0 };
     Record::restore(&mut reader, values, steps).map(Some)
 }
 
 /// The arrays of a run, in the making.
 pub(super) fn arrays<E: Element>(session: &Session) -> Result<Arrays<E>, Error> {
-    let network = &session.inputs.network;
-    let pairs = [session.inputs.query_count(), session.inputs.examples];
-    let layers = network.parameters.len();
-    Arrays::create(&session.store, &session.spec(), network.outputs, layers, pairs, session.plan.sides)
+    let problem = session.problem();
+    let pairs = [problem.query_count(), problem.examples()];
+    let (outputs, layers) = (problem.network.outputs, problem.network.parameters.len());
+    Arrays::create(&session.store, &problem.spec, outputs, layers, pairs, session.plan().sides)
 }
 
 /// Integrates those of some tiles that are not finished.
@@ -186,26 +185,9 @@ impl Work for Integrate<'_, '_> {
     type Output = Option<()>;
 
     fn on<B: Backend>(self, backend: &B) -> Result<Option<()>, Error> {
-        let (session, inputs) = (self.session, &self.session.inputs);
-        let spec = session.spec();
-        let held = Held::new(backend, session)?;
-        let values = convert::<B::Element>(inputs.queries());
-        let query_targets = match &inputs.query_targets {
-            Some(targets) if spec.readout.needs_targets() => Some(QueryTargets {
-                buffer: target_buffer(backend, targets)?,
-                classes: if let Targets::Classes(classes) = targets { classes.clone() } else { Vec::new() },
-            }),
-            _ => None,
-        };
-        let setting = Setting {
-            backend,
-            network: &inputs.network,
-            spec: &spec,
-            examples: &held.examples,
-            queries: &values,
-            targets: &held.targets,
-            query_targets: query_targets.as_ref(),
-        };
+        let (session, problem) = (self.session, self.session.problem());
+        let (held, asked) = (Held::new(backend, problem)?, Asked::new(backend, problem)?);
+        let setting = held.setting(&session.plan().contraction, &asked);
         let integration = Integration { setting, tape: self.tape };
         let arrays = arrays::<B::Element>(session)?;
         let mut budget = Budget::new();
@@ -252,7 +234,7 @@ impl Integrate<'_, '_> {
             // A tile in pieces counts by the first of them.
             let first = job.done.is_empty();
             let (path, units) = (session.piece(piece), if first { units } else { 0 });
-            let mut keeper = FileKeeper::new(self.watch, budget, path, units, session.plan.state_bytes);
+            let mut keeper = FileKeeper::new(self.watch, budget, path, units, session.plan().state_bytes);
             let finished = integration.tile(piece, &mut keeper)?;
             keeper.settle()?;
             job.effort.seconds += keeper.seconds();

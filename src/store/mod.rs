@@ -10,7 +10,6 @@ mod identity;
 mod lock;
 mod pairs;
 mod parts;
-mod place;
 mod queries;
 mod record;
 mod summary;

@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 /// A path whose vectors lie in memory, from the first step on.
 #[derive(Debug, Clone)]
 pub struct MemoryTape<E: Element> {
-    history: History,
+    /// The steps, and what is known of them.
+    pub history: History,
     rows: BTreeMap<Kept, Vec<Vec<E>>>,
 }
 

@@ -7,13 +7,13 @@ use faulty::{Fault, Faulty, FaultyDevices, Plan};
 use pathkernel::activation::Activation;
 use pathkernel::backend::cpu::CpuBackend;
 use pathkernel::backend::{Backend, BackendError, Element, Slice};
+use pathkernel::device::{Devices, Work};
 use pathkernel::error::Error;
 use pathkernel::layer::{Layer, LayerKind};
 use pathkernel::loss::Loss;
 use pathkernel::network::Network;
 use pathkernel::optimizer::{Optimizer, Sgd};
 use pathkernel::path::{Integration, Setting, Spec, Tile};
-use pathkernel::schedule::{Devices, Work};
 use pathkernel::tangent::Contraction;
 use pathkernel::tape::{MemoryTape, Recording, Step};
 use pathkernel::training::{Examples, TargetBuffer, Training};
@@ -53,13 +53,14 @@ impl Work for Small {
         let initial = elements(&network.draw(0));
         training.run(&initial, &vec![step; 9], &mut tape, &mut || Ok(()))?;
         let choice = [Contraction::Factored, Contraction::Materialised, Contraction::Half];
-        let contraction = choice.into_iter().cycle().take(network.parameters.len()).collect();
-        let spec = Spec::new(Loss::SquaredError, optimizer, contraction);
+        let contraction: Vec<Contraction> = choice.into_iter().cycle().take(network.parameters.len()).collect();
+        let spec = Spec::new(Loss::SquaredError, optimizer);
         let query = elements(&[0.4, 0.9]);
         let setting = Setting {
             backend,
             network: &network,
             spec: &spec,
+            contraction: &contraction,
             examples: &examples,
             queries: &query,
             targets: &targets,
