@@ -1,12 +1,12 @@
 //! The devices of this machine: which to take, how they are opened, and work that is done on whatever they are.
 
-#[cfg(not(feature = "gpu"))]
-use crate::backend::BackendError;
-use crate::backend::cpu::CpuBackend;
-#[cfg(feature = "gpu")]
-use crate::backend::gpu::{Card, Choice, GpuBackend, Options, Tune};
-use crate::backend::{Backend, Element, Rates};
 use crate::cache::Cache;
+#[cfg(not(feature = "gpu"))]
+use crate::compute::BackendError;
+use crate::compute::cpu::CpuBackend;
+#[cfg(feature = "gpu")]
+use crate::compute::gpu::{Card, Choice, GpuBackend, Options, Tune};
+use crate::compute::{Backend, Element, Rates};
 use crate::error::Error;
 
 /// Bytes of idle memory that the CPU keeps at the most.

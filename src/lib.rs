@@ -16,9 +16,9 @@ arrays that NumPy opens and a [`report`]. The library itself works on arrays in 
 |---|---|
 | [`problem`] | a network, how it is trained, on what, and what is asked: plan, train, explain |
 | [`plan`] | what that costs on a device, and how it is cut into tiles |
-| [`backend`] | the operations, as a trait; native `cpu` (f32, f64) and wgpu `gpu` |
+| [`compute`] | the operations, as a trait; native `cpu` (f32, f64) and wgpu `gpu` |
 | [`device`] | the devices of this machine, and how they are opened |
-| [`network`] | a graph of layers: forward, backward, gradient factors |
+| [`graph`] | a graph of layers: forward, backward, gradient factors |
 | [`training`] | optimizers and gradient flow on the device, and imported checkpoints |
 | [`tape`] | the recorded path, in memory or on disk |
 | [`tangent`] | gradient rows and their contraction |
@@ -30,10 +30,10 @@ A network of two inputs and one output learns four points; then its prediction e
 
 ```
 use pathkernel::activation::Activation;
-use pathkernel::backend::{Rates, cpu::CpuBackend};
+use pathkernel::compute::{Rates, cpu::CpuBackend};
+use pathkernel::graph::Graph;
 use pathkernel::layer::{Layer, LayerKind};
 use pathkernel::loss::Loss;
-use pathkernel::network::Network;
 use pathkernel::optimizer::{Optimizer, Sgd};
 use pathkernel::plan::Device;
 use pathkernel::problem::{Explanation, Problem, Targets};
@@ -45,10 +45,10 @@ let layers = [
     LayerKind::Activation(Activation::Tanh),
     LayerKind::Linear { features: 1, bias: true },
 ];
-let network = Network::new(&[2], &layers.map(|kind| Layer { from: None, kind }))?;
+let network = Graph::new(&[2], &layers.map(|kind| Layer { from: None, kind }))?;
 let (points, targets) = (vec![0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0], Targets::Reals(vec![0.0, 1.0, 1.0, 0.0]));
-let momentum = Sgd { learning_rate: 0.05, momentum: 0.5, dampening: 0.0, nesterov: false, weight_decay: 0.0 };
-let problem = Problem::new(network, Loss::SquaredError, Optimizer::Sgd(momentum), points, targets)
+let momentum = Optimizer::Sgd(Sgd { momentum: 0.5, ..Sgd::plain(0.05) });
+let problem = Problem::new(network, Loss::SquaredError, momentum, points, targets)
     .asking(vec![0.4, 0.9], None)
     .full_batches(200);
 
@@ -69,16 +69,16 @@ assert!(found.residual()[0].abs() < 1e-7 * change.abs());
 #![deny(missing_docs)]
 
 pub mod activation;
-pub mod backend;
 pub mod bench;
 pub mod cache;
+pub mod compute;
 pub mod data;
 pub mod device;
 pub mod error;
+pub mod graph;
 pub mod keeper;
 pub mod layer;
 pub mod loss;
-pub mod network;
 pub mod optimizer;
 pub mod path;
 pub mod plan;

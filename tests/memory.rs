@@ -1,12 +1,12 @@
 //! The library without a file system: what is trained and explained in memory has the bits of a run directory's arrays.
 
 use pathkernel::activation::Activation;
-use pathkernel::backend::cpu::CpuBackend;
-use pathkernel::backend::{Entries, Rates};
+use pathkernel::compute::cpu::CpuBackend;
+use pathkernel::compute::{Entries, Rates};
 use pathkernel::data;
+use pathkernel::graph::Graph;
 use pathkernel::layer::{Layer, LayerKind};
 use pathkernel::loss::Loss;
-use pathkernel::network::Network;
 use pathkernel::optimizer::{Adam, Flow, Optimizer, Sgd};
 use pathkernel::path::{Rule, Spec};
 use pathkernel::plan::{Cut, Device, Plan};
@@ -35,7 +35,7 @@ fn problem(optimizer: Optimizer) -> Problem {
         LayerKind::Activation(Activation::Tanh),
         LayerKind::Linear { features: OUTPUTS, bias: true },
     ];
-    let network = Network::new(&[2], &layers.map(|kind| Layer { from: None, kind })).expect("a network");
+    let network = Graph::new(&[2], &layers.map(|kind| Layer { from: None, kind })).expect("a network");
     let targets = Targets::Reals(numbers(2, EXAMPLES * OUTPUTS));
     Problem::new(network, Loss::SquaredError, optimizer, numbers(1, EXAMPLES * 2), targets)
 }
@@ -118,8 +118,7 @@ fn adam_in_batches_has_the_bits_of_a_run() {
 /// The queries are the training set, and half of each kernel is the other one.
 #[test]
 fn a_symmetric_kernel_has_the_bits_of_a_run() {
-    let sgd = Sgd { learning_rate: 0.1, momentum: 0.0, dampening: 0.0, nesterov: false, weight_decay: 0.0 };
-    let problem = problem(Optimizer::Sgd(sgd)).full_batches(8);
+    let problem = problem(Optimizer::Sgd(Sgd::plain(0.1))).full_batches(8);
     let spec = Spec { rule: Rule::Left, kernel: Some(Entries::Full), tangent: true, ..problem.spec.clone() };
     let words = "training = { loss = \"squared_error\", steps = 8, optimizer = { type = \"sgd\", learning_rate = 0.1 } }\n\
          kernel = { kernel = \"full\", tangent = true, rule = \"left\" }";
@@ -136,8 +135,7 @@ fn a_flow_has_the_bits_of_a_run() {
 
 #[test]
 fn what_does_not_fit_together_is_refused() {
-    let sgd = Sgd { learning_rate: 0.1, momentum: 0.0, dampening: 0.0, nesterov: false, weight_decay: 0.0 };
-    let problem = || problem(Optimizer::Sgd(sgd)).full_batches(2);
+    let problem = || problem(Optimizer::Sgd(Sgd::plain(0.1))).full_batches(2);
     let wrong = [
         (Problem { inputs: vec![0.0; 3], ..problem() }, "inputs: 3 numbers"),
         (Problem { targets: Targets::Reals(vec![0.0; 3]), ..problem() }, "targets: 3 numbers"),

@@ -5,13 +5,13 @@ mod common;
 
 use common::{Array, read_npy, read_safetensors};
 use pathkernel::activation::Activation;
-use pathkernel::backend::cpu::CpuBackend;
+use pathkernel::compute::cpu::CpuBackend;
 #[cfg(feature = "gpu")]
-use pathkernel::backend::gpu::{Choice, GpuBackend};
-use pathkernel::backend::{Backend, Element, Entries};
+use pathkernel::compute::gpu::{Choice, GpuBackend};
+use pathkernel::compute::{Backend, Element, Entries};
+use pathkernel::graph::Graph;
 use pathkernel::layer::{Layer, LayerKind};
 use pathkernel::loss::Loss;
-use pathkernel::network::Network;
 use pathkernel::optimizer::{Optimizer, Sgd};
 use pathkernel::path::{Finished, Integration, Rule, Setting, Spec, Tile};
 use pathkernel::random::Random;
@@ -28,7 +28,7 @@ type Held<B> = (Vec<<B as Backend>::Element>, Examples<B>, TargetBuffer<B>);
 
 /// A small classifier, its data and its steps. The queries are the examples.
 struct Problem {
-    network: Network,
+    network: Graph,
     inputs: Vec<f64>,
     classes: Vec<u32>,
     steps: Vec<Step>,
@@ -38,7 +38,7 @@ struct Problem {
 impl Problem {
     fn new(layers: Vec<LayerKind>, examples: usize, batch: Option<usize>, steps: usize, learning_rate: f64) -> Self {
         let layers = layers.into_iter().map(|kind| Layer { from: None, kind }).collect::<Vec<_>>();
-        let network = Network::new(&[3, 4], &layers).expect("a network");
+        let network = Graph::new(&[3, 4], &layers).expect("a network");
         let mut random = Random::new(5, "inputs");
         // Numbers that f32 holds, so that both precisions start from the same.
         let inputs = (0..examples * 12).map(|_| f64::from((2.0 * random.unit() - 1.0) as f32)).collect();
@@ -51,7 +51,7 @@ impl Problem {
             None => (0..steps).map(|_| step(None)).collect(),
             Some(size) => draw_batches(7, examples, size, steps).into_iter().map(|batch| step(Some(batch))).collect(),
         };
-        let sgd = Sgd { learning_rate, momentum: 0.0, dampening: 0.0, nesterov: false, weight_decay: 0.01 };
+        let sgd = Sgd { weight_decay: 0.01, ..Sgd::plain(learning_rate) };
         Self { network, inputs, classes, steps, optimizer: Optimizer::Sgd(sgd) }
     }
 

@@ -6,13 +6,13 @@ mod interrupt;
 
 use interrupt::Interrupt;
 use pathkernel::activation::Activation;
-use pathkernel::backend::cpu::CpuBackend;
-use pathkernel::backend::{Backend, Element};
+use pathkernel::compute::cpu::CpuBackend;
+use pathkernel::compute::{Backend, Element};
 use pathkernel::error::Error;
+use pathkernel::graph::Graph;
 use pathkernel::keeper::Keeper;
 use pathkernel::layer::{Layer, LayerKind};
 use pathkernel::loss::Loss;
-use pathkernel::network::Network;
 use pathkernel::optimizer::{Adam, Optimizer, Sgd};
 use pathkernel::path::{Finished, Integration, Rule, Setting, Spec, Tile};
 use pathkernel::random::Random;
@@ -27,12 +27,12 @@ const QUERIES: usize = 3;
 const WIDTH: usize = 4;
 const OUTPUTS: usize = 3;
 
-fn network() -> Network {
+fn network() -> Graph {
     let linear = |features| LayerKind::Linear { features, bias: true };
     let tanh = || LayerKind::Activation(Activation::Tanh);
     let layers = [linear(6), tanh(), linear(5), tanh(), LayerKind::LayerNorm, linear(OUTPUTS)];
     let layers = layers.into_iter().map(|kind| Layer { from: None, kind }).collect::<Vec<_>>();
-    Network::new(&[WIDTH], &layers).expect("a network")
+    Graph::new(&[WIDTH], &layers).expect("a network")
 }
 
 fn numbers(seed: u64, len: usize) -> Vec<f64> {
@@ -42,7 +42,7 @@ fn numbers(seed: u64, len: usize) -> Vec<f64> {
 }
 
 fn sgd(momentum: f64, nesterov: bool) -> Optimizer {
-    Optimizer::Sgd(Sgd { learning_rate: 0.05, momentum, dampening: 0.0, nesterov, weight_decay: 0.01 })
+    Optimizer::Sgd(Sgd { momentum, nesterov, weight_decay: 0.01, ..Sgd::plain(0.05) })
 }
 
 fn adam(decoupled: bool) -> Optimizer {
@@ -50,7 +50,7 @@ fn adam(decoupled: bool) -> Optimizer {
 }
 
 struct Problem<E: Element> {
-    network: Network,
+    network: Graph,
     backend: CpuBackend<E>,
     examples: Examples<CpuBackend<E>>,
     targets: TargetBuffer<CpuBackend<E>>,
@@ -87,12 +87,8 @@ impl<E: Element> Problem<E> {
     }
 
     fn record(&self, steps: usize, recorder: &mut dyn Recorder<E>, keeper: &mut dyn Keeper) -> Result<(), Error> {
-        let (Optimizer::Sgd(Sgd { learning_rate, .. }) | Optimizer::Adam(Adam { learning_rate, .. })) = self.optimizer
-        else {
-            panic!("an optimizer of steps")
-        };
         let step = |(number, batch)| {
-            let learning_rate = if number < self.slow.0 { self.slow.1 } else { learning_rate };
+            let learning_rate = if number < self.slow.0 { self.slow.1 } else { self.optimizer.learning_rate() };
             Step { learning_rate, batch: Some(batch), examples: EXAMPLES, share: 0.25, clip: 1.0 }
         };
         let batches: Vec<Step> = draw_batches(3, EXAMPLES, 4, steps).into_iter().enumerate().map(step).collect();
@@ -168,7 +164,7 @@ fn residual(found: &Finished) -> f64 {
 }
 
 /// Ways to contract the layers, one layer departing from whole rows at a time.
-fn all_choices(network: &Network, carried: Carried) -> Vec<Vec<Contraction>> {
+fn all_choices(network: &Graph, carried: Carried) -> Vec<Vec<Contraction>> {
     let rows = vec![Contraction::Materialised; network.parameters.len()];
     let mut all = vec![rows.clone()];
     for (index, own) in network.parameters.iter().enumerate() {

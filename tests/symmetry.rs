@@ -6,11 +6,11 @@ mod common;
 
 use common::{Array, read_npy, read_safetensors};
 use pathkernel::activation::Activation;
-use pathkernel::backend::cpu::CpuBackend;
-use pathkernel::backend::{Backend, Entries};
+use pathkernel::compute::cpu::CpuBackend;
+use pathkernel::compute::{Backend, Entries};
+use pathkernel::graph::Graph;
 use pathkernel::layer::{Layer, LayerKind};
 use pathkernel::loss::Loss;
-use pathkernel::network::Network;
 use pathkernel::optimizer::{Optimizer, Sgd};
 use pathkernel::path::{Finished, Integration, Rule, Setting, Spec, Tile};
 use pathkernel::random::Random;
@@ -36,22 +36,21 @@ fn numbers(seed: u64, len: usize) -> Vec<f64> {
 }
 
 /// 3 - 5 - 2.
-fn network() -> Network {
+fn network() -> Graph {
     let layers = [
         LayerKind::Linear { features: 5, bias: true },
         LayerKind::Activation(Activation::Tanh),
         LayerKind::Linear { features: OUTPUTS, bias: true },
     ];
     let layers = layers.into_iter().map(|kind| Layer { from: None, kind }).collect::<Vec<_>>();
-    Network::new(&[WIDTH], &layers).expect("a network")
+    Graph::new(&[WIDTH], &layers).expect("a network")
 }
 
-const PLAIN: Optimizer =
-    Optimizer::Sgd(Sgd { learning_rate: 0.3, momentum: 0.0, dampening: 0.0, nesterov: false, weight_decay: 0.0 });
+const PLAIN: Optimizer = Optimizer::Sgd(Sgd::plain(0.3));
 
 /// A recorded path of three steps over all examples, on the CPU in f64.
 struct Problem {
-    network: Network,
+    network: Graph,
     backend: CpuBackend<f64>,
     inputs: Vec<f64>,
     examples: Examples<CpuBackend<f64>>,

@@ -2,11 +2,11 @@
 
 use super::{KernelBench, Layers};
 use crate::activation::Activation;
-use crate::backend::Entries;
+use crate::compute::Entries;
 use crate::device::DeviceOptions;
 use crate::error::Error;
+use crate::graph::Graph;
 use crate::layer::{Layer, LayerKind};
-use crate::network::Network;
 use crate::readout::Readout;
 use crate::tangent::{Carried, Contraction, choices};
 use serde::Serialize;
@@ -93,7 +93,7 @@ pub fn measure_choices(device: &DeviceOptions, repeats: usize) -> Result<Vec<Cho
     let mut all = Vec::new();
     for case in cases() {
         let layers: Vec<Layer> = case.layers.into_iter().map(|kind| Layer { from: None, kind }).collect();
-        let network = Network::new(&case.input, &layers)?;
+        let network = Graph::new(&case.input, &layers)?;
         let Case { queries, examples, nodes, entries, .. } = case;
         let bench = KernelBench {
             device: device.clone(),

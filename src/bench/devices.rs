@@ -1,7 +1,7 @@
 //! `bench devices`: the same kernel on every adapter and on the CPU.
 
 use super::KernelBench;
-use crate::backend::Entries;
+use crate::compute::Entries;
 use crate::device::{DeviceOptions, Precision};
 use crate::error::Error;
 use serde::Serialize;
@@ -27,8 +27,8 @@ fn all(base: &DeviceOptions) -> Vec<DeviceOptions> {
     #[cfg_attr(not(feature = "gpu"), allow(unused_mut))]
     let mut all = vec![cpu(Precision::F32), cpu(Precision::F64)];
     #[cfg(feature = "gpu")]
-    for adapter in crate::backend::gpu::adapters() {
-        let name = crate::backend::gpu::describe(&adapter).name;
+    for adapter in crate::compute::gpu::adapters() {
+        let name = crate::compute::gpu::describe(&adapter).name;
         all.push(DeviceOptions { name, precision: Precision::F32, ..base.clone() });
     }
     all

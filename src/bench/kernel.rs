@@ -1,11 +1,11 @@
 //! `bench kernel`: one evaluation of a tangent kernel, or of the attribution of one step.
 
 use super::measure::{Product, median, numbers, seconds, settle};
-use crate::backend::{Backend, Element, Entries, convert};
+use crate::compute::{Backend, Element, Entries, convert};
 use crate::device::{DeviceOptions, Devices, LocalDevices, Work};
 use crate::error::Error;
+use crate::graph::{Graph, Parameters};
 use crate::loss::Loss;
-use crate::network::{Network, Parameters};
 use crate::path::{Evaluation, Rule, Setting, Spec, Tile};
 use crate::readout::Readout;
 use crate::tangent::{Carried, Contraction, Sizes, choices, choose};
@@ -18,7 +18,7 @@ pub struct KernelBench {
     /// Where.
     pub device: DeviceOptions,
     /// The network.
-    pub network: Network,
+    pub network: Graph,
     /// Queries.
     pub queries: usize,
     /// Examples.
@@ -86,7 +86,7 @@ impl KernelBench {
 }
 
 /// Two operations for each multiply-add of the factored contraction and of the forward and backward passes.
-pub(super) fn flops(network: &Network, queries: usize, examples: usize, entries: Entries) -> f64 {
+pub(super) fn flops(network: &Graph, queries: usize, examples: usize, entries: Entries) -> f64 {
     let (n, m, outputs) = (queries as f64, examples as f64, network.outputs as f64);
     let copies = entries.copies(network.outputs) as f64;
     let pairs = if entries == Entries::Full { outputs * outputs } else { outputs };
@@ -259,7 +259,7 @@ impl Work for Accumulate<'_> {
                 })
             };
             block()?;
-            Ok((0..bench.repeats.max(1)).map(|_| block()).collect::<crate::backend::Result<Vec<f64>>>()?)
+            Ok((0..bench.repeats.max(1)).map(|_| block()).collect::<crate::compute::Result<Vec<f64>>>()?)
         })?;
         let seconds = median(taken);
         let flops = steps as f64 * flops(network, bench.queries, bench.examples, bench.entries);

@@ -2,7 +2,7 @@
 
 use super::measure::{Product, median, numbers, seconds, settle};
 use crate::activation::Activation;
-use crate::backend::{
+use crate::compute::{
     Accumulator, Backend, Entries, Gram, Outer, Part, Result, RowMap, Slice, SliceMut, Start, Window,
 };
 use crate::device::{DeviceOptions, Devices, LocalDevices, Work};
@@ -190,7 +190,7 @@ impl Work for &OperationsBench {
         bench.patches()?;
         Ok(OperationsFigures {
             device: backend.name(),
-            precision: <B::Element as crate::backend::Element>::NAME,
+            precision: <B::Element as crate::compute::Element>::NAME,
             operations: bench.figures,
         })
     }

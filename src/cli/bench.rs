@@ -3,14 +3,14 @@
 use super::is_override;
 use clap::{Args, Subcommand, ValueEnum};
 use pathkernel::activation::Activation;
-use pathkernel::backend::Entries;
 use pathkernel::bench::{
     DeviceFigures, KernelBench, Layers, OperationsBench, measure_choices, measure_devices, measure_run,
 };
+use pathkernel::compute::Entries;
 use pathkernel::device::{DeviceOptions, Precision};
 use pathkernel::error::Error;
+use pathkernel::graph::Graph;
 use pathkernel::layer::{Layer, LayerKind};
-use pathkernel::network::Network;
 use pathkernel::run_file::{Model, RunFile};
 use pathkernel::schedule::Progress;
 use pathkernel::tangent::Contraction;
@@ -140,10 +140,10 @@ fn contraction(name: &str) -> Result<Contraction, String> {
 }
 
 impl Kernel {
-    fn network(&self) -> Result<Network, Error> {
+    fn network(&self) -> Result<Graph, Error> {
         if let Some(path) = &self.model {
             let model = Model::load(path)?;
-            return Ok(Network::new(&model.input, &model.layers)?);
+            return Ok(Graph::new(&model.input, &model.layers)?);
         }
         let (Some(&input), hidden) = (self.layers.first(), self.layers.len()) else {
             return Err(Error::Input("--layers: needs widths, such as 784,512,10".into()));
@@ -159,7 +159,7 @@ impl Kernel {
             }
             layers.push(layer(LayerKind::Linear { features, bias: true }));
         }
-        Ok(Network::new(&[input], &layers)?)
+        Ok(Graph::new(&[input], &layers)?)
     }
 }
 

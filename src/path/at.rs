@@ -1,10 +1,10 @@
 //! Where on the path the gradients of a step are taken.
 
 use super::{Quadrature, Setting};
-use crate::backend::{Backend, Result, Slice, SliceMut};
+use crate::compute::{Backend, Result, Slice, SliceMut};
 use crate::error::Error;
-use crate::network::Network;
-use crate::optimizer::Optimizer;
+use crate::graph::Graph;
+use crate::optimizer::{Decay, Optimizer};
 use crate::path::Rule;
 use crate::tape::{Kept, Step, Tape};
 use crate::training::Leg;
@@ -118,7 +118,7 @@ impl<'a, B: Backend> At<'a, B> {
     }
 
     /// `w + τ Δw`; `None` at the start.
-    pub fn moved(&self, backend: &B, network: &Network, tau: f64) -> Result<Option<B::Buffer>> {
+    pub fn moved(&self, backend: &B, network: &Graph, tau: f64) -> Result<Option<B::Buffer>> {
         let Some((change, scale)) = self.change.as_ref().filter(|_| tau != 0.0) else { return Ok(None) };
         let mut moved = backend.copied(Slice::new(self.weights(), 0, network.len))?;
         backend.axpy(
@@ -131,10 +131,11 @@ impl<'a, B: Backend> At<'a, B> {
 
     /// The part of the step that weight decay made, as a vector and its scale.
     pub fn decay(&self, optimizer: &Optimizer) -> Option<(&B::Buffer, f64)> {
-        match self.leg.and_then(|leg| leg.decay.as_ref()) {
-            Some(decay) => Some((decay, 1.0)),
-            None if optimizer.weight_decay() == 0.0 || self.leg.is_none() => None,
-            None => Some((self.weights.get(), -self.rate * optimizer.weight_decay())),
+        let leg = self.leg?;
+        match optimizer.decay(self.rate) {
+            Decay::Absent => None,
+            Decay::OfWeights(scale) => Some((&leg.weights, scale)),
+            Decay::Remembered => leg.decay.as_ref().map(|part| (part, 1.0)),
         }
     }
 }

@@ -1,9 +1,9 @@
 //! The examples of a step's batch, and their gradient rows.
 
 use super::Setting;
-use crate::backend::{Backend, Element, Result, Slice, SliceMut, Transpose};
+use crate::compute::{Backend, Element, Result, Slice, SliceMut, Transpose};
+use crate::graph::{Forward, Graph};
 use crate::loss::Loss;
-use crate::network::{Forward, Network};
 use crate::tangent::ExampleRows;
 use crate::tape::Step;
 use crate::training::{Examples, TargetBuffer};
@@ -33,7 +33,7 @@ const ELEMENTS_AT_ONCE: usize = 1 << 25;
 const LEAST_AT_ONCE: usize = 64;
 
 /// Examples that pass at once, each with `copies` gradient rows.
-pub(crate) fn examples_at_once(network: &Network, copies: usize) -> usize {
+pub(crate) fn examples_at_once(network: &Graph, copies: usize) -> usize {
     let factors: usize = network.parameters.iter().map(|own| own.len().max(own.positions * own.height)).sum();
     let each = network.forward_len() + copies * (network.backward_len() + factors);
     (ELEMENTS_AT_ONCE / each.max(1)).max(LEAST_AT_ONCE)
@@ -122,7 +122,7 @@ impl<B: Backend> StepRows<B> {
 /// `[examples, C]`: the gradients of the losses of a pass with respect to its outputs, each times what its example counts.
 pub(super) fn loss_gradient<B: Backend>(
     backend: &B,
-    network: &Network,
+    network: &Graph,
     loss: Loss,
     targets: &TargetBuffer<B>,
     pass: &Forward<'_, B>,

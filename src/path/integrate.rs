@@ -5,11 +5,11 @@ use super::pass::Pass;
 use super::readout::QueryTargets;
 use super::sums::{Certificate, State};
 use super::{Account, Finished, Spec, Tile};
-use crate::backend::{Backend, Result};
+use crate::compute::{Backend, Result};
 use crate::error::Error;
+use crate::graph::Graph;
 use crate::keeper::Keeper;
 use crate::loss::Loss;
-use crate::network::Network;
 use crate::optimizer::{Optimizer, Sgd};
 use crate::path::Rule;
 use crate::readout::Readout;
@@ -23,7 +23,7 @@ pub struct Setting<'a, B: Backend> {
     /// The device.
     pub backend: &'a B,
     /// The network.
-    pub network: &'a Network,
+    pub network: &'a Graph,
     /// What to compute.
     pub spec: &'a Spec,
     /// The contraction of each layer that has parameters.
@@ -194,8 +194,8 @@ impl<'a, B: Backend> Setting<'a, B> {
 impl Spec {
     /// One evaluation of the attribution, as a step of learning rate 1 takes it at its start.
     pub fn at_once(loss: Loss) -> Self {
-        let sgd = Sgd { learning_rate: 1.0, momentum: 0.0, dampening: 0.0, nesterov: false, weight_decay: 0.0 };
-        Self { rule: Rule::Left, readout: Readout::Outputs, ..Self::new(loss, Optimizer::Sgd(sgd)) }
+        let optimizer = Optimizer::Sgd(Sgd::plain(1.0));
+        Self { rule: Rule::Left, readout: Readout::Outputs, ..Self::new(loss, optimizer) }
     }
 }
 

@@ -15,7 +15,6 @@ mod pass;
 mod place;
 mod quadrature;
 mod readout;
-mod recursion;
 mod rounding;
 mod rows;
 mod saved;

@@ -3,13 +3,13 @@
 use super::at::At;
 use super::batch::{Batch, Held, StepRows, examples_at_once};
 use super::integrate::Setting;
-use super::recursion::Recursion;
 use super::rounding::{EachRow, add_reach};
 use super::rows::{Finder, Rows, Tau};
 use super::sums::{Certificate, PairSums, State};
 use super::{Account, Tile};
-use crate::backend::{Accumulator, Backend, Entries, Gram, Phase, Result, RowMap, Slice, SliceMut};
-use crate::network::{Factor, Parameters, Segment, along};
+use crate::compute::{Accumulator, Backend, Entries, Gram, Phase, Result, RowMap, Slice, SliceMut};
+use crate::graph::{Factor, Parameters, Segment, along};
+use crate::optimizer::Recursion;
 use crate::readout::Readout;
 use crate::tangent::{ConstantInputs, Contraction, Products, QueryFactors, Term, contract};
 use crate::tape::Step;
@@ -91,7 +91,7 @@ impl<'a, B: Backend> Pass<'a, B> {
 
     fn add(&self, state: &mut State<'a, B>, at: &At<'_, B>, account: &mut Account) -> Result<()> {
         let Setting { backend, network, spec, .. } = *self.setting;
-        let recursion = Recursion::new(&spec.optimizer, at.number, at.rate, at.step.clip);
+        let recursion = spec.optimizer.recursion(at.number, at.rate, at.step.clip);
         let mut batches = self.batches(state, at.step)?;
         if batches.is_empty() && state.certificate.is_none() && recursion.keep == 0.0 {
             return Ok(());

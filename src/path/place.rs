@@ -1,7 +1,7 @@
 //! Where the entries of tiles lie in the arrays.
 
 use super::Tile;
-use crate::backend::{Element, Entries};
+use crate::compute::{Element, Entries};
 use std::ops::Range;
 
 /// One query's entries of some examples, in the interface's order of axes, from a piece's, `[rows, queries, copies, examples]`.

@@ -2,8 +2,8 @@
 
 use super::at::At;
 use super::pass::Pass;
-use crate::backend::{Backend, Result, RowMap, Slice, SliceMut};
-use crate::network::{Factor, Parameters};
+use crate::compute::{Backend, Result, RowMap, Slice, SliceMut};
+use crate::graph::{Factor, Parameters};
 use crate::tangent::Node;
 
 /// The rows of a pass, each an output of its own.

@@ -4,7 +4,7 @@ use super::adaptive::{self, Adaptive};
 use super::at::At;
 use super::sums::State;
 use super::{Account, Quadrature, Setting};
-use crate::backend::{Backend, BackendError, Element, Result};
+use crate::compute::{Backend, BackendError, Element, Result};
 use crate::path::Rule;
 use crate::readout::Readout;
 use crate::tangent::Node;
@@ -41,7 +41,7 @@ impl<B: Backend> adaptive::Readout<B> for TileReadout<'_, B> {
         self.setting.spec.readout.is_linear()
     }
 
-    fn read(&self, _: &B, outputs: crate::backend::Slice<'_, B::Buffer>, queries: &[u32]) -> Result<adaptive::Read<B>> {
+    fn read(&self, _: &B, outputs: crate::compute::Slice<'_, B::Buffer>, queries: &[u32]) -> Result<adaptive::Read<B>> {
         let numbers: Vec<u32> = queries.iter().map(|&query| self.first + query).collect();
         self.setting.read(outputs, &numbers)
     }

@@ -2,7 +2,7 @@
 
 use super::sums::{Certificate, PairSums, State, Sums};
 use super::{Finished, Spec};
-use crate::backend::{Backend, Slice};
+use crate::compute::{Backend, Slice};
 use crate::data::{StateReader, StateWriter};
 use crate::error::Error;
 

@@ -1,7 +1,7 @@
 //! What to integrate, and what comes of it.
 
 use super::Account;
-use crate::backend::Entries;
+use crate::compute::Entries;
 use crate::error::Error;
 use crate::loss::Loss;
 use crate::optimizer::Optimizer;
@@ -62,7 +62,7 @@ impl Spec {
     /// it, and both sides' gradients are taken at the same weights. Coefficients are not symmetric.
     pub fn triangle(&self, steps: &[Step]) -> bool {
         let full = steps.iter().all(|step| step.batch.is_none());
-        let same = self.rule == Rule::Left || matches!(self.optimizer, Optimizer::Flow(_));
+        let same = self.rule == Rule::Left || self.optimizer.is_solved();
         self.symmetric && full && same && self.readout == Readout::Outputs && !self.coefficients
     }
 }

@@ -3,7 +3,7 @@
 use super::batch::Batch;
 use super::integrate::Setting;
 use super::{Account, Finished, Tile, larger};
-use crate::backend::{Accumulator, Backend, Entries, Result, Slice, SliceMut, widen};
+use crate::compute::{Accumulator, Backend, Entries, Result, Slice, SliceMut, widen};
 use crate::readout::Readout;
 use crate::tangent::{Node, QueryFactors, Sum};
 use std::rc::Rc;

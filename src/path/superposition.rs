@@ -3,10 +3,10 @@
 use super::Setting;
 use super::at::At;
 use super::batch::{Batch, Held, examples_at_once, loss_gradient};
-use super::recursion::Recursion;
-use crate::backend::{Backend, Result, RowMap, Slice, SliceMut, Start};
+use crate::compute::{Backend, Result, RowMap, Slice, SliceMut, Start};
 use crate::error::Error;
-use crate::network::{Network, Segment};
+use crate::graph::{Graph, Segment};
+use crate::optimizer::Recursion;
 use crate::tangent::{Sum, write_gradient};
 use crate::tape::{Kept, Tape};
 use crate::training::Recall;
@@ -14,7 +14,7 @@ use std::ops::Range;
 
 /// `w_T - w_0 = Σ_i u_i +` what weight decay (and, of an imported path, what no optimizer) added, with
 /// `u_i = -Σ_s ψ_s g_{i,s}`: the recursion of the attributions for a query whose gradient is the identity. ψ is a number,
-/// with Adam's preconditioner a vector.
+/// with a preconditioner a vector.
 pub struct Superposition<'a, B: Backend> {
     /// The network, the examples, and how they were trained; queries and kernels play no part.
     pub setting: Setting<'a, B>,
@@ -62,7 +62,7 @@ fn map<B: Backend>(backend: &B, set: &Range<usize>, held: &[(usize, f64)], weigh
 
 /// Elements of the vectors of one set of examples, of `count` in all. A constant bounds them: the sums depend on no
 /// machine.
-pub(crate) fn vectors_at_once(network: &Network, count: usize) -> usize {
+pub(crate) fn vectors_at_once(network: &Graph, count: usize) -> usize {
     const ELEMENTS: usize = 1 << 24;
     count.saturating_mul(network.len).min(ELEMENTS.max(network.len))
 }
@@ -116,7 +116,7 @@ impl<B: Backend> Superposition<'_, B> {
     /// Adds what one step's gradients of some examples make up.
     fn add(&self, sums: &mut [Sum<B>], psi: &mut Psi<B>, at: &At<'_, B>, set: &Range<usize>) -> Result<()> {
         let Setting { backend, network, spec, targets, examples, .. } = self.setting;
-        let recursion = Recursion::new(&spec.optimizer, at.number, at.rate, at.step.clip);
+        let recursion = spec.optimizer.recursion(at.number, at.rate, at.step.clip);
         let scale = -recursion.gradient * psi.step(backend, &recursion, at.preconditioner(), network.len)?;
         let at_once = examples_at_once(network, 1);
         let batches = Batch::all(backend, examples, set, at.step, at_once)?;

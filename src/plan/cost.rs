@@ -1,7 +1,7 @@
 //! What a run costs in arithmetic and in time, by the device's rates. Counts may be beyond any machine: floating point.
 
-use crate::backend::{Entries, Rates};
-use crate::network::Network;
+use crate::compute::{Entries, Rates};
+use crate::graph::Graph;
 use crate::tangent::{self, Carried, Contraction, Sizes};
 
 /// How often a pass writes or reads each element that it keeps: measured on the examples.
@@ -17,7 +17,7 @@ fn real(count: usize) -> f64 {
 
 /// A run that is cut into tiles.
 pub(super) struct Cost<'a> {
-    pub network: &'a Network,
+    pub network: &'a Graph,
     pub contraction: &'a [Contraction],
     pub rates: &'a Rates,
     /// All queries, and the examples of a batch.

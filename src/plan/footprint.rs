@@ -1,7 +1,7 @@
 //! What a tile holds on the device, and the largest tile that fits.
 
-use crate::backend::Entries;
-use crate::network::{Network, Parameters};
+use crate::compute::Entries;
+use crate::graph::{Graph, Parameters};
 use crate::tangent::{Carried, Contraction, Sizes};
 
 /// Queries of a tile at the most: beyond, a step is no faster.
@@ -56,7 +56,7 @@ fn factors(own: &Parameters, contraction: Contraction, nodes: usize) -> ((f64, f
 impl Footprint {
     /// Of a run whose batches have `sizes.examples` examples.
     pub fn new(
-        network: &Network,
+        network: &Graph,
         contraction: &[Contraction],
         sizes: &Sizes,
         sums: f64,

@@ -7,10 +7,9 @@ mod footprint;
 
 pub(crate) use footprint::halved;
 
-use crate::backend::{Backend, Element, Entries, Rates};
+use crate::compute::{Backend, Element, Entries, Rates};
 use crate::device::free_memory;
 use crate::error::Error;
-use crate::optimizer::Optimizer;
 use crate::path::{Quadrature, Rule, Spec, Tile, examples_at_once, vectors_at_once};
 use crate::problem::Problem;
 use crate::tangent::{Carried, Contraction, Sizes, choose};
@@ -121,7 +120,7 @@ fn sizes(problem: &Problem, rounding: f64) -> Sizes {
     let m = problem.examples();
     let nodes = match spec.rule {
         // Gradient flow takes its nodes one by one.
-        Rule::Gauss { nodes } if !is_flow(spec) => nodes,
+        Rule::Gauss { nodes } if !spec.optimizer.is_solved() => nodes,
         Rule::Adaptive { .. } => ADAPTIVE_NODES,
         Rule::Gauss { .. } | Rule::Left => 1,
     };
@@ -137,10 +136,6 @@ fn sizes(problem: &Problem, rounding: f64) -> Sizes {
     }
 }
 
-fn is_flow(spec: &Spec) -> bool {
-    matches!(spec.optimizer, Optimizer::Flow(_))
-}
-
 /// Bytes of the data in both precisions, and of what belongs to queries alone.
 fn data_bytes(problem: &Problem, bytes: usize) -> u64 {
     let (m, n) = (problem.examples(), problem.query_count());
@@ -151,7 +146,7 @@ fn data_bytes(problem: &Problem, bytes: usize) -> u64 {
 /// Flat vectors that are recorded of a path.
 fn path_vectors(problem: &Problem) -> f64 {
     let flow = FLOW_STEPS * (1 + 2 * flow_nodes(&problem.spec.rule));
-    real(if is_flow(&problem.spec) { flow } else { problem.recording().vectors() })
+    real(if problem.spec.optimizer.is_solved() { flow } else { problem.recording().vectors() })
 }
 
 /// Bytes of the arrays of a problem.
@@ -199,7 +194,7 @@ impl Plan {
             tiles: [n.div_ceil(down), m.div_ceil(across)],
             copies,
         };
-        let taken = real(if is_flow(spec) { FLOW_STEPS * flow_nodes(&spec.rule) } else { steps.len() });
+        let taken = real(if spec.optimizer.is_solved() { FLOW_STEPS * flow_nodes(&spec.rule) } else { steps.len() });
         let superposing_step = if problem.superposition { cost.superposing() } else { 0.0 };
         let tangents = spec.kernel.filter(|_| spec.tangent).map_or(0.0, |entries| cost.tangents(entries));
         let stepping = (cost.step(per_pair.sums) + superposing_step) * taken;
@@ -288,7 +283,9 @@ fn footprint(
 /// What has to be assumed.
 fn assumed(spec: &Spec) -> Option<String> {
     match spec.rule {
-        _ if is_flow(spec) => Some(format!("{FLOW_STEPS} steps: how many the solver takes shows only when it runs")),
+        _ if spec.optimizer.is_solved() => {
+            Some(format!("{FLOW_STEPS} steps: how many the solver takes shows only when it runs"))
+        }
         Rule::Adaptive { .. } => {
             Some(format!("{ADAPTIVE_NODES} nodes for each query and step: how many it takes shows only when it runs"))
         }

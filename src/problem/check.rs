@@ -1,7 +1,7 @@
 //! Whether the parts of a problem fit together.
 
 use super::{Problem, Targets};
-use crate::backend::{Element, Entries};
+use crate::compute::{Element, Entries};
 use crate::error::Error;
 use crate::loss::Loss;
 use crate::readout::Readout;

@@ -1,7 +1,7 @@
 //! The whole answer to a problem, in memory.
 
 use super::Problem;
-use crate::backend::{Backend, Entries};
+use crate::compute::{Backend, Entries};
 use crate::error::Error;
 use crate::keeper::Keeper;
 use crate::path::{Account, Finished, Tile, interleave, transpose};

@@ -1,7 +1,7 @@
 //! A problem's data on a device.
 
 use super::{Problem, Targets};
-use crate::backend::{Backend, convert};
+use crate::compute::{Backend, convert};
 use crate::error::Error;
 use crate::path::{QueryTargets, Setting};
 use crate::tangent::Contraction;

@@ -13,12 +13,12 @@ mod held;
 pub use explanation::Explanation;
 pub use held::{Asked, Held};
 
-use crate::backend::{Backend, convert};
+use crate::compute::{Backend, convert};
 use crate::error::Error;
+use crate::graph::Graph;
 use crate::keeper::Keeper;
 use crate::loss::Loss;
-use crate::network::Network;
-use crate::optimizer::Optimizer;
+use crate::optimizer::{Motion, Optimizer};
 use crate::path::{Finished, Integration, Quadrature, Spec, Tile};
 use crate::plan::{Cut, Device, Plan};
 use crate::tangent::Contraction;
@@ -38,7 +38,7 @@ pub enum Targets {
 #[derive(Debug, Clone)]
 pub struct Problem {
     /// The network.
-    pub network: Network,
+    pub network: Graph,
     /// The loss, the optimizer, and what is asked.
     pub spec: Spec,
     /// How each layer that has parameters is contracted; the plan chooses without it.
@@ -70,7 +70,7 @@ pub struct Problem {
 impl Problem {
     /// A network that is trained on some examples, which are the queries as well. [`Spec::new`] says what is asked, and no step is
     /// taken yet.
-    pub fn new(network: Network, loss: Loss, optimizer: Optimizer, inputs: Vec<f64>, targets: Targets) -> Self {
+    pub fn new(network: Graph, loss: Loss, optimizer: Optimizer, inputs: Vec<f64>, targets: Targets) -> Self {
         Self {
             network,
             spec: Spec { symmetric: true, ..Spec::new(loss, optimizer) },
@@ -151,7 +151,7 @@ impl Problem {
         Ok(plan)
     }
 
-    /// Makes the path from `initial`, flat as [`Network::draw`] gives them, or goes on where the keeper's earlier attempt was left.
+    /// Makes the path from `initial`, flat as [`Graph::draw`] gives them, or goes on where the keeper's earlier attempt was left.
     ///
     /// # Errors
     ///
@@ -165,12 +165,12 @@ impl Problem {
         keeper: &mut dyn Keeper,
     ) -> Result<(), Error> {
         let (held, initial) = (Held::new(backend, self)?, convert(initial));
-        match &self.spec.optimizer {
-            Optimizer::Flow(flow) => {
+        match self.spec.optimizer.motion() {
+            Motion::Solved { time, tolerance } => {
                 let quadrature = Quadrature::of_flow(&self.spec.rule);
-                held.training().flow(&initial, flow, &quadrature, &self.step(1.0, None), recorder, keeper)
+                held.training().flow(&initial, (time, tolerance), &quadrature, &self.step(1.0, None), recorder, keeper)
             }
-            Optimizer::Sgd(_) | Optimizer::Adam(_) => held.training().run(&initial, &self.steps, recorder, keeper),
+            Motion::Steps => held.training().run(&initial, &self.steps, recorder, keeper),
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::data::MappedArray;
 use crate::error::Error;
 use crate::loss::Loss;
-use crate::optimizer::Optimizer;
+use crate::optimizer::Motion;
 use crate::problem::{Problem, Targets};
 use crate::readout::Readout;
 use crate::run_file::{KernelShape, RunFile};
@@ -139,14 +139,14 @@ impl Contents {
 
     /// Whether weight decay has a term.
     pub fn has_decay(&self) -> bool {
-        self.run_file.training.optimizer.weight_decay() != 0.0
+        self.run_file.training.optimizer.has_decay()
     }
 
     /// What one step is called, and what many are.
     pub fn step(&self) -> (&'static str, &'static str) {
-        match self.run_file.training.optimizer {
-            Optimizer::Flow(_) => ("step of the solver", "steps of the solver"),
-            Optimizer::Sgd(_) | Optimizer::Adam(_) => ("step", "steps"),
+        match self.run_file.training.optimizer.motion() {
+            Motion::Solved { .. } => ("step of the solver", "steps of the solver"),
+            Motion::Steps => ("step", "steps"),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Which queries a report shows, and which examples with them.
 
 use super::contents::{Contents, largest};
-use crate::backend::cpu::real_loss;
+use crate::compute::cpu::real_loss;
 use crate::error::Error;
 use crate::problem::Targets;
 use crate::readout::Readout;

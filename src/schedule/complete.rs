@@ -4,7 +4,7 @@ use super::doubts;
 use super::keep::{Budget, FileKeeper, Watch};
 use super::session::Session;
 use super::tiles;
-use crate::backend::{Backend, Element, Phase, convert};
+use crate::compute::{Backend, Element, Phase, convert};
 use crate::data::{StateReader, write_safetensors};
 use crate::device::{Precision, Work};
 use crate::error::Error;

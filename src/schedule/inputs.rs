@@ -1,11 +1,11 @@
 //! Every input of a run, read and checked against every other.
 
-use crate::backend::Entries;
+use crate::compute::Entries;
 use crate::data::{Array, read, read_safetensors};
 use crate::device::{Precision, free_memory};
 use crate::error::Error;
+use crate::graph::{Graph, from_tensors};
 use crate::loss::Loss;
-use crate::network::{Network, from_tensors};
 use crate::path::Spec;
 use crate::plan::size;
 use crate::problem::{Problem, Targets};
@@ -60,7 +60,7 @@ impl Inputs {
 ///
 /// What does not fit, with the file, the shapes, and what to do.
 pub fn read_problem(run_file: &RunFile) -> Result<Problem, Error> {
-    let network = Network::new(&run_file.model.input, &run_file.model.layers)?;
+    let network = Graph::new(&run_file.model.input, &run_file.model.layers)?;
     check_weights(&network)?;
     let (data, training, kernel) = (&run_file.data, &run_file.training, &run_file.kernel);
     let precision = run_file.run.precision;
@@ -123,7 +123,7 @@ fn entries(shape: KernelShape) -> Option<Entries> {
 }
 
 /// Weights that no memory would hold, before any is reserved.
-fn check_weights(network: &Network) -> Result<(), Error> {
+fn check_weights(network: &Graph) -> Result<(), Error> {
     let free = free_memory();
     // The weights, the next ones, their change and the gradient.
     let weights = (network.len as u64).saturating_mul(4 * 8);
@@ -183,7 +183,7 @@ fn finite(path: &str, array: &Array) -> Result<(), Error> {
     }
 }
 
-fn read_inputs(path: &str, network: &Network) -> Result<(usize, Vec<f64>), Error> {
+fn read_inputs(path: &str, network: &Graph) -> Result<(usize, Vec<f64>), Error> {
     let array = read(path)?;
     finite(path, &array)?;
     let width = network.input_len();
@@ -203,7 +203,7 @@ fn read_inputs(path: &str, network: &Network) -> Result<(usize, Vec<f64>), Error
     Ok((count, array.to_f64()))
 }
 
-fn read_targets(path: &str, network: &Network, loss: Loss, count: usize, inputs: &str) -> Result<Targets, Error> {
+fn read_targets(path: &str, network: &Graph, loss: Loss, count: usize, inputs: &str) -> Result<Targets, Error> {
     let array = read(path)?;
     finite(path, &array)?;
     let (shape, outputs) = (array.shape.clone(), network.outputs);

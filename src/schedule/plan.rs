@@ -2,8 +2,8 @@
 
 use super::Inputs;
 use super::run::options;
-use crate::backend::Backend;
 use crate::cache::Cache;
+use crate::compute::Backend;
 use crate::device::{Devices, LocalDevices, Work};
 use crate::error::Error;
 use crate::plan::{Cut, Device, Plan, size};

@@ -2,7 +2,7 @@
 
 use super::keep::{Budget, FileKeeper, Watch};
 use super::session::Session;
-use crate::backend::{Backend, BackendError, Element, Phase};
+use crate::compute::{Backend, BackendError, Element, Phase};
 use crate::data::{StateReader, StateWriter};
 use crate::device::{Devices, Work};
 use crate::error::Error;

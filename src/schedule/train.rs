@@ -4,10 +4,10 @@ use super::Inputs;
 use super::inputs::fits_precision;
 use super::keep::{Budget, FileKeeper, Watch};
 use super::session::Session;
-use crate::backend::{Backend, convert};
+use crate::compute::{Backend, convert};
 use crate::device::Work;
 use crate::error::Error;
-use crate::optimizer::Optimizer;
+use crate::optimizer::Motion;
 use crate::tape::{DiskRecorder, DiskTape, Step, describe};
 use std::path::{Path, PathBuf};
 
@@ -49,10 +49,10 @@ impl Work for Train<'_, '_> {
         let Inputs { problem, initial, checkpoints } = &self.session.inputs;
         let mut recorder = DiskRecorder::create(self.directory, problem.recording(), problem.network.len)?;
         let count = problem.steps.len() as u64;
-        let (phase, units) = match (&problem.spec.optimizer, checkpoints) {
-            (Optimizer::Flow(_), _) => ("following the flow", PERCENT),
-            (_, Some(_)) => ("importing", count),
-            (_, None) => ("training", count),
+        let (phase, units) = match (problem.spec.optimizer.motion(), checkpoints) {
+            (Motion::Solved { .. }, _) => ("following the flow", PERCENT),
+            (Motion::Steps, Some(_)) => ("importing", count),
+            (Motion::Steps, None) => ("training", count),
         };
         self.watch.begin(phase, units);
         let mut budget = Budget::new();

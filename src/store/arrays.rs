@@ -1,7 +1,7 @@
 //! The arrays of pairs of a run, tile by tile, and what is made of them once every tile is there.
 
 use super::{Grid, Store, TiledArray};
-use crate::backend::{Element, Entries};
+use crate::compute::{Element, Entries};
 use crate::error::Error;
 use crate::path::{Finished, Spec, Tile, interleave, larger, transpose};
 use crate::run_file::StoreKind;

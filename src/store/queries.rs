@@ -1,7 +1,7 @@
 //! The arrays that belong to queries alone, gathered from the records of tiles.
 
 use super::{Arrays, Record, Store};
-use crate::backend::{Element, convert};
+use crate::compute::{Element, convert};
 use crate::data::write_npy;
 use crate::error::Error;
 use crate::path::{Account, Tile, larger};

@@ -3,7 +3,7 @@
 use super::Step;
 use crate::data::{NpyWriter, write_npy};
 use crate::error::Error;
-use crate::network::Network;
+use crate::graph::Graph;
 use serde_json::{Map, Value, json};
 use std::path::Path;
 
@@ -15,7 +15,7 @@ use std::path::Path;
 /// # Errors
 ///
 /// A file that cannot be written.
-pub fn describe(directory: &Path, network: &Network, steps: &[Step]) -> Result<(), Error> {
+pub fn describe(directory: &Path, network: &Graph, steps: &[Step]) -> Result<(), Error> {
     let path = |name: &str| directory.join("trajectory").join(name);
     let rates: Vec<f64> = steps.iter().map(|step| step.learning_rate).collect();
     write_npy(&path("learning_rates.npy"), &[steps.len()], &rates)?;

@@ -2,7 +2,7 @@
 
 use super::rows::{Rows, checksum};
 use super::{History, Kept, Metrics, Recorder, Recording, Step, Tape};
-use crate::backend::Element;
+use crate::compute::Element;
 use crate::data::{NpyWriter, StateReader, StateWriter};
 use crate::error::Error;
 use std::borrow::Cow;

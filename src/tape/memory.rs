@@ -1,7 +1,7 @@
 //! The recorded path in memory.
 
 use super::{History, Kept, Metrics, Recorder, Recording, Step, Tape};
-use crate::backend::Element;
+use crate::compute::Element;
 use crate::data::{StateReader, StateWriter};
 use crate::error::Error;
 use std::borrow::Cow;

@@ -21,7 +21,7 @@ pub use recording::{Kept, Recording};
 pub use rows::Rows;
 pub use step::{Metrics, Step};
 
-use crate::backend::Element;
+use crate::compute::Element;
 use crate::data::{StateReader, StateWriter};
 use crate::error::Error;
 use std::borrow::Cow;

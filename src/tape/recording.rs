@@ -1,6 +1,6 @@
 //! Which vectors of a path are recorded.
 
-use crate::optimizer::Optimizer;
+use crate::optimizer::{Decay, Optimizer, Past};
 use std::collections::BTreeMap;
 
 /// What is recorded of a path: each an array of flat vectors.
@@ -8,13 +8,13 @@ use std::collections::BTreeMap;
 pub enum Kept {
     /// Before every step and after the last, or before every k-th and after the last.
     Weights,
-    /// Adam's `1 / (√v̂ + eps)` of every step.
+    /// What every step's gradients were multiplied by, entry by entry, where the optimizer does that.
     Preconditioner,
     /// The part of every step that weight decay makes, where the optimizer remembers it.
     Decay,
     /// What the optimizer's own step does not explain of a step that was recorded elsewhere.
     Unexplained,
-    /// What the optimizer keeps, before every k-th step: from there the steps between are made again.
+    /// One of the vectors that the optimizer keeps, before every k-th step: from there the steps between are made again.
     Memory(usize),
     /// Gradient flow: the weights at the nodes within each step.
     Nodes,
@@ -52,17 +52,15 @@ impl Recording {
     pub fn new(optimizer: &Optimizer, steps: usize, every: usize) -> Self {
         let places = if every == 1 { steps + 1 } else { steps.div_ceil(every) + 1 };
         let mut rows = BTreeMap::from([(Kept::Weights, Some(places))]);
-        let decay = optimizer.remembers_decay();
-        let preconditioned = matches!(optimizer, Optimizer::Adam(_));
-        if every == 1 {
+        if optimizer.is_solved() {
+            rows = [Kept::Weights, Kept::Nodes, Kept::Slopes].map(|kept| (kept, None)).into();
+        } else if every == 1 {
+            let preconditioned = optimizer.past() == Past::Preconditioned;
             rows.extend(preconditioned.then_some((Kept::Preconditioner, Some(steps))));
+            let decay = optimizer.decay(optimizer.learning_rate()) == Decay::Remembered;
             rows.extend(decay.then_some((Kept::Decay, Some(steps))));
         } else {
-            let vectors = [optimizer.has_memory(), preconditioned, decay].into_iter().filter(|kept| *kept).count();
-            rows.extend((0..vectors).map(|number| (Kept::Memory(number), Some(places))));
-        }
-        if matches!(optimizer, Optimizer::Flow(_)) {
-            rows = [Kept::Weights, Kept::Nodes, Kept::Slopes].map(|kept| (kept, None)).into();
+            rows.extend((0..optimizer.keeps().len()).map(|number| (Kept::Memory(number), Some(places))));
         }
         Self { rows, every, steps }
     }

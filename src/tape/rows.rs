@@ -1,6 +1,6 @@
 //! A recorded array of flat vectors.
 
-use crate::backend::Element;
+use crate::compute::Element;
 use crate::data::{MappedArray, NpyElement};
 use crate::error::Error;
 use std::borrow::Cow;

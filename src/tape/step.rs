@@ -1,6 +1,6 @@
 //! One step of a path.
 
-use crate::backend::Element;
+use crate::compute::Element;
 use std::collections::BTreeMap;
 use std::ops::Range;
 

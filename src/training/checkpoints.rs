@@ -2,7 +2,7 @@
 
 use crate::data::TensorFile;
 use crate::error::Error;
-use crate::network::{Network, check_tensors, from_tensors};
+use crate::graph::{Graph, check_tensors, from_tensors};
 use glob::{MatchOptions, Pattern};
 use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 /// is in memory at a time.
 #[derive(Debug)]
 pub struct Checkpoints {
-    network: Network,
+    network: Graph,
     source: Source,
 }
 
@@ -32,7 +32,7 @@ impl Checkpoints {
     /// # Errors
     ///
     /// Another number of points, a file that cannot be read, or tensors that do not fit the network.
-    pub fn open(pattern: &str, network: &Network, steps: usize) -> Result<Self, Error> {
+    pub fn open(pattern: &str, network: &Graph, steps: usize) -> Result<Self, Error> {
         let points = steps.saturating_add(1);
         let source = match find(pattern)? {
             Found::One(path) => Source::Stack(open_stack(&path, network, points)?),
@@ -86,12 +86,12 @@ fn open(path: &Path) -> Result<TensorFile, Error> {
 }
 
 /// Checks names and shapes, or what is left of the shapes.
-fn check(file: &TensorFile, network: &Network, rest: impl Fn(&[usize]) -> &[usize]) -> Result<(), Error> {
+fn check(file: &TensorFile, network: &Graph, rest: impl Fn(&[usize]) -> &[usize]) -> Result<(), Error> {
     let shapes = file.shapes().into_iter().map(|(name, shape)| (name, rest(shape))).collect();
     check_tensors(network, &shapes).map_err(|problem| wrong(file.path(), problem))
 }
 
-fn open_stack(path: &Path, network: &Network, points: usize) -> Result<TensorFile, Error> {
+fn open_stack(path: &Path, network: &Graph, points: usize) -> Result<TensorFile, Error> {
     let file = open(path)?;
     for (name, shape) in file.shapes() {
         if shape.first() != Some(&points) {

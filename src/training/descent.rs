@@ -1,10 +1,10 @@
 //! The loss gradient of a step, on the device.
 
 use super::Examples;
-use crate::backend::{Backend, Element, Layout, LossBatch, MatMul, RowMap, Slice, SliceMut, Start, Targets};
+use crate::compute::{Backend, Element, Layout, LossBatch, MatMul, RowMap, Slice, SliceMut, Start, Targets};
 use crate::error::Error;
+use crate::graph::{Graph, Segment};
 use crate::loss::Loss;
-use crate::network::{Network, Segment};
 use crate::optimizer::Optimizer;
 use crate::tangent::write_gradient;
 use crate::tape::Step;
@@ -36,7 +36,7 @@ impl<B: Backend> TargetBuffer<B> {
         (outputs, rows): (Slice<'_, B::Buffer>, usize),
         examples: &B::Index,
         share: &B::Buffer,
-    ) -> crate::backend::Result<(B::Buffer, B::Buffer)> {
+    ) -> crate::compute::Result<(B::Buffer, B::Buffer)> {
         let width = outputs.len / rows.max(1);
         let (mut gradient, mut statistics) = (backend.scratch(outputs.len)?, backend.scratch(2 * rows)?);
         let share = Slice::new(share, 0, rows);
@@ -52,7 +52,7 @@ pub struct Training<'a, B: Backend> {
     /// The device.
     pub backend: &'a B,
     /// The network.
-    pub network: &'a Network,
+    pub network: &'a Graph,
     /// The loss.
     pub loss: Loss,
     /// The optimizer.

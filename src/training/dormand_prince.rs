@@ -8,7 +8,7 @@ further evaluation. Measured on a tanh network in f64, the path kernel by three 
 an eighth-order method as with exact weights at the nodes: 2e-11 of its largest entry at a tolerance of 1e-10.
 */
 
-use crate::backend::{Backend, Element, Slice, SliceMut};
+use crate::compute::{Backend, Element, Slice, SliceMut};
 use crate::data::{StateReader, StateWriter};
 use crate::error::Error;
 

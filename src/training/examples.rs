@@ -1,6 +1,6 @@
 //! The examples' inputs on the device.
 
-use crate::backend::{Backend, Result, Slice, SliceMut};
+use crate::compute::{Backend, Result, Slice, SliceMut};
 
 /// Rows of inputs on the device, in as many buffers as its limits ask for.
 #[derive(Debug)]

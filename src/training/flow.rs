@@ -2,10 +2,9 @@
 
 use super::Training;
 use super::dormand_prince::{DormandPrince, least_tolerance};
-use crate::backend::{Backend, Element, Slice, SliceMut};
+use crate::compute::{Backend, Element, Slice, SliceMut};
 use crate::error::Error;
 use crate::keeper::Keeper;
-use crate::optimizer::Flow;
 use crate::path::Quadrature;
 use crate::tape::{Kept, Metrics, Recorder, Step};
 use std::cell::Cell;
@@ -18,7 +17,7 @@ const MOST_STEPS: usize = 100_000;
 const SAFETY: f64 = 4.0;
 
 impl<B: Backend> Training<'_, B> {
-    /// Follows the flow from `initial`, all examples in every gradient, and records the weights at the ends of the solver's
+    /// Follows the flow from `initial` for a time, all examples in every gradient, to a tolerance, and records the weights at the ends of the solver's
     /// steps and, at the nodes of a quadrature within each, the weights and `-∇L`; or goes on where an earlier attempt was
     /// left. `full` is a step of the full batch.
     ///
@@ -29,7 +28,7 @@ impl<B: Backend> Training<'_, B> {
     pub fn flow(
         &self,
         initial: &[B::Element],
-        flow: &Flow,
+        (time, tolerance): (f64, f64),
         quadrature: &Quadrature,
         full: &Step,
         recorder: &mut dyn Recorder<B::Element>,
@@ -37,10 +36,9 @@ impl<B: Backend> Training<'_, B> {
     ) -> Result<(), Error> {
         let (backend, len) = (self.backend, self.network.len);
         let least = least_tolerance::<B::Element>();
-        if flow.tolerance < least {
+        if tolerance < least {
             tracing::warn!(
-                "training.optimizer.tolerance = {:?} is below what {} can hold, {least:.1e} is taken{}",
-                flow.tolerance,
+                "training.optimizer.tolerance = {tolerance:?} is below what {} can hold, {least:.1e} is taken{}",
                 B::Element::NAME,
                 if size_of::<B::Element>() == 4 { "; set run.precision = \"f64\"" } else { "" }
             );
@@ -49,8 +47,8 @@ impl<B: Backend> Training<'_, B> {
             backend,
             len,
             count: self.network.parameter_count(),
-            time: flow.time,
-            tolerance: (flow.tolerance / SAFETY).max(least),
+            time,
+            tolerance: (tolerance / SAFETY).max(least),
             most_steps: MOST_STEPS,
         };
         // Metrics at the last slope: the solver's last one of a good step is the one at its end.
@@ -93,7 +91,7 @@ impl<B: Backend> Training<'_, B> {
             })?;
             let step = Step { learning_rate: length, ..full.clone() };
             recorder.made(step, start, before + begun.elapsed().as_secs_f64());
-            keeper.step(reached / flow.time, &mut |writer| {
+            keeper.step(reached / time, &mut |writer| {
                 recorder.save(writer)?;
                 writer.put("metrics", &[met.get().loss, met.get().accuracy])?;
                 solver.save(&course, writer)

@@ -1,5 +1,5 @@
 /*!
-Training: optimizers on the device, and the path that they take.
+Training: the loss gradient of each step on the device, and the path that an optimizer takes from it.
 
 A [`Training`] writes its path through a [`Recorder`](crate::tape::Recorder): weights, batches, learning rates, and what the optimizer's
 decomposition needs of each step. [`Recall`] gives the steps back, the last one first.
@@ -11,7 +11,6 @@ mod descent;
 mod dormand_prince;
 mod examples;
 mod flow;
-mod optimizer;
 mod recall;
 mod schedule;
 mod walk;

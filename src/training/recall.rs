@@ -2,7 +2,7 @@
 
 use super::Training;
 use super::walk::Leg;
-use crate::backend::Backend;
+use crate::compute::Backend;
 use crate::error::Error;
 use crate::tape::{Kept, Tape};
 

@@ -1,11 +1,11 @@
 //! The walk along a path: made by the optimizer, or followed where it was recorded elsewhere.
 
 use super::Training;
-use super::optimizer::{Made, Memory, make};
-use crate::backend::{Backend, Element, Slice, SliceMut};
+use crate::compute::{Backend, Element, Slice, SliceMut};
 use crate::data::StateWriter;
 use crate::error::Error;
 use crate::keeper::Keeper;
+use crate::optimizer::{Given, Made, Memory, Vectors};
 use crate::tape::{Kept, Metrics, Recorder, Step, Tape};
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -187,7 +187,9 @@ impl<B: Backend> Training<'_, B> {
         if step.clip != 1.0 {
             self.backend.scale(SliceMut::new(&mut gradient, 0, len), step.clip)?;
         }
-        Ok(make(self.backend, &self.optimizer, (number, step.learning_rate), memory, weights, gradient, len)?)
+        let vectors = Vectors { backend: self.backend, len };
+        let given = Given { number, rate: step.learning_rate, weights, gradient };
+        Ok(self.optimizer.step(&vectors, memory, given)?)
     }
 
     /// Records the oldest pending step.
@@ -237,7 +239,7 @@ impl<B: Backend> Training<'_, B> {
 pub struct Leg<B: Backend> {
     /// w.
     pub weights: B::Buffer,
-    /// Adam's `1 / (√v̂ + eps)`.
+    /// What the step's gradients were multiplied by, entry by entry, where the optimizer does that.
     pub preconditioner: Option<B::Buffer>,
     /// The part of the step that weight decay made, where the optimizer remembers it.
     pub decay: Option<B::Buffer>,

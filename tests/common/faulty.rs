@@ -1,8 +1,8 @@
 //! A backend that fails at chosen calls, and devices that are such backends.
 
 use pathkernel::activation::Activation;
-use pathkernel::backend::cpu::CpuBackend;
-use pathkernel::backend::*;
+use pathkernel::compute::cpu::CpuBackend;
+use pathkernel::compute::*;
 use pathkernel::device::{Devices, Work};
 use pathkernel::error::Error;
 use std::collections::BTreeMap;

@@ -5,13 +5,13 @@ mod faulty;
 
 use faulty::{Fault, Faulty, FaultyDevices, Plan};
 use pathkernel::activation::Activation;
-use pathkernel::backend::cpu::CpuBackend;
-use pathkernel::backend::{Backend, BackendError, Element, Slice};
+use pathkernel::compute::cpu::CpuBackend;
+use pathkernel::compute::{Backend, BackendError, Element, Slice};
 use pathkernel::device::{Devices, Work};
 use pathkernel::error::Error;
+use pathkernel::graph::Graph;
 use pathkernel::layer::{Layer, LayerKind};
 use pathkernel::loss::Loss;
-use pathkernel::network::Network;
 use pathkernel::optimizer::{Optimizer, Sgd};
 use pathkernel::path::{Integration, Setting, Spec, Tile};
 use pathkernel::tangent::Contraction;
@@ -33,12 +33,11 @@ impl Work for Small {
             layer(LayerKind::LayerNorm),
             layer(LayerKind::Linear { features: 1, bias: true }),
         ];
-        let network = Network::new(&[2], &layers)?;
+        let network = Graph::new(&[2], &layers)?;
         let elements = |values: &[f64]| values.iter().map(|&value| B::Element::from_f64(value)).collect::<Vec<_>>();
         let examples = Examples::new(backend, &elements(&[0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0]), 2)?;
         let targets = TargetBuffer::Reals(backend.upload(&elements(&[0.0, 1.0, 1.0, 0.0]))?, 4);
-        let momentum = Sgd { learning_rate: 0.05, momentum: 0.5, dampening: 0.0, nesterov: false, weight_decay: 0.0 };
-        let optimizer = Optimizer::Sgd(momentum);
+        let optimizer = Optimizer::Sgd(Sgd { momentum: 0.5, ..Sgd::plain(0.05) });
         let training = Training {
             backend,
             network: &network,

@@ -3,9 +3,9 @@ use crate::data::{NpyElement, write_safetensors};
 use crate::layer::{Layer, LayerKind};
 
 /// A layer of three inputs and two outputs.
-fn network() -> Network {
+fn network() -> Graph {
     let layers = vec![Layer { from: None, kind: LayerKind::Linear { features: 2, bias: true } }];
-    Network::new(&[3], &layers).unwrap()
+    Graph::new(&[3], &layers).unwrap()
 }
 
 fn made(name: &str) -> PathBuf {

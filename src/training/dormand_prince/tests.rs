@@ -1,6 +1,6 @@
 use super::*;
-use crate::backend::cpu::CpuBackend;
-use crate::backend::widen;
+use crate::compute::cpu::CpuBackend;
+use crate::compute::widen;
 
 type Cpu<E> = CpuBackend<E>;
 type Buffer<E> = <Cpu<E> as Backend>::Buffer;

@@ -1,6 +1,6 @@
 //! Which adapters there are, and which one a run gets.
 
-use crate::backend::{BackendError, Result};
+use crate::compute::{BackendError, Result};
 use wgpu::{Adapter, AdapterInfo, Backends, DeviceType, Features, Instance, InstanceDescriptor};
 
 /// Which adapter is wanted.

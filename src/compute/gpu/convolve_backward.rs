@@ -1,7 +1,7 @@
 //! Gradients through a convolution, some images at a time: their patches, folded.
 
 use super::GpuBackend;
-use crate::backend::{Backend, BackendError, Convolution, Layout, MatMul, Result, Slice, SliceMut, Start, Transpose};
+use crate::compute::{Backend, BackendError, Convolution, Layout, MatMul, Result, Slice, SliceMut, Start, Transpose};
 
 impl GpuBackend {
     /// See [`Backend::convolve_backward`]: a transpose, a product and `col2im`, in blocks that bound the patches.

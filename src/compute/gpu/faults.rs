@@ -1,6 +1,6 @@
 //! What a device reports. It does so between calls, so that a fault is kept until the next call asks.
 
-use crate::backend::{BackendError, Result};
+use crate::compute::{BackendError, Result};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wgpu::{Device, Error};
 

@@ -3,7 +3,7 @@
 use super::blocks::{Grid, Rect};
 use super::operations::check;
 use super::{Buffer, GpuBackend, Index};
-use crate::backend::{Accumulator, Entries, Gram, Part, Result, RowMap};
+use crate::compute::{Accumulator, Entries, Gram, Part, Result, RowMap};
 use std::ops::Range;
 
 /// The call, and what all its dispatches need.

@@ -1,8 +1,8 @@
 //! Derivatives forward: how every node's value changes along directions in the weights.
 
 use super::forward::{affine, at_weights};
-use super::{Forward, Network, Operation, Parameters, Segment};
-use crate::backend::{Backend, BackendError, Layout, MatMul, Pooling, Result, Slice, SliceMut, Start, Transpose};
+use super::{Forward, Graph, Operation, Parameters, Segment};
+use crate::compute::{Backend, BackendError, Layout, MatMul, Pooling, Result, Slice, SliceMut, Start, Transpose};
 
 /// The derivatives of the values of a forward pass along some directions: each has a row for every base row, copy-major.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ struct Along<'a, B: Backend> {
     directions: &'a [&'a B::Buffer],
 }
 
-impl Network {
+impl Graph {
     /// The derivative of every value of `pass` along each of `directions`, flat vectors like the parameters: `∇z · direction`
     /// at each row's place on the segment. `segment` is the one that the pass was made with. Costs about two forward passes
     /// a direction, where a backward pass has a row for each output.

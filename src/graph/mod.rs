@@ -13,14 +13,14 @@ mod forward;
 mod initial;
 
 pub use backward::Factor;
-pub use build::NetworkError;
+pub use build::GraphError;
 pub use directional::Directional;
 pub(crate) use forward::along;
 pub use forward::{Forward, Segment};
 pub use initial::{check_tensors, from_tensors};
 
 use crate::activation::Activation;
-use crate::backend::{Pooling, Window};
+use crate::compute::{Pooling, Window};
 
 /// What a node computes.
 #[derive(Debug, Clone, PartialEq)]
@@ -128,7 +128,7 @@ impl Parameters {
 
 /// A network's graph and the layout of its parameters.
 #[derive(Debug, Clone)]
-pub struct Network {
+pub struct Graph {
     /// The shape of one example.
     pub input: Vec<usize>,
     /// The layers, in order.
@@ -143,7 +143,7 @@ pub struct Network {
     trained: Vec<bool>,
 }
 
-impl Network {
+impl Graph {
     /// Elements of one example's input.
     pub fn input_len(&self) -> usize {
         self.input.iter().product()

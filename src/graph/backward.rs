@@ -1,14 +1,14 @@
 //! The backward pass: from seeds at the outputs to the gradient factors of every layer.
 
 use super::forward::at_weights;
-use super::{Forward, Network, Operation, Parameters, Segment};
-use crate::backend::{Backend, BackendError, Convolution, Layout, MatMul, Result, Slice, SliceMut, Start, Transpose};
+use super::{Forward, Graph, Operation, Parameters, Segment};
+use crate::compute::{Backend, BackendError, Convolution, Layout, MatMul, Result, Slice, SliceMut, Start, Transpose};
 
 /// The two factors of a layer's gradients: row `r`'s gradient is `Σ_p δ[r, p] ⊗ input[r % base, p]` (for a
 /// layer_norm the elementwise product, with the normalised input).
 #[derive(Debug)]
 pub struct Factor<'a, T> {
-    /// Index into [`Network::parameters`].
+    /// Index into [`Graph::parameters`].
     pub index: usize,
     /// `[copies * base rows, positions, height]`, for the visitor to keep.
     pub delta: T,
@@ -31,7 +31,7 @@ struct Delta<'a, T> {
     turned: Slice<'a, T>,
 }
 
-impl Network {
+impl Graph {
     /// Propagates `seed`, `[copies * rows, C]`, copy-major, back through a pass, and shows the factors of every layer
     /// with parameters to `visit`, the last layer first.
     pub fn backward<B: Backend>(

@@ -3,7 +3,7 @@
 use super::context::Bound;
 use super::queue::Dispatch;
 use super::{GpuBackend, Index};
-use crate::backend::{Entries, Gram, Result, RowMap};
+use crate::compute::{Entries, Gram, Result, RowMap};
 use std::ops::Range;
 
 /// An array of an operation on rows, and how it follows them.

@@ -3,7 +3,7 @@
 use super::context::Bound;
 use super::queue::Dispatch;
 use super::{Buffer, GpuBackend};
-use crate::backend::Result;
+use crate::compute::Result;
 
 /// Elements that a workgroup of `largest.wgsl` looks at.
 const LOOKED_AT: usize = 256 * 16;

@@ -2,8 +2,8 @@
 
 use super::GpuBackend;
 use super::tiles::{Tile, Tune};
-use crate::backend::Result;
 use crate::cache::Cache;
+use crate::compute::Result;
 use std::collections::BTreeMap;
 use std::time::Instant;
 

@@ -7,7 +7,7 @@ use super::contraction::start_words;
 use super::queue::Dispatch;
 use super::tiles::Tile;
 use super::tune::Size;
-use crate::backend::{Layout, MatMul, Result, Start};
+use crate::compute::{Layout, MatMul, Result, Start};
 use std::ops::Range;
 
 /// The arrays of a product; `scale` comes with the rows that share a factor and the number of factors (0: none).

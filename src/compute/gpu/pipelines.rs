@@ -3,7 +3,7 @@
 use super::context::Bound;
 use super::shaders::{Shader, shader_sources};
 use super::tiles::Tile;
-use crate::backend::{BackendError, Result};
+use crate::compute::{BackendError, Result};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use wgpu::*;

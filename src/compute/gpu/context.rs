@@ -7,7 +7,7 @@ use super::pipelines::{Kernel, Kernels, Key, uniform_layout};
 use super::pool::{self, Pool, Use, size_class};
 use super::queue::{Command, Numbers, Pending};
 use super::{Options, Ticket};
-use crate::backend::{BackendError, Phase, Result};
+use crate::compute::{BackendError, Phase, Result};
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;

@@ -107,8 +107,8 @@ impl<E: Element> DerefMut for Buffer<E> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::Backend;
-    use crate::backend::cpu::CpuBackend;
+    use crate::compute::Backend;
+    use crate::compute::cpu::CpuBackend;
 
     #[test]
     fn no_room_is_an_error() {

@@ -5,8 +5,8 @@ use super::context::Bound;
 use super::contraction::Mapped;
 use super::products::Operands;
 use super::{Buffer, GpuBackend, Index, Ticket};
-use crate::backend::gpu::blocks::Part;
-use crate::backend::*;
+use crate::compute::gpu::blocks::Part;
+use crate::compute::*;
 use crate::loss::Loss;
 
 type In<'a> = Slice<'a, Buffer>;

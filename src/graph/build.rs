@@ -1,13 +1,13 @@
 //! From a list of layers to a graph with shapes.
 
-use super::{Network, Node, Operation, Parameters};
-use crate::backend::{Pooling, Window};
+use super::{Graph, Node, Operation, Parameters};
+use crate::compute::{Pooling, Window};
 use crate::layer::{Layer, LayerKind};
 
 /// A model that cannot be built.
 #[derive(Debug, thiserror::Error, PartialEq)]
 #[error("model.layers[{layer}] ({kind}): {problem}")]
-pub struct NetworkError {
+pub struct GraphError {
     /// The layer's index.
     pub layer: usize,
     /// The layer's type.
@@ -23,13 +23,13 @@ const MOST_PARAMETERS: usize = 1 << 48;
 /// Layers start at multiples of this many elements, so that a device can bind them directly.
 const ALIGNMENT: usize = 64;
 
-impl Network {
+impl Graph {
     /// Builds the graph of an input of some shape and works out every shape.
     ///
     /// # Errors
     ///
     /// A layer that does not fit the shape it is given, by index.
-    pub fn new(input: &[usize], layers: &[Layer]) -> Result<Self, NetworkError> {
+    pub fn new(input: &[usize], layers: &[Layer]) -> Result<Self, GraphError> {
         let mut network = Self {
             input: input.to_vec(),
             nodes: Vec::new(),
@@ -49,10 +49,10 @@ impl Network {
         node.checked_sub(1).map_or(&self.input, |layer| &self.nodes[layer].shape)
     }
 
-    fn push(&mut self, index: usize, layer: &Layer) -> Result<(), NetworkError> {
+    fn push(&mut self, index: usize, layer: &Layer) -> Result<(), GraphError> {
         let named = match layer.from {
             None => index,
-            Some(from) => usize::try_from(from + 1).ok().filter(|&node| node <= index).ok_or_else(|| NetworkError {
+            Some(from) => usize::try_from(from + 1).ok().filter(|&node| node <= index).ok_or_else(|| GraphError {
                 layer: index,
                 kind: name(&layer.kind),
                 problem: format!("from = {from} is not an earlier layer; name one from -1 (the input) on"),
@@ -63,8 +63,8 @@ impl Network {
             _ => vec![named],
         };
         let (operation, shape) = resolve(&layer.kind, self.shape(inputs[0]), self.shape(named))
-            .map_err(|problem| NetworkError { layer: index, kind: name(&layer.kind), problem })?;
-        let failed = |problem| NetworkError { layer: index, kind: name(&layer.kind), problem };
+            .map_err(|problem| GraphError { layer: index, kind: name(&layer.kind), problem })?;
+        let failed = |problem| GraphError { layer: index, kind: name(&layer.kind), problem };
         elements(&shape).map_err(failed)?;
         let storage = if operation == Operation::Flatten { self.storage(inputs[0]) } else { index + 1 };
         let trained = inputs.iter().any(|&node| self.trained[node]);

@@ -6,7 +6,7 @@ use super::context::Bound;
 use super::queue::Dispatch;
 use super::tiles::Tile;
 use super::tune::Size;
-use crate::backend::{Outer, OuterDiagonal, Result, RowMap, Start};
+use crate::compute::{Outer, OuterDiagonal, Result, RowMap, Start};
 use std::ops::Range;
 
 /// What an operation over a row map reads and writes: `left` follows the map's rows, `right` its base rows.

@@ -11,7 +11,7 @@ use super::spans::{Call, base_rows, check_call, examples, map_rows, out_span, qu
 use super::tiles::Tile;
 use super::tune::Size;
 use super::{Buffer, GpuBackend, Index};
-use crate::backend::{Accumulator, Entries, Gram, Outer, Part, Result, RowMap, Slice};
+use crate::compute::{Accumulator, Entries, Gram, Outer, Part, Result, RowMap, Slice};
 use std::ops::Range;
 
 /// Elements of the largest intermediate of a half-materialised part.

@@ -1,11 +1,11 @@
 //! Initial weights: PyTorch's default initialisation, or tensors of a file.
 
-use super::Network;
+use super::Graph;
 use crate::data::Array;
 use crate::random::Random;
 use std::collections::BTreeMap;
 
-impl Network {
+impl Graph {
     /// Draws the flat parameters from a seed as PyTorch does by default: the weights and biases of linear and conv2d
     /// uniform in ±1/√(fan in), layer_norm one and zero. (The distribution is PyTorch's; the stream of random numbers
     /// is our own.)
@@ -43,7 +43,7 @@ impl Network {
 /// # Errors
 ///
 /// A tensor that is missing, left over or misshapen: the message names it.
-pub fn check_tensors(network: &Network, shapes: &BTreeMap<&str, &[usize]>) -> Result<(), String> {
+pub fn check_tensors(network: &Graph, shapes: &BTreeMap<&str, &[usize]>) -> Result<(), String> {
     let wanted = network.tensors();
     if let Some(name) = shapes.keys().find(|name| !wanted.iter().any(|(wanted, ..)| wanted == *name)) {
         let names: Vec<&str> = wanted.iter().map(|(name, ..)| name.as_str()).collect();
@@ -66,7 +66,7 @@ pub fn check_tensors(network: &Network, shapes: &BTreeMap<&str, &[usize]>) -> Re
 /// # Errors
 ///
 /// As [`check_tensors`], and a tensor that is not finite.
-pub fn from_tensors(network: &Network, tensors: &BTreeMap<String, Array>) -> Result<Vec<f64>, String> {
+pub fn from_tensors(network: &Graph, tensors: &BTreeMap<String, Array>) -> Result<Vec<f64>, String> {
     check_tensors(network, &tensors.iter().map(|(name, array)| (name.as_str(), array.shape.as_slice())).collect())?;
     let mut flat = vec![0.0; network.len];
     for (name, shape, offset, len) in network.tensors() {

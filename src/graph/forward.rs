@@ -1,7 +1,7 @@
 //! The forward pass.
 
-use super::{Network, Operation, Parameters};
-use crate::backend::{Backend, Layout, MatMul, Position, Result, Slice, SliceMut, Start, Transpose, Weights};
+use super::{Graph, Operation, Parameters};
+use crate::compute::{Backend, Layout, MatMul, Position, Result, Slice, SliceMut, Start, Transpose, Weights};
 
 /// Weights, or a segment of them with each base row at its own position.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ pub struct Forward<'a, B: Backend + ?Sized> {
     pub(super) saved: Vec<Vec<B::Buffer>>,
 }
 
-impl Network {
+impl Graph {
     /// Runs `rows` examples through the network.
     pub fn forward<'a, B: Backend>(
         &self,

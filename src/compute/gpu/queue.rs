@@ -3,7 +3,7 @@
 use super::clock::PASSES;
 use super::context::{Bound, Context};
 use super::tiles::Tile;
-use crate::backend::{BackendError, Phase, Result};
+use crate::compute::{BackendError, Phase, Result};
 use wgpu::*;
 
 /// Dispatches that one submission holds at the most.
