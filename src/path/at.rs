@@ -6,7 +6,8 @@ use crate::error::Error;
 use crate::graph::Graph;
 use crate::optimizer::{Decay, Optimizer};
 use crate::path::Rule;
-use crate::training::{Kept, Leg, Step, Trajectory};
+use crate::tape::{Kept, Step, Tape};
+use crate::training::Leg;
 
 /// A buffer, owned or borrowed.
 enum Buffer<'a, T> {
@@ -86,7 +87,7 @@ impl<'a, B: Backend> At<'a, B> {
     /// The nodes within a step of gradient flow. Both sides' gradients are taken there, and the weights move along `-∇L`.
     pub fn flow(
         setting: &Setting<'_, B>,
-        trajectory: &Trajectory,
+        tape: &dyn Tape<B::Element>,
         (number, step): (usize, &'a Step),
         place: usize,
     ) -> std::result::Result<Vec<Self>, Error> {
@@ -95,14 +96,14 @@ impl<'a, B: Backend> At<'a, B> {
         let nodes = quadrature.weights.len();
         let at = |(node, weight): (usize, &f64)| {
             let rate = step.learning_rate * weight;
-            let slope = backend.upload(&trajectory.row(Kept::Slopes, number * nodes + node)?)?;
+            let slope = backend.upload(&tape.row(Kept::Slopes, number * nodes + node)?)?;
             Ok(Self {
                 number,
                 place,
                 step,
                 rate,
                 rule: Rule::Left,
-                weights: Buffer::Own(backend.upload(&trajectory.row(Kept::Nodes, number * nodes + node)?)?),
+                weights: Buffer::Own(backend.upload(&tape.row(Kept::Nodes, number * nodes + node)?)?),
                 change: Some((Buffer::Own(slope), rate)),
                 leg: None,
             })

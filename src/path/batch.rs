@@ -1,11 +1,12 @@
 //! The examples of a step's batch, and their gradient rows.
 
-use super::Spec;
+use super::Setting;
 use crate::compute::{Backend, Element, Result, Slice, SliceMut, Transpose};
 use crate::graph::{Forward, Graph};
 use crate::loss::Loss;
 use crate::tangent::ExampleRows;
-use crate::training::{Examples, Step, TargetBuffer};
+use crate::tape::Step;
+use crate::training::{Examples, TargetBuffer};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -90,17 +91,15 @@ pub(super) struct OutputRows<B: Backend> {
 impl<B: Backend> StepRows<B> {
     /// Takes the rows at the weights of a pass.
     pub fn new(
-        backend: &B,
-        network: &Graph,
-        spec: &Spec,
-        targets: &TargetBuffer<B>,
+        setting: &Setting<'_, B>,
         weights: &B::Buffer,
         pass: &Forward<'_, B>,
         held: &Held<'_, B>,
     ) -> Result<Self> {
+        let Setting { backend, network, spec, contraction, targets, .. } = *setting;
         let (outputs, count) = (network.outputs, pass.rows);
         let size = count * outputs;
-        let rows = |seed, copies| ExampleRows::new(backend, network, &spec.contraction, weights, pass, seed, copies);
+        let rows = |seed, copies| ExampleRows::new(backend, network, contraction, weights, pass, seed, copies);
         let wanted = spec.attribution || spec.coefficients;
         let gradient = wanted.then(|| loss_gradient(backend, network, spec.loss, targets, pass, held)).transpose()?;
         let kernel = spec.kernel.map(|_| {

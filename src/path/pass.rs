@@ -12,7 +12,7 @@ use crate::graph::{Factor, Parameters, Segment, along};
 use crate::optimizer::Recursion;
 use crate::readout::Readout;
 use crate::tangent::{ConstantInputs, Contraction, Products, QueryFactors, Term, contract};
-use crate::training::Step;
+use crate::tape::Step;
 
 /// What a tile's steps share.
 pub(super) struct Pass<'a, B: Backend> {
@@ -32,15 +32,15 @@ pub(super) struct Pass<'a, B: Backend> {
 
 impl<'a, B: Backend> Pass<'a, B> {
     pub fn new(setting: &'a Setting<'a, B>, tile: &'a Tile, triangle: bool) -> Result<Self> {
-        let Setting { backend, network, spec, .. } = *setting;
+        let Setting { backend, network, contraction, .. } = *setting;
         let (width, queries) = (network.input_len(), tile.queries.len());
         let inputs = backend.upload(&setting.queries[tile.queries.start * width..tile.queries.end * width])?;
         let zeros = backend.zeros(network.len)?;
         let input = Slice::new(&inputs, 0, queries * width);
         // Constant inputs depend on no weights, so any weights will do.
-        let choice = if spec.contraction.contains(&Contraction::Averaged) { queries } else { 0 };
+        let choice = if contraction.contains(&Contraction::Averaged) { queries } else { 0 };
         let pass = network.forward(backend, Segment::at(&zeros), input.part(0, choice * width), choice)?;
-        let constant = ConstantInputs::new(backend, network, &spec.contraction, &pass)?;
+        let constant = ConstantInputs::new(backend, network, contraction, &pass)?;
         drop(pass);
         Ok(Self {
             setting,
@@ -97,7 +97,8 @@ impl<'a, B: Backend> Pass<'a, B> {
             return Ok(());
         }
         let rows = self.finder.rows(state, &self.inputs, at, recursion.add, account)?;
-        let mut fresh = QueryFactors::new(network, &spec.contraction, self.setting.rows(), self.tile.queries.len());
+        let mut fresh =
+            QueryFactors::new(network, self.setting.contraction, self.setting.rows(), self.tile.queries.len());
         let Recursion { keep, add, .. } = recursion;
         // With Nesterov's momentum φ acts by itself as well, so it is kept apart from ψ.
         let apart = recursion.ahead.is_some();
@@ -209,12 +210,12 @@ impl<'a, B: Backend> Pass<'a, B> {
         gradient: f64,
         batch: &mut Batch<B>,
     ) -> Result<()> {
-        let Setting { backend, network, spec, targets, .. } = *self.setting;
+        let Setting { backend, network, spec, .. } = *self.setting;
         let Batch { count, columns, examples, share, inputs, constant } = batch;
         let input = Slice::new(inputs, 0, *count * network.input_len());
         let pass = network.forward(backend, Segment::at(at.weights()), input, *count)?;
         let held = Held { examples, share };
-        let rows = StepRows::new(backend, network, spec, targets, at.weights(), &pass, &held)?;
+        let rows = StepRows::new(self.setting, at.weights(), &pass, &held)?;
         let before = backend.enter(Phase::Contraction);
         let products = Products::new(backend, network, psi, &self.constant, &pass, constant)?;
 

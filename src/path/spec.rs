@@ -7,8 +7,7 @@ use crate::loss::Loss;
 use crate::optimizer::Optimizer;
 use crate::path::Rule;
 use crate::readout::Readout;
-use crate::tangent::Contraction;
-use crate::training::Step;
+use crate::tape::Step;
 use std::ops::Range;
 
 /// What to integrate.
@@ -35,13 +34,11 @@ pub struct Spec {
     /// Whether the queries are the training set: then a tangent kernel is symmetric, and so is the path kernel where
     /// both sides' gradients are taken at the same weights in every step.
     pub symmetric: bool,
-    /// The contraction of each layer.
-    pub contraction: Vec<Contraction>,
 }
 
 impl Spec {
     /// The attribution of every output, with three Gauss nodes a step.
-    pub fn new(loss: Loss, optimizer: Optimizer, contraction: Vec<Contraction>) -> Self {
+    pub fn new(loss: Loss, optimizer: Optimizer) -> Self {
         Self {
             loss,
             optimizer,
@@ -53,7 +50,6 @@ impl Spec {
             tangent: false,
             layers: false,
             symmetric: false,
-            contraction,
         }
     }
 

@@ -84,7 +84,7 @@ impl<'a, B: Backend> State<'a, B> {
         let attribution_len = Entries::Loss.len(rows, 1, queries, examples);
         Ok(Self {
             full: None,
-            psi: QueryFactors::new(network, &spec.contraction, rows, queries),
+            psi: QueryFactors::new(network, setting.contraction, rows, queries),
             nodes: None,
             sums: PairSums {
                 attribution: Sums::new(backend, spec.attribution, groups, attribution_len)?,

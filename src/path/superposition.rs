@@ -8,7 +8,8 @@ use crate::error::Error;
 use crate::graph::{Graph, Segment};
 use crate::optimizer::Recursion;
 use crate::tangent::{Sum, write_gradient};
-use crate::training::{Kept, Recall, Trajectory};
+use crate::tape::{Kept, Tape};
+use crate::training::Recall;
 use std::ops::Range;
 
 /// `w_T - w_0 = Σ_i u_i +` what weight decay (and, of an imported path, what no optimizer) added, with
@@ -18,7 +19,7 @@ pub struct Superposition<'a, B: Backend> {
     /// The network, the examples, and how they were trained; queries and kernels play no part.
     pub setting: Setting<'a, B>,
     /// The recorded path.
-    pub trajectory: &'a Trajectory,
+    pub tape: &'a dyn Tape<B::Element>,
 }
 
 /// ψ of the weights themselves: a number, or with a preconditioner a vector.
@@ -86,22 +87,23 @@ impl<B: Backend> Superposition<'_, B> {
         progress: &mut dyn FnMut() -> std::result::Result<(), Error>,
     ) -> std::result::Result<Vec<Vec<f64>>, Error> {
         let Setting { backend, network, .. } = self.setting;
-        let training = self.setting.training();
-        let mut recall = Recall::new(&training, self.trajectory);
+        let (training, history) = (self.setting.training(), self.tape.history());
+        let mut recall = Recall::new(&training, self.tape);
         let sums = network.parameters.iter().map(|own| Sum::new(backend, set.len() * own.len()));
         let mut sums = sums.collect::<Result<Vec<Sum<B>>>>()?;
         let mut psi = Psi { number: 0.0, vector: None };
         let mut next = recall.last()?;
-        for (number, step) in self.trajectory.steps.iter().enumerate().rev() {
+        for (number, step) in history.steps.iter().enumerate().rev() {
             let leg = recall.leg(number)?;
-            let places = match self.trajectory.rows(Kept::Nodes) {
-                None => vec![At::segment(&self.setting, &leg, &next, (number, step), 0)?],
-                Some(_) => At::flow(&self.setting, self.trajectory, (number, step), 0)?,
+            let places = if history.recording.keeps(Kept::Nodes) {
+                At::flow(&self.setting, self.tape, (number, step), 0)?
+            } else {
+                vec![At::segment(&self.setting, &leg, &next, (number, step), 0)?]
             };
             for at in &places {
                 self.add(&mut sums, &mut psi, at, set)?;
             }
-            if number % self.trajectory.block() == 0 {
+            if number % history.block() == 0 {
                 sums.iter_mut().try_for_each(|sum| sum.fold(backend))?;
             }
             drop(places);

@@ -1,12 +1,13 @@
 //! The loss gradient of a step, on the device.
 
-use super::{Examples, Step};
+use super::Examples;
 use crate::compute::{Backend, Element, Layout, LossBatch, MatMul, RowMap, Slice, SliceMut, Start, Targets};
 use crate::error::Error;
 use crate::graph::{Graph, Segment};
 use crate::loss::Loss;
 use crate::optimizer::Optimizer;
 use crate::tangent::write_gradient;
+use crate::tape::Step;
 
 /// The training targets on the device.
 #[derive(Debug)]
