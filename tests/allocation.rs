@@ -84,12 +84,13 @@ fn steps_take_no_fresh_memory() {
         kernel: Some(Entries::Full),
         coefficients: true,
         layers: true,
-        ..Spec::at_once(Loss::SquaredError, contraction)
+        ..Spec::at_once(Loss::SquaredError)
     };
     let setting = Setting {
         backend: &backend,
         network: &network,
         spec: &spec,
+        contraction: &contraction,
         examples: &examples,
         queries: &inputs,
         targets: &targets,

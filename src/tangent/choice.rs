@@ -2,7 +2,7 @@
 
 use crate::compute::{Entries, Rates};
 use crate::graph::{Block, Graph, Use};
-use crate::optimizer::{Optimizer, Sgd};
+use crate::optimizer::{Optimizer, Past};
 use crate::readout::Readout;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -66,7 +66,7 @@ pub enum Carried {
     },
     /// As means of factors or of whole rows: Nesterov's momentum adds up two of them.
     Means,
-    /// As whole rows: Adam's preconditioner has no factors.
+    /// As whole rows: a product with a preconditioner, entry by entry, has no factors.
     Rows,
 }
 
@@ -102,13 +102,11 @@ fn window(momentum: f64, rates: &[f64], rounding: f64) -> usize {
 impl Carried {
     /// Of an optimizer, over steps of these learning rates in arithmetic with a rounding of `rounding`.
     pub fn new(optimizer: &Optimizer, rates: &[f64], rounding: f64) -> Self {
-        match *optimizer {
-            Optimizer::Adam(_) => Carried::Rows,
-            Optimizer::Sgd(Sgd { nesterov: true, .. }) => Carried::Means,
-            Optimizer::Sgd(Sgd { momentum, .. }) if momentum > 0.0 => {
-                Carried::Factors { steps: window(momentum, rates, rounding) }
-            }
-            Optimizer::Sgd(_) | Optimizer::Flow(_) => Carried::Nothing,
+        match optimizer.past() {
+            Past::Nothing => Carried::Nothing,
+            Past::Momentum(momentum) => Carried::Factors { steps: window(momentum, rates, rounding) },
+            Past::Ahead => Carried::Means,
+            Past::Preconditioned => Carried::Rows,
         }
     }
 
@@ -253,6 +251,7 @@ mod tests {
     use super::*;
     use crate::activation::Activation;
     use crate::layer::{Layer, LayerKind};
+    use crate::optimizer::{Adam, Sgd};
 
     fn network(input: &[usize], layers: Vec<LayerKind>) -> Graph {
         let layers = layers.into_iter().map(|kind| Layer { from: None, kind }).collect::<Vec<_>>();
@@ -304,16 +303,8 @@ mod tests {
     #[test]
     fn what_is_carried_stays_in_factors_where_it_can() {
         let network = network(&[64], vec![linear(512), TANH, linear(512), TANH, linear(10)]);
-        let sgd = |momentum, nesterov| {
-            Optimizer::Sgd(Sgd { learning_rate: 0.1, momentum, dampening: 0.0, nesterov, weight_decay: 0.0 })
-        };
-        let adam = crate::optimizer::Adam {
-            learning_rate: 0.1,
-            betas: [0.9, 0.999],
-            eps: 1e-8,
-            weight_decay: 0.0,
-            decoupled: true,
-        };
+        let sgd = |momentum, nesterov| Optimizer::Sgd(Sgd { momentum, nesterov, ..Sgd::plain(0.1) });
+        let adam = Adam { learning_rate: 0.1, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.0, decoupled: true };
         let pick = |optimizer: &Optimizer, steps: usize| {
             let carried = Carried::new(optimizer, &vec![0.1; steps], f64::from(f32::EPSILON));
             let sizes = Sizes { queries: 50, nodes: 3, examples: 1437, carried, ..sized(10, Entries::Loss) };

@@ -3,8 +3,8 @@
 use pathkernel::activation::Activation;
 use pathkernel::compute::cpu::CpuBackend;
 use pathkernel::compute::*;
+use pathkernel::device::{Devices, Work};
 use pathkernel::error::Error;
-use pathkernel::schedule::{Devices, Work};
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicUsize, Ordering};

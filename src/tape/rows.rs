@@ -1,10 +1,15 @@
 //! A recorded array of flat vectors.
 
 use crate::compute::Element;
-use crate::data::MappedArray;
+use crate::data::{MappedArray, NpyElement};
 use crate::error::Error;
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
+
+/// The CRC-32C of a row.
+pub(super) fn checksum<T: NpyElement>(values: &[T]) -> u32 {
+    crc32c::crc32c(bytemuck::cast_slice(values))
+}
 
 /// `[rows, len]` of floats in a file that is not changed any more.
 #[derive(Debug)]

@@ -172,7 +172,7 @@ impl Footprint {
 }
 
 /// Sides of a tile of half the size; `None` where it is one query and one example.
-pub(super) fn halved([queries, examples]: [usize; 2]) -> Option<[usize; 2]> {
+pub(crate) fn halved([queries, examples]: [usize; 2]) -> Option<[usize; 2]> {
     if queries <= 1 && examples <= 1 {
         None
     } else if examples > 2 * queries || queries == 1 {

@@ -1,11 +1,11 @@
 //! Where the entries of tiles lie in the arrays.
 
+use super::Tile;
 use crate::compute::{Element, Entries};
-use crate::path::Tile;
 use std::ops::Range;
 
 /// One query's entries of some examples, in the interface's order of axes, from a piece's, `[rows, queries, copies, examples]`.
-pub(super) fn interleave<E: Element>(
+pub(crate) fn interleave<E: Element>(
     out: &mut [E],
     from: &[f64],
     entries: Entries,
@@ -27,7 +27,7 @@ pub(super) fn interleave<E: Element>(
 }
 
 /// The entries of a pair from those of the pair the other way round: `[c, d]` from `[d, c]`.
-pub(super) fn transpose<E: Element>(out: &mut [E], from: &[E], entries: Entries, outputs: usize) {
+pub(crate) fn transpose<E: Element>(out: &mut [E], from: &[E], entries: Entries, outputs: usize) {
     let copies = if entries == Entries::Full { outputs } else { 1 };
     let rows = from.len() / copies;
     for (place, out) in out.iter_mut().enumerate() {
