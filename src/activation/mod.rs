@@ -134,6 +134,7 @@ activations! {
     silu::Silu,
     gelu::Gelu,
     sin::Sin,
+    relu6::Relu6,
 }
 
 impl Activation {
