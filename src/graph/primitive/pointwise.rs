@@ -78,32 +78,19 @@ impl Primitive for Pointwise {
     }
 
     fn kinks(&self) -> Kinks {
-        match self.function {
-            Activation::Relu | Activation::LeakyRelu => Kinks::Elements(&[0.0]),
-            Activation::Identity
-            | Activation::Tanh
-            | Activation::Sigmoid
-            | Activation::Softplus
-            | Activation::Silu
-            | Activation::Gelu
-            | Activation::Sin => Kinks::Nowhere,
+        match self.function.kinks() {
+            [] => Kinks::Nowhere,
+            places => Kinks::Elements(places),
         }
     }
 
     fn degree(&self, before: usize) -> Option<usize> {
-        match self.function {
-            Activation::Identity | Activation::Relu | Activation::LeakyRelu => Some(before),
-            Activation::Tanh
-            | Activation::Sigmoid
-            | Activation::Softplus
-            | Activation::Silu
-            | Activation::Gelu
-            | Activation::Sin => None,
-        }
+        self.function.degree().map(|degree| before * degree)
     }
 
     fn magnitude(&self) -> Magnitude {
-        if self.degree(1) == Some(1) { Magnitude::Element } else { Magnitude::Mixed }
+        // Between kinks a linear function leaves an element its weights, but for a factor and a constant.
+        if self.function.degree().is_some_and(|degree| degree <= 1) { Magnitude::Element } else { Magnitude::Mixed }
     }
 
     fn work(&self) -> Work {

@@ -1,4 +1,4 @@
-//! Where a network's function of τ has kinks: the units of relu and leaky_relu, the windows of max pooling.
+//! Where a network's function of τ has kinks: units that pass a kink of their activation, and windows of max pooling.
 
 use super::pieces::Piece;
 use super::polynomial::{Changes, Section};
@@ -19,10 +19,18 @@ pub(super) struct Kink {
     pub len: usize,
     /// Layers with kinks on the longest path to it.
     depth: usize,
-    /// The windows of max pooling; a relu flips where its input is 0.
-    window: Option<Window>,
+    flip: Flip,
     /// The layer of weights that the node's values come from, where it is one.
     source: Option<Source>,
+}
+
+/// What happens at a flip of a layer.
+#[derive(Debug, Clone, PartialEq)]
+enum Flip {
+    /// An element passes one of these values.
+    Passing(&'static [f64]),
+    /// A window of max pooling gets another winner.
+    Winner(Window),
 }
 
 /// The weights that a node's values come from, and which of them are an element's.
@@ -75,16 +83,16 @@ pub(super) fn kinks(network: &Graph) -> Vec<Kink> {
     for node in &network.nodes {
         let depth = node.inputs.iter().map(|&input| depths[input]).max().unwrap_or(0);
         let input = node.inputs[0];
-        let found = if network.is_trained(input) { node.kind.kinks() } else { Kinks::Nowhere };
-        let window = match found {
+        let flip = match node.kind.kinks() {
+            Kinks::Elements(places) => Some(Flip::Passing(places)),
+            Kinks::Windows(window) => Some(Flip::Winner(window)),
             Kinks::Nowhere => None,
-            Kinks::Elements(_) => Some(None),
-            Kinks::Windows(window) => Some(Some(window)),
         };
-        depths.push(depth + usize::from(window.is_some()));
+        let flip = flip.filter(|_| network.is_trained(input));
+        depths.push(depth + usize::from(flip.is_some()));
         let len = network.node_len(input);
         let source = source(network, input, len);
-        kinks.extend(window.map(|window| Kink { node: input, len, depth, window, source }));
+        kinks.extend(flip.map(|flip| Kink { node: input, len, depth, flip, source }));
     }
     kinks
 }
@@ -108,8 +116,8 @@ fn source(network: &Graph, mut node: usize, len: usize) -> Option<Source> {
     }
 }
 
-/// Between flips, the degree in τ of a network whose nonlinearities are all piecewise polynomial; `None` for any other
-/// network.
+/// Between flips, the degree in τ of a network whose nonlinearities are all polynomials there: of a piecewise-linear one, the
+/// weight layers on its longest path. `None` for any other network.
 pub(super) fn degree(network: &Graph) -> Option<usize> {
     let mut degrees = vec![0];
     for node in &network.nodes {
@@ -142,7 +150,10 @@ pub(super) fn flips(kinks: &[Kink], view: &View<'_>) -> Vec<f64> {
 impl Kink {
     /// How often a piece may be cut for its flips: units flip in one round, a window changes its winner round by round.
     pub fn cuts(&self) -> usize {
-        self.window.as_ref().map_or(1, |window| window.kernel * window.kernel)
+        match &self.flip {
+            Flip::Passing(_) => 1,
+            Flip::Winner(window) => window.kernel * window.kernel,
+        }
     }
 
     /// How large the weights of each feature are on a step, relative to the largest: so are the roundings of its values. One
@@ -177,31 +188,32 @@ impl Kink {
             return;
         }
         let growth = view.sections.iter().map(|section| section.growth).fold(1.0, f64::max);
-        let noise = NOISE * view.rounding * growth * scale;
-        let curves = match &self.window {
-            None => Curves {
-                count: self.len,
-                noise: (0..self.len).map(|element| noise * self.size(sizes, element)).collect(),
-                values: seen.values.to_vec(),
-                slopes: seen.slopes.iter().map(|slope| slope * view.piece.length()).collect(),
-            },
-            Some(window) => leads(window, seen, view, |element| noise * self.size(sizes, element)),
-        };
-        let mut flips: Vec<(usize, f64)> = Vec::new();
-        for curve in curves.changing(view) {
-            let mut changes = Changes::new(curves.noise[curve]);
-            for section in view.sections {
-                changes.add(section, &section.coefficients(&curves.data(section, curve)));
+        let unit = NOISE * view.rounding * growth;
+        let noise = |element: usize| unit * scale * self.size(sizes, element);
+        match &self.flip {
+            Flip::Passing(kinks) => {
+                for &kink in *kinks {
+                    // A kink away from 0 is rounded as the values around it are.
+                    let flips = self.above(kink, seen, view, |element| noise(element) + unit * kink.abs()).flips(view);
+                    found.extend(flips.into_iter().map(|(_, place)| place));
+                }
             }
-            flips.extend(changes.places.into_iter().map(|place| (curve, place)));
-        }
-        match &self.window {
-            None => found.extend(flips.into_iter().map(|(_, place)| place)),
-            Some(window) => {
+            Flip::Winner(window) => {
                 let of = |curve: usize| curve / others(window);
+                let flips = leads(window, seen, view, noise).flips(view);
                 let windows = flips.chunk_by(|(a, _), (b, _)| of(*a) == of(*b));
                 windows.for_each(|flips| found.extend(nearest(flips, view.nodes[0])));
             }
+        }
+    }
+
+    /// By how much each element is above a kink.
+    fn above(&self, kink: f64, seen: Seen<'_>, view: &View<'_>, noise: impl Fn(usize) -> f64) -> Curves {
+        Curves {
+            count: self.len,
+            noise: (0..self.len).map(noise).collect(),
+            values: seen.values.iter().map(|value| value - kink).collect(),
+            slopes: seen.slopes.iter().map(|slope| slope * view.piece.length()).collect(),
         }
     }
 }
@@ -237,6 +249,19 @@ fn leads(window: &Window, seen: Seen<'_>, view: &View<'_>, noise: impl Fn(usize)
 }
 
 impl Curves {
+    /// The places from 0 to 1 where curves change sign, curve by curve.
+    fn flips(&self, view: &View<'_>) -> Vec<(usize, f64)> {
+        let mut flips: Vec<(usize, f64)> = Vec::new();
+        for curve in self.changing(view) {
+            let mut changes = Changes::new(self.noise[curve]);
+            for section in view.sections {
+                changes.add(section, &section.coefficients(&self.data(section, curve)));
+            }
+            flips.extend(changes.places.into_iter().map(|place| (curve, place)));
+        }
+        flips
+    }
+
     /// The values and derivatives of a curve at a section's nodes.
     fn data(&self, section: &Section, curve: usize) -> Vec<f64> {
         let at = |all: &[f64]| -> Vec<f64> {
