@@ -12,6 +12,7 @@ gradient is the sum of its [uses](Use).
 mod backward;
 mod build;
 mod forward;
+mod hessian;
 mod initial;
 pub mod primitive;
 mod structure;
@@ -20,6 +21,7 @@ mod tangent;
 pub use backward::Factor;
 pub use build::GraphError;
 pub use forward::{Forward, Segment};
+pub use hessian::Seeds;
 pub use initial::{Initial, check_tensors, from_tensors};
 pub use structure::{Diagonal, Matrix, Structure};
 pub use tangent::Directional;

@@ -71,4 +71,12 @@ impl Structure {
             | Structure::Diagonal(Diagonal { width, positions, .. }) => positions * width,
         }
     }
+
+    /// The same without the bias or shift.
+    pub(super) fn bare(self) -> Self {
+        match self {
+            Structure::Outer(matrix) => Structure::Outer(Matrix { bias: false, ..matrix }),
+            Structure::Diagonal(diagonal) => Structure::Diagonal(Diagonal { shift: false, ..diagonal }),
+        }
+    }
 }

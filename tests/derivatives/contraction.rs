@@ -2,7 +2,7 @@
 
 use crate::cases::{Case, cases};
 use crate::factors::{
-    Array, Cpu, add_gradient, factors, gradients, pairs, roundings, seeded_factors, seeds, upload, whole, whole_mut,
+    Array, Cpu, Factors, add_gradient, factors, pairs, roundings, seeded_factors, seeds, upload, whole, whole_mut,
 };
 use crate::loops::{Entry, accumulated, compare, numbers};
 use pathkernel::compute::{Accumulator, Backend, Entries, Gram, RowMap};
@@ -60,15 +60,27 @@ impl<'a> Step<'a> {
         let rights = factors(case, Segment::at(&step.weights), &step.examples);
         let losses = seeded_factors(case, Segment::at(&step.weights), &step.examples, upload(&step.losses), 1);
         for (index, own) in network.blocks.iter().enumerate() {
+            let uses =
+                |all: &'_ [Factors]| -> Vec<usize> { (0..all.len()).filter(|&at| all[at].block == index).collect() };
             let mut rows = vec![vec![Entry::default(); own.len()]; outputs * QUERIES];
             for (factors, weight) in nodes.iter().zip(RULE) {
-                for (row, out) in rows.iter_mut().enumerate() {
-                    add_gradient(&factors[index], row, row % QUERIES, weight, out);
+                for one in uses(factors).into_iter().map(|at| &factors[at]) {
+                    for (row, out) in rows.iter_mut().enumerate() {
+                        add_gradient(one, row, row % QUERIES, weight, out);
+                    }
                 }
             }
-            let right = gradients(&rights[index], outputs * EXAMPLES, EXAMPLES);
-            step.kernel.push(pairs(&rows, &right));
-            step.loss.push(pairs(&rows, &gradients(&losses[index], EXAMPLES, EXAMPLES)));
+            let right = |all: &[Factors], count: usize| {
+                let mut rows = vec![vec![Entry::default(); own.len()]; count];
+                for one in uses(all).into_iter().map(|at| &all[at]) {
+                    for (row, out) in rows.iter_mut().enumerate() {
+                        add_gradient(one, row, row % EXAMPLES, 1.0, out);
+                    }
+                }
+                rows
+            };
+            step.kernel.push(pairs(&rows, &right(&rights, outputs * EXAMPLES)));
+            step.loss.push(pairs(&rows, &right(&losses, EXAMPLES)));
         }
         step
     }

@@ -4,7 +4,7 @@ use crate::cases::Case;
 use crate::loops::{Entry, dot};
 use pathkernel::compute::cpu::{Buffer, CpuBackend};
 use pathkernel::compute::{Backend, Outer, OuterDiagonal, RowMap, Slice, SliceMut, Start};
-use pathkernel::graph::{Diagonal, Matrix, Segment, Structure};
+use pathkernel::graph::{Diagonal, Factor, Matrix, Segment, Structure};
 
 pub type Cpu = CpuBackend<f64>;
 pub type Array = Buffer<f64>;
@@ -77,9 +77,7 @@ pub fn seeded_factors(
     let pass = network.forward(&backend, segment, whole(inputs), rows).expect("forward");
     let mut all = Vec::new();
     let visited = network.backward(&backend, segment, &pass, copies, seed, &mut |factor| {
-        let values = |slice| backend.download(slice).expect("values");
-        let (delta, input) = (values(factor.delta()), values(factor.input));
-        all.push(Factors { block: factor.block, structure: factor.structure, delta, input });
+        all.push(held(&factor));
         Ok(())
     });
     visited.expect("backward");
@@ -88,6 +86,13 @@ pub fn seeded_factors(
     let uses = network.blocks.iter().enumerate().flat_map(|(index, block)| block.uses.iter().map(move |_| index));
     assert_eq!(blocks, uses.collect::<Vec<_>>(), "{}: uses visited", case.name);
     all
+}
+
+/// A factor, on the host.
+pub fn held(factor: &Factor<'_, Array>) -> Factors {
+    let values = |slice| Cpu::new().download(slice).expect("values");
+    let (delta, input) = (values(factor.delta()), values(factor.input));
+    Factors { block: factor.block, structure: factor.structure, delta, input }
 }
 
 /// Adds `scale` times a gradient row, `Σ_p δ_p ⊗ a_p` and its bias, to `out`.

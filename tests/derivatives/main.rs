@@ -5,9 +5,11 @@ mod cases;
 mod contraction;
 mod directional;
 mod factors;
+mod hessian;
 #[path = "../common/loops.rs"]
 mod loops;
 mod parts;
+mod random;
 
 use cases::{Case, cases};
 use factors::{Array, Cpu, factors, upload, whole};

@@ -81,6 +81,18 @@ impl Primitive for Add {
         sum(site.backend, out, moved.slopes.iter().copied().flatten())
     }
 
+    fn tangent_of_backward<B: Backend>(
+        &self,
+        site: &Site<'_, B>,
+        seen: &Seen<'_, B>,
+        back: &Back<'_>,
+        turning: Turning<'_, B>,
+        visit: &mut Visit<'_, B>,
+    ) -> Result<Deltas<B>> {
+        let Turning { change, .. } = turning;
+        self.backward(site, seen, back, change, visit)
+    }
+
     fn kinks(&self) -> Kinks {
         Kinks::Nowhere
     }

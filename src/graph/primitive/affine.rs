@@ -71,6 +71,28 @@ impl Primitive for Affine {
         self.matrix.derivative(site, moved, out, seen.input()?, moved.slope())
     }
 
+    fn tangent_of_backward<B: Backend>(
+        &self,
+        site: &Site<'_, B>,
+        seen: &Seen<'_, B>,
+        back: &Back<'_>,
+        turning: Turning<'_, B>,
+        visit: &mut Visit<'_, B>,
+    ) -> Result<Deltas<B>> {
+        let (rows, structure) = (back.copies * site.rows, Structure::Outer(self.matrix));
+        let onward = back.to_input(|| {
+            fresh(site.backend, rows * structure.input_len(), |out| {
+                let SliceMut { buffer, offset, len } = out;
+                let out = SliceMut::new(&mut *buffer, offset, len);
+                self.matrix.through(site, rows, Start::Value(0.0), turning.change(), out)?;
+                let out = SliceMut::new(buffer, offset, len);
+                self.matrix.through(&site.at(turning.direction), rows, Start::Output, turning.delta, out)
+            })
+        })?;
+        turning.show(site, structure, seen.input()?, visit)?;
+        Ok(onward)
+    }
+
     fn kinks(&self) -> Kinks {
         Kinks::Nowhere
     }

@@ -160,6 +160,33 @@ impl Primitive for Convolve {
         self.to_images(backend, rows, out, &pixels)
     }
 
+    fn tangent_of_backward<B: Backend>(
+        &self,
+        site: &Site<'_, B>,
+        seen: &Seen<'_, B>,
+        back: &Back<'_>,
+        turning: Turning<'_, B>,
+        visit: &mut Visit<'_, B>,
+    ) -> Result<Deltas<B>> {
+        let (backend, rows) = (site.backend, back.copies * site.rows);
+        let (structure, len) = (Structure::Outer(self.matrix), turning.delta.len);
+        let [delta, change] = [turning.delta, turning.change()].map(|lying| self.turned(backend, rows, lying));
+        let (delta, change) = (delta?, change?);
+        let onward = back.to_input(|| {
+            let of = |lying, turned| Turned { lying, turned: Slice::new(turned, 0, len) };
+            let image = self.through(site, rows, &of(turning.change(), &change))?;
+            let moved = self.through(&site.at(turning.direction), rows, &of(turning.delta, &delta))?;
+            plus(backend, image, &moved, rows * self.window.image())
+        })?;
+        let patches = turning.slope().map(|slope| self.patches(backend, site.rows, slope)).transpose()?;
+        let size = self.patches_len(site.rows);
+        let slopes = [patches.as_ref().map(|patches| Slice::new(patches, 0, size))];
+        let direction = turning.direction;
+        let turned = Turning { direction, slopes: &slopes, delta: Slice::new(&delta, 0, len), change };
+        turned.show(site, structure, seen.saved(size)?, visit)?;
+        Ok(onward)
+    }
+
     fn kinks(&self) -> Kinks {
         Kinks::Nowhere
     }

@@ -85,6 +85,22 @@ pub trait Primitive {
         out: SliceMut<'_, B::Buffer>,
     ) -> Result<()>;
 
+    /// How [`backward`](Self::backward) changes as the weights and inputs move along one direction: from δ and its change, the
+    /// change of the δ of each wanted input. Shows `visit` the factors of the gradient's change: the change of δ with the
+    /// input, and δ with the input's derivative.
+    ///
+    /// # Errors
+    ///
+    /// A device error, or one of `visit`.
+    fn tangent_of_backward<B: Backend>(
+        &self,
+        site: &Site<'_, B>,
+        seen: &Seen<'_, B>,
+        back: &Back<'_>,
+        turning: Turning<'_, B>,
+        visit: &mut Visit<'_, B>,
+    ) -> Result<Deltas<B>>;
+
     /// Where it is not smooth as a function of its first input.
     fn kinks(&self) -> Kinks;
 
@@ -271,6 +287,53 @@ impl<'a, B: Backend> Moved<'a, B> {
     }
 }
 
+/// A backward pass that changes as the weights move along one direction.
+pub struct Turning<'a, B: Backend> {
+    /// The direction.
+    pub direction: &'a B::Buffer,
+    /// The derivatives of each input, `[rows, …]`; `None` where it depends on no parameter.
+    pub slopes: &'a [Option<Slice<'a, B::Buffer>>],
+    /// δ, `[copies * rows, …]`.
+    pub delta: Slice<'a, B::Buffer>,
+    /// Its change, of the same shape.
+    pub change: B::Buffer,
+}
+
+impl<'a, B: Backend> Turning<'a, B> {
+    /// The derivatives of the first input.
+    fn slope(&self) -> Option<Slice<'a, B::Buffer>> {
+        self.slopes.first().copied().flatten()
+    }
+
+    /// The change of δ.
+    fn change(&self) -> Slice<'_, B::Buffer> {
+        Slice::new(&self.change, 0, self.delta.len)
+    }
+
+    /// Shows the factors of the change of a gradient that is bilinear in δ and the input x: of (δ, ẋ), which leaves a bias
+    /// as it is, and of the change of δ with x.
+    fn show(
+        self,
+        site: &Site<'_, B>,
+        structure: Structure,
+        x: Slice<'_, B::Buffer>,
+        visit: &mut Visit<'_, B>,
+    ) -> Result<()> {
+        let len = self.delta.len;
+        if let Some(slope) = self.slope() {
+            let delta = site.backend.copied(self.delta)?;
+            visit(site.factor(structure.bare(), (delta, len), slope))?;
+        }
+        visit(site.factor(structure, (self.change, len), x))
+    }
+}
+
+/// `a += b`, of `len` elements.
+fn plus<B: Backend>(backend: &B, mut a: B::Buffer, b: &B::Buffer, len: usize) -> Result<B::Buffer> {
+    backend.axpy(SliceMut::new(&mut a, 0, len), 1.0, Slice::new(b, 0, len))?;
+    Ok(a)
+}
+
 /// Where a function of a value is not smooth.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Kinks {
@@ -408,6 +471,17 @@ macro_rules! primitives {
                 out: SliceMut<'_, B::Buffer>,
             ) -> Result<()> {
                 match self { $(Kind::$name(own) => own.tangent(site, seen, moved, out),)* }
+            }
+
+            fn tangent_of_backward<B: Backend>(
+                &self,
+                site: &Site<'_, B>,
+                seen: &Seen<'_, B>,
+                back: &Back<'_>,
+                turning: Turning<'_, B>,
+                visit: &mut Visit<'_, B>,
+            ) -> Result<Deltas<B>> {
+                match self { $(Kind::$name(own) => own.tangent_of_backward(site, seen, back, turning, visit),)* }
             }
 
             fn kinks(&self) -> Kinks {

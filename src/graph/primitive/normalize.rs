@@ -18,9 +18,9 @@ impl Normalize {
         Self { shape: input.to_vec(), about_mean: true, eps: Some(1e-5) }
     }
 
-    fn row<B: Backend>(&self) -> backend::Normalize {
+    fn row<B: Backend>(&self) -> compute::Normalize {
         let eps = self.eps.unwrap_or(2.0 * B::Element::ROUNDING);
-        backend::Normalize { width: last_axis(&self.shape).0, about_mean: self.about_mean, eps }
+        compute::Normalize { width: last_axis(&self.shape).0, about_mean: self.about_mean, eps }
     }
 
     /// The scale of each row of a forward pass.
@@ -77,6 +77,27 @@ impl Primitive for Normalize {
     ) -> Result<()> {
         let (slope, scale) = (moved.only_slope()?, self.scale(site, seen)?);
         site.backend.normalize_backward(&self.row::<B>(), out, slope, seen.value, scale)
+    }
+
+    fn tangent_of_backward<B: Backend>(
+        &self,
+        site: &Site<'_, B>,
+        seen: &Seen<'_, B>,
+        back: &Back<'_>,
+        turning: Turning<'_, B>,
+        _visit: &mut Visit<'_, B>,
+    ) -> Result<Deltas<B>> {
+        let (backend, row, scale) = (site.backend, self.row::<B>(), self.scale(site, seen)?);
+        let len = turning.delta.len;
+        back.to_input(|| {
+            let through =
+                fresh(backend, len, |out| backend.normalize_backward(&row, out, turning.change(), seen.value, scale))?;
+            let Some(slope) = turning.slope() else { return Ok(through) };
+            let curved = fresh(backend, len, |out| {
+                backend.normalize_curvature(&row, out, turning.delta, seen.value, scale, slope)
+            })?;
+            plus(backend, through, &curved, len)
+        })
     }
 
     fn kinks(&self) -> Kinks {

@@ -77,6 +77,25 @@ impl Primitive for Pointwise {
         self.times_slope(site.backend, seen.input()?, moved.only_slope()?, out)
     }
 
+    fn tangent_of_backward<B: Backend>(
+        &self,
+        site: &Site<'_, B>,
+        seen: &Seen<'_, B>,
+        back: &Back<'_>,
+        turning: Turning<'_, B>,
+        _visit: &mut Visit<'_, B>,
+    ) -> Result<Deltas<B>> {
+        let (backend, x, len) = (site.backend, seen.input()?, turning.delta.len);
+        back.to_input(|| {
+            let through = fresh(backend, len, |out| self.times_slope(backend, x, turning.change(), out))?;
+            let Some(slope) = turning.slope() else { return Ok(through) };
+            let curvature = fresh(backend, x.len, |out| backend.activation_curvature(self.function, out, x))?;
+            let turn = fresh(backend, x.len, |out| backend.multiply(out, Slice::new(&curvature, 0, x.len), slope))?;
+            let curved = fresh(backend, len, |out| backend.multiply(out, turning.delta, Slice::new(&turn, 0, x.len)))?;
+            plus(backend, through, &curved, len)
+        })
+    }
+
     fn kinks(&self) -> Kinks {
         match self.function.kinks() {
             [] => Kinks::Nowhere,

@@ -85,6 +85,19 @@ impl Primitive for Pool {
         }
     }
 
+    fn tangent_of_backward<B: Backend>(
+        &self,
+        site: &Site<'_, B>,
+        seen: &Seen<'_, B>,
+        back: &Back<'_>,
+        turning: Turning<'_, B>,
+        visit: &mut Visit<'_, B>,
+    ) -> Result<Deltas<B>> {
+        // A window keeps its winner.
+        let Turning { change, .. } = turning;
+        self.backward(site, seen, back, change, visit)
+    }
+
     fn kinks(&self) -> Kinks {
         match self.pooling {
             Pooling::Max => Kinks::Windows(self.window),

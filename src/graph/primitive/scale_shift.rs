@@ -105,6 +105,25 @@ impl Primitive for ScaleShift {
         site.backend.axpy(SliceMut::new(buffer, offset, len), 1.0, Slice::new(&scaled, 0, len))
     }
 
+    fn tangent_of_backward<B: Backend>(
+        &self,
+        site: &Site<'_, B>,
+        seen: &Seen<'_, B>,
+        back: &Back<'_>,
+        turning: Turning<'_, B>,
+        visit: &mut Visit<'_, B>,
+    ) -> Result<Deltas<B>> {
+        let (backend, len) = (site.backend, turning.delta.len);
+        let onward = back.to_input(|| {
+            let scaled = fresh(backend, len, |out| self.diagonal.scaled(site, out, turning.change()))?;
+            let at = site.at(turning.direction);
+            let moved = fresh(backend, len, |out| self.diagonal.scaled(&at, out, turning.delta))?;
+            plus(backend, scaled, &moved, len)
+        })?;
+        turning.show(site, Structure::Diagonal(self.diagonal), seen.input()?, visit)?;
+        Ok(onward)
+    }
+
     fn kinks(&self) -> Kinks {
         Kinks::Nowhere
     }
