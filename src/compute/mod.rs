@@ -22,6 +22,7 @@ mod arguments;
 mod element;
 mod phase;
 mod rates;
+pub(crate) mod scalar;
 mod shapes;
 
 pub use arguments::*;
@@ -148,6 +149,13 @@ pub trait Backend {
     fn activation(&self, kind: Activation, out: SliceMut<'_, Self::Buffer>, x: Slice<'_, Self::Buffer>) -> Result<()>;
     /// `out = f'(x)`, elementwise.
     fn activation_slope(
+        &self,
+        kind: Activation,
+        out: SliceMut<'_, Self::Buffer>,
+        x: Slice<'_, Self::Buffer>,
+    ) -> Result<()>;
+    /// `out = f''(x)`, elementwise.
+    fn activation_curvature(
         &self,
         kind: Activation,
         out: SliceMut<'_, Self::Buffer>,

@@ -208,6 +208,7 @@ impl<B: Backend> Backend for Faulty<B> {
         fn bias(out: Out<'_, B>, bias: Weights<'_, B::Buffer>) -> ();
         fn activation(kind: Activation, out: Out<'_, B>, x: In<'_, B>) -> ();
         fn activation_slope(kind: Activation, out: Out<'_, B>, x: In<'_, B>) -> ();
+        fn activation_curvature(kind: Activation, out: Out<'_, B>, x: In<'_, B>) -> ();
         fn multiply(out: Out<'_, B>, delta: In<'_, B>, slope: In<'_, B>) -> ();
         fn im2col(shape: &Window, rows: usize, out: Out<'_, B>, x: In<'_, B>) -> ();
         fn col2im(shape: &Window, rows: usize, out: Out<'_, B>, patches: In<'_, B>) -> ();

@@ -6,7 +6,6 @@ are `f64`.
 */
 
 mod activation;
-mod activation_slope;
 mod adam;
 mod average;
 mod axpy;
@@ -37,7 +36,6 @@ mod pool_backward;
 mod pool_directional;
 mod readout;
 mod row_dot;
-mod scalar;
 mod scale;
 mod scale_shift;
 mod seed;
@@ -50,6 +48,7 @@ pub(crate) use loss::real_loss;
 pub use memory::Buffer;
 
 use super::*;
+use crate::activation::Order;
 use memory::{Pool, fresh, owned};
 use rayon::prelude::*;
 use std::sync::{Arc, Mutex};
@@ -275,11 +274,20 @@ impl<E: Element> Backend for CpuBackend<E> {
     }
 
     fn activation(&self, kind: Activation, out: SliceMut<'_, Buffer<E>>, x: Slice<'_, Buffer<E>>) -> Result<()> {
-        activation::activation(kind, view_mut(out)?, view(x)?)
+        activation::activation(kind, Order::Value, view_mut(out)?, view(x)?)
     }
 
     fn activation_slope(&self, kind: Activation, out: SliceMut<'_, Buffer<E>>, x: Slice<'_, Buffer<E>>) -> Result<()> {
-        activation_slope::activation_slope(kind, view_mut(out)?, view(x)?)
+        activation::activation(kind, Order::Slope, view_mut(out)?, view(x)?)
+    }
+
+    fn activation_curvature(
+        &self,
+        kind: Activation,
+        out: SliceMut<'_, Buffer<E>>,
+        x: Slice<'_, Buffer<E>>,
+    ) -> Result<()> {
+        activation::activation(kind, Order::Curvature, view_mut(out)?, view(x)?)
     }
 
     fn multiply(

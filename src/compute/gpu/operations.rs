@@ -5,6 +5,7 @@ use super::context::Bound;
 use super::contraction::Mapped;
 use super::products::Operands;
 use super::{Buffer, GpuBackend, Index, Ticket};
+use crate::activation::Order;
 use crate::compute::gpu::blocks::Part;
 use crate::compute::*;
 use crate::loss::Loss;
@@ -72,6 +73,11 @@ impl GpuBackend {
                 taus: tau.len,
             },
         }
+    }
+
+    fn activation_of_order(&self, order: Order, kind: Activation, out: Out<'_>, x: In<'_>) -> Result<()> {
+        check(order.operation(), &[(out.len, x.len)])?;
+        self.each(order.operation(), &[write(&out), read(x)], &[kind as u32])
     }
 
     /// An operation on each element; `more` are the shader's numbers after the length.
@@ -226,13 +232,15 @@ impl Backend for GpuBackend {
     }
 
     fn activation(&self, kind: Activation, out: Out<'_>, x: In<'_>) -> Result<()> {
-        check("activation", &[(out.len, x.len)])?;
-        self.each("activation", &[write(&out), read(x)], &[kind as u32])
+        self.activation_of_order(Order::Value, kind, out, x)
     }
 
     fn activation_slope(&self, kind: Activation, out: Out<'_>, x: In<'_>) -> Result<()> {
-        check("activation_slope", &[(out.len, x.len)])?;
-        self.each("activation_slope", &[write(&out), read(x)], &[kind as u32])
+        self.activation_of_order(Order::Slope, kind, out, x)
+    }
+
+    fn activation_curvature(&self, kind: Activation, out: Out<'_>, x: In<'_>) -> Result<()> {
+        self.activation_of_order(Order::Curvature, kind, out, x)
     }
 
     fn multiply(&self, out: Out<'_>, delta: In<'_>, slope: In<'_>) -> Result<()> {
