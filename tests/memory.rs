@@ -5,7 +5,7 @@ use pathkernel::compute::cpu::CpuBackend;
 use pathkernel::compute::{Entries, Rates};
 use pathkernel::data;
 use pathkernel::graph::Graph;
-use pathkernel::layer::{Layer, LayerKind};
+use pathkernel::layer::{Layer, LayerKind, Linear};
 use pathkernel::loss::Loss;
 use pathkernel::optimizer::{Adam, Flow, Optimizer, Sgd};
 use pathkernel::path::{Rule, Spec};
@@ -31,9 +31,9 @@ fn numbers(seed: u64, len: usize) -> Vec<f64> {
 
 fn problem(optimizer: Optimizer) -> Problem {
     let layers = [
-        LayerKind::Linear { features: 5, bias: true },
+        LayerKind::Linear(Linear { features: 5, bias: true }),
         LayerKind::Activation(Activation::Tanh),
-        LayerKind::Linear { features: OUTPUTS, bias: true },
+        LayerKind::Linear(Linear { features: OUTPUTS, bias: true }),
     ];
     let network = Graph::new(&[2], &layers.map(|kind| Layer { from: None, kind })).expect("a network");
     let targets = Targets::Reals(numbers(2, EXAMPLES * OUTPUTS));

@@ -10,7 +10,7 @@ use pathkernel::compute::Entries;
 use pathkernel::device::{DeviceOptions, Precision};
 use pathkernel::error::Error;
 use pathkernel::graph::Graph;
-use pathkernel::layer::{Layer, LayerKind};
+use pathkernel::layer::{Layer, LayerKind, Linear};
 use pathkernel::run_file::{Model, RunFile};
 use pathkernel::schedule::Progress;
 use pathkernel::tangent::Contraction;
@@ -157,7 +157,7 @@ impl Kernel {
             if number > 0 {
                 layers.push(layer(LayerKind::Activation(self.activation)));
             }
-            layers.push(layer(LayerKind::Linear { features, bias: true }));
+            layers.push(layer(LayerKind::Linear(Linear { features, bias: true })));
         }
         Ok(Graph::new(&[input], &layers)?)
     }
