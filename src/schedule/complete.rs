@@ -170,7 +170,7 @@ pub(super) fn complete<E: Element>(
     let train = tape.history.seconds();
     let integrate = records.iter().map(|record| record.effort.seconds).sum::<f64>() + superposing;
     let summary = Summary {
-        optimizer: run_file.training.optimizer.name(),
+        optimizer: run_file.training.optimizer,
         readout: run_file.kernel.readout.name(),
         device: device_names(session, records),
         precision: run_file.run.precision.name(),
