@@ -3,7 +3,7 @@
 use super::Step;
 use crate::data::{NpyWriter, write_npy};
 use crate::error::Error;
-use crate::graph::Graph;
+use crate::graph::{Graph, Tensor};
 use serde_json::{Map, Value, json};
 use std::path::Path;
 
@@ -38,9 +38,8 @@ pub fn describe(directory: &Path, network: &Graph, steps: &[Step]) -> Result<(),
         }
         writer.finish()?;
     }
-    let tensors = network.tensors().into_iter();
-    let layout: Map<String, Value> =
-        tensors.map(|(name, shape, offset, _)| (name, json!({ "offset": offset, "shape": shape }))).collect();
+    let place = |tensor: &Tensor| (tensor.name.clone(), json!({ "offset": tensor.offset, "shape": tensor.shape }));
+    let layout: Map<String, Value> = network.tensors().map(place).collect();
     let (path, temporary) = (path("layout.json"), path("layout.json.tmp"));
     std::fs::write(&temporary, format!("{:#}\n", Value::Object(layout)))
         .and_then(|()| std::fs::rename(&temporary, &path))

@@ -50,10 +50,11 @@ pub fn shader_sources() -> Vec<Shader> {
         "gram_table": INDEX;
         "im2col": INDEX;
         "largest":;
-        "layer_norm": INDEX;
-        "layer_norm_backward": INDEX;
         "loss": INDEX MATH;
         "multiply": INDEX;
+        "normalize": INDEX;
+        "normalize_backward": INDEX;
+        "normalize_curvature": INDEX;
         "outer_diagonal": INDEX;
         "pack_half": INDEX;
         "pool": INDEX;
@@ -62,7 +63,7 @@ pub fn shader_sources() -> Vec<Shader> {
         "readout": INDEX MATH;
         "row_dot":;
         "scale": INDEX;
-        "scale_shift": INDEX;
+        "scale_features": INDEX;
         "seed": INDEX;
         "transpose": INDEX;
     });
