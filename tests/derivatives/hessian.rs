@@ -6,7 +6,7 @@ use crate::factors::{Cpu, held, seeds, upload, whole};
 use crate::loops::numbers;
 use crate::random::graphs;
 use crate::{ROWS, STEP, jacobian, largest, outputs};
-use pathkernel::compute::{Backend, RowMap, Start};
+use pathkernel::compute::{RowMap, Start};
 use pathkernel::graph::{Seeds, Segment};
 
 /// `[C * rows, parameters]`: how the Jacobian changes along a direction.
