@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 use std::path::Path;
 
 /// Writes `trajectory/learning_rates.npy`, `[steps]` (of gradient flow the lengths of its steps); where a gradient was
-/// clipped, `trajectory/clip.npy`, `[steps]`, what each was multiplied by; `trajectory/batches.npy`, `[steps, largest batch]`, filled up with
-/// -1, unless every step takes the full batch; and `trajectory/layout.json`: each tensor's offset and shape within a row
+/// clipped, `trajectory/clip.npy`, `[steps]`, what each was multiplied by; `trajectory/batches.npy`, `[steps, largest batch]`,
+/// filled up with -1, unless every step takes the full batch; and `trajectory/layout.json`: each tensor's offset and shape within a row
 /// of `weights.npy`, whose layers are aligned and so have gaps between them.
 ///
 /// # Errors

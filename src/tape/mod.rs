@@ -1,8 +1,8 @@
 /*!
 The recorded path of training: its steps, and the vectors that its decomposition needs of each.
 
-Training writes a path through a [`Recorder`]; integration reads it as a [`Tape`]. [`MemoryTape`] is both. On disk the two are apart:
-a [`DiskRecorder`] writes files, and [`DiskTape`] maps them once the path is whole.
+Training writes a path through a [`Recorder`]; integration reads it as a [`Tape`]. [`MemoryTape`] is both. On disk the two are
+apart: a [`DiskRecorder`] writes files, and [`DiskTape`] maps them once the path is whole.
 */
 
 mod describe;

@@ -17,8 +17,8 @@ const MOST_STEPS: usize = 100_000;
 const SAFETY: f64 = 4.0;
 
 impl<B: Backend> Training<'_, B> {
-    /// Follows the flow from `initial` for a time, all examples in every gradient, to a tolerance, and records the weights at the ends of the solver's
-    /// steps and, at the nodes of a quadrature within each, the weights and `-∇L`; or goes on where an earlier attempt was
+    /// Follows the flow from `initial` for a time, all examples in every gradient, to a tolerance, and records the weights at the
+    /// ends of the solver's steps and, at the nodes of a quadrature within each, the weights and `-∇L`; or goes on where an earlier attempt was
     /// left. `full` is a step of the full batch.
     ///
     /// # Errors

@@ -1,8 +1,8 @@
 /*!
 Training: the loss gradient of each step on the device, and the path that an optimizer takes from it.
 
-A [`Training`] writes its path through a [`Recorder`](crate::tape::Recorder): weights, batches, learning rates, and what the optimizer's
-decomposition needs of each step. [`Recall`] gives the steps back, the last one first.
+A [`Training`] writes its path through a [`Recorder`](crate::tape::Recorder): weights, batches, learning rates, and what the
+optimizer's decomposition needs of each step. [`Recall`] gives the steps back, the last one first.
 */
 
 mod batches;
