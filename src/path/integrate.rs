@@ -1,4 +1,4 @@
-//! One tile of queries and examples, integrated along the recorded path, the last step first.
+//! Integrates one tile of queries and examples along the recorded path, the last step first.
 
 use super::at::At;
 use super::pass::Pass;
@@ -18,7 +18,7 @@ use crate::tape::{Kept, Step, Tape};
 use crate::training::{Examples, Recall, TargetBuffer, Training};
 use std::ops::Range;
 
-/// Everything that tiles share but the path.
+/// What all tiles share, but for the path.
 pub struct Setting<'a, B: Backend> {
     /// The device.
     pub backend: &'a B,
@@ -61,7 +61,7 @@ impl<B: Backend> Integration<'_, B> {
     ///
     /// # Errors
     ///
-    /// A device error, a trajectory that cannot be read, or what the keeper ends it with.
+    /// A device error, a trajectory that cannot be read, or an error of the keeper.
     pub fn tile(&self, tile: &Tile, keeper: &mut dyn Keeper) -> std::result::Result<Finished, Error> {
         let (setting, history) = (&self.setting, self.tape.history());
         let Setting { backend, spec, .. } = *setting;
@@ -133,8 +133,8 @@ impl<B: Backend> Integration<'_, B> {
         Ok(leg.weights)
     }
 
-    /// Finds at which of some steps, and in which layer, a tile leaves the finite numbers, by computing them again one by
-    /// one. What a momentum carries from later steps was finite.
+    /// Computes some steps again, one by one, to find the step and the layer in which a tile's numbers are no longer finite.
+    /// It begins without ψ: what a momentum carries from later steps was finite.
     fn not_finite(&self, tile: &Tile, steps: Range<usize>) -> std::result::Result<Error, Error> {
         let setting = Setting { spec: &Spec { layers: true, ..self.setting.spec.clone() }, ..self.setting };
         let (integration, history) = (Integration { setting, tape: self.tape }, self.tape.history());
@@ -149,11 +149,7 @@ impl<B: Backend> Integration<'_, B> {
         for number in steps.clone().rev() {
             next = integration.step(&pass, &mut state, &mut recall, (number, &next), &mut account)?;
             if let Some(group) = state.sums.first_not_finite(backend)? {
-                return Ok(Error::NotFinite {
-                    first: number,
-                    last: number,
-                    layer: Some(network.parameters[group].layer),
-                });
+                return Ok(Error::NotFinite { first: number, last: number, layer: Some(network.blocks[group].layer) });
             }
         }
         Ok(Error::NotFinite { first: steps.start, last: steps.end - 1, layer: None })
@@ -161,7 +157,7 @@ impl<B: Backend> Integration<'_, B> {
 }
 
 impl<'a, B: Backend> Setting<'a, B> {
-    /// What made the path. The steps say themselves how their gradients were clipped.
+    /// The training that made the path. Each step has its own factor of clipping, so `clip_norm` is not needed.
     pub(super) fn training(&self) -> Training<'a, B> {
         Training {
             backend: self.backend,
@@ -192,7 +188,7 @@ impl<'a, B: Backend> Setting<'a, B> {
 }
 
 impl Spec {
-    /// One evaluation of the attribution, as a step of learning rate 1 takes it at its start.
+    /// The attribution of a step of learning rate 1, at a single point.
     pub fn at_once(loss: Loss) -> Self {
         let optimizer = Optimizer::Sgd(Sgd::plain(1.0));
         Self { rule: Rule::Left, readout: Readout::Outputs, ..Self::new(loss, optimizer) }
@@ -207,7 +203,7 @@ pub struct Evaluation<'a, B: Backend> {
 }
 
 impl<'a, B: Backend> Evaluation<'a, B> {
-    /// Zeros. The optimizer should be one without memory.
+    /// Begins with zeros. The optimizer should be one without memory.
     ///
     /// # Errors
     ///

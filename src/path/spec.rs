@@ -1,4 +1,4 @@
-//! What to integrate, and what comes of it.
+//! What to integrate along a path, and the results of a tile.
 
 use super::Account;
 use crate::compute::Entries;
@@ -19,7 +19,7 @@ pub struct Spec {
     pub optimizer: Optimizer,
     /// The rule on each segment.
     pub rule: Rule,
-    /// What of the outputs is taken apart.
+    /// The function of the outputs whose change is decomposed.
     pub readout: Readout,
     /// Whether to sum attributions.
     pub attribution: bool,
@@ -90,13 +90,13 @@ pub struct Finished {
     pub tangent_initial: Vec<Vec<f64>>,
     /// Tangent kernel at the last weights.
     pub tangent_final: Vec<Vec<f64>>,
-    /// What belongs to its queries and to the steps. For tiles whose examples do not start at 0 its values are empty, but for
-    /// the rule `adaptive`.
+    /// The results that belong to single queries and to steps. Tiles whose examples do not start at 0 have none of queries,
+    /// except with the rule `adaptive`.
     pub account: Account,
 }
 
 impl Finished {
-    /// Fails where anything left the finite numbers: the path did, even if every loss along it was finite.
+    /// Fails where a number is not finite: then the path diverged, even if every loss along it was finite.
     pub(super) fn check(&self, steps: &[Step]) -> Result<(), Error> {
         let arrays = [&self.attribution, &self.kernel, &self.numerator, &self.tangent_initial, &self.tangent_final];
         let account = &self.account;

@@ -29,7 +29,7 @@ struct Psi<B: Backend> {
 }
 
 impl<B: Backend> Psi<B> {
-    /// Goes one step back; returns what the step's gradients are multiplied with, beside the vector.
+    /// Goes one step back, and returns the number by which the step's gradients are multiplied, beside the vector.
     fn step(
         &mut self,
         backend: &B,
@@ -52,7 +52,7 @@ impl<B: Backend> Psi<B> {
     }
 }
 
-/// From the examples of a batch that lie in a set to the set's vectors, each with a weight.
+/// The map from a batch's examples to the vectors of the set that they lie in, each with the same weight.
 fn map<B: Backend>(backend: &B, set: &Range<usize>, held: &[(usize, f64)], weight: f64) -> Result<RowMap<B>> {
     let before = |example: usize| held.partition_point(|&(held, _)| held < example) as u32;
     let offsets: Vec<u32> = (set.start..=set.end).map(before).collect();
@@ -60,15 +60,15 @@ fn map<B: Backend>(backend: &B, set: &Range<usize>, held: &[(usize, f64)], weigh
     RowMap::new(backend, &offsets, &inputs, &vec![weight; held.len()])
 }
 
-/// Elements of the vectors of one set of examples, of `count` in all. A constant bounds them: the sums depend on no
-/// machine.
+/// The number of elements in the vectors of one set of examples, of `count` examples in all. A constant bounds it, so that the
+/// sums depend on no machine.
 pub(crate) fn vectors_at_once(network: &Graph, count: usize) -> usize {
     const ELEMENTS: usize = 1 << 24;
     count.saturating_mul(network.len).min(ELEMENTS.max(network.len))
 }
 
 impl<B: Backend> Superposition<'_, B> {
-    /// Sets of examples whose vectors are summed at once.
+    /// The sets of examples whose vectors are summed at once.
     pub fn sets(&self) -> Vec<Range<usize>> {
         let (count, len) = (self.setting.examples.count(), self.setting.network.len);
         let at_once = (vectors_at_once(self.setting.network, count) / len.max(1)).max(1);
@@ -89,7 +89,7 @@ impl<B: Backend> Superposition<'_, B> {
         let Setting { backend, network, .. } = self.setting;
         let (training, history) = (self.setting.training(), self.tape.history());
         let mut recall = Recall::new(&training, self.tape);
-        let sums = network.parameters.iter().map(|own| Sum::new(backend, set.len() * own.len()));
+        let sums = network.blocks.iter().map(|own| Sum::new(backend, set.len() * own.len()));
         let mut sums = sums.collect::<Result<Vec<Sum<B>>>>()?;
         let mut psi = Psi { number: 0.0, vector: None };
         let mut next = recall.last()?;
@@ -113,7 +113,7 @@ impl<B: Backend> Superposition<'_, B> {
         Ok(sums.iter().map(|sum| sum.download(backend)).collect::<Result<_>>()?)
     }
 
-    /// Adds what one step's gradients of some examples make up.
+    /// Adds the products of one step's ψ with the gradients of some examples.
     fn add(&self, sums: &mut [Sum<B>], psi: &mut Psi<B>, at: &At<'_, B>, set: &Range<usize>) -> Result<()> {
         let Setting { backend, network, spec, targets, examples, .. } = self.setting;
         let recursion = spec.optimizer.recursion(at.number, at.rate, at.step.clip);
@@ -127,10 +127,10 @@ impl<B: Backend> Superposition<'_, B> {
             let seed = loss_gradient(backend, network, spec.loss, targets, &pass, &Held { examples, share })?;
             let map = map(backend, set, held, scale)?;
             network.backward(backend, Segment::at(at.weights()), &pass, 1, seed, &mut |factor| {
-                let own = &network.parameters[factor.index];
+                let own = &network.blocks[factor.block];
                 let preconditioner = psi.vector.as_ref().map(|vector| Slice::new(vector, own.offset, own.len()));
-                let out = sums[factor.index].block();
-                write_gradient(backend, own, &map, preconditioner, &factor, Start::Output, out)
+                let out = sums[factor.block].block();
+                write_gradient(backend, &map, preconditioner, &factor, Start::Output, out)
             })?;
         }
         Ok(())

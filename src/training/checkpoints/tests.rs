@@ -130,7 +130,7 @@ fn what_does_not_fit_names_file_and_tensor() {
     assert!(found.weights(0).is_ok());
     let error = found.weights(1).unwrap_err().to_string();
     assert!(error.contains("a_1.safetensors: tensor 0.bias holds NaN or infinity, first at element 1"), "{error}");
-    // What changes after it was looked at is an error too.
+    // A file that changes after it was opened is an error too.
     std::fs::write(at("a_0.safetensors"), "").unwrap();
     assert!(found.weights(0).is_err());
 }
