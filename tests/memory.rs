@@ -13,8 +13,8 @@ use pathkernel::plan::{Cut, Device, Plan};
 use pathkernel::problem::{Explanation, Problem, Targets};
 use pathkernel::random::Random;
 use pathkernel::readout::Readout;
+use pathkernel::run::{self, Progress};
 use pathkernel::run_file::RunFile;
-use pathkernel::schedule::{self, Progress};
 use pathkernel::tape::MemoryTape;
 use pathkernel::training::draw_batches;
 use std::path::Path;
@@ -82,7 +82,7 @@ fn compare(words: &str, found: &Explanation) {
         file("out").display().to_string()
     );
     let run_file = RunFile::parse(&text, &file("run.toml"), &[]).expect("a run file");
-    schedule::run(&run_file, &mut Quiet).expect("a run");
+    run::run(&run_file, &mut Quiet).expect("a run");
     let array = |name: &str| {
         let path = file("out").join(name);
         Path::new(&path).exists().then(|| data::read(&path.display().to_string()).expect("an array").to_f64())

@@ -6,7 +6,6 @@ optimizer's decomposition needs of each step. [`Recall`] gives the steps back, t
 */
 
 mod batches;
-mod checkpoints;
 mod descent;
 mod dormand_prince;
 mod examples;
@@ -16,7 +15,6 @@ mod schedule;
 mod walk;
 
 pub use batches::{Reduction, draw_batches};
-pub use checkpoints::Checkpoints;
 pub use descent::{TargetBuffer, Training};
 pub use dormand_prince::{Accepted, Course, DormandPrince, Slope, least_tolerance};
 pub use examples::Examples;
