@@ -9,8 +9,8 @@ of finite size the identity holds exactly when the query's gradient is averaged 
 `φ_s = ∫₀¹ ∇f(x; w_s + τ Δw_s) dτ`: then `f(w_{s+1}) - f(w_s) = φ_s · Δw_s`, and `Δw_s` is a sum over examples.
 A quadrature rule of few nodes takes the integral to rounding.
 
-The command line is the usual way in: a run file goes through [`run_file`], [`schedule`] and [`store`] to a directory of
-arrays that NumPy opens and a [`report`]. The library itself works on arrays in memory, and a run directory is one of its callers:
+The command line is the usual way in: a run file ([`run_file`]) becomes a directory ([`run`]) of arrays that NumPy opens and a
+[`report`]. The library itself works on arrays in memory, and a run directory is one of its callers:
 
 | module | what |
 |---|---|
@@ -19,7 +19,7 @@ arrays that NumPy opens and a [`report`]. The library itself works on arrays in 
 | [`compute`] | the operations, as a trait; native `cpu` (f32, f64) and wgpu `gpu` |
 | [`device`] | the devices of this machine, and how they are opened |
 | [`graph`] | a graph of primitives: forward, backward, gradient factors, derivatives along directions of both |
-| [`training`] | optimizers and gradient flow on the device, and imported checkpoints |
+| [`training`] | the path that an optimizer or gradient flow takes, made on the device |
 | [`tape`] | the recorded path, in memory or on disk |
 | [`tangent`] | gradient rows and their contraction |
 | [`path`] | quadrature and the integration along the path |
@@ -86,9 +86,8 @@ pub mod problem;
 pub mod random;
 pub mod readout;
 pub mod report;
+pub mod run;
 pub mod run_file;
-pub mod schedule;
-pub mod store;
 pub mod tangent;
 pub mod tape;
 pub mod training;

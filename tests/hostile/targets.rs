@@ -6,8 +6,8 @@ use crate::random::Random;
 use pathkernel::data::{Array, MappedArray, TensorFile, read};
 use pathkernel::graph::Graph;
 use pathkernel::layer::{Layer, LayerKind, Linear};
+use pathkernel::run::Checkpoints;
 use pathkernel::run_file::{Model, RunFile, difference};
-use pathkernel::training::Checkpoints;
 use std::fs;
 use std::path::{Path, PathBuf};
 

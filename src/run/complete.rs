@@ -12,7 +12,7 @@ use crate::graph::Tensor;
 use crate::keeper::Keeper;
 use crate::path::{Rule, Superposition, Tile};
 use crate::problem::{Asked, Held, Problem, Targets};
-use crate::store::{Parts, Queries, Record, Summary};
+use crate::run::store::{Parts, Queries, Record, Summary};
 use crate::tape::{DiskTape, Tape};
 use std::time::Instant;
 
@@ -171,7 +171,7 @@ pub(super) fn complete<E: Element>(
     let train = tape.history.seconds();
     let integrate = records.iter().map(|record| record.effort.seconds).sum::<f64>() + superposing;
     let summary = Summary {
-        optimizer: run_file.training.optimizer.name(),
+        optimizer: run_file.training.optimizer,
         readout: run_file.kernel.readout.name(),
         device: device_names(session, records),
         precision: run_file.run.precision.name(),
