@@ -9,7 +9,7 @@ of finite size the identity holds exactly when the query's gradient is averaged 
 `φ_s = ∫₀¹ ∇f(x; w_s + τ Δw_s) dτ`: then `f(w_{s+1}) - f(w_s) = φ_s · Δw_s`, and `Δw_s` is a sum over examples.
 A quadrature rule of few nodes takes the integral to rounding.
 
-The command line is the usual way in: a run file goes through [`run_file`], [`schedule`] and [`store`] to a directory of
+The command line is the usual way in: a run file goes through [`run::keys`], [`schedule`] and [`store`] to a directory of
 arrays that NumPy opens and a [`report`]. As a library, the parts are:
 
 | module | what |
@@ -33,7 +33,7 @@ use pathkernel::activation::Activation;
 use pathkernel::layer::{Layer, LayerKind};
 use pathkernel::loss::Loss;
 use pathkernel::optimizer::{Optimizer, Sgd};
-use pathkernel::run_file::Model;
+use pathkernel::run::keys::Model;
 use pathkernel::tangent::Contraction;
 use pathkernel::training::{Examples, Recorder, Recording, Step, TargetBuffer, Training};
 
@@ -100,6 +100,7 @@ pub mod cache;
 pub mod data;
 pub mod error;
 pub mod keeper;
+pub mod key;
 pub mod layer;
 pub mod loss;
 pub mod network;
@@ -108,7 +109,7 @@ pub mod path;
 pub mod random;
 pub mod readout;
 pub mod report;
-pub mod run_file;
+pub mod run;
 pub mod schedule;
 pub mod store;
 pub mod tangent;

@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::layer::{Layer, LayerKind};
 use crate::network::Network;
 use crate::readout::Readout;
-use crate::run_file::{Model, Run};
+use crate::run::keys::{Model, Run};
 use crate::tangent::{Carried, Contraction, choices};
 use serde::Serialize;
 

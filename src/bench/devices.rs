@@ -3,7 +3,7 @@
 use super::KernelBench;
 use crate::backend::Entries;
 use crate::error::Error;
-use crate::run_file::{Precision, Run};
+use crate::run::keys::{Precision, Run};
 use serde::Serialize;
 
 /// One device.

@@ -8,7 +8,7 @@ use crate::loss::Loss;
 use crate::network::{Network, Parameters};
 use crate::path::{Evaluation, Rule, Setting, Spec, Tile};
 use crate::readout::Readout;
-use crate::run_file::{Model, Run};
+use crate::run::keys::{Model, Run};
 use crate::schedule::device::rates;
 use crate::schedule::{Devices, RunDevices, Work};
 use crate::tangent::{Carried, Contraction, Sizes, choices, choose};

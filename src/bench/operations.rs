@@ -6,7 +6,7 @@ use crate::backend::{
     Accumulator, Backend, Entries, Gram, Outer, Part, Result, RowMap, Slice, SliceMut, Start, Window,
 };
 use crate::error::Error;
-use crate::run_file::Run;
+use crate::run::keys::Run;
 use crate::schedule::{Devices, RunDevices, Work};
 use serde::Serialize;
 

@@ -1,7 +1,7 @@
 //! `bench run`: steps a second of a whole run.
 
 use crate::error::Error;
-use crate::run_file::RunFile;
+use crate::run::keys::RunFile;
 use crate::schedule::{Outcome, Progress, run};
 use serde::Serialize;
 

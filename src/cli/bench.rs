@@ -9,7 +9,7 @@ use pathkernel::bench::{
 };
 use pathkernel::error::Error;
 use pathkernel::layer::{Layer, LayerKind};
-use pathkernel::run_file::{Model, Precision, Run, RunFile, StoreKind};
+use pathkernel::run::keys::{Model, Precision, Run, RunFile, StoreKind};
 use pathkernel::schedule::Progress;
 use pathkernel::tangent::Contraction;
 use serde_json::json;

@@ -3,7 +3,7 @@
 use super::stop;
 use anyhow::Context;
 use pathkernel::error::Error;
-use pathkernel::run_file::RunFile;
+use pathkernel::run::keys::RunFile;
 use pathkernel::store::{AnyTiled, Store, file_names};
 use std::path::Path;
 

@@ -12,7 +12,7 @@ mod stop;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use pathkernel::error::Error;
-use pathkernel::run_file::RunFileError;
+use pathkernel::run::keys::RunFileError;
 use pathkernel::schedule::Part;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,6 @@
 //! `pathkernel plan`.
 
-use pathkernel::run_file::RunFile;
+use pathkernel::run::keys::RunFile;
 use pathkernel::schedule::{Inputs, Plan, free_memory};
 use std::path::Path;
 

@@ -3,7 +3,7 @@
 use super::stop;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pathkernel::readout::Readout;
-use pathkernel::run_file::RunFile;
+use pathkernel::run::keys::RunFile;
 use pathkernel::schedule::{Outcome, Part, Progress, run_part};
 use pathkernel::store::Summary;
 use std::path::Path;

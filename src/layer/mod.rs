@@ -1,5 +1,7 @@
 //! Layers, as PyTorch names them.
 
+pub(crate) mod keys;
+
 use crate::activation::Activation;
 
 /// A layer.
@@ -40,7 +42,12 @@ impl LayerKind {
         }
     }
 
-    /// Whether it has any.
+    /// Whether it reads a layer besides the one before.
+    pub fn needs_from(&self) -> bool {
+        matches!(self, LayerKind::Add)
+    }
+
+    /// Whether it has parameters.
     pub fn has_parameters(&self) -> bool {
         matches!(self, LayerKind::Linear { .. } | LayerKind::Conv2d { .. } | LayerKind::LayerNorm)
     }

@@ -1,5 +1,7 @@
 //! Optimizers, with PyTorch's updates.
 
+pub(crate) mod keys;
+
 /// An optimizer, with PyTorch's update.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Optimizer {

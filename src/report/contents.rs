@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::loss::Loss;
 use crate::optimizer::Optimizer;
 use crate::readout::Readout;
-use crate::run_file::{KernelShape, RunFile, Training};
+use crate::run::keys::{KernelShape, RunFile, Training};
 use crate::schedule::{Inputs, Targets};
 use crate::store::{PairArray, Store};
 use serde::Deserialize;

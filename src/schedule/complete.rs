@@ -11,7 +11,7 @@ use crate::data::{StateReader, write_safetensors};
 use crate::error::Error;
 use crate::keeper::Keeper;
 use crate::path::{Rule, Setting, Superposition, Tile};
-use crate::run_file::Precision;
+use crate::run::keys::Precision;
 use crate::store::{Parts, Queries, Record, Summary};
 use crate::training::Trajectory;
 use std::time::Instant;

@@ -8,7 +8,7 @@ use crate::backend::gpu::{Card, Choice, GpuBackend, Options, Tune};
 use crate::backend::{Backend, Element, Rates};
 use crate::cache::Cache;
 use crate::error::Error;
-use crate::run_file::{Precision, Run};
+use crate::run::keys::{Precision, Run};
 
 /// Bytes of idle memory that the CPU keeps at the most.
 const MOST_IDLE: u64 = 1 << 30;

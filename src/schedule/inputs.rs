@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::loss::Loss;
 use crate::network::{Network, from_tensors};
 use crate::readout::Readout;
-use crate::run_file::{Batches, Precision, RunFile};
+use crate::run::keys::{Batches, Precision, RunFile};
 use crate::tangent::{Carried, Contraction, choices};
 use crate::training::{Checkpoints, Recording, Reduction, Step, draw_batches};
 

@@ -9,7 +9,7 @@ use crate::cache::Cache;
 use crate::error::Error;
 use crate::optimizer::Optimizer;
 use crate::path::{Quadrature, Rule, Tile, examples_at_once, vectors_at_once};
-use crate::run_file::{KernelShape, Precision, RunFile, StoreKind};
+use crate::run::keys::{KernelShape, Precision, RunFile, StoreKind};
 use crate::store::Store;
 use crate::tangent::{Carried, Contraction, Sizes, choose};
 use std::path::Path;

@@ -9,7 +9,7 @@ use super::tiles::{integrate, persist};
 use super::train::{Train, recorded};
 use crate::error::Error;
 use crate::path::Tile;
-use crate::run_file::RunFile;
+use crate::run::keys::RunFile;
 use crate::store::{Lock, Store, Summary, file_names};
 use crate::training::Trajectory;
 

@@ -7,7 +7,7 @@ use super::{Inputs, Part};
 use crate::cache::Cache;
 use crate::error::Error;
 use crate::path::{Spec, Tile};
-use crate::run_file::{Precision, RunFile, difference};
+use crate::run::keys::{Precision, RunFile, difference};
 use crate::store::{Identity, Lock, Store};
 use std::path::PathBuf;
 

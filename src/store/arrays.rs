@@ -5,7 +5,7 @@ use super::{Grid, Store, TiledArray};
 use crate::backend::{Element, Entries};
 use crate::error::Error;
 use crate::path::{Finished, Spec, Tile, larger};
-use crate::run_file::StoreKind;
+use crate::run::keys::StoreKind;
 use std::ops::Range;
 use std::path::PathBuf;
 

@@ -2,7 +2,7 @@
 
 use crate::data::each_piece;
 use crate::error::Error;
-use crate::run_file::{Batches, RunFile};
+use crate::run::keys::{Batches, RunFile};
 use crate::training::Checkpoints;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};

@@ -16,7 +16,7 @@ mod history;
 mod optimizer;
 mod recall;
 mod rows;
-mod schedule;
+pub(crate) mod schedule;
 mod trajectory;
 mod walk;
 
@@ -28,6 +28,6 @@ pub use dormand_prince::{Accepted, Course, DormandPrince, Slope, least_tolerance
 pub use examples::Examples;
 pub use recall::Recall;
 pub use rows::Rows;
-pub use schedule::{Schedule, ScheduleKind};
+pub use schedule::{Cosine, Schedule, ScheduleKind, StepDecay};
 pub use trajectory::{Kept, Recorder, Recording, Trajectory};
 pub use walk::{Leg, Metrics, Recorded};

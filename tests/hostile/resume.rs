@@ -6,7 +6,7 @@ use crate::mutate::any_file;
 use crate::random::Random;
 use pathkernel::data::write_npy;
 use pathkernel::error::Error;
-use pathkernel::run_file::RunFile;
+use pathkernel::run::keys::RunFile;
 use pathkernel::schedule::{self, Part, Progress};
 use std::fs;
 use std::path::Path;

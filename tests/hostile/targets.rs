@@ -6,7 +6,7 @@ use crate::random::Random;
 use pathkernel::data::{Array, MappedArray, TensorFile, read};
 use pathkernel::layer::{Layer, LayerKind};
 use pathkernel::network::Network;
-use pathkernel::run_file::{Model, RunFile, difference};
+use pathkernel::run::keys::{Model, RunFile, difference};
 use pathkernel::training::Checkpoints;
 use std::fs;
 use std::path::{Path, PathBuf};

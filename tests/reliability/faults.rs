@@ -4,7 +4,7 @@ use crate::faulty::{Fault, FaultyDevices, Plan};
 use crate::fixture::Fixture;
 use pathkernel::error::Error;
 use pathkernel::random::Random;
-use pathkernel::run_file::RunFile;
+use pathkernel::run::keys::RunFile;
 use pathkernel::schedule::{Outcome, Part, Progress, run_on};
 
 struct Silent;

@@ -1,0 +1,184 @@
+//! The keys of each layer.
+
+use super::{Layer, LayerKind};
+use crate::activation::Activation;
+use crate::key::{
+    Alternative, Count, Custom, Entry, Flag, Key, OneOf, Result, Shape, Table, Value, Variant, Wrong, at,
+};
+
+/// A table whose `type` names a layer.
+pub(crate) const FORM: OneOf<Layer> = OneOf { variants, shared: SHARED };
+
+/// What stands before a run file is read.
+pub(crate) const START: Layer = of(LayerKind::Flatten);
+
+const SHARED: &[Key<Layer>] = &[Key::new(
+    "from",
+    "the layer it reads, by its index from 0; -1 is the network's input; without it, the layer before",
+    &Custom {
+        read: |at, given, layer: &mut Layer| match given {
+            Value::Integer(from @ -1..) => {
+                layer.from = Some(*from);
+                Ok(())
+            }
+            _ => Err(Wrong::new(at, FROM)),
+        },
+        write: |layer| layer.from.map(Value::Integer),
+        shape: || Shape::Plain("the index of an earlier layer, or -1".into()),
+    },
+)];
+
+/// What `from` must be.
+pub(crate) const FROM: &str = "must be the index of an earlier layer, or -1 for the network's input";
+
+/// A layer that reads the one before.
+const fn of(kind: LayerKind) -> Layer {
+    Layer { from: None, kind }
+}
+
+fn variants() -> Vec<Box<dyn Variant<Layer>>> {
+    let mut all: Vec<Box<dyn Variant<Layer>>> = vec![
+        Box::new(LINEAR),
+        Box::new(CONV2D),
+        Box::new(MAX_POOL2D),
+        Box::new(AVG_POOL2D),
+        Box::new(plain(LayerKind::Flatten, "everything after the first axis as one axis")),
+        Box::new(plain(
+            LayerKind::LayerNorm,
+            "the last axis to mean 0 and variance 1 (eps 1e-5), with weight and bias",
+        )),
+        Box::new(plain(LayerKind::Add, "the output of the layer before plus that of `from`, which must be given")),
+    ];
+    let activations = Activation::names().filter_map(Activation::named).map(LayerKind::Activation);
+    all.extend(activations.map(|kind| Box::new(plain(kind, "")) as Box<dyn Variant<Layer>>));
+    all
+}
+
+#[derive(Clone)]
+struct Linear {
+    features: usize,
+    bias: bool,
+}
+
+const LINEAR_KEYS: &[Key<Linear>] = &[
+    Key::required("features", "outputs for each position", at!(Linear.features, Count::from(1))),
+    Key::new("bias", "whether there is one", at!(Linear.bias, Flag)),
+];
+
+const LINEAR: Alternative<Layer, Linear> = Alternative {
+    name: "linear",
+    help: "acts on the last axis; the axes before it are positions",
+    start: Linear { features: 0, bias: true },
+    keys: LINEAR_KEYS,
+    check: |_| Ok(()),
+    make: |Linear { features, bias }| of(LayerKind::Linear { features, bias }),
+    of: |layer| match layer.kind {
+        LayerKind::Linear { features, bias } => Some(Linear { features, bias }),
+        _ => None,
+    },
+};
+
+#[derive(Clone)]
+struct Conv2d {
+    channels: usize,
+    kernel: usize,
+    stride: usize,
+    padding: usize,
+    bias: bool,
+}
+
+const CONV2D_KEYS: &[Key<Conv2d>] = &[
+    Key::required("channels", "outputs for each position", at!(Conv2d.channels, Count::from(1))),
+    Key::required("kernel", "side of the window", at!(Conv2d.kernel, Count::from(1))),
+    Key::new("stride", "from one window to the next", at!(Conv2d.stride, Count::from(1))),
+    Key::new("padding", "zeros on each side", at!(Conv2d.padding, Count::from(0))),
+    Key::new("bias", "whether there is one", at!(Conv2d.bias, Flag)),
+];
+
+const CONV2D: Alternative<Layer, Conv2d> = Alternative {
+    name: "conv2d",
+    help: "a convolution of images: channels, height, width",
+    start: Conv2d { channels: 0, kernel: 0, stride: 1, padding: 0, bias: true },
+    keys: CONV2D_KEYS,
+    check: |_| Ok(()),
+    make: |Conv2d { channels, kernel, stride, padding, bias }| {
+        of(LayerKind::Conv2d { channels, kernel, stride, padding, bias })
+    },
+    of: |layer| match layer.kind {
+        LayerKind::Conv2d { channels, kernel, stride, padding, bias } => {
+            Some(Conv2d { channels, kernel, stride, padding, bias })
+        }
+        _ => None,
+    },
+};
+
+#[derive(Clone)]
+struct Pool2d {
+    kernel: usize,
+}
+
+const POOL2D_KEYS: &[Key<Pool2d>] = &[Key::required(
+    "kernel",
+    "side of the window, and from one window to the next; there is no padding, and a rest is dropped",
+    at!(Pool2d.kernel, Count::from(1)),
+)];
+
+const MAX_POOL2D: Alternative<Layer, Pool2d> = Alternative {
+    name: "max_pool2d",
+    help: "the largest of each window; of equal ones the first in row order, as in PyTorch",
+    start: Pool2d { kernel: 0 },
+    keys: POOL2D_KEYS,
+    check: |_| Ok(()),
+    make: |Pool2d { kernel }| of(LayerKind::MaxPool2d { kernel }),
+    of: |layer| match layer.kind {
+        LayerKind::MaxPool2d { kernel } => Some(Pool2d { kernel }),
+        _ => None,
+    },
+};
+
+const AVG_POOL2D: Alternative<Layer, Pool2d> = Alternative {
+    name: "avg_pool2d",
+    help: "the mean of each window",
+    make: |Pool2d { kernel }| of(LayerKind::AvgPool2d { kernel }),
+    of: |layer| match layer.kind {
+        LayerKind::AvgPool2d { kernel } => Some(Pool2d { kernel }),
+        _ => None,
+    },
+    ..MAX_POOL2D
+};
+
+/// A layer without keys.
+struct Plain {
+    kind: LayerKind,
+    help: &'static str,
+}
+
+const fn plain(kind: LayerKind, help: &'static str) -> Plain {
+    Plain { kind, help }
+}
+
+impl Variant<Layer> for Plain {
+    fn name(&self) -> &'static str {
+        self.kind.name()
+    }
+
+    fn help(&self) -> &'static str {
+        self.help
+    }
+
+    fn known(&self) -> Vec<(&'static str, bool)> {
+        Vec::new()
+    }
+
+    fn read(&self, _at: &str, _table: &Table) -> Result<Layer> {
+        Ok(of(self.kind.clone()))
+    }
+
+    fn write(&self, from: &Layer) -> Option<Table> {
+        (from.kind == self.kind).then(Table::default)
+    }
+
+    fn entries(&self) -> Vec<Entry> {
+        Vec::new()
+    }
+}

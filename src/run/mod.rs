@@ -1,0 +1,3 @@
+//! Runs that files describe: what a run file says ([`keys`]).
+
+pub mod keys;
