@@ -233,6 +233,8 @@ pub trait Word: Copy + 'static {
     fn all() -> Vec<Self>;
     /// The word that stands for a value.
     fn word(self) -> &'static str;
+    /// What it stands for, in a line; empty where the word says it.
+    fn help(self) -> &'static str;
 }
 
 /// One of a list of words.
@@ -266,7 +268,7 @@ impl<W: Word> Form<W> for Words {
     }
 
     fn shape(&self, _start: &W) -> Shape {
-        Shape::Words(words::<W>())
+        Shape::Words(W::all().into_iter().map(|value| (value.word(), value.help())).collect())
     }
 }
 

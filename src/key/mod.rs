@@ -113,8 +113,11 @@ impl<T> Key<T> {
                 Absent::Empty => self.form.read(&name, &Value::Table(Table::default()), into),
                 Absent::Missing => {
                     let words = match self.form.shape(into) {
-                        Shape::Words(words) => format!("; one of {}", words.join(", ")),
-                        _ => String::new(),
+                        Shape::Words(words) => {
+                            let words: Vec<&str> = words.into_iter().map(|(word, _)| word).collect();
+                            format!("; one of {}", words.join(", "))
+                        }
+                        Shape::Plain(_) | Shape::Path(_) | Shape::Table(_) | Shape::OneOf { .. } => String::new(),
                     };
                     Err(Wrong::new(name, format!("is required and missing{words}")))
                 }
@@ -130,13 +133,15 @@ impl<T> Key<T> {
     }
 
     fn entry(&self, start: &T) -> Entry {
-        let unset = match (self.absent, self.write(start)) {
-            (Absent::Missing, _) => Unset::Required,
-            (_, None) => Unset::Absent,
-            (_, Some((_, value))) => Unset::Value(value),
-        };
         let Self { name, help, incidental, .. } = *self;
-        Entry { name, help, unset, shape: self.form.shape(start), incidental }
+        let shape = self.form.shape(start);
+        let unset = match (self.absent, &shape, self.write(start)) {
+            (Absent::Missing, ..) => Unset::Required,
+            (Absent::Empty, Shape::Table(inside), _) if inside.iter().any(Entry::is_required) => Unset::Required,
+            (Absent::Empty, ..) | (_, _, None) => Unset::Absent,
+            (Absent::Default, _, Some((_, value))) => Unset::Value(value),
+        };
+        Entry { name, help, unset, shape, incidental }
     }
 }
 
@@ -175,6 +180,13 @@ pub struct Entry {
     pub incidental: bool,
 }
 
+impl Entry {
+    /// Whether it must be given.
+    pub fn is_required(&self) -> bool {
+        matches!(self.unset, Unset::Required)
+    }
+}
+
 /// What stands where a key is not given.
 #[derive(Debug, Clone)]
 pub enum Unset {
@@ -193,8 +205,8 @@ pub enum Shape {
     Plain(String),
     /// The name of a file or folder, and what else it may be.
     Path(String),
-    /// One of these words.
-    Words(Vec<&'static str>),
+    /// One of these words, each with what it stands for.
+    Words(Vec<(&'static str, &'static str)>),
     /// A table of keys.
     Table(Vec<Entry>),
     /// A table whose `type` says which keys it has, beside shared ones.
@@ -263,6 +275,13 @@ mod tests {
             match self {
                 Metal::Steel => "steel",
                 Metal::Brass => "brass",
+            }
+        }
+
+        fn help(self) -> &'static str {
+            match self {
+                Metal::Steel => "hard",
+                Metal::Brass => "",
             }
         }
     }
@@ -338,6 +357,6 @@ mod tests {
         assert!(matches!(stiffness.unset, Unset::Required) && !stiffness.incidental);
         assert!(matches!(&damped.unset, Unset::Value(Value::Flag(false))) && damped.incidental);
         assert!(matches!(turns.unset, Unset::Absent));
-        assert!(matches!(&metal.shape, Shape::Words(words) if *words == ["steel", "brass"]));
+        assert!(matches!(&metal.shape, Shape::Words(words) if *words == [("steel", "hard"), ("brass", "")]));
     }
 }

@@ -20,7 +20,7 @@ pub trait Variant<T>: Sync {
     ///
     /// A required key that is missing; a value that its key does not take.
     fn read(&self, at: &str, table: &Table) -> Result<T>;
-    /// What its keys hold, where a value is of this type.
+    /// What its keys hold; `None` where a value is of another type.
     fn write(&self, from: &T) -> Option<Table>;
     /// What its keys are, for documentation.
     fn entries(&self) -> Vec<Entry>;
@@ -77,6 +77,8 @@ impl<T, S: Clone + Sync> Variant<T> for Alternative<T, S> {
 pub struct OneOf<T: 'static> {
     /// Every variant.
     pub variants: fn() -> Vec<Box<dyn Variant<T>>>,
+    /// The name of a value's type.
+    pub name: fn(&T) -> &'static str,
     /// Keys of every type.
     pub shared: &'static [Key<T>],
 }
@@ -105,8 +107,8 @@ impl<T> Form<T> for OneOf<T> {
     }
 
     fn write(&self, from: &T) -> Option<Value> {
-        let own = |variant: &Box<dyn Variant<T>>| Some((variant.name(), variant.write(from)?));
-        let (name, own) = (self.variants)().iter().find_map(own)?;
+        let name = (self.name)(from);
+        let own = (self.variants)().iter().find(|variant| variant.name() == name)?.write(from)?;
         let kind = (TYPE.to_owned(), Value::from(name));
         let shared = write(self.shared, from);
         Some(Value::Table(Table(std::iter::once(kind).chain(own.0).chain(shared.0).collect())))

@@ -7,7 +7,7 @@ use crate::key::{
 };
 
 /// A table whose `type` names a layer.
-pub(crate) const FORM: OneOf<Layer> = OneOf { variants, shared: SHARED };
+pub(crate) const FORM: OneOf<Layer> = OneOf { variants, name: |layer| layer.kind.name(), shared: SHARED };
 
 /// What stands before a run file is read.
 pub(crate) const START: Layer = of(LayerKind::Flatten);
@@ -62,7 +62,7 @@ struct Linear {
 
 const LINEAR_KEYS: &[Key<Linear>] = &[
     Key::required("features", "outputs for each position", at!(Linear.features, Count::from(1))),
-    Key::new("bias", "whether there is one", at!(Linear.bias, Flag)),
+    Key::new("bias", "whether a bias is added", at!(Linear.bias, Flag)),
 ];
 
 const LINEAR: Alternative<Layer, Linear> = Alternative {
@@ -92,7 +92,7 @@ const CONV2D_KEYS: &[Key<Conv2d>] = &[
     Key::required("kernel", "side of the window", at!(Conv2d.kernel, Count::from(1))),
     Key::new("stride", "from one window to the next", at!(Conv2d.stride, Count::from(1))),
     Key::new("padding", "zeros on each side", at!(Conv2d.padding, Count::from(0))),
-    Key::new("bias", "whether there is one", at!(Conv2d.bias, Flag)),
+    Key::new("bias", "whether a bias is added", at!(Conv2d.bias, Flag)),
 ];
 
 const CONV2D: Alternative<Layer, Conv2d> = Alternative {

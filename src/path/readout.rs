@@ -2,7 +2,7 @@
 
 use super::Setting;
 use super::adaptive::Read;
-use crate::backend::{Backend, BackendError, ReadoutBatch, ReadoutKind, Result, Slice, SliceMut};
+use crate::compute::{Backend, BackendError, ReadoutBatch, ReadoutKind, Result, Slice, SliceMut};
 use crate::loss::Loss;
 use crate::readout::Readout;
 use crate::training::TargetBuffer;

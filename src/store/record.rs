@@ -1,6 +1,6 @@
 //! What a finished tile leaves beside its arrays: numbers of its queries and steps, and how long it took.
 
-use crate::backend::Phase;
+use crate::compute::Phase;
 use crate::data::{StateReader, StateWriter};
 use crate::error::Error;
 use crate::path::{Account, Finished, Tile};

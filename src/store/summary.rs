@@ -1,7 +1,7 @@
 //! What a finished run says of itself.
 
 use super::{Fingerprint, Store};
-use crate::backend::Phase;
+use crate::compute::Phase;
 use crate::data::each_piece;
 use crate::error::Error;
 use crate::tangent::Contraction;

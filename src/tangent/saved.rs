@@ -1,10 +1,10 @@
 //! ψ in a state file.
 
 use super::queries::{Kept, Node, QueryFactors, Side};
-use crate::backend::{Backend, Slice};
+use crate::compute::{Backend, Slice};
 use crate::data::{StateReader, StateWriter};
 use crate::error::Error;
-use crate::network::Parameters;
+use crate::graph::Parameters;
 use std::rc::Rc;
 
 /// What stands for the form of a layer's factors in a file.

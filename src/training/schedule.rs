@@ -2,38 +2,38 @@
 
 use crate::key::{Alternative, Count, Key, Number, OneOf, at};
 
-/// Learning rates over the steps, as factors of the optimizer's or a list.
+/// Learning rates over the steps: factors of the optimizer's rate, or a list.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Schedule {
-    /// Its course after the warmup.
+    /// The course after the warmup.
     pub kind: ScheduleKind,
-    /// Steps that lead up to it linearly: the rate of step s is (s + 1) / warmup of the optimizer's.
+    /// Steps of the warmup, in which the rate grows linearly: step s has (s + 1) / warmup of the optimizer's rate.
     pub warmup: usize,
 }
 
 /// The course of a schedule, in steps after the warmup.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ScheduleKind {
-    /// Always the optimizer's.
+    /// The optimizer's rate.
     Constant,
-    /// A factor after every so many steps.
+    /// The rate is multiplied by a factor after every so many steps.
     Step(StepDecay),
-    /// Half a cosine.
+    /// Half a cosine down to a rate that would be that of the step after the last.
     Cosine(Cosine),
     /// One rate a step.
     List(Vec<f64>),
 }
 
-/// Times `factor` after every `every` steps.
+/// A rate that is multiplied by a factor again and again.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StepDecay {
-    /// Steps.
+    /// Steps from one factor to the next.
     pub every: usize,
     /// The factor.
     pub factor: f64,
 }
 
-/// Half a cosine down to `last`, which would be the rate after the last step.
+/// Half a cosine.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Cosine {
     /// The rate at the end.
@@ -43,6 +43,12 @@ pub struct Cosine {
 /// A table whose `type` names a course. A list of rates is no course: it is a key of its own.
 pub(crate) const FORM: OneOf<Schedule> = OneOf {
     variants: || vec![Box::new(CONSTANT), Box::new(STEP), Box::new(COSINE)],
+    name: |schedule| match schedule.kind {
+        ScheduleKind::Constant => CONSTANT.name,
+        ScheduleKind::Step(_) => STEP.name,
+        ScheduleKind::Cosine(_) => COSINE.name,
+        ScheduleKind::List(_) => "list",
+    },
     shared: &[Key::new(
         "warmup",
         "steps: step s of a warmup has (s + 1)/warmup of the rate; the course begins after it",
@@ -124,7 +130,7 @@ impl Schedule {
         }
     }
 
-    /// Its course, where it has one.
+    /// The course in words, unless every step has the optimizer's rate.
     pub fn words(&self) -> Option<String> {
         let warmup = if self.warmup == 0 { String::new() } else { format!(" after a warmup of {} steps", self.warmup) };
         match &self.kind {

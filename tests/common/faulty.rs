@@ -1,10 +1,10 @@
 //! A backend that fails at chosen calls, and devices that are such backends.
 
 use pathkernel::activation::Activation;
-use pathkernel::backend::cpu::CpuBackend;
-use pathkernel::backend::*;
+use pathkernel::compute::cpu::CpuBackend;
+use pathkernel::compute::*;
+use pathkernel::device::{Devices, Work};
 use pathkernel::error::Error;
-use pathkernel::schedule::{Devices, Work};
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicUsize, Ordering};

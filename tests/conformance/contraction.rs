@@ -1,7 +1,7 @@
 //! Operations over a row map.
 
 use crate::harness::*;
-use pathkernel::backend::{Backend, Outer, OuterDiagonal, RowMap, Start};
+use pathkernel::compute::{Backend, Outer, OuterDiagonal, RowMap, Start};
 
 /// A map of `outputs` outputs with 1, 2 or 3 rows each (every fifth has none), over `base` base rows.
 fn ragged<B: Backend>(backend: &B, outputs: usize, base: usize) -> RowMap<B> {

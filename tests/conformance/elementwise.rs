@@ -2,7 +2,7 @@
 
 use crate::harness::*;
 use pathkernel::activation::Activation;
-use pathkernel::backend::{
+use pathkernel::compute::{
     Adam, AdamOut, Backend, LossBatch, Position, ReadoutBatch, ReadoutKind, Slice, SliceMut, Targets, Weights,
 };
 use pathkernel::loss::Loss;
@@ -33,7 +33,7 @@ fn filled<B: Backend>(backend: &B, &len: &usize) -> Vec<f64> {
 fn written<B: Backend>(backend: &B, &len: &usize) -> Vec<f64> {
     let mut out = Held::output(backend, len);
     let values: Vec<B::Element> =
-        numbers(2, len).into_iter().map(<B::Element as pathkernel::backend::Element>::from_f64).collect();
+        numbers(2, len).into_iter().map(<B::Element as pathkernel::compute::Element>::from_f64).collect();
     backend.write(out.out(), &values).unwrap();
     out.values(backend)
 }
@@ -80,7 +80,7 @@ fn folded<B: Backend>(backend: &B, &len: &usize) -> Vec<f64> {
         assert_eq!(backend.download_totals(&total).unwrap(), kept);
     }
     let rest = backend.download(Slice::new(&block, 0, len)).unwrap();
-    assert!(rest.into_iter().all(|value| pathkernel::backend::Element::to_f64(value) == 0.0), "a block is not cleared");
+    assert!(rest.into_iter().all(|value| pathkernel::compute::Element::to_f64(value) == 0.0), "a block is not cleared");
     backend.download_totals(&total).unwrap()
 }
 

@@ -2,13 +2,13 @@
 
 use crate::loops::numbers;
 use pathkernel::activation::Activation;
+use pathkernel::graph::Graph;
 use pathkernel::layer::{Layer, LayerKind};
-use pathkernel::network::Network;
 
 /// A network at weights in [-1, 1], a layer_norm's scales too.
 pub struct Case {
     pub name: String,
-    pub network: Network,
+    pub network: Graph,
     pub weights: Vec<f64>,
 }
 
@@ -119,7 +119,7 @@ pub fn cases() -> Vec<Case> {
         models.push((kind.name(), vec![4], vec![linear(6), activation(kind), linear(3), activation(kind)]));
     }
     let build = |(seed, (name, input, layers)): (usize, (&str, Vec<usize>, Vec<Layer>))| {
-        let network = Network::new(&input, &layers).expect("a network");
+        let network = Graph::new(&input, &layers).expect("a network");
         let weights = numbers(seed as u64 + 100, network.len);
         Case { name: name.to_owned(), network, weights }
     };

@@ -5,8 +5,8 @@ use crate::factors::{
     Array, Cpu, add_gradient, factors, gradients, pairs, roundings, seeded_factors, seeds, upload, whole, whole_mut,
 };
 use crate::loops::{Entry, accumulated, compare, numbers};
-use pathkernel::backend::{Accumulator, Backend, Entries, Gram, RowMap};
-use pathkernel::network::Segment;
+use pathkernel::compute::{Accumulator, Backend, Entries, Gram, RowMap};
+use pathkernel::graph::Segment;
 use pathkernel::readout::Readout;
 use pathkernel::tangent::{
     Carried, ConstantInputs, Contraction, ExampleRows, Node, Products, QueryFactors, Term, choices, contract,

@@ -2,9 +2,9 @@
 
 use crate::cases::Case;
 use crate::loops::{Entry, dot};
-use pathkernel::backend::cpu::{Buffer, CpuBackend};
-use pathkernel::backend::{Backend, Slice, SliceMut};
-use pathkernel::network::{Parameters, Segment};
+use pathkernel::compute::cpu::{Buffer, CpuBackend};
+use pathkernel::compute::{Backend, Slice, SliceMut};
+use pathkernel::graph::{Parameters, Segment};
 
 pub type Cpu = CpuBackend<f64>;
 pub type Array = Buffer<f64>;

@@ -12,8 +12,8 @@ mod parts;
 use cases::{Case, cases};
 use factors::{Array, Cpu, factors, upload, whole, whole_mut};
 use loops::numbers;
-use pathkernel::backend::{Backend, Outer, OuterDiagonal, RowMap, Start};
-use pathkernel::network::Segment;
+use pathkernel::compute::{Backend, Outer, OuterDiagonal, RowMap, Start};
+use pathkernel::graph::Segment;
 
 /// Examples of every case.
 const ROWS: usize = 3;

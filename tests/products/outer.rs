@@ -2,8 +2,8 @@
 
 use crate::loops::{Entry, compare};
 use crate::{bound, numbers, upload, whole, whole_mut, wide};
-use pathkernel::backend::cpu::CpuBackend;
-use pathkernel::backend::{Backend, Element, Outer, OuterDiagonal, RowMap, Start};
+use pathkernel::compute::cpu::CpuBackend;
+use pathkernel::compute::{Backend, Element, Outer, OuterDiagonal, RowMap, Start};
 
 /// Two outputs that share their inputs, one of none, and one of its own.
 const OFFSETS: [u32; 5] = [0, 2, 4, 4, 5];

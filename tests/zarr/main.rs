@@ -1,6 +1,6 @@
 //! The tiled store as other readers see it: `zarrs` here, zarr-python and NumPy in `check.py`.
 
-use pathkernel::backend::Element;
+use pathkernel::compute::Element;
 use pathkernel::store::{Grid, TiledArray};
 use std::fs;
 use std::path::Path;

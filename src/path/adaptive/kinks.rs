@@ -3,9 +3,9 @@
 use super::pieces::Piece;
 use super::polynomial::{Changes, Section};
 use crate::activation::Activation;
-use crate::backend::cpu::window::{corners, largest, rows_of};
-use crate::backend::{Pooling, Window};
-use crate::network::{Network, Operation};
+use crate::compute::cpu::window::{corners, largest, rows_of};
+use crate::compute::{Pooling, Window};
+use crate::graph::{Graph, Operation};
 
 /// Rounding units of a layer's largest value that are no sign, for the feature with the largest weights.
 const NOISE: f64 = 8.0;
@@ -69,7 +69,7 @@ struct Curves {
 }
 
 /// The layers with kinks whose input depends on parameters.
-pub(super) fn kinks(network: &Network) -> Vec<Kink> {
+pub(super) fn kinks(network: &Graph) -> Vec<Kink> {
     let mut depths = vec![0];
     let mut kinks = Vec::new();
     for node in &network.nodes {
@@ -90,7 +90,7 @@ pub(super) fn kinks(network: &Network) -> Vec<Kink> {
 }
 
 /// The layer of weights whose outputs make up a node, element by element or window by window.
-fn source(network: &Network, mut node: usize, len: usize) -> Option<Source> {
+fn source(network: &Graph, mut node: usize, len: usize) -> Option<Source> {
     let mut pooled = false;
     loop {
         let layer = node.checked_sub(1)?;
@@ -114,7 +114,7 @@ fn source(network: &Network, mut node: usize, len: usize) -> Option<Source> {
 
 /// Between flips, the degree in τ of a network whose nonlinearities are all piecewise linear: the weight layers on its
 /// longest path. `None` for any other network.
-pub(super) fn degree(network: &Network) -> Option<usize> {
+pub(super) fn degree(network: &Graph) -> Option<usize> {
     let mut degrees = vec![0];
     for node in &network.nodes {
         let before = node.inputs.iter().map(|&input| degrees[input]).max().unwrap_or(0);
@@ -157,7 +157,7 @@ impl Kink {
 
     /// How large the weights of each feature are on a step, relative to the largest: so are the roundings of its values. One
     /// number of 1 where the node comes from no layer of weights.
-    pub fn sizes(&self, network: &Network, weights: &[f64], change: &[f64]) -> Vec<f64> {
+    pub fn sizes(&self, network: &Graph, weights: &[f64], change: &[f64]) -> Vec<f64> {
         let Some(Source { layer, features, .. }) = self.source else { return vec![1.0] };
         let own = &network.parameters[layer];
         let bias = own.offset + own.weight_len();

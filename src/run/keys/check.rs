@@ -1,9 +1,9 @@
 //! What keys do not allow together, and what no single key can tell.
 
-use super::{Kernel, KernelShape, Model, Precision, RunFile};
+use super::{Kernel, KernelShape, Model, RunFile};
+use crate::device::Precision;
 use crate::key::{Result, Wrong};
 use crate::loss::Loss;
-use crate::optimizer::Optimizer;
 use crate::path::Rule;
 use crate::readout::Readout;
 
@@ -108,7 +108,7 @@ fn check_optimizer(RunFile { training, trajectory, kernel, .. }: &RunFile) -> Re
                        kernels is multiplied with loss gradients; set it to \"none\": the attribution is as exact";
         return wrong("kernel.kernel", problem);
     }
-    let flow = matches!(training.optimizer, Optimizer::Flow(_));
+    let flow = training.optimizer.is_solved();
     if flow && !matches!(kernel.rule, Rule::Gauss { .. }) {
         return wrong("kernel.rule", "gradient flow is integrated at Gauss nodes within the solver's steps; use gauss");
     }

@@ -16,7 +16,10 @@ fn rows(text: &mut String, typed: &mut String, at: &str, entries: &[Entry]) {
     for entry in entries {
         let name = format!("{at}{}", entry.name);
         match &entry.shape {
-            Shape::Table(inside) => rows(text, typed, &format!("{name}."), inside),
+            Shape::Table(inside) => {
+                row(text, "", &name, entry);
+                rows(text, typed, &format!("{name}."), inside);
+            }
             Shape::OneOf { variants, shared } => {
                 row(text, "", &name, entry);
                 *typed += &types(&name, variants, shared);
@@ -40,7 +43,7 @@ fn types(name: &str, variants: &[(&str, &str, Vec<Entry>)], shared: &[Entry]) ->
 fn row(text: &mut String, before: &str, name: &str, entry: &Entry) {
     let takes = match &entry.shape {
         Shape::Plain(words) | Shape::Path(words) => words.clone(),
-        Shape::Words(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", "),
+        Shape::Words(words) => words.iter().map(|(word, _)| format!("`{word}`")).collect::<Vec<_>>().join(", "),
         Shape::OneOf { .. } if entry.name == "layers" => "a list of tables, each with a `type`".into(),
         Shape::OneOf { .. } => "a table with a `type`".into(),
         Shape::Table(_) => "a table".into(),
@@ -50,7 +53,14 @@ fn row(text: &mut String, before: &str, name: &str, entry: &Entry) {
         Unset::Absent => String::new(),
         Unset::Value(value) => format!("`{value}`"),
     };
-    let _ = writeln!(text, "{before}| `{name}` | {} | {without} | {} |", cell(&takes), cell(entry.help));
+    let _ = writeln!(text, "{before}| `{name}` | {} | {without} | {} |", cell(&takes), cell(&help(entry)));
+}
+
+/// What a key does, and what the words that it takes stand for.
+fn help(entry: &Entry) -> String {
+    let Shape::Words(words) = &entry.shape else { return entry.help.to_owned() };
+    let words = words.iter().filter(|(_, help)| !help.is_empty()).map(|(word, help)| format!("`{word}`: {help}"));
+    std::iter::once(entry.help.to_owned()).chain(words).collect::<Vec<_>>().join("; ")
 }
 
 /// Text that stands in a cell.

@@ -2,7 +2,6 @@
 
 use super::RunFile;
 use crate::key::{Count, Custom, Flag, Form, Key, List, Number, Result, Shape, Value, Word, Words, Wrong, at};
-use crate::optimizer::Optimizer;
 use crate::path::Rule;
 use crate::readout::{READOUTS, Readout};
 use crate::tangent::Contraction;
@@ -36,12 +35,7 @@ pub struct Kernel {
 const NODES: Count = Count { least: 1, most: 4096 };
 
 pub(super) const KEYS: &[Key<Kernel>] = &[
-    Key::new(
-        "rule",
-        "`gauss`: exactly `nodes` Gauss-Legendre nodes on each step's segment, nothing split. `left`: the query's gradient at \
-         the step's start (Domingos' sum, TracIn). `adaptive`: nodes by the certificate, segments split where a unit flips",
-        at!(Kernel.rule, Words),
-    ),
+    Key::new("rule", "where a step's integral takes gradients", at!(Kernel.rule, Words)),
     Key::new(
         "nodes",
         "how many nodes; an error with a rule other than gauss",
@@ -88,11 +82,7 @@ pub(super) const KEYS: &[Key<Kernel>] = &[
         },
     ),
     Key::new("attribution", "A [n, m, C]", at!(Kernel.attribution, Flag)),
-    Key::new(
-        "kernel",
-        "`trace` (mean over outputs) [n, m], `diagonal` [n, m, C], `full` [n, m, C, C]",
-        at!(Kernel.kernel, Words),
-    ),
+    Key::new("kernel", "which entries of K", at!(Kernel.kernel, Words)),
     Key::new("coefficients", "needs `kernel` = diagonal or full", at!(Kernel.coefficients, Flag)),
     Key::new("layers", "also split attribution and kernel by layer", at!(Kernel.layers, Flag)),
     Key::new(
@@ -105,7 +95,7 @@ pub(super) const KEYS: &[Key<Kernel>] = &[
         "how gradient rows are contracted; `auto` takes the fastest",
         at!(Kernel.contraction, Contractions),
     ),
-    Key::new("readout", "what of a query's outputs is taken apart (below)", at!(Kernel.readout, Words)),
+    Key::new("readout", "what of a query's outputs is taken apart", at!(Kernel.readout, Words)),
     Key::new(
         "superposition",
         "take the change of the weights apart: `superposition.npy`",
@@ -146,6 +136,14 @@ impl Word for Rule {
             Rule::Adaptive { .. } => "adaptive",
         }
     }
+
+    fn help(self) -> &'static str {
+        match self {
+            Rule::Gauss { .. } => "exactly `nodes` Gauss-Legendre nodes on each step's segment, nothing split",
+            Rule::Left => "the query's gradient at the step's start (Domingos' sum, TracIn)",
+            Rule::Adaptive { .. } => "nodes by the certificate, segments split where a unit flips",
+        }
+    }
 }
 
 impl Word for Readout {
@@ -156,6 +154,16 @@ impl Word for Readout {
     fn word(self) -> &'static str {
         self.name()
     }
+
+    fn help(self) -> &'static str {
+        match self {
+            Readout::Outputs => "f",
+            Readout::Probabilities => "softmax with cross_entropy, the sigmoid with logistic, else an error",
+            Readout::Loss => "the query's own; needs its targets",
+            Readout::Target => "f_y",
+            Readout::Margin => "f_y - log Σ_{c≠y} e^{f_c}",
+        }
+    }
 }
 
 impl Word for Contraction {
@@ -165,6 +173,10 @@ impl Word for Contraction {
 
     fn word(self) -> &'static str {
         self.name()
+    }
+
+    fn help(self) -> &'static str {
+        ""
     }
 }
 
@@ -226,6 +238,15 @@ impl Word for KernelShape {
             KernelShape::Full => "full",
         }
     }
+
+    fn help(self) -> &'static str {
+        match self {
+            KernelShape::None => "",
+            KernelShape::Trace => "[n, m], the mean over outputs",
+            KernelShape::Diagonal => "[n, m, C]",
+            KernelShape::Full => "[n, m, C, C]",
+        }
+    }
 }
 
 impl RunFile {
@@ -240,7 +261,7 @@ impl RunFile {
         };
         let parts = [attribution.then_some("attribution"), shape, superposition.then_some("superposition")];
         let parts: Vec<&str> = parts.into_iter().flatten().collect();
-        let flow = matches!(self.training.optimizer, Optimizer::Flow(_));
+        let flow = self.training.optimizer.is_solved();
         let place = if flow { "in each of the solver's steps" } else { "on each step" };
         let rule = match rule {
             Rule::Gauss { nodes: 1 } => format!("1 Gauss node {place}"),

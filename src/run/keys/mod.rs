@@ -31,7 +31,7 @@ pub use difference::difference;
 pub use file::RunFileError;
 pub use kernel::{Kernel, KernelShape};
 pub use model::Model;
-pub use run::{Precision, Run, StoreKind};
+pub use run::{Run, StoreKind};
 pub use training::{Batches, Training};
 pub use trajectory::Trajectory;
 

@@ -1,6 +1,7 @@
 //! `[run]`: where and how to run.
 
 use super::memory::Memory;
+use crate::device::Precision;
 use crate::key::{Custom, Flag, Key, Name, Path, Shape, Value, Word, Words, Wrong, at};
 use std::path::PathBuf;
 
@@ -40,19 +41,14 @@ pub(super) const KEYS: &[Key<Run>] = &[
         at!(Run.fallback, Flag),
     )
     .incidental(),
-    Key::new(
-        "precision",
-        "`f64` runs on the CPU: with `auto` it means the CPU, with a GPU it is an error. `mixed` runs on a GPU, with factors \
-         stored in 16 bits",
-        at!(Run.precision, Words),
-    ),
+    Key::new("precision", "the arithmetic", at!(Run.precision, Words)),
     Key::new(
         "memory",
         "take at most about so much memory; without it, half of what is free",
         at!(Run.memory, Memory),
     )
     .incidental(),
-    Key::new("store", "one `.npy` file for each pair array, or one Zarr v3 array each, in chunks", at!(Run.store, Words)),
+    Key::new("store", "how the arrays of pairs are kept", at!(Run.store, Words)),
     Key::new(
         "seed",
         "what weights and batches are drawn from",
@@ -90,28 +86,6 @@ pub(super) fn start() -> Run {
     }
 }
 
-/// The arithmetic of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Precision {
-    /// Single.
-    F32,
-    /// Double, on the CPU.
-    F64,
-    /// Single, on a GPU, with the factors of fused products stored in 16 bits.
-    Mixed,
-}
-
-impl Precision {
-    /// Its name in a run file.
-    pub fn name(self) -> &'static str {
-        match self {
-            Precision::F32 => "f32",
-            Precision::F64 => "f64",
-            Precision::Mixed => "mixed",
-        }
-    }
-}
-
 impl Word for Precision {
     fn all() -> Vec<Self> {
         vec![Precision::F32, Precision::F64, Precision::Mixed]
@@ -119,6 +93,14 @@ impl Word for Precision {
 
     fn word(self) -> &'static str {
         self.name()
+    }
+
+    fn help(self) -> &'static str {
+        match self {
+            Precision::F32 => "",
+            Precision::F64 => "on the CPU: with `auto` it means the CPU, with a GPU it is an error",
+            Precision::Mixed => "on a GPU, with factors stored in 16 bits",
+        }
     }
 }
 
@@ -148,5 +130,12 @@ impl Word for StoreKind {
 
     fn word(self) -> &'static str {
         self.name()
+    }
+
+    fn help(self) -> &'static str {
+        match self {
+            StoreKind::Npy => "one `.npy` file each",
+            StoreKind::Zarr => "one Zarr v3 array each, in chunks",
+        }
     }
 }

@@ -38,14 +38,9 @@ pub enum Batches {
 }
 
 pub(super) const KEYS: &[Key<Training>] = &[
-    Key::required(
-        "loss",
-        "`cross_entropy` (integer classes, softmax inside), `squared_error` (½ Σ_c (f-y)²), `logistic` (Σ_c log(1+e^f) - y f), \
-         `poisson` (Σ_c e^f - y f)",
-        at!(Training.loss, Words),
-    ),
-    Key::new("reduction", "over the batch; `mean` by its own size", at!(Training.reduction, Words)),
-    Key::required("optimizer", "the optimizer", at!(Training.optimizer, optimizer::keys::FORM)),
+    Key::required("loss", "of each example", at!(Training.loss, Words)),
+    Key::new("reduction", "of the losses of a batch", at!(Training.reduction, Words)),
+    Key::required("optimizer", "the optimizer", at!(Training.optimizer, optimizer::FORM)),
     Key::new(
         "learning_rates",
         "the rate of every step, in place of a schedule; the optimizer needs no rate beside it",
@@ -84,7 +79,9 @@ pub(super) const KEYS: &[Key<Training>] = &[
 
 /// Why a key has no place beside gradient flow.
 fn continuous(training: &Training) -> Option<String> {
-    matches!(training.optimizer, Optimizer::Flow(_))
+    training
+        .optimizer
+        .is_solved()
         .then(|| "has no meaning for gradient flow, which takes the full batch; remove it".to_owned())
 }
 
@@ -92,7 +89,7 @@ pub(super) fn start() -> Training {
     Training {
         loss: Loss::SquaredError,
         reduction: Reduction::Mean,
-        optimizer: optimizer::keys::START,
+        optimizer: optimizer::START,
         schedule: schedule::START,
         clip_norm: 0.0,
         steps: 0,
@@ -183,7 +180,7 @@ pub(super) fn fill_rate(training: &mut Table) {
         _ => None,
     });
     let Some(Value::Table(optimizer)) = training.get_mut("optimizer") else { return };
-    let has_rate = matches!(optimizer.get("type"), Some(Value::Text(name)) if optimizer::keys::has_learning_rate(name));
+    let has_rate = matches!(optimizer.get("type"), Some(Value::Text(name)) if optimizer::has_learning_rate(name));
     if has_rate && optimizer.get("learning_rate").is_none() {
         optimizer.set("learning_rate", Value::Number(rate.unwrap_or(1.0)));
     }
@@ -197,6 +194,15 @@ impl Word for Loss {
     fn word(self) -> &'static str {
         self.name()
     }
+
+    fn help(self) -> &'static str {
+        match self {
+            Loss::CrossEntropy => "-log softmax(f) of the class; integer classes",
+            Loss::SquaredError => "½ Σ_c (f-y)²",
+            Loss::Logistic => "Σ_c log(1+e^f) - y f",
+            Loss::Poisson => "Σ_c e^f - y f",
+        }
+    }
 }
 
 impl Word for Reduction {
@@ -208,6 +214,13 @@ impl Word for Reduction {
         match self {
             Reduction::Mean => "mean",
             Reduction::Sum => "sum",
+        }
+    }
+
+    fn help(self) -> &'static str {
+        match self {
+            Reduction::Mean => "by the batch's own size",
+            Reduction::Sum => "",
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use super::grid::{Layout, shared, touched};
 use super::{Take, spoilt};
-use crate::backend::Element;
+use crate::compute::Element;
 use crate::error::Error;
 use crate::path::Tile;
 use crc32c::crc32c;

@@ -15,7 +15,7 @@ mod metadata;
 pub use any::AnyTiled;
 pub use grid::Grid;
 
-use crate::backend::Element;
+use crate::compute::Element;
 use crate::data::NpyMap;
 use crate::error::Error;
 use crate::path::Tile;
