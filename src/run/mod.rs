@@ -13,6 +13,7 @@ mod complete;
 mod doubts;
 mod inputs;
 mod keep;
+pub mod keys;
 mod plan;
 mod process;
 mod session;
