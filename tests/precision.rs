@@ -10,7 +10,7 @@ use pathkernel::compute::cpu::CpuBackend;
 use pathkernel::compute::gpu::{Choice, GpuBackend};
 use pathkernel::compute::{Backend, Element, Entries};
 use pathkernel::graph::Graph;
-use pathkernel::layer::{Layer, LayerKind};
+use pathkernel::layer::{Flatten, Layer, LayerKind, Linear};
 use pathkernel::loss::Loss;
 use pathkernel::optimizer::{Optimizer, Sgd};
 use pathkernel::path::{Finished, Integration, Rule, Setting, Spec, Tile};
@@ -131,10 +131,10 @@ const CHOICES: [[Contraction; 2]; 4] = [
 /// `[3, 4]` to 3 classes: the first layer has 3 positions.
 fn small_network() -> Vec<LayerKind> {
     vec![
-        LayerKind::Linear { features: 4, bias: true },
+        LayerKind::Linear(Linear { features: 4, bias: true }),
         LayerKind::Activation(Activation::Tanh),
-        LayerKind::Flatten,
-        LayerKind::Linear { features: 3, bias: true },
+        LayerKind::Flatten(Flatten),
+        LayerKind::Linear(Linear { features: 3, bias: true }),
     ]
 }
 
@@ -173,7 +173,7 @@ fn f32_sums_over_many_steps_stay_near_f64() {
     let folder = tempfile::tempdir().expect("a temporary directory");
     let tape = problem.train::<f32>(folder.path());
     for choice in CHOICES {
-        for (own, choice) in problem.network.parameters.iter().zip(choice) {
+        for (own, choice) in problem.network.blocks.iter().zip(choice) {
             assert!(
                 choices(&problem.network, own, Readout::Outputs, Carried::Nothing).contains(&choice),
                 "{choice:?} does not apply"

@@ -9,7 +9,7 @@ use pathkernel::activation::Activation;
 use pathkernel::compute::cpu::CpuBackend;
 use pathkernel::compute::{Backend, Entries};
 use pathkernel::graph::Graph;
-use pathkernel::layer::{Layer, LayerKind};
+use pathkernel::layer::{Layer, LayerKind, Linear};
 use pathkernel::loss::Loss;
 use pathkernel::optimizer::{Optimizer, Sgd};
 use pathkernel::path::{Finished, Integration, Rule, Setting, Spec, Tile};
@@ -38,9 +38,9 @@ fn numbers(seed: u64, len: usize) -> Vec<f64> {
 /// 3 - 5 - 2.
 fn network() -> Graph {
     let layers = [
-        LayerKind::Linear { features: 5, bias: true },
+        LayerKind::Linear(Linear { features: 5, bias: true }),
         LayerKind::Activation(Activation::Tanh),
-        LayerKind::Linear { features: OUTPUTS, bias: true },
+        LayerKind::Linear(Linear { features: OUTPUTS, bias: true }),
     ];
     let layers = layers.into_iter().map(|kind| Layer { from: None, kind }).collect::<Vec<_>>();
     Graph::new(&[WIDTH], &layers).expect("a network")
@@ -114,11 +114,8 @@ fn tiles_of_half_a_kernel_hold_all_that_is_wanted() {
     let problem = Problem::new();
     let whole = Tile { queries: 0..EXAMPLES, examples: 0..EXAMPLES };
     for wanted in Contraction::ALL {
-        let allowed = problem
-            .network
-            .parameters
-            .iter()
-            .map(|own| choices(&problem.network, own, Readout::Outputs, Carried::Nothing));
+        let allowed =
+            problem.network.blocks.iter().map(|own| choices(&problem.network, own, Readout::Outputs, Carried::Nothing));
         let choice: Vec<Contraction> =
             allowed.map(|allowed| if allowed.contains(&wanted) { wanted } else { allowed[0] }).collect();
         for entries in [Entries::Trace, Entries::Diagonal, Entries::Full] {

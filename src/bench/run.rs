@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::run::keys::RunFile;
-use crate::schedule::{Outcome, Progress, run};
+use crate::run::{Outcome, Progress, run};
 use serde::Serialize;
 
 /// What was measured.

@@ -22,6 +22,7 @@ mod arguments;
 mod element;
 mod phase;
 mod rates;
+pub(crate) mod scalar;
 mod shapes;
 
 pub use arguments::*;
@@ -153,6 +154,13 @@ pub trait Backend {
         out: SliceMut<'_, Self::Buffer>,
         x: Slice<'_, Self::Buffer>,
     ) -> Result<()>;
+    /// `out = f''(x)`, elementwise.
+    fn activation_curvature(
+        &self,
+        kind: Activation,
+        out: SliceMut<'_, Self::Buffer>,
+        x: Slice<'_, Self::Buffer>,
+    ) -> Result<()>;
     /// `out[e] = delta[e] slope[e % slope.len]`; `out` and `delta` hold copies of `slope`.
     fn multiply(
         &self,
@@ -219,31 +227,42 @@ pub trait Backend {
         slope: Slice<'_, Self::Buffer>,
         x: Slice<'_, Self::Buffer>,
     ) -> Result<()>;
-    /// Normalises each row of `width`: `normal = (x - mean) * scale`, `scale = 1/√(variance + 1e-5)` (one a row;
-    /// the variance is the biased one).
-    fn layer_norm(
+    /// Normalises rows, and gives the scale of each; see [`Normalize`].
+    fn normalize(
         &self,
-        width: usize,
+        shape: &Normalize,
         normal: SliceMut<'_, Self::Buffer>,
         scale: SliceMut<'_, Self::Buffer>,
         x: Slice<'_, Self::Buffer>,
     ) -> Result<()>;
-    /// `out[r, j] = γ_j x[r, j] + β_j`, where `weights` is `[γ, β]`, each as wide as half of it.
-    fn scale_shift(
+    /// The gradient of [`normalize`](Backend::normalize) with respect to its input:
+    /// `out = scale (delta - mean(delta) - normal mean(delta normal))`, the first mean only where rows are normalised about
+    /// theirs. The Jacobian is symmetric: with a derivative of the input as `delta`, this is that of the normalised rows.
+    fn normalize_backward(
         &self,
-        out: SliceMut<'_, Self::Buffer>,
-        x: Slice<'_, Self::Buffer>,
-        weights: Weights<'_, Self::Buffer>,
-    ) -> Result<()>;
-    /// The gradient of layer_norm with respect to its input:
-    /// `out = scale (h - mean(h) - normal mean(h normal))` with `h = γ delta`; `weights` is `[γ, β]`, β unused.
-    fn layer_norm_backward(
-        &self,
+        shape: &Normalize,
         out: SliceMut<'_, Self::Buffer>,
         delta: Slice<'_, Self::Buffer>,
         normal: Slice<'_, Self::Buffer>,
         scale: Slice<'_, Self::Buffer>,
-        weights: Weights<'_, Self::Buffer>,
+    ) -> Result<()>;
+    /// How [`normalize_backward`](Backend::normalize_backward) of a fixed `delta` changes as the input moves along `slope`,
+    /// one row for each base row.
+    fn normalize_curvature(
+        &self,
+        shape: &Normalize,
+        out: SliceMut<'_, Self::Buffer>,
+        delta: Slice<'_, Self::Buffer>,
+        normal: Slice<'_, Self::Buffer>,
+        scale: Slice<'_, Self::Buffer>,
+        slope: Slice<'_, Self::Buffer>,
+    ) -> Result<()>;
+    /// `out[r, j] = factors[j] x[r, j]`, at each row's own factors.
+    fn scale_features(
+        &self,
+        out: SliceMut<'_, Self::Buffer>,
+        x: Slice<'_, Self::Buffer>,
+        factors: Weights<'_, Self::Buffer>,
     ) -> Result<()>;
     /// Loss, its gradient and the hits of a batch: row `b` is example `examples[b]` of `targets`;
     /// `gradient[b, c] = share[b] ∂L_b/∂f_c`, `statistics[b] = [L_b, 1 if the largest output is the class]`
@@ -285,7 +304,7 @@ pub trait Backend {
         preconditioner: Option<Slice<'_, Self::Buffer>>,
     ) -> Result<()>;
     /// Materialises the gradients of a scale and a shift: `out[o] = start + [Σ ω_r Σ_p delta ∘ input, Σ ω_r Σ_p delta]`,
-    /// each of `width`. The preconditioner is as in [`outer`](Backend::outer), `[2, width]`.
+    /// each of `width`, the second one where there is a shift. The preconditioner is as in [`outer`](Backend::outer).
     fn outer_diagonal(
         &self,
         shape: &OuterDiagonal,

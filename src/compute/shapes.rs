@@ -135,15 +135,35 @@ impl Outer {
     }
 }
 
-/// Gradients of a scale and a shift: each output row is `[2, width]`.
+/// Gradients of a factor for each feature: each output row is `width` of them, then as many of a shift where there is one.
 #[derive(Debug, Clone, Copy)]
 pub struct OuterDiagonal {
     /// Features.
     pub width: usize,
     /// Positions of each row.
     pub positions: usize,
+    /// Whether there is a shift.
+    pub shift: bool,
     /// What the rows are added to.
     pub start: Start,
+}
+
+impl OuterDiagonal {
+    /// Elements of one materialised row.
+    pub fn row(&self) -> usize {
+        self.width * if self.shift { 2 } else { 1 }
+    }
+}
+
+/// How rows are normalised: `normal = (x - mean) scale` with `scale = 1/√(mean (x - mean)² + eps)`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Normalize {
+    /// Elements of a row.
+    pub width: usize,
+    /// Whether the mean is that of the row, or 0.
+    pub about_mean: bool,
+    /// Added to the mean square.
+    pub eps: f64,
 }
 
 /// Which pairs of output rows an accumulator holds, and how they lie: `[R, n, m]`, `[n, m]`, `[R, n, m]`,

@@ -1,6 +1,6 @@
 //! The keys of each layer.
 
-use super::{Layer, LayerKind};
+use super::{Add, AvgPool2d, Conv2d, Flatten, Layer, LayerKind, LayerNorm, Linear, Lower, MaxPool2d};
 use crate::activation::Activation;
 use crate::key::{
     Alternative, Count, Custom, Entry, Flag, Key, OneOf, Result, Shape, Table, Value, Variant, Wrong, at,
@@ -10,7 +10,7 @@ use crate::key::{
 pub(crate) const FORM: OneOf<Layer> = OneOf { variants, name: |layer| layer.kind.name(), shared: SHARED };
 
 /// What stands before a run file is read.
-pub(crate) const START: Layer = of(LayerKind::Flatten);
+pub(crate) const START: Layer = of(LayerKind::Flatten(Flatten));
 
 const SHARED: &[Key<Layer>] = &[Key::new(
     "from",
@@ -42,22 +42,18 @@ fn variants() -> Vec<Box<dyn Variant<Layer>>> {
         Box::new(CONV2D),
         Box::new(MAX_POOL2D),
         Box::new(AVG_POOL2D),
-        Box::new(plain(LayerKind::Flatten, "everything after the first axis as one axis")),
+        Box::new(plain(LayerKind::Flatten(Flatten), "everything after the first axis as one axis")),
         Box::new(plain(
-            LayerKind::LayerNorm,
+            LayerKind::LayerNorm(LayerNorm),
             "the last axis to mean 0 and variance 1 (eps 1e-5), with weight and bias",
         )),
-        Box::new(plain(LayerKind::Add, "the output of the layer before plus that of `from`, which must be given")),
+        Box::new(plain(LayerKind::Add(Add), "the output of the layer before plus that of `from`, which must be given")),
     ];
-    let activations = Activation::names().filter_map(Activation::named).map(LayerKind::Activation);
-    all.extend(activations.map(|kind| Box::new(plain(kind, "")) as Box<dyn Variant<Layer>>));
+    let activations = Activation::ALL.iter().copied();
+    all.extend(activations.map(|activation| {
+        Box::new(plain(LayerKind::Activation(activation), activation.help())) as Box<dyn Variant<Layer>>
+    }));
     all
-}
-
-#[derive(Clone)]
-struct Linear {
-    features: usize,
-    bias: bool,
 }
 
 const LINEAR_KEYS: &[Key<Linear>] = &[
@@ -71,21 +67,9 @@ const LINEAR: Alternative<Layer, Linear> = Alternative {
     start: Linear { features: 0, bias: true },
     keys: LINEAR_KEYS,
     check: |_| Ok(()),
-    make: |Linear { features, bias }| of(LayerKind::Linear { features, bias }),
-    of: |layer| match layer.kind {
-        LayerKind::Linear { features, bias } => Some(Linear { features, bias }),
-        _ => None,
-    },
+    make: |own| of(LayerKind::Linear(own)),
+    of: |layer| if let LayerKind::Linear(own) = &layer.kind { Some(own.clone()) } else { None },
 };
-
-#[derive(Clone)]
-struct Conv2d {
-    channels: usize,
-    kernel: usize,
-    stride: usize,
-    padding: usize,
-    bias: bool,
-}
 
 const CONV2D_KEYS: &[Key<Conv2d>] = &[
     Key::required("channels", "outputs for each position", at!(Conv2d.channels, Count::from(1))),
@@ -101,50 +85,40 @@ const CONV2D: Alternative<Layer, Conv2d> = Alternative {
     start: Conv2d { channels: 0, kernel: 0, stride: 1, padding: 0, bias: true },
     keys: CONV2D_KEYS,
     check: |_| Ok(()),
-    make: |Conv2d { channels, kernel, stride, padding, bias }| {
-        of(LayerKind::Conv2d { channels, kernel, stride, padding, bias })
-    },
-    of: |layer| match layer.kind {
-        LayerKind::Conv2d { channels, kernel, stride, padding, bias } => {
-            Some(Conv2d { channels, kernel, stride, padding, bias })
-        }
-        _ => None,
-    },
+    make: |own| of(LayerKind::Conv2d(own)),
+    of: |layer| if let LayerKind::Conv2d(own) = &layer.kind { Some(own.clone()) } else { None },
 };
 
-#[derive(Clone)]
-struct Pool2d {
-    kernel: usize,
-}
-
-const POOL2D_KEYS: &[Key<Pool2d>] = &[Key::required(
+const MAX_POOL2D_KEYS: &[Key<MaxPool2d>] = &[Key::required(
     "kernel",
     "side of the window, and from one window to the next; there is no padding, and a rest is dropped",
-    at!(Pool2d.kernel, Count::from(1)),
+    at!(MaxPool2d.kernel, Count::from(1)),
 )];
 
-const MAX_POOL2D: Alternative<Layer, Pool2d> = Alternative {
+const MAX_POOL2D: Alternative<Layer, MaxPool2d> = Alternative {
     name: "max_pool2d",
     help: "the largest of each window; of equal ones the first in row order, as in PyTorch",
-    start: Pool2d { kernel: 0 },
-    keys: POOL2D_KEYS,
+    start: MaxPool2d { kernel: 0 },
+    keys: MAX_POOL2D_KEYS,
     check: |_| Ok(()),
-    make: |Pool2d { kernel }| of(LayerKind::MaxPool2d { kernel }),
-    of: |layer| match layer.kind {
-        LayerKind::MaxPool2d { kernel } => Some(Pool2d { kernel }),
-        _ => None,
-    },
+    make: |own| of(LayerKind::MaxPool2d(own)),
+    of: |layer| if let LayerKind::MaxPool2d(own) = &layer.kind { Some(own.clone()) } else { None },
 };
 
-const AVG_POOL2D: Alternative<Layer, Pool2d> = Alternative {
+const AVG_POOL2D_KEYS: &[Key<AvgPool2d>] = &[Key::required(
+    "kernel",
+    "side of the window, and from one window to the next; there is no padding, and a rest is dropped",
+    at!(AvgPool2d.kernel, Count::from(1)),
+)];
+
+const AVG_POOL2D: Alternative<Layer, AvgPool2d> = Alternative {
     name: "avg_pool2d",
     help: "the mean of each window",
-    make: |Pool2d { kernel }| of(LayerKind::AvgPool2d { kernel }),
-    of: |layer| match layer.kind {
-        LayerKind::AvgPool2d { kernel } => Some(Pool2d { kernel }),
-        _ => None,
-    },
-    ..MAX_POOL2D
+    start: AvgPool2d { kernel: 0 },
+    keys: AVG_POOL2D_KEYS,
+    check: |_| Ok(()),
+    make: |own| of(LayerKind::AvgPool2d(own)),
+    of: |layer| if let LayerKind::AvgPool2d(own) = &layer.kind { Some(own.clone()) } else { None },
 };
 
 /// A layer without keys.

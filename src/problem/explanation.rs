@@ -10,8 +10,8 @@ use crate::tape::{History, Tape};
 
 /// What the examples contributed to the queries' predictions.
 ///
-/// Arrays of pairs have an entry for the whole network, or where [`Spec::layers`](crate::path::Spec::layers) keeps the layers apart one for
-/// each layer that has parameters. What was not asked for is empty.
+/// Arrays of pairs have an entry for the whole network, or where [`Spec::layers`](crate::path::Spec::layers) keeps the layers apart
+/// one for each layer that has parameters. What was not asked for is empty.
 #[derive(Debug, Clone)]
 pub struct Explanation {
     /// `[n, m, R]`: contributions of examples to the values of the queries' readout.
@@ -50,7 +50,7 @@ impl Explanation {
         let entries = spec.kernel.unwrap_or(Entries::Trace);
         let halves = [spec.triangle(&history.steps), spec.half_tangent()];
         let shape = Shape { examples, outputs, entries, halves };
-        let groups = if spec.layers { network.parameters.len() } else { 1 };
+        let groups = if spec.layers { network.blocks.len() } else { 1 };
         let zeros = |wanted: bool, groups: usize, entries: Entries| -> Vec<Vec<f64>> {
             let len = queries * examples * entries.per_pair(outputs.0, outputs.1);
             vec![vec![0.0; len]; if wanted { groups } else { 0 }]

@@ -208,6 +208,7 @@ impl<B: Backend> Backend for Faulty<B> {
         fn bias(out: Out<'_, B>, bias: Weights<'_, B::Buffer>) -> ();
         fn activation(kind: Activation, out: Out<'_, B>, x: In<'_, B>) -> ();
         fn activation_slope(kind: Activation, out: Out<'_, B>, x: In<'_, B>) -> ();
+        fn activation_curvature(kind: Activation, out: Out<'_, B>, x: In<'_, B>) -> ();
         fn multiply(out: Out<'_, B>, delta: In<'_, B>, slope: In<'_, B>) -> ();
         fn im2col(shape: &Window, rows: usize, out: Out<'_, B>, x: In<'_, B>) -> ();
         fn col2im(shape: &Window, rows: usize, out: Out<'_, B>, patches: In<'_, B>) -> ();
@@ -218,11 +219,19 @@ impl<B: Backend> Backend for Faulty<B> {
             shape: &Window, kind: Pooling, rows: usize, out: Out<'_, B>, delta: In<'_, B>, x: In<'_, B>
         ) -> ();
         fn pool_directional(shape: &Window, rows: usize, out: Out<'_, B>, slope: In<'_, B>, x: In<'_, B>) -> ();
-        fn layer_norm(width: usize, normal: Out<'_, B>, scale: Out<'_, B>, x: In<'_, B>) -> ();
-        fn scale_shift(out: Out<'_, B>, x: In<'_, B>, weights: Weights<'_, B::Buffer>) -> ();
-        fn layer_norm_backward(
-            out: Out<'_, B>, delta: In<'_, B>, normal: In<'_, B>, scale: In<'_, B>, weights: Weights<'_, B::Buffer>
+        fn normalize(shape: &Normalize, normal: Out<'_, B>, scale: Out<'_, B>, x: In<'_, B>) -> ();
+        fn normalize_backward(
+            shape: &Normalize, out: Out<'_, B>, delta: In<'_, B>, normal: In<'_, B>, scale: In<'_, B>
         ) -> ();
+        fn normalize_curvature(
+            shape: &Normalize,
+            out: Out<'_, B>,
+            delta: In<'_, B>,
+            normal: In<'_, B>,
+            scale: In<'_, B>,
+            slope: In<'_, B>
+        ) -> ();
+        fn scale_features(out: Out<'_, B>, x: In<'_, B>, factors: Weights<'_, B::Buffer>) -> ();
         fn seed(rows: usize, outputs: usize, out: Out<'_, B>, scale: Option<In<'_, B>>) -> ();
         fn adam(
             step: &Adam, out: AdamOut<'_, B::Buffer>, weights: In<'_, B>, gradient: In<'_, B>

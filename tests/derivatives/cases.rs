@@ -3,7 +3,8 @@
 use crate::loops::numbers;
 use pathkernel::activation::Activation;
 use pathkernel::graph::Graph;
-use pathkernel::layer::{Layer, LayerKind};
+use pathkernel::graph::primitive::{Affine, Pointwise, Reshape};
+use pathkernel::layer::{Add, AvgPool2d, Conv2d, Flatten, Layer, LayerKind, LayerNorm, Linear, MaxPool2d};
 
 /// A network at weights in [-1, 1], a layer_norm's scales too.
 pub struct Case {
@@ -17,15 +18,15 @@ fn plain(kind: LayerKind) -> Layer {
 }
 
 fn linear(features: usize) -> Layer {
-    plain(LayerKind::Linear { features, bias: true })
+    plain(LayerKind::Linear(Linear { features, bias: true }))
 }
 
 fn linear_without_bias(features: usize) -> Layer {
-    plain(LayerKind::Linear { features, bias: false })
+    plain(LayerKind::Linear(Linear { features, bias: false }))
 }
 
 fn conv(channels: usize, kernel: usize, stride: usize, padding: usize, bias: bool) -> Layer {
-    plain(LayerKind::Conv2d { channels, kernel, stride, padding, bias })
+    plain(LayerKind::Conv2d(Conv2d { channels, kernel, stride, padding, bias }))
 }
 
 fn activation(kind: Activation) -> Layer {
@@ -37,23 +38,23 @@ fn tanh() -> Layer {
 }
 
 fn flatten() -> Layer {
-    plain(LayerKind::Flatten)
+    plain(LayerKind::Flatten(Flatten))
 }
 
 fn norm() -> Layer {
-    plain(LayerKind::LayerNorm)
+    plain(LayerKind::LayerNorm(LayerNorm))
 }
 
 fn add(from: i64) -> Layer {
-    Layer { from: Some(from), kind: LayerKind::Add }
+    Layer { from: Some(from), kind: LayerKind::Add(Add) }
 }
 
 fn max_pool(kernel: usize) -> Layer {
-    plain(LayerKind::MaxPool2d { kernel })
+    plain(LayerKind::MaxPool2d(MaxPool2d { kernel }))
 }
 
 fn avg_pool(kernel: usize) -> Layer {
-    plain(LayerKind::AvgPool2d { kernel })
+    plain(LayerKind::AvgPool2d(AvgPool2d { kernel }))
 }
 
 /// Every case. The weights are fixed, and so is how far each lies from a kink of relu or a tie of max_pool: further
@@ -105,17 +106,7 @@ pub fn cases() -> Vec<Case> {
             vec![conv(2, 3, 1, 1, true), tanh(), conv(2, 3, 1, 1, true), add(0), flatten(), linear(2)],
         ),
     ];
-    for kind in [
-        Activation::Identity,
-        Activation::Relu,
-        Activation::LeakyRelu,
-        Activation::Tanh,
-        Activation::Sigmoid,
-        Activation::Softplus,
-        Activation::Silu,
-        Activation::Gelu,
-        Activation::Sin,
-    ] {
+    for &kind in Activation::ALL {
         models.push((kind.name(), vec![4], vec![linear(6), activation(kind), linear(3), activation(kind)]));
     }
     let build = |(seed, (name, input, layers)): (usize, (&str, Vec<usize>, Vec<Layer>))| {
@@ -123,5 +114,19 @@ pub fn cases() -> Vec<Case> {
         let weights = numbers(seed as u64 + 100, network.len);
         Case { name: name.to_owned(), network, weights }
     };
-    models.into_iter().enumerate().map(build).collect()
+    models.into_iter().enumerate().map(build).chain([tied(&[4]), tied(&[2, 4])]).collect()
+}
+
+/// Two linear layers of one square matrix and one bias, on the last axis of an input of some shape.
+fn tied(input: &[usize]) -> Case {
+    let mut network = Graph::empty(input);
+    let (square, tanh) = (|| Affine::new(input, 4, true), || Pointwise::new(input, Activation::Tanh));
+    let first = network.add(0, square(), &[0]).expect("a layer");
+    let first = network.add(1, tanh(), &[first]).expect("a layer");
+    let second = network.add_tied(0, square(), &[first]).expect("the same weights");
+    let second = network.add(3, tanh(), &[second]).expect("a layer");
+    let flat = network.add(4, Reshape::flat(input), &[second]).expect("a layer");
+    network.add(5, Affine::new(&[input.iter().product()], 2, true), &[flat]).expect("a layer");
+    let weights = numbers(90, network.len);
+    Case { name: format!("tied weights of {input:?}"), network, weights }
 }

@@ -5,7 +5,7 @@ use crate::fixture::Fixture;
 use pathkernel::error::Error;
 use pathkernel::random::Random;
 use pathkernel::run::keys::RunFile;
-use pathkernel::schedule::{Outcome, Part, Progress, run_on};
+use pathkernel::run::{Outcome, Part, Progress, run_on};
 
 struct Silent;
 

@@ -1,25 +1,35 @@
-//! Elementwise functions.
+//! Elementwise functions and their derivatives.
 
-use super::scalar::{normal_cdf, sigmoid, softplus};
 use super::*;
+use crate::activation::{Function, Order, Visitor};
 
-pub(super) fn activation<E: Element>(kind: Activation, out: &mut [E], x: &[E]) -> Result<()> {
-    match kind {
-        Activation::Identity => map(out, x, |x| x),
-        Activation::Relu => map(out, x, |x| if x > E::ZERO { x } else { E::ZERO }),
-        Activation::LeakyRelu => map(out, x, |x| if x > E::ZERO { x } else { E::from_f64(0.01) * x }),
-        Activation::Tanh => map(out, x, E::tanh),
-        Activation::Sigmoid => map(out, x, sigmoid),
-        Activation::Softplus => map(out, x, softplus),
-        Activation::Silu => map(out, x, |x| x * sigmoid(x)),
-        Activation::Gelu => map(out, x, |x| x * normal_cdf(x)),
-        Activation::Sin => map(out, x, E::sin),
+/// `out = f(x)`, or a derivative of f.
+pub(super) fn activation<E: Element>(kind: Activation, order: Order, out: &mut [E], x: &[E]) -> Result<()> {
+    check(order.operation(), &[(out.len(), x.len())])?;
+    kind.accept(Elementwise { order, out, x });
+    Ok(())
+}
+
+struct Elementwise<'a, E> {
+    order: Order,
+    out: &'a mut [E],
+    x: &'a [E],
+}
+
+impl<E: Element> Visitor for Elementwise<'_, E> {
+    type Output = ();
+
+    fn visit<F: Function>(self) {
+        match self.order {
+            Order::Value => map(self.out, self.x, |x| F::value(x)),
+            Order::Slope => map(self.out, self.x, |x| F::slope(x)),
+            Order::Curvature => map(self.out, self.x, |x| F::curvature(x)),
+        }
     }
 }
 
 /// `out = f(x)`, in vector code where `f` allows it.
-pub(super) fn map<E: Element>(out: &mut [E], x: &[E], f: impl Fn(E) -> E + Sync) -> Result<()> {
-    check("activation", &[(out.len(), x.len())])?;
+fn map<E: Element>(out: &mut [E], x: &[E], f: impl Fn(E) -> E + Sync) {
     in_chunks(out, x, |out, x| {
         kernel::arch().dispatch(
             #[inline(always)]
@@ -30,5 +40,4 @@ pub(super) fn map<E: Element>(out: &mut [E], x: &[E], f: impl Fn(E) -> E + Sync)
             },
         );
     });
-    Ok(())
 }

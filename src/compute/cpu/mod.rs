@@ -6,7 +6,6 @@ are `f64`.
 */
 
 mod activation;
-mod activation_slope;
 mod adam;
 mod average;
 mod axpy;
@@ -21,14 +20,15 @@ mod gram;
 mod half;
 mod im2col;
 pub(crate) mod kernel;
-mod layer_norm;
-mod layer_norm_backward;
 mod left;
 mod loss;
 pub(crate) mod math;
 mod matmul;
 mod memory;
 mod multiply;
+mod normalize;
+mod normalize_backward;
+mod normalize_curvature;
 mod outer;
 mod outer_diagonal;
 mod pack;
@@ -37,9 +37,8 @@ mod pool_backward;
 mod pool_directional;
 mod readout;
 mod row_dot;
-mod scalar;
 mod scale;
-mod scale_shift;
+mod scale_features;
 mod seed;
 mod tiles;
 mod transpose;
@@ -50,6 +49,7 @@ pub(crate) use loss::real_loss;
 pub use memory::Buffer;
 
 use super::*;
+use crate::activation::Order;
 use memory::{Pool, fresh, owned};
 use rayon::prelude::*;
 use std::sync::{Arc, Mutex};
@@ -275,11 +275,20 @@ impl<E: Element> Backend for CpuBackend<E> {
     }
 
     fn activation(&self, kind: Activation, out: SliceMut<'_, Buffer<E>>, x: Slice<'_, Buffer<E>>) -> Result<()> {
-        activation::activation(kind, view_mut(out)?, view(x)?)
+        activation::activation(kind, Order::Value, view_mut(out)?, view(x)?)
     }
 
     fn activation_slope(&self, kind: Activation, out: SliceMut<'_, Buffer<E>>, x: Slice<'_, Buffer<E>>) -> Result<()> {
-        activation_slope::activation_slope(kind, view_mut(out)?, view(x)?)
+        activation::activation(kind, Order::Slope, view_mut(out)?, view(x)?)
+    }
+
+    fn activation_curvature(
+        &self,
+        kind: Activation,
+        out: SliceMut<'_, Buffer<E>>,
+        x: Slice<'_, Buffer<E>>,
+    ) -> Result<()> {
+        activation::activation(kind, Order::Curvature, view_mut(out)?, view(x)?)
     }
 
     fn multiply(
@@ -353,40 +362,48 @@ impl<E: Element> Backend for CpuBackend<E> {
         pool_directional::pool_directional(shape, rows, view_mut(out)?, view(slope)?, view(x)?)
     }
 
-    fn layer_norm(
+    fn normalize(
         &self,
-        width: usize,
+        shape: &Normalize,
         normal: SliceMut<'_, Buffer<E>>,
         scale: SliceMut<'_, Buffer<E>>,
         x: Slice<'_, Buffer<E>>,
     ) -> Result<()> {
-        layer_norm::layer_norm(width, view_mut(normal)?, view_mut(scale)?, view(x)?)
+        normalize::normalize(shape, view_mut(normal)?, view_mut(scale)?, view(x)?)
     }
 
-    fn scale_shift(
+    fn normalize_backward(
         &self,
-        out: SliceMut<'_, Buffer<E>>,
-        x: Slice<'_, Buffer<E>>,
-        weights: Weights<'_, Buffer<E>>,
-    ) -> Result<()> {
-        scale_shift::scale_shift(view_mut(out)?, view(x)?, &Parameters::new(weights)?)
-    }
-
-    fn layer_norm_backward(
-        &self,
+        shape: &Normalize,
         out: SliceMut<'_, Buffer<E>>,
         delta: Slice<'_, Buffer<E>>,
         normal: Slice<'_, Buffer<E>>,
         scale: Slice<'_, Buffer<E>>,
-        weights: Weights<'_, Buffer<E>>,
     ) -> Result<()> {
-        layer_norm_backward::layer_norm_backward(
-            view_mut(out)?,
-            view(delta)?,
-            view(normal)?,
-            view(scale)?,
-            &Parameters::new(weights)?,
-        )
+        normalize_backward::normalize_backward(shape, view_mut(out)?, view(delta)?, view(normal)?, view(scale)?)
+    }
+
+    fn normalize_curvature(
+        &self,
+        shape: &Normalize,
+        out: SliceMut<'_, Buffer<E>>,
+        delta: Slice<'_, Buffer<E>>,
+        normal: Slice<'_, Buffer<E>>,
+        scale: Slice<'_, Buffer<E>>,
+        slope: Slice<'_, Buffer<E>>,
+    ) -> Result<()> {
+        let (delta, normal, scale, slope) = (view(delta)?, view(normal)?, view(scale)?, view(slope)?);
+        let read = normalize_curvature::Curved { delta, normal, scale, slope };
+        normalize_curvature::normalize_curvature(shape, view_mut(out)?, &read)
+    }
+
+    fn scale_features(
+        &self,
+        out: SliceMut<'_, Buffer<E>>,
+        x: Slice<'_, Buffer<E>>,
+        factors: Weights<'_, Buffer<E>>,
+    ) -> Result<()> {
+        scale_features::scale_features(view_mut(out)?, view(x)?, &Parameters::new(factors)?)
     }
 
     fn loss(

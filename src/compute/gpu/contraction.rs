@@ -117,12 +117,12 @@ impl GpuBackend {
         arrays: &Mapped<'_>,
         preconditioner: Option<Bound<'_>>,
     ) -> Result<()> {
-        let &OuterDiagonal { width, positions, start } = shape;
-        let sizes = MapSizes { output: 2 * width, row: positions * width, base: positions * width, most: usize::MAX };
+        let &OuterDiagonal { width, positions, shift, start } = shape;
+        let sizes = MapSizes { output: shape.row(), row: positions * width, base: positions * width, most: usize::MAX };
         let preconditioned = u32::from(preconditioner.is_some());
         self.by_map(map, sizes, arrays, &|block, arrays| {
             let len = block.outputs.len() * width;
-            let numbers = [len, width, positions].map(|n| n as u32);
+            let numbers = [len, width, positions, usize::from(shift)].map(|n| n as u32);
             self.context.dispatch(&Dispatch {
                 shader: ("outer_diagonal", None),
                 arrays: &[arrays, &[preconditioner.unwrap_or(self.nothing())]].concat(),

@@ -5,6 +5,7 @@ use super::context::Bound;
 use super::contraction::Mapped;
 use super::products::Operands;
 use super::{Buffer, GpuBackend, Index, Ticket};
+use crate::activation::Order;
 use crate::compute::gpu::blocks::Part;
 use crate::compute::*;
 use crate::loss::Loss;
@@ -72,6 +73,11 @@ impl GpuBackend {
                 taus: tau.len,
             },
         }
+    }
+
+    fn activation_of_order(&self, order: Order, kind: Activation, out: Out<'_>, x: In<'_>) -> Result<()> {
+        check(order.operation(), &[(out.len, x.len)])?;
+        self.each(order.operation(), &[write(&out), read(x)], &[kind as u32])
     }
 
     /// An operation on each element; `more` are the shader's numbers after the length.
@@ -226,13 +232,15 @@ impl Backend for GpuBackend {
     }
 
     fn activation(&self, kind: Activation, out: Out<'_>, x: In<'_>) -> Result<()> {
-        check("activation", &[(out.len, x.len)])?;
-        self.each("activation", &[write(&out), read(x)], &[kind as u32])
+        self.activation_of_order(Order::Value, kind, out, x)
     }
 
     fn activation_slope(&self, kind: Activation, out: Out<'_>, x: In<'_>) -> Result<()> {
-        check("activation_slope", &[(out.len, x.len)])?;
-        self.each("activation_slope", &[write(&out), read(x)], &[kind as u32])
+        self.activation_of_order(Order::Slope, kind, out, x)
+    }
+
+    fn activation_curvature(&self, kind: Activation, out: Out<'_>, x: In<'_>) -> Result<()> {
+        self.activation_of_order(Order::Curvature, kind, out, x)
     }
 
     fn multiply(&self, out: Out<'_>, delta: In<'_>, slope: In<'_>) -> Result<()> {
@@ -314,47 +322,74 @@ impl Backend for GpuBackend {
         })
     }
 
-    fn layer_norm(&self, width: usize, normal: Out<'_>, scale: Out<'_>, x: In<'_>) -> Result<()> {
-        let rows = scale.len;
-        check("layer_norm", &[(normal.len, x.len), (rows * width, x.len)])?;
+    fn normalize(&self, shape: &Normalize, normal: Out<'_>, scale: Out<'_>, x: In<'_>) -> Result<()> {
+        let (rows, width) = (scale.len, shape.width);
+        check("normalize", &[(normal.len, x.len), (rows * width, x.len)])?;
         let parts = [Part::rows(write(&normal), width), Part::rows(write(&scale), 1), Part::rows(read(x), width)];
-        self.by_rows("layer_norm", &parts, rows, 1, &|block| words(&[block.len(), width]))
+        let eps = (shape.eps as f32).to_bits();
+        self.by_rows("normalize", &parts, rows, 1, &|block| {
+            [&words(&[block.len(), width, usize::from(shape.about_mean)])[..], &[eps]].concat()
+        })
     }
 
-    fn scale_shift(&self, out: Out<'_>, x: In<'_>, weights: Weights<'_, Buffer>) -> Result<()> {
-        let width = weights.start.len / 2;
-        let rows = out.len / width.max(1);
-        check("scale_shift", &[(out.len, x.len), (out.len, rows * width)])?;
-        let Along { step, tau, positions, taus } = self.along(&weights);
-        let start = Part::shared(read(weights.start));
-        let parts = [Part::rows(write(&out), width), Part::rows(read(x), width), start, step, tau];
-        self.by_rows("scale_shift", &parts, rows, width, &|block| words(&[block.len() * width, width, positions, taus]))
-    }
-
-    fn layer_norm_backward(
+    fn normalize_backward(
         &self,
+        shape: &Normalize,
         out: Out<'_>,
         delta: In<'_>,
         normal: In<'_>,
         scale: In<'_>,
-        weights: Weights<'_, Buffer>,
     ) -> Result<()> {
-        let width = weights.start.len / 2;
+        let width = shape.width;
         let rows = out.len / width.max(1);
-        check("layer_norm_backward", &[(out.len, delta.len), (normal.len, scale.len * width)])?;
-        let Along { step, tau, positions, taus } = self.along(&weights);
+        check("normalize_backward", &[(out.len, delta.len), (normal.len, scale.len * width)])?;
         let parts = [
             Part::rows(write(&out), width),
             Part::rows(read(delta), width),
             Part::repeated(read(normal), width),
             Part::repeated(read(scale), 1),
-            Part::shared(read(weights.start)),
-            step,
-            tau,
         ];
-        self.by_rows("layer_norm_backward", &parts, rows, 1, &|block| {
-            words(&[block.len(), scale.len, width, positions, taus])
+        self.by_rows("normalize_backward", &parts, rows, 1, &|block| {
+            words(&[block.len(), scale.len, width, usize::from(shape.about_mean)])
         })
+    }
+
+    fn normalize_curvature(
+        &self,
+        shape: &Normalize,
+        out: Out<'_>,
+        delta: In<'_>,
+        normal: In<'_>,
+        scale: In<'_>,
+        slope: In<'_>,
+    ) -> Result<()> {
+        let width = shape.width;
+        let rows = out.len / width.max(1);
+        check(
+            "normalize_curvature",
+            &[(out.len, delta.len), (normal.len, scale.len * width), (slope.len, normal.len)],
+        )?;
+        let parts = [
+            Part::rows(write(&out), width),
+            Part::rows(read(delta), width),
+            Part::repeated(read(normal), width),
+            Part::repeated(read(scale), 1),
+            Part::repeated(read(slope), width),
+        ];
+        self.by_rows("normalize_curvature", &parts, rows, 1, &|block| {
+            words(&[block.len(), scale.len, width, usize::from(shape.about_mean)])
+        })
+    }
+
+    fn scale_features(&self, out: Out<'_>, x: In<'_>, factors: Weights<'_, Buffer>) -> Result<()> {
+        let width = factors.start.len;
+        let rows = out.len / width.max(1);
+        check("scale_features", &[(out.len, x.len), (out.len, rows * width)])?;
+        let Along { step, tau, positions, taus } = self.along(&factors);
+        let start = Part::shared(read(factors.start));
+        let parts = [Part::rows(write(&out), width), Part::rows(read(x), width), start, step, tau];
+        let numbers = |len: usize| words(&[len * width, width, positions, taus]);
+        self.by_rows("scale_features", &parts, rows, width, &|block| numbers(block.len()))
     }
 
     fn loss(&self, batch: &LossBatch<'_, Self>, gradient: Out<'_>, statistics: Out<'_>) -> Result<()> {
@@ -444,7 +479,7 @@ impl Backend for GpuBackend {
         input: In<'_>,
         preconditioner: Option<In<'_>>,
     ) -> Result<()> {
-        let (row, size) = (2 * shape.width, shape.positions * shape.width);
+        let (row, size) = (shape.row(), shape.positions * shape.width);
         check("outer_diagonal", &[(out.len, map.outputs * row), (delta.len, map.rows * size)])?;
         check("outer_diagonal", &[(preconditioner.map_or(row, |factors| factors.len), row)])?;
         let arrays = Mapped { out: write(&out), left: read(delta), right: read(input) };

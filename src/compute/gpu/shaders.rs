@@ -1,6 +1,7 @@
 //! The shaders: one file an operation, with what it shares with others put before it.
 
 use super::tiles::Tile;
+use crate::activation::{self, Order};
 
 const INDEX: &str = include_str!("../../../shaders/shared/index.wgsl");
 const MATH: &str = include_str!("../../../shaders/shared/math.wgsl");
@@ -37,8 +38,6 @@ macro_rules! sources {
 /// Every shader: those of products once for each size of tile.
 pub fn shader_sources() -> Vec<Shader> {
     let mut list = Vec::from(sources! { None,
-        "activation": INDEX MATH;
-        "activation_slope": INDEX MATH;
         "adam": INDEX;
         "average": INDEX;
         "axpy": INDEX;
@@ -51,10 +50,11 @@ pub fn shader_sources() -> Vec<Shader> {
         "gram_table": INDEX;
         "im2col": INDEX;
         "largest":;
-        "layer_norm": INDEX;
-        "layer_norm_backward": INDEX;
         "loss": INDEX MATH;
         "multiply": INDEX;
+        "normalize": INDEX;
+        "normalize_backward": INDEX;
+        "normalize_curvature": INDEX;
         "outer_diagonal": INDEX;
         "pack_half": INDEX;
         "pool": INDEX;
@@ -63,10 +63,14 @@ pub fn shader_sources() -> Vec<Shader> {
         "readout": INDEX MATH;
         "row_dot":;
         "scale": INDEX;
-        "scale_shift": INDEX;
+        "scale_features": INDEX;
         "seed": INDEX;
         "transpose": INDEX;
     });
+    for order in Order::ALL {
+        let source = [INDEX, MATH, &activation::wgsl(order), include_str!("../../../shaders/activation.wgsl")].concat();
+        list.push(Shader { name: order.operation(), tile: None, source });
+    }
     for tile in Tile::ALL {
         let shared = if tile.is_large() { [TILE_LARGE, SUM_LARGE] } else { [TILE_SMALL, SUM_SMALL] };
         let gram = [&shared[..], &[STORE_HALF, include_str!("../../../shaders/gram.wgsl")]].concat();

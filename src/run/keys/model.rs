@@ -1,8 +1,8 @@
 //! `[model]`: the network.
 
 use crate::key::{Count, Custom, Form, Key, List, Optional, Path, Value, Wrong, at};
-use crate::layer::Layer;
 use crate::layer::keys::{FORM, FROM, START};
+use crate::layer::{Add, Layer, LayerKind};
 use std::path::PathBuf;
 
 /// The network.
@@ -57,7 +57,7 @@ fn read_layer(at: &str, index: usize, given: &Value) -> crate::key::Result<Layer
     let mut layer = START;
     FORM.read(&at, given, &mut layer)?;
     match layer.from {
-        None if layer.kind.needs_from() => {
+        None if layer.kind == LayerKind::Add(Add) => {
             Err(Wrong::new(format!("{at}.from"), "is required: the layer to add, -1 for the input"))
         }
         Some(from) if from >= index as i64 => Err(Wrong::new(format!("{at}.from"), format!("{FROM}; below {index}"))),
