@@ -1,12 +1,12 @@
 /*!
 What a run file says, checked, with every default filled in.
 
-Each section is one file: what it holds, and its keys ([`crate::key`]). The tables of keys read a run file, write it back, name the
-keys whose values are paths, tell which keys change no result, and make the tables of `docs/run-file.md`. What keys of several
-sections do not allow together stands in one file of its own.
+Each section is one file: what it holds, and its keys ([`crate::key`]). The tables of keys read a run file, write it back,
+name the keys whose values are paths, tell which keys change no result, and make the tables of `docs/run-file.md`. What
+several keys do not allow together stands in one file of its own.
 
-[`RunFile::load`] reads TOML and overrides; [`RunFile::to_toml`] writes what was understood. An unknown key or word is an error that
-names the nearest known one.
+[`RunFile::load`] reads TOML and overrides; [`RunFile::to_toml`] writes what was understood. An unknown key or word is an
+error that names the nearest known one.
 */
 
 mod check;
