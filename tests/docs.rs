@@ -1,6 +1,8 @@
 //! The lists in docs/run-file.md are the library's own: `PATHKERNEL_WRITE_DOCS=1 cargo test --test docs` writes them.
 
 use pathkernel::activation::Activation;
+use pathkernel::loss::Loss;
+use pathkernel::readout::Readout;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -26,7 +28,11 @@ fn with_table(text: &str, list: &str, table: &str) -> (String, bool) {
 fn lists_are_those_of_the_library() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/run-file.md");
     let mut text = std::fs::read_to_string(&path).expect("the documentation");
-    let tables = [("activations", table("activation", Activation::ALL.iter().map(|kind| (kind.name(), kind.help()))))];
+    let tables = [
+        ("activations", table("activation", Activation::ALL.iter().map(|kind| (kind.name(), kind.help())))),
+        ("losses", table("loss", Loss::ALL.iter().map(|loss| (loss.name(), loss.help())))),
+        ("readouts", table("readout", Readout::ALL.iter().map(|readout| (readout.name(), readout.help())))),
+    ];
     let mut stale: Vec<&str> = Vec::new();
     for (list, table) in &tables {
         let (new, differs) = with_table(&text, list, table);

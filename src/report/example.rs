@@ -2,7 +2,8 @@
 
 use super::chart::number;
 use super::picture::Image;
-use crate::schedule::{Inputs, Targets};
+use crate::loss::Targets;
+use crate::schedule::Inputs;
 use maud::{Markup, html};
 
 /// Values listed of an input that is no picture.

@@ -5,7 +5,8 @@ use super::contents::Contents;
 use super::example::{examples, input, targets};
 use super::queries::Shown;
 use super::words::Words;
-use crate::schedule::{Inputs, Targets};
+use crate::loss::Targets;
+use crate::schedule::Inputs;
 use maud::{Markup, html};
 
 /// Values listed of a query.

@@ -3,7 +3,6 @@
 use super::record::Record;
 use super::section::{Result, RunFileError, Section};
 use super::*;
-use crate::loss::Loss;
 use crate::optimizer::Optimizer;
 use crate::readout::READOUTS;
 use std::path::Path;
@@ -213,17 +212,13 @@ fn check_together(run_file: &RunFile) -> Wrong {
         return wrong("model.weights", "an imported path begins at its first checkpoint; remove it");
     }
     let readout = kernel.readout;
-    let loss = training.loss;
-    if readout == Readout::Probabilities && !matches!(loss, Loss::CrossEntropy | Loss::Logistic) {
-        return wrong("kernel.readout", "probabilities go with the losses cross_entropy and logistic");
-    }
-    if matches!(readout, Readout::Target | Readout::Margin) && loss != Loss::CrossEntropy {
-        return wrong("kernel.readout", "target and margin need classes: the loss cross_entropy");
+    if let Err(problem) = readout.source(training.loss) {
+        return wrong("kernel.readout", &problem);
     }
     if readout.needs_targets() && data.query_inputs.is_some() && data.query_targets.is_none() {
         return wrong("data.query.targets", "is required for this kernel.readout, and missing");
     }
-    if readout.needs_targets() && matches!(kernel.kernel, KernelShape::Trace | KernelShape::Diagonal) {
+    if !readout.is_per_output() && matches!(kernel.kernel, KernelShape::Trace | KernelShape::Diagonal) {
         let problem =
             "pairs equal outputs, and this kernel.readout has one row a query; use full ([n, m, 1, C]) or none";
         return wrong("kernel.kernel", problem);

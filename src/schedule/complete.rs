@@ -1,6 +1,5 @@
 //! The end of a run: what needs all tiles, and the files in their final form.
 
-use super::inputs::Targets;
 use super::keep::{Budget, FileKeeper, Watch};
 use super::session::Session;
 use super::tiles;
@@ -10,6 +9,7 @@ use crate::backend::{Backend, Element, Phase, convert};
 use crate::data::{StateReader, write_safetensors};
 use crate::error::Error;
 use crate::keeper::Keeper;
+use crate::loss::Targets;
 use crate::path::{Rule, Setting, Superposition, Tile};
 use crate::run_file::Precision;
 use crate::store::{Parts, Queries, Record, Summary};

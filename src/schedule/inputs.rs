@@ -5,21 +5,11 @@ use super::plan::size;
 use crate::backend::Element;
 use crate::data::{Array, read, read_safetensors};
 use crate::error::Error;
-use crate::loss::Loss;
+use crate::loss::{Loss, Targets};
 use crate::network::{Network, from_tensors};
-use crate::readout::Readout;
 use crate::run_file::{Batches, Precision, RunFile};
 use crate::tangent::{Carried, Contraction, choices};
 use crate::training::{Checkpoints, Recording, Reduction, Step, draw_batches};
-
-/// The targets of a data set.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Targets {
-    /// `[m]` classes.
-    Classes(Vec<u32>),
-    /// `[m, C]` reals.
-    Reals(Vec<f64>),
-}
 
 /// The inputs of a run, checked.
 #[derive(Debug)]
@@ -92,9 +82,7 @@ impl Inputs {
         check_steps(run_file, examples)?;
         let steps = steps(run_file, examples)?;
         check_contraction(&network, run_file)?;
-        if run_file.kernel.readout == Readout::Margin && network.outputs == 1 {
-            return Err(Error::Input("kernel.readout: a margin compares classes, and the model has one output".into()));
-        }
+        check_readout(&network, run_file)?;
         Ok(Self { network, train, examples, targets, queries, query_targets, initial, checkpoints, steps })
     }
 
@@ -116,6 +104,17 @@ impl Inputs {
     pub fn query_count(&self) -> usize {
         self.queries().len() / self.network.input_len().max(1)
     }
+}
+
+/// A readout that compares more outputs than the network has.
+fn check_readout(network: &Network, run_file: &RunFile) -> Result<(), Error> {
+    let readout = run_file.kernel.readout;
+    let least = readout.least_outputs(run_file.training.loss);
+    if network.outputs >= least {
+        return Ok(());
+    }
+    let (name, outputs) = (readout.name(), network.outputs);
+    Err(Error::Input(format!("kernel.readout: {name} needs at least {least} outputs, and the model has {outputs}")))
 }
 
 /// Weights that no memory would hold, before any is reserved.
@@ -202,37 +201,10 @@ fn read_inputs(path: &str, network: &Network) -> Result<(usize, Vec<f64>), Error
 fn read_targets(path: &str, network: &Network, loss: Loss, count: usize, inputs: &str) -> Result<Targets, Error> {
     let array = read(path)?;
     finite(path, &array)?;
-    let (shape, outputs) = (array.shape.clone(), network.outputs);
-    if shape.first() != Some(&count) {
-        return Err(Error::Input(format!("{path}: has shape {shape:?}, but {inputs} holds {count} examples")));
+    if array.shape.first() != Some(&count) {
+        return Err(Error::Input(format!("{path}: has shape {:?}, but {inputs} holds {count} examples", array.shape)));
     }
-    if loss == Loss::CrossEntropy {
-        if shape.len() > 2 || array.len() != count {
-            return Err(Error::Input(format!(
-                "{path}: has shape {shape:?}; cross_entropy needs one class an example, [{count}]"
-            )));
-        }
-        let classes = array.to_f64().into_iter().enumerate().map(|(row, value)| {
-            if value.fract() == 0.0 && value >= 0.0 && value < outputs as f64 {
-                return Ok(value as u32);
-            }
-            Err(Error::Input(format!(
-                "{path}: entry {row} is {value}; classes are whole numbers from 0 to {} (the model has {outputs} output{})",
-                outputs - 1,
-                if outputs == 1 { "" } else { "s" }
-            )))
-        });
-        if !array.is_integer() {
-            return Err(Error::Input(format!("{path}: holds real numbers; cross_entropy needs integer classes")));
-        }
-        return Ok(Targets::Classes(classes.collect::<Result<_, _>>()?));
-    }
-    if array.len() != count * outputs || (shape.len() == 1 && outputs != 1) {
-        return Err(Error::Input(format!(
-            "{path}: has shape {shape:?}; this loss needs [{count}, {outputs}], a target for each output"
-        )));
-    }
-    Ok(Targets::Reals(array.to_f64()))
+    loss.read_targets(&array, count, network.outputs).map_err(|problem| Error::Input(format!("{path}: {problem}")))
 }
 
 /// A step of the full batch.

@@ -19,6 +19,6 @@ mod tiles;
 mod train;
 
 pub use device::{Devices, RunDevices, Work, free_memory};
-pub use inputs::{Inputs, Targets};
+pub use inputs::Inputs;
 pub use plan::{Cut, Device, Plan};
 pub use run::{Outcome, Part, Progress, run, run_on, run_part};

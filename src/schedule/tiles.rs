@@ -2,13 +2,13 @@
 
 use super::device::{Devices, Work};
 use super::footprint::halved;
-use super::inputs::Targets;
 use super::keep::{Budget, FileKeeper, Watch};
 use super::session::Session;
 use super::train::{Held, target_buffer};
 use crate::backend::{Backend, BackendError, Element, Phase, convert};
 use crate::data::{StateReader, StateWriter};
 use crate::error::Error;
+use crate::loss::Targets;
 use crate::path::{Finished, Integration, QueryTargets, Setting, Tile};
 use crate::store::{Arrays, Effort, Lock, Record};
 use crate::training::Trajectory;

@@ -1,11 +1,12 @@
 //! The path of a run: made once, and read by whoever integrates.
 
 use super::device::Work;
-use super::inputs::{Targets, fits_precision, full_batch};
+use super::inputs::{fits_precision, full_batch};
 use super::keep::{Budget, FileKeeper, Watch};
 use super::session::Session;
 use crate::backend::{Backend, convert};
 use crate::error::Error;
+use crate::loss::Targets;
 use crate::optimizer::Optimizer;
 use crate::path::Quadrature;
 use crate::training::{Examples, Recorder, Step, TargetBuffer, Training, Trajectory, describe};
