@@ -2,8 +2,8 @@
 //! rows formed, beside a plain matrix product of as many operations.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use pathkernel::backend::cpu::{Buffer, CpuBackend};
-use pathkernel::backend::{
+use pathkernel::compute::cpu::{Buffer, CpuBackend};
+use pathkernel::compute::{
     Accumulator, Backend, Entries, Gram, Layout, MatMul, Outer, Part, RowMap, Slice, SliceMut, Start,
 };
 use std::hint::black_box;

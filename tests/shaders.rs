@@ -7,7 +7,7 @@ use naga::back::{hlsl, msl, spv};
 use naga::proc::{BoundsCheckPolicies, BoundsCheckPolicy};
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use naga::{Module, ShaderStage};
-use pathkernel::backend::gpu::{Shader, shader_sources};
+use pathkernel::compute::gpu::{Shader, shader_sources};
 
 /// The module of a shader with the constants of its tiles.
 fn translated<T>(shader: &Shader, use_it: impl FnOnce(&str, &Module, &ModuleInfo) -> T) -> T {

@@ -1,8 +1,8 @@
 //! x times the normal distribution function at x.
 
 use super::Function;
-use crate::backend::Element;
-use crate::backend::scalar::{normal_cdf, normal_density};
+use crate::compute::Element;
+use crate::compute::scalar::{normal_cdf, normal_density};
 
 pub(crate) struct Gelu;
 

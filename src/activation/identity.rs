@@ -1,7 +1,7 @@
 //! x itself.
 
 use super::Function;
-use crate::backend::Element;
+use crate::compute::Element;
 
 pub(crate) struct Identity;
 

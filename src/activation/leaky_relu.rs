@@ -1,7 +1,7 @@
 //! The positive part and a hundredth of the negative one.
 
 use super::Function;
-use crate::backend::Element;
+use crate::compute::Element;
 
 pub(crate) struct LeakyRelu;
 

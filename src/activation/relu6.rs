@@ -1,7 +1,7 @@
 //! The positive part, up to 6.
 
 use super::Function;
-use crate::backend::Element;
+use crate::compute::Element;
 
 pub(crate) struct Relu6;
 

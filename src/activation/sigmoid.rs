@@ -1,8 +1,8 @@
 //! The logistic function.
 
 use super::Function;
-use crate::backend::Element;
-use crate::backend::scalar::sigmoid;
+use crate::compute::Element;
+use crate::compute::scalar::sigmoid;
 
 pub(crate) struct Sigmoid;
 

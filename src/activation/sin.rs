@@ -1,7 +1,7 @@
 //! The sine.
 
 use super::Function;
-use crate::backend::Element;
+use crate::compute::Element;
 
 pub(crate) struct Sin;
 

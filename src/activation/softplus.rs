@@ -1,8 +1,8 @@
 //! The smooth positive part.
 
 use super::Function;
-use crate::backend::Element;
-use crate::backend::scalar::{sigmoid, softplus};
+use crate::compute::Element;
+use crate::compute::scalar::{sigmoid, softplus};
 
 pub(crate) struct Softplus;
 

@@ -1,7 +1,7 @@
 //! The hyperbolic tangent.
 
 use super::Function;
-use crate::backend::Element;
+use crate::compute::Element;
 
 pub(crate) struct Tanh;
 

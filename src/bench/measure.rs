@@ -1,6 +1,6 @@
 //! Timing work on a device.
 
-use crate::backend::{Backend, Element, Layout, MatMul, Result, Slice, SliceMut, Start};
+use crate::compute::{Backend, Element, Layout, MatMul, Result, Slice, SliceMut, Start};
 use std::time::Instant;
 
 /// The middle one.

@@ -28,7 +28,7 @@ fn size(bytes: u64) -> String {
 
 #[cfg(feature = "gpu")]
 fn adapters() {
-    use pathkernel::backend::gpu::{adapters, describe};
+    use pathkernel::compute::gpu::{adapters, describe};
     let found = adapters();
     if found.is_empty() {
         println!("no GPU adapter: neither Vulkan, Metal nor DX12 offers one\n");

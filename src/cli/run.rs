@@ -3,9 +3,9 @@
 use super::stop;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pathkernel::readout::Readout;
+use pathkernel::run::store::Summary;
+use pathkernel::run::{Outcome, Part, Progress, run_part};
 use pathkernel::run_file::RunFile;
-use pathkernel::schedule::{Outcome, Part, Progress, run_part};
-use pathkernel::store::Summary;
 use std::path::Path;
 
 /// A bar on a terminal; nothing elsewhere.
@@ -80,7 +80,7 @@ fn print(summary: &Summary, readout: Readout) {
     let [train, integrate, write] = summary.seconds;
     let [.., steps] = summary.shapes;
     let of = format!("of the largest change in {}", readout.noun());
-    if summary.optimizer == "flow" {
+    if summary.optimizer.is_solved() {
         println!("steps             {steps}, as the solver took them");
     }
     if let Some(accuracy) = summary.query_accuracy {

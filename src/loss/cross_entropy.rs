@@ -1,7 +1,7 @@
 //! The logarithm of a class's softmax.
 
 use super::{Function, OfClasses};
-use crate::backend::Element;
+use crate::compute::Element;
 use crate::readout::OutputFunction;
 
 pub(crate) struct CrossEntropy;

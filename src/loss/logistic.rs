@@ -1,8 +1,8 @@
 //! The logarithm of each output's own probability.
 
 use super::{Function, OfReals};
-use crate::backend::Element;
-use crate::backend::scalar::{sigmoid, softplus};
+use crate::compute::Element;
+use crate::compute::scalar::{sigmoid, softplus};
 use crate::readout::OutputFunction;
 
 pub(crate) struct Logistic;

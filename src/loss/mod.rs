@@ -11,7 +11,7 @@ mod targets;
 
 pub use targets::{TargetKind, Targets};
 
-use crate::backend::Element;
+use crate::compute::Element;
 use crate::data::Array;
 use crate::readout::OutputFunction;
 
@@ -98,6 +98,7 @@ macro_rules! losses {
             }
 
             /// Its statements in WGSL.
+            #[cfg(feature = "gpu")]
             fn wgsl(self) -> &'static str {
                 match self {
                     $(Loss::$name => $file::$name::WGSL,)*

@@ -1,7 +1,7 @@
 //! Counts whose rate is e^f.
 
 use super::{Function, OfReals};
-use crate::backend::Element;
+use crate::compute::Element;
 use crate::readout::OutputFunction;
 
 pub(crate) struct Poisson;

@@ -1,7 +1,7 @@
 //! Half the squared distance.
 
 use super::{Function, OfReals};
-use crate::backend::Element;
+use crate::compute::Element;
 use crate::readout::OutputFunction;
 
 pub(crate) struct SquaredError;

@@ -31,6 +31,35 @@ impl TargetKind {
     }
 }
 
+impl Targets {
+    /// Whether they are what a loss takes, for so many rows of outputs.
+    ///
+    /// # Errors
+    ///
+    /// What they are, and what the loss needs.
+    pub(crate) fn check(&self, loss: Loss, rows: usize, outputs: usize) -> Result<(), String> {
+        match (self, loss.takes()) {
+            (Targets::Classes(classes), TargetKind::Classes) if classes.len() != rows => {
+                Err(format!("are {} classes of {rows} rows", classes.len()))
+            }
+            (Targets::Classes(classes), TargetKind::Classes) => {
+                match classes.iter().find(|&&class| class as usize >= outputs) {
+                    None => Ok(()),
+                    Some(class) => Err(format!("has class {class}, and the model has {outputs} outputs")),
+                }
+            }
+            (Targets::Reals(values), TargetKind::Reals) if values.len() == rows * outputs => Ok(()),
+            (Targets::Reals(values), TargetKind::Reals) => {
+                Err(format!("{} numbers are not [{rows}, {outputs}]", values.len()))
+            }
+            (Targets::Reals(_), TargetKind::Classes) => Err(format!("{} needs classes", loss.name())),
+            (Targets::Classes(_), TargetKind::Reals) => {
+                Err(format!("{} needs a real number for each output", loss.name()))
+            }
+        }
+    }
+}
+
 fn classes(loss: Loss, array: &Array, examples: usize, outputs: usize) -> Result<Vec<u32>, String> {
     let name = loss.name();
     if array.shape.len() > 2 || array.len() != examples {

@@ -2,7 +2,7 @@
 
 use super::Setting;
 use super::adaptive::Read;
-use crate::backend::{Backend, BackendError, ReadoutBatch, Result, Slice, SliceMut};
+use crate::compute::{Backend, BackendError, ReadoutBatch, Result, Slice, SliceMut};
 use crate::readout::{OutputFunction, Source};
 use crate::training::TargetBuffer;
 

@@ -11,6 +11,9 @@ pub use function::OutputFunction;
 
 use crate::loss::{Loss, TargetKind};
 
+/// See [`Readout::badness`].
+type Badness = fn(Loss, values: &[f64], targets: Option<&[f64]>) -> Option<f64>;
+
 /// What is known of a readout.
 pub(crate) struct Kind {
     /// Its name in a run file.
@@ -32,7 +35,7 @@ pub(crate) struct Kind {
     /// See [`Readout::source`].
     pub source: fn(Loss) -> Result<Source, String>,
     /// See [`Readout::badness`].
-    pub badness: fn(Loss, &[f64], Option<&[f64]>) -> Option<f64>,
+    pub badness: Badness,
     /// What reports say of it.
     pub report: Sentences,
 }

@@ -62,8 +62,8 @@ fn worst(contents: &Contents) -> Vec<usize> {
 /// How far a query is from what it should be.
 fn badness(contents: &Contents, query: usize) -> Option<f64> {
     let values = contents.values_of(&contents.prediction, query);
-    let targets = contents.inputs.as_ref().ok().and_then(|inputs| match inputs.query_targets.as_ref()? {
-        Targets::Reals(all) => Some(&all[query * inputs.network.outputs..][..inputs.network.outputs]),
+    let targets = contents.problem.as_ref().ok().and_then(|problem| match problem.query_targets.as_ref()? {
+        Targets::Reals(all) => Some(&all[query * problem.network.outputs..][..problem.network.outputs]),
         Targets::Classes(_) => None,
     });
     contents.run_file.kernel.readout.badness(contents.run_file.training.loss, values, targets)

@@ -41,7 +41,7 @@ impl Words {
 
     /// In which order queries are shown, where there is one.
     pub fn order(&self, contents: &Contents) -> Option<&'static str> {
-        let known = contents.inputs.as_ref().is_ok_and(|inputs| inputs.query_targets.is_some());
+        let known = contents.problem.as_ref().is_ok_and(|problem| problem.query_targets.is_some());
         match self.readout.report().order {
             Some(order) => Some(order),
             None if contents.query_classes().is_some() => Some("Those that the network gets wrong come first."),

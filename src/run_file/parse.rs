@@ -3,7 +3,6 @@
 use super::record::Record;
 use super::section::{Result, RunFileError, Section};
 use super::*;
-use crate::optimizer::Optimizer;
 use crate::readout::READOUTS;
 use std::path::Path;
 use toml::{Table, Value};
@@ -185,7 +184,7 @@ fn check_together(run_file: &RunFile) -> Wrong {
     let RunFile { data, model, training, trajectory, kernel, .. } = run_file;
     let wrong = |key: &str, problem: &str| Err((key.to_owned(), problem.to_owned()));
     let has_kernel = kernel.kernel != KernelShape::None;
-    let flow = matches!(training.optimizer, Optimizer::Flow(_));
+    let flow = training.optimizer.is_solved();
     if training.optimizer.has_memory() && has_kernel {
         let problem = "a step with momentum or Adam mixes the gradients of many steps, so that no integral of tangent \
                        kernels is multiplied with loss gradients; set it to \"none\": the attribution is as exact";
@@ -375,7 +374,7 @@ fn read_kernel(mut section: Section<'_>) -> Result<Kernel> {
         coefficients: section.bool_or("coefficients", false)?,
         layers: section.bool_or("layers", false)?,
         tangent: section.bool_or("tangent", false)?,
-        readout: section.choice("readout", Some(Readout::Outputs), &READOUTS)?,
+        readout: section.choice("readout", Some(Readout::Outputs), READOUTS)?,
         superposition: section.bool_or("superposition", false)?,
         superposition_vectors: read_examples(&mut section)?,
         contraction: read_contraction(&mut section)?,

@@ -1,7 +1,7 @@
 //! The rates of a device, by a short measurement.
 
-use crate::backend::{Accumulator, Backend, Entries, Gram, Outer, Part, Rates, Result, RowMap, Slice, SliceMut, Start};
 use crate::cache::Cache;
+use crate::compute::{Accumulator, Backend, Entries, Gram, Outer, Part, Rates, Result, RowMap, Slice, SliceMut, Start};
 use std::time::Instant;
 
 /// The depth of a product whose time is mostly that of its entries.

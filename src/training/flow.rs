@@ -1,45 +1,44 @@
 //! Gradient flow: the path of `dw/dt = -∇L`, and the nodes within its steps.
 
+use super::Training;
 use super::dormand_prince::{DormandPrince, least_tolerance};
-use super::{Kept, Metrics, Recorder, Step, Training, Trajectory};
-use crate::backend::{Backend, Element, Slice, SliceMut};
+use crate::compute::{Backend, Element, Slice, SliceMut};
 use crate::error::Error;
 use crate::keeper::Keeper;
-use crate::optimizer::Flow;
 use crate::path::Quadrature;
+use crate::tape::{Kept, Metrics, Recorder, Step};
 use std::cell::Cell;
 use std::time::Instant;
 
-/// Steps at the most: a flow that needs more is stiff, and would take days.
+/// The largest number of steps: a flow that needs more is stiff, and would take days.
 const MOST_STEPS: usize = 100_000;
 
-/// The solver's tolerance is this much smaller: an integral sums the errors of many numbers.
+/// The solver's tolerance is smaller than the run's by this factor: an integral sums the errors of many numbers.
 const SAFETY: f64 = 4.0;
 
 impl<B: Backend> Training<'_, B> {
-    /// Follows the flow from `initial`, all examples in every gradient, and records the weights at the ends of the solver's
-    /// steps and, at the nodes of a quadrature within each, the weights and `-∇L`; or goes on where an earlier attempt was
-    /// left. `full` is a step of the full batch.
+    /// Follows the flow from `initial` for a time, to a tolerance, or goes on where an earlier attempt was left. Every gradient
+    /// takes all examples: `full` is a step of the full batch. Records the weights at the ends of the solver's steps and, at
+    /// the nodes of a quadrature within each step, the weights and `-∇L`.
     ///
     /// # Errors
     ///
-    /// A flow that the solver cannot follow (stiff, or not finite), a device error, a file that cannot be written, or what the
-    /// keeper ends it with.
+    /// A flow that the solver cannot follow (stiff, or not finite), a device error, a file that cannot be written, or an error
+    /// of the keeper.
     pub fn flow(
         &self,
         initial: &[B::Element],
-        flow: &Flow,
+        (time, tolerance): (f64, f64),
         quadrature: &Quadrature,
         full: &Step,
-        mut recorder: Recorder<B::Element>,
+        recorder: &mut dyn Recorder<B::Element>,
         keeper: &mut dyn Keeper,
-    ) -> Result<Trajectory, Error> {
+    ) -> Result<(), Error> {
         let (backend, len) = (self.backend, self.network.len);
         let least = least_tolerance::<B::Element>();
-        if flow.tolerance < least {
+        if tolerance < least {
             tracing::warn!(
-                "training.optimizer.tolerance = {:?} is below what {} can hold, {least:.1e} is taken{}",
-                flow.tolerance,
+                "training.optimizer.tolerance = {tolerance:?} is below what {} can hold, {least:.1e} is taken{}",
                 B::Element::NAME,
                 if size_of::<B::Element>() == 4 { "; set run.precision = \"f64\"" } else { "" }
             );
@@ -48,12 +47,11 @@ impl<B: Backend> Training<'_, B> {
             backend,
             len,
             count: self.network.parameter_count(),
-            time: flow.time,
-            tolerance: (flow.tolerance / SAFETY).max(least),
+            time,
+            tolerance: (tolerance / SAFETY).max(least),
             most_steps: MOST_STEPS,
         };
-        let mut steps: Vec<Step> = Vec::new();
-        // Metrics at the last slope: the solver's last one of a good step is the one at its end.
+        // Metrics of the last evaluation. In an accepted step that is the evaluation at its end.
         let met = Cell::new(Metrics { loss: 0.0, accuracy: 0.0 });
         let mut slope = |weights: &B::Buffer| {
             let (slope, metrics) = self.slope(weights, full)?;
@@ -69,18 +67,17 @@ impl<B: Backend> Training<'_, B> {
                 course
             }
             Some(mut reader) => {
-                steps = recorder.restore(&mut reader, &|_| full.clone())?;
+                recorder.restore(&mut reader, &|_| full.clone())?;
                 let metrics: Vec<f64> = reader.take_exactly("metrics", 2)?;
                 met.set(Metrics { loss: metrics[0], accuracy: metrics[1] });
                 solver.restore(&mut reader)?
             }
         };
-        let (begun, before) = (Instant::now(), recorder.history.metrics.last().map_or(0.0, |(_, seconds)| *seconds));
+        let (begun, before) = (Instant::now(), recorder.history().seconds());
         while !solver.is_done(&course) {
-            let start = met.get();
-            let mut reached = 0.0;
+            let (number, start) = (recorder.history().steps.len(), met.get());
+            let (mut length, mut reached) = (0.0, 0.0);
             solver.advance(&mut course, &quadrature.nodes, &mut slope, &mut |accepted| {
-                let number = steps.len();
                 for (node, weights) in accepted.inside.iter().enumerate() {
                     let row = number * quadrature.nodes.len() + node;
                     let (slope, _) = self.slope(weights, full)?;
@@ -89,21 +86,21 @@ impl<B: Backend> Training<'_, B> {
                     }
                 }
                 recorder.record(Kept::Weights, number + 1, accepted.end_values)?;
-                steps.push(Step { learning_rate: accepted.length, ..full.clone() });
-                reached = accepted.start + accepted.length;
+                (length, reached) = (accepted.length, accepted.start + accepted.length);
                 Ok(())
             })?;
-            recorder.history.metrics.push((start, before + begun.elapsed().as_secs_f64()));
-            keeper.step(reached / flow.time, &mut |writer| {
-                recorder.save(&steps, writer)?;
+            let step = Step { learning_rate: length, ..full.clone() };
+            recorder.made(step, start, before + begun.elapsed().as_secs_f64());
+            keeper.step(reached / time, &mut |writer| {
+                recorder.save(writer)?;
                 writer.put("metrics", &[met.get().loss, met.get().accuracy])?;
                 solver.save(&course, writer)
             })?;
         }
-        recorder.finish(steps)
+        Ok(())
     }
 
-    /// `-∇L`, and what the step that begins there says of itself.
+    /// `-∇L` at some weights, and the metrics there.
     fn slope(&self, weights: &B::Buffer, full: &Step) -> Result<(B::Buffer, Metrics), Error> {
         let (mut gradient, statistics) = self.gradient(weights, full)?;
         self.backend.scale(SliceMut::new(&mut gradient, 0, self.network.len), -1.0)?;

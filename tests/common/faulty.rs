@@ -1,10 +1,10 @@
 //! A backend that fails at chosen calls, and devices that are such backends.
 
 use pathkernel::activation::Activation;
-use pathkernel::backend::cpu::CpuBackend;
-use pathkernel::backend::*;
+use pathkernel::compute::cpu::CpuBackend;
+use pathkernel::compute::*;
+use pathkernel::device::{Devices, Work};
 use pathkernel::error::Error;
-use pathkernel::schedule::{Devices, Work};
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -219,11 +219,19 @@ impl<B: Backend> Backend for Faulty<B> {
             shape: &Window, kind: Pooling, rows: usize, out: Out<'_, B>, delta: In<'_, B>, x: In<'_, B>
         ) -> ();
         fn pool_directional(shape: &Window, rows: usize, out: Out<'_, B>, slope: In<'_, B>, x: In<'_, B>) -> ();
-        fn layer_norm(width: usize, normal: Out<'_, B>, scale: Out<'_, B>, x: In<'_, B>) -> ();
-        fn scale_shift(out: Out<'_, B>, x: In<'_, B>, weights: Weights<'_, B::Buffer>) -> ();
-        fn layer_norm_backward(
-            out: Out<'_, B>, delta: In<'_, B>, normal: In<'_, B>, scale: In<'_, B>, weights: Weights<'_, B::Buffer>
+        fn normalize(shape: &Normalize, normal: Out<'_, B>, scale: Out<'_, B>, x: In<'_, B>) -> ();
+        fn normalize_backward(
+            shape: &Normalize, out: Out<'_, B>, delta: In<'_, B>, normal: In<'_, B>, scale: In<'_, B>
         ) -> ();
+        fn normalize_curvature(
+            shape: &Normalize,
+            out: Out<'_, B>,
+            delta: In<'_, B>,
+            normal: In<'_, B>,
+            scale: In<'_, B>,
+            slope: In<'_, B>
+        ) -> ();
+        fn scale_features(out: Out<'_, B>, x: In<'_, B>, factors: Weights<'_, B::Buffer>) -> ();
         fn seed(rows: usize, outputs: usize, out: Out<'_, B>, scale: Option<In<'_, B>>) -> ();
         fn adam(
             step: &Adam, out: AdamOut<'_, B::Buffer>, weights: In<'_, B>, gradient: In<'_, B>

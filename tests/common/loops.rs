@@ -1,6 +1,6 @@
 //! Products by plain loops in f64, and how near an array must come to them.
 
-use pathkernel::backend::{Entries, Gram};
+use pathkernel::compute::{Entries, Gram};
 
 /// Numbers in [-1, 1], different for every seed.
 pub fn numbers(seed: u64, len: usize) -> Vec<f64> {

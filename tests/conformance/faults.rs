@@ -1,8 +1,8 @@
 //! A device that fails gives typed errors, then and later, and nothing panics.
 
 use crate::harness::{devices, impatient_device};
-use pathkernel::backend::gpu::{Buffer, GpuBackend};
-use pathkernel::backend::{Backend, BackendError, Layout, MatMul, Slice, SliceMut, Start};
+use pathkernel::compute::gpu::{Buffer, GpuBackend};
+use pathkernel::compute::{Backend, BackendError, Layout, MatMul, Slice, SliceMut, Start};
 use wgpu::{BufferDescriptor, BufferUsages};
 
 const SIDE: usize = 1024;

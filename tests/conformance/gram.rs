@@ -1,8 +1,8 @@
 //! The fused product.
 
 use crate::harness::*;
-use pathkernel::backend::gpu::GpuBackend;
-use pathkernel::backend::{Accumulator, Backend, Entries, Gram, Outer, Part, RowMap, Start};
+use pathkernel::compute::gpu::GpuBackend;
+use pathkernel::compute::{Accumulator, Backend, Entries, Gram, Outer, Part, RowMap, Start};
 
 /// What one part is: rows of a map times the inputs' Gram matrix, a look-up, whole rows, or half of either.
 #[derive(Debug, Clone, Copy)]

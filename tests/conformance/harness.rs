@@ -1,7 +1,7 @@
 //! Both backends with the same numbers.
 
-use pathkernel::backend::gpu::{Choice, GpuBackend, Options, Tile, Tune};
-use pathkernel::backend::{Backend, BackendError, Element, Slice, SliceMut};
+use pathkernel::compute::gpu::{Choice, GpuBackend, Options, Tile, Tune};
+use pathkernel::compute::{Backend, BackendError, Element, Slice, SliceMut};
 use std::time::Duration;
 
 /// One rounding of f32, relative.
@@ -132,7 +132,7 @@ pub fn compare(what: &str, want: &[f64], got: &[f64], tolerance: f64) {
 macro_rules! agree {
     ($devices:expr, $operation:ident, $shape:expr, $tolerance:expr) => {{
         let shape = $shape;
-        let want = $operation(&pathkernel::backend::cpu::CpuBackend::<f64>::new(), &shape);
+        let want = $operation(&pathkernel::compute::cpu::CpuBackend::<f64>::new(), &shape);
         for device in $devices {
             let what = format!("{} {:?}", stringify!($operation), shape);
             crate::harness::compare(&what, &want, &$operation(device, &shape), $tolerance);

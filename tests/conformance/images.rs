@@ -1,7 +1,7 @@
 //! Operations on images.
 
 use crate::harness::*;
-use pathkernel::backend::{Backend, Convolution, Pooling, Transpose, Window};
+use pathkernel::compute::{Backend, Convolution, Pooling, Transpose, Window};
 
 fn window(channels: usize, (height, width): (usize, usize), kernel: usize, stride: usize, padding: usize) -> Window {
     Window { channels, height, width, kernel, stride, padding }

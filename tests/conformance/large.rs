@@ -1,8 +1,8 @@
 //! More workgroups than one dimension of a dispatch holds, and shapes that do not fit together.
 
 use crate::harness::*;
-use pathkernel::backend::cpu::CpuBackend;
-use pathkernel::backend::{Accumulator, Backend, BackendError, Entries, Gram, Layout, MatMul, Part, RowMap, Start};
+use pathkernel::compute::cpu::CpuBackend;
+use pathkernel::compute::{Accumulator, Backend, BackendError, Entries, Gram, Layout, MatMul, Part, RowMap, Start};
 
 /// Just above 65,535 workgroups of 256.
 const ELEMENTS: usize = 65_536 * 256 + 77;

@@ -1,8 +1,8 @@
 //! Buffers that are used again hold what they should, and a loop creates none.
 
 use crate::harness::*;
-use pathkernel::backend::gpu::GpuBackend;
-use pathkernel::backend::{Accumulator, Backend, Entries, Gram, Layout, MatMul, Part, RowMap, Slice, SliceMut, Start};
+use pathkernel::compute::gpu::GpuBackend;
+use pathkernel::compute::{Accumulator, Backend, Entries, Gram, Layout, MatMul, Part, RowMap, Slice, SliceMut, Start};
 
 const LEN: usize = 5000;
 
@@ -39,7 +39,7 @@ fn uploads_do_not_overtake() {
 }
 
 /// What a step does: uploads, intermediate arrays, products, a download that is collected later.
-fn step(device: &GpuBackend, sum: &mut pathkernel::backend::gpu::Buffer) {
+fn step(device: &GpuBackend, sum: &mut pathkernel::compute::gpu::Buffer) {
     let side = 48;
     let a = device.upload(&vec![0.5; side * side]).unwrap();
     let mut product = device.scratch(side * side).unwrap();

@@ -1,7 +1,7 @@
 //! Matrix products.
 
 use crate::harness::*;
-use pathkernel::backend::{Backend, Layout, MatMul, Position, Start};
+use pathkernel::compute::{Backend, Layout, MatMul, Position, Start};
 
 /// Rows, columns, depth, and rows that share a factor (0: no factors).
 type Shape = (usize, usize, usize, usize);

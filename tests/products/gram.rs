@@ -2,8 +2,8 @@
 
 use crate::loops::{Entry, accumulated, compare, dot};
 use crate::{bound, numbers, upload, whole, whole_mut, wide};
-use pathkernel::backend::cpu::{Buffer, CpuBackend};
-use pathkernel::backend::{Accumulator, Backend, Element, Entries, Gram, Outer, Part, RowMap, Slice, Start};
+use pathkernel::compute::cpu::{Buffer, CpuBackend};
+use pathkernel::compute::{Accumulator, Backend, Element, Entries, Gram, Outer, Part, RowMap, Slice, Start};
 
 /// The size of a fused product. The columns leave gaps.
 #[derive(Debug, Clone, Copy)]

@@ -7,8 +7,8 @@ mod loops;
 mod matmul;
 mod outer;
 
-use pathkernel::backend::cpu::{Buffer, CpuBackend};
-use pathkernel::backend::{Backend, Element, Slice, SliceMut};
+use pathkernel::compute::cpu::{Buffer, CpuBackend};
+use pathkernel::compute::{Backend, Element, Slice, SliceMut};
 
 /// Numbers in [-1, 1] that f32 holds.
 fn numbers(seed: u64, len: usize) -> Vec<f64> {

@@ -3,8 +3,8 @@
 use super::kinks::{Kink, Seen, View, flips};
 use super::polynomial::{Section, sections};
 use super::{Adaptive, Step, largest};
-use crate::backend::{Backend, Element, Result, Slice, SliceMut, convert, widen};
-use crate::network::{Directional, Forward, Segment};
+use crate::compute::{Backend, Element, Result, Slice, SliceMut, convert, widen};
+use crate::graph::{Directional, Forward, Segment};
 use crate::path::{Quadrature, gauss, larger};
 use rayon::prelude::*;
 use std::ops::Range;

@@ -1,7 +1,7 @@
 //! What the test beside every function checks.
 
 use super::Function;
-use crate::backend::{Element, convert, widen};
+use crate::compute::{Element, convert, widen};
 
 /// Rows of outputs, each with its class.
 const ROWS: [([f64; 3], usize); 4] =

@@ -1,7 +1,7 @@
 //! By how much the row's class leads the others.
 
 use super::{Function, sum_of_exp};
-use crate::backend::Element;
+use crate::compute::Element;
 
 pub(crate) struct Margin;
 

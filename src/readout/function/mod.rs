@@ -8,7 +8,7 @@ numbers in WGSL; tests and operations go over it.
 #[cfg(test)]
 mod check;
 
-use crate::backend::Element;
+use crate::compute::Element;
 
 /// A function of a row of outputs f and, of some, the row's class: one number of each output, or one of all.
 pub(crate) trait Function {

@@ -1,7 +1,7 @@
 //! The probabilities of classes.
 
 use super::{Function, sum_of_exp};
-use crate::backend::Element;
+use crate::compute::Element;
 
 pub(crate) struct Softmax;
 

@@ -1,7 +1,7 @@
 //! The output of the row's class.
 
 use super::Function;
-use crate::backend::Element;
+use crate::compute::Element;
 
 pub(crate) struct Target;
 

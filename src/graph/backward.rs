@@ -1,0 +1,89 @@
+//! The backward pass: from seeds at the outputs to the gradient factors of every block.
+
+use super::primitive::{Back, Primitive, Site};
+use super::{Forward, Graph, Segment, Structure};
+use crate::compute::{Backend, Result, Slice, SliceMut};
+
+/// The two factors of the gradients of a block at one of its uses; how they make up a row is said by the structure, and the
+/// rows of all uses add up.
+#[derive(Debug)]
+pub struct Factor<'a, T> {
+    /// Index into [`Graph::blocks`].
+    pub block: usize,
+    /// Which of the block's uses.
+    pub place: usize,
+    /// How the two make up a gradient row: the first entries of the block, or all.
+    pub structure: Structure,
+    /// `[copies * base rows, positions, height]`, for the visitor to keep.
+    pub delta: T,
+    /// Elements of δ.
+    pub len: usize,
+    /// `[base rows, positions, width]`.
+    pub input: Slice<'a, T>,
+}
+
+impl<T> Factor<'_, T> {
+    /// δ, whole.
+    pub fn delta(&self) -> Slice<'_, T> {
+        Slice::new(&self.delta, 0, self.len)
+    }
+}
+
+impl Graph {
+    /// Propagates `seed`, `[copies * rows, C]`, copy-major, back through a pass, and shows the factors of every use of
+    /// parameters to `visit`, the last node first.
+    ///
+    /// # Errors
+    ///
+    /// A device error, or one of `visit`.
+    pub fn backward<B: Backend>(
+        &self,
+        backend: &B,
+        segment: Segment<'_, B::Buffer>,
+        pass: &Forward<'_, B>,
+        copies: usize,
+        seed: B::Buffer,
+        visit: &mut dyn FnMut(Factor<'_, B::Buffer>) -> Result<()>,
+    ) -> Result<()> {
+        let mut deltas: Vec<Option<B::Buffer>> = (0..=self.nodes.len()).map(|_| None).collect();
+        deltas[self.storage(self.output())] = Some(seed);
+        for (index, node) in self.nodes.iter().enumerate().rev() {
+            let Some(delta) = deltas[index + 1].take().filter(|_| node.trained) else {
+                continue;
+            };
+            let site = Site { backend, segment, used: node.used, rows: pass.rows };
+            let wanted = self.wanted(index);
+            let back = Back { copies, wanted: &wanted };
+            let found = node.kind.backward(&site, &self.seen(pass, index), &back, delta, visit)?;
+            self.hand_on(backend, index, copies * pass.rows, found, &mut deltas)?;
+        }
+        Ok(())
+    }
+
+    /// Which inputs of a node depend on parameters.
+    pub(super) fn wanted(&self, index: usize) -> Vec<bool> {
+        self.nodes[index].inputs.iter().map(|&input| self.is_trained(input)).collect()
+    }
+
+    /// Adds what a node hands to its inputs to their δ, `rows` rows each.
+    pub(super) fn hand_on<B: Backend>(
+        &self,
+        backend: &B,
+        index: usize,
+        rows: usize,
+        found: Vec<Option<B::Buffer>>,
+        deltas: &mut [Option<B::Buffer>],
+    ) -> Result<()> {
+        for (&input, part) in self.nodes[index].inputs.iter().zip(found) {
+            let (slot, len) = (&mut deltas[self.storage(input)], rows * self.node_len(input));
+            match (slot.as_mut(), part) {
+                (_, None) => {}
+                (None, part) => *slot = part,
+                (Some(sum), Some(part)) => {
+                    backend.axpy(SliceMut::new(sum, 0, len), 1.0, Slice::new(&part, 0, len))?;
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,150 @@
+//! Whether the parts of a problem fit together.
+
+use super::Problem;
+use crate::compute::{Element, Entries};
+use crate::error::Error;
+use crate::loss::Targets;
+use crate::path::{Rule, Spec};
+use crate::tangent::{Carried, Contraction, choices};
+
+impl Problem {
+    /// Checks numbers of elements, classes, batches and contractions against each other.
+    ///
+    /// # Errors
+    ///
+    /// What does not fit, and what would.
+    pub fn check(&self) -> Result<(), Error> {
+        self.check_rows("inputs", &self.inputs)?;
+        self.check_targets("targets", &self.targets, self.examples())?;
+        self.check_rows("queries", self.queries())?;
+        if let Some(targets) = &self.query_targets {
+            self.check_targets("query targets", targets, self.query_count())?;
+        }
+        if self.spec.symmetric != self.queries.is_none() {
+            return Err(wrong("spec.symmetric: is true where the queries are the training set, and nowhere else"));
+        }
+        self.check_steps()?;
+        self.check_path()?;
+        self.check_kernel()?;
+        self.check_readout()?;
+        self.check_contraction()
+    }
+
+    fn check_rows(&self, name: &str, values: &[f64]) -> Result<(), Error> {
+        let width = self.network.input_len();
+        if values.is_empty() || width == 0 || !values.len().is_multiple_of(width) {
+            let (have, shape) = (values.len(), &self.network.input);
+            return Err(wrong(format!("{name}: {have} numbers are not rows of shape {shape:?}, at least one")));
+        }
+        Ok(())
+    }
+
+    fn check_targets(&self, name: &str, targets: &Targets, rows: usize) -> Result<(), Error> {
+        let fits = targets.check(self.spec.loss, rows, self.network.outputs);
+        fits.map_err(|problem| wrong(format!("{name}: {problem}")))
+    }
+
+    fn check_steps(&self) -> Result<(), Error> {
+        let examples = self.examples();
+        if self.every == 0 {
+            return Err(wrong("every: must be at least 1"));
+        }
+        for (number, step) in self.steps.iter().enumerate() {
+            let Some(batch) = &step.batch else { continue };
+            if batch.is_empty() {
+                return Err(wrong(format!("steps: step {number} has no example")));
+            }
+            if let Some(example) = batch.iter().find(|&&example| example as usize >= examples) {
+                return Err(wrong(format!(
+                    "steps: step {number} names example {example}, but there are examples 0 to {}",
+                    examples - 1
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Which paths can be made, followed and integrated.
+    fn check_path(&self) -> Result<(), Error> {
+        let solved = self.spec.optimizer.is_solved();
+        if solved && !matches!(self.spec.rule, Rule::Gauss { .. }) {
+            return Err(wrong("kernel.rule: gradient flow is integrated at Gauss nodes within the solver's steps"));
+        }
+        if self.every > 1 && (solved || self.imported) {
+            return Err(wrong("trajectory.every: gradient flow and imported paths record every step"));
+        }
+        if solved && self.imported {
+            return Err(wrong("trajectory.import: gradient flow records its own path"));
+        }
+        Ok(())
+    }
+
+    fn check_kernel(&self) -> Result<(), Error> {
+        let Spec { optimizer, attribution, kernel, coefficients, tangent, .. } = &self.spec;
+        if optimizer.has_memory() && kernel.is_some() {
+            return Err(wrong(
+                "kernel.kernel: a step with momentum or Adam mixes the gradients of many steps, so that no integral of \
+                 tangent kernels is multiplied with loss gradients; the attribution is as exact",
+            ));
+        }
+        if *coefficients && !matches!(kernel, Some(Entries::Diagonal | Entries::Full)) {
+            return Err(wrong("kernel.coefficients: need the kernel's diagonal or all of it"));
+        }
+        if *tangent && kernel.is_none() {
+            return Err(wrong("kernel.tangent: has the kernel's shape, and no kernel is asked for"));
+        }
+        if !attribution && kernel.is_none() && !self.superposition {
+            return Err(wrong("kernel.kernel: nothing is asked for"));
+        }
+        Ok(())
+    }
+
+    fn check_readout(&self) -> Result<(), Error> {
+        let (readout, loss, kernel) = (self.spec.readout, self.spec.loss, self.spec.kernel);
+        readout.source(loss).map_err(|problem| wrong(format!("kernel.readout: {problem}")))?;
+        let (outputs, least) = (self.network.outputs, readout.least_outputs(loss));
+        if outputs < least {
+            let name = readout.name();
+            return Err(wrong(format!(
+                "kernel.readout: {name} needs at least {least} outputs, and the model has {outputs}"
+            )));
+        }
+        if readout.needs_targets() && self.query_targets.is_none() {
+            return Err(wrong("kernel.readout: needs the targets of the queries"));
+        }
+        if !readout.is_per_output() && matches!(kernel, Some(Entries::Trace | Entries::Diagonal)) {
+            return Err(wrong("kernel.kernel: pairs equal outputs, and this kernel.readout has one row a query"));
+        }
+        Ok(())
+    }
+
+    /// Contractions must be possible ones, one for each layer that has parameters.
+    fn check_contraction(&self) -> Result<(), Error> {
+        let Some(wanted) = &self.contraction else { return Ok(()) };
+        let layers = &self.network.blocks;
+        let carried = Carried::new(&self.spec.optimizer, &[], <f32 as Element>::ROUNDING);
+        if wanted.len() != layers.len() {
+            let (have, want) = (wanted.len(), layers.len());
+            return Err(wrong(format!(
+                "kernel.contraction: names {have} layers, but {want} have weights; give one word for each, or \"auto\""
+            )));
+        }
+        for (own, wanted) in layers.iter().zip(wanted) {
+            let possible = choices(&self.network, own, self.spec.readout, carried);
+            if !possible.contains(wanted) {
+                let possible: Vec<&str> = possible.into_iter().map(Contraction::name).collect();
+                return Err(wrong(format!(
+                    "kernel.contraction: layer {} cannot be {}; one of {}",
+                    own.layer,
+                    wanted.name(),
+                    possible.join(", ")
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn wrong(problem: impl Into<String>) -> Error {
+    Error::Input(problem.into())
+}

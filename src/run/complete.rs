@@ -1,0 +1,259 @@
+//! The end of a run: what needs all tiles, and the files in their final form.
+
+use super::doubts;
+use super::keep::{Budget, FileKeeper, Watch};
+use super::session::Session;
+use super::tiles;
+use crate::compute::{Backend, Element, Phase, convert};
+use crate::data::{StateReader, write_safetensors};
+use crate::device::{Precision, Work};
+use crate::error::Error;
+use crate::graph::Tensor;
+use crate::keeper::Keeper;
+use crate::loss::Targets;
+use crate::path::{Rule, Superposition, Tile};
+use crate::problem::{Asked, Held, Problem};
+use crate::run::store::{Parts, Queries, Record, Summary};
+use crate::tape::{DiskTape, Tape};
+use std::time::Instant;
+
+/// What one rounding to 16 bits changes at the most, relative.
+const HALF_ROUNDING: f64 = 1.0 / 2048.0;
+
+/// Tiles that a message names at the most.
+const NAMED: usize = 3;
+
+/// The state file of the superposition.
+const SUPERPOSITION: &str = "superposition.state";
+
+/// Takes the change of the weights apart, and keeps the parts in a state file; finished sets of examples are not computed
+/// again.
+pub(super) struct Superpose<'a, 'w> {
+    pub session: &'a Session,
+    pub tape: &'a DiskTape,
+    pub watch: &'a Watch<'w>,
+}
+
+impl Work for Superpose<'_, '_> {
+    type Output = ();
+
+    fn on<B: Backend>(self, backend: &B) -> Result<(), Error> {
+        let Self { session, tape, watch } = self;
+        let (held, asked) = (Held::new(backend, session.problem())?, Asked::none());
+        let setting = held.setting(&session.plan().contraction, &asked);
+        let superposition = Superposition { setting, tape };
+        let mut parts = parts::<B::Element>(session, tape)?;
+        let mut budget = Budget::new();
+        let mut keeper = FileKeeper::new(watch, &mut budget, session.store.state(SUPERPOSITION), 0, 0);
+        if let Some(mut reader) = keeper.earlier()? {
+            parts.restore(&mut reader)?;
+        }
+        let sets = superposition.sets();
+        watch.begin("superposing", (sets.len() * tape.history.steps.len()) as u64);
+        for set in sets {
+            if set.end <= parts.examples() {
+                (0..tape.history.steps.len()).for_each(|_| watch.advance());
+                continue;
+            }
+            let vectors = superposition.vectors(&set, &mut || watch.step())?;
+            parts.insert(&set, &vectors);
+            keeper.save(&mut |writer| parts.save(writer))?;
+        }
+        keeper.settle()
+    }
+}
+
+/// Nothing yet of the parts of the weights' change.
+fn parts<E: Element>(session: &Session, tape: &DiskTape) -> Result<Parts<E>, Error> {
+    let (first, last) = (convert::<E>(&session.inputs.initial), Tape::<E>::last(tape)?);
+    let (steps, kept) = (tape.history.steps.len(), &session.run_file.kernel.superposition_vectors);
+    Ok(Parts::new(&session.problem().network, steps, [&first, &last], kept))
+}
+
+/// The records of all tiles.
+///
+/// # Errors
+///
+/// Tiles that are not finished, and which.
+pub(super) fn records<E: Element>(session: &Session, tape: &DiskTape) -> Result<Vec<Record>, Error> {
+    let (mut records, mut missing) = (Vec::new(), Vec::new());
+    let arrays = tiles::arrays::<E>(session)?;
+    for tile in &session.plan().tiles {
+        match tiles::record(session, tape.history.steps.len(), tile)? {
+            Some(record) if arrays.has(tile) => records.push(record),
+            _ => missing.push(tile),
+        }
+    }
+    if missing.is_empty() {
+        return Ok(records);
+    }
+    let name = |tile: &&Tile| {
+        let Tile { queries, examples } = tile;
+        format!(
+            "queries {} to {} with examples {} to {}",
+            queries.start,
+            queries.end - 1,
+            examples.start,
+            examples.end - 1
+        )
+    };
+    let named: Vec<String> = missing.iter().take(NAMED).map(name).collect();
+    let more = missing.len().saturating_sub(NAMED);
+    Err(Error::Incomplete(format!(
+        "{}: {} of {} tiles are not computed: {}{}; start the shards that are to compute them again, or `pathkernel run` \
+         computes all that is left",
+        session.run_file.run.directory.display(),
+        missing.len(),
+        session.plan().tiles.len(),
+        named.join("; "),
+        if more > 0 { format!("; and {more} more") } else { String::new() }
+    )))
+}
+
+/// Puts everything in its final form, `summary.json` last; `records` are those of all tiles. `check_path` is called where sums that
+/// rounding does not explain came out twice.
+///
+/// # Errors
+///
+/// Tiles that are missing or damaged, sums that are in doubt, a wrong path, a disk that refuses, or the run shall stop.
+pub(super) fn complete<E: Element>(
+    session: &Session,
+    tape: &DiskTape,
+    records: &[Record],
+    watch: &Watch<'_>,
+    check_path: &dyn Fn() -> Result<(), Error>,
+) -> Result<Summary, Error> {
+    let started = Instant::now();
+    let (run_file, problem, plan, store) = (&session.run_file, session.problem(), session.plan(), &session.store);
+    let Problem { spec, network, .. } = problem;
+    let arrays = tiles::arrays::<E>(session)?;
+    arrays.sweep()?;
+    watch.begin("finishing", (plan.tiles.len() + arrays.published(plan.tiles.len())) as u64);
+    let mut queries = Queries::new(problem.query_count(), spec.readout.len(network.outputs), &tape.history);
+    let largest = records.iter().fold(0.0, |largest: f64, record| largest.max(record.largest_kernel));
+    let unit = if run_file.run.precision == Precision::Mixed { HALF_ROUNDING } else { E::ROUNDING };
+    let mut undefined_coefficients = 0;
+    let (mut doubted, mut repeated) = (Vec::new(), 0);
+    for (tile, record) in plan.tiles.iter().zip(records) {
+        if spec.triangle(&tape.history.steps) {
+            arrays.mirror_kernel(tile)?;
+        }
+        if spec.half_tangent() {
+            arrays.mirror_tangent(tile)?;
+        }
+        undefined_coefficients += arrays.divide(tile, largest)?;
+        queries.insert(tile, record);
+        if tile.examples.start == 0
+            && let Some(doubt) = queries.find_residual(tile, &arrays, unit)?
+        {
+            if doubts::is_repeated(session, tile, &doubt)? {
+                repeated += doubt.values;
+            } else {
+                doubted.push((tile, doubt));
+            }
+        }
+        watch.step()?;
+    }
+    doubted.iter().try_for_each(|(tile, doubt)| doubts::forget(session, tile, doubt))?;
+    if let Some((_, doubt)) = doubted.into_iter().next() {
+        return Err(Error::WrongNumber(doubt.problem));
+    }
+    if repeated > 0 {
+        check_path()?;
+    }
+    arrays.publish(store, run_file.run.store, &mut || watch.step())?;
+    queries.write::<E>(store)?;
+    let (superposing, undefined_shares) = superposition::<E>(session, tape)?;
+    write_weights::<E>(session, tape)?;
+    let classes = matches!(problem.targets, Targets::Classes(_));
+    store.write_metrics(&tape.history.metrics, queries.residuals(), classes)?;
+    let adaptive = matches!(run_file.kernel.rule, Rule::Adaptive { .. });
+    let (nodes, missed) = queries.nodes();
+    let train = tape.history.seconds();
+    let integrate = records.iter().map(|record| record.effort.seconds).sum::<f64>() + superposing;
+    let summary = Summary {
+        optimizer: run_file.training.optimizer,
+        readout: run_file.kernel.readout.name(),
+        device: device_names(session, records),
+        precision: run_file.run.precision.name(),
+        shapes: plan.shapes_of(tape.history.steps.len()),
+        nodes: nodes.to_vec(),
+        missed_tolerance: adaptive.then(|| missed.iter().sum()),
+        query_accuracy: query_accuracy(problem, queries.prediction()),
+        largest_relative_residual: queries.largest_relative_residual(),
+        largest_rounding_share: queries.largest_share(),
+        repeated_values: repeated,
+        largest_relative_unexplained: queries.largest_relative_unexplained(),
+        undefined_coefficients,
+        undefined_shares,
+        seconds: [train, integrate, started.elapsed().as_secs_f64()],
+        phases: phases(records),
+        flops: plan.flops,
+        pass_flops: plan.pass_flops,
+        contraction: network.blocks.iter().map(|own| own.layer).zip(plan.contraction.iter().copied()).collect(),
+        tiles: plan.tiles.len(),
+        inputs: session.identity.inputs.clone(),
+    };
+    store.finish(&summary)?;
+    store.clean()?;
+    Ok(summary)
+}
+
+/// Writes the parts of the weights' change, where they were computed; returns the seconds that it took, and how many shares
+/// are not a number.
+fn superposition<E: Element>(session: &Session, tape: &DiskTape) -> Result<(f64, usize), Error> {
+    let path = session.store.state(SUPERPOSITION);
+    let Some(mut reader) = StateReader::open(&path)?.filter(|_| session.run_file.kernel.superposition) else {
+        return Ok((0.0, 0));
+    };
+    let seconds: Vec<f64> = reader.take_exactly("seconds of work", 1)?;
+    let mut parts = parts::<E>(session, tape)?;
+    parts.restore(&mut reader)?;
+    parts.write(&session.store, &session.problem().network)?;
+    Ok((seconds[0], parts.undefined_shares()))
+}
+
+/// Writes the last weights, under the names of the first.
+fn write_weights<E: Element>(session: &Session, tape: &DiskTape) -> Result<(), Error> {
+    let weights = Tape::<E>::last(tape)?;
+    let view = |tensor: &Tensor| {
+        let values = &weights[tensor.offset..tensor.offset + tensor.len()];
+        (tensor.name.clone(), tensor.shape.clone(), values)
+    };
+    let views: Vec<(String, Vec<usize>, &[E])> = session.problem().network.tensors().map(view).collect();
+    Ok(write_safetensors(&session.store.path("weights_final.safetensors"), &views)?)
+}
+
+/// What the tiles were computed on.
+fn device_names(session: &Session, records: &[Record]) -> String {
+    let mut names: Vec<&str> = records.iter().map(|record| record.effort.device.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    if names.is_empty() { session.planned.device_name().to_owned() } else { names.join(", ") }
+}
+
+/// Seconds of each phase of all tiles, where every device can tell.
+fn phases(records: &[Record]) -> Option<[f64; Phase::COUNT]> {
+    let mut all = [0.0; Phase::COUNT];
+    for record in records {
+        let own = record.effort.phases?;
+        all.iter_mut().zip(own).for_each(|(all, own)| *all += own);
+    }
+    Some(all)
+}
+
+/// The share of the queries whose class has the largest output, where classes are known.
+fn query_accuracy(problem: &Problem, prediction: &[f64]) -> Option<f64> {
+    let Some(Targets::Classes(classes)) = &problem.query_targets else {
+        return None;
+    };
+    let outputs = problem.network.outputs;
+    if prediction.len() != classes.len() * outputs {
+        return None;
+    }
+    let hits = prediction.chunks(outputs).zip(classes).filter(|(f, class)| {
+        let best = (1..outputs).fold(0, |best, c| if f[c] > f[best] { c } else { best });
+        best == **class as usize
+    });
+    Some(hits.count() as f64 / classes.len() as f64)
+}

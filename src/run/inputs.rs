@@ -1,0 +1,302 @@
+//! Every input of a run, read and checked against every other.
+
+use super::Checkpoints;
+use crate::compute::Entries;
+use crate::data::{Array, read, read_safetensors};
+use crate::device::{Precision, free_memory};
+use crate::error::Error;
+use crate::graph::{Graph, from_tensors};
+use crate::loss::{Loss, Targets};
+use crate::path::Spec;
+use crate::plan::size;
+use crate::problem::Problem;
+use crate::run_file::{Batches, KernelShape, RunFile};
+use crate::tape::Step;
+use crate::training::draw_batches;
+
+/// The inputs of a run, checked.
+#[derive(Debug)]
+pub struct Inputs {
+    /// The network, how it is trained, on what, and what is asked.
+    pub problem: Problem,
+    /// The first weights, flat.
+    pub initial: Vec<f64>,
+    /// Checkpoints of a path that was recorded elsewhere.
+    pub checkpoints: Option<Checkpoints>,
+}
+
+impl Inputs {
+    /// Reads and checks everything that a run file names.
+    ///
+    /// # Errors
+    ///
+    /// What does not fit, with the file, the shapes, and what to do.
+    pub fn read(run_file: &RunFile) -> Result<Self, Error> {
+        let problem = read_problem(run_file)?;
+        let network = &problem.network;
+        let checkpoints = match &run_file.trajectory.import {
+            None => None,
+            Some(pattern) => Some(Checkpoints::open(pattern, network, run_file.training.steps)?),
+        };
+        let initial = match (&checkpoints, &run_file.model.weights) {
+            (Some(checkpoints), _) => checkpoints.weights(0)?,
+            (None, None) => network.draw(run_file.run.seed),
+            (None, Some(path)) => {
+                let tensors = read_safetensors(path)?;
+                from_tensors(network, &tensors)
+                    .map_err(|problem| Error::Input(format!("{}: {problem}", path.display())))?
+            }
+        };
+        fits_precision(initial_name(run_file), &initial, run_file.run.precision)?;
+        check_steps(run_file, problem.examples())?;
+        let problem = Problem { steps: steps(run_file, &problem)?, ..problem };
+        problem.check()?;
+        Ok(Self { problem, initial, checkpoints })
+    }
+}
+
+/// The problem of a run file, with its data, and without its steps.
+///
+/// # Errors
+///
+/// What does not fit, with the file, the shapes, and what to do.
+pub fn read_problem(run_file: &RunFile) -> Result<Problem, Error> {
+    let network = Graph::new(&run_file.model.input, &run_file.model.layers)?;
+    check_weights(&network)?;
+    let (data, training, kernel) = (&run_file.data, &run_file.training, &run_file.kernel);
+    let precision = run_file.run.precision;
+    let (examples, inputs) = read_inputs(&data.inputs, &network)?;
+    let targets = read_targets(&data.targets, &network, training.loss, examples, &data.inputs)?;
+    check_examples(&kernel.superposition_vectors, examples)?;
+    let mut queries = None;
+    let mut query_targets = Some(targets.clone());
+    if let Some(path) = &data.query_inputs {
+        let (count, values) = read_inputs(path, &network)?;
+        fits_precision(path, &values, precision)?;
+        queries = Some(values);
+        query_targets = match &data.query_targets {
+            None => None,
+            Some(targets) => Some(read_targets(targets, &network, training.loss, count, path)?),
+        };
+    }
+    fits_precision(&data.inputs, &inputs, precision)?;
+    if let Targets::Reals(values) = &targets {
+        fits_precision(&data.targets, values, precision)?;
+    }
+    let spec = Spec {
+        loss: training.loss,
+        optimizer: training.optimizer,
+        rule: kernel.rule,
+        readout: kernel.readout,
+        attribution: kernel.attribution,
+        kernel: entries(kernel.kernel),
+        coefficients: kernel.coefficients,
+        tangent: kernel.tangent,
+        layers: kernel.layers,
+        symmetric: queries.is_none(),
+    };
+    Ok(Problem {
+        network,
+        spec,
+        contraction: kernel.contraction.clone(),
+        inputs,
+        targets,
+        queries,
+        query_targets,
+        steps: Vec::new(),
+        reduction: training.reduction,
+        clip_norm: training.clip_norm,
+        every: run_file.trajectory.every,
+        imported: run_file.trajectory.import.is_some(),
+        superposition: kernel.superposition,
+        superposition_vectors: kernel.superposition_vectors.clone(),
+    })
+}
+
+/// What the kernel's shape means for its entries.
+fn entries(shape: KernelShape) -> Option<Entries> {
+    match shape {
+        KernelShape::None => None,
+        KernelShape::Trace => Some(Entries::Trace),
+        KernelShape::Diagonal => Some(Entries::Diagonal),
+        KernelShape::Full => Some(Entries::Full),
+    }
+}
+
+/// Weights that no memory would hold, before any is reserved.
+fn check_weights(network: &Graph) -> Result<(), Error> {
+    let free = free_memory();
+    // The weights, the next ones, their change and the gradient.
+    let weights = (network.len as u64).saturating_mul(4 * 8);
+    if weights > free {
+        return Err(Error::DoesNotFit(format!(
+            "model.layers: {} parameters need {} of memory, and {} are free; make the layers smaller",
+            network.parameter_count(),
+            size(weights),
+            size(free)
+        )));
+    }
+    Ok(())
+}
+
+/// Steps whose batches no memory would hold, before any is drawn.
+fn check_steps(run_file: &RunFile, examples: usize) -> Result<(), Error> {
+    let free = free_memory();
+    // A step's own record and its metrics, and its batch.
+    let step = 128 + 4 * run_file.training.batch_size.map_or(0, |size| size.min(examples)) as u64;
+    let steps = (run_file.training.steps as u64).saturating_mul(step);
+    if steps > free {
+        return Err(Error::DoesNotFit(format!(
+            "training.steps: the batches and metrics of {} steps need {} of memory, and {} are free; take fewer",
+            run_file.training.steps,
+            size(steps),
+            size(free)
+        )));
+    }
+    Ok(())
+}
+
+/// What messages call the initial weights.
+fn initial_name(run_file: &RunFile) -> &str {
+    run_file.model.weights.as_ref().and_then(|path| path.to_str()).unwrap_or("the initial weights")
+}
+
+/// Fails where a value is finite in double precision only.
+pub(super) fn fits_precision(name: &str, values: &[f64], precision: Precision) -> Result<(), Error> {
+    if precision == Precision::F64 {
+        return Ok(());
+    }
+    match values.iter().position(|&value| !(value as f32).is_finite()) {
+        None => Ok(()),
+        Some(at) => Err(Error::Input(format!(
+            "{name}: element {at} is {:?}, too large for f32; set run.precision = \"f64\" or scale the values",
+            values[at]
+        ))),
+    }
+}
+
+fn finite(path: &str, array: &Array) -> Result<(), Error> {
+    match array.first_not_finite() {
+        None => Ok(()),
+        Some(at) => Err(Error::Input(format!(
+            "{path}: holds NaN or infinity, first at element {at} (counted from 0, in C order); remove or replace it"
+        ))),
+    }
+}
+
+fn read_inputs(path: &str, network: &Graph) -> Result<(usize, Vec<f64>), Error> {
+    let array = read(path)?;
+    finite(path, &array)?;
+    let width = network.input_len();
+    let count = match array.shape.as_slice() {
+        [] => 0,
+        [count, rest @ ..] if rest.iter().product::<usize>() == width => *count,
+        shape => {
+            return Err(Error::Input(format!(
+                "{path}: has shape {shape:?}, but model.input = {:?} needs [examples, …] with {width} values each",
+                network.input
+            )));
+        }
+    };
+    if count == 0 {
+        return Err(Error::Input(format!("{path}: holds no example")));
+    }
+    Ok((count, array.to_f64()))
+}
+
+fn read_targets(path: &str, network: &Graph, loss: Loss, count: usize, inputs: &str) -> Result<Targets, Error> {
+    let array = read(path)?;
+    finite(path, &array)?;
+    if array.shape.first() != Some(&count) {
+        return Err(Error::Input(format!("{path}: has shape {:?}, but {inputs} holds {count} examples", array.shape)));
+    }
+    loss.read_targets(&array, count, network.outputs).map_err(|problem| Error::Input(format!("{path}: {problem}")))
+}
+
+fn steps(run_file: &RunFile, problem: &Problem) -> Result<Vec<Step>, Error> {
+    let (training, examples) = (&run_file.training, problem.examples());
+    let batches = match &training.batches {
+        Some(Batches::File(path)) => Some(read_batches(path, training.steps, training.batch_size, examples)?),
+        Some(Batches::List(batches)) => {
+            check_batches(batches, training.steps, training.batch_size, examples)?;
+            Some(batches.clone())
+        }
+        None => training.batch_size.map(|size| draw_batches(run_file.run.seed, examples, size, training.steps)),
+    };
+    Ok(match batches {
+        None => (0..training.steps).map(|number| problem.step(training.rate(number), None)).collect(),
+        Some(batches) => {
+            let step = |(number, batch)| problem.step(training.rate(number), Some(batch));
+            batches.into_iter().enumerate().map(step).collect()
+        }
+    })
+}
+
+/// Batches that the run file lists itself.
+fn check_batches(batches: &[Vec<u32>], steps: usize, size: Option<usize>, examples: usize) -> Result<(), Error> {
+    if batches.len() != steps {
+        let have = batches.len();
+        return Err(Error::Input(format!("training.batches: has {have} batches, but training.steps = {steps}")));
+    }
+    for (step, batch) in batches.iter().enumerate() {
+        if let Some(example) = batch.iter().find(|&&example| example as usize >= examples) {
+            return Err(Error::Input(format!(
+                "training.batches: step {step} names example {example}, but there are examples 0 to {}",
+                examples - 1
+            )));
+        }
+    }
+    match (size, batches.iter().position(|batch| size.is_some_and(|size| size != batch.len()))) {
+        (Some(size), Some(step)) => Err(Error::Input(format!(
+            "training.batches: step {step} has {} entries, but training.batch_size = {size}; leave batch_size out",
+            batches[step].len()
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Examples whose part of the weights' change is wanted must be there.
+fn check_examples(wanted: &[u32], examples: usize) -> Result<(), Error> {
+    match wanted.iter().find(|&&example| example as usize >= examples) {
+        None => Ok(()),
+        Some(example) => Err(Error::Input(format!(
+            "kernel.superposition_vectors: names example {example}, but there are examples 0 to {}",
+            examples - 1
+        ))),
+    }
+}
+
+fn read_batches(path: &str, steps: usize, size: Option<usize>, examples: usize) -> Result<Vec<Vec<u32>>, Error> {
+    let array = read(path)?;
+    let (shape, values) = (array.shape.clone(), array.to_f64());
+    let &[rows, width] = shape.as_slice() else {
+        return Err(Error::Input(format!("{path}: has shape {shape:?}; batches are [steps, batch]")));
+    };
+    if !array.is_integer() {
+        return Err(Error::Input(format!("{path}: holds real numbers; batches are integers from 0")));
+    }
+    if rows != steps {
+        return Err(Error::Input(format!("{path}: has {rows} batches, but training.steps = {steps}")));
+    }
+    if width == 0 {
+        return Err(Error::Input(format!(
+            "{path}: has shape {shape:?}: no step has an example, from step 0 on; give each at least one, or leave \
+             training.batches out for full batches"
+        )));
+    }
+    if size.is_some_and(|size| size != width) {
+        return Err(Error::Input(format!(
+            "{path}: its batches have {width} entries, but training.batch_size = {}; leave batch_size out or set it to {width}",
+            size.map_or("(none)".to_owned(), |size| size.to_string())
+        )));
+    }
+    if let Some(place) = values.iter().position(|&value| value < 0.0 || value >= examples as f64) {
+        return Err(Error::Input(format!(
+            "{path}: step {} names example {}, but there are examples 0 to {}",
+            place / width,
+            values[place],
+            examples - 1
+        )));
+    }
+    Ok(values.chunks(width).map(|batch| batch.iter().map(|&example| example as u32).collect()).collect())
+}

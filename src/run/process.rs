@@ -1,0 +1,227 @@
+//! A whole run, or one process's part of it.
+
+use super::complete::{Superpose, complete, records};
+use super::doubts::check_path;
+use super::keep::Watch;
+use super::session::{Session, with_recorded};
+use super::tiles::{integrate, persist};
+use super::train::{Train, recorded};
+use crate::cache::Cache;
+use crate::device::{DeviceOptions, Devices, LocalDevices};
+use crate::error::Error;
+use crate::path::Tile;
+use crate::run::store::{Lock, Store, Summary, file_names};
+use crate::run_file::{Run, RunFile};
+use crate::tape::DiskTape;
+
+/// Is told how a run gets on.
+pub trait Progress: Send {
+    /// A phase of `total` units begins.
+    fn begin(&mut self, phase: &str, total: u64);
+    /// One unit is done.
+    fn advance(&mut self);
+    /// Whether the run shall stop: asked after each step.
+    fn stopped(&self) -> bool {
+        false
+    }
+}
+
+/// What of a run a process does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// All of it, or what is left of it.
+    Whole,
+    /// Every `count`-th tile, from `index` on; the run is not finished by it.
+    Shard {
+        /// Which, from 0.
+        index: usize,
+        /// Of how many.
+        count: usize,
+    },
+    /// What comes after the last tile.
+    Finish,
+}
+
+impl Part {
+    /// Processes that share the run.
+    pub(super) fn processes(self) -> usize {
+        if let Part::Shard { count, .. } = self { count } else { 1 }
+    }
+
+    /// The tiles that are this part's.
+    fn tiles(self, all: &[Tile]) -> Vec<Tile> {
+        match self {
+            Part::Whole => all.to_vec(),
+            Part::Shard { index, count } => all.iter().skip(index).step_by(count.max(1)).cloned().collect(),
+            Part::Finish => Vec::new(),
+        }
+    }
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It was already there.
+    AlreadyDone,
+    /// It is done now.
+    Done(Box<Summary>),
+    /// A shard's tiles are done.
+    ShardDone {
+        /// How many they were.
+        tiles: usize,
+        /// Tiles of the whole run.
+        all: usize,
+    },
+}
+
+/// Does a whole run on the devices that it asks for, goes on with one, or finds that it was done.
+///
+/// # Errors
+///
+/// Whatever is wrong with the run file, its inputs, the machine or the device; nothing is written before all inputs
+/// and the plan have been checked.
+pub fn run(run_file: &RunFile, progress: &mut dyn Progress) -> Result<Outcome, Error> {
+    run_part(run_file, Part::Whole, progress)
+}
+
+/// Does a part of a run on the devices that it asks for.
+///
+/// # Errors
+///
+/// As [`run`].
+pub fn run_part(run_file: &RunFile, part: Part, progress: &mut dyn Progress) -> Result<Outcome, Error> {
+    let store = Store::new(&run_file.run.directory);
+    if store.is_finished() {
+        return already_done(run_file, &store);
+    }
+    run_on(run_file, part, &LocalDevices::find(options(run_file, Cache::Written))?, progress)
+}
+
+/// The devices that a run file asks for.
+pub(super) fn options(run_file: &RunFile, cache: Cache) -> DeviceOptions {
+    let Run { device, precision, tune, fallback, memory, .. } = &run_file.run;
+    let (precision, tune, fallback, memory) = (*precision, *tune, *fallback, *memory);
+    DeviceOptions { name: device.clone(), precision, tune, cache, fallback, memory }
+}
+
+/// A finished run, once it was found to be this one, and whole.
+fn already_done(run_file: &RunFile, store: &Store) -> Result<Outcome, Error> {
+    let run_file = with_recorded(run_file, store)?;
+    store.verify(&file_names(&run_file))?;
+    // Killed after its last array, a run leaves what it needs no more.
+    if store.has_leftovers() {
+        let lock = Lock::exclusive(&store.lock_path())?;
+        store.clean()?;
+        lock.remove();
+    }
+    Ok(Outcome::AlreadyDone)
+}
+
+/// Does a part of a run on devices that are given.
+///
+/// # Errors
+///
+/// As [`run`].
+pub fn run_on(
+    run_file: &RunFile,
+    part: Part,
+    devices: &impl Devices,
+    progress: &mut dyn Progress,
+) -> Result<Outcome, Error> {
+    let store = Store::new(&run_file.run.directory);
+    if store.is_finished() {
+        return already_done(run_file, &store);
+    }
+    if part == Part::Finish && (store.run_file()?.is_none() || store.identity()?.is_none()) {
+        let directory = run_file.run.directory.display();
+        return Err(Error::Input(format!("{directory}: holds no run that could be finished; start it first")));
+    }
+    let watch = Watch::new(progress);
+    let Some(session) = Session::open(run_file, part, devices, &watch)? else {
+        return already_done(run_file, &store);
+    };
+    let outcome = work(&session, part, devices, &watch);
+    let outcome = if session.is_double() { outcome } else { outcome.map_err(Error::in_single) };
+    let made = session.made;
+    match &outcome {
+        Ok(_) | Err(Error::Diverged { .. }) => session.close(),
+        Err(_) => drop(session),
+    }
+    if let Err(Error::Diverged { .. }) = outcome {
+        // The way out is another learning rate, which is another run: this one must not be in its way.
+        store.discard(made)?;
+    }
+    outcome
+}
+
+/// Trains, integrates, and finishes, as far as each is this part's.
+fn work(session: &Session, part: Part, devices: &impl Devices, watch: &Watch<'_>) -> Result<Outcome, Error> {
+    let tape = path(session, part, devices, watch)?;
+    let tiles = part.tiles(&session.plan().tiles);
+    integrate(session, &tape, &tiles, devices, watch)?;
+    if let Part::Shard { .. } = part {
+        return Ok(Outcome::ShardDone { tiles: tiles.len(), all: session.plan().tiles.len() });
+    }
+    let records = if session.is_double() { records::<f64> } else { records::<f32> };
+    let all = records(session, &tape)?;
+    if session.run_file.kernel.superposition {
+        persist(0, devices.fallback(), watch, &|device, _| {
+            devices.on(device, Superpose { session, tape: &tape, watch }).map(Some)
+        })?;
+    }
+    // Somebody may have removed it since.
+    recorded(session)?.ok_or_else(|| gone(session))?;
+    let complete = if session.is_double() { complete::<f64> } else { complete::<f32> };
+    let sound = &|| check_path(session, &tape, devices, watch);
+    let summary = match complete(session, &tape, &all, watch, sound) {
+        Err(Error::WrongNumber(problem)) if part == Part::Whole => {
+            tracing::warn!("{problem}; this run does so now");
+            integrate(session, &tape, &tiles, devices, watch)?;
+            complete(session, &tape, &records(session, &tape)?, watch, sound)?
+        }
+        summary => summary?,
+    };
+    if summary.repeated_values > 0 {
+        tracing::warn!(
+            "{} values of queries miss their change by more than rounding should make of it, the largest residual being {:.1e} of \
+             the largest change; path and sums came out with the same bits when they were made again, so that no fault of the \
+             moment made them",
+            summary.repeated_values,
+            summary.largest_relative_residual
+        );
+    }
+    Ok(Outcome::Done(Box::new(summary)))
+}
+
+/// The path: made here, or by another process while this one waits.
+fn path(session: &Session, part: Part, devices: &impl Devices, watch: &Watch<'_>) -> Result<DiskTape, Error> {
+    let mut waiting = false;
+    let training = Lock::wait(&session.store.path("training.lock"), &mut || {
+        if !std::mem::replace(&mut waiting, true) {
+            watch.begin("waiting for the path", 1);
+        }
+        watch.check()
+    })?;
+    let tape = match recorded(session)? {
+        Some(tape) => Ok(Some(tape)),
+        None if part == Part::Finish => {
+            let directory = session.run_file.run.directory.display();
+            Err(Error::Incomplete(format!("{directory}: the path is not made yet; `pathkernel run` makes it")))
+        }
+        None => persist(0, devices.fallback(), watch, &|device, _| {
+            let (directory, state) = (&session.run_file.run.directory, session.store.state("training.state"));
+            devices.on(device, Train { session, watch, directory, state }).map(Some)
+        })
+        .and_then(|()| recorded(session)),
+    };
+    training.remove();
+    tape?.ok_or_else(|| gone(session))
+}
+
+/// What is said where the path was there, and is not any more.
+fn gone(session: &Session) -> Error {
+    let directory = session.run_file.run.directory.display();
+    Error::Trajectory(format!(
+        "{directory}/trajectory: was removed; remove {directory}, and the same run makes it again"
+    ))
+}

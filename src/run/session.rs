@@ -1,0 +1,173 @@
+//! A run directory taken into use: what is in it belongs to this run, and nobody else's work is in the way.
+
+use super::keep::Watch;
+use super::plan::{Planning, RunPlan};
+use super::{Inputs, Part};
+use crate::cache::Cache;
+use crate::device::{Devices, Precision};
+use crate::error::Error;
+use crate::path::Tile;
+use crate::plan::{Cut, Plan};
+use crate::problem::Problem;
+use crate::run::store::{Identity, Lock, Store};
+use crate::run_file::{RunFile, difference};
+use std::path::PathBuf;
+
+/// Tiles for each of several processes, so that none waits long for another.
+const TILES_EACH: usize = 2;
+
+/// Plans a session's run, cut as said.
+type Planner<'a> = dyn Fn(&Session, Cut) -> Result<RunPlan, Error> + 'a;
+
+/// A run at work in its directory.
+pub(super) struct Session {
+    pub run_file: RunFile,
+    pub inputs: Inputs,
+    pub store: Store,
+    pub planned: RunPlan,
+    pub identity: Identity,
+    /// Whether the directory was made for it.
+    pub made: bool,
+    locks: Vec<Lock>,
+}
+
+/// A run file with what its directory recorded of it, where it holds the same run.
+///
+/// # Errors
+///
+/// The directory holds another run, or is in use for something else.
+pub(super) fn with_recorded(run_file: &RunFile, store: &Store) -> Result<RunFile, Error> {
+    let mut run_file = run_file.clone();
+    if let Some(earlier) = store.run_file()? {
+        let recorded = RunFile::parse(&earlier, &store.path("run.toml"), &[]).map_err(|error| {
+            Error::Input(format!("{error}; the run directory is damaged, remove it or name another run.directory"))
+        })?;
+        // What was measured when the run began is part of it.
+        run_file.kernel.contraction = run_file.kernel.contraction.or(recorded.kernel.contraction);
+        if let Some((key, have, want)) = difference(&earlier, &run_file.to_toml()) {
+            return Err(Error::Input(format!(
+                "{}: holds a different run: its {key} is {have}, this run's is {want}; name another run.directory or remove it",
+                run_file.run.directory.display()
+            )));
+        }
+    }
+    Ok(run_file)
+}
+
+impl Session {
+    /// Reads and checks all inputs, plans, and takes the directory into use: begins it, or finds what is left of an earlier
+    /// attempt. Nothing is written before everything has been checked. `None` where another process has finished the run
+    /// meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// Whatever is wrong with the run file, its inputs or the machine; another run in the directory, another version,
+    /// other data, or another process at work.
+    pub fn open(
+        run_file: &RunFile,
+        part: Part,
+        devices: &impl Devices,
+        watch: &Watch<'_>,
+    ) -> Result<Option<Self>, Error> {
+        let store = Store::new(&run_file.run.directory);
+        let run_file = with_recorded(run_file, &store)?;
+        let inputs = Inputs::read(&run_file)?;
+        let recorded = store.identity()?;
+        let at_least = devices.count() * part.processes() * if part.processes() > 1 { TILES_EACH } else { 1 };
+        let cut = recorded.as_ref().map_or(Cut::Into { at_least }, |recorded| Cut::Recorded(recorded.tile));
+        let plan = |run_file: &RunFile, cut: Cut| -> Result<RunPlan, Error> {
+            let planned = devices.on(0, Planning { run_file, inputs: &inputs, cut, cache: Cache::Written })?;
+            planned.check(&run_file.run.directory)?;
+            Ok(planned)
+        };
+        let planned = plan(&run_file, cut)?;
+        let identity = Identity::new(&run_file, inputs.checkpoints.as_ref(), planned.plan.sides)?;
+        if let Some(recorded) = &recorded {
+            recorded.check(&identity, &run_file.run.directory)?;
+        }
+        let made = store.create()?;
+        let locks = locks(&store, part)?;
+        if store.is_finished() {
+            return Ok(None);
+        }
+        let mut session = Self { run_file, inputs, store, planned, identity, made, locks };
+        session.settle(recorded, watch, &|session: &Self, cut| {
+            let Session { run_file, inputs, .. } = session;
+            devices.on(0, Planning { run_file, inputs, cut, cache: Cache::Written })
+        })?;
+        tracing::info!("device       {}\n{}", session.planned.device_name(), session.planned);
+        Ok(Some(session))
+    }
+
+    /// Begins the directory, or takes over what was begun there. Several processes may come here at once: the first decides.
+    fn settle(&mut self, known: Option<Identity>, watch: &Watch<'_>, plan: &Planner<'_>) -> Result<(), Error> {
+        let setup = Lock::wait(&self.store.path("setup.lock"), &mut || watch.check())?;
+        match self.store.identity()? {
+            None => {
+                self.run_file.kernel.contraction = Some(self.plan().contraction.clone());
+                self.store.begin(&self.run_file.to_toml(), &self.identity)?;
+            }
+            begun if begun == known => {}
+            Some(begun) => {
+                begun.check(&self.identity, &self.run_file.run.directory)?;
+                self.run_file = with_recorded(&self.run_file, &self.store)?;
+                self.inputs.problem.contraction.clone_from(&self.run_file.kernel.contraction);
+                self.planned = plan(self, Cut::Recorded(begun.tile))?;
+                self.identity.tile = begun.tile;
+            }
+        }
+        setup.remove();
+        Ok(())
+    }
+
+    /// Whether its numbers are in double precision.
+    pub fn is_double(&self) -> bool {
+        self.run_file.run.precision == Precision::F64
+    }
+
+    /// The problem.
+    pub fn problem(&self) -> &Problem {
+        &self.inputs.problem
+    }
+
+    /// Its plan.
+    pub fn plan(&self) -> &Plan {
+        &self.planned.plan
+    }
+
+    /// The file that marks a tile as finished.
+    pub fn record(&self, tile: &Tile) -> PathBuf {
+        self.store.state(&format!("tile-{}.state", name(tile)))
+    }
+
+    /// The file whose lock says that somebody computes a tile.
+    pub fn tile_lock(&self, tile: &Tile) -> PathBuf {
+        self.store.state(&format!("tile-{}.lock", name(tile)))
+    }
+
+    /// The file that keeps a part of a tile that is under way.
+    pub fn piece(&self, tile: &Tile) -> PathBuf {
+        self.store.state(&format!("piece-{}.state", name(tile)))
+    }
+
+    /// Lets go of the directory; of a finished run, its locks are removed.
+    pub fn close(self) {
+        self.locks.into_iter().for_each(Lock::remove);
+    }
+}
+
+/// A tile's name in a file's.
+fn name(Tile { queries, examples }: &Tile) -> String {
+    format!("{}-{}x{}-{}", queries.start, queries.end, examples.start, examples.end)
+}
+
+/// The locks of a process that computes all, or a part beside others.
+fn locks(store: &Store, part: Part) -> Result<Vec<Lock>, Error> {
+    match part {
+        Part::Whole | Part::Finish => Ok(vec![Lock::exclusive(&store.lock_path())?]),
+        Part::Shard { index, count } => {
+            let own = Lock::exclusive(&store.path(&format!("shard-{index}-of-{count}.lock")))?;
+            Ok(vec![own, Lock::shared(&store.lock_path())?])
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! What a run directory was begun with: the version, the tiles, and a hash of every input file.
+
+use crate::data::each_piece;
+use crate::error::Error;
+use crate::run::Checkpoints;
+use crate::run_file::{Batches, RunFile};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// An input file, and what it holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fingerprint {
+    /// The file.
+    pub path: PathBuf,
+    /// The SHA-256 of its bytes, in hexadecimal digits, as `sha256sum` gives it.
+    pub sha256: String,
+}
+
+/// What a run directory was begun with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// The program's version.
+    pub version: String,
+    /// Queries and examples of a tile.
+    pub tile: [usize; 2],
+    /// By key of the run file.
+    pub inputs: BTreeMap<String, Fingerprint>,
+}
+
+/// The files that a run file names, by key.
+fn files(run_file: &RunFile, checkpoints: Option<&Checkpoints>) -> Vec<(String, PathBuf)> {
+    // An array of an archive is named after a colon.
+    let file = |name: &str| match name.rsplit_once(".npz:") {
+        Some((archive, _)) => PathBuf::from(format!("{archive}.npz")),
+        None => PathBuf::from(name),
+    };
+    let data = &run_file.data;
+    let mut files = vec![("data.train.inputs", file(&data.inputs)), ("data.train.targets", file(&data.targets))];
+    files.extend(data.query_inputs.as_deref().map(|name| ("data.query.inputs", file(name))));
+    files.extend(data.query_targets.as_deref().map(|name| ("data.query.targets", file(name))));
+    files.extend(run_file.model.weights.clone().map(|path| ("model.weights", path)));
+    if let Some(Batches::File(name)) = &run_file.training.batches {
+        files.push(("training.batches", file(name)));
+    }
+    let files = files.into_iter().map(|(key, path)| (key.to_owned(), path));
+    let checkpoints = checkpoints.iter().flat_map(|checkpoints| checkpoints.files().enumerate());
+    files.chain(checkpoints.map(|(number, path)| (format!("trajectory.import {number}"), path.to_owned()))).collect()
+}
+
+fn sha256(path: &Path) -> std::io::Result<String> {
+    let mut hash = Sha256::new();
+    each_piece(path, &mut |piece| hash.update(piece))?;
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+impl Identity {
+    /// Of a run that begins now. Reads every input file once.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be read.
+    pub fn new(run_file: &RunFile, checkpoints: Option<&Checkpoints>, tile: [usize; 2]) -> Result<Self, Error> {
+        let mut inputs = BTreeMap::new();
+        for (key, path) in files(run_file, checkpoints) {
+            let sha256 = sha256(&path).map_err(|source| Error::file(&path, source))?;
+            inputs.insert(key, Fingerprint { path, sha256 });
+        }
+        Ok(Self { version: env!("CARGO_PKG_VERSION").into(), tile, inputs })
+    }
+
+    /// Fails where a directory was begun by another version, or with other data.
+    ///
+    /// # Errors
+    ///
+    /// What differs.
+    pub fn check(&self, now: &Identity, directory: &Path) -> Result<(), Error> {
+        check_version(&self.version, directory)?;
+        for (key, had) in &self.inputs {
+            if let Some(has) = now.inputs.get(key) {
+                had.check(&has.sha256, key, directory)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Fails where a directory was made by another version.
+///
+/// # Errors
+///
+/// Both versions.
+pub fn check_version(version: &str, directory: &Path) -> Result<(), Error> {
+    let own = env!("CARGO_PKG_VERSION");
+    if version == own {
+        return Ok(());
+    }
+    Err(Error::Input(format!(
+        "{}: was made by version {version} of pathkernel, and this is {own}; use that version, or name another \
+         run.directory",
+        directory.display()
+    )))
+}
+
+impl Fingerprint {
+    fn check(&self, now: &str, key: &str, directory: &Path) -> Result<(), Error> {
+        if self.sha256 == now {
+            return Ok(());
+        }
+        let short = |hash: &str| hash.chars().take(12).collect::<String>();
+        Err(Error::Input(format!(
+            "{}: was begun with other data: {key} ({}) had the SHA-256 {}… and has {}… now; put the file back, or name \
+             another run.directory",
+            directory.display(),
+            self.path.display(),
+            short(&self.sha256),
+            short(now)
+        )))
+    }
+
+    /// Fails where the file is there and holds something else than it did.
+    ///
+    /// # Errors
+    ///
+    /// Both hashes.
+    pub fn still_holds(&self, key: &str, directory: &Path) -> Result<(), Error> {
+        // A finished run needs its data no more.
+        sha256(&self.path).map_or(Ok(()), |now| self.check(&now, key, directory))
+    }
+}

@@ -1,0 +1,135 @@
+//! The change of the weights, taken apart by examples: how large each part is, and some of the parts themselves.
+
+use super::Store;
+use crate::compute::{Element, convert};
+use crate::data::{StateReader, StateWriter, write_npy, write_safetensors};
+use crate::error::Error;
+use crate::graph::Graph;
+use std::ops::Range;
+
+/// `superposition.npy`, and the vectors of chosen examples.
+#[derive(Debug)]
+pub struct Parts<E> {
+    /// Of each layer, the place of its parameters in the flat vector.
+    layers: Vec<Range<usize>>,
+    /// `w_S - w_0`, flat.
+    change: Vec<f64>,
+    /// Of each layer, the square of its change's norm; none of a layer whose change is mostly rounding.
+    squares: Vec<Option<f64>>,
+    /// `[m, layers, 2]`.
+    sizes: Vec<f64>,
+    /// The examples whose vectors are kept, and those vectors, flat.
+    kept: Vec<(u32, Vec<E>)>,
+}
+
+impl<E: Element> Parts<E> {
+    /// Nothing yet, of a path of so many steps from `first` to `last`; the vectors of the examples `kept` will be kept.
+    pub fn new(network: &Graph, steps: usize, [first, last]: [&[E]; 2], kept: &[u32]) -> Self {
+        let [first, last] = [first, last].map(|weights| weights.iter().map(|w| w.to_f64()).collect::<Vec<f64>>());
+        let change: Vec<f64> = last.iter().zip(&first).map(|(last, first)| last - first).collect();
+        let layers: Vec<Range<usize>> = network.blocks.iter().map(|own| own.offset..own.offset + own.len()).collect();
+        let square = |layer: &Range<usize>| {
+            let [change, first, last] = [&change, &first, &last].map(|vector| &vector[layer.clone()]);
+            let step = E::ROUNDING * norm(first).max(norm(last));
+            (norm(change) > rounding(steps, step)).then(|| dot(change, change))
+        };
+        Self {
+            squares: layers.iter().map(square).collect(),
+            layers,
+            change,
+            sizes: Vec::new(),
+            kept: kept.iter().map(|&example| (example, vec![E::ZERO; network.len])).collect(),
+        }
+    }
+
+    /// Takes in the vectors of a set of examples, for each layer `[examples, parameters]`. Sets come in order.
+    pub fn insert(&mut self, set: &Range<usize>, vectors: &[Vec<f64>]) {
+        for (place, example) in set.clone().enumerate() {
+            for ((layer, vectors), square) in self.layers.iter().zip(vectors).zip(&self.squares) {
+                let own = &vectors[place * layer.len()..][..layer.len()];
+                let change = &self.change[layer.clone()];
+                let share = square.map_or(f64::NAN, |square| dot(own, change) / square);
+                self.sizes.extend([norm(own), share]);
+                for (_, kept) in self.kept.iter_mut().filter(|(wanted, _)| *wanted as usize == example) {
+                    kept[layer.clone()].copy_from_slice(&convert::<E>(own));
+                }
+            }
+        }
+    }
+
+    /// Examples whose vectors were taken in.
+    pub fn examples(&self) -> usize {
+        self.sizes.len() / (2 * self.layers.len()).max(1)
+    }
+
+    /// Shares that are not a number: those of layers whose change is mostly rounding.
+    pub fn undefined_shares(&self) -> usize {
+        self.examples() * self.squares.iter().filter(|square| square.is_none()).count()
+    }
+
+    /// Writes what was taken in.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be written.
+    pub fn save(&self, writer: &mut StateWriter) -> Result<(), Error> {
+        writer.put("sizes", &self.sizes)?;
+        Ok(self.kept.iter().try_for_each(|(_, vector)| writer.put("vector", vector))?)
+    }
+
+    /// Takes what was [saved](Self::save).
+    ///
+    /// # Errors
+    ///
+    /// A file that holds something else.
+    pub fn restore(&mut self, reader: &mut StateReader) -> Result<(), Error> {
+        self.sizes = reader.take("sizes")?;
+        for (_, vector) in &mut self.kept {
+            *vector = reader.take_exactly("vector", vector.len())?;
+        }
+        Ok(())
+    }
+
+    /// Writes `superposition.npy`, and where vectors are kept `superposition.safetensors`: the tensors of the weights, each
+    /// with a first axis over the chosen examples.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be written.
+    pub fn write(&self, store: &Store, network: &Graph) -> Result<(), Error> {
+        let layers = self.layers.len();
+        let shape = [self.examples(), layers, 2];
+        write_npy(&store.path("superposition.npy"), &shape, &convert::<E>(&self.sizes))?;
+        if self.kept.is_empty() {
+            return Ok(());
+        }
+        let tensors: Vec<(String, Vec<usize>, Vec<E>)> = network
+            .tensors()
+            .map(|tensor| {
+                let part = tensor.offset..tensor.offset + tensor.len();
+                let values = self.kept.iter().flat_map(|(_, vector)| &vector[part.clone()]).copied().collect();
+                (tensor.name.clone(), [&[self.kept.len()], &tensor.shape[..]].concat(), values)
+            })
+            .collect();
+        let views: Vec<(String, Vec<usize>, &[E])> =
+            tensors.iter().map(|(name, shape, values)| (name.clone(), shape.clone(), values.as_slice())).collect();
+        Ok(write_safetensors(&store.path("superposition.safetensors"), &views)?)
+    }
+}
+
+/// The largest norm that a layer's change may have and be mostly rounding, where a step rounds by `step` at the most. Errors of
+/// single steps add up like a random walk, and a share shall be right to a thousandth; where every step is smaller than its
+/// rounding, weights stand still and the errors all point the same way.
+fn rounding(steps: usize, step: f64) -> f64 {
+    const ACCURACY: f64 = 1e-3;
+    let walk = (steps as f64).sqrt();
+    step * walk * walk.max(1.0 / ACCURACY)
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+fn norm(vector: &[f64]) -> f64 {
+    dot(vector, vector).sqrt()
+}

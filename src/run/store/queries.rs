@@ -1,0 +1,175 @@
+//! The arrays that belong to queries alone, gathered from the records of tiles.
+
+use super::{Arrays, Record, Store};
+use crate::compute::{Element, convert};
+use crate::data::write_npy;
+use crate::error::Error;
+use crate::path::{Account, Tile, larger};
+use crate::tape::{History, Kept};
+
+/// Roundings that a term of a sum may be off by: those of k numbers add up to about √k of one, and no term is a product
+/// of more than 2²⁰ numbers.
+const TERMS: f64 = 1024.0;
+/// Roundings of the vectors in a step: of the weights, of the gradient and its sum, of the step, each met by gradients in sums
+/// of their own.
+const VECTORS: f64 = 16.0;
+
+/// Sums of a tile's queries that rounding alone does not explain.
+#[derive(Debug)]
+pub struct Doubt {
+    /// What is said of the first.
+    pub problem: String,
+    /// How many values of queries.
+    pub values: usize,
+    /// Tells whether the same numbers come out again.
+    pub fingerprint: u32,
+}
+
+/// What belongs to queries alone, `[n, R]` each, R being the values of a query's readout; and what belongs to steps.
+#[derive(Debug)]
+pub struct Queries {
+    rows: usize,
+    account: Account,
+    /// What the steps add up to, and in the end the residual.
+    residual: Vec<f64>,
+    /// Whether the path was recorded elsewhere, so that there are unexplained parts.
+    imported: bool,
+    /// The largest share that rounding has of what it may have.
+    largest_share: f64,
+}
+
+impl Queries {
+    /// Nothing yet of `queries` queries with `rows` values each, along a path.
+    pub fn new(queries: usize, rows: usize, history: &History) -> Self {
+        Self {
+            rows,
+            account: Account::new(queries * rows, history.steps.len()),
+            residual: vec![0.0; queries * rows],
+            imported: history.recording.keeps(Kept::Unexplained),
+            largest_share: 0.0,
+        }
+    }
+
+    /// Takes in a tile's record.
+    pub fn insert(&mut self, tile: &Tile, record: &Record) {
+        if tile.examples.start == 0 {
+            let first = tile.queries.start * self.rows;
+            self.account.put(first, &record.account);
+            self.residual[first..first + record.account.values()].copy_from_slice(&record.account.missed);
+        }
+    }
+
+    /// The residual of a tile's queries, once all their attributions are there: prediction - initial - Σ attribution -
+    /// regularizer - unexplained. Without attribution, what the steps add up to: the same but for rounding, whose unit is
+    /// `unit`. What is more than that is in doubt, and is returned.
+    ///
+    /// # Errors
+    ///
+    /// A tile that is missing or damaged.
+    pub fn find_residual<E: Element>(
+        &mut self,
+        tile: &Tile,
+        arrays: &Arrays<E>,
+        unit: f64,
+    ) -> Result<Option<Doubt>, Error> {
+        if !arrays.has_attribution() {
+            return Ok(None);
+        }
+        let place = tile.queries.start * self.rows..tile.queries.end * self.rows;
+        let missed = self.residual[place.clone()].to_vec();
+        let mut sizes = vec![0.0; place.len()];
+        for (at, size) in place.clone().zip(&mut sizes) {
+            let account = &self.account;
+            let (first, last) = (account.initial[at], account.prediction[at]);
+            let (regularizer, unexplained) = (account.regularizer[at], account.unexplained[at]);
+            self.residual[at] = last - first - regularizer - unexplained;
+            *size = [last, first, regularizer, unexplained].into_iter().map(f64::abs).sum();
+        }
+        arrays.take_attribution(&tile.queries, &mut self.residual[place.clone()], &mut sizes)?;
+        let sums: Vec<f64> = [&self.residual[place.clone()], &sizes, &missed].into_iter().flatten().copied().collect();
+        let fingerprint = crc32c::crc32c(bytemuck::cast_slice(&sums));
+        let mut doubt: Option<Doubt> = None;
+        for (at, (missed, size)) in place.zip(missed.into_iter().zip(sizes)) {
+            let bound = unit * (TERMS * size + VECTORS * self.account.sensitivity[at]);
+            if let Some(problem) = self.judge(at, (self.residual[at] - missed).abs(), bound) {
+                doubt.get_or_insert(Doubt { problem, values: 0, fingerprint }).values += 1;
+            }
+        }
+        Ok(doubt)
+    }
+
+    /// Holds what contributions do not add up to, though the quadrature does, against what rounding can have made; says what is
+    /// beyond it.
+    fn judge(&mut self, at: usize, off: f64, bound: f64) -> Option<String> {
+        if off > 0.0 {
+            self.largest_share = self.largest_share.max(off / bound);
+        }
+        (off > bound || off.is_nan()).then(|| {
+            let change = self.account.prediction[at] - self.account.initial[at];
+            format!(
+                "the contributions to value {} of query {} miss its change, {change:e}, by {off:e}; rounding makes {bound:e} \
+                 at the most: a number is wrong, and its tiles are removed; `pathkernel run` or the shards compute them again",
+                at % self.rows,
+                at / self.rows
+            )
+        })
+    }
+
+    /// The largest share that rounding has of what it may have.
+    pub fn largest_share(&self) -> f64 {
+        self.largest_share
+    }
+
+    /// `[n, R]`: the readout at the last weights.
+    pub fn prediction(&self) -> &[f64] {
+        &self.account.prediction
+    }
+
+    /// The largest residual of each step.
+    pub fn residuals(&self) -> &[f64] {
+        &self.account.residuals
+    }
+
+    /// Quadrature nodes of each step, and queries whose step was not explained, summed over the queries.
+    pub fn nodes(&self) -> (&[usize], &[usize]) {
+        (&self.account.nodes, &self.account.missed_queries)
+    }
+
+    /// The largest residual relative to the largest change of the readout.
+    pub fn largest_relative_residual(&self) -> f64 {
+        self.of_largest_change(&self.residual)
+    }
+
+    /// The same of what an imported path leaves unexplained; `None` of other paths.
+    pub fn largest_relative_unexplained(&self) -> Option<f64> {
+        self.imported.then(|| self.of_largest_change(&self.account.unexplained))
+    }
+
+    fn of_largest_change(&self, term: &[f64]) -> f64 {
+        let change =
+            self.account.prediction.iter().zip(&self.account.initial).map(|(last, first)| (last - first).abs());
+        let change = change.fold(0.0, larger);
+        let largest = term.iter().map(|value| value.abs()).fold(0.0, larger);
+        if largest == 0.0 { 0.0 } else { largest / change }
+    }
+
+    /// Writes the arrays.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be written.
+    pub fn write<E: Element>(&self, store: &Store) -> Result<(), Error> {
+        let per_query = [
+            ("initial.npy", &self.account.initial),
+            ("prediction.npy", &self.account.prediction),
+            ("regularizer.npy", &self.account.regularizer),
+            ("residual.npy", &self.residual),
+        ];
+        let unexplained = self.imported.then_some(("unexplained.npy", &self.account.unexplained));
+        for (name, values) in per_query.into_iter().chain(unexplained) {
+            let shape = [values.len() / self.rows.max(1), self.rows];
+            write_npy(&store.path(name), &shape, &convert::<E>(values))?;
+        }
+        Ok(())
+    }
+}

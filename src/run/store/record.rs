@@ -1,0 +1,109 @@
+//! What a finished tile leaves beside its arrays: numbers of its queries and steps, and how long it took.
+
+use crate::compute::Phase;
+use crate::data::{StateReader, StateWriter};
+use crate::error::Error;
+use crate::path::{Account, Finished, Tile};
+
+/// The record of a finished tile.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Record {
+    /// What belongs to its queries and to the steps. It is empty but in tiles that begin at example 0.
+    pub account: Account,
+    /// The largest |K|.
+    pub largest_kernel: f64,
+    /// What it took.
+    pub effort: Effort,
+}
+
+/// What a piece of work took.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Effort {
+    /// Seconds.
+    pub seconds: f64,
+    /// Seconds of each phase, where the device can tell.
+    pub phases: Option<[f64; Phase::COUNT]>,
+    /// What it ran on.
+    pub device: String,
+}
+
+impl Record {
+    /// Of the pieces that a tile was computed in, which must be in the order of their queries.
+    pub fn new(pieces: &[(Tile, Finished)], steps: usize, largest_kernel: f64, effort: Effort) -> Self {
+        let parts = || pieces.iter().filter(|(piece, _)| piece.examples.start == 0).map(|(_, piece)| &piece.account);
+        let mut account = Account::new(parts().map(Account::values).sum(), steps);
+        let mut first = 0;
+        for part in parts() {
+            account.put(first, part);
+            first += part.values();
+        }
+        Self { account, largest_kernel, effort }
+    }
+
+    /// Writes it.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be written.
+    pub fn save(&self, writer: &mut StateWriter) -> Result<(), Error> {
+        self.account.save(writer)?;
+        writer.put("numbers", &[self.largest_kernel, self.effort.seconds])?;
+        writer.put("phases", self.effort.phases.as_ref().map_or(&[] as &[f64], |phases| phases))?;
+        Ok(writer.put("device", self.effort.device.as_bytes())?)
+    }
+
+    /// Takes what was [saved](Self::save), of a tile of `values` values of queries and a path of so many steps.
+    ///
+    /// # Errors
+    ///
+    /// A file that holds something else.
+    pub fn restore(reader: &mut StateReader, values: usize, steps: usize) -> Result<Self, Error> {
+        let mut account = Account::new(values, steps);
+        account.restore(reader)?;
+        let numbers: Vec<f64> = reader.take_exactly("numbers", 2)?;
+        let phases = <[f64; Phase::COUNT]>::try_from(reader.take::<f64>("phases")?).ok();
+        let device = String::from_utf8_lossy(&reader.take::<u8>("device")?).into_owned();
+        let effort = Effort { seconds: numbers[1], phases, device };
+        Ok(Self { account, largest_kernel: numbers[0], effort })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_come_together_and_a_file_keeps_them() -> Result<(), Box<dyn std::error::Error>> {
+        let account = |values: [f64; 2], nodes| Account {
+            sensitivity: values.to_vec(),
+            initial: values.to_vec(),
+            prediction: values.to_vec(),
+            missed: values.to_vec(),
+            regularizer: values.to_vec(),
+            unexplained: vec![0.0; 2],
+            residuals: vec![values[0]],
+            nodes: vec![nodes],
+            missed_queries: vec![1],
+        };
+        let finished = |values, nodes| Finished { account: account(values, nodes), ..Finished::default() };
+        // One query of two values each; a piece of other examples says nothing of the queries.
+        let pieces = [
+            (Tile { queries: 0..1, examples: 0..3 }, finished([1.0, 2.0], 3)),
+            (Tile { queries: 0..1, examples: 3..5 }, finished([9.0, 9.0], 9)),
+            (Tile { queries: 1..2, examples: 0..5 }, finished([3.0, 4.0], 4)),
+        ];
+        let effort = Effort { seconds: 2.0, phases: Some([0.5; Phase::COUNT]), device: "CPU".into() };
+        let record = Record::new(&pieces, 1, 0.25, effort);
+        let Account { regularizer, nodes, missed_queries, residuals, .. } = &record.account;
+        assert_eq!(*regularizer, [1.0, 2.0, 3.0, 4.0]);
+        assert_eq!((nodes[0], missed_queries[0], residuals[0]), (7, 2, 3.0));
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("x.state");
+        let mut writer = StateWriter::create(&path)?;
+        record.save(&mut writer)?;
+        writer.finish()?;
+        let mut reader = StateReader::open(&path)?.ok_or("no file")?;
+        assert_eq!(Record::restore(&mut reader, 4, 1)?, record);
+        Ok(())
+    }
+}

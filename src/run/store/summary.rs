@@ -1,0 +1,143 @@
+//! What a finished run says of itself.
+
+use super::{Fingerprint, Store};
+use crate::compute::Phase;
+use crate::data::each_piece;
+use crate::error::Error;
+use crate::optimizer::Optimizer;
+use crate::tangent::Contraction;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// What a finished run says of itself.
+#[derive(Debug)]
+pub struct Summary {
+    /// The optimizer that made the path.
+    pub optimizer: Optimizer,
+    /// The readout's name.
+    pub readout: &'static str,
+    /// What it ran on.
+    pub device: String,
+    /// `f32` or `f64`.
+    pub precision: &'static str,
+    /// m, n, C, trained numbers and steps.
+    pub shapes: [usize; 5],
+    /// The share of the queries classified right, where that is known.
+    pub query_accuracy: Option<f64>,
+    /// The largest residual, relative to the largest change of an output.
+    pub largest_relative_residual: f64,
+    /// What of an imported path no optimizer made, relative to the same; `None` of other paths.
+    pub largest_relative_unexplained: Option<f64>,
+    /// The largest share that the sums' rounding has of what it may have.
+    pub largest_rounding_share: f64,
+    /// Values of queries whose sums rounding should not be able to miss so far, and whose tiles came out with the same bits when
+    /// they were computed again.
+    pub repeated_values: usize,
+    /// Quadrature nodes of each step, summed over the queries.
+    pub nodes: Vec<usize>,
+    /// Steps of queries that the rule `adaptive` could not explain to its tolerance; `None` for other rules.
+    pub missed_tolerance: Option<usize>,
+    /// Coefficients that are not a number.
+    pub undefined_coefficients: usize,
+    /// Shares of the superposition that are not a number.
+    pub undefined_shares: usize,
+    /// Seconds of training, integration and writing.
+    pub seconds: [f64; 3],
+    /// Seconds of each phase of the integration, where the device can tell.
+    pub phases: Option<[f64; Phase::COUNT]>,
+    /// Floating-point operations of the contractions.
+    pub flops: f64,
+    /// Floating-point operations of the forward and backward passes, roughly.
+    pub pass_flops: f64,
+    /// The contraction of each layer with parameters.
+    pub contraction: Vec<(usize, Contraction)>,
+    /// Tiles.
+    pub tiles: usize,
+    /// The input files, and what they held.
+    pub inputs: BTreeMap<String, Fingerprint>,
+}
+
+impl Summary {
+    /// Quadrature nodes for each query and step: the mean, and that of the step that took most.
+    pub fn nodes_each(&self) -> [f64; 2] {
+        let [_, queries, _, _, steps] = self.shapes;
+        let each = |nodes: usize| nodes as f64 / queries.max(1) as f64;
+        let (all, largest) = (self.nodes.iter().sum::<usize>(), self.nodes.iter().max().copied().unwrap_or(0));
+        [each(all) / steps.max(1) as f64, each(largest)]
+    }
+
+    fn nodes(&self) -> serde_json::Value {
+        let [each, largest] = self.nodes_each();
+        json!({ "per_query_and_step": each, "of_largest_step": largest })
+    }
+
+    /// The integration's time by phase, with each phase's share and its operations a second.
+    fn phases(&self) -> serde_json::Value {
+        let Some(seconds) = self.phases else { return serde_json::Value::Null };
+        let all: f64 = seconds.iter().sum();
+        let one = |phase: Phase, flops: Option<f64>| {
+            let seconds = seconds[phase as usize];
+            json!({ "seconds": seconds, "share": seconds / all, "gflops": flops.map(|flops| flops / seconds / 1e9) })
+        };
+        json!({
+            "passes": one(Phase::Passes, Some(self.pass_flops)),
+            "contraction": one(Phase::Contraction, Some(self.flops)),
+            "rest": one(Phase::Rest, None),
+        })
+    }
+}
+
+impl Store {
+    /// Writes `summary.json`: from then on the run is finished.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be written.
+    pub fn finish(&self, summary: &Summary) -> Result<(), Error> {
+        let [examples, queries, outputs, parameters, steps] = summary.shapes;
+        let [train, integrate, write] = summary.seconds;
+        let contraction: serde_json::Map<String, serde_json::Value> =
+            summary.contraction.iter().map(|(layer, choice)| (layer.to_string(), json!(choice))).collect();
+        let lasting =
+            |path: &PathBuf| path.is_file() && ["tmp", "html"].iter().all(|end| path.extension() != Some(end.as_ref()));
+        let mut checksums = BTreeMap::new();
+        for path in self.results().into_iter().filter(lasting) {
+            let name = path.strip_prefix(&self.directory).unwrap_or(&path).to_string_lossy().into_owned();
+            checksums.insert(name, checksum(&path)?);
+        }
+        let value = json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "device": summary.device,
+            "optimizer": summary.optimizer.name(),
+            "readout": summary.readout,
+            "precision": summary.precision,
+            "shapes": { "examples": examples, "queries": queries, "outputs": outputs, "parameters": parameters, "steps": steps },
+            "query_accuracy": summary.query_accuracy,
+            "largest_relative_residual": summary.largest_relative_residual,
+            "largest_relative_unexplained": summary.largest_relative_unexplained,
+            "largest_rounding_share": summary.largest_rounding_share,
+            "repeated_values": summary.repeated_values,
+            "nodes": summary.nodes(),
+            "missed_tolerance": summary.missed_tolerance,
+            "undefined_coefficients": summary.undefined_coefficients,
+            "undefined_shares": summary.undefined_shares,
+            "seconds": { "train": train, "integrate": integrate, "write": write },
+            "phases": summary.phases(),
+            "flops": summary.flops,
+            "contraction": contraction,
+            "tiles": summary.tiles,
+            "inputs": summary.inputs,
+            "checksums": checksums,
+        });
+        self.write("summary.json", &format!("{value:#}\n"))
+    }
+}
+
+/// The CRC-32C of a file, in hexadecimal digits.
+pub(super) fn checksum(path: &Path) -> Result<String, Error> {
+    let mut checksum = 0;
+    each_piece(path, &mut |piece| checksum = crc32c::crc32c_append(checksum, piece))
+        .map_err(|source| Error::file(path, source))?;
+    Ok(format!("{checksum:08x}"))
+}

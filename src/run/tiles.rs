@@ -1,0 +1,260 @@
+//! The tiles of a run: which are left, who computes them, and what happens when a device fails.
+
+use super::keep::{Budget, FileKeeper, Watch};
+use super::session::Session;
+use crate::compute::{Backend, BackendError, Element, Phase};
+use crate::data::{StateReader, StateWriter};
+use crate::device::{Devices, Work};
+use crate::error::Error;
+use crate::path::{Finished, Integration, Tile};
+use crate::plan::halved;
+use crate::problem::{Asked, Held};
+use crate::run::store::{Arrays, Effort, Lock, Record};
+use crate::tape::DiskTape;
+use std::collections::VecDeque;
+use std::sync::Mutex;
+
+/// How often in a row a device may fail without anything having been saved in between.
+const FAULTS: usize = 4;
+
+/// A tile that is to be computed.
+#[derive(Debug)]
+struct Job {
+    tile: Tile,
+    /// What is left of it: itself, or smaller ones where it did not fit a device.
+    pieces: VecDeque<Tile>,
+    /// What was computed of it.
+    done: Vec<(Tile, Finished)>,
+    effort: Effort,
+}
+
+impl Job {
+    fn new(tile: &Tile) -> Self {
+        let pieces = VecDeque::from([tile.clone()]);
+        Self { tile: tile.clone(), pieces, done: Vec::new(), effort: Effort::default() }
+    }
+
+    /// Cuts the piece under way in two; says whether it can be cut.
+    fn halve(&mut self) -> bool {
+        let Some(Tile { queries, examples }) = self.pieces.front().cloned() else { return false };
+        let Some([down, across]) = halved([queries.len(), examples.len()]) else { return false };
+        let (middle, right) = (queries.start + down, examples.start + across);
+        self.pieces.pop_front();
+        let halves = if down < queries.len() {
+            [
+                Tile { queries: queries.start..middle, examples: examples.clone() },
+                Tile { queries: middle..queries.end, examples },
+            ]
+        } else {
+            [
+                Tile { queries: queries.clone(), examples: examples.start..right },
+                Tile { queries, examples: right..examples.end },
+            ]
+        };
+        halves.into_iter().rev().for_each(|half| self.pieces.push_front(half));
+        true
+    }
+}
+
+/// Tiles that are left, shared by the workers of a process.
+struct Queue(Mutex<VecDeque<Job>>);
+
+impl Queue {
+    fn with<T>(&self, what: impl FnOnce(&mut VecDeque<Job>) -> T) -> T {
+        what(&mut self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+}
+
+/// The record of a finished tile, whose arrays may have gone since; `None` where there is none.
+pub(super) fn record(session: &Session, steps: usize, tile: &Tile) -> Result<Option<Record>, Error> {
+    let Some(mut reader) = StateReader::open(&session.record(tile))? else { return Ok(None) };
+    let rows = session.problem().spec.readout.len(session.problem().network.outputs);
+    let values = if tile.examples.start == 0 { tile.queries.len() * rows } else { 0 };
+    Record::restore(&mut reader, values, steps).map(Some)
+}
+
+/// The arrays of a run, in the making.
+pub(super) fn arrays<E: Element>(session: &Session) -> Result<Arrays<E>, Error> {
+    let problem = session.problem();
+    let pairs = [problem.query_count(), problem.examples()];
+    let (outputs, layers) = (problem.network.outputs, problem.network.blocks.len());
+    Arrays::create(&session.store, &problem.spec, outputs, layers, pairs, session.plan().sides)
+}
+
+/// Integrates those of some tiles that are not finished.
+///
+/// # Errors
+///
+/// A device that keeps failing, a tile that was changed after it was written, a disk that refuses, or the run shall stop.
+pub(super) fn integrate(
+    session: &Session,
+    tape: &DiskTape,
+    tiles: &[Tile],
+    devices: &impl Devices,
+    watch: &Watch<'_>,
+) -> Result<(), Error> {
+    let steps = tape.history.steps.len();
+    watch.begin("integrating", (tiles.len() * steps) as u64);
+    let left = if session.is_double() { left::<f64> } else { left::<f32> };
+    let jobs = left(session, steps, tiles)?;
+    (0..(tiles.len() - jobs.len()) * steps).for_each(|_| watch.advance());
+    if jobs.is_empty() {
+        return Ok(());
+    }
+    let queue = Queue(Mutex::new(jobs));
+    let worker = |number: usize| -> Result<(), Error> {
+        let work =
+            |device: usize, all: bool| devices.on(device, Integrate { session, tape, queue: &queue, watch, all });
+        let done = persist(number, devices.fallback(), watch, &work);
+        if done.is_err() {
+            watch.fail();
+        }
+        done
+    };
+    if devices.count() == 1 {
+        return worker(0);
+    }
+    let outcomes: Vec<Result<(), Error>> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..devices.count()).map(|number| scope.spawn(move || worker(number))).collect();
+        let lost = || Err(Error::Backend(BackendError::Lost("a worker ended unexpectedly".into())));
+        workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| lost())).collect()
+    });
+    // What made the others stop comes before that they did.
+    let (stopped, others): (Vec<_>, Vec<_>) =
+        outcomes.into_iter().filter_map(Result::err).partition(|error| matches!(error, Error::Stopped));
+    others.into_iter().chain(stopped).next().map_or(Ok(()), Err)
+}
+
+/// Works until all is done, on a fresh device after each fault; where a device keeps failing, one tile at a time on the
+/// fallback, if there is one. `work` takes the device's number and whether it shall take all tiles or one, and gives `None`
+/// where more is to be done.
+pub(super) fn persist<T>(
+    number: usize,
+    fallback: Option<usize>,
+    watch: &Watch<'_>,
+    work: &dyn Fn(usize, bool) -> Result<Option<T>, Error>,
+) -> Result<T, Error> {
+    let (mut faults, mut saved) = (0, watch.saved());
+    loop {
+        let fault = match work(number, true) {
+            Err(Error::Backend(fault)) => fault,
+            Ok(None) => continue,
+            Ok(Some(done)) => return Ok(done),
+            Err(error) => return Err(error),
+        };
+        watch.hurry();
+        faults = if watch.saved() > saved { 1 } else { faults + 1 };
+        saved = watch.saved();
+        tracing::warn!("{fault}; going on with a fresh device");
+        if faults >= FAULTS {
+            let Some(fallback) = fallback else { return Err(Error::Backend(fault)) };
+            tracing::warn!("the device failed {faults} times in a row: the CPU takes over");
+            if let Some(done) = work(fallback, false)? {
+                return Ok(done);
+            }
+            faults = 0;
+        }
+    }
+}
+
+/// Those of some tiles that are not finished; what the others hold is compared with its checksums.
+fn left<E: Element>(session: &Session, steps: usize, tiles: &[Tile]) -> Result<VecDeque<Job>, Error> {
+    let arrays = arrays::<E>(session)?;
+    let mut jobs = VecDeque::new();
+    for tile in tiles {
+        if record(session, steps, tile)?.is_some() && arrays.has(tile) {
+            arrays.verify(tile)?;
+        } else {
+            jobs.push_back(Job::new(tile));
+        }
+    }
+    Ok(jobs)
+}
+
+/// Computes tiles of the queue: all, or one.
+struct Integrate<'a, 'w> {
+    session: &'a Session,
+    tape: &'a DiskTape,
+    queue: &'a Queue,
+    watch: &'a Watch<'w>,
+    all: bool,
+}
+
+impl Work for Integrate<'_, '_> {
+    /// Whether nothing is left.
+    type Output = Option<()>;
+
+    fn on<B: Backend>(self, backend: &B) -> Result<Option<()>, Error> {
+        let (session, problem) = (self.session, self.session.problem());
+        let (held, asked) = (Held::new(backend, problem)?, Asked::new(backend, problem)?);
+        let setting = held.setting(&session.plan().contraction, &asked);
+        let integration = Integration { setting, tape: self.tape };
+        let arrays = arrays::<B::Element>(session)?;
+        let mut budget = Budget::new();
+        while let Some(mut job) = self.queue.with(VecDeque::pop_front) {
+            // Shares of another number of processes may overlap: whoever comes second leaves the tile to the first.
+            let Some(lock) = Lock::if_free(&session.tile_lock(&job.tile))? else { continue };
+            if record(session, self.tape.history.steps.len(), &job.tile)?.is_some() && arrays.has(&job.tile) {
+                lock.remove();
+                continue;
+            }
+            if let Err(error) = self.compute(&integration, &arrays, &mut budget, &mut job) {
+                if matches!(error, Error::Backend(BackendError::OutOfMemory(_))) && job.halve() {
+                    // Smaller pieces are a way forward.
+                    self.watch.note_saved();
+                }
+                // Whoever takes it up next must find it free.
+                drop(lock);
+                self.queue.with(|jobs| jobs.push_front(job));
+                return Err(error);
+            }
+            lock.remove();
+            if !self.all {
+                break;
+            }
+        }
+        Ok(self.queue.with(|jobs| jobs.is_empty()).then_some(()))
+    }
+}
+
+impl Integrate<'_, '_> {
+    /// Computes a tile, piece by piece, and writes it.
+    fn compute<B: Backend>(
+        &self,
+        integration: &Integration<'_, B>,
+        arrays: &Arrays<B::Element>,
+        budget: &mut Budget,
+        job: &mut Job,
+    ) -> Result<(), Error> {
+        let (session, backend) = (self.session, integration.setting.backend);
+        let units = self.tape.history.steps.len() as u64;
+        let before = backend.phase_seconds();
+        while let Some(piece) = job.pieces.front() {
+            tracing::debug!("queries {:?}, examples {:?}", piece.queries, piece.examples);
+            // A tile in pieces counts by the first of them.
+            let first = job.done.is_empty();
+            let (path, units) = (session.piece(piece), if first { units } else { 0 });
+            let mut keeper = FileKeeper::new(self.watch, budget, path, units, session.plan().state_bytes);
+            let finished = integration.tile(piece, &mut keeper)?;
+            keeper.settle()?;
+            job.effort.seconds += keeper.seconds();
+            job.done.extend(job.pieces.pop_front().map(|piece| (piece, finished)));
+        }
+        let phases = backend.phase_seconds().zip(before);
+        job.effort.phases =
+            phases.map(|(after, before): ([f64; Phase::COUNT], _)| std::array::from_fn(|at| after[at] - before[at]));
+        job.effort.device = backend.name();
+        job.done.sort_by_key(|(piece, _)| (piece.queries.start, piece.examples.start));
+        let largest = arrays.write(&job.tile, &job.done)?;
+        let record = Record::new(&job.done, self.tape.history.steps.len(), largest, job.effort.clone());
+        let mut writer = StateWriter::create(&session.record(&job.tile))?;
+        record.save(&mut writer)?;
+        writer.finish()?;
+        self.watch.note_saved();
+        for (piece, _) in job.done.drain(..) {
+            // A state that stays does no harm.
+            let _ = std::fs::remove_file(session.piece(&piece));
+        }
+        self.watch.check()
+    }
+}
