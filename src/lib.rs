@@ -33,10 +33,10 @@ use pathkernel::activation::Activation;
 use pathkernel::compute::{Rates, cpu::CpuBackend};
 use pathkernel::graph::Graph;
 use pathkernel::layer::{Layer, LayerKind, Linear};
-use pathkernel::loss::Loss;
+use pathkernel::loss::{Loss, Targets};
 use pathkernel::optimizer::{Optimizer, Sgd};
 use pathkernel::plan::Device;
-use pathkernel::problem::{Explanation, Problem, Targets};
+use pathkernel::problem::{Explanation, Problem};
 use pathkernel::tape::MemoryTape;
 
 # fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -44,6 +44,7 @@ pub(crate) enum Order {
 }
 
 impl Order {
+    #[cfg(feature = "gpu")]
     pub const ALL: [Order; 3] = [Order::Value, Order::Slope, Order::Curvature];
 
     /// The operation of a backend that computes it.
@@ -115,6 +116,7 @@ macro_rules! activations {
             }
 
             /// Its statements in WGSL.
+            #[cfg(feature = "gpu")]
             fn wgsl(self, order: Order) -> &'static str {
                 match self {
                     $(Activation::$name => $file::$name::WGSL[order as usize],)*
@@ -150,6 +152,7 @@ impl Activation {
 }
 
 /// `fn function(kind: u32, x: f32) -> f32` in WGSL: the derivative of every activation, by its number.
+#[cfg(feature = "gpu")]
 pub(crate) fn wgsl(order: Order) -> String {
     let case = |kind: &Activation| format!("        case {}u: {{ {} }}\n", *kind as u32, kind.wgsl(order));
     let cases: String = Activation::ALL.iter().map(case).collect();

@@ -1,7 +1,8 @@
 //! What operations take: parts of buffers, weights on a segment, maps from rows to outputs, parts of a fused product.
 
-use super::{Backend, BackendError, Element, Outer, ReadoutKind, Result};
+use super::{Backend, BackendError, Element, Outer, Result};
 use crate::loss::Loss;
+use crate::readout::OutputFunction;
 use std::sync::Arc;
 
 /// A read-only part of a buffer, in elements.
@@ -193,18 +194,25 @@ pub struct LossBatch<'a, B: Backend + ?Sized> {
     pub share: Slice<'a, B::Buffer>,
 }
 
+impl<B: Backend + ?Sized> LossBatch<'_, B> {
+    /// What is wrong where the targets are not those that the loss takes.
+    pub(crate) fn wrong_targets(&self) -> BackendError {
+        BackendError::Invalid(format!("loss: {} takes {:?}, and has others", self.loss.name(), self.loss.takes()))
+    }
+}
+
 /// A pass whose readouts are wanted.
 #[derive(Debug)]
 pub struct ReadoutBatch<'a, B: Backend + ?Sized> {
     /// Which readouts.
-    pub kind: ReadoutKind,
+    pub kind: OutputFunction,
     /// Rows of the pass.
     pub rows: usize,
     /// Outputs C of the network.
     pub width: usize,
     /// f, `[rows, C]`.
     pub outputs: Slice<'a, B::Buffer>,
-    /// `[rows]`: each row's class, below C; see [`ReadoutKind::has_classes`].
+    /// `[rows]`: each row's class, below C; see [`OutputFunction::has_classes`].
     pub classes: Option<&'a B::Index>,
 }
 

@@ -33,7 +33,6 @@ pub use rates::Rates;
 pub use shapes::*;
 
 use crate::activation::Activation;
-use crate::loss::Loss;
 
 /// What can go wrong on a device.
 #[derive(Debug, Clone, thiserror::Error)]

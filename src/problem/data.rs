@@ -1,8 +1,9 @@
 //! A problem's data on a device.
 
-use super::{Problem, Targets};
+use super::Problem;
 use crate::compute::{Backend, convert};
 use crate::error::Error;
+use crate::loss::Targets;
 use crate::path::{QueryTargets, Setting};
 use crate::tangent::Contraction;
 use crate::training::{Examples, TargetBuffer, Training};

@@ -17,22 +17,13 @@ use crate::compute::{Backend, convert};
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::keeper::Keeper;
-use crate::loss::Loss;
+use crate::loss::{Loss, Targets};
 use crate::optimizer::{Motion, Optimizer};
 use crate::path::{Finished, Integration, Quadrature, Spec, Tile};
 use crate::plan::{Cut, Device, Plan};
 use crate::tangent::Contraction;
 use crate::tape::{Recorder, Recording, Step, Tape};
 use crate::training::{Recorded, Reduction};
-
-/// The targets of a data set.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Targets {
-    /// `[m]` classes.
-    Classes(Vec<u32>),
-    /// `[m, C]` reals.
-    Reals(Vec<f64>),
-}
 
 /// A network, how it is trained, on what, and what is asked of its predictions.
 #[derive(Debug, Clone)]

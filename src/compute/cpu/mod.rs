@@ -45,7 +45,6 @@ mod transpose;
 pub(crate) mod window;
 
 pub use kernel::Lane;
-pub(crate) use loss::real_loss;
 pub use memory::Buffer;
 
 use super::*;

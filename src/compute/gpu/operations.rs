@@ -8,7 +8,7 @@ use super::{Buffer, GpuBackend, Index, Ticket};
 use crate::activation::Order;
 use crate::compute::gpu::blocks::Part;
 use crate::compute::*;
-use crate::loss::Loss;
+use crate::loss::TargetKind;
 
 type In<'a> = Slice<'a, Buffer>;
 type Out<'a> = SliceMut<'a, Buffer>;
@@ -45,7 +45,7 @@ fn check_classes<'a>(batch: &ReadoutBatch<'a, GpuBackend>) -> Result<Bound<'a>> 
     let missing = || BackendError::Invalid("readout: there are no classes".into());
     let classes = batch.classes.ok_or_else(missing)?;
     let beyond = classes.values.iter().any(|&class| class as usize >= batch.width);
-    let alone = batch.kind == ReadoutKind::Margin && batch.width < 2;
+    let alone = batch.width < batch.kind.least_outputs();
     check("readout", &[(classes.values.len(), batch.rows), (usize::from(beyond || alone), 0)])?;
     Ok(GpuBackend::indices(classes))
 }
@@ -398,28 +398,31 @@ impl Backend for GpuBackend {
         let len = rows * width;
         check("loss", &[(gradient.len, len), (outputs.len, len), (statistics.len, rows * 2)])?;
         check("loss", &[(examples.values.len(), rows), (share.len, rows)])?;
-        let kind = match loss {
-            Loss::CrossEntropy => 0,
-            Loss::SquaredError => 1,
-            Loss::Logistic => 2,
-            Loss::Poisson => 3,
+        let (classes, values, all) = match (loss.takes(), targets) {
+            (TargetKind::Classes, Targets::Classes(classes)) => {
+                (Self::indices(classes), self.nothing(), (Self::indices(classes), 1))
+            }
+            (TargetKind::Reals, Targets::Reals(values)) => (self.nothing(), read(values), (read(values), width)),
+            (TargetKind::Classes, Targets::Reals(_)) | (TargetKind::Reals, Targets::Classes(_)) => {
+                return Err(batch.wrong_targets());
+            }
         };
-        let (classes, values, all) = match targets {
-            Targets::Classes(classes) => (Self::indices(classes), self.nothing(), (Self::indices(classes), 1)),
-            Targets::Reals(values) => (self.nothing(), read(values), (read(values), width)),
-        };
+        let of_classes = loss.takes() == TargetKind::Classes;
         let count = all.0.len / all.1.max(1);
         for cut in row_blocks(&[Part::rows(all.0, all.1)], count, self.context.binding) {
             let parts = [
                 Part::rows(write(&gradient), width),
                 Part::rows(write(&statistics), 2),
                 Part::rows(read(outputs), width),
-                Part::shared(if kind == 0 { classes.part(cut.start, cut.len()) } else { classes }),
-                Part::shared(if kind == 0 { values } else { values.part(cut.start * width, cut.len() * width) }),
+                Part::shared(if of_classes { classes.part(cut.start, cut.len()) } else { classes }),
+                Part::shared(if of_classes { values } else { values.part(cut.start * width, cut.len() * width) }),
                 Part::rows(Self::indices(examples), 1),
                 Part::rows(read(share), 1),
             ];
-            self.by_rows("loss", &parts, rows, 1, &|block| words(&[block.len(), width, kind, cut.start, cut.len()]))?;
+            let kind = [loss as usize, usize::from(of_classes)];
+            self.by_rows("loss", &parts, rows, 1, &|block| {
+                words(&[block.len(), width, kind[0], kind[1], cut.start, cut.len()])
+            })?;
         }
         Ok(())
     }
@@ -440,17 +443,11 @@ impl Backend for GpuBackend {
         let lengths = [(outputs.len, rows * width), (values.len, rows * count), (seeds.len, count * rows * width)];
         check("readout", &lengths)?;
         let classes = if kind.has_classes() { check_classes(batch)? } else { self.nothing() };
-        let number = match kind {
-            ReadoutKind::Softmax => 0,
-            ReadoutKind::Sigmoid => 1,
-            ReadoutKind::Target => 2,
-            ReadoutKind::Margin => 3,
-        };
         let classes = if kind.has_classes() { Part::repeated(classes, 1) } else { Part::shared(classes) };
         let (values, outputs) = (Part::repeated(write(&values), count), Part::repeated(read(outputs), width));
         let parts = [Part::rows(write(&seeds), width), values, outputs, classes];
         self.by_rows("readout", &parts, count * rows, 1, &|block| {
-            words(&[block.len(), block.start, rows, width, count, number])
+            words(&[block.len(), block.start, rows, width, count, kind as usize])
         })
     }
 

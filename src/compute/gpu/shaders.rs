@@ -2,6 +2,8 @@
 
 use super::tiles::Tile;
 use crate::activation::{self, Order};
+use crate::loss;
+use crate::readout::function;
 
 const INDEX: &str = include_str!("../../../shaders/shared/index.wgsl");
 const MATH: &str = include_str!("../../../shaders/shared/math.wgsl");
@@ -50,7 +52,6 @@ pub fn shader_sources() -> Vec<Shader> {
         "gram_table": INDEX;
         "im2col": INDEX;
         "largest":;
-        "loss": INDEX MATH;
         "multiply": INDEX;
         "normalize": INDEX;
         "normalize_backward": INDEX;
@@ -60,17 +61,21 @@ pub fn shader_sources() -> Vec<Shader> {
         "pool": INDEX;
         "pool_backward": INDEX;
         "pool_directional": INDEX;
-        "readout": INDEX MATH;
         "row_dot":;
         "scale": INDEX;
         "scale_features": INDEX;
         "seed": INDEX;
         "transpose": INDEX;
     });
+    // These do what a list of kinds says: their functions are made of it.
+    let mut made = |name, functions: String, frame| {
+        list.push(Shader { name, tile: None, source: [INDEX, MATH, &functions, frame].concat() });
+    };
     for order in Order::ALL {
-        let source = [INDEX, MATH, &activation::wgsl(order), include_str!("../../../shaders/activation.wgsl")].concat();
-        list.push(Shader { name: order.operation(), tile: None, source });
+        made(order.operation(), activation::wgsl(order), include_str!("../../../shaders/activation.wgsl"));
     }
+    made("loss", loss::wgsl(), include_str!("../../../shaders/loss.wgsl"));
+    made("readout", function::wgsl(), include_str!("../../../shaders/readout.wgsl"));
     for tile in Tile::ALL {
         let shared = if tile.is_large() { [TILE_LARGE, SUM_LARGE] } else { [TILE_SMALL, SUM_SMALL] };
         let gram = [&shared[..], &[STORE_HALF, include_str!("../../../shaders/gram.wgsl")]].concat();

@@ -3,10 +3,7 @@
 use super::{Kernel, KernelShape, Model, RunFile};
 use crate::device::Precision;
 use crate::key::{Result, Wrong};
-use crate::layer::Lower;
-use crate::loss::Loss;
 use crate::path::Rule;
-use crate::readout::Readout;
 
 /// Checks what was read by itself.
 ///
@@ -141,17 +138,14 @@ fn check_import(RunFile { model, training, trajectory, .. }: &RunFile) -> Result
 }
 
 fn check_readout(RunFile { data, training, kernel, .. }: &RunFile) -> Result<()> {
-    let (readout, loss) = (kernel.readout, training.loss);
-    if readout == Readout::Probabilities && !matches!(loss, Loss::CrossEntropy | Loss::Logistic) {
-        return wrong("kernel.readout", "probabilities go with the losses cross_entropy and logistic");
-    }
-    if matches!(readout, Readout::Target | Readout::Margin) && loss != Loss::CrossEntropy {
-        return wrong("kernel.readout", "target and margin need classes: the loss cross_entropy");
+    let readout = kernel.readout;
+    if let Err(problem) = readout.source(training.loss) {
+        return wrong("kernel.readout", &problem);
     }
     if readout.needs_targets() && data.query_inputs.is_some() && data.query_targets.is_none() {
         return wrong("data.query.targets", "is required for this kernel.readout, and missing");
     }
-    if readout.needs_targets() && matches!(kernel.kernel, KernelShape::Trace | KernelShape::Diagonal) {
+    if !readout.is_per_output() && matches!(kernel.kernel, KernelShape::Trace | KernelShape::Diagonal) {
         let problem =
             "pairs equal outputs, and this kernel.readout has one row a query; use full ([n, m, 1, C]) or none";
         return wrong("kernel.kernel", problem);

@@ -3,7 +3,7 @@
 use super::RunFile;
 use crate::key::{Count, Custom, Flag, Form, Key, List, Number, Result, Shape, Value, Word, Words, Wrong, at};
 use crate::path::Rule;
-use crate::readout::{READOUTS, Readout};
+use crate::readout::Readout;
 use crate::tangent::Contraction;
 
 /// What is integrated.
@@ -142,26 +142,6 @@ impl Word for Rule {
             Rule::Gauss { .. } => "exactly `nodes` Gauss-Legendre nodes on each step's segment, nothing split",
             Rule::Left => "the query's gradient at the step's start (Domingos' sum, TracIn)",
             Rule::Adaptive { .. } => "nodes by the certificate, segments split where a unit flips",
-        }
-    }
-}
-
-impl Word for Readout {
-    fn all() -> Vec<Self> {
-        READOUTS.iter().map(|(_, readout)| *readout).collect()
-    }
-
-    fn word(self) -> &'static str {
-        self.name()
-    }
-
-    fn help(self) -> &'static str {
-        match self {
-            Readout::Outputs => "f",
-            Readout::Probabilities => "softmax with cross_entropy, the sigmoid with logistic, else an error",
-            Readout::Loss => "the query's own; needs its targets",
-            Readout::Target => "f_y",
-            Readout::Margin => "f_y - log Σ_{c≠y} e^{f_c}",
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::key::{
     self, Count, Custom, Form, Key, List, Number, Optional, Path, Shape, Table, Value, Word, Words, Wrong, at,
 };
-use crate::loss::{LOSSES, Loss};
+use crate::loss::Loss;
 use crate::optimizer::{self, Optimizer, is_not_single};
 use crate::training::{Reduction, Schedule, ScheduleKind, schedule};
 
@@ -183,25 +183,6 @@ pub(super) fn fill_rate(training: &mut Table) {
     let has_rate = matches!(optimizer.get("type"), Some(Value::Text(name)) if optimizer::has_learning_rate(name));
     if has_rate && optimizer.get("learning_rate").is_none() {
         optimizer.set("learning_rate", Value::Number(rate.unwrap_or(1.0)));
-    }
-}
-
-impl Word for Loss {
-    fn all() -> Vec<Self> {
-        LOSSES.iter().map(|(_, loss)| *loss).collect()
-    }
-
-    fn word(self) -> &'static str {
-        self.name()
-    }
-
-    fn help(self) -> &'static str {
-        match self {
-            Loss::CrossEntropy => "-log softmax(f) of the class; integer classes",
-            Loss::SquaredError => "½ Σ_c (f-y)²",
-            Loss::Logistic => "Σ_c log(1+e^f) - y f",
-            Loss::Poisson => "Σ_c e^f - y f",
-        }
     }
 }
 
