@@ -10,7 +10,7 @@ use crate::loss::Loss;
 use crate::path::Spec;
 use crate::plan::size;
 use crate::problem::{Problem, Targets};
-use crate::run_file::{Batches, KernelShape, RunFile};
+use crate::run::keys::{Batches, KernelShape, RunFile};
 use crate::tape::Step;
 use crate::training::draw_batches;
 
