@@ -128,6 +128,7 @@ layers! {
     avg_pool2d::AvgPool2d,
     flatten::Flatten,
     layer_norm::LayerNorm,
+    rms_norm::RmsNorm,
     add::Add,
 }
 
