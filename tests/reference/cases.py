@@ -54,12 +54,13 @@ def mlp(kind, out=3, hidden=7):
     return [linear(hidden), act(kind), linear(out)]
 
 
-FLATTEN, NORM = act("flatten"), act("layer_norm")
+FLATTEN, NORM, RMS_NORM = act("flatten"), act("layer_norm"), act("rms_norm")
 
 # ---- every activation, two hidden layers, everything asked for
 SETTINGS = {
     "identity": dict(loss="squared_error", lr=0.05),
     "relu": dict(lr=0.1, seed=11, gain=2.0),
+    "relu6": dict(lr=0.02, gain=9.0),
     "leaky_relu": dict(loss="squared_error", reduction="sum", lr=0.02),
     "tanh": dict(lr=0.05, reduction="sum"),
     "sigmoid": dict(loss="logistic", lr=0.5),
@@ -178,6 +179,9 @@ case("graph_conv_residual", "a residual connection between convolutions", input=
      kernel=FULL)
 case("graph_norm_residual", "positions with a norm inside a residual connection", input=[4, 3], m=6, n=3, steps=6, decay=0.05,
      layers=[NORM, linear(3), act("gelu"), linear(3), add(-1), NORM, FLATTEN, linear(3)], kernel=DIAGONAL)
+case("graph_rms_norm_residual", "RMS norm of positions, before a residual connection and after it", input=[3, 4], m=6, n=3,
+     layers=[linear(5), RMS_NORM, linear(5), act("silu"), add(0), RMS_NORM, FLATTEN, linear(3)], steps=6, gain=3.0, decay=0.05,
+     kernel=FULL)
 
 # ---- outputs and targets
 case("one_output_flat", "one output, targets [m]", layers=mlp("tanh", 1), outputs=1, loss="squared_error", flat_targets=True, kernel=FULL)
@@ -251,6 +255,8 @@ optimizers("momentum_cnn", "heavy ball on convolutions, decay, batches", optimiz
            **{**CNN, "steps": 4}, batches=[[0, 1, 5], [2, 2, 3], [4, 5, 5], [1, 3, 0]])
 optimizers("momentum_cnn_pool", "Nesterov on convolutions with ReLU and max pool", optimizer=sgd(0.9, nesterov=True), input=[1, 6, 6],
            m=6, n=3, steps=5, lr=0.05, layers=[conv(2, 3), act("relu"), pool("max", 2), FLATTEN, linear(3)])
+optimizers("momentum_relu6", "heavy ball with ReLU6: units below 0, between the kinks and above 6", optimizer=sgd(0.9),
+           layers=[linear(7), act("relu6"), linear(5), act("relu6"), linear(3)], lr=0.02, gain=9.0)
 optimizers("momentum_norm", "heavy ball with layer norm", optimizer=sgd(0.9), layers=[linear(6), NORM, act("silu"), linear(3)],
            decay=0.05)
 optimizers("momentum_graph", "heavy ball on a residual graph", optimizer=sgd(0.9), lr=0.05, layers=RESIDUAL)
@@ -276,6 +282,8 @@ optimizers("adamw_cnn_pool", "AdamW on convolutions with ReLU and max pool", opt
            steps=5, lr=0.01, decay=0.1, layers=[conv(2, 3), act("relu"), pool("max", 2), FLATTEN, linear(3)])
 optimizers("adam_norm", "Adam with layer norm and coupled decay", optimizer=adam(eps=1e-5), lr=0.02, decay=0.05,
            layers=[linear(6), NORM, act("silu"), linear(3)])
+optimizers("adam_rms_norm", "Adam with RMS norm in a residual network", optimizer=adam(eps=1e-5), lr=0.02, decay=0.05, gain=3.0,
+           layers=[linear(6), RMS_NORM, linear(6), act("silu"), add(0), RMS_NORM, linear(3)])
 optimizers("adamw_graph", "AdamW on a residual graph", optimizer=adam("adamw", eps=1e-5), lr=0.02, decay=0.1, layers=RESIDUAL)
 
 # ---- clipping, active in some steps and not in others
@@ -347,6 +355,8 @@ adaptive("adaptive_relu_deep", "three hidden layers of ReLU", lr=0.2,
          layers=[linear(6), act("relu"), linear(5), act("relu"), linear(5), act("relu"), linear(3)], kernel={**ADAPTIVE, **TRACE})
 adaptive("adaptive_leaky", "leaky ReLU, squared error, batches and decay", layers=[linear(8), act("leaky_relu"), linear(6), act("leaky_relu"), linear(3)],
          loss="squared_error", lr=0.2, decay=0.1, batches=BATCHES[:6], kernel={**ADAPTIVE, **DIAGONAL})
+adaptive("adaptive_relu6", "ReLU6, whose units flip at 0 and at 6", lr=0.1, gain=9.0,
+         layers=[linear(10), act("relu6"), linear(8), act("relu6"), linear(3)])
 adaptive("adaptive_one_output", "one output: the certificate can vanish by cancellation", layers=[linear(10), act("relu"), linear(8), act("relu"), linear(1)], outputs=1,
          loss="squared_error", lr=0.5)
 adaptive("adaptive_two_outputs", "two outputs", layers=[linear(10), act("relu"), linear(8), act("relu"), linear(2)], outputs=2, lr=0.5)

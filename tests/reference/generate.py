@@ -21,10 +21,11 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 
 from cases import CASES
+from network import KINKS
 from reference import Case, compute, path
 
 FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
-# A case that is also run in f32 must not come nearer than this to a kink (ReLU's 0, a max pool's flip).
+# A case that is also run in f32 must not come nearer than this to a kink (ReLU's 0, ReLU6's 0 and 6, a max pool's flip).
 KINK_MARGIN = 2e-5
 # So many must be inside the segments of a case of the rule adaptive.
 FEWEST_FLIPS = 8
@@ -122,6 +123,8 @@ def draw_weights(case, rng):
         elif kind == "layer_norm":
             weights[f"{i}.weight"] = 1 + 0.2 * rng.standard_normal(shape[-1])
             weights[f"{i}.bias"] = 0.2 * rng.standard_normal(shape[-1])
+        elif kind == "rms_norm":
+            weights[f"{i}.weight"] = 1 + 0.2 * rng.standard_normal(shape[-1])
         if wshape:
             bound = case["gain"] / np.sqrt(np.prod(wshape[1:]))
             weights[f"{i}.weight"] = rng.uniform(-bound, bound, wshape)
@@ -189,7 +192,7 @@ def settled(case, folder, facts):
     by what may be a small sum of large terms, so it is tried in float32.
     """
     if case["kernel"].get("rule") == "adaptive":
-        kinked = any("relu" in layer["type"] or layer["type"] == "max_pool2d" for layer in case["layers"])
+        kinked = any(layer["type"] in (*KINKS, "max_pool2d") for layer in case["layers"])
         if facts["residual"] > 1e-9 or kinked and facts["flips"] < FEWEST_FLIPS:
             return False
     if case["f64_only"]:

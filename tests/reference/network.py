@@ -9,10 +9,13 @@ jax.config.update("jax_enable_x64", True)
 
 LAYER_NORM_EPS = 1e-5
 LEAKY_SLOPE = 0.01
+# Where the slope of an activation jumps.
+KINKS = {"relu": (0.0,), "relu6": (0.0, 6.0), "leaky_relu": (0.0,)}
 
 ACTIVATIONS = {
     "identity": lambda z: z,
     "relu": lambda z: jnp.where(z > 0, z, 0.0),
+    "relu6": lambda z: jnp.where((z > 0) & (z < 6), z, jnp.where(z > 0, 6.0, 0.0)),
     "leaky_relu": lambda z: jnp.where(z > 0, z, LEAKY_SLOPE * z),
     "tanh": jnp.tanh,
     "sigmoid": lambda z: 1 / (1 + jnp.exp(-z)),
@@ -74,9 +77,9 @@ def max_pool(x, k):
 def forward(layers, weights, x):
     """One example through the network -> (outputs [C], (distance to the nearest kink, pattern)).
 
-    weights: {"<layer>.weight": array, "<layer>.bias": array}. The distance is how far the nearest ReLU
-    input is from 0 or the nearest max pool from a change of its winner; exact zeros and ties don't count.
-    The pattern says on which side each ReLU is and who wins each max pool: a flat vector of integers.
+    weights: {"<layer>.weight": array, "<layer>.bias": array}. The distance is how far the nearest input of
+    an activation is from a kink or the nearest max pool from a change of its winner; inputs exactly on a kink and ties
+    don't count. The pattern says on which side of each kink a unit is and who wins each max pool: a flat vector of integers.
     """
     values = {-1: x}
     margin, pattern = jnp.inf, [jnp.zeros(0, int)]
@@ -106,12 +109,14 @@ def forward(layers, weights, x):
             centred = v - v.mean(axis=-1, keepdims=True)
             variance = (centred**2).mean(axis=-1, keepdims=True)
             v = centred / jnp.sqrt(variance + LAYER_NORM_EPS) * weight + bias
+        elif kind == "rms_norm":
+            v = v / jnp.sqrt((v**2).mean(axis=-1, keepdims=True) + jnp.finfo(v.dtype).eps) * weight
         elif kind == "add":
             v = v + values[layer["from"]]
         else:
-            if kind in ("relu", "leaky_relu"):
-                margin = jnp.minimum(margin, jnp.min(jnp.where(v == 0, jnp.inf, jnp.abs(v))))
-                pattern.append((v > 0).ravel().astype(int))
+            for kink in KINKS.get(kind, ()):
+                margin = jnp.minimum(margin, jnp.min(jnp.where(v == kink, jnp.inf, jnp.abs(v - kink))))
+                pattern.append((v > kink).ravel().astype(int))
             v = ACTIVATIONS[kind](v)
         values[i] = v
     return v, (margin, jnp.concatenate(pattern))

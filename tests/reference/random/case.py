@@ -20,7 +20,7 @@ class Case:
         model, self.training = self.run["model"], self.run["training"]
         self.kernel = {**RULE, **self.run.get("kernel", {})}
         self.precision = self.run["run"].get("precision", "f32")
-        self.network = Network(model["input"], model["layers"])
+        self.network = Network(model["input"], model["layers"], self.precision)
         self.loss, self.readout = self.training["loss"], self.kernel.get("readout", "outputs")
         train, query = self.run["data"]["train"], self.run["data"].get("query")
         self.x, self.y = self._inputs(train["inputs"]), self._targets(train["targets"])

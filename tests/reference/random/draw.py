@@ -7,7 +7,8 @@ from chance import Chance
 from draw_data import inputs, targets, write
 from draw_path import batches, optimizer, record, schedule, write_weights
 from heads import SINGLE
-from network import LayerNorm, Network
+from network import Network
+from norm import Norm
 from themes import plan as draw_plan
 from themes import start
 from training import follow
@@ -124,7 +125,7 @@ def contraction(chance, net, plan, run):
         return {}
     words = ("factored",) if plan.factored and factors else ("materialised", "half") + (("factored",) if factors else ())
     layers = [layer for layer in net.layers if layer.weight]
-    return {"contraction": ["materialised" if isinstance(layer, LayerNorm) else chance.one(*words) for layer in layers]}
+    return {"contraction": ["materialised" if isinstance(layer, Norm) else chance.one(*words) for layer in layers]}
 
 
 def toml(run):

@@ -4,7 +4,7 @@ import numpy as np
 
 from network import Network
 
-PIECEWISE = ("relu", "leaky_relu", "relu", "relu", "identity")
+PIECEWISE = ("relu", "leaky_relu", "relu6", "relu", "relu", "identity")
 SMOOTH = ("tanh", "sigmoid", "softplus", "silu", "gelu", "sin")
 
 
@@ -100,8 +100,8 @@ def positions(chance, kinds, outputs):
 
 
 def normed(chance, kinds, outputs):
-    """Layer norm inside a stack; smooth whatever the activation is."""
-    layers = [linear(chance, chance.whole(3, 8)), act("layer_norm"), activation(chance, kinds)]
+    """A norm inside a stack; no polynomial whatever the activation is."""
+    layers = [linear(chance, chance.whole(3, 8)), act(chance.one("layer_norm", "rms_norm")), activation(chance, kinds)]
     return [chance.whole(2, 6)], layers + [linear(chance, outputs)]
 
 

@@ -6,9 +6,8 @@ Weights are one flat vector a row, [B, P]: layer by layer, the weight before the
 import numpy as np
 
 from affine import AvgPool, Conv2d, Flatten, Linear
+from norm import LayerNorm, Norm, RmsNorm
 from scalars import ACTIVATIONS, KINKED
-
-LAYER_NORM_EPS = "1e-5"
 
 
 class Add:
@@ -23,21 +22,7 @@ class Activation:
 
     def __init__(self, shape, kind):
         self.shape, self.out, self.kind, self.weight, self.bias = shape, shape, kind, None, None
-        self.kinked, self.linear = kind in KINKED, kind in (*KINKED, "identity")
-
-
-class LayerNorm:
-    """Along the last axis, with the variance's divisor d."""
-
-    def __init__(self, shape):
-        self.shape, self.out, self.weight, self.bias = shape, shape, shape[-1:], shape[-1:]
-
-    def normed(self, x):
-        """-> (normed x, 1 / √(variance + eps))"""
-        centred = x - x.mean(axis=-1, keepdims=True)
-        variance = (centred**2).mean(axis=-1, keepdims=True)
-        scale = 1 / np.sqrt(variance + x.dtype.type(LAYER_NORM_EPS))
-        return centred * scale, scale
+        self.straight, self.linear = KINKED.get(kind), kind in (*KINKED, "identity")
 
 
 class MaxPool:
@@ -74,7 +59,7 @@ class MaxPool:
         return flat.reshape(delta.shape[:2] + self.shape)
 
 
-def build(kind, shape, options):
+def build(kind, shape, options, precision):
     """The layer of a run file's table."""
     bias = options.get("bias", True)
     if kind == "linear":
@@ -86,27 +71,29 @@ def build(kind, shape, options):
         return AvgPool(shape, options["kernel"])
     if kind == "max_pool2d":
         return MaxPool(shape, options["kernel"])
+    if kind == "rms_norm":
+        return RmsNorm(shape, precision)
     simple = {"flatten": Flatten, "layer_norm": LayerNorm, "add": Add}
     return simple[kind](shape) if kind in simple else Activation(shape, kind)
 
 
 class Network:
-    """Layers, where each reads, and where its weights lie in the flat vector."""
+    """Layers, where each reads, and where its weights lie in the flat vector; `precision` is the run's."""
 
-    def __init__(self, shape, layers):
+    def __init__(self, shape, layers, precision="f64"):
         self.shape, self.layers, self.reads, self.spans, at = tuple(shape), [], [], [], 0
         for i, options in enumerate(layers):
             kind = options["type"]
             before = [i - 1, options["from"]] if kind == "add" else [options.get("from", i - 1)]
             inside = self.shape if before[0] < 0 else self.layers[before[0]].out
-            layer = build(kind, inside, options)
+            layer = build(kind, inside, options, precision)
             sizes = [int(np.prod(s)) if s else 0 for s in (layer.weight, layer.bias)]
             self.spans.append((slice(at, at + sizes[0]), slice(at + sizes[0], at + sum(sizes))))
             self.layers.append(layer)
             self.reads.append(before)
             at += sum(sizes)
         self.size, self.outputs = at, int(np.prod(self.layers[-1].out))
-        self.piecewise_linear = all(getattr(l, "linear", True) and not isinstance(l, LayerNorm) for l in self.layers)
+        self.piecewise_linear = all(getattr(l, "linear", True) and not isinstance(l, Norm) for l in self.layers)
 
     def tensors(self):
         """(name, shape, slice of the flat vector) of each, in order."""
@@ -150,10 +137,11 @@ class Network:
             return ACTIVATIONS[layer.kind][0](v)
         if isinstance(layer, MaxPool):
             return layer.pick(layer.winners(v), v[:, None])[:, 0]
-        if isinstance(layer, LayerNorm):
-            around = (len(w),) + (1,) * (v.ndim - 2) + layer.weight
-            return layer.normed(v)[0] * w[:, self.spans[i][0]].reshape(around) + w[:, self.spans[i][1]].reshape(around)
-        out, bias = layer.map(self.weight(i, w), v[:, None])[:, 0], self.bias(i, w)
+        bias = self.bias(i, w)
+        if isinstance(layer, Norm):
+            out = layer.normed(v)[0] * layer.spread(self.weight(i, w))
+        else:
+            out = layer.map(self.weight(i, w), v[:, None])[:, 0]
         return out if bias is None else out + bias
 
     def final(self, values):
@@ -166,14 +154,14 @@ class Network:
         return self.final(self.forward(w, x))
 
     def patterns(self, values):
-        """On which side each kinked unit is, and who wins each max pool: {layer: array}."""
+        """On which piece each unit of a kinked activation is, and who wins each max pool: {layer: array}."""
         found = {}
         for i, layer in enumerate(self.layers):
             v = values[self.reads[i][0]]
             if isinstance(layer, MaxPool):
                 found[i] = layer.winners(v)
-            elif getattr(layer, "kinked", False):
-                found[i] = v > 0
+            elif getattr(layer, "straight", None):
+                found[i] = layer.straight.pieces(v)
         return found
 
     def backward(self, w, values, seed):
@@ -181,7 +169,7 @@ class Network:
         return self.backward_on(w, values, seed, self.patterns(values))
 
     def backward_on(self, w, values, seed, patterns):
-        """As `backward`, on given sides of the kinks."""
+        """As `backward`, on given pieces."""
         rows = np.zeros(seed.shape[:2] + (self.size,), seed.dtype)
         last = len(self.layers) - 1
         deltas = {last: seed.reshape(seed.shape[:2] + self.layers[last].out)}
@@ -204,7 +192,7 @@ class Network:
             return layer.put(patterns[i], delta)
         if isinstance(layer, Activation):
             return delta * self._slope(i, layer, x, patterns)[:, None]
-        if isinstance(layer, LayerNorm):
+        if isinstance(layer, Norm):
             return self._back_norm(i, w, x, delta, rows)
         if layer.weight:
             of_weight, of_bias = layer.gradients(x, delta)
@@ -215,19 +203,17 @@ class Network:
 
     def _slope(self, i, layer, x, patterns):
         """The derivative of an activation; a kinked one's is its pattern's."""
-        if not layer.kinked:
+        if layer.straight is None:
             return ACTIVATIONS[layer.kind][1](x)
-        return ACTIVATIONS[layer.kind][1](np.where(patterns[i], x.dtype.type(1), x.dtype.type(-1)))
+        return layer.straight.slope(patterns[i], x.dtype)
 
     def _back_norm(self, i, w, x, delta, rows):
         layer, (weight, bias) = self.layers[i], self.spans[i]
-        normed, scale = layer.normed(x)
-        d = layer.weight[0]
-        rows[:, :, weight] = (delta * normed[:, None]).reshape(delta.shape[:2] + (-1, d)).sum(axis=2)
-        rows[:, :, bias] = delta.reshape(delta.shape[:2] + (-1, d)).sum(axis=2)
-        inner = delta * w[:, weight].reshape((len(w),) + (1,) * (delta.ndim - 2) + (d,))
-        along = (inner * normed[:, None]).mean(axis=-1, keepdims=True)
-        return (inner - inner.mean(axis=-1, keepdims=True) - normed[:, None] * along) * scale[:, None]
+        over_positions = lambda v: v.reshape(v.shape[:2] + (-1,) + layer.weight).sum(axis=2)
+        rows[:, :, weight] = over_positions(delta * layer.normed(x)[0][:, None])
+        if layer.bias:
+            rows[:, :, bias] = over_positions(delta)
+        return layer.back(x, delta * layer.spread(self.weight(i, w))[:, None])
 
 
 def give(deltas, layer, delta):

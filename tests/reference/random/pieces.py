@@ -11,7 +11,6 @@ import numpy as np
 
 from affine import AvgPool, Flatten
 from network import Activation, Add, MaxPool
-from scalars import LEAKY_SLOPE
 
 # A coefficient counts as zero below so many roundings of the sum of its terms' sizes.
 ROUNDINGS = 64
@@ -81,8 +80,8 @@ class Line:
                 guards.append(lead)
             elif isinstance(layer, Activation):
                 curves[i] = curve
-                if layer.kinked:
-                    curves[i], patterns[i], guard = bent(layer, curve)
+                if layer.straight:
+                    curves[i], patterns[i], guard = bent(layer.straight, curve)
                     guards.append(guard)
             elif isinstance(layer, (AvgPool, Flatten)):
                 curves[i] = curve.each(lambda v: layer.map(None, v))
@@ -113,15 +112,24 @@ def added(one, other):
     return Curve(one.powers + other.powers, one.sizes + other.sizes)
 
 
-def bent(layer, curve):
-    """ReLU or leaky ReLU -> (curve, pattern, guards [B, K, units])."""
-    powers = settled(curve)
-    sign = first_sign(powers)
-    active = sign > 0
-    low = curve.powers.dtype.type(LEAKY_SLOPE if layer.kind == "leaky_relu" else 0)
-    slope = np.where(active, curve.powers.dtype.type(1), low)[:, None]
-    guard = powers * sign[:, None]
-    return curve.each(lambda v: v * slope), active, guard.reshape(guard.shape[:2] + (-1,))
+def bent(straight, curve):
+    """An activation of straight pieces -> (curve, pattern, guards [B, K, kinks * units])."""
+    dtype = curve.powers.dtype
+    from_kinks = [settled(raised(curve, -dtype.type(kink))) for kink in straight.kinks]
+    sides = [first_sign(powers) for powers in from_kinks]
+    pattern = straight.piece(sides)
+    slope, offset = straight.slope(pattern, dtype)[:, None], straight.offset(pattern, dtype)
+    guards = [powers * side[:, None] for powers, side in zip(from_kinks, sides)]
+    flat = [guard.reshape(guard.shape[:2] + (-1,)) for guard in guards]
+    return raised(curve.each(lambda v: v * slope), offset), pattern, np.concatenate(flat, axis=2)
+
+
+def raised(curve, offset):
+    """The curve plus a number for each unit, or one for all."""
+    powers, sizes = curve.powers.copy(), curve.sizes.copy()
+    powers[:, 0] += offset
+    sizes[:, 0] += np.abs(offset)
+    return Curve(powers, sizes)
 
 
 def pooled(layer, curve):

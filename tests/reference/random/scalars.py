@@ -4,9 +4,10 @@ NumPy has the elementary functions in 80 bits; the error function is a series he
 of z: value and derivative.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
-LEAKY_SLOPE = "0.01"
 # Terms of the error function's series: at |z| = 6.6 the last one is below 1e-20 of the sum.
 ERF_TERMS, ERF_END = 230, 6.6
 
@@ -52,10 +53,39 @@ def normal_below(z):
     return (1 + erf(z / np.sqrt(z.dtype.type(2)))) / 2
 
 
-def slopes(kind, z):
-    """The derivative of relu or leaky_relu, which at 0 is that of the left side."""
-    low = z.dtype.type(LEAKY_SLOPE) if kind == "leaky_relu" else z.dtype.type(0)
-    return np.where(z > 0, z.dtype.type(1), low)
+@dataclass(frozen=True)
+class Straight:
+    """An activation of straight pieces: piece p, after p kinks, is slopes[p] z + offsets[p]. Numbers are exact as text."""
+
+    kinks: tuple
+    slopes: tuple
+    offsets: tuple
+
+    def piece(self, sides):
+        """How many kinks are passed; sides [kinks, ...] are the signs of z - kink. On a kink the smaller slope holds."""
+        passed = [side > 0 if rising else side >= 0 for side, rising in zip(sides, self.rising())]
+        return np.sum(passed, axis=0)
+
+    def rising(self):
+        """Whether the slope is larger after each kink than before."""
+        return [float(after) > float(before) for before, after in zip(self.slopes, self.slopes[1:])]
+
+    def pieces(self, z):
+        """The piece that each z is on."""
+        return self.piece([np.sign(z - z.dtype.type(kink)) for kink in self.kinks])
+
+    def slope(self, piece, dtype):
+        """Of each piece's number."""
+        return np.array(self.slopes).astype(dtype)[piece]
+
+    def offset(self, piece, dtype):
+        """Of each piece's number."""
+        return np.array(self.offsets).astype(dtype)[piece]
+
+    def value_and_derivative(self):
+        """The pair of functions of z."""
+        derivative = lambda z: self.slope(self.pieces(z), z.dtype)
+        return lambda z: z * derivative(z) + self.offset(self.pieces(z), z.dtype), derivative
 
 
 def silu_slope(z):
@@ -64,10 +94,13 @@ def silu_slope(z):
     return s * (1 + z * sigmoid(-z))
 
 
-ACTIVATIONS = {
+KINKED = {
+    "relu": Straight(("0",), ("0", "1"), ("0", "0")),
+    "relu6": Straight(("0", "6"), ("0", "1", "0"), ("0", "0", "6")),
+    "leaky_relu": Straight(("0",), ("0.01", "1"), ("0", "0")),
+}
+ACTIVATIONS = {kind: straight.value_and_derivative() for kind, straight in KINKED.items()} | {
     "identity": (lambda z: z, np.ones_like),
-    "relu": (lambda z: z * slopes("relu", z), lambda z: slopes("relu", z)),
-    "leaky_relu": (lambda z: z * slopes("leaky_relu", z), lambda z: slopes("leaky_relu", z)),
     "tanh": (np.tanh, lambda z: 1 / np.cosh(z) ** 2),
     "sigmoid": (sigmoid, lambda z: sigmoid(z) * sigmoid(-z)),
     "softplus": (softplus, sigmoid),
@@ -75,4 +108,3 @@ ACTIVATIONS = {
     "gelu": (lambda z: z * normal_below(z), lambda z: normal_below(z) + z * normal(z)),
     "sin": (np.sin, np.cos),
 }
-KINKED = ("relu", "leaky_relu")
