@@ -19,6 +19,7 @@ from chance import Chance
 from draw_network import PIECEWISE, SMOOTH, network, normed, weights
 from heads import loss, loss_slope, readout, readout_slope
 from network import Network
+from pieces import Line
 from roots import first_falls
 from segment import Queries, Segments, gauss
 from training import Adam, Sgd
@@ -115,15 +116,25 @@ def check_walk(chance):
         ends = [net.outputs_at(w, every.x) for w in (every.w, every.w + every.step)]
         change = ends[1] - ends[0]
         added = (phi.reshape((-1,) + phi.shape[2:]) @ every.step[:, :, None])[..., 0]
+        cells = walk(net, every.w, every.step, every.x)
         # An output's change is a difference of the ends, and a sum of terms.
         terms = (np.abs(phi.reshape((-1,) + phi.shape[2:])) @ np.abs(every.step)[:, :, None])[..., 0]
-        off = np.abs(added - change) / np.maximum.reduce([terms, *np.abs(ends), np.full(terms.shape, REAL(1e-300))])
+        sizes = [terms, *np.abs(ends), inside(every, cells), np.full(terms.shape, REAL(1e-300))]
+        off = np.abs(added - change) / np.maximum.reduce(sizes)
         assert off.max() <= SUMS, f"network {number}: φ·Δw is off by {off.max():.1e}"
-        cells = walk(net, every.w, every.step, every.x)
         flips += len(cells.segment) - len(every.x)
         if number < 12:
             check_brute(every, phi.reshape((-1,) + phi.shape[2:]), net)
     assert flips > 500, flips
+
+
+def inside(every, cells):
+    """[segments, C]: the largest sum of sizes on the way; a ReLU6 may hide that what it bounds was a difference of large terms."""
+    rows = cells.segment
+    sizes = Line(every.network, every.w[rows], every.step[rows], every.x[rows], cells.start).pieces().sizes
+    largest = np.zeros((len(every.x), sizes.shape[1]), sizes.dtype)
+    np.maximum.at(largest, rows, sizes)
+    return largest
 
 
 def check_brute(every, phi, net):

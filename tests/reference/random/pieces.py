@@ -56,6 +56,7 @@ class Pieces:
 
     patterns: dict  # layer -> as Network.patterns
     guards: np.ndarray  # [B, K, units]: positive just after t; the pattern holds until one falls below zero
+    sizes: np.ndarray  # [B, C]: the sums of sizes at t that the outputs' rounding is relative to
 
 
 class Line:
@@ -87,7 +88,8 @@ class Line:
                 curves[i] = curve.each(lambda v: layer.map(None, v))
             else:
                 curves[i] = self._affine(i, layer, curve)
-        return Pieces(patterns, side_by_side(guards, len(self.x), self.x.dtype))
+        outputs = curves[len(network.layers) - 1].flat()
+        return Pieces(patterns, side_by_side(guards, len(self.x), self.x.dtype), outputs.sizes[:, 0])
 
     def _affine(self, i, layer, curve):
         """(W + u ΔW) a + b + u Δb"""
