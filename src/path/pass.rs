@@ -21,7 +21,7 @@ pub(super) struct Pass<'a, B: Backend> {
     inputs: B::Buffer,
     constant: ConstantInputs<B>,
     /// One row an output.
-    averaged: RowMap<B>,
+    averaged: RowMap<B::Buffer, B::Index>,
     /// The queries of the tile, as they are numbered in the whole.
     numbers: Vec<u32>,
     finder: Finder<'a, B>,
@@ -260,7 +260,7 @@ impl<'a, B: Backend> Pass<'a, B> {
 fn apply<B: Backend>(
     backend: &B,
     own: &Parameters,
-    map: &RowMap<B>,
+    map: &RowMap<B::Buffer, B::Index>,
     factor: &Factor<'_, B::Buffer>,
     direction: &B::Buffer,
     scale: f64,

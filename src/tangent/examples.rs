@@ -54,7 +54,7 @@ impl<B: Backend> ExampleRows<B> {
 pub(crate) fn write_gradient<B: Backend>(
     backend: &B,
     own: &Parameters,
-    map: &RowMap<B>,
+    map: &RowMap<B::Buffer, B::Index>,
     preconditioner: Option<Slice<'_, B::Buffer>>,
     factor: &Factor<'_, B::Buffer>,
     start: Start,

@@ -1,7 +1,7 @@
 //! The fused product.
 
 use crate::harness::*;
-use pathkernel::compute::gpu::GpuBackend;
+use pathkernel::compute::gpu;
 use pathkernel::compute::{Accumulator, Backend, Entries, Gram, Outer, Part, RowMap, Start};
 
 /// What one part is: rows of a map times the inputs' Gram matrix, a look-up, whole rows, or half of either.
@@ -45,7 +45,7 @@ impl Shape<'_> {
 }
 
 /// 1, 2 or 3 rows for each query, none for every fifth; all outputs of a query have the same.
-fn nodes<B: Backend>(backend: &B, outputs: usize, queries: usize, base: usize) -> RowMap<B> {
+fn nodes<B: Backend>(backend: &B, outputs: usize, queries: usize, base: usize) -> RowMap<B::Buffer, B::Index> {
     let (mut offsets, mut inputs) = (vec![0], Vec::new());
     for _ in 0..outputs {
         for query in 0..queries {
@@ -87,7 +87,7 @@ fn fused<B: Backend>(backend: &B, shape: &Shape<'_>) -> Vec<f64> {
             [0, 1, 2].map(|which| Held::new(backend, &numbers(seed + which, lengths[which as usize])))
         })
         .collect();
-    let parts: Vec<Part<'_, B>> = shape
+    let parts: Vec<Part<'_, B::Buffer, B::Index>> = shape
         .parts
         .iter()
         .zip(&held)
@@ -299,7 +299,7 @@ fn factors_in_sixteen_bits_keep_their_size() {
 #[test]
 fn rows_that_do_not_fit_are_refused() {
     for device in devices() {
-        let refused = |entries: Entries, outputs: usize, copies: usize, part: Part<'_, GpuBackend>| {
+        let refused = |entries: Entries, outputs: usize, copies: usize, part: Part<'_, gpu::Buffer, gpu::Index>| {
             let gram = Gram { entries, outputs, copies, queries: 2, examples: 2, stride: 2, triangle: None };
             let index = device.index(&[0, 1]).unwrap();
             let mut out = Held::output(&device, gram.len());

@@ -63,7 +63,7 @@ impl Queries {
         [0].into_iter().chain(ends).collect()
     }
 
-    fn map(&self, outputs: usize) -> RowMap<Cpu> {
+    fn map(&self, outputs: usize) -> RowMap<Array, Vec<u32>> {
         let base = Self::base();
         let inputs: Vec<u32> = (0..outputs * base).map(|row| (row % base) as u32).collect();
         RowMap::new(&Cpu::new(), &Self::offsets(outputs), &inputs, &self.weights.repeat(outputs)).expect("a map")
@@ -98,7 +98,7 @@ struct Layer<'a> {
 impl<'a> Layer<'a> {
     fn new(own: &'a Parameters, queries: &Queries, left: &Factors, right: &Factors, outputs: usize) -> Self {
         let (map, copies) = (queries.map(outputs), RowMap::each(&Cpu::new(), outputs, EXAMPLES, 1.0).expect("a map"));
-        let form = |map: &RowMap<Cpu>, layer: &Factors| {
+        let form = |map: &RowMap<Array, Vec<u32>>, layer: &Factors| {
             let mut rows = upload(&vec![f64::NAN; map.outputs * own.len()]);
             write_rows(own, map, layer, Start::Value(0.0), &mut rows);
             rows
@@ -115,7 +115,7 @@ impl<'a> Layer<'a> {
     }
 
     /// The layer's part in each way, for examples with `copies` rows each.
-    fn parts<'b>(&'b self, map: &'b RowMap<Cpu>, copies: usize) -> Vec<Part<'b, Cpu>> {
+    fn parts<'b>(&'b self, map: &'b RowMap<Array, Vec<u32>>, copies: usize) -> Vec<Part<'b, Array, Vec<u32>>> {
         let own = self.own;
         let (positions, height, columns) = (own.positions, own.height, copies * EXAMPLES);
         let rows = whole(&self.right_rows).part(0, columns * own.len());
@@ -136,7 +136,7 @@ fn outer(own: &Parameters, start: Start) -> Outer {
 }
 
 /// Forms the gradient rows of a map's outputs.
-fn write_rows(own: &Parameters, map: &RowMap<Cpu>, layer: &Factors, start: Start, out: &mut Array) {
+fn write_rows(own: &Parameters, map: &RowMap<Array, Vec<u32>>, layer: &Factors, start: Start, out: &mut Array) {
     let (backend, delta, input) = (Cpu::new(), upload(&layer.delta), upload(&layer.input));
     let (delta, input) = (whole(&delta), whole(&input));
     let formed = if own.is_norm() {
@@ -163,7 +163,7 @@ fn products(own: &Parameters, left: &Factors, right: &Factors) -> Array {
 }
 
 /// A call with some parts, into two accumulators where the entries allow column weights, against the sum of all `pairs`.
-fn check(what: &str, gram: &Gram, parts: &[Part<'_, Cpu>], pairs: &[&Vec<Entry>], roundings: f64) {
+fn check(what: &str, gram: &Gram, parts: &[Part<'_, Array, Vec<u32>>], pairs: &[&Vec<Entry>], roundings: f64) {
     let all = gram.outputs * gram.examples;
     let columns = gram.columns();
     let (first, second) = (numbers(11, gram.len()), numbers(12, gram.len()));
@@ -228,7 +228,7 @@ fn uneven_rows_agree_with_loops_in_every_part() {
     }
 }
 
-fn name(part: &Part<'_, Cpu>) -> &'static str {
+fn name(part: &Part<'_, Array, Vec<u32>>) -> &'static str {
     match part {
         Part::Factored { .. } => "factored",
         Part::Output { .. } => "output",
@@ -238,7 +238,7 @@ fn name(part: &Part<'_, Cpu>) -> &'static str {
 }
 
 /// Additions to an entry's sum that a part makes.
-fn pairs_of_positions(part: &Part<'_, Cpu>) -> usize {
+fn pairs_of_positions(part: &Part<'_, Array, Vec<u32>>) -> usize {
     match part {
         Part::Factored { positions, .. } => LONGEST * positions * positions,
         _ => 1,

@@ -7,48 +7,24 @@ are `f64`.
 
 mod activation;
 mod activation_slope;
-mod adam;
-mod average;
-mod axpy;
-mod bias;
-mod col2im;
-mod convolve_backward;
-mod copy;
-mod fill;
 mod fold;
-mod gather;
-mod gram;
-mod half;
-mod im2col;
 pub(crate) mod kernel;
-mod layer_norm;
-mod layer_norm_backward;
-mod left;
 mod loss;
 pub(crate) mod math;
-mod matmul;
-mod memory;
-mod multiply;
-mod outer;
-mod outer_diagonal;
-mod pack;
-mod pool;
-mod pool_backward;
-mod pool_directional;
+pub(super) mod memory;
+pub(super) mod pack;
 mod readout;
-mod row_dot;
 mod scalar;
-mod scale;
-mod scale_shift;
-mod seed;
-mod tiles;
-mod transpose;
+pub(super) mod tiles;
 pub(crate) mod window;
 
 pub use kernel::Lane;
 pub(crate) use loss::real_loss;
 pub use memory::Buffer;
 
+use super::op::{copy::copy, fill::fill};
+use super::operation::fit as check;
+use super::operation::fit;
 use super::*;
 use memory::{Pool, fresh, owned};
 use rayon::prelude::*;
@@ -71,6 +47,11 @@ impl<E: Element> CpuBackend<E> {
     pub fn with_idle(bytes: usize) -> Self {
         Self { pool: Arc::new(Pool::new(bytes)), clock: Arc::default() }
     }
+
+    /// Idle buffers.
+    pub(super) fn pool(&self) -> &Arc<Pool<E>> {
+        &self.pool
+    }
 }
 
 impl<E: Element> Default for CpuBackend<E> {
@@ -80,7 +61,7 @@ impl<E: Element> Default for CpuBackend<E> {
 }
 
 /// How many elements a thread takes at a time in elementwise work.
-const CHUNK: usize = 16 * 1024;
+pub(super) const CHUNK: usize = 16 * 1024;
 
 /// Calls `work` for parts of two arrays, on all cores where they are long.
 fn in_chunks<E: Element>(out: &mut [E], x: &[E], work: impl Fn(&mut [E], &[E]) + Sync) {
@@ -91,31 +72,21 @@ fn in_chunks<E: Element>(out: &mut [E], x: &[E], work: impl Fn(&mut [E], &[E]) +
     }
 }
 
-fn view<E: Element>(slice: Slice<'_, Buffer<E>>) -> Result<&[E]> {
+pub(super) fn view<E: Element>(slice: Slice<'_, Buffer<E>>) -> Result<&[E]> {
     slice.buffer.get(slice.offset..slice.offset + slice.len).ok_or_else(|| outside(slice.offset, slice.len))
 }
 
-fn view_mut<E: Element>(slice: SliceMut<'_, Buffer<E>>) -> Result<&mut [E]> {
+pub(super) fn view_mut<E: Element>(slice: SliceMut<'_, Buffer<E>>) -> Result<&mut [E]> {
     let (offset, len) = (slice.offset, slice.len);
     slice.buffer.get_mut(offset..offset + len).ok_or_else(|| outside(offset, len))
 }
 
-fn outside(offset: usize, len: usize) -> BackendError {
+pub(super) fn outside(offset: usize, len: usize) -> BackendError {
     BackendError::Invalid(format!("a slice of {len} elements from {offset} leaves its buffer"))
 }
 
-/// Fails unless every pair is equal.
-fn check(operation: &str, pairs: &[(usize, usize)]) -> Result<()> {
-    match pairs.iter().find(|(have, want)| have != want) {
-        None => Ok(()),
-        Some((have, want)) => {
-            Err(BackendError::Invalid(format!("{operation}: an array has {have} elements instead of {want}")))
-        }
-    }
-}
-
 /// The parameters that one row sees: `start + τ step`.
-fn weight<E: Element>(start: &[E], step: Option<(&[E], E)>, index: usize) -> E {
+pub(super) fn weight<E: Element>(start: &[E], step: Option<(&[E], E)>, index: usize) -> E {
     match step {
         None => start[index],
         Some((step, tau)) => start[index] + tau * step[index],
@@ -123,13 +94,13 @@ fn weight<E: Element>(start: &[E], step: Option<(&[E], E)>, index: usize) -> E {
 }
 
 /// [`Weights`] as plain slices.
-struct Parameters<'a, E> {
-    start: &'a [E],
+pub(super) struct Parameters<'a, E> {
+    pub start: &'a [E],
     step: Option<(&'a [E], &'a [E], usize)>,
 }
 
 impl<'a, E: Element> Parameters<'a, E> {
-    fn new(weights: Weights<'a, Buffer<E>>) -> Result<Self> {
+    pub fn new(weights: Weights<'a, Buffer<E>>) -> Result<Self> {
         let step = match weights.step {
             None => None,
             Some((step, position)) => Some((view(step)?, view(position.tau)?, position.positions)),
@@ -138,7 +109,7 @@ impl<'a, E: Element> Parameters<'a, E> {
     }
 
     /// The step and the τ of a row.
-    fn at(&self, row: usize) -> Option<(&'a [E], E)> {
+    pub fn at(&self, row: usize) -> Option<(&'a [E], E)> {
         self.step.map(|(step, tau, positions)| (step, tau[(row / positions) % tau.len()]))
     }
 }
@@ -176,7 +147,7 @@ impl<E: Element> Backend for CpuBackend<E> {
 
     fn zeros(&self, len: usize) -> Result<Buffer<E>> {
         let mut buffer = self.pool.take(len)?;
-        fill::fill(&mut buffer, E::ZERO)?;
+        fill(&mut buffer, E::ZERO);
         Ok(buffer)
     }
 
@@ -186,12 +157,14 @@ impl<E: Element> Backend for CpuBackend<E> {
 
     fn upload(&self, values: &[E]) -> Result<Buffer<E>> {
         let mut buffer = self.pool.take(values.len())?;
-        copy::copy(&mut buffer, values)?;
+        copy(&mut buffer, values);
         Ok(buffer)
     }
 
     fn write(&self, out: SliceMut<'_, Buffer<E>>, values: &[E]) -> Result<()> {
-        copy::copy(view_mut(out)?, values)
+        fit("write", &[(values.len(), out.len)])?;
+        copy(view_mut(out)?, values);
+        Ok(())
     }
 
     fn index(&self, values: &[u32]) -> Result<Vec<u32>> {
@@ -213,7 +186,7 @@ impl<E: Element> Backend for CpuBackend<E> {
     fn totals(&self, len: usize) -> Result<Vec<f64>> {
         let mut total = fresh(len)?;
         // Pages that are read before they are written fault twice, and the second time all threads wait for each other.
-        fill::fill(&mut total, 0.0)?;
+        fill(&mut total, 0.0);
         Ok(total)
     }
 
@@ -229,49 +202,9 @@ impl<E: Element> Backend for CpuBackend<E> {
         Ok(values)
     }
 
-    fn copy(&self, out: SliceMut<'_, Buffer<E>>, source: Slice<'_, Buffer<E>>) -> Result<()> {
-        copy::copy(view_mut(out)?, view(source)?)
-    }
-
-    fn fill(&self, out: SliceMut<'_, Buffer<E>>, value: f64) -> Result<()> {
-        fill::fill(view_mut(out)?, E::from_f64(value))
-    }
-
-    fn axpy(&self, out: SliceMut<'_, Buffer<E>>, scale: f64, x: Slice<'_, Buffer<E>>) -> Result<()> {
-        axpy::axpy(view_mut(out)?, E::from_f64(scale), view(x)?)
-    }
-
-    fn scale(&self, out: SliceMut<'_, Buffer<E>>, factor: f64) -> Result<()> {
-        scale::scale(view_mut(out)?, E::from_f64(factor))
-    }
-
-    fn gather(
-        &self,
-        out: SliceMut<'_, Buffer<E>>,
-        x: Slice<'_, Buffer<E>>,
-        rows: &Vec<u32>,
-        width: usize,
-    ) -> Result<()> {
-        gather::gather(view_mut(out)?, view(x)?, rows, width)
-    }
-
-    fn matmul(
-        &self,
-        shape: &MatMul,
-        out: SliceMut<'_, Buffer<E>>,
-        a: Slice<'_, Buffer<E>>,
-        b: Slice<'_, Buffer<E>>,
-        scale: Option<Position<'_, Buffer<E>>>,
-    ) -> Result<()> {
-        let scale = match scale {
-            None => None,
-            Some(position) => Some((view(position.tau)?, position.positions)),
-        };
-        matmul::matmul(&self.pool, shape, view_mut(out)?, view(a)?, view(b)?, scale)
-    }
-
-    fn bias(&self, out: SliceMut<'_, Buffer<E>>, bias: Weights<'_, Buffer<E>>) -> Result<()> {
-        bias::bias(view_mut(out)?, &Parameters::new(bias)?)
+    fn run<O: Operation>(&self, operation: &O, arrays: O::Arrays<'_, Buffer<E>, Vec<u32>>) -> Result<()> {
+        operation.check(&arrays)?;
+        operation.cpu(self, arrays)
     }
 
     fn activation(&self, kind: Activation, out: SliceMut<'_, Buffer<E>>, x: Slice<'_, Buffer<E>>) -> Result<()> {
@@ -280,113 +213,6 @@ impl<E: Element> Backend for CpuBackend<E> {
 
     fn activation_slope(&self, kind: Activation, out: SliceMut<'_, Buffer<E>>, x: Slice<'_, Buffer<E>>) -> Result<()> {
         activation_slope::activation_slope(kind, view_mut(out)?, view(x)?)
-    }
-
-    fn multiply(
-        &self,
-        out: SliceMut<'_, Buffer<E>>,
-        delta: Slice<'_, Buffer<E>>,
-        slope: Slice<'_, Buffer<E>>,
-    ) -> Result<()> {
-        multiply::multiply(view_mut(out)?, view(delta)?, view(slope)?)
-    }
-
-    fn im2col(&self, shape: &Window, rows: usize, out: SliceMut<'_, Buffer<E>>, x: Slice<'_, Buffer<E>>) -> Result<()> {
-        im2col::im2col(shape, rows, view_mut(out)?, view(x)?)
-    }
-
-    fn col2im(
-        &self,
-        shape: &Window,
-        rows: usize,
-        out: SliceMut<'_, Buffer<E>>,
-        patches: Slice<'_, Buffer<E>>,
-    ) -> Result<()> {
-        col2im::col2im(shape, rows, view_mut(out)?, view(patches)?)
-    }
-
-    fn convolve_backward(
-        &self,
-        shape: &Convolution,
-        out: SliceMut<'_, Buffer<E>>,
-        delta: Slice<'_, Buffer<E>>,
-        weight: Slice<'_, Buffer<E>>,
-    ) -> Result<()> {
-        convolve_backward::convolve_backward(&self.pool, shape, view_mut(out)?, view(delta)?, view(weight)?)
-    }
-
-    fn transpose(&self, shape: &Transpose, out: SliceMut<'_, Buffer<E>>, x: Slice<'_, Buffer<E>>) -> Result<()> {
-        transpose::transpose(shape, view_mut(out)?, view(x)?)
-    }
-
-    fn pool(
-        &self,
-        shape: &Window,
-        kind: Pooling,
-        rows: usize,
-        out: SliceMut<'_, Buffer<E>>,
-        x: Slice<'_, Buffer<E>>,
-    ) -> Result<()> {
-        pool::pool(shape, kind, rows, view_mut(out)?, view(x)?)
-    }
-
-    fn pool_backward(
-        &self,
-        shape: &Window,
-        kind: Pooling,
-        rows: usize,
-        out: SliceMut<'_, Buffer<E>>,
-        delta: Slice<'_, Buffer<E>>,
-        x: Slice<'_, Buffer<E>>,
-    ) -> Result<()> {
-        pool_backward::pool_backward(shape, kind, rows, view_mut(out)?, view(delta)?, view(x)?)
-    }
-
-    fn pool_directional(
-        &self,
-        shape: &Window,
-        rows: usize,
-        out: SliceMut<'_, Buffer<E>>,
-        slope: Slice<'_, Buffer<E>>,
-        x: Slice<'_, Buffer<E>>,
-    ) -> Result<()> {
-        pool_directional::pool_directional(shape, rows, view_mut(out)?, view(slope)?, view(x)?)
-    }
-
-    fn layer_norm(
-        &self,
-        width: usize,
-        normal: SliceMut<'_, Buffer<E>>,
-        scale: SliceMut<'_, Buffer<E>>,
-        x: Slice<'_, Buffer<E>>,
-    ) -> Result<()> {
-        layer_norm::layer_norm(width, view_mut(normal)?, view_mut(scale)?, view(x)?)
-    }
-
-    fn scale_shift(
-        &self,
-        out: SliceMut<'_, Buffer<E>>,
-        x: Slice<'_, Buffer<E>>,
-        weights: Weights<'_, Buffer<E>>,
-    ) -> Result<()> {
-        scale_shift::scale_shift(view_mut(out)?, view(x)?, &Parameters::new(weights)?)
-    }
-
-    fn layer_norm_backward(
-        &self,
-        out: SliceMut<'_, Buffer<E>>,
-        delta: Slice<'_, Buffer<E>>,
-        normal: Slice<'_, Buffer<E>>,
-        scale: Slice<'_, Buffer<E>>,
-        weights: Weights<'_, Buffer<E>>,
-    ) -> Result<()> {
-        layer_norm_backward::layer_norm_backward(
-            view_mut(out)?,
-            view(delta)?,
-            view(normal)?,
-            view(scale)?,
-            &Parameters::new(weights)?,
-        )
     }
 
     fn loss(
@@ -398,16 +224,6 @@ impl<E: Element> Backend for CpuBackend<E> {
         loss::loss(batch, view_mut(gradient)?, view_mut(statistics)?)
     }
 
-    fn seed(
-        &self,
-        rows: usize,
-        outputs: usize,
-        out: SliceMut<'_, Buffer<E>>,
-        scale: Option<Slice<'_, Buffer<E>>>,
-    ) -> Result<()> {
-        seed::seed(rows, outputs, view_mut(out)?, scale.map(view).transpose()?)
-    }
-
     fn readout(
         &self,
         batch: &ReadoutBatch<'_, Self>,
@@ -415,89 +231,5 @@ impl<E: Element> Backend for CpuBackend<E> {
         seeds: SliceMut<'_, Buffer<E>>,
     ) -> Result<()> {
         readout::readout(batch, view_mut(values)?, view_mut(seeds)?)
-    }
-
-    fn outer(
-        &self,
-        shape: &Outer,
-        map: &RowMap<Self>,
-        out: SliceMut<'_, Buffer<E>>,
-        delta: Slice<'_, Buffer<E>>,
-        input: Slice<'_, Buffer<E>>,
-        preconditioner: Option<Slice<'_, Buffer<E>>>,
-    ) -> Result<()> {
-        let factors = outer::Factors {
-            delta: view(delta)?,
-            input: view(input)?,
-            preconditioner: preconditioner.map(view).transpose()?,
-        };
-        outer::outer(&self.pool, shape, map, view_mut(out)?, factors)
-    }
-
-    fn outer_diagonal(
-        &self,
-        shape: &OuterDiagonal,
-        map: &RowMap<Self>,
-        out: SliceMut<'_, Buffer<E>>,
-        delta: Slice<'_, Buffer<E>>,
-        input: Slice<'_, Buffer<E>>,
-        preconditioner: Option<Slice<'_, Buffer<E>>>,
-    ) -> Result<()> {
-        let factors = outer::Factors {
-            delta: view(delta)?,
-            input: view(input)?,
-            preconditioner: preconditioner.map(view).transpose()?,
-        };
-        outer_diagonal::outer_diagonal(shape, map, view_mut(out)?, &factors)
-    }
-
-    fn average(
-        &self,
-        width: usize,
-        start: Start,
-        map: &RowMap<Self>,
-        out: SliceMut<'_, Buffer<E>>,
-        x: Slice<'_, Buffer<E>>,
-    ) -> Result<()> {
-        average::average(width, start, map, view_mut(out)?, view(x)?)
-    }
-
-    fn gram(
-        &self,
-        shape: &Gram,
-        columns: &Vec<u32>,
-        parts: &[Part<'_, Self>],
-        into: &mut [Accumulator<'_, Buffer<E>>],
-    ) -> Result<()> {
-        gram::gram(&self.pool, shape, columns, parts, into)
-    }
-
-    fn row_dot(
-        &self,
-        width: usize,
-        scale: f64,
-        map: &RowMap<Self>,
-        out: SliceMut<'_, Buffer<E>>,
-        delta: Slice<'_, Buffer<E>>,
-        values: Slice<'_, Buffer<E>>,
-    ) -> Result<()> {
-        row_dot::row_dot(width, scale, map, view_mut(out)?, view(delta)?, view(values)?)
-    }
-
-    fn adam(
-        &self,
-        step: &Adam,
-        out: AdamOut<'_, Buffer<E>>,
-        weights: Slice<'_, Buffer<E>>,
-        gradient: Slice<'_, Buffer<E>>,
-    ) -> Result<()> {
-        let AdamOut { next, first, second, preconditioner } = out;
-        let out = adam::Moments {
-            next: view_mut(next)?,
-            first: view_mut(first)?,
-            second: view_mut(second)?,
-            preconditioner: view_mut(preconditioner)?,
-        };
-        adam::adam(step, out, view(weights)?, view(gradient)?)
     }
 }

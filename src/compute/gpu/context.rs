@@ -15,7 +15,7 @@ use wgpu::*;
 
 /// A storage array and where the operation's part of it starts.
 #[derive(Clone, Copy)]
-pub(super) struct Bound<'a> {
+pub(in crate::compute) struct Bound<'a> {
     pub buffer: &'a Buffer,
     pub offset: usize,
     pub len: usize,
@@ -35,7 +35,7 @@ impl<'a> Bound<'a> {
 }
 
 /// A device and what is queued on it.
-pub(super) struct Context {
+pub(in crate::compute) struct Context {
     pub device: Device,
     pub queue: Queue,
     pub name: String,
@@ -47,13 +47,13 @@ pub(super) struct Context {
     /// Floating-point operations that a submission holds at the most: about a tenth of a second's work.
     pub most_work: f64,
     pub limits: Limits,
-    pub numbers: Numbers,
-    pub kernels: Kernels,
-    pub pending: RefCell<Pending>,
+    pub(super) numbers: Numbers,
+    pub(super) kernels: Kernels,
+    pub(super) pending: RefCell<Pending>,
     /// What the dispatches that follow belong to.
     pub phase: Cell<Phase>,
-    pub clock: RefCell<Option<Clock>>,
-    pub pool: Pool,
+    pub(super) clock: RefCell<Option<Clock>>,
+    pub(super) pool: Pool,
     faults: Faults,
     patience: Duration,
 }
@@ -125,7 +125,7 @@ impl Context {
     }
 
     /// The pipeline of a shader that sees these arrays.
-    pub fn kernel(&self, key: Key, arrays: &[Bound<'_>]) -> Result<Kernel> {
+    pub(super) fn kernel(&self, key: Key, arrays: &[Bound<'_>]) -> Result<Kernel> {
         if let Some(kernel) = self.kernels.built(key) {
             return Ok(kernel);
         }

@@ -8,32 +8,37 @@ Second-level totals are `f32`.
 */
 
 mod adapter;
+mod backend;
 mod blocks;
 mod clock;
 mod context;
-mod contraction;
-mod convolve_backward;
 mod faults;
-mod gram;
-mod half_storage;
-mod operations;
+mod mapped;
+mod numbers;
 mod pipelines;
 mod pool;
-mod products;
 mod queue;
 mod shaders;
-mod spans;
 mod tiles;
 mod tune;
 
 pub use adapter::{About, Card, Choice, adapters, describe, is_software};
+pub use numbers::{Member, Words};
 pub use pool::Buffer;
 pub use shaders::{Shader, shader_sources};
-pub use tiles::{Tile, Tune};
+pub use tiles::{TileSize, Tune};
 
-use super::{BackendError, Phase, Result};
+pub(in crate::compute) use blocks::{Along, BlockArray, read, write};
+pub(in crate::compute) use context::Bound;
+pub(in crate::compute) use mapped::{MapSizes, Mapped, start_numbers};
+pub(in crate::compute) use numbers::{WindowNumbers, numbers};
+pub(in crate::compute) use queue::Dispatch;
+pub(in crate::compute) use shaders::*;
+pub(in crate::compute) use tune::Size;
+
+use super::{BackendError, Indices, Phase, Result};
 use crate::cache::Cache;
-use context::{Bound, Context};
+use context::Context;
 use std::cell::RefCell;
 use std::time::Duration;
 use tune::Tuner;
@@ -41,13 +46,13 @@ use wgpu::SubmissionIndex;
 
 /// A GPU.
 pub struct GpuBackend {
-    context: Context,
+    pub(in crate::compute) context: Context,
     /// One element, for arrays that an operation goes without.
     nothing: Buffer,
     /// One element, for an array that a shader might write.
     nowhere: Buffer,
     tuner: RefCell<Tuner>,
-    half_storage: bool,
+    pub(in crate::compute) half_storage: bool,
 }
 
 /// A copy to the host under way.
@@ -63,6 +68,12 @@ pub struct Ticket {
 pub struct Index {
     buffer: Buffer,
     values: Vec<u32>,
+}
+
+impl Indices for Index {
+    fn values(&self) -> &[u32] {
+        &self.values
+    }
 }
 
 /// How to open a GPU.
@@ -159,12 +170,12 @@ impl GpuBackend {
     }
 
     /// In place of an array that an operation goes without.
-    fn nothing(&self) -> Bound<'_> {
+    pub(in crate::compute) fn nothing(&self) -> Bound<'_> {
         Bound::whole(&self.nothing)
     }
 
     /// In place of an array that an operation does not write.
-    fn nowhere(&self) -> Bound<'_> {
+    pub(in crate::compute) fn nowhere(&self) -> Bound<'_> {
         Bound { written: true, ..Bound::whole(&self.nowhere) }
     }
 }

@@ -2,14 +2,14 @@
 
 use super::context::Bound;
 use super::shaders::{Shader, shader_sources};
-use super::tiles::Tile;
+use super::tiles::TileSize;
 use crate::compute::{BackendError, Result};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use wgpu::*;
 
 /// An operation, and the size of its tiles where it computes a product.
-pub(super) type Key = (&'static str, Option<Tile>);
+pub(super) type Key = (&'static str, Option<TileSize>);
 
 #[derive(Clone)]
 pub(super) struct Kernel {

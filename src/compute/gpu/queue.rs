@@ -2,7 +2,7 @@
 
 use super::clock::PASSES;
 use super::context::{Bound, Context};
-use super::tiles::Tile;
+use super::tiles::TileSize;
 use crate::compute::{BackendError, Phase, Result};
 use wgpu::*;
 
@@ -62,12 +62,12 @@ impl Numbers {
 }
 
 /// One dispatch of an operation.
-pub(super) struct Dispatch<'a> {
+pub(in crate::compute) struct Dispatch<'a> {
     /// The operation, and the size of its tiles where it computes a product.
-    pub shader: (&'static str, Option<Tile>),
+    pub shader: (&'static str, Option<TileSize>),
     pub arrays: &'a [Bound<'a>],
     /// Its numbers, after the offsets of its arrays.
-    pub words: &'a [u32],
+    pub numbers: &'a [u32],
     /// Workgroups.
     pub groups: usize,
     /// Floating-point operations, about.
@@ -84,7 +84,7 @@ impl Context {
         self.check()?;
         let kernel = self.kernel(dispatch.shader, dispatch.arrays)?;
         let alignment = self.limits.min_storage_buffer_offset_alignment as usize / 4;
-        let mut numbers: Vec<u32> = Vec::with_capacity(dispatch.arrays.len() + dispatch.words.len());
+        let mut numbers: Vec<u32> = Vec::with_capacity(dispatch.arrays.len() + dispatch.numbers.len());
         let mut entries = Vec::with_capacity(dispatch.arrays.len());
         for (binding, array) in dispatch.arrays.iter().enumerate() {
             // An empty array may begin at its buffer's end, where nothing can be bound.
@@ -102,7 +102,7 @@ impl Context {
                 BufferBinding { buffer: array.buffer, offset: start as u64 * 4, size: BufferSize::new(bytes) };
             entries.push(BindGroupEntry { binding: binding as u32, resource: BindingResource::Buffer(resource) });
         }
-        numbers.extend(dispatch.words);
+        numbers.extend(dispatch.numbers);
         let group = self.device.create_bind_group(&BindGroupDescriptor {
             label: Some(name),
             layout: &kernel.layout,

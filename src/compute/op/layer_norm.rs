@@ -1,0 +1,79 @@
+//! Rows normalised.
+
+use super::*;
+
+/// Added to the variance, as PyTorch does by default.
+const EPSILON: f64 = 1e-5;
+
+/// Normalises each row of `width`: `normal = (x - mean) * scale`, `scale = 1/√(variance + 1e-5)`. The arrays are
+/// `(normal, scale, x)`, `scale` one a row; the variance is the biased one.
+#[derive(Debug, Clone, Copy)]
+pub struct LayerNorm {
+    /// Elements of a row.
+    pub width: usize,
+}
+
+impl Operation for LayerNorm {
+    const NAME: &'static str = "layer_norm";
+    const ROUNDINGS: f64 = 200.0;
+
+    type Arrays<'a, T: 'a, I: 'a> = (SliceMut<'a, T>, SliceMut<'a, T>, Slice<'a, T>);
+
+    fn check<T, I: Indices>(&self, (normal, scale, x): &Self::Arrays<'_, T, I>) -> Result<()> {
+        fit(Self::NAME, &[(normal.len, x.len), (scale.len * self.width, x.len)])
+    }
+
+    fn cpu<E: Element>(
+        &self,
+        _: &CpuBackend<E>,
+        (normal, scale, x): Self::Arrays<'_, cpu::Buffer<E>, Vec<u32>>,
+    ) -> Result<()> {
+        let (normal, scale, x, width) = (view_mut(normal)?, view_mut(scale)?, view(x)?, self.width);
+        normal.par_chunks_mut(width).zip(scale).zip(x.par_chunks(width)).with_min_len(16).for_each(
+            |((normal, scale), x)| {
+                // In f64 whatever the precision: where a row is nearly constant, the rounding of its mean would count.
+                let share = 1.0 / width as f64;
+                let mean = x.iter().map(|x| x.to_f64()).sum::<f64>() * share;
+                let variance = x.iter().map(|x| (x.to_f64() - mean).powi(2)).sum::<f64>() * share;
+                let factor = 1.0 / (variance + EPSILON).sqrt();
+                *scale = E::from_f64(factor);
+                for (normal, x) in normal.iter_mut().zip(x) {
+                    *normal = E::from_f64((x.to_f64() - mean) * factor);
+                }
+            },
+        );
+        Ok(())
+    }
+
+    #[cfg(feature = "gpu")]
+    fn gpu(&self, gpu: &GpuBackend, (normal, scale, x): Self::Arrays<'_, gpu::Buffer, gpu::Index>) -> Result<()> {
+        let (rows, width) = (scale.len, self.width);
+        let (normal, scale) = (BlockArray::rows(write(&normal), width), BlockArray::rows(write(&scale), 1));
+        let arrays = [normal, scale, BlockArray::rows(read(x), width)];
+        gpu.by_rows(Self::NAME, &arrays, rows, 1, &|block| Numbers { rows: block.len() as u32, width: width as u32 })
+    }
+
+    #[cfg(feature = "gpu")]
+    fn shaders() -> Vec<Shader> {
+        vec![Shader::new::<Numbers>(Self::NAME, &[INDEX, include_str!("../../../shaders/op/layer_norm.wgsl")])]
+    }
+
+    fn trial<B: Backend>(trial: &mut Trial<'_, B>) -> Result<()> {
+        let backend = trial.backend;
+        let width = 11;
+        let rows = trial.rows(width);
+        let len = rows * width;
+        let (x, mut normal, mut scale) = (trial.numbers(len)?, backend.zeros(len)?, backend.zeros(rows)?);
+        trial.run(|| {
+            let arrays = (front_mut(&mut normal, len), front_mut(&mut scale, rows), front(&x, len));
+            backend.run(&LayerNorm { width }, arrays)
+        })?;
+        trial.wrote(&normal, len)?;
+        trial.wrote(&scale, rows)
+    }
+}
+
+#[cfg(feature = "gpu")]
+numbers! {
+    struct Numbers { rows: u32, width: u32 }
+}
