@@ -15,7 +15,7 @@ fn translated<T>(shader: &Shader, use_it: impl FnOnce(&str, &Module, &ModuleInfo
     let module = naga::front::wgsl::parse_str(&shader.source)
         .unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(&shader.source)));
     // 16-bit numbers alone ask for more than nothing: to be packed into 32 bits, which needs no 16-bit arithmetic.
-    let capabilities = if matches!(shader.name, "gram_half" | "pack_half") {
+    let capabilities = if matches!(shader.name, "gram_f16" | "pack_f16") {
         Capabilities::SHADER_FLOAT16_IN_FLOAT32
     } else {
         Capabilities::empty()
@@ -50,6 +50,17 @@ fn every_shader_translates() {
                 .unwrap_or_else(|e| panic!("{name}, HLSL: {e}"));
             assert!(text.contains("numthreads"));
         });
+    }
+}
+
+/// No file is left over.
+#[test]
+fn every_file_is_a_shader() {
+    let shaders = shader_sources();
+    for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/op")).expect("the folder") {
+        let path = entry.expect("an entry").path();
+        let text = std::fs::read_to_string(&path).expect("text");
+        assert!(shaders.iter().any(|shader| shader.source.ends_with(&text)), "{path:?}");
     }
 }
 

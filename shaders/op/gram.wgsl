@@ -8,7 +8,7 @@
 // The block's part of: offsets of the map, inputs and weights (bits) of its rows, columns, and the columns' weights for
 // either accumulator (bits). See gram_table.wgsl.
 @group(0) @binding(2) var<storage, read> table: array<u32>;
-// 3 and 4, left and right, and how they are stored: see shared/store_single.wgsl and shared/store_half.wgsl.
+// 3 and 4, left and right, and how they are stored: see shared/store_f32.wgsl and shared/store_f16.wgsl.
 @group(0) @binding(5) var<storage, read> products: array<f32>;
 @group(0) @binding(6) var<storage, read> seen_left: array<f32>;
 @group(0) @binding(7) var<storage, read> seen_right: array<f32>;

@@ -1,4 +1,4 @@
-// The factors of a product in 16 bits, as pack_half.wgsl leaves them.
+// The factors of a product in 16 bits, as pack_f16.wgsl leaves them.
 @group(0) @binding(3) var<storage, read> left: array<u32>;
 @group(0) @binding(4) var<storage, read> right: array<u32>;
 

@@ -148,9 +148,9 @@ fn cards(run: &Run) -> Result<Vec<Card>, Error> {
 #[cfg(feature = "gpu")]
 fn open(card: &Card, run: &Run, cache: Cache) -> Result<GpuBackend, Error> {
     let tune = if run.tune { Tune::Measure } else { Tune::Table };
-    let half_storage = run.precision == Precision::Mixed;
+    let f16_storage = run.precision == Precision::Mixed;
     let choice = Choice::Card(card.clone());
-    Ok(GpuBackend::open_with(&Options { choice, tune, cache, half_storage, ..Options::default() })?)
+    Ok(GpuBackend::open_with(&Options { choice, tune, cache, f16_storage, ..Options::default() })?)
 }
 
 /// Memory that is free on this machine, in bytes.

@@ -250,7 +250,7 @@ fn measured_tiles_change_nothing() {
 /// Each factor is rounded to 11 bits: two more errors of 2⁻¹¹ in each product.
 #[test]
 fn factors_in_sixteen_bits_are_two_roundings_off() {
-    let (half, single) = (devices_of_half_storage(), devices());
+    let (half, single) = (devices_of_f16_storage(), devices());
     for shape in shapes() {
         let terms = shape.terms() + 2.0;
         let bound = ((terms + 6.0) * EPS + 2.0 / 2048.0) * terms;
@@ -287,7 +287,7 @@ fn far<B: Backend>(backend: &B, &(left, right): &(f64, f64)) -> Vec<f64> {
 
 #[test]
 fn factors_in_sixteen_bits_keep_their_size() {
-    let half = devices_of_half_storage();
+    let half = devices_of_f16_storage();
     for (left, right) in [(1.0f64 / 1048576.0, 1.0), (1048576.0, 1.0 / 16_777_216.0), (2f64.powi(-60), 2f64.powi(60))] {
         let bound = 33.0 * (2.0 / 2048.0 + 40.0 * EPS) * left * right;
         agree!(&half, far, (left, right), bound);

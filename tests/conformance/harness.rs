@@ -31,9 +31,9 @@ pub fn whole_devices_of_every_tile() -> Vec<GpuBackend> {
 }
 
 /// Every size of tiles with factors in 16 bits, the middle one on the small device.
-pub fn devices_of_half_storage() -> Vec<GpuBackend> {
+pub fn devices_of_f16_storage() -> Vec<GpuBackend> {
     let tiles = [whole(Tune::Fixed(TileSize::S)), small(Tune::Fixed(TileSize::M)), whole(Tune::Fixed(TileSize::L))];
-    open(&tiles.map(|options| Options { half_storage: true, ..options }))
+    open(&tiles.map(|options| Options { f16_storage: true, ..options }))
 }
 
 /// The adapter with tiles that it measures.

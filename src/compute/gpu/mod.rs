@@ -52,7 +52,7 @@ pub struct GpuBackend {
     /// One element, for an array that a shader might write.
     nowhere: Buffer,
     tuner: RefCell<Tuner>,
-    pub(in crate::compute) half_storage: bool,
+    pub(in crate::compute) f16_storage: bool,
 }
 
 /// A copy to the host under way.
@@ -94,7 +94,7 @@ pub struct Options {
     /// What becomes of measured sizes of tiles.
     pub cache: Cache,
     /// Whether the factors of fused products are stored in 16 bits, each array with a scale of its own; sums stay in f32.
-    pub half_storage: bool,
+    pub f16_storage: bool,
     /// How long the host waits for the device before it counts as lost; without it a minute, ten for a software adapter.
     pub patience: Option<Duration>,
 }
@@ -109,7 +109,7 @@ impl Default for Options {
             checked: cfg!(debug_assertions),
             tune: Tune::Measure,
             cache: Cache::Written,
-            half_storage: false,
+            f16_storage: false,
             patience: None,
         }
     }
@@ -134,7 +134,7 @@ impl GpuBackend {
         let context = Context::open(options)?;
         let (nothing, nowhere) = (context.array(1, true)?, context.array(1, true)?);
         let tuner = RefCell::new(Tuner::new(options.tune, options.cache, &context.identity));
-        Ok(Self { context, nothing, nowhere, tuner, half_storage: options.half_storage })
+        Ok(Self { context, nothing, nowhere, tuner, f16_storage: options.f16_storage })
     }
 
     /// Whether it computes on the CPU.

@@ -38,12 +38,12 @@ pub(super) struct Pending {
 }
 
 /// Where the numbers of a submission's dispatches lie.
-pub(super) struct Numbers {
+pub(super) struct NumbersBuffer {
     buffer: Buffer,
     group: BindGroup,
 }
 
-impl Numbers {
+impl NumbersBuffer {
     pub fn new(device: &Device, layout: &BindGroupLayout) -> Self {
         let buffer = device.create_buffer(&BufferDescriptor {
             label: Some("numbers"),
@@ -82,7 +82,7 @@ impl Context {
             return Ok(());
         }
         self.check()?;
-        let kernel = self.kernel(dispatch.shader, dispatch.arrays)?;
+        let pipeline = self.pipeline(dispatch.shader, dispatch.arrays)?;
         let alignment = self.limits.min_storage_buffer_offset_alignment as usize / 4;
         let mut numbers: Vec<u32> = Vec::with_capacity(dispatch.arrays.len() + dispatch.numbers.len());
         let mut entries = Vec::with_capacity(dispatch.arrays.len());
@@ -105,7 +105,7 @@ impl Context {
         numbers.extend(dispatch.numbers);
         let group = self.device.create_bind_group(&BindGroupDescriptor {
             label: Some(name),
-            layout: &kernel.layout,
+            layout: &pipeline.layout,
             entries: &entries,
         });
         let most = self.limits.max_compute_workgroups_per_dimension as usize;
@@ -124,7 +124,7 @@ impl Context {
                 pending.passes += 1;
             }
             pending.commands.push(Command::Dispatch {
-                pipeline: kernel.pipeline,
+                pipeline: pipeline.pipeline,
                 group,
                 slot: number,
                 groups: (across as u32, down as u32),

@@ -16,8 +16,8 @@ shared! {
     MATH = "math";
     TILE_SMALL = "tile_small";
     TILE_LARGE = "tile_large";
-    STORE_SINGLE = "store_single";
-    STORE_HALF = "store_half";
+    STORE_F32 = "store_f32";
+    STORE_F16 = "store_f16";
     PUT_SMALL = "put_small";
     PUT_LARGE = "put_large";
     SUM_SMALL = "sum_small";

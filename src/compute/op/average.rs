@@ -86,3 +86,23 @@ impl Operation for Average {
 numbers! {
     struct Numbers { first: u32, first_row: u32, len: u32, width: u32, keep: u32, start: f32 }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::*;
+
+    #[test]
+    fn as_plain_loops() {
+        let (map, width) = (map(), 3);
+        let (x, before) = (numbers(1, map.rows * width), numbers(2, map.outputs * width));
+        for start in [Start::Value(0.5), Start::Output] {
+            let average = Average { width, start };
+            let got = written(&before, |cpu, out| cpu.run(&average, (&map, out, held(&x).all())));
+            close(&got, |e| {
+                let sum: f64 = rows_of(&map, e / width).map(|row| map.weights[row] * x[row * width + e % width]).sum();
+                sum + if start == Start::Output { before[e] } else { 0.5 }
+            });
+        }
+    }
+}

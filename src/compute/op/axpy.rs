@@ -53,3 +53,16 @@ impl Operation for Axpy {
 numbers! {
     struct Numbers { len: u32, scale: f32 }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::*;
+
+    #[test]
+    fn as_plain_loops() {
+        let (x, before) = (numbers(1, 13), numbers(2, 13));
+        let got = written(&before, |cpu, out| cpu.run(&Axpy { scale: -0.3 }, (out, held(&x).all())));
+        close(&got, |e| before[e] - 0.3 * x[e]);
+    }
+}

@@ -69,3 +69,21 @@ impl Operation for Bias {
 numbers! {
     struct Numbers { len: u32, width: u32, positions: u32, taus: u32 }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::*;
+
+    #[test]
+    fn as_plain_loops() {
+        let (before, start, step, tau) = (numbers(1, 7 * 3), numbers(2, 3), numbers(3, 3), numbers(4, 2));
+        let (starts, steps, taus) = (held(&start), held(&step), held(&tau));
+        let position = Position { tau: taus.all(), positions: 2 };
+        for along in [None, Some((steps.all(), position))] {
+            let got = written(&before, |cpu, out| cpu.run(&Bias, (out, Weights { start: starts.all(), step: along })));
+            let tau = |row: usize| if along.is_some() { tau[row / 2 % 2] } else { 0.0 };
+            close(&got, |e| before[e] + start[e % 3] + tau(e / 3) * step[e % 3]);
+        }
+    }
+}

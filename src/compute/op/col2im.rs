@@ -75,3 +75,27 @@ impl Operation for Col2im {
 numbers! {
     struct Numbers { len: u32, window: WindowNumbers }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::*;
+
+    #[test]
+    fn as_plain_loops() {
+        for (kernel, stride, padding) in [(3, 2, 1), (1, 1, 0), (2, 1, 1)] {
+            let window = Window { channels: 2, height: 4, width: 5, kernel, stride, padding };
+            let (rows, patches) = (3, window.positions() * window.patch());
+            let x = numbers(1, rows * patches);
+            let start = vec![7.0; rows * window.image()];
+            let got = written(&start, |cpu, out| cpu.run(&Col2im { window, rows }, (out, held(&x).all())));
+            let mut want = vec![0.0; rows * window.image()];
+            for (e, x) in x.iter().enumerate() {
+                if let Some(pixel) = pixel(&window, e % patches / window.patch(), e % window.patch()) {
+                    want[e / patches * window.image() + pixel] += x;
+                }
+            }
+            close(&got, |e| want[e]);
+        }
+    }
+}

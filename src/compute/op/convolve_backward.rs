@@ -184,3 +184,32 @@ impl Margined {
         Ok(spread)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::*;
+
+    #[test]
+    fn as_plain_loops() {
+        for (kernel, padding) in [(3, 1), (1, 0), (2, 1), (3, 0)] {
+            let window = Window { channels: 2, height: 4, width: 5, kernel, stride: 1, padding };
+            let (rows, channels, positions, patch) = (3, 3, window.positions(), window.patch());
+            let (delta, weight) = (numbers(1, rows * channels * positions), numbers(2, channels * patch));
+            let operation = ConvolveBackward { convolution: Convolution { window, channels, rows } };
+            let got = written(&vec![7.0; rows * window.image()], |cpu, out| {
+                cpu.run(&operation, (out, held(&delta).all(), held(&weight).all()))
+            });
+            let mut want = vec![0.0; rows * window.image()];
+            for (e, delta) in delta.iter().enumerate() {
+                let (row, channel, position) = (e / positions / channels, e / positions % channels, e % positions);
+                for entry in 0..patch {
+                    if let Some(pixel) = pixel(&window, position, entry) {
+                        want[row * window.image() + pixel] += delta * weight[channel * patch + entry];
+                    }
+                }
+            }
+            close(&got, |e| want[e]);
+        }
+    }
+}

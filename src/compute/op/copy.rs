@@ -49,3 +49,16 @@ numbers! {
 pub(in crate::compute) fn copy<E: Element>(out: &mut [E], x: &[E]) {
     out.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK)).for_each(|(out, x)| out.copy_from_slice(x));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::*;
+
+    #[test]
+    fn as_plain_loops() {
+        let x = numbers(1, 13);
+        let got = written(&[0.0; 13], |cpu, out| cpu.run(&Copy, (out, held(&x).all())));
+        close(&got, |e| x[e]);
+    }
+}

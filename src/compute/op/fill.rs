@@ -52,3 +52,15 @@ numbers! {
 pub(in crate::compute) fn fill<E: Element>(out: &mut [E], value: E) {
     out.par_chunks_mut(CHUNK).for_each(|out| out.fill(value));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::*;
+
+    #[test]
+    fn as_plain_loops() {
+        let got = written(&[0.0; 13], |cpu, out| cpu.run(&Fill { value: 0.7 }, out));
+        close(&got, |_| 0.7);
+    }
+}

@@ -72,3 +72,23 @@ impl Operation for Gather {
 numbers! {
     struct Numbers { len: u32, width: u32, first: u32, count: u32 }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::*;
+
+    #[test]
+    fn as_plain_loops() {
+        let (x, rows) = (numbers(1, 5 * 3), vec![4, 0, 4, 2]);
+        let got = written(&[0.0; 12], |cpu, out| cpu.run(&Gather { width: 3 }, (out, held(&x).all(), &rows)));
+        close(&got, |e| x[rows[e / 3] as usize * 3 + e % 3]);
+    }
+
+    #[test]
+    fn a_row_beyond_the_array_is_refused() {
+        let (x, mut out) = (held(&[0.0; 6]), held(&[0.0; 3]));
+        let mut run = |row| CpuBackend::new().run(&Gather { width: 3 }, (out.all_mut(), x.all(), &vec![row])).is_ok();
+        assert!(run(1) && !run(2));
+    }
+}

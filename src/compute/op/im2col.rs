@@ -87,3 +87,24 @@ fn copy<E: Element, const LEN: usize>(out: &mut [E], image: &[E]) {
         *out = *image;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::*;
+
+    #[test]
+    fn as_plain_loops() {
+        for (kernel, stride, padding) in [(3, 2, 1), (1, 1, 0), (2, 1, 1)] {
+            let window = Window { channels: 2, height: 4, width: 5, kernel, stride, padding };
+            let (rows, patches) = (3, window.positions() * window.patch());
+            let x = numbers(1, rows * window.image());
+            let start = vec![7.0; rows * patches];
+            let got = written(&start, |cpu, out| cpu.run(&Im2col { window, rows }, (out, held(&x).all())));
+            close(&got, |e| {
+                let pixel = pixel(&window, e % patches / window.patch(), e % window.patch());
+                pixel.map_or(0.0, |pixel| x[e / patches * window.image() + pixel])
+            });
+        }
+    }
+}

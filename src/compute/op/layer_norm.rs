@@ -77,3 +77,24 @@ impl Operation for LayerNorm {
 numbers! {
     struct Numbers { rows: u32, width: u32 }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::*;
+
+    #[test]
+    fn as_plain_loops() {
+        let (rows, width) = (3, 5);
+        let x = numbers(1, rows * width);
+        let mut scale = held(&vec![0.0; rows]);
+        let normal = written(&vec![0.0; rows * width], |cpu, out| {
+            cpu.run(&LayerNorm { width }, (out, scale.all_mut(), held(&x).all()))
+        });
+        let mean = |row: usize| x[row * width..][..width].iter().sum::<f64>() / width as f64;
+        let square = |row: usize| x[row * width..][..width].iter().map(|x| (x - mean(row)).powi(2)).sum::<f64>();
+        let factor = |row: usize| 1.0 / (square(row) / width as f64 + 1e-5).sqrt();
+        close(&scale.values(), factor);
+        close(&normal, |e| (x[e] - mean(e / width)) * factor(e / width));
+    }
+}

@@ -114,3 +114,36 @@ impl Operation for LayerNormBackward {
 numbers! {
     struct Numbers { rows: u32, base: u32, width: u32, positions: u32, taus: u32 }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::*;
+
+    #[test]
+    fn as_plain_loops() {
+        let (base, copies, width) = (3, 2, 5);
+        let len = base * copies * width;
+        let (delta, normal, scale) = (numbers(1, len), numbers(2, base * width), numbers(3, base));
+        let weights = numbers(4, 2 * width);
+        let got = written(&vec![0.0; len], |cpu, out| {
+            let (deltas, normals, scales, weights) = (held(&delta), held(&normal), held(&scale), held(&weights));
+            let arrays = LayerNormBackwardArrays {
+                out,
+                delta: deltas.all(),
+                normal: normals.all(),
+                scale: scales.all(),
+                weights: Weights { start: weights.all(), step: None },
+            };
+            cpu.run(&LayerNormBackward, arrays)
+        });
+        let h = |row: usize, j: usize| weights[j] * delta[row * width + j];
+        let mean = |row: usize| (0..width).map(|j| h(row, j)).sum::<f64>() / width as f64;
+        let normal = |row: usize, j: usize| normal[row % base * width + j];
+        let along = |row: usize| (0..width).map(|j| h(row, j) * normal(row, j)).sum::<f64>() / width as f64;
+        close(&got, |e| {
+            let (row, j) = (e / width, e % width);
+            scale[row % base] * (h(row, j) - mean(row) - normal(row, j) * along(row))
+        });
+    }
+}

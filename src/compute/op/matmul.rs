@@ -167,7 +167,7 @@ struct Block {
 
 /// Rows of a block that is cut for its work alone: enough to keep a device busy.
 #[cfg(feature = "gpu")]
-const ROWS: usize = 256;
+const FEWEST_ROWS: usize = 256;
 
 #[cfg(feature = "gpu")]
 impl MatMul {
@@ -181,7 +181,7 @@ impl MatMul {
         let across = if self.layout == Layout::Transposed { self.columns } else { self.depth };
         let cuts = gpu.cuts(&[BlockArray::rows(operands.b, length)], across);
         let longest = cuts.iter().map(Range::len).max().unwrap_or(0);
-        let most = gpu.rows_of_a_submission(2.0 * longest as f64 * length as f64).max(ROWS);
+        let most = gpu.rows_of_a_submission(2.0 * longest as f64 * length as f64).max(FEWEST_ROWS);
         for rows in gpu.short_cuts(&arrays, self.rows, most) {
             for cut in &cuts {
                 let block = match self.layout {
@@ -258,5 +258,38 @@ impl MatMul {
             groups: tile.count(rows, columns),
             work: 2.0 * rows as f64 * columns as f64 * depth as f64,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::*;
+
+    #[test]
+    fn as_plain_loops() {
+        let (rows, columns, depth) = (5, 7, 3);
+        let (a, b, taus) = (numbers(1, rows * depth), numbers(2, depth * columns), numbers(3, 2));
+        let (before, tau) = (numbers(4, rows * columns), held(&taus));
+        for layout in [Layout::Plain, Layout::Transposed] {
+            for (start, scale) in
+                [(Start::Value(0.5), None), (Start::Output, Some(Position { tau: tau.all(), positions: 2 }))]
+            {
+                let product = MatMul { rows, columns, depth, layout, start };
+                let got = written(&before, |cpu, out| {
+                    cpu.run(&product, MatMulArrays { out, a: held(&a).all(), b: held(&b).all(), scale })
+                });
+                close(&got, |e| {
+                    let (row, column) = (e / columns, e % columns);
+                    let b = |k: usize| match layout {
+                        Layout::Plain => b[k * columns + column],
+                        Layout::Transposed => b[column * depth + k],
+                    };
+                    let sum: f64 = (0..depth).map(|k| a[row * depth + k] * b(k)).sum();
+                    let sum = if scale.is_some() { taus[row / 2 % 2] * sum } else { sum };
+                    sum + if start == Start::Output { before[e] } else { 0.5 }
+                });
+            }
+        }
     }
 }

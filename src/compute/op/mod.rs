@@ -29,6 +29,8 @@ mod row_dot;
 mod scale;
 mod scale_shift;
 mod seed;
+#[cfg(test)]
+mod testing;
 mod transpose;
 
 pub use adam::{Adam, AdamOut};
@@ -78,4 +80,49 @@ macro_rules! for_each_operation {
             ScaleShift, Seed, Transpose
         }
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn listed() -> BTreeSet<&'static str> {
+        macro_rules! names {
+            ($($operation:ident),*) => { [$($operation::NAME),*].into() };
+        }
+        for_each_operation!(names)
+    }
+
+    /// A file that is not on the list would be neither compared nor timed.
+    #[test]
+    fn every_file_is_on_the_list() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/compute/op");
+        let entries = std::fs::read_dir(folder).expect("the folder").map(|entry| entry.expect("an entry").path());
+        let names: BTreeSet<String> = entries.filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned())).collect();
+        let others = ["mod", "testing"].map(str::to_owned);
+        assert_eq!(names, listed().into_iter().map(str::to_owned).chain(others).collect());
+    }
+
+    /// A trial writes something else than zeros, at every size.
+    #[test]
+    fn every_trial_runs() {
+        macro_rules! run {
+            ($($operation:ident),*) => {
+                $(for size in [1, 30] {
+                    let (cpu, mut calls) = (CpuBackend::<f64>::new(), 0);
+                    let mut call = |run: &mut dyn FnMut() -> Result<()>| {
+                        calls += 1;
+                        run()
+                    };
+                    let mut trial = Trial::new(&cpu, size, &mut call);
+                    $operation::trial(&mut trial).expect($operation::NAME);
+                    let values = trial.into_values();
+                    assert!(values.len() >= size && values.iter().any(|&value| value != 0.0), "{}", $operation::NAME);
+                    assert!(calls > 0, "{}", $operation::NAME);
+                })*
+            };
+        }
+        for_each_operation!(run);
+    }
 }

@@ -69,3 +69,16 @@ fn product<E: Element>(out: &mut [E], delta: &[E], slope: &[E]) {
         *out = delta * slope;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::*;
+
+    #[test]
+    fn as_plain_loops() {
+        let (delta, slope) = (numbers(1, 15), numbers(2, 5));
+        let got = written(&[0.0; 15], |cpu, out| cpu.run(&Multiply, (out, held(&delta).all(), held(&slope).all())));
+        close(&got, |e| delta[e] * slope[e % 5]);
+    }
+}

@@ -279,3 +279,43 @@ impl<E: Element> Call<'_, E> {
         put(self.shape.start, unsafe { self.out.part(end - height..end) }, &sums);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::*;
+
+    #[test]
+    fn as_plain_loops() {
+        let (map, height, width, positions) = (map(), 2, 3, 2);
+        let (delta, input) = (numbers(1, map.rows * positions * height), numbers(2, map.base * positions * width));
+        for bias in [false, true] {
+            let outer = Outer { height, width, positions, bias, start: Start::Value(0.5) };
+            let row = outer.row();
+            let factors = numbers(3, row);
+            let got = written(&vec![0.0; map.outputs * row], |cpu, out| {
+                let (delta, input, factors) = (held(&delta), held(&input), held(&factors));
+                let preconditioner = Some(factors.all());
+                let (delta, input) = (delta.all(), input.all());
+                cpu.run(&outer, OuterArrays { map: &map, out, delta, input, preconditioner })
+            });
+            close(&got, |e| {
+                let (output, within) = (e / row, e % row);
+                let (i, j) = if within < height * width {
+                    (within / width, Some(within % width))
+                } else {
+                    (within - height * width, None)
+                };
+                let mut sum = 0.0;
+                for row in rows_of(&map, output) {
+                    for p in 0..positions {
+                        let base = map.inputs[row] as usize * positions + p;
+                        let input = j.map_or(1.0, |j| input[base * width + j]);
+                        sum += map.weights[row] * delta[(row * positions + p) * height + i] * input;
+                    }
+                }
+                0.5 + factors[within] * sum
+            });
+        }
+    }
+}

@@ -113,3 +113,35 @@ numbers! {
         preconditioned: u32,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::*;
+
+    #[test]
+    fn as_plain_loops() {
+        let (map, width, positions) = (map(), 3, 2);
+        let (delta, input) = (numbers(1, map.rows * positions * width), numbers(2, map.base * positions * width));
+        let (factors, before) = (numbers(3, 2 * width), numbers(4, map.outputs * 2 * width));
+        let got = written(&before, |cpu, out| {
+            let (delta, input, factors) = (held(&delta), held(&input), held(&factors));
+            let preconditioner = Some(factors.all());
+            let (delta, input) = (delta.all(), input.all());
+            let arrays = OuterArrays { map: &map, out, delta, input, preconditioner };
+            cpu.run(&OuterDiagonal { width, positions, start: Start::Output }, arrays)
+        });
+        close(&got, |e| {
+            let (output, within) = (e / (2 * width), e % (2 * width));
+            let mut sum = 0.0;
+            for row in rows_of(&map, output) {
+                for p in 0..positions {
+                    let base = map.inputs[row] as usize * positions + p;
+                    let input = if within < width { input[base * width + within] } else { 1.0 };
+                    sum += map.weights[row] * delta[(row * positions + p) * width + within % width] * input;
+                }
+            }
+            before[e] + factors[within] * sum
+        });
+    }
+}

@@ -92,3 +92,28 @@ pub(super) const WINDOW: Window = Window { channels: 2, height: 5, width: 7, ker
 pub(super) fn check_pool(name: &str, window: &Window, rows: usize, pooled: usize, images: usize) -> Result<()> {
     fit(name, &[(pooled, rows * window.channels * window.positions()), (images, rows * window.image())])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::*;
+
+    #[test]
+    fn as_plain_loops() {
+        let (window, rows) = (WINDOW, 3);
+        let x = numbers(1, rows * window.image());
+        let pooled = window.channels * window.positions();
+        for kind in [Pooling::Max, Pooling::Average] {
+            let pool = Pool { window, kind, rows };
+            let got = written(&vec![0.0; rows * pooled], |cpu, out| cpu.run(&pool, (out, held(&x).all())));
+            close(&got, |e| {
+                let image = &x[e / pooled * window.image()..];
+                let of: Vec<f64> = pooled_pixels(&window, e % pooled).into_iter().map(|pixel| image[pixel]).collect();
+                match kind {
+                    Pooling::Max => of.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+                    Pooling::Average => of.iter().sum::<f64>() / of.len() as f64,
+                }
+            });
+        }
+    }
+}

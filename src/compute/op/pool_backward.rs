@@ -91,3 +91,36 @@ impl Operation for PoolBackward {
 numbers! {
     struct Numbers { len: u32, period: u32, kind: u32, window: WindowNumbers }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::*;
+
+    #[test]
+    fn as_plain_loops() {
+        let (window, base, copies) = (WINDOW, 2, 3);
+        let (image, pooled, rows) = (window.image(), window.channels * window.positions(), base * copies);
+        let (delta, x) = (numbers(1, rows * pooled), numbers(2, base * image));
+        for kind in [Pooling::Max, Pooling::Average] {
+            let operation = PoolBackward { window, kind, rows };
+            let got = written(&vec![7.0; rows * image], |cpu, out| {
+                cpu.run(&operation, (out, held(&delta).all(), held(&x).all()))
+            });
+            let mut want = vec![0.0; rows * image];
+            for (e, delta) in delta.iter().enumerate() {
+                let (row, pixels) = (e / pooled, pooled_pixels(&window, e % pooled));
+                let x = &x[row % base * image..];
+                let best = pixels.iter().copied().reduce(|a, b| if x[b] > x[a] { b } else { a }).expect("pixels");
+                for &pixel in &pixels {
+                    want[row * image + pixel] += match kind {
+                        Pooling::Max if pixel == best => *delta,
+                        Pooling::Max => 0.0,
+                        Pooling::Average => delta / pixels.len() as f64,
+                    };
+                }
+            }
+            close(&got, |e| want[e]);
+        }
+    }
+}

@@ -80,3 +80,25 @@ impl Operation for PoolDirectional {
 numbers! {
     struct Numbers { len: u32, period: u32, window: WindowNumbers }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::*;
+
+    #[test]
+    fn as_plain_loops() {
+        let (window, base, copies) = (WINDOW, 2, 3);
+        let (image, pooled, rows) = (window.image(), window.channels * window.positions(), base * copies);
+        let (slope, x) = (numbers(1, rows * image), numbers(2, base * image));
+        let got = written(&vec![7.0; rows * pooled], |cpu, out| {
+            cpu.run(&PoolDirectional { window, rows }, (out, held(&slope).all(), held(&x).all()))
+        });
+        close(&got, |e| {
+            let (row, pixels) = (e / pooled, pooled_pixels(&window, e % pooled));
+            let x = &x[row % base * image..];
+            let best = pixels.into_iter().reduce(|a, b| if x[b] > x[a] { b } else { a }).expect("pixels");
+            slope[row * image + best]
+        });
+    }
+}

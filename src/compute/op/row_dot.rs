@@ -87,3 +87,24 @@ impl Operation for RowDot {
 numbers! {
     struct Numbers { first: u32, first_row: u32, first_base: u32, outputs: u32, width: u32, scale: f32 }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::*;
+
+    #[test]
+    fn as_plain_loops() {
+        let (map, width) = (map(), 3);
+        let (delta, values) = (numbers(1, map.rows * width), numbers(2, map.base * width));
+        let before = numbers(3, map.outputs);
+        let got = written(&before, |cpu, out| {
+            cpu.run(&RowDot { width, scale: -0.5 }, (&map, out, held(&delta).all(), held(&values).all()))
+        });
+        close(&got, |output| {
+            let of = |row: usize, j: usize| delta[row * width + j] * values[map.inputs[row] as usize * width + j];
+            let dot = |row: usize| (0..width).map(|j| of(row, j)).sum::<f64>();
+            before[output] - 0.5 * rows_of(&map, output).map(|row| map.weights[row] * dot(row)).sum::<f64>()
+        });
+    }
+}

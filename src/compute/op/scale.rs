@@ -49,3 +49,16 @@ impl Operation for Scale {
 numbers! {
     struct Numbers { len: u32, factor: f32 }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::*;
+
+    #[test]
+    fn as_plain_loops() {
+        let before = numbers(1, 13);
+        let got = written(&before, |cpu, out| cpu.run(&Scale { factor: -0.3 }, out));
+        close(&got, |e| -0.3 * before[e]);
+    }
+}

@@ -72,3 +72,23 @@ impl Operation for ScaleShift {
 numbers! {
     struct Numbers { len: u32, width: u32, positions: u32, taus: u32 }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::*;
+
+    #[test]
+    fn as_plain_loops() {
+        let (x, start, step, tau) = (numbers(1, 7 * 3), numbers(2, 6), numbers(3, 6), numbers(4, 2));
+        let (starts, steps, taus) = (held(&start), held(&step), held(&tau));
+        let position = Position { tau: taus.all(), positions: 2 };
+        for along in [None, Some((steps.all(), position))] {
+            let weights = Weights { start: starts.all(), step: along };
+            let got = written(&[0.0; 21], |cpu, out| cpu.run(&ScaleShift, (out, held(&x).all(), weights)));
+            let tau = |row: usize| if along.is_some() { tau[row / 2 % 2] } else { 0.0 };
+            let at = |row: usize, j: usize| start[j] + tau(row) * step[j];
+            close(&got, |e| at(e / 3, e % 3) * x[e] + at(e / 3, 3 + e % 3));
+        }
+    }
+}

@@ -77,3 +77,26 @@ impl Operation for Seed {
 numbers! {
     struct Numbers { len: u32, first: u32, rows: u32, outputs: u32, scaled: u32 }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::*;
+
+    #[test]
+    fn as_plain_loops() {
+        let (rows, outputs) = (5, 3);
+        let values = numbers(1, rows * outputs);
+        let scales = held(&values);
+        for scale in [None, Some(scales.all())] {
+            let got = written(&vec![7.0; rows * outputs * outputs], |cpu, out| {
+                cpu.run(&Seed { rows, outputs }, (out, scale))
+            });
+            close(&got, |e| {
+                let (d, row, output) = (e / outputs / rows, e / outputs % rows, e % outputs);
+                let value = if scale.is_some() { values[row * outputs + d] } else { 1.0 };
+                if d == output { value } else { 0.0 }
+            });
+        }
+    }
+}

@@ -68,3 +68,17 @@ impl Operation for Transpose {
 numbers! {
     struct Numbers { len: u32, rows: u32, columns: u32 }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::*;
+
+    #[test]
+    fn as_plain_loops() {
+        let x = numbers(1, 2 * 3 * 5);
+        let transpose = Transpose { batches: 2, rows: 3, columns: 5 };
+        let got = written(&[0.0; 30], |cpu, out| cpu.run(&transpose, (out, held(&x).all())));
+        close(&got, |e| x[e / 15 * 15 + e % 3 * 5 + e % 15 / 3]);
+    }
+}

@@ -10,8 +10,7 @@ use super::{
     Size, Slice, Words, numbers, read,
 };
 use crate::compute::gpu::{
-    Buffer, Index, PUT_LARGE, PUT_SMALL, STORE_HALF, STORE_SINGLE, SUM_LARGE, SUM_SMALL, TILE_LARGE, TILE_SMALL,
-    TileSize,
+    Buffer, Index, PUT_LARGE, PUT_SMALL, STORE_F16, STORE_F32, SUM_LARGE, SUM_SMALL, TILE_LARGE, TILE_SMALL, TileSize,
 };
 use std::ops::Range;
 
@@ -70,23 +69,23 @@ struct SeenArrays<'a> {
 
 /// The shaders of the product, and of what it needs before.
 pub(super) fn shaders() -> Vec<Shader> {
-    let (gram, half) =
-        (include_str!("../../../../shaders/op/gram.wgsl"), include_str!("../../../../shaders/op/half.wgsl"));
+    let (gram, applied) =
+        (include_str!("../../../../shaders/op/gram.wgsl"), include_str!("../../../../shaders/op/applied.wgsl"));
     let table = include_str!("../../../../shaders/op/gram_table.wgsl");
     let largest = include_str!("../../../../shaders/op/largest.wgsl");
-    let pack = include_str!("../../../../shaders/op/pack_half.wgsl");
+    let pack = include_str!("../../../../shaders/op/pack_f16.wgsl");
     let product = |name, store| {
         Shader::tiled::<GramNumbers>(name, &[TILE_SMALL, SUM_SMALL, store, gram], &[TILE_LARGE, SUM_LARGE, store, gram])
     };
     let mut shaders = vec![
         Shader::new::<TableNumbers>("gram_table", &[INDEX, table]),
         Shader::new::<Length>("largest", &[largest]),
-        Shader::new::<Length>("pack_half", &[INDEX, pack]),
+        Shader::new::<Length>("pack_f16", &[INDEX, pack]),
     ];
-    shaders.extend(product("gram", STORE_SINGLE));
-    shaders.extend(product("gram_half", STORE_HALF));
-    let (small, large) = ([TILE_SMALL, PUT_SMALL, half], [TILE_LARGE, PUT_LARGE, half]);
-    shaders.extend(Shader::tiled::<HalfNumbers>("half", &small, &large));
+    shaders.extend(product("gram", STORE_F32));
+    shaders.extend(product("gram_f16", STORE_F16));
+    let (small, large) = ([TILE_SMALL, PUT_SMALL, applied], [TILE_LARGE, PUT_LARGE, applied]);
+    shaders.extend(Shader::tiled::<AppliedNumbers>("applied", &small, &large));
     shaders
 }
 
@@ -117,7 +116,7 @@ numbers! {
 }
 
 numbers! {
-    struct HalfNumbers { rows: u32, columns: u32, height: u32, width: u32, length: u32, bias: u32, across: u32 }
+    struct AppliedNumbers { rows: u32, columns: u32, height: u32, width: u32, length: u32, bias: u32, across: u32 }
 }
 
 numbers! {
@@ -298,12 +297,12 @@ impl GpuBackend {
         let longest = group.product.and_then(|product| product.map).map_or(1, |(map, _)| map.longest);
         let pairs = (batches * grid.copies * tile_rows * tile_columns) as f64;
         let [mut left, mut right, products] = factors.arrays;
-        let halved;
+        let packed;
         let mut name = "gram";
-        if self.half_storage && group.product.is_some() {
-            halved = [self.halved(left)?, self.halved(right)?];
-            [left, right] = [&halved[0], &halved[1]].map(Bound::whole);
-            name = "gram_half";
+        if self.f16_storage && group.product.is_some() {
+            packed = [self.packed(left)?, self.packed(right)?];
+            [left, right] = [&packed[0], &packed[1]].map(Bound::whole);
+            name = "gram_f16";
         }
         let [seen_left, seen_right] = seen.arrays;
         self.context.dispatch(&Dispatch {
@@ -361,7 +360,7 @@ impl GpuBackend {
             }
             Some(Seen::Half { layer, left, delta, input }) => {
                 let length = layer.positions * layer.height;
-                let z = self.half(&layer, &call.grid.rows(rect), &examples, left, input)?;
+                let z = self.applied(&layer, &call.grid.rows(rect), &examples, left, input)?;
                 let left = Bound::whole(intermediate.insert(z));
                 let right = read(delta).part(columns.start * length, columns.len() * length);
                 let (seen_depth, seen_width) = (length as u32, examples.len() as u32);
@@ -412,7 +411,7 @@ impl GpuBackend {
     }
 
     /// `Z[r, (i, p), k] = Σ_j left[r, k, j] input[(i, p), j] + bias[r, k]` for some rows and examples.
-    fn half(
+    fn applied(
         &self,
         layer: &Outer,
         rows: &Range<usize>,
@@ -430,7 +429,7 @@ impl GpuBackend {
         ];
         let dispatch = |tile: TileSize, height: usize| {
             let across = columns.div_ceil(tile.side());
-            let numbers = HalfNumbers {
+            let numbers = AppliedNumbers {
                 rows: height as u32,
                 columns: columns as u32,
                 height: layer.height as u32,
@@ -440,7 +439,7 @@ impl GpuBackend {
                 across: across as u32,
             };
             self.context.dispatch(&Dispatch {
-                shader: ("half", Some(tile)),
+                shader: ("applied", Some(tile)),
                 arrays: &arrays,
                 numbers: numbers.words(),
                 groups: tile.count(height, columns),
@@ -448,14 +447,14 @@ impl GpuBackend {
             })
         };
         // What is measured is overwritten.
-        let tile = self.tile("half", Size { rows: height, columns, depth: layer.width, batches: 1 }, &dispatch)?;
+        let tile = self.tile("applied", Size { rows: height, columns, depth: layer.width, batches: 1 }, &dispatch)?;
         dispatch(tile, height)?;
         Ok(z)
     }
 
     /// An array in pairs of 16-bit numbers, scaled by a power of two: half the memory to read in a product, at half the
     /// digits (11 bits).
-    fn halved(&self, array: Bound<'_>) -> Result<Buffer> {
+    fn packed(&self, array: Bound<'_>) -> Result<Buffer> {
         let largest = self.context.array(1, true)?;
         self.context.dispatch(&Dispatch {
             shader: ("largest", None),
@@ -467,7 +466,7 @@ impl GpuBackend {
         let pairs = array.len.div_ceil(2);
         let packed = self.context.array(1 + pairs, false)?;
         self.context.dispatch(&Dispatch {
-            shader: ("pack_half", None),
+            shader: ("pack_f16", None),
             arrays: &[Bound { written: true, ..Bound::whole(&packed) }, array, Bound::whole(&largest)],
             numbers: Length { len: array.len as u32 }.words(),
             groups: pairs.div_ceil(256),
