@@ -2,7 +2,7 @@
 
 use crate::compute::BackendError;
 use crate::data::DataError;
-use crate::network::NetworkError;
+use crate::graph::GraphError;
 use crate::run_file::RunFileError;
 use std::borrow::Cow;
 use std::path::Path;
@@ -18,7 +18,7 @@ pub enum Error {
     Data(#[from] DataError),
     /// The layers do not fit together.
     #[error(transparent)]
-    Network(#[from] NetworkError),
+    Graph(#[from] GraphError),
     /// An input does not fit the run: what, and what to do.
     #[error("{}", shortened(.0))]
     Input(String),
@@ -164,7 +164,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Error::Data(DataError { own: true, .. }) => 1,
-            Error::RunFile(_) | Error::Data(_) | Error::Network(_) | Error::Input(_) | Error::DoesNotFit(_) => 2,
+            Error::RunFile(_) | Error::Data(_) | Error::Graph(_) | Error::Input(_) | Error::DoesNotFit(_) => 2,
             Error::Backend(BackendError::NoAdapter(_)) => 2,
             Error::Stopped => 75,
             Error::InSingle(error) => error.exit_code(),

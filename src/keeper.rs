@@ -1,14 +1,14 @@
-//! Who watches over work that goes step by step, and keeps its state.
+//! Checks for interruption and saves state between steps.
 
 use crate::data::{StateReader, StateWriter};
 use crate::error::Error;
 
-/// Writes the state that work has now.
+/// Writes the present state of the work.
 pub type Save<'a> = dyn FnMut(&mut StateWriter) -> Result<(), Error> + 'a;
 
-/// Watches over work that goes step by step.
+/// Is told of each step of some work, has its state saved, and may end it.
 pub trait Keeper {
-    /// The state in which an earlier attempt was left.
+    /// The state that an earlier attempt saved last; `None` where there is none.
     ///
     /// # Errors
     ///
@@ -17,16 +17,16 @@ pub trait Keeper {
         Ok(None)
     }
 
-    /// A step is done, and with it a share of the whole work. The keeper may have the state written, and may end the work
-    /// with an error.
+    /// Called after each step, with the share of the whole work that is `done`. The keeper may call `save`, and may end the
+    /// work with an error.
     ///
     /// # Errors
     ///
-    /// The work shall stop, or its state cannot be written.
+    /// Ends the work: because it shall stop, or because its state cannot be written.
     fn step(&mut self, done: f64, save: &mut Save<'_>) -> Result<(), Error>;
 }
 
-/// Keeps nothing, and is told of every step.
+/// A function that is called after each step. It saves nothing.
 impl<F: FnMut() -> Result<(), Error>> Keeper for F {
     fn step(&mut self, _: f64, _: &mut Save<'_>) -> Result<(), Error> {
         self()

@@ -3,9 +3,9 @@
 use pathkernel::activation::Activation;
 use pathkernel::compute::cpu::CpuBackend;
 use pathkernel::compute::{Backend, Entries, Rates};
+use pathkernel::graph::Graph;
 use pathkernel::layer::{Layer, LayerKind};
 use pathkernel::loss::Loss;
-use pathkernel::network::Network;
 use pathkernel::path::{Evaluation, Rule, Setting, Spec, Tile};
 use pathkernel::readout::Readout;
 use pathkernel::run_file::Model;
@@ -66,7 +66,7 @@ fn steps_take_no_fresh_memory() {
         LayerKind::Linear { features: 10, bias: true },
     ];
     let model = Model { input: vec![2, 12, 12], layers: layers.map(layer).to_vec(), weights: None };
-    let network = Network::new(&model.input, &model.layers).expect("a network");
+    let network = Graph::new(&model.input, &model.layers).expect("a network");
     let (queries, count) = (24, 40);
     let numbers = |len: usize| (0..len).map(|i| (i * 37 % 101) as f32 / 101.0 - 0.5).collect::<Vec<f32>>();
     let weights: Vec<f32> = network.draw(1).into_iter().map(|value| value as f32).collect();
@@ -84,12 +84,13 @@ fn steps_take_no_fresh_memory() {
         kernel: Some(Entries::Full),
         coefficients: true,
         layers: true,
-        ..Spec::at_once(Loss::SquaredError, contraction)
+        ..Spec::at_once(Loss::SquaredError)
     };
     let setting = Setting {
         backend: &backend,
         network: &network,
         spec: &spec,
+        contraction: &contraction,
         examples: &examples,
         queries: &inputs,
         targets: &targets,

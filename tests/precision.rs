@@ -9,15 +9,16 @@ use pathkernel::compute::cpu::CpuBackend;
 #[cfg(feature = "gpu")]
 use pathkernel::compute::gpu::{Choice, GpuBackend};
 use pathkernel::compute::{Backend, Element, Entries};
+use pathkernel::graph::Graph;
 use pathkernel::layer::{Layer, LayerKind};
 use pathkernel::loss::Loss;
-use pathkernel::network::Network;
 use pathkernel::optimizer::{Optimizer, Sgd};
 use pathkernel::path::{Finished, Integration, Rule, Setting, Spec, Tile};
 use pathkernel::random::Random;
 use pathkernel::readout::Readout;
 use pathkernel::tangent::{Carried, Contraction, choices};
-use pathkernel::training::{Examples, Recorder, Recording, Step, TargetBuffer, Training, Trajectory, draw_batches};
+use pathkernel::tape::{DiskRecorder, DiskTape, Recording, Step};
+use pathkernel::training::{Examples, TargetBuffer, Training, draw_batches};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -27,7 +28,7 @@ type Held<B> = (Vec<<B as Backend>::Element>, Examples<B>, TargetBuffer<B>);
 
 /// A small classifier, its data and its steps. The queries are the examples.
 struct Problem {
-    network: Network,
+    network: Graph,
     inputs: Vec<f64>,
     classes: Vec<u32>,
     steps: Vec<Step>,
@@ -37,7 +38,7 @@ struct Problem {
 impl Problem {
     fn new(layers: Vec<LayerKind>, examples: usize, batch: Option<usize>, steps: usize, learning_rate: f64) -> Self {
         let layers = layers.into_iter().map(|kind| Layer { from: None, kind }).collect::<Vec<_>>();
-        let network = Network::new(&[3, 4], &layers).expect("a network");
+        let network = Graph::new(&[3, 4], &layers).expect("a network");
         let mut random = Random::new(5, "inputs");
         // Numbers that f32 holds, so that both precisions start from the same.
         let inputs = (0..examples * 12).map(|_| f64::from((2.0 * random.unit() - 1.0) as f32)).collect();
@@ -50,7 +51,7 @@ impl Problem {
             None => (0..steps).map(|_| step(None)).collect(),
             Some(size) => draw_batches(7, examples, size, steps).into_iter().map(|batch| step(Some(batch))).collect(),
         };
-        let sgd = Sgd { learning_rate, momentum: 0.0, dampening: 0.0, nesterov: false, weight_decay: 0.01 };
+        let sgd = Sgd { weight_decay: 0.01, ..Sgd::plain(learning_rate) };
         Self { network, inputs, classes, steps, optimizer: Optimizer::Sgd(sgd) }
     }
 
@@ -64,7 +65,7 @@ impl Problem {
         (inputs, examples, TargetBuffer::Classes(backend.index(&self.classes).expect("classes")))
     }
 
-    fn train<E: Element>(&self, folder: &Path) -> Trajectory {
+    fn train<E: Element>(&self, folder: &Path) -> DiskTape {
         let backend = CpuBackend::<E>::new();
         let (_, examples, targets) = self.held(&backend);
         let training = Training {
@@ -77,16 +78,17 @@ impl Problem {
             targets: &targets,
         };
         let initial: Vec<E> = self.network.draw(3).into_iter().map(E::from_f64).collect();
-        let recorder = Recorder::create(folder, Recording::new(&self.optimizer, self.steps.len(), 1), self.network.len)
-            .expect("a recorder");
-        training.run(&initial, self.steps.clone(), recorder, &mut || Ok(())).expect("training")
+        let recording = Recording::new(&self.optimizer, self.steps.len(), 1);
+        let mut recorder = DiskRecorder::create(folder, recording, self.network.len).expect("a recorder");
+        training.run(&initial, &self.steps, &mut recorder, &mut || Ok(())).expect("training");
+        recorder.finish().expect("a tape")
     }
 
     /// Integrates the tiles one by one.
     fn integrate<B: Backend>(
         &self,
         backend: &B,
-        trajectory: &Trajectory,
+        tape: &DiskTape,
         choice: [Contraction; 2],
         tiles: &[Tile],
     ) -> Vec<Finished> {
@@ -97,18 +99,19 @@ impl Problem {
             coefficients: true,
             tangent: true,
             layers: true,
-            ..Spec::new(Loss::CrossEntropy, self.optimizer, choice.to_vec())
+            ..Spec::new(Loss::CrossEntropy, self.optimizer)
         };
         let setting = Setting {
             backend,
             network: &self.network,
             spec: &spec,
+            contraction: &choice,
             examples: &examples,
             queries: &queries,
             targets: &targets,
             query_targets: None,
         };
-        let integration = Integration { setting, trajectory };
+        let integration = Integration { setting, tape };
         tiles.iter().map(|tile| integration.tile(tile, &mut || Ok(())).expect("a tile")).collect()
     }
 
@@ -168,7 +171,7 @@ fn difference(a: &[f64], b: &[f64]) -> f64 {
 fn f32_sums_over_many_steps_stay_near_f64() {
     let problem = Problem::new(small_network(), 12, None, 2000, 0.1);
     let folder = tempfile::tempdir().expect("a temporary directory");
-    let trajectory = problem.train::<f32>(folder.path());
+    let tape = problem.train::<f32>(folder.path());
     for choice in CHOICES {
         for (own, choice) in problem.network.parameters.iter().zip(choice) {
             assert!(
@@ -177,13 +180,13 @@ fn f32_sums_over_many_steps_stay_near_f64() {
             );
         }
         let tiles = [problem.whole()];
-        let narrow = problem.integrate(&CpuBackend::<f32>::new(), &trajectory, choice, &tiles);
-        let wide = problem.integrate(&CpuBackend::<f64>::new(), &trajectory, choice, &tiles);
+        let narrow = problem.integrate(&CpuBackend::<f32>::new(), &tape, choice, &tiles);
+        let wide = problem.integrate(&CpuBackend::<f64>::new(), &tape, choice, &tiles);
         near(&format!("{choice:?}"), &narrow[0], &wide[0]);
         // A software adapter takes most of a minute: one contraction is enough to see how the GPU sums.
         #[cfg(feature = "gpu")]
         if let ([Contraction::Factored, _], Some(gpu)) = (choice, gpu()) {
-            near("on the GPU", &problem.integrate(&gpu, &trajectory, choice, &tiles)[0], &wide[0]);
+            near("on the GPU", &problem.integrate(&gpu, &tape, choice, &tiles)[0], &wide[0]);
         }
     }
 }
@@ -225,7 +228,7 @@ fn tiles_agree_with_the_whole() {
 fn tiled<E: Element>() {
     let problem = Problem::new(small_network(), 13, Some(3), 60, 0.3);
     let folder = tempfile::tempdir().expect("a temporary directory");
-    let trajectory = problem.train::<E>(folder.path());
+    let tape = problem.train::<E>(folder.path());
     let m = problem.examples();
     let cut = |side: usize| (0..m).step_by(side).map(move |from| from..(from + side).min(m)).collect::<Vec<_>>();
     let mut tiles = Vec::new();
@@ -234,8 +237,8 @@ fn tiled<E: Element>() {
     }
     for choice in CHOICES {
         let backend = CpuBackend::<E>::new();
-        let whole = problem.integrate(&backend, &trajectory, choice, &[problem.whole()]).remove(0);
-        let parts = problem.integrate(&backend, &trajectory, choice, &tiles);
+        let whole = problem.integrate(&backend, &tape, choice, &[problem.whole()]).remove(0);
+        let parts = problem.integrate(&backend, &tape, choice, &tiles);
         for ((name, want), rest) in sums(&whole).into_iter().zip(0..) {
             let mut got = vec![f64::NAN; want.len()];
             for (tile, part) in tiles.iter().zip(&parts) {

@@ -9,18 +9,17 @@ use pathkernel::activation::Activation;
 use pathkernel::compute::cpu::CpuBackend;
 use pathkernel::compute::{Backend, Element};
 use pathkernel::error::Error;
+use pathkernel::graph::Graph;
 use pathkernel::keeper::Keeper;
 use pathkernel::layer::{Layer, LayerKind};
 use pathkernel::loss::Loss;
-use pathkernel::network::Network;
 use pathkernel::optimizer::{Adam, Optimizer, Sgd};
 use pathkernel::path::{Finished, Integration, Rule, Setting, Spec, Tile};
 use pathkernel::random::Random;
 use pathkernel::readout::Readout;
 use pathkernel::tangent::{Carried, Contraction, choices};
-use pathkernel::training::{
-    Examples, Kept, Recorder, Recording, Step, TargetBuffer, Training, Trajectory, draw_batches,
-};
+use pathkernel::tape::{DiskRecorder, DiskTape, History, Kept, MemoryTape, Recorder, Recording, Step, Tape};
+use pathkernel::training::{Examples, TargetBuffer, Training, draw_batches};
 use std::path::Path;
 
 const EXAMPLES: usize = 9;
@@ -28,12 +27,12 @@ const QUERIES: usize = 3;
 const WIDTH: usize = 4;
 const OUTPUTS: usize = 3;
 
-fn network() -> Network {
+fn network() -> Graph {
     let linear = |features| LayerKind::Linear { features, bias: true };
     let tanh = || LayerKind::Activation(Activation::Tanh);
     let layers = [linear(6), tanh(), linear(5), tanh(), LayerKind::LayerNorm, linear(OUTPUTS)];
     let layers = layers.into_iter().map(|kind| Layer { from: None, kind }).collect::<Vec<_>>();
-    Network::new(&[WIDTH], &layers).expect("a network")
+    Graph::new(&[WIDTH], &layers).expect("a network")
 }
 
 fn numbers(seed: u64, len: usize) -> Vec<f64> {
@@ -43,7 +42,7 @@ fn numbers(seed: u64, len: usize) -> Vec<f64> {
 }
 
 fn sgd(momentum: f64, nesterov: bool) -> Optimizer {
-    Optimizer::Sgd(Sgd { learning_rate: 0.05, momentum, dampening: 0.0, nesterov, weight_decay: 0.01 })
+    Optimizer::Sgd(Sgd { momentum, nesterov, weight_decay: 0.01, ..Sgd::plain(0.05) })
 }
 
 fn adam(decoupled: bool) -> Optimizer {
@@ -51,7 +50,7 @@ fn adam(decoupled: bool) -> Optimizer {
 }
 
 struct Problem<E: Element> {
-    network: Network,
+    network: Graph,
     backend: CpuBackend<E>,
     examples: Examples<CpuBackend<E>>,
     targets: TargetBuffer<CpuBackend<E>>,
@@ -70,7 +69,7 @@ impl<E: Element> Problem<E> {
         Self { network: network(), backend, examples, targets, optimizer, slow: (0, 0.0) }
     }
 
-    fn train(&self, folder: &Path, steps: usize, every: usize) -> Trajectory {
+    fn train(&self, folder: &Path, steps: usize, every: usize) -> DiskTape {
         self.train_with(folder, steps, every, &mut || Ok(())).expect("training")
     }
 
@@ -80,16 +79,19 @@ impl<E: Element> Problem<E> {
         steps: usize,
         every: usize,
         keeper: &mut dyn Keeper,
-    ) -> Result<Trajectory, Error> {
-        let (Optimizer::Sgd(Sgd { learning_rate, .. }) | Optimizer::Adam(Adam { learning_rate, .. })) = self.optimizer
-        else {
-            panic!("an optimizer of steps")
-        };
+    ) -> Result<DiskTape, Error> {
+        let recording = Recording::new(&self.optimizer, steps, every);
+        let mut recorder = DiskRecorder::create(folder, recording, self.network.len).expect("a recorder");
+        self.record(steps, &mut recorder, keeper)?;
+        recorder.finish()
+    }
+
+    fn record(&self, steps: usize, recorder: &mut dyn Recorder<E>, keeper: &mut dyn Keeper) -> Result<(), Error> {
         let step = |(number, batch)| {
-            let learning_rate = if number < self.slow.0 { self.slow.1 } else { learning_rate };
+            let learning_rate = if number < self.slow.0 { self.slow.1 } else { self.optimizer.learning_rate() };
             Step { learning_rate, batch: Some(batch), examples: EXAMPLES, share: 0.25, clip: 1.0 }
         };
-        let batches = draw_batches(3, EXAMPLES, 4, steps).into_iter().enumerate().map(step).collect();
+        let batches: Vec<Step> = draw_batches(3, EXAMPLES, 4, steps).into_iter().enumerate().map(step).collect();
         let training = Training {
             backend: &self.backend,
             network: &self.network,
@@ -99,36 +101,34 @@ impl<E: Element> Problem<E> {
             examples: &self.examples,
             targets: &self.targets,
         };
-        let recording = Recording::new(&self.optimizer, steps, every);
-        let recorder = Recorder::create(folder, recording, self.network.len).expect("a recorder");
         let initial = convert_all::<E>(&self.network.draw(4));
-        training.run(&initial, batches, recorder, keeper)
+        training.run(&initial, &batches, recorder, keeper)
     }
 
-    fn tile(&self, trajectory: &Trajectory, choice: &[Contraction], tile: &Tile) -> Finished {
-        self.tile_with(trajectory, choice, tile, &mut || Ok(())).expect("a tile")
+    fn tile(&self, tape: &dyn Tape<E>, choice: &[Contraction], tile: &Tile) -> Finished {
+        self.tile_with(tape, choice, tile, &mut || Ok(())).expect("a tile")
     }
 
     fn tile_with(
         &self,
-        trajectory: &Trajectory,
+        tape: &dyn Tape<E>,
         choice: &[Contraction],
         tile: &Tile,
         keeper: &mut dyn Keeper,
     ) -> Result<Finished, Error> {
-        let spec =
-            Spec { rule: Rule::Gauss { nodes: 4 }, ..Spec::new(Loss::SquaredError, self.optimizer, choice.to_vec()) };
+        let spec = Spec { rule: Rule::Gauss { nodes: 4 }, ..Spec::new(Loss::SquaredError, self.optimizer) };
         let queries = convert_all::<E>(&numbers(5, QUERIES * WIDTH));
         let setting = Setting {
             backend: &self.backend,
             network: &self.network,
             spec: &spec,
+            contraction: choice,
             examples: &self.examples,
             queries: &queries,
             targets: &self.targets,
             query_targets: None,
         };
-        Integration { setting, trajectory }.tile(tile, keeper)
+        Integration { setting, tape }.tile(tile, keeper)
     }
 }
 
@@ -164,7 +164,7 @@ fn residual(found: &Finished) -> f64 {
 }
 
 /// Ways to contract the layers, one layer departing from whole rows at a time.
-fn all_choices(network: &Network, carried: Carried) -> Vec<Vec<Contraction>> {
+fn all_choices(network: &Graph, carried: Carried) -> Vec<Vec<Contraction>> {
     let rows = vec![Contraction::Materialised; network.parameters.len()];
     let mut all = vec![rows.clone()];
     for (index, own) in network.parameters.iter().enumerate() {
@@ -184,18 +184,19 @@ fn every_form_of_psi_gives_the_same_contributions() {
     for optimizer in [sgd(0.3, false), sgd(0.9, false), sgd(0.9, true), adam(false), adam(true)] {
         let problem = Problem::<f64>::new(optimizer);
         let folder = tempfile::tempdir().expect("a folder");
-        let trajectory = problem.train(folder.path(), STEPS, 1);
+        let tape = problem.train(folder.path(), STEPS, 1);
         assert!(
-            trajectory.steps.iter().any(|step| step.clip < 1.0) && trajectory.steps.iter().any(|step| step.clip == 1.0)
+            tape.history.steps.iter().any(|step| step.clip < 1.0)
+                && tape.history.steps.iter().any(|step| step.clip == 1.0)
         );
         let carried = Carried::new(&optimizer, &[0.1; STEPS], <f64 as Element>::ROUNDING);
         let all = all_choices(&problem.network, carried);
         assert!(all.len() > 4, "{all:?}");
-        let rows = problem.tile(&trajectory, &all[0], &whole());
+        let rows = problem.tile(&tape, &all[0], &whole());
         let change = furthest(&rows.account.prediction, &rows.account.initial);
         assert!(residual(&rows) < 1e-7 * change, "{optimizer:?}: {} of {change}", residual(&rows));
         for choice in &all[1..] {
-            let found = problem.tile(&trajectory, choice, &whole());
+            let found = problem.tile(&tape, choice, &whole());
             let error = furthest(&rows.attribution[0], &found.attribution[0]) / largest(&rows.attribution[0]);
             // Sums of some hundred terms, each with a few roundings.
             assert!(error < 1e-13, "{optimizer:?}, {choice:?}: {error}");
@@ -210,12 +211,12 @@ fn factors_are_held_as_long_as_their_rates_ask() {
     for slow in [1e-4, 1e-8, 0.0] {
         let problem = Problem::<f64> { slow: (50, slow), ..Problem::new(sgd(0.3, false)) };
         let folder = tempfile::tempdir().expect("a folder");
-        let trajectory = problem.train(folder.path(), STEPS, 1);
+        let tape = problem.train(folder.path(), STEPS, 1);
         let carried = Carried::new(&problem.optimizer, &[0.05; STEPS], <f64 as Element>::ROUNDING);
         let all = all_choices(&problem.network, carried);
-        let rows = problem.tile(&trajectory, &all[0], &whole());
+        let rows = problem.tile(&tape, &all[0], &whole());
         for choice in &all[1..] {
-            let found = problem.tile(&trajectory, choice, &whole());
+            let found = problem.tile(&tape, choice, &whole());
             let pairs = rows.attribution[0].iter().zip(&found.attribution[0]);
             // Example by example: those of the slow steps alone contribute little.
             let error = pairs.map(|(a, b)| (a - b).abs() / a.abs().max(1e-9)).fold(0.0, f64::max);
@@ -230,13 +231,12 @@ fn tiles_agree_bit_by_bit() {
     for optimizer in [sgd(0.9, false), sgd(0.9, true), adam(true)] {
         let problem = Problem::<f32>::new(optimizer);
         let folder = tempfile::tempdir().expect("a folder");
-        let trajectory = problem.train(folder.path(), 12, 1);
+        let tape = problem.train(folder.path(), 12, 1);
         let carried = Carried::new(&optimizer, &[0.1; 12], <f32 as Element>::ROUNDING);
         for choice in all_choices(&problem.network, carried) {
-            let all = problem.tile(&trajectory, &choice, &whole());
+            let all = problem.tile(&tape, &choice, &whole());
             for (queries, examples) in [(0..1, 0..4), (1..3, 4..9), (0..3, 8..9)] {
-                let part =
-                    problem.tile(&trajectory, &choice, &Tile { queries: queries.clone(), examples: examples.clone() });
+                let part = problem.tile(&tape, &choice, &Tile { queries: queries.clone(), examples: examples.clone() });
                 let (n, m) = (queries.len(), examples.len());
                 for (place, value) in part.attribution[0].iter().enumerate() {
                     let (output, query, example) = (place / (n * m), place / m % n, place % m);
@@ -279,21 +279,53 @@ fn an_interrupted_tile_goes_on_to_the_same_bits() {
         let problem = Problem::<f32>::new(optimizer);
         let folder = tempfile::tempdir().expect("a folder");
         for every in [1, 3] {
-            let trajectory = problem.train(&folder.path().join(every.to_string()), STEPS, every);
+            let tape = problem.train(&folder.path().join(every.to_string()), STEPS, every);
             let carried = Carried::new(&optimizer, &[0.1; STEPS], <f32 as Element>::ROUNDING);
             for choice in all_choices(&problem.network, carried) {
-                let want = problem.tile(&trajectory, &choice, &whole());
+                let want = problem.tile(&tape, &choice, &whole());
                 for after in 1..=STEPS {
                     let path = folder.path().join("tile.state");
                     let mut keeper = Interrupt::after(path.clone(), after);
-                    let ended = problem.tile_with(&trajectory, &choice, &whole(), &mut keeper);
+                    let ended = problem.tile_with(&tape, &choice, &whole(), &mut keeper);
                     assert!(matches!(ended, Err(Error::Stopped)), "{ended:?}");
                     let mut keeper = Interrupt::never(path.clone());
-                    let found = problem.tile_with(&trajectory, &choice, &whole(), &mut keeper).expect("a tile");
+                    let found = problem.tile_with(&tape, &choice, &whole(), &mut keeper).expect("a tile");
                     assert_eq!(keeper.made, STEPS - after, "steps were made again");
                     assert_eq!(format!("{found:?}"), format!("{want:?}"), "{optimizer:?}, {choice:?}, after {after}");
                     std::fs::remove_file(path).expect("a state");
                 }
+            }
+        }
+    }
+}
+
+fn losses(history: &History) -> Vec<f64> {
+    history.metrics.iter().map(|(metrics, _)| metrics.loss).collect()
+}
+
+/// A path in memory is the one on disk, and goes on from a state in which all of it was saved.
+#[test]
+fn a_path_in_memory_has_the_same_bits() {
+    const STEPS: usize = 12;
+    for optimizer in [sgd(0.9, true), adam(false)] {
+        let problem = Problem::<f32>::new(optimizer);
+        let choice = vec![Contraction::Materialised; problem.network.parameters.len()];
+        for every in [1, 5] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let disk = problem.train(folder.path(), STEPS, every);
+            let want = problem.tile(&disk, &choice, &whole());
+            let state = folder.path().join("memory.state");
+            let tape = || MemoryTape::new(Recording::new(&optimizer, STEPS, every));
+            for after in [1, 4, STEPS] {
+                let ended = problem.record(STEPS, &mut tape(), &mut Interrupt::after(state.clone(), after));
+                assert!(matches!(ended, Err(Error::Stopped)), "{ended:?}");
+                let (mut tape, mut keeper) = (tape(), Interrupt::never(state.clone()));
+                problem.record(STEPS, &mut tape, &mut keeper).expect("training");
+                assert_eq!((keeper.made, &tape.history.steps), (STEPS - after, &disk.history.steps));
+                assert_eq!(losses(&tape.history), losses(&disk.history));
+                let found = problem.tile(&tape, &choice, &whole());
+                assert_eq!(format!("{found:?}"), format!("{want:?}"), "{optimizer:?}, every {every}, after {after}");
+                std::fs::remove_file(&state).expect("a state");
             }
         }
     }
@@ -314,10 +346,8 @@ fn an_interrupted_path_goes_on_to_the_same_bits() {
                 assert!(problem.train_with(&parts, STEPS, every, &mut keeper).is_err());
                 let mut keeper = Interrupt::never(state.clone());
                 let found = problem.train_with(&parts, STEPS, every, &mut keeper).expect("training");
-                assert_eq!((keeper.made, &found.steps), (STEPS - after, &want.steps));
-                let losses =
-                    |path: &Trajectory| path.metrics.iter().map(|(metrics, _)| metrics.loss).collect::<Vec<_>>();
-                assert_eq!(losses(&found), losses(&want));
+                assert_eq!((keeper.made, &found.history.steps), (STEPS - after, &want.history.steps));
+                assert_eq!(losses(&found.history), losses(&want.history));
                 for entry in std::fs::read_dir(folder.path().join("whole/trajectory")).expect("a path") {
                     let name = entry.expect("a file").file_name();
                     let bytes = |folder: &Path| std::fs::read(folder.join("trajectory").join(&name)).expect("a file");
@@ -339,9 +369,9 @@ fn a_thousand_steps_in_f32_stay_near_f64() {
         let (wide, single) = (Problem::<f64>::new(optimizer), Problem::<f32>::new(optimizer));
         let choice = vec![Contraction::Materialised; wide.network.parameters.len()];
         let folder = tempfile::tempdir().expect("a folder");
-        let trajectory = wide.train(folder.path(), STEPS, 1);
-        let want = wide.tile(&trajectory, &choice, &whole());
-        let found = single.tile(&trajectory, &choice, &whole());
+        let tape = wide.train(folder.path(), STEPS, 1);
+        let want = wide.tile(&tape, &choice, &whole());
+        let found = single.tile(&tape, &choice, &whole());
         let error = furthest(&want.attribution[0], &found.attribution[0]) / largest(&want.attribution[0]);
         println!("{optimizer:?}: {error:.1e}");
         assert!(error < tolerance, "{optimizer:?}: {error}");

@@ -8,15 +8,16 @@ use common::{Array, read_npy, read_safetensors};
 use pathkernel::activation::Activation;
 use pathkernel::compute::cpu::CpuBackend;
 use pathkernel::compute::{Backend, Entries};
+use pathkernel::graph::Graph;
 use pathkernel::layer::{Layer, LayerKind};
 use pathkernel::loss::Loss;
-use pathkernel::network::Network;
 use pathkernel::optimizer::{Optimizer, Sgd};
 use pathkernel::path::{Finished, Integration, Rule, Setting, Spec, Tile};
 use pathkernel::random::Random;
 use pathkernel::readout::Readout;
 use pathkernel::tangent::{Carried, Contraction, choices};
-use pathkernel::training::{Examples, Recorder, Recording, Step, TargetBuffer, Training, Trajectory};
+use pathkernel::tape::{MemoryTape, Recording, Step};
+use pathkernel::training::{Examples, TargetBuffer, Training};
 use std::fmt::Write;
 use std::fs;
 use std::ops::Range;
@@ -35,31 +36,30 @@ fn numbers(seed: u64, len: usize) -> Vec<f64> {
 }
 
 /// 3 - 5 - 2.
-fn network() -> Network {
+fn network() -> Graph {
     let layers = [
         LayerKind::Linear { features: 5, bias: true },
         LayerKind::Activation(Activation::Tanh),
         LayerKind::Linear { features: OUTPUTS, bias: true },
     ];
     let layers = layers.into_iter().map(|kind| Layer { from: None, kind }).collect::<Vec<_>>();
-    Network::new(&[WIDTH], &layers).expect("a network")
+    Graph::new(&[WIDTH], &layers).expect("a network")
 }
 
-const PLAIN: Optimizer =
-    Optimizer::Sgd(Sgd { learning_rate: 0.3, momentum: 0.0, dampening: 0.0, nesterov: false, weight_decay: 0.0 });
+const PLAIN: Optimizer = Optimizer::Sgd(Sgd::plain(0.3));
 
 /// A recorded path of three steps over all examples, on the CPU in f64.
 struct Problem {
-    network: Network,
+    network: Graph,
     backend: CpuBackend<f64>,
     inputs: Vec<f64>,
     examples: Examples<CpuBackend<f64>>,
     targets: TargetBuffer<CpuBackend<f64>>,
-    trajectory: Trajectory,
+    tape: MemoryTape<f64>,
 }
 
 impl Problem {
-    fn new(folder: &Path) -> Self {
+    fn new() -> Self {
         let (network, backend) = (network(), CpuBackend::new());
         let inputs = numbers(1, EXAMPLES * WIDTH);
         let examples = Examples::new(&backend, &inputs, WIDTH).expect("examples");
@@ -76,9 +76,9 @@ impl Problem {
         };
         let step =
             Step { learning_rate: 0.3, batch: None, examples: EXAMPLES, share: 1.0 / EXAMPLES as f64, clip: 1.0 };
-        let recorder = Recorder::create(folder, Recording::new(&PLAIN, 3, 1), network.len).expect("a recorder");
-        let trajectory = training.run(&network.draw(3), vec![step; 3], recorder, &mut || Ok(())).expect("training");
-        Self { network, backend, inputs, examples, targets, trajectory }
+        let mut tape = MemoryTape::new(Recording::new(&PLAIN, 3, 1));
+        training.run(&network.draw(3), &vec![step; 3], &mut tape, &mut || Ok(())).expect("training");
+        Self { network, backend, inputs, examples, targets, tape }
     }
 
     fn tile(&self, entries: Entries, choice: &[Contraction], symmetric: bool, tile: &Tile) -> Finished {
@@ -87,18 +87,19 @@ impl Problem {
             kernel: Some(entries),
             tangent: true,
             symmetric,
-            ..Spec::new(Loss::SquaredError, PLAIN, choice.to_vec())
+            ..Spec::new(Loss::SquaredError, PLAIN)
         };
         let setting = Setting {
             backend: &self.backend,
             network: &self.network,
             spec: &spec,
+            contraction: choice,
             examples: &self.examples,
             queries: &self.inputs,
             targets: &self.targets,
             query_targets: None,
         };
-        Integration { setting, trajectory: &self.trajectory }.tile(tile, &mut || Ok(())).expect("a tile")
+        Integration { setting, tape: &self.tape }.tile(tile, &mut || Ok(())).expect("a tile")
     }
 }
 
@@ -110,8 +111,7 @@ fn cut(side: usize) -> impl Iterator<Item = Range<usize>> {
 /// without the symmetry, and one that is not has them or is left at zero.
 #[test]
 fn tiles_of_half_a_kernel_hold_all_that_is_wanted() {
-    let folder = tempfile::tempdir().expect("a temporary directory");
-    let problem = Problem::new(folder.path());
+    let problem = Problem::new();
     let whole = Tile { queries: 0..EXAMPLES, examples: 0..EXAMPLES };
     for wanted in Contraction::ALL {
         let allowed = problem

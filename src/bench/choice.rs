@@ -3,11 +3,11 @@
 use super::{KernelBench, Layers};
 use crate::activation::Activation;
 use crate::compute::Entries;
+use crate::device::DeviceOptions;
 use crate::error::Error;
+use crate::graph::Graph;
 use crate::layer::{Layer, LayerKind};
-use crate::network::Network;
 use crate::readout::Readout;
-use crate::run_file::{Model, Run};
 use crate::tangent::{Carried, Contraction, choices};
 use serde::Serialize;
 
@@ -89,15 +89,22 @@ fn cases() -> Vec<Case> {
 /// # Errors
 ///
 /// A device that fails.
-pub fn measure_choices(run: &Run, repeats: usize) -> Result<Vec<ChoiceFigures>, Error> {
+pub fn measure_choices(device: &DeviceOptions, repeats: usize) -> Result<Vec<ChoiceFigures>, Error> {
     let mut all = Vec::new();
     for case in cases() {
-        let layers = case.layers.into_iter().map(|kind| Layer { from: None, kind }).collect();
-        let model = Model { input: case.input, layers, weights: None };
-        let network = Network::new(&model.input, &model.layers)?;
+        let layers: Vec<Layer> = case.layers.into_iter().map(|kind| Layer { from: None, kind }).collect();
+        let network = Graph::new(&case.input, &layers)?;
         let Case { queries, examples, nodes, entries, .. } = case;
-        let bench =
-            KernelBench { run: run.clone(), model, queries, examples, entries, nodes, repeats, contraction: None };
+        let bench = KernelBench {
+            device: device.clone(),
+            network: network.clone(),
+            queries,
+            examples,
+            entries,
+            nodes,
+            repeats,
+            contraction: None,
+        };
         let picked = bench.measure()?.contraction;
         let words = format!("{entries:?}").to_lowercase();
         let step = format!("{queries} x {examples}, {nodes} nodes, {words}");

@@ -2,8 +2,8 @@
 
 use super::KernelBench;
 use crate::compute::Entries;
+use crate::device::{DeviceOptions, Precision};
 use crate::error::Error;
-use crate::run_file::{Precision, Run};
 use serde::Serialize;
 
 /// One device.
@@ -21,23 +21,23 @@ pub struct DeviceFigures {
     pub gemm_gflops: f64,
 }
 
-/// Every device that a run could name.
-fn runs(base: &Run) -> Vec<Run> {
-    let cpu = |precision| Run { device: "cpu".into(), precision, ..base.clone() };
+/// Every device that could be named.
+fn all(base: &DeviceOptions) -> Vec<DeviceOptions> {
+    let cpu = |precision| DeviceOptions { name: "cpu".into(), precision, ..base.clone() };
     #[cfg_attr(not(feature = "gpu"), allow(unused_mut))]
-    let mut runs = vec![cpu(Precision::F32), cpu(Precision::F64)];
+    let mut all = vec![cpu(Precision::F32), cpu(Precision::F64)];
     #[cfg(feature = "gpu")]
     for adapter in crate::compute::gpu::adapters() {
-        let device = crate::compute::gpu::describe(&adapter).name;
-        runs.push(Run { device, precision: Precision::F32, ..base.clone() });
+        let name = crate::compute::gpu::describe(&adapter).name;
+        all.push(DeviceOptions { name, precision: Precision::F32, ..base.clone() });
     }
-    runs
+    all
 }
 
 /// Measures `bench` on every device, its kernel and its attribution. A device that fails gives its error in its place.
 pub fn measure_devices(bench: &KernelBench) -> Vec<Result<DeviceFigures, (String, Error)>> {
-    let one = |run: Run| {
-        let bench = KernelBench { run: run.clone(), ..bench.clone() };
+    let one = |device: DeviceOptions| {
+        let bench = KernelBench { device: device.clone(), ..bench.clone() };
         let figures = || {
             let kernel = bench.measure()?;
             let attribution = KernelBench { entries: Entries::Loss, ..bench.clone() }.measure()?;
@@ -49,7 +49,7 @@ pub fn measure_devices(bench: &KernelBench) -> Vec<Result<DeviceFigures, (String
                 gemm_gflops: kernel.gemm_gflops,
             })
         };
-        figures().map_err(|error: Error| (run.device.clone(), error))
+        figures().map_err(|error: Error| (device.name.clone(), error))
     };
-    runs(&bench.run).into_iter().map(one).collect()
+    all(&bench.device).into_iter().map(one).collect()
 }

@@ -1,16 +1,13 @@
 //! `bench kernel`: one evaluation of a tangent kernel, or of the attribution of one step.
 
 use super::measure::{Product, median, numbers, seconds, settle};
-use crate::cache::Cache;
 use crate::compute::{Backend, Element, Entries, convert};
+use crate::device::{DeviceOptions, Devices, LocalDevices, Work};
 use crate::error::Error;
+use crate::graph::{Graph, Parameters};
 use crate::loss::Loss;
-use crate::network::{Network, Parameters};
 use crate::path::{Evaluation, Rule, Setting, Spec, Tile};
 use crate::readout::Readout;
-use crate::run_file::{Model, Run};
-use crate::schedule::device::rates;
-use crate::schedule::{Devices, RunDevices, Work};
 use crate::tangent::{Carried, Contraction, Sizes, choices, choose};
 use crate::training::{Examples, TargetBuffer};
 use serde::Serialize;
@@ -18,10 +15,10 @@ use serde::Serialize;
 /// What to measure.
 #[derive(Debug, Clone)]
 pub struct KernelBench {
-    /// Device, precision and seed.
-    pub run: Run,
+    /// Where.
+    pub device: DeviceOptions,
     /// The network.
-    pub model: Model,
+    pub network: Graph,
     /// Queries.
     pub queries: usize,
     /// Examples.
@@ -35,6 +32,9 @@ pub struct KernelBench {
     /// A contraction for layers that allow it, in place of the cost model's choice.
     pub contraction: Option<(Layers, Contraction)>,
 }
+
+/// Seeds the weights.
+const SEED: u64 = 0;
 
 /// Which layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,14 +79,14 @@ impl KernelBench {
     ///
     /// # Errors
     ///
-    /// A model that cannot be built; a device that fails.
+    /// A device that fails.
     pub fn measure(&self) -> Result<KernelFigures, Error> {
-        RunDevices::new(&self.run)?.on(0, self)
+        LocalDevices::find(self.device.clone())?.on(0, self)
     }
 }
 
 /// Two operations for each multiply-add of the factored contraction and of the forward and backward passes.
-pub(super) fn flops(network: &Network, queries: usize, examples: usize, entries: Entries) -> f64 {
+pub(super) fn flops(network: &Graph, queries: usize, examples: usize, entries: Entries) -> f64 {
     let (n, m, outputs) = (queries as f64, examples as f64, network.outputs as f64);
     let copies = entries.copies(network.outputs) as f64;
     let pairs = if entries == Entries::Full { outputs * outputs } else { outputs };
@@ -124,13 +124,14 @@ impl KernelBench {
     ///
     /// # Errors
     ///
-    /// A model that cannot be built; a device that fails.
+    /// A device that fails.
     pub fn accumulate(&self, steps: usize) -> Result<AccumulateFigures, Error> {
-        RunDevices::new(&self.run)?.on(0, Accumulate { bench: self, steps })
+        LocalDevices::find(self.device.clone())?.on(0, Accumulate { bench: self, steps })
     }
 
     /// The cost model's choice, or what is asked for.
-    fn contraction<B: Backend>(&self, backend: &B, network: &Network) -> Result<Vec<Contraction>, Error> {
+    fn contraction<B: Backend>(&self, backend: &B) -> Result<Vec<Contraction>, Error> {
+        let network = &self.network;
         let sizes = Sizes {
             queries: self.queries,
             outputs: network.outputs,
@@ -142,7 +143,7 @@ impl KernelBench {
         };
         let rates = match backend.fixed_rates() {
             Some(rates) => rates,
-            None => rates(backend, &self.run, Cache::Written)?,
+            None => self.device.rates(backend)?,
         };
         let pick = |own: &Parameters| {
             let wanted = self.contraction.filter(|(layers, _)| layers.contains(own.layer)).map(|(_, wanted)| wanted);
@@ -157,12 +158,12 @@ impl KernelBench {
     fn with_evaluation<B: Backend, T>(
         &self,
         backend: &B,
-        network: &Network,
         contraction: &[Contraction],
         work: impl FnOnce(&mut Evaluation<'_, B>, &B::Buffer) -> Result<T, Error>,
     ) -> Result<T, Error> {
+        let network = &self.network;
         let width = network.input_len();
-        let weights: Vec<B::Element> = convert(&network.draw(self.run.seed));
+        let weights: Vec<B::Element> = convert(&network.draw(SEED));
         let weights = backend.upload(&weights)?;
         let queries = numbers::<B::Element>(3, self.queries * width);
         let examples = Examples::new(backend, &numbers::<B::Element>(4, self.examples * width), width)?;
@@ -173,12 +174,13 @@ impl KernelBench {
             rule: if self.nodes == 1 { Rule::Left } else { Rule::Gauss { nodes: self.nodes } },
             attribution,
             kernel: (!attribution).then_some(self.entries),
-            ..Spec::at_once(Loss::SquaredError, contraction.to_vec())
+            ..Spec::at_once(Loss::SquaredError)
         };
         let setting = Setting {
             backend,
             network,
             spec: &spec,
+            contraction,
             examples: &examples,
             queries: &queries,
             targets: &targets,
@@ -193,14 +195,14 @@ impl Work for &KernelBench {
     type Output = KernelFigures;
 
     fn on<B: Backend>(self, backend: &B) -> Result<KernelFigures, Error> {
-        let network = Network::new(&self.model.input, &self.model.layers)?;
-        let contraction = self.contraction(backend, &network)?;
+        let network = &self.network;
+        let contraction = self.contraction(backend)?;
         let copies = self.entries.copies(network.outputs);
         let depth = network.parameters.iter().map(|own| own.height).max().unwrap_or(1);
         let side = |rows: usize| rows.clamp(64, 4096);
         let (rows, columns) = (side(self.queries * network.outputs), side(self.examples * copies));
         let mut product = Product::new(backend, rows, columns, depth.clamp(64, 2048))?;
-        let (taken, plain) = self.with_evaluation(backend, &network, &contraction, |evaluation, weights| {
+        let (taken, plain) = self.with_evaluation(backend, &contraction, |evaluation, weights| {
             let mut evaluate = || {
                 seconds(&mut || {
                     evaluation.add(weights)?;
@@ -217,7 +219,7 @@ impl Work for &KernelBench {
             }
             Ok((taken, plain))
         })?;
-        let flops = flops(&network, self.queries, self.examples, self.entries);
+        let flops = flops(network, self.queries, self.examples, self.entries);
         let (all_seconds, seconds) = (taken.clone(), median(taken));
         let (gflops, gemm_gflops) = (flops / seconds / 1e9, product.flops() / median(plain) / 1e9);
         let layers = network.parameters.iter().map(|own| own.layer);
@@ -246,9 +248,9 @@ impl Work for Accumulate<'_> {
 
     fn on<B: Backend>(self, backend: &B) -> Result<AccumulateFigures, Error> {
         let Accumulate { bench, steps } = self;
-        let network = Network::new(&bench.model.input, &bench.model.layers)?;
-        let contraction = bench.contraction(backend, &network)?;
-        let taken = bench.with_evaluation(backend, &network, &contraction, |evaluation, weights| {
+        let network = &bench.network;
+        let contraction = bench.contraction(backend)?;
+        let taken = bench.with_evaluation(backend, &contraction, |evaluation, weights| {
             let mut block = || {
                 seconds(&mut || {
                     (0..steps).try_for_each(|_| evaluation.add(weights))?;
@@ -260,7 +262,7 @@ impl Work for Accumulate<'_> {
             Ok((0..bench.repeats.max(1)).map(|_| block()).collect::<crate::compute::Result<Vec<f64>>>()?)
         })?;
         let seconds = median(taken);
-        let flops = steps as f64 * flops(&network, bench.queries, bench.examples, bench.entries);
+        let flops = steps as f64 * flops(network, bench.queries, bench.examples, bench.entries);
         let entries = bench.entries.len(network.outputs, network.outputs, bench.queries, bench.examples);
         Ok(AccumulateFigures {
             device: backend.name(),

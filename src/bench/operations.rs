@@ -4,16 +4,15 @@ use super::measure::{Product, median, numbers, seconds, settle};
 use crate::activation::Activation;
 use crate::compute::op::*;
 use crate::compute::{Backend, Operation, Result, RowMap, Slice, SliceMut, Start, Trial, Window};
+use crate::device::{DeviceOptions, Devices, LocalDevices, Work};
 use crate::error::Error;
-use crate::run_file::Run;
-use crate::schedule::{Devices, RunDevices, Work};
 use serde::Serialize;
 
 /// What to measure.
 #[derive(Debug, Clone)]
 pub struct OperationsBench {
-    /// Device, precision and seed.
-    pub run: Run,
+    /// Where.
+    pub device: DeviceOptions,
     /// Runs of each operation that are timed.
     pub repeats: usize,
     /// Rows, columns and depth of the products.
@@ -51,7 +50,7 @@ impl OperationsBench {
     ///
     /// A device that fails.
     pub fn measure(&self) -> std::result::Result<OperationsFigures, Error> {
-        RunDevices::new(&self.run)?.on(0, self)
+        LocalDevices::find(self.device.clone())?.on(0, self)
     }
 }
 

@@ -7,9 +7,11 @@ use pathkernel::bench::{
     DeviceFigures, KernelBench, Layers, OperationsBench, measure_choices, measure_devices, measure_run,
 };
 use pathkernel::compute::Entries;
+use pathkernel::device::{DeviceOptions, Precision};
 use pathkernel::error::Error;
+use pathkernel::graph::Graph;
 use pathkernel::layer::{Layer, LayerKind};
-use pathkernel::run_file::{Model, Precision, Run, RunFile, StoreKind};
+use pathkernel::run_file::{Model, RunFile};
 use pathkernel::schedule::Progress;
 use pathkernel::tangent::Contraction;
 use serde_json::json;
@@ -87,22 +89,13 @@ enum Wanted {
 }
 
 impl Common {
-    fn run(&self) -> Run {
+    fn device(&self) -> DeviceOptions {
         let precision = match self.precision {
             Arithmetic::F32 => Precision::F32,
             Arithmetic::F64 => Precision::F64,
             Arithmetic::Mixed => Precision::Mixed,
         };
-        Run {
-            directory: PathBuf::new(),
-            device: self.device.clone(),
-            fallback: false,
-            precision,
-            memory: None,
-            store: StoreKind::Npy,
-            seed: 0,
-            tune: !self.no_tune,
-        }
+        DeviceOptions { name: self.device.clone(), precision, tune: !self.no_tune, ..DeviceOptions::default() }
     }
 }
 
@@ -147,9 +140,10 @@ fn contraction(name: &str) -> Result<Contraction, String> {
 }
 
 impl Kernel {
-    fn model(&self) -> Result<Model, Error> {
+    fn network(&self) -> Result<Graph, Error> {
         if let Some(path) = &self.model {
-            return Ok(Model::load(path)?);
+            let model = Model::load(path)?;
+            return Ok(Graph::new(&model.input, &model.layers)?);
         }
         let (Some(&input), hidden) = (self.layers.first(), self.layers.len()) else {
             return Err(Error::Input("--layers: needs widths, such as 784,512,10".into()));
@@ -165,7 +159,7 @@ impl Kernel {
             }
             layers.push(layer(LayerKind::Linear { features, bias: true }));
         }
-        Ok(Model { input: vec![input], layers, weights: None })
+        Ok(Graph::new(&[input], &layers)?)
     }
 }
 
@@ -192,8 +186,8 @@ impl Kernel {
             return Err(Error::Input("--queries and --examples must be at least 1".into()));
         }
         Ok(KernelBench {
-            run: self.common.run(),
-            model: self.model()?,
+            device: self.common.device(),
+            network: self.network()?,
             queries: self.queries,
             examples: self.examples,
             entries: match self.kernel {
@@ -256,7 +250,7 @@ fn operations(size: &[usize], common: &Common) -> anyhow::Result<()> {
     if size.contains(&0) {
         return Err(Error::Input("--size: every side must be at least 1".into()).into());
     }
-    let bench = OperationsBench { run: common.run(), repeats: common.repeats, size: [rows, columns, depth] };
+    let bench = OperationsBench { device: common.device(), repeats: common.repeats, size: [rows, columns, depth] };
     let figures = bench.measure()?;
     if common.json {
         print_json(&figures);
@@ -298,7 +292,7 @@ fn devices(kernel: &Kernel) -> anyhow::Result<()> {
 }
 
 fn choice(common: &Common) -> anyhow::Result<()> {
-    let figures = measure_choices(&common.run(), common.repeats)?;
+    let figures = measure_choices(&common.device(), common.repeats)?;
     if common.json {
         print_json(&json!({ "layers": figures }));
         return Ok(());

@@ -25,6 +25,7 @@ mod operation;
 mod phase;
 mod rates;
 mod row_map;
+pub(crate) mod scalar;
 mod shapes;
 mod slice;
 mod trial;
@@ -44,7 +45,7 @@ pub use shapes::*;
 pub use slice::*;
 pub use trial::{Call, Trial};
 
-use crate::activation::Activation;
+use crate::activation::{Activation, Order};
 use crate::loss::Loss;
 
 /// What can go wrong on a device.
@@ -130,15 +131,6 @@ pub trait Backend {
     /// Arrays that do not fit together; a device that fails.
     fn run<O: Operation>(&self, operation: &O, arrays: O::Arrays<'_, Self::Buffer, Self::Index>) -> Result<()>;
 
-    /// `out = f(x)`, elementwise.
-    fn activation(&self, kind: Activation, out: SliceMut<'_, Self::Buffer>, x: Slice<'_, Self::Buffer>) -> Result<()>;
-    /// `out = f'(x)`, elementwise.
-    fn activation_slope(
-        &self,
-        kind: Activation,
-        out: SliceMut<'_, Self::Buffer>,
-        x: Slice<'_, Self::Buffer>,
-    ) -> Result<()>;
     /// Loss, its gradient and the hits of a batch: row `b` is example `examples[b]` of `targets`;
     /// `gradient[b, c] = share[b] ∂L_b/∂f_c`, `statistics[b] = [L_b, 1 if the largest output is the class]`
     /// (0 for real targets).
@@ -159,6 +151,31 @@ pub trait Backend {
     ) -> Result<()>;
 
     // The same by the operations' names.
+
+    /// Runs [`op::Activate`].
+    fn activation(&self, kind: Activation, out: SliceMut<'_, Self::Buffer>, x: Slice<'_, Self::Buffer>) -> Result<()> {
+        self.run(&op::Activate { kind, order: Order::Value }, (out, x))
+    }
+
+    /// Runs [`op::Activate`].
+    fn activation_slope(
+        &self,
+        kind: Activation,
+        out: SliceMut<'_, Self::Buffer>,
+        x: Slice<'_, Self::Buffer>,
+    ) -> Result<()> {
+        self.run(&op::Activate { kind, order: Order::Slope }, (out, x))
+    }
+
+    /// Runs [`op::Activate`].
+    fn activation_curvature(
+        &self,
+        kind: Activation,
+        out: SliceMut<'_, Self::Buffer>,
+        x: Slice<'_, Self::Buffer>,
+    ) -> Result<()> {
+        self.run(&op::Activate { kind, order: Order::Curvature }, (out, x))
+    }
 
     /// Runs [`op::Copy`].
     fn copy(&self, out: SliceMut<'_, Self::Buffer>, source: Slice<'_, Self::Buffer>) -> Result<()> {

@@ -1,7 +1,7 @@
 //! What every reader asks of a file before it takes memory for it.
 
 use super::{DataError, Values, unreadable};
-use crate::schedule::free_memory;
+use crate::device::free_memory;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;

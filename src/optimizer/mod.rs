@@ -1,134 +1,242 @@
-//! Optimizers, with PyTorch's updates.
+/*!
+Optimizers, with PyTorch's updates: one file each, with everything that the engine asks of one.
 
-/// An optimizer, with PyTorch's update.
+A step is linear in the gradients up to it once the path is known (docs/theory.md), so that an optimizer says two things of it:
+how it is made, and by which recursion backwards in time its gradients' effects are found. What it keeps from step to step,
+and what has to be recorded of a step, follow from these.
+*/
+
+mod adam;
+mod flow;
+mod recursion;
+mod sgd;
+#[cfg(test)]
+mod tests;
+mod vectors;
+
+pub use adam::Adam;
+pub use flow::Flow;
+pub(crate) use recursion::Recursion;
+pub use sgd::Sgd;
+pub(crate) use vectors::{Given, Made, Memory, Vectors};
+
+use crate::compute::{Backend, Result};
+
+/// How an optimizer moves the weights.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Optimizer {
+pub enum Motion {
+    /// By as many steps as a run asks for, each at a learning rate.
+    Steps,
+    /// Along `dw/dt = -∇L`, in steps that a solver chooses.
+    Solved {
+        /// How long.
+        time: f64,
+        /// Of the solver, absolute and relative.
+        tolerance: f64,
+    },
+}
+
+/// What a step takes of earlier gradients. It decides in what form ψ can go from step to step.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Past {
+    /// Nothing: a step is a multiple of its own gradient.
+    Nothing,
+    /// A sum in which each gradient counts this much less with every later step.
+    Momentum(f64),
+    /// The same sum, and the step's own gradient once more (Nesterov).
+    Ahead,
+    /// A sum that is multiplied entry by entry with a vector of the step's own, the preconditioner.
+    Preconditioned,
+}
+
+/// The part of a step that weight decay makes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Decay {
+    /// None.
+    Absent,
+    /// The weights before the step times this.
+    OfWeights(f64),
+    /// A vector that depends on earlier weights too: the step gives it ([`Made::decay`]), and it is recorded.
+    Remembered,
+}
+
+/// What the engine asks of an optimizer. Nothing has a default: one that forgot an answer does not compile.
+pub(crate) trait Update {
+    /// Its names in a run file, each with what it stands for.
+    const NAMES: &'static [(&'static str, &'static str)];
+
+    /// Which of the names these numbers go by.
+    fn name(&self) -> &'static str;
+
+    /// It and its numbers.
+    fn words(&self) -> String;
+
+    /// ε before any schedule; 1 where there is none.
+    fn learning_rate(&self) -> f64;
+
+    /// The numbers that enter the arithmetic of a step, with their keys in a run file.
+    fn numbers(&self) -> Vec<(&'static str, f64)>;
+
+    /// How it moves the weights.
+    fn motion(&self) -> Motion;
+
+    /// The vectors that it keeps from step to step, like the weights and zero at first.
+    fn keeps(&self) -> Vec<&'static str>;
+
+    /// What a step takes of earlier gradients.
+    fn past(&self) -> Past;
+
+    /// Weight decay's part of a step at a learning rate.
+    fn decay(&self, rate: f64) -> Decay;
+
+    /// The recursion of step `number`, at a learning rate, whose gradient was clipped by a factor.
+    fn recursion(&self, number: usize, rate: f64, clip: f64) -> Recursion;
+
+    /// Makes a step.
+    ///
+    /// # Errors
+    ///
+    /// A device error, or the memory of another optimizer.
+    fn step<B: Backend>(
+        &self,
+        vectors: &Vectors<'_, B>,
+        memory: &mut Memory<B>,
+        given: Given<'_, B>,
+    ) -> Result<Made<B>>;
+
+    /// One of each kind of behaviour, for the tests that every optimizer has to pass.
+    #[cfg(test)]
+    fn samples() -> Vec<Self>
+    where
+        Self: Sized;
+}
+
+/// Makes the enum of all optimizers, and passes what is asked of it on to the one at hand.
+macro_rules! optimizers {
+    ($($(#[$doc:meta])* $kind:ident),* $(,)?) => {
+        /// An optimizer, with PyTorch's update.
+        #[derive(Debug, Clone, Copy, PartialEq)]
+        pub enum Optimizer {
+            $($(#[$doc])* $kind($kind),)*
+        }
+
+        /// What an expression is for the optimizer at hand.
+        macro_rules! of_each {
+            ($optimizer:expr, $own:ident => $what:expr) => {
+                match $optimizer {
+                    $(Optimizer::$kind($own) => $what,)*
+                }
+            };
+        }
+
+        impl Optimizer {
+            /// The names of all in a run file, each with what it stands for.
+            pub fn names() -> impl Iterator<Item = (&'static str, &'static str)> {
+                [$($kind::NAMES),*].into_iter().flatten().copied()
+            }
+
+            /// Samples of all.
+            #[cfg(test)]
+            pub(crate) fn samples() -> Vec<Self> {
+                let mut all = Vec::new();
+                $(all.extend($kind::samples().into_iter().map(Optimizer::$kind));)*
+                all
+            }
+        }
+    };
+}
+
+optimizers! {
     /// Stochastic gradient descent.
-    Sgd(Sgd),
+    Sgd,
     /// Adam, AdamW.
-    Adam(Adam),
+    Adam,
     /// Gradient flow.
-    Flow(Flow),
+    Flow,
 }
 
-/// Stochastic gradient descent: `b ← μ b + (1 - d) (g + λ w)` (at first `g + λ w`), `w ← w - ε b`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Sgd {
-    /// ε.
-    pub learning_rate: f64,
-    /// μ.
-    pub momentum: f64,
-    /// d.
-    pub dampening: f64,
-    /// Whether the step is `g + λ w + μ b` instead of b.
-    pub nesterov: bool,
-    /// λ.
-    pub weight_decay: f64,
-}
-
-/// Adam.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Adam {
-    /// ε.
-    pub learning_rate: f64,
-    /// β1, β2.
-    pub betas: [f64; 2],
-    /// Added to the root of the second moment.
-    pub eps: f64,
-    /// λ.
-    pub weight_decay: f64,
-    /// Whether the decay acts on the weights (AdamW) and not through the gradient (Adam).
-    pub decoupled: bool,
-}
-
-/// Gradient flow `dw/dt = -∇L`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Flow {
-    /// How long.
-    pub time: f64,
-    /// Of the solver, absolute and relative.
-    pub tolerance: f64,
-}
 impl Optimizer {
-    /// ε before any schedule; 1 for gradient flow.
-    pub fn learning_rate(&self) -> f64 {
-        match self {
-            Optimizer::Sgd(sgd) => sgd.learning_rate,
-            Optimizer::Adam(adam) => adam.learning_rate,
-            Optimizer::Flow(_) => 1.0,
-        }
-    }
-
-    /// λ.
-    pub fn weight_decay(&self) -> f64 {
-        match self {
-            Optimizer::Sgd(sgd) => sgd.weight_decay,
-            Optimizer::Adam(adam) => adam.weight_decay,
-            Optimizer::Flow(_) => 0.0,
-        }
-    }
-
-    /// Whether a step depends on earlier gradients.
-    pub fn has_memory(&self) -> bool {
-        match self {
-            Optimizer::Sgd(sgd) => sgd.momentum != 0.0,
-            Optimizer::Adam(_) => true,
-            Optimizer::Flow(_) => false,
-        }
-    }
-
     /// Its name in a run file.
     pub fn name(&self) -> &'static str {
-        match self {
-            Optimizer::Sgd(_) => "sgd",
-            Optimizer::Adam(Adam { decoupled: false, .. }) => "adam",
-            Optimizer::Adam(Adam { decoupled: true, .. }) => "adamw",
-            Optimizer::Flow(_) => "flow",
-        }
+        of_each!(self, own => own.name())
     }
 
     /// It and its numbers.
     pub fn words(&self) -> String {
-        let decay = |decay: f64| if decay == 0.0 { String::new() } else { format!(", weight decay {decay:?}") };
-        match *self {
-            Optimizer::Sgd(Sgd { learning_rate, momentum, dampening, nesterov, weight_decay }) => {
-                let kind = if nesterov { "Nesterov momentum" } else { "momentum" };
-                let momentum = if momentum == 0.0 { String::new() } else { format!(" with {kind} {momentum:?}") };
-                let dampening = if dampening == 0.0 { String::new() } else { format!(", dampening {dampening:?}") };
-                format!("SGD{momentum}{dampening}, learning rate {learning_rate:?}{}", decay(weight_decay))
-            }
-            Optimizer::Adam(Adam { learning_rate, betas: [first, second], eps, weight_decay, decoupled }) => {
-                let name = if decoupled { "AdamW" } else { "Adam" };
-                let decay = decay(weight_decay);
-                format!(
-                    "{name} with betas {first:?} and {second:?}, eps {eps:?}, learning rate {learning_rate:?}{decay}"
-                )
-            }
-            Optimizer::Flow(Flow { time, tolerance }) => {
-                format!("gradient flow over a time of {time:?}, solved to a tolerance of {tolerance:?}")
-            }
-        }
+        of_each!(self, own => own.words())
     }
 
-    /// The first of its numbers that is one in double precision only, and its key: it would train nothing, or diverge.
-    pub fn first_not_single(&self) -> Option<(&'static str, f64)> {
-        let numbers = match *self {
-            Optimizer::Sgd(Sgd { learning_rate, momentum, dampening, weight_decay, .. }) => vec![
-                ("learning_rate", learning_rate),
-                ("momentum", momentum),
-                ("dampening", dampening),
-                ("weight_decay", weight_decay),
-            ],
-            Optimizer::Adam(Adam { learning_rate, eps, weight_decay, .. }) => {
-                vec![("learning_rate", learning_rate), ("eps", eps), ("weight_decay", weight_decay)]
-            }
-            Optimizer::Flow(Flow { time, .. }) => vec![("time", time)],
-        };
-        numbers.into_iter().find(|&(_, value)| is_not_single(value))
+    /// ε before any schedule; 1 for gradient flow.
+    pub fn learning_rate(&self) -> f64 {
+        of_each!(self, own => own.learning_rate())
+    }
+
+    /// How it moves the weights.
+    pub fn motion(&self) -> Motion {
+        of_each!(self, own => own.motion())
+    }
+
+    /// Whether a solver chooses the steps, as for gradient flow.
+    pub fn is_solved(&self) -> bool {
+        matches!(self.motion(), Motion::Solved { .. })
+    }
+
+    /// Whether a step depends on earlier gradients.
+    pub fn has_memory(&self) -> bool {
+        self.past() != Past::Nothing
+    }
+
+    /// Whether weight decay has a part in its steps.
+    pub fn has_decay(&self) -> bool {
+        self.decay(1.0) != Decay::Absent
+    }
+
+    /// The vectors that it keeps from step to step.
+    pub(crate) fn keeps(&self) -> Vec<&'static str> {
+        of_each!(self, own => own.keeps())
+    }
+
+    /// What a step takes of earlier gradients.
+    pub(crate) fn past(&self) -> Past {
+        of_each!(self, own => own.past())
+    }
+
+    /// Weight decay's part of a step at a learning rate.
+    pub(crate) fn decay(&self, rate: f64) -> Decay {
+        of_each!(self, own => own.decay(rate))
+    }
+
+    /// The recursion of step `number`, at a learning rate, whose gradient was clipped by a factor.
+    pub(crate) fn recursion(&self, number: usize, rate: f64, clip: f64) -> Recursion {
+        of_each!(self, own => own.recursion(number, rate, clip))
+    }
+
+    /// Makes a step.
+    ///
+    /// # Errors
+    ///
+    /// A device error, or the memory of another optimizer.
+    pub(crate) fn step<B: Backend>(
+        &self,
+        vectors: &Vectors<'_, B>,
+        memory: &mut Memory<B>,
+        given: Given<'_, B>,
+    ) -> Result<Made<B>> {
+        of_each!(self, own => own.step(vectors, memory, given))
+    }
+
+    /// The first of its numbers, with its key, that is 0 or infinite in single precision and not in double.
+    pub(crate) fn first_not_single(&self) -> Option<(&'static str, f64)> {
+        of_each!(self, own => own.numbers()).into_iter().find(|&(_, value)| is_not_single(value))
     }
 }
 
 /// Whether a number is 0 or infinite in single precision, and not in double.
 pub(crate) fn is_not_single(value: f64) -> bool {
     (value as f32).is_infinite() || (value as f32 == 0.0 && value != 0.0)
+}
+
+/// ", weight decay 0.1", or nothing where there is none.
+fn decay_words(weight_decay: f64) -> String {
+    if weight_decay == 0.0 { String::new() } else { format!(", weight decay {weight_decay:?}") }
 }

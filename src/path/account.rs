@@ -1,36 +1,37 @@
-//! What a tile says of its queries and of the path's steps, beside its arrays of pairs.
+//! The results of a tile that belong to single queries and to steps, beside its arrays of pairs.
 
 use crate::data::{DataError, StateReader, StateWriter};
 
-/// What belongs to queries alone, in a file.
+/// The names, in a state file, of the values that belong to queries.
 const NAMES: [&str; 6] = ["initial", "prediction", "regularizer", "unexplained", "missed", "sensitivity"];
 
-/// What belongs to queries alone, `[queries, R]` each, R being the values of a query's readout; and what belongs to steps.
+/// Values that belong to queries, `[queries, R]` each, where R is the number of values of a query's readout; and values that
+/// belong to steps, `[steps]` each.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Account {
     /// The readout at the first weights.
     pub initial: Vec<f64>,
     /// The readout at the last weights.
     pub prediction: Vec<f64>,
-    /// The term of weight decay.
+    /// The part of the readout's change that weight decay made.
     pub regularizer: Vec<f64>,
-    /// What of an imported path no optimizer made.
+    /// The part of the readout's change that the optimizer does not explain, of an imported path.
     pub unexplained: Vec<f64>,
-    /// `Σ_s f(w_{s+1}) - f(w_s) - φ_s · Δw_s`, what the quadrature misses.
+    /// The part of the readout's change that the quadrature misses: `Σ_s f(w_{s+1}) - f(w_s) - φ_s · Δw_s`.
     pub missed: Vec<f64>,
-    /// `Σ_s Σ_l ‖∇_l f‖ ‖v_l‖`, about, over the vectors v that a step's gradients meet, the weights among them: by how much
-    /// more than their rounding rounded vectors could have moved the readout.
+    /// About `Σ_s Σ_l ‖∇_l f‖ ‖v_l‖`, over layers l and the vectors v that a step's gradients meet, the weights among them.
+    /// Times the relative rounding of these vectors, it bounds how far their rounding moves the readout.
     pub sensitivity: Vec<f64>,
     /// The largest `|f(w_{s+1}) - f(w_s) - φ_s · Δw_s|` of each step.
     pub residuals: Vec<f64>,
     /// Quadrature nodes of each step, summed over the queries.
     pub nodes: Vec<usize>,
-    /// Queries whose step the rule `adaptive` could not explain, by step.
+    /// Of each step, the number of queries that the rule `adaptive` could not explain.
     pub missed_queries: Vec<usize>,
 }
 
 impl Account {
-    /// Zeros, of so many values of queries and so many steps.
+    /// Zeros, for a number of values of queries and a number of steps.
     pub fn new(values: usize, steps: usize) -> Self {
         let of_queries = || vec![0.0; values];
         Self {
@@ -46,23 +47,23 @@ impl Account {
         }
     }
 
-    /// Its values of queries.
+    /// The number of values of queries.
     pub fn values(&self) -> usize {
         self.initial.len()
     }
 
-    /// By [`NAMES`].
+    /// The values of queries, in the order of [`NAMES`].
     fn of_queries(&self) -> [&Vec<f64>; NAMES.len()] {
         [&self.initial, &self.prediction, &self.regularizer, &self.unexplained, &self.missed, &self.sensitivity]
     }
 
-    /// By [`NAMES`], to be changed.
+    /// The same, to be changed.
     fn of_queries_mut(&mut self) -> [&mut Vec<f64>; NAMES.len()] {
         let Self { initial, prediction, regularizer, unexplained, missed, sensitivity, .. } = self;
         [initial, prediction, regularizer, unexplained, missed, sensitivity]
     }
 
-    /// Takes in what is said of a part of the queries, whose values begin at `first`.
+    /// Adds the account of a part of the queries, whose values begin at `first`.
     pub fn put(&mut self, first: usize, part: &Self) {
         for (all, own) in self.of_queries_mut().into_iter().zip(part.of_queries()) {
             all[first..first + own.len()].copy_from_slice(own);
@@ -74,7 +75,7 @@ impl Account {
         counts.into_iter().for_each(|(all, own)| all.iter_mut().zip(own).for_each(|(all, own)| *all += own));
     }
 
-    /// Writes it.
+    /// Writes the account.
     ///
     /// # Errors
     ///
@@ -86,7 +87,7 @@ impl Account {
         writer.put_counts("missed queries", &self.missed_queries)
     }
 
-    /// Takes what was [saved](Self::save) of as many values and steps as it has.
+    /// Reads what was [saved](Self::save) of an account of the same size.
     ///
     /// # Errors
     ///
@@ -103,7 +104,7 @@ impl Account {
     }
 }
 
-/// The larger of two numbers, NaN being the largest of all: what went wrong must not be lost.
+/// The larger of two numbers. NaN counts as the largest of all, so that it is never lost.
 pub fn larger(a: f64, b: f64) -> f64 {
     if a.is_nan() || a > b { a } else { b }
 }

@@ -1,14 +1,15 @@
-//! Where on the path the gradients of a step are taken.
+//! The point or segment of the path at which a step's gradients are taken.
 
 use super::{Quadrature, Setting};
 use crate::compute::{Backend, Result, Slice, SliceMut};
 use crate::error::Error;
-use crate::network::Network;
-use crate::optimizer::Optimizer;
+use crate::graph::Graph;
+use crate::optimizer::{Decay, Optimizer};
 use crate::path::Rule;
-use crate::training::{Kept, Leg, Step, Trajectory};
+use crate::tape::{Kept, Step, Tape};
+use crate::training::Leg;
 
-/// A buffer that is one's own, or another's.
+/// A buffer, owned or borrowed.
 enum Buffer<'a, T> {
     Own(T),
     Borrowed(&'a T),
@@ -23,44 +24,44 @@ impl<T> Buffer<'_, T> {
     }
 }
 
-/// Where on the path the gradients are taken, and along what.
+/// The point or segment at which gradients are taken, with what the decomposition needs of the step there.
 pub(super) struct At<'a, B: Backend> {
     /// The step's number, and its place in its block.
     pub number: usize,
     pub place: usize,
     pub step: &'a Step,
-    /// What a gradient counts in the kernel.
+    /// The factor of a gradient in the kernel: ε, or the time that a node of gradient flow stands for.
     pub rate: f64,
     /// The rule on the segment.
     pub rule: Rule,
     weights: Buffer<'a, B::Buffer>,
-    /// The segment, as a vector and its scale.
+    /// The change of the weights along the segment, as a vector and its scale; `None` at a single point.
     change: Option<(Buffer<'a, B::Buffer>, f64)>,
     leg: Option<&'a Leg<B>>,
 }
 
 impl<'a, B: Backend> At<'a, B> {
-    /// w.
+    /// w: the weights at the start.
     pub fn weights(&self) -> &B::Buffer {
         self.weights.get()
     }
 
-    /// The segment, as a vector and its scale.
+    /// The change of the weights along the segment, as a vector and its scale; `None` at a single point.
     pub fn change(&self) -> Option<(&B::Buffer, f64)> {
         self.change.as_ref().map(|(change, scale)| (change.get(), *scale))
     }
 
-    /// What the optimizer multiplies a gradient by, element by element.
+    /// The vector by which the optimizer multiplies gradients, entry by entry.
     pub fn preconditioner(&self) -> Option<&'a B::Buffer> {
         self.leg.and_then(|leg| leg.preconditioner.as_ref())
     }
 
-    /// The part of the step that no optimizer made.
+    /// The part of an imported step that the optimizer does not explain, as a vector and its scale.
     pub fn unexplained(&self) -> Option<(&'a B::Buffer, f64)> {
         self.leg.and_then(|leg| leg.unexplained.as_ref()).map(|vector| (vector, 1.0))
     }
 
-    /// The segment from a step's weights to the next ones.
+    /// The segment from the weights before a step to those after it.
     pub fn segment(
         setting: &Setting<'_, B>,
         leg: &'a Leg<B>,
@@ -86,7 +87,7 @@ impl<'a, B: Backend> At<'a, B> {
     /// The nodes within a step of gradient flow. Both sides' gradients are taken there, and the weights move along `-∇L`.
     pub fn flow(
         setting: &Setting<'_, B>,
-        trajectory: &Trajectory,
+        tape: &dyn Tape<B::Element>,
         (number, step): (usize, &'a Step),
         place: usize,
     ) -> std::result::Result<Vec<Self>, Error> {
@@ -95,14 +96,14 @@ impl<'a, B: Backend> At<'a, B> {
         let nodes = quadrature.weights.len();
         let at = |(node, weight): (usize, &f64)| {
             let rate = step.learning_rate * weight;
-            let slope = backend.upload(&trajectory.row(Kept::Slopes, number * nodes + node)?)?;
+            let slope = backend.upload(&tape.row(Kept::Slopes, number * nodes + node)?)?;
             Ok(Self {
                 number,
                 place,
                 step,
                 rate,
                 rule: Rule::Left,
-                weights: Buffer::Own(backend.upload(&trajectory.row(Kept::Nodes, number * nodes + node)?)?),
+                weights: Buffer::Own(backend.upload(&tape.row(Kept::Nodes, number * nodes + node)?)?),
                 change: Some((Buffer::Own(slope), rate)),
                 leg: None,
             })
@@ -110,14 +111,14 @@ impl<'a, B: Backend> At<'a, B> {
         quadrature.weights.iter().enumerate().map(at).collect()
     }
 
-    /// Some weights, and no segment.
+    /// A single point.
     pub fn single(weights: &'a B::Buffer, step: &'a Step) -> Self {
         let (rate, rule) = (step.learning_rate, Rule::Left);
         Self { number: 0, place: 0, step, rate, rule, weights: Buffer::Borrowed(weights), change: None, leg: None }
     }
 
-    /// `w + τ Δw`; `None` at the start.
-    pub fn moved(&self, backend: &B, network: &Network, tau: f64) -> Result<Option<B::Buffer>> {
+    /// `w + τ Δw`; `None` where that is w itself.
+    pub fn moved(&self, backend: &B, network: &Graph, tau: f64) -> Result<Option<B::Buffer>> {
         let Some((change, scale)) = self.change.as_ref().filter(|_| tau != 0.0) else { return Ok(None) };
         let mut moved = backend.copied(Slice::new(self.weights(), 0, network.len))?;
         backend.axpy(
@@ -128,12 +129,13 @@ impl<'a, B: Backend> At<'a, B> {
         Ok(Some(moved))
     }
 
-    /// The part of the step that weight decay made, as a vector and its scale.
+    /// The part of the step that weight decay made, as a vector and its scale; `None` where there is none.
     pub fn decay(&self, optimizer: &Optimizer) -> Option<(&B::Buffer, f64)> {
-        match self.leg.and_then(|leg| leg.decay.as_ref()) {
-            Some(decay) => Some((decay, 1.0)),
-            None if optimizer.weight_decay() == 0.0 || self.leg.is_none() => None,
-            None => Some((self.weights.get(), -self.rate * optimizer.weight_decay())),
+        let leg = self.leg?;
+        match optimizer.decay(self.rate) {
+            Decay::Absent => None,
+            Decay::OfWeights(scale) => Some((&leg.weights, scale)),
+            Decay::Remembered => leg.decay.as_ref().map(|part| (part, 1.0)),
         }
     }
 }

@@ -1,45 +1,46 @@
 //! The examples of a step's batch, and their gradient rows.
 
-use super::Spec;
+use super::Setting;
 use crate::compute::{Backend, Element, Result, Slice, SliceMut, Transpose};
+use crate::graph::{Forward, Graph};
 use crate::loss::Loss;
-use crate::network::{Forward, Network};
 use crate::tangent::ExampleRows;
-use crate::training::{Examples, Step, TargetBuffer};
+use crate::tape::Step;
+use crate::training::{Examples, TargetBuffer};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// Some of a tile's examples that a step's batch holds, on the device: as many as pass at once.
+/// A part of the examples that lie in both a step's batch and a tile, on the device: as many as pass at once.
 pub(super) struct Batch<B: Backend> {
-    /// How many.
+    /// The number of examples.
     pub count: usize,
     /// Their columns in the tile.
     pub columns: B::Index,
-    /// Which examples they are.
+    /// Their numbers among all examples.
     pub examples: B::Index,
-    /// What each counts in the loss.
+    /// The factor of each one's loss.
     pub share: B::Buffer,
     /// Their inputs.
     pub inputs: B::Buffer,
-    /// Products with the queries' inputs that no step changes, by layer, each with its length.
+    /// By layer, products with the queries' inputs that are the same in every step, each with its length.
     pub constant: BTreeMap<usize, (B::Buffer, usize)>,
 }
 
-/// Elements that the rows of the examples of one pass may have: a device's memory bounds the number of examples nowhere
-/// else. A constant, so that it depends on no machine.
+/// Elements that one pass of examples may take. Nothing else bounds the number of examples by a device's memory. It is a
+/// constant, so that results depend on no machine.
 const ELEMENTS_AT_ONCE: usize = 1 << 25;
-/// Examples of one pass at the least: fewer would leave processors idle.
+/// The least number of examples in a pass: fewer would leave processors idle.
 const LEAST_AT_ONCE: usize = 64;
 
-/// Examples that pass at once, each with `copies` gradient rows.
-pub(crate) fn examples_at_once(network: &Network, copies: usize) -> usize {
+/// The number of examples that pass at once, each with `copies` gradient rows.
+pub(crate) fn examples_at_once(network: &Graph, copies: usize) -> usize {
     let factors: usize = network.parameters.iter().map(|own| own.len().max(own.positions * own.height)).sum();
     let each = network.forward_len() + copies * (network.backward_len() + factors);
     (ELEMENTS_AT_ONCE / each.max(1)).max(LEAST_AT_ONCE)
 }
 
 impl<B: Backend> Batch<B> {
-    /// The part of a step's batch that lies in a range of examples, in parts of `at_once`.
+    /// The examples of a step's batch that lie in a range, in parts of `at_once`.
     pub fn all(
         backend: &B,
         inputs: &Examples<B>,
@@ -66,41 +67,39 @@ impl<B: Backend> Batch<B> {
     }
 }
 
-/// Which examples a batch holds, and what each counts.
+/// The examples of a batch, and the factor of each one's loss.
 pub(super) struct Held<'a, B: Backend> {
     pub examples: &'a B::Index,
     pub share: &'a B::Buffer,
 }
 
-/// The gradient rows of a batch that the outputs ask for.
+/// The gradient rows of a batch, as far as the run's results ask for them.
 pub(super) struct StepRows<B: Backend> {
-    /// Of the loss, one an example.
+    /// One row an example: the gradient of its loss.
     pub loss: Option<ExampleRows<B>>,
-    /// Of every output.
+    /// A row for each output of an example.
     pub kernel: Option<OutputRows<B>>,
 }
 
 /// The gradient rows of every output.
 pub(super) struct OutputRows<B: Backend> {
     pub rows: ExampleRows<B>,
-    /// `[C, examples]`: the loss gradients, each times what its example counts.
+    /// `[C, examples]`: the losses' gradients with respect to the outputs, times each example's factor.
     pub weights: Option<B::Buffer>,
 }
 
 impl<B: Backend> StepRows<B> {
-    /// The rows at the weights of a pass.
+    /// Takes the rows at the weights of a pass.
     pub fn new(
-        backend: &B,
-        network: &Network,
-        spec: &Spec,
-        targets: &TargetBuffer<B>,
+        setting: &Setting<'_, B>,
         weights: &B::Buffer,
         pass: &Forward<'_, B>,
         held: &Held<'_, B>,
     ) -> Result<Self> {
+        let Setting { backend, network, spec, contraction, targets, .. } = *setting;
         let (outputs, count) = (network.outputs, pass.rows);
         let size = count * outputs;
-        let rows = |seed, copies| ExampleRows::new(backend, network, &spec.contraction, weights, pass, seed, copies);
+        let rows = |seed, copies| ExampleRows::new(backend, network, contraction, weights, pass, seed, copies);
         let wanted = spec.attribution || spec.coefficients;
         let gradient = wanted.then(|| loss_gradient(backend, network, spec.loss, targets, pass, held)).transpose()?;
         let kernel = spec.kernel.map(|_| {
@@ -120,10 +119,10 @@ impl<B: Backend> StepRows<B> {
     }
 }
 
-/// `[examples, C]`: the gradients of the losses of a pass with respect to its outputs, each times what its example counts.
+/// `[examples, C]`: the gradients of a pass's losses with respect to its outputs, times each example's factor.
 pub(super) fn loss_gradient<B: Backend>(
     backend: &B,
-    network: &Network,
+    network: &Graph,
     loss: Loss,
     targets: &TargetBuffer<B>,
     pass: &Forward<'_, B>,

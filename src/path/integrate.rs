@@ -1,4 +1,4 @@
-//! One tile of queries and examples, integrated along the recorded path, the last step first.
+//! Integrates one tile of queries and examples along the recorded path, the last step first.
 
 use super::at::At;
 use super::pass::Pass;
@@ -7,22 +7,27 @@ use super::sums::{Certificate, State};
 use super::{Account, Finished, Spec, Tile};
 use crate::compute::{Backend, Result};
 use crate::error::Error;
+use crate::graph::Graph;
 use crate::keeper::Keeper;
-use crate::network::Network;
+use crate::loss::Loss;
 use crate::optimizer::{Optimizer, Sgd};
 use crate::path::Rule;
 use crate::readout::Readout;
-use crate::training::{Examples, Kept, Recall, Step, TargetBuffer, Training, Trajectory};
+use crate::tangent::Contraction;
+use crate::tape::{Kept, Step, Tape};
+use crate::training::{Examples, Recall, TargetBuffer, Training};
 use std::ops::Range;
 
-/// Everything that tiles share but the path.
+/// What all tiles share, but for the path.
 pub struct Setting<'a, B: Backend> {
     /// The device.
     pub backend: &'a B,
     /// The network.
-    pub network: &'a Network,
+    pub network: &'a Graph,
     /// What to compute.
     pub spec: &'a Spec,
+    /// The contraction of each layer that has parameters.
+    pub contraction: &'a [Contraction],
     /// The training inputs.
     pub examples: &'a Examples<B>,
     /// `[n, …]` query inputs, on the host.
@@ -46,7 +51,7 @@ pub struct Integration<'a, B: Backend> {
     /// What to integrate.
     pub setting: Setting<'a, B>,
     /// The recorded path.
-    pub trajectory: &'a Trajectory,
+    pub tape: &'a dyn Tape<B::Element>,
 }
 
 impl<B: Backend> Integration<'_, B> {
@@ -56,15 +61,15 @@ impl<B: Backend> Integration<'_, B> {
     ///
     /// # Errors
     ///
-    /// A device error, a trajectory that cannot be read, or what the keeper ends it with.
+    /// A device error, a trajectory that cannot be read, or an error of the keeper.
     pub fn tile(&self, tile: &Tile, keeper: &mut dyn Keeper) -> std::result::Result<Finished, Error> {
-        let (setting, trajectory) = (&self.setting, self.trajectory);
+        let (setting, history) = (&self.setting, self.tape.history());
         let Setting { backend, spec, .. } = *setting;
         let training = setting.training();
-        let mut recall = Recall::new(&training, trajectory);
-        let pass = Pass::new(setting, tile, spec.triangle(&trajectory.steps))?;
+        let mut recall = Recall::new(&training, self.tape);
+        let pass = Pass::new(setting, tile, spec.triangle(&history.steps))?;
         let mut state = State::new(setting, tile)?;
-        let (steps, block) = (trajectory.steps.len(), trajectory.block());
+        let (steps, block) = (history.steps.len(), history.block());
         if tile.examples.start == 0 || matches!(spec.rule, Rule::Adaptive { .. }) {
             state.certificate = Some(Certificate::new(setting, tile.queries.len(), block)?);
         }
@@ -97,7 +102,7 @@ impl<B: Backend> Integration<'_, B> {
             finished.tangent_initial = setting.tangent(tile, &next)?;
         }
         state.download(backend, &mut finished)?;
-        finished.check(&trajectory.steps)?;
+        finished.check(&history.steps)?;
         Ok(finished)
     }
 
@@ -110,37 +115,36 @@ impl<B: Backend> Integration<'_, B> {
         (number, next): (usize, &B::Buffer),
         account: &mut Account,
     ) -> std::result::Result<B::Buffer, Error> {
-        let (setting, trajectory) = (&self.setting, self.trajectory);
-        let (step, block) = (&trajectory.steps[number], trajectory.block());
+        let (setting, history) = (&self.setting, self.tape.history());
+        let (step, block) = (&history.steps[number], history.block());
         let place = number % block;
-        if number + 1 == trajectory.steps.len() || place + 1 == block {
+        if number + 1 == history.steps.len() || place + 1 == block {
             pass.read_values(state, place + 1, next)?;
         }
         let leg = recall.leg(number)?;
         pass.read_values(state, place, &leg.weights)?;
-        match trajectory.rows(Kept::Nodes) {
-            None => pass.step(state, &At::segment(setting, &leg, next, (number, step), place)?, account)?,
-            Some(_) => {
-                for at in At::flow(setting, trajectory, (number, step), place)? {
-                    pass.step(state, &at, account)?;
-                }
+        if history.recording.keeps(Kept::Nodes) {
+            for at in At::flow(setting, self.tape, (number, step), place)? {
+                pass.step(state, &at, account)?;
             }
+        } else {
+            pass.step(state, &At::segment(setting, &leg, next, (number, step), place)?, account)?;
         }
         Ok(leg.weights)
     }
 
-    /// Finds at which of some steps, and in which layer, a tile leaves the finite numbers, by computing them again one by
-    /// one. What a momentum carries from later steps was finite.
+    /// Computes some steps again, one by one, to find the step and the layer in which a tile's numbers are no longer finite.
+    /// It begins without ψ: what a momentum carries from later steps was finite.
     fn not_finite(&self, tile: &Tile, steps: Range<usize>) -> std::result::Result<Error, Error> {
         let setting = Setting { spec: &Spec { layers: true, ..self.setting.spec.clone() }, ..self.setting };
-        let integration = Integration { setting, trajectory: self.trajectory };
+        let (integration, history) = (Integration { setting, tape: self.tape }, self.tape.history());
         let (backend, network, training) = (setting.backend, setting.network, setting.training());
-        let mut recall = Recall::new(&training, self.trajectory);
-        let pass = Pass::new(&integration.setting, tile, setting.spec.triangle(&self.trajectory.steps))?;
+        let mut recall = Recall::new(&training, self.tape);
+        let pass = Pass::new(&integration.setting, tile, setting.spec.triangle(&history.steps))?;
         let mut state = State::new(&integration.setting, tile)?;
-        state.certificate = Some(Certificate::new(&setting, tile.queries.len(), self.trajectory.block())?);
-        let mut account = Account::new(tile.queries.len() * setting.rows(), self.trajectory.steps.len());
-        let whole = steps.end == self.trajectory.steps.len();
+        state.certificate = Some(Certificate::new(&setting, tile.queries.len(), history.block())?);
+        let mut account = Account::new(tile.queries.len() * setting.rows(), history.steps.len());
+        let whole = steps.end == history.steps.len();
         let mut next = if whole { recall.last()? } else { recall.leg(steps.end)?.weights };
         for number in steps.clone().rev() {
             next = integration.step(&pass, &mut state, &mut recall, (number, &next), &mut account)?;
@@ -157,7 +161,7 @@ impl<B: Backend> Integration<'_, B> {
 }
 
 impl<'a, B: Backend> Setting<'a, B> {
-    /// What made the path. The steps say themselves how their gradients were clipped.
+    /// The training that made the path. Each step has its own factor of clipping, so `clip_norm` is not needed.
     pub(super) fn training(&self) -> Training<'a, B> {
         Training {
             backend: self.backend,
@@ -177,7 +181,7 @@ impl<'a, B: Backend> Setting<'a, B> {
             symmetric: self.spec.symmetric,
             readout: self.spec.readout,
             attribution: false,
-            ..Spec::at_once(self.spec.loss, self.spec.contraction.clone())
+            ..Spec::at_once(self.spec.loss)
         };
         let setting = Setting { spec: &spec, ..*self };
         let mut evaluation = Evaluation::new(&setting, tile)?;
@@ -188,10 +192,10 @@ impl<'a, B: Backend> Setting<'a, B> {
 }
 
 impl Spec {
-    /// One evaluation of the attribution, as a step of learning rate 1 takes it at its start.
-    pub fn at_once(loss: crate::loss::Loss, contraction: Vec<crate::tangent::Contraction>) -> Self {
-        let sgd = Sgd { learning_rate: 1.0, momentum: 0.0, dampening: 0.0, nesterov: false, weight_decay: 0.0 };
-        Self { rule: Rule::Left, readout: Readout::Outputs, ..Self::new(loss, Optimizer::Sgd(sgd), contraction) }
+    /// The attribution of a step of learning rate 1, at a single point.
+    pub fn at_once(loss: Loss) -> Self {
+        let optimizer = Optimizer::Sgd(Sgd::plain(1.0));
+        Self { rule: Rule::Left, readout: Readout::Outputs, ..Self::new(loss, optimizer) }
     }
 }
 
@@ -203,7 +207,7 @@ pub struct Evaluation<'a, B: Backend> {
 }
 
 impl<'a, B: Backend> Evaluation<'a, B> {
-    /// Zeros. The optimizer should be one without memory.
+    /// Begins with zeros. The optimizer should be one without memory.
     ///
     /// # Errors
     ///

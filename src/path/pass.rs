@@ -3,16 +3,16 @@
 use super::at::At;
 use super::batch::{Batch, Held, StepRows, examples_at_once};
 use super::integrate::Setting;
-use super::recursion::Recursion;
 use super::rounding::{EachRow, add_reach};
 use super::rows::{Finder, Rows, Tau};
 use super::sums::{Certificate, PairSums, State};
 use super::{Account, Tile};
 use crate::compute::{Accumulator, Backend, Entries, Gram, Phase, Result, RowMap, Slice, SliceMut};
-use crate::network::{Factor, Parameters, Segment, along};
+use crate::graph::{Factor, Parameters, Segment, along};
+use crate::optimizer::Recursion;
 use crate::readout::Readout;
 use crate::tangent::{ConstantInputs, Contraction, Products, QueryFactors, Term, contract};
-use crate::training::Step;
+use crate::tape::Step;
 
 /// What a tile's steps share.
 pub(super) struct Pass<'a, B: Backend> {
@@ -20,27 +20,27 @@ pub(super) struct Pass<'a, B: Backend> {
     tile: &'a Tile,
     inputs: B::Buffer,
     constant: ConstantInputs<B>,
-    /// One row an output.
+    /// The map from the queries' rows, averaged over nodes, to their outputs: one row an output.
     averaged: RowMap<B::Buffer, B::Index>,
-    /// The queries of the tile, as they are numbered in the whole.
+    /// The numbers of the tile's queries among all queries.
     numbers: Vec<u32>,
     finder: Finder<'a, B>,
-    /// The rows of a pass of all queries.
+    /// The rows of a pass that takes all queries once.
     each: EachRow<B>,
     triangle: bool,
 }
 
 impl<'a, B: Backend> Pass<'a, B> {
     pub fn new(setting: &'a Setting<'a, B>, tile: &'a Tile, triangle: bool) -> Result<Self> {
-        let Setting { backend, network, spec, .. } = *setting;
+        let Setting { backend, network, contraction, .. } = *setting;
         let (width, queries) = (network.input_len(), tile.queries.len());
         let inputs = backend.upload(&setting.queries[tile.queries.start * width..tile.queries.end * width])?;
         let zeros = backend.zeros(network.len)?;
         let input = Slice::new(&inputs, 0, queries * width);
-        // What no weights change can be taken at any.
-        let choice = if spec.contraction.contains(&Contraction::Averaged) { queries } else { 0 };
+        // Constant inputs depend on no weights, so any weights will do.
+        let choice = if contraction.contains(&Contraction::Averaged) { queries } else { 0 };
         let pass = network.forward(backend, Segment::at(&zeros), input.part(0, choice * width), choice)?;
-        let constant = ConstantInputs::new(backend, network, &spec.contraction, &pass)?;
+        let constant = ConstantInputs::new(backend, network, contraction, &pass)?;
         drop(pass);
         Ok(Self {
             setting,
@@ -55,7 +55,7 @@ impl<'a, B: Backend> Pass<'a, B> {
         })
     }
 
-    /// The readouts of a pass of all of them.
+    /// The readouts of all queries, from their outputs.
     pub fn read(&self, outputs: Slice<'_, B::Buffer>) -> Result<super::adaptive::Read<B>> {
         self.setting.read(outputs, &self.numbers)
     }
@@ -65,7 +65,7 @@ impl<'a, B: Backend> Pass<'a, B> {
         Slice::new(&self.inputs, 0, self.tile.queries.len() * self.setting.network.input_len())
     }
 
-    /// The queries' readouts at the weights of a place in the block, where the tile wants them.
+    /// Takes the queries' readouts at the weights of a place in the block, where the tile has a certificate.
     pub fn read_values(&self, state: &mut State<'_, B>, place: usize, weights: &B::Buffer) -> Result<()> {
         let Some(certificate) = &mut state.certificate else { return Ok(()) };
         let (backend, network) = (self.setting.backend, self.setting.network);
@@ -81,7 +81,7 @@ impl<'a, B: Backend> Pass<'a, B> {
         backend.copy(out, Slice::new(&reading.values, 0, size))
     }
 
-    /// Adds one step; the device's time is told apart by phases.
+    /// Adds one step. The device's time in it is counted by phases.
     pub fn step(&self, state: &mut State<'a, B>, at: &At<'_, B>, account: &mut Account) -> Result<()> {
         let before = self.setting.backend.enter(Phase::Passes);
         self.add(state, at, account)?;
@@ -91,15 +91,16 @@ impl<'a, B: Backend> Pass<'a, B> {
 
     fn add(&self, state: &mut State<'a, B>, at: &At<'_, B>, account: &mut Account) -> Result<()> {
         let Setting { backend, network, spec, .. } = *self.setting;
-        let recursion = Recursion::new(&spec.optimizer, at.number, at.rate, at.step.clip);
+        let recursion = spec.optimizer.recursion(at.number, at.rate, at.step.clip);
         let mut batches = self.batches(state, at.step)?;
         if batches.is_empty() && state.certificate.is_none() && recursion.keep == 0.0 {
             return Ok(());
         }
         let rows = self.finder.rows(state, &self.inputs, at, recursion.add, account)?;
-        let mut fresh = QueryFactors::new(network, &spec.contraction, self.setting.rows(), self.tile.queries.len());
+        let mut fresh =
+            QueryFactors::new(network, self.setting.contraction, self.setting.rows(), self.tile.queries.len());
         let Recursion { keep, add, .. } = recursion;
-        // Nesterov's momentum takes φ by itself as well.
+        // With Nesterov's momentum φ acts by itself as well, so it is kept apart from ψ.
         let apart = recursion.ahead.is_some();
         state.psi.begin(backend, keep, if apart { 0.0 } else { add })?;
         fresh.begin(backend, 0.0, add)?;
@@ -128,7 +129,7 @@ impl<'a, B: Backend> Pass<'a, B> {
         Ok(())
     }
 
-    /// The tile's examples in a step's batch. The full batch is the same in every step.
+    /// The tile's examples in a step's batch. A full batch is the same in every step, and is kept.
     fn batches(&self, state: &mut State<'_, B>, step: &Step) -> Result<Vec<Batch<B>>> {
         if let Some(full) = state.full.take_if(|_| step.batch.is_none()) {
             return Ok(full);
@@ -138,8 +139,8 @@ impl<'a, B: Backend> Pass<'a, B> {
         Batch::all(backend, examples, &self.tile.examples, step, examples_at_once(network, copies))
     }
 
-    /// The gradients of some rows of queries: what belongs to the queries alone, with the lengths of the step's vectors, and each
-    /// layer's factor to `take`.
+    /// Takes the gradients of some rows of queries: adds their products with the step's vectors to the certificate, which comes
+    /// with these vectors' lengths, and gives each layer's factor to `take`.
     fn query_gradients(
         &self,
         certificate: &mut Option<(&mut Certificate<B>, B::Buffer)>,
@@ -200,7 +201,7 @@ impl<'a, B: Backend> Pass<'a, B> {
         })
     }
 
-    /// ψ, contracted with the gradient rows of some examples.
+    /// Contracts ψ with the gradient rows of some examples, and adds the products to the sums.
     fn meet(
         &self,
         sums: &mut PairSums<B>,
@@ -209,12 +210,12 @@ impl<'a, B: Backend> Pass<'a, B> {
         gradient: f64,
         batch: &mut Batch<B>,
     ) -> Result<()> {
-        let Setting { backend, network, spec, targets, .. } = *self.setting;
+        let Setting { backend, network, spec, .. } = *self.setting;
         let Batch { count, columns, examples, share, inputs, constant } = batch;
         let input = Slice::new(inputs, 0, *count * network.input_len());
         let pass = network.forward(backend, Segment::at(at.weights()), input, *count)?;
         let held = Held { examples, share };
-        let rows = StepRows::new(backend, network, spec, targets, at.weights(), &pass, &held)?;
+        let rows = StepRows::new(self.setting, at.weights(), &pass, &held)?;
         let before = backend.enter(Phase::Contraction);
         let products = Products::new(backend, network, psi, &self.constant, &pass, constant)?;
 

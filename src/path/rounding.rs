@@ -1,12 +1,12 @@
-//! How far rounding may move a query's values: the scale of what a wrong number must exceed to be told from rounding.
+//! Bounds on how far rounding may move a query's values: a larger error is no rounding.
 
 use super::at::At;
 use super::pass::Pass;
 use crate::compute::{Backend, Result, RowMap, Slice, SliceMut};
-use crate::network::{Factor, Parameters};
+use crate::graph::{Factor, Parameters};
 use crate::tangent::Node;
 
-/// The rows of a pass, each an output of its own.
+/// Maps in which each row of a pass is an output of its own.
 pub(super) struct EachRow<B: Backend> {
     /// Base rows.
     base: RowMap<B::Buffer, B::Index>,

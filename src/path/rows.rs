@@ -10,18 +10,18 @@ use crate::readout::Readout;
 use crate::tangent::Node;
 use std::rc::Rc;
 
-/// Where the rows of a node lie on the segment.
+/// The place τ of a node's rows on the segment.
 pub(super) enum Tau<B: Backend> {
-    /// All at one place.
+    /// One for all rows.
     Same(f64),
-    /// Each at its own.
+    /// One for each row.
     Each(B::Buffer),
 }
 
 /// Rows of queries that pass together.
 pub(super) struct Rows<B: Backend> {
     pub node: Rc<Node<B>>,
-    /// The query of each row, counted from the tile's first, where they are not all of them in order.
+    /// The query of each row, counted from the tile's first; `None` where the rows are all queries in order.
     pub queries: Option<Vec<u32>>,
     pub tau: Tau<B>,
 }
@@ -51,12 +51,12 @@ impl<B: Backend> adaptive::Readout<B> for TileReadout<'_, B> {
 pub(super) struct Finder<'a, B: Backend> {
     setting: &'a Setting<'a, B>,
     queries: usize,
-    /// For the rule `adaptive`.
+    /// The search for nodes, for the rule `adaptive`.
     adaptive: Option<Adaptive<'a, B>>,
 }
 
 impl<'a, B: Backend> Finder<'a, B> {
-    /// Of the queries of a tile, the first of which is `first`.
+    /// A finder for a tile of `queries` queries, the first of which has the number `first`.
     pub fn new(setting: &'a Setting<'a, B>, first: usize, queries: usize) -> Result<Self> {
         let Setting { backend, network, spec, .. } = *setting;
         let adaptive = match spec.rule {
@@ -128,12 +128,12 @@ impl<'a, B: Backend> Finder<'a, B> {
     }
 }
 
-/// Rows of one query in a pass, at the most. A constant: where a query's rows are cut decides in which order they are added up,
-/// and must not depend on the other queries.
+/// The largest number of rows of one query in a pass. It is a constant because where a query's rows are cut decides the order of
+/// its sums, and that must not depend on the other queries.
 const TOGETHER: usize = 64;
 
-/// Rows, sorted by query, in passes of about as many rows as there are queries: the first rows of all queries, then the next
-/// ones, so that no pass has two parts of a query.
+/// Cuts rows, sorted by query, into passes of about as many rows as there are queries: the first rows of all queries, then the
+/// next ones, so that no pass has two parts of a query.
 fn passes(rows: &[adaptive::Row], queries: usize) -> Vec<Vec<adaptive::Row>> {
     let most = queries.max(TOGETHER);
     let of_query: Vec<&[adaptive::Row]> = rows.chunk_by(|a, b| a.query == b.query).collect();

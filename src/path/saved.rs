@@ -1,4 +1,4 @@
-//! A tile under way in a state file.
+//! Saves an unfinished tile in a state file, and restores it.
 
 use super::sums::{Certificate, PairSums, State, Sums};
 use super::{Finished, Spec};
@@ -51,7 +51,7 @@ impl<B: Backend> Certificate<B> {
 }
 
 impl<B: Backend> State<'_, B> {
-    /// Writes what the steps from the last down to `number` made.
+    /// Writes the state after the steps from the last down to `number`.
     pub fn save(
         &self,
         backend: &B,
@@ -66,11 +66,11 @@ impl<B: Backend> State<'_, B> {
         finished.tangent_final.iter().try_for_each(|values| writer.put("tangent", values))?;
         self.sums.save(backend, writer)?;
         self.certificate.iter().try_for_each(|certificate| certificate.save(backend, writer))?;
-        // Without a memory, the next step begins with a ψ of its own.
+        // Without memory ψ is not carried from step to step.
         if spec.optimizer.has_memory() { self.psi.save(backend, writer) } else { Ok(()) }
     }
 
-    /// Takes what was [saved](Self::save) of the same tile; returns the number of steps that are left.
+    /// Reads what was [saved](Self::save) of the same tile, and returns the number of steps that are left.
     pub fn restore(
         &mut self,
         backend: &B,

@@ -1,4 +1,4 @@
-//! What to integrate, and what comes of it.
+//! What to integrate along a path, and the results of a tile.
 
 use super::Account;
 use crate::compute::Entries;
@@ -7,8 +7,7 @@ use crate::loss::Loss;
 use crate::optimizer::Optimizer;
 use crate::path::Rule;
 use crate::readout::Readout;
-use crate::tangent::Contraction;
-use crate::training::Step;
+use crate::tape::Step;
 use std::ops::Range;
 
 /// What to integrate.
@@ -20,7 +19,7 @@ pub struct Spec {
     pub optimizer: Optimizer,
     /// The rule on each segment.
     pub rule: Rule,
-    /// What of the outputs is taken apart.
+    /// The function of the outputs whose change is decomposed.
     pub readout: Readout,
     /// Whether to sum attributions.
     pub attribution: bool,
@@ -35,13 +34,11 @@ pub struct Spec {
     /// Whether the queries are the training set: then a tangent kernel is symmetric, and so is the path kernel where
     /// both sides' gradients are taken at the same weights in every step.
     pub symmetric: bool,
-    /// The contraction of each layer.
-    pub contraction: Vec<Contraction>,
 }
 
 impl Spec {
     /// The attribution of every output, with three Gauss nodes a step.
-    pub fn new(loss: Loss, optimizer: Optimizer, contraction: Vec<Contraction>) -> Self {
+    pub fn new(loss: Loss, optimizer: Optimizer) -> Self {
         Self {
             loss,
             optimizer,
@@ -53,7 +50,6 @@ impl Spec {
             tangent: false,
             layers: false,
             symmetric: false,
-            contraction,
         }
     }
 
@@ -66,7 +62,7 @@ impl Spec {
     /// it, and both sides' gradients are taken at the same weights. Coefficients are not symmetric.
     pub fn triangle(&self, steps: &[Step]) -> bool {
         let full = steps.iter().all(|step| step.batch.is_none());
-        let same = self.rule == Rule::Left || matches!(self.optimizer, Optimizer::Flow(_));
+        let same = self.rule == Rule::Left || self.optimizer.is_solved();
         self.symmetric && full && same && self.readout == Readout::Outputs && !self.coefficients
     }
 }
@@ -94,13 +90,13 @@ pub struct Finished {
     pub tangent_initial: Vec<Vec<f64>>,
     /// Tangent kernel at the last weights.
     pub tangent_final: Vec<Vec<f64>>,
-    /// What belongs to its queries and to the steps. For tiles whose examples do not start at 0 its values are empty, but for
-    /// the rule `adaptive`.
+    /// The results that belong to single queries and to steps. Tiles whose examples do not start at 0 have none of queries,
+    /// except with the rule `adaptive`.
     pub account: Account,
 }
 
 impl Finished {
-    /// Fails where anything left the finite numbers: the path did, even if every loss along it was finite.
+    /// Fails where a number is not finite: then the path diverged, even if every loss along it was finite.
     pub(super) fn check(&self, steps: &[Step]) -> Result<(), Error> {
         let arrays = [&self.attribution, &self.kernel, &self.numerator, &self.tangent_initial, &self.tangent_final];
         let account = &self.account;

@@ -1,4 +1,4 @@
-//! What a tile's steps add to.
+//! The sums of a tile, to which each step adds.
 
 use super::batch::Batch;
 use super::integrate::Setting;
@@ -8,7 +8,7 @@ use crate::readout::Readout;
 use crate::tangent::{Node, QueryFactors, Sum};
 use std::rc::Rc;
 
-/// The sums that one kind of output needs: one for all layers, or one a layer.
+/// The sums of one kind of result: one for all layers, or one for each.
 pub(super) struct Sums<B: Backend>(pub Vec<Sum<B>>);
 
 impl<B: Backend> Sums<B> {
@@ -21,7 +21,7 @@ impl<B: Backend> Sums<B> {
         self.0.iter_mut().try_for_each(|sum| sum.fold(backend))
     }
 
-    /// The first group of layers whose block has left the finite numbers.
+    /// The first group of layers with a number in its block that is not finite.
     fn first_not_finite(&self, backend: &B) -> Result<Option<usize>> {
         for (group, sum) in self.0.iter().enumerate() {
             if !sum.is_finite(backend)? {
@@ -44,14 +44,14 @@ impl<B: Backend> Sums<B> {
 
 /// The sums of a tile.
 pub(super) struct State<'a, B: Backend> {
-    /// The batch that holds every example, once a step has asked for it.
+    /// The full batch, once a step has asked for it.
     pub full: Option<Vec<Batch<B>>>,
     /// ψ.
     pub psi: QueryFactors<'a, B>,
     /// The nodes of the rule, with what the last step added to ψ.
     pub nodes: Option<(f64, Vec<Rc<Node<B>>>)>,
     pub sums: PairSums<B>,
-    /// Where what belongs to the queries alone is wanted.
+    /// `None` where the values that belong to single queries are not wanted.
     pub certificate: Option<Certificate<B>>,
 }
 
@@ -63,7 +63,7 @@ pub(super) struct PairSums<B: Backend> {
 }
 
 impl<B: Backend> PairSums<B> {
-    /// The first group of layers of which a block has left the finite numbers.
+    /// The first group of layers with a number in a block that is not finite.
     pub fn first_not_finite(&self, backend: &B) -> Result<Option<usize>> {
         for sums in [&self.attribution, &self.kernel, &self.numerator] {
             if let Some(group) = sums.first_not_finite(backend)? {
@@ -84,7 +84,7 @@ impl<'a, B: Backend> State<'a, B> {
         let attribution_len = Entries::Loss.len(rows, 1, queries, examples);
         Ok(Self {
             full: None,
-            psi: QueryFactors::new(network, &spec.contraction, rows, queries),
+            psi: QueryFactors::new(network, setting.contraction, rows, queries),
             nodes: None,
             sums: PairSums {
                 attribution: Sums::new(backend, spec.attribution, groups, attribution_len)?,
@@ -121,16 +121,16 @@ impl<'a, B: Backend> State<'a, B> {
     }
 }
 
-/// What belongs to the queries alone: the terms of weight decay and of what no optimizer made, and for each step of a
-/// block `φ_s · Δw_s`, `[steps, R, queries]`, and the readout, `[steps + 1, queries, R]`.
+/// The values that belong to single queries: the terms of weight decay and of the unexplained part of steps, and for each step
+/// of a block `φ_s · Δw_s`, `[steps, R, queries]`, and the readout, `[steps + 1, queries, R]`.
 pub(super) struct Certificate<B: Backend> {
     pub regularizer: Sum<B>,
     pub unexplained: Sum<B>,
     pub explained: B::Buffer,
-    /// By step, `[R, queries]`: the squares of what is large in it; see [`super::rounding`].
+    /// Squares of the bound on what rounding may do, `[steps, R, queries]`; see [`super::rounding`].
     pub reached: B::Buffer,
     pub values: B::Buffer,
-    /// Of the outputs that another readout is computed from, the squares' sum, `[steps + 1, queries]`.
+    /// For a readout other than the outputs, the sum of the outputs' squares, `[steps + 1, queries]`.
     pub outputs: B::Buffer,
     readout: Readout,
     /// Layers that have parameters.
@@ -161,12 +161,12 @@ impl<B: Backend> Certificate<B> {
         })
     }
 
-    /// Values of all queries.
+    /// The number of values of all queries.
     pub fn size(&self) -> usize {
         self.queries * self.rows
     }
 
-    /// Elements of what is explained, of the readout, and of the outputs' lengths.
+    /// The lengths of `explained`, `values` and `outputs`.
     pub fn lens(&self) -> [usize; 3] {
         let size = self.size();
         [self.block * size, (self.block + 1) * size, (self.block + 1) * self.queries]
@@ -179,13 +179,13 @@ impl<B: Backend> Certificate<B> {
         Ok((0..queries * rows).map(|place| values[place % rows * queries + place / rows]).collect())
     }
 
-    /// Values of the readout at a place in the block, on the host.
+    /// The readout's values at a place in the block, on the host.
     pub fn values_at(&self, backend: &B, place: usize) -> Result<Vec<f64>> {
         let size = self.size();
         Ok(widen(&backend.download(Slice::new(&self.values, place * size, size))?))
     }
 
-    /// Reads what a block of steps left, `count` of them from `first` on. The last block comes first.
+    /// Reads the results of a block of `count` steps from `first` on into the account. The last block comes first.
     pub fn settle(&mut self, backend: &B, first: usize, count: usize, account: &mut Account) -> Result<()> {
         self.regularizer.fold(backend)?;
         self.unexplained.fold(backend)?;
@@ -203,8 +203,8 @@ impl<B: Backend> Certificate<B> {
                 let rest = change - explained[place];
                 *missed += rest;
                 largest = larger(rest.abs(), largest);
-                // A sum over layers is at most the root of its squares' sum times the root of how many there are. What is
-                // beyond the precision's range bounds nothing.
+                // A sum over layers is at most the root of their number times the root of the sum of squares. A bound that is
+                // beyond the precision's range is none: it becomes infinite.
                 let ends = [step, step + 1].map(|at| {
                     let outputs = outputs[at * queries + entry / rows].sqrt();
                     self.readout.roundings(values[at * size + entry], outputs)

@@ -3,22 +3,23 @@
 use super::Setting;
 use super::at::At;
 use super::batch::{Batch, Held, examples_at_once, loss_gradient};
-use super::recursion::Recursion;
 use crate::compute::{Backend, Result, RowMap, Slice, SliceMut, Start};
 use crate::error::Error;
-use crate::network::{Network, Segment};
+use crate::graph::{Graph, Segment};
+use crate::optimizer::Recursion;
 use crate::tangent::{Sum, write_gradient};
-use crate::training::{Kept, Recall, Trajectory};
+use crate::tape::{Kept, Tape};
+use crate::training::Recall;
 use std::ops::Range;
 
 /// `w_T - w_0 = Σ_i u_i +` what weight decay (and, of an imported path, what no optimizer) added, with
 /// `u_i = -Σ_s ψ_s g_{i,s}`: the recursion of the attributions for a query whose gradient is the identity. ψ is a number,
-/// with Adam's preconditioner a vector.
+/// with a preconditioner a vector.
 pub struct Superposition<'a, B: Backend> {
     /// The network, the examples, and how they were trained; queries and kernels play no part.
     pub setting: Setting<'a, B>,
     /// The recorded path.
-    pub trajectory: &'a Trajectory,
+    pub tape: &'a dyn Tape<B::Element>,
 }
 
 /// ψ of the weights themselves: a number, or with a preconditioner a vector.
@@ -28,7 +29,7 @@ struct Psi<B: Backend> {
 }
 
 impl<B: Backend> Psi<B> {
-    /// Goes one step back; returns what the step's gradients are multiplied with, beside the vector.
+    /// Goes one step back, and returns the number by which the step's gradients are multiplied, beside the vector.
     fn step(
         &mut self,
         backend: &B,
@@ -51,7 +52,7 @@ impl<B: Backend> Psi<B> {
     }
 }
 
-/// From the examples of a batch that lie in a set to the set's vectors, each with a weight.
+/// The map from a batch's examples to the vectors of the set that they lie in, each with the same weight.
 fn map<B: Backend>(
     backend: &B,
     set: &Range<usize>,
@@ -64,15 +65,15 @@ fn map<B: Backend>(
     RowMap::new(backend, &offsets, &inputs, &vec![weight; held.len()])
 }
 
-/// Elements of the vectors of one set of examples, of `count` in all. A constant bounds them: the sums depend on no
-/// machine.
-pub(crate) fn vectors_at_once(network: &Network, count: usize) -> usize {
+/// The number of elements in the vectors of one set of examples, of `count` examples in all. A constant bounds it, so that the
+/// sums depend on no machine.
+pub(crate) fn vectors_at_once(network: &Graph, count: usize) -> usize {
     const ELEMENTS: usize = 1 << 24;
     count.saturating_mul(network.len).min(ELEMENTS.max(network.len))
 }
 
 impl<B: Backend> Superposition<'_, B> {
-    /// Sets of examples whose vectors are summed at once.
+    /// The sets of examples whose vectors are summed at once.
     pub fn sets(&self) -> Vec<Range<usize>> {
         let (count, len) = (self.setting.examples.count(), self.setting.network.len);
         let at_once = (vectors_at_once(self.setting.network, count) / len.max(1)).max(1);
@@ -91,22 +92,23 @@ impl<B: Backend> Superposition<'_, B> {
         progress: &mut dyn FnMut() -> std::result::Result<(), Error>,
     ) -> std::result::Result<Vec<Vec<f64>>, Error> {
         let Setting { backend, network, .. } = self.setting;
-        let training = self.setting.training();
-        let mut recall = Recall::new(&training, self.trajectory);
+        let (training, history) = (self.setting.training(), self.tape.history());
+        let mut recall = Recall::new(&training, self.tape);
         let sums = network.parameters.iter().map(|own| Sum::new(backend, set.len() * own.len()));
         let mut sums = sums.collect::<Result<Vec<Sum<B>>>>()?;
         let mut psi = Psi { number: 0.0, vector: None };
         let mut next = recall.last()?;
-        for (number, step) in self.trajectory.steps.iter().enumerate().rev() {
+        for (number, step) in history.steps.iter().enumerate().rev() {
             let leg = recall.leg(number)?;
-            let places = match self.trajectory.rows(Kept::Nodes) {
-                None => vec![At::segment(&self.setting, &leg, &next, (number, step), 0)?],
-                Some(_) => At::flow(&self.setting, self.trajectory, (number, step), 0)?,
+            let places = if history.recording.keeps(Kept::Nodes) {
+                At::flow(&self.setting, self.tape, (number, step), 0)?
+            } else {
+                vec![At::segment(&self.setting, &leg, &next, (number, step), 0)?]
             };
             for at in &places {
                 self.add(&mut sums, &mut psi, at, set)?;
             }
-            if number % self.trajectory.block() == 0 {
+            if number % history.block() == 0 {
                 sums.iter_mut().try_for_each(|sum| sum.fold(backend))?;
             }
             drop(places);
@@ -116,10 +118,10 @@ impl<B: Backend> Superposition<'_, B> {
         Ok(sums.iter().map(|sum| sum.download(backend)).collect::<Result<_>>()?)
     }
 
-    /// Adds what one step's gradients of some examples make up.
+    /// Adds the products of one step's ψ with the gradients of some examples.
     fn add(&self, sums: &mut [Sum<B>], psi: &mut Psi<B>, at: &At<'_, B>, set: &Range<usize>) -> Result<()> {
         let Setting { backend, network, spec, targets, examples, .. } = self.setting;
-        let recursion = Recursion::new(&spec.optimizer, at.number, at.rate, at.step.clip);
+        let recursion = spec.optimizer.recursion(at.number, at.rate, at.step.clip);
         let scale = -recursion.gradient * psi.step(backend, &recursion, at.preconditioner(), network.len)?;
         let at_once = examples_at_once(network, 1);
         let batches = Batch::all(backend, examples, set, at.step, at_once)?;

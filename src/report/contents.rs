@@ -3,10 +3,11 @@
 use crate::data::MappedArray;
 use crate::error::Error;
 use crate::loss::Loss;
-use crate::optimizer::Optimizer;
+use crate::optimizer::Motion;
+use crate::problem::{Problem, Targets};
 use crate::readout::Readout;
-use crate::run_file::{KernelShape, RunFile, Training};
-use crate::schedule::{Inputs, Targets};
+use crate::run_file::{KernelShape, RunFile};
+use crate::schedule::read_problem;
 use crate::store::{PairArray, Store};
 use serde::Deserialize;
 use std::path::Path;
@@ -29,7 +30,7 @@ pub(super) struct Contents {
     pub summary: serde_json::Value,
     pub metrics: Vec<Line>,
     /// The data, or why it cannot be read.
-    pub inputs: Result<Inputs, Error>,
+    pub problem: Result<Problem, Error>,
     pub initial: Vec<f64>,
     pub prediction: Vec<f64>,
     pub regularizer: Vec<f64>,
@@ -105,7 +106,7 @@ impl Contents {
             directory.file_name().map_or_else(|| directory.display().to_string(), |n| n.to_string_lossy().into());
         Ok(Self {
             name,
-            inputs: inputs(directory, &run_file, [queries, examples, outputs]),
+            problem: problem(&run_file, [queries, examples, outputs]),
             summary,
             metrics,
             run_file,
@@ -138,39 +139,33 @@ impl Contents {
 
     /// Whether weight decay has a term.
     pub fn has_decay(&self) -> bool {
-        self.run_file.training.optimizer.weight_decay() != 0.0
+        self.run_file.training.optimizer.has_decay()
     }
 
     /// What one step is called, and what many are.
     pub fn step(&self) -> (&'static str, &'static str) {
-        match self.run_file.training.optimizer {
-            Optimizer::Flow(_) => ("step of the solver", "steps of the solver"),
-            Optimizer::Sgd(_) | Optimizer::Adam(_) => ("step", "steps"),
+        match self.run_file.training.optimizer.motion() {
+            Motion::Solved { .. } => ("step of the solver", "steps of the solver"),
+            Motion::Steps => ("step", "steps"),
         }
     }
 
     /// The classes of the training examples, where there are classes.
     pub fn example_classes(&self) -> Option<&[u32]> {
-        classes(self.inputs.as_ref().ok().map(|inputs| &inputs.targets))
+        classes(self.problem.as_ref().ok().map(|problem| &problem.targets))
     }
 
     /// The classes of the queries, where they are known.
     pub fn query_classes(&self) -> Option<&[u32]> {
-        classes(self.inputs.as_ref().ok().and_then(|inputs| inputs.query_targets.as_ref()))
+        classes(self.problem.as_ref().ok().and_then(|problem| problem.query_targets.as_ref()))
     }
 }
 
-/// The run's data, where they are still what they were; `shapes` are n, m and C.
-fn inputs(directory: &Path, run_file: &RunFile, shapes: [usize; 3]) -> Result<Inputs, Error> {
-    // The data alone: the path is in the run directory, and its checkpoints may be gone. Nothing is drawn that the directory
-    // does not hold: a damaged run file may name any number of steps and parameters.
-    let mut run_file = run_file.clone();
-    run_file.trajectory.import = None;
-    run_file.model.weights = Some(directory.join("weights_final.safetensors"));
-    run_file.training = Training { steps: 1, batch_size: None, batches: None, ..run_file.training };
-    let inputs = Inputs::read(&run_file)?;
-    if [inputs.query_count(), inputs.examples, inputs.network.outputs] == shapes {
-        return Ok(inputs);
+/// The run's problem, where its data are still what they were; `shapes` are n, m and C.
+fn problem(run_file: &RunFile, shapes: [usize; 3]) -> Result<Problem, Error> {
+    let problem = read_problem(run_file)?;
+    if [problem.query_count(), problem.examples(), problem.network.outputs] == shapes {
+        return Ok(problem);
     }
     Err(Error::Input(format!("{}: the data are not those of the run any more", run_file.data.inputs)))
 }

@@ -2,7 +2,7 @@
 
 use super::chart::number;
 use super::picture::Image;
-use crate::schedule::{Inputs, Targets};
+use crate::problem::{Problem, Targets};
 use maud::{Markup, html};
 
 /// Values listed of an input that is no picture.
@@ -11,20 +11,20 @@ const VALUES: usize = 8;
 const TARGETS: usize = 3;
 
 /// Some training examples, each with an amount that `say` words.
-pub(super) fn examples(inputs: Option<&Inputs>, list: &[(usize, f64)], say: impl Fn(f64) -> String) -> Markup {
-    let train = inputs.map(|inputs| inputs.train.as_slice());
+pub(super) fn examples(problem: Option<&Problem>, list: &[(usize, f64)], say: impl Fn(f64) -> String) -> Markup {
+    let train = problem.map(|problem| problem.inputs.as_slice());
     let class = |amount: f64| if amount < 0.0 { "down" } else { "up" };
     if list.is_empty() {
         return html! {};
     }
-    if inputs.is_some_and(|inputs| Image::of_shape(&inputs.network.input).is_none()) {
+    if problem.is_some_and(|problem| Image::of_shape(&problem.network.input).is_none()) {
         return html! {
             table class="rows" {
                 @for &(place, amount) in list {
                     tr {
                         th class=(class(amount)) { (say(amount)) }
-                        td { (label(inputs, place)) "no. " (place) }
-                        td { (input(inputs, train, place)) }
+                        td { (label(problem, place)) "no. " (place) }
+                        td { (input(problem, train, place)) }
                     }
                 }
             }
@@ -34,9 +34,9 @@ pub(super) fn examples(inputs: Option<&Inputs>, list: &[(usize, f64)], say: impl
         div class="examples" {
             @for &(place, amount) in list {
                 div class="example" {
-                    (input(inputs, train, place))
+                    (input(problem, train, place))
                     span class=(class(amount)) { (say(amount)) }
-                    small { (label(inputs, place)) "no. " (place) }
+                    small { (label(problem, place)) "no. " (place) }
                 }
             }
         }
@@ -44,8 +44,8 @@ pub(super) fn examples(inputs: Option<&Inputs>, list: &[(usize, f64)], say: impl
 }
 
 /// The class or the targets of a training example.
-fn label(inputs: Option<&Inputs>, place: usize) -> String {
-    match inputs.map(|inputs| (&inputs.targets, inputs.network.outputs)) {
+fn label(problem: Option<&Problem>, place: usize) -> String {
+    match problem.map(|problem| (&problem.targets, problem.network.outputs)) {
         None => String::new(),
         Some((Targets::Classes(classes), _)) => format!("class {}, ", classes[place]),
         Some((Targets::Reals(all), outputs)) => format!("y = {}, ", targets(&all[place * outputs..][..outputs])),
@@ -64,13 +64,13 @@ fn first(values: &[f64], most: usize) -> String {
 }
 
 /// An input: its picture, or its first values.
-pub(super) fn input(inputs: Option<&Inputs>, all: Option<&[f64]>, place: usize) -> Markup {
-    let (Some(inputs), Some(all)) = (inputs, all) else {
+pub(super) fn input(problem: Option<&Problem>, all: Option<&[f64]>, place: usize) -> Markup {
+    let (Some(problem), Some(all)) = (problem, all) else {
         return html! {};
     };
-    let size = inputs.network.input_len();
+    let size = problem.network.input_len();
     let values = &all[place * size..][..size];
-    if let Some(uri) = Image::of_shape(&inputs.network.input).and_then(|image| image.uri(values)) {
+    if let Some(uri) = Image::of_shape(&problem.network.input).and_then(|image| image.uri(values)) {
         return html! { img src=(uri) alt=(format!("input {place}")); };
     }
     html! {

@@ -3,8 +3,8 @@
 use super::contents::{Contents, largest};
 use crate::compute::cpu::real_loss;
 use crate::error::Error;
+use crate::problem::Targets;
 use crate::readout::Readout;
-use crate::schedule::Targets;
 
 /// Queries shown.
 const SHOWN: usize = 12;
@@ -68,7 +68,7 @@ fn badness(contents: &Contents, query: usize) -> Option<f64> {
         Readout::Loss => values.first().copied(),
         Readout::Target | Readout::Margin => values.first().map(|value| -value),
         readout => {
-            let targets = contents.inputs.as_ref().ok()?.query_targets.as_ref()?;
+            let targets = contents.problem.as_ref().ok()?.query_targets.as_ref()?;
             let Targets::Reals(targets) = targets else { return None };
             let loss = contents.run_file.training.loss;
             let one = |(&value, &target): (&f64, &f64)| match readout {

@@ -5,7 +5,7 @@ use super::contents::Contents;
 use super::example::{examples, input, targets};
 use super::queries::Shown;
 use super::words::Words;
-use crate::schedule::{Inputs, Targets};
+use crate::problem::{Problem, Targets};
 use maud::{Markup, html};
 
 /// Values listed of a query.
@@ -29,7 +29,7 @@ pub(super) fn queries(contents: &Contents, shown: &[Shown]) -> Markup {
                 (words.readout.noun()) "."
                 @if let Some(meaning) = words.meaning() { " " (meaning) }
             }
-            @if let Err(error) = &contents.inputs {
+            @if let Err(error) = &contents.problem {
                 p class="note" { "The data cannot be read any more, so examples are shown by number: " (error.to_string()) }
             }
             @for query in shown { (one_query(contents, &words, query)) }
@@ -40,16 +40,16 @@ pub(super) fn queries(contents: &Contents, shown: &[Shown]) -> Markup {
 fn one_query(contents: &Contents, words: &Words, shown: &Shown) -> Markup {
     let predicted = contents.predicted(shown.query);
     let wrong = shown.class.zip(predicted).is_some_and(|(class, predicted)| class as usize != predicted);
-    let inputs = contents.inputs.as_ref().ok();
+    let problem = contents.problem.as_ref().ok();
     html! {
         article class=(if wrong { "query wrong" } else { "query" }) {
             div class="asked" {
-                (input(inputs, inputs.map(Inputs::queries), shown.query))
+                (input(problem, problem.map(Problem::queries), shown.query))
                 p {
                     "query " (shown.query)
                     @if let Some(class) = shown.class { br; "class " b { (class) } @if wrong { ", wrong" } }
-                    @if let Some((inputs, Targets::Reals(all))) = inputs.and_then(|i| Some((i, i.query_targets.as_ref()?))) {
-                        @let width = inputs.network.outputs;
+                    @if let Some((problem, Targets::Reals(all))) = problem.and_then(|own| Some((own, own.query_targets.as_ref()?))) {
+                        @let width = problem.network.outputs;
                         br; "y = " (targets(&all[shown.query * width..][..width]))
                     }
                 }
@@ -60,8 +60,8 @@ fn one_query(contents: &Contents, words: &Words, shown: &Shown) -> Markup {
                 @if contents.attribution.is_none() {
                     p class="note" { "kernel.attribution is off, so what each example contributed is not known." }
                 }
-                (examples(inputs, &shown.raised, signed))
-                (examples(inputs, &shown.lowered, signed))
+                (examples(problem, &shown.raised, signed))
+                (examples(problem, &shown.lowered, signed))
             }
         }
     }

@@ -63,7 +63,7 @@ pub(super) fn superposition(contents: &Contents) -> Markup {
 
 fn rows(contents: &Contents, array: &MappedArray, layers: usize) -> Markup {
     let all = array.all();
-    let inputs = contents.inputs.as_ref().ok();
+    let problem = contents.problem.as_ref().ok();
     html! {
         @for (place, name) in names(contents, layers).into_iter().enumerate() {
             @let parts = LayerParts::new(&all, layers, place);
@@ -81,8 +81,8 @@ fn rows(contents: &Contents, array: &MappedArray, layers: usize) -> Markup {
                     "longest part: " (number(parts.longest))
                 }
                 div {
-                    (examples(inputs, &parts.along, percent))
-                    (examples(inputs, &parts.against, percent))
+                    (examples(problem, &parts.along, percent))
+                    (examples(problem, &parts.against, percent))
                 }
             }
         }

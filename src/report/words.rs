@@ -71,7 +71,7 @@ impl Words {
 
     /// In which order queries are shown, where there is one.
     pub fn order(&self, contents: &Contents) -> Option<&'static str> {
-        let known = contents.inputs.as_ref().is_ok_and(|inputs| inputs.query_targets.is_some());
+        let known = contents.problem.as_ref().is_ok_and(|problem| problem.query_targets.is_some());
         match self.readout {
             Readout::Loss => Some("Those with the largest loss come first."),
             Readout::Margin => Some("Those with the smallest margin come first."),

@@ -20,6 +20,7 @@ pub use section::RunFileError;
 pub use training::{Batches, Training};
 pub use write::difference;
 
+use crate::device::Precision;
 use crate::path::Rule;
 use crate::readout::Readout;
 use crate::tangent::Contraction;
@@ -61,28 +62,6 @@ pub struct Run {
     pub seed: u64,
     /// Whether a device is measured, to pick what is fastest on it, where it was not measured before.
     pub tune: bool,
-}
-
-/// The arithmetic of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Precision {
-    /// Single.
-    F32,
-    /// Double, on the CPU.
-    F64,
-    /// Single, on a GPU, with the factors of fused products stored in 16 bits.
-    Mixed,
-}
-
-impl Precision {
-    /// Its name in a run file.
-    pub fn name(self) -> &'static str {
-        match self {
-            Precision::F32 => "f32",
-            Precision::F64 => "f64",
-            Precision::Mixed => "mixed",
-        }
-    }
 }
 
 /// How a finished run keeps its pair arrays.

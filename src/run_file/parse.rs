@@ -4,7 +4,6 @@ use super::record::Record;
 use super::section::{Result, RunFileError, Section};
 use super::*;
 use crate::loss::Loss;
-use crate::optimizer::Optimizer;
 use crate::readout::READOUTS;
 use std::path::Path;
 use toml::{Table, Value};
@@ -186,7 +185,7 @@ fn check_together(run_file: &RunFile) -> Wrong {
     let RunFile { data, model, training, trajectory, kernel, .. } = run_file;
     let wrong = |key: &str, problem: &str| Err((key.to_owned(), problem.to_owned()));
     let has_kernel = kernel.kernel != KernelShape::None;
-    let flow = matches!(training.optimizer, Optimizer::Flow(_));
+    let flow = training.optimizer.is_solved();
     if training.optimizer.has_memory() && has_kernel {
         let problem = "a step with momentum or Adam mixes the gradients of many steps, so that no integral of tangent \
                        kernels is multiplied with loss gradients; set it to \"none\": the attribution is as exact";

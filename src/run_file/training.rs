@@ -56,7 +56,7 @@ pub(super) fn read(mut section: Section<'_>, resolve: &dyn Fn(&str, &str) -> Str
     // A list of rates needs no rate beside it; the first steps of a warmup may have none.
     let rate = rates.as_ref().map(|rates| rates.iter().copied().find(|&rate| rate > 0.0).unwrap_or(1.0));
     let optimizer = read_optimizer(section.section("optimizer")?, rate)?;
-    if let Optimizer::Flow(_) = optimizer {
+    if optimizer.is_solved() {
         for key in DISCRETE {
             if section.get(key).is_some() {
                 return Err(
@@ -132,7 +132,7 @@ fn read_batches(section: &mut Section<'_>, resolve: &dyn Fn(&str, &str) -> Strin
 
 /// `rate` stands for a missing learning rate.
 fn read_optimizer(mut section: Section<'_>, rate: Option<f64>) -> Result<Optimizer> {
-    let kinds = ["sgd", "adam", "adamw", "flow"].map(|kind| (kind, kind));
+    let kinds: Vec<_> = Optimizer::names().map(|(name, _)| (name, name)).collect();
     let optimizer = match section.choice("type", None, &kinds)? {
         "sgd" => Optimizer::Sgd(read_sgd(&mut section, rate)?),
         "flow" => Optimizer::Flow(Flow {

@@ -1,7 +1,6 @@
 //! A run file in words: how the path is made, and what is integrated along it.
 
 use super::{Kernel, KernelShape, RunFile, Training};
-use crate::optimizer::Optimizer;
 use crate::path::Rule;
 
 impl RunFile {
@@ -25,7 +24,7 @@ impl RunFile {
         };
         let parts = [attribution.then_some("attribution"), shape, superposition.then_some("superposition")];
         let parts: Vec<&str> = parts.into_iter().flatten().collect();
-        let flow = matches!(self.training.optimizer, Optimizer::Flow(_));
+        let flow = self.training.optimizer.is_solved();
         let place = if flow { "in each of the solver's steps" } else { "on each step" };
         let rule = match rule {
             Rule::Gauss { nodes: 1 } => format!("1 Gauss node {place}"),
@@ -66,7 +65,7 @@ impl Training {
 mod tests {
     use super::*;
     use crate::loss::Loss;
-    use crate::optimizer::{Flow, Sgd};
+    use crate::optimizer::{Flow, Optimizer, Sgd};
     use crate::training::{Reduction, Schedule, ScheduleKind};
 
     #[test]

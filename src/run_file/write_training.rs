@@ -14,7 +14,7 @@ impl Training {
             ("reduction", text(reduction)),
             ("optimizer", self.optimizer.table()),
         ];
-        if !matches!(self.optimizer, Optimizer::Flow(_)) {
+        if !self.optimizer.is_solved() {
             entries.push(match &self.schedule.kind {
                 ScheduleKind::List(rates) => {
                     ("learning_rates", Value::Array(rates.iter().map(|&rate| Value::Float(rate)).collect()))

@@ -1,19 +1,18 @@
 //! The end of a run: what needs all tiles, and the files in their final form.
 
-use super::inputs::Targets;
+use super::doubts;
 use super::keep::{Budget, FileKeeper, Watch};
 use super::session::Session;
 use super::tiles;
-use super::train::Held;
-use super::{Inputs, device::Work, doubts};
 use crate::compute::{Backend, Element, Phase, convert};
 use crate::data::{StateReader, write_safetensors};
+use crate::device::{Precision, Work};
 use crate::error::Error;
 use crate::keeper::Keeper;
-use crate::path::{Rule, Setting, Superposition, Tile};
-use crate::run_file::Precision;
+use crate::path::{Rule, Superposition, Tile};
+use crate::problem::{Asked, Held, Problem, Targets};
 use crate::store::{Parts, Queries, Record, Summary};
-use crate::training::Trajectory;
+use crate::tape::{DiskTape, Tape};
 use std::time::Instant;
 
 /// What one rounding to 16 bits changes at the most, relative.
@@ -29,7 +28,7 @@ const SUPERPOSITION: &str = "superposition.state";
 /// again.
 pub(super) struct Superpose<'a, 'w> {
     pub session: &'a Session,
-    pub trajectory: &'a Trajectory,
+    pub tape: &'a DiskTape,
     pub watch: &'a Watch<'w>,
 }
 
@@ -37,29 +36,21 @@ impl Work for Superpose<'_, '_> {
     type Output = ();
 
     fn on<B: Backend>(self, backend: &B) -> Result<(), Error> {
-        let Self { session, trajectory, watch } = self;
-        let (spec, held) = (session.spec(), Held::new(backend, session)?);
-        let setting = Setting {
-            backend,
-            network: &session.inputs.network,
-            spec: &spec,
-            examples: &held.examples,
-            queries: &[],
-            targets: &held.targets,
-            query_targets: None,
-        };
-        let superposition = Superposition { setting, trajectory };
-        let mut parts = parts::<B::Element>(session, trajectory)?;
+        let Self { session, tape, watch } = self;
+        let (held, asked) = (Held::new(backend, session.problem())?, Asked::none());
+        let setting = held.setting(&session.plan().contraction, &asked);
+        let superposition = Superposition { setting, tape };
+        let mut parts = parts::<B::Element>(session, tape)?;
         let mut budget = Budget::new();
         let mut keeper = FileKeeper::new(watch, &mut budget, session.store.state(SUPERPOSITION), 0, 0);
         if let Some(mut reader) = keeper.earlier()? {
             parts.restore(&mut reader)?;
         }
         let sets = superposition.sets();
-        watch.begin("superposing", (sets.len() * trajectory.steps.len()) as u64);
+        watch.begin("superposing", (sets.len() * tape.history.steps.len()) as u64);
         for set in sets {
             if set.end <= parts.examples() {
-                (0..trajectory.steps.len()).for_each(|_| watch.advance());
+                (0..tape.history.steps.len()).for_each(|_| watch.advance());
                 continue;
             }
             let vectors = superposition.vectors(&set, &mut || watch.step())?;
@@ -71,10 +62,10 @@ impl Work for Superpose<'_, '_> {
 }
 
 /// Nothing yet of the parts of the weights' change.
-fn parts<E: Element>(session: &Session, trajectory: &Trajectory) -> Result<Parts<E>, Error> {
-    let (first, last) = (convert::<E>(&session.inputs.initial), trajectory.last::<E>()?);
-    let (steps, kept) = (trajectory.steps.len(), &session.run_file.kernel.superposition_vectors);
-    Ok(Parts::new(&session.inputs.network, steps, [&first, &last], kept))
+fn parts<E: Element>(session: &Session, tape: &DiskTape) -> Result<Parts<E>, Error> {
+    let (first, last) = (convert::<E>(&session.inputs.initial), Tape::<E>::last(tape)?);
+    let (steps, kept) = (tape.history.steps.len(), &session.run_file.kernel.superposition_vectors);
+    Ok(Parts::new(&session.problem().network, steps, [&first, &last], kept))
 }
 
 /// The records of all tiles.
@@ -82,11 +73,11 @@ fn parts<E: Element>(session: &Session, trajectory: &Trajectory) -> Result<Parts
 /// # Errors
 ///
 /// Tiles that are not finished, and which.
-pub(super) fn records<E: Element>(session: &Session, trajectory: &Trajectory) -> Result<Vec<Record>, Error> {
+pub(super) fn records<E: Element>(session: &Session, tape: &DiskTape) -> Result<Vec<Record>, Error> {
     let (mut records, mut missing) = (Vec::new(), Vec::new());
     let arrays = tiles::arrays::<E>(session)?;
-    for tile in &session.plan.tiles {
-        match tiles::record(session, trajectory.steps.len(), tile)? {
+    for tile in &session.plan().tiles {
+        match tiles::record(session, tape.history.steps.len(), tile)? {
             Some(record) if arrays.has(tile) => records.push(record),
             _ => missing.push(tile),
         }
@@ -111,7 +102,7 @@ pub(super) fn records<E: Element>(session: &Session, trajectory: &Trajectory) ->
          computes all that is left",
         session.run_file.run.directory.display(),
         missing.len(),
-        session.plan.tiles.len(),
+        session.plan().tiles.len(),
         named.join("; "),
         if more > 0 { format!("; and {more} more") } else { String::new() }
     )))
@@ -125,24 +116,24 @@ pub(super) fn records<E: Element>(session: &Session, trajectory: &Trajectory) ->
 /// Tiles that are missing or damaged, sums that are in doubt, a wrong path, a disk that refuses, or the run shall stop.
 pub(super) fn complete<E: Element>(
     session: &Session,
-    trajectory: &Trajectory,
+    tape: &DiskTape,
     records: &[Record],
     watch: &Watch<'_>,
     check_path: &dyn Fn() -> Result<(), Error>,
 ) -> Result<Summary, Error> {
     let started = Instant::now();
-    let (run_file, inputs, plan, store) = (&session.run_file, &session.inputs, &session.plan, &session.store);
-    let (spec, network) = (session.spec(), &inputs.network);
+    let (run_file, problem, plan, store) = (&session.run_file, session.problem(), session.plan(), &session.store);
+    let Problem { spec, network, .. } = problem;
     let arrays = tiles::arrays::<E>(session)?;
     arrays.sweep()?;
     watch.begin("finishing", (plan.tiles.len() + arrays.published(plan.tiles.len())) as u64);
-    let mut queries = Queries::new(inputs.query_count(), run_file.kernel.readout.len(network.outputs), trajectory);
+    let mut queries = Queries::new(problem.query_count(), spec.readout.len(network.outputs), &tape.history);
     let largest = records.iter().fold(0.0, |largest: f64, record| largest.max(record.largest_kernel));
     let unit = if run_file.run.precision == Precision::Mixed { HALF_ROUNDING } else { E::ROUNDING };
     let mut undefined_coefficients = 0;
     let (mut doubted, mut repeated) = (Vec::new(), 0);
     for (tile, record) in plan.tiles.iter().zip(records) {
-        if spec.triangle(&trajectory.steps) {
+        if spec.triangle(&tape.history.steps) {
             arrays.mirror_kernel(tile)?;
         }
         if spec.half_tangent() {
@@ -170,23 +161,23 @@ pub(super) fn complete<E: Element>(
     }
     arrays.publish(store, run_file.run.store, &mut || watch.step())?;
     queries.write::<E>(store)?;
-    let (superposing, undefined_shares) = superposition::<E>(session, trajectory)?;
-    write_weights::<E>(session, trajectory)?;
-    let classes = matches!(inputs.targets, Targets::Classes(_));
-    store.write_metrics(&trajectory.metrics, queries.residuals(), classes)?;
+    let (superposing, undefined_shares) = superposition::<E>(session, tape)?;
+    write_weights::<E>(session, tape)?;
+    let classes = matches!(problem.targets, Targets::Classes(_));
+    store.write_metrics(&tape.history.metrics, queries.residuals(), classes)?;
     let adaptive = matches!(run_file.kernel.rule, Rule::Adaptive { .. });
     let (nodes, missed) = queries.nodes();
-    let train = trajectory.metrics.last().map_or(0.0, |(_, seconds)| *seconds);
+    let train = tape.history.seconds();
     let integrate = records.iter().map(|record| record.effort.seconds).sum::<f64>() + superposing;
     let summary = Summary {
         optimizer: run_file.training.optimizer.name(),
         readout: run_file.kernel.readout.name(),
         device: device_names(session, records),
         precision: run_file.run.precision.name(),
-        shapes: plan.shapes_of(trajectory.steps.len()),
+        shapes: plan.shapes_of(tape.history.steps.len()),
         nodes: nodes.to_vec(),
         missed_tolerance: adaptive.then(|| missed.iter().sum()),
-        query_accuracy: query_accuracy(inputs, queries.prediction()),
+        query_accuracy: query_accuracy(problem, queries.prediction()),
         largest_relative_residual: queries.largest_relative_residual(),
         largest_rounding_share: queries.largest_share(),
         repeated_values: repeated,
@@ -208,22 +199,22 @@ pub(super) fn complete<E: Element>(
 
 /// Writes the parts of the weights' change, where they were computed; returns the seconds that it took, and how many shares
 /// are not a number.
-fn superposition<E: Element>(session: &Session, trajectory: &Trajectory) -> Result<(f64, usize), Error> {
+fn superposition<E: Element>(session: &Session, tape: &DiskTape) -> Result<(f64, usize), Error> {
     let path = session.store.state(SUPERPOSITION);
     let Some(mut reader) = StateReader::open(&path)?.filter(|_| session.run_file.kernel.superposition) else {
         return Ok((0.0, 0));
     };
     let seconds: Vec<f64> = reader.take_exactly("seconds of work", 1)?;
-    let mut parts = parts::<E>(session, trajectory)?;
+    let mut parts = parts::<E>(session, tape)?;
     parts.restore(&mut reader)?;
-    parts.write(&session.store, &session.inputs.network)?;
+    parts.write(&session.store, &session.problem().network)?;
     Ok((seconds[0], parts.undefined_shares()))
 }
 
 /// Writes the last weights, under the names of the first.
-fn write_weights<E: Element>(session: &Session, trajectory: &Trajectory) -> Result<(), Error> {
-    let weights = trajectory.last::<E>()?;
-    let tensors = session.inputs.network.tensors().into_iter();
+fn write_weights<E: Element>(session: &Session, tape: &DiskTape) -> Result<(), Error> {
+    let weights = Tape::<E>::last(tape)?;
+    let tensors = session.problem().network.tensors().into_iter();
     let views: Vec<(String, Vec<usize>, &[E])> =
         tensors.map(|(name, shape, offset, len)| (name, shape, &weights[offset..offset + len])).collect();
     Ok(write_safetensors(&session.store.path("weights_final.safetensors"), &views)?)
@@ -234,7 +225,7 @@ fn device_names(session: &Session, records: &[Record]) -> String {
     let mut names: Vec<&str> = records.iter().map(|record| record.effort.device.as_str()).collect();
     names.sort_unstable();
     names.dedup();
-    if names.is_empty() { session.device.clone() } else { names.join(", ") }
+    if names.is_empty() { session.planned.device_name().to_owned() } else { names.join(", ") }
 }
 
 /// Seconds of each phase of all tiles, where every device can tell.
@@ -248,11 +239,11 @@ fn phases(records: &[Record]) -> Option<[f64; Phase::COUNT]> {
 }
 
 /// The share of the queries whose class has the largest output, where classes are known.
-fn query_accuracy(inputs: &Inputs, prediction: &[f64]) -> Option<f64> {
-    let Some(Targets::Classes(classes)) = &inputs.query_targets else {
+fn query_accuracy(problem: &Problem, prediction: &[f64]) -> Option<f64> {
+    let Some(Targets::Classes(classes)) = &problem.query_targets else {
         return None;
     };
-    let outputs = inputs.network.outputs;
+    let outputs = problem.network.outputs;
     if prediction.len() != classes.len() * outputs {
         return None;
     }

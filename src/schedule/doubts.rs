@@ -2,16 +2,16 @@
 //! as well. A fault of the moment does not come twice with the same bits: what does is the arithmetic's, and the bound was too
 //! small for it.
 
-use super::device::Devices;
 use super::keep::Watch;
 use super::session::Session;
 use super::tiles::persist;
 use super::train::{Train, recorded_in};
 use crate::data::{StateReader, StateWriter};
+use crate::device::Devices;
 use crate::error::Error;
 use crate::path::Tile;
 use crate::store::Doubt;
-use crate::training::Trajectory;
+use crate::tape::DiskTape;
 use std::path::PathBuf;
 
 /// Where it is kept what a tile's queries added up to when they were in doubt.
@@ -44,7 +44,7 @@ pub(super) fn is_repeated(session: &Session, tile: &Tile, doubt: &Doubt) -> Resu
 /// A disk that refuses.
 pub(super) fn forget(session: &Session, tile: &Tile, doubt: &Doubt) -> Result<(), Error> {
     let known = [known(session, tile)?, vec![doubt.fingerprint]].concat();
-    for other in session.plan.tiles.iter().filter(|other| other.queries == tile.queries) {
+    for other in session.plan().tiles.iter().filter(|other| other.queries == tile.queries) {
         for path in [session.record(other), session.piece(other)] {
             match std::fs::remove_file(&path) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(Error::file(&path, error)),
@@ -64,7 +64,7 @@ pub(super) fn forget(session: &Session, tile: &Tile, doubt: &Doubt) -> Result<()
 /// A path that is wrong; a device that keeps failing, or the run shall stop.
 pub(super) fn check_path(
     session: &Session,
-    trajectory: &Trajectory,
+    tape: &DiskTape,
     devices: &impl Devices,
     watch: &Watch<'_>,
 ) -> Result<(), Error> {
@@ -75,7 +75,7 @@ pub(super) fn check_path(
     })?;
     let again = recorded_in(session, &directory)?
         .ok_or_else(|| Error::Trajectory(format!("{}: was removed", directory.display())))?;
-    let Some((file, row)) = trajectory.first_difference(&again) else { return Ok(()) };
+    let Some((file, row)) = tape.first_difference(&again) else { return Ok(()) };
     let own = session.run_file.run.directory.display();
     Err(Error::Trajectory(format!(
         "{own}/trajectory/{file}: row {row} is not what comes out when the path is made again: the path is wrong; remove {own}, \

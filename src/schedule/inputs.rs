@@ -1,47 +1,27 @@
 //! Every input of a run, read and checked against every other.
 
-use super::device::free_memory;
-use super::plan::size;
-use crate::compute::Element;
+use crate::compute::Entries;
 use crate::data::{Array, read, read_safetensors};
+use crate::device::{Precision, free_memory};
 use crate::error::Error;
+use crate::graph::{Graph, from_tensors};
 use crate::loss::Loss;
-use crate::network::{Network, from_tensors};
-use crate::readout::Readout;
-use crate::run_file::{Batches, Precision, RunFile};
-use crate::tangent::{Carried, Contraction, choices};
-use crate::training::{Checkpoints, Recording, Reduction, Step, draw_batches};
-
-/// The targets of a data set.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Targets {
-    /// `[m]` classes.
-    Classes(Vec<u32>),
-    /// `[m, C]` reals.
-    Reals(Vec<f64>),
-}
+use crate::path::Spec;
+use crate::plan::size;
+use crate::problem::{Problem, Targets};
+use crate::run_file::{Batches, KernelShape, RunFile};
+use crate::tape::Step;
+use crate::training::{Checkpoints, draw_batches};
 
 /// The inputs of a run, checked.
 #[derive(Debug)]
 pub struct Inputs {
-    /// The network.
-    pub network: Network,
-    /// `[m, …]` training inputs.
-    pub train: Vec<f64>,
-    /// m.
-    pub examples: usize,
-    /// The training targets.
-    pub targets: Targets,
-    /// `[n, …]` query inputs, where they are not the training set.
-    pub queries: Option<Vec<f64>>,
-    /// Targets of the queries, where known.
-    pub query_targets: Option<Targets>,
+    /// The network, how it is trained, on what, and what is asked.
+    pub problem: Problem,
     /// The first weights, flat.
     pub initial: Vec<f64>,
     /// Checkpoints of a path that was recorded elsewhere.
     pub checkpoints: Option<Checkpoints>,
-    /// The steps; none of gradient flow, which takes its own.
-    pub steps: Vec<Step>,
 }
 
 impl Inputs {
@@ -51,75 +31,99 @@ impl Inputs {
     ///
     /// What does not fit, with the file, the shapes, and what to do.
     pub fn read(run_file: &RunFile) -> Result<Self, Error> {
-        let network = Network::new(&run_file.model.input, &run_file.model.layers)?;
-        check_weights(&network)?;
-        let precision = run_file.run.precision;
-        let loss = run_file.training.loss;
-        let (examples, train) = read_inputs(&run_file.data.inputs, &network)?;
-        let targets = read_targets(&run_file.data.targets, &network, loss, examples, &run_file.data.inputs)?;
-        check_examples(&run_file.kernel.superposition_vectors, examples)?;
-        let mut queries = None;
-        let mut query_targets = Some(targets.clone());
-        if let Some(path) = &run_file.data.query_inputs {
-            let (count, values) = read_inputs(path, &network)?;
-            queries = Some(values);
-            query_targets = match &run_file.data.query_targets {
-                None => None,
-                Some(targets) => Some(read_targets(targets, &network, loss, count, path)?),
-            };
-        }
+        let problem = read_problem(run_file)?;
+        let network = &problem.network;
         let checkpoints = match &run_file.trajectory.import {
             None => None,
-            Some(pattern) => Some(Checkpoints::open(pattern, &network, run_file.training.steps)?),
+            Some(pattern) => Some(Checkpoints::open(pattern, network, run_file.training.steps)?),
         };
         let initial = match (&checkpoints, &run_file.model.weights) {
             (Some(checkpoints), _) => checkpoints.weights(0)?,
             (None, None) => network.draw(run_file.run.seed),
             (None, Some(path)) => {
                 let tensors = read_safetensors(path)?;
-                from_tensors(&network, &tensors)
+                from_tensors(network, &tensors)
                     .map_err(|problem| Error::Input(format!("{}: {problem}", path.display())))?
             }
         };
-        fits_precision(initial_name(run_file), &initial, precision)?;
-        fits_precision(&run_file.data.inputs, &train, precision)?;
-        if let (Some(path), Some(values)) = (&run_file.data.query_inputs, &queries) {
-            fits_precision(path, values, precision)?;
-        }
-        if let Targets::Reals(values) = &targets {
-            fits_precision(&run_file.data.targets, values, precision)?;
-        }
-        check_steps(run_file, examples)?;
-        let steps = steps(run_file, examples)?;
-        check_contraction(&network, run_file)?;
-        if run_file.kernel.readout == Readout::Margin && network.outputs == 1 {
-            return Err(Error::Input("kernel.readout: a margin compares classes, and the model has one output".into()));
-        }
-        Ok(Self { network, train, examples, targets, queries, query_targets, initial, checkpoints, steps })
+        fits_precision(initial_name(run_file), &initial, run_file.run.precision)?;
+        check_steps(run_file, problem.examples())?;
+        let problem = Problem { steps: steps(run_file, &problem)?, ..problem };
+        problem.check()?;
+        Ok(Self { problem, initial, checkpoints })
     }
+}
 
-    /// What is recorded of the path.
-    pub fn recording(&self, run_file: &RunFile) -> Recording {
-        let (optimizer, steps) = (&run_file.training.optimizer, self.steps.len());
-        match self.checkpoints {
-            None => Recording::new(optimizer, steps, run_file.trajectory.every),
-            Some(_) => Recording::imported(optimizer, steps),
-        }
+/// The problem of a run file, with its data, and without its steps.
+///
+/// # Errors
+///
+/// What does not fit, with the file, the shapes, and what to do.
+pub fn read_problem(run_file: &RunFile) -> Result<Problem, Error> {
+    let network = Graph::new(&run_file.model.input, &run_file.model.layers)?;
+    check_weights(&network)?;
+    let (data, training, kernel) = (&run_file.data, &run_file.training, &run_file.kernel);
+    let precision = run_file.run.precision;
+    let (examples, inputs) = read_inputs(&data.inputs, &network)?;
+    let targets = read_targets(&data.targets, &network, training.loss, examples, &data.inputs)?;
+    check_examples(&kernel.superposition_vectors, examples)?;
+    let mut queries = None;
+    let mut query_targets = Some(targets.clone());
+    if let Some(path) = &data.query_inputs {
+        let (count, values) = read_inputs(path, &network)?;
+        fits_precision(path, &values, precision)?;
+        queries = Some(values);
+        query_targets = match &data.query_targets {
+            None => None,
+            Some(targets) => Some(read_targets(targets, &network, training.loss, count, path)?),
+        };
     }
-
-    /// The queries, be they the training set or their own.
-    pub fn queries(&self) -> &[f64] {
-        self.queries.as_deref().unwrap_or(&self.train)
+    fits_precision(&data.inputs, &inputs, precision)?;
+    if let Targets::Reals(values) = &targets {
+        fits_precision(&data.targets, values, precision)?;
     }
+    let spec = Spec {
+        loss: training.loss,
+        optimizer: training.optimizer,
+        rule: kernel.rule,
+        readout: kernel.readout,
+        attribution: kernel.attribution,
+        kernel: entries(kernel.kernel),
+        coefficients: kernel.coefficients,
+        tangent: kernel.tangent,
+        layers: kernel.layers,
+        symmetric: queries.is_none(),
+    };
+    Ok(Problem {
+        network,
+        spec,
+        contraction: kernel.contraction.clone(),
+        inputs,
+        targets,
+        queries,
+        query_targets,
+        steps: Vec::new(),
+        reduction: training.reduction,
+        clip_norm: training.clip_norm,
+        every: run_file.trajectory.every,
+        imported: run_file.trajectory.import.is_some(),
+        superposition: kernel.superposition,
+        superposition_vectors: kernel.superposition_vectors.clone(),
+    })
+}
 
-    /// n.
-    pub fn query_count(&self) -> usize {
-        self.queries().len() / self.network.input_len().max(1)
+/// What the kernel's shape means for its entries.
+fn entries(shape: KernelShape) -> Option<Entries> {
+    match shape {
+        KernelShape::None => None,
+        KernelShape::Trace => Some(Entries::Trace),
+        KernelShape::Diagonal => Some(Entries::Diagonal),
+        KernelShape::Full => Some(Entries::Full),
     }
 }
 
 /// Weights that no memory would hold, before any is reserved.
-fn check_weights(network: &Network) -> Result<(), Error> {
+fn check_weights(network: &Graph) -> Result<(), Error> {
     let free = free_memory();
     // The weights, the next ones, their change and the gradient.
     let weights = (network.len as u64).saturating_mul(4 * 8);
@@ -179,7 +183,7 @@ fn finite(path: &str, array: &Array) -> Result<(), Error> {
     }
 }
 
-fn read_inputs(path: &str, network: &Network) -> Result<(usize, Vec<f64>), Error> {
+fn read_inputs(path: &str, network: &Graph) -> Result<(usize, Vec<f64>), Error> {
     let array = read(path)?;
     finite(path, &array)?;
     let width = network.input_len();
@@ -199,7 +203,7 @@ fn read_inputs(path: &str, network: &Network) -> Result<(usize, Vec<f64>), Error
     Ok((count, array.to_f64()))
 }
 
-fn read_targets(path: &str, network: &Network, loss: Loss, count: usize, inputs: &str) -> Result<Targets, Error> {
+fn read_targets(path: &str, network: &Graph, loss: Loss, count: usize, inputs: &str) -> Result<Targets, Error> {
     let array = read(path)?;
     finite(path, &array)?;
     let (shape, outputs) = (array.shape.clone(), network.outputs);
@@ -235,18 +239,8 @@ fn read_targets(path: &str, network: &Network, loss: Loss, count: usize, inputs:
     Ok(Targets::Reals(array.to_f64()))
 }
 
-/// A step of the full batch.
-pub(super) fn full_batch(examples: usize, reduction: Reduction) -> Step {
-    Step { learning_rate: 1.0, batch: None, examples, share: reduction.share(examples), clip: 1.0 }
-}
-
-fn steps(run_file: &RunFile, examples: usize) -> Result<Vec<Step>, Error> {
-    let training = &run_file.training;
-    let step = |number: usize, batch: Option<Vec<u32>>| {
-        let len = batch.as_ref().map_or(examples, Vec::len);
-        let share = training.reduction.share(len);
-        Step { learning_rate: training.rate(number), batch, examples, share, clip: 1.0 }
-    };
+fn steps(run_file: &RunFile, problem: &Problem) -> Result<Vec<Step>, Error> {
+    let (training, examples) = (&run_file.training, problem.examples());
     let batches = match &training.batches {
         Some(Batches::File(path)) => Some(read_batches(path, training.steps, training.batch_size, examples)?),
         Some(Batches::List(batches)) => {
@@ -256,8 +250,11 @@ fn steps(run_file: &RunFile, examples: usize) -> Result<Vec<Step>, Error> {
         None => training.batch_size.map(|size| draw_batches(run_file.run.seed, examples, size, training.steps)),
     };
     Ok(match batches {
-        None => (0..training.steps).map(|number| step(number, None)).collect(),
-        Some(batches) => batches.into_iter().enumerate().map(|(number, batch)| step(number, Some(batch))).collect(),
+        None => (0..training.steps).map(|number| problem.step(training.rate(number), None)).collect(),
+        Some(batches) => {
+            let step = |(number, batch)| problem.step(training.rate(number), Some(batch));
+            batches.into_iter().enumerate().map(step).collect()
+        }
     })
 }
 
@@ -328,30 +325,4 @@ fn read_batches(path: &str, steps: usize, size: Option<usize>, examples: usize) 
         )));
     }
     Ok(values.chunks(width).map(|batch| batch.iter().map(|&example| example as u32).collect()).collect())
-}
-
-/// A run file's contractions must be possible ones, one for each layer that has parameters.
-fn check_contraction(network: &Network, run_file: &RunFile) -> Result<(), Error> {
-    let Some(wanted) = &run_file.kernel.contraction else { return Ok(()) };
-    let layers = &network.parameters;
-    let carried = Carried::new(&run_file.training.optimizer, &[], <f32 as Element>::ROUNDING);
-    if wanted.len() != layers.len() {
-        let (have, want) = (wanted.len(), layers.len());
-        return Err(Error::Input(format!(
-            "kernel.contraction: names {have} layers, but {want} have weights; give one word for each, or \"auto\""
-        )));
-    }
-    for (own, wanted) in layers.iter().zip(wanted) {
-        let possible = choices(network, own, run_file.kernel.readout, carried);
-        if !possible.contains(wanted) {
-            let possible: Vec<&str> = possible.into_iter().map(Contraction::name).collect();
-            return Err(Error::Input(format!(
-                "kernel.contraction: layer {} cannot be {}; one of {}",
-                own.layer,
-                wanted.name(),
-                possible.join(", ")
-            )));
-        }
-    }
-    Ok(())
 }

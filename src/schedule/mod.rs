@@ -6,10 +6,7 @@ with it; several processes may share it.
 */
 
 mod complete;
-mod cost;
-pub(crate) mod device;
 mod doubts;
-mod footprint;
 mod inputs;
 mod keep;
 mod plan;
@@ -18,7 +15,6 @@ mod session;
 mod tiles;
 mod train;
 
-pub use device::{Devices, RunDevices, Work, free_memory};
-pub use inputs::{Inputs, Targets};
-pub use plan::{Cut, Device, Plan};
+pub use inputs::{Inputs, read_problem};
+pub use plan::RunPlan;
 pub use run::{Outcome, Part, Progress, run, run_on, run_part};

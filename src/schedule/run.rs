@@ -1,17 +1,18 @@
 //! A whole run, or one process's part of it.
 
 use super::complete::{Superpose, complete, records};
-use super::device::{Devices, RunDevices};
 use super::doubts::check_path;
 use super::keep::Watch;
 use super::session::{Session, with_recorded};
 use super::tiles::{integrate, persist};
 use super::train::{Train, recorded};
+use crate::cache::Cache;
+use crate::device::{DeviceOptions, Devices, LocalDevices};
 use crate::error::Error;
 use crate::path::Tile;
-use crate::run_file::RunFile;
+use crate::run_file::{Run, RunFile};
 use crate::store::{Lock, Store, Summary, file_names};
-use crate::training::Trajectory;
+use crate::tape::DiskTape;
 
 /// Is told how a run gets on.
 pub trait Progress: Send {
@@ -93,7 +94,14 @@ pub fn run_part(run_file: &RunFile, part: Part, progress: &mut dyn Progress) -> 
     if store.is_finished() {
         return already_done(run_file, &store);
     }
-    run_on(run_file, part, &RunDevices::new(&run_file.run)?, progress)
+    run_on(run_file, part, &LocalDevices::find(options(run_file, Cache::Written))?, progress)
+}
+
+/// The devices that a run file asks for.
+pub(super) fn options(run_file: &RunFile, cache: Cache) -> DeviceOptions {
+    let Run { device, precision, tune, fallback, memory, .. } = &run_file.run;
+    let (precision, tune, fallback, memory) = (*precision, *tune, *fallback, *memory);
+    DeviceOptions { name: device.clone(), precision, tune, cache, fallback, memory }
 }
 
 /// A finished run, once it was found to be this one, and whole.
@@ -148,28 +156,28 @@ pub fn run_on(
 
 /// Trains, integrates, and finishes, as far as each is this part's.
 fn work(session: &Session, part: Part, devices: &impl Devices, watch: &Watch<'_>) -> Result<Outcome, Error> {
-    let trajectory = path(session, part, devices, watch)?;
-    let tiles = part.tiles(&session.plan.tiles);
-    integrate(session, &trajectory, &tiles, devices, watch)?;
+    let tape = path(session, part, devices, watch)?;
+    let tiles = part.tiles(&session.plan().tiles);
+    integrate(session, &tape, &tiles, devices, watch)?;
     if let Part::Shard { .. } = part {
-        return Ok(Outcome::ShardDone { tiles: tiles.len(), all: session.plan.tiles.len() });
+        return Ok(Outcome::ShardDone { tiles: tiles.len(), all: session.plan().tiles.len() });
     }
     let records = if session.is_double() { records::<f64> } else { records::<f32> };
-    let all = records(session, &trajectory)?;
+    let all = records(session, &tape)?;
     if session.run_file.kernel.superposition {
         persist(0, devices.fallback(), watch, &|device, _| {
-            devices.on(device, Superpose { session, trajectory: &trajectory, watch }).map(Some)
+            devices.on(device, Superpose { session, tape: &tape, watch }).map(Some)
         })?;
     }
     // Somebody may have removed it since.
     recorded(session)?.ok_or_else(|| gone(session))?;
     let complete = if session.is_double() { complete::<f64> } else { complete::<f32> };
-    let sound = &|| check_path(session, &trajectory, devices, watch);
-    let summary = match complete(session, &trajectory, &all, watch, sound) {
+    let sound = &|| check_path(session, &tape, devices, watch);
+    let summary = match complete(session, &tape, &all, watch, sound) {
         Err(Error::WrongNumber(problem)) if part == Part::Whole => {
             tracing::warn!("{problem}; this run does so now");
-            integrate(session, &trajectory, &tiles, devices, watch)?;
-            complete(session, &trajectory, &records(session, &trajectory)?, watch, sound)?
+            integrate(session, &tape, &tiles, devices, watch)?;
+            complete(session, &tape, &records(session, &tape)?, watch, sound)?
         }
         summary => summary?,
     };
@@ -186,7 +194,7 @@ fn work(session: &Session, part: Part, devices: &impl Devices, watch: &Watch<'_>
 }
 
 /// The path: made here, or by another process while this one waits.
-fn path(session: &Session, part: Part, devices: &impl Devices, watch: &Watch<'_>) -> Result<Trajectory, Error> {
+fn path(session: &Session, part: Part, devices: &impl Devices, watch: &Watch<'_>) -> Result<DiskTape, Error> {
     let mut waiting = false;
     let training = Lock::wait(&session.store.path("training.lock"), &mut || {
         if !std::mem::replace(&mut waiting, true) {
@@ -194,8 +202,8 @@ fn path(session: &Session, part: Part, devices: &impl Devices, watch: &Watch<'_>
         }
         watch.check()
     })?;
-    let trajectory = match recorded(session)? {
-        Some(trajectory) => Ok(Some(trajectory)),
+    let tape = match recorded(session)? {
+        Some(tape) => Ok(Some(tape)),
         None if part == Part::Finish => {
             let directory = session.run_file.run.directory.display();
             Err(Error::Incomplete(format!("{directory}: the path is not made yet; `pathkernel run` makes it")))
@@ -207,7 +215,7 @@ fn path(session: &Session, part: Part, devices: &impl Devices, watch: &Watch<'_>
         .and_then(|()| recorded(session)),
     };
     training.remove();
-    trajectory?.ok_or_else(|| gone(session))
+    tape?.ok_or_else(|| gone(session))
 }
 
 /// What is said where the path was there, and is not any more.

@@ -1,30 +1,31 @@
 //! A run directory taken into use: what is in it belongs to this run, and nobody else's work is in the way.
 
-use super::device::{Devices, free_memory};
 use super::keep::Watch;
-use super::plan::{Cut, Plan, Planning};
+use super::plan::{Planning, RunPlan};
 use super::{Inputs, Part};
 use crate::cache::Cache;
+use crate::device::{Devices, Precision};
 use crate::error::Error;
-use crate::path::{Spec, Tile};
-use crate::run_file::{Precision, RunFile, difference};
+use crate::path::Tile;
+use crate::plan::{Cut, Plan};
+use crate::problem::Problem;
+use crate::run_file::{RunFile, difference};
 use crate::store::{Identity, Lock, Store};
 use std::path::PathBuf;
 
 /// Tiles for each of several processes, so that none waits long for another.
 const TILES_EACH: usize = 2;
 
-/// Plans a session's run, cut as said, and names the device.
-type Planner<'a> = dyn Fn(&Session, Cut) -> Result<(Plan, String), Error> + 'a;
+/// Plans a session's run, cut as said.
+type Planner<'a> = dyn Fn(&Session, Cut) -> Result<RunPlan, Error> + 'a;
 
 /// A run at work in its directory.
 pub(super) struct Session {
     pub run_file: RunFile,
     pub inputs: Inputs,
     pub store: Store,
-    pub plan: Plan,
+    pub planned: RunPlan,
     pub identity: Identity,
-    pub device: String,
     /// Whether the directory was made for it.
     pub made: bool,
     locks: Vec<Lock>,
@@ -74,13 +75,13 @@ impl Session {
         let recorded = store.identity()?;
         let at_least = devices.count() * part.processes() * if part.processes() > 1 { TILES_EACH } else { 1 };
         let cut = recorded.as_ref().map_or(Cut::Into { at_least }, |recorded| Cut::Recorded(recorded.tile));
-        let plan = |run_file: &RunFile, cut: Cut| -> Result<(Plan, String), Error> {
+        let plan = |run_file: &RunFile, cut: Cut| -> Result<RunPlan, Error> {
             let planned = devices.on(0, Planning { run_file, inputs: &inputs, cut, cache: Cache::Written })?;
-            planned.0.check(&run_file.run.directory, free_memory(), run_file.run.memory)?;
+            planned.check(&run_file.run.directory)?;
             Ok(planned)
         };
-        let (planned, device) = plan(&run_file, cut)?;
-        let identity = Identity::new(&run_file, inputs.checkpoints.as_ref(), planned.sides)?;
+        let planned = plan(&run_file, cut)?;
+        let identity = Identity::new(&run_file, inputs.checkpoints.as_ref(), planned.plan.sides)?;
         if let Some(recorded) = &recorded {
             recorded.check(&identity, &run_file.run.directory)?;
         }
@@ -89,12 +90,12 @@ impl Session {
         if store.is_finished() {
             return Ok(None);
         }
-        let mut session = Self { run_file, inputs, store, plan: planned, identity, device, made, locks };
+        let mut session = Self { run_file, inputs, store, planned, identity, made, locks };
         session.settle(recorded, watch, &|session: &Self, cut| {
             let Session { run_file, inputs, .. } = session;
             devices.on(0, Planning { run_file, inputs, cut, cache: Cache::Written })
         })?;
-        tracing::info!("device       {}\n{}", session.device, session.plan);
+        tracing::info!("device       {}\n{}", session.planned.device_name(), session.planned);
         Ok(Some(session))
     }
 
@@ -103,14 +104,15 @@ impl Session {
         let setup = Lock::wait(&self.store.path("setup.lock"), &mut || watch.check())?;
         match self.store.identity()? {
             None => {
-                self.run_file.kernel.contraction = Some(self.plan.contraction.clone());
+                self.run_file.kernel.contraction = Some(self.plan().contraction.clone());
                 self.store.begin(&self.run_file.to_toml(), &self.identity)?;
             }
             begun if begun == known => {}
             Some(begun) => {
                 begun.check(&self.identity, &self.run_file.run.directory)?;
                 self.run_file = with_recorded(&self.run_file, &self.store)?;
-                (self.plan, _) = plan(self, Cut::Recorded(begun.tile))?;
+                self.inputs.problem.contraction.clone_from(&self.run_file.kernel.contraction);
+                self.planned = plan(self, Cut::Recorded(begun.tile))?;
                 self.identity.tile = begun.tile;
             }
         }
@@ -123,22 +125,14 @@ impl Session {
         self.run_file.run.precision == Precision::F64
     }
 
-    /// What to integrate.
-    pub fn spec(&self) -> Spec {
-        let kernel = &self.run_file.kernel;
-        Spec {
-            loss: self.run_file.training.loss,
-            optimizer: self.run_file.training.optimizer,
-            rule: kernel.rule,
-            readout: kernel.readout,
-            attribution: kernel.attribution,
-            kernel: super::plan::entries(kernel.kernel),
-            coefficients: kernel.coefficients,
-            tangent: kernel.tangent,
-            layers: kernel.layers,
-            symmetric: self.inputs.queries.is_none(),
-            contraction: self.plan.contraction.clone(),
-        }
+    /// The problem.
+    pub fn problem(&self) -> &Problem {
+        &self.inputs.problem
+    }
+
+    /// Its plan.
+    pub fn plan(&self) -> &Plan {
+        &self.planned.plan
     }
 
     /// The file that marks a tile as finished.

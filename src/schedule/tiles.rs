@@ -1,17 +1,16 @@
 //! The tiles of a run: which are left, who computes them, and what happens when a device fails.
 
-use super::device::{Devices, Work};
-use super::footprint::halved;
-use super::inputs::Targets;
 use super::keep::{Budget, FileKeeper, Watch};
 use super::session::Session;
-use super::train::{Held, target_buffer};
-use crate::compute::{Backend, BackendError, Element, Phase, convert};
+use crate::compute::{Backend, BackendError, Element, Phase};
 use crate::data::{StateReader, StateWriter};
+use crate::device::{Devices, Work};
 use crate::error::Error;
-use crate::path::{Finished, Integration, QueryTargets, Setting, Tile};
+use crate::path::{Finished, Integration, Tile};
+use crate::plan::halved;
+use crate::problem::{Asked, Held};
 use crate::store::{Arrays, Effort, Lock, Record};
-use crate::training::Trajectory;
+use crate::tape::DiskTape;
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
@@ -69,17 +68,17 @@ impl Queue {
 /// The record of a finished tile, whose arrays may have gone since; `None` where there is none.
 pub(super) fn record(session: &Session, steps: usize, tile: &Tile) -> Result<Option<Record>, Error> {
     let Some(mut reader) = StateReader::open(&session.record(tile))? else { return Ok(None) };
-    let rows = session.run_file.kernel.readout.len(session.inputs.network.outputs);
+    let rows = session.problem().spec.readout.len(session.problem().network.outputs);
     let values = if tile.examples.start == 0 { tile.queries.len() * rows } else { 0 };
     Record::restore(&mut reader, values, steps).map(Some)
 }
 
 /// The arrays of a run, in the making.
 pub(super) fn arrays<E: Element>(session: &Session) -> Result<Arrays<E>, Error> {
-    let network = &session.inputs.network;
-    let pairs = [session.inputs.query_count(), session.inputs.examples];
-    let layers = network.parameters.len();
-    Arrays::create(&session.store, &session.spec(), network.outputs, layers, pairs, session.plan.sides)
+    let problem = session.problem();
+    let pairs = [problem.query_count(), problem.examples()];
+    let (outputs, layers) = (problem.network.outputs, problem.network.parameters.len());
+    Arrays::create(&session.store, &problem.spec, outputs, layers, pairs, session.plan().sides)
 }
 
 /// Integrates those of some tiles that are not finished.
@@ -89,12 +88,12 @@ pub(super) fn arrays<E: Element>(session: &Session) -> Result<Arrays<E>, Error> 
 /// A device that keeps failing, a tile that was changed after it was written, a disk that refuses, or the run shall stop.
 pub(super) fn integrate(
     session: &Session,
-    trajectory: &Trajectory,
+    tape: &DiskTape,
     tiles: &[Tile],
     devices: &impl Devices,
     watch: &Watch<'_>,
 ) -> Result<(), Error> {
-    let steps = trajectory.steps.len();
+    let steps = tape.history.steps.len();
     watch.begin("integrating", (tiles.len() * steps) as u64);
     let left = if session.is_double() { left::<f64> } else { left::<f32> };
     let jobs = left(session, steps, tiles)?;
@@ -105,7 +104,7 @@ pub(super) fn integrate(
     let queue = Queue(Mutex::new(jobs));
     let worker = |number: usize| -> Result<(), Error> {
         let work =
-            |device: usize, all: bool| devices.on(device, Integrate { session, trajectory, queue: &queue, watch, all });
+            |device: usize, all: bool| devices.on(device, Integrate { session, tape, queue: &queue, watch, all });
         let done = persist(number, devices.fallback(), watch, &work);
         if done.is_err() {
             watch.fail();
@@ -175,7 +174,7 @@ fn left<E: Element>(session: &Session, steps: usize, tiles: &[Tile]) -> Result<V
 /// Computes tiles of the queue: all, or one.
 struct Integrate<'a, 'w> {
     session: &'a Session,
-    trajectory: &'a Trajectory,
+    tape: &'a DiskTape,
     queue: &'a Queue,
     watch: &'a Watch<'w>,
     all: bool,
@@ -186,33 +185,16 @@ impl Work for Integrate<'_, '_> {
     type Output = Option<()>;
 
     fn on<B: Backend>(self, backend: &B) -> Result<Option<()>, Error> {
-        let (session, inputs) = (self.session, &self.session.inputs);
-        let spec = session.spec();
-        let held = Held::new(backend, session)?;
-        let values = convert::<B::Element>(inputs.queries());
-        let query_targets = match &inputs.query_targets {
-            Some(targets) if spec.readout.needs_targets() => Some(QueryTargets {
-                buffer: target_buffer(backend, targets)?,
-                classes: if let Targets::Classes(classes) = targets { classes.clone() } else { Vec::new() },
-            }),
-            _ => None,
-        };
-        let setting = Setting {
-            backend,
-            network: &inputs.network,
-            spec: &spec,
-            examples: &held.examples,
-            queries: &values,
-            targets: &held.targets,
-            query_targets: query_targets.as_ref(),
-        };
-        let integration = Integration { setting, trajectory: self.trajectory };
+        let (session, problem) = (self.session, self.session.problem());
+        let (held, asked) = (Held::new(backend, problem)?, Asked::new(backend, problem)?);
+        let setting = held.setting(&session.plan().contraction, &asked);
+        let integration = Integration { setting, tape: self.tape };
         let arrays = arrays::<B::Element>(session)?;
         let mut budget = Budget::new();
         while let Some(mut job) = self.queue.with(VecDeque::pop_front) {
             // Shares of another number of processes may overlap: whoever comes second leaves the tile to the first.
             let Some(lock) = Lock::if_free(&session.tile_lock(&job.tile))? else { continue };
-            if record(session, self.trajectory.steps.len(), &job.tile)?.is_some() && arrays.has(&job.tile) {
+            if record(session, self.tape.history.steps.len(), &job.tile)?.is_some() && arrays.has(&job.tile) {
                 lock.remove();
                 continue;
             }
@@ -245,14 +227,14 @@ impl Integrate<'_, '_> {
         job: &mut Job,
     ) -> Result<(), Error> {
         let (session, backend) = (self.session, integration.setting.backend);
-        let units = self.trajectory.steps.len() as u64;
+        let units = self.tape.history.steps.len() as u64;
         let before = backend.phase_seconds();
         while let Some(piece) = job.pieces.front() {
             tracing::debug!("queries {:?}, examples {:?}", piece.queries, piece.examples);
             // A tile in pieces counts by the first of them.
             let first = job.done.is_empty();
             let (path, units) = (session.piece(piece), if first { units } else { 0 });
-            let mut keeper = FileKeeper::new(self.watch, budget, path, units, session.plan.state_bytes);
+            let mut keeper = FileKeeper::new(self.watch, budget, path, units, session.plan().state_bytes);
             let finished = integration.tile(piece, &mut keeper)?;
             keeper.settle()?;
             job.effort.seconds += keeper.seconds();
@@ -264,7 +246,7 @@ impl Integrate<'_, '_> {
         job.effort.device = backend.name();
         job.done.sort_by_key(|(piece, _)| (piece.queries.start, piece.examples.start));
         let largest = arrays.write(&job.tile, &job.done)?;
-        let record = Record::new(&job.done, self.trajectory.steps.len(), largest, job.effort.clone());
+        let record = Record::new(&job.done, self.tape.history.steps.len(), largest, job.effort.clone());
         let mut writer = StateWriter::create(&session.record(&job.tile))?;
         record.save(&mut writer)?;
         writer.finish()?;

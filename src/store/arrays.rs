@@ -1,10 +1,9 @@
 //! The arrays of pairs of a run, tile by tile, and what is made of them once every tile is there.
 
-use super::place::{interleave, transpose};
 use super::{Grid, Store, TiledArray};
 use crate::compute::{Element, Entries};
 use crate::error::Error;
-use crate::path::{Finished, Spec, Tile, larger};
+use crate::path::{Finished, Spec, Tile, interleave, larger, transpose};
 use crate::run_file::StoreKind;
 use std::ops::Range;
 use std::path::PathBuf;

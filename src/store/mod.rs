@@ -10,7 +10,6 @@ mod identity;
 mod lock;
 mod pairs;
 mod parts;
-mod place;
 mod queries;
 mod record;
 mod summary;
@@ -28,7 +27,7 @@ pub use summary::Summary;
 pub use zarr::{AnyTiled, Fill, Grid, Take, TiledArray};
 
 use crate::error::Error;
-use crate::training::Metrics;
+use crate::tape::Metrics;
 use serde_json::json;
 use std::ffi::OsStr;
 use std::fmt::Write as _;

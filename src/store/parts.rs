@@ -4,7 +4,7 @@ use super::Store;
 use crate::compute::{Element, convert};
 use crate::data::{StateReader, StateWriter, write_npy, write_safetensors};
 use crate::error::Error;
-use crate::network::Network;
+use crate::graph::Graph;
 use std::ops::Range;
 
 /// `superposition.npy`, and the vectors of chosen examples.
@@ -24,7 +24,7 @@ pub struct Parts<E> {
 
 impl<E: Element> Parts<E> {
     /// Nothing yet, of a path of so many steps from `first` to `last`; the vectors of the examples `kept` will be kept.
-    pub fn new(network: &Network, steps: usize, [first, last]: [&[E]; 2], kept: &[u32]) -> Self {
+    pub fn new(network: &Graph, steps: usize, [first, last]: [&[E]; 2], kept: &[u32]) -> Self {
         let [first, last] = [first, last].map(|weights| weights.iter().map(|w| w.to_f64()).collect::<Vec<f64>>());
         let change: Vec<f64> = last.iter().zip(&first).map(|(last, first)| last - first).collect();
         let layers: Vec<Range<usize>> =
@@ -97,7 +97,7 @@ impl<E: Element> Parts<E> {
     /// # Errors
     ///
     /// A file that cannot be written.
-    pub fn write(&self, store: &Store, network: &Network) -> Result<(), Error> {
+    pub fn write(&self, store: &Store, network: &Graph) -> Result<(), Error> {
         let layers = self.layers.len();
         let shape = [self.examples(), layers, 2];
         write_npy(&store.path("superposition.npy"), &shape, &convert::<E>(&self.sizes))?;

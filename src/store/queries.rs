@@ -5,7 +5,7 @@ use crate::compute::{Element, convert};
 use crate::data::write_npy;
 use crate::error::Error;
 use crate::path::{Account, Tile, larger};
-use crate::training::{Kept, Trajectory};
+use crate::tape::{History, Kept};
 
 /// Roundings that a term of a sum may be off by: those of k numbers add up to about √k of one, and no term is a product
 /// of more than 2²⁰ numbers.
@@ -40,12 +40,12 @@ pub struct Queries {
 
 impl Queries {
     /// Nothing yet of `queries` queries with `rows` values each, along a path.
-    pub fn new(queries: usize, rows: usize, trajectory: &Trajectory) -> Self {
+    pub fn new(queries: usize, rows: usize, history: &History) -> Self {
         Self {
             rows,
-            account: Account::new(queries * rows, trajectory.steps.len()),
+            account: Account::new(queries * rows, history.steps.len()),
             residual: vec![0.0; queries * rows],
-            imported: trajectory.rows(Kept::Unexplained).is_some(),
+            imported: history.recording.keeps(Kept::Unexplained),
             largest_share: 0.0,
         }
     }

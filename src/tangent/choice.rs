@@ -1,8 +1,8 @@
 //! The cost model that picks a contraction for each layer.
 
 use crate::compute::{Entries, Rates};
-use crate::network::{Network, Parameters};
-use crate::optimizer::{Optimizer, Sgd};
+use crate::graph::{Graph, Parameters};
+use crate::optimizer::{Optimizer, Past};
 use crate::readout::Readout;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -58,7 +58,7 @@ pub enum Carried {
     },
     /// As means of factors or of whole rows: Nesterov's momentum adds up two of them.
     Means,
-    /// As whole rows: Adam's preconditioner has no factors.
+    /// As whole rows: a product with a preconditioner, entry by entry, has no factors.
     Rows,
 }
 
@@ -94,13 +94,11 @@ fn window(momentum: f64, rates: &[f64], rounding: f64) -> usize {
 impl Carried {
     /// Of an optimizer, over steps of these learning rates in arithmetic with a rounding of `rounding`.
     pub fn new(optimizer: &Optimizer, rates: &[f64], rounding: f64) -> Self {
-        match *optimizer {
-            Optimizer::Adam(_) => Carried::Rows,
-            Optimizer::Sgd(Sgd { nesterov: true, .. }) => Carried::Means,
-            Optimizer::Sgd(Sgd { momentum, .. }) if momentum > 0.0 => {
-                Carried::Factors { steps: window(momentum, rates, rounding) }
-            }
-            Optimizer::Sgd(_) | Optimizer::Flow(_) => Carried::Nothing,
+        match optimizer.past() {
+            Past::Nothing => Carried::Nothing,
+            Past::Momentum(momentum) => Carried::Factors { steps: window(momentum, rates, rounding) },
+            Past::Ahead => Carried::Means,
+            Past::Preconditioned => Carried::Rows,
         }
     }
 
@@ -214,7 +212,7 @@ pub fn flops(own: &Parameters, contraction: Contraction, sizes: &Sizes) -> f64 {
 }
 
 /// The ways in which a layer can be contracted. A layer_norm's rows are short: always materialised.
-pub fn choices(network: &Network, own: &Parameters, readout: Readout, carried: Carried) -> Vec<Contraction> {
+pub fn choices(network: &Graph, own: &Parameters, readout: Readout, carried: Carried) -> Vec<Contraction> {
     let means = carried != Carried::Rows;
     let possible = |contraction: &Contraction| match contraction {
         Contraction::Materialised => true,
@@ -227,7 +225,7 @@ pub fn choices(network: &Network, own: &Parameters, readout: Readout, carried: C
 }
 
 /// The fastest contraction of a layer.
-pub fn choose(network: &Network, own: &Parameters, readout: Readout, sizes: &Sizes, rates: &Rates) -> Contraction {
+pub fn choose(network: &Graph, own: &Parameters, readout: Readout, sizes: &Sizes, rates: &Rates) -> Contraction {
     let cost = |contraction: &Contraction| seconds(own, *contraction, sizes, rates);
     let fastest = choices(network, own, readout, sizes.carried).into_iter().min_by(|a, b| cost(a).total_cmp(&cost(b)));
     fastest.unwrap_or(Contraction::Materialised)
@@ -238,17 +236,18 @@ mod tests {
     use super::*;
     use crate::activation::Activation;
     use crate::layer::{Layer, LayerKind};
+    use crate::optimizer::{Adam, Sgd};
 
-    fn network(input: &[usize], layers: Vec<LayerKind>) -> Network {
+    fn network(input: &[usize], layers: Vec<LayerKind>) -> Graph {
         let layers = layers.into_iter().map(|kind| Layer { from: None, kind }).collect::<Vec<_>>();
-        Network::new(input, &layers).expect("a network")
+        Graph::new(input, &layers).expect("a network")
     }
 
     fn linear(features: usize) -> LayerKind {
         LayerKind::Linear { features, bias: true }
     }
 
-    fn picked(network: &Network, sizes: &Sizes) -> Vec<Contraction> {
+    fn picked(network: &Graph, sizes: &Sizes) -> Vec<Contraction> {
         network.parameters.iter().map(|own| choose(network, own, Readout::Outputs, sizes, &Rates::CPU)).collect()
     }
 
@@ -289,16 +288,8 @@ mod tests {
     #[test]
     fn what_is_carried_stays_in_factors_where_it_can() {
         let network = network(&[64], vec![linear(512), TANH, linear(512), TANH, linear(10)]);
-        let sgd = |momentum, nesterov| {
-            Optimizer::Sgd(Sgd { learning_rate: 0.1, momentum, dampening: 0.0, nesterov, weight_decay: 0.0 })
-        };
-        let adam = crate::optimizer::Adam {
-            learning_rate: 0.1,
-            betas: [0.9, 0.999],
-            eps: 1e-8,
-            weight_decay: 0.0,
-            decoupled: true,
-        };
+        let sgd = |momentum, nesterov| Optimizer::Sgd(Sgd { momentum, nesterov, ..Sgd::plain(0.1) });
+        let adam = Adam { learning_rate: 0.1, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.0, decoupled: true };
         let pick = |optimizer: &Optimizer, steps: usize| {
             let carried = Carried::new(optimizer, &vec![0.1; steps], f64::from(f32::EPSILON));
             let sizes = Sizes { queries: 50, nodes: 3, examples: 1437, carried, ..sized(10, Entries::Loss) };

@@ -5,7 +5,7 @@ use super::queries::{ConstantInputs, QueryFactors, Side};
 use crate::compute::{Accumulator, Backend, Element, Gram, Layout, MatMul, Result, RowMap, Slice, SliceMut, Start};
 use crate::data::{StateReader, StateWriter};
 use crate::error::Error;
-use crate::network::{Forward, Network, Parameters};
+use crate::graph::{Forward, Graph, Parameters};
 use std::collections::BTreeMap;
 
 /// A sum over steps on the device: a block of steps, and the blocks before it.
@@ -109,7 +109,7 @@ const STRIP: usize = 4096;
 /// Gram matrices of layer inputs, `[base rows, P, P, examples]`: products of a layer's input at the queries' rows and at
 /// the examples of a pass, with 1 more where the layer has a bias.
 pub struct Products<'a, B: Backend + ?Sized> {
-    network: &'a Network,
+    network: &'a Graph,
     pass: &'a Forward<'a, B>,
     /// By layer, one for each node, each with its length.
     found: Vec<Vec<(B::Buffer, usize)>>,
@@ -126,7 +126,7 @@ impl<'a, B: Backend> Products<'a, B> {
     /// A device error.
     pub fn new(
         backend: &B,
-        network: &'a Network,
+        network: &'a Graph,
         queries: &QueryFactors<'_, B>,
         inputs: &ConstantInputs<B>,
         pass: &'a Forward<'a, B>,

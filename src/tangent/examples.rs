@@ -2,7 +2,7 @@
 
 use super::Contraction;
 use crate::compute::{Backend, Outer, OuterDiagonal, Result, RowMap, Slice, SliceMut, Start};
-use crate::network::{Factor, Forward, Network, Parameters, Segment};
+use crate::graph::{Factor, Forward, Graph, Parameters, Segment};
 
 /// Gradient rows of a set of examples at one step: of each layer δ, or whole rows where the layer is materialised.
 pub struct ExampleRows<B: Backend + ?Sized> {
@@ -18,7 +18,7 @@ impl<B: Backend> ExampleRows<B> {
     /// A device error.
     pub fn new(
         backend: &B,
-        network: &Network,
+        network: &Graph,
         choice: &[Contraction],
         weights: &B::Buffer,
         pass: &Forward<'_, B>,

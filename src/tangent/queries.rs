@@ -5,7 +5,7 @@ use super::choice::is_left;
 use super::contract::Products;
 use super::examples::{outer, write_gradient};
 use crate::compute::{Backend, Element, Part, Result, RowMap, Slice, SliceMut, Start};
-use crate::network::{Factor, Forward, Network, Parameters};
+use crate::graph::{Factor, Forward, Graph, Parameters};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -69,7 +69,7 @@ impl<B: Backend> ConstantInputs<B> {
     /// # Errors
     ///
     /// The device has no room.
-    pub fn new(backend: &B, network: &Network, choice: &[Contraction], pass: &Forward<'_, B>) -> Result<Self> {
+    pub fn new(backend: &B, network: &Graph, choice: &[Contraction], pass: &Forward<'_, B>) -> Result<Self> {
         let mut inputs = BTreeMap::new();
         for (index, own) in network.parameters.iter().enumerate() {
             if choice[index] == Contraction::Averaged {
@@ -117,7 +117,7 @@ pub(super) enum Side<B: Backend + ?Sized> {
 /// ψ of a tile's queries: for each layer the sum over nodes of a step, and over later steps where the optimizer has a
 /// memory, in the form that the layer's contraction takes.
 pub struct QueryFactors<'a, B: Backend + ?Sized> {
-    pub(super) network: &'a Network,
+    pub(super) network: &'a Graph,
     choice: &'a [Contraction],
     pub(super) outputs: usize,
     pub(super) queries: usize,
@@ -128,7 +128,7 @@ pub struct QueryFactors<'a, B: Backend + ?Sized> {
 
 impl<'a, B: Backend> QueryFactors<'a, B> {
     /// Zero, for `outputs` rows a query.
-    pub fn new(network: &'a Network, choice: &'a [Contraction], outputs: usize, queries: usize) -> Self {
+    pub fn new(network: &'a Graph, choice: &'a [Contraction], outputs: usize, queries: usize) -> Self {
         Self { network, choice, outputs, queries, sides: network.parameters.iter().map(|_| None).collect(), total: 0.0 }
     }
 

@@ -4,7 +4,7 @@ use super::queries::{Kept, Node, QueryFactors, Side};
 use crate::compute::{Backend, Slice};
 use crate::data::{StateReader, StateWriter};
 use crate::error::Error;
-use crate::network::Parameters;
+use crate::graph::Parameters;
 use std::rc::Rc;
 
 /// What stands for the form of a layer's factors in a file.

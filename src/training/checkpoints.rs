@@ -2,16 +2,16 @@
 
 use crate::data::TensorFile;
 use crate::error::Error;
-use crate::network::{Network, check_tensors, from_tensors};
+use crate::graph::{Graph, check_tensors, from_tensors};
 use glob::{MatchOptions, Pattern};
 use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
 
-/// Files of weights, one for each point of the path, or one whose tensors have all points along a first axis. One point
-/// is in memory at a time.
+/// Files of weights: one for each point of the path, or a single one whose tensors hold all points along a first axis. One
+/// point is in memory at a time.
 #[derive(Debug)]
 pub struct Checkpoints {
-    network: Network,
+    network: Graph,
     source: Source,
 }
 
@@ -21,18 +21,19 @@ enum Source {
     Stack(TensorFile),
 }
 
-/// What data-parallel training puts before names.
+/// The prefix that PyTorch's data-parallel training puts before tensor names.
 const PREFIX: &str = "module.";
 
 impl Checkpoints {
     /// Finds the `steps + 1` points of a path. `pattern` names one file (`.safetensors`, `.pt`, `.pth`, `.npz`), or has `*`,
-    /// `?` or `[…]` for one file each (`.safetensors`, `.pt`, `.pth`, `.npz`), in the order of the numbers in their names. As
-    /// much of it as exists is meant literally. Names and shapes of all tensors are checked, numbers when they are read.
+    /// `?` or `[…]` for one file a point (`.safetensors`, `.pt`, `.pth`, `.npz`), in the order of the numbers in their names.
+    /// In the part of the pattern that exists as a path, special characters are literal. Names and shapes of all tensors are
+    /// checked here, their values when they are read.
     ///
     /// # Errors
     ///
     /// Another number of points, a file that cannot be read, or tensors that do not fit the network.
-    pub fn open(pattern: &str, network: &Network, steps: usize) -> Result<Self, Error> {
+    pub fn open(pattern: &str, network: &Graph, steps: usize) -> Result<Self, Error> {
         let points = steps.saturating_add(1);
         let source = match find(pattern)? {
             Found::One(path) => Source::Stack(open_stack(&path, network, points)?),
@@ -85,13 +86,13 @@ fn open(path: &Path) -> Result<TensorFile, Error> {
     Ok(TensorFile::open(path)?.without_prefix(PREFIX))
 }
 
-/// Checks names and shapes, or what is left of the shapes.
-fn check(file: &TensorFile, network: &Network, rest: impl Fn(&[usize]) -> &[usize]) -> Result<(), Error> {
+/// Checks the tensors' names and shapes; `rest` takes from a shape the part that the network must have.
+fn check(file: &TensorFile, network: &Graph, rest: impl Fn(&[usize]) -> &[usize]) -> Result<(), Error> {
     let shapes = file.shapes().into_iter().map(|(name, shape)| (name, rest(shape))).collect();
     check_tensors(network, &shapes).map_err(|problem| wrong(file.path(), problem))
 }
 
-fn open_stack(path: &Path, network: &Network, points: usize) -> Result<TensorFile, Error> {
+fn open_stack(path: &Path, network: &Graph, points: usize) -> Result<TensorFile, Error> {
     let file = open(path)?;
     for (name, shape) in file.shapes() {
         if shape.first() != Some(&points) {
@@ -107,7 +108,7 @@ fn open_stack(path: &Path, network: &Network, points: usize) -> Result<TensorFil
     }
     check(&file, network, |shape| &shape[1..])?;
     file.verify()?;
-    // One entry that can be read says that all can.
+    // Where one point can be read, all can: they lie in the same tensors.
     file.read_row(0)?;
     Ok(file)
 }
@@ -149,7 +150,7 @@ fn find(pattern: &str) -> Result<Found, Error> {
     Ok(Found::Many(files))
 }
 
-/// The part of a path that exists, and the rest.
+/// Splits a pattern into the leading folders that exist and the rest.
 fn split(pattern: &str) -> (PathBuf, PathBuf) {
     let mut folder = PathBuf::new();
     let mut components = Path::new(pattern).components();
@@ -165,7 +166,7 @@ fn split(pattern: &str) -> (PathBuf, PathBuf) {
     (folder, rest.to_owned())
 }
 
-/// The order of names in which numbers count as numbers: `step_2` comes before `step_10`.
+/// Compares names, with runs of digits as numbers: `step_2` comes before `step_10`.
 fn natural(a: &str, b: &str) -> Ordering {
     let (mut left, mut right) = (a, b);
     loop {
@@ -179,14 +180,14 @@ fn natural(a: &str, b: &str) -> Ordering {
             return order;
         }
         if rest.is_empty() && other_rest.is_empty() {
-            // What differs in leading zeros alone.
+            // The names differ in leading zeros alone.
             return a.cmp(b);
         }
         (left, right) = (rest, other_rest);
     }
 }
 
-/// A run of digits, or of anything else, and what follows.
+/// Splits off the first run of digits, or of other characters.
 fn chunk(text: &str) -> (&str, &str) {
     let digits = text.starts_with(|first: char| first.is_ascii_digit());
     text.split_at(text.find(|next: char| next.is_ascii_digit() != digits).unwrap_or(text.len()))

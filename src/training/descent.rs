@@ -1,12 +1,13 @@
 //! The loss gradient of a step, on the device.
 
-use super::{Examples, Step};
+use super::Examples;
 use crate::compute::{Backend, Element, Layout, LossBatch, MatMul, RowMap, Slice, SliceMut, Start, Targets};
 use crate::error::Error;
+use crate::graph::{Graph, Segment};
 use crate::loss::Loss;
-use crate::network::{Network, Segment};
 use crate::optimizer::Optimizer;
 use crate::tangent::write_gradient;
+use crate::tape::Step;
 
 /// The training targets on the device.
 #[derive(Debug)]
@@ -18,7 +19,7 @@ pub enum TargetBuffer<B: Backend> {
 }
 
 impl<B: Backend> TargetBuffer<B> {
-    /// As the operations take them.
+    /// The targets in the form that operations take.
     pub fn targets(&self) -> Targets<'_, B> {
         match self {
             TargetBuffer::Classes(classes) => Targets::Classes(classes),
@@ -26,8 +27,8 @@ impl<B: Backend> TargetBuffer<B> {
         }
     }
 
-    /// The losses of `rows` outputs `[rows, C]`, row r being example `examples[r]` with what it counts: `[rows, C]`, their
-    /// gradients, each times what its example counts; and `[rows, 2]`, each row's loss and hit.
+    /// The losses of outputs `[rows, C]`, where row r belongs to example `examples[r]`, whose loss has the factor `share[r]`.
+    /// Returns `[rows, C]`, the gradients times these factors; and `[rows, 2]`, each row's loss and hit without them.
     pub(crate) fn losses(
         &self,
         backend: &B,
@@ -46,12 +47,12 @@ impl<B: Backend> TargetBuffer<B> {
     }
 }
 
-/// A network to be trained.
+/// A network, its training data, and how it is trained.
 pub struct Training<'a, B: Backend> {
     /// The device.
     pub backend: &'a B,
     /// The network.
-    pub network: &'a Network,
+    pub network: &'a Graph,
     /// The loss.
     pub loss: Loss,
     /// The optimizer.
@@ -64,10 +65,10 @@ pub struct Training<'a, B: Backend> {
     pub targets: &'a TargetBuffer<B>,
 }
 
-/// Elements of the widest array of a pass. A larger batch is passed in parts: the bound belongs to the arithmetic, so
-/// that a path depends neither on the device nor on its free memory.
+/// Elements of the widest array of a pass; a larger batch passes in parts. The parts decide the order of sums, so this is a
+/// constant: a path depends neither on the device nor on its free memory.
 const ELEMENTS_AT_ONCE: usize = 1 << 20;
-/// What PyTorch adds to the norm that it clips by.
+/// The number that PyTorch adds to the norm before it divides by it.
 const CLIP_EPS: f64 = 1e-6;
 
 impl<B: Backend> Training<'_, B> {
@@ -76,7 +77,7 @@ impl<B: Backend> Training<'_, B> {
         let (backend, network) = (self.backend, self.network);
         let held = step.shares(&(0..self.examples.count()));
         let mut statistics = backend.zeros(2)?;
-        // What no layer writes stays zero.
+        // No layer writes the gaps between layers: they stay zero.
         let mut gradient = backend.zeros(network.len)?;
         let at_once = (ELEMENTS_AT_ONCE / network.widest_row().max(1)).max(1);
         for chunk in held.chunks(at_once) {
@@ -85,7 +86,7 @@ impl<B: Backend> Training<'_, B> {
         Ok((gradient, statistics))
     }
 
-    /// What a loss gradient is multiplied by, as torch.nn.utils.clip_grad_norm_ does: 1 where nothing is clipped.
+    /// The factor by which torch.nn.utils.clip_grad_norm_ would clip a loss gradient; 1 where nothing is clipped.
     pub(super) fn clip(&self, gradient: &B::Buffer) -> Result<f64, Error> {
         if self.clip_norm == 0.0 {
             return Ok(1.0);
@@ -95,7 +96,7 @@ impl<B: Backend> Training<'_, B> {
         Ok((self.clip_norm / (norm + CLIP_EPS)).min(1.0))
     }
 
-    /// Adds the part of the gradient and of the statistics that some examples, each with its share, make up.
+    /// Adds some examples' part of the gradient and of the statistics; each example comes with its factor in the loss.
     fn add_gradient(
         &self,
         weights: &B::Buffer,

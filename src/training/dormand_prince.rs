@@ -12,10 +12,10 @@ use crate::compute::{Backend, Element, Slice, SliceMut};
 use crate::data::{StateReader, StateWriter};
 use crate::error::Error;
 
-/// Evaluations of a step; the last is the first of the next step.
+/// Evaluations of the slope that a step is made of; the last one is the first of the next step.
 const STAGES: usize = 7;
 
-/// Where each stage after the first stands: `w + h Σ_j A[s][j] k_j`. The last row is the step itself.
+/// The point of each stage after the first is `w + h Σ_j A[s][j] k_j`. The last point is the end of the step.
 const A: [&[f64]; STAGES - 1] = [
     &[1.0 / 5.0],
     &[3.0 / 40.0, 9.0 / 40.0],
@@ -25,7 +25,7 @@ const A: [&[f64]; STAGES - 1] = [
     &[35.0 / 384.0, 0.0, 500.0 / 1113.0, 125.0 / 192.0, -2187.0 / 6784.0, 11.0 / 84.0],
 ];
 
-/// The solution of order 5 less that of order 4.
+/// Each stage's weight in the error estimate: the solution of order 5 less that of order 4.
 const ERROR: [f64; STAGES] =
     [71.0 / 57600.0, 0.0, -71.0 / 16695.0, 71.0 / 1920.0, -17253.0 / 339200.0, 22.0 / 525.0, -1.0 / 40.0];
 
@@ -55,7 +55,7 @@ pub fn least_tolerance<E: Element>() -> f64 {
 pub struct Accepted<'a, B: Backend> {
     /// The time at which it starts.
     pub start: f64,
-    /// How long it is.
+    /// Its length in time.
     pub length: f64,
     /// w at its end.
     pub end: &'a B::Buffer,
@@ -76,15 +76,15 @@ pub struct DormandPrince<'a, B: Backend> {
     pub count: usize,
     /// The time at which the last step ends, exactly.
     pub time: f64,
-    /// The errors of all steps together are at most this times `1 + |w|`, as root mean squares over the elements: a step's
-    /// is at most its share of the time, or what rounding lets one see, if that is more. Integrals along the path feel
-    /// every step's error, also of those that the flow itself forgets.
+    /// The errors of all steps together are at most this times `1 + |w|`, as root mean squares over the elements. Each step
+    /// may make a part of it in proportion to its length, but no less than rounding lets the estimate see. Integrals along
+    /// the path feel every step's error, even those that the flow itself forgets.
     pub tolerance: f64,
-    /// Steps at the most, those that are tried again included.
+    /// The largest number of steps, rejected ones included.
     pub most_steps: usize,
 }
 
-/// A solution as far as it was followed.
+/// How far a solution was followed.
 pub struct Course<B: Backend> {
     weights: B::Buffer,
     /// The same on the host.
@@ -94,15 +94,15 @@ pub struct Course<B: Backend> {
     numbers: Numbers,
 }
 
-/// What the solver knows beside vectors.
+/// The numbers in the solver's state.
 struct Numbers {
     /// The time reached.
     start: f64,
     /// The length of the step to be tried next.
     length: f64,
-    /// Steps tried.
+    /// Steps tried so far.
     tried: usize,
-    /// Whether the last one stayed among the finite numbers.
+    /// Whether the last trial had finite numbers alone.
     finite: bool,
     control: Control,
 }
@@ -110,13 +110,14 @@ struct Numbers {
 /// The right-hand side f(w).
 pub type Slope<'a, B> = dyn FnMut(&<B as Backend>::Buffer) -> Result<<B as Backend>::Buffer, Error> + 'a;
 
-/// A step as tried.
+/// A step that is tried, and not yet accepted.
 struct Trial<B: Backend> {
     /// The slopes after the first.
     stages: Vec<B::Buffer>,
     end: B::Buffer,
     end_values: Vec<B::Element>,
-    /// The norm of the error: at most 1 where the step is good, infinite where a number left the finite ones.
+    /// The norm of the error relative to the tolerance: at most 1 where the step is good, infinite where a number is not
+    /// finite.
     error: f64,
 }
 
@@ -134,13 +135,13 @@ impl<B: Backend> DormandPrince<'_, B> {
         Ok(Course { weights: initial, values, first, numbers })
     }
 
-    /// Whether the last step was made.
+    /// Whether the end of the time is reached.
     pub fn is_done(&self, course: &Course<B>) -> bool {
         course.numbers.start >= self.time
     }
 
-    /// Makes the next step; `accept` gets it, with w at each of `fractions` of it. Six evaluations of `slope` a trial;
-    /// memory is about ten vectors and one for each fraction.
+    /// Makes the next step, and gives it to `accept` with w at each of `fractions` of it. A trial costs six evaluations of
+    /// `slope`, and memory for about ten vectors and one for each fraction.
     ///
     /// # Errors
     ///
@@ -155,7 +156,7 @@ impl<B: Backend> DormandPrince<'_, B> {
         let Course { weights, values, first, numbers } = course;
         loop {
             let start = numbers.start;
-            // A rest that is hardly longer than the step belongs to it.
+            // If at most 1.01 steps remain, take them as one.
             let last = start + 1.01 * numbers.length >= self.time;
             if last {
                 numbers.length = self.time - start;
@@ -186,7 +187,7 @@ impl<B: Backend> DormandPrince<'_, B> {
         }
     }
 
-    /// Solves from `initial`: all steps.
+    /// Makes all steps from `initial`.
     ///
     /// # Errors
     ///
@@ -205,7 +206,7 @@ impl<B: Backend> DormandPrince<'_, B> {
         Ok(())
     }
 
-    /// Writes where a solution stands.
+    /// Writes how far a solution was followed.
     ///
     /// # Errors
     ///
@@ -354,15 +355,15 @@ impl<B: Backend> DormandPrince<'_, B> {
 
 /// Proportional and integral control of the step size.
 struct Control {
-    /// The error of the last good step.
+    /// The error of the last accepted step.
     before: f64,
-    /// Whether the last step was tried in vain.
+    /// Whether the last trial was rejected.
     again: bool,
 }
 
 impl Control {
     const INTEGRAL: f64 = 0.04;
-    // The error of a step goes as the fifth power of its length, what it is held to as the first.
+    // A step's error grows with the fifth power of its length, and the error that it may have with the first.
     const PROPORTIONAL: f64 = 0.25 - 0.75 * Self::INTEGRAL;
     const SAFETY: f64 = 0.9;
     const LEAST: f64 = 0.2;
@@ -372,7 +373,7 @@ impl Control {
         Self { before: 1e-4, again: false }
     }
 
-    /// What a good step's length is multiplied by; the step after a rejection does not grow.
+    /// The factor from an accepted step's length to the next one's; after a rejection it is at most 1.
     fn accepted(&mut self, error: f64) -> f64 {
         let most = if self.again { 1.0 } else { Self::MOST };
         let factor = Self::SAFETY * error.max(1e-10).powf(-Self::PROPORTIONAL) * self.before.powf(Self::INTEGRAL);
@@ -380,7 +381,7 @@ impl Control {
         factor.clamp(Self::LEAST, most)
     }
 
-    /// What the length of a step whose error is too large is multiplied by.
+    /// The factor from a rejected step's length to that of the next trial.
     fn rejected(&mut self, error: f64) -> f64 {
         self.again = true;
         (Self::SAFETY * error.powf(-Self::PROPORTIONAL)).clamp(Self::LEAST, Self::SAFETY)

@@ -2,11 +2,11 @@
 
 use crate::compute::{Backend, Result, Slice, SliceMut};
 
-/// Rows of inputs on the device, in as many buffers as its limits ask for.
+/// Rows of inputs on the device, in as many buffers as its limit on a buffer's size asks for.
 #[derive(Debug)]
 pub struct Examples<B: Backend> {
     parts: Vec<B::Buffer>,
-    /// Rows of each part but the last.
+    /// Rows of each buffer but the last.
     rows: usize,
     width: usize,
     count: usize,
@@ -25,7 +25,7 @@ impl<B: Backend> Examples<B> {
         Ok(Self { parts, rows, width, count: inputs.len() / width })
     }
 
-    /// m.
+    /// m: the number of examples.
     pub fn count(&self) -> usize {
         self.count
     }

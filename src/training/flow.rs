@@ -1,12 +1,12 @@
 //! Gradient flow: the path of `dw/dt = -∇L`, and the nodes within its steps.
 
+use super::Training;
 use super::dormand_prince::{DormandPrince, least_tolerance};
-use super::{Kept, Metrics, Recorder, Step, Training, Trajectory};
 use crate::compute::{Backend, Element, Slice, SliceMut};
 use crate::error::Error;
 use crate::keeper::Keeper;
-use crate::optimizer::Flow;
 use crate::path::Quadrature;
+use crate::tape::{Kept, Metrics, Recorder, Step};
 use std::cell::Cell;
 use std::time::Instant;
 
@@ -17,7 +17,7 @@ const MOST_STEPS: usize = 100_000;
 const SAFETY: f64 = 4.0;
 
 impl<B: Backend> Training<'_, B> {
-    /// Follows the flow from `initial`, all examples in every gradient, and records the weights at the ends of the solver's
+    /// Follows the flow from `initial` for a time, all examples in every gradient, to a tolerance, and records the weights at the ends of the solver's
     /// steps and, at the nodes of a quadrature within each, the weights and `-∇L`; or goes on where an earlier attempt was
     /// left. `full` is a step of the full batch.
     ///
@@ -28,18 +28,17 @@ impl<B: Backend> Training<'_, B> {
     pub fn flow(
         &self,
         initial: &[B::Element],
-        flow: &Flow,
+        (time, tolerance): (f64, f64),
         quadrature: &Quadrature,
         full: &Step,
-        mut recorder: Recorder<B::Element>,
+        recorder: &mut dyn Recorder<B::Element>,
         keeper: &mut dyn Keeper,
-    ) -> Result<Trajectory, Error> {
+    ) -> Result<(), Error> {
         let (backend, len) = (self.backend, self.network.len);
         let least = least_tolerance::<B::Element>();
-        if flow.tolerance < least {
+        if tolerance < least {
             tracing::warn!(
-                "training.optimizer.tolerance = {:?} is below what {} can hold, {least:.1e} is taken{}",
-                flow.tolerance,
+                "training.optimizer.tolerance = {tolerance:?} is below what {} can hold, {least:.1e} is taken{}",
                 B::Element::NAME,
                 if size_of::<B::Element>() == 4 { "; set run.precision = \"f64\"" } else { "" }
             );
@@ -48,11 +47,10 @@ impl<B: Backend> Training<'_, B> {
             backend,
             len,
             count: self.network.parameter_count(),
-            time: flow.time,
-            tolerance: (flow.tolerance / SAFETY).max(least),
+            time,
+            tolerance: (tolerance / SAFETY).max(least),
             most_steps: MOST_STEPS,
         };
-        let mut steps: Vec<Step> = Vec::new();
         // Metrics at the last slope: the solver's last one of a good step is the one at its end.
         let met = Cell::new(Metrics { loss: 0.0, accuracy: 0.0 });
         let mut slope = |weights: &B::Buffer| {
@@ -69,18 +67,17 @@ impl<B: Backend> Training<'_, B> {
                 course
             }
             Some(mut reader) => {
-                steps = recorder.restore(&mut reader, &|_| full.clone())?;
+                recorder.restore(&mut reader, &|_| full.clone())?;
                 let metrics: Vec<f64> = reader.take_exactly("metrics", 2)?;
                 met.set(Metrics { loss: metrics[0], accuracy: metrics[1] });
                 solver.restore(&mut reader)?
             }
         };
-        let (begun, before) = (Instant::now(), recorder.history.metrics.last().map_or(0.0, |(_, seconds)| *seconds));
+        let (begun, before) = (Instant::now(), recorder.history().seconds());
         while !solver.is_done(&course) {
-            let start = met.get();
-            let mut reached = 0.0;
+            let (number, start) = (recorder.history().steps.len(), met.get());
+            let (mut length, mut reached) = (0.0, 0.0);
             solver.advance(&mut course, &quadrature.nodes, &mut slope, &mut |accepted| {
-                let number = steps.len();
                 for (node, weights) in accepted.inside.iter().enumerate() {
                     let row = number * quadrature.nodes.len() + node;
                     let (slope, _) = self.slope(weights, full)?;
@@ -89,18 +86,18 @@ impl<B: Backend> Training<'_, B> {
                     }
                 }
                 recorder.record(Kept::Weights, number + 1, accepted.end_values)?;
-                steps.push(Step { learning_rate: accepted.length, ..full.clone() });
-                reached = accepted.start + accepted.length;
+                (length, reached) = (accepted.length, accepted.start + accepted.length);
                 Ok(())
             })?;
-            recorder.history.metrics.push((start, before + begun.elapsed().as_secs_f64()));
-            keeper.step(reached / flow.time, &mut |writer| {
-                recorder.save(&steps, writer)?;
+            let step = Step { learning_rate: length, ..full.clone() };
+            recorder.made(step, start, before + begun.elapsed().as_secs_f64());
+            keeper.step(reached / time, &mut |writer| {
+                recorder.save(writer)?;
                 writer.put("metrics", &[met.get().loss, met.get().accuracy])?;
                 solver.save(&course, writer)
             })?;
         }
-        recorder.finish(steps)
+        Ok(())
     }
 
     /// `-∇L`, and what the step that begins there says of itself.

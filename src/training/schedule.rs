@@ -1,27 +1,27 @@
 //! Learning rates over the steps.
 
-/// Learning rates over the steps, as factors of the optimizer's or a list.
+/// Learning rates over the steps: factors of the optimizer's rate, or a list.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Schedule {
-    /// Its course after the warmup.
+    /// The course after the warmup.
     pub kind: ScheduleKind,
-    /// Steps that lead up to it linearly: the rate of step s is (s + 1) / warmup of the optimizer's.
+    /// Steps of the warmup, in which the rate grows linearly: step s has (s + 1) / warmup of the optimizer's rate.
     pub warmup: usize,
 }
 
 /// The course of a schedule, in steps after the warmup.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ScheduleKind {
-    /// Always the optimizer's.
+    /// The optimizer's rate.
     Constant,
-    /// Times `factor` after every `every` steps.
+    /// The rate is multiplied by a factor after every so many steps.
     Step {
         /// Steps.
         every: usize,
         /// The factor.
         factor: f64,
     },
-    /// Half a cosine down to `last`, which would be the rate after the last step.
+    /// Half a cosine down to a rate that would be that of the step after the last.
     Cosine {
         /// The rate at the end.
         last: f64,
@@ -49,7 +49,7 @@ impl Schedule {
         }
     }
 
-    /// Its course, where it has one.
+    /// The course in words, unless every step has the optimizer's rate.
     pub fn words(&self) -> Option<String> {
         let warmup = if self.warmup == 0 { String::new() } else { format!(" after a warmup of {} steps", self.warmup) };
         match &self.kind {

@@ -1,30 +1,14 @@
 //! The walk along a path: made by the optimizer, or followed where it was recorded elsewhere.
 
-use super::optimizer::{Made, Memory, make};
-use super::{Kept, Recorder, Step, Training, Trajectory};
+use super::Training;
 use crate::compute::{Backend, Element, Slice, SliceMut};
 use crate::data::StateWriter;
 use crate::error::Error;
 use crate::keeper::Keeper;
+use crate::optimizer::{Given, Made, Memory, Vectors};
+use crate::tape::{Kept, Metrics, Recorder, Step, Tape};
 use std::collections::VecDeque;
 use std::time::Instant;
-
-/// What a step says of itself, before the update.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Metrics {
-    /// The loss as reduced.
-    pub loss: f64,
-    /// The share of the batch whose class has the largest output; without meaning for real targets.
-    pub accuracy: f64,
-}
-
-impl Metrics {
-    /// Of `[loss, share of hits]`.
-    pub(super) fn new<E: Element>(statistics: &[E], step: &Step) -> Self {
-        let accuracy = statistics[1].to_f64() / (step.share * step.batch_len() as f64);
-        Self { loss: statistics[0].to_f64(), accuracy }
-    }
-}
 
 /// Gives the weights before a step of a path that was recorded elsewhere.
 pub type Recorded<'a, E> = dyn FnMut(usize) -> Result<Vec<E>, Error> + 'a;
@@ -35,15 +19,16 @@ const IN_FLIGHT: usize = 8;
 /// What a step leaves, on its way to the host.
 struct Pending<B: Backend> {
     number: usize,
+    step: Step,
     /// Rows of the recording.
     rows: Vec<(Kept, usize, B::Ticket)>,
     statistics: B::Ticket,
 }
 
 /// A path that is being made.
-struct Walk<B: Backend> {
-    steps: Vec<Step>,
-    recorder: Recorder<B::Element>,
+struct Walk<'a, B: Backend> {
+    steps: &'a [Step],
+    recorder: &'a mut dyn Recorder<B::Element>,
     memory: Memory<B>,
     weights: B::Buffer,
     /// Steps whose numbers are on their way to the host.
@@ -62,10 +47,10 @@ impl<B: Backend> Training<'_, B> {
     pub fn run(
         &self,
         initial: &[B::Element],
-        steps: Vec<Step>,
-        recorder: Recorder<B::Element>,
+        steps: &[Step],
+        recorder: &mut dyn Recorder<B::Element>,
         keeper: &mut dyn Keeper,
-    ) -> Result<Trajectory, Error> {
+    ) -> Result<(), Error> {
         self.walk(initial, steps, recorder, None, keeper)
     }
 
@@ -78,10 +63,10 @@ impl<B: Backend> Training<'_, B> {
     pub fn follow(
         &self,
         weights: &mut Recorded<'_, B::Element>,
-        steps: Vec<Step>,
-        recorder: Recorder<B::Element>,
+        steps: &[Step],
+        recorder: &mut dyn Recorder<B::Element>,
         keeper: &mut dyn Keeper,
-    ) -> Result<Trajectory, Error> {
+    ) -> Result<(), Error> {
         let initial = weights(0)?;
         self.walk(&initial, steps, recorder, Some(weights), keeper)
     }
@@ -89,11 +74,11 @@ impl<B: Backend> Training<'_, B> {
     fn walk(
         &self,
         initial: &[B::Element],
-        steps: Vec<Step>,
-        recorder: Recorder<B::Element>,
+        steps: &[Step],
+        recorder: &mut dyn Recorder<B::Element>,
         mut recorded: Option<&mut Recorded<'_, B::Element>>,
         keeper: &mut dyn Keeper,
-    ) -> Result<Trajectory, Error> {
+    ) -> Result<(), Error> {
         let count = steps.len();
         let (mut walk, first) = self.begin(initial, steps, recorder, keeper)?;
         for number in first..count {
@@ -106,52 +91,49 @@ impl<B: Backend> Training<'_, B> {
                 self.settle(&mut walk)?;
             }
             let done = (number + 1) as f64 / count as f64;
-            keeper.step(done, &mut |writer| self.save(&mut walk, number + 1, writer))?;
+            keeper.step(done, &mut |writer| self.save(&mut walk, writer))?;
         }
         while !walk.pending.is_empty() {
             self.settle(&mut walk)?;
         }
-        walk.recorder.finish(walk.steps)
+        Ok(())
     }
 
     /// A walk at its start, or where an earlier attempt was left; and the number of the step to come.
-    fn begin(
+    fn begin<'a>(
         &self,
         initial: &[B::Element],
-        mut steps: Vec<Step>,
-        mut recorder: Recorder<B::Element>,
+        steps: &'a [Step],
+        recorder: &'a mut dyn Recorder<B::Element>,
         keeper: &mut dyn Keeper,
-    ) -> Result<(Walk<B>, usize), Error> {
+    ) -> Result<(Walk<'a, B>, usize), Error> {
         let (backend, len) = (self.backend, self.network.len);
         let mut memory = Memory::new(backend, &self.optimizer, len)?;
-        let (mut first, mut before) = (0, 0.0);
         let weights = match keeper.earlier()? {
             None => {
                 recorder.record(Kept::Weights, 0, initial)?;
                 backend.upload(initial)?
             }
             Some(mut reader) => {
-                let made = recorder.restore(&mut reader, &|number| steps[number.min(steps.len() - 1)].clone())?;
-                first = made.len().min(steps.len());
-                steps.splice(..first, made);
-                before = recorder.history.metrics.last().map_or(0.0, |(_, seconds)| *seconds);
+                recorder.restore(&mut reader, &|number| steps[number.min(steps.len() - 1)].clone())?;
                 for vector in memory.vectors_mut() {
                     *vector = backend.upload(&reader.take_exactly::<B::Element>("memory", len)?)?;
                 }
                 backend.upload(&reader.take_exactly::<B::Element>("weights", len)?)?
             }
         };
+        let (first, before) = (recorder.history().steps.len(), recorder.history().seconds());
         let (pending, started) = (VecDeque::new(), Instant::now());
         Ok((Walk { steps, recorder, memory, weights, pending, started, before }, first))
     }
 
-    /// Writes where a walk stands before step `number`.
-    fn save(&self, walk: &mut Walk<B>, number: usize, writer: &mut StateWriter) -> Result<(), Error> {
+    /// Writes where a walk stands.
+    fn save(&self, walk: &mut Walk<'_, B>, writer: &mut StateWriter) -> Result<(), Error> {
         while !walk.pending.is_empty() {
             self.settle(walk)?;
         }
         let (backend, len) = (self.backend, self.network.len);
-        walk.recorder.save(&walk.steps[..number], writer)?;
+        walk.recorder.save(writer)?;
         for vector in walk.memory.vectors() {
             writer.put("memory", &backend.download(Slice::new(vector, 0, len))?)?;
         }
@@ -159,22 +141,23 @@ impl<B: Backend> Training<'_, B> {
     }
 
     /// Makes a step, or finds what no optimizer made of one that was recorded elsewhere.
-    fn step(&self, walk: &mut Walk<B>, number: usize, recorded: Option<Vec<B::Element>>) -> Result<(), Error> {
+    fn step(&self, walk: &mut Walk<'_, B>, number: usize, recorded: Option<Vec<B::Element>>) -> Result<(), Error> {
         let (backend, len) = (self.backend, self.network.len);
         let Walk { steps, recorder, memory, weights, pending, .. } = walk;
+        let (recording, mut step) = (&recorder.history().recording, steps[number].clone());
         let mut rows = Vec::new();
         let mut keep = |kept: Kept, row: Option<usize>, vector: &B::Buffer| -> Result<(), Error> {
-            if let Some(row) = row.filter(|_| recorder.keeps(kept)) {
+            if let Some(row) = row.filter(|_| recording.keeps(kept)) {
                 rows.push((kept, row, backend.download_later(Slice::new(vector, 0, len))?));
             }
             Ok(())
         };
         for (which, vector) in memory.vectors().enumerate() {
-            keep(Kept::Memory(which), recorder.recording.place(number), vector)?;
+            keep(Kept::Memory(which), recording.place(number), vector)?;
         }
-        let (gradient, statistics) = self.gradient(weights, &steps[number])?;
-        steps[number].clip = self.clip(&gradient)?;
-        let Made { next, preconditioner, decay } = self.make((number, &steps[number]), memory, weights, gradient)?;
+        let (gradient, statistics) = self.gradient(weights, &step)?;
+        step.clip = self.clip(&gradient)?;
+        let Made { next, preconditioner, decay } = self.make((number, &step), memory, weights, gradient)?;
         *weights = next;
         if let Some(recorded) = recorded {
             let found = backend.upload(&recorded)?;
@@ -186,9 +169,9 @@ impl<B: Backend> Training<'_, B> {
         for (kept, vector) in [(Kept::Preconditioner, &preconditioner), (Kept::Decay, &decay)] {
             vector.as_ref().map_or(Ok(()), |vector| keep(kept, Some(number), vector))?;
         }
-        keep(Kept::Weights, recorder.recording.place(number + 1), weights)?;
+        keep(Kept::Weights, recording.place(number + 1), weights)?;
         let statistics = backend.download_later(Slice::new(&statistics, 0, 2))?;
-        pending.push_back(Pending { number, rows, statistics });
+        pending.push_back(Pending { number, step, rows, statistics });
         Ok(())
     }
 
@@ -204,16 +187,17 @@ impl<B: Backend> Training<'_, B> {
         if step.clip != 1.0 {
             self.backend.scale(SliceMut::new(&mut gradient, 0, len), step.clip)?;
         }
-        Ok(make(self.backend, &self.optimizer, (number, step.learning_rate), memory, weights, gradient, len)?)
+        let vectors = Vectors { backend: self.backend, len };
+        let given = Given { number, rate: step.learning_rate, weights, gradient };
+        Ok(self.optimizer.step(&vectors, memory, given)?)
     }
 
     /// Records the oldest pending step.
-    fn settle(&self, walk: &mut Walk<B>) -> Result<(), Error> {
-        let Some(Pending { number, rows, statistics }) = walk.pending.pop_front() else {
+    fn settle(&self, walk: &mut Walk<'_, B>) -> Result<(), Error> {
+        let Some(Pending { number, step, rows, statistics }) = walk.pending.pop_front() else {
             return Ok(());
         };
-        let (step, statistics) = (&walk.steps[number], self.backend.collect(statistics)?);
-        let metrics = Metrics::new(&statistics, step);
+        let metrics = Metrics::new(&self.backend.collect(statistics)?, &step);
         let diverged = Error::Diverged { step: number, learning_rate: step.learning_rate };
         if !metrics.loss.is_finite() {
             return Err(diverged);
@@ -226,22 +210,23 @@ impl<B: Backend> Training<'_, B> {
             walk.recorder.record(kept, row, &values)?;
         }
         let seconds = walk.before + walk.started.elapsed().as_secs_f64();
-        walk.recorder.history.metrics.push((metrics, seconds));
+        walk.recorder.made(step, metrics, seconds);
         Ok(())
     }
 
     /// Makes the steps from a recorded place on again, up to the next one.
-    pub(super) fn again(&self, trajectory: &Trajectory, first: usize) -> Result<Vec<Leg<B>>, Error> {
+    pub(super) fn again(&self, tape: &dyn Tape<B::Element>, first: usize) -> Result<Vec<Leg<B>>, Error> {
         let (backend, len) = (self.backend, self.network.len);
-        let row = trajectory.recording.place(first).unwrap_or(0);
+        let (steps, recording) = (&tape.history().steps, &tape.history().recording);
+        let row = recording.place(first).unwrap_or(0);
         let mut memory = Memory::new(backend, &self.optimizer, len)?;
         for (which, vector) in memory.vectors_mut().enumerate() {
-            *vector = backend.upload(&trajectory.row(Kept::Memory(which), row)?)?;
+            *vector = backend.upload(&tape.row(Kept::Memory(which), row)?)?;
         }
-        let mut weights = backend.upload(&trajectory.row(Kept::Weights, row)?)?;
+        let mut weights = backend.upload(&tape.row(Kept::Weights, row)?)?;
         let mut legs = Vec::new();
-        for number in first..trajectory.steps.len().min(first + trajectory.every()) {
-            let step = &trajectory.steps[number];
+        for number in first..steps.len().min(first + recording.every()) {
+            let step = &steps[number];
             let (gradient, _) = self.gradient(&weights, step)?;
             let Made { next, preconditioner, decay } = self.make((number, step), &mut memory, &weights, gradient)?;
             legs.push(Leg { weights: std::mem::replace(&mut weights, next), preconditioner, decay, unexplained: None });
@@ -254,7 +239,7 @@ impl<B: Backend> Training<'_, B> {
 pub struct Leg<B: Backend> {
     /// w.
     pub weights: B::Buffer,
-    /// Adam's `1 / (√v̂ + eps)`.
+    /// What the step's gradients were multiplied by, entry by entry, where the optimizer does that.
     pub preconditioner: Option<B::Buffer>,
     /// The part of the step that weight decay made, where the optimizer remembers it.
     pub decay: Option<B::Buffer>,

@@ -1,13 +1,13 @@
 //! Small networks of each kind, at random weights.
 
 use pathkernel::activation::Activation;
+use pathkernel::graph::Graph;
 use pathkernel::layer::{Layer, LayerKind};
-use pathkernel::network::Network;
 use pathkernel::random::Random;
 
 pub struct Case {
     pub name: &'static str,
-    pub network: Network,
+    pub network: Graph,
     /// Whether it is piecewise linear in its inputs.
     pub linear: bool,
 }
@@ -32,8 +32,8 @@ pub fn relu() -> Layer {
     activation(Activation::Relu)
 }
 
-pub fn network(input: &[usize], layers: Vec<Layer>) -> Network {
-    Network::new(input, &layers).expect("a network")
+pub fn network(input: &[usize], layers: Vec<Layer>) -> Graph {
+    Graph::new(input, &layers).expect("a network")
 }
 
 /// Numbers in [-1, 1], different for every seed.

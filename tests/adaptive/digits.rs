@@ -4,14 +4,14 @@ use crate::cases::{linear, network, relu};
 use pathkernel::compute::cpu::CpuBackend;
 use pathkernel::compute::{Backend, Element};
 use pathkernel::data::read;
-use pathkernel::network::Network;
+use pathkernel::graph::Graph;
 use pathkernel::path::adaptive::{Adaptive, Step};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
 /// A path of 64 - widths - 10 with relu, `[steps + 1, parameters]`, and the first of the query images.
-fn path(widths: [usize; 2], rate: f64, steps: usize, queries: usize) -> (Network, Vec<f64>, Vec<f64>) {
+fn path(widths: [usize; 2], rate: f64, steps: usize, queries: usize) -> (Graph, Vec<f64>, Vec<f64>) {
     let layers = vec![linear(widths[0]), relu(), linear(widths[1]), relu(), linear(10)];
     let network = network(&[64], layers);
     let folder = tempfile::tempdir().expect("a folder");
@@ -70,7 +70,7 @@ struct Found {
 }
 
 /// The nodes of some images on every step of a path.
-fn measure<E: Element>((network, path, x): &(Network, Vec<f64>, Vec<f64>), tolerance: f64) -> Found {
+fn measure<E: Element>((network, path, x): &(Graph, Vec<f64>, Vec<f64>), tolerance: f64) -> Found {
     let backend = CpuBackend::<E>::new();
     let (steps, queries) = (path.len() / network.len - 1, x.len() / network.input_len());
     let round = |values: &[f64]| values.iter().map(|&value| E::from_f64(value)).collect::<Vec<E>>();

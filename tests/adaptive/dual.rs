@@ -3,7 +3,7 @@
 
 use pathkernel::activation::Activation;
 use pathkernel::compute::{Pooling, Window};
-use pathkernel::network::{Network, Operation, Parameters};
+use pathkernel::graph::{Graph, Operation, Parameters};
 
 /// A number and its derivative.
 #[derive(Debug, Clone, Copy, Default)]
@@ -40,7 +40,7 @@ pub struct Seen {
 }
 
 /// One example through a network, at weights `w + τ Δw`, with derivatives along `direction`.
-pub fn pass(network: &Network, (weights, change): (&[f64], &[f64]), tau: f64, direction: &[f64], x: &[f64]) -> Seen {
+pub fn pass(network: &Graph, (weights, change): (&[f64], &[f64]), tau: f64, direction: &[f64], x: &[f64]) -> Seen {
     let at = |place: usize| Dual { value: weights[place] + tau * change[place], slope: direction[place] };
     let mut values: Vec<Vec<Dual>> = vec![x.iter().map(|&value| Dual { value, slope: 0.0 }).collect()];
     let mut seen = Seen::default();

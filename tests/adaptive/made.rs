@@ -4,11 +4,11 @@ use crate::cases::{activation, linear, network, numbers, plain, relu};
 use crate::reference::{Line, distance, largest};
 use crate::{of, settle};
 use pathkernel::activation::Activation;
+use pathkernel::graph::Graph;
 use pathkernel::layer::LayerKind;
-use pathkernel::network::Network;
 
 /// A hidden unit z = x (w₀ + τ Δw₀) + ..., so that flips are where the test says: 2 inputs, `hidden` units, 3 outputs.
-fn made(first: &[[f64; 3]], first_change: &[[f64; 3]]) -> (Network, Vec<f64>, Vec<f64>) {
+fn made(first: &[[f64; 3]], first_change: &[[f64; 3]]) -> (Graph, Vec<f64>, Vec<f64>) {
     let hidden = first.len();
     let network = network(&[2], vec![linear(hidden), relu(), linear(3)]);
     let (mut weights, mut change) = (numbers(5, network.len), numbers(6, network.len));
@@ -22,7 +22,7 @@ fn made(first: &[[f64; 3]], first_change: &[[f64; 3]]) -> (Network, Vec<f64>, Ve
     (network, weights, change)
 }
 
-fn nodes_and_error(network: &Network, weights: &[f64], change: &[f64], x: &[f64], flips: &[f64]) -> (usize, f64) {
+fn nodes_and_error(network: &Graph, weights: &[f64], change: &[f64], x: &[f64], flips: &[f64]) -> (usize, f64) {
     let settled = settle::<f64>(network, weights, change, x, None, 1e-9);
     assert!(settled.missed.is_empty());
     let line = Line { network, weights, change, x };

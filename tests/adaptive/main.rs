@@ -9,7 +9,7 @@ mod reference;
 use cases::{Case, cases, linear, network, numbers, relu};
 use pathkernel::compute::cpu::CpuBackend;
 use pathkernel::compute::{Backend, Element, Slice};
-use pathkernel::network::Network;
+use pathkernel::graph::Graph;
 use pathkernel::path::adaptive::{Adaptive, Read, Readout, Row, Settled, Step};
 use reference::{Line, distance, largest};
 
@@ -17,7 +17,7 @@ const QUERIES: usize = 3;
 
 /// The nodes of some queries on a step, on the CPU in a precision.
 fn settle<E: Element>(
-    network: &Network,
+    network: &Graph,
     weights: &[f64],
     change: &[f64],
     x: &[f64],
@@ -29,7 +29,7 @@ fn settle<E: Element>(
 
 fn settle_on<B: Backend>(
     backend: &B,
-    network: &Network,
+    network: &Graph,
     (weights, change): (&[f64], &[f64]),
     x: &[f64],
     readout: Option<Box<dyn Readout<B>>>,
@@ -67,14 +67,14 @@ fn of(settled: &Settled, query: usize) -> impl Iterator<Item = (f64, f64)> + '_ 
 
 /// A case with weights, a change of some size and inputs.
 struct Problem<'a> {
-    network: &'a Network,
+    network: &'a Graph,
     weights: Vec<f64>,
     change: Vec<f64>,
     x: Vec<f64>,
 }
 
 impl<'a> Problem<'a> {
-    fn new(network: &'a Network, seed: u64, size: f64) -> Self {
+    fn new(network: &'a Graph, seed: u64, size: f64) -> Self {
         let weights = network.draw(seed).iter().map(|w| 1.5 * w).collect();
         let change = numbers(seed + 1, network.len).iter().map(|x| size * x).collect();
         Self { network, weights, change, x: numbers(seed + 2, QUERIES * network.input_len()) }

@@ -1,7 +1,7 @@
 //! Integrals over a segment by brute force: flips by dense sampling and bisection, or thousands of nodes.
 
 use crate::dual::{Seen, pass};
-use pathkernel::network::Network;
+use pathkernel::graph::Graph;
 
 /// Gauss-Legendre with five nodes on [-1, 1] (Abramowitz and Stegun, table 25.4).
 const NODES: [(f64, f64); 5] = [
@@ -14,7 +14,7 @@ const NODES: [(f64, f64); 5] = [
 
 /// One query on a segment.
 pub struct Line<'a> {
-    pub network: &'a Network,
+    pub network: &'a Graph,
     pub weights: &'a [f64],
     pub change: &'a [f64],
     pub x: &'a [f64],

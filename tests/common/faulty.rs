@@ -1,10 +1,9 @@
 //! A backend that fails at chosen calls, and devices that are such backends.
 
-use pathkernel::activation::Activation;
 use pathkernel::compute::cpu::CpuBackend;
 use pathkernel::compute::*;
+use pathkernel::device::{Devices, Work};
 use pathkernel::error::Error;
-use pathkernel::schedule::{Devices, Work};
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -180,8 +179,6 @@ impl<B: Backend> Backend for Faulty<B> {
         fn collect(ticket: B::Ticket) -> Vec<B::Element>;
         fn fold(total: &mut B::Total, block: &mut B::Buffer) -> ();
         fn download_totals(total: &B::Total) -> Vec<f64>;
-        fn activation(kind: Activation, out: Out<'_, B>, x: In<'_, B>) -> ();
-        fn activation_slope(kind: Activation, out: Out<'_, B>, x: In<'_, B>) -> ();
     }
 
     fn run<O: Operation>(&self, operation: &O, arrays: O::Arrays<'_, B::Buffer, B::Index>) -> Result<()> {

@@ -112,18 +112,6 @@ fn gathers_rows() {
     }
 }
 
-const KINDS: [Activation; 9] = [
-    Activation::Identity,
-    Activation::Relu,
-    Activation::LeakyRelu,
-    Activation::Tanh,
-    Activation::Sigmoid,
-    Activation::Softplus,
-    Activation::Silu,
-    Activation::Gelu,
-    Activation::Sin,
-];
-
 /// Small, usual and large arguments of both signs, and zero.
 fn arguments(len: usize) -> Vec<f64> {
     let scales = [1e-6, 0.03, 0.6, 2.0, 7.0, 40.0];
@@ -146,6 +134,13 @@ fn sloped<B: Backend>(backend: &B, &(kind, len): &(Activation, usize)) -> Vec<f6
     out.values(backend)
 }
 
+fn curved<B: Backend>(backend: &B, &(kind, len): &(Activation, usize)) -> Vec<f64> {
+    let x = Held::new(backend, &arguments(len));
+    let mut out = Held::output(backend, len);
+    backend.activation_curvature(kind, out.out(), x.get()).unwrap();
+    out.values(backend)
+}
+
 fn multiplied<B: Backend>(backend: &B, &(len, copies): &(usize, usize)) -> Vec<f64> {
     let slope = Held::new(backend, &numbers(6, len));
     let delta = Held::new(backend, &numbers(7, copies * len));
@@ -165,7 +160,7 @@ fn multiplies_by_slopes() {
 #[test]
 fn activations_are_precise() {
     let devices = devices();
-    for kind in KINDS {
+    for &kind in Activation::ALL {
         for len in [1, 257, 20_011] {
             // Polynomials and one division: a few roundings. The argument of the sine is reduced in three steps.
             agree!(&devices, activated, (kind, len), 6.0 * EPS);
@@ -173,6 +168,7 @@ fn activations_are_precise() {
         for len in [1, 257, 20_011] {
             // x φ(x) and x σ(-x) multiply the argument's rounding by up to its size.
             agree!(&devices, sloped, (kind, len), 16.0 * EPS);
+            agree!(&devices, curved, (kind, len), 16.0 * EPS);
         }
     }
 }

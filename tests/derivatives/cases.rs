@@ -2,13 +2,13 @@
 
 use crate::loops::numbers;
 use pathkernel::activation::Activation;
+use pathkernel::graph::Graph;
 use pathkernel::layer::{Layer, LayerKind};
-use pathkernel::network::Network;
 
 /// A network at weights in [-1, 1], a layer_norm's scales too.
 pub struct Case {
     pub name: String,
-    pub network: Network,
+    pub network: Graph,
     pub weights: Vec<f64>,
 }
 
@@ -105,21 +105,11 @@ pub fn cases() -> Vec<Case> {
             vec![conv(2, 3, 1, 1, true), tanh(), conv(2, 3, 1, 1, true), add(0), flatten(), linear(2)],
         ),
     ];
-    for kind in [
-        Activation::Identity,
-        Activation::Relu,
-        Activation::LeakyRelu,
-        Activation::Tanh,
-        Activation::Sigmoid,
-        Activation::Softplus,
-        Activation::Silu,
-        Activation::Gelu,
-        Activation::Sin,
-    ] {
+    for &kind in Activation::ALL {
         models.push((kind.name(), vec![4], vec![linear(6), activation(kind), linear(3), activation(kind)]));
     }
     let build = |(seed, (name, input, layers)): (usize, (&str, Vec<usize>, Vec<Layer>))| {
-        let network = Network::new(&input, &layers).expect("a network");
+        let network = Graph::new(&input, &layers).expect("a network");
         let weights = numbers(seed as u64 + 100, network.len);
         Case { name: name.to_owned(), network, weights }
     };

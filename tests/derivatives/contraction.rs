@@ -6,7 +6,7 @@ use crate::factors::{
 };
 use crate::loops::{Entry, accumulated, compare, numbers};
 use pathkernel::compute::{Accumulator, Backend, Entries, Gram, RowMap};
-use pathkernel::network::Segment;
+use pathkernel::graph::Segment;
 use pathkernel::readout::Readout;
 use pathkernel::tangent::{
     Carried, ConstantInputs, Contraction, ExampleRows, Node, Products, QueryFactors, Term, choices, contract,

@@ -5,7 +5,7 @@ use crate::factors::{Array, Cpu, upload, whole};
 use crate::loops::numbers;
 use crate::{ROWS, STEP, jacobian, largest, outputs};
 use pathkernel::compute::Backend;
-use pathkernel::network::Segment;
+use pathkernel::graph::Segment;
 
 const TAU: [f64; ROWS] = [0.0, 0.37, 1.0];
 

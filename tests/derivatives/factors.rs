@@ -4,7 +4,7 @@ use crate::cases::Case;
 use crate::loops::{Entry, dot};
 use pathkernel::compute::cpu::{Buffer, CpuBackend};
 use pathkernel::compute::{Backend, Slice, SliceMut};
-use pathkernel::network::{Parameters, Segment};
+use pathkernel::graph::{Parameters, Segment};
 
 pub type Cpu = CpuBackend<f64>;
 pub type Array = Buffer<f64>;

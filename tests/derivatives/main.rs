@@ -13,7 +13,7 @@ use cases::{Case, cases};
 use factors::{Array, Cpu, factors, upload, whole, whole_mut};
 use loops::numbers;
 use pathkernel::compute::{Backend, Outer, OuterDiagonal, RowMap, Start};
-use pathkernel::network::Segment;
+use pathkernel::graph::Segment;
 
 /// Examples of every case.
 const ROWS: usize = 3;

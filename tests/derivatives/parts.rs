@@ -9,7 +9,7 @@ use crate::loops::{Entry, accumulated, compare, numbers};
 use pathkernel::compute::{
     Accumulator, Backend, Entries, Gram, Layout, MatMul, Outer, OuterDiagonal, Part, RowMap, Start,
 };
-use pathkernel::network::{Parameters, Segment};
+use pathkernel::graph::{Parameters, Segment};
 
 /// One rounding of f64, relative.
 const ROUNDING: f64 = f64::EPSILON / 2.0;

@@ -7,15 +7,16 @@ use faulty::{Fault, Faulty, FaultyDevices, Plan};
 use pathkernel::activation::Activation;
 use pathkernel::compute::cpu::CpuBackend;
 use pathkernel::compute::{Backend, BackendError, Element, Slice};
+use pathkernel::device::{Devices, Work};
 use pathkernel::error::Error;
+use pathkernel::graph::Graph;
 use pathkernel::layer::{Layer, LayerKind};
 use pathkernel::loss::Loss;
-use pathkernel::network::Network;
 use pathkernel::optimizer::{Optimizer, Sgd};
 use pathkernel::path::{Integration, Setting, Spec, Tile};
-use pathkernel::schedule::{Devices, Work};
 use pathkernel::tangent::Contraction;
-use pathkernel::training::{Examples, Recorder, Recording, Step, TargetBuffer, Training};
+use pathkernel::tape::{MemoryTape, Recording, Step};
+use pathkernel::training::{Examples, TargetBuffer, Training};
 
 /// Trains a small network and takes one prediction apart; gives the bits of what comes out.
 #[derive(Clone, Copy)]
@@ -32,12 +33,11 @@ impl Work for Small {
             layer(LayerKind::LayerNorm),
             layer(LayerKind::Linear { features: 1, bias: true }),
         ];
-        let network = Network::new(&[2], &layers)?;
+        let network = Graph::new(&[2], &layers)?;
         let elements = |values: &[f64]| values.iter().map(|&value| B::Element::from_f64(value)).collect::<Vec<_>>();
         let examples = Examples::new(backend, &elements(&[0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0]), 2)?;
         let targets = TargetBuffer::Reals(backend.upload(&elements(&[0.0, 1.0, 1.0, 0.0]))?, 4);
-        let momentum = Sgd { learning_rate: 0.05, momentum: 0.5, dampening: 0.0, nesterov: false, weight_decay: 0.0 };
-        let optimizer = Optimizer::Sgd(momentum);
+        let optimizer = Optimizer::Sgd(Sgd { momentum: 0.5, ..Sgd::plain(0.05) });
         let training = Training {
             backend,
             network: &network,
@@ -48,24 +48,24 @@ impl Work for Small {
             targets: &targets,
         };
         let step = Step { learning_rate: 0.05, batch: None, examples: 4, share: 0.25, clip: 1.0 };
-        let folder = tempfile::tempdir().expect("a folder");
-        let recorder = Recorder::create(folder.path(), Recording::new(&optimizer, 9, 1), network.len)?;
+        let mut tape = MemoryTape::new(Recording::new(&optimizer, 9, 1));
         let initial = elements(&network.draw(0));
-        let trajectory = training.run(&initial, vec![step; 9], recorder, &mut || Ok(()))?;
+        training.run(&initial, &vec![step; 9], &mut tape, &mut || Ok(()))?;
         let choice = [Contraction::Factored, Contraction::Materialised, Contraction::Half];
-        let contraction = choice.into_iter().cycle().take(network.parameters.len()).collect();
-        let spec = Spec::new(Loss::SquaredError, optimizer, contraction);
+        let contraction: Vec<Contraction> = choice.into_iter().cycle().take(network.parameters.len()).collect();
+        let spec = Spec::new(Loss::SquaredError, optimizer);
         let query = elements(&[0.4, 0.9]);
         let setting = Setting {
             backend,
             network: &network,
             spec: &spec,
+            contraction: &contraction,
             examples: &examples,
             queries: &query,
             targets: &targets,
             query_targets: None,
         };
-        let integration = Integration { setting, trajectory: &trajectory };
+        let integration = Integration { setting, tape: &tape };
         let found = integration.tile(&Tile { queries: 0..1, examples: 0..4 }, &mut || Ok(()))?;
         let values = found.attribution.iter().flatten().chain(&found.account.prediction);
         Ok(values.map(|value| value.to_f64().to_bits()).collect())

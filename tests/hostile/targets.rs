@@ -4,8 +4,8 @@ use crate::harness::{Input, Target, read_input, run};
 use crate::mutate::any_file;
 use crate::random::Random;
 use pathkernel::data::{Array, MappedArray, TensorFile, read};
+use pathkernel::graph::Graph;
 use pathkernel::layer::{Layer, LayerKind};
-use pathkernel::network::Network;
 use pathkernel::run_file::{Model, RunFile, difference};
 use pathkernel::training::Checkpoints;
 use std::fs;
@@ -227,14 +227,14 @@ fn read_run_file(folder: &Path) -> Result<(), String> {
     let alone = RunFile::load(&path, &[]);
     let model = Model::load(&path);
     if let Ok(model) = &model {
-        let _ = Network::new(&model.input, &model.layers);
+        let _ = Graph::new(&model.input, &model.layers);
     }
     for run_file in [&read, &alone].into_iter().flatten() {
         let text = run_file.to_toml();
         let again = RunFile::parse(&text, &path, &[]).unwrap_or_else(|error| panic!("{error}, of:\n{text}"));
         assert_eq!(&again, run_file, "{text}");
         assert_eq!(difference(&text, &again.to_toml()), None);
-        let _ = Network::new(&run_file.model.input, &run_file.model.layers);
+        let _ = Graph::new(&run_file.model.input, &run_file.model.layers);
     }
     read.map(drop).map_err(|error| error.to_string())
 }
@@ -284,7 +284,7 @@ fn checkpoint_seeds() -> Vec<Input> {
 
 fn read_checkpoints(folder: &Path) -> Result<(), String> {
     let layers = vec![Layer { from: None, kind: LayerKind::Linear { features: 2, bias: true } }];
-    let network = Network::new(&[3], &layers).expect("a network");
+    let network = Graph::new(&[3], &layers).expect("a network");
     let stack = read_input(folder).into_iter().find(|(name, _)| name.starts_with("stack"));
     let (pattern, steps) = stack.map_or(("w_*".to_owned(), 1), |(name, _)| (name, 3));
     let found = Checkpoints::open(spelled(&folder.join(pattern)), &network, steps);

@@ -1,7 +1,7 @@
 //! Losses and their gradients.
 
-use super::scalar::{sigmoid, softplus};
 use super::*;
+use crate::compute::scalar::{sigmoid, softplus};
 
 /// What an example asks for.
 enum Target<'a, E> {

@@ -5,8 +5,6 @@ It is the default where there is no GPU, and in `f64` the oracle that the GPU is
 are `f64`.
 */
 
-mod activation;
-mod activation_slope;
 mod fold;
 pub(crate) mod kernel;
 mod loss;
@@ -14,7 +12,6 @@ pub(crate) mod math;
 pub(super) mod memory;
 pub(super) mod pack;
 mod readout;
-mod scalar;
 pub(super) mod tiles;
 pub(crate) mod window;
 
@@ -62,15 +59,6 @@ impl<E: Element> Default for CpuBackend<E> {
 
 /// How many elements a thread takes at a time in elementwise work.
 pub(super) const CHUNK: usize = 16 * 1024;
-
-/// Calls `work` for parts of two arrays, on all cores where they are long.
-fn in_chunks<E: Element>(out: &mut [E], x: &[E], work: impl Fn(&mut [E], &[E]) + Sync) {
-    if out.len() <= CHUNK {
-        work(out, x);
-    } else {
-        out.par_chunks_mut(CHUNK).zip(x.par_chunks(CHUNK)).for_each(|(out, x)| work(out, x));
-    }
-}
 
 pub(super) fn view<E: Element>(slice: Slice<'_, Buffer<E>>) -> Result<&[E]> {
     slice.buffer.get(slice.offset..slice.offset + slice.len).ok_or_else(|| outside(slice.offset, slice.len))
@@ -205,14 +193,6 @@ impl<E: Element> Backend for CpuBackend<E> {
     fn run<O: Operation>(&self, operation: &O, arrays: O::Arrays<'_, Buffer<E>, Vec<u32>>) -> Result<()> {
         operation.check(&arrays)?;
         operation.cpu(self, arrays)
-    }
-
-    fn activation(&self, kind: Activation, out: SliceMut<'_, Buffer<E>>, x: Slice<'_, Buffer<E>>) -> Result<()> {
-        activation::activation(kind, view_mut(out)?, view(x)?)
-    }
-
-    fn activation_slope(&self, kind: Activation, out: SliceMut<'_, Buffer<E>>, x: Slice<'_, Buffer<E>>) -> Result<()> {
-        activation_slope::activation_slope(kind, view_mut(out)?, view(x)?)
     }
 
     fn loss(

@@ -1,7 +1,7 @@
 //! Functions of a network's outputs, and their gradients.
 
-use super::scalar::sigmoid;
 use super::*;
+use crate::compute::scalar::sigmoid;
 
 pub(super) fn readout<E: Element>(
     batch: &ReadoutBatch<'_, CpuBackend<E>>,

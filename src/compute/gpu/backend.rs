@@ -5,7 +5,6 @@ use super::context::Bound;
 use super::numbers::numbers;
 use super::shaders::{INDEX, MATH, Shader};
 use super::{Buffer, GpuBackend, Index, Ticket};
-use crate::activation::Activation;
 use crate::compute::operation::fit;
 use crate::compute::*;
 use crate::loss::Loss;
@@ -15,10 +14,6 @@ type Out<'a> = SliceMut<'a, Buffer>;
 
 numbers! {
     struct FoldNumbers { len: u32 }
-}
-
-numbers! {
-    struct ActivationNumbers { len: u32, kind: u32 }
 }
 
 numbers! {
@@ -38,8 +33,6 @@ pub(super) fn shaders() -> Vec<Shader> {
     }
     vec![
         Shader::new::<FoldNumbers>("fold", &[INDEX, source!("op/fold")]),
-        Shader::new::<ActivationNumbers>("activation", &[INDEX, MATH, source!("activation")]),
-        Shader::new::<ActivationNumbers>("activation_slope", &[INDEX, MATH, source!("activation_slope")]),
         Shader::new::<LossNumbers>("loss", &[INDEX, MATH, source!("loss")]),
         Shader::new::<ReadoutNumbers>("readout", &[INDEX, MATH, source!("readout")]),
     ]
@@ -146,22 +139,6 @@ impl Backend for GpuBackend {
     fn run<O: Operation>(&self, operation: &O, arrays: O::Arrays<'_, Buffer, Index>) -> Result<()> {
         operation.check(&arrays)?;
         operation.gpu(self, arrays)
-    }
-
-    fn activation(&self, kind: Activation, out: Out<'_>, x: In<'_>) -> Result<()> {
-        fit("activation", &[(out.len, x.len)])?;
-        self.each("activation", &[write(&out), read(x)], &|len| ActivationNumbers {
-            len: len as u32,
-            kind: kind as u32,
-        })
-    }
-
-    fn activation_slope(&self, kind: Activation, out: Out<'_>, x: In<'_>) -> Result<()> {
-        fit("activation_slope", &[(out.len, x.len)])?;
-        self.each("activation_slope", &[write(&out), read(x)], &|len| ActivationNumbers {
-            len: len as u32,
-            kind: kind as u32,
-        })
     }
 
     fn loss(&self, batch: &LossBatch<'_, Self>, gradient: Out<'_>, statistics: Out<'_>) -> Result<()> {

@@ -71,7 +71,7 @@ impl Operation for RowDot {
     fn trial<B: Backend>(trial: &mut Trial<'_, B>) -> Result<()> {
         let backend = trial.backend;
         let width = 13;
-        let outputs = trial.size;
+        let outputs = trial.rows(width);
         let map = trial.map(outputs)?;
         let (delta, values) = (trial.numbers(map.rows * width)?, trial.numbers(map.base * width)?);
         let mut out = trial.numbers(outputs)?;

@@ -1,11 +1,10 @@
-//! Where a network's function of τ has kinks: the units of relu and leaky_relu, the windows of max pooling.
+//! Where a network's function of τ has kinks: units that pass a kink of their activation, and windows of max pooling.
 
 use super::pieces::Piece;
 use super::polynomial::{Changes, Section};
-use crate::activation::Activation;
 use crate::compute::cpu::window::{corners, largest, rows_of};
 use crate::compute::{Pooling, Window};
-use crate::network::{Network, Operation};
+use crate::graph::{Graph, Operation};
 
 /// Rounding units of a layer's largest value that are no sign, for the feature with the largest weights.
 const NOISE: f64 = 8.0;
@@ -19,10 +18,18 @@ pub(super) struct Kink {
     pub len: usize,
     /// Layers with kinks on the longest path to it.
     depth: usize,
-    /// The windows of max pooling; a relu flips where its input is 0.
-    window: Option<Window>,
+    flip: Flip,
     /// The layer of weights that the node's values come from, where it is one.
     source: Option<Source>,
+}
+
+/// What happens at a flip of a layer.
+#[derive(Debug, Clone, PartialEq)]
+enum Flip {
+    /// An element passes one of these values.
+    Passing(&'static [f64]),
+    /// A window of max pooling gets another winner.
+    Winner(Window),
 }
 
 /// The weights that a node's values come from, and which of them are an element's.
@@ -69,28 +76,33 @@ struct Curves {
 }
 
 /// The layers with kinks whose input depends on parameters.
-pub(super) fn kinks(network: &Network) -> Vec<Kink> {
+pub(super) fn kinks(network: &Graph) -> Vec<Kink> {
     let mut depths = vec![0];
     let mut kinks = Vec::new();
     for node in &network.nodes {
         let depth = node.inputs.iter().map(|&input| depths[input]).max().unwrap_or(0);
         let input = node.inputs[0];
-        let window = match &node.operation {
-            Operation::Activation(Activation::Relu | Activation::LeakyRelu) => Some(None),
-            Operation::Pool { window, kind: Pooling::Max } => Some(Some(*window)),
-            _ => None,
-        };
-        let window = window.filter(|_| network.is_trained(input));
-        depths.push(depth + usize::from(window.is_some()));
+        let flip = flip(&node.operation).filter(|_| network.is_trained(input));
+        depths.push(depth + usize::from(flip.is_some()));
         let len = network.node_len(input);
         let source = source(network, input, len);
-        kinks.extend(window.map(|window| Kink { node: input, len, depth, window, source }));
+        kinks.extend(flip.map(|flip| Kink { node: input, len, depth, flip, source }));
     }
     kinks
 }
 
+/// The flips of an operation, where it has kinks.
+fn flip(operation: &Operation) -> Option<Flip> {
+    match operation {
+        Operation::Activation(kind) => Some(Flip::Passing(kind.kinks())).filter(|_| !kind.kinks().is_empty()),
+        Operation::Pool { window, kind: Pooling::Max } => Some(Flip::Winner(*window)),
+        Operation::Pool { kind: Pooling::Average, .. } | Operation::Flatten | Operation::Add => None,
+        Operation::Linear { .. } | Operation::Conv2d { .. } | Operation::LayerNorm { .. } => None,
+    }
+}
+
 /// The layer of weights whose outputs make up a node, element by element or window by window.
-fn source(network: &Network, mut node: usize, len: usize) -> Option<Source> {
+fn source(network: &Graph, mut node: usize, len: usize) -> Option<Source> {
     let mut pooled = false;
     loop {
         let layer = node.checked_sub(1)?;
@@ -101,28 +113,30 @@ fn source(network: &Network, mut node: usize, len: usize) -> Option<Source> {
         };
         match &network.nodes[layer].operation {
             Operation::Flatten => {}
-            Operation::Activation(Activation::Identity | Activation::Relu | Activation::LeakyRelu) => {}
+            // Between kinks the values are still the weights' own, but for a factor and a constant.
+            Operation::Activation(kind) if kind.degree().is_some_and(|degree| degree <= 1) => {}
             Operation::Pool { .. } => pooled = true,
             // A linear layer's features lie side by side, a convolution's channels one after the other.
             Operation::Linear { .. } if !pooled => return source(Some(1)),
             Operation::Conv2d { .. } => return source(None),
-            _ => return None,
+            Operation::Linear { .. } | Operation::Activation(_) | Operation::LayerNorm { .. } | Operation::Add => {
+                return None;
+            }
         }
         node = network.nodes[layer].inputs[0];
     }
 }
 
-/// Between flips, the degree in τ of a network whose nonlinearities are all piecewise linear: the weight layers on its
-/// longest path. `None` for any other network.
-pub(super) fn degree(network: &Network) -> Option<usize> {
+/// Between flips, the degree in τ of a network whose nonlinearities are all polynomials there: of a piecewise-linear one, the
+/// weight layers on its longest path. `None` for any other network.
+pub(super) fn degree(network: &Graph) -> Option<usize> {
     let mut degrees = vec![0];
     for node in &network.nodes {
         let before = node.inputs.iter().map(|&input| degrees[input]).max().unwrap_or(0);
         degrees.push(match node.operation {
             Operation::Linear { .. } | Operation::Conv2d { .. } => before + 1,
             Operation::LayerNorm { .. } => return None,
-            Operation::Activation(Activation::Identity | Activation::Relu | Activation::LeakyRelu) => before,
-            Operation::Activation(_) => return None,
+            Operation::Activation(kind) => before * kind.degree()?,
             Operation::Pool { .. } | Operation::Flatten | Operation::Add => before,
         });
     }
@@ -152,12 +166,15 @@ pub(super) fn flips(kinks: &[Kink], view: &View<'_>) -> Vec<f64> {
 impl Kink {
     /// How often a piece may be cut for its flips: units flip in one round, a window changes its winner round by round.
     pub fn cuts(&self) -> usize {
-        self.window.as_ref().map_or(1, |window| window.kernel * window.kernel)
+        match &self.flip {
+            Flip::Passing(_) => 1,
+            Flip::Winner(window) => window.kernel * window.kernel,
+        }
     }
 
     /// How large the weights of each feature are on a step, relative to the largest: so are the roundings of its values. One
     /// number of 1 where the node comes from no layer of weights.
-    pub fn sizes(&self, network: &Network, weights: &[f64], change: &[f64]) -> Vec<f64> {
+    pub fn sizes(&self, network: &Graph, weights: &[f64], change: &[f64]) -> Vec<f64> {
         let Some(Source { layer, features, .. }) = self.source else { return vec![1.0] };
         let own = &network.parameters[layer];
         let bias = own.offset + own.weight_len();
@@ -186,31 +203,32 @@ impl Kink {
             return;
         }
         let growth = view.sections.iter().map(|section| section.growth).fold(1.0, f64::max);
-        let noise = NOISE * view.rounding * growth * scale;
-        let curves = match &self.window {
-            None => Curves {
-                count: self.len,
-                noise: (0..self.len).map(|element| noise * self.size(sizes, element)).collect(),
-                values: seen.values.to_vec(),
-                slopes: seen.slopes.iter().map(|slope| slope * view.piece.length()).collect(),
-            },
-            Some(window) => leads(window, seen, view, |element| noise * self.size(sizes, element)),
-        };
-        let mut flips: Vec<(usize, f64)> = Vec::new();
-        for curve in curves.changing(view) {
-            let mut changes = Changes::new(curves.noise[curve]);
-            for section in view.sections {
-                changes.add(section, &section.coefficients(&curves.data(section, curve)));
+        let unit = NOISE * view.rounding * growth;
+        let noise = |element: usize| unit * scale * self.size(sizes, element);
+        match &self.flip {
+            Flip::Passing(kinks) => {
+                for &kink in *kinks {
+                    // A kink away from 0 is rounded as the values around it are.
+                    let flips = self.above(kink, seen, view, |element| noise(element) + unit * kink.abs()).flips(view);
+                    found.extend(flips.into_iter().map(|(_, place)| place));
+                }
             }
-            flips.extend(changes.places.into_iter().map(|place| (curve, place)));
-        }
-        match &self.window {
-            None => found.extend(flips.into_iter().map(|(_, place)| place)),
-            Some(window) => {
+            Flip::Winner(window) => {
                 let of = |curve: usize| curve / others(window);
+                let flips = leads(window, seen, view, noise).flips(view);
                 let windows = flips.chunk_by(|(a, _), (b, _)| of(*a) == of(*b));
                 windows.for_each(|flips| found.extend(nearest(flips, view.nodes[0])));
             }
+        }
+    }
+
+    /// By how much each element is above a kink.
+    fn above(&self, kink: f64, seen: Seen<'_>, view: &View<'_>, noise: impl Fn(usize) -> f64) -> Curves {
+        Curves {
+            count: self.len,
+            noise: (0..self.len).map(noise).collect(),
+            values: seen.values.iter().map(|value| value - kink).collect(),
+            slopes: seen.slopes.iter().map(|slope| slope * view.piece.length()).collect(),
         }
     }
 }
@@ -246,6 +264,19 @@ fn leads(window: &Window, seen: Seen<'_>, view: &View<'_>, noise: impl Fn(usize)
 }
 
 impl Curves {
+    /// The places from 0 to 1 where curves change sign, curve by curve.
+    fn flips(&self, view: &View<'_>) -> Vec<(usize, f64)> {
+        let mut flips: Vec<(usize, f64)> = Vec::new();
+        for curve in self.changing(view) {
+            let mut changes = Changes::new(self.noise[curve]);
+            for section in view.sections {
+                changes.add(section, &section.coefficients(&self.data(section, curve)));
+            }
+            flips.extend(changes.places.into_iter().map(|place| (curve, place)));
+        }
+        flips
+    }
+
     /// The values and derivatives of a curve at a section's nodes.
     fn data(&self, section: &Section, curve: usize) -> Vec<f64> {
         let at = |all: &[f64]| -> Vec<f64> {

@@ -5,7 +5,7 @@ A query's function of τ is smooth but where a unit of its network flips. So the
 same number of Gauss nodes, and the result is held against what the integral must be: the readout's change over the step.
 Where it is too far off, more nodes are taken.
 
-All of the search is done with derivatives along the step, `ż = ∇z · Δw` ([`Network::directional`]): they cost the same for
+All of the search is done with derivatives along the step, `ż = ∇z · Δw` ([`Graph::directional`]): they cost the same for
 any number of outputs, their integrals are the certificate, and a unit's values and derivatives at the nodes of a piece make
 a polynomial that says where it flips. Between the flips of the layers before it, a unit of a piecewise-linear network *is* a
 polynomial of τ, of a degree that the nodes determine; so the flips of the layers nearest to the input are exact, the piece
@@ -19,7 +19,7 @@ mod pieces;
 mod polynomial;
 
 use crate::compute::{Backend, Element, Result, Slice, convert, widen};
-use crate::network::{Network, Segment};
+use crate::graph::{Graph, Segment};
 use crate::random::Random;
 use certificate::{Certificate, Progress};
 use kinks::{Kink, degree, kinks};
@@ -110,7 +110,7 @@ pub struct Step<'a, B: Backend> {
 /// Finds the nodes of queries, step by step.
 pub struct Adaptive<'a, B: Backend> {
     backend: &'a B,
-    network: &'a Network,
+    network: &'a Graph,
     readout: Option<Box<dyn Readout<B> + 'a>>,
     tolerance: f64,
     kinks: Vec<Kink>,
@@ -130,7 +130,7 @@ impl<'a, B: Backend> Adaptive<'a, B> {
     /// The device has no room.
     pub fn new(
         backend: &'a B,
-        network: &'a Network,
+        network: &'a Graph,
         readout: Option<Box<dyn Readout<B> + 'a>>,
         tolerance: f64,
     ) -> Result<Self> {

@@ -4,7 +4,7 @@ use super::kinks::{Kink, Seen, View, flips};
 use super::polynomial::{Section, sections};
 use super::{Adaptive, Step, largest};
 use crate::compute::{Backend, Element, Result, Slice, SliceMut, convert, widen};
-use crate::network::{Directional, Forward, Segment};
+use crate::graph::{Directional, Forward, Segment};
 use crate::path::{Quadrature, gauss, larger};
 use rayon::prelude::*;
 use std::ops::Range;

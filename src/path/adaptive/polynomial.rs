@@ -133,7 +133,7 @@ fn slope(coefficients: &[f64], place: f64) -> f64 {
 /// The places where a function changes sign by more than its noise, found section by section.
 #[derive(Debug)]
 pub(super) struct Changes {
-    /// What is no sign.
+    /// Values this small have no sign.
     noise: f64,
     /// Whether it was last seen above the noise, or below.
     above: Option<bool>,

@@ -3,9 +3,9 @@ use crate::data::{NpyElement, write_safetensors};
 use crate::layer::{Layer, LayerKind};
 
 /// A layer of three inputs and two outputs.
-fn network() -> Network {
+fn network() -> Graph {
     let layers = vec![Layer { from: None, kind: LayerKind::Linear { features: 2, bias: true } }];
-    Network::new(&[3], &layers).unwrap()
+    Graph::new(&[3], &layers).unwrap()
 }
 
 fn made(name: &str) -> PathBuf {
@@ -130,7 +130,7 @@ fn what_does_not_fit_names_file_and_tensor() {
     assert!(found.weights(0).is_ok());
     let error = found.weights(1).unwrap_err().to_string();
     assert!(error.contains("a_1.safetensors: tensor 0.bias holds NaN or infinity, first at element 1"), "{error}");
-    // What changes after it was looked at is an error too.
+    // A file that changes after it was opened is an error too.
     std::fs::write(at("a_0.safetensors"), "").unwrap();
     assert!(found.weights(0).is_err());
 }

@@ -5,14 +5,14 @@ use crate::compute::widen;
 type Cpu<E> = CpuBackend<E>;
 type Buffer<E> = <Cpu<E> as Backend>::Buffer;
 
-/// What a solution passed through: times with w there, at the ends of steps and inside them.
+/// Points of a solution: times with w there, at the ends of steps and inside them.
 struct Path {
     ends: Vec<(f64, Vec<f64>)>,
     inside: Vec<(f64, Vec<f64>)>,
     evaluations: usize,
 }
 
-/// Ten fractions that no coefficient is made for.
+/// Ten fractions of a step, other than those that the coefficients are made for.
 const FRACTIONS: [f64; 10] = [0.0, 0.03, 0.11, 0.27, 0.42, 0.5, 0.66, 0.83, 0.97, 1.0];
 
 /// Solves for `initial.len()` numbers and a gap of zeros behind them.
@@ -191,7 +191,7 @@ fn gaps_do_not_dilute_the_norm() {
 fn single_precision_reaches_its_least_tolerance_and_no_less() {
     let least = least_tolerance::<f32>();
     let run = |tolerance| solve::<f32>(&[1.0, 0.0], (10.0, tolerance, 2000), &rotation);
-    // What a smaller one asks of a step is no less than rounding lets it see.
+    // Under a smaller tolerance a step may still make the error that rounding lets the estimate see.
     for tolerance in [least, 1e-11] {
         let found = error(&run(tolerance).unwrap().inside, &rotated);
         assert!(found < 10.0 * least, "{tolerance:e}: {found:e}");

@@ -1,0 +1,199 @@
+//! Adam, with its decay in the gradient, and AdamW, whose decay acts on the weights by itself.
+
+use super::vectors::wrong_memory;
+use super::{Decay, Given, Made, Memory, Motion, Past, Recursion, Update, Vectors, decay_words};
+use crate::compute::{self, AdamOut, Backend, Result};
+
+/// Adam.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Adam {
+    /// ε.
+    pub learning_rate: f64,
+    /// β1, β2.
+    pub betas: [f64; 2],
+    /// Added to the root of the second moment.
+    pub eps: f64,
+    /// λ.
+    pub weight_decay: f64,
+    /// Whether the decay acts on the weights (AdamW) and not through the gradient (Adam).
+    pub decoupled: bool,
+}
+
+/// m.
+const FIRST: &str = "first";
+/// v.
+const SECOND: &str = "second";
+/// What m would be without a loss.
+const DECAY: &str = "decay";
+
+/// `1 - β^t` after step `number`: what a moment that began at zero has to be divided by.
+fn bias(beta: f64, number: usize) -> f64 {
+    1.0 - beta.powf((number + 1) as f64)
+}
+
+impl Adam {
+    /// Weight decay's part of a step whose learning rate, corrected, is `rate`.
+    fn decayed<B: Backend>(
+        &self,
+        vectors: &Vectors<'_, B>,
+        own: &mut B::Buffer,
+        (rate, weights): (f64, &B::Buffer),
+        preconditioner: &B::Buffer,
+    ) -> Result<B::Buffer> {
+        vectors.blend(own, self.betas[0], (1.0 - self.betas[0]) * self.weight_decay, weights)?;
+        let mut part = vectors.backend.scratch(vectors.len)?;
+        vectors.backend.multiply(vectors.out(&mut part), vectors.all(own), vectors.all(preconditioner))?;
+        vectors.scale(&mut part, -rate)?;
+        Ok(part)
+    }
+}
+
+impl Update for Adam {
+    const NAMES: &'static [(&'static str, &'static str)] =
+        &[("adam", "Adam, with weight decay in the gradient"), ("adamw", "AdamW: Adam, with weight decay by itself")];
+
+    fn name(&self) -> &'static str {
+        if self.decoupled { "adamw" } else { "adam" }
+    }
+
+    fn words(&self) -> String {
+        let Self { learning_rate, betas: [first, second], eps, weight_decay, decoupled } = *self;
+        let name = if decoupled { "AdamW" } else { "Adam" };
+        let decay = decay_words(weight_decay);
+        format!("{name} with betas {first:?} and {second:?}, eps {eps:?}, learning rate {learning_rate:?}{decay}")
+    }
+
+    fn learning_rate(&self) -> f64 {
+        self.learning_rate
+    }
+
+    fn numbers(&self) -> Vec<(&'static str, f64)> {
+        let [first, second] = self.betas;
+        vec![
+            ("learning_rate", self.learning_rate),
+            ("betas", first),
+            ("betas", second),
+            ("eps", self.eps),
+            ("weight_decay", self.weight_decay),
+        ]
+    }
+
+    fn motion(&self) -> Motion {
+        Motion::Steps
+    }
+
+    fn keeps(&self) -> Vec<&'static str> {
+        let decay = (self.decay(self.learning_rate) == Decay::Remembered).then_some(DECAY);
+        [FIRST, SECOND].into_iter().chain(decay).collect()
+    }
+
+    fn past(&self) -> Past {
+        Past::Preconditioned
+    }
+
+    fn decay(&self, rate: f64) -> Decay {
+        match (self.weight_decay, self.decoupled) {
+            (0.0, _) => Decay::Absent,
+            (decay, true) => Decay::OfWeights(-rate * decay),
+            (_, false) => Decay::Remembered,
+        }
+    }
+
+    fn recursion(&self, number: usize, rate: f64, clip: f64) -> Recursion {
+        let beta = self.betas[0];
+        let add = rate * (1.0 - beta) / bias(beta, number);
+        Recursion { keep: beta, add, gradient: clip, ahead: None }
+    }
+
+    fn step<B: Backend>(
+        &self,
+        vectors: &Vectors<'_, B>,
+        memory: &mut Memory<B>,
+        given: Given<'_, B>,
+    ) -> Result<Made<B>> {
+        let Given { number, rate, weights, gradient } = given;
+        let [first_bias, second_bias] = self.betas.map(|beta| bias(beta, number));
+        let (coupled, decoupled) = if self.decoupled { (0.0, self.weight_decay) } else { (self.weight_decay, 0.0) };
+        let step = compute::Adam {
+            rate: rate / first_bias,
+            betas: self.betas,
+            correction: second_bias.sqrt(),
+            eps: self.eps,
+            weight_decay: coupled,
+            shrink: 1.0 - rate * decoupled,
+        };
+        let [Some(first), Some(second), own] = memory.named([FIRST, SECOND, DECAY]) else {
+            return Err(wrong_memory("adam"));
+        };
+        let (mut next, mut preconditioner) =
+            (vectors.backend.scratch(vectors.len)?, vectors.backend.scratch(vectors.len)?);
+        let out = AdamOut {
+            next: vectors.out(&mut next),
+            first: vectors.out(first),
+            second: vectors.out(second),
+            preconditioner: vectors.out(&mut preconditioner),
+        };
+        vectors.backend.adam(&step, out, vectors.all(weights), vectors.all(&gradient))?;
+        let decay = own.map(|own| self.decayed(vectors, own, (step.rate, weights), &preconditioner)).transpose()?;
+        Ok(Made { next, preconditioner: Some(preconditioner), decay })
+    }
+
+    #[cfg(test)]
+    fn samples() -> Vec<Self> {
+        let coupled = Self { learning_rate: 0.1, betas: [0.8, 0.95], eps: 1e-3, weight_decay: 0.2, decoupled: false };
+        let decoupled = Self { decoupled: true, ..coupled };
+        vec![coupled, decoupled, Self { weight_decay: 0.0, ..coupled }, Self { betas: [0.0; 2], ..decoupled }]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::optimizer::Optimizer;
+    use crate::optimizer::tests::{GRADIENTS, PHI, RATES, START, close, walk};
+
+    /// The loops of the documentations of torch.optim.Adam and torch.optim.AdamW.
+    #[test]
+    fn steps_are_those_of_pytorch() {
+        for adam in Adam::samples() {
+            let Adam { betas: [beta, beta2], eps, weight_decay, decoupled, .. } = adam;
+            let (mut weights, mut first, mut second) = (START, [0.0; 2], [0.0; 2]);
+            for (number, made) in walk(&Optimizer::Adam(adam)).iter().enumerate() {
+                let t = number as i32 + 1;
+                let mut preconditioner = [0.0; 2];
+                for entry in 0..2 {
+                    let mut gradient = GRADIENTS[number][entry];
+                    if decoupled {
+                        weights[entry] -= RATES[number] * weight_decay * weights[entry];
+                    } else {
+                        gradient += weight_decay * weights[entry];
+                    }
+                    first[entry] = beta * first[entry] + (1.0 - beta) * gradient;
+                    second[entry] = beta2 * second[entry] + (1.0 - beta2) * gradient * gradient;
+                    let mean = first[entry] / (1.0 - beta.powi(t));
+                    let square: f64 = second[entry] / (1.0 - beta2.powi(t));
+                    preconditioner[entry] = 1.0 / (square.sqrt() + eps);
+                    weights[entry] -= RATES[number] * mean * preconditioner[entry];
+                }
+                close(&made.next, &weights);
+                close(made.preconditioner.as_deref().unwrap_or(&[]), &preconditioner);
+            }
+        }
+    }
+
+    /// Each gradient's multiplier is the sum over all later steps of what the first moment keeps of it (docs/theory.md, M).
+    #[test]
+    fn the_recursion_sums_what_the_first_moment_keeps() {
+        for adam in Adam::samples() {
+            let beta = adam.betas[0];
+            let held = [0.7, 2.0, 0.4];
+            let steps: Vec<_> = (0..3).map(|s| (adam.recursion(s, RATES[s], 0.5), held[s], PHI[s])).collect();
+            let kept = |r: usize, s: usize| {
+                let bias = 1.0 - beta.powi(s as i32 + 1);
+                (1.0 - beta) * beta.powi((s - r) as i32) * RATES[s] / bias * held[s]
+            };
+            let sums = [0, 1, 2].map(|r| -0.5 * (r..3).map(|s| kept(r, s) * PHI[s]).sum::<f64>());
+            close(&Recursion::multipliers(&steps), &sums);
+        }
+    }
+}

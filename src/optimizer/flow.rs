@@ -1,0 +1,79 @@
+//! Gradient flow.
+
+use super::{Decay, Given, Made, Memory, Motion, Past, Recursion, Update, Vectors};
+use crate::compute::{Backend, BackendError, Result};
+
+/// Gradient flow `dw/dt = -∇L`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Flow {
+    /// How long.
+    pub time: f64,
+    /// Of the solver, absolute and relative.
+    pub tolerance: f64,
+}
+
+impl Update for Flow {
+    const NAMES: &'static [(&'static str, &'static str)] = &[("flow", "gradient flow, solved to a tolerance")];
+
+    fn name(&self) -> &'static str {
+        "flow"
+    }
+
+    fn words(&self) -> String {
+        let Self { time, tolerance } = *self;
+        format!("gradient flow over a time of {time:?}, solved to a tolerance of {tolerance:?}")
+    }
+
+    fn learning_rate(&self) -> f64 {
+        1.0
+    }
+
+    /// The solver compares with the tolerance in double precision.
+    fn numbers(&self) -> Vec<(&'static str, f64)> {
+        vec![("time", self.time)]
+    }
+
+    fn motion(&self) -> Motion {
+        Motion::Solved { time: self.time, tolerance: self.tolerance }
+    }
+
+    fn keeps(&self) -> Vec<&'static str> {
+        vec![]
+    }
+
+    fn past(&self) -> Past {
+        Past::Nothing
+    }
+
+    fn decay(&self, _: f64) -> Decay {
+        Decay::Absent
+    }
+
+    /// Of a node within a step of the solver, at the time that it stands for.
+    fn recursion(&self, _: usize, rate: f64, clip: f64) -> Recursion {
+        Recursion { keep: 0.0, add: 1.0, gradient: rate * clip, ahead: None }
+    }
+
+    fn step<B: Backend>(&self, _: &Vectors<'_, B>, _: &mut Memory<B>, _: Given<'_, B>) -> Result<Made<B>> {
+        Err(BackendError::Invalid("gradient flow is solved, and makes no steps".into()))
+    }
+
+    #[cfg(test)]
+    fn samples() -> Vec<Self> {
+        vec![Self { time: 1.0, tolerance: 1e-8 }]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::optimizer::tests::{PHI, RATES, close};
+
+    /// A node's gradients count for the time that it stands for, and for no other node.
+    #[test]
+    fn the_recursion_takes_each_node_by_itself() {
+        let flow = Flow { time: 1.0, tolerance: 1e-8 };
+        let nodes: Vec<_> = (0..3).map(|s| (flow.recursion(s, RATES[s], 1.0), 1.0, PHI[s])).collect();
+        close(&Recursion::multipliers(&nodes), &[0, 1, 2].map(|s| -RATES[s] * PHI[s]));
+    }
+}

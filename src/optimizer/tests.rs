@@ -1,0 +1,137 @@
+//! What every optimizer has to pass, and what the tests of single ones share.
+
+use super::*;
+use crate::compute::cpu::CpuBackend;
+use std::collections::BTreeSet;
+
+/// Learning rates of three steps.
+pub(super) const RATES: [f64; 3] = [0.1, 0.05, 0.2];
+/// Loss gradients of three steps, for two weights, as clipped.
+pub(super) const GRADIENTS: [[f64; 2]; 3] = [[0.5, -1.5], [-0.25, 0.75], [2.0, 0.125]];
+/// The first weights.
+pub(super) const START: [f64; 2] = [1.0, -0.5];
+/// φ of three steps.
+pub(super) const PHI: [f64; 3] = [0.3, -1.1, 0.8];
+
+/// A step, on the host.
+pub(super) struct OnHost {
+    pub weights: Vec<f64>,
+    pub next: Vec<f64>,
+    pub preconditioner: Option<Vec<f64>>,
+    pub decay: Option<Vec<f64>>,
+}
+
+/// The three steps from [`START`].
+pub(super) fn walk(optimizer: &Optimizer) -> Vec<OnHost> {
+    let backend = CpuBackend::<f64>::new();
+    let vectors = Vectors { backend: &backend, len: START.len() };
+    let mut memory = Memory::new(&backend, optimizer, START.len()).expect("a memory");
+    let read = |vector: &_| backend.download(vectors.all(vector)).expect("values");
+    let mut weights = backend.upload(&START).expect("weights");
+    let mut step = |number: usize| {
+        let gradient = backend.upload(&GRADIENTS[number]).expect("a gradient");
+        let given = Given { number, rate: RATES[number], weights: &weights, gradient };
+        let Made { next, preconditioner, decay } = optimizer.step(&vectors, &mut memory, given).expect("a step");
+        let weights = read(&std::mem::replace(&mut weights, next));
+        (weights, preconditioner.as_ref().map(read), decay.as_ref().map(read))
+    };
+    let steps: Vec<_> = (0..RATES.len()).map(&mut step).collect();
+    let last = read(&weights);
+    let nexts = steps[1..].iter().map(|(weights, ..)| weights.clone()).chain([last]).collect::<Vec<_>>();
+    let on_host = |((weights, preconditioner, decay), next)| OnHost { weights, next, preconditioner, decay };
+    steps.into_iter().zip(nexts).map(on_host).collect()
+}
+
+/// Asserts that numbers agree to a few roundings.
+pub(super) fn close(found: &[f64], want: &[f64]) {
+    assert_eq!(found.len(), want.len());
+    for (found, want) in found.iter().zip(want) {
+        assert!((found - want).abs() <= 1e-14 * (1.0 + want.abs()), "{found} instead of {want}");
+    }
+}
+
+fn stepped() -> impl Iterator<Item = Optimizer> {
+    Optimizer::samples().into_iter().filter(|optimizer| !optimizer.is_solved())
+}
+
+#[test]
+fn names_are_unique_and_every_sample_has_one() {
+    let names: Vec<&str> = Optimizer::names().map(|(name, _)| name).collect();
+    assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "{names:?}");
+    let found: BTreeSet<&str> = Optimizer::samples().iter().map(Optimizer::name).collect();
+    assert_eq!(found, names.into_iter().collect());
+}
+
+#[test]
+fn the_run_files_docs_name_every_optimizer() {
+    let docs = include_str!("../../docs/run-file.md");
+    for (name, _) in Optimizer::names() {
+        assert!(docs.contains(&format!("\"{name}\"")), "{name}");
+    }
+}
+
+/// The certificate of docs/theory.md: `Σ φ · Δw` is made up by the gradients, each times what the recursion gives it, and by
+/// the decay's own part of each step.
+#[test]
+fn gradients_and_decay_make_up_every_step() {
+    let clip = 0.8;
+    for optimizer in stepped() {
+        let steps = walk(&optimizer);
+        for entry in 0..START.len() {
+            let decay = |(number, step): (usize, &OnHost)| match optimizer.decay(RATES[number]) {
+                Decay::Absent => 0.0,
+                Decay::OfWeights(scale) => scale * step.weights[entry],
+                Decay::Remembered => step.decay.as_ref().expect("a decay")[entry],
+            };
+            let recursion = |(number, step): (usize, &OnHost)| {
+                let held = step.preconditioner.as_ref().map_or(1.0, |preconditioner| preconditioner[entry]);
+                (optimizer.recursion(number, RATES[number], clip), held, PHI[number])
+            };
+            let recursions: Vec<_> = steps.iter().enumerate().map(recursion).collect();
+            // The recursion multiplies gradients before they are clipped.
+            let unclipped = GRADIENTS.iter().map(|gradient| gradient[entry] / clip);
+            let gradients: f64 = Recursion::multipliers(&recursions).iter().zip(unclipped).map(|(a, b)| a * b).sum();
+            let decay: f64 = steps.iter().enumerate().map(decay).zip(PHI).map(|(part, phi)| phi * part).sum();
+            let change = steps.iter().zip(PHI).map(|(step, phi)| phi * (step.next[entry] - step.weights[entry]));
+            close(&[gradients + decay], &[change.sum::<f64>()]);
+        }
+    }
+}
+
+/// What is recorded of a step is what the optimizer says of it.
+#[test]
+fn steps_give_what_is_declared() {
+    for optimizer in stepped() {
+        for step in walk(&optimizer) {
+            assert_eq!(step.preconditioner.is_some(), optimizer.past() == Past::Preconditioned, "{optimizer:?}");
+            assert_eq!(step.decay.is_some(), optimizer.decay(1.0) == Decay::Remembered, "{optimizer:?}");
+        }
+        assert!(optimizer.has_memory() || optimizer.keeps().is_empty(), "{optimizer:?}");
+        let carried = optimizer.recursion(1, 0.1, 1.0).keep != 0.0;
+        assert!(optimizer.has_memory() || !carried, "{optimizer:?}");
+    }
+}
+
+/// A step that is given the vectors of another optimizer, or asked of one that makes none, is an error.
+#[test]
+fn a_step_without_its_memory_is_an_error() {
+    let backend = CpuBackend::<f64>::new();
+    let vectors = Vectors { backend: &backend, len: 1 };
+    let flow = Flow { time: 1.0, tolerance: 1e-8 };
+    let weights = backend.zeros(1).expect("weights");
+    for optimizer in Optimizer::samples().into_iter().filter(|one| one.has_memory() || one.is_solved()) {
+        let mut none = Memory::new(&backend, &Optimizer::Flow(flow), 1).expect("a memory");
+        let given = Given { number: 0, rate: 0.1, weights: &weights, gradient: backend.zeros(1).expect("a gradient") };
+        assert!(matches!(optimizer.step(&vectors, &mut none, given), Err(crate::compute::BackendError::Invalid(_))));
+    }
+}
+
+/// The first number that single precision does not hold is named, whatever the optimizer.
+#[test]
+fn numbers_beyond_single_precision_are_found() {
+    assert!(Optimizer::samples().iter().all(|optimizer| optimizer.first_not_single().is_none()));
+    let sgd = Sgd { weight_decay: 1e-60, ..Sgd::plain(0.1) };
+    assert_eq!(Optimizer::Sgd(sgd).first_not_single(), Some(("weight_decay", 1e-60)));
+    let flow = Flow { time: 1e60, tolerance: 1e-60 };
+    assert_eq!(Optimizer::Flow(flow).first_not_single(), Some(("time", 1e60)));
+}

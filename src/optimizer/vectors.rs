@@ -1,0 +1,108 @@
+//! What steps are made of: flat vectors like the weights, on the device.
+
+use super::Optimizer;
+use crate::compute::{Backend, BackendError, Result, Slice, SliceMut};
+
+/// What an optimizer keeps from step to step: the vectors that it declares, in that order.
+pub(crate) struct Memory<B: Backend>(Vec<(&'static str, B::Buffer)>);
+
+impl<B: Backend> Memory<B> {
+    /// Zeros.
+    ///
+    /// # Errors
+    ///
+    /// The device has no room.
+    pub fn new(backend: &B, optimizer: &Optimizer, len: usize) -> Result<Self> {
+        let zeros = |name| Ok((name, backend.zeros(len)?));
+        Ok(Self(optimizer.keeps().into_iter().map(zeros).collect::<Result<_>>()?))
+    }
+
+    /// The vectors.
+    pub fn vectors(&self) -> impl Iterator<Item = &B::Buffer> {
+        self.0.iter().map(|(_, vector)| vector)
+    }
+
+    /// As [`vectors`](Self::vectors), to be overwritten.
+    pub fn vectors_mut(&mut self) -> impl Iterator<Item = &mut B::Buffer> {
+        self.0.iter_mut().map(|(_, vector)| vector)
+    }
+
+    /// The vectors of some names, where they are kept.
+    pub fn named<const N: usize>(&mut self, names: [&str; N]) -> [Option<&mut B::Buffer>; N] {
+        let mut found = [const { None }; N];
+        for (name, vector) in &mut self.0 {
+            if let Some(place) = names.iter().position(|wanted| wanted == name) {
+                found[place] = Some(vector);
+            }
+        }
+        found
+    }
+}
+
+/// What a step is made from.
+pub(crate) struct Given<'a, B: Backend> {
+    /// The step's number, from 0.
+    pub number: usize,
+    /// ε.
+    pub rate: f64,
+    /// w.
+    pub weights: &'a B::Buffer,
+    /// The loss gradient, as clipped.
+    pub gradient: B::Buffer,
+}
+
+/// A step as it was made.
+pub(crate) struct Made<B: Backend> {
+    /// The next weights.
+    pub next: B::Buffer,
+    /// What the step's gradients were multiplied by, entry by entry, where the optimizer does that.
+    pub preconditioner: Option<B::Buffer>,
+    /// The part of the step that is due to weight decay, where the optimizer remembers it.
+    pub decay: Option<B::Buffer>,
+}
+
+/// Operations on flat vectors of one length.
+pub(crate) struct Vectors<'a, B: Backend> {
+    /// The device.
+    pub backend: &'a B,
+    /// Elements of each.
+    pub len: usize,
+}
+
+impl<B: Backend> Vectors<'_, B> {
+    /// All of a vector.
+    pub fn all<'b>(&self, vector: &'b B::Buffer) -> Slice<'b, B::Buffer> {
+        Slice::new(vector, 0, self.len)
+    }
+
+    /// All of a vector, to be written.
+    pub fn out<'b>(&self, vector: &'b mut B::Buffer) -> SliceMut<'b, B::Buffer> {
+        SliceMut::new(vector, 0, self.len)
+    }
+
+    /// A vector of its own with the same values.
+    pub fn copy(&self, source: &B::Buffer) -> Result<B::Buffer> {
+        self.backend.copied(self.all(source))
+    }
+
+    /// `out = factor out`.
+    pub fn scale(&self, out: &mut B::Buffer, factor: f64) -> Result<()> {
+        self.backend.scale(self.out(out), factor)
+    }
+
+    /// `out += scale x`.
+    pub fn add(&self, out: &mut B::Buffer, scale: f64, x: &B::Buffer) -> Result<()> {
+        self.backend.axpy(self.out(out), scale, self.all(x))
+    }
+
+    /// `out = keep out + scale x`.
+    pub fn blend(&self, out: &mut B::Buffer, keep: f64, scale: f64, x: &B::Buffer) -> Result<()> {
+        self.scale(out, keep)?;
+        self.add(out, scale, x)
+    }
+}
+
+/// The error of a step that is given another optimizer's memory.
+pub(super) fn wrong_memory(optimizer: &str) -> BackendError {
+    BackendError::Invalid(format!("a step of {optimizer} needs the vectors that {optimizer} keeps"))
+}

@@ -1,0 +1,178 @@
+//! What a tile holds on the device, and the largest tile that fits.
+
+use crate::compute::Entries;
+use crate::graph::{Graph, Parameters};
+use crate::tangent::{Carried, Contraction, Sizes};
+
+/// Queries of a tile at the most: beyond, a step is no faster.
+pub(super) const MOST_QUERIES: usize = 256;
+/// Buffers are taken in sizes of four an octave, so that up to a quarter of one lies idle.
+const SLACK: f64 = 1.25;
+
+/// Elements of a tile's arrays, in floating point: counts may be beyond any machine.
+pub(super) struct Footprint {
+    /// For each query.
+    query: f64,
+    /// For each example of a batch.
+    example: f64,
+    /// For each pair of a query and an example of a batch.
+    met: f64,
+    /// For each pair of a query and an example of the tile, whatever its batch.
+    held: f64,
+    /// Entries of all accumulators for each pair of a query and an example of the tile.
+    sums: f64,
+    /// Whatever the tile.
+    fixed: f64,
+    /// The largest array: a query's part, an example's, a met pair's, a pair's.
+    largest: [f64; 4],
+    /// Of ψ, for each query, where it is carried from step to step.
+    psi: f64,
+    /// Bytes on the host for each pair of the tile, beside its sums.
+    kept: f64,
+    /// Examples of a batch.
+    batch: usize,
+    /// Bytes of an element.
+    bytes: f64,
+}
+
+fn real(count: usize) -> f64 {
+    count as f64
+}
+
+/// Elements of a layer's factors: of a query's row, of an example's row, and of the products of their inputs; and how many
+/// of them a query has.
+fn factors(own: &Parameters, contraction: Contraction, nodes: usize) -> ((f64, f64, f64), f64) {
+    let (positions, len) = (real(own.positions), real(own.len()));
+    let (delta, pairs) = (positions * real(own.height), positions * positions);
+    match contraction {
+        Contraction::Factored => ((delta, delta, pairs), real(nodes)),
+        Contraction::Averaged => ((delta, delta, pairs), 1.0),
+        Contraction::Output => ((real(own.width), delta, 1.0), 1.0),
+        Contraction::Materialised => ((len, len, 0.0), 1.0),
+        Contraction::Half => ((len, delta, 0.0), 1.0),
+    }
+}
+
+impl Footprint {
+    /// Of a run whose batches have `sizes.examples` examples.
+    pub fn new(
+        network: &Graph,
+        contraction: &[Contraction],
+        sizes: &Sizes,
+        sums: f64,
+        fixed: f64,
+        bytes: usize,
+    ) -> Self {
+        let outputs = real(sizes.outputs);
+        let copies = |entries: &Entries| real(entries.copies(sizes.copies));
+        let most = sizes.entries.iter().map(copies).fold(1.0, f64::max);
+        let all: f64 = sizes.entries.iter().map(copies).sum();
+        let (forward, backward) = (real(network.forward_len()), real(network.backward_len()));
+        let layers = network.parameters.iter().zip(contraction);
+        // Factors of single nodes are held for as many steps as ψ is carried, together with the inputs.
+        let nodes = sizes.nodes * sizes.carried.window();
+        let (mut left, mut right, mut met) = (0.0, 0.0, 0.0);
+        let mut widest = (0.0f64, 0.0f64, 0.0f64);
+        let mut held = 0.0;
+        for (own, &choice) in layers {
+            let ((query, example, pair), count) = factors(own, choice, nodes);
+            (left, right) = (left + count * query, right + example);
+            // What no step changes is kept for all examples of the tile.
+            *if choice == Contraction::Averaged { &mut held } else { &mut met } += count * pair;
+            widest = (widest.0.max(query), widest.1.max(example), widest.2.max(pair));
+        }
+        let seed = real(sizes.copies);
+        // ψ, packed; where steps are added to what Nesterov's momentum carries, twice.
+        let sets = if sizes.carried == Carried::Means { 3.0 } else { 2.0 };
+        let inputs: f64 = network
+            .parameters
+            .iter()
+            .zip(contraction)
+            .map(|(own, choice)| match choice {
+                Contraction::Factored => real(nodes) * real(own.positions) * real(own.width),
+                Contraction::Averaged => real(own.positions) * real(own.width),
+                _ => 0.0,
+            })
+            .sum();
+        // A product packs its factors: as much again.
+        Self {
+            query: forward + outputs * (backward + seed + sets * left) + inputs,
+            example: forward + most * (backward + seed) + 2.0 * all * right,
+            met,
+            held,
+            sums,
+            fixed: fixed + 8.0 * real(network.len),
+            largest: [
+                (outputs * widest.0.max(backward)).max(forward),
+                (most * widest.1.max(backward)).max(forward),
+                widest.2,
+                sizes
+                    .entries
+                    .iter()
+                    .map(|entries| real(entries.per_pair(sizes.outputs, sizes.copies)))
+                    .fold(1.0, f64::max),
+            ],
+            psi: if sizes.carried == Carried::Nothing { 0.0 } else { outputs * left },
+            kept: 0.0,
+            batch: sizes.examples,
+            bytes: real(bytes),
+        }
+    }
+
+    /// With so many bytes more on the host for each pair.
+    pub fn keeping(self, kept: f64) -> Self {
+        Self { kept, ..self }
+    }
+
+    /// Bytes of a tile: its arrays; and for each entry of an accumulator a block of steps, their sum, and the sum on its
+    /// way to the host.
+    pub fn bytes(&self, queries: usize, examples: usize) -> u64 {
+        let batch = real(examples.min(self.batch));
+        let (queries, examples) = (real(queries), real(examples));
+        let arrays = queries * self.query
+            + batch * self.example
+            + queries * batch * self.met
+            + queries * examples * self.held
+            + self.fixed;
+        let sums = queries * examples * self.sums;
+        (arrays * self.bytes * SLACK + sums * (self.bytes * SLACK + 8.0 + 8.0) + queries * examples * self.kept) as u64
+    }
+
+    /// Bytes of the state of a tile under way: ψ, a block of steps and their sum.
+    pub fn state_bytes(&self, queries: usize, examples: usize) -> u64 {
+        let (queries, examples) = (real(queries), real(examples));
+        (queries * self.psi * self.bytes + queries * examples * self.sums * (8.0 + self.bytes)) as u64
+    }
+
+    /// Elements of the largest array of a tile.
+    fn largest(&self, queries: usize, examples: usize) -> f64 {
+        let batch = real(examples.min(self.batch));
+        let (queries, examples) = (real(queries), real(examples));
+        let [query, example, met, pair] = self.largest;
+        (queries * query).max(batch * example).max(queries * batch * met).max(queries * examples * pair)
+    }
+
+    /// Queries and examples of the largest tile that fits `memory` bytes and arrays of `largest` elements: all examples,
+    /// where they fit. `None`: not even one of each fits.
+    pub fn tile(&self, (n, m): (usize, usize), memory: u64, largest: usize) -> Option<[usize; 2]> {
+        let fits = |queries, examples| {
+            self.bytes(queries, examples) <= memory && self.largest(queries, examples) <= real(largest)
+        };
+        let mut sides = [n.min(MOST_QUERIES), m];
+        while !fits(sides[0], sides[1]) {
+            sides = halved(sides)?;
+        }
+        Some(sides)
+    }
+}
+
+/// Sides of a tile of half the size; `None` where it is one query and one example.
+pub(crate) fn halved([queries, examples]: [usize; 2]) -> Option<[usize; 2]> {
+    if queries <= 1 && examples <= 1 {
+        None
+    } else if examples > 2 * queries || queries == 1 {
+        Some([queries, examples.div_ceil(2)])
+    } else {
+        Some([queries.div_ceil(2), examples])
+    }
+}

@@ -1,0 +1,406 @@
+/*!
+What a problem costs on a device: memory and arithmetic, the contraction of each layer, and how it is cut into tiles.
+*/
+
+mod cost;
+mod footprint;
+
+pub(crate) use footprint::halved;
+
+use crate::compute::{Backend, Element, Entries, Rates};
+use crate::device::free_memory;
+use crate::error::Error;
+use crate::path::{Quadrature, Rule, Spec, Tile, examples_at_once, vectors_at_once};
+use crate::problem::Problem;
+use crate::tangent::{Carried, Contraction, Sizes, choose};
+use cost::Cost;
+use footprint::{Footprint, MOST_QUERIES};
+
+/// A problem's cost, and its tiles.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// m, n, C, trained numbers and steps.
+    pub shapes: [usize; 5],
+    /// The contraction of each layer with parameters.
+    pub contraction: Vec<Contraction>,
+    /// Queries and examples of a tile; those at the edges may have fewer.
+    pub sides: [usize; 2],
+    /// The tiles, in the order in which they are computed.
+    pub tiles: Vec<Tile>,
+    /// Bytes on the device at the most.
+    pub device_bytes: u64,
+    /// Bytes of the data and of the program on the host.
+    pub host_bytes: u64,
+    /// Bytes of the state of a tile under way.
+    pub state_bytes: u64,
+    /// Bytes of all arrays that come of it.
+    pub array_bytes: f64,
+    /// Bytes of the recorded path.
+    pub path_bytes: f64,
+    /// Floating-point operations of the contractions.
+    pub flops: f64,
+    /// Floating-point operations of the forward and backward passes.
+    pub pass_flops: f64,
+    /// Seconds that training and integration will take, roughly, by the device's rates.
+    pub seconds: f64,
+    /// What had to be assumed, if anything: counts that only the work itself finds.
+    pub assumed: Option<String>,
+}
+
+/// What a plan needs to know of a device.
+#[derive(Debug, Clone, Copy)]
+pub struct Device {
+    /// How fast it is.
+    pub rates: Rates,
+    /// Rates by which contractions are chosen.
+    pub choosing: Rates,
+    /// Bytes that a tile may take, where nothing else is said.
+    pub memory: u64,
+    /// Bytes that the whole work may take, the data and the program among them, where that is said.
+    pub allowed: Option<u64>,
+    /// Elements of its largest buffer.
+    pub largest: usize,
+    /// Bytes of an element.
+    pub bytes: usize,
+    /// One rounding of an element, relative.
+    pub rounding: f64,
+}
+
+impl Device {
+    /// A device of known rates; a tile may take half of the memory that is free.
+    pub fn new<B: Backend>(backend: &B, rates: Rates) -> Self {
+        Self {
+            rates,
+            choosing: backend.fixed_rates().unwrap_or(rates),
+            memory: free_memory() / 2,
+            allowed: None,
+            largest: backend.largest_buffer(),
+            bytes: size_of::<B::Element>(),
+            rounding: B::Element::ROUNDING,
+        }
+    }
+}
+
+/// Counts that may be beyond any machine, so in floating point.
+fn real(count: usize) -> f64 {
+    count as f64
+}
+
+/// Entries of arrays for each pair of a query and an example.
+struct PerPair {
+    /// Of the accumulators on the device.
+    sums: f64,
+    /// Of the tangent kernels, which wait on the host for the rest of their tile.
+    tangent: f64,
+    /// Of the arrays that come of it: the whole, its parts by layer, and for the coefficients their numerators and themselves.
+    arrays: f64,
+}
+
+impl PerPair {
+    fn new(problem: &Problem) -> Self {
+        let Problem { network, spec, .. } = problem;
+        let rows = spec.readout.len(network.outputs);
+        let pair = real(spec.kernel.map_or(0, |entries| entries.per_pair(rows, network.outputs)));
+        let attribution = if spec.attribution { real(rows) } else { 0.0 };
+        let tangent = if spec.tangent { 2.0 * pair } else { 0.0 };
+        let groups = if spec.layers { real(network.parameters.len()) } else { 1.0 };
+        let parts = if spec.layers { 1.0 + groups } else { 1.0 };
+        let coefficients = if spec.coefficients { pair } else { 0.0 };
+        Self {
+            sums: groups * (attribution + pair) + coefficients,
+            tangent,
+            arrays: parts * (attribution + pair) + 2.0 * coefficients + tangent,
+        }
+    }
+}
+
+/// The sizes of a step that contractions are chosen by.
+fn sizes(problem: &Problem, rounding: f64) -> Sizes {
+    let Problem { network, spec, steps, .. } = problem;
+    let m = problem.examples();
+    let nodes = match spec.rule {
+        // Gradient flow takes its nodes one by one.
+        Rule::Gauss { nodes } if !spec.optimizer.is_solved() => nodes,
+        Rule::Adaptive { .. } => ADAPTIVE_NODES,
+        Rule::Gauss { .. } | Rule::Left => 1,
+    };
+    let rates: Vec<f64> = steps.iter().map(|step| step.learning_rate).collect();
+    Sizes {
+        queries: problem.query_count().min(MOST_QUERIES),
+        outputs: spec.readout.len(network.outputs),
+        copies: network.outputs,
+        nodes,
+        examples: steps.iter().map(|step| step.batch_len().min(m)).max().unwrap_or(m),
+        entries: spec.attribution.then_some(Entries::Loss).into_iter().chain(spec.kernel).collect(),
+        carried: Carried::new(&spec.optimizer, &rates, rounding),
+    }
+}
+
+/// Bytes of the data in both precisions, and of what belongs to queries alone.
+fn data_bytes(problem: &Problem, bytes: usize) -> u64 {
+    let (m, n) = (problem.examples(), problem.query_count());
+    let rows = problem.spec.readout.len(problem.network.outputs);
+    (real(m + n) * real(problem.network.input_len()) * real(8 + 2 * bytes) + 7.0 * 8.0 * real(n) * real(rows)) as u64
+}
+
+/// Flat vectors that are recorded of a path.
+fn path_vectors(problem: &Problem) -> f64 {
+    let flow = FLOW_STEPS * (1 + 2 * flow_nodes(&problem.spec.rule));
+    real(if problem.spec.optimizer.is_solved() { flow } else { problem.recording().vectors() })
+}
+
+/// Bytes of the arrays of a problem.
+fn array_bytes(problem: &Problem, per_pair: &PerPair, bytes: usize) -> f64 {
+    let Problem { network, spec, .. } = problem;
+    let (m, n, rows) = (problem.examples(), problem.query_count(), spec.readout.len(network.outputs));
+    // Of each example and layer a norm and a share, and the vectors asked for.
+    let shares = if problem.superposition { 2.0 * real(m) * real(network.parameters.len()) } else { 0.0 };
+    let superposed = real(problem.superposition_vectors.len()) * real(network.len) + shares;
+    (real(n) * real(m) * per_pair.arrays + 5.0 * real(n) * real(rows) + superposed) * real(bytes)
+}
+
+impl Plan {
+    /// Plans a problem for a device. A plan that does not fit has no tiles.
+    pub fn new(problem: &Problem, device: &Device, cut: Cut) -> Self {
+        let Problem { network, spec, steps, .. } = problem;
+        let (m, n, outputs) = (problem.examples(), problem.query_count(), network.outputs);
+        let sizes = sizes(problem, device.rounding);
+        let pick = |own| choose(network, own, spec.readout, &sizes, &device.choosing);
+        let contraction = problem.contraction.clone();
+        let contraction = contraction.unwrap_or_else(|| network.parameters.iter().map(pick).collect());
+        let copies = if spec.kernel.is_none() { 1 } else { outputs };
+        let per_pair = PerPair::new(problem);
+        let footprint = footprint(problem, device, &contraction, &sizes, &per_pair);
+        let host_bytes = data_bytes(problem, device.bytes).saturating_add(PROGRAM);
+        let room = device.allowed.map_or(device.memory, |allowed| allowed.saturating_sub(host_bytes));
+        let tile = match cut {
+            Cut::Into { at_least } => {
+                footprint.tile((n, m), room, device.largest).map(|sides| cut_sides(sides, [n, m], at_least))
+            }
+            Cut::Recorded(sides) => Some(sides),
+        };
+        let [down, across] = tile.unwrap_or([1, 1]).map(|side| side.max(1));
+        // Tiles of one query and one example could be very many.
+        let tiles = if tile.is_some() { tiles([n, m], [down, across]) } else { Vec::new() };
+        let [down, across] = [down.min(n), across.min(m)];
+        let superposing = vectors_at_once(network, m) as u64 * (device.bytes as u64 + 16);
+        let superposing = if problem.superposition { superposing } else { 0 };
+        let cost = Cost {
+            network,
+            contraction: &contraction,
+            rates: &device.rates,
+            sizes: Sizes { queries: n, ..sizes },
+            examples: m,
+            tiles: [n.div_ceil(down), m.div_ceil(across)],
+            copies,
+        };
+        let taken = real(if spec.optimizer.is_solved() { FLOW_STEPS * flow_nodes(&spec.rule) } else { steps.len() });
+        let superposing_step = if problem.superposition { cost.superposing() } else { 0.0 };
+        let tangents = spec.kernel.filter(|_| spec.tangent).map_or(0.0, |entries| cost.tangents(entries));
+        let stepping = (cost.step(per_pair.sums) + superposing_step) * taken;
+        let (flops, pass_flops) = (cost.flops() * taken, cost.pass_flops() * taken);
+        let seconds = stepping + tangents + cost.folding(per_pair.sums, taken);
+        Self {
+            shapes: [m, n, outputs, network.parameter_count(), steps.len()],
+            contraction,
+            sides: [down, across],
+            tiles,
+            device_bytes: footprint.bytes(down, across).max(superposing),
+            host_bytes,
+            state_bytes: footprint.state_bytes(down, across),
+            array_bytes: array_bytes(problem, &per_pair, device.bytes),
+            path_bytes: (path_vectors(problem) + 2.0) * real(network.len) * real(device.bytes),
+            flops,
+            pass_flops,
+            seconds,
+            assumed: assumed(spec),
+        }
+    }
+
+    /// The shapes, with the number of steps that were taken.
+    pub fn shapes_of(&self, steps: usize) -> [usize; 5] {
+        let [m, n, outputs, parameters, _] = self.shapes;
+        [m, n, outputs, parameters, steps]
+    }
+
+    /// Checks the plan against the memory that is free now, and what is allowed of it.
+    ///
+    /// # Errors
+    ///
+    /// What is short, by how much, and what to do.
+    pub fn check_memory(&self, device: &Device) -> Result<(), Error> {
+        self.check_free(free_memory(), device.allowed)
+    }
+
+    fn check_free(&self, free: u64, allowed: Option<u64>) -> Result<(), Error> {
+        if self.tiles.is_empty() {
+            let room = allowed.map_or(String::new(), |allowed| {
+                let (allowed, host) = (size(allowed), size(self.host_bytes));
+                format!(" (run.memory allows {allowed}, of which data and program take {host})")
+            });
+            return Err(Error::DoesNotFit(format!(
+                "one query with one example already needs {} of the device's memory, or an array larger than its \
+                 largest{room}; choose a smaller kernel.kernel, make model.layers smaller, or allow more memory",
+                size(self.device_bytes)
+            )));
+        }
+        let need = self.device_bytes.saturating_add(self.host_bytes);
+        let (have, word) = match allowed {
+            Some(allowed) if allowed < free => (allowed, "allowed (run.memory)"),
+            _ => (free, "free"),
+        };
+        if need > have {
+            return Err(Error::DoesNotFit(format!(
+                "the run needs {} of memory, and {} are {word}; allow more, make model.layers smaller, or ask for less in \
+                 [kernel]",
+                size(need),
+                size(have)
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// What tiles of a problem hold on a device.
+fn footprint(
+    problem: &Problem,
+    device: &Device,
+    contraction: &[Contraction],
+    sizes: &Sizes,
+    per_pair: &PerPair,
+) -> Footprint {
+    let Problem { network, spec, steps, .. } = problem;
+    let copies = if spec.kernel.is_none() { 1 } else { network.outputs };
+    let at_once = Sizes { examples: sizes.examples.min(examples_at_once(network, copies)), ..sizes.clone() };
+    // The inputs, those of a full batch once more, and the steps that are made again: their weights, and what their
+    // decomposition needs.
+    let again = if problem.every > 1 { problem.every.min(steps.len()) } else { 0 };
+    let held = 2.0 * real(problem.examples()) * real(network.input_len()) + 3.0 * real(again) * real(network.len);
+    let footprint = Footprint::new(network, contraction, &at_once, per_pair.sums.max(1.0), held, device.bytes);
+    footprint.keeping(8.0 * per_pair.tangent)
+}
+
+/// What has to be assumed.
+fn assumed(spec: &Spec) -> Option<String> {
+    match spec.rule {
+        _ if spec.optimizer.is_solved() => {
+            Some(format!("{FLOW_STEPS} steps: how many the solver takes shows only when it runs"))
+        }
+        Rule::Adaptive { .. } => {
+            Some(format!("{ADAPTIVE_NODES} nodes for each query and step: how many it takes shows only when it runs"))
+        }
+        Rule::Gauss { .. } | Rule::Left => None,
+    }
+}
+
+/// Nodes of a query and step that the rule `adaptive` is expected to take.
+const ADAPTIVE_NODES: usize = 6;
+/// Steps that gradient flow is expected to take; how many it does take shows only then.
+const FLOW_STEPS: usize = 64;
+
+/// Nodes within a step of gradient flow.
+fn flow_nodes(rule: &Rule) -> usize {
+    Quadrature::of_flow(rule).nodes.len()
+}
+
+/// Bytes for people.
+pub(crate) fn size(bytes: u64) -> String {
+    let units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    let mut value = bytes as f64;
+    let mut unit = 0;
+    while value >= 1024.0 && unit + 1 < units.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    if unit == 0 { format!("{bytes} B") } else { format!("{value:.1} {}", units[unit]) }
+}
+
+/// How a problem is cut into tiles. An entry's value does not depend on it.
+#[derive(Debug, Clone, Copy)]
+pub enum Cut {
+    /// Into as large ones as fit, and at least so many, where there are as many pairs.
+    Into {
+        /// How many.
+        at_least: usize,
+    },
+    /// As an earlier attempt did: queries and examples of a tile.
+    Recorded([usize; 2]),
+}
+
+/// Smaller tiles, where more of them are wanted; of sides that the arrays' parts divide.
+fn cut_sides(mut sides: [usize; 2], pairs: [usize; 2], at_least: usize) -> [usize; 2] {
+    let count = |sides: [usize; 2]| pairs[0].div_ceil(sides[0]).saturating_mul(pairs[1].div_ceil(sides[1]));
+    while count(sides) < at_least {
+        match halved(sides) {
+            Some(smaller) => sides = smaller,
+            None => break,
+        }
+    }
+    [even(sides[0], pairs[0]), even(sides[1], pairs[1])]
+}
+
+/// A side of tiles of nearly the same size, no larger than `side`, that parts divide.
+fn even(side: usize, all: usize) -> usize {
+    if side >= all {
+        return all;
+    }
+    let equal = all.div_ceil(all.div_ceil(side)).next_multiple_of(PART);
+    if equal <= side { equal } else { (side / PART * PART).max(1 << side.min(PART).ilog2()) }
+}
+
+/// All tiles of some pairs.
+fn tiles([n, m]: [usize; 2], [down, across]: [usize; 2]) -> Vec<Tile> {
+    let ranges = |len: usize, side: usize| (0..len).step_by(side).map(move |from| from..(from + side).min(len));
+    let row = |queries: std::ops::Range<usize>| {
+        ranges(m, across).map(move |examples| Tile { queries: queries.clone(), examples })
+    };
+    ranges(n, down).flat_map(row).collect()
+}
+
+/// What larger sides of tiles are multiples of, so that they have parts of sensible sides.
+const PART: usize = 16;
+/// Bytes of the program itself: its code and stacks, and what is measured and kept at its start.
+const PROGRAM: u64 = 48 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tiles_are_even_and_no_larger_than_they_may_be() {
+        assert_eq!((even(256, 360), even(719, 1437), even(479, 1437)), (192, 719 / 16 * 16, 479 / 16 * 16));
+        assert_eq!((even(500, 400), even(1, 5), even(15, 40), even(256, 1000)), (400, 1, 8, 256));
+        for all in 1..300 {
+            for side in 1..=all {
+                assert!((1..=side).contains(&even(side, all)), "{side} of {all}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_needs_more_memory_than_is_free_or_allowed_is_refused() -> Result<(), Box<dyn std::error::Error>> {
+        let plan = |host_bytes| Plan {
+            shapes: [1; 5],
+            contraction: Vec::new(),
+            sides: [1, 1],
+            tiles: vec![Tile { queries: 0..1, examples: 0..1 }],
+            device_bytes: 1 << 20,
+            host_bytes,
+            state_bytes: 0,
+            array_bytes: 0.0,
+            path_bytes: 0.0,
+            flops: 0.0,
+            pass_flops: 0.0,
+            seconds: 1.0,
+            assumed: None,
+        };
+        plan(1 << 20).check_free(4 << 20, None)?;
+        for (host_bytes, allowed, word) in
+            [(4 << 20, None, "of memory"), (2 << 20, Some(2 << 20), "2.0 MiB are allowed (run.memory)")]
+        {
+            let refused = plan(host_bytes).check_free(4 << 20, allowed).err().ok_or("it fits")?;
+            assert!(matches!(&refused, Error::DoesNotFit(problem) if problem.contains(word)), "{refused}");
+        }
+        Ok(())
+    }
+}

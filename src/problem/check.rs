@@ -1,0 +1,134 @@
+//! Whether the parts of a problem fit together.
+
+use super::{Problem, Targets};
+use crate::compute::{Element, Entries};
+use crate::error::Error;
+use crate::loss::Loss;
+use crate::readout::Readout;
+use crate::tangent::{Carried, Contraction, choices};
+
+impl Problem {
+    /// Checks numbers of elements, classes, batches and contractions against each other.
+    ///
+    /// # Errors
+    ///
+    /// What does not fit, and what would.
+    pub fn check(&self) -> Result<(), Error> {
+        self.check_rows("inputs", &self.inputs)?;
+        self.check_targets("targets", &self.targets, self.examples())?;
+        self.check_rows("queries", self.queries())?;
+        if let Some(targets) = &self.query_targets {
+            self.check_targets("query targets", targets, self.query_count())?;
+        }
+        if self.spec.symmetric != self.queries.is_none() {
+            return Err(wrong("spec.symmetric: is true where the queries are the training set, and nowhere else"));
+        }
+        self.check_steps()?;
+        self.check_readout()?;
+        self.check_contraction()
+    }
+
+    fn check_rows(&self, name: &str, values: &[f64]) -> Result<(), Error> {
+        let width = self.network.input_len();
+        if values.is_empty() || width == 0 || !values.len().is_multiple_of(width) {
+            let (have, shape) = (values.len(), &self.network.input);
+            return Err(wrong(format!("{name}: {have} numbers are not rows of shape {shape:?}, at least one")));
+        }
+        Ok(())
+    }
+
+    fn check_targets(&self, name: &str, targets: &Targets, rows: usize) -> Result<(), Error> {
+        let (outputs, loss) = (self.network.outputs, self.spec.loss);
+        match (targets, loss == Loss::CrossEntropy) {
+            (Targets::Classes(classes), true) => {
+                if classes.len() != rows {
+                    return Err(wrong(format!("{name}: are {} classes of {rows} rows", classes.len())));
+                }
+                match classes.iter().find(|&&class| class as usize >= outputs) {
+                    None => Ok(()),
+                    Some(class) => {
+                        Err(wrong(format!("{name}: has class {class}, and the model has {outputs} outputs")))
+                    }
+                }
+            }
+            (Targets::Reals(values), false) if values.len() == rows * outputs => Ok(()),
+            (Targets::Reals(values), false) => {
+                Err(wrong(format!("{name}: {} numbers are not [{rows}, {outputs}]", values.len())))
+            }
+            (Targets::Reals(_), true) => Err(wrong(format!("{name}: {} needs classes", loss.name()))),
+            (Targets::Classes(_), false) => {
+                Err(wrong(format!("{name}: {} needs a real number for each output", loss.name())))
+            }
+        }
+    }
+
+    fn check_steps(&self) -> Result<(), Error> {
+        let examples = self.examples();
+        if self.every == 0 {
+            return Err(wrong("every: must be at least 1"));
+        }
+        for (number, step) in self.steps.iter().enumerate() {
+            let Some(batch) = &step.batch else { continue };
+            if batch.is_empty() {
+                return Err(wrong(format!("steps: step {number} has no example")));
+            }
+            if let Some(example) = batch.iter().find(|&&example| example as usize >= examples) {
+                return Err(wrong(format!(
+                    "steps: step {number} names example {example}, but there are examples 0 to {}",
+                    examples - 1
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_readout(&self) -> Result<(), Error> {
+        let (readout, loss, kernel) = (self.spec.readout, self.spec.loss, self.spec.kernel);
+        if readout == Readout::Margin && self.network.outputs == 1 {
+            return Err(wrong("kernel.readout: a margin compares classes, and the model has one output"));
+        }
+        if readout == Readout::Probabilities && !matches!(loss, Loss::CrossEntropy | Loss::Logistic) {
+            return Err(wrong("kernel.readout: probabilities go with the losses cross_entropy and logistic"));
+        }
+        if matches!(readout, Readout::Target | Readout::Margin) && loss != Loss::CrossEntropy {
+            return Err(wrong("kernel.readout: target and margin need classes: the loss cross_entropy"));
+        }
+        if readout.needs_targets() && self.query_targets.is_none() {
+            return Err(wrong("kernel.readout: needs the targets of the queries"));
+        }
+        if readout.needs_targets() && matches!(kernel, Some(Entries::Trace | Entries::Diagonal)) {
+            return Err(wrong("kernel.kernel: pairs equal outputs, and this kernel.readout has one row a query"));
+        }
+        Ok(())
+    }
+
+    /// Contractions must be possible ones, one for each layer that has parameters.
+    fn check_contraction(&self) -> Result<(), Error> {
+        let Some(wanted) = &self.contraction else { return Ok(()) };
+        let layers = &self.network.parameters;
+        let carried = Carried::new(&self.spec.optimizer, &[], <f32 as Element>::ROUNDING);
+        if wanted.len() != layers.len() {
+            let (have, want) = (wanted.len(), layers.len());
+            return Err(wrong(format!(
+                "kernel.contraction: names {have} layers, but {want} have weights; give one word for each, or \"auto\""
+            )));
+        }
+        for (own, wanted) in layers.iter().zip(wanted) {
+            let possible = choices(&self.network, own, self.spec.readout, carried);
+            if !possible.contains(wanted) {
+                let possible: Vec<&str> = possible.into_iter().map(Contraction::name).collect();
+                return Err(wrong(format!(
+                    "kernel.contraction: layer {} cannot be {}; one of {}",
+                    own.layer,
+                    wanted.name(),
+                    possible.join(", ")
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn wrong(problem: impl Into<String>) -> Error {
+    Error::Input(problem.into())
+}

@@ -1,0 +1,96 @@
+//! A problem's data on a device.
+
+use super::{Problem, Targets};
+use crate::compute::{Backend, convert};
+use crate::error::Error;
+use crate::path::{QueryTargets, Setting};
+use crate::tangent::Contraction;
+use crate::training::{Examples, TargetBuffer, Training};
+
+/// The training data of a problem on a device.
+pub struct Held<'a, B: Backend> {
+    backend: &'a B,
+    problem: &'a Problem,
+    examples: Examples<B>,
+    targets: TargetBuffer<B>,
+}
+
+impl<'a, B: Backend> Held<'a, B> {
+    /// Uploads inputs and targets.
+    ///
+    /// # Errors
+    ///
+    /// The device has no room.
+    pub fn new(backend: &'a B, problem: &'a Problem) -> Result<Self, Error> {
+        let inputs = convert::<B::Element>(&problem.inputs);
+        let examples = Examples::new(backend, &inputs, problem.network.input_len())?;
+        Ok(Self { backend, problem, examples, targets: target_buffer(backend, &problem.targets)? })
+    }
+
+    /// The network to be trained on them.
+    pub fn training(&self) -> Training<'_, B> {
+        let Problem { network, spec, clip_norm, .. } = self.problem;
+        Training {
+            backend: self.backend,
+            network,
+            loss: spec.loss,
+            optimizer: spec.optimizer,
+            clip_norm: *clip_norm,
+            examples: &self.examples,
+            targets: &self.targets,
+        }
+    }
+
+    /// What tiles of some queries share, with a contraction for each layer that has parameters.
+    pub fn setting<'b>(&'b self, contraction: &'b [Contraction], asked: &'b Asked<B>) -> Setting<'b, B> {
+        Setting {
+            backend: self.backend,
+            network: &self.problem.network,
+            spec: &self.problem.spec,
+            contraction,
+            examples: &self.examples,
+            queries: &asked.values,
+            targets: &self.targets,
+            query_targets: asked.targets.as_ref(),
+        }
+    }
+}
+
+/// The queries of a problem, in a device's precision.
+pub struct Asked<B: Backend> {
+    /// `[n, …]`, on the host.
+    values: Vec<B::Element>,
+    /// Their targets, where the readout depends on them.
+    targets: Option<QueryTargets<B>>,
+}
+
+impl<B: Backend> Asked<B> {
+    /// All queries of a problem.
+    ///
+    /// # Errors
+    ///
+    /// The device has no room.
+    pub fn new(backend: &B, problem: &Problem) -> Result<Self, Error> {
+        let targets = match &problem.query_targets {
+            Some(targets) if problem.spec.readout.needs_targets() => Some(QueryTargets {
+                buffer: target_buffer(backend, targets)?,
+                classes: if let Targets::Classes(classes) = targets { classes.clone() } else { Vec::new() },
+            }),
+            _ => None,
+        };
+        Ok(Self { values: convert(problem.queries()), targets })
+    }
+
+    /// No query.
+    pub fn none() -> Self {
+        Self { values: Vec::new(), targets: None }
+    }
+}
+
+/// Targets on the device.
+fn target_buffer<B: Backend>(backend: &B, targets: &Targets) -> Result<TargetBuffer<B>, Error> {
+    Ok(match targets {
+        Targets::Classes(classes) => TargetBuffer::Classes(backend.index(classes)?),
+        Targets::Reals(values) => TargetBuffer::Reals(backend.upload(&convert::<B::Element>(values))?, values.len()),
+    })
+}

@@ -1,0 +1,210 @@
+/*!
+A problem in memory: a network, how it is trained, on what, and what is asked of its predictions.
+
+[`Problem::plan`] counts what the answer costs, [`Problem::train`] makes the path, and [`Problem::explain`] takes the predictions apart
+along it. None of them reads or writes a file: paths go to any [`Recorder`] and come from any [`Tape`], and finished tiles go to
+whoever asks, for instance to an [`Explanation`].
+*/
+
+mod check;
+mod explanation;
+mod held;
+
+pub use explanation::Explanation;
+pub use held::{Asked, Held};
+
+use crate::compute::{Backend, convert};
+use crate::error::Error;
+use crate::graph::Graph;
+use crate::keeper::Keeper;
+use crate::loss::Loss;
+use crate::optimizer::{Motion, Optimizer};
+use crate::path::{Finished, Integration, Quadrature, Spec, Tile};
+use crate::plan::{Cut, Device, Plan};
+use crate::tangent::Contraction;
+use crate::tape::{Recorder, Recording, Step, Tape};
+use crate::training::{Recorded, Reduction};
+
+/// The targets of a data set.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Targets {
+    /// `[m]` classes.
+    Classes(Vec<u32>),
+    /// `[m, C]` reals.
+    Reals(Vec<f64>),
+}
+
+/// A network, how it is trained, on what, and what is asked of its predictions.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    /// The network.
+    pub network: Graph,
+    /// The loss, the optimizer, and what is asked.
+    pub spec: Spec,
+    /// How each layer that has parameters is contracted; the plan chooses without it.
+    pub contraction: Option<Vec<Contraction>>,
+    /// `[m, …]` training inputs.
+    pub inputs: Vec<f64>,
+    /// The training targets.
+    pub targets: Targets,
+    /// `[n, …]` query inputs, where they are not the training set.
+    pub queries: Option<Vec<f64>>,
+    /// Targets of the queries, where known.
+    pub query_targets: Option<Targets>,
+    /// The steps; none of gradient flow, which takes its own.
+    pub steps: Vec<Step>,
+    /// How a batch's losses are combined.
+    pub reduction: Reduction,
+    /// The largest norm of the loss gradient; 0: not clipped.
+    pub clip_norm: f64,
+    /// The path is recorded every so many steps, and the steps between are made again when they are needed.
+    pub every: usize,
+    /// Whether the path was recorded elsewhere, so that the optimizer may not explain all of it.
+    pub imported: bool,
+    /// Whether the weights' change is taken apart as well.
+    pub superposition: bool,
+    /// Examples whose part of the weights' change is wanted whole.
+    pub superposition_vectors: Vec<u32>,
+}
+
+impl Problem {
+    /// A network that is trained on some examples, which are the queries as well. [`Spec::new`] says what is asked, and no step is
+    /// taken yet.
+    pub fn new(network: Graph, loss: Loss, optimizer: Optimizer, inputs: Vec<f64>, targets: Targets) -> Self {
+        Self {
+            network,
+            spec: Spec { symmetric: true, ..Spec::new(loss, optimizer) },
+            contraction: None,
+            inputs,
+            query_targets: Some(targets.clone()),
+            targets,
+            queries: None,
+            steps: Vec::new(),
+            reduction: Reduction::Mean,
+            clip_norm: 0.0,
+            every: 1,
+            imported: false,
+            superposition: false,
+            superposition_vectors: Vec::new(),
+        }
+    }
+
+    /// The same with queries `[n, …]` of their own, and their targets where known.
+    pub fn asking(mut self, queries: Vec<f64>, targets: Option<Targets>) -> Self {
+        self.spec.symmetric = false;
+        Self { queries: Some(queries), query_targets: targets, ..self }
+    }
+
+    /// The same with so many steps of all examples, at the optimizer's own rate.
+    pub fn full_batches(self, steps: usize) -> Self {
+        let step = self.step(self.spec.optimizer.learning_rate(), None);
+        Self { steps: vec![step; steps], ..self }
+    }
+
+    /// The same with a step for each batch, at the optimizer's own rate.
+    pub fn batches(self, batches: Vec<Vec<u32>>) -> Self {
+        let step = |batch| self.step(self.spec.optimizer.learning_rate(), Some(batch));
+        let steps = batches.into_iter().map(step).collect();
+        Self { steps, ..self }
+    }
+
+    /// A step at a learning rate; without a batch it takes every example once.
+    pub fn step(&self, learning_rate: f64, batch: Option<Vec<u32>>) -> Step {
+        let examples = self.examples();
+        let share = self.reduction.share(batch.as_ref().map_or(examples, Vec::len));
+        Step { learning_rate, batch, examples, share, clip: 1.0 }
+    }
+
+    /// m.
+    pub fn examples(&self) -> usize {
+        self.inputs.len() / self.network.input_len().max(1)
+    }
+
+    /// The queries, be they the training set or their own.
+    pub fn queries(&self) -> &[f64] {
+        self.queries.as_deref().unwrap_or(&self.inputs)
+    }
+
+    /// n.
+    pub fn query_count(&self) -> usize {
+        self.queries().len() / self.network.input_len().max(1)
+    }
+
+    /// What is recorded of the path.
+    pub fn recording(&self) -> Recording {
+        if self.imported {
+            Recording::imported(&self.spec.optimizer, self.steps.len())
+        } else {
+            Recording::new(&self.spec.optimizer, self.steps.len(), self.every)
+        }
+    }
+
+    /// Counts what the answer costs on a device, chooses contractions, and cuts it into tiles.
+    ///
+    /// # Errors
+    ///
+    /// Numbers that do not fit together (see [`check`](Self::check)), or more than the memory that is free.
+    pub fn plan(&self, device: &Device) -> Result<Plan, Error> {
+        self.check()?;
+        let plan = Plan::new(self, device, Cut::Into { at_least: 1 });
+        plan.check_memory(device)?;
+        Ok(plan)
+    }
+
+    /// Makes the path from `initial`, flat as [`Graph::draw`] gives them, or goes on where the keeper's earlier attempt was left.
+    ///
+    /// # Errors
+    ///
+    /// Divergence (naming the step), a flow that the solver cannot follow, a device error, what the recorder refuses, or what the
+    /// keeper ends it with.
+    pub fn train<B: Backend>(
+        &self,
+        backend: &B,
+        initial: &[f64],
+        recorder: &mut dyn Recorder<B::Element>,
+        keeper: &mut dyn Keeper,
+    ) -> Result<(), Error> {
+        let (held, initial) = (Held::new(backend, self)?, convert(initial));
+        match self.spec.optimizer.motion() {
+            Motion::Solved { time, tolerance } => {
+                let quadrature = Quadrature::of_flow(&self.spec.rule);
+                held.training().flow(&initial, (time, tolerance), &quadrature, &self.step(1.0, None), recorder, keeper)
+            }
+            Motion::Steps => held.training().run(&initial, &self.steps, recorder, keeper),
+        }
+    }
+
+    /// Follows a path that was recorded elsewhere: `weights` gives the weights before each step and after the last. What the
+    /// optimizer does not explain of them is recorded as well.
+    ///
+    /// # Errors
+    ///
+    /// As [`train`](Self::train), and weights that cannot be read.
+    pub fn follow<B: Backend>(
+        &self,
+        backend: &B,
+        weights: &mut Recorded<'_, B::Element>,
+        recorder: &mut dyn Recorder<B::Element>,
+        keeper: &mut dyn Keeper,
+    ) -> Result<(), Error> {
+        Held::new(backend, self)?.training().follow(weights, &self.steps, recorder, keeper)
+    }
+
+    /// Takes the predictions of all queries apart along a recorded path, tile by tile; `sink` takes each tile as it is finished.
+    ///
+    /// # Errors
+    ///
+    /// A device error, a tape that cannot be read, or what the keeper or the sink ends it with.
+    pub fn explain<B: Backend>(
+        &self,
+        backend: &B,
+        tape: &dyn Tape<B::Element>,
+        plan: &Plan,
+        keeper: &mut dyn Keeper,
+        sink: &mut dyn FnMut(&Tile, Finished) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let (held, asked) = (Held::new(backend, self)?, Asked::new(backend, self)?);
+        let integration = Integration { setting: held.setting(&plan.contraction, &asked), tape };
+        plan.tiles.iter().try_for_each(|tile| sink(tile, integration.tile(tile, keeper)?))
+    }
+}

@@ -1,0 +1,46 @@
+//! What belongs to a recorded path beside its weights: learning rates, batches, and where each tensor lies.
+
+use super::Step;
+use crate::data::{NpyWriter, write_npy};
+use crate::error::Error;
+use crate::graph::Graph;
+use serde_json::{Map, Value, json};
+use std::path::Path;
+
+/// Writes `trajectory/learning_rates.npy`, `[steps]` (of gradient flow the lengths of its steps); where a gradient was
+/// clipped, `trajectory/clip.npy`, `[steps]`, what each was multiplied by; `trajectory/batches.npy`, `[steps, largest batch]`, filled up with
+/// -1, unless every step takes the full batch; and `trajectory/layout.json`: each tensor's offset and shape within a row
+/// of `weights.npy`, whose layers are aligned and so have gaps between them.
+///
+/// # Errors
+///
+/// A file that cannot be written.
+pub fn describe(directory: &Path, network: &Graph, steps: &[Step]) -> Result<(), Error> {
+    let path = |name: &str| directory.join("trajectory").join(name);
+    let rates: Vec<f64> = steps.iter().map(|step| step.learning_rate).collect();
+    write_npy(&path("learning_rates.npy"), &[steps.len()], &rates)?;
+    if steps.iter().any(|step| step.clip != 1.0) {
+        let factors: Vec<f64> = steps.iter().map(|step| step.clip).collect();
+        write_npy(&path("clip.npy"), &[steps.len()], &factors)?;
+    }
+    if steps.iter().any(|step| step.batch.is_some()) {
+        let width = steps.iter().map(Step::batch_len).max().unwrap_or(0);
+        let mut writer = NpyWriter::create(&path("batches.npy"), &[steps.len(), width])?;
+        for (number, step) in steps.iter().enumerate() {
+            let mut row: Vec<i64> = match &step.batch {
+                None => (0..step.examples as i64).collect(),
+                Some(batch) => batch.iter().copied().map(i64::from).collect(),
+            };
+            row.resize(width, -1);
+            writer.write_at(number * width, &row)?;
+        }
+        writer.finish()?;
+    }
+    let tensors = network.tensors().into_iter();
+    let layout: Map<String, Value> =
+        tensors.map(|(name, shape, offset, _)| (name, json!({ "offset": offset, "shape": shape }))).collect();
+    let (path, temporary) = (path("layout.json"), path("layout.json.tmp"));
+    std::fs::write(&temporary, format!("{:#}\n", Value::Object(layout)))
+        .and_then(|()| std::fs::rename(&temporary, &path))
+        .map_err(|source| Error::file(&path, source))
+}

@@ -1,0 +1,64 @@
+//! What is known of a path beside its vectors: which of them are kept, the steps, and their metrics.
+
+use super::{Metrics, Recording, Step};
+use crate::data::{StateReader, StateWriter};
+use crate::error::Error;
+
+/// What is known of a path as far as it was made.
+#[derive(Debug, Clone)]
+pub struct History {
+    /// Which vectors are kept.
+    pub recording: Recording,
+    /// The steps, in order.
+    pub steps: Vec<Step>,
+    /// Of each step its metrics, and the seconds that training had taken when it was made.
+    pub metrics: Vec<(Metrics, f64)>,
+}
+
+impl History {
+    /// No step yet.
+    pub fn new(recording: Recording) -> Self {
+        Self { recording, steps: Vec::new(), metrics: Vec::new() }
+    }
+
+    /// Adds a step.
+    pub fn made(&mut self, step: Step, metrics: Metrics, seconds: f64) {
+        self.steps.push(step);
+        self.metrics.push((metrics, seconds));
+    }
+
+    /// Seconds that training has taken so far.
+    pub fn seconds(&self) -> f64 {
+        self.metrics.last().map_or(0.0, |(_, seconds)| *seconds)
+    }
+
+    /// Steps of one block of the two-level sums: about √steps.
+    pub fn block(&self) -> usize {
+        ((self.steps.len() as f64).sqrt().ceil() as usize).max(1)
+    }
+
+    /// Writes rates, clipping and metrics.
+    pub(super) fn save(&self, writer: &mut StateWriter) -> Result<(), Error> {
+        let numbers = |of: &dyn Fn(&Step) -> f64| self.steps.iter().map(of).collect::<Vec<f64>>();
+        writer.put("learning rates", &numbers(&|step| step.learning_rate))?;
+        writer.put("clip", &numbers(&|step| step.clip))?;
+        let metrics = |of: &dyn Fn(&(Metrics, f64)) -> f64| self.metrics.iter().map(of).collect::<Vec<f64>>();
+        writer.put("loss", &metrics(&|(metrics, _)| metrics.loss))?;
+        writer.put("accuracy", &metrics(&|(metrics, _)| metrics.accuracy))?;
+        Ok(writer.put("seconds", &metrics(&|(_, seconds)| *seconds))?)
+    }
+
+    /// Takes what was [saved](Self::save): the steps that were made, as `step` knows them but for their rates and clipping.
+    pub(super) fn restore(&mut self, reader: &mut StateReader, step: &dyn Fn(usize) -> Step) -> Result<(), Error> {
+        let rates: Vec<f64> = reader.take("learning rates")?;
+        let clips: Vec<f64> = reader.take_exactly("clip", rates.len())?;
+        let losses: Vec<f64> = reader.take_exactly("loss", rates.len())?;
+        let accuracies: Vec<f64> = reader.take_exactly("accuracy", rates.len())?;
+        let seconds: Vec<f64> = reader.take_exactly("seconds", rates.len())?;
+        let metrics = losses.into_iter().zip(accuracies).map(|(loss, accuracy)| Metrics { loss, accuracy });
+        self.metrics = metrics.zip(seconds).collect();
+        let made = rates.into_iter().zip(clips).enumerate();
+        self.steps = made.map(|(number, (learning_rate, clip))| Step { learning_rate, clip, ..step(number) }).collect();
+        Ok(())
+    }
+}
