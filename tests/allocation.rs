@@ -78,7 +78,7 @@ fn steps_take_no_fresh_memory() {
     let carried = Carried::Nothing;
     let sizes = Sizes { queries, outputs: 10, copies: 10, nodes: 2, examples: count, entries, carried };
     let pick = |own| choose(&network, own, Readout::Outputs, &sizes, &Rates::CPU);
-    let contraction: Vec<Contraction> = network.parameters.iter().map(pick).collect();
+    let contraction: Vec<Contraction> = network.blocks.iter().map(pick).collect();
     let spec = Spec {
         rule: Rule::Gauss { nodes: 2 },
         kernel: Some(Entries::Full),

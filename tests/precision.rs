@@ -173,7 +173,7 @@ fn f32_sums_over_many_steps_stay_near_f64() {
     let folder = tempfile::tempdir().expect("a temporary directory");
     let tape = problem.train::<f32>(folder.path());
     for choice in CHOICES {
-        for (own, choice) in problem.network.parameters.iter().zip(choice) {
+        for (own, choice) in problem.network.blocks.iter().zip(choice) {
             assert!(
                 choices(&problem.network, own, Readout::Outputs, Carried::Nothing).contains(&choice),
                 "{choice:?} does not apply"

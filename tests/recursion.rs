@@ -165,9 +165,9 @@ fn residual(found: &Finished) -> f64 {
 
 /// Ways to contract the layers, one layer departing from whole rows at a time.
 fn all_choices(network: &Graph, carried: Carried) -> Vec<Vec<Contraction>> {
-    let rows = vec![Contraction::Materialised; network.parameters.len()];
+    let rows = vec![Contraction::Materialised; network.blocks.len()];
     let mut all = vec![rows.clone()];
-    for (index, own) in network.parameters.iter().enumerate() {
+    for (index, own) in network.blocks.iter().enumerate() {
         for choice in choices(network, own, Readout::Outputs, carried) {
             let mut choices = rows.clone();
             choices[index] = choice;
@@ -254,7 +254,7 @@ fn tiles_agree_bit_by_bit() {
 fn a_sparse_recording_gives_the_same_bits() {
     for optimizer in [sgd(0.0, false), sgd(0.9, true), adam(false), adam(true)] {
         let problem = Problem::<f32>::new(optimizer);
-        let choice = vec![Contraction::Materialised; problem.network.parameters.len()];
+        let choice = vec![Contraction::Materialised; problem.network.blocks.len()];
         let dense = tempfile::tempdir().expect("a folder");
         let dense = problem.train(dense.path(), 11, 1);
         let want = problem.tile(&dense, &choice, &whole());
@@ -309,7 +309,7 @@ fn a_path_in_memory_has_the_same_bits() {
     const STEPS: usize = 12;
     for optimizer in [sgd(0.9, true), adam(false)] {
         let problem = Problem::<f32>::new(optimizer);
-        let choice = vec![Contraction::Materialised; problem.network.parameters.len()];
+        let choice = vec![Contraction::Materialised; problem.network.blocks.len()];
         for every in [1, 5] {
             let folder = tempfile::tempdir().expect("a folder");
             let disk = problem.train(folder.path(), STEPS, every);
@@ -367,7 +367,7 @@ fn a_thousand_steps_in_f32_stay_near_f64() {
     const STEPS: usize = 1000;
     for (optimizer, tolerance) in [(sgd(0.9, false), 2e-5), (sgd(0.9, true), 2e-5), (adam(true), 3e-4)] {
         let (wide, single) = (Problem::<f64>::new(optimizer), Problem::<f32>::new(optimizer));
-        let choice = vec![Contraction::Materialised; wide.network.parameters.len()];
+        let choice = vec![Contraction::Materialised; wide.network.blocks.len()];
         let folder = tempfile::tempdir().expect("a folder");
         let tape = wide.train(folder.path(), STEPS, 1);
         let want = wide.tile(&tape, &choice, &whole());

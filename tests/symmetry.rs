@@ -114,11 +114,8 @@ fn tiles_of_half_a_kernel_hold_all_that_is_wanted() {
     let problem = Problem::new();
     let whole = Tile { queries: 0..EXAMPLES, examples: 0..EXAMPLES };
     for wanted in Contraction::ALL {
-        let allowed = problem
-            .network
-            .parameters
-            .iter()
-            .map(|own| choices(&problem.network, own, Readout::Outputs, Carried::Nothing));
+        let allowed =
+            problem.network.blocks.iter().map(|own| choices(&problem.network, own, Readout::Outputs, Carried::Nothing));
         let choice: Vec<Contraction> =
             allowed.map(|allowed| if allowed.contains(&wanted) { wanted } else { allowed[0] }).collect();
         for entries in [Entries::Trace, Entries::Diagonal, Entries::Full] {

@@ -108,7 +108,7 @@ pub fn measure_choices(device: &DeviceOptions, repeats: usize) -> Result<Vec<Cho
         let picked = bench.measure()?.contraction;
         let words = format!("{entries:?}").to_lowercase();
         let step = format!("{queries} x {examples}, {nodes} nodes, {words}");
-        for (own, (layer, picked)) in network.parameters.iter().zip(picked) {
+        for (own, (layer, picked)) in network.blocks.iter().zip(picked) {
             let one = |contraction| {
                 let bench = KernelBench { contraction: Some((Layers::One(layer), contraction)), ..bench.clone() };
                 Ok((contraction, bench.measure()?.seconds))

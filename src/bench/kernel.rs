@@ -4,7 +4,7 @@ use super::measure::{Product, median, numbers, seconds, settle};
 use crate::compute::{Backend, Element, Entries, convert};
 use crate::device::{DeviceOptions, Devices, LocalDevices, Work};
 use crate::error::Error;
-use crate::graph::{Graph, Parameters};
+use crate::graph::{Block, Graph, Use};
 use crate::loss::Loss;
 use crate::path::{Evaluation, Rule, Setting, Spec, Tile};
 use crate::readout::Readout;
@@ -90,14 +90,14 @@ pub(super) fn flops(network: &Graph, queries: usize, examples: usize, entries: E
     let (n, m, outputs) = (queries as f64, examples as f64, network.outputs as f64);
     let copies = entries.copies(network.outputs) as f64;
     let pairs = if entries == Entries::Full { outputs * outputs } else { outputs };
-    let layer = |own: &Parameters| {
-        let (p, h, w) = (own.positions as f64, own.height.max(1) as f64, own.width as f64);
+    let layer = |one: &Use| {
+        let (p, [h, w]) = (one.structure.positions() as f64, one.structure.sides().map(|side| side as f64));
         let contraction = n * m * p * p * (w + pairs * h);
         let forward = (n + m) * p * w * h;
-        let back = if network.has_constant_input(own) { 0.0 } else { (n * outputs + m * copies) * p * w * h };
+        let back = if network.has_constant_input(one) { 0.0 } else { (n * outputs + m * copies) * p * w * h };
         2.0 * (contraction + forward + back)
     };
-    network.parameters.iter().map(layer).sum()
+    network.blocks.iter().flat_map(|block| &block.uses).map(layer).sum()
 }
 
 /// What was measured of a block of steps.
@@ -145,13 +145,13 @@ impl KernelBench {
             Some(rates) => rates,
             None => self.device.rates(backend)?,
         };
-        let pick = |own: &Parameters| {
+        let pick = |own: &Block| {
             let wanted = self.contraction.filter(|(layers, _)| layers.contains(own.layer)).map(|(_, wanted)| wanted);
             let wanted =
                 wanted.filter(|wanted| choices(network, own, Readout::Outputs, Carried::Nothing).contains(wanted));
             wanted.unwrap_or_else(|| choose(network, own, Readout::Outputs, &sizes, &rates))
         };
-        Ok(network.parameters.iter().map(pick).collect())
+        Ok(network.blocks.iter().map(pick).collect())
     }
 
     /// Calls `work` with an evaluation of a network with drawn weights and data, and those weights.
@@ -198,7 +198,8 @@ impl Work for &KernelBench {
         let network = &self.network;
         let contraction = self.contraction(backend)?;
         let copies = self.entries.copies(network.outputs);
-        let depth = network.parameters.iter().map(|own| own.height).max().unwrap_or(1);
+        let depth =
+            network.blocks.iter().flat_map(|block| &block.uses).map(|one| one.structure.sides()[0]).max().unwrap_or(1);
         let side = |rows: usize| rows.clamp(64, 4096);
         let (rows, columns) = (side(self.queries * network.outputs), side(self.examples * copies));
         let mut product = Product::new(backend, rows, columns, depth.clamp(64, 2048))?;
@@ -222,7 +223,7 @@ impl Work for &KernelBench {
         let flops = flops(network, self.queries, self.examples, self.entries);
         let (all_seconds, seconds) = (taken.clone(), median(taken));
         let (gflops, gemm_gflops) = (flops / seconds / 1e9, product.flops() / median(plain) / 1e9);
-        let layers = network.parameters.iter().map(|own| own.layer);
+        let layers = network.blocks.iter().map(|own| own.layer);
         Ok(KernelFigures {
             device: backend.name(),
             precision: <B::Element as Element>::NAME,

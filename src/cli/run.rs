@@ -80,7 +80,7 @@ fn print(summary: &Summary, readout: Readout) {
     let [train, integrate, write] = summary.seconds;
     let [.., steps] = summary.shapes;
     let of = format!("of the largest change in {}", readout.noun());
-    if summary.optimizer == "flow" {
+    if summary.optimizer.is_solved() {
         println!("steps             {steps}, as the solver took them");
     }
     if let Some(accuracy) = summary.query_accuracy {

@@ -34,8 +34,8 @@ pub use arguments::*;
 pub use element::Element;
 pub(crate) use element::{convert, widen};
 pub use op::{
-    Accumulator, Adam, AdamOut, Convolution, Entries, Gram, Layout, MatMul, Outer, OuterDiagonal, Part, Pooling,
-    Transpose,
+    Accumulator, Adam, AdamOut, Convolution, Entries, Gram, Layout, MatMul, Normalize, Outer, OuterDiagonal, Part,
+    Pooling, Transpose,
 };
 pub use operation::{Indices, Operation};
 pub use phase::{Clock, Phase};
@@ -317,37 +317,53 @@ pub trait Backend {
         self.run(&op::PoolDirectional { window: *window, rows }, (out, slope, x))
     }
 
-    /// Runs [`op::LayerNorm`].
-    fn layer_norm(
+    /// Runs [`op::Normalize`].
+    fn normalize(
         &self,
-        width: usize,
+        shape: &Normalize,
         normal: SliceMut<'_, Self::Buffer>,
         scale: SliceMut<'_, Self::Buffer>,
         x: Slice<'_, Self::Buffer>,
     ) -> Result<()> {
-        self.run(&op::LayerNorm { width }, (normal, scale, x))
+        self.run(shape, (normal, scale, x))
     }
 
-    /// Runs [`op::ScaleShift`].
-    fn scale_shift(
+    /// Runs [`op::NormalizeBackward`].
+    fn normalize_backward(
         &self,
-        out: SliceMut<'_, Self::Buffer>,
-        x: Slice<'_, Self::Buffer>,
-        weights: Weights<'_, Self::Buffer>,
-    ) -> Result<()> {
-        self.run(&op::ScaleShift, (out, x, weights))
-    }
-
-    /// Runs [`op::LayerNormBackward`].
-    fn layer_norm_backward(
-        &self,
+        shape: &Normalize,
         out: SliceMut<'_, Self::Buffer>,
         delta: Slice<'_, Self::Buffer>,
         normal: Slice<'_, Self::Buffer>,
         scale: Slice<'_, Self::Buffer>,
-        weights: Weights<'_, Self::Buffer>,
     ) -> Result<()> {
-        self.run(&op::LayerNormBackward, op::LayerNormBackwardArrays { out, delta, normal, scale, weights })
+        self.run(&op::NormalizeBackward { shape: *shape }, (out, delta, normal, scale))
+    }
+
+    /// Runs [`op::NormalizeCurvature`].
+    fn normalize_curvature(
+        &self,
+        shape: &Normalize,
+        out: SliceMut<'_, Self::Buffer>,
+        delta: Slice<'_, Self::Buffer>,
+        normal: Slice<'_, Self::Buffer>,
+        scale: Slice<'_, Self::Buffer>,
+        slope: Slice<'_, Self::Buffer>,
+    ) -> Result<()> {
+        self.run(
+            &op::NormalizeCurvature { shape: *shape },
+            op::NormalizeCurvatureArrays { out, delta, normal, scale, slope },
+        )
+    }
+
+    /// Runs [`op::ScaleFeatures`].
+    fn scale_features(
+        &self,
+        out: SliceMut<'_, Self::Buffer>,
+        x: Slice<'_, Self::Buffer>,
+        factors: Weights<'_, Self::Buffer>,
+    ) -> Result<()> {
+        self.run(&op::ScaleFeatures, (out, x, factors))
     }
 
     /// Runs [`op::Seed`].

@@ -1,8 +1,8 @@
-//! From a list of layers to a graph with shapes.
+//! Graphs are built node by node; every shape is worked out and checked on the way.
 
-use super::{Graph, Node, Operation, Parameters};
-use crate::compute::{Pooling, Window};
-use crate::layer::{Layer, LayerKind};
+use super::primitive::{Built, Kind, Parameters, Primitive, Used};
+use super::{Block, Graph, Node, NodeId, Tensor, Use};
+use crate::layer::Layer;
 
 /// A model that cannot be built.
 #[derive(Debug, thiserror::Error, PartialEq)]
@@ -16,11 +16,11 @@ pub struct GraphError {
     pub problem: String,
 }
 
-/// Elements of one example's value at a layer, at the most: devices count in 32 bits.
+/// Elements of one example's value at a node, at the most: devices count in 32 bits.
 const MOST_ELEMENTS: usize = u32::MAX as usize;
 /// Parameters at the most: more could not be counted with what they need.
 const MOST_PARAMETERS: usize = 1 << 48;
-/// Layers start at multiples of this many elements, so that a device can bind them directly.
+/// Blocks start at multiples of this many elements, so that a device can bind them directly.
 const ALIGNMENT: usize = 64;
 
 impl Graph {
@@ -30,150 +30,115 @@ impl Graph {
     ///
     /// A layer that does not fit the shape it is given, by index.
     pub fn new(input: &[usize], layers: &[Layer]) -> Result<Self, GraphError> {
-        let mut network = Self {
-            input: input.to_vec(),
-            nodes: Vec::new(),
-            parameters: Vec::new(),
-            len: 0,
-            outputs: 0,
-            trained: vec![false],
-        };
+        let mut graph = Self::empty(input);
+        // The node of each layer's output, after the input.
+        let mut made: Vec<NodeId> = vec![0];
         for (index, layer) in layers.iter().enumerate() {
-            network.push(index, layer)?;
+            let failed = |problem| GraphError { layer: index, kind: layer.kind.name(), problem };
+            let named = |from: i64| {
+                let earlier = usize::try_from(from + 1).ok().and_then(|place| made.get(place).copied());
+                earlier.ok_or_else(|| format!("from = {from} is not an earlier layer; name one from -1 (the input) on"))
+            };
+            let before = made[index];
+            let from = layer.from.map_or(Ok(before), named).map_err(failed)?;
+            made.push(layer.kind.lower(&mut graph, index, [before, from]).map_err(failed)?);
         }
-        network.outputs = network.node_len(network.nodes.len());
-        Ok(network)
+        Ok(graph)
     }
 
-    fn shape(&self, node: usize) -> &[usize] {
-        node.checked_sub(1).map_or(&self.input, |layer| &self.nodes[layer].shape)
+    /// A graph of no nodes: its output is its input.
+    pub fn empty(input: &[usize]) -> Self {
+        let outputs = input.iter().product();
+        Self { input: input.to_vec(), nodes: Vec::new(), blocks: Vec::new(), len: 0, outputs }
     }
 
-    fn push(&mut self, index: usize, layer: &Layer) -> Result<(), GraphError> {
-        let named = match layer.from {
-            None => index,
-            Some(from) => usize::try_from(from + 1).ok().filter(|&node| node <= index).ok_or_else(|| GraphError {
-                layer: index,
-                kind: name(&layer.kind),
-                problem: format!("from = {from} is not an earlier layer; name one from -1 (the input) on"),
-            })?,
+    /// Adds a node with parameters of its own where the primitive has any; `layer` is the layer that it belongs to, which
+    /// gives them their names. The node becomes the output.
+    ///
+    /// # Errors
+    ///
+    /// Inputs that are no earlier nodes or have other shapes, and more elements than can be counted.
+    pub fn add(&mut self, layer: usize, kind: impl Into<Kind>, inputs: &[NodeId]) -> Result<NodeId, String> {
+        let kind = kind.into();
+        let built = self.check(&kind, inputs)?;
+        let used = match &built.parameters {
+            None => Used::default(),
+            Some(parameters) => self.add_block(layer, parameters)?,
         };
-        let inputs = match layer.kind {
-            LayerKind::Add => vec![index, named],
-            _ => vec![named],
-        };
-        let (operation, shape) = resolve(&layer.kind, self.shape(inputs[0]), self.shape(named))
-            .map_err(|problem| GraphError { layer: index, kind: name(&layer.kind), problem })?;
-        let failed = |problem| GraphError { layer: index, kind: name(&layer.kind), problem };
-        elements(&shape).map_err(failed)?;
-        let storage = if operation == Operation::Flatten { self.storage(inputs[0]) } else { index + 1 };
-        let trained = inputs.iter().any(|&node| self.trained[node]);
-        let has_parameters = self.add_parameters(index, &operation).map_err(failed)?;
-        self.trained.push(trained || has_parameters);
-        self.nodes.push(Node { operation, inputs, shape, storage });
-        Ok(())
+        Ok(self.push(kind, built, inputs, used))
     }
 
-    /// Reserves the layer's parameters; false where it has none.
-    fn add_parameters(&mut self, layer: usize, operation: &Operation) -> Result<bool, String> {
-        let (weight, bias, height, width, positions) = match operation {
-            Operation::Linear { width, features, positions, bias } => {
-                (vec![*features, *width], if *bias { *features } else { 0 }, *features, *width, *positions)
-            }
-            Operation::Conv2d { window, channels, bias } => (
-                vec![*channels, window.channels, window.kernel, window.kernel],
-                if *bias { *channels } else { 0 },
-                *channels,
-                window.patch(),
-                window.positions(),
-            ),
-            Operation::LayerNorm { width, positions } => (vec![*width], *width, 0, *width, *positions),
-            _ => return Ok(false),
-        };
-        let len = height
-            .max(1)
-            .checked_mul(width)
-            .and_then(|weights| weights.checked_add(bias))
-            .filter(|&len| len < MOST_PARAMETERS);
-        if len.is_none() {
-            return Err(format!(
-                "weights of shape {weight:?} are more parameters than can be counted; make it smaller"
-            ));
+    /// Adds a node that shares the parameters of a block with the nodes that use it already.
+    ///
+    /// # Errors
+    ///
+    /// As [`add`](Self::add); a block that is not there, and one of other tensors than the primitive asks for.
+    pub fn add_tied(&mut self, block: usize, kind: impl Into<Kind>, inputs: &[NodeId]) -> Result<NodeId, String> {
+        let kind = kind.into();
+        let built = self.check(&kind, inputs)?;
+        let shared = self.blocks.get(block).ok_or_else(|| format!("there is no block {block} to share"))?;
+        let wanted: Vec<&[usize]> = built.parameters.iter().flat_map(Parameters::shapes).collect();
+        let shapes: Vec<&[usize]> = shared.tensors.iter().map(|tensor| tensor.shape.as_slice()).collect();
+        if wanted != shapes {
+            return Err(format!("it needs parameters of the shapes {wanted:?}; those to share have {shapes:?}"));
         }
-        let parameters = Parameters { layer, offset: self.len, weight, bias, height, width, positions };
-        self.len = (self.len + parameters.len()).next_multiple_of(ALIGNMENT);
-        self.parameters.push(parameters);
-        Ok(true)
+        let used = Used { block, place: shared.uses.len(), offset: shared.offset };
+        Ok(self.push(kind, built, inputs, used))
     }
-}
 
-fn name(kind: &LayerKind) -> &'static str {
-    match kind {
-        LayerKind::Linear { .. } => "linear",
-        LayerKind::Conv2d { .. } => "conv2d",
-        LayerKind::MaxPool2d { .. } => "max_pool2d",
-        LayerKind::AvgPool2d { .. } => "avg_pool2d",
-        LayerKind::Flatten => "flatten",
-        LayerKind::LayerNorm => "layer_norm",
-        LayerKind::Add => "add",
-        LayerKind::Activation(activation) => activation.name(),
-    }
-}
-
-/// The operation of a layer whose input has `shape` (and whose other summand has shape `other`), and its output shape.
-fn resolve(kind: &LayerKind, shape: &[usize], other: &[usize]) -> Result<(Operation, Vec<usize>), String> {
-    let width = shape.last().copied().unwrap_or(1);
-    let positions = shape.iter().product::<usize>() / width.max(1);
-    let with_last = |last: usize| {
-        let mut shape = shape.to_vec();
-        shape.pop();
-        shape.push(last);
-        shape
-    };
-    match kind {
-        LayerKind::Linear { features, bias } => {
-            let operation = Operation::Linear { width, features: *features, positions, bias: *bias };
-            Ok((operation, with_last(*features)))
+    fn check(&self, kind: &Kind, inputs: &[NodeId]) -> Result<Built, String> {
+        let built = kind.built();
+        if let Some(node) = inputs.iter().find(|&&node| node > self.nodes.len()) {
+            return Err(format!("node {node} is not an earlier one"));
         }
-        LayerKind::Conv2d { channels, kernel, stride, padding, bias } => {
-            let window = window(shape, *kernel, *stride, *padding)?;
-            let shape = vec![*channels, window.out_height(), window.out_width()];
-            Ok((Operation::Conv2d { window, channels: *channels, bias: *bias }, shape))
+        let lens: Vec<usize> = inputs.iter().map(|&node| self.node_len(node)).collect();
+        if lens != built.inputs {
+            return Err(format!("its inputs have {lens:?} elements; it takes {:?}", built.inputs));
         }
-        LayerKind::MaxPool2d { kernel } => pool(shape, *kernel, Pooling::Max),
-        LayerKind::AvgPool2d { kernel } => pool(shape, *kernel, Pooling::Average),
-        LayerKind::Flatten => Ok((Operation::Flatten, vec![shape.iter().product()])),
-        LayerKind::LayerNorm => Ok((Operation::LayerNorm { width, positions }, shape.to_vec())),
-        LayerKind::Add if shape == other => Ok((Operation::Add, shape.to_vec())),
-        LayerKind::Add => Err(format!("the shapes {shape:?} and {other:?} differ; add needs two equal ones")),
-        LayerKind::Activation(activation) => Ok((Operation::Activation(*activation), shape.to_vec())),
+        elements(&built.shape)?;
+        Ok(built)
     }
-}
 
-fn pool(shape: &[usize], kernel: usize, kind: Pooling) -> Result<(Operation, Vec<usize>), String> {
-    let window = window(shape, kernel, kernel, 0)?;
-    let shape = vec![window.channels, window.out_height(), window.out_width()];
-    Ok((Operation::Pool { window, kind }, shape))
-}
-
-fn window(shape: &[usize], kernel: usize, stride: usize, padding: usize) -> Result<Window, String> {
-    let &[channels, height, width] = shape else {
-        return Err(format!("the input has shape {shape:?}; images are [channels, height, width]"));
-    };
-    let window = Window { channels, height, width, kernel, stride, padding };
-    if window.out_height() == 0 || window.out_width() == 0 {
-        return Err(format!(
-            "a window of {kernel} x {kernel} does not fit an image of {height} x {width} with padding {padding}; \
-             make it smaller or drop the layer"
-        ));
+    fn push(&mut self, kind: Kind, built: Built, inputs: &[NodeId], used: Used) -> NodeId {
+        let node = self.nodes.len() + 1;
+        let Built { shape, parameters, aliases, .. } = built;
+        let storage = inputs.first().filter(|_| aliases).map_or(node, |&input| self.storage(input));
+        let trained = parameters.is_some() || inputs.iter().any(|&input| self.is_trained(input));
+        if let Some(Parameters { structure, .. }) = parameters {
+            self.blocks[used.block].uses.push(Use { node, structure });
+        }
+        self.outputs = shape.iter().product();
+        self.nodes.push(Node { kind, inputs: inputs.to_vec(), shape, storage, trained, used });
+        node
     }
-    // What a convolution unfolds its image to.
-    elements(&[channels, kernel, kernel, window.out_height(), window.out_width()])?;
-    Ok(window)
+
+    /// Reserves the parameters of a node.
+    fn add_block(&mut self, layer: usize, parameters: &Parameters) -> Result<Used, String> {
+        let count = |shape: &[usize]| shape.iter().try_fold(1usize, |product, &side| product.checked_mul(side));
+        let total = parameters.shapes().try_fold(0usize, |sum, shape| sum.checked_add(count(shape)?));
+        if total.is_none_or(|total| total >= MOST_PARAMETERS) {
+            let shape = parameters.shapes().next().unwrap_or_default();
+            return Err(format!("weights of shape {shape:?} are more parameters than can be counted; make it smaller"));
+        }
+        let (block, offset) = (self.blocks.len(), self.len);
+        let mut tensors: Vec<Tensor> = Vec::new();
+        for drawn in &parameters.tensors {
+            let (name, shape, initial) = (format!("{layer}.{}", drawn.name), drawn.shape.clone(), drawn.initial);
+            let offset = tensors.last().map_or(offset, |before| before.offset + before.len());
+            tensors.push(Tensor { name, shape, offset, initial });
+        }
+        self.blocks.push(Block { layer, offset, tensors, uses: Vec::new() });
+        self.len = (offset + self.blocks[block].len()).next_multiple_of(ALIGNMENT);
+        Ok(Used { block, place: 0, offset })
+    }
 }
 
 /// How many elements a shape has.
-fn elements(shape: &[usize]) -> Result<usize, String> {
+///
+/// # Errors
+///
+/// More than a device can count.
+pub(super) fn elements(shape: &[usize]) -> Result<usize, String> {
     let count = shape.iter().try_fold(1usize, |product, &side| product.checked_mul(side));
     count.filter(|&count| count <= MOST_ELEMENTS).ok_or_else(|| {
         format!("one example has the shape {shape:?} there, more than {MOST_ELEMENTS} elements; make it smaller")

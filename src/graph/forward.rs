@@ -1,7 +1,8 @@
 //! The forward pass.
 
-use super::{Graph, Operation, Parameters};
-use crate::compute::{Backend, Layout, MatMul, Position, Result, Slice, SliceMut, Start, Transpose, Weights};
+use super::primitive::{Primitive, Seen, Site, fresh};
+use super::{Graph, NodeId};
+use crate::compute::{Backend, Position, Result, Slice, Weights};
 
 /// Weights, or a segment of them with each base row at its own position.
 #[derive(Debug)]
@@ -41,15 +42,19 @@ pub struct Forward<'a, B: Backend + ?Sized> {
     /// Base rows.
     pub rows: usize,
     /// The inputs, `[rows, …]`.
-    pub(super) input: Slice<'a, B::Buffer>,
-    /// The value of each layer that has a buffer of its own.
-    pub(super) values: Vec<Option<B::Buffer>>,
-    /// Patches of a convolution; normalised rows and their scales of a layer_norm.
-    pub(super) saved: Vec<Vec<B::Buffer>>,
+    input: Slice<'a, B::Buffer>,
+    /// The value of each node that has a buffer of its own.
+    values: Vec<Option<B::Buffer>>,
+    /// What each node saved beside its value.
+    saved: Vec<Vec<B::Buffer>>,
 }
 
 impl Graph {
-    /// Runs `rows` examples through the network.
+    /// Runs `rows` examples through the graph.
+    ///
+    /// # Errors
+    ///
+    /// A device error.
     pub fn forward<'a, B: Backend>(
         &self,
         backend: &B,
@@ -58,17 +63,16 @@ impl Graph {
         rows: usize,
     ) -> Result<Forward<'a, B>> {
         let mut pass = Forward { rows, input, values: Vec::new(), saved: Vec::new() };
-        let mut parameters = self.parameters.iter().peekable();
-        for (layer, node) in self.nodes.iter().enumerate() {
-            let own = parameters.next_if(|p| p.layer == layer);
-            let (value, saved) = match node.operation {
-                Operation::Flatten => (None, Vec::new()),
-                _ => {
-                    let mut value = backend.scratch(rows * self.node_len(layer + 1))?;
-                    let saved = self.forward_node(backend, segment, &pass, layer, own, &mut value)?;
-                    (Some(value), saved)
-                }
-            };
+        for (index, node) in self.nodes.iter().enumerate() {
+            let (mut value, mut saved) = (None, Vec::new());
+            if node.storage == index + 1 {
+                let inputs = self.input_values(&pass, index);
+                let site = Site { backend, segment, used: node.used, rows };
+                value = Some(fresh(backend, rows * self.node_len(index + 1), |out| {
+                    saved = node.kind.forward(&site, &inputs, out)?;
+                    Ok(())
+                })?);
+            }
             pass.values.push(value);
             pass.saved.push(saved);
         }
@@ -76,9 +80,9 @@ impl Graph {
     }
 
     /// A node's values in a pass.
-    pub(crate) fn value<'p, B: Backend>(&self, pass: &'p Forward<'_, B>, node: usize) -> Slice<'p, B::Buffer> {
+    pub(crate) fn value<'p, B: Backend>(&self, pass: &'p Forward<'_, B>, node: NodeId) -> Slice<'p, B::Buffer> {
         let len = pass.rows * self.node_len(node);
-        match self.storage(node).checked_sub(1).and_then(|layer| pass.values[layer].as_ref()) {
+        match self.storage(node).checked_sub(1).and_then(|index| pass.values[index].as_ref()) {
             Some(buffer) => Slice::new(buffer, 0, len),
             None => pass.input,
         }
@@ -86,127 +90,26 @@ impl Graph {
 
     /// The outputs `[rows, C]` of a pass.
     pub fn outputs<'p, B: Backend>(&self, pass: &'p Forward<'_, B>) -> Slice<'p, B::Buffer> {
-        self.value(pass, self.nodes.len())
+        self.value(pass, self.output())
     }
 
-    fn forward_node<B: Backend>(
+    /// What the gradient of a block takes from a forward pass at one of its uses: `[base rows, positions, width]`.
+    pub(crate) fn factor_input<'p, B: Backend>(
         &self,
-        backend: &B,
-        segment: Segment<'_, B::Buffer>,
-        pass: &Forward<'_, B>,
-        layer: usize,
-        own: Option<&Parameters>,
-        value: &mut B::Buffer,
-    ) -> Result<Vec<B::Buffer>> {
-        let node = &self.nodes[layer];
-        let rows = pass.rows;
-        let x = self.value(pass, node.inputs[0]);
-        let len = rows * self.node_len(layer + 1);
-        let out = SliceMut::new(value, 0, len);
-        match (&node.operation, own) {
-            (Operation::Linear { .. }, Some(own)) => affine(backend, own, segment, rows, out, x)?,
-            (Operation::Conv2d { window, channels, .. }, Some(own)) => {
-                let size = rows * own.positions;
-                let mut patches = backend.scratch(size * own.width)?;
-                backend.im2col(window, rows, SliceMut::new(&mut patches, 0, size * own.width), x)?;
-                let mut pixels = backend.scratch(len)?;
-                let input = Slice::new(&patches, 0, size * own.width);
-                affine(backend, own, segment, rows, SliceMut::new(&mut pixels, 0, len), input)?;
-                let shape = Transpose { batches: rows, rows: own.positions, columns: *channels };
-                backend.transpose(&shape, out, Slice::new(&pixels, 0, len))?;
-                return Ok(vec![patches]);
-            }
-            (Operation::LayerNorm { width, positions }, Some(own)) => {
-                let mut normal = backend.scratch(len)?;
-                let mut scale = backend.scratch(rows * positions)?;
-                backend.layer_norm(
-                    *width,
-                    SliceMut::new(&mut normal, 0, len),
-                    SliceMut::new(&mut scale, 0, rows * positions),
-                    x,
-                )?;
-                backend.scale_shift(
-                    out,
-                    Slice::new(&normal, 0, len),
-                    segment.part(own.offset, own.len(), *positions),
-                )?;
-                return Ok(vec![normal, scale]);
-            }
-            (Operation::Pool { window, kind }, _) => backend.pool(window, *kind, rows, out, x)?,
-            (Operation::Add, _) => {
-                backend.copy(out, x)?;
-                backend.axpy(SliceMut::new(value, 0, len), 1.0, self.value(pass, node.inputs[1]))?;
-            }
-            (Operation::Activation(kind), _) => backend.activation(*kind, out, x)?,
-            (
-                Operation::Flatten | Operation::Linear { .. } | Operation::Conv2d { .. } | Operation::LayerNorm { .. },
-                _,
-            ) => {}
-        }
-        Ok(Vec::new())
+        pass: &'p Forward<'_, B>,
+        block: usize,
+        place: usize,
+    ) -> Slice<'p, B::Buffer> {
+        let one = &self.blocks[block].uses[place];
+        self.seen(pass, one.node - 1).factor_input(pass.rows * one.structure.input_len())
     }
-}
 
-/// `out = x Wᵀ + b` for every position of `rows` base rows, at each row's place on the segment.
-pub(crate) fn affine<B: Backend>(
-    backend: &B,
-    own: &Parameters,
-    segment: Segment<'_, B::Buffer>,
-    rows: usize,
-    out: SliceMut<'_, B::Buffer>,
-    x: Slice<'_, B::Buffer>,
-) -> Result<()> {
-    let SliceMut { buffer, offset, len } = out;
-    let weight = segment.part(own.offset, own.weight_len(), own.positions);
-    let shape = MatMul {
-        rows: rows * own.positions,
-        columns: own.height,
-        depth: own.width,
-        layout: Layout::Transposed,
-        start: Start::Value(0.0),
-    };
-    at_weights(backend, &shape, SliceMut::new(&mut *buffer, offset, len), x, weight)?;
-    if own.bias > 0 {
-        let bias = segment.part(own.offset + own.weight_len(), own.bias, own.positions);
-        backend.bias(SliceMut::new(buffer, offset, len), bias)?;
+    /// What a pass left at a node of [`nodes`](Self::nodes).
+    pub(super) fn seen<'p, B: Backend>(&self, pass: &'p Forward<'_, B>, index: usize) -> Seen<'p, B> {
+        Seen { inputs: self.input_values(pass, index), value: self.value(pass, index + 1), saved: &pass.saved[index] }
     }
-    Ok(())
-}
 
-/// A product with a weight matrix, at each row's own place on the segment.
-pub(super) fn at_weights<B: Backend>(
-    backend: &B,
-    shape: &MatMul,
-    out: SliceMut<'_, B::Buffer>,
-    x: Slice<'_, B::Buffer>,
-    weight: Weights<'_, B::Buffer>,
-) -> Result<()> {
-    let SliceMut { buffer, offset, len } = out;
-    backend.matmul(shape, SliceMut::new(&mut *buffer, offset, len), x, weight.start, None)?;
-    if let Some((step, position)) = weight.step {
-        let added = MatMul { start: Start::Output, ..*shape };
-        backend.matmul(&added, SliceMut::new(buffer, offset, len), x, step, Some(position))?;
+    fn input_values<'p, B: Backend>(&self, pass: &'p Forward<'_, B>, index: usize) -> Vec<Slice<'p, B::Buffer>> {
+        self.nodes[index].inputs.iter().map(|&input| self.value(pass, input)).collect()
     }
-    Ok(())
-}
-
-/// The layer's map from its input factor, linear in the parameters, at `direction`: what a gradient row's δ is
-/// multiplied with to give ∇f · direction. `x` is the layer's input factor.
-pub(crate) fn along<B: Backend>(
-    backend: &B,
-    own: &Parameters,
-    direction: &B::Buffer,
-    rows: usize,
-    x: Slice<'_, B::Buffer>,
-) -> Result<B::Buffer> {
-    let segment = Segment::at(direction);
-    let len = rows * own.delta_len();
-    let mut out = backend.scratch(len)?;
-    if own.is_norm() {
-        let weights = segment.part(own.offset, own.len(), own.positions);
-        backend.scale_shift(SliceMut::new(&mut out, 0, len), x, weights)?;
-    } else {
-        affine(backend, own, segment, rows, SliceMut::new(&mut out, 0, len), x)?;
-    }
-    Ok(out)
 }

@@ -5,51 +5,56 @@ use crate::data::Array;
 use crate::random::Random;
 use std::collections::BTreeMap;
 
-impl Graph {
-    /// Draws the flat parameters from a seed as PyTorch does by default: the weights and biases of linear and conv2d
-    /// uniform in ±1/√(fan in), layer_norm one and zero. (The distribution is PyTorch's; the stream of random numbers
-    /// is our own.)
-    pub fn draw(&self, seed: u64) -> Vec<f64> {
-        let mut random = Random::new(seed, "weights");
-        let mut flat = vec![0.0; self.len];
-        for own in &self.parameters {
-            let part = &mut flat[own.offset..own.offset + own.len()];
-            if own.is_norm() {
-                part[..own.width].fill(1.0);
-            } else {
-                let bound = 1.0 / (own.width as f64).sqrt();
-                part.iter_mut().for_each(|value| *value = bound * (2.0 * random.unit() - 1.0));
-            }
-        }
-        flat
+/// How a tensor is drawn.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Initial {
+    /// Uniform in ± a bound.
+    Uniform(f64),
+    /// Every entry the same.
+    Constant(f64),
+}
+
+impl Initial {
+    /// Uniform in ±1/√(fan in), as PyTorch draws the weights and biases of linear and conv2d.
+    pub(super) fn fan_in(width: usize) -> Self {
+        Initial::Uniform(1.0 / (width as f64).sqrt())
     }
 
-    /// The name, shape, first element and length of every tensor in the flat vector.
-    pub fn tensors(&self) -> Vec<(String, Vec<usize>, usize, usize)> {
-        let mut tensors = Vec::new();
-        for own in &self.parameters {
-            tensors.push((format!("{}.weight", own.layer), own.weight.clone(), own.offset, own.weight_len()));
-            if own.bias > 0 {
-                let offset = own.offset + own.weight_len();
-                tensors.push((format!("{}.bias", own.layer), vec![own.bias], offset, own.bias));
+    fn draw(self, random: &mut Random, values: &mut [f64]) {
+        match self {
+            Initial::Uniform(bound) => {
+                values.iter_mut().for_each(|value| *value = bound * (2.0 * random.unit() - 1.0));
             }
+            Initial::Constant(constant) => values.fill(constant),
         }
-        tensors
     }
 }
 
-/// Checks that tensors of these names and shapes are the network's.
+impl Graph {
+    /// Draws the flat parameters from a seed as PyTorch does by default. (The distribution is PyTorch's; the stream of
+    /// random numbers is our own.)
+    pub fn draw(&self, seed: u64) -> Vec<f64> {
+        let mut random = Random::new(seed, "weights");
+        let mut flat = vec![0.0; self.len];
+        for tensor in self.tensors() {
+            tensor.initial.draw(&mut random, &mut flat[tensor.offset..tensor.offset + tensor.len()]);
+        }
+        flat
+    }
+}
+
+/// Checks that tensors of these names and shapes are the graph's.
 ///
 /// # Errors
 ///
 /// A tensor that is missing, left over or misshapen: the message names it.
-pub fn check_tensors(network: &Graph, shapes: &BTreeMap<&str, &[usize]>) -> Result<(), String> {
-    let wanted = network.tensors();
-    if let Some(name) = shapes.keys().find(|name| !wanted.iter().any(|(wanted, ..)| wanted == *name)) {
-        let names: Vec<&str> = wanted.iter().map(|(name, ..)| name.as_str()).collect();
+pub fn check_tensors(graph: &Graph, shapes: &BTreeMap<&str, &[usize]>) -> Result<(), String> {
+    if let Some(name) = shapes.keys().find(|name| !graph.tensors().any(|wanted| wanted.name == **name)) {
+        let names: Vec<&str> = graph.tensors().map(|tensor| tensor.name.as_str()).collect();
         return Err(format!("tensor {name} belongs to no layer; the model has {}", names.join(", ")));
     }
-    for (name, shape, ..) in wanted {
+    for tensor in graph.tensors() {
+        let (name, shape) = (&tensor.name, tensor.shape.as_slice());
         match shapes.get(name.as_str()) {
             None => return Err(format!("tensor {name} of shape {shape:?} is missing")),
             Some(found) if *found != shape => {
@@ -66,15 +71,16 @@ pub fn check_tensors(network: &Graph, shapes: &BTreeMap<&str, &[usize]>) -> Resu
 /// # Errors
 ///
 /// As [`check_tensors`], and a tensor that is not finite.
-pub fn from_tensors(network: &Graph, tensors: &BTreeMap<String, Array>) -> Result<Vec<f64>, String> {
-    check_tensors(network, &tensors.iter().map(|(name, array)| (name.as_str(), array.shape.as_slice())).collect())?;
-    let mut flat = vec![0.0; network.len];
-    for (name, shape, offset, len) in network.tensors() {
-        let array = tensors.get(&name).ok_or_else(|| format!("tensor {name} of shape {shape:?} is missing"))?;
+pub fn from_tensors(graph: &Graph, tensors: &BTreeMap<String, Array>) -> Result<Vec<f64>, String> {
+    check_tensors(graph, &tensors.iter().map(|(name, array)| (name.as_str(), array.shape.as_slice())).collect())?;
+    let mut flat = vec![0.0; graph.len];
+    for tensor in graph.tensors() {
+        let name = &tensor.name;
+        let array = tensors.get(name).ok_or_else(|| format!("tensor {name} of shape {:?} is missing", tensor.shape))?;
         if let Some(at) = array.first_not_finite() {
             return Err(format!("tensor {name} holds NaN or infinity, first at element {at}"));
         }
-        flat[offset..offset + len].copy_from_slice(&array.to_f64());
+        flat[tensor.offset..tensor.offset + tensor.len()].copy_from_slice(&array.to_f64());
     }
     Ok(flat)
 }

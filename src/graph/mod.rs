@@ -1,146 +1,131 @@
 /*!
-Networks: a graph of layers, its forward pass and its backward pass, over any backend.
+Graphs of primitives: the forward pass, the backward pass and derivatives along directions, over any backend.
 
-Node 0 is the network's input and node `i + 1` the output of layer `i`; every node names the nodes it reads, all of
-them earlier. The parameters of all layers lie in one flat vector, each layer's weight and bias side by side in
-PyTorch's order, each layer starting at a multiple of 64 elements.
+Node 0 is the graph's input and node `i + 1` the output of [`Graph::nodes`]`[i]`; every node names the nodes that it reads, all
+of them earlier. What a node computes is a [primitive]; the passes are loops over nodes and know nothing of kinds.
+
+The parameters of all nodes lie in one flat vector. A [`Block`] is a stretch of it that is contracted together: the tensors of
+a layer, side by side in PyTorch's order, from a multiple of 64 elements on. Several nodes may use the same block: its
+gradient is the sum of its [uses](Use).
 */
 
 mod backward;
 mod build;
-mod directional;
 mod forward;
+mod hessian;
 mod initial;
+pub mod primitive;
+mod structure;
+mod tangent;
 
 pub use backward::Factor;
 pub use build::GraphError;
-pub use directional::Directional;
-pub(crate) use forward::along;
 pub use forward::{Forward, Segment};
-pub use initial::{check_tensors, from_tensors};
+pub use hessian::Seeds;
+pub use initial::{Initial, check_tensors, from_tensors};
+pub use structure::{Diagonal, Matrix, Structure};
+pub use tangent::Directional;
 
-use crate::activation::Activation;
-use crate::compute::{Pooling, Window};
+use primitive::{Kind, Primitive, Used};
 
-/// What a node computes.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Operation {
-    /// `x Wᵀ + b` on the last axis.
-    Linear {
-        /// Features in.
-        width: usize,
-        /// Features out.
-        features: usize,
-        /// Positions: the product of the axes before the last.
-        positions: usize,
-        /// Whether there is a bias.
-        bias: bool,
-    },
-    /// A convolution, as a product with patches.
-    Conv2d {
-        /// The window over the input.
-        window: Window,
-        /// Channels out.
-        channels: usize,
-        /// Whether there is a bias.
-        bias: bool,
-    },
-    /// Pooling.
-    Pool {
-        /// The window over the input.
-        window: Window,
-        /// What it keeps.
-        kind: Pooling,
-    },
-    /// The same numbers in another shape.
-    Flatten,
-    /// Normalisation of the last axis, with scale and shift.
-    LayerNorm {
-        /// Length of the last axis.
-        width: usize,
-        /// Product of the axes before it.
-        positions: usize,
-    },
-    /// The sum of two nodes.
-    Add,
-    /// An elementwise function.
-    Activation(Activation),
-}
+/// The number of a node; 0 is the graph's input.
+pub type NodeId = usize;
 
-/// One layer in the graph.
+/// One value in the graph.
 #[derive(Debug, Clone)]
 pub struct Node {
-    /// What it computes.
-    pub operation: Operation,
+    /// What computes it.
+    pub kind: Kind,
     /// The nodes that it reads.
-    pub inputs: Vec<usize>,
-    /// The shape of one example's output.
+    pub inputs: Vec<NodeId>,
+    /// The shape of one example's value.
     pub shape: Vec<usize>,
-    /// The node whose buffer holds the output: itself, but for `flatten`.
-    storage: usize,
+    /// The node whose buffer holds the value: itself, or where it is only another shape of its input, that one's.
+    storage: NodeId,
+    /// Whether the value depends on parameters.
+    trained: bool,
+    /// Where its own parameters lie.
+    used: Used,
 }
 
-/// The parameters of one layer.
+/// A parameter: a part of the flat vector with a name.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Parameters {
-    /// The layer's index.
+pub struct Tensor {
+    /// As in files of weights, such as `0.weight`.
+    pub name: String,
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// Its first element in the flat vector.
+    pub offset: usize,
+    /// How it is drawn.
+    pub initial: Initial,
+}
+
+impl Tensor {
+    /// Elements.
+    pub fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Whether it has no elements.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Parameters that lie side by side and whose gradients are contracted together.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Block {
+    /// The index of the layer that they belong to.
     pub layer: usize,
     /// The first element in the flat vector.
     pub offset: usize,
-    /// Shape of the weight.
-    pub weight: Vec<usize>,
-    /// Length of the bias, 0 without one.
-    pub bias: usize,
-    /// Features of the gradient with respect to the output (0: a layer_norm).
-    pub height: usize,
-    /// Features of the input.
-    pub width: usize,
-    /// Positions that share the weight.
-    pub positions: usize,
+    /// The tensors, in order and without gaps.
+    pub tensors: Vec<Tensor>,
+    /// Where they are used. The gradient is the sum over all uses, each of which takes part in the whole of it.
+    pub uses: Vec<Use>,
 }
 
-impl Parameters {
-    /// Elements of the weight.
-    pub fn weight_len(&self) -> usize {
-        self.weight.iter().product()
-    }
+/// One node's use of a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Use {
+    /// The node.
+    pub node: NodeId,
+    /// How its part of the gradient factors.
+    pub structure: Structure,
+}
 
-    /// Elements of weight and bias.
+impl Block {
+    /// Elements of all tensors.
     pub fn len(&self) -> usize {
-        self.weight_len() + self.bias
+        self.tensors.iter().map(Tensor::len).sum()
     }
 
-    /// Never: a layer without parameters has no entry.
+    /// Whether there are no elements.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Elements of one gradient row's δ: of every position.
-    pub fn delta_len(&self) -> usize {
-        self.positions * if self.is_norm() { self.width } else { self.height }
-    }
-
-    /// Whether this is a scale and shift, not a matrix.
-    pub fn is_norm(&self) -> bool {
-        self.height == 0
+    /// The only use; `None` for tied parameters, whose gradient is a sum of products and no product itself.
+    pub fn only_use(&self) -> Option<&Use> {
+        let [only] = self.uses.as_slice() else { return None };
+        Some(only)
     }
 }
 
-/// A network's graph and the layout of its parameters.
+/// A graph and the layout of its parameters.
 #[derive(Debug, Clone)]
 pub struct Graph {
     /// The shape of one example.
     pub input: Vec<usize>,
-    /// The layers, in order.
+    /// The nodes after the input, in order. The last one's value is the output.
     pub nodes: Vec<Node>,
-    /// The layers that have parameters, in order.
-    pub parameters: Vec<Parameters>,
+    /// The parameters, in order.
+    pub blocks: Vec<Block>,
     /// Length of the flat parameter vector, gaps included.
     pub len: usize,
     /// C, the number of outputs.
     pub outputs: usize,
-    /// Whether a node depends on parameters, by node.
-    trained: Vec<bool>,
 }
 
 impl Graph {
@@ -149,59 +134,78 @@ impl Graph {
         self.input.iter().product()
     }
 
+    /// The shape of one example's value at a node.
+    pub fn shape(&self, node: NodeId) -> &[usize] {
+        node.checked_sub(1).map_or(&self.input, |index| &self.nodes[index].shape)
+    }
+
+    /// The last node, whose value is the output.
+    pub fn output(&self) -> NodeId {
+        self.nodes.len()
+    }
+
     /// Elements of one example's value at a node.
-    pub(crate) fn node_len(&self, node: usize) -> usize {
-        match node.checked_sub(1) {
-            None => self.input_len(),
-            Some(layer) => self.nodes[layer].shape.iter().product(),
-        }
+    pub(crate) fn node_len(&self, node: NodeId) -> usize {
+        self.shape(node).iter().product()
     }
 
     /// Whether a node's value depends on parameters.
-    pub(crate) fn is_trained(&self, node: usize) -> bool {
-        self.trained[node]
+    pub(crate) fn is_trained(&self, node: NodeId) -> bool {
+        node.checked_sub(1).is_some_and(|index| self.nodes[index].trained)
     }
 
     /// The node whose buffer holds a node's value.
-    fn storage(&self, node: usize) -> usize {
-        node.checked_sub(1).map_or(0, |layer| self.nodes[layer].storage)
+    fn storage(&self, node: NodeId) -> NodeId {
+        node.checked_sub(1).map_or(0, |index| self.nodes[index].storage)
     }
 
     /// The number of trained numbers, gaps excluded.
     pub fn parameter_count(&self) -> usize {
-        self.parameters.iter().map(Parameters::len).sum()
+        self.blocks.iter().map(Block::len).sum()
     }
 
-    /// Whether a layer's input depends on no parameter: it is the same all along the path.
-    pub fn has_constant_input(&self, own: &Parameters) -> bool {
-        !self.trained[self.nodes[own.layer].inputs[0]]
+    /// Every tensor, in the order of the flat vector.
+    pub fn tensors(&self) -> impl Iterator<Item = &Tensor> {
+        self.blocks.iter().flat_map(|block| &block.tensors)
     }
 
-    /// Whether a layer is a linear one whose outputs are the network's: the gradient of output c with respect to its
-    /// output is the unit vector c.
-    pub fn is_last_linear(&self, own: &Parameters) -> bool {
-        matches!(self.nodes[own.layer].operation, Operation::Linear { positions: 1, .. })
-            && self.storage(self.nodes.len()) == own.layer + 1
+    /// Whether the input of a use depends on no parameter: it is the same all along the path.
+    pub fn has_constant_input(&self, one: &Use) -> bool {
+        one.node.checked_sub(1).is_none_or(|index| self.nodes[index].inputs.iter().all(|&node| !self.is_trained(node)))
+    }
+
+    /// Whether the outputs are `x Wᵀ + b` of one use: the gradient of output c with respect to them is the unit vector c.
+    pub fn makes_outputs(&self, one: &Use) -> bool {
+        matches!(one.structure, Structure::Outer(Matrix { positions: 1, .. }))
+            && self.storage(self.output()) == one.node
     }
 
     /// Elements that one base row keeps during a forward pass.
     pub fn forward_len(&self) -> usize {
-        let values: usize = (0..=self.nodes.len()).map(|node| self.node_len(node)).sum();
-        let saved: usize = self.parameters.iter().map(|p| p.positions * (p.width + 1)).sum();
-        values + saved
+        let saved: usize = self.nodes.iter().map(|node| node.kind.work().kept).sum();
+        self.value_lens().sum::<usize>() + saved
     }
 
     /// Elements of the widest array of a pass, per row.
     pub fn widest_row(&self) -> usize {
-        let values = (0..=self.nodes.len()).map(|node| self.node_len(node));
-        let factors = self.parameters.iter().map(|own| own.positions * own.width.max(own.height));
-        values.chain(factors).max().unwrap_or(0)
+        self.value_lens().max().unwrap_or(0).max(self.widest_work())
     }
 
     /// Elements that one gradient row keeps at most during a backward pass.
     pub fn backward_len(&self) -> usize {
-        let largest = (0..=self.nodes.len()).map(|node| self.node_len(node)).max().unwrap_or(0);
-        let patches = self.parameters.iter().map(|p| p.positions * p.width.max(p.height)).max().unwrap_or(0);
-        2 * (largest + patches) + self.outputs
+        2 * (self.value_lens().max().unwrap_or(0) + self.widest_work()) + self.outputs
+    }
+
+    /// Products of a forward pass of one row.
+    pub fn multiply_adds(&self) -> usize {
+        self.nodes.iter().map(|node| node.kind.work().multiply_adds).sum()
+    }
+
+    fn value_lens(&self) -> impl Iterator<Item = usize> {
+        (0..=self.nodes.len()).map(|node| self.node_len(node))
+    }
+
+    fn widest_work(&self) -> usize {
+        self.nodes.iter().map(|node| node.kind.work().widest).max().unwrap_or(0)
     }
 }

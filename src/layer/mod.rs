@@ -1,6 +1,9 @@
 //! Layers, as PyTorch names them.
 
 use crate::activation::Activation;
+use crate::compute::Pooling;
+use crate::graph::primitive::{Add, Affine, Convolve, Normalize, Pointwise, Pool, Reshape, ScaleShift};
+use crate::graph::{Graph, NodeId};
 
 /// A layer.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,6 +40,32 @@ impl LayerKind {
             LayerKind::LayerNorm => "layer_norm",
             LayerKind::Add => "add",
             LayerKind::Activation(activation) => activation.name(),
+        }
+    }
+
+    /// Adds its nodes to a graph, as layer number `layer`; it reads the second of `from`, and where it reads two, the layer
+    /// before, the first, as well.
+    ///
+    /// # Errors
+    ///
+    /// Shapes that it does not fit.
+    pub(crate) fn lower(&self, graph: &mut Graph, layer: usize, from: [NodeId; 2]) -> Result<NodeId, String> {
+        let [before, from] = from;
+        let shape = graph.shape(from).to_vec();
+        match self {
+            LayerKind::Linear { features, bias } => graph.add(layer, Affine::new(&shape, *features, *bias), &[from]),
+            LayerKind::Conv2d { channels, kernel, stride, padding, bias } => {
+                graph.add(layer, Convolve::new(&shape, *channels, (*kernel, *stride, *padding), *bias)?, &[from])
+            }
+            LayerKind::MaxPool2d { kernel } => graph.add(layer, Pool::new(&shape, *kernel, Pooling::Max)?, &[from]),
+            LayerKind::AvgPool2d { kernel } => graph.add(layer, Pool::new(&shape, *kernel, Pooling::Average)?, &[from]),
+            LayerKind::Flatten => graph.add(layer, Reshape::flat(&shape), &[from]),
+            LayerKind::LayerNorm => {
+                let normal = graph.add(layer, Normalize::about_mean(&shape), &[from])?;
+                graph.add(layer, ScaleShift::new(&shape, true), &[normal])
+            }
+            LayerKind::Add => graph.add(layer, Add::new(&[graph.shape(before), &shape])?, &[before, from]),
+            LayerKind::Activation(activation) => graph.add(layer, Pointwise::new(&shape, *activation), &[from]),
         }
     }
 

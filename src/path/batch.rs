@@ -2,7 +2,7 @@
 
 use super::Setting;
 use crate::compute::{Backend, Element, Result, Slice, SliceMut, Transpose};
-use crate::graph::{Forward, Graph};
+use crate::graph::{Block, Forward, Graph};
 use crate::loss::Loss;
 use crate::tangent::ExampleRows;
 use crate::tape::Step;
@@ -34,7 +34,8 @@ const LEAST_AT_ONCE: usize = 64;
 
 /// The number of examples that pass at once, each with `copies` gradient rows.
 pub(crate) fn examples_at_once(network: &Graph, copies: usize) -> usize {
-    let factors: usize = network.parameters.iter().map(|own| own.len().max(own.positions * own.height)).sum();
+    let deltas = |block: &Block| block.uses.iter().map(|one| one.structure.delta_len()).sum();
+    let factors: usize = network.blocks.iter().map(|block| block.len().max(deltas(block))).sum();
     let each = network.forward_len() + copies * (network.backward_len() + factors);
     (ELEMENTS_AT_ONCE / each.max(1)).max(LEAST_AT_ONCE)
 }

@@ -8,10 +8,10 @@ use super::rows::{Finder, Rows, Tau};
 use super::sums::{Certificate, PairSums, State};
 use super::{Account, Tile};
 use crate::compute::{Accumulator, Backend, Entries, Gram, Phase, Result, RowMap, Slice, SliceMut};
-use crate::graph::{Factor, Parameters, Segment, along};
+use crate::graph::{Block, Factor, Segment};
 use crate::optimizer::Recursion;
 use crate::readout::Readout;
-use crate::tangent::{ConstantInputs, Contraction, Products, QueryFactors, Term, contract};
+use crate::tangent::{ConstantInputs, Contraction, Products, QueryFactors, Term, along, contract};
 use crate::tape::Step;
 
 /// What a tile's steps share.
@@ -180,10 +180,10 @@ impl<'a, B: Backend> Pass<'a, B> {
         };
         let each = own_rows.as_ref().unwrap_or(&self.each);
         network.backward(backend, segment, &pass, self.setting.rows(), reading.seeds, &mut |factor| {
-            let own = &network.parameters[factor.index];
+            let block = &network.blocks[factor.block];
             if let Some((certificate, lengths)) = certificate {
                 let along = |direction: Option<(&B::Buffer, f64)>, out: SliceMut<'_, B::Buffer>| match direction {
-                    Some((direction, scale)) => apply(backend, own, &node.mean, &factor, direction, scale, out),
+                    Some((direction, scale)) => apply(backend, block, &node.mean, &factor, direction, scale, out),
                     None => Ok(()),
                 };
                 let explained = SliceMut::new(&mut certificate.explained, at.place * size, size);
@@ -191,8 +191,8 @@ impl<'a, B: Backend> Pass<'a, B> {
                 along(at.decay(&spec.optimizer), certificate.regularizer.block())?;
                 along(at.unexplained(), certificate.unexplained.block())?;
                 let reached = SliceMut::new(&mut certificate.reached, at.place * size, size);
-                let lengths = Slice::new(lengths, factor.index, 1);
-                add_reach(backend, own, (node, each), &factor, lengths, reached)?;
+                let lengths = Slice::new(lengths, factor.block, 1);
+                add_reach(backend, (node, each), &factor, lengths, reached)?;
             }
             let before = backend.enter(Phase::Contraction);
             take(factor)?;
@@ -219,7 +219,7 @@ impl<'a, B: Backend> Pass<'a, B> {
         let before = backend.enter(Phase::Contraction);
         let products = Products::new(backend, network, psi, &self.constant, &pass, constant)?;
 
-        let layers = network.parameters.len();
+        let layers = network.blocks.len();
         let together = if spec.layers { 1 } else { layers.max(1) };
         let gram = Gram {
             entries: Entries::Loss,
@@ -257,18 +257,18 @@ impl<'a, B: Backend> Pass<'a, B> {
     }
 }
 
-/// `out[o] += scale ∇f_o · direction`, one layer's part.
+/// `out[o] += scale ∇f_o · direction`, the part of one use of a block.
 fn apply<B: Backend>(
     backend: &B,
-    own: &Parameters,
+    block: &Block,
     map: &RowMap<B::Buffer, B::Index>,
     factor: &Factor<'_, B::Buffer>,
     direction: &B::Buffer,
     scale: f64,
     out: SliceMut<'_, B::Buffer>,
 ) -> Result<()> {
-    let base = factor.input.len / (own.positions * own.width);
-    let values = along(backend, own, direction, base, factor.input)?;
-    let width = own.delta_len();
+    let base = factor.input.len / factor.structure.input_len();
+    let values = along(backend, block.offset, direction, base, factor)?;
+    let width = factor.structure.delta_len();
     backend.row_dot(width, scale, map, out, factor.delta(), Slice::new(&values, 0, base * width))
 }

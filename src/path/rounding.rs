@@ -3,7 +3,7 @@
 use super::at::At;
 use super::pass::Pass;
 use crate::compute::{Backend, Result, RowMap, Slice, SliceMut};
-use crate::graph::{Factor, Parameters};
+use crate::graph::Factor;
 use crate::tangent::Node;
 
 /// Maps in which each row of a pass is an output of its own.
@@ -49,13 +49,13 @@ impl<B: Backend> Pass<'_, B> {
     /// part of weight decay and the unexplained one. All of them are off by roundings of their elements.
     pub fn squared_lengths(&self, at: &At<'_, B>) -> Result<B::Buffer> {
         let (backend, network) = (self.setting.backend, self.setting.network);
-        let layers = network.parameters.len();
+        let layers = network.blocks.len();
         let mut lengths = backend.zeros(layers)?;
         let one = RowMap::each(backend, 1, 1, 1.0)?;
         let vectors =
             [Some((at.weights(), 1.0)), at.change(), at.decay(&self.setting.spec.optimizer), at.unexplained()];
         for (vector, scale) in vectors.into_iter().flatten() {
-            for (layer, own) in network.parameters.iter().enumerate() {
+            for (layer, own) in network.blocks.iter().enumerate() {
                 let part = Slice::new(vector, own.offset, own.len());
                 backend.row_dot(own.len(), scale * scale, &one, SliceMut::new(&mut lengths, layer, 1), part, part)?;
             }
@@ -69,7 +69,6 @@ impl<B: Backend> Pass<'_, B> {
 /// where the gradients are, so that it knows what is large inside a segment alone.
 pub(super) fn add_reach<B: Backend>(
     backend: &B,
-    own: &Parameters,
     (node, each): (&Node<B>, &EachRow<B>),
     factor: &Factor<'_, B::Buffer>,
     lengths: Slice<'_, B::Buffer>,
@@ -78,12 +77,11 @@ pub(super) fn add_reach<B: Backend>(
     let (base, all) = (each.base.rows, each.pairs.rows);
     let (mut deltas, mut inputs) = (backend.zeros(all)?, backend.scratch(base)?);
     let (mut products, mut length) = (backend.zeros(all)?, backend.scratch(base)?);
-    let delta = factor.delta();
-    backend.row_dot(own.delta_len(), 1.0, &each.gradients, SliceMut::new(&mut deltas, 0, all), delta, delta)?;
+    let (structure, delta) = (&factor.structure, factor.delta());
+    backend.row_dot(structure.delta_len(), 1.0, &each.gradients, SliceMut::new(&mut deltas, 0, all), delta, delta)?;
     // A bias is a weight whose input is 1 at every position.
-    let ones = if own.bias > 0 { own.positions as f64 } else { 0.0 };
-    backend.fill(SliceMut::new(&mut inputs, 0, base), ones)?;
-    let (width, input) = (own.positions * own.width, factor.input);
+    backend.fill(SliceMut::new(&mut inputs, 0, base), structure.squares_of_ones())?;
+    let (width, input) = (structure.input_len(), factor.input);
     backend.row_dot(width, 1.0, &each.base, SliceMut::new(&mut inputs, 0, base), input, input)?;
     let (deltas, inputs) = (Slice::new(&deltas, 0, all), Slice::new(&inputs, 0, base));
     backend.row_dot(1, 1.0, &each.pairs, SliceMut::new(&mut products, 0, all), deltas, inputs)?;

@@ -79,7 +79,7 @@ impl<'a, B: Backend> State<'a, B> {
     pub fn new(setting: &Setting<'a, B>, tile: &Tile) -> Result<Self> {
         let (backend, spec, network) = (setting.backend, setting.spec, setting.network);
         let (queries, examples, rows) = (tile.queries.len(), tile.examples.len(), setting.rows());
-        let groups = if spec.layers { network.parameters.len() } else { 1 };
+        let groups = if spec.layers { network.blocks.len() } else { 1 };
         let kernel_len = spec.kernel.map_or(0, |entries| entries.len(rows, network.outputs, queries, examples));
         let attribution_len = Entries::Loss.len(rows, 1, queries, examples);
         Ok(Self {
@@ -144,7 +144,7 @@ pub(super) struct Certificate<B: Backend> {
 impl<B: Backend> Certificate<B> {
     /// Zeros, for blocks of `block` steps of a tile's queries.
     pub fn new(setting: &Setting<'_, B>, queries: usize, block: usize) -> Result<Self> {
-        let (backend, rows, layers) = (setting.backend, setting.rows(), setting.network.parameters.len());
+        let (backend, rows, layers) = (setting.backend, setting.rows(), setting.network.blocks.len());
         let size = queries * rows;
         Ok(Self {
             regularizer: Sum::new(backend, size)?,

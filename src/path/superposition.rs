@@ -94,7 +94,7 @@ impl<B: Backend> Superposition<'_, B> {
         let Setting { backend, network, .. } = self.setting;
         let (training, history) = (self.setting.training(), self.tape.history());
         let mut recall = Recall::new(&training, self.tape);
-        let sums = network.parameters.iter().map(|own| Sum::new(backend, set.len() * own.len()));
+        let sums = network.blocks.iter().map(|own| Sum::new(backend, set.len() * own.len()));
         let mut sums = sums.collect::<Result<Vec<Sum<B>>>>()?;
         let mut psi = Psi { number: 0.0, vector: None };
         let mut next = recall.last()?;
@@ -132,10 +132,10 @@ impl<B: Backend> Superposition<'_, B> {
             let seed = loss_gradient(backend, network, spec.loss, targets, &pass, &Held { examples, share })?;
             let map = map(backend, set, held, scale)?;
             network.backward(backend, Segment::at(at.weights()), &pass, 1, seed, &mut |factor| {
-                let own = &network.parameters[factor.index];
+                let own = &network.blocks[factor.block];
                 let preconditioner = psi.vector.as_ref().map(|vector| Slice::new(vector, own.offset, own.len()));
-                let out = sums[factor.index].block();
-                write_gradient(backend, own, &map, preconditioner, &factor, Start::Output, out)
+                let out = sums[factor.block].block();
+                write_gradient(backend, &map, preconditioner, &factor, Start::Output, out)
             })?;
         }
         Ok(())

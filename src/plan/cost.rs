@@ -33,7 +33,7 @@ pub(super) struct Cost<'a> {
 impl Cost<'_> {
     /// Operations of the contractions of a step.
     pub fn flops(&self) -> f64 {
-        let layers = self.network.parameters.iter().zip(self.contraction);
+        let layers = self.network.blocks.iter().zip(self.contraction);
         layers.map(|(own, &choice)| tangent::flops(own, choice, &self.sizes)).sum()
     }
 
@@ -74,7 +74,8 @@ impl Cost<'_> {
     /// and added.
     pub fn superposing(&self) -> f64 {
         let (batch, rates) = (self.sizes.examples, self.rates);
-        let formed: f64 = self.network.parameters.iter().map(|own| real(own.len() * own.positions)).sum();
+        let uses = self.network.blocks.iter().flat_map(|block| &block.uses);
+        let formed: f64 = uses.map(|one| real(one.structure.len() * one.structure.positions())).sum();
         let gradient = formed * rates.forming + 2.0 * real(self.network.len) * rates.element;
         self.passing(real(3 * batch)) + real(batch) * gradient
     }
@@ -85,7 +86,7 @@ impl Cost<'_> {
         let [lines, columns] = self.tiles;
         let part =
             Sizes { queries: all.queries.div_ceil(lines), examples: all.examples.div_ceil(columns), ..all.clone() };
-        let layers = self.network.parameters.iter().zip(self.contraction);
+        let layers = self.network.blocks.iter().zip(self.contraction);
         let tile: f64 = layers.map(|(own, &choice)| tangent::seconds(own, choice, &part, self.rates)).sum();
         real(lines) * real(columns) * tile
     }
@@ -101,7 +102,7 @@ impl Cost<'_> {
 
     /// Two operations for each weight and position, forward once and backward once a gradient row.
     fn row_flops(&self) -> f64 {
-        self.network.parameters.iter().map(|own| 2.0 * real(own.len() * own.positions)).sum()
+        2.0 * real(self.network.multiply_adds())
     }
 
     /// Seconds of passes of so many rows: their arithmetic, and what a pass keeps is written and read some times over.

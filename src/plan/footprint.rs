@@ -1,7 +1,7 @@
 //! What a tile holds on the device, and the largest tile that fits.
 
 use crate::compute::Entries;
-use crate::graph::{Graph, Parameters};
+use crate::graph::{Block, Graph, Structure};
 use crate::tangent::{Carried, Contraction, Sizes};
 
 /// Queries of a tile at the most: beyond, a step is no faster.
@@ -41,13 +41,15 @@ fn real(count: usize) -> f64 {
 
 /// Elements of a layer's factors: of a query's row, of an example's row, and of the products of their inputs; and how many
 /// of them a query has.
-fn factors(own: &Parameters, contraction: Contraction, nodes: usize) -> ((f64, f64, f64), f64) {
-    let (positions, len) = (real(own.positions), real(own.len()));
-    let (delta, pairs) = (positions * real(own.height), positions * positions);
+fn factors(block: &Block, contraction: Contraction, nodes: usize) -> ((f64, f64, f64), f64) {
+    let len = real(block.len());
+    let sum = |part: &dyn Fn(&Structure) -> usize| block.uses.iter().map(|one| real(part(&one.structure))).sum::<f64>();
+    let (positions, delta) = (sum(&Structure::positions), sum(&Structure::delta_len));
+    let pairs = positions * positions;
     match contraction {
         Contraction::Factored => ((delta, delta, pairs), real(nodes)),
         Contraction::Averaged => ((delta, delta, pairs), 1.0),
-        Contraction::Output => ((real(own.width), delta, 1.0), 1.0),
+        Contraction::Output => ((sum(&Structure::input_len), delta, 1.0), 1.0),
         Contraction::Materialised => ((len, len, 0.0), 1.0),
         Contraction::Half => ((len, delta, 0.0), 1.0),
     }
@@ -68,7 +70,7 @@ impl Footprint {
         let most = sizes.entries.iter().map(copies).fold(1.0, f64::max);
         let all: f64 = sizes.entries.iter().map(copies).sum();
         let (forward, backward) = (real(network.forward_len()), real(network.backward_len()));
-        let layers = network.parameters.iter().zip(contraction);
+        let layers = network.blocks.iter().zip(contraction);
         // Factors of single nodes are held for as many steps as ψ is carried, together with the inputs.
         let nodes = sizes.nodes * sizes.carried.window();
         let (mut left, mut right, mut met) = (0.0, 0.0, 0.0);
@@ -85,13 +87,16 @@ impl Footprint {
         // ψ, packed; where steps are added to what Nesterov's momentum carries, twice.
         let sets = if sizes.carried == Carried::Means { 3.0 } else { 2.0 };
         let inputs: f64 = network
-            .parameters
+            .blocks
             .iter()
             .zip(contraction)
-            .map(|(own, choice)| match choice {
-                Contraction::Factored => real(nodes) * real(own.positions) * real(own.width),
-                Contraction::Averaged => real(own.positions) * real(own.width),
-                _ => 0.0,
+            .map(|(block, choice)| {
+                let input = block.uses.iter().map(|one| real(one.structure.input_len())).sum::<f64>();
+                match choice {
+                    Contraction::Factored => real(nodes) * input,
+                    Contraction::Averaged => input,
+                    Contraction::Output | Contraction::Materialised | Contraction::Half => 0.0,
+                }
             })
             .sum();
         // A product packs its factors: as much again.

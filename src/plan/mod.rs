@@ -103,7 +103,7 @@ impl PerPair {
         let pair = real(spec.kernel.map_or(0, |entries| entries.per_pair(rows, network.outputs)));
         let attribution = if spec.attribution { real(rows) } else { 0.0 };
         let tangent = if spec.tangent { 2.0 * pair } else { 0.0 };
-        let groups = if spec.layers { real(network.parameters.len()) } else { 1.0 };
+        let groups = if spec.layers { real(network.blocks.len()) } else { 1.0 };
         let parts = if spec.layers { 1.0 + groups } else { 1.0 };
         let coefficients = if spec.coefficients { pair } else { 0.0 };
         Self {
@@ -154,7 +154,7 @@ fn array_bytes(problem: &Problem, per_pair: &PerPair, bytes: usize) -> f64 {
     let Problem { network, spec, .. } = problem;
     let (m, n, rows) = (problem.examples(), problem.query_count(), spec.readout.len(network.outputs));
     // Of each example and layer a norm and a share, and the vectors asked for.
-    let shares = if problem.superposition { 2.0 * real(m) * real(network.parameters.len()) } else { 0.0 };
+    let shares = if problem.superposition { 2.0 * real(m) * real(network.blocks.len()) } else { 0.0 };
     let superposed = real(problem.superposition_vectors.len()) * real(network.len) + shares;
     (real(n) * real(m) * per_pair.arrays + 5.0 * real(n) * real(rows) + superposed) * real(bytes)
 }
@@ -167,7 +167,7 @@ impl Plan {
         let sizes = sizes(problem, device.rounding);
         let pick = |own| choose(network, own, spec.readout, &sizes, &device.choosing);
         let contraction = problem.contraction.clone();
-        let contraction = contraction.unwrap_or_else(|| network.parameters.iter().map(pick).collect());
+        let contraction = contraction.unwrap_or_else(|| network.blocks.iter().map(pick).collect());
         let copies = if spec.kernel.is_none() { 1 } else { outputs };
         let per_pair = PerPair::new(problem);
         let footprint = footprint(problem, device, &contraction, &sizes, &per_pair);

@@ -105,7 +105,7 @@ impl Problem {
     /// Contractions must be possible ones, one for each layer that has parameters.
     fn check_contraction(&self) -> Result<(), Error> {
         let Some(wanted) = &self.contraction else { return Ok(()) };
-        let layers = &self.network.parameters;
+        let layers = &self.network.blocks;
         let carried = Carried::new(&self.spec.optimizer, &[], <f32 as Element>::ROUNDING);
         if wanted.len() != layers.len() {
             let (have, want) = (wanted.len(), layers.len());

@@ -8,6 +8,7 @@ use crate::compute::{Backend, Element, Phase, convert};
 use crate::data::{StateReader, write_safetensors};
 use crate::device::{Precision, Work};
 use crate::error::Error;
+use crate::graph::Tensor;
 use crate::keeper::Keeper;
 use crate::path::{Rule, Superposition, Tile};
 use crate::problem::{Asked, Held, Problem, Targets};
@@ -170,7 +171,7 @@ pub(super) fn complete<E: Element>(
     let train = tape.history.seconds();
     let integrate = records.iter().map(|record| record.effort.seconds).sum::<f64>() + superposing;
     let summary = Summary {
-        optimizer: run_file.training.optimizer.name(),
+        optimizer: run_file.training.optimizer,
         readout: run_file.kernel.readout.name(),
         device: device_names(session, records),
         precision: run_file.run.precision.name(),
@@ -188,7 +189,7 @@ pub(super) fn complete<E: Element>(
         phases: phases(records),
         flops: plan.flops,
         pass_flops: plan.pass_flops,
-        contraction: network.parameters.iter().map(|own| own.layer).zip(plan.contraction.iter().copied()).collect(),
+        contraction: network.blocks.iter().map(|own| own.layer).zip(plan.contraction.iter().copied()).collect(),
         tiles: plan.tiles.len(),
         inputs: session.identity.inputs.clone(),
     };
@@ -214,9 +215,11 @@ fn superposition<E: Element>(session: &Session, tape: &DiskTape) -> Result<(f64,
 /// Writes the last weights, under the names of the first.
 fn write_weights<E: Element>(session: &Session, tape: &DiskTape) -> Result<(), Error> {
     let weights = Tape::<E>::last(tape)?;
-    let tensors = session.problem().network.tensors().into_iter();
-    let views: Vec<(String, Vec<usize>, &[E])> =
-        tensors.map(|(name, shape, offset, len)| (name, shape, &weights[offset..offset + len])).collect();
+    let view = |tensor: &Tensor| {
+        let values = &weights[tensor.offset..tensor.offset + tensor.len()];
+        (tensor.name.clone(), tensor.shape.clone(), values)
+    };
+    let views: Vec<(String, Vec<usize>, &[E])> = session.problem().network.tensors().map(view).collect();
     Ok(write_safetensors(&session.store.path("weights_final.safetensors"), &views)?)
 }
 

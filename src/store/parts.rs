@@ -27,8 +27,7 @@ impl<E: Element> Parts<E> {
     pub fn new(network: &Graph, steps: usize, [first, last]: [&[E]; 2], kept: &[u32]) -> Self {
         let [first, last] = [first, last].map(|weights| weights.iter().map(|w| w.to_f64()).collect::<Vec<f64>>());
         let change: Vec<f64> = last.iter().zip(&first).map(|(last, first)| last - first).collect();
-        let layers: Vec<Range<usize>> =
-            network.parameters.iter().map(|own| own.offset..own.offset + own.len()).collect();
+        let layers: Vec<Range<usize>> = network.blocks.iter().map(|own| own.offset..own.offset + own.len()).collect();
         let square = |layer: &Range<usize>| {
             let [change, first, last] = [&change, &first, &last].map(|vector| &vector[layer.clone()]);
             let step = E::ROUNDING * norm(first).max(norm(last));
@@ -106,10 +105,10 @@ impl<E: Element> Parts<E> {
         }
         let tensors: Vec<(String, Vec<usize>, Vec<E>)> = network
             .tensors()
-            .into_iter()
-            .map(|(name, shape, offset, len)| {
-                let values = self.kept.iter().flat_map(|(_, vector)| &vector[offset..offset + len]).copied().collect();
-                (name, [vec![self.kept.len()], shape].concat(), values)
+            .map(|tensor| {
+                let part = tensor.offset..tensor.offset + tensor.len();
+                let values = self.kept.iter().flat_map(|(_, vector)| &vector[part.clone()]).copied().collect();
+                (tensor.name.clone(), [&[self.kept.len()], &tensor.shape[..]].concat(), values)
             })
             .collect();
         let views: Vec<(String, Vec<usize>, &[E])> =

@@ -4,6 +4,7 @@ use super::{Fingerprint, Store};
 use crate::compute::Phase;
 use crate::data::each_piece;
 use crate::error::Error;
+use crate::optimizer::Optimizer;
 use crate::tangent::Contraction;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -12,8 +13,8 @@ use std::path::{Path, PathBuf};
 /// What a finished run says of itself.
 #[derive(Debug)]
 pub struct Summary {
-    /// The optimizer's name.
-    pub optimizer: &'static str,
+    /// The optimizer that made the path.
+    pub optimizer: Optimizer,
     /// The readout's name.
     pub readout: &'static str,
     /// What it ran on.
@@ -108,7 +109,7 @@ impl Store {
         let value = json!({
             "version": env!("CARGO_PKG_VERSION"),
             "device": summary.device,
-            "optimizer": summary.optimizer,
+            "optimizer": summary.optimizer.name(),
             "readout": summary.readout,
             "precision": summary.precision,
             "shapes": { "examples": examples, "queries": queries, "outputs": outputs, "parameters": parameters, "steps": steps },

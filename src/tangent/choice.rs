@@ -1,7 +1,7 @@
 //! The cost model that picks a contraction for each layer.
 
 use crate::compute::{Entries, Rates};
-use crate::graph::{Graph, Parameters};
+use crate::graph::{Block, Graph, Use};
 use crate::optimizer::{Optimizer, Past};
 use crate::readout::Readout;
 use serde::{Deserialize, Serialize};
@@ -33,6 +33,14 @@ impl Contraction {
         Contraction::Materialised,
         Contraction::Half,
     ];
+
+    /// Whether the queries' gradient rows are whole: what tied weights ask for.
+    pub(super) fn takes_whole_rows(self) -> bool {
+        match self {
+            Contraction::Materialised | Contraction::Half => true,
+            Contraction::Factored | Contraction::Averaged | Contraction::Output => false,
+        }
+    }
 
     /// As in the run file.
     pub fn name(self) -> &'static str {
@@ -137,12 +145,13 @@ struct Work {
     elements: f64,
 }
 
-/// Of one way to contract a layer.
-fn work(own: &Parameters, contraction: Contraction, sizes: &Sizes) -> Work {
+/// Of one way to contract a block. The uses of tied weights have the same sides: they count as positions of one.
+fn work(block: &Block, contraction: Contraction, sizes: &Sizes) -> Work {
     let real = |count: usize| count as f64;
-    let (p, h, w) = (real(own.positions), real(own.height.max(1)), real(own.width));
+    let p = real(block.uses.iter().map(|one| one.structure.positions()).sum());
+    let [h, w] = block.uses.first().map_or([0, 0], |one| one.structure.sides()).map(real);
     let (n, c, m, k) = (real(sizes.queries), real(sizes.outputs), real(sizes.examples), real(sizes.nodes));
-    let len = real(own.len());
+    let len = real(block.len());
     let rows = n * c;
     // Pairs of rows, entries that they are summed to, and rows of examples.
     let pairs: f64 = sizes.entries.iter().map(|entries| n * m * real(pairs_of(*entries, sizes))).sum();
@@ -196,8 +205,8 @@ fn pairs_of(entries: Entries, sizes: &Sizes) -> usize {
 }
 
 /// Seconds of a layer's contraction in one step.
-pub fn seconds(own: &Parameters, contraction: Contraction, sizes: &Sizes, rates: &Rates) -> f64 {
-    let work = work(own, contraction, sizes);
+pub fn seconds(block: &Block, contraction: Contraction, sizes: &Sizes, rates: &Rates) -> f64 {
+    let work = work(block, contraction, sizes);
     work.multiply_adds * rates.multiply_add
         + work.entries * rates.entry
         + work.features * rates.feature
@@ -206,28 +215,34 @@ pub fn seconds(own: &Parameters, contraction: Contraction, sizes: &Sizes, rates:
 }
 
 /// Floating-point operations of a layer's contraction in one step, two per multiply-add.
-pub fn flops(own: &Parameters, contraction: Contraction, sizes: &Sizes) -> f64 {
-    let work = work(own, contraction, sizes);
+pub fn flops(block: &Block, contraction: Contraction, sizes: &Sizes) -> f64 {
+    let work = work(block, contraction, sizes);
     2.0 * (work.multiply_adds + work.forming)
 }
 
-/// The ways in which a layer can be contracted. A layer_norm's rows are short: always materialised.
-pub fn choices(network: &Graph, own: &Parameters, readout: Readout, carried: Carried) -> Vec<Contraction> {
+/// The ways in which a block can be contracted. Rows of tied weights are sums over their uses, which no product around one
+/// input makes.
+pub fn choices(network: &Graph, block: &Block, readout: Readout, carried: Carried) -> Vec<Contraction> {
     let means = carried != Carried::Rows;
-    let possible = |contraction: &Contraction| match contraction {
-        Contraction::Materialised => true,
-        Contraction::Half => !own.is_norm(),
-        Contraction::Factored => !own.is_norm() && matches!(carried, Carried::Nothing | Carried::Factors { .. }),
-        Contraction::Averaged => !own.is_norm() && network.has_constant_input(own) && means,
-        Contraction::Output => network.is_last_linear(own) && readout == Readout::Outputs && means,
+    let possible = |contraction: &Contraction| {
+        let structures = block.uses.iter().all(|one| one.structure.contractions().contains(contraction));
+        let only = |allowed: &dyn Fn(&Use) -> bool| block.only_use().is_some_and(allowed);
+        structures
+            && match contraction {
+                Contraction::Materialised | Contraction::Half => true,
+                Contraction::Factored => only(&|_| matches!(carried, Carried::Nothing | Carried::Factors { .. })),
+                Contraction::Averaged => only(&|one| network.has_constant_input(one) && means),
+                Contraction::Output => only(&|one| network.makes_outputs(one) && readout == Readout::Outputs && means),
+            }
     };
     Contraction::ALL.into_iter().filter(possible).collect()
 }
 
 /// The fastest contraction of a layer.
-pub fn choose(network: &Graph, own: &Parameters, readout: Readout, sizes: &Sizes, rates: &Rates) -> Contraction {
-    let cost = |contraction: &Contraction| seconds(own, *contraction, sizes, rates);
-    let fastest = choices(network, own, readout, sizes.carried).into_iter().min_by(|a, b| cost(a).total_cmp(&cost(b)));
+pub fn choose(network: &Graph, block: &Block, readout: Readout, sizes: &Sizes, rates: &Rates) -> Contraction {
+    let cost = |contraction: &Contraction| seconds(block, *contraction, sizes, rates);
+    let fastest =
+        choices(network, block, readout, sizes.carried).into_iter().min_by(|a, b| cost(a).total_cmp(&cost(b)));
     fastest.unwrap_or(Contraction::Materialised)
 }
 
@@ -248,7 +263,7 @@ mod tests {
     }
 
     fn picked(network: &Graph, sizes: &Sizes) -> Vec<Contraction> {
-        network.parameters.iter().map(|own| choose(network, own, Readout::Outputs, sizes, &Rates::CPU)).collect()
+        network.blocks.iter().map(|own| choose(network, own, Readout::Outputs, sizes, &Rates::CPU)).collect()
     }
 
     /// Of one query and example, for `outputs` outputs.
@@ -329,7 +344,7 @@ mod tests {
     #[test]
     fn a_layer_norm_is_always_materialised() {
         let network = network(&[8], vec![LayerKind::LayerNorm, linear(3)]);
-        let of = |index: usize| choices(&network, &network.parameters[index], Readout::Outputs, Carried::Nothing);
+        let of = |index: usize| choices(&network, &network.blocks[index], Readout::Outputs, Carried::Nothing);
         assert_eq!(of(0), [Contraction::Materialised]);
         let [factored, output, materialised, half] =
             [Contraction::Factored, Contraction::Output, Contraction::Materialised, Contraction::Half];
@@ -340,7 +355,7 @@ mod tests {
     fn work_of_a_small_layer_is_what_a_hand_counts() {
         // 2 queries × 3 examples, 5 outputs, 4 nodes; a layer of 7 × 11, one position.
         let network = network(&[11], vec![LayerKind::LayerNorm, linear(7), linear(5)]);
-        let own = &network.parameters[1];
+        let own = &network.blocks[1];
         let sizes = Sizes { queries: 2, nodes: 4, examples: 3, ..sized(5, Entries::Full) };
         let pairs = 2.0 * 3.0 * 25.0;
         assert_eq!(flops(own, Contraction::Factored, &sizes), 2.0 * 4.0 * (2.0 * 3.0 * 11.0 + pairs * 7.0));

@@ -5,7 +5,7 @@ use super::queries::{ConstantInputs, QueryFactors, Side};
 use crate::compute::{Accumulator, Backend, Element, Gram, Layout, MatMul, Result, RowMap, Slice, SliceMut, Start};
 use crate::data::{StateReader, StateWriter};
 use crate::error::Error;
-use crate::graph::{Forward, Graph, Parameters};
+use crate::graph::{Forward, Graph, Matrix};
 use std::collections::BTreeMap;
 
 /// A sum over steps on the device: a block of steps, and the blocks before it.
@@ -111,9 +111,9 @@ const STRIP: usize = 4096;
 pub struct Products<'a, B: Backend + ?Sized> {
     network: &'a Graph,
     pass: &'a Forward<'a, B>,
-    /// By layer, one for each node, each with its length.
+    /// By block, one for each node, each with its length.
     found: Vec<Vec<(B::Buffer, usize)>>,
-    /// Those that no step changes, by layer.
+    /// Those that no step changes, by block.
     constant: &'a BTreeMap<usize, (B::Buffer, usize)>,
 }
 
@@ -132,11 +132,15 @@ impl<'a, B: Backend> Products<'a, B> {
         pass: &'a Forward<'a, B>,
         constant: &'a mut BTreeMap<usize, (B::Buffer, usize)>,
     ) -> Result<Self> {
-        let mut found = Vec::with_capacity(network.parameters.len());
-        for (index, own) in network.parameters.iter().enumerate() {
+        let mut found = Vec::with_capacity(network.blocks.len());
+        for (index, block) in network.blocks.iter().enumerate() {
+            let Some(matrix) = block.only_use().and_then(|one| one.structure.matrix()) else {
+                found.push(Vec::new());
+                continue;
+            };
             let of = |rows: usize, left: &B::Buffer, one: f64| {
-                let left = Slice::new(left, 0, rows * own.positions * own.width);
-                gram(backend, (own, one), left, network.factor_input(pass, own), (rows, pass.rows))
+                let left = Slice::new(left, 0, rows * matrix.positions * matrix.width);
+                gram(backend, (&matrix, one), left, network.factor_input(pass, index, 0), (rows, pass.rows))
             };
             found.push(match queries.side(index) {
                 None | Some(Side::Rows(..)) => Vec::new(),
@@ -155,7 +159,12 @@ impl<'a, B: Backend> Products<'a, B> {
         Ok(Self { network, pass, found, constant })
     }
 
-    /// A layer's, in the order of its nodes.
+    /// The input of a block's factors at the examples, at one of its uses.
+    pub(super) fn input(&self, block: usize, place: usize) -> Slice<'_, B::Buffer> {
+        self.network.factor_input(self.pass, block, place)
+    }
+
+    /// A block's, in the order of its nodes.
     pub(super) fn of(&self, index: usize) -> impl Iterator<Item = Slice<'_, B::Buffer>> {
         let all = self.found[index].iter().chain(self.constant.get(&index));
         all.map(|(buffer, len)| Slice::new(buffer, 0, *len))
@@ -166,7 +175,7 @@ impl<'a, B: Backend> Products<'a, B> {
 /// of 1, of which the rows hold `one`.
 fn gram<B: Backend>(
     backend: &B,
-    (own, one): (&Parameters, f64),
+    (own, one): (&Matrix, f64),
     left: Slice<'_, B::Buffer>,
     right: Slice<'_, B::Buffer>,
     (rows, examples): (usize, usize),
@@ -176,7 +185,7 @@ fn gram<B: Backend>(
         columns: own.positions * examples,
         depth: own.width,
         layout: Layout::Transposed,
-        start: Start::Value(if own.bias > 0 { one } else { 0.0 }),
+        start: Start::Value(if own.bias { one } else { 0.0 }),
     };
     let len = shape.rows * shape.columns;
     let mut out = backend.scratch(len)?;
@@ -209,26 +218,21 @@ pub struct Term<'a, B: Backend + ?Sized> {
     pub into: Vec<Accumulator<'a, B::Buffer>>,
 }
 
-/// Adds the contraction of some layers of the queries with the same layers of the examples: one fused product.
+/// Adds the contraction of some blocks of the queries with the same blocks of the examples: one fused product.
 ///
 /// # Errors
 ///
 /// A device error.
 pub fn contract<B: Backend>(
     backend: &B,
-    layers: std::ops::Range<usize>,
+    blocks: std::ops::Range<usize>,
     queries: &QueryFactors<'_, B>,
     products: &Products<'_, B>,
     term: &mut Term<'_, B>,
 ) -> Result<()> {
-    let network = products.network;
     let mut parts = Vec::new();
-    for index in layers {
-        let own = &network.parameters[index];
-        if let Some(right) = term.rows.layer(index) {
-            let input = network.factor_input(products.pass, own);
-            queries.parts(index, term.averaged, right, input, products, &mut parts);
-        }
+    for block in blocks {
+        queries.parts(block, term.averaged, term.rows, products, &mut parts);
     }
     backend.gram(&term.gram, term.columns, &parts, &mut term.into)
 }

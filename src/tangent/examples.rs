@@ -1,16 +1,26 @@
 //! Gradient rows of examples.
 
-use super::Contraction;
-use crate::compute::{Backend, Outer, OuterDiagonal, Result, RowMap, Slice, SliceMut, Start};
-use crate::graph::{Factor, Forward, Graph, Parameters, Segment};
+use super::{Contraction, write_gradient};
+use crate::compute::{Backend, Result, RowMap, Slice, SliceMut, Start};
+use crate::graph::{Forward, Graph, Segment};
 
-/// Gradient rows of a set of examples at one step: of each layer δ, or whole rows where the layer is materialised.
+/// Gradient rows of a set of examples at one step, by block.
 pub struct ExampleRows<B: Backend + ?Sized> {
-    rows: Vec<Option<(B::Buffer, usize)>>,
+    rows: Vec<Held<B>>,
+}
+
+/// The gradients of a block.
+enum Held<B: Backend + ?Sized> {
+    /// No output depends on it.
+    Nothing,
+    /// Whole rows, and their length together.
+    Rows(B::Buffer, usize),
+    /// δ of each use, and their length together; `None` for a use that no output depends on.
+    Deltas(Vec<Option<(B::Buffer, usize)>>),
 }
 
 impl<B: Backend> ExampleRows<B> {
-    /// Back-propagates `seed`, `[copies * examples, C]`, through a pass and keeps what the contraction of each layer
+    /// Back-propagates `seed`, `[copies * examples, C]`, through a pass and keeps what the contraction of each block
     /// needs.
     ///
     /// # Errors
@@ -26,48 +36,44 @@ impl<B: Backend> ExampleRows<B> {
         copies: usize,
     ) -> Result<Self> {
         let map = RowMap::each(backend, copies, pass.rows, 1.0)?;
-        let mut rows: Vec<Option<(B::Buffer, usize)>> = network.parameters.iter().map(|_| None).collect();
+        let mut rows: Vec<Held<B>> = network.blocks.iter().map(|_| Held::Nothing).collect();
         network.backward(backend, Segment::at(weights), pass, copies, seed, &mut |factor| {
-            let own = &network.parameters[factor.index];
-            rows[factor.index] = Some(match choice[factor.index] {
-                Contraction::Materialised => {
-                    let len = map.outputs * own.len();
-                    let mut rows = backend.scratch(len)?;
-                    let out = SliceMut::new(&mut rows, 0, len);
-                    write_gradient(backend, own, &map, None, &factor, Start::Value(0.0), out)?;
-                    (rows, len)
+            let block = &network.blocks[factor.block];
+            let held = std::mem::replace(&mut rows[factor.block], Held::Nothing);
+            rows[factor.block] = match (choice[factor.block], held) {
+                (Contraction::Materialised, held) => {
+                    let len = map.outputs * block.len();
+                    let (mut rows, start) = match held {
+                        Held::Rows(rows, _) => (rows, Start::Output),
+                        Held::Nothing | Held::Deltas(_) => (backend.scratch(len)?, Start::Value(0.0)),
+                    };
+                    write_gradient(backend, &map, None, &factor, start, SliceMut::new(&mut rows, 0, len))?;
+                    Held::Rows(rows, len)
                 }
-                _ => (factor.delta, factor.len),
-            });
+                (Contraction::Factored | Contraction::Averaged | Contraction::Output | Contraction::Half, held) => {
+                    let mut deltas = match held {
+                        Held::Deltas(deltas) => deltas,
+                        Held::Nothing | Held::Rows(..) => block.uses.iter().map(|_| None).collect(),
+                    };
+                    deltas[factor.place] = Some((factor.delta, factor.len));
+                    Held::Deltas(deltas)
+                }
+            };
             Ok(())
         })?;
         Ok(Self { rows })
     }
 
-    /// A layer's rows; `None` where no output depends on it.
-    pub(super) fn layer(&self, index: usize) -> Option<Slice<'_, B::Buffer>> {
-        self.rows[index].as_ref().map(|(buffer, len)| Slice::new(buffer, 0, *len))
+    /// A block's whole rows, where it is materialised.
+    pub(super) fn whole(&self, block: usize) -> Option<Slice<'_, B::Buffer>> {
+        let Held::Rows(rows, len) = &self.rows[block] else { return None };
+        Some(Slice::new(rows, 0, *len))
     }
-}
 
-/// `out = start +` the gradient rows of a map's outputs, each as long as the layer's parameters, times a preconditioner.
-pub(crate) fn write_gradient<B: Backend>(
-    backend: &B,
-    own: &Parameters,
-    map: &RowMap<B::Buffer, B::Index>,
-    preconditioner: Option<Slice<'_, B::Buffer>>,
-    factor: &Factor<'_, B::Buffer>,
-    start: Start,
-    out: SliceMut<'_, B::Buffer>,
-) -> Result<()> {
-    if own.is_norm() {
-        let shape = OuterDiagonal { width: own.width, positions: own.positions, start };
-        return backend.outer_diagonal(&shape, map, out, factor.delta(), factor.input, preconditioner);
+    /// A block's δ by use, where they are kept; of uses that no output depends on there is none.
+    pub(super) fn deltas(&self, block: usize) -> impl Iterator<Item = (usize, Slice<'_, B::Buffer>)> {
+        let deltas = if let Held::Deltas(deltas) = &self.rows[block] { deltas.as_slice() } else { &[] };
+        let held = deltas.iter().enumerate();
+        held.filter_map(|(place, delta)| delta.as_ref().map(|(delta, len)| (place, Slice::new(delta, 0, *len))))
     }
-    backend.outer(&outer(own, start), map, out, factor.delta(), factor.input, preconditioner)
-}
-
-/// A layer's shape as `outer` takes it.
-pub(super) fn outer(own: &Parameters, start: Start) -> Outer {
-    Outer { height: own.height, width: own.width, positions: own.positions, bias: own.bias > 0, start }
 }

@@ -11,9 +11,10 @@ mod contract;
 mod examples;
 mod queries;
 mod saved;
+mod structure;
 
 pub use choice::{Carried, Contraction, Sizes, choices, choose, flops, seconds};
 pub use contract::{Products, Sum, Term, contract};
 pub use examples::ExampleRows;
-pub(crate) use examples::write_gradient;
 pub use queries::{ConstantInputs, Node, QueryFactors};
+pub(crate) use structure::{along, write_gradient};

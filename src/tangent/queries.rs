@@ -1,11 +1,12 @@
 //! Gradient rows of queries: over the quadrature nodes of a step, and carried from step to step.
 
 use super::Contraction;
+use super::ExampleRows;
 use super::choice::is_left;
 use super::contract::Products;
-use super::examples::{outer, write_gradient};
-use crate::compute::{Backend, Element, Part, Result, RowMap, Slice, SliceMut, Start};
-use crate::graph::{Factor, Forward, Graph, Parameters};
+use super::structure::{outer, write_gradient};
+use crate::compute::{Backend, BackendError, Element, Part, Result, RowMap, Slice, SliceMut, Start};
+use crate::graph::{Factor, Forward, Graph};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -60,7 +61,7 @@ impl<B: Backend> Node<B> {
     }
 }
 
-/// Layer inputs of a tile's queries that no step changes, by layer.
+/// Layer inputs of a tile's queries that no step changes, by block.
 pub struct ConstantInputs<B: Backend + ?Sized>(BTreeMap<usize, B::Buffer>);
 
 impl<B: Backend> ConstantInputs<B> {
@@ -71,10 +72,8 @@ impl<B: Backend> ConstantInputs<B> {
     /// The device has no room.
     pub fn new(backend: &B, network: &Graph, choice: &[Contraction], pass: &Forward<'_, B>) -> Result<Self> {
         let mut inputs = BTreeMap::new();
-        for (index, own) in network.parameters.iter().enumerate() {
-            if choice[index] == Contraction::Averaged {
-                inputs.insert(index, backend.copied(network.factor_input(pass, own))?);
-            }
+        for (index, _) in choice.iter().enumerate().filter(|(_, choice)| **choice == Contraction::Averaged) {
+            inputs.insert(index, backend.copied(network.factor_input(pass, index, 0))?);
         }
         Ok(Self(inputs))
     }
@@ -129,7 +128,7 @@ pub struct QueryFactors<'a, B: Backend + ?Sized> {
 impl<'a, B: Backend> QueryFactors<'a, B> {
     /// Zero, for `outputs` rows a query.
     pub fn new(network: &'a Graph, choice: &'a [Contraction], outputs: usize, queries: usize) -> Self {
-        Self { network, choice, outputs, queries, sides: network.parameters.iter().map(|_| None).collect(), total: 0.0 }
+        Self { network, choice, outputs, queries, sides: network.blocks.iter().map(|_| None).collect(), total: 0.0 }
     }
 
     /// Begins a step: `ψ = keep ψ`, and the nodes to come add `added φ` together. Factors of single nodes are dropped when
@@ -188,11 +187,11 @@ impl<'a, B: Backend> QueryFactors<'a, B> {
         Ok(())
     }
 
-    /// Adds one layer's factor at a node; where the optimizer has one, times its preconditioner.
+    /// Adds a factor of one block at a node; where the optimizer has one, times its preconditioner.
     ///
     /// # Errors
     ///
-    /// A device error.
+    /// A device error; tied parameters that are not contracted by whole rows, which alone have the products of different uses.
     pub fn add(
         &mut self,
         backend: &B,
@@ -200,8 +199,12 @@ impl<'a, B: Backend> QueryFactors<'a, B> {
         factor: Factor<'_, B::Buffer>,
         preconditioner: Option<&B::Buffer>,
     ) -> Result<()> {
-        let index = factor.index;
-        let own = &self.network.parameters[index];
+        let (index, structure) = (factor.block, factor.structure);
+        let block = &self.network.blocks[index];
+        if block.only_use().is_none() && !self.choice[index].takes_whole_rows() {
+            let choice = self.choice[index].name();
+            return Err(BackendError::Invalid(format!("layer {}: tied weights cannot be {choice}", block.layer)));
+        }
         let side = self.sides[index].take();
         let start = if side.is_none() { Start::Value(0.0) } else { Start::Output };
         let fresh = |len: usize| backend.scratch(len);
@@ -216,31 +219,32 @@ impl<'a, B: Backend> QueryFactors<'a, B> {
             // The mean of one is itself.
             (Contraction::Averaged, None) if node.plain => Side::Delta(factor.delta, factor.len),
             (Contraction::Averaged, side) => {
-                let width = own.positions * own.height;
+                let width = structure.delta_len();
                 let len = self.outputs * self.queries * width;
                 let mut mean = if let Some(Side::Delta(mean, _)) = side { mean } else { fresh(len)? };
                 backend.average(width, start, &node.added, SliceMut::new(&mut mean, 0, len), factor.delta())?;
                 Side::Delta(mean, len)
             }
             (Contraction::Output, side) => {
-                let len = self.queries * own.width;
+                let width = structure.input_len();
+                let len = self.queries * width;
                 let mut mean = if let Some(Side::Input(mean, _)) = side { mean } else { fresh(len)? };
-                backend.average(own.width, start, &node.inputs, SliceMut::new(&mut mean, 0, len), factor.input)?;
+                backend.average(width, start, &node.inputs, SliceMut::new(&mut mean, 0, len), factor.input)?;
                 Side::Input(mean, len)
             }
             (Contraction::Materialised | Contraction::Half, side) => {
-                let len = self.outputs * self.queries * own.len();
+                let len = self.outputs * self.queries * block.len();
                 let mut rows = if let Some(Side::Rows(rows, _)) = side { rows } else { fresh(len)? };
-                let preconditioner = preconditioner.map(|values| Slice::new(values, own.offset, own.len()));
+                let preconditioner = preconditioner.map(|values| Slice::new(values, block.offset, block.len()));
                 let out = SliceMut::new(&mut rows, 0, len);
-                write_gradient(backend, own, &node.added, preconditioner, &factor, start, out)?;
+                write_gradient(backend, &node.added, preconditioner, &factor, start, out)?;
                 Side::Rows(rows, len)
             }
         });
         Ok(())
     }
 
-    /// A layer's factors.
+    /// A block's factors.
     pub(super) fn side(&self, index: usize) -> Option<&Side<B>> {
         self.sides[index].as_ref()
     }
@@ -255,43 +259,47 @@ impl<'a, B: Backend> QueryFactors<'a, B> {
         self.queries
     }
 
-    /// The parts of a fused product that a layer makes up with the `right` rows of examples, whose inputs of the layer
-    /// are `input`; `averaged` is a map of one row an output.
+    /// The parts of a fused product that a block makes up with the rows of examples; `averaged` is a map of one row an
+    /// output.
     pub(super) fn parts<'p>(
         &'p self,
         index: usize,
         averaged: &'p RowMap<B::Buffer, B::Index>,
-        right: Slice<'p, B::Buffer>,
-        input: Slice<'p, B::Buffer>,
+        rows: &'p ExampleRows<B>,
         products: &'p Products<'_, B>,
         parts: &mut Vec<Part<'p, B::Buffer, B::Index>>,
     ) {
-        let own: &Parameters = &self.network.parameters[index];
-        let factored = |map: &'p RowMap<B::Buffer, B::Index>, delta: &'p B::Buffer, len, inputs| Part::Factored {
-            map,
-            positions: own.positions,
-            depth: own.height,
-            left: Slice::new(delta, 0, len),
-            right,
-            inputs,
-        };
-        match &self.sides[index] {
-            None => {}
-            Some(Side::Nodes(nodes)) => {
-                for (kept, inputs) in nodes.iter().zip(products.of(index)) {
-                    parts.push(factored(&kept.node.added, &kept.delta, kept.delta_len, inputs));
+        let Some(side) = &self.sides[index] else { return };
+        let block = &self.network.blocks[index];
+        if let (Side::Rows(left, len), Some(right)) = (side, rows.whole(index)) {
+            parts.push(Part::Rows { depth: block.len(), left: Slice::new(left, 0, *len), right });
+        }
+        for (place, right) in rows.deltas(index) {
+            let Some(matrix) = block.uses[place].structure.matrix() else { continue };
+            let factored = |map: &'p RowMap<B::Buffer, B::Index>, delta: &'p B::Buffer, len, inputs| Part::Factored {
+                map,
+                positions: matrix.positions,
+                depth: matrix.height,
+                left: Slice::new(delta, 0, len),
+                right,
+                inputs,
+            };
+            match side {
+                Side::Nodes(nodes) => {
+                    for (kept, inputs) in nodes.iter().zip(products.of(index)) {
+                        parts.push(factored(&kept.node.added, &kept.delta, kept.delta_len, inputs));
+                    }
                 }
-            }
-            Some(Side::Delta(mean, len)) => {
-                parts.extend(products.of(index).map(|inputs| factored(averaged, mean, *len, inputs)));
-            }
-            Some(Side::Input(..)) => parts.extend(products.of(index).map(|inputs| Part::Output { right, inputs })),
-            Some(Side::Rows(left, len)) => {
-                let left = Slice::new(left, 0, *len);
-                parts.push(match self.choice[index] {
-                    Contraction::Half => Part::Half { shape: outer(own, Start::Value(0.0)), left, delta: right, input },
-                    _ => Part::Rows { depth: own.len(), left, right },
-                });
+                Side::Delta(mean, len) => {
+                    parts.extend(products.of(index).map(|inputs| factored(averaged, mean, *len, inputs)));
+                }
+                Side::Input(..) => parts.extend(products.of(index).map(|inputs| Part::Output { right, inputs })),
+                Side::Rows(left, len) => parts.push(Part::Half {
+                    shape: outer(matrix, Start::Value(0.0)),
+                    left: Slice::new(left, 0, *len),
+                    delta: right,
+                    input: products.input(index, place),
+                }),
             }
         }
     }

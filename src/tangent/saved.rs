@@ -4,7 +4,7 @@ use super::queries::{Kept, Node, QueryFactors, Side};
 use crate::compute::{Backend, Slice};
 use crate::data::{StateReader, StateWriter};
 use crate::error::Error;
-use crate::graph::Parameters;
+use crate::graph::Block;
 use std::rc::Rc;
 
 /// What stands for the form of a layer's factors in a file.
@@ -22,7 +22,7 @@ impl<B: Backend> QueryFactors<'_, B> {
     /// A device error, or a file that cannot be written.
     pub fn save(&self, backend: &B, writer: &mut StateWriter) -> Result<(), Error> {
         writer.put("psi", &[self.total])?;
-        for (side, own) in self.sides.iter().zip(&self.network.parameters) {
+        for (side, own) in self.sides.iter().zip(&self.network.blocks) {
             let mut mean = |kind: u32, values: &B::Buffer, len: usize| -> Result<(), Error> {
                 writer.put("form", &[kind, 1])?;
                 Ok(writer.put("factor", &backend.download(Slice::new(values, 0, len))?)?)
@@ -50,7 +50,7 @@ impl<B: Backend> QueryFactors<'_, B> {
         let total: Vec<f64> = reader.take_exactly("psi", 1)?;
         self.total = total[0];
         let size = (self.outputs, self.queries);
-        for (side, own) in self.sides.iter_mut().zip(&self.network.parameters) {
+        for (side, own) in self.sides.iter_mut().zip(&self.network.blocks) {
             let form: Vec<u32> = reader.take_exactly("form", 2)?;
             let mut mean = || -> Result<_, Error> {
                 let values: Vec<B::Element> = reader.take("factor")?;
@@ -73,11 +73,11 @@ impl<B: Backend> QueryFactors<'_, B> {
 
 impl<B: Backend> Kept<B> {
     /// Elements of the inputs that belong to a node's rows.
-    fn inputs_len(node: &Node<B>, own: &Parameters) -> usize {
-        node.rows * own.positions * own.width
+    fn inputs_len(node: &Node<B>, own: &Block) -> usize {
+        node.rows * own.only_use().map_or(0, |one| one.structure.input_len())
     }
 
-    fn save(&self, backend: &B, own: &Parameters, writer: &mut StateWriter) -> Result<(), Error> {
+    fn save(&self, backend: &B, own: &Block, writer: &mut StateWriter) -> Result<(), Error> {
         let (rows, scale) = &self.node.made_from;
         writer.put("queries", &rows.iter().map(|&(query, _)| query).collect::<Vec<_>>())?;
         writer.put("weights", &rows.iter().map(|&(_, weight)| weight).collect::<Vec<_>>())?;
@@ -89,7 +89,7 @@ impl<B: Backend> Kept<B> {
 
     fn restore(
         backend: &B,
-        own: &Parameters,
+        own: &Block,
         (outputs, queries): (usize, usize),
         reader: &mut StateReader,
     ) -> Result<Self, Error> {

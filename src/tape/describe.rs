@@ -1,16 +1,18 @@
-//! What belongs to a recorded path beside its weights: learning rates, batches, and where each tensor lies.
+//! Files beside a recorded path's weights, for other programs: learning rates, clipping, batches, and where each tensor lies.
 
 use super::Step;
 use crate::data::{NpyWriter, write_npy};
 use crate::error::Error;
-use crate::graph::Graph;
+use crate::graph::{Graph, Tensor};
 use serde_json::{Map, Value, json};
 use std::path::Path;
 
-/// Writes `trajectory/learning_rates.npy`, `[steps]` (of gradient flow the lengths of its steps); where a gradient was
-/// clipped, `trajectory/clip.npy`, `[steps]`, what each was multiplied by; `trajectory/batches.npy`, `[steps, largest batch]`, filled up with
-/// -1, unless every step takes the full batch; and `trajectory/layout.json`: each tensor's offset and shape within a row
-/// of `weights.npy`, whose layers are aligned and so have gaps between them.
+/// Writes into the folder `trajectory`:
+///
+/// - `learning_rates.npy`, `[steps]`; for gradient flow the lengths of the solver's steps;
+/// - `clip.npy`, `[steps]`, the factor of each gradient, where any was clipped;
+/// - `batches.npy`, `[steps, largest batch]`, filled up with -1, unless every step takes the full batch;
+/// - `layout.json`, each tensor's offset and shape within a row of `weights.npy`, where aligned layers leave gaps.
 ///
 /// # Errors
 ///
@@ -36,9 +38,8 @@ pub fn describe(directory: &Path, network: &Graph, steps: &[Step]) -> Result<(),
         }
         writer.finish()?;
     }
-    let tensors = network.tensors().into_iter();
-    let layout: Map<String, Value> =
-        tensors.map(|(name, shape, offset, _)| (name, json!({ "offset": offset, "shape": shape }))).collect();
+    let place = |tensor: &Tensor| (tensor.name.clone(), json!({ "offset": tensor.offset, "shape": tensor.shape }));
+    let layout: Map<String, Value> = network.tensors().map(place).collect();
     let (path, temporary) = (path("layout.json"), path("layout.json.tmp"));
     std::fs::write(&temporary, format!("{:#}\n", Value::Object(layout)))
         .and_then(|()| std::fs::rename(&temporary, &path))

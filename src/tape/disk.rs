@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 /// The checksums of each array's rows.
 type Checksums = BTreeMap<Kept, Vec<u32>>;
 
-/// Writes a path to a directory as it is made. What was written of a path that was interrupted stays.
+/// Writes a path to a directory as it is made. If the work is interrupted, what was written stays.
 pub struct DiskRecorder<E: Element> {
     writers: BTreeMap<Kept, NpyWriter<E>>,
     history: History,
@@ -22,7 +22,7 @@ pub struct DiskRecorder<E: Element> {
 }
 
 impl<E: Element> DiskRecorder<E> {
-    /// Starts the files in `directory/trajectory`, of vectors of `len`, or goes on with those that are there.
+    /// Starts the files in `directory/trajectory`, of vectors of `len` elements, or goes on with those that are there.
     ///
     /// # Errors
     ///
@@ -45,7 +45,7 @@ impl<E: Element> DiskRecorder<E> {
         Ok(Self { writers, history: History::new(recording), checksums, folder, len })
     }
 
-    /// Names the files, and maps them.
+    /// Gives the files their final names, and maps them.
     ///
     /// # Errors
     ///
@@ -91,13 +91,13 @@ impl<E: Element> Recorder<E> for DiskRecorder<E> {
     }
 }
 
-/// Writes what is known of a path, and the checksum of every row.
+/// Writes the history of a path, and the checksum of every row.
 fn save(history: &History, checksums: &Checksums, writer: &mut StateWriter) -> Result<(), Error> {
     history.save(writer)?;
     checksums.iter().try_for_each(|(kept, checksums)| Ok(writer.put(&kept.file(), checksums)?))
 }
 
-/// Takes what was [saved](save).
+/// Reads what was [saved](save).
 fn restore(
     history: &mut History,
     checksums: &mut Checksums,
@@ -118,13 +118,13 @@ const RECORDED: &str = "recorded.state";
 #[derive(Debug)]
 pub struct DiskTape {
     rows: BTreeMap<Kept, Rows>,
-    /// The steps, and what is known of them.
+    /// The steps and their metrics.
     pub history: History,
 }
 
 impl DiskTape {
-    /// A whole path in `directory/trajectory`; `None` where there is none yet. `step` gives the steps as far as they are known
-    /// beforehand: rates and clipping are read.
+    /// Opens the whole path in `directory/trajectory`; `None` where there is none yet. `step` gives each step's batch; rates and
+    /// clipping are read.
     ///
     /// # Errors
     ///
@@ -150,12 +150,12 @@ impl DiskTape {
         Ok(Self { rows, history })
     }
 
-    /// An array, where the path has it.
+    /// The rows of an array; `None` where the path does not keep it.
     pub fn rows(&self, kept: Kept) -> Option<&Rows> {
         self.rows.get(&kept)
     }
 
-    /// The first row, with its file, that is not the same in another recording of the same path.
+    /// The first row, with its file, that differs in another recording of the same path.
     pub fn first_difference(&self, other: &Self) -> Option<(String, usize)> {
         let differ = |(kept, rows): (&Kept, &Rows)| {
             let row = other.rows(*kept).map_or(Some(0), |other| rows.first_difference(other));

@@ -1,22 +1,22 @@
-//! What is known of a path beside its vectors: which of them are kept, the steps, and their metrics.
+//! The history of a path: its steps, their metrics, and which vectors are kept.
 
 use super::{Metrics, Recording, Step};
 use crate::data::{StateReader, StateWriter};
 use crate::error::Error;
 
-/// What is known of a path as far as it was made.
+/// The steps of a path, as far as it was made, with their metrics.
 #[derive(Debug, Clone)]
 pub struct History {
     /// Which vectors are kept.
     pub recording: Recording,
     /// The steps, in order.
     pub steps: Vec<Step>,
-    /// Of each step its metrics, and the seconds that training had taken when it was made.
+    /// Each step's metrics, and the seconds that training had taken when it was made.
     pub metrics: Vec<(Metrics, f64)>,
 }
 
 impl History {
-    /// No step yet.
+    /// A history without a step.
     pub fn new(recording: Recording) -> Self {
         Self { recording, steps: Vec::new(), metrics: Vec::new() }
     }
@@ -32,7 +32,7 @@ impl History {
         self.metrics.last().map_or(0.0, |(_, seconds)| *seconds)
     }
 
-    /// Steps of one block of the two-level sums: about √steps.
+    /// The number of steps in a block of the two-level sums: about √steps.
     pub fn block(&self) -> usize {
         ((self.steps.len() as f64).sqrt().ceil() as usize).max(1)
     }
@@ -48,7 +48,7 @@ impl History {
         Ok(writer.put("seconds", &metrics(&|(_, seconds)| *seconds))?)
     }
 
-    /// Takes what was [saved](Self::save): the steps that were made, as `step` knows them but for their rates and clipping.
+    /// Reads what was [saved](Self::save). The steps are those of `step`, with the rates and clipping that were read.
     pub(super) fn restore(&mut self, reader: &mut StateReader, step: &dyn Fn(usize) -> Step) -> Result<(), Error> {
         let rates: Vec<f64> = reader.take("learning rates")?;
         let clips: Vec<f64> = reader.take_exactly("clip", rates.len())?;

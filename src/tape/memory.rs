@@ -10,13 +10,13 @@ use std::collections::BTreeMap;
 /// A path whose vectors lie in memory, from the first step on.
 #[derive(Debug, Clone)]
 pub struct MemoryTape<E: Element> {
-    /// The steps, and what is known of them.
+    /// The steps and their metrics.
     pub history: History,
     rows: BTreeMap<Kept, Vec<Vec<E>>>,
 }
 
 impl<E: Element> MemoryTape<E> {
-    /// Nothing yet of what a recording keeps.
+    /// A tape without a step, for the vectors that a recording keeps.
     pub fn new(recording: Recording) -> Self {
         let rows = recording.rows.keys().map(|&kept| (kept, Vec::new())).collect();
         Self { history: History::new(recording), rows }

@@ -1,8 +1,8 @@
 /*!
 The recorded path of training: its steps, and the vectors that its decomposition needs of each.
 
-Training writes a path through a [`Recorder`]; integration reads it as a [`Tape`]. [`MemoryTape`] is both. On disk the two are apart:
-a [`DiskRecorder`] writes files, and [`DiskTape`] maps them once the path is whole.
+Training writes a path through a [`Recorder`]; integration reads it as a [`Tape`]. A [`MemoryTape`] is both. On disk they are
+two: a [`DiskRecorder`] writes files, and a [`DiskTape`] maps them once the path is whole.
 */
 
 mod describe;
@@ -28,10 +28,10 @@ use std::borrow::Cow;
 
 /// A recorded path, as integration reads it.
 pub trait Tape<E: Element> {
-    /// The steps and what is known of them.
+    /// The steps and their metrics.
     fn history(&self) -> &History;
 
-    /// A vector: a row of one of the kept arrays.
+    /// A row of one of the kept arrays: a flat vector.
     ///
     /// # Errors
     ///
@@ -50,19 +50,19 @@ pub trait Tape<E: Element> {
     }
 }
 
-/// Takes a path as it is made.
+/// Records a path while it is made.
 pub trait Recorder<E: Element> {
-    /// What is known of the steps that were made.
+    /// The steps that were made, and their metrics.
     fn history(&self) -> &History;
 
-    /// Writes a row of an array. What the recording does not keep is dropped.
+    /// Writes a row of an array; does nothing where the recording does not keep the array.
     ///
     /// # Errors
     ///
     /// A disk that refuses.
     fn record(&mut self, kept: Kept, row: usize, values: &[E]) -> Result<(), Error>;
 
-    /// A step is made, and its rows are written. `seconds` is the time that training has taken up to here.
+    /// Called when a step is made and its rows are written. `seconds` is the time that training has taken so far.
     fn made(&mut self, step: Step, metrics: Metrics, seconds: f64);
 
     /// Writes what [`restore`](Self::restore) needs, once the rows themselves are safe.
@@ -72,8 +72,8 @@ pub trait Recorder<E: Element> {
     /// A disk that refuses.
     fn save(&self, writer: &mut StateWriter) -> Result<(), Error>;
 
-    /// Goes on with the recording of an earlier attempt. `step` gives the steps as they were planned; their rates and clipping
-    /// are read.
+    /// Goes on with the recording of an earlier attempt. The steps are those of `step`, with the rates and clipping that were
+    /// read.
     ///
     /// # Errors
     ///

@@ -3,16 +3,16 @@
 use crate::optimizer::{Decay, Optimizer, Past};
 use std::collections::BTreeMap;
 
-/// What is recorded of a path: each an array of flat vectors.
+/// The arrays of flat vectors that are recorded of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kept {
-    /// Before every step and after the last, or before every k-th and after the last.
+    /// The weights before every step, or before every k-th, and after the last.
     Weights,
     /// What every step's gradients were multiplied by, entry by entry, where the optimizer does that.
     Preconditioner,
     /// The part of every step that weight decay makes, where the optimizer remembers it.
     Decay,
-    /// What the optimizer's own step does not explain of a step that was recorded elsewhere.
+    /// Of each step of an imported path, the step less the one that the optimizer makes of the same weights.
     Unexplained,
     /// One of the vectors that the optimizer keeps, before every k-th step: from there the steps between are made again.
     Memory(usize),
@@ -37,18 +37,18 @@ impl Kept {
     }
 }
 
-/// Which arrays a recording has, and how many rows each.
+/// Which arrays a recording has, and how many rows each of them.
 #[derive(Debug, Clone)]
 pub struct Recording {
-    /// Rows of each array; `None` where the number shows only in the end.
+    /// The number of rows of each array; `None` where it is known only in the end.
     pub(super) rows: BTreeMap<Kept, Option<usize>>,
-    /// Weights are recorded every so many steps.
+    /// The weights are recorded before every so many steps.
     every: usize,
     steps: usize,
 }
 
 impl Recording {
-    /// Of a path of `steps` steps made here, with weights every `every` steps.
+    /// The recording of a path of `steps` steps that the optimizer makes, with weights every `every` steps.
     pub fn new(optimizer: &Optimizer, steps: usize, every: usize) -> Self {
         let places = if every == 1 { steps + 1 } else { steps.div_ceil(every) + 1 };
         let mut rows = BTreeMap::from([(Kept::Weights, Some(places))]);
@@ -65,7 +65,7 @@ impl Recording {
         Self { rows, every, steps }
     }
 
-    /// Of a path of `steps` steps that was recorded elsewhere.
+    /// The recording of an imported path of `steps` steps.
     pub fn imported(optimizer: &Optimizer, steps: usize) -> Self {
         let mut recording = Self::new(optimizer, steps, 1);
         recording.rows.insert(Kept::Unexplained, Some(steps));
@@ -82,7 +82,7 @@ impl Recording {
         self.every
     }
 
-    /// The row of the weights before a step, where they are recorded.
+    /// The row that holds the weights before step `number`, where they are recorded.
     pub(crate) fn place(&self, number: usize) -> Option<usize> {
         match number {
             _ if number == self.steps && !self.steps.is_multiple_of(self.every) => Some(self.steps / self.every + 1),
@@ -91,7 +91,7 @@ impl Recording {
         }
     }
 
-    /// Flat vectors of all arrays together; for gradient flow nobody knows.
+    /// The number of flat vectors in all arrays together; 0 for gradient flow, whose number of steps is not known yet.
     pub fn vectors(&self) -> usize {
         self.rows.values().flatten().sum()
     }

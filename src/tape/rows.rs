@@ -11,13 +11,13 @@ pub(super) fn checksum<T: NpyElement>(values: &[T]) -> u32 {
     crc32c::crc32c(bytemuck::cast_slice(values))
 }
 
-/// `[rows, len]` of floats in a file that is not changed any more.
+/// A memory-mapped file of floats `[rows, len]`, which must not change any more.
 #[derive(Debug)]
 pub struct Rows {
     array: MappedArray,
     path: PathBuf,
     len: usize,
-    /// Of each row.
+    /// The checksum of each row.
     checksums: Vec<u32>,
 }
 
@@ -32,26 +32,26 @@ impl Rows {
             Error::Trajectory(format!("{problem}; the recorded path is damaged: remove the run directory"))
         };
         let array = MappedArray::open(path).map_err(|problem| damaged(&problem))?;
-        // An array may have room for a row that no step needs.
+        // The file may have room for a row that no step needs.
         let fits = |shape: &[usize]| shape.len() == 2 && shape[1] == len && shape[0] >= checksums.len();
         let array = array.filter(|array| fits(&array.shape));
         let array = array.ok_or_else(|| damaged(&format!("{}: is missing or of another shape", path.display())))?;
         Ok(Self { array, path: path.to_owned(), len, checksums })
     }
 
-    /// The first row that is not the same in another array.
+    /// The first row whose checksum is another in the other array.
     pub(super) fn first_difference(&self, other: &Self) -> Option<usize> {
         let (own, other) = (&self.checksums, &other.checksums);
         let differ = own.iter().zip(other).position(|(own, other)| own != other);
         differ.or_else(|| (own.len() != other.len()).then(|| own.len().min(other.len())))
     }
 
-    /// How many.
+    /// The number of rows.
     pub fn count(&self) -> usize {
         self.checksums.len()
     }
 
-    /// A vector, in any precision: of the recording's own, a part of the map.
+    /// A row, in any precision. In the recording's own it is a part of the map, and nothing is copied.
     ///
     /// # Errors
     ///

@@ -9,24 +9,24 @@ use std::ops::Range;
 pub struct Step {
     /// ε.
     pub learning_rate: f64,
-    /// The batch; `None` is every example once.
+    /// The examples of the batch; `None` is every example once.
     pub batch: Option<Vec<u32>>,
-    /// m.
+    /// m: the number of training examples.
     pub examples: usize,
-    /// What each entry of the batch counts in the loss: 1/|batch| or 1.
+    /// The factor of each example's loss: 1/|batch| for the mean, 1 for the sum.
     pub share: f64,
-    /// What the loss gradient was multiplied by to clip its norm; 1 where it was not.
+    /// The factor by which the loss gradient was clipped; 1 where it was not.
     pub clip: f64,
 }
 
 impl Step {
-    /// Entries of the batch.
+    /// The number of examples in the batch, repetitions included.
     pub fn batch_len(&self) -> usize {
         self.batch.as_ref().map_or(self.examples, Vec::len)
     }
 
-    /// The distinct examples of a range that the batch holds, ascending, each with its share of the loss: an example
-    /// that the batch repeats counts as often.
+    /// The distinct examples of the batch that lie in a range, ascending, each with its factor in the loss. An example that
+    /// the batch repeats counts as often.
     pub fn shares(&self, range: &Range<usize>) -> Vec<(usize, f64)> {
         let Some(batch) = &self.batch else {
             return range.clone().map(|example| (example, self.share)).collect();
@@ -39,17 +39,17 @@ impl Step {
     }
 }
 
-/// What is measured of a step, before the update.
+/// Loss and accuracy of a step's batch, at the weights before the step.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Metrics {
-    /// The loss as reduced.
+    /// The loss of the batch: mean or sum, as the run asks.
     pub loss: f64,
-    /// The share of the batch whose class has the largest output; without meaning for real targets.
+    /// The share of the batch's examples whose class has the largest output; without meaning for real targets.
     pub accuracy: f64,
 }
 
 impl Metrics {
-    /// Of `[loss, share of hits]`.
+    /// From the statistics `[loss, hits times their factors in the loss]`.
     pub(crate) fn new<E: Element>(statistics: &[E], step: &Step) -> Self {
         let accuracy = statistics[1].to_f64() / (step.share * step.batch_len() as f64);
         Self { loss: statistics[0].to_f64(), accuracy }

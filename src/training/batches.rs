@@ -2,23 +2,23 @@
 
 use crate::random::Random;
 
-/// How a batch's losses are combined.
+/// How the losses of a batch's examples make up its loss.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reduction {
-    /// Over the batch's own size.
+    /// Their mean over the batch's own size.
     Mean,
-    /// Added.
+    /// Their sum.
     Sum,
 }
 
 impl Reduction {
-    /// What an entry of a batch counts in the loss.
+    /// The factor of each example's loss, in a batch of `len` examples.
     pub fn share(self, len: usize) -> f64 {
         if self == Reduction::Mean { 1.0 / len as f64 } else { 1.0 }
     }
 }
 
-/// Draws `steps` batches: each epoch a permutation of the examples, its last short batch kept.
+/// Draws `steps` batches. Each epoch is a permutation of the examples; its last batch may be shorter, and is kept.
 pub fn draw_batches(seed: u64, examples: usize, size: usize, steps: usize) -> Vec<Vec<u32>> {
     let mut random = Random::new(seed, "batches");
     let mut batches = Vec::with_capacity(steps);

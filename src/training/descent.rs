@@ -122,9 +122,9 @@ impl<B: Backend> Training<'_, B> {
         let inputs: Vec<u32> = (0..rows as u32).collect();
         let map = RowMap::new(backend, &[0, rows as u32], &inputs, &vec![1.0; rows])?;
         network.backward(backend, segment, &pass, 1, seed, &mut |factor| {
-            let own = &network.parameters[factor.index];
+            let own = &network.blocks[factor.block];
             let out = SliceMut::new(&mut *gradient, own.offset, own.len());
-            write_gradient(backend, own, &map, None, &factor, Start::Output, out)
+            write_gradient(backend, &map, None, &factor, Start::Output, out)
         })?;
         Ok(())
     }

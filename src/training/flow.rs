@@ -10,21 +10,21 @@ use crate::tape::{Kept, Metrics, Recorder, Step};
 use std::cell::Cell;
 use std::time::Instant;
 
-/// Steps at the most: a flow that needs more is stiff, and would take days.
+/// The largest number of steps: a flow that needs more is stiff, and would take days.
 const MOST_STEPS: usize = 100_000;
 
-/// The solver's tolerance is this much smaller: an integral sums the errors of many numbers.
+/// The solver's tolerance is smaller than the run's by this factor: an integral sums the errors of many numbers.
 const SAFETY: f64 = 4.0;
 
 impl<B: Backend> Training<'_, B> {
-    /// Follows the flow from `initial` for a time, all examples in every gradient, to a tolerance, and records the weights at the ends of the solver's
-    /// steps and, at the nodes of a quadrature within each, the weights and `-∇L`; or goes on where an earlier attempt was
-    /// left. `full` is a step of the full batch.
+    /// Follows the flow from `initial` for a time, to a tolerance, or goes on where an earlier attempt was left. Every gradient
+    /// takes all examples: `full` is a step of the full batch. Records the weights at the ends of the solver's steps and, at
+    /// the nodes of a quadrature within each step, the weights and `-∇L`.
     ///
     /// # Errors
     ///
-    /// A flow that the solver cannot follow (stiff, or not finite), a device error, a file that cannot be written, or what the
-    /// keeper ends it with.
+    /// A flow that the solver cannot follow (stiff, or not finite), a device error, a file that cannot be written, or an error
+    /// of the keeper.
     pub fn flow(
         &self,
         initial: &[B::Element],
@@ -51,7 +51,7 @@ impl<B: Backend> Training<'_, B> {
             tolerance: (tolerance / SAFETY).max(least),
             most_steps: MOST_STEPS,
         };
-        // Metrics at the last slope: the solver's last one of a good step is the one at its end.
+        // Metrics of the last evaluation. In an accepted step that is the evaluation at its end.
         let met = Cell::new(Metrics { loss: 0.0, accuracy: 0.0 });
         let mut slope = |weights: &B::Buffer| {
             let (slope, metrics) = self.slope(weights, full)?;
@@ -100,7 +100,7 @@ impl<B: Backend> Training<'_, B> {
         Ok(())
     }
 
-    /// `-∇L`, and what the step that begins there says of itself.
+    /// `-∇L` at some weights, and the metrics there.
     fn slope(&self, weights: &B::Buffer, full: &Step) -> Result<(B::Buffer, Metrics), Error> {
         let (mut gradient, statistics) = self.gradient(weights, full)?;
         self.backend.scale(SliceMut::new(&mut gradient, 0, self.network.len), -1.0)?;

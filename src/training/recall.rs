@@ -1,4 +1,4 @@
-//! A recorded path, step by step on the device, whether every step was recorded or has to be made again.
+//! The steps of a recorded path on the device. Those that were not recorded are made again.
 
 use super::Training;
 use super::walk::Leg;
@@ -10,13 +10,14 @@ use crate::tape::{Kept, Tape};
 pub struct Recall<'a, B: Backend> {
     training: &'a Training<'a, B>,
     tape: &'a dyn Tape<B::Element>,
-    /// Steps that were made again, in order, and the number of the first of them.
+    /// Steps that were made again, in order; `first` is the number of the first of them.
     again: Vec<Leg<B>>,
     first: usize,
 }
 
 impl<'a, B: Backend> Recall<'a, B> {
-    /// Nothing is read yet. Steps that were not recorded are made again by `training`, which must be the one that made them.
+    /// Begins at the end of a path; nothing is read yet. `training` makes the steps again that were not recorded, and must be
+    /// the one that made them.
     pub fn new(training: &'a Training<'a, B>, tape: &'a dyn Tape<B::Element>) -> Self {
         Self { training, tape, again: Vec::new(), first: tape.history().steps.len() }
     }
@@ -30,7 +31,7 @@ impl<'a, B: Backend> Recall<'a, B> {
         Ok(self.training.backend.upload(&self.tape.last()?)?)
     }
 
-    /// A step; must be asked for in descending order where steps are made again.
+    /// Step `number`. Where steps are made again, they must be asked for in descending order.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! The walk along a path: made by the optimizer, or followed where it was recorded elsewhere.
+//! Makes a path step by step, or follows one that was recorded elsewhere, and records it.
 
 use super::Training;
 use crate::compute::{Backend, Element, Slice, SliceMut};
@@ -13,14 +13,14 @@ use std::time::Instant;
 /// Gives the weights before a step of a path that was recorded elsewhere.
 pub type Recorded<'a, E> = dyn FnMut(usize) -> Result<Vec<E>, Error> + 'a;
 
-/// How many steps' downloads may be under way.
+/// The number of steps whose results may be on their way to the host.
 const IN_FLIGHT: usize = 8;
 
-/// What a step leaves, on its way to the host.
+/// The results of a step on their way to the host.
 struct Pending<B: Backend> {
     number: usize,
     step: Step,
-    /// Rows of the recording.
+    /// Rows to be recorded: the array, the row, and its values.
     rows: Vec<(Kept, usize, B::Ticket)>,
     statistics: B::Ticket,
 }
@@ -31,10 +31,10 @@ struct Walk<'a, B: Backend> {
     recorder: &'a mut dyn Recorder<B::Element>,
     memory: Memory<B>,
     weights: B::Buffer,
-    /// Steps whose numbers are on their way to the host.
+    /// Steps whose results are on their way to the host, the oldest first.
     pending: VecDeque<Pending<B>>,
     started: Instant,
-    /// Seconds of earlier attempts.
+    /// Seconds that earlier attempts took.
     before: f64,
 }
 
@@ -43,7 +43,7 @@ impl<B: Backend> Training<'_, B> {
     ///
     /// # Errors
     ///
-    /// Divergence (naming the step), a device error, a file that cannot be written, or what the keeper ends it with.
+    /// Divergence (naming the step), a device error, a file that cannot be written, or an error of the keeper.
     pub fn run(
         &self,
         initial: &[B::Element],
@@ -54,8 +54,8 @@ impl<B: Backend> Training<'_, B> {
         self.walk(initial, steps, recorder, None, keeper)
     }
 
-    /// Follows a path that was recorded elsewhere. At each step the optimizer's own step is made from the recorded weights,
-    /// and what it does not explain is recorded beside it.
+    /// Follows a path that was recorded elsewhere. The optimizer makes a step from the weights before each recorded step; the
+    /// recorded step less the optimizer's is recorded as unexplained.
     ///
     /// # Errors
     ///
@@ -99,7 +99,7 @@ impl<B: Backend> Training<'_, B> {
         Ok(())
     }
 
-    /// A walk at its start, or where an earlier attempt was left; and the number of the step to come.
+    /// Begins a walk, or goes on where an earlier attempt was left. Returns it with the number of the next step.
     fn begin<'a>(
         &self,
         initial: &[B::Element],
@@ -127,7 +127,7 @@ impl<B: Backend> Training<'_, B> {
         Ok((Walk { steps, recorder, memory, weights, pending, started, before }, first))
     }
 
-    /// Writes where a walk stands.
+    /// Writes the state of a walk.
     fn save(&self, walk: &mut Walk<'_, B>, writer: &mut StateWriter) -> Result<(), Error> {
         while !walk.pending.is_empty() {
             self.settle(walk)?;
@@ -140,7 +140,8 @@ impl<B: Backend> Training<'_, B> {
         Ok(writer.put("weights", &backend.download(Slice::new(&walk.weights, 0, len))?)?)
     }
 
-    /// Makes a step, or finds what no optimizer made of one that was recorded elsewhere.
+    /// Makes a step. Of an imported path, `recorded` is where the step ends, and what the optimizer's own step misses of it is
+    /// recorded.
     fn step(&self, walk: &mut Walk<'_, B>, number: usize, recorded: Option<Vec<B::Element>>) -> Result<(), Error> {
         let (backend, len) = (self.backend, self.network.len);
         let Walk { steps, recorder, memory, weights, pending, .. } = walk;
@@ -175,7 +176,7 @@ impl<B: Backend> Training<'_, B> {
         Ok(())
     }
 
-    /// The step that the optimizer makes of a loss gradient, which is clipped as the step says.
+    /// Clips a loss gradient by the step's factor, and lets the optimizer make its step of it.
     fn make(
         &self,
         (number, step): (usize, &Step),
@@ -214,7 +215,7 @@ impl<B: Backend> Training<'_, B> {
         Ok(())
     }
 
-    /// Makes the steps from a recorded place on again, up to the next one.
+    /// Makes the steps from one recorded place up to the next one again.
     pub(super) fn again(&self, tape: &dyn Tape<B::Element>, first: usize) -> Result<Vec<Leg<B>>, Error> {
         let (backend, len) = (self.backend, self.network.len);
         let (steps, recording) = (&tape.history().steps, &tape.history().recording);
@@ -235,14 +236,14 @@ impl<B: Backend> Training<'_, B> {
     }
 }
 
-/// A step of a recorded path, on the device: where it begins, and what its decomposition needs.
+/// A step of a recorded path on the device: the weights before it, and the vectors that its decomposition needs.
 pub struct Leg<B: Backend> {
-    /// w.
+    /// w: the weights before the step.
     pub weights: B::Buffer,
     /// What the step's gradients were multiplied by, entry by entry, where the optimizer does that.
     pub preconditioner: Option<B::Buffer>,
-    /// The part of the step that weight decay made, where the optimizer remembers it.
+    /// The part of the step that weight decay made, where it depends on earlier weights too.
     pub decay: Option<B::Buffer>,
-    /// The part of the step that the optimizer did not make.
+    /// Of an imported path, the step less the one that the optimizer makes.
     pub unexplained: Option<B::Buffer>,
 }

@@ -3,7 +3,8 @@
 
 use pathkernel::activation::Activation;
 use pathkernel::compute::{Pooling, Window};
-use pathkernel::graph::{Graph, Operation, Parameters};
+use pathkernel::graph::primitive::Kind;
+use pathkernel::graph::{Graph, Matrix, Structure};
 
 /// A number and its derivative.
 #[derive(Debug, Clone, Copy, Default)]
@@ -44,25 +45,36 @@ pub fn pass(network: &Graph, (weights, change): (&[f64], &[f64]), tau: f64, dire
     let at = |place: usize| Dual { value: weights[place] + tau * change[place], slope: direction[place] };
     let mut values: Vec<Vec<Dual>> = vec![x.iter().map(|&value| Dual { value, slope: 0.0 }).collect()];
     let mut seen = Seen::default();
-    for (layer, node) in network.nodes.iter().enumerate() {
-        let own = network.parameters.iter().find(|own| own.layer == layer);
+    for (index, node) in network.nodes.iter().enumerate() {
         let input = &values[node.inputs[0]];
-        let value = match (&node.operation, own) {
-            (Operation::Linear { .. }, Some(own)) => {
-                input.chunks(own.width).flat_map(|x| affine(own, &at, x)).collect()
+        let own = network.blocks.iter().find(|own| own.uses[0].node == index + 1);
+        let own = own.map(|own| (own.uses[0].structure, own.offset));
+        let value = match (&node.kind, own) {
+            (Kind::Affine(_), Some((Structure::Outer(matrix), first))) => {
+                input.chunks(matrix.width).flat_map(|x| affine(matrix, first, &at, x)).collect()
             }
-            (Operation::Conv2d { window, .. }, Some(own)) => convolved(own, &at, window, input),
-            (Operation::LayerNorm { width, .. }, Some(own)) => {
-                let row = |x: &[Dual]| -> Vec<Dual> {
-                    let weight = |j: usize, x: Dual| at(own.offset + j).times(x).plus(at(own.offset + width + j));
-                    normalised(x).into_iter().enumerate().map(|(j, x)| weight(j, x)).collect()
+            (Kind::Convolve(kind), Some((Structure::Outer(matrix), first))) => {
+                convolved(matrix, first, &at, &kind.window(), input)
+            }
+            (Kind::ScaleShift(_), Some((Structure::Diagonal(diagonal), first))) => {
+                let width = diagonal.width;
+                let weight = |(place, &x): (usize, &Dual)| {
+                    let scaled = at(first + place % width).times(x);
+                    if diagonal.shift { scaled.plus(at(first + width + place % width)) } else { scaled }
                 };
-                input.chunks(*width).flat_map(row).collect()
+                input.iter().enumerate().map(weight).collect()
             }
-            (Operation::Pool { window, kind }, _) => pooled(window, *kind, input, &mut seen.pattern),
-            (Operation::Add, _) => input.iter().zip(&values[node.inputs[1]]).map(|(a, b)| a.plus(*b)).collect(),
-            (Operation::Activation(kind), _) => input.iter().map(|&x| activated(*kind, x, &mut seen.pattern)).collect(),
-            _ => input.clone(),
+            (Kind::Normalize(_), _) => {
+                let width = node.shape.last().copied().unwrap_or(1);
+                input.chunks(width).flat_map(normalised).collect()
+            }
+            (Kind::Pool(kind), _) => pooled(&kind.window(), kind.pooling(), input, &mut seen.pattern),
+            (Kind::Add(_), _) => input.iter().zip(&values[node.inputs[1]]).map(|(a, b)| a.plus(*b)).collect(),
+            (Kind::Pointwise(kind), _) => {
+                input.iter().map(|&x| activated(kind.function(), x, &mut seen.pattern)).collect()
+            }
+            (Kind::Reshape(_), _) => input.clone(),
+            (kind, _) => panic!("no dual of {kind:?}"),
         };
         values.push(value);
     }
@@ -70,18 +82,19 @@ pub fn pass(network: &Graph, (weights, change): (&[f64], &[f64]), tau: f64, dire
     seen
 }
 
-fn affine(own: &Parameters, at: &dyn Fn(usize) -> Dual, x: &[Dual]) -> Vec<Dual> {
+fn affine(matrix: Matrix, first: usize, at: &dyn Fn(usize) -> Dual, x: &[Dual]) -> Vec<Dual> {
+    let Matrix { height, width, bias, .. } = matrix;
     let one = |i: usize| {
-        let start = if own.bias > 0 { at(own.offset + own.weight_len() + i) } else { Dual::default() };
-        let terms = x.iter().enumerate().map(|(j, x)| at(own.offset + i * own.width + j).times(*x));
+        let start = if bias { at(first + height * width + i) } else { Dual::default() };
+        let terms = x.iter().enumerate().map(|(j, x)| at(first + i * width + j).times(*x));
         terms.fold(start, Dual::plus)
     };
-    (0..own.height).map(one).collect()
+    (0..height).map(one).collect()
 }
 
-fn convolved(own: &Parameters, at: &dyn Fn(usize) -> Dual, window: &Window, x: &[Dual]) -> Vec<Dual> {
+fn convolved(matrix: Matrix, first: usize, at: &dyn Fn(usize) -> Dual, window: &Window, x: &[Dual]) -> Vec<Dual> {
     let (rows, columns) = (window.out_height(), window.out_width());
-    let mut out = vec![Dual::default(); own.height * rows * columns];
+    let mut out = vec![Dual::default(); matrix.height * rows * columns];
     for position in 0..rows * columns {
         let mut patch = Vec::new();
         for entry in 0..window.patch() {
@@ -95,7 +108,7 @@ fn convolved(own: &Parameters, at: &dyn Fn(usize) -> Dual, window: &Window, x: &
                 _ => Dual::default(),
             });
         }
-        for (channel, value) in affine(own, at, &patch).into_iter().enumerate() {
+        for (channel, value) in affine(matrix, first, at, &patch).into_iter().enumerate() {
             out[channel * rows * columns + position] = value;
         }
     }

@@ -12,7 +12,7 @@ fn made(first: &[[f64; 3]], first_change: &[[f64; 3]]) -> (Graph, Vec<f64>, Vec<
     let hidden = first.len();
     let network = network(&[2], vec![linear(hidden), relu(), linear(3)]);
     let (mut weights, mut change) = (numbers(5, network.len), numbers(6, network.len));
-    let own = &network.parameters[0];
+    let own = &network.blocks[0];
     for (unit, (row, step)) in first.iter().zip(first_change).enumerate() {
         for (values, row) in [(&mut weights, row), (&mut change, step)] {
             values[own.offset + 2 * unit..][..2].copy_from_slice(&row[..2]);
@@ -48,7 +48,7 @@ fn units_at_zero_flip_once_or_never() {
 fn double_crossings_between_nodes_are_seen() {
     let network = network(&[1], vec![linear(1), relu(), linear(2), relu(), linear(3)]);
     let (mut weights, mut change) = (numbers(15, network.len), numbers(16, network.len));
-    let [first, second] = [network.parameters[0].offset, network.parameters[1].offset];
+    let [first, second] = [network.blocks[0].offset, network.blocks[1].offset];
     // The first unit is 2 - τ; (2 - τ)(a + b τ) + c + d τ = (τ - 0.45)(τ - 0.55): b = -1, 2b - a + d = -1, 2a + c = 0.2475.
     let entries = [
         (first, 0.0, 0.0),
@@ -82,7 +82,7 @@ fn ties_of_zeros_in_a_window_are_no_flips() {
     ];
     let network = network(&[1, 2, 2], layers);
     let (mut weights, mut change) = (numbers(25, network.len), numbers(26, network.len));
-    let first = network.parameters[0].offset;
+    let first = network.blocks[0].offset;
     for (place, value, step) in [(first, 0.0, 1.0), (first + 1, -1.0, 0.0)] {
         (weights[place], change[place]) = (value, step);
     }
@@ -99,7 +99,7 @@ fn ties_of_zeros_in_a_window_are_no_flips() {
 fn a_certificate_that_cancels_is_not_trusted() {
     let network = network(&[1], vec![linear(1), activation(Activation::Sin), linear(1)]);
     let (mut weights, mut change) = (vec![0.0; network.len], vec![0.0; network.len]);
-    let [first, last] = [network.parameters[0].offset, network.parameters[1].offset];
+    let [first, last] = [network.blocks[0].offset, network.blocks[1].offset];
     (weights[first], weights[first + 1], weights[last]) = (-3.0, std::f64::consts::FRAC_PI_2, 1.0);
     (change[first], change[last + 1]) = (6.0, 0.0);
     let settled = settle::<f64>(&network, &weights, &change, &[1.0], None, 1e-9);
@@ -132,7 +132,7 @@ fn a_window_flips_where_its_winner_changes() {
     ];
     let network = network(&[2, 2, 2], layers);
     let (mut weights, mut change) = (numbers(55, network.len), numbers(56, network.len));
-    let first = network.parameters[0].offset;
+    let first = network.blocks[0].offset;
     for (place, value, step) in [(first, 0.0, 1.0), (first + 1, 1.0, 0.0), (first + 2, 0.0, 0.0)] {
         (weights[place], change[place]) = (value, step);
     }

@@ -38,14 +38,19 @@ fn materialised<B: Backend>(
 
 fn of_entries<B: Backend>(
     backend: &B,
-    &((outputs, base, positions, width, start), preconditioned): &((usize, usize, usize, usize, Start), bool),
+    &((outputs, base, positions, width, start), preconditioned, shift): &(
+        (usize, usize, usize, usize, Start),
+        bool,
+        bool,
+    ),
 ) -> Vec<f64> {
     let map = ragged(backend, outputs, base);
     let delta = Held::new(backend, &numbers(4, map.rows * positions * width));
     let input = Held::new(backend, &numbers(5, base * positions * width));
-    let factors = Held::new(backend, &numbers(9, 2 * width));
-    let mut out = Held::output(backend, outputs * 2 * width);
-    let (shape, factors) = (OuterDiagonal { width, positions, start }, preconditioned.then(|| factors.get()));
+    let shape = OuterDiagonal { width, positions, shift, start };
+    let factors = Held::new(backend, &numbers(9, shape.row()));
+    let mut out = Held::output(backend, outputs * shape.row());
+    let factors = preconditioned.then(|| factors.get());
     backend.outer_diagonal(&shape, &map, out.out(), delta.get(), input.get(), factors).unwrap();
     out.values(backend)
 }
@@ -103,7 +108,9 @@ fn gradients_of_scales_averaged_and_applied() {
     for shape in [(1, 1, 1, 1, NEW), (9, 4, 5, 7, Start::Output), (400, 30, 3, 11, Start::Output)] {
         for preconditioned in PRECONDITIONED {
             let terms = (3 * shape.2) as f64;
-            agree!(&devices, of_entries, (shape, preconditioned), (terms + 4.0) * EPS * (terms + 4.0));
+            for shift in [false, true] {
+                agree!(&devices, of_entries, (shape, preconditioned, shift), (terms + 4.0) * EPS * (terms + 4.0));
+            }
         }
     }
     for shape in [(1, 1, NEW), (9, 7, Start::Output), (20, 257, NEW), (700, 31, Start::Output)] {

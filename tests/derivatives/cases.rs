@@ -3,6 +3,7 @@
 use crate::loops::numbers;
 use pathkernel::activation::Activation;
 use pathkernel::graph::Graph;
+use pathkernel::graph::primitive::{Affine, Pointwise, Reshape};
 use pathkernel::layer::{Layer, LayerKind};
 
 /// A network at weights in [-1, 1], a layer_norm's scales too.
@@ -113,5 +114,19 @@ pub fn cases() -> Vec<Case> {
         let weights = numbers(seed as u64 + 100, network.len);
         Case { name: name.to_owned(), network, weights }
     };
-    models.into_iter().enumerate().map(build).collect()
+    models.into_iter().enumerate().map(build).chain([tied(&[4]), tied(&[2, 4])]).collect()
+}
+
+/// Two linear layers of one square matrix and one bias, on the last axis of an input of some shape.
+fn tied(input: &[usize]) -> Case {
+    let mut network = Graph::empty(input);
+    let (square, tanh) = (|| Affine::new(input, 4, true), || Pointwise::new(input, Activation::Tanh));
+    let first = network.add(0, square(), &[0]).expect("a layer");
+    let first = network.add(1, tanh(), &[first]).expect("a layer");
+    let second = network.add_tied(0, square(), &[first]).expect("the same weights");
+    let second = network.add(3, tanh(), &[second]).expect("a layer");
+    let flat = network.add(4, Reshape::flat(input), &[second]).expect("a layer");
+    network.add(5, Affine::new(&[input.iter().product()], 2, true), &[flat]).expect("a layer");
+    let weights = numbers(90, network.len);
+    Case { name: format!("tied weights of {input:?}"), network, weights }
 }

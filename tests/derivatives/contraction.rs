@@ -2,7 +2,7 @@
 
 use crate::cases::{Case, cases};
 use crate::factors::{
-    Array, Cpu, add_gradient, factors, gradients, pairs, roundings, seeded_factors, seeds, upload, whole, whole_mut,
+    Array, Cpu, Factors, add_gradient, factors, pairs, roundings, seeded_factors, seeds, upload, whole, whole_mut,
 };
 use crate::loops::{Entry, accumulated, compare, numbers};
 use pathkernel::compute::{Accumulator, Backend, Entries, Gram, RowMap};
@@ -59,16 +59,28 @@ impl<'a> Step<'a> {
         let nodes = NODES.map(|tau| factors(case, Segment::at(&step.moved(tau)), &step.queries));
         let rights = factors(case, Segment::at(&step.weights), &step.examples);
         let losses = seeded_factors(case, Segment::at(&step.weights), &step.examples, upload(&step.losses), 1);
-        for (index, own) in network.parameters.iter().enumerate() {
+        for (index, own) in network.blocks.iter().enumerate() {
+            let uses =
+                |all: &'_ [Factors]| -> Vec<usize> { (0..all.len()).filter(|&at| all[at].block == index).collect() };
             let mut rows = vec![vec![Entry::default(); own.len()]; outputs * QUERIES];
             for (factors, weight) in nodes.iter().zip(RULE) {
-                for (row, out) in rows.iter_mut().enumerate() {
-                    add_gradient(own, &factors[index], row, row % QUERIES, weight, out);
+                for one in uses(factors).into_iter().map(|at| &factors[at]) {
+                    for (row, out) in rows.iter_mut().enumerate() {
+                        add_gradient(one, row, row % QUERIES, weight, out);
+                    }
                 }
             }
-            let right = gradients(own, &rights[index], outputs * EXAMPLES, EXAMPLES);
-            step.kernel.push(pairs(&rows, &right));
-            step.loss.push(pairs(&rows, &gradients(own, &losses[index], EXAMPLES, EXAMPLES)));
+            let right = |all: &[Factors], count: usize| {
+                let mut rows = vec![vec![Entry::default(); own.len()]; count];
+                for one in uses(all).into_iter().map(|at| &all[at]) {
+                    for (row, out) in rows.iter_mut().enumerate() {
+                        add_gradient(one, row, row % EXAMPLES, 1.0, out);
+                    }
+                }
+                rows
+            };
+            step.kernel.push(pairs(&rows, &right(&rights, outputs * EXAMPLES)));
+            step.loss.push(pairs(&rows, &right(&losses, EXAMPLES)));
         }
         step
     }
@@ -107,7 +119,7 @@ impl<'a> Step<'a> {
         let inputs = inputs.expect("a node");
         let products = Products::new(&backend, network, &queries, &inputs, &pass, constant).expect("products");
 
-        let all = network.parameters.len();
+        let all = network.blocks.len();
         let alone = (0..all).map(|layer| layer..layer + 1);
         for layers in alone.chain(std::iter::once(0..all)) {
             for entries in [Entries::Loss, Entries::Trace, Entries::Diagonal, Entries::Full] {
@@ -161,8 +173,9 @@ impl<'a> Step<'a> {
         };
         let terms = if entries == Entries::Trace { outputs } else { 1 };
         // A layer's sum passes through the additions of the layers after it.
-        let parameters = &self.case.network.parameters[layers.clone()];
-        let limit: f64 = parameters.iter().map(|own| roundings(own, NODES.len(), terms)).sum();
+        let parameters = &self.case.network.blocks[layers.clone()];
+        let uses = parameters.iter().flat_map(|block| &block.uses);
+        let limit: f64 = uses.map(|one| roundings(one.structure, NODES.len(), terms)).sum();
         for ((out, start), weights) in outs.iter().zip(&starts).zip(weighted).take(count) {
             let want = accumulated(&gram, &COLUMNS, start, -0.75, weights.map(Vec::as_slice), &value);
             compare(what, out, &want, limit * ROUNDING);
@@ -176,11 +189,8 @@ fn every_contraction_agrees_with_loops() {
     for (seed, case) in cases().into_iter().enumerate() {
         let steps = [0, 1].map(|number| Step::new(&case, seed as u64 + 4000, number));
         for wanted in Contraction::ALL {
-            let allowed = case
-                .network
-                .parameters
-                .iter()
-                .map(|own| choices(&case.network, own, Readout::Outputs, Carried::Nothing));
+            let allowed =
+                case.network.blocks.iter().map(|own| choices(&case.network, own, Readout::Outputs, Carried::Nothing));
             let layers = allowed.clone().filter(|allowed| allowed.contains(&wanted)).count();
             *seen.entry(wanted.name()).or_insert(0) += layers;
             if layers == 0 {

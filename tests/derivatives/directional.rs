@@ -10,7 +10,7 @@ use pathkernel::graph::Segment;
 const TAU: [f64; ROWS] = [0.0, 0.37, 1.0];
 
 /// `[directions * rows, C]`.
-fn derivatives(case: &Case, segment: Segment<'_, Array>, inputs: &[f64], directions: &[&Array]) -> Vec<f64> {
+pub fn derivatives(case: &Case, segment: Segment<'_, Array>, inputs: &[f64], directions: &[&Array]) -> Vec<f64> {
     let (backend, inputs) = (Cpu::new(), upload(inputs));
     let rows = inputs.len() / case.network.input_len();
     let pass = case.network.forward(&backend, segment, whole(&inputs), rows).expect("forward");

@@ -3,8 +3,8 @@
 use crate::cases::Case;
 use crate::loops::{Entry, dot};
 use pathkernel::compute::cpu::{Buffer, CpuBackend};
-use pathkernel::compute::{Backend, Slice, SliceMut};
-use pathkernel::graph::{Parameters, Segment};
+use pathkernel::compute::{Backend, Outer, OuterDiagonal, RowMap, Slice, SliceMut, Start};
+use pathkernel::graph::{Diagonal, Factor, Matrix, Segment, Structure};
 
 pub type Cpu = CpuBackend<f64>;
 pub type Array = Buffer<f64>;
@@ -22,11 +22,32 @@ pub fn whole_mut(values: &mut Array) -> SliceMut<'_, Array> {
     SliceMut::new(values, 0, len)
 }
 
-/// One layer's factors, `[copies * rows, positions, height]` and `[rows, positions, width]`.
+/// The factors of one use of a block, `[copies * rows, positions, height]` and `[rows, positions, width]`.
 pub struct Factors {
-    pub index: usize,
+    pub block: usize,
+    pub structure: Structure,
     pub delta: Vec<f64>,
     pub input: Vec<f64>,
+}
+
+impl Factors {
+    /// Forms the gradient rows of a map's outputs.
+    pub fn write_rows(&self, map: &RowMap<Array, Vec<u32>>, start: Start, out: &mut Array) {
+        let (backend, delta, input) = (Cpu::new(), upload(&self.delta), upload(&self.input));
+        let (out, delta, input) = (whole_mut(out), whole(&delta), whole(&input));
+        let formed = match self.structure {
+            Structure::Outer(matrix) => backend.outer(&outer(matrix, start), map, out, delta, input, None),
+            Structure::Diagonal(Diagonal { width, positions, shift }) => {
+                let shape = OuterDiagonal { width, positions, shift, start };
+                backend.outer_diagonal(&shape, map, out, delta, input, None)
+            }
+        };
+        formed.expect("rows");
+    }
+}
+
+pub fn outer(Matrix { height, width, positions, bias }: Matrix, start: Start) -> Outer {
+    Outer { height, width, positions, bias, start }
 }
 
 /// The seeds of the gradients of every output.
@@ -37,7 +58,7 @@ pub fn seeds(case: &Case, rows: usize) -> Array {
     seed
 }
 
-/// The factors of the gradients of every output, by index of the parameters.
+/// The factors of the gradients of every output, by block.
 pub fn factors(case: &Case, segment: Segment<'_, Array>, inputs: &Array) -> Vec<Factors> {
     let rows = inputs.len() / case.network.input_len();
     seeded_factors(case, segment, inputs, seeds(case, rows), case.network.outputs)
@@ -56,43 +77,61 @@ pub fn seeded_factors(
     let pass = network.forward(&backend, segment, whole(inputs), rows).expect("forward");
     let mut all = Vec::new();
     let visited = network.backward(&backend, segment, &pass, copies, seed, &mut |factor| {
-        let values = |slice| backend.download(slice).expect("values");
-        all.push(Factors { index: factor.index, delta: values(factor.delta()), input: values(factor.input) });
+        all.push(held(&factor));
         Ok(())
     });
     visited.expect("backward");
-    all.sort_by_key(|factors| factors.index);
-    let indices: Vec<usize> = all.iter().map(|factors| factors.index).collect();
-    assert_eq!(indices, (0..network.parameters.len()).collect::<Vec<_>>(), "{}: layers visited", case.name);
+    all.sort_by_key(|factors| factors.block);
+    let blocks: Vec<usize> = all.iter().map(|factors| factors.block).collect();
+    let uses = network.blocks.iter().enumerate().flat_map(|(index, block)| block.uses.iter().map(move |_| index));
+    assert_eq!(blocks, uses.collect::<Vec<_>>(), "{}: uses visited", case.name);
     all
 }
 
-/// Adds `scale` times a layer's gradient row, `Σ_p δ_p ⊗ a_p` and its bias, to `out`.
-pub fn add_gradient(own: &Parameters, layer: &Factors, row: usize, base: usize, scale: f64, out: &mut [Entry]) {
-    let height = if own.is_norm() { own.width } else { own.height };
-    for p in 0..own.positions {
-        let delta = &layer.delta[(row * own.positions + p) * height..][..height];
-        let input = &layer.input[(base * own.positions + p) * own.width..][..own.width];
-        for (i, &delta) in delta.iter().enumerate() {
-            let product = |input: f64| Entry::new(delta).times(Entry::new(input));
-            if own.is_norm() {
-                out[i].add(scale, product(input[i]));
-            } else {
-                let weights = &mut out[i * own.width..][..own.width];
-                weights.iter_mut().zip(input).for_each(|(out, &input)| out.add(scale, product(input)));
+/// A factor, on the host.
+pub fn held(factor: &Factor<'_, Array>) -> Factors {
+    let values = |slice| Cpu::new().download(slice).expect("values");
+    let (delta, input) = (values(factor.delta()), values(factor.input));
+    Factors { block: factor.block, structure: factor.structure, delta, input }
+}
+
+/// Adds `scale` times a gradient row, `Σ_p δ_p ⊗ a_p` and its bias, to `out`.
+pub fn add_gradient(layer: &Factors, row: usize, base: usize, scale: f64, out: &mut [Entry]) {
+    let product = |delta: f64, input: f64| Entry::new(delta).times(Entry::new(input));
+    match layer.structure {
+        Structure::Outer(Matrix { height, width, positions, bias }) => {
+            for p in 0..positions {
+                let delta = &layer.delta[(row * positions + p) * height..][..height];
+                let input = &layer.input[(base * positions + p) * width..][..width];
+                for (i, &delta) in delta.iter().enumerate() {
+                    let weights = &mut out[i * width..][..width];
+                    weights.iter_mut().zip(input).for_each(|(out, &input)| out.add(scale, product(delta, input)));
+                    if bias {
+                        out[height * width + i].add(scale, Entry::new(delta));
+                    }
+                }
             }
-            if own.bias > 0 {
-                out[own.weight_len() + i].add(scale, Entry::new(delta));
+        }
+        Structure::Diagonal(Diagonal { width, positions, shift }) => {
+            for p in 0..positions {
+                let delta = &layer.delta[(row * positions + p) * width..][..width];
+                let input = &layer.input[(base * positions + p) * width..][..width];
+                for (i, (&delta, &input)) in delta.iter().zip(input).enumerate() {
+                    out[i].add(scale, product(delta, input));
+                    if shift {
+                        out[width + i].add(scale, Entry::new(delta));
+                    }
+                }
             }
         }
     }
 }
 
 /// Gradient rows one after another, `count` of them over `base` base rows.
-pub fn gradients(own: &Parameters, layer: &Factors, count: usize, base: usize) -> Vec<Vec<Entry>> {
+pub fn gradients(layer: &Factors, count: usize, base: usize) -> Vec<Vec<Entry>> {
     let one = |row: usize| {
-        let mut out = vec![Entry::default(); own.len()];
-        add_gradient(own, layer, row, row % base, 1.0, &mut out);
+        let mut out = vec![Entry::default(); layer.structure.len()];
+        add_gradient(layer, row, row % base, 1.0, &mut out);
         out
     };
     (0..count).map(one).collect()
@@ -107,8 +146,10 @@ pub fn pairs(left: &[Vec<Entry>], right: &[Vec<Entry>]) -> Vec<Entry> {
 /// along the width (a product of inputs, a bias more), along the height at each position or along the whole row, of all
 /// the outputs that a trace sums, over the pairs of positions of each of `nodes` rows, and for the quadrature weight,
 /// the Gram entry, the scale, the column weight, the parts before and what was there.
-pub fn roundings(own: &Parameters, nodes: usize, terms: usize) -> f64 {
-    let (positions, height) = (own.positions, own.height.max(1));
-    let along = terms * (own.len() + height * positions) + own.width;
-    2.0 * (along + nodes * (positions * positions + 1) + 10) as f64
+pub fn roundings(structure: Structure, nodes: usize, terms: usize) -> f64 {
+    let (positions, features) = match structure {
+        Structure::Outer(Matrix { height, width, positions, .. }) => (positions, height * positions * terms + width),
+        Structure::Diagonal(Diagonal { width, positions, .. }) => (positions, positions * terms + width),
+    };
+    2.0 * (terms * structure.len() + features + nodes * (positions * positions + 1) + 10) as f64
 }

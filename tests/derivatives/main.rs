@@ -5,14 +5,16 @@ mod cases;
 mod contraction;
 mod directional;
 mod factors;
+mod hessian;
 #[path = "../common/loops.rs"]
 mod loops;
 mod parts;
+mod random;
 
 use cases::{Case, cases};
-use factors::{Array, Cpu, factors, upload, whole, whole_mut};
+use factors::{Array, Cpu, factors, upload, whole};
 use loops::numbers;
-use pathkernel::compute::{Backend, Outer, OuterDiagonal, RowMap, Start};
+use pathkernel::compute::{Backend, RowMap, Start};
 use pathkernel::graph::Segment;
 
 /// Examples of every case.
@@ -27,22 +29,13 @@ fn jacobian(case: &Case, segment: Segment<'_, Array>, inputs: &[f64]) -> Vec<f64
     let map = RowMap::each(&backend, network.outputs, base, 1.0).expect("a map");
     let mut all = vec![0.0; map.rows * network.len];
     for layer in factors(case, segment, &upload(inputs)) {
-        let own = &network.parameters[layer.index];
-        let mut part = upload(&vec![0.0; map.rows * own.len()]);
-        let (delta, input) = (upload(&layer.delta), upload(&layer.input));
-        let (out, delta, input) = (whole_mut(&mut part), whole(&delta), whole(&input));
-        let start = Start::Value(0.0);
-        let formed = if own.is_norm() {
-            let shape = OuterDiagonal { width: own.width, positions: own.positions, start };
-            backend.outer_diagonal(&shape, &map, out, delta, input, None)
-        } else {
-            let (height, width, positions) = (own.height, own.width, own.positions);
-            let shape = Outer { height, width, positions, bias: own.bias > 0, start };
-            backend.outer(&shape, &map, out, delta, input, None)
-        };
-        formed.expect("materialised rows");
-        for (row, part) in part.chunks(own.len()).enumerate() {
-            all[row * network.len + own.offset..][..own.len()].copy_from_slice(part);
+        let block = &network.blocks[layer.block];
+        let len = layer.structure.len();
+        let mut part = upload(&vec![0.0; map.rows * len]);
+        layer.write_rows(&map, Start::Value(0.0), &mut part);
+        for (row, part) in part.chunks(len).enumerate() {
+            let all = &mut all[row * network.len + block.offset..][..len];
+            all.iter_mut().zip(part).for_each(|(sum, value)| *sum += value);
         }
     }
     all
@@ -73,7 +66,7 @@ fn jacobians_agree_with_finite_differences() {
         let size = largest(&outputs(&case, Segment::at(&weights), &inputs)).max(1.0);
         let tolerance = 20.0 * (STEP * STEP + f64::EPSILON / STEP) * size;
         let mut worst: f64 = 0.0;
-        for own in &network.parameters {
+        for own in &network.blocks {
             let mut top: f64 = 0.0;
             for place in own.offset..own.offset + own.len() {
                 let moved = |by: f64| {

@@ -3,13 +3,11 @@
 
 use crate::cases::{Case, cases};
 use crate::factors::{
-    Array, Cpu, Factors, add_gradient, factors, gradients, pairs, roundings, upload, whole, whole_mut,
+    Array, Cpu, Factors, add_gradient, factors, gradients, outer, pairs, roundings, upload, whole, whole_mut,
 };
 use crate::loops::{Entry, accumulated, compare, numbers};
-use pathkernel::compute::{
-    Accumulator, Backend, Entries, Gram, Layout, MatMul, Outer, OuterDiagonal, Part, RowMap, Start,
-};
-use pathkernel::graph::{Parameters, Segment};
+use pathkernel::compute::{Accumulator, Backend, Entries, Gram, Layout, MatMul, Part, RowMap, Start};
+use pathkernel::graph::{Block, Matrix, Segment, Structure};
 
 /// One rounding of f64, relative.
 const ROUNDING: f64 = f64::EPSILON / 2.0;
@@ -70,13 +68,13 @@ impl Queries {
     }
 
     /// The gradient rows of the outputs, added to `start`.
-    fn rows(&self, own: &Parameters, layer: &Factors, outputs: usize, start: &[f64]) -> Vec<Vec<Entry>> {
+    fn rows(&self, layer: &Factors, outputs: usize, start: &[f64]) -> Vec<Vec<Entry>> {
         let base = Self::base();
         let mut all = Vec::new();
-        for (ends, start) in Self::offsets(outputs).windows(2).zip(start.chunks(own.len())) {
+        for (ends, start) in Self::offsets(outputs).windows(2).zip(start.chunks(layer.structure.len())) {
             let mut out: Vec<Entry> = start.iter().map(|&value| Entry::new(value)).collect();
             for row in ends[0] as usize..ends[1] as usize {
-                add_gradient(own, layer, row, row % base, self.weights[row % base], &mut out);
+                add_gradient(layer, row, row % base, self.weights[row % base], &mut out);
             }
             all.push(out);
         }
@@ -84,9 +82,15 @@ impl Queries {
     }
 }
 
+/// The cases whose blocks have one use each.
+fn untied() -> impl Iterator<Item = Case> {
+    cases().into_iter().filter(|case| case.network.blocks.iter().all(|block| block.only_use().is_some()))
+}
+
 /// What the parts of a layer borrow.
 struct Layer<'a> {
-    own: &'a Parameters,
+    own: &'a Block,
+    structure: Structure,
     left: Array,
     right: Array,
     left_rows: Array,
@@ -96,33 +100,34 @@ struct Layer<'a> {
 }
 
 impl<'a> Layer<'a> {
-    fn new(own: &'a Parameters, queries: &Queries, left: &Factors, right: &Factors, outputs: usize) -> Self {
+    fn new(own: &'a Block, queries: &Queries, left: &Factors, right: &Factors, outputs: usize) -> Self {
         let (map, copies) = (queries.map(outputs), RowMap::each(&Cpu::new(), outputs, EXAMPLES, 1.0).expect("a map"));
         let form = |map: &RowMap<Array, Vec<u32>>, layer: &Factors| {
             let mut rows = upload(&vec![f64::NAN; map.outputs * own.len()]);
-            write_rows(own, map, layer, Start::Value(0.0), &mut rows);
+            layer.write_rows(map, Start::Value(0.0), &mut rows);
             rows
         };
         Self {
             own,
+            structure: left.structure,
             left: upload(&left.delta),
             right: upload(&right.delta),
             left_rows: form(&map, left),
             right_rows: form(&copies, right),
             inputs: upload(&right.input),
-            products: products(own, left, right),
+            products: products(left, right),
         }
     }
 
     /// The layer's part in each way, for examples with `copies` rows each.
     fn parts<'b>(&'b self, map: &'b RowMap<Array, Vec<u32>>, copies: usize) -> Vec<Part<'b, Array, Vec<u32>>> {
-        let own = self.own;
-        let (positions, height, columns) = (own.positions, own.height, copies * EXAMPLES);
+        let (own, columns) = (self.own, copies * EXAMPLES);
         let rows = whole(&self.right_rows).part(0, columns * own.len());
         let mut parts = vec![Part::Rows { depth: own.len(), left: whole(&self.left_rows), right: rows }];
-        if !own.is_norm() {
+        if let Structure::Outer(matrix) = self.structure {
+            let Matrix { height, positions, .. } = matrix;
             let delta = whole(&self.right).part(0, columns * positions * height);
-            let shape = outer(own, Start::Value(0.0));
+            let shape = outer(matrix, Start::Value(0.0));
             parts.push(Part::Half { shape, left: whole(&self.left_rows), delta, input: whole(&self.inputs) });
             let (left, inputs) = (whole(&self.left), whole(&self.products));
             parts.push(Part::Factored { map, positions, depth: height, left, right: delta, inputs });
@@ -131,29 +136,14 @@ impl<'a> Layer<'a> {
     }
 }
 
-fn outer(own: &Parameters, start: Start) -> Outer {
-    Outer { height: own.height, width: own.width, positions: own.positions, bias: own.bias > 0, start }
-}
-
-/// Forms the gradient rows of a map's outputs.
-fn write_rows(own: &Parameters, map: &RowMap<Array, Vec<u32>>, layer: &Factors, start: Start, out: &mut Array) {
-    let (backend, delta, input) = (Cpu::new(), upload(&layer.delta), upload(&layer.input));
-    let (delta, input) = (whole(&delta), whole(&input));
-    let formed = if own.is_norm() {
-        let shape = OuterDiagonal { width: own.width, positions: own.positions, start };
-        backend.outer_diagonal(&shape, map, whole_mut(out), delta, input, None)
-    } else {
-        backend.outer(&outer(own, start), map, whole_mut(out), delta, input, None)
+/// The products of a layer's inputs, `[base rows, P, P, examples]`, and 1 for a bias; nothing for a diagonal.
+fn products(left: &Factors, right: &Factors) -> Array {
+    let Structure::Outer(Matrix { width, positions: p, bias, .. }) = left.structure else {
+        return upload(&[]);
     };
-    formed.expect("rows");
-}
-
-/// The products of a layer's inputs, `[base rows, P, P, examples]`, and 1 for a bias.
-fn products(own: &Parameters, left: &Factors, right: &Factors) -> Array {
-    let (p, width) = (own.positions, own.width);
-    let turned = (0..p).flat_map(|p| (0..EXAMPLES).map(move |example| example * own.positions + p));
+    let turned = (0..p).flat_map(|at| (0..EXAMPLES).map(move |example| example * p + at));
     let turned: Vec<f64> = turned.flat_map(|row| right.input[row * width..][..width].to_vec()).collect();
-    let start = Start::Value(if own.bias > 0 { 1.0 } else { 0.0 });
+    let start = Start::Value(if bias { 1.0 } else { 0.0 });
     let shape =
         MatMul { rows: Queries::base() * p, columns: p * EXAMPLES, depth: width, layout: Layout::Transposed, start };
     let mut out = upload(&vec![0.0; shape.rows * shape.columns]);
@@ -190,7 +180,7 @@ fn check(what: &str, gram: &Gram, parts: &[Part<'_, Array, Vec<u32>>], pairs: &[
 
 #[test]
 fn uneven_rows_agree_with_loops_in_every_part() {
-    for (seed, case) in cases().into_iter().enumerate() {
+    for (seed, case) in untied().enumerate() {
         let (network, outputs) = (&case.network, case.network.outputs);
         let queries = Queries::new(&case, seed as u64 + 2000);
         let inputs = upload(&numbers(seed as u64 + 3000, EXAMPLES * network.input_len()));
@@ -199,9 +189,9 @@ fn uneven_rows_agree_with_loops_in_every_part() {
         let map = queries.map(outputs);
         let mut layers = Vec::new();
         let mut wanted = Vec::new();
-        for ((own, left), right) in network.parameters.iter().zip(&lefts).zip(&rights) {
-            let rows = queries.rows(own, left, outputs, &vec![0.0; outputs * NODES.len() * own.len()]);
-            wanted.push(pairs(&rows, &gradients(own, right, outputs * EXAMPLES, EXAMPLES)));
+        for ((own, left), right) in network.blocks.iter().zip(&lefts).zip(&rights) {
+            let rows = queries.rows(left, outputs, &vec![0.0; outputs * NODES.len() * own.len()]);
+            wanted.push(pairs(&rows, &gradients(right, outputs * EXAMPLES, EXAMPLES)));
             layers.push(Layer::new(own, &queries, left, right, outputs));
         }
         for entries in [Entries::Loss, Entries::Trace, Entries::Diagonal, Entries::Full] {
@@ -211,7 +201,7 @@ fn uneven_rows_agree_with_loops_in_every_part() {
             let mut together = Vec::new();
             let mut most: f64 = 0.0;
             for (number, (layer, pairs)) in layers.iter().zip(&wanted).enumerate() {
-                let limit = roundings(layer.own, LONGEST, terms);
+                let limit = roundings(layer.structure, LONGEST, terms);
                 let parts = layer.parts(&map, copies);
                 for part in &parts {
                     let what = format!("{}, layer {}, {entries:?}, {}", case.name, layer.own.layer, name(part));
@@ -248,13 +238,13 @@ fn pairs_of_positions(part: &Part<'_, Array, Vec<u32>>) -> usize {
 /// Quadrature nodes are added one call after another: to what is there, or to a number.
 #[test]
 fn gradients_and_averages_are_added_to_what_is_there() {
-    for (seed, case) in cases().into_iter().enumerate() {
+    for (seed, case) in untied().enumerate() {
         let outputs = case.network.outputs;
         let queries = Queries::new(&case, seed as u64 + 6000);
         let map = queries.map(outputs);
-        for (own, layer) in case.network.parameters.iter().zip(&queries.factors(&case)) {
-            let width = own.positions * if own.is_norm() { own.width } else { own.height };
-            let bound = roundings(own, LONGEST, 1) * ROUNDING;
+        for (own, layer) in case.network.blocks.iter().zip(&queries.factors(&case)) {
+            let width = layer.structure.delta_len();
+            let bound = roundings(layer.structure, LONGEST, 1) * ROUNDING;
             for start in [Start::Value(0.5), Start::Output] {
                 let what = format!("{}, layer {}, {start:?}", case.name, own.layer);
                 let before = |seed: u64, len: usize| match start {
@@ -263,8 +253,8 @@ fn gradients_and_averages_are_added_to_what_is_there() {
                 };
                 let (held, first) = before(14, map.outputs * own.len());
                 let mut rows = upload(&held);
-                write_rows(own, &map, layer, start, &mut rows);
-                compare(&format!("{what}, rows"), &rows, &queries.rows(own, layer, outputs, &first).concat(), bound);
+                layer.write_rows(&map, start, &mut rows);
+                compare(&format!("{what}, rows"), &rows, &queries.rows(layer, outputs, &first).concat(), bound);
 
                 let (held, first) = before(15, map.outputs * width);
                 let (mut mean, delta) = (upload(&held), upload(&layer.delta));

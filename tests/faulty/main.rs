@@ -52,7 +52,7 @@ impl Work for Small {
         let initial = elements(&network.draw(0));
         training.run(&initial, &vec![step; 9], &mut tape, &mut || Ok(()))?;
         let choice = [Contraction::Factored, Contraction::Materialised, Contraction::Half];
-        let contraction: Vec<Contraction> = choice.into_iter().cycle().take(network.parameters.len()).collect();
+        let contraction: Vec<Contraction> = choice.into_iter().cycle().take(network.blocks.len()).collect();
         let spec = Spec::new(Loss::SquaredError, optimizer);
         let query = elements(&[0.4, 0.9]);
         let setting = Setting {

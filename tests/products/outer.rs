@@ -88,8 +88,8 @@ fn outer_agrees_with_loops() {
     }
 }
 
-fn check_diagonal<E: Element>(width: usize, positions: usize) {
-    let row = 2 * width;
+fn check_diagonal<E: Element>(width: usize, positions: usize, shift: bool) {
+    let row = OuterDiagonal { width, positions, shift, start: Start::Output }.row();
     let (delta, input) = (numbers(6, INPUTS.len() * positions * width), numbers(7, BASE * positions * width));
     let (before, factors) = (numbers(8, (OFFSETS.len() - 1) * row), numbers(9, row));
     let element = |found: usize, p: usize, at: usize| {
@@ -100,7 +100,7 @@ fn check_diagonal<E: Element>(width: usize, positions: usize) {
         let (mut out, d, a) = (upload::<E>(&before), upload(&delta), upload(&input));
         let held = upload(&factors);
         let factors = preconditioned.then(|| whole(&held));
-        let shape = OuterDiagonal { width, positions, start };
+        let shape = OuterDiagonal { width, positions, shift, start };
         let formed =
             CpuBackend::new().outer_diagonal(&shape, &map(), whole_mut(&mut out), whole(&d), whole(&a), factors);
         formed.expect("outer_diagonal");
@@ -112,8 +112,10 @@ fn check_diagonal<E: Element>(width: usize, positions: usize) {
 #[test]
 fn outer_diagonal_agrees_with_loops() {
     for (width, positions) in [(1, 1), (7, 3), (33, 2)] {
-        check_diagonal::<f32>(width, positions);
-        check_diagonal::<f64>(width, positions);
+        for shift in [false, true] {
+            check_diagonal::<f32>(width, positions, shift);
+            check_diagonal::<f64>(width, positions, shift);
+        }
     }
 }
 
@@ -129,7 +131,7 @@ fn a_preconditioner_of_another_length_is_refused() {
         CpuBackend::new().outer(&shape, &map(), whole_mut(&mut out), whole(&delta), whole(&input), Some(whole(&short)));
     assert!(formed.is_err());
     let (mut out, delta, short) = (zeros(4 * 2 * width), zeros(INPUTS.len() * width), zeros(width));
-    let shape = OuterDiagonal { width, positions, start: Start::Output };
+    let shape = OuterDiagonal { width, positions, shift: true, start: Start::Output };
     let formed = CpuBackend::new().outer_diagonal(
         &shape,
         &map(),

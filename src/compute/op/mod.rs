@@ -17,10 +17,11 @@ pub(super) mod fill;
 mod gather;
 mod gram;
 mod im2col;
-mod layer_norm;
-mod layer_norm_backward;
 mod matmul;
 mod multiply;
+mod normalize;
+mod normalize_backward;
+mod normalize_curvature;
 mod outer;
 mod outer_diagonal;
 mod pool;
@@ -28,7 +29,7 @@ mod pool_backward;
 mod pool_directional;
 mod row_dot;
 mod scale;
-mod scale_shift;
+mod scale_features;
 mod seed;
 #[cfg(test)]
 mod testing;
@@ -46,10 +47,11 @@ pub use fill::Fill;
 pub use gather::Gather;
 pub use gram::{Accumulator, Entries, Gram, GramArrays, Part};
 pub use im2col::Im2col;
-pub use layer_norm::LayerNorm;
-pub use layer_norm_backward::{LayerNormBackward, LayerNormBackwardArrays};
 pub use matmul::{Layout, MatMul, MatMulArrays};
 pub use multiply::Multiply;
+pub use normalize::Normalize;
+pub use normalize_backward::NormalizeBackward;
+pub use normalize_curvature::{NormalizeCurvature, NormalizeCurvatureArrays};
 pub use outer::{Outer, OuterArrays};
 pub use outer_diagonal::OuterDiagonal;
 pub use pool::{Pool, Pooling};
@@ -57,7 +59,7 @@ pub use pool_backward::PoolBackward;
 pub use pool_directional::PoolDirectional;
 pub use row_dot::RowDot;
 pub use scale::Scale;
-pub use scale_shift::ScaleShift;
+pub use scale_features::ScaleFeatures;
 pub use seed::Seed;
 pub use transpose::Transpose;
 
@@ -77,9 +79,9 @@ use rayon::prelude::*;
 macro_rules! for_each_operation {
     ($call:ident) => {
         $call! {
-            Activate, Adam, Average, Axpy, Bias, Col2im, ConvolveBackward, Copy, Fill, Gather, Gram, Im2col, LayerNorm,
-            LayerNormBackward, MatMul, Multiply, Outer, OuterDiagonal, Pool, PoolBackward, PoolDirectional, RowDot, Scale,
-            ScaleShift, Seed, Transpose
+            Activate, Adam, Average, Axpy, Bias, Col2im, ConvolveBackward, Copy, Fill, Gather, Gram, Im2col, MatMul, Multiply,
+            Normalize, NormalizeBackward, NormalizeCurvature, Outer, OuterDiagonal, Pool, PoolBackward, PoolDirectional,
+            RowDot, Scale, ScaleFeatures, Seed, Transpose
         }
     };
 }

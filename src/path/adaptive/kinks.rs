@@ -2,9 +2,10 @@
 
 use super::pieces::Piece;
 use super::polynomial::{Changes, Section};
+use crate::compute::Window;
 use crate::compute::cpu::window::{corners, largest, rows_of};
-use crate::compute::{Pooling, Window};
-use crate::graph::{Graph, Operation};
+use crate::graph::Graph;
+use crate::graph::primitive::{Kinks, Magnitude, Primitive};
 
 /// Rounding units of a layer's largest value that are no sign, for the feature with the largest weights.
 const NOISE: f64 = 8.0;
@@ -35,8 +36,8 @@ enum Flip {
 /// The weights that a node's values come from, and which of them are an element's.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Source {
-    /// Of the layers that have parameters.
-    layer: usize,
+    /// Of the graph's.
+    block: usize,
     features: usize,
     /// Neighbouring elements of one feature.
     inner: usize,
@@ -82,7 +83,12 @@ pub(super) fn kinks(network: &Graph) -> Vec<Kink> {
     for node in &network.nodes {
         let depth = node.inputs.iter().map(|&input| depths[input]).max().unwrap_or(0);
         let input = node.inputs[0];
-        let flip = flip(&node.operation).filter(|_| network.is_trained(input));
+        let flip = match node.kind.kinks() {
+            Kinks::Elements(places) => Some(Flip::Passing(places)),
+            Kinks::Windows(window) => Some(Flip::Winner(window)),
+            Kinks::Nowhere => None,
+        };
+        let flip = flip.filter(|_| network.is_trained(input));
         depths.push(depth + usize::from(flip.is_some()));
         let len = network.node_len(input);
         let source = source(network, input, len);
@@ -91,39 +97,22 @@ pub(super) fn kinks(network: &Graph) -> Vec<Kink> {
     kinks
 }
 
-/// The flips of an operation, where it has kinks.
-fn flip(operation: &Operation) -> Option<Flip> {
-    match operation {
-        Operation::Activation(kind) => Some(Flip::Passing(kind.kinks())).filter(|_| !kind.kinks().is_empty()),
-        Operation::Pool { window, kind: Pooling::Max } => Some(Flip::Winner(*window)),
-        Operation::Pool { kind: Pooling::Average, .. } | Operation::Flatten | Operation::Add => None,
-        Operation::Linear { .. } | Operation::Conv2d { .. } | Operation::LayerNorm { .. } => None,
-    }
-}
-
-/// The layer of weights whose outputs make up a node, element by element or window by window.
+/// The weights that say how large the elements of a node are, taken on by other nodes element by element or window by window.
 fn source(network: &Graph, mut node: usize, len: usize) -> Option<Source> {
     let mut pooled = false;
     loop {
-        let layer = node.checked_sub(1)?;
-        let source = |inner: Option<usize>| {
-            let own = network.parameters.iter().position(|own| own.layer == layer)?;
-            let features = network.parameters[own].height;
-            Some(Source { layer: own, features, inner: inner.unwrap_or(len / features) })
-        };
-        match &network.nodes[layer].operation {
-            Operation::Flatten => {}
-            // Between kinks the values are still the weights' own, but for a factor and a constant.
-            Operation::Activation(kind) if kind.degree().is_some_and(|degree| degree <= 1) => {}
-            Operation::Pool { .. } => pooled = true,
-            // A linear layer's features lie side by side, a convolution's channels one after the other.
-            Operation::Linear { .. } if !pooled => return source(Some(1)),
-            Operation::Conv2d { .. } => return source(None),
-            Operation::Linear { .. } | Operation::Activation(_) | Operation::LayerNorm { .. } | Operation::Add => {
-                return None;
+        let index = node.checked_sub(1)?;
+        let own = || network.blocks.iter().position(|block| block.uses.iter().any(|one| one.node == node));
+        match network.nodes[index].kind.magnitude() {
+            Magnitude::Element => {}
+            Magnitude::Channel => pooled = true,
+            Magnitude::Features(features) if !pooled => return Some(Source { block: own()?, features, inner: 1 }),
+            Magnitude::Channels(features) => {
+                return Some(Source { block: own()?, features, inner: len / features.max(1) });
             }
+            Magnitude::Features(_) | Magnitude::Mixed => return None,
         }
-        node = network.nodes[layer].inputs[0];
+        node = network.nodes[index].inputs[0];
     }
 }
 
@@ -133,12 +122,7 @@ pub(super) fn degree(network: &Graph) -> Option<usize> {
     let mut degrees = vec![0];
     for node in &network.nodes {
         let before = node.inputs.iter().map(|&input| degrees[input]).max().unwrap_or(0);
-        degrees.push(match node.operation {
-            Operation::Linear { .. } | Operation::Conv2d { .. } => before + 1,
-            Operation::LayerNorm { .. } => return None,
-            Operation::Activation(kind) => before * kind.degree()?,
-            Operation::Pool { .. } | Operation::Flatten | Operation::Add => before,
-        });
+        degrees.push(node.kind.degree(before)?);
     }
     degrees.last().copied()
 }
@@ -175,14 +159,15 @@ impl Kink {
     /// How large the weights of each feature are on a step, relative to the largest: so are the roundings of its values. One
     /// number of 1 where the node comes from no layer of weights.
     pub fn sizes(&self, network: &Graph, weights: &[f64], change: &[f64]) -> Vec<f64> {
-        let Some(Source { layer, features, .. }) = self.source else { return vec![1.0] };
-        let own = &network.parameters[layer];
-        let bias = own.offset + own.weight_len();
+        let Some(Source { block, features, .. }) = self.source else { return vec![1.0] };
+        let block = &network.blocks[block];
+        // Each tensor has the features first.
+        let rows: Vec<(usize, usize)> =
+            block.tensors.iter().map(|tensor| (tensor.offset, tensor.len() / features.max(1))).collect();
         let square = |at: usize| weights[at].powi(2).max((weights[at] + change[at]).powi(2));
         let size = |feature: usize| -> f64 {
-            let row = own.offset + feature * own.width..own.offset + (feature + 1) * own.width;
-            let bias = (own.bias > 0).then_some(bias + feature);
-            row.chain(bias).map(square).sum::<f64>().sqrt()
+            let row = |&(offset, width): &(usize, usize)| offset + feature * width..offset + (feature + 1) * width;
+            rows.iter().flat_map(row).map(square).sum::<f64>().sqrt()
         };
         let sizes: Vec<f64> = (0..features).map(size).collect();
         let largest = sizes.iter().copied().fold(0.0, f64::max);

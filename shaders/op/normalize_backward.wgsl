@@ -1,12 +1,9 @@
-// The gradient of layer_norm with respect to its input, one invocation a row.
+// The gradient of normalize with respect to its input, one invocation a row.
 @group(0) @binding(0) var<storage, read_write> out: array<f32>;
 @group(0) @binding(1) var<storage, read> delta: array<f32>;
 @group(0) @binding(2) var<storage, read> normal: array<f32>;
 @group(0) @binding(3) var<storage, read> scale: array<f32>;
-@group(0) @binding(4) var<storage, read> weights: array<f32>;
-@group(0) @binding(5) var<storage, read> step_: array<f32>;
-@group(0) @binding(6) var<storage, read> tau: array<f32>;
-struct Shape { out: u32, delta: u32, normal: u32, scale: u32, weights: u32, step_: u32, tau: u32, rows: u32, base: u32, width: u32, positions: u32, taus: u32 }
+struct Shape { out: u32, delta: u32, normal: u32, scale: u32, rows: u32, base: u32, width: u32, about_mean: u32 }
 @group(1) @binding(0) var<uniform> shape: Shape;
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -15,22 +12,18 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let row = i % shape.base;
     let start = i * shape.width;
     let share = 1.0 / f32(shape.width);
-    var t = 0.0;
-    if shape.taus > 0u { t = tau[shape.tau + (row / shape.positions) % shape.taus]; }
+    let mean_share = select(0.0, share, shape.about_mean > 0u);
     var mean = 0.0;
     var along = 0.0;
     for (var j = 0u; j < shape.width; j++) {
-        var gamma = weights[shape.weights + j];
-        if shape.taus > 0u { gamma += t * step_[shape.step_ + j]; }
-        let h = gamma * delta[shape.delta + start + j];
-        out[shape.out + start + j] = h;
+        let h = delta[shape.delta + start + j];
         mean += h;
         along += h * normal[shape.normal + row * shape.width + j];
     }
-    mean = mean * share;
+    mean = mean * mean_share;
     along = along * share;
     for (var j = 0u; j < shape.width; j++) {
-        let h = out[shape.out + start + j];
+        let h = delta[shape.delta + start + j];
         out[shape.out + start + j] = scale[shape.scale + row] * (h - mean - normal[shape.normal + row * shape.width + j] * along);
     }
 }

@@ -1,0 +1,205 @@
+//! A convolution, as a product with patches.
+
+use super::*;
+use crate::compute::{Convolution, Start, Transpose};
+use crate::graph::Matrix;
+
+/// A convolution, as a product with patches.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Convolve {
+    window: Window,
+    matrix: Matrix,
+}
+
+/// A node's δ: as its values lie, and with the channels last.
+struct Turned<'a, T> {
+    lying: Slice<'a, T>,
+    turned: Slice<'a, T>,
+}
+
+impl Convolve {
+    /// Of images of a shape, to `channels` channels.
+    ///
+    /// # Errors
+    ///
+    /// No images, or a window that does not fit them.
+    pub fn new(
+        input: &[usize],
+        channels: usize,
+        (kernel, stride, padding): (usize, usize, usize),
+        bias: bool,
+    ) -> std::result::Result<Self, String> {
+        let window = window(input, kernel, stride, padding)?;
+        let matrix = Matrix { height: channels, width: window.patch(), positions: window.positions(), bias };
+        Ok(Self { window, matrix })
+    }
+
+    /// The window over the images.
+    pub fn window(&self) -> Window {
+        self.window
+    }
+
+    /// Elements of the patches of `rows` images.
+    fn patches_len(&self, rows: usize) -> usize {
+        rows * self.matrix.positions * self.matrix.width
+    }
+
+    fn patches<B: Backend>(&self, backend: &B, rows: usize, x: Slice<'_, B::Buffer>) -> Result<B::Buffer> {
+        fresh(backend, self.patches_len(rows), |out| backend.im2col(&self.window, rows, out, x))
+    }
+
+    /// From channels last to images.
+    fn to_images<B: Backend>(
+        &self,
+        backend: &B,
+        rows: usize,
+        out: SliceMut<'_, B::Buffer>,
+        pixels: &B::Buffer,
+    ) -> Result<()> {
+        let Matrix { height, positions, .. } = self.matrix;
+        let shape = Transpose { batches: rows, rows: positions, columns: height };
+        backend.transpose(&shape, out, Slice::new(pixels, 0, rows * positions * height))
+    }
+
+    /// From images to channels last.
+    fn turned<B: Backend>(&self, backend: &B, rows: usize, delta: Slice<'_, B::Buffer>) -> Result<B::Buffer> {
+        let Matrix { height, positions, .. } = self.matrix;
+        let shape = Transpose { batches: rows, rows: height, columns: positions };
+        fresh(backend, delta.len, |out| backend.transpose(&shape, out, delta))
+    }
+
+    /// `δ W` at each row's own weights, folded back into images.
+    fn through<B: Backend>(&self, site: &Site<'_, B>, rows: usize, delta: &Turned<'_, B::Buffer>) -> Result<B::Buffer> {
+        let (backend, window) = (site.backend, &self.window);
+        let Matrix { height, width, positions, .. } = self.matrix;
+        let (size, height, width) = (window.image(), positions * height, positions * width);
+        let mut image = backend.scratch(rows * size)?;
+        // Without patches the product goes over every pixel and margin: a gain where the outputs are nearly as many.
+        let dense = window.height * (window.width + window.kernel - 1) <= 2 * positions;
+        if site.segment.step.is_none() && window.stride == 1 && window.padding < window.kernel && dense {
+            let shape = Convolution { window: *window, channels: self.matrix.height, rows };
+            let weight = site.weights(0, self.matrix.height * self.matrix.width, positions).start;
+            backend.convolve_backward(&shape, SliceMut::new(&mut image, 0, rows * size), delta.lying, weight)?;
+            return Ok(image);
+        }
+        // The patches of some images at a time, so that they are folded while they are near. Rows that have their own
+        // place on a segment stay together.
+        let stretch = (backend.stretch() / width.max(1)).clamp(1, rows.max(1));
+        let at_once = if site.segment.step.is_some() { rows } else { stretch };
+        let mut patches = backend.scratch(at_once * width)?;
+        for first in (0..rows).step_by(at_once.max(1)) {
+            let count = at_once.min(rows - first);
+            let part = delta.turned.part(first * height, count * height);
+            let out = SliceMut::new(&mut patches, 0, count * width);
+            self.matrix.through(site, count, Start::Value(0.0), part, out)?;
+            let out = SliceMut::new(&mut image, first * size, count * size);
+            backend.col2im(window, count, out, Slice::new(&patches, 0, count * width))?;
+        }
+        Ok(image)
+    }
+}
+
+impl Primitive for Convolve {
+    fn name(&self) -> &'static str {
+        "convolve"
+    }
+
+    fn built(&self) -> Built {
+        let Window { channels, kernel, .. } = self.window;
+        let height = self.matrix.height;
+        let parameters = Some(self.matrix.parameters(vec![height, channels, kernel, kernel]));
+        let shape = [height, self.window.out_height(), self.window.out_width()];
+        Built { parameters, ..Built::plain(vec![self.window.image()], &shape) }
+    }
+
+    fn forward<B: Backend>(
+        &self,
+        site: &Site<'_, B>,
+        inputs: &[Slice<'_, B::Buffer>],
+        out: SliceMut<'_, B::Buffer>,
+    ) -> Result<Vec<B::Buffer>> {
+        let (backend, rows) = (site.backend, site.rows);
+        let patches = self.patches(backend, rows, first(inputs)?)?;
+        let input = Slice::new(&patches, 0, self.patches_len(rows));
+        let pixels = fresh(backend, out.len, |out| self.matrix.values(site, out, input))?;
+        self.to_images(backend, rows, out, &pixels)?;
+        Ok(vec![patches])
+    }
+
+    fn backward<B: Backend>(
+        &self,
+        site: &Site<'_, B>,
+        seen: &Seen<'_, B>,
+        back: &Back<'_>,
+        delta: B::Buffer,
+        visit: &mut Visit<'_, B>,
+    ) -> Result<Deltas<B>> {
+        let (rows, structure) = (back.copies * site.rows, Structure::Outer(self.matrix));
+        let len = rows * structure.delta_len();
+        let lying = Slice::new(&delta, 0, len);
+        let turned = self.turned(site.backend, rows, lying)?;
+        let delta = Turned { lying, turned: Slice::new(&turned, 0, len) };
+        let onward = back.to_input(|| self.through(site, rows, &delta))?;
+        let input = seen.saved(self.patches_len(site.rows))?;
+        visit(site.factor(structure, (turned, len), input))?;
+        Ok(onward)
+    }
+
+    fn tangent<B: Backend>(
+        &self,
+        site: &Site<'_, B>,
+        seen: &Seen<'_, B>,
+        moved: &Moved<'_, B>,
+        out: SliceMut<'_, B::Buffer>,
+    ) -> Result<()> {
+        let (backend, rows) = (site.backend, moved.directions.len() * site.rows);
+        let patches = moved.slope().map(|slope| self.patches(backend, rows, slope)).transpose()?;
+        let slope = patches.as_ref().map(|patches| Slice::new(patches, 0, self.patches_len(rows)));
+        let input = seen.saved(self.patches_len(site.rows))?;
+        let pixels = fresh(backend, out.len, |out| self.matrix.derivative(site, moved, out, input, slope))?;
+        self.to_images(backend, rows, out, &pixels)
+    }
+
+    fn tangent_of_backward<B: Backend>(
+        &self,
+        site: &Site<'_, B>,
+        seen: &Seen<'_, B>,
+        back: &Back<'_>,
+        turning: Turning<'_, B>,
+        visit: &mut Visit<'_, B>,
+    ) -> Result<Deltas<B>> {
+        let (backend, rows) = (site.backend, back.copies * site.rows);
+        let (structure, len) = (Structure::Outer(self.matrix), turning.delta.len);
+        let [delta, change] = [turning.delta, turning.change()].map(|lying| self.turned(backend, rows, lying));
+        let (delta, change) = (delta?, change?);
+        let onward = back.to_input(|| {
+            let of = |lying, turned| Turned { lying, turned: Slice::new(turned, 0, len) };
+            let image = self.through(site, rows, &of(turning.change(), &change))?;
+            let moved = self.through(&site.at(turning.direction), rows, &of(turning.delta, &delta))?;
+            plus(backend, image, &moved, rows * self.window.image())
+        })?;
+        let patches = turning.slope().map(|slope| self.patches(backend, site.rows, slope)).transpose()?;
+        let size = self.patches_len(site.rows);
+        let slopes = [patches.as_ref().map(|patches| Slice::new(patches, 0, size))];
+        let direction = turning.direction;
+        let turned = Turning { direction, slopes: &slopes, delta: Slice::new(&delta, 0, len), change };
+        turned.show(site, structure, seen.saved(size)?, visit)?;
+        Ok(onward)
+    }
+
+    fn kinks(&self) -> Kinks {
+        Kinks::Nowhere
+    }
+
+    fn degree(&self, before: usize) -> Option<usize> {
+        Some(before + 1)
+    }
+
+    fn magnitude(&self) -> Magnitude {
+        Magnitude::Channels(self.matrix.height)
+    }
+
+    fn work(&self) -> Work {
+        self.matrix.work()
+    }
+}

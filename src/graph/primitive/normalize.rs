@@ -1,0 +1,118 @@
+//! Rows of the last axis, normalised.
+
+use super::*;
+use crate::compute::{self, Element};
+
+/// Rows of the last axis, each divided by its root mean square, about its mean or about 0.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Normalize {
+    shape: Vec<usize>,
+    about_mean: bool,
+    /// Added to the mean square; `None`: the distance from 1 to the next number of the arithmetic.
+    eps: Option<f64>,
+}
+
+impl Normalize {
+    /// About each row's mean, as PyTorch's LayerNorm: `(x - mean) / √(variance + 1e-5)` with the biased variance.
+    pub fn about_mean(input: &[usize]) -> Self {
+        Self { shape: input.to_vec(), about_mean: true, eps: Some(1e-5) }
+    }
+
+    fn row<B: Backend>(&self) -> compute::Normalize {
+        let eps = self.eps.unwrap_or(2.0 * B::Element::ROUNDING);
+        compute::Normalize { width: last_axis(&self.shape).0, about_mean: self.about_mean, eps }
+    }
+
+    /// The scale of each row of a forward pass.
+    fn scale<'p, B: Backend>(&self, site: &Site<'_, B>, seen: &Seen<'p, B>) -> Result<Slice<'p, B::Buffer>> {
+        seen.saved(site.rows * last_axis(&self.shape).1)
+    }
+}
+
+impl Primitive for Normalize {
+    fn name(&self) -> &'static str {
+        "normalize"
+    }
+
+    fn built(&self) -> Built {
+        Built::plain(vec![count(&self.shape)], &self.shape)
+    }
+
+    fn forward<B: Backend>(
+        &self,
+        site: &Site<'_, B>,
+        inputs: &[Slice<'_, B::Buffer>],
+        out: SliceMut<'_, B::Buffer>,
+    ) -> Result<Vec<B::Buffer>> {
+        let x = first(inputs)?;
+        let scale = fresh(site.backend, site.rows * last_axis(&self.shape).1, |scale| {
+            site.backend.normalize(&self.row::<B>(), out, scale, x)
+        })?;
+        Ok(vec![scale])
+    }
+
+    fn backward<B: Backend>(
+        &self,
+        site: &Site<'_, B>,
+        seen: &Seen<'_, B>,
+        back: &Back<'_>,
+        delta: B::Buffer,
+        _visit: &mut Visit<'_, B>,
+    ) -> Result<Deltas<B>> {
+        let delta = Slice::new(&delta, 0, back.copies * seen.value.len);
+        back.to_input(|| {
+            fresh(site.backend, delta.len, |out| {
+                site.backend.normalize_backward(&self.row::<B>(), out, delta, seen.value, self.scale(site, seen)?)
+            })
+        })
+    }
+
+    /// The Jacobian is symmetric, so that a backward pass is also the forward one.
+    fn tangent<B: Backend>(
+        &self,
+        site: &Site<'_, B>,
+        seen: &Seen<'_, B>,
+        moved: &Moved<'_, B>,
+        out: SliceMut<'_, B::Buffer>,
+    ) -> Result<()> {
+        let (slope, scale) = (moved.only_slope()?, self.scale(site, seen)?);
+        site.backend.normalize_backward(&self.row::<B>(), out, slope, seen.value, scale)
+    }
+
+    fn tangent_of_backward<B: Backend>(
+        &self,
+        site: &Site<'_, B>,
+        seen: &Seen<'_, B>,
+        back: &Back<'_>,
+        turning: Turning<'_, B>,
+        _visit: &mut Visit<'_, B>,
+    ) -> Result<Deltas<B>> {
+        let (backend, row, scale) = (site.backend, self.row::<B>(), self.scale(site, seen)?);
+        let len = turning.delta.len;
+        back.to_input(|| {
+            let through =
+                fresh(backend, len, |out| backend.normalize_backward(&row, out, turning.change(), seen.value, scale))?;
+            let Some(slope) = turning.slope() else { return Ok(through) };
+            let curved = fresh(backend, len, |out| {
+                backend.normalize_curvature(&row, out, turning.delta, seen.value, scale, slope)
+            })?;
+            plus(backend, through, &curved, len)
+        })
+    }
+
+    fn kinks(&self) -> Kinks {
+        Kinks::Nowhere
+    }
+
+    fn degree(&self, _before: usize) -> Option<usize> {
+        None
+    }
+
+    fn magnitude(&self) -> Magnitude {
+        Magnitude::Mixed
+    }
+
+    fn work(&self) -> Work {
+        Work { kept: last_axis(&self.shape).1, ..Work::default() }
+    }
+}

@@ -1,0 +1,118 @@
+//! An elementwise function.
+
+use super::*;
+use crate::activation::Activation;
+
+/// An elementwise function.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pointwise {
+    function: Activation,
+    shape: Vec<usize>,
+}
+
+impl Pointwise {
+    /// Of values of a shape.
+    pub fn new(input: &[usize], function: Activation) -> Self {
+        Self { function, shape: input.to_vec() }
+    }
+
+    /// The function.
+    pub fn function(&self) -> Activation {
+        self.function
+    }
+
+    /// `out = f'(x) ∘ along`, for however many rows of each base row. The derivative is the dear part: taken once for all.
+    fn times_slope<B: Backend>(
+        &self,
+        backend: &B,
+        x: Slice<'_, B::Buffer>,
+        along: Slice<'_, B::Buffer>,
+        out: SliceMut<'_, B::Buffer>,
+    ) -> Result<()> {
+        let slope = fresh(backend, x.len, |out| backend.activation_slope(self.function, out, x))?;
+        backend.multiply(out, along, Slice::new(&slope, 0, x.len))
+    }
+}
+
+impl Primitive for Pointwise {
+    fn name(&self) -> &'static str {
+        self.function.name()
+    }
+
+    fn built(&self) -> Built {
+        Built::plain(vec![count(&self.shape)], &self.shape)
+    }
+
+    fn forward<B: Backend>(
+        &self,
+        site: &Site<'_, B>,
+        inputs: &[Slice<'_, B::Buffer>],
+        out: SliceMut<'_, B::Buffer>,
+    ) -> Result<Vec<B::Buffer>> {
+        site.backend.activation(self.function, out, first(inputs)?)?;
+        Ok(Vec::new())
+    }
+
+    fn backward<B: Backend>(
+        &self,
+        site: &Site<'_, B>,
+        seen: &Seen<'_, B>,
+        back: &Back<'_>,
+        delta: B::Buffer,
+        _visit: &mut Visit<'_, B>,
+    ) -> Result<Deltas<B>> {
+        let delta = Slice::new(&delta, 0, back.copies * seen.value.len);
+        back.to_input(|| {
+            fresh(site.backend, delta.len, |out| self.times_slope(site.backend, seen.input()?, delta, out))
+        })
+    }
+
+    fn tangent<B: Backend>(
+        &self,
+        site: &Site<'_, B>,
+        seen: &Seen<'_, B>,
+        moved: &Moved<'_, B>,
+        out: SliceMut<'_, B::Buffer>,
+    ) -> Result<()> {
+        self.times_slope(site.backend, seen.input()?, moved.only_slope()?, out)
+    }
+
+    fn tangent_of_backward<B: Backend>(
+        &self,
+        site: &Site<'_, B>,
+        seen: &Seen<'_, B>,
+        back: &Back<'_>,
+        turning: Turning<'_, B>,
+        _visit: &mut Visit<'_, B>,
+    ) -> Result<Deltas<B>> {
+        let (backend, x, len) = (site.backend, seen.input()?, turning.delta.len);
+        back.to_input(|| {
+            let through = fresh(backend, len, |out| self.times_slope(backend, x, turning.change(), out))?;
+            let Some(slope) = turning.slope() else { return Ok(through) };
+            let curvature = fresh(backend, x.len, |out| backend.activation_curvature(self.function, out, x))?;
+            let turn = fresh(backend, x.len, |out| backend.multiply(out, Slice::new(&curvature, 0, x.len), slope))?;
+            let curved = fresh(backend, len, |out| backend.multiply(out, turning.delta, Slice::new(&turn, 0, x.len)))?;
+            plus(backend, through, &curved, len)
+        })
+    }
+
+    fn kinks(&self) -> Kinks {
+        match self.function.kinks() {
+            [] => Kinks::Nowhere,
+            places => Kinks::Elements(places),
+        }
+    }
+
+    fn degree(&self, before: usize) -> Option<usize> {
+        self.function.degree().map(|degree| before * degree)
+    }
+
+    fn magnitude(&self) -> Magnitude {
+        // Between kinks a linear function leaves an element its weights, but for a factor and a constant.
+        if self.function.degree().is_some_and(|degree| degree <= 1) { Magnitude::Element } else { Magnitude::Mixed }
+    }
+
+    fn work(&self) -> Work {
+        Work::default()
+    }
+}

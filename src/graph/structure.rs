@@ -1,0 +1,82 @@
+//! How the gradients of parameters factor.
+
+/// How a gradient row of one use of parameters is made of two factors: δ of the row, and the input of its base row.
+///
+/// What each contraction does with a structure is in `tangent/structure.rs`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Structure {
+    /// `Σ_p δ_p ⊗ x_p`, then of a bias `Σ_p δ_p`.
+    Outer(Matrix),
+    /// `Σ_p δ_p ∘ x_p`, then of a shift `Σ_p δ_p`.
+    Diagonal(Diagonal),
+}
+
+/// A weight matrix that maps rows of `width` features to rows of `height`, and a bias.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Matrix {
+    /// Features out.
+    pub height: usize,
+    /// Features in.
+    pub width: usize,
+    /// Rows of one example that share the matrix.
+    pub positions: usize,
+    /// Whether there is a bias.
+    pub bias: bool,
+}
+
+/// A factor, and perhaps a shift, for each of `width` features.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Diagonal {
+    /// Features.
+    pub width: usize,
+    /// Rows of one example that share the factors.
+    pub positions: usize,
+    /// Whether there is a shift.
+    pub shift: bool,
+}
+
+impl Structure {
+    /// Entries of a gradient row, in the order of the parameters.
+    pub fn len(&self) -> usize {
+        match self {
+            Structure::Outer(Matrix { height, width, bias, .. }) => height * (width + usize::from(*bias)),
+            Structure::Diagonal(Diagonal { width, shift, .. }) => width * (1 + usize::from(*shift)),
+        }
+    }
+
+    /// Whether there are no entries.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Rows of one example that share the parameters.
+    pub fn positions(&self) -> usize {
+        match self {
+            Structure::Outer(Matrix { positions, .. }) | Structure::Diagonal(Diagonal { positions, .. }) => *positions,
+        }
+    }
+
+    /// Elements of one row's δ, of every position.
+    pub fn delta_len(&self) -> usize {
+        match self {
+            Structure::Outer(Matrix { height, positions, .. }) => positions * height,
+            Structure::Diagonal(Diagonal { width, positions, .. }) => positions * width,
+        }
+    }
+
+    /// Elements of one base row's input, of every position.
+    pub fn input_len(&self) -> usize {
+        match self {
+            Structure::Outer(Matrix { width, positions, .. })
+            | Structure::Diagonal(Diagonal { width, positions, .. }) => positions * width,
+        }
+    }
+
+    /// The same without the bias or shift.
+    pub(super) fn bare(self) -> Self {
+        match self {
+            Structure::Outer(matrix) => Structure::Outer(Matrix { bias: false, ..matrix }),
+            Structure::Diagonal(diagonal) => Structure::Diagonal(Diagonal { shift: false, ..diagonal }),
+        }
+    }
+}

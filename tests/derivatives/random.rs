@@ -1,0 +1,117 @@
+//! Random graphs, built node by node: shapes, branches, ties and seeds.
+
+use crate::cases::Case;
+use crate::loops::numbers;
+use pathkernel::activation::Activation;
+use pathkernel::compute::Pooling;
+use pathkernel::graph::primitive::{Add, Affine, Convolve, Normalize, Pointwise, Pool, Reshape, ScaleShift};
+use pathkernel::graph::{Graph, NodeId};
+use std::collections::BTreeMap;
+
+/// How many graphs.
+const COUNT: u64 = 60;
+/// Nodes before the last two.
+const NODES: usize = 9;
+/// Normalised rows at the least: the variance of fewer numbers can be as small as eps.
+const LEAST_NORMALISED: usize = 5;
+
+const SMOOTH: [Activation; 5] =
+    [Activation::Tanh, Activation::Sigmoid, Activation::Softplus, Activation::Silu, Activation::Sin];
+
+/// A source of choices.
+struct Choice(Vec<f64>);
+
+impl Choice {
+    fn below(&mut self, count: usize) -> usize {
+        let unit = (self.0.pop().expect("enough numbers") + 1.0) / 2.0;
+        ((unit * count as f64) as usize).min(count - 1)
+    }
+
+    fn between(&mut self, least: usize, most: usize) -> usize {
+        least + self.below(most + 1 - least)
+    }
+
+    fn of<T: Copy>(&mut self, all: &[T]) -> T {
+        all[self.below(all.len())]
+    }
+}
+
+/// Every graph, at weights in [-1, 1], and how often each primitive is in one.
+pub fn graphs() -> (Vec<Case>, BTreeMap<String, usize>) {
+    let mut counts = BTreeMap::new();
+    let one = |seed: u64| {
+        let network = graph(&mut Choice(numbers(seed + 7000, 400)));
+        let name = format!("random graph {seed}");
+        let weights = numbers(seed + 8000, network.len);
+        Case { name, network, weights }
+    };
+    let cases: Vec<Case> = (0..COUNT).map(one).collect();
+    for case in &cases {
+        for node in &case.network.nodes {
+            let kind = format!("{:?}", node.kind);
+            *counts.entry(kind.split(['(', ' ']).next().unwrap_or_default().to_owned()).or_insert(0) += 1;
+        }
+        let tied = case.network.blocks.iter().filter(|block| block.only_use().is_none()).count();
+        *counts.entry("tied".to_owned()).or_insert(0) += tied;
+    }
+    (cases, counts)
+}
+
+fn graph(choice: &mut Choice) -> Graph {
+    let input = match choice.below(3) {
+        0 => vec![choice.between(4, 7)],
+        1 => vec![choice.between(2, 3), choice.between(4, 6)],
+        _ => vec![choice.between(1, 2), choice.between(5, 7), choice.between(5, 7)],
+    };
+    let mut graph = Graph::empty(&input);
+    for number in 0..NODES {
+        let from = if choice.below(4) == 0 { choice.below(graph.output() + 1) } else { graph.output() };
+        // What does not fit a shape adds nothing.
+        push(&mut graph, choice, number, from);
+    }
+    let flat = graph.add(NODES, Reshape::flat(graph.shape(graph.output())), &[graph.output()]).expect("a shape");
+    graph.add(NODES, Affine::new(graph.shape(flat), choice.between(1, 3), true), &[flat]).expect("outputs");
+    graph
+}
+
+fn push(graph: &mut Graph, choice: &mut Choice, number: usize, from: NodeId) -> Option<NodeId> {
+    let shape = graph.shape(from).to_vec();
+    let width = *shape.last()?;
+    let bias = choice.below(2) == 0;
+    match choice.below(9) {
+        0 | 1 => {
+            let features = if choice.below(2) == 0 { width } else { choice.between(3, 6) };
+            graph.add(number, Affine::new(&shape, features, bias), &[from]).ok()
+        }
+        2 => {
+            let (channels, kernel) = (choice.between(1, 3), choice.between(2, 3));
+            let window = (kernel, choice.between(1, 2), choice.below(2));
+            graph.add(number, Convolve::new(&shape, channels, window, bias).ok()?, &[from]).ok()
+        }
+        3 => {
+            let pooling = choice.of(&[Pooling::Max, Pooling::Average]);
+            graph.add(number, Pool::new(&shape, 2, pooling).ok()?, &[from]).ok()
+        }
+        4 if width >= LEAST_NORMALISED => {
+            let normal = graph.add(number, Normalize::about_mean(&shape), &[from]).ok()?;
+            graph.add(number, ScaleShift::new(&shape, bias), &[normal]).ok()
+        }
+        5 => {
+            let same: Vec<NodeId> = (0..=graph.output()).filter(|&node| graph.shape(node) == shape).collect();
+            let summands: Vec<NodeId> = (0..choice.between(2, 3)).map(|_| choice.of(&same)).collect();
+            let shapes: Vec<&[usize]> = summands.iter().map(|&node| graph.shape(node)).collect();
+            let add = Add::new(&shapes).ok()?;
+            graph.add(number, add, &summands).ok()
+        }
+        6 => graph.add(number, Reshape::flat(&shape), &[from]).ok(),
+        7 => {
+            let fits = |block: &usize| graph.blocks[*block].tensors[0].shape.get(1) == Some(&width);
+            let blocks: Vec<usize> = (0..graph.blocks.len()).filter(fits).collect();
+            let block = *blocks.get(choice.below(blocks.len().max(1)))?;
+            let tensors = &graph.blocks[block].tensors;
+            let tied = Affine::new(&shape, tensors[0].shape[0], tensors.len() > 1);
+            graph.add_tied(block, tied, &[from]).ok()
+        }
+        _ => graph.add(number, Pointwise::new(&shape, choice.of(&SMOOTH)), &[from]).ok(),
+    }
+}

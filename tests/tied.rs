@@ -1,0 +1,94 @@
+//! Weights that two layers share: what a tile attributes adds up to the change, cross terms between the uses included, whichever
+//! way whole rows are contracted.
+
+use pathkernel::activation::Activation;
+use pathkernel::compute::Rates;
+use pathkernel::compute::cpu::CpuBackend;
+use pathkernel::graph::Graph;
+use pathkernel::graph::primitive::{Affine, Pointwise};
+use pathkernel::loss::Loss;
+use pathkernel::optimizer::{Optimizer, Sgd};
+use pathkernel::path::Rule;
+use pathkernel::plan::Device;
+use pathkernel::problem::{Explanation, Problem, Targets};
+use pathkernel::readout::Readout;
+use pathkernel::tangent::{Carried, Contraction, choices};
+use pathkernel::tape::MemoryTape;
+
+const WIDTH: usize = 4;
+const STEPS: usize = 40;
+const EXAMPLES: usize = 5;
+
+/// Two linear layers of one square matrix and one bias, and one that makes the output.
+fn network() -> Graph {
+    let mut graph = Graph::empty(&[WIDTH]);
+    let (square, tanh) = (|| Affine::new(&[WIDTH], WIDTH, true), || Pointwise::new(&[WIDTH], Activation::Tanh));
+    let first = graph.add(0, square(), &[0]).expect("a layer");
+    let first = graph.add(1, tanh(), &[first]).expect("a layer");
+    let second = graph.add_tied(0, square(), &[first]).expect("the same weights");
+    let second = graph.add(3, tanh(), &[second]).expect("a layer");
+    graph.add(4, Affine::new(&[WIDTH], 1, true), &[second]).expect("a layer");
+    graph
+}
+
+fn numbers(count: usize, rate: f64) -> Vec<f64> {
+    (0..count).map(|at| (rate * (at + 1) as f64).sin()).collect()
+}
+
+#[test]
+fn shared_weights_are_one_block_of_two_uses() {
+    let graph = network();
+    let names: Vec<&str> = graph.tensors().map(|tensor| tensor.name.as_str()).collect();
+    assert_eq!(names, ["0.weight", "0.bias", "4.weight", "4.bias"]);
+    assert_eq!(graph.blocks[0].uses.len(), 2);
+    let allowed = choices(&graph, &graph.blocks[0], Readout::Outputs, Carried::Nothing);
+    assert_eq!(allowed, [Contraction::Materialised, Contraction::Half]);
+    let refused = network().add_tied(0, Affine::new(&[WIDTH], 3, true), &[0]);
+    assert!(refused.is_err_and(|problem| problem.contains("[4, 4]") && problem.contains("[3, 4]")));
+}
+
+/// A problem whose blocks are all contracted in one way.
+fn problem(momentum: f64, contraction: Contraction) -> Problem {
+    let optimizer = Optimizer::Sgd(Sgd { momentum, ..Sgd::plain(0.1) });
+    let network = network();
+    let (inputs, targets) = (numbers(EXAMPLES * WIDTH, 0.7), Targets::Reals(numbers(EXAMPLES, 1.3)));
+    let contraction = Some(vec![contraction; network.blocks.len()]);
+    let mut problem = Problem::new(network, Loss::SquaredError, optimizer, inputs, targets)
+        .asking(numbers(WIDTH, 0.4), None)
+        .full_batches(STEPS);
+    problem.spec.rule = Rule::Gauss { nodes: 8 };
+    Problem { contraction, ..problem }
+}
+
+/// What each example contributes, and the change of the prediction.
+fn attributed(problem: &Problem) -> Result<(Vec<f64>, f64), Box<dyn std::error::Error>> {
+    let backend = CpuBackend::<f64>::new();
+    let plan = problem.plan(&Device::new(&backend, Rates::CPU))?;
+    let mut tape = MemoryTape::new(problem.recording());
+    problem.train(&backend, &problem.network.draw(3), &mut tape, &mut || Ok(()))?;
+    let found = Explanation::of(problem, &backend, &tape, &plan, &mut || Ok(()))?;
+    Ok((found.attribution[0].clone(), found.account.prediction[0] - found.account.initial[0]))
+}
+
+#[test]
+fn what_examples_contribute_adds_up_to_the_change() {
+    for momentum in [0.0, 0.6] {
+        let found = [Contraction::Materialised, Contraction::Half]
+            .map(|contraction| attributed(&problem(momentum, contraction)).expect("an explanation"));
+        for (attribution, change) in &found {
+            let explained: f64 = attribution.iter().sum();
+            assert!(change.abs() > 0.05, "{change}");
+            assert!((change - explained).abs() < 1e-11, "momentum {momentum}: {explained} of {change}");
+        }
+        for (a, b) in found[0].0.iter().zip(&found[1].0) {
+            assert!((a - b).abs() < 1e-13, "momentum {momentum}: {a} and {b}");
+        }
+    }
+}
+
+/// A contraction that knows nothing of cross terms is refused.
+#[test]
+fn products_of_single_uses_are_refused() {
+    let refused = attributed(&problem(0.0, Contraction::Factored));
+    assert!(refused.is_err_and(|error| error.to_string().contains("layer 0 cannot be factored")));
+}
