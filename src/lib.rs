@@ -9,8 +9,8 @@ of finite size the identity holds exactly when the query's gradient is averaged 
 `φ_s = ∫₀¹ ∇f(x; w_s + τ Δw_s) dτ`: then `f(w_{s+1}) - f(w_s) = φ_s · Δw_s`, and `Δw_s` is a sum over examples.
 A quadrature rule of few nodes takes the integral to rounding.
 
-The command line is the usual way in: a run file goes through [`run_file`], [`schedule`] and [`store`] to a directory of
-arrays that NumPy opens and a [`report`]. The library itself works on arrays in memory, and a run directory is one of its callers:
+The command line is the usual way in: a run file ([`run_file`]) becomes a directory ([`run`]) of arrays that NumPy opens and a
+[`report`]. The library itself works on arrays in memory, and a run directory is one of its callers:
 
 | module | what |
 |---|---|
@@ -18,8 +18,8 @@ arrays that NumPy opens and a [`report`]. The library itself works on arrays in 
 | [`plan`] | what that costs on a device, and how it is cut into tiles |
 | [`compute`] | the operations, as a trait; native `cpu` (f32, f64) and wgpu `gpu` |
 | [`device`] | the devices of this machine, and how they are opened |
-| [`graph`] | a graph of layers: forward, backward, gradient factors |
-| [`training`] | optimizers and gradient flow on the device, and imported checkpoints |
+| [`graph`] | a graph of primitives: forward, backward, gradient factors, derivatives along directions of both |
+| [`training`] | the path that an optimizer or gradient flow takes, made on the device |
 | [`tape`] | the recorded path, in memory or on disk |
 | [`tangent`] | gradient rows and their contraction |
 | [`path`] | quadrature and the integration along the path |
@@ -32,7 +32,7 @@ A network of two inputs and one output learns four points; then its prediction e
 use pathkernel::activation::Activation;
 use pathkernel::compute::{Rates, cpu::CpuBackend};
 use pathkernel::graph::Graph;
-use pathkernel::layer::{Layer, LayerKind};
+use pathkernel::layer::{Layer, LayerKind, Linear};
 use pathkernel::loss::Loss;
 use pathkernel::optimizer::{Optimizer, Sgd};
 use pathkernel::plan::Device;
@@ -41,9 +41,9 @@ use pathkernel::tape::MemoryTape;
 
 # fn main() -> Result<(), Box<dyn std::error::Error>> {
 let layers = [
-    LayerKind::Linear { features: 8, bias: true },
+    LayerKind::Linear(Linear { features: 8, bias: true }),
     LayerKind::Activation(Activation::Tanh),
-    LayerKind::Linear { features: 1, bias: true },
+    LayerKind::Linear(Linear { features: 1, bias: true }),
 ];
 let network = Graph::new(&[2], &layers.map(|kind| Layer { from: None, kind }))?;
 let (points, targets) = (vec![0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0], Targets::Reals(vec![0.0, 1.0, 1.0, 0.0]));
@@ -86,9 +86,8 @@ pub mod problem;
 pub mod random;
 pub mod readout;
 pub mod report;
+pub mod run;
 pub mod run_file;
-pub mod schedule;
-pub mod store;
 pub mod tangent;
 pub mod tape;
 pub mod training;

@@ -4,7 +4,7 @@ use pathkernel::activation::Activation;
 use pathkernel::compute::cpu::CpuBackend;
 use pathkernel::compute::{Backend, Entries, Rates};
 use pathkernel::graph::Graph;
-use pathkernel::layer::{Layer, LayerKind};
+use pathkernel::layer::{AvgPool2d, Conv2d, Flatten, Layer, LayerKind, Linear};
 use pathkernel::loss::Loss;
 use pathkernel::path::{Evaluation, Rule, Setting, Spec, Tile};
 use pathkernel::readout::Readout;
@@ -53,17 +53,17 @@ static ALLOCATOR: Counting = Counting;
 fn steps_take_no_fresh_memory() {
     let backend = CpuBackend::<f32>::new();
     let layer = |kind| Layer { from: None, kind };
-    let conv = LayerKind::Conv2d { channels: 8, kernel: 3, stride: 1, padding: 1, bias: true };
+    let conv = LayerKind::Conv2d(Conv2d { channels: 8, kernel: 3, stride: 1, padding: 1, bias: true });
     let layers = [
         conv.clone(),
         LayerKind::Activation(Activation::Tanh),
         conv,
         LayerKind::Activation(Activation::Gelu),
-        LayerKind::AvgPool2d { kernel: 4 },
-        LayerKind::Flatten,
-        LayerKind::Linear { features: 64, bias: true },
+        LayerKind::AvgPool2d(AvgPool2d { kernel: 4 }),
+        LayerKind::Flatten(Flatten),
+        LayerKind::Linear(Linear { features: 64, bias: true }),
         LayerKind::Activation(Activation::Silu),
-        LayerKind::Linear { features: 10, bias: true },
+        LayerKind::Linear(Linear { features: 10, bias: true }),
     ];
     let model = Model { input: vec![2, 12, 12], layers: layers.map(layer).to_vec(), weights: None };
     let network = Graph::new(&model.input, &model.layers).expect("a network");

@@ -10,7 +10,7 @@ use pathkernel::compute::cpu::CpuBackend;
 use pathkernel::compute::gpu::{Choice, GpuBackend};
 use pathkernel::compute::{Backend, Element, Entries};
 use pathkernel::graph::Graph;
-use pathkernel::layer::{Layer, LayerKind};
+use pathkernel::layer::{Flatten, Layer, LayerKind, Linear};
 use pathkernel::loss::Loss;
 use pathkernel::optimizer::{Optimizer, Sgd};
 use pathkernel::path::{Finished, Integration, Rule, Setting, Spec, Tile};
@@ -131,10 +131,10 @@ const CHOICES: [[Contraction; 2]; 4] = [
 /// `[3, 4]` to 3 classes: the first layer has 3 positions.
 fn small_network() -> Vec<LayerKind> {
     vec![
-        LayerKind::Linear { features: 4, bias: true },
+        LayerKind::Linear(Linear { features: 4, bias: true }),
         LayerKind::Activation(Activation::Tanh),
-        LayerKind::Flatten,
-        LayerKind::Linear { features: 3, bias: true },
+        LayerKind::Flatten(Flatten),
+        LayerKind::Linear(Linear { features: 3, bias: true }),
     ]
 }
 

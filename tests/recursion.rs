@@ -11,7 +11,7 @@ use pathkernel::compute::{Backend, Element};
 use pathkernel::error::Error;
 use pathkernel::graph::Graph;
 use pathkernel::keeper::Keeper;
-use pathkernel::layer::{Layer, LayerKind};
+use pathkernel::layer::{Layer, LayerKind, LayerNorm, Linear};
 use pathkernel::loss::Loss;
 use pathkernel::optimizer::{Adam, Optimizer, Sgd};
 use pathkernel::path::{Finished, Integration, Rule, Setting, Spec, Tile};
@@ -28,9 +28,9 @@ const WIDTH: usize = 4;
 const OUTPUTS: usize = 3;
 
 fn network() -> Graph {
-    let linear = |features| LayerKind::Linear { features, bias: true };
+    let linear = |features| LayerKind::Linear(Linear { features, bias: true });
     let tanh = || LayerKind::Activation(Activation::Tanh);
-    let layers = [linear(6), tanh(), linear(5), tanh(), LayerKind::LayerNorm, linear(OUTPUTS)];
+    let layers = [linear(6), tanh(), linear(5), tanh(), LayerKind::LayerNorm(LayerNorm), linear(OUTPUTS)];
     let layers = layers.into_iter().map(|kind| Layer { from: None, kind }).collect::<Vec<_>>();
     Graph::new(&[WIDTH], &layers).expect("a network")
 }

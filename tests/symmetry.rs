@@ -9,7 +9,7 @@ use pathkernel::activation::Activation;
 use pathkernel::compute::cpu::CpuBackend;
 use pathkernel::compute::{Backend, Entries};
 use pathkernel::graph::Graph;
-use pathkernel::layer::{Layer, LayerKind};
+use pathkernel::layer::{Layer, LayerKind, Linear};
 use pathkernel::loss::Loss;
 use pathkernel::optimizer::{Optimizer, Sgd};
 use pathkernel::path::{Finished, Integration, Rule, Setting, Spec, Tile};
@@ -38,9 +38,9 @@ fn numbers(seed: u64, len: usize) -> Vec<f64> {
 /// 3 - 5 - 2.
 fn network() -> Graph {
     let layers = [
-        LayerKind::Linear { features: 5, bias: true },
+        LayerKind::Linear(Linear { features: 5, bias: true }),
         LayerKind::Activation(Activation::Tanh),
-        LayerKind::Linear { features: OUTPUTS, bias: true },
+        LayerKind::Linear(Linear { features: OUTPUTS, bias: true }),
     ];
     let layers = layers.into_iter().map(|kind| Layer { from: None, kind }).collect::<Vec<_>>();
     Graph::new(&[WIDTH], &layers).expect("a network")

@@ -6,7 +6,7 @@ use crate::compute::Entries;
 use crate::device::DeviceOptions;
 use crate::error::Error;
 use crate::graph::Graph;
-use crate::layer::{Layer, LayerKind};
+use crate::layer::{AvgPool2d, Conv2d, Flatten, Layer, LayerKind, Linear};
 use crate::readout::Readout;
 use crate::tangent::{Carried, Contraction, choices};
 use serde::Serialize;
@@ -40,11 +40,11 @@ struct Case {
 }
 
 fn linear(features: usize) -> LayerKind {
-    LayerKind::Linear { features, bias: true }
+    LayerKind::Linear(Linear { features, bias: true })
 }
 
 fn conv(channels: usize) -> LayerKind {
-    LayerKind::Conv2d { channels, kernel: 3, stride: 1, padding: 1, bias: true }
+    LayerKind::Conv2d(Conv2d { channels, kernel: 3, stride: 1, padding: 1, bias: true })
 }
 
 const TANH: LayerKind = LayerKind::Activation(Activation::Tanh);
@@ -53,8 +53,8 @@ const TANH: LayerKind = LayerKind::Activation(Activation::Tanh);
 fn cases() -> Vec<Case> {
     let mlp = |hidden: usize, outputs: usize| vec![linear(hidden), TANH, linear(hidden), TANH, linear(outputs)];
     let cnn = |channels: usize, pool: usize| {
-        let pool = LayerKind::AvgPool2d { kernel: pool };
-        vec![conv(channels), TANH, conv(channels), TANH, pool, LayerKind::Flatten, linear(10)]
+        let pool = LayerKind::AvgPool2d(AvgPool2d { kernel: pool });
+        vec![conv(channels), TANH, conv(channels), TANH, pool, LayerKind::Flatten(Flatten), linear(10)]
     };
     let case = |name, input: &[usize], layers, (queries, examples), nodes, entries| Case {
         name,
@@ -73,7 +73,7 @@ fn cases() -> Vec<Case> {
         case(
             "[16, 32]-32-32-flat-10",
             &[16, 32],
-            vec![linear(32), TANH, linear(32), TANH, LayerKind::Flatten, linear(10)],
+            vec![linear(32), TANH, linear(32), TANH, LayerKind::Flatten(Flatten), linear(10)],
             (32, 64),
             3,
             Entries::Full,

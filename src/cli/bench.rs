@@ -10,9 +10,9 @@ use pathkernel::compute::Entries;
 use pathkernel::device::{DeviceOptions, Precision};
 use pathkernel::error::Error;
 use pathkernel::graph::Graph;
-use pathkernel::layer::{Layer, LayerKind};
+use pathkernel::layer::{Layer, LayerKind, Linear};
+use pathkernel::run::Progress;
 use pathkernel::run_file::{Model, RunFile};
-use pathkernel::schedule::Progress;
 use pathkernel::tangent::Contraction;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -157,7 +157,7 @@ impl Kernel {
             if number > 0 {
                 layers.push(layer(LayerKind::Activation(self.activation)));
             }
-            layers.push(layer(LayerKind::Linear { features, bias: true }));
+            layers.push(layer(LayerKind::Linear(Linear { features, bias: true })));
         }
         Ok(Graph::new(&[input], &layers)?)
     }

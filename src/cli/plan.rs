@@ -1,7 +1,7 @@
 //! `pathkernel plan`.
 
+use pathkernel::run::{Inputs, RunPlan};
 use pathkernel::run_file::RunFile;
-use pathkernel::schedule::{Inputs, RunPlan};
 use std::path::Path;
 
 /// Says what a run would take.

@@ -3,9 +3,9 @@
 use super::stop;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pathkernel::readout::Readout;
+use pathkernel::run::store::Summary;
+use pathkernel::run::{Outcome, Part, Progress, run_part};
 use pathkernel::run_file::RunFile;
-use pathkernel::schedule::{Outcome, Part, Progress, run_part};
-use pathkernel::store::Summary;
 use std::path::Path;
 
 /// A bar on a terminal; nothing elsewhere.

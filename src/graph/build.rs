@@ -2,7 +2,7 @@
 
 use super::primitive::{Built, Kind, Parameters, Primitive, Used};
 use super::{Block, Graph, Node, NodeId, Tensor, Use};
-use crate::layer::Layer;
+use crate::layer::{Inputs, Layer, Lower};
 
 /// A model that cannot be built.
 #[derive(Debug, thiserror::Error, PartialEq)]
@@ -31,17 +31,17 @@ impl Graph {
     /// A layer that does not fit the shape it is given, by index.
     pub fn new(input: &[usize], layers: &[Layer]) -> Result<Self, GraphError> {
         let mut graph = Self::empty(input);
-        // The node of each layer's output, after the input.
-        let mut made: Vec<NodeId> = vec![0];
+        // The output of each layer, after the input.
+        let mut outputs: Vec<NodeId> = vec![0];
         for (index, layer) in layers.iter().enumerate() {
             let failed = |problem| GraphError { layer: index, kind: layer.kind.name(), problem };
-            let named = |from: i64| {
-                let earlier = usize::try_from(from + 1).ok().and_then(|place| made.get(place).copied());
+            let output = |from: i64| {
+                let earlier = usize::try_from(from + 1).ok().and_then(|place| outputs.get(place).copied());
                 earlier.ok_or_else(|| format!("from = {from} is not an earlier layer; name one from -1 (the input) on"))
             };
-            let before = made[index];
-            let from = layer.from.map_or(Ok(before), named).map_err(failed)?;
-            made.push(layer.kind.lower(&mut graph, index, [before, from]).map_err(failed)?);
+            let before = outputs[index];
+            let named = layer.from.map_or(Ok(before), output).map_err(failed)?;
+            outputs.push(layer.kind.lower(&mut graph, index, Inputs { before, named }).map_err(failed)?);
         }
         Ok(graph)
     }

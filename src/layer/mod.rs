@@ -1,8 +1,12 @@
-//! Layers, as PyTorch names them.
+/*!
+Layers, as PyTorch names them: one a file, each of which lowers itself into [primitives](crate::graph::primitive).
+
+To add one of primitives that are there: its file, and its line in the list below.
+*/
+
+mod activation;
 
 use crate::activation::Activation;
-use crate::compute::Pooling;
-use crate::graph::primitive::{Add, Affine, Convolve, Normalize, Pointwise, Pool, Reshape, ScaleShift};
 use crate::graph::{Graph, NodeId};
 
 /// A layer.
@@ -14,63 +18,107 @@ pub struct Layer {
     pub kind: LayerKind,
 }
 
-/// Kinds of layer, as PyTorch names them.
-#[derive(Debug, Clone, PartialEq)]
-#[allow(missing_docs)]
-pub enum LayerKind {
-    Linear { features: usize, bias: bool },
-    Conv2d { channels: usize, kernel: usize, stride: usize, padding: usize, bias: bool },
-    MaxPool2d { kernel: usize },
-    AvgPool2d { kernel: usize },
-    Flatten,
-    LayerNorm,
-    Add,
-    Activation(Activation),
-}
-
-impl LayerKind {
+/// What every kind of layer says of itself.
+pub trait Lower {
     /// Its name in a run file.
-    pub fn name(&self) -> &'static str {
-        match self {
-            LayerKind::Linear { .. } => "linear",
-            LayerKind::Conv2d { .. } => "conv2d",
-            LayerKind::MaxPool2d { .. } => "max_pool2d",
-            LayerKind::AvgPool2d { .. } => "avg_pool2d",
-            LayerKind::Flatten => "flatten",
-            LayerKind::LayerNorm => "layer_norm",
-            LayerKind::Add => "add",
-            LayerKind::Activation(activation) => activation.name(),
-        }
-    }
+    fn name(&self) -> &'static str;
 
-    /// Adds its nodes to a graph, as layer number `layer`; it reads the second of `from`, and where it reads two, the layer
-    /// before, the first, as well.
+    /// Whether it has parameters.
+    fn has_parameters(&self) -> bool;
+
+    /// Adds its nodes to a graph, as layer number `layer`; returns the one that is its output.
     ///
     /// # Errors
     ///
     /// Shapes that it does not fit.
-    pub(crate) fn lower(&self, graph: &mut Graph, layer: usize, from: [NodeId; 2]) -> Result<NodeId, String> {
-        let [before, from] = from;
-        let shape = graph.shape(from).to_vec();
-        match self {
-            LayerKind::Linear { features, bias } => graph.add(layer, Affine::new(&shape, *features, *bias), &[from]),
-            LayerKind::Conv2d { channels, kernel, stride, padding, bias } => {
-                graph.add(layer, Convolve::new(&shape, *channels, (*kernel, *stride, *padding), *bias)?, &[from])
-            }
-            LayerKind::MaxPool2d { kernel } => graph.add(layer, Pool::new(&shape, *kernel, Pooling::Max)?, &[from]),
-            LayerKind::AvgPool2d { kernel } => graph.add(layer, Pool::new(&shape, *kernel, Pooling::Average)?, &[from]),
-            LayerKind::Flatten => graph.add(layer, Reshape::flat(&shape), &[from]),
-            LayerKind::LayerNorm => {
-                let normal = graph.add(layer, Normalize::about_mean(&shape), &[from])?;
-                graph.add(layer, ScaleShift::new(&shape, true), &[normal])
-            }
-            LayerKind::Add => graph.add(layer, Add::new(&[graph.shape(before), &shape])?, &[before, from]),
-            LayerKind::Activation(activation) => graph.add(layer, Pointwise::new(&shape, *activation), &[from]),
-        }
-    }
+    fn lower(&self, graph: &mut Graph, layer: usize, inputs: Inputs) -> Result<NodeId, String>;
+}
 
-    /// Whether it has any.
-    pub fn has_parameters(&self) -> bool {
-        matches!(self, LayerKind::Linear { .. } | LayerKind::Conv2d { .. } | LayerKind::LayerNorm)
+/// The nodes that a layer may read.
+#[derive(Debug, Clone, Copy)]
+pub struct Inputs {
+    /// The output of the layer before.
+    pub before: NodeId,
+    /// The output of the layer that it names; of the one before where it names none.
+    pub named: NodeId,
+}
+
+/// Makes one type of all kinds of layer.
+macro_rules! layers {
+    ($($module:ident::$name:ident,)*) => {
+        $(mod $module; pub use $module::$name;)*
+
+        /// Kinds of layer.
+        #[derive(Debug, Clone, PartialEq)]
+        #[allow(missing_docs)]
+        pub enum LayerKind {
+            $($name($name),)*
+            Activation(Activation),
+        }
+
+        $(impl From<$name> for LayerKind {
+            fn from(kind: $name) -> Self {
+                LayerKind::$name(kind)
+            }
+        })*
+
+        impl Lower for LayerKind {
+            fn name(&self) -> &'static str {
+                match self {
+                    $(LayerKind::$name(kind) => kind.name(),)*
+                    LayerKind::Activation(kind) => Lower::name(kind),
+                }
+            }
+
+            fn has_parameters(&self) -> bool {
+                match self {
+                    $(LayerKind::$name(kind) => kind.has_parameters(),)*
+                    LayerKind::Activation(kind) => kind.has_parameters(),
+                }
+            }
+
+            fn lower(&self, graph: &mut Graph, layer: usize, inputs: Inputs) -> Result<NodeId, String> {
+                match self {
+                    $(LayerKind::$name(kind) => kind.lower(graph, layer, from),)*
+                    LayerKind::Activation(kind) => kind.lower(graph, layer, from),
+                }
+            }
+        }
+    };
+}
+
+layers! {
+    linear::Linear,
+    conv2d::Conv2d,
+    max_pool2d::MaxPool2d,
+    avg_pool2d::AvgPool2d,
+    flatten::Flatten,
+    layer_norm::LayerNorm,
+    add::Add,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether a kind has parameters is what its graph says.
+    #[test]
+    fn layers_with_parameters_bring_blocks() {
+        let (bias, kernel) = (true, 2);
+        let kinds: [LayerKind; 8] = [
+            Linear { features: 3, bias }.into(),
+            Conv2d { channels: 2, kernel, stride: 1, padding: 0, bias }.into(),
+            MaxPool2d { kernel }.into(),
+            AvgPool2d { kernel }.into(),
+            Flatten.into(),
+            LayerNorm.into(),
+            Add.into(),
+            LayerKind::Activation(Activation::Tanh),
+        ];
+        for kind in kinds {
+            let layer = Layer { from: None, kind: kind.clone() };
+            let graph = Graph::new(&[2, 4, 4], &[layer]).expect("a graph");
+            assert_eq!(!graph.blocks.is_empty(), kind.has_parameters(), "{}", kind.name());
+        }
     }
 }

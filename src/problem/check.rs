@@ -4,6 +4,7 @@ use super::{Problem, Targets};
 use crate::compute::{Element, Entries};
 use crate::error::Error;
 use crate::loss::Loss;
+use crate::path::{Rule, Spec};
 use crate::readout::Readout;
 use crate::tangent::{Carried, Contraction, choices};
 
@@ -24,6 +25,8 @@ impl Problem {
             return Err(wrong("spec.symmetric: is true where the queries are the training set, and nowhere else"));
         }
         self.check_steps()?;
+        self.check_path()?;
+        self.check_kernel()?;
         self.check_readout()?;
         self.check_contraction()
     }
@@ -78,6 +81,41 @@ impl Problem {
                     examples - 1
                 )));
             }
+        }
+        Ok(())
+    }
+
+    /// Which paths can be made, followed and integrated.
+    fn check_path(&self) -> Result<(), Error> {
+        let solved = self.spec.optimizer.is_solved();
+        if solved && !matches!(self.spec.rule, Rule::Gauss { .. }) {
+            return Err(wrong("kernel.rule: gradient flow is integrated at Gauss nodes within the solver's steps"));
+        }
+        if self.every > 1 && (solved || self.imported) {
+            return Err(wrong("trajectory.every: gradient flow and imported paths record every step"));
+        }
+        if solved && self.imported {
+            return Err(wrong("trajectory.import: gradient flow records its own path"));
+        }
+        Ok(())
+    }
+
+    fn check_kernel(&self) -> Result<(), Error> {
+        let Spec { optimizer, attribution, kernel, coefficients, tangent, .. } = &self.spec;
+        if optimizer.has_memory() && kernel.is_some() {
+            return Err(wrong(
+                "kernel.kernel: a step with momentum or Adam mixes the gradients of many steps, so that no integral of \
+                 tangent kernels is multiplied with loss gradients; the attribution is as exact",
+            ));
+        }
+        if *coefficients && !matches!(kernel, Some(Entries::Diagonal | Entries::Full)) {
+            return Err(wrong("kernel.coefficients: need the kernel's diagonal or all of it"));
+        }
+        if *tangent && kernel.is_none() {
+            return Err(wrong("kernel.tangent: has the kernel's shape, and no kernel is asked for"));
+        }
+        if !attribution && kernel.is_none() && !self.superposition {
+            return Err(wrong("kernel.kernel: nothing is asked for"));
         }
         Ok(())
     }

@@ -1,8 +1,8 @@
 /*!
 A problem in memory: a network, how it is trained, on what, and what is asked of its predictions.
 
-[`Problem::plan`] counts what the answer costs, [`Problem::train`] makes the path, and [`Problem::explain`] takes the predictions apart
-along it. None of them reads or writes a file: paths go to any [`Recorder`] and come from any [`Tape`], and finished tiles go to
+[`Problem::plan`] counts what the answer costs, [`Problem::train`] makes the path, and [`Problem::explain`] takes the predictions
+apart along it. None of them reads or writes a file: paths go to any [`Recorder`] and come from any [`Tape`], and finished tiles go to
 whoever asks, for instance to an [`Explanation`].
 */
 
@@ -68,8 +68,8 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A network that is trained on some examples, which are the queries as well. [`Spec::new`] says what is asked, and no step is
-    /// taken yet.
+    /// A network that is trained on some examples, which are the queries as well. [`Spec::new`] says what is asked, and no step
+    /// is taken yet.
     pub fn new(network: Graph, loss: Loss, optimizer: Optimizer, inputs: Vec<f64>, targets: Targets) -> Self {
         Self {
             network,

@@ -6,9 +6,9 @@ use crate::loss::Loss;
 use crate::optimizer::Motion;
 use crate::problem::{Problem, Targets};
 use crate::readout::Readout;
+use crate::run::read_problem;
+use crate::run::store::{PairArray, Store};
 use crate::run_file::{KernelShape, RunFile};
-use crate::schedule::read_problem;
-use crate::store::{PairArray, Store};
 use serde::Deserialize;
 use std::path::Path;
 

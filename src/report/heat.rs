@@ -4,7 +4,7 @@ use super::chart::number;
 use super::contents::Contents;
 use super::picture::{colour, heat_map};
 use crate::error::Error;
-use crate::store::PairArray;
+use crate::run::store::PairArray;
 use maud::{Markup, html};
 
 /// Rows and columns at the most; of more, evenly spread ones are shown.

@@ -18,7 +18,7 @@ mod superposition;
 mod words;
 
 use crate::error::Error;
-use crate::store::Store;
+use crate::run::store::Store;
 use std::path::{Path, PathBuf};
 
 /// Writes the report of the finished run in `directory` and returns its path. Reads a few rows of the large arrays,

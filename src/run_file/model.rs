@@ -2,7 +2,7 @@
 
 use super::section::{Result, Section};
 use crate::activation::Activation;
-use crate::layer::{Layer, LayerKind};
+use crate::layer::{Add, AvgPool2d, Conv2d, Flatten, Layer, LayerKind, LayerNorm, Linear, Lower, MaxPool2d};
 use std::path::PathBuf;
 use toml::Value;
 
@@ -65,23 +65,23 @@ fn read_layer(mut section: Section<'_>, index: usize) -> Result<Layer> {
         "linear" => {
             let features = section.need("features")?;
             let features = section.count("features", features, 1)?;
-            LayerKind::Linear { features, bias: section.bool_or("bias", true)? }
+            LayerKind::Linear(Linear { features, bias: section.bool_or("bias", true)? })
         }
         "conv2d" => {
             let channels = section.need("channels")?;
-            LayerKind::Conv2d {
+            LayerKind::Conv2d(Conv2d {
                 channels: section.count("channels", channels, 1)?,
                 kernel: kernel(&mut section)?,
                 stride: section.count_or("stride", 1, 1)?,
                 padding: section.count_or("padding", 0, 0)?,
                 bias: section.bool_or("bias", true)?,
-            }
+            })
         }
-        "max_pool2d" => LayerKind::MaxPool2d { kernel: kernel(&mut section)? },
-        "avg_pool2d" => LayerKind::AvgPool2d { kernel: kernel(&mut section)? },
-        "flatten" => LayerKind::Flatten,
-        "layer_norm" => LayerKind::LayerNorm,
-        "add" => LayerKind::Add,
+        "max_pool2d" => LayerKind::MaxPool2d(MaxPool2d { kernel: kernel(&mut section)? }),
+        "avg_pool2d" => LayerKind::AvgPool2d(AvgPool2d { kernel: kernel(&mut section)? }),
+        "flatten" => LayerKind::Flatten(Flatten),
+        "layer_norm" => LayerKind::LayerNorm(LayerNorm),
+        "add" => LayerKind::Add(Add),
         _ => match Activation::named(name) {
             Some(activation) => LayerKind::Activation(activation),
             None => {
@@ -94,7 +94,7 @@ fn read_layer(mut section: Section<'_>, index: usize) -> Result<Layer> {
         },
     };
     let from = match section.get("from").map(Value::as_integer) {
-        None if kind == LayerKind::Add => {
+        None if kind == LayerKind::Add(Add) => {
             return Err(section.error("from", "is required: the layer to add, -1 for the input"));
         }
         None => None,

@@ -1,7 +1,7 @@
 //! The run file as understood, with every default filled in.
 
 use super::*;
-use crate::layer::{Layer, LayerKind};
+use crate::layer::{Add, AvgPool2d, Conv2d, Flatten, Layer, LayerKind, LayerNorm, Linear, Lower, MaxPool2d};
 use toml::{Table, Value};
 
 /// Keys that say where or when a run happens, not what it computes.
@@ -81,18 +81,23 @@ impl Layer {
     fn table(&self) -> Table {
         let mut entries = vec![("type", text(self.kind.name()))];
         entries.extend(match &self.kind {
-            LayerKind::Linear { features, bias } => {
+            LayerKind::Linear(Linear { features, bias }) => {
                 vec![("features", count(*features)), ("bias", Value::Boolean(*bias))]
             }
-            LayerKind::Conv2d { channels, kernel, stride, padding, bias } => vec![
+            LayerKind::Conv2d(Conv2d { channels, kernel, stride, padding, bias }) => vec![
                 ("channels", count(*channels)),
                 ("kernel", count(*kernel)),
                 ("stride", count(*stride)),
                 ("padding", count(*padding)),
                 ("bias", Value::Boolean(*bias)),
             ],
-            LayerKind::MaxPool2d { kernel } | LayerKind::AvgPool2d { kernel } => vec![("kernel", count(*kernel))],
-            LayerKind::Flatten | LayerKind::LayerNorm | LayerKind::Add | LayerKind::Activation(_) => Vec::new(),
+            LayerKind::MaxPool2d(MaxPool2d { kernel }) | LayerKind::AvgPool2d(AvgPool2d { kernel }) => {
+                vec![("kernel", count(*kernel))]
+            }
+            LayerKind::Flatten(Flatten)
+            | LayerKind::LayerNorm(LayerNorm)
+            | LayerKind::Add(Add)
+            | LayerKind::Activation(_) => Vec::new(),
         });
         if let Some(from) = self.from {
             entries.push(("from", Value::Integer(from)));

@@ -1,12 +1,11 @@
 /*!
 Training: the loss gradient of each step on the device, and the path that an optimizer takes from it.
 
-A [`Training`] writes its path through a [`Recorder`](crate::tape::Recorder): weights, batches, learning rates, and what the optimizer's
-decomposition needs of each step. [`Recall`] gives the steps back, the last one first.
+A [`Training`] writes its path through a [`Recorder`](crate::tape::Recorder): weights, batches, learning rates, and what the
+optimizer's decomposition needs of each step. [`Recall`] gives the steps back, the last one first.
 */
 
 mod batches;
-mod checkpoints;
 mod descent;
 mod dormand_prince;
 mod examples;
@@ -16,7 +15,6 @@ mod schedule;
 mod walk;
 
 pub use batches::{Reduction, draw_batches};
-pub use checkpoints::Checkpoints;
 pub use descent::{TargetBuffer, Training};
 pub use dormand_prince::{Accepted, Course, DormandPrince, Slope, least_tolerance};
 pub use examples::Examples;

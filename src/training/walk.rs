@@ -226,8 +226,7 @@ impl<B: Backend> Training<'_, B> {
         }
         let mut weights = backend.upload(&tape.row(Kept::Weights, row)?)?;
         let mut legs = Vec::new();
-        for number in first..steps.len().min(first + recording.every()) {
-            let step = &steps[number];
+        for (number, step) in steps.iter().enumerate().skip(first).take(recording.every()) {
             let (gradient, _) = self.gradient(&weights, step)?;
             let Made { next, preconditioner, decay } = self.make((number, step), &mut memory, &weights, gradient)?;
             legs.push(Leg { weights: std::mem::replace(&mut weights, next), preconditioner, decay, unexplained: None });

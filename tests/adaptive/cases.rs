@@ -2,7 +2,7 @@
 
 use pathkernel::activation::Activation;
 use pathkernel::graph::Graph;
-use pathkernel::layer::{Layer, LayerKind};
+use pathkernel::layer::{Add, AvgPool2d, Conv2d, Flatten, Layer, LayerKind, LayerNorm, Linear, MaxPool2d};
 use pathkernel::random::Random;
 
 pub struct Case {
@@ -17,11 +17,11 @@ pub fn plain(kind: LayerKind) -> Layer {
 }
 
 pub fn linear(features: usize) -> Layer {
-    plain(LayerKind::Linear { features, bias: true })
+    plain(LayerKind::Linear(Linear { features, bias: true }))
 }
 
 fn conv(channels: usize, kernel: usize, stride: usize, padding: usize) -> Layer {
-    plain(LayerKind::Conv2d { channels, kernel, stride, padding, bias: true })
+    plain(LayerKind::Conv2d(Conv2d { channels, kernel, stride, padding, bias: true }))
 }
 
 pub fn activation(kind: Activation) -> Layer {
@@ -45,11 +45,11 @@ pub fn numbers(seed: u64, len: usize) -> Vec<f64> {
 pub fn cases() -> Vec<Case> {
     let leaky = || activation(Activation::LeakyRelu);
     let tanh = || activation(Activation::Tanh);
-    let flatten = || plain(LayerKind::Flatten);
-    let max_pool = || plain(LayerKind::MaxPool2d { kernel: 2 });
-    let avg_pool = || plain(LayerKind::AvgPool2d { kernel: 2 });
-    let norm = || plain(LayerKind::LayerNorm);
-    let add = |from| Layer { from: Some(from), kind: LayerKind::Add };
+    let flatten = || plain(LayerKind::Flatten(Flatten));
+    let max_pool = || plain(LayerKind::MaxPool2d(MaxPool2d { kernel: 2 }));
+    let avg_pool = || plain(LayerKind::AvgPool2d(AvgPool2d { kernel: 2 }));
+    let norm = || plain(LayerKind::LayerNorm(LayerNorm));
+    let add = |from| Layer { from: Some(from), kind: LayerKind::Add(Add) };
     let deep =
         |count: usize| -> Vec<Layer> { (0..count).flat_map(|_| [linear(6), relu()]).chain([linear(3)]).collect() };
     let exact: Vec<(&str, Vec<usize>, Vec<Layer>)> = vec![

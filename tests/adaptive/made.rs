@@ -5,7 +5,7 @@ use crate::reference::{Line, distance, largest};
 use crate::{of, settle};
 use pathkernel::activation::Activation;
 use pathkernel::graph::Graph;
-use pathkernel::layer::LayerKind;
+use pathkernel::layer::{Conv2d, Flatten, LayerKind, MaxPool2d};
 
 /// A hidden unit z = x (w₀ + τ Δw₀) + ..., so that flips are where the test says: 2 inputs, `hidden` units, 3 outputs.
 fn made(first: &[[f64; 3]], first_change: &[[f64; 3]]) -> (Graph, Vec<f64>, Vec<f64>) {
@@ -74,10 +74,10 @@ fn double_crossings_between_nodes_are_seen() {
 #[test]
 fn ties_of_zeros_in_a_window_are_no_flips() {
     let layers = vec![
-        plain(LayerKind::Conv2d { channels: 1, kernel: 1, stride: 1, padding: 0, bias: true }),
+        plain(LayerKind::Conv2d(Conv2d { channels: 1, kernel: 1, stride: 1, padding: 0, bias: true })),
         relu(),
-        plain(LayerKind::MaxPool2d { kernel: 2 }),
-        plain(LayerKind::Flatten),
+        plain(LayerKind::MaxPool2d(MaxPool2d { kernel: 2 })),
+        plain(LayerKind::Flatten(Flatten)),
         linear(3),
     ];
     let network = network(&[1, 2, 2], layers);
@@ -125,9 +125,9 @@ fn what_is_too_much_is_reported() {
 #[test]
 fn a_window_flips_where_its_winner_changes() {
     let layers = vec![
-        plain(LayerKind::Conv2d { channels: 1, kernel: 1, stride: 1, padding: 0, bias: true }),
-        plain(LayerKind::MaxPool2d { kernel: 2 }),
-        plain(LayerKind::Flatten),
+        plain(LayerKind::Conv2d(Conv2d { channels: 1, kernel: 1, stride: 1, padding: 0, bias: true })),
+        plain(LayerKind::MaxPool2d(MaxPool2d { kernel: 2 })),
+        plain(LayerKind::Flatten(Flatten)),
         linear(3),
     ];
     let network = network(&[2, 2, 2], layers);

@@ -4,7 +4,7 @@ use crate::loops::numbers;
 use pathkernel::activation::Activation;
 use pathkernel::graph::Graph;
 use pathkernel::graph::primitive::{Affine, Pointwise, Reshape};
-use pathkernel::layer::{Layer, LayerKind};
+use pathkernel::layer::{Add, AvgPool2d, Conv2d, Flatten, Layer, LayerKind, LayerNorm, Linear, MaxPool2d};
 
 /// A network at weights in [-1, 1], a layer_norm's scales too.
 pub struct Case {
@@ -18,15 +18,15 @@ fn plain(kind: LayerKind) -> Layer {
 }
 
 fn linear(features: usize) -> Layer {
-    plain(LayerKind::Linear { features, bias: true })
+    plain(LayerKind::Linear(Linear { features, bias: true }))
 }
 
 fn linear_without_bias(features: usize) -> Layer {
-    plain(LayerKind::Linear { features, bias: false })
+    plain(LayerKind::Linear(Linear { features, bias: false }))
 }
 
 fn conv(channels: usize, kernel: usize, stride: usize, padding: usize, bias: bool) -> Layer {
-    plain(LayerKind::Conv2d { channels, kernel, stride, padding, bias })
+    plain(LayerKind::Conv2d(Conv2d { channels, kernel, stride, padding, bias }))
 }
 
 fn activation(kind: Activation) -> Layer {
@@ -38,23 +38,23 @@ fn tanh() -> Layer {
 }
 
 fn flatten() -> Layer {
-    plain(LayerKind::Flatten)
+    plain(LayerKind::Flatten(Flatten))
 }
 
 fn norm() -> Layer {
-    plain(LayerKind::LayerNorm)
+    plain(LayerKind::LayerNorm(LayerNorm))
 }
 
 fn add(from: i64) -> Layer {
-    Layer { from: Some(from), kind: LayerKind::Add }
+    Layer { from: Some(from), kind: LayerKind::Add(Add) }
 }
 
 fn max_pool(kernel: usize) -> Layer {
-    plain(LayerKind::MaxPool2d { kernel })
+    plain(LayerKind::MaxPool2d(MaxPool2d { kernel }))
 }
 
 fn avg_pool(kernel: usize) -> Layer {
-    plain(LayerKind::AvgPool2d { kernel })
+    plain(LayerKind::AvgPool2d(AvgPool2d { kernel }))
 }
 
 /// Every case. The weights are fixed, and so is how far each lies from a kink of relu or a tie of max_pool: further

@@ -78,12 +78,12 @@ fn push(graph: &mut Graph, choice: &mut Choice, number: usize, from: NodeId) -> 
     let shape = graph.shape(from).to_vec();
     let width = *shape.last()?;
     let bias = choice.below(2) == 0;
-    match choice.below(9) {
+    match choice.below(10) {
         0 | 1 => {
             let features = if choice.below(2) == 0 { width } else { choice.between(3, 6) };
             graph.add(number, Affine::new(&shape, features, bias), &[from]).ok()
         }
-        2 => {
+        2 | 9 => {
             let (channels, kernel) = (choice.between(1, 3), choice.between(2, 3));
             let window = (kernel, choice.between(1, 2), choice.below(2));
             graph.add(number, Convolve::new(&shape, channels, window, bias).ok()?, &[from]).ok()

@@ -10,7 +10,7 @@ use pathkernel::compute::{Backend, BackendError, Element, Slice};
 use pathkernel::device::{Devices, Work};
 use pathkernel::error::Error;
 use pathkernel::graph::Graph;
-use pathkernel::layer::{Layer, LayerKind};
+use pathkernel::layer::{Layer, LayerKind, LayerNorm, Linear};
 use pathkernel::loss::Loss;
 use pathkernel::optimizer::{Optimizer, Sgd};
 use pathkernel::path::{Integration, Setting, Spec, Tile};
@@ -28,10 +28,10 @@ impl Work for Small {
     fn on<B: Backend>(self, backend: &B) -> Result<Vec<u64>, Error> {
         let layer = |kind| Layer { from: None, kind };
         let layers = vec![
-            layer(LayerKind::Linear { features: 8, bias: true }),
+            layer(LayerKind::Linear(Linear { features: 8, bias: true })),
             layer(LayerKind::Activation(Activation::Tanh)),
-            layer(LayerKind::LayerNorm),
-            layer(LayerKind::Linear { features: 1, bias: true }),
+            layer(LayerKind::LayerNorm(LayerNorm)),
+            layer(LayerKind::Linear(Linear { features: 1, bias: true })),
         ];
         let network = Graph::new(&[2], &layers)?;
         let elements = |values: &[f64]| values.iter().map(|&value| B::Element::from_f64(value)).collect::<Vec<_>>();

@@ -6,8 +6,8 @@ use crate::mutate::any_file;
 use crate::random::Random;
 use pathkernel::data::write_npy;
 use pathkernel::error::Error;
+use pathkernel::run::{self, Part, Progress};
 use pathkernel::run_file::RunFile;
-use pathkernel::schedule::{self, Part, Progress};
 use std::fs;
 use std::path::Path;
 
@@ -75,9 +75,9 @@ fn interrupted(kind: usize) -> Input {
     let run_file = run_file(folder, kind).expect("a run file");
     let (_, shard, units) = KINDS[kind];
     if let Some(units) = shard {
-        schedule::run_part(&run_file, Part::Shard { index: 0, count: 2 }, &mut Stops(units)).expect("a shard");
+        run::run_part(&run_file, Part::Shard { index: 0, count: 2 }, &mut Stops(units)).expect("a shard");
     }
-    let stopped = schedule::run(&run_file, &mut Stops(units));
+    let stopped = run::run(&run_file, &mut Stops(units));
     assert!(matches!(stopped, Err(Error::Stopped)), "kind {kind}: {stopped:?}");
     let mut input = read_input(folder);
     let here = folder.to_str().expect("a name of text");
@@ -99,7 +99,7 @@ fn go_on(folder: &Path) -> Result<(), String> {
         }
     }
     let run_file = run_file(folder, kind as usize).expect("a run file");
-    match schedule::run(&run_file, &mut Stops(usize::MAX)) {
+    match run::run(&run_file, &mut Stops(usize::MAX)) {
         Ok(_) => Ok(()),
         Err(error) => {
             assert!([1, 2].contains(&error.exit_code()), "{error}");

@@ -5,8 +5,8 @@ use crate::mutate::any_file;
 use crate::random::Random;
 use pathkernel::data::write_npy;
 use pathkernel::report;
+use pathkernel::run::{self, Progress};
 use pathkernel::run_file::RunFile;
-use pathkernel::schedule::{self, Progress};
 use std::fs;
 use std::path::Path;
 
@@ -51,7 +51,7 @@ fn finished(overrides: &[&str]) -> Input {
     for path in [&mut run_file.data.inputs, &mut run_file.data.targets] {
         *path = at(Path::new(&*path).file_name().and_then(|name| name.to_str()).expect("a name")).display().to_string();
     }
-    schedule::run(&run_file, &mut Quiet).expect("a run");
+    run::run(&run_file, &mut Quiet).expect("a run");
     let mut input = read_input(&out);
     input.retain(|(name, _)| !name.starts_with("trajectory/"));
     input.extend(read_input(folder.path()).into_iter().filter(|(name, _)| !name.starts_with("out/")));

@@ -5,9 +5,9 @@ use crate::mutate::any_file;
 use crate::random::Random;
 use pathkernel::data::{Array, MappedArray, TensorFile, read};
 use pathkernel::graph::Graph;
-use pathkernel::layer::{Layer, LayerKind};
+use pathkernel::layer::{Layer, LayerKind, Linear};
+use pathkernel::run::Checkpoints;
 use pathkernel::run_file::{Model, RunFile, difference};
-use pathkernel::training::Checkpoints;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -283,7 +283,7 @@ fn checkpoint_seeds() -> Vec<Input> {
 }
 
 fn read_checkpoints(folder: &Path) -> Result<(), String> {
-    let layers = vec![Layer { from: None, kind: LayerKind::Linear { features: 2, bias: true } }];
+    let layers = vec![Layer { from: None, kind: LayerKind::Linear(Linear { features: 2, bias: true }) }];
     let network = Graph::new(&[3], &layers).expect("a network");
     let stack = read_input(folder).into_iter().find(|(name, _)| name.starts_with("stack"));
     let (pattern, steps) = stack.map_or(("w_*".to_owned(), 1), |(name, _)| (name, 3));

@@ -2,7 +2,7 @@
 
 use crate::fixture::{Fixture, stderr, stdout};
 use pathkernel::data::MappedArray;
-use pathkernel::store::{Grid, TiledArray};
+use pathkernel::run::store::{Grid, TiledArray};
 use std::fs;
 
 const ARRAYS: [&str; 2] = ["attribution", "kernel"];

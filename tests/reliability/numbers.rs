@@ -3,7 +3,7 @@
 use crate::fixture::{Fixture, visit};
 use pathkernel::data::{StateReader, StateWriter};
 use pathkernel::path::Tile;
-use pathkernel::store::TiledArray;
+use pathkernel::run::store::TiledArray;
 
 /// Adds something to a number of a finished tile, under right checksums; returns its query.
 fn spoil(fixture: &Fixture, added: f32) -> usize {

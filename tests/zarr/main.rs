@@ -1,7 +1,7 @@
 //! The tiled store as other readers see it: `zarrs` here, zarr-python and NumPy in `check.py`.
 
 use pathkernel::compute::Element;
-use pathkernel::store::{Grid, TiledArray};
+use pathkernel::run::store::{Grid, TiledArray};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;

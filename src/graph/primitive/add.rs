@@ -109,3 +109,16 @@ impl Primitive for Add {
         Work::default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::check;
+    use super::*;
+
+    #[test]
+    fn the_sum_of_equal_values() {
+        check::against_differences(&[2, 3], Add::new(&[&[2, 3], &[2, 3], &[2, 3]]).expect("equal shapes"));
+        let problem = Add::new(&[&[3], &[4]]).err();
+        assert!(problem.is_some_and(|problem| problem.contains("[3] and [4] differ")));
+    }
+}

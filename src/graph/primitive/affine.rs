@@ -109,3 +109,16 @@ impl Primitive for Affine {
         self.matrix.work()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::check;
+    use super::*;
+
+    #[test]
+    fn a_product_with_a_matrix() {
+        for bias in [false, true] {
+            check::against_differences(&[2, 3], Affine::new(&[2, 3], 4, bias));
+        }
+    }
+}

@@ -203,3 +203,20 @@ impl Primitive for Convolve {
         self.matrix.work()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::check;
+    use super::*;
+
+    #[test]
+    fn a_product_with_patches() {
+        for window in [(2, 1, 0), (3, 2, 1), (3, 1, 1)] {
+            check::against_differences(
+                &[2, 4, 5],
+                Convolve::new(&[2, 4, 5], 3, window, true).expect("a window that fits"),
+            );
+        }
+        assert!(Convolve::new(&[2, 4], 3, (2, 1, 0), true).is_err());
+    }
+}

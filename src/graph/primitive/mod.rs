@@ -5,33 +5,19 @@ A primitive is built of the shapes of its inputs, so that a value knows its own 
 [`Primitive`], and its line in the list below. Layers (`layer/`) lower into primitives.
 */
 
-mod add;
-mod affine;
-mod convolve;
+#[cfg(test)]
+mod check;
 mod matrix;
-mod normalize;
-mod pointwise;
-mod pool;
-mod reshape;
-mod scale_shift;
+mod shape;
+mod site;
 
-pub use add::Add;
-pub use affine::Affine;
-pub use convolve::Convolve;
-pub use normalize::Normalize;
-pub use pointwise::Pointwise;
-pub use pool::Pool;
-pub use reshape::Reshape;
-pub use scale_shift::ScaleShift;
+pub(crate) use site::fresh;
+pub use site::{Back, Deltas, Moved, Seen, Site, Turning, Used, Visit};
 
-use super::build::elements;
-use super::{Factor, Initial, Segment, Structure};
-use crate::compute::{Backend, BackendError, Result, Slice, SliceMut, Weights, Window};
-
-/// Shows the factors of a gradient to whoever asked for it.
-pub type Visit<'v, B> = dyn FnMut(Factor<'_, <B as Backend>::Buffer>) -> Result<()> + 'v;
-/// One δ for each input; `None` where none is wanted.
-pub type Deltas<B> = Vec<Option<<B as Backend>::Buffer>>;
+use super::{Initial, Structure};
+use crate::compute::{Backend, Result, Slice, SliceMut, Window};
+use shape::{count, last_axis, window};
+use site::{first, plus};
 
 /// A function of one or more values and of parameters, with its derivatives.
 ///
@@ -162,178 +148,6 @@ pub struct Drawn {
     pub initial: Initial,
 }
 
-/// Where a node's parameters lie; zeros for one that has none.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Used {
-    /// The block.
-    pub block: usize,
-    /// Which of its uses.
-    pub place: usize,
-    /// The first element in the flat vector.
-    pub offset: usize,
-}
-
-/// What every pass over a node works with.
-pub struct Site<'a, B: Backend> {
-    /// The device.
-    pub backend: &'a B,
-    /// The weights.
-    pub segment: Segment<'a, B::Buffer>,
-    /// Where the node's own lie.
-    pub used: Used,
-    /// Base rows.
-    pub rows: usize,
-}
-
-impl<'a, B: Backend> Site<'a, B> {
-    /// `len` of the node's parameters from one on, for rows of which `positions` belong to one base row.
-    fn weights(&self, from: usize, len: usize, positions: usize) -> Weights<'a, B::Buffer> {
-        self.segment.part(self.used.offset + from, len, positions)
-    }
-
-    /// The same at other weights.
-    pub(crate) fn at<'b>(&'b self, weights: &'b B::Buffer) -> Site<'b, B> {
-        Site { backend: self.backend, segment: Segment::at(weights), used: self.used, rows: self.rows }
-    }
-
-    /// The factors of its parameters' gradient.
-    fn factor<'f>(
-        &self,
-        structure: Structure,
-        (delta, len): (B::Buffer, usize),
-        input: Slice<'f, B::Buffer>,
-    ) -> Factor<'f, B::Buffer> {
-        let Used { block, place, .. } = self.used;
-        Factor { block, place, structure, delta, len, input }
-    }
-}
-
-/// What a forward pass left at a node.
-pub struct Seen<'p, B: Backend> {
-    /// The values of its inputs.
-    pub inputs: Vec<Slice<'p, B::Buffer>>,
-    /// Its own value.
-    pub value: Slice<'p, B::Buffer>,
-    /// What it saved.
-    pub saved: &'p [B::Buffer],
-}
-
-impl<'p, B: Backend> Seen<'p, B> {
-    /// The first input.
-    ///
-    /// # Errors
-    ///
-    /// There is none.
-    fn input(&self) -> Result<Slice<'p, B::Buffer>> {
-        first(&self.inputs)
-    }
-
-    /// What it saved first, of `len` elements.
-    ///
-    /// # Errors
-    ///
-    /// It saved nothing.
-    fn saved(&self, len: usize) -> Result<Slice<'p, B::Buffer>> {
-        let saved = self.saved.first().ok_or_else(|| BackendError::Invalid("a node that saved nothing".into()))?;
-        Ok(Slice::new(saved, 0, len))
-    }
-
-    /// What the factors of its parameters take, of `len` elements; see [`Primitive::forward`].
-    pub(super) fn factor_input(&self, len: usize) -> Slice<'p, B::Buffer> {
-        match self.saved.first() {
-            Some(saved) => Slice::new(saved, 0, len),
-            None => self.inputs.first().map_or(self.value, |input| input.part(0, len)),
-        }
-    }
-}
-
-/// What a backward pass asks of a node.
-pub struct Back<'a> {
-    /// Rows of each base row.
-    pub copies: usize,
-    /// Which inputs depend on parameters.
-    pub wanted: &'a [bool],
-}
-
-impl Back<'_> {
-    /// Whether the first input does.
-    fn wants_input(&self) -> bool {
-        self.wanted.first().copied().unwrap_or(false)
-    }
-
-    /// The δ of a node with one input, made where it is wanted.
-    fn to_input<T>(&self, make: impl FnOnce() -> Result<T>) -> Result<Vec<Option<T>>> {
-        Ok(vec![self.wants_input().then(make).transpose()?])
-    }
-}
-
-/// How the weights and a node's inputs move.
-pub struct Moved<'a, B: Backend> {
-    /// The directions, flat vectors like the parameters.
-    pub directions: &'a [&'a B::Buffer],
-    /// The derivatives of each input, `[directions * rows, …]`; `None` where it depends on no parameter.
-    pub slopes: &'a [Option<Slice<'a, B::Buffer>>],
-}
-
-impl<'a, B: Backend> Moved<'a, B> {
-    /// The derivatives of the first input.
-    fn slope(&self) -> Option<Slice<'a, B::Buffer>> {
-        self.slopes.first().copied().flatten()
-    }
-
-    /// The derivatives of the first input of a node without parameters, which is called only where there are some.
-    fn only_slope(&self) -> Result<Slice<'a, B::Buffer>> {
-        self.slope().ok_or_else(|| BackendError::Invalid("a node that does not move has no derivative".into()))
-    }
-}
-
-/// A backward pass that changes as the weights move along one direction.
-pub struct Turning<'a, B: Backend> {
-    /// The direction.
-    pub direction: &'a B::Buffer,
-    /// The derivatives of each input, `[rows, …]`; `None` where it depends on no parameter.
-    pub slopes: &'a [Option<Slice<'a, B::Buffer>>],
-    /// δ, `[copies * rows, …]`.
-    pub delta: Slice<'a, B::Buffer>,
-    /// Its change, of the same shape.
-    pub change: B::Buffer,
-}
-
-impl<'a, B: Backend> Turning<'a, B> {
-    /// The derivatives of the first input.
-    fn slope(&self) -> Option<Slice<'a, B::Buffer>> {
-        self.slopes.first().copied().flatten()
-    }
-
-    /// The change of δ.
-    fn change(&self) -> Slice<'_, B::Buffer> {
-        Slice::new(&self.change, 0, self.delta.len)
-    }
-
-    /// Shows the factors of the change of a gradient that is bilinear in δ and the input x: of (δ, ẋ), which leaves a bias
-    /// as it is, and of the change of δ with x.
-    fn show(
-        self,
-        site: &Site<'_, B>,
-        structure: Structure,
-        x: Slice<'_, B::Buffer>,
-        visit: &mut Visit<'_, B>,
-    ) -> Result<()> {
-        let len = self.delta.len;
-        if let Some(slope) = self.slope() {
-            let delta = site.backend.copied(self.delta)?;
-            visit(site.factor(structure.bare(), (delta, len), slope))?;
-        }
-        visit(site.factor(structure, (self.change, len), x))
-    }
-}
-
-/// `a += b`, of `len` elements.
-fn plus<B: Backend>(backend: &B, mut a: B::Buffer, b: &B::Buffer, len: usize) -> Result<B::Buffer> {
-    backend.axpy(SliceMut::new(&mut a, 0, len), 1.0, Slice::new(b, 0, len))?;
-    Ok(a)
-}
-
 /// Where a function of a value is not smooth.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Kinks {
@@ -371,56 +185,12 @@ pub struct Work {
     pub multiply_adds: usize,
 }
 
-/// A new array of `len` elements, filled by `write`.
-///
-/// # Errors
-///
-/// The device has no room, or what `write` says.
-pub(crate) fn fresh<B: Backend>(
-    backend: &B,
-    len: usize,
-    write: impl FnOnce(SliceMut<'_, B::Buffer>) -> Result<()>,
-) -> Result<B::Buffer> {
-    let mut buffer = backend.scratch(len)?;
-    write(SliceMut::new(&mut buffer, 0, len))?;
-    Ok(buffer)
-}
-
-fn first<'p, T>(inputs: &[Slice<'p, T>]) -> Result<Slice<'p, T>> {
-    inputs.first().copied().ok_or_else(|| BackendError::Invalid("a node without inputs".into()))
-}
-
-/// Elements of a shape that the graph has counted before.
-fn count(shape: &[usize]) -> usize {
-    shape.iter().product()
-}
-
-/// The length of the last axis, and the product of those before it.
-fn last_axis(shape: &[usize]) -> (usize, usize) {
-    let width = shape.last().copied().unwrap_or(1);
-    (width, count(shape) / width.max(1))
-}
-
-/// A square window over images of some shape.
-fn window(shape: &[usize], kernel: usize, stride: usize, padding: usize) -> std::result::Result<Window, String> {
-    let &[channels, height, width] = shape else {
-        return Err(format!("the input has shape {shape:?}; images are [channels, height, width]"));
-    };
-    let window = Window { channels, height, width, kernel, stride, padding };
-    if window.out_height() == 0 || window.out_width() == 0 {
-        return Err(format!(
-            "a window of {kernel} x {kernel} does not fit an image of {height} x {width} with padding {padding}; \
-             make it smaller or drop the layer"
-        ));
-    }
-    // What a convolution unfolds its image to.
-    elements(&[channels, kernel, kernel, window.out_height(), window.out_width()])?;
-    Ok(window)
-}
-
 /// Makes one type of all primitives, which hands every question on.
 macro_rules! primitives {
-    ($($name:ident),* $(,)?) => {
+    ($($file:ident::$name:ident,)*) => {
+        $(mod $file;)*
+        $(pub use $file::$name;)*
+
         /// Any primitive.
         #[derive(Debug, Clone, PartialEq)]
         #[allow(missing_docs)]
@@ -503,4 +273,13 @@ macro_rules! primitives {
     };
 }
 
-primitives! { Add, Affine, Convolve, Normalize, Pointwise, Pool, Reshape, ScaleShift }
+primitives! {
+    add::Add,
+    affine::Affine,
+    convolve::Convolve,
+    normalize::Normalize,
+    pointwise::Pointwise,
+    pool::Pool,
+    reshape::Reshape,
+    scale_shift::ScaleShift,
+}

@@ -18,6 +18,11 @@ impl Normalize {
         Self { shape: input.to_vec(), about_mean: true, eps: Some(1e-5) }
     }
 
+    /// About 0, as PyTorch's RMSNorm: `x / √(mean x² + eps)` with the distance from 1 to the next number as eps.
+    pub fn about_zero(input: &[usize]) -> Self {
+        Self { shape: input.to_vec(), about_mean: false, eps: None }
+    }
+
     fn row<B: Backend>(&self) -> compute::Normalize {
         let eps = self.eps.unwrap_or(2.0 * B::Element::ROUNDING);
         compute::Normalize { width: last_axis(&self.shape).0, about_mean: self.about_mean, eps }
@@ -114,5 +119,21 @@ impl Primitive for Normalize {
 
     fn work(&self) -> Work {
         Work { kept: last_axis(&self.shape).1, ..Work::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check;
+    use super::*;
+
+    #[test]
+    fn rows_about_their_mean() {
+        check::against_differences(&[2, 5], Normalize::about_mean(&[2, 5]));
+    }
+
+    #[test]
+    fn rows_about_zero() {
+        check::against_differences(&[2, 5], Normalize::about_zero(&[2, 5]));
     }
 }

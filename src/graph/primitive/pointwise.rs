@@ -116,3 +116,16 @@ impl Primitive for Pointwise {
         Work::default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::check;
+    use super::*;
+
+    #[test]
+    fn every_activation() {
+        for function in Activation::ALL {
+            check::against_differences(&[7], Pointwise::new(&[7], *function));
+        }
+    }
+}

@@ -117,3 +117,17 @@ impl Primitive for Pool {
         Work::default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::check;
+    use super::*;
+
+    #[test]
+    fn largest_and_means() {
+        for pooling in [Pooling::Max, Pooling::Average] {
+            check::against_differences(&[2, 4, 5], Pool::new(&[2, 4, 5], 2, pooling).expect("a window that fits"));
+        }
+        assert!(Pool::new(&[2, 4, 5], 6, Pooling::Max).is_err());
+    }
+}

@@ -83,3 +83,14 @@ impl Primitive for Reshape {
         Work::default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::check;
+    use super::*;
+
+    #[test]
+    fn the_same_numbers() {
+        check::against_differences(&[2, 3], Reshape::flat(&[2, 3]));
+    }
+}

@@ -141,3 +141,16 @@ impl Primitive for ScaleShift {
         Work { multiply_adds: structure.len() * self.diagonal.positions, ..Work::default() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::check;
+    use super::*;
+
+    #[test]
+    fn factors_and_shifts() {
+        for shift in [false, true] {
+            check::against_differences(&[2, 3], ScaleShift::new(&[2, 3], shift));
+        }
+    }
+}

@@ -2,8 +2,8 @@
 
 use crate::data::each_piece;
 use crate::error::Error;
+use crate::run::Checkpoints;
 use crate::run_file::{Batches, RunFile};
-use crate::training::Checkpoints;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;

@@ -9,8 +9,8 @@ use crate::error::Error;
 use crate::path::Tile;
 use crate::plan::{Cut, Plan};
 use crate::problem::Problem;
+use crate::run::store::{Identity, Lock, Store};
 use crate::run_file::{RunFile, difference};
-use crate::store::{Identity, Lock, Store};
 use std::path::PathBuf;
 
 /// Tiles for each of several processes, so that none waits long for another.

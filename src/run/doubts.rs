@@ -10,7 +10,7 @@ use crate::data::{StateReader, StateWriter};
 use crate::device::Devices;
 use crate::error::Error;
 use crate::path::Tile;
-use crate::store::Doubt;
+use crate::run::store::Doubt;
 use crate::tape::DiskTape;
 use std::path::PathBuf;
 

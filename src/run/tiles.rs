@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::path::{Finished, Integration, Tile};
 use crate::plan::halved;
 use crate::problem::{Asked, Held};
-use crate::store::{Arrays, Effort, Lock, Record};
+use crate::run::store::{Arrays, Effort, Lock, Record};
 use crate::tape::DiskTape;
 use std::collections::VecDeque;
 use std::sync::Mutex;

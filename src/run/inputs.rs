@@ -1,5 +1,6 @@
 //! Every input of a run, read and checked against every other.
 
+use super::Checkpoints;
 use crate::compute::Entries;
 use crate::data::{Array, read, read_safetensors};
 use crate::device::{Precision, free_memory};
@@ -11,7 +12,7 @@ use crate::plan::size;
 use crate::problem::{Problem, Targets};
 use crate::run_file::{Batches, KernelShape, RunFile};
 use crate::tape::Step;
-use crate::training::{Checkpoints, draw_batches};
+use crate::training::draw_batches;
 
 /// The inputs of a run, checked.
 #[derive(Debug)]

@@ -1,14 +1,14 @@
 //! A run's plan: that of its problem, and what its directory takes.
 
 use super::Inputs;
-use super::run::options;
+use super::process::options;
 use crate::cache::Cache;
 use crate::compute::Backend;
 use crate::device::{Devices, LocalDevices, Work};
 use crate::error::Error;
 use crate::plan::{Cut, Device, Plan, size};
+use crate::run::store::Store;
 use crate::run_file::{RunFile, StoreKind};
-use crate::store::Store;
 use std::path::Path;
 
 /// What a run costs.

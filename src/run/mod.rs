@@ -1,20 +1,26 @@
 /*!
 From a checked run file to a finished run directory: inputs, plan, training, tiles, arrays.
 
+Here files meet the engine: [`Inputs`] makes a [`Problem`](crate::problem::Problem) of those that a run file names, and [`store`] keeps
+what comes of it.
+
 A run directory is the state of its run: the recorded path, finished tiles, and what is under way. The same command goes on
 with it; several processes may share it.
 */
 
+mod checkpoints;
 mod complete;
 mod doubts;
 mod inputs;
 mod keep;
 mod plan;
-mod run;
+mod process;
 mod session;
+pub mod store;
 mod tiles;
 mod train;
 
+pub use checkpoints::Checkpoints;
 pub use inputs::{Inputs, read_problem};
 pub use plan::RunPlan;
-pub use run::{Outcome, Part, Progress, run, run_on, run_part};
+pub use process::{Outcome, Part, Progress, run, run_on, run_part};

@@ -12,7 +12,7 @@ use crate::graph::Tensor;
 use crate::keeper::Keeper;
 use crate::path::{Rule, Superposition, Tile};
 use crate::problem::{Asked, Held, Problem, Targets};
-use crate::store::{Parts, Queries, Record, Summary};
+use crate::run::store::{Parts, Queries, Record, Summary};
 use crate::tape::{DiskTape, Tape};
 use std::time::Instant;
 

@@ -147,7 +147,7 @@ fn span(numbers: &[usize], places: &[usize]) -> Range<usize> {
 mod tests {
     use super::*;
     use crate::data::write_npy;
-    use crate::store::{Grid, TiledArray};
+    use crate::run::store::{Grid, TiledArray};
 
     const SHAPE: [usize; 3] = [7, 9, 2];
 

@@ -1,10 +1,10 @@
 use super::*;
 use crate::data::{NpyElement, write_safetensors};
-use crate::layer::{Layer, LayerKind};
+use crate::layer::{Layer, LayerKind, Linear};
 
 /// A layer of three inputs and two outputs.
 fn network() -> Graph {
-    let layers = vec![Layer { from: None, kind: LayerKind::Linear { features: 2, bias: true } }];
+    let layers = vec![Layer { from: None, kind: LayerKind::Linear(Linear { features: 2, bias: true }) }];
     Graph::new(&[3], &layers).unwrap()
 }
 

@@ -1,0 +1,28 @@
+//! `avg_pool2d`: the mean of each window.
+
+use super::{Inputs, Lower};
+use crate::compute::Pooling;
+use crate::graph::primitive::Pool;
+use crate::graph::{Graph, NodeId};
+
+/// The mean of each window.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AvgPool2d {
+    /// Side of the window, and from one window to the next; a rest is dropped.
+    pub kernel: usize,
+}
+
+impl Lower for AvgPool2d {
+    fn name(&self) -> &'static str {
+        "avg_pool2d"
+    }
+
+    fn has_parameters(&self) -> bool {
+        false
+    }
+
+    fn lower(&self, graph: &mut Graph, layer: usize, inputs: Inputs) -> Result<NodeId, String> {
+        let pool = Pool::new(graph.shape(inputs.named), self.kernel, Pooling::Average)?;
+        graph.add(layer, pool, &[inputs.named])
+    }
+}
