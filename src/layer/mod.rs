@@ -79,8 +79,8 @@ macro_rules! layers {
 
             fn lower(&self, graph: &mut Graph, layer: usize, inputs: Inputs) -> Result<NodeId, String> {
                 match self {
-                    $(LayerKind::$name(kind) => kind.lower(graph, layer, from),)*
-                    LayerKind::Activation(kind) => kind.lower(graph, layer, from),
+                    $(LayerKind::$name(kind) => kind.lower(graph, layer, inputs),)*
+                    LayerKind::Activation(kind) => kind.lower(graph, layer, inputs),
                 }
             }
         }
