@@ -3,7 +3,7 @@
 use crate::compute::BackendError;
 use crate::data::DataError;
 use crate::graph::GraphError;
-use crate::run_file::RunFileError;
+use crate::run::keys::RunFileError;
 use std::borrow::Cow;
 use std::path::Path;
 

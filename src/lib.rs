@@ -9,7 +9,7 @@ of finite size the identity holds exactly when the query's gradient is averaged 
 `φ_s = ∫₀¹ ∇f(x; w_s + τ Δw_s) dτ`: then `f(w_{s+1}) - f(w_s) = φ_s · Δw_s`, and `Δw_s` is a sum over examples.
 A quadrature rule of few nodes takes the integral to rounding.
 
-The command line is the usual way in: a run file ([`run_file`]) becomes a directory ([`run`]) of arrays that NumPy opens and a
+The command line is the usual way in: a run file ([`run::keys`]) becomes a directory ([`run`]) of arrays that NumPy opens and a
 [`report`]. The library itself works on arrays in memory, and a run directory is one of its callers:
 
 | module | what |
@@ -33,10 +33,10 @@ use pathkernel::activation::Activation;
 use pathkernel::compute::{Rates, cpu::CpuBackend};
 use pathkernel::graph::Graph;
 use pathkernel::layer::{Layer, LayerKind, Linear};
-use pathkernel::loss::Loss;
+use pathkernel::loss::{Loss, Targets};
 use pathkernel::optimizer::{Optimizer, Sgd};
 use pathkernel::plan::Device;
-use pathkernel::problem::{Explanation, Problem, Targets};
+use pathkernel::problem::{Explanation, Problem};
 use pathkernel::tape::MemoryTape;
 
 # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -77,6 +77,7 @@ pub mod device;
 pub mod error;
 pub mod graph;
 pub mod keeper;
+pub mod key;
 pub mod layer;
 pub mod loss;
 pub mod optimizer;
@@ -87,7 +88,6 @@ pub mod random;
 pub mod readout;
 pub mod report;
 pub mod run;
-pub mod run_file;
 pub mod tangent;
 pub mod tape;
 pub mod training;

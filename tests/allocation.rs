@@ -8,7 +8,7 @@ use pathkernel::layer::{AvgPool2d, Conv2d, Flatten, Layer, LayerKind, Linear};
 use pathkernel::loss::Loss;
 use pathkernel::path::{Evaluation, Rule, Setting, Spec, Tile};
 use pathkernel::readout::Readout;
-use pathkernel::run_file::Model;
+use pathkernel::run::keys::Model;
 use pathkernel::tangent::{Carried, Contraction, Sizes, choose};
 use pathkernel::training::{Examples, TargetBuffer};
 use std::alloc::{GlobalAlloc, Layout, System};

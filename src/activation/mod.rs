@@ -119,6 +119,7 @@ macro_rules! activations {
             }
 
             /// Its statements in WGSL.
+            #[cfg(feature = "gpu")]
             fn wgsl(self, order: Order) -> &'static str {
                 match self {
                     $(Activation::$name => $file::$name::WGSL[order as usize],)*
@@ -154,6 +155,7 @@ impl Activation {
 }
 
 /// `fn function(kind: u32, x: f32) -> f32` in WGSL: the derivative of every activation, by its number.
+#[cfg(feature = "gpu")]
 pub(crate) fn wgsl(order: Order) -> String {
     let case = |kind: &Activation| format!("        case {}u: {{ {} }}\n", *kind as u32, kind.wgsl(order));
     let cases: String = Activation::ALL.iter().map(case).collect();

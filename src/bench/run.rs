@@ -1,8 +1,8 @@
 //! `bench run`: steps a second of a whole run.
 
 use crate::error::Error;
+use crate::run::keys::RunFile;
 use crate::run::{Outcome, Progress, run};
-use crate::run_file::RunFile;
 use serde::Serialize;
 
 /// What was measured.

@@ -12,7 +12,7 @@ use pathkernel::error::Error;
 use pathkernel::graph::Graph;
 use pathkernel::layer::{Layer, LayerKind, Linear};
 use pathkernel::run::Progress;
-use pathkernel::run_file::{Model, RunFile};
+use pathkernel::run::keys::{Model, RunFile};
 use pathkernel::tangent::Contraction;
 use serde_json::json;
 use std::path::{Path, PathBuf};

@@ -3,8 +3,8 @@
 use super::stop;
 use anyhow::Context;
 use pathkernel::error::Error;
+use pathkernel::run::keys::RunFile;
 use pathkernel::run::store::{AnyTiled, Store, file_names};
-use pathkernel::run_file::RunFile;
 use std::path::Path;
 
 /// Writes each array in tiles of a run directory as one `.npy`, there or in the folder `to`.

@@ -13,7 +13,7 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 use pathkernel::error::Error;
 use pathkernel::run::Part;
-use pathkernel::run_file::RunFileError;
+use pathkernel::run::keys::RunFileError;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -1,7 +1,7 @@
 //! `pathkernel plan`.
 
+use pathkernel::run::keys::RunFile;
 use pathkernel::run::{Inputs, RunPlan};
-use pathkernel::run_file::RunFile;
 use std::path::Path;
 
 /// Says what a run would take.

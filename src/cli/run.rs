@@ -3,9 +3,9 @@
 use super::stop;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pathkernel::readout::Readout;
+use pathkernel::run::keys::RunFile;
 use pathkernel::run::store::Summary;
 use pathkernel::run::{Outcome, Part, Progress, run_part};
-use pathkernel::run_file::RunFile;
 use std::path::Path;
 
 /// A bar on a terminal; nothing elsewhere.

@@ -1,28 +1,13 @@
-//! What losses and readouts take.
+//! A batch whose losses or readouts are wanted.
 
-use super::{Backend, ReadoutKind, Slice};
+use super::Slice;
+use super::op::Targets;
 use crate::loss::Loss;
-
-/// The targets of a set of examples, on the device.
-#[derive(Debug)]
-pub enum Targets<'a, B: Backend + ?Sized> {
-    /// `[m]` class numbers.
-    Classes(&'a B::Index),
-    /// `[m, C]` reals.
-    Reals(Slice<'a, B::Buffer>),
-}
-
-impl<B: Backend + ?Sized> Clone for Targets<'_, B> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<B: Backend + ?Sized> Copy for Targets<'_, B> {}
+use crate::readout::OutputFunction;
 
 /// A batch whose losses are wanted.
 #[derive(Debug)]
-pub struct LossBatch<'a, B: Backend + ?Sized> {
+pub struct LossBatch<'a, T, I> {
     /// Which loss.
     pub loss: Loss,
     /// Examples in the batch.
@@ -30,26 +15,26 @@ pub struct LossBatch<'a, B: Backend + ?Sized> {
     /// Outputs C of the network.
     pub width: usize,
     /// `[rows, C]`.
-    pub outputs: Slice<'a, B::Buffer>,
+    pub outputs: Slice<'a, T>,
     /// The targets of all examples.
-    pub targets: Targets<'a, B>,
+    pub targets: Targets<'a, T, I>,
     /// `[rows]`: which example each row is.
-    pub examples: &'a B::Index,
+    pub examples: &'a I,
     /// `[rows]`: what each counts in the loss.
-    pub share: Slice<'a, B::Buffer>,
+    pub share: Slice<'a, T>,
 }
 
 /// A pass whose readouts are wanted.
 #[derive(Debug)]
-pub struct ReadoutBatch<'a, B: Backend + ?Sized> {
-    /// Which readouts.
-    pub kind: ReadoutKind,
+pub struct ReadoutBatch<'a, T, I> {
+    /// Which function.
+    pub kind: OutputFunction,
     /// Rows of the pass.
     pub rows: usize,
     /// Outputs C of the network.
     pub width: usize,
     /// f, `[rows, C]`.
-    pub outputs: Slice<'a, B::Buffer>,
-    /// `[rows]`: each row's class, below C; see [`ReadoutKind::has_classes`].
-    pub classes: Option<&'a B::Index>,
+    pub outputs: Slice<'a, T>,
+    /// `[rows]`: each row's class, below C; see [`OutputFunction::has_classes`].
+    pub classes: Option<&'a I>,
 }

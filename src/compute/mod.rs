@@ -35,7 +35,7 @@ pub use element::Element;
 pub(crate) use element::{convert, widen};
 pub use op::{
     Accumulator, Adam, AdamOut, Convolution, Entries, Gram, Layout, MatMul, Normalize, Outer, OuterDiagonal, Part,
-    Pooling, Transpose,
+    Pooling, Targets, Transpose,
 };
 pub use operation::{Indices, Operation};
 pub use phase::{Clock, Phase};
@@ -46,7 +46,6 @@ pub use slice::*;
 pub use trial::{Call, Trial};
 
 use crate::activation::{Activation, Order};
-use crate::loss::Loss;
 
 /// What can go wrong on a device.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -130,25 +129,6 @@ pub trait Backend {
     ///
     /// Arrays that do not fit together; a device that fails.
     fn run<O: Operation>(&self, operation: &O, arrays: O::Arrays<'_, Self::Buffer, Self::Index>) -> Result<()>;
-
-    /// Loss, its gradient and the hits of a batch: row `b` is example `examples[b]` of `targets`;
-    /// `gradient[b, c] = share[b] ∂L_b/∂f_c`, `statistics[b] = [L_b, 1 if the largest output is the class]`
-    /// (0 for real targets).
-    fn loss(
-        &self,
-        batch: &LossBatch<'_, Self>,
-        gradient: SliceMut<'_, Self::Buffer>,
-        statistics: SliceMut<'_, Self::Buffer>,
-    ) -> Result<()>;
-    /// Readouts of a pass, `values[b, r]`, and their gradients with respect to its outputs as seeds of a backward pass,
-    /// `seeds[r * rows + b, c] = ∂values[b, r]/∂f[b, c]`: `[rows, R]` and `[R * rows, C]`. Fails without the classes that
-    /// the kind needs, with a class of C or more, and for a margin of one output.
-    fn readout(
-        &self,
-        batch: &ReadoutBatch<'_, Self>,
-        values: SliceMut<'_, Self::Buffer>,
-        seeds: SliceMut<'_, Self::Buffer>,
-    ) -> Result<()>;
 
     // The same by the operations' names.
 
@@ -364,6 +344,29 @@ pub trait Backend {
         factors: Weights<'_, Self::Buffer>,
     ) -> Result<()> {
         self.run(&op::ScaleFeatures, (out, x, factors))
+    }
+
+    /// Runs [`op::BatchLoss`].
+    fn loss(
+        &self,
+        batch: &LossBatch<'_, Self::Buffer, Self::Index>,
+        gradient: SliceMut<'_, Self::Buffer>,
+        statistics: SliceMut<'_, Self::Buffer>,
+    ) -> Result<()> {
+        let &LossBatch { loss, width, outputs, targets, examples, share, .. } = batch;
+        let arrays = op::BatchLossArrays { gradient, statistics, outputs, targets, examples, share };
+        self.run(&op::BatchLoss { loss, width }, arrays)
+    }
+
+    /// Runs [`op::Read`].
+    fn readout(
+        &self,
+        batch: &ReadoutBatch<'_, Self::Buffer, Self::Index>,
+        values: SliceMut<'_, Self::Buffer>,
+        seeds: SliceMut<'_, Self::Buffer>,
+    ) -> Result<()> {
+        let &ReadoutBatch { kind, rows, width, outputs, classes } = batch;
+        self.run(&op::Read { kind, rows, width }, op::ReadArrays { values, seeds, outputs, classes })
     }
 
     /// Runs [`op::Seed`].

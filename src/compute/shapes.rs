@@ -56,31 +56,3 @@ impl Window {
 fn steps(side: usize, window: &Window) -> usize {
     (side + 2 * window.padding).checked_sub(window.kernel).map_or(0, |room| room / window.stride.max(1) + 1)
 }
-
-/// A function of a network's outputs f: one number of each, or one of all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReadoutKind {
-    /// `softmax f`: as many as outputs.
-    Softmax,
-    /// `1 / (1 + e^-f)`, each output for itself: as many as outputs.
-    Sigmoid,
-    /// `f_y`: one, the output of the row's class.
-    Target,
-    /// `f_y - log Σ_{c≠y} e^{f_c}`: one. Needs two outputs.
-    Margin,
-}
-
-impl ReadoutKind {
-    /// R, for C outputs of the network.
-    pub fn count(self, outputs: usize) -> usize {
-        match self {
-            ReadoutKind::Softmax | ReadoutKind::Sigmoid => outputs,
-            ReadoutKind::Target | ReadoutKind::Margin => 1,
-        }
-    }
-
-    /// Whether a row's class enters.
-    pub fn has_classes(self) -> bool {
-        matches!(self, ReadoutKind::Target | ReadoutKind::Margin)
-    }
-}

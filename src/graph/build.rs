@@ -2,7 +2,7 @@
 
 use super::primitive::{Built, Kind, Parameters, Primitive, Used};
 use super::{Block, Graph, Node, NodeId, Tensor, Use};
-use crate::layer::{Inputs, Layer, Lower};
+use crate::layer::{Inputs, Layer};
 
 /// A model that cannot be built.
 #[derive(Debug, thiserror::Error, PartialEq)]

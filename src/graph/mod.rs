@@ -26,7 +26,7 @@ pub use initial::{Initial, check_tensors, from_tensors};
 pub use structure::{Diagonal, Matrix, Structure};
 pub use tangent::Directional;
 
-use primitive::{Kind, Primitive, Used};
+use primitive::{Kind, Magnitude, Primitive, Used};
 
 /// The number of a node; 0 is the graph's input.
 pub type NodeId = usize;
@@ -174,10 +174,13 @@ impl Graph {
         one.node.checked_sub(1).is_none_or(|index| self.nodes[index].inputs.iter().all(|&node| !self.is_trained(node)))
     }
 
-    /// Whether the outputs are `x Wᵀ + b` of one use: the gradient of output c with respect to them is the unit vector c.
+    /// Whether the outputs are `x Wᵀ + b` of one use, features side by side: the gradient of output c with respect to them is
+    /// the unit vector c. That holds for the channels of a single position as well, for which it is not used.
     pub fn makes_outputs(&self, one: &Use) -> bool {
+        let features = |index: usize| matches!(self.nodes[index].kind.magnitude(), Magnitude::Features(_));
         matches!(one.structure, Structure::Outer(Matrix { positions: 1, .. }))
             && self.storage(self.output()) == one.node
+            && one.node.checked_sub(1).is_some_and(features)
     }
 
     /// Elements that one base row keeps during a forward pass.

@@ -4,6 +4,7 @@ use super::{Inputs, Lower};
 use crate::compute::Pooling;
 use crate::graph::primitive::Pool;
 use crate::graph::{Graph, NodeId};
+use crate::key::{Count, Key, at};
 
 /// The mean of each window.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,13 +14,16 @@ pub struct AvgPool2d {
 }
 
 impl Lower for AvgPool2d {
-    fn name(&self) -> &'static str {
-        "avg_pool2d"
-    }
-
-    fn has_parameters(&self) -> bool {
-        false
-    }
+    const NAME: &'static str = "avg_pool2d";
+    const HELP: &'static str = "the mean of each window";
+    const START: Self = AvgPool2d { kernel: 0 };
+    const KEYS: &'static [Key<Self>] = &[Key::required(
+        "kernel",
+        "side of the window, and from one window to the next; there is no padding, and a rest is dropped",
+        at!(AvgPool2d.kernel, Count::from(1)),
+    )];
+    const HAS_PARAMETERS: bool = false;
+    const NEEDS_FROM: bool = false;
 
     fn lower(&self, graph: &mut Graph, layer: usize, inputs: Inputs) -> Result<NodeId, String> {
         let pool = Pool::new(graph.shape(inputs.named), self.kernel, Pooling::Average)?;

@@ -3,6 +3,7 @@
 use super::{Inputs, Lower};
 use crate::graph::primitive::Convolve;
 use crate::graph::{Graph, NodeId};
+use crate::key::{Count, Flag, Key, at};
 
 /// A convolution of images: channels, height, width.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,13 +21,18 @@ pub struct Conv2d {
 }
 
 impl Lower for Conv2d {
-    fn name(&self) -> &'static str {
-        "conv2d"
-    }
-
-    fn has_parameters(&self) -> bool {
-        true
-    }
+    const NAME: &'static str = "conv2d";
+    const HELP: &'static str = "a convolution of images: channels, height, width";
+    const START: Self = Conv2d { channels: 0, kernel: 0, stride: 1, padding: 0, bias: true };
+    const KEYS: &'static [Key<Self>] = &[
+        Key::required("channels", "outputs for each position", at!(Conv2d.channels, Count::from(1))),
+        Key::required("kernel", "side of the window", at!(Conv2d.kernel, Count::from(1))),
+        Key::new("stride", "from one window to the next", at!(Conv2d.stride, Count::from(1))),
+        Key::new("padding", "zeros on each side", at!(Conv2d.padding, Count::from(0))),
+        Key::new("bias", "whether a bias is added", at!(Conv2d.bias, Flag)),
+    ];
+    const HAS_PARAMETERS: bool = true;
+    const NEEDS_FROM: bool = false;
 
     fn lower(&self, graph: &mut Graph, layer: usize, inputs: Inputs) -> Result<NodeId, String> {
         let window = (self.kernel, self.stride, self.padding);

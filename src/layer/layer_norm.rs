@@ -3,19 +3,19 @@
 use super::{Inputs, Lower};
 use crate::graph::primitive::{Normalize, ScaleShift};
 use crate::graph::{Graph, NodeId};
+use crate::key::Key;
 
 /// The last axis to mean 0 and variance 1 (eps 1e-5), with weight and bias.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LayerNorm;
 
 impl Lower for LayerNorm {
-    fn name(&self) -> &'static str {
-        "layer_norm"
-    }
-
-    fn has_parameters(&self) -> bool {
-        true
-    }
+    const NAME: &'static str = "layer_norm";
+    const HELP: &'static str = "the last axis to mean 0 and variance 1 (eps 1e-5), with weight and bias";
+    const START: Self = LayerNorm;
+    const KEYS: &'static [Key<Self>] = &[];
+    const HAS_PARAMETERS: bool = true;
+    const NEEDS_FROM: bool = false;
 
     fn lower(&self, graph: &mut Graph, layer: usize, inputs: Inputs) -> Result<NodeId, String> {
         let normalize = Normalize::about_mean(graph.shape(inputs.named));

@@ -3,6 +3,7 @@
 use super::{Inputs, Lower};
 use crate::graph::primitive::Affine;
 use crate::graph::{Graph, NodeId};
+use crate::key::{Count, Flag, Key, at};
 
 /// `x Wᵀ + b` on the last axis; the axes before it are positions.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,13 +15,15 @@ pub struct Linear {
 }
 
 impl Lower for Linear {
-    fn name(&self) -> &'static str {
-        "linear"
-    }
-
-    fn has_parameters(&self) -> bool {
-        true
-    }
+    const NAME: &'static str = "linear";
+    const HELP: &'static str = "acts on the last axis; the axes before it are positions";
+    const START: Self = Linear { features: 0, bias: true };
+    const KEYS: &'static [Key<Self>] = &[
+        Key::required("features", "outputs for each position", at!(Linear.features, Count::from(1))),
+        Key::new("bias", "whether a bias is added", at!(Linear.bias, Flag)),
+    ];
+    const HAS_PARAMETERS: bool = true;
+    const NEEDS_FROM: bool = false;
 
     fn lower(&self, graph: &mut Graph, layer: usize, inputs: Inputs) -> Result<NodeId, String> {
         let affine = Affine::new(graph.shape(inputs.named), self.features, self.bias);

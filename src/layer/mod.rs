@@ -6,8 +6,11 @@ To add one of primitives that are there: its file, and its line in the list belo
 
 mod activation;
 
+pub(crate) mod keys;
+
 use crate::activation::Activation;
 use crate::graph::{Graph, NodeId};
+use crate::key::{Alternative, Key, Variant};
 
 /// A layer.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,12 +22,19 @@ pub struct Layer {
 }
 
 /// What every kind of layer says of itself.
-pub trait Lower {
+pub trait Lower: Clone + PartialEq + Sized + 'static {
     /// Its name in a run file.
-    fn name(&self) -> &'static str;
-
+    const NAME: &'static str;
+    /// What it is, in a line.
+    const HELP: &'static str;
+    /// What stands before its keys are read.
+    const START: Self;
+    /// Its keys in a run file.
+    const KEYS: &'static [Key<Self>];
     /// Whether it has parameters.
-    fn has_parameters(&self) -> bool;
+    const HAS_PARAMETERS: bool;
+    /// Whether it must name a layer that it reads beside the one before.
+    const NEEDS_FROM: bool;
 
     /// Adds its nodes to a graph, as layer number `layer`; returns the one that is its output.
     ///
@@ -62,26 +72,50 @@ macro_rules! layers {
             }
         })*
 
-        impl Lower for LayerKind {
-            fn name(&self) -> &'static str {
+        impl LayerKind {
+            /// Its name in a run file.
+            pub fn name(&self) -> &'static str {
                 match self {
-                    $(LayerKind::$name(kind) => kind.name(),)*
-                    LayerKind::Activation(kind) => Lower::name(kind),
+                    $(LayerKind::$name(_) => $name::NAME,)*
+                    LayerKind::Activation(kind) => kind.name(),
                 }
             }
 
-            fn has_parameters(&self) -> bool {
+            /// Whether it has parameters.
+            pub fn has_parameters(&self) -> bool {
                 match self {
-                    $(LayerKind::$name(kind) => kind.has_parameters(),)*
-                    LayerKind::Activation(kind) => kind.has_parameters(),
+                    $(LayerKind::$name(_) => $name::HAS_PARAMETERS,)*
+                    LayerKind::Activation(_) => false,
                 }
             }
 
-            fn lower(&self, graph: &mut Graph, layer: usize, inputs: Inputs) -> Result<NodeId, String> {
+            /// Whether it must name a layer that it reads beside the one before.
+            pub fn needs_from(&self) -> bool {
+                match self {
+                    $(LayerKind::$name(_) => $name::NEEDS_FROM,)*
+                    LayerKind::Activation(_) => false,
+                }
+            }
+
+            /// Adds its nodes to a graph; see [`Lower::lower`].
+            pub(crate) fn lower(&self, graph: &mut Graph, layer: usize, inputs: Inputs) -> Result<NodeId, String> {
                 match self {
                     $(LayerKind::$name(kind) => kind.lower(graph, layer, inputs),)*
-                    LayerKind::Activation(kind) => kind.lower(graph, layer, inputs),
+                    LayerKind::Activation(kind) => activation::lower(*kind, graph, layer, inputs),
                 }
+            }
+
+            /// Every kind with its keys, but for the activations, which have none.
+            fn variants() -> Vec<Box<dyn Variant<Layer>>> {
+                vec![$(Box::new(Alternative::<Layer, $name> {
+                    name: $name::NAME,
+                    help: $name::HELP,
+                    start: $name::START,
+                    keys: $name::KEYS,
+                    check: |_| Ok(()),
+                    make: |kind| Layer { from: None, kind: LayerKind::$name(kind) },
+                    of: |layer| if let LayerKind::$name(kind) = &layer.kind { Some(kind.clone()) } else { None },
+                }),)*]
             }
         }
     };
@@ -94,6 +128,7 @@ layers! {
     avg_pool2d::AvgPool2d,
     flatten::Flatten,
     layer_norm::LayerNorm,
+    rms_norm::RmsNorm,
     add::Add,
 }
 

@@ -1,29 +1,198 @@
-//! Losses: functions of a network's outputs and a target.
+/*!
+Losses: functions of a network's outputs and a target.
 
-/// A loss function of outputs f and a target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Loss {
-    /// -log softmax(f) of the class.
-    CrossEntropy,
-    /// ½ Σ (f - y)².
-    SquaredError,
-    /// Σ log(1 + e^f) - y f.
-    Logistic,
-    /// Σ e^f - y f.
-    Poisson,
+Each has one file: its words, its arithmetic on the CPU and on the GPU, and a test. The list in this file makes the enum of
+them, their numbers in WGSL, and the table in the documentation; tests and operations go over it.
+*/
+
+#[cfg(test)]
+mod check;
+mod targets;
+
+pub use targets::{TargetKind, Targets};
+
+use crate::compute::Element;
+use crate::data::Array;
+use crate::key::Word;
+use crate::readout::OutputFunction;
+
+/// What every loss has.
+pub(crate) trait Function {
+    /// Its name in a run file.
+    const NAME: &'static str;
+    /// What it is, in a line of the documentation.
+    const HELP: &'static str;
+    /// The probabilities that it takes the outputs for, where it does.
+    const PROBABILITIES: Option<OutputFunction>;
+    /// In WGSL, statements that return `vec2<f32>`. Of a loss of classes: the loss and whether it is a hit, of `row` and
+    /// `class_`, with the outputs in `output(row, c)`, after `put(row, c, slope)` of every c. Of a loss of reals: the loss
+    /// and its slope, of an output `f` and a target `y`.
+    const WGSL: &'static str;
 }
 
-/// Every loss and its name.
-pub(crate) const LOSSES: [(&str, Loss); 4] = [
-    ("cross_entropy", Loss::CrossEntropy),
-    ("squared_error", Loss::SquaredError),
-    ("logistic", Loss::Logistic),
-    ("poisson", Loss::Poisson),
-];
+/// A loss of one class an example.
+pub(crate) trait OfClasses: Function {
+    /// The loss of an example and whether its class is the largest output; writes ∂L/∂f.
+    fn row<E: Element>(outputs: &[E], class: usize, gradient: &mut [E]) -> (E, bool);
+}
+
+/// A loss of one real number an output, summed over the outputs.
+pub(crate) trait OfReals: Function {
+    /// One output's loss and its derivative.
+    fn one<E: Element>(f: E, y: E) -> (E, E);
+}
+
+/// What is done with a loss whose type is known where it is compiled.
+pub(crate) trait Visitor {
+    /// What comes of it.
+    type Output;
+    /// Does it with a loss of classes.
+    fn of_classes<F: OfClasses>(self) -> Self::Output;
+    /// Does it with a loss of reals.
+    fn of_reals<F: OfReals>(self) -> Self::Output;
+}
+
+macro_rules! losses {
+    ($($file:ident :: $name:ident: $kind:ident,)*) => {
+        $(mod $file;)*
+
+        /// A loss function of outputs f and a target; [`help`](Self::help) says what each is.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[allow(missing_docs)]
+        pub enum Loss {
+            $($name,)*
+        }
+
+        impl Loss {
+            /// Every loss, by its number in WGSL.
+            pub const ALL: &'static [Loss] = &[$(Loss::$name,)*];
+
+            /// Its name in a run file.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Loss::$name => $file::$name::NAME,)*
+                }
+            }
+
+            /// What it is, in one line.
+            pub fn help(self) -> &'static str {
+                match self {
+                    $(Loss::$name => $file::$name::HELP,)*
+                }
+            }
+
+            /// The probabilities that it takes the outputs for; `None` where it takes them for none.
+            pub fn probabilities(self) -> Option<OutputFunction> {
+                match self {
+                    $(Loss::$name => $file::$name::PROBABILITIES,)*
+                }
+            }
+
+            /// Hands its type to a visitor.
+            pub(crate) fn accept<V: Visitor>(self, visitor: V) -> V::Output {
+                match self {
+                    $(Loss::$name => visitor.$kind::<$file::$name>(),)*
+                }
+            }
+
+            /// Its statements in WGSL.
+            #[cfg(feature = "gpu")]
+            fn wgsl(self) -> &'static str {
+                match self {
+                    $(Loss::$name => $file::$name::WGSL,)*
+                }
+            }
+        }
+    };
+}
+
+losses! {
+    cross_entropy::CrossEntropy: of_classes,
+    squared_error::SquaredError: of_reals,
+    logistic::Logistic: of_reals,
+    poisson::Poisson: of_reals,
+}
+
+impl Word for Loss {
+    fn all() -> Vec<Self> {
+        Self::ALL.to_vec()
+    }
+
+    fn word(self) -> &'static str {
+        self.name()
+    }
+
+    fn help(self) -> &'static str {
+        Self::help(self)
+    }
+}
 
 impl Loss {
-    /// Its name in a run file.
-    pub fn name(self) -> &'static str {
-        LOSSES.iter().find(|(_, loss)| *loss == self).map_or("", |(name, _)| name)
+    /// What it compares outputs with.
+    pub fn takes(self) -> TargetKind {
+        self.accept(Takes)
     }
+
+    /// The loss of one output and its target; `None` where it takes classes.
+    pub(crate) fn of_one(self, f: f64, y: f64) -> Option<f64> {
+        self.accept(OfOne { f, y })
+    }
+
+    /// The targets of `examples` examples for a network of so many outputs, from an array of finite numbers.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the array's shape or values.
+    pub(crate) fn read_targets(self, array: &Array, examples: usize, outputs: usize) -> Result<Targets, String> {
+        self.takes().read(self, array, examples, outputs)
+    }
+}
+
+struct Takes;
+
+impl Visitor for Takes {
+    type Output = TargetKind;
+
+    fn of_classes<F: OfClasses>(self) -> TargetKind {
+        TargetKind::Classes
+    }
+
+    fn of_reals<F: OfReals>(self) -> TargetKind {
+        TargetKind::Reals
+    }
+}
+
+struct OfOne {
+    f: f64,
+    y: f64,
+}
+
+impl Visitor for OfOne {
+    type Output = Option<f64>;
+
+    fn of_classes<F: OfClasses>(self) -> Option<f64> {
+        None
+    }
+
+    fn of_reals<F: OfReals>(self) -> Option<f64> {
+        Some(F::one(self.f, self.y).0)
+    }
+}
+
+/// The functions of `shaders/loss.wgsl` that are made of the list: `class_loss(kind, row, class_)` and
+/// `real_loss(kind, f, y)`.
+#[cfg(feature = "gpu")]
+pub(crate) fn wgsl() -> String {
+    let switch = |takes: TargetKind| -> String {
+        let own = Loss::ALL.iter().filter(|loss| loss.takes() == takes);
+        let cases: String =
+            own.map(|&loss| format!("        case {}u: {{ {} }}\n", loss as u32, loss.wgsl())).collect();
+        format!("    switch kind {{\n{cases}        default: {{ return vec2<f32>(0.0, 0.0); }}\n    }}\n}}\n")
+    };
+    let classes = switch(TargetKind::Classes);
+    let reals = switch(TargetKind::Reals);
+    format!(
+        "fn class_loss(kind: u32, row: u32, class_: u32) -> vec2<f32> {{\n{classes}\
+         fn real_loss(kind: u32, f: f32, y: f32) -> vec2<f32> {{\n{reals}"
+    )
 }

@@ -3,6 +3,7 @@
 use super::vectors::wrong_memory;
 use super::{Decay, Given, Made, Memory, Motion, Past, Recursion, Update, Vectors, decay_words};
 use crate::compute::{self, AdamOut, Backend, Result};
+use crate::key::{Key, Number, Pair, at};
 
 /// Adam.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -32,6 +33,11 @@ fn bias(beta: f64, number: usize) -> f64 {
 }
 
 impl Adam {
+    /// PyTorch's defaults, but for the learning rate, which has to be given.
+    const fn start(decoupled: bool) -> Self {
+        Self { learning_rate: 0.0, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.0, decoupled }
+    }
+
     /// Weight decay's part of a step whose learning rate, corrected, is `rate`.
     fn decayed<B: Backend>(
         &self,
@@ -49,8 +55,29 @@ impl Adam {
 }
 
 impl Update for Adam {
-    const NAMES: &'static [(&'static str, &'static str)] =
-        &[("adam", "Adam, with weight decay in the gradient"), ("adamw", "AdamW: Adam, with weight decay by itself")];
+    const TYPES: &'static [(&'static str, &'static str, Self)] = &[
+        ("adam", "Adam, with weight decay in the gradient", Self::start(false)),
+        ("adamw", "AdamW: Adam, with weight decay by itself", Self::start(true)),
+    ];
+
+    const KEYS: &'static [Key<Self>] = &[
+        Key::required("learning_rate", "ε, before any schedule", at!(Adam.learning_rate, Number::AboveZero)),
+        Key::new(
+            "betas",
+            "β1, β2: how much of the means of gradients and of their squares is left after a step",
+            at!(Adam.betas, Pair(Number::BelowOne)),
+        ),
+        Key::new("eps", "added to the root of the mean square", at!(Adam.eps, Number::NotNegative)),
+        Key::new(
+            "weight_decay",
+            "λ, how much of the weights is added to the gradient, or with adamw, times the rate, taken off them",
+            at!(Adam.weight_decay, Number::NotNegative),
+        ),
+    ];
+
+    fn check(&self) -> std::result::Result<(), (&'static str, String)> {
+        Ok(())
+    }
 
     fn name(&self) -> &'static str {
         if self.decoupled { "adamw" } else { "adam" }

@@ -2,6 +2,7 @@
 
 use super::{Decay, Given, Made, Memory, Motion, Past, Recursion, Update, Vectors};
 use crate::compute::{Backend, BackendError, Result};
+use crate::key::{Key, Number, at};
 
 /// Gradient flow `dw/dt = -∇L`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -13,7 +14,20 @@ pub struct Flow {
 }
 
 impl Update for Flow {
-    const NAMES: &'static [(&'static str, &'static str)] = &[("flow", "gradient flow, solved to a tolerance")];
+    const TYPES: &'static [(&'static str, &'static str, Self)] = &[(
+        "flow",
+        "gradient flow dw/dt = -∇L, L as reduced, solved to a tolerance",
+        Self { time: 0.0, tolerance: 1e-8 },
+    )];
+
+    const KEYS: &'static [Key<Self>] = &[
+        Key::required("time", "how long the weights flow", at!(Flow.time, Number::AboveZero)),
+        Key::new("tolerance", "of the solver, absolute and relative", at!(Flow.tolerance, Number::AboveZero)),
+    ];
+
+    fn check(&self) -> std::result::Result<(), (&'static str, String)> {
+        Ok(())
+    }
 
     fn name(&self) -> &'static str {
         "flow"

@@ -21,6 +21,7 @@ pub use sgd::Sgd;
 pub(crate) use vectors::{Given, Made, Memory, Vectors};
 
 use crate::compute::{Backend, Result};
+use crate::key::{Alternative, Key, OneOf, Variant};
 
 /// How an optimizer moves the weights.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -61,9 +62,15 @@ pub(crate) enum Decay {
 }
 
 /// What the engine asks of an optimizer. Nothing has a default: one that forgot an answer does not compile.
-pub(crate) trait Update {
-    /// Its names in a run file, each with what it stands for.
-    const NAMES: &'static [(&'static str, &'static str)];
+pub(crate) trait Update: Copy + Sync + 'static {
+    /// The names that a run file knows it by, each with what it stands for and the numbers that are its defaults.
+    const TYPES: &'static [(&'static str, &'static str, Self)];
+
+    /// Its numbers in a run file.
+    const KEYS: &'static [Key<Self>];
+
+    /// What its keys do not allow together: the key, and what is wrong with it.
+    fn check(&self) -> std::result::Result<(), (&'static str, String)>;
 
     /// Which of the names these numbers go by.
     fn name(&self) -> &'static str;
@@ -129,10 +136,26 @@ macro_rules! optimizers {
             };
         }
 
+        fn variants() -> Vec<Box<dyn Variant<Optimizer>>> {
+            let mut all: Vec<Box<dyn Variant<Optimizer>>> = Vec::new();
+            $(for &(name, help, start) in $kind::TYPES {
+                all.push(Box::new(Alternative {
+                    name,
+                    help,
+                    start,
+                    keys: $kind::KEYS,
+                    check: $kind::check,
+                    make: Optimizer::$kind,
+                    of: |optimizer| if let Optimizer::$kind(own) = optimizer { Some(*own) } else { None },
+                }));
+            })*
+            all
+        }
+
         impl Optimizer {
             /// The names of all in a run file, each with what it stands for.
             pub fn names() -> impl Iterator<Item = (&'static str, &'static str)> {
-                [$($kind::NAMES),*].into_iter().flatten().copied()
+                variants().into_iter().map(|variant| (variant.name(), variant.help()))
             }
 
             /// Samples of all.
@@ -153,6 +176,18 @@ optimizers! {
     Adam,
     /// Gradient flow.
     Flow,
+}
+
+/// A table whose `type` names an optimizer.
+pub(crate) const FORM: OneOf<Optimizer> = OneOf { variants, name: Optimizer::name, shared: &[] };
+
+/// What stands before a run file is read.
+pub(crate) const START: Optimizer = Optimizer::Sgd(Sgd::plain(0.0));
+
+/// Whether the optimizer of a name has a learning rate.
+pub(crate) fn has_learning_rate(name: &str) -> bool {
+    let own = variants().into_iter().find(|variant| variant.name() == name);
+    own.is_some_and(|variant| variant.known().iter().any(|(key, _)| *key == "learning_rate"))
 }
 
 impl Optimizer {

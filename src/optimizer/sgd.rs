@@ -3,6 +3,7 @@
 use super::vectors::wrong_memory;
 use super::{Decay, Given, Made, Memory, Motion, Past, Recursion, Update, Vectors, decay_words};
 use crate::compute::{Backend, Result};
+use crate::key::{Flag, Key, Number, at};
 
 /// Stochastic gradient descent: `b ← μ b + (1 - d) (g + λ w)` (at first `g + λ w`), `w ← w - ε b`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -53,8 +54,27 @@ impl Sgd {
 }
 
 impl Update for Sgd {
-    const NAMES: &'static [(&'static str, &'static str)] =
-        &[("sgd", "stochastic gradient descent, plain, with momentum or with Nesterov's")];
+    const TYPES: &'static [(&'static str, &'static str, Self)] =
+        &[("sgd", "stochastic gradient descent, plain, with momentum or with Nesterov's", Self::plain(0.0))];
+
+    const KEYS: &'static [Key<Self>] = &[
+        Key::required("learning_rate", "ε, before any schedule", at!(Sgd.learning_rate, Number::AboveZero)),
+        Key::new("momentum", "μ, how much of the last step's b is left", at!(Sgd.momentum, Number::NotNegative)),
+        Key::new("dampening", "d, how much less of a gradient enters b", at!(Sgd.dampening, Number::Any)),
+        Key::new("nesterov", "Nesterov's momentum; needs a momentum, and no dampening", at!(Sgd.nesterov, Flag)),
+        Key::new(
+            "weight_decay",
+            "λ, how much of the weights is added to the gradient",
+            at!(Sgd.weight_decay, Number::NotNegative),
+        ),
+    ];
+
+    fn check(&self) -> std::result::Result<(), (&'static str, String)> {
+        match self.nesterov && (self.momentum == 0.0 || self.dampening != 0.0) {
+            true => Err(("nesterov", "needs a momentum above 0 and a dampening of 0, as in PyTorch".into())),
+            false => Ok(()),
+        }
+    }
 
     fn name(&self) -> &'static str {
         "sgd"

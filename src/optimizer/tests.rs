@@ -66,7 +66,7 @@ fn names_are_unique_and_every_sample_has_one() {
 fn the_run_files_docs_name_every_optimizer() {
     let docs = include_str!("../../docs/run-file.md");
     for (name, _) in Optimizer::names() {
-        assert!(docs.contains(&format!("\"{name}\"")), "{name}");
+        assert!(docs.contains(&format!("`{name}`")), "{name}");
     }
 }
 

@@ -2,9 +2,8 @@
 
 use super::Setting;
 use super::adaptive::Read;
-use crate::compute::{Backend, BackendError, ReadoutBatch, ReadoutKind, Result, Slice, SliceMut};
-use crate::loss::Loss;
-use crate::readout::Readout;
+use crate::compute::{Backend, BackendError, ReadoutBatch, Result, Slice, SliceMut};
+use crate::readout::{OutputFunction, Source};
 use crate::training::TargetBuffer;
 
 /// The targets of the queries, for readouts that depend on them.
@@ -23,15 +22,15 @@ impl<B: Backend> Setting<'_, B> {
 
     /// The readout of outputs `[rows, C]`; row r is query `queries[r]`.
     pub(super) fn read(&self, outputs: Slice<'_, B::Buffer>, queries: &[u32]) -> Result<Read<B>> {
+        match self.spec.readout.source(self.spec.loss).map_err(BackendError::Invalid)? {
+            Source::Outputs => self.read_outputs(outputs),
+            Source::Loss => self.read_loss(outputs, queries),
+            Source::Function(kind) => self.read_function(kind, outputs, queries),
+        }
+    }
+
+    fn read_function(&self, kind: OutputFunction, outputs: Slice<'_, B::Buffer>, queries: &[u32]) -> Result<Read<B>> {
         let (backend, width, rows) = (self.backend, self.network.outputs, queries.len());
-        let kind = match (self.spec.readout, self.spec.loss) {
-            (Readout::Outputs, _) => return self.read_outputs(outputs, rows),
-            (Readout::Loss, loss) => return self.read_loss(loss, outputs, queries),
-            (Readout::Probabilities, Loss::Logistic) => ReadoutKind::Sigmoid,
-            (Readout::Probabilities, _) => ReadoutKind::Softmax,
-            (Readout::Target, _) => ReadoutKind::Target,
-            (Readout::Margin, _) => ReadoutKind::Margin,
-        };
         let classes = self.query_targets.map(|targets| &targets.classes).filter(|classes| !classes.is_empty());
         let classes: Option<Vec<u32>> =
             classes.map(|classes| queries.iter().map(|&query| classes[query as usize]).collect());
@@ -44,22 +43,22 @@ impl<B: Backend> Setting<'_, B> {
         Ok(Read { values, seeds })
     }
 
-    fn read_outputs(&self, outputs: Slice<'_, B::Buffer>, rows: usize) -> Result<Read<B>> {
+    fn read_outputs(&self, outputs: Slice<'_, B::Buffer>) -> Result<Read<B>> {
         let (backend, width) = (self.backend, self.network.outputs);
-        let len = rows * width * width;
+        let len = outputs.len * width;
         let mut seeds = backend.scratch(len)?;
-        backend.seed(rows, width, SliceMut::new(&mut seeds, 0, len), None)?;
+        backend.seed(outputs.len / width, width, SliceMut::new(&mut seeds, 0, len), None)?;
         Ok(Read { values: backend.copied(outputs)?, seeds })
     }
 
-    fn read_loss(&self, loss: Loss, outputs: Slice<'_, B::Buffer>, queries: &[u32]) -> Result<Read<B>> {
+    fn read_loss(&self, outputs: Slice<'_, B::Buffer>, queries: &[u32]) -> Result<Read<B>> {
         let (backend, rows) = (self.backend, queries.len());
         let missing = || BackendError::Invalid("the readout needs the queries' targets".into());
         let targets = self.query_targets.ok_or_else(missing)?;
         let (mut share, mut values) = (backend.scratch(rows)?, backend.scratch(rows)?);
         backend.fill(SliceMut::new(&mut share, 0, rows), 1.0)?;
         let (seeds, statistics) =
-            targets.buffer.losses(backend, loss, (outputs, rows), &backend.index(queries)?, &share)?;
+            targets.buffer.losses(backend, self.spec.loss, (outputs, rows), &backend.index(queries)?, &share)?;
         let even: Vec<u32> = (0..rows as u32).map(|row| 2 * row).collect();
         let statistics = Slice::new(&statistics, 0, 2 * rows);
         backend.gather(SliceMut::new(&mut values, 0, rows), statistics, &backend.index(&even)?, 1)?;

@@ -1,11 +1,10 @@
 //! Whether the parts of a problem fit together.
 
-use super::{Problem, Targets};
+use super::Problem;
 use crate::compute::{Element, Entries};
 use crate::error::Error;
-use crate::loss::Loss;
+use crate::loss::Targets;
 use crate::path::{Rule, Spec};
-use crate::readout::Readout;
 use crate::tangent::{Carried, Contraction, choices};
 
 impl Problem {
@@ -41,28 +40,8 @@ impl Problem {
     }
 
     fn check_targets(&self, name: &str, targets: &Targets, rows: usize) -> Result<(), Error> {
-        let (outputs, loss) = (self.network.outputs, self.spec.loss);
-        match (targets, loss == Loss::CrossEntropy) {
-            (Targets::Classes(classes), true) => {
-                if classes.len() != rows {
-                    return Err(wrong(format!("{name}: are {} classes of {rows} rows", classes.len())));
-                }
-                match classes.iter().find(|&&class| class as usize >= outputs) {
-                    None => Ok(()),
-                    Some(class) => {
-                        Err(wrong(format!("{name}: has class {class}, and the model has {outputs} outputs")))
-                    }
-                }
-            }
-            (Targets::Reals(values), false) if values.len() == rows * outputs => Ok(()),
-            (Targets::Reals(values), false) => {
-                Err(wrong(format!("{name}: {} numbers are not [{rows}, {outputs}]", values.len())))
-            }
-            (Targets::Reals(_), true) => Err(wrong(format!("{name}: {} needs classes", loss.name()))),
-            (Targets::Classes(_), false) => {
-                Err(wrong(format!("{name}: {} needs a real number for each output", loss.name())))
-            }
-        }
+        let fits = targets.check(self.spec.loss, rows, self.network.outputs);
+        fits.map_err(|problem| wrong(format!("{name}: {problem}")))
     }
 
     fn check_steps(&self) -> Result<(), Error> {
@@ -122,19 +101,18 @@ impl Problem {
 
     fn check_readout(&self) -> Result<(), Error> {
         let (readout, loss, kernel) = (self.spec.readout, self.spec.loss, self.spec.kernel);
-        if readout == Readout::Margin && self.network.outputs == 1 {
-            return Err(wrong("kernel.readout: a margin compares classes, and the model has one output"));
-        }
-        if readout == Readout::Probabilities && !matches!(loss, Loss::CrossEntropy | Loss::Logistic) {
-            return Err(wrong("kernel.readout: probabilities go with the losses cross_entropy and logistic"));
-        }
-        if matches!(readout, Readout::Target | Readout::Margin) && loss != Loss::CrossEntropy {
-            return Err(wrong("kernel.readout: target and margin need classes: the loss cross_entropy"));
+        readout.source(loss).map_err(|problem| wrong(format!("kernel.readout: {problem}")))?;
+        let (outputs, least) = (self.network.outputs, readout.least_outputs(loss));
+        if outputs < least {
+            let name = readout.name();
+            return Err(wrong(format!(
+                "kernel.readout: {name} needs at least {least} outputs, and the model has {outputs}"
+            )));
         }
         if readout.needs_targets() && self.query_targets.is_none() {
             return Err(wrong("kernel.readout: needs the targets of the queries"));
         }
-        if readout.needs_targets() && matches!(kernel, Some(Entries::Trace | Entries::Diagonal)) {
+        if !readout.is_per_output() && matches!(kernel, Some(Entries::Trace | Entries::Diagonal)) {
             return Err(wrong("kernel.kernel: pairs equal outputs, and this kernel.readout has one row a query"));
         }
         Ok(())

@@ -7,32 +7,23 @@ whoever asks, for instance to an [`Explanation`].
 */
 
 mod check;
+mod data;
 mod explanation;
-mod held;
 
+pub use data::{QueryData, TrainingData};
 pub use explanation::Explanation;
-pub use held::{Asked, Held};
 
 use crate::compute::{Backend, convert};
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::keeper::Keeper;
-use crate::loss::Loss;
+use crate::loss::{Loss, Targets};
 use crate::optimizer::{Motion, Optimizer};
 use crate::path::{Finished, Integration, Quadrature, Spec, Tile};
 use crate::plan::{Cut, Device, Plan};
 use crate::tangent::Contraction;
 use crate::tape::{Recorder, Recording, Step, Tape};
 use crate::training::{Recorded, Reduction};
-
-/// The targets of a data set.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Targets {
-    /// `[m]` classes.
-    Classes(Vec<u32>),
-    /// `[m, C]` reals.
-    Reals(Vec<f64>),
-}
 
 /// A network, how it is trained, on what, and what is asked of its predictions.
 #[derive(Debug, Clone)]
@@ -164,13 +155,13 @@ impl Problem {
         recorder: &mut dyn Recorder<B::Element>,
         keeper: &mut dyn Keeper,
     ) -> Result<(), Error> {
-        let (held, initial) = (Held::new(backend, self)?, convert(initial));
+        let (data, initial) = (TrainingData::new(backend, self)?, convert(initial));
         match self.spec.optimizer.motion() {
             Motion::Solved { time, tolerance } => {
                 let quadrature = Quadrature::of_flow(&self.spec.rule);
-                held.training().flow(&initial, (time, tolerance), &quadrature, &self.step(1.0, None), recorder, keeper)
+                data.training().flow(&initial, (time, tolerance), &quadrature, &self.step(1.0, None), recorder, keeper)
             }
-            Motion::Steps => held.training().run(&initial, &self.steps, recorder, keeper),
+            Motion::Steps => data.training().run(&initial, &self.steps, recorder, keeper),
         }
     }
 
@@ -187,7 +178,7 @@ impl Problem {
         recorder: &mut dyn Recorder<B::Element>,
         keeper: &mut dyn Keeper,
     ) -> Result<(), Error> {
-        Held::new(backend, self)?.training().follow(weights, &self.steps, recorder, keeper)
+        TrainingData::new(backend, self)?.training().follow(weights, &self.steps, recorder, keeper)
     }
 
     /// Takes the predictions of all queries apart along a recorded path, tile by tile; `sink` takes each tile as it is finished.
@@ -203,8 +194,8 @@ impl Problem {
         keeper: &mut dyn Keeper,
         sink: &mut dyn FnMut(&Tile, Finished) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let (held, asked) = (Held::new(backend, self)?, Asked::new(backend, self)?);
-        let integration = Integration { setting: held.setting(&plan.contraction, &asked), tape };
+        let (data, queries) = (TrainingData::new(backend, self)?, QueryData::new(backend, self)?);
+        let integration = Integration { setting: data.setting(&plan.contraction, &queries), tape };
         plan.tiles.iter().try_for_each(|tile| sink(tile, integration.tile(tile, keeper)?))
     }
 }

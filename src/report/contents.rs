@@ -2,13 +2,12 @@
 
 use crate::data::MappedArray;
 use crate::error::Error;
-use crate::loss::Loss;
+use crate::loss::{TargetKind, Targets};
 use crate::optimizer::Motion;
-use crate::problem::{Problem, Targets};
-use crate::readout::Readout;
+use crate::problem::Problem;
+use crate::run::keys::{KernelShape, RunFile};
 use crate::run::read_problem;
 use crate::run::store::{PairArray, Store};
-use crate::run_file::{KernelShape, RunFile};
 use serde::Deserialize;
 use std::path::Path;
 
@@ -132,8 +131,8 @@ impl Contents {
     /// The class that the network reads a query as: its largest output, the first of several. `None` where there are no
     /// classes, or where the readout does not tell.
     pub fn predicted(&self, query: usize) -> Option<usize> {
-        let told = matches!(self.run_file.kernel.readout, Readout::Outputs | Readout::Probabilities)
-            && self.run_file.training.loss == Loss::CrossEntropy;
+        let classes = self.run_file.training.loss.takes() == TargetKind::Classes;
+        let told = classes && self.run_file.kernel.readout.is_per_output();
         told.then(|| largest(self.values_of(&self.prediction, query)))
     }
 

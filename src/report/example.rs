@@ -2,7 +2,8 @@
 
 use super::chart::number;
 use super::picture::Image;
-use crate::problem::{Problem, Targets};
+use crate::loss::Targets;
+use crate::problem::Problem;
 use maud::{Markup, html};
 
 /// Values listed of an input that is no picture.

@@ -9,7 +9,6 @@ use super::query::queries;
 use super::superposition::superposition;
 use super::words::Words;
 use crate::error::Error;
-use crate::readout::Readout;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 /// The whole report.
@@ -106,11 +105,10 @@ fn training(contents: &Contents) -> Markup {
 /// The kernel, where there is a map of it.
 fn kernel(contents: &Contents, map: Option<Markup>) -> Markup {
     let readout = contents.run_file.kernel.readout;
-    let pair = match (readout, contents.example_classes()) {
-        (Readout::Outputs, _) => "the mean over the outputs".to_owned(),
-        (Readout::Probabilities, _) => "the mean over the query's probabilities, each with the example's output".into(),
-        (_, Some(_)) => format!("the query's {} with the example's output for its own class", readout.noun()),
-        (_, None) => format!("the query's {} with the mean over the example's outputs", readout.noun()),
+    let pair = match (readout.report().mean, contents.example_classes()) {
+        (Some(mean), _) => mean.to_owned(),
+        (None, Some(_)) => format!("the query's {} with the example's output for its own class", readout.noun()),
+        (None, None) => format!("the query's {} with the mean over the example's outputs", readout.noun()),
     };
     html! {
         @if let Some(map) = map {

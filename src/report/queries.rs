@@ -1,10 +1,8 @@
 //! Which queries a report shows, and which examples with them.
 
 use super::contents::{Contents, largest};
-use crate::compute::cpu::real_loss;
 use crate::error::Error;
-use crate::problem::Targets;
-use crate::readout::Readout;
+use crate::loss::Targets;
 
 /// Queries shown.
 const SHOWN: usize = 12;
@@ -64,20 +62,11 @@ fn worst(contents: &Contents) -> Vec<usize> {
 /// How far a query is from what it should be.
 fn badness(contents: &Contents, query: usize) -> Option<f64> {
     let values = contents.values_of(&contents.prediction, query);
-    match contents.run_file.kernel.readout {
-        Readout::Loss => values.first().copied(),
-        Readout::Target | Readout::Margin => values.first().map(|value| -value),
-        readout => {
-            let targets = contents.problem.as_ref().ok()?.query_targets.as_ref()?;
-            let Targets::Reals(targets) = targets else { return None };
-            let loss = contents.run_file.training.loss;
-            let one = |(&value, &target): (&f64, &f64)| match readout {
-                Readout::Probabilities => (value - target).powi(2),
-                _ => real_loss(loss, value, target).0,
-            };
-            Some(values.iter().zip(contents.values_of(targets, query)).map(one).sum())
-        }
-    }
+    let targets = contents.problem.as_ref().ok().and_then(|problem| match problem.query_targets.as_ref()? {
+        Targets::Reals(all) => Some(&all[query * problem.network.outputs..][..problem.network.outputs]),
+        Targets::Classes(_) => None,
+    });
+    contents.run_file.kernel.readout.badness(contents.run_file.training.loss, values, targets)
 }
 
 fn show(contents: &Contents, query: usize) -> Result<Shown, Error> {

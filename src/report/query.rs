@@ -5,7 +5,8 @@ use super::contents::Contents;
 use super::example::{examples, input, targets};
 use super::queries::Shown;
 use super::words::Words;
-use crate::problem::{Problem, Targets};
+use crate::loss::Targets;
+use crate::problem::Problem;
 use maud::{Markup, html};
 
 /// Values listed of a query.

@@ -5,7 +5,6 @@ use super::contents::Contents;
 use super::example::examples;
 use super::queries::extremes;
 use crate::data::MappedArray;
-use crate::layer::Lower;
 use maud::{Markup, html};
 
 /// Examples shown of each layer and sign.

@@ -10,8 +10,9 @@ use crate::device::{Precision, Work};
 use crate::error::Error;
 use crate::graph::Tensor;
 use crate::keeper::Keeper;
+use crate::loss::Targets;
 use crate::path::{Rule, Superposition, Tile};
-use crate::problem::{Asked, Held, Problem, Targets};
+use crate::problem::{Problem, QueryData, TrainingData};
 use crate::run::store::{Parts, Queries, Record, Summary};
 use crate::tape::{DiskTape, Tape};
 use std::time::Instant;
@@ -38,8 +39,8 @@ impl Work for Superpose<'_, '_> {
 
     fn on<B: Backend>(self, backend: &B) -> Result<(), Error> {
         let Self { session, tape, watch } = self;
-        let (held, asked) = (Held::new(backend, session.problem())?, Asked::none());
-        let setting = held.setting(&session.plan().contraction, &asked);
+        let (data, queries) = (TrainingData::new(backend, session.problem())?, QueryData::none());
+        let setting = data.setting(&session.plan().contraction, &queries);
         let superposition = Superposition { setting, tape };
         let mut parts = parts::<B::Element>(session, tape)?;
         let mut budget = Budget::new();

@@ -6,11 +6,11 @@ use crate::data::{Array, read, read_safetensors};
 use crate::device::{Precision, free_memory};
 use crate::error::Error;
 use crate::graph::{Graph, from_tensors};
-use crate::loss::Loss;
+use crate::loss::{Loss, Targets};
 use crate::path::Spec;
 use crate::plan::size;
-use crate::problem::{Problem, Targets};
-use crate::run_file::{Batches, KernelShape, RunFile};
+use crate::problem::Problem;
+use crate::run::keys::{Batches, KernelShape, RunFile};
 use crate::tape::Step;
 use crate::training::draw_batches;
 
@@ -207,37 +207,10 @@ fn read_inputs(path: &str, network: &Graph) -> Result<(usize, Vec<f64>), Error> 
 fn read_targets(path: &str, network: &Graph, loss: Loss, count: usize, inputs: &str) -> Result<Targets, Error> {
     let array = read(path)?;
     finite(path, &array)?;
-    let (shape, outputs) = (array.shape.clone(), network.outputs);
-    if shape.first() != Some(&count) {
-        return Err(Error::Input(format!("{path}: has shape {shape:?}, but {inputs} holds {count} examples")));
+    if array.shape.first() != Some(&count) {
+        return Err(Error::Input(format!("{path}: has shape {:?}, but {inputs} holds {count} examples", array.shape)));
     }
-    if loss == Loss::CrossEntropy {
-        if shape.len() > 2 || array.len() != count {
-            return Err(Error::Input(format!(
-                "{path}: has shape {shape:?}; cross_entropy needs one class an example, [{count}]"
-            )));
-        }
-        let classes = array.to_f64().into_iter().enumerate().map(|(row, value)| {
-            if value.fract() == 0.0 && value >= 0.0 && value < outputs as f64 {
-                return Ok(value as u32);
-            }
-            Err(Error::Input(format!(
-                "{path}: entry {row} is {value}; classes are whole numbers from 0 to {} (the model has {outputs} output{})",
-                outputs - 1,
-                if outputs == 1 { "" } else { "s" }
-            )))
-        });
-        if !array.is_integer() {
-            return Err(Error::Input(format!("{path}: holds real numbers; cross_entropy needs integer classes")));
-        }
-        return Ok(Targets::Classes(classes.collect::<Result<_, _>>()?));
-    }
-    if array.len() != count * outputs || (shape.len() == 1 && outputs != 1) {
-        return Err(Error::Input(format!(
-            "{path}: has shape {shape:?}; this loss needs [{count}, {outputs}], a target for each output"
-        )));
-    }
-    Ok(Targets::Reals(array.to_f64()))
+    loss.read_targets(&array, count, network.outputs).map_err(|problem| Error::Input(format!("{path}: {problem}")))
 }
 
 fn steps(run_file: &RunFile, problem: &Problem) -> Result<Vec<Step>, Error> {

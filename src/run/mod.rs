@@ -1,5 +1,5 @@
 /*!
-From a checked run file to a finished run directory: inputs, plan, training, tiles, arrays.
+From a run file ([`keys`]) to a finished run directory: inputs, plan, training, tiles, arrays.
 
 Here files meet the engine: [`Inputs`] makes a [`Problem`](crate::problem::Problem) of those that a run file names, and [`store`] keeps
 what comes of it.
@@ -13,6 +13,7 @@ mod complete;
 mod doubts;
 mod inputs;
 mod keep;
+pub mod keys;
 mod plan;
 mod process;
 mod session;

@@ -7,8 +7,8 @@ use crate::compute::Backend;
 use crate::device::{Devices, LocalDevices, Work};
 use crate::error::Error;
 use crate::plan::{Cut, Device, Plan, size};
+use crate::run::keys::{RunFile, StoreKind};
 use crate::run::store::Store;
-use crate::run_file::{RunFile, StoreKind};
 use std::path::Path;
 
 /// What a run costs.

@@ -10,8 +10,8 @@ use crate::cache::Cache;
 use crate::device::{DeviceOptions, Devices, LocalDevices};
 use crate::error::Error;
 use crate::path::Tile;
+use crate::run::keys::{Run, RunFile};
 use crate::run::store::{Lock, Store, Summary, file_names};
-use crate::run_file::{Run, RunFile};
 use crate::tape::DiskTape;
 
 /// Is told how a run gets on.

@@ -9,8 +9,8 @@ use crate::error::Error;
 use crate::path::Tile;
 use crate::plan::{Cut, Plan};
 use crate::problem::Problem;
+use crate::run::keys::{RunFile, difference};
 use crate::run::store::{Identity, Lock, Store};
-use crate::run_file::{RunFile, difference};
 use std::path::PathBuf;
 
 /// Tiles for each of several processes, so that none waits long for another.

@@ -8,7 +8,7 @@ use crate::device::{Devices, Work};
 use crate::error::Error;
 use crate::path::{Finished, Integration, Tile};
 use crate::plan::halved;
-use crate::problem::{Asked, Held};
+use crate::problem::{QueryData, TrainingData};
 use crate::run::store::{Arrays, Effort, Lock, Record};
 use crate::tape::DiskTape;
 use std::collections::VecDeque;
@@ -186,8 +186,8 @@ impl Work for Integrate<'_, '_> {
 
     fn on<B: Backend>(self, backend: &B) -> Result<Option<()>, Error> {
         let (session, problem) = (self.session, self.session.problem());
-        let (held, asked) = (Held::new(backend, problem)?, Asked::new(backend, problem)?);
-        let setting = held.setting(&session.plan().contraction, &asked);
+        let (data, queries) = (TrainingData::new(backend, problem)?, QueryData::new(backend, problem)?);
+        let setting = data.setting(&session.plan().contraction, &queries);
         let integration = Integration { setting, tape: self.tape };
         let arrays = arrays::<B::Element>(session)?;
         let mut budget = Budget::new();

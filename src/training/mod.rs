@@ -11,7 +11,7 @@ mod dormand_prince;
 mod examples;
 mod flow;
 mod recall;
-mod schedule;
+pub(crate) mod schedule;
 mod walk;
 
 pub use batches::{Reduction, draw_batches};
@@ -19,5 +19,5 @@ pub use descent::{TargetBuffer, Training};
 pub use dormand_prince::{Accepted, Course, DormandPrince, Slope, least_tolerance};
 pub use examples::Examples;
 pub use recall::Recall;
-pub use schedule::{Schedule, ScheduleKind};
+pub use schedule::{Cosine, Schedule, ScheduleKind, StepDecay};
 pub use walk::{Leg, Recorded};

@@ -35,7 +35,8 @@ impl Dual {
 #[derive(Debug, Default)]
 pub struct Seen {
     pub outputs: Vec<Dual>,
-    /// One number for each unit of relu and leaky_relu (whether it is on), and for each window of max pooling (which entry
+    /// One number for each unit of relu and leaky_relu (whether it is on) and of relu6 (below, between or above its kinks), and
+    /// for each window of max pooling (which entry
     /// wins).
     pub pattern: Vec<u8>,
 }
@@ -161,6 +162,10 @@ fn activated(kind: Activation, x: Dual, pattern: &mut Vec<u8>) -> Dual {
             let off = if kind == Activation::Relu { 0.0 } else { 0.01 };
             pattern.push(u8::from(value > 0.0));
             x.scaled(if value > 0.0 { 1.0 } else { off })
+        }
+        Activation::Relu6 => {
+            pattern.push(u8::from(value > 0.0) + u8::from(value >= 6.0));
+            x.mapped(value.clamp(0.0, 6.0), if value > 0.0 && value < 6.0 { 1.0 } else { 0.0 })
         }
         Activation::Tanh => x.mapped(value.tanh(), 1.0 - value.tanh().powi(2)),
         Activation::Softplus => x.mapped(value.exp().ln_1p(), 1.0 / (1.0 + (-value).exp())),

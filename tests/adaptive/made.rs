@@ -42,6 +42,40 @@ fn units_at_zero_flip_once_or_never() {
     assert!(nodes == 2 && error < 1e-13, "{nodes} nodes, {error:e}");
 }
 
+/// A unit of relu6 that passes 0 and then 6, and one that stays above 6: three pieces of one node, which end at both kinks.
+#[test]
+fn units_flip_at_every_kink_of_their_activation() {
+    let network = network(&[1], vec![linear(2), activation(Activation::Relu6), linear(3)]);
+    let (mut weights, mut change) = (numbers(25, network.len), numbers(26, network.len));
+    let own = network.blocks[0].offset;
+    // z = -1 + 8 τ, which is 0 at 1/8 and 6 at 7/8; and 7 + τ.
+    for (place, value, step) in [(own, 0.0, 0.0), (own + 1, 0.0, 0.0), (own + 2, -1.0, 8.0), (own + 3, 7.0, 1.0)] {
+        (weights[place], change[place]) = (value, step);
+    }
+    let flips = [0.125, 0.875];
+    let (nodes, error) = nodes_and_error(&network, &weights, &change, &[0.7], &flips);
+    assert!(nodes == 3 && error < 1e-13, "{nodes} nodes, {error:e}");
+    let settled = settle::<f64>(&network, &weights, &change, &[0.7], None, 1e-9);
+    let lengths: Vec<f64> = of(&settled, 0).map(|(_, weight)| weight).collect();
+    assert!(distance(&lengths, &[0.125, 0.75, 0.125]) < 1e-13, "{lengths:?}");
+}
+
+/// Two layers of relu6 whose units pass both kinks many times: pieces are polynomials, exact to rounding.
+#[test]
+fn layers_with_two_kinks_are_exact() {
+    let layer = || activation(Activation::Relu6);
+    let network = network(&[4], vec![linear(8), layer(), linear(8), layer(), linear(3)]);
+    let weights: Vec<f64> = numbers(27, network.len).iter().map(|w| 6.0 * w).collect();
+    let change: Vec<f64> = numbers(28, network.len).iter().map(|w| 8.0 * w).collect();
+    let x = numbers(29, 4);
+    let line = Line { network: &network, weights: &weights, change: &change, x: &x };
+    let flips = line.flips(4000);
+    let (nodes, error) = nodes_and_error(&network, &weights, &change, &x, &flips);
+    // Of degree 3 between flips: two nodes each.
+    assert!(flips.len() > 5 && nodes == 2 * (flips.len() + 1), "{} flips, {nodes} nodes", flips.len());
+    assert!(error < 1e-11, "{nodes} nodes, {error:e}");
+}
+
 /// A unit of the second layer that crosses zero twice between two nodes with the same sign: z₂ = (τ - 0.45)(τ - 0.55) is
 /// a product of a first unit 1 - τ and a weight.
 #[test]

@@ -185,23 +185,6 @@ impl<B: Backend> Backend for Faulty<B> {
         self.call()?;
         self.inner.run(operation, arrays)
     }
-
-    fn loss(&self, batch: &LossBatch<'_, Self>, gradient: Out<'_, B>, statistics: Out<'_, B>) -> Result<()> {
-        self.call()?;
-        let targets = match batch.targets {
-            Targets::Classes(classes) => Targets::Classes(classes),
-            Targets::Reals(values) => Targets::Reals(values),
-        };
-        let &LossBatch { loss, rows, width, outputs, examples, share, .. } = batch;
-        let batch = LossBatch { loss, rows, width, outputs, targets, examples, share };
-        self.inner.loss(&batch, gradient, statistics)
-    }
-
-    fn readout(&self, batch: &ReadoutBatch<'_, Self>, values: Out<'_, B>, seeds: Out<'_, B>) -> Result<()> {
-        self.call()?;
-        let &ReadoutBatch { kind, rows, width, outputs, classes } = batch;
-        self.inner.readout(&ReadoutBatch { kind, rows, width, outputs, classes }, values, seeds)
-    }
 }
 
 /// CPUs that fail as a plan says; the one that they may fall back to does not.

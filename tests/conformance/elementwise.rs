@@ -3,10 +3,10 @@
 use crate::harness::*;
 use pathkernel::activation::Activation;
 use pathkernel::compute::{
-    Adam, AdamOut, Backend, LossBatch, Normalize, Position, ReadoutBatch, ReadoutKind, Slice, SliceMut, Targets,
-    Weights,
+    Adam, AdamOut, Backend, LossBatch, Normalize, Position, ReadoutBatch, Slice, SliceMut, Targets, Weights,
 };
-use pathkernel::loss::Loss;
+use pathkernel::loss::{Loss, TargetKind};
+use pathkernel::readout::OutputFunction;
 
 /// 1, primes, a workgroup and its neighbours, more than a binding of the small device.
 const LENGTHS: [usize; 8] = [1, 2, 7, 255, 256, 257, 4099, 20_011];
@@ -239,7 +239,10 @@ fn losses<B: Backend>(backend: &B, &(loss, rows, width, all): &(Loss, usize, usi
     let examples = backend.index(&examples).unwrap();
     let classes = backend.index(&(0..all).map(|i| (i * 5 % width) as u32).collect::<Vec<_>>()).unwrap();
     let reals = Held::new(backend, &numbers(17, all * width));
-    let targets = if loss == Loss::CrossEntropy { Targets::Classes(&classes) } else { Targets::Reals(reals.get()) };
+    let targets = match loss.takes() {
+        TargetKind::Classes => Targets::Classes(&classes),
+        TargetKind::Reals => Targets::Reals(reals.get()),
+    };
     let (mut gradient, mut statistics) = (Held::output(backend, rows * width), Held::output(backend, rows * 2));
     let batch =
         LossBatch { loss, rows, width, outputs: outputs.get(), targets, examples: &examples, share: share.get() };
@@ -250,7 +253,7 @@ fn losses<B: Backend>(backend: &B, &(loss, rows, width, all): &(Loss, usize, usi
 #[test]
 fn losses_and_their_gradients() {
     let devices = devices();
-    for loss in [Loss::CrossEntropy, Loss::SquaredError, Loss::Logistic, Loss::Poisson] {
+    for &loss in Loss::ALL {
         for shape in [(loss, 1, 1, 1), (loss, 7, 3, 5), (loss, 257, 10, 300), (loss, 700, 5, 2300)] {
             // Sums of up to ten losses, each of at most e⁶ + 6 and wrong by a few roundings.
             agree!(&devices, losses, shape, 10.0 * 8.0 * 410.0 * EPS);
@@ -274,7 +277,7 @@ fn seeds_pick_outputs() {
 }
 
 /// Values and seeds, of outputs in [-`size`, `size`].
-fn read_out<B: Backend>(backend: &B, &(kind, rows, width, size): &(ReadoutKind, usize, usize, f64)) -> Vec<f64> {
+fn read_out<B: Backend>(backend: &B, &(kind, rows, width, size): &(OutputFunction, usize, usize, f64)) -> Vec<f64> {
     let outputs: Vec<f64> = numbers(19, rows * width).iter().map(|x| f64::from((size * x) as f32)).collect();
     let outputs = Held::new(backend, &outputs);
     let classes = backend.index(&(0..rows).map(|row| (row * 5 % width) as u32).collect::<Vec<_>>()).unwrap();
@@ -289,7 +292,7 @@ fn read_out<B: Backend>(backend: &B, &(kind, rows, width, size): &(ReadoutKind, 
 #[test]
 fn readouts_and_their_gradients() {
     let devices = devices();
-    for kind in [ReadoutKind::Softmax, ReadoutKind::Sigmoid, ReadoutKind::Target, ReadoutKind::Margin] {
+    for &kind in OutputFunction::ALL {
         for (rows, width) in [(1, 2), (7, 3), (64, 10), (500, 7), (2500, 3)] {
             for size in [1.0, 12.0, 200.0] {
                 // A difference of two outputs is rounded once, at up to twice their size, before its exponential is taken;
@@ -298,14 +301,14 @@ fn readouts_and_their_gradients() {
             }
         }
     }
-    agree!(&devices, read_out, (ReadoutKind::Softmax, 5, 1, 1.0), 0.0);
+    agree!(&devices, read_out, (OutputFunction::Softmax, 5, 1, 1.0), 0.0);
 }
 
 #[test]
 fn readouts_without_a_value_are_refused() {
     for device in devices() {
         let outputs = Held::new(&device, &numbers(1, 6));
-        let refused = |kind: ReadoutKind, width: usize, classes: Option<&[u32]>| {
+        let refused = |kind: OutputFunction, width: usize, classes: Option<&[u32]>| {
             let rows = 6 / width;
             let classes = classes.map(|classes| device.index(classes).unwrap());
             let (mut values, mut seeds) =
@@ -313,10 +316,10 @@ fn readouts_without_a_value_are_refused() {
             let batch = ReadoutBatch { kind, rows, width, outputs: outputs.get(), classes: classes.as_ref() };
             device.readout(&batch, values.out(), seeds.out()).is_err()
         };
-        assert!(!refused(ReadoutKind::Target, 3, Some(&[0, 2])));
-        assert!(refused(ReadoutKind::Target, 3, Some(&[0, 3])));
-        assert!(refused(ReadoutKind::Target, 3, Some(&[0])));
-        assert!(refused(ReadoutKind::Margin, 3, None));
-        assert!(refused(ReadoutKind::Margin, 1, Some(&[0; 6])));
+        assert!(!refused(OutputFunction::Target, 3, Some(&[0, 2])));
+        assert!(refused(OutputFunction::Target, 3, Some(&[0, 3])));
+        assert!(refused(OutputFunction::Target, 3, Some(&[0])));
+        assert!(refused(OutputFunction::Margin, 3, None));
+        assert!(refused(OutputFunction::Margin, 1, Some(&[0; 6])));
     }
 }

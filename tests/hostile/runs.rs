@@ -5,8 +5,8 @@ use crate::mutate::any_file;
 use crate::random::Random;
 use pathkernel::data::write_npy;
 use pathkernel::report;
+use pathkernel::run::keys::RunFile;
 use pathkernel::run::{self, Progress};
-use pathkernel::run_file::RunFile;
 use std::fs;
 use std::path::Path;
 

@@ -7,7 +7,7 @@ use pathkernel::data::{Array, MappedArray, TensorFile, read};
 use pathkernel::graph::Graph;
 use pathkernel::layer::{Layer, LayerKind, Linear};
 use pathkernel::run::Checkpoints;
-use pathkernel::run_file::{Model, RunFile, difference};
+use pathkernel::run::keys::{Model, RunFile, difference};
 use std::fs;
 use std::path::{Path, PathBuf};
 

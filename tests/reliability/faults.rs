@@ -4,8 +4,8 @@ use crate::faulty::{Fault, FaultyDevices, Plan};
 use crate::fixture::Fixture;
 use pathkernel::error::Error;
 use pathkernel::random::Random;
+use pathkernel::run::keys::RunFile;
 use pathkernel::run::{Outcome, Part, Progress, run_on};
-use pathkernel::run_file::RunFile;
 
 struct Silent;
 

@@ -7,16 +7,13 @@ are `f64`.
 
 mod fold;
 pub(crate) mod kernel;
-mod loss;
 pub(crate) mod math;
 pub(super) mod memory;
 pub(super) mod pack;
-mod readout;
 pub(super) mod tiles;
 pub(crate) mod window;
 
 pub use kernel::Lane;
-pub(crate) use loss::real_loss;
 pub use memory::Buffer;
 
 use super::op::{copy::copy, fill::fill};
@@ -193,23 +190,5 @@ impl<E: Element> Backend for CpuBackend<E> {
     fn run<O: Operation>(&self, operation: &O, arrays: O::Arrays<'_, Buffer<E>, Vec<u32>>) -> Result<()> {
         operation.check(&arrays)?;
         operation.cpu(self, arrays)
-    }
-
-    fn loss(
-        &self,
-        batch: &LossBatch<'_, Self>,
-        gradient: SliceMut<'_, Buffer<E>>,
-        statistics: SliceMut<'_, Buffer<E>>,
-    ) -> Result<()> {
-        loss::loss(batch, view_mut(gradient)?, view_mut(statistics)?)
-    }
-
-    fn readout(
-        &self,
-        batch: &ReadoutBatch<'_, Self>,
-        values: SliceMut<'_, Buffer<E>>,
-        seeds: SliceMut<'_, Buffer<E>>,
-    ) -> Result<()> {
-        readout::readout(batch, view_mut(values)?, view_mut(seeds)?)
     }
 }

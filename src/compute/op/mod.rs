@@ -17,6 +17,7 @@ pub(super) mod fill;
 mod gather;
 mod gram;
 mod im2col;
+mod loss;
 mod matmul;
 mod multiply;
 mod normalize;
@@ -27,6 +28,7 @@ mod outer_diagonal;
 mod pool;
 mod pool_backward;
 mod pool_directional;
+mod readout;
 mod row_dot;
 mod scale;
 mod scale_features;
@@ -47,6 +49,7 @@ pub use fill::Fill;
 pub use gather::Gather;
 pub use gram::{Accumulator, Entries, Gram, GramArrays, Part};
 pub use im2col::Im2col;
+pub use loss::{BatchLoss, BatchLossArrays, Targets};
 pub use matmul::{Layout, MatMul, MatMulArrays};
 pub use multiply::Multiply;
 pub use normalize::Normalize;
@@ -57,6 +60,7 @@ pub use outer_diagonal::OuterDiagonal;
 pub use pool::{Pool, Pooling};
 pub use pool_backward::PoolBackward;
 pub use pool_directional::PoolDirectional;
+pub use readout::{Read, ReadArrays};
 pub use row_dot::RowDot;
 pub use scale::Scale;
 pub use scale_features::ScaleFeatures;
@@ -79,9 +83,9 @@ use rayon::prelude::*;
 macro_rules! for_each_operation {
     ($call:ident) => {
         $call! {
-            Activate, Adam, Average, Axpy, Bias, Col2im, ConvolveBackward, Copy, Fill, Gather, Gram, Im2col, MatMul, Multiply,
+            Activate, Adam, Average, Axpy, BatchLoss, Bias, Col2im, ConvolveBackward, Copy, Fill, Gather, Gram, Im2col, MatMul, Multiply,
             Normalize, NormalizeBackward, NormalizeCurvature, Outer, OuterDiagonal, Pool, PoolBackward, PoolDirectional,
-            RowDot, Scale, ScaleFeatures, Seed, Transpose
+            Read, RowDot, Scale, ScaleFeatures, Seed, Transpose
         }
     };
 }

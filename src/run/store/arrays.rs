@@ -4,7 +4,7 @@ use super::{Grid, Store, TiledArray};
 use crate::compute::{Element, Entries};
 use crate::error::Error;
 use crate::path::{Finished, Spec, Tile, interleave, larger, transpose};
-use crate::run_file::StoreKind;
+use crate::run::keys::StoreKind;
 use std::ops::Range;
 use std::path::PathBuf;
 

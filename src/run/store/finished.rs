@@ -5,7 +5,7 @@ use super::summary::checksum;
 use super::{AnyTiled, Store};
 use crate::data::MappedArray;
 use crate::error::Error;
-use crate::run_file::{KernelShape, RunFile};
+use crate::run::keys::{KernelShape, RunFile};
 use std::collections::BTreeMap;
 
 /// The files that a run writes, but for its summary, its report and the rest of the recorded path.

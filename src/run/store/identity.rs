@@ -3,7 +3,7 @@
 use crate::data::each_piece;
 use crate::error::Error;
 use crate::run::Checkpoints;
-use crate::run_file::{Batches, RunFile};
+use crate::run::keys::{Batches, RunFile};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;

@@ -1,11 +1,20 @@
 //! What another program says of the path that it recorded: a JSON file beside the weights.
 
-use super::section::{Result, RunFileError, Section};
+use super::trajectory::Trajectory;
+use super::{RunFileError, toml};
+use crate::key::{Custom, Name, Shape, Table, Value, dotted, nearest};
 use std::path::Path;
-use toml::Table;
 
 /// What it may say: keys of `[training]`.
-const KEYS: [&str; 5] = ["optimizer", "schedule", "clip_norm", "learning_rates", "batches"];
+pub(super) const KEYS: [&str; 5] = ["optimizer", "schedule", "clip_norm", "learning_rates", "batches"];
+
+/// The key `trajectory.record`. [`fill`] takes it away before a run file is read: what the record says stands in `[training]`
+/// then, and so it does where a run file is written.
+pub(super) const FORM: Custom<Trajectory> = Custom {
+    read: |_, _, _| Ok(()),
+    write: |_| None,
+    shape: || Shape::Path(format!("a JSON object with any of {}", KEYS.join(", "))),
+};
 
 /// A record whose keys stand in a run file's `[training]`.
 #[derive(Debug)]
@@ -28,25 +37,44 @@ impl Record {
     }
 }
 
-/// Fills what a record says into the `[training]` table of a run file, which must not say it as well.
+/// Fills in what the record of an imported path says of its training, and takes the record's own key away.
 ///
 /// # Errors
 ///
-/// A file that is missing or is no JSON object, an unknown key, or one that the run file has too.
-pub(super) fn fill(training: &mut Table, path: &Path) -> Result<Record> {
+/// A record without an imported path; a file that is missing or is no JSON object; an unknown key, or one that the run file
+/// has too.
+pub(super) fn fill(file: &str, table: &mut Table) -> Result<Option<Record>, RunFileError> {
+    let Some(Value::Table(trajectory)) = table.get_mut("trajectory") else { return Ok(None) };
+    let Some(value) = trajectory.remove("record") else { return Ok(None) };
+    let key = "trajectory.record";
+    if trajectory.get("import").is_none() {
+        let problem = "belongs to an imported path; set trajectory.import too, or remove it";
+        return Err(RunFileError::new(file, key, problem));
+    }
+    let path = Name::of(key, &value).map_err(|wrong| RunFileError::of(file, wrong))?;
+    table.table("training").map(|training| fill_training(training, Path::new(path))).transpose()
+}
+
+/// Fills a record into a `[training]` table, which must not say the same keys.
+fn fill_training(training: &mut Table, path: &Path) -> Result<Record, RunFileError> {
     let file = path.display().to_string();
-    let wrong = |key: &str, problem: String| RunFileError { file: file.clone(), key: key.to_owned(), problem };
+    let wrong = |key: &str, problem: String| RunFileError::new(&file, key, problem);
     let bytes = std::fs::read(path).map_err(|error| wrong("file", format!("cannot be read: {error}")))?;
-    let record: Table = serde_json::from_slice(&bytes).map_err(|error| {
+    let record: ::toml::Table = serde_json::from_slice(&bytes).map_err(|error| {
         wrong(&format!("line {}", error.line()), format!("must be a JSON object, without null: {error}"))
     })?;
-    Section::new(&file, String::new(), Some(&record)).only(&KEYS)?;
-    let keys = record.keys().cloned().collect();
+    let Table(record) = toml::given_table(record);
+    let keys: Vec<String> = record.iter().map(|(key, _)| key.clone()).collect();
+    if let Some(unknown) = keys.iter().find(|key| !KEYS.contains(&key.as_str())) {
+        let near = nearest(unknown, KEYS.into_iter());
+        return Err(wrong(unknown, format!("unknown key; did you mean {near:?}?")));
+    }
     for (key, value) in record {
-        if training.contains_key(&key) {
-            return Err(wrong(&key, format!("is given by the run file too, as training.{key}; remove one of them")));
+        if training.get(&key).is_some() {
+            let own = dotted("training", &key);
+            return Err(wrong(&key, format!("is given by the run file too, as {own}; remove one of them")));
         }
-        training.insert(key, value);
+        training.set(&key, value);
     }
     Ok(Record { file, keys })
 }
@@ -59,8 +87,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("record.json");
         std::fs::write(&path, record).unwrap();
-        let mut training: Table = toml::from_str(run_file).unwrap();
-        fill(&mut training, &path).map(|_| training).map_err(|error| error.to_string())
+        let mut training = toml::parse(run_file, "run.toml").unwrap();
+        fill_training(&mut training, &path).map(|_| training).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -68,9 +96,12 @@ mod tests {
         let record =
             r#"{"optimizer": {"type": "adam", "learning_rate": 0.1}, "batches": [[0, 3], [2]], "clip_norm": 1}"#;
         let training = filled("steps = 2", record).unwrap();
-        assert_eq!(training["optimizer"]["type"].as_str(), Some("adam"));
-        assert_eq!(training["batches"][0][1].as_integer(), Some(3));
-        assert_eq!(training["steps"].as_integer(), Some(2));
+        assert!(
+            matches!(training.get("optimizer"), Some(Value::Table(own)) if own.get("type") == Some(&"adam".into()))
+        );
+        let batches = [vec![0u32, 3], vec![2]].into_iter().map(|batch| batch.into_iter().collect::<Value>()).collect();
+        assert_eq!(training.get("batches"), Some(&batches));
+        assert_eq!(training.get("steps"), Some(&Value::Integer(2)));
     }
 
     #[test]
@@ -85,7 +116,7 @@ mod tests {
             let error = filled("clip_norm = 1", record).unwrap_err();
             assert!(error.contains(part) && error.contains("record.json"), "{error:?} lacks {part:?}");
         }
-        let missing = fill(&mut Table::new(), Path::new("nowhere.json"));
+        let missing = fill_training(&mut Table::default(), Path::new("nowhere.json"));
         assert!(missing.unwrap_err().to_string().contains("cannot be read"));
     }
 

@@ -1,21 +1,22 @@
 //! A problem's data on a device.
 
-use super::{Problem, Targets};
+use super::Problem;
 use crate::compute::{Backend, convert};
 use crate::error::Error;
+use crate::loss::Targets;
 use crate::path::{QueryTargets, Setting};
 use crate::tangent::Contraction;
 use crate::training::{Examples, TargetBuffer, Training};
 
 /// The training data of a problem on a device.
-pub struct Held<'a, B: Backend> {
+pub struct TrainingData<'a, B: Backend> {
     backend: &'a B,
     problem: &'a Problem,
     examples: Examples<B>,
     targets: TargetBuffer<B>,
 }
 
-impl<'a, B: Backend> Held<'a, B> {
+impl<'a, B: Backend> TrainingData<'a, B> {
     /// Uploads inputs and targets.
     ///
     /// # Errors
@@ -42,29 +43,29 @@ impl<'a, B: Backend> Held<'a, B> {
     }
 
     /// What tiles of some queries share, with a contraction for each layer that has parameters.
-    pub fn setting<'b>(&'b self, contraction: &'b [Contraction], asked: &'b Asked<B>) -> Setting<'b, B> {
+    pub fn setting<'b>(&'b self, contraction: &'b [Contraction], queries: &'b QueryData<B>) -> Setting<'b, B> {
         Setting {
             backend: self.backend,
             network: &self.problem.network,
             spec: &self.problem.spec,
             contraction,
             examples: &self.examples,
-            queries: &asked.values,
+            queries: &queries.values,
             targets: &self.targets,
-            query_targets: asked.targets.as_ref(),
+            query_targets: queries.targets.as_ref(),
         }
     }
 }
 
 /// The queries of a problem, in a device's precision.
-pub struct Asked<B: Backend> {
+pub struct QueryData<B: Backend> {
     /// `[n, …]`, on the host.
     values: Vec<B::Element>,
     /// Their targets, where the readout depends on them.
     targets: Option<QueryTargets<B>>,
 }
 
-impl<B: Backend> Asked<B> {
+impl<B: Backend> QueryData<B> {
     /// All queries of a problem.
     ///
     /// # Errors

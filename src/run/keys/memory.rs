@@ -1,5 +1,30 @@
 //! Amounts of memory as people write them.
 
+use crate::key::{Form, Result, Shape, Value, Wrong, text};
+
+/// An amount of memory: a string with a unit, or bytes.
+pub(super) struct Memory;
+
+impl Form<Option<u64>> for Memory {
+    fn read(&self, at: &str, given: &Value, into: &mut Option<u64>) -> Result<()> {
+        let amount = match given {
+            Value::Integer(bytes) => u64::try_from(*bytes).ok().filter(|&bytes| bytes > 0),
+            value => bytes(text(at, value)?),
+        };
+        let problem = "must be an amount above 0, such as \"256 MiB\", \"4 GB\" or a whole number of bytes";
+        *into = Some(amount.ok_or_else(|| Wrong::new(at, problem))?);
+        Ok(())
+    }
+
+    fn write(&self, from: &Option<u64>) -> Option<Value> {
+        from.map(|bytes| Value::Integer(bytes as i64))
+    }
+
+    fn shape(&self, _start: &Option<u64>) -> Shape {
+        Shape::Plain("a number with kB, MB, GB, TB, KiB, MiB, GiB or TiB, or a whole number of bytes".into())
+    }
+}
+
 /// Units and their bytes.
 const UNITS: [(&str, u64); 10] = [
     ("", 1),
@@ -16,7 +41,7 @@ const UNITS: [(&str, u64); 10] = [
 
 /// Bytes of a text such as "256 MiB", "4 GB" or "1.5GiB", in any case; `None` where it is no amount above 0 that a file
 /// can hold.
-pub(super) fn bytes(text: &str) -> Option<u64> {
+fn bytes(text: &str) -> Option<u64> {
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(end);
     let unit = unit.trim().to_ascii_lowercase();

@@ -1,0 +1,31 @@
+//! Counts whose rate is e^f.
+
+use super::{Function, OfReals};
+use crate::compute::Element;
+use crate::readout::OutputFunction;
+
+pub(crate) struct Poisson;
+
+impl Function for Poisson {
+    const NAME: &'static str = "poisson";
+    const HELP: &'static str = "Σ_c e^f - y f of reals, one an output";
+    const PROBABILITIES: Option<OutputFunction> = None;
+    const WGSL: &'static str = "let e = precise_exp(f); return vec2<f32>(e - y * f, e - y);";
+}
+
+impl OfReals for Poisson {
+    #[inline(always)]
+    fn one<E: Element>(f: E, y: E) -> (E, E) {
+        (f.exp() - y * f, f.exp() - y)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loss_and_gradient() {
+        super::super::check::of_reals::<Poisson>(|f, y| f.exp() - y * f);
+    }
+}

@@ -1,0 +1,31 @@
+//! Half the squared distance.
+
+use super::{Function, OfReals};
+use crate::compute::Element;
+use crate::readout::OutputFunction;
+
+pub(crate) struct SquaredError;
+
+impl Function for SquaredError {
+    const NAME: &'static str = "squared_error";
+    const HELP: &'static str = "½ Σ_c (f - y)² of reals, one an output";
+    const PROBABILITIES: Option<OutputFunction> = None;
+    const WGSL: &'static str = "let slope = f - y; return vec2<f32>(0.5 * slope * slope, slope);";
+}
+
+impl OfReals for SquaredError {
+    #[inline(always)]
+    fn one<E: Element>(f: E, y: E) -> (E, E) {
+        (E::from_f64(0.5) * (f - y) * (f - y), f - y)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loss_and_gradient() {
+        super::super::check::of_reals::<SquaredError>(|f, y| 0.5 * (f - y).powi(2));
+    }
+}

@@ -1,0 +1,175 @@
+//! From a file and overrides to a checked run file, and back to text.
+
+use super::check::{check, check_model};
+use super::record::Record;
+use super::{KEYS, Model, RunFile, entries, model, record, start, toml, training};
+use crate::error::shortened;
+use crate::key::{self, Entry, Shape, Table, Value, Wrong, dotted};
+use std::path::{Path, PathBuf};
+
+/// A run file that is wrong: the file, the key, what is wrong and what to do.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("{}: {}: {}", shortened(.file), shortened(.key), shortened(.problem))]
+pub struct RunFileError {
+    /// The file.
+    pub file: String,
+    /// The dotted key, or the line.
+    pub key: String,
+    /// What is wrong and what to do.
+    pub problem: String,
+}
+
+impl RunFileError {
+    /// What is wrong with a file.
+    pub(super) fn new(file: &str, key: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self { file: file.to_owned(), key: key.into(), problem: problem.into() }
+    }
+
+    /// What is wrong with a key of a file.
+    pub(super) fn of(file: &str, wrong: Wrong) -> Self {
+        Self::new(file, wrong.key, wrong.problem)
+    }
+}
+
+type Result<T> = std::result::Result<T, RunFileError>;
+
+impl Model {
+    /// Reads the model of a run file, whatever else it holds.
+    ///
+    /// # Errors
+    ///
+    /// The file, the key, what is wrong and what to do.
+    pub fn load(path: &Path) -> Result<Self> {
+        let file = path.display().to_string();
+        let mut table = toml::parse(&read_text(path)?, &file)?;
+        let section = table.table("model");
+        let mut model = model::start();
+        let read = match section {
+            Some(section) => key::read(model::KEYS, "model", section, &mut model),
+            None => Err(Wrong::new("model", "must be a table")),
+        };
+        read.and_then(|()| check_model(&model)).map_err(|wrong| RunFileError::of(&file, wrong))?;
+        Ok(model)
+    }
+}
+
+fn read_text(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).map_err(|error| {
+        let problem = match error.kind() {
+            std::io::ErrorKind::NotFound => "no such run file".to_owned(),
+            _ => format!("cannot be read: {error}"),
+        };
+        RunFileError::new(&path.display().to_string(), "file", problem)
+    })
+}
+
+impl RunFile {
+    /// Reads a run file; overrides are `dotted.key=value`.
+    ///
+    /// # Errors
+    ///
+    /// The file, the key, what is wrong and what to do.
+    pub fn load(path: &Path, overrides: &[String]) -> Result<Self> {
+        let text = read_text(path)?;
+        Self::parse(&text, path, overrides)
+    }
+
+    /// As [`load`](Self::load), from text; relative paths in it start at `path`'s folder.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load).
+    pub fn parse(text: &str, path: &Path, overrides: &[String]) -> Result<Self> {
+        let file = path.display().to_string();
+        let mut table = toml::parse(text, &file)?;
+        let paths = path_keys("", &entries());
+        for text in overrides {
+            set_override(&mut table, text, &paths)
+                .map_err(|problem| RunFileError::new("command line", text.as_str(), problem))?;
+        }
+        let folder = path.parent().unwrap_or(Path::new(""));
+        for key in &paths {
+            resolve(&mut table, key, folder);
+        }
+        let record = record::fill(&file, &mut table)?;
+        let read = read(&mut table).map_err(|wrong| RunFileError::of(&file, wrong));
+        read.map_err(|error| record.map_or(error.clone(), |record: Record| record.name(error)))
+    }
+
+    /// TOML that [`load`](Self::load) reads back to the same run.
+    pub fn to_toml(&self) -> String {
+        toml::write(key::write(KEYS, self))
+    }
+}
+
+fn read(table: &mut Table) -> key::Result<RunFile> {
+    if let Some(Value::Table(training)) = table.get_mut("training") {
+        training::fill_rate(training);
+    }
+    let mut run_file = start();
+    key::read(KEYS, "", table, &mut run_file)?;
+    check(&run_file)?;
+    Ok(run_file)
+}
+
+/// Parts of a key at the most.
+const DEEPEST: usize = 8;
+
+/// Sets a key of the table; a path in it starts at the current directory.
+fn set_override(table: &mut Table, text: &str, paths: &[String]) -> std::result::Result<(), String> {
+    let (key, value) = text.split_once('=').ok_or("an override is key=value")?;
+    let mut names: Vec<&str> = key.split('.').collect();
+    if names.len() > DEEPEST {
+        return Err(format!("the key has {} parts; none has more than {DEEPEST}", names.len()));
+    }
+    let last = names.pop().filter(|name| !name.is_empty()).ok_or("the key is empty")?;
+    let mut place = &mut *table;
+    for name in names {
+        place = place.table(name).ok_or_else(|| format!("{name} is not a table"))?;
+    }
+    place.set(last, toml::value(value));
+    if paths.iter().any(|path| path == key) {
+        resolve(table, key, Path::new(""));
+    }
+    Ok(())
+}
+
+/// The dotted names of the keys whose values are paths.
+fn path_keys(at: &str, entries: &[Entry]) -> Vec<String> {
+    let of = |entry: &Entry| {
+        let name = dotted(at, entry.name);
+        match &entry.shape {
+            Shape::Path(_) => vec![name],
+            Shape::Table(entries) => path_keys(&name, entries),
+            Shape::Plain(_) | Shape::Words(_) | Shape::OneOf { .. } => Vec::new(),
+        }
+    };
+    entries.iter().flat_map(of).collect()
+}
+
+/// Makes the path that a key holds one from the root. What is no name is left for the key's form to refuse.
+fn resolve(table: &mut Table, key: &str, folder: &Path) {
+    let (section, name) = key.rsplit_once('.').unwrap_or(("", key));
+    let section = section.split('.').try_fold(table, |table, name| match table.get_mut(name) {
+        Some(Value::Table(table)) => Some(table),
+        _ => None,
+    });
+    if let Some(Value::Text(text)) = section.and_then(|section| section.get_mut(name))
+        && !text.is_empty()
+        && !text.contains('\0')
+    {
+        let path = folder.join(&*text);
+        *text = tidy(&std::path::absolute(&path).unwrap_or(path)).display().to_string();
+    }
+}
+
+/// Without `x/..`, for messages; a path through a link keeps its meaning where the link is not followed back.
+fn tidy(path: &Path) -> PathBuf {
+    path.components().fold(PathBuf::new(), |mut clean, part| {
+        match part {
+            std::path::Component::ParentDir if !clean.is_symlink() && clean.pop() => {}
+            part => clean.push(part),
+        }
+        clean
+    })
+}

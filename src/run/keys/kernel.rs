@@ -1,0 +1,273 @@
+//! `[kernel]`: what is integrated along the path, and how.
+
+use super::RunFile;
+use crate::key::{Count, Custom, Flag, Form, Key, List, Number, Result, Shape, Value, Word, Words, Wrong, at};
+use crate::path::Rule;
+use crate::readout::Readout;
+use crate::tangent::Contraction;
+
+/// What is integrated.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Kernel {
+    /// The rule on each step's segment.
+    pub rule: Rule,
+    /// Whether A is wanted.
+    pub attribution: bool,
+    /// Which entries of K.
+    pub kernel: KernelShape,
+    /// Whether the coefficients are wanted.
+    pub coefficients: bool,
+    /// Whether layers are kept apart as well.
+    pub layers: bool,
+    /// Whether the tangent kernel at both ends is wanted.
+    pub tangent: bool,
+    /// What of the outputs is taken apart.
+    pub readout: Readout,
+    /// Whether the weights' change is taken apart as well.
+    pub superposition: bool,
+    /// Examples whose part of the weights' change is wanted whole.
+    pub superposition_vectors: Vec<u32>,
+    /// How each layer that has parameters is contracted; the fastest without it.
+    pub contraction: Option<Vec<Contraction>>,
+}
+
+/// Nodes on each step's segment: one that needs more than 4096 is better split into smaller steps.
+const NODES: Count = Count { least: 1, most: 4096 };
+
+pub(super) const KEYS: &[Key<Kernel>] = &[
+    Key::new("rule", "where a step's integral takes gradients", at!(Kernel.rule, Words)),
+    Key::new(
+        "nodes",
+        "how many nodes; an error with a rule other than gauss",
+        &Custom {
+            read: |at, given, kernel: &mut Kernel| {
+                let mut nodes = 0;
+                NODES.read(at, given, &mut nodes)?;
+                kernel.rule = Rule::Gauss { nodes };
+                Ok(())
+            },
+            write: |kernel| match kernel.rule {
+                Rule::Gauss { nodes } => Some(Value::from(nodes)),
+                Rule::Left | Rule::Adaptive { .. } => None,
+            },
+            shape: || Form::<usize>::shape(&NODES, &0),
+        },
+    )
+    // Whoever gives a number of nodes means to have it.
+    .unless(|kernel| match kernel.rule {
+        Rule::Gauss { .. } => None,
+        Rule::Left | Rule::Adaptive { .. } => Some(format!(
+            "belongs to kernel.rule = \"gauss\", and the rule is {:?}; remove it, or take the rule \"gauss\"",
+            kernel.rule.word()
+        )),
+    }),
+    Key::new(
+        "tolerance",
+        "for adaptive, 1e-6 without it; may stand beside any rule",
+        &Custom {
+            read: |at, given, kernel: &mut Kernel| {
+                let mut given_tolerance = 0.0;
+                Number::AboveZero.read(at, given, &mut given_tolerance)?;
+                match &mut kernel.rule {
+                    Rule::Adaptive { tolerance } => *tolerance = given_tolerance,
+                    Rule::Gauss { .. } | Rule::Left => {}
+                }
+                Ok(())
+            },
+            write: |kernel| match kernel.rule {
+                Rule::Adaptive { tolerance } => Some(Value::Number(tolerance)),
+                Rule::Gauss { .. } | Rule::Left => None,
+            },
+            shape: || Number::AboveZero.shape(&0.0),
+        },
+    ),
+    Key::new("attribution", "A [n, m, C]", at!(Kernel.attribution, Flag)),
+    Key::new("kernel", "which entries of K", at!(Kernel.kernel, Words)),
+    Key::new("coefficients", "needs `kernel` = diagonal or full", at!(Kernel.coefficients, Flag)),
+    Key::new("layers", "also split attribution and kernel by layer", at!(Kernel.layers, Flag)),
+    Key::new(
+        "tangent",
+        "also the tangent kernel, shaped as the kernel, at the first and the last weights",
+        at!(Kernel.tangent, Flag),
+    ),
+    Key::new(
+        "contraction",
+        "how gradient rows are contracted; `auto` takes the fastest",
+        at!(Kernel.contraction, Contractions),
+    ),
+    Key::new("readout", "what of a query's outputs is taken apart", at!(Kernel.readout, Words)),
+    Key::new(
+        "superposition",
+        "take the change of the weights apart: `superposition.npy`",
+        at!(Kernel.superposition, Flag),
+    ),
+    Key::new(
+        "superposition_vectors",
+        "examples whose part of it is wanted whole: `superposition.safetensors`",
+        at!(Kernel.superposition_vectors, List { each: Count::from(0), takes: "a list of examples, counted from 0" }),
+    ),
+];
+
+pub(super) fn start() -> Kernel {
+    Kernel {
+        rule: Rule::Gauss { nodes: 3 },
+        attribution: true,
+        kernel: KernelShape::None,
+        coefficients: false,
+        layers: false,
+        tangent: false,
+        readout: Readout::Outputs,
+        superposition: false,
+        superposition_vectors: Vec::new(),
+        contraction: None,
+    }
+}
+
+/// Each rule with its defaults.
+impl Word for Rule {
+    fn all() -> Vec<Self> {
+        vec![Rule::Gauss { nodes: 3 }, Rule::Left, Rule::Adaptive { tolerance: 1e-6 }]
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Rule::Gauss { .. } => "gauss",
+            Rule::Left => "left",
+            Rule::Adaptive { .. } => "adaptive",
+        }
+    }
+
+    fn help(self) -> &'static str {
+        match self {
+            Rule::Gauss { .. } => "exactly `nodes` Gauss-Legendre nodes on each step's segment, nothing split",
+            Rule::Left => "the query's gradient at the step's start (Domingos' sum, TracIn)",
+            Rule::Adaptive { .. } => "nodes by the certificate, segments split where a unit flips",
+        }
+    }
+}
+
+impl Word for Contraction {
+    fn all() -> Vec<Self> {
+        Contraction::ALL.to_vec()
+    }
+
+    fn word(self) -> &'static str {
+        self.name()
+    }
+
+    fn help(self) -> &'static str {
+        ""
+    }
+}
+
+/// `"auto"`, or a list with a word for each layer that has parameters.
+struct Contractions;
+
+const AUTO: &str = "auto";
+
+impl Form<Option<Vec<Contraction>>> for Contractions {
+    fn read(&self, at: &str, given: &Value, into: &mut Option<Vec<Contraction>>) -> Result<()> {
+        let one = |value| {
+            let mut choice = Contraction::Factored;
+            Words.read(at, value, &mut choice).map(|()| choice)
+        };
+        *into = match given {
+            Value::Text(word) if word == AUTO => None,
+            Value::List(values) => Some(values.iter().map(one).collect::<Result<_>>()?),
+            _ => {
+                let problem = "must be \"auto\" or a list with a word for each layer that has weights";
+                return Err(Wrong::new(at, problem));
+            }
+        };
+        Ok(())
+    }
+
+    fn write(&self, from: &Option<Vec<Contraction>>) -> Option<Value> {
+        Some(from.as_ref().map_or(Value::from(AUTO), |choices| choices.iter().map(|choice| choice.name()).collect()))
+    }
+
+    fn shape(&self, _start: &Option<Vec<Contraction>>) -> Shape {
+        let names = Contraction::ALL.map(Contraction::name).join(", ");
+        Shape::Plain(format!("`auto`, or a list with a word for each layer that has weights: {names}"))
+    }
+}
+
+/// Which entries of the kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KernelShape {
+    /// None.
+    None,
+    /// The mean over outputs, `[n, m]`.
+    Trace,
+    /// Equal outputs, `[n, m, C]`.
+    Diagonal,
+    /// All pairs, `[n, m, C, C]`.
+    Full,
+}
+
+impl Word for KernelShape {
+    fn all() -> Vec<Self> {
+        vec![KernelShape::None, KernelShape::Trace, KernelShape::Diagonal, KernelShape::Full]
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            KernelShape::None => "none",
+            KernelShape::Trace => "trace",
+            KernelShape::Diagonal => "diagonal",
+            KernelShape::Full => "full",
+        }
+    }
+
+    fn help(self) -> &'static str {
+        match self {
+            KernelShape::None => "",
+            KernelShape::Trace => "[n, m], the mean over outputs",
+            KernelShape::Diagonal => "[n, m, C]",
+            KernelShape::Full => "[n, m, C, C]",
+        }
+    }
+}
+
+impl RunFile {
+    /// What is integrated along the path, and by which rule, for people.
+    pub fn integral_words(&self) -> String {
+        let Kernel { rule, attribution, kernel, superposition, readout, .. } = &self.kernel;
+        let shape = match kernel {
+            KernelShape::None => None,
+            KernelShape::Trace => Some("trace kernel"),
+            KernelShape::Diagonal => Some("diagonal kernel"),
+            KernelShape::Full => Some("full kernel"),
+        };
+        let parts = [attribution.then_some("attribution"), shape, superposition.then_some("superposition")];
+        let parts: Vec<&str> = parts.into_iter().flatten().collect();
+        let flow = self.training.optimizer.is_solved();
+        let place = if flow { "in each of the solver's steps" } else { "on each step" };
+        let rule = match rule {
+            Rule::Gauss { nodes: 1 } => format!("1 Gauss node {place}"),
+            Rule::Gauss { nodes } => format!("{nodes} Gauss nodes {place}"),
+            Rule::Left => "the gradient at each step's start".into(),
+            Rule::Adaptive { tolerance } => format!("as many nodes as a tolerance of {tolerance:?} takes"),
+        };
+        format!("{} of {}; {rule}", list(&parts), readout.words())
+    }
+}
+
+/// "a, b and c".
+fn list(words: &[&str]) -> String {
+    match words {
+        [first @ .., last] if !first.is_empty() => format!("{} and {last}", first.join(", ")),
+        all => all.concat(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_listed() {
+        assert_eq!((list(&[]), list(&["a"])), (String::new(), "a".to_owned()));
+        assert_eq!((list(&["a", "b"]), list(&["a", "b", "c"])), ("a and b".to_owned(), "a, b and c".to_owned()));
+    }
+}

@@ -1,0 +1,210 @@
+//! Every key is accepted, written back, and changes a run's identity or says that it does not.
+
+use super::{RunFile, difference, entries};
+use crate::key::{Entry, Shape, dotted};
+use std::collections::BTreeSet;
+use std::path::Path;
+
+const BASE: &str = r#"
+[run]
+directory = "out"
+[data.train]
+inputs = "x.npy"
+targets = "y.npy"
+[model]
+input = [4]
+layers = [{ type = "linear", features = 2 }]
+[training]
+loss = "cross_entropy"
+optimizer = { type = "sgd", learning_rate = 0.5 }
+steps = 3
+"#;
+
+const QUERY: &str = "data.query.inputs=q.npy";
+const MOMENTUM: &str = "training.optimizer.momentum=0.9";
+const IMPORT: &str = "trajectory.import=c";
+const ADAM: &str = "training.optimizer={ type = 'adam', learning_rate = 0.5 }";
+const ADAMW: &str = "training.optimizer={ type = 'adamw', learning_rate = 0.5 }";
+const FLOW: [&str; 2] = ["training.steps", "training.optimizer={ type = 'flow', time = 1.0 }"];
+const STEP: &str = "training.schedule={ type = 'step', every = 2, factor = 0.5 }";
+const COSINE: &str = "training.schedule={ type = 'cosine' }";
+const IMAGE: &str = "model.input=[1, 4, 4]";
+
+/// A key, what stands beside it, and another value for it.
+type Change = (&'static str, &'static [&'static str], &'static str);
+
+/// Of every key but those of layers.
+const CHANGES: &[Change] = &[
+    ("run.directory", &[], "elsewhere"),
+    ("run.device", &[], "gpu"),
+    ("run.fallback", &[], "true"),
+    ("run.precision", &[], "f64"),
+    ("run.memory", &[], "4 GiB"),
+    ("run.store", &[], "zarr"),
+    ("run.seed", &[], "1"),
+    ("run.tune", &[], "false"),
+    ("data.train.inputs", &[], "a.npy"),
+    ("data.train.targets", &[], "a.npy"),
+    ("data.query.inputs", &[], "q.npy"),
+    ("data.query.targets", &[QUERY], "z.npy"),
+    ("model.input", &[], "[5]"),
+    ("model.layers", &[], "[{ type = 'linear', features = 3 }]"),
+    ("model.weights", &[], "w.npz"),
+    ("training.loss", &[], "poisson"),
+    ("training.reduction", &[], "sum"),
+    ("training.optimizer", &[], "{ type = 'sgd', learning_rate = 1 }"),
+    ("training.optimizer.sgd.learning_rate", &[], "0.25"),
+    ("training.optimizer.sgd.momentum", &[], "0.9"),
+    ("training.optimizer.sgd.dampening", &[MOMENTUM], "0.1"),
+    ("training.optimizer.sgd.nesterov", &[MOMENTUM], "true"),
+    ("training.optimizer.sgd.weight_decay", &[], "0.1"),
+    ("training.optimizer.adam.learning_rate", &[ADAM], "0.25"),
+    ("training.optimizer.adam.betas", &[ADAM], "[0.5, 0.5]"),
+    ("training.optimizer.adam.eps", &[ADAM], "0.1"),
+    ("training.optimizer.adam.weight_decay", &[ADAM], "0.1"),
+    ("training.optimizer.adamw.learning_rate", &[ADAMW], "0.25"),
+    ("training.optimizer.adamw.betas", &[ADAMW], "[0.5, 0.5]"),
+    ("training.optimizer.adamw.eps", &[ADAMW], "0.1"),
+    ("training.optimizer.adamw.weight_decay", &[ADAMW], "0.1"),
+    ("training.optimizer.flow.time", &FLOW, "2.0"),
+    ("training.optimizer.flow.tolerance", &FLOW, "0.1"),
+    ("training.learning_rates", &[], "[0.5, 0.5, 0.25]"),
+    ("training.schedule", &[], "{ type = 'cosine' }"),
+    ("training.schedule.step.every", &[STEP], "3"),
+    ("training.schedule.step.factor", &[STEP], "0.1"),
+    ("training.schedule.cosine.final", &[COSINE], "0.1"),
+    ("training.schedule.warmup", &[COSINE], "2"),
+    ("training.clip_norm", &[], "1.0"),
+    ("training.steps", &[], "4"),
+    ("training.batch_size", &[], "2"),
+    ("training.batches", &[], "[[0], [1], [2]]"),
+    ("trajectory.import", &[], "c"),
+    ("trajectory.every", &[], "2"),
+    ("kernel.rule", &[], "left"),
+    ("kernel.nodes", &[], "5"),
+    ("kernel.tolerance", &["kernel.rule=adaptive"], "0.1"),
+    ("kernel.attribution", &["kernel.kernel=full"], "false"),
+    ("kernel.kernel", &[], "trace"),
+    ("kernel.coefficients", &["kernel.kernel=full"], "true"),
+    ("kernel.layers", &[], "true"),
+    ("kernel.tangent", &["kernel.kernel=full"], "true"),
+    ("kernel.contraction", &[], "['output']"),
+    ("kernel.readout", &[], "loss"),
+    ("kernel.superposition", &[], "true"),
+    ("kernel.superposition_vectors", &["kernel.superposition=true"], "[1]"),
+];
+
+/// Of the keys of layers: the layer with the key at two values.
+const LAYERS: &[(&str, [&str; 2])] = &[
+    ("linear.features", ["type = 'linear', features = 2", "type = 'linear', features = 3"]),
+    ("linear.bias", ["type = 'linear', features = 2", "type = 'linear', features = 2, bias = false"]),
+    ("conv2d.channels", ["type = 'conv2d', channels = 1, kernel = 2", "type = 'conv2d', channels = 2, kernel = 2"]),
+    ("conv2d.kernel", ["type = 'conv2d', channels = 1, kernel = 2", "type = 'conv2d', channels = 1, kernel = 3"]),
+    (
+        "conv2d.stride",
+        ["type = 'conv2d', channels = 1, kernel = 2", "type = 'conv2d', channels = 1, kernel = 2, stride = 2"],
+    ),
+    (
+        "conv2d.padding",
+        ["type = 'conv2d', channels = 1, kernel = 2", "type = 'conv2d', channels = 1, kernel = 2, padding = 1"],
+    ),
+    (
+        "conv2d.bias",
+        ["type = 'conv2d', channels = 1, kernel = 2", "type = 'conv2d', channels = 1, kernel = 2, bias = false"],
+    ),
+    ("max_pool2d.kernel", ["type = 'max_pool2d', kernel = 2", "type = 'max_pool2d', kernel = 3"]),
+    ("avg_pool2d.kernel", ["type = 'avg_pool2d', kernel = 2", "type = 'avg_pool2d', kernel = 3"]),
+    ("from", ["type = 'tanh'", "type = 'tanh', from = -1"]),
+];
+
+fn parse(overrides: &[String]) -> RunFile {
+    // An override that is a bare key takes the key of the file away.
+    let (absent, overrides): (Vec<_>, Vec<_>) = overrides.iter().cloned().partition(|text| !text.contains('='));
+    let gone = |line: &&str| !absent.iter().any(|key| line.starts_with(key.rsplit('.').next().unwrap_or(key)));
+    let text: Vec<&str> = BASE.lines().filter(gone).collect();
+    RunFile::parse(&text.join("\n"), Path::new("/folder/run.toml"), &overrides)
+        .unwrap_or_else(|error| panic!("{overrides:?}: {error}"))
+}
+
+/// Two run files are as different as their records say, and their records are run files for them.
+fn differ(a: &[String], b: &[String]) -> Option<String> {
+    let (a, b) = (parse(a), parse(b));
+    assert_ne!(a, b);
+    for run_file in [&a, &b] {
+        let again = RunFile::parse(&run_file.to_toml(), Path::new("/folder/run.toml"), &[]);
+        assert_eq!(again.as_ref(), Ok(run_file));
+    }
+    difference(&a.to_toml(), &b.to_toml()).map(|(key, ..)| key)
+}
+
+/// The dotted name of every key, with the type in it where it belongs to one; whether it is incidental.
+fn names(at: &str, entries: &[Entry]) -> Vec<(String, bool)> {
+    entries
+        .iter()
+        .flat_map(|entry| {
+            let name = dotted(at, entry.name);
+            match &entry.shape {
+                Shape::Table(inside) => names(&name, inside),
+                Shape::OneOf { variants, shared } => {
+                    let own = variants.iter().flat_map(|(kind, _, keys)| names(&dotted(&name, kind), keys));
+                    let all = own.chain(names(&name, shared)).collect::<Vec<_>>();
+                    [vec![(name, entry.incidental)], all].concat()
+                }
+                Shape::Plain(_) | Shape::Path(_) | Shape::Words(_) => vec![(name, entry.incidental)],
+            }
+        })
+        .collect()
+}
+
+#[test]
+fn every_key_is_written_back_and_changes_the_identity_unless_it_is_incidental() {
+    let names = names("", &entries());
+    let incidental: BTreeSet<&str> = names.iter().filter(|(_, own)| *own).map(|(name, _)| name.as_str()).collect();
+    for (key, beside, value) in CHANGES {
+        let types = ["sgd", "adam", "adamw", "flow", "step", "cosine"];
+        let dotted: Vec<&str> = key.split('.').filter(|part| !types.contains(part)).collect();
+        let beside: Vec<String> = beside.iter().map(|&text| text.to_owned()).collect();
+        let changed = [beside.clone(), vec![format!("{}={value}", dotted.join("."))]].concat();
+        let found = differ(&beside, &changed);
+        match incidental.contains(key) {
+            true => assert_eq!(found, None, "{key}"),
+            false => {
+                let found = found.unwrap_or_else(|| panic!("{key} changes nothing"));
+                let section = dotted[..2].join(".");
+                // A list of rates takes the schedule's place.
+                let own = [section.as_str(), "training.schedule", "data.query"];
+                assert!(own.iter().any(|own| found.starts_with(own)), "{key} changed {found}");
+            }
+        }
+    }
+    for (key, layers) in LAYERS {
+        let model = |layer: &str| {
+            let layers = format!("model.layers=[{{ {layer} }}, {{ type = 'linear', features = 2 }}]");
+            vec![IMAGE.to_owned(), layers]
+        };
+        assert_eq!(differ(&model(layers[0]), &model(layers[1])).as_deref(), Some("model.layers"), "{key}");
+    }
+    let changed = CHANGES.iter().map(|(key, ..)| (*key).to_owned());
+    let layers = LAYERS.iter().map(|(key, _)| format!("model.layers.{key}"));
+    // A record never stands in a record: the next test has it.
+    let all: BTreeSet<String> = changed.chain(layers).chain(["trajectory.record".to_owned()]).collect();
+    assert_eq!(all, names.into_iter().map(|(name, _)| name).collect());
+}
+
+#[test]
+fn a_record_changes_what_it_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("record.json");
+    std::fs::write(&path, r#"{"clip_norm": 2}"#).unwrap();
+    let import = vec![IMPORT.to_owned()];
+    let with = [import.clone(), vec![format!("trajectory.record={}", path.display())]].concat();
+    assert_eq!(differ(&import, &with).as_deref(), Some("training.clip_norm"));
+}
+
+/// What a record may say are keys of `[training]`.
+#[test]
+fn a_record_has_keys_of_training() {
+    for key in super::record::KEYS {
+        assert!(super::training::KEYS.iter().any(|own| own.name == key), "{key}");
+    }
+}

@@ -1,0 +1,271 @@
+//! `[training]`: how the network is trained.
+
+use crate::key::{
+    self, Count, Custom, Form, Key, List, Number, Optional, Path, Shape, Table, Value, Word, Words, Wrong, at,
+};
+use crate::loss::Loss;
+use crate::optimizer::{self, Optimizer, is_not_single};
+use crate::training::{Reduction, Schedule, ScheduleKind, schedule};
+
+/// How the network is trained.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Training {
+    /// The loss.
+    pub loss: Loss,
+    /// Mean or sum over the batch.
+    pub reduction: Reduction,
+    /// The optimizer.
+    pub optimizer: Optimizer,
+    /// Learning rates over the steps.
+    pub schedule: Schedule,
+    /// The largest norm of the loss gradient; 0: not clipped.
+    pub clip_norm: f64,
+    /// Steps; 0 for gradient flow, which takes its own.
+    pub steps: usize,
+    /// Examples a step; the whole set without it.
+    pub batch_size: Option<usize>,
+    /// The recorded order.
+    pub batches: Option<Batches>,
+}
+
+/// A recorded order of examples.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Batches {
+    /// `[steps, batch]` integers in a file.
+    File(String),
+    /// One list of examples a step.
+    List(Vec<Vec<u32>>),
+}
+
+pub(super) const KEYS: &[Key<Training>] = &[
+    Key::required("loss", "of each example", at!(Training.loss, Words)),
+    Key::new("reduction", "of the losses of a batch", at!(Training.reduction, Words)),
+    Key::required("optimizer", "the optimizer", at!(Training.optimizer, optimizer::FORM)),
+    Key::new(
+        "learning_rates",
+        "the rate of every step, in place of a schedule; the optimizer needs no rate beside it",
+        at!(Training.schedule, RATES),
+    )
+    .unless(continuous),
+    Key::new("schedule", "the course of the learning rate", at!(Training.schedule, schedule::FORM)).unless(
+        |training| match training.schedule.kind {
+            ScheduleKind::List(_) => {
+                Some("has no place beside training.learning_rates, which says the rate of every step; remove one".into())
+            }
+            ScheduleKind::Constant | ScheduleKind::Step(_) | ScheduleKind::Cosine(_) => continuous(training),
+        },
+    ),
+    Key::new(
+        "clip_norm",
+        "the largest norm of the loss gradient; 0 is off",
+        at!(Training.clip_norm, Number::NotNegative),
+    )
+    .unless(continuous),
+    Key::required("steps", "how many steps", at!(Training.steps, Count::from(1))).unless(continuous),
+    Key::new(
+        "batch_size",
+        "examples a step; without it the full batch. Batches are drawn from the seed, an epoch a permutation, its last short \
+         batch kept",
+        at!(Training.batch_size, Optional(Count::from(1))),
+    )
+    .unless(continuous),
+    Key::new(
+        "batches",
+        "the recorded order; `batch_size`, if also given, must equal its second axis; a repeated example counts as often",
+        at!(Training.batches, Optional(Order)),
+    )
+    .unless(continuous),
+];
+
+/// Why a key has no place beside gradient flow.
+fn continuous(training: &Training) -> Option<String> {
+    training
+        .optimizer
+        .is_solved()
+        .then(|| "has no meaning for gradient flow, which takes the full batch; remove it".to_owned())
+}
+
+pub(super) fn start() -> Training {
+    Training {
+        loss: Loss::SquaredError,
+        reduction: Reduction::Mean,
+        optimizer: optimizer::START,
+        schedule: schedule::START,
+        clip_norm: 0.0,
+        steps: 0,
+        batch_size: None,
+        batches: None,
+    }
+}
+
+/// One learning rate a step, for paths recorded elsewhere.
+const RATES: Custom<Schedule> = Custom {
+    read: |at, given, schedule| {
+        let form = List { each: Number::Any, takes: "a list with a number for each step" };
+        let mut rates: Vec<f64> = Vec::new();
+        form.read(at, given, &mut rates)?;
+        if let Some(rate) = rates.iter().find(|rate| **rate < 0.0) {
+            return Err(Wrong::new(at, format!("holds {rate:?}; none may be negative")));
+        }
+        *schedule = Schedule { kind: ScheduleKind::List(rates), warmup: 0 };
+        Ok(())
+    },
+    write: |schedule| match &schedule.kind {
+        ScheduleKind::List(rates) => Some(rates.iter().copied().collect()),
+        ScheduleKind::Constant | ScheduleKind::Step(_) | ScheduleKind::Cosine(_) => None,
+    },
+    shape: || Shape::Plain("a list with a number for each step".into()),
+};
+
+/// A file or lists.
+struct Order;
+
+impl Form<Batches> for Order {
+    fn read(&self, at: &str, given: &Value, into: &mut Batches) -> key::Result<()> {
+        *into = match given {
+            Value::List(steps) => {
+                let batch = |(step, given)| read_batch(at, step, given);
+                Batches::List(steps.iter().enumerate().map(batch).collect::<key::Result<_>>()?)
+            }
+            file => {
+                let mut path = String::new();
+                FILE.read(at, file, &mut path)?;
+                Batches::File(path)
+            }
+        };
+        Ok(())
+    }
+
+    fn write(&self, from: &Batches) -> Option<Value> {
+        Some(match from {
+            Batches::File(path) => Value::Text(path.clone()),
+            Batches::List(steps) => steps.iter().map(|batch| batch.iter().copied().collect::<Value>()).collect(),
+        })
+    }
+
+    fn shape(&self, _start: &Batches) -> Shape {
+        Form::<String>::shape(&FILE, &String::new())
+    }
+}
+
+const FILE: Path = Path {
+    takes: "[steps, batch] integers from 0, or a list with a list of examples for each step, at least one each",
+};
+
+/// The examples of a step.
+fn read_batch(at: &str, step: usize, given: &Value) -> key::Result<Vec<u32>> {
+    let takes = "a file, or a list with a list of examples for each step";
+    let mut examples = Vec::new();
+    List { each: Count::from(0), takes }.read(at, given, &mut examples)?;
+    if examples.is_empty() {
+        let problem = format!("step {step} has no example; give it at least one, or leave the step out");
+        return Err(Wrong::new(at, problem));
+    }
+    Ok(examples)
+}
+
+impl Default for Batches {
+    fn default() -> Self {
+        Batches::List(Vec::new())
+    }
+}
+
+/// A list of rates needs no rate beside it: gives the optimizer the first one that it may have. The first steps of a warmup
+/// may have none.
+pub(super) fn fill_rate(training: &mut Table) {
+    let Some(Value::List(rates)) = training.get("learning_rates") else { return };
+    let rate = rates.iter().find_map(|rate| match rate {
+        Value::Number(rate) if *rate > 0.0 => Some(*rate),
+        Value::Integer(rate @ 1..) => Some(*rate as f64),
+        _ => None,
+    });
+    let Some(Value::Table(optimizer)) = training.get_mut("optimizer") else { return };
+    let has_rate = matches!(optimizer.get("type"), Some(Value::Text(name)) if optimizer::has_learning_rate(name));
+    if has_rate && optimizer.get("learning_rate").is_none() {
+        optimizer.set("learning_rate", Value::Number(rate.unwrap_or(1.0)));
+    }
+}
+
+impl Word for Reduction {
+    fn all() -> Vec<Self> {
+        vec![Reduction::Mean, Reduction::Sum]
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Reduction::Mean => "mean",
+            Reduction::Sum => "sum",
+        }
+    }
+
+    fn help(self) -> &'static str {
+        match self {
+            Reduction::Mean => "by the batch's own size",
+            Reduction::Sum => "",
+        }
+    }
+}
+
+impl Training {
+    /// The learning rate of a step, counted from 0.
+    pub fn rate(&self, step: usize) -> f64 {
+        self.schedule.rate(self.optimizer.learning_rate(), step, self.steps)
+    }
+
+    /// Where a number is one in double precision only: its key in `[training]`, and the number.
+    pub(super) fn first_not_single(&self) -> Option<(String, f64)> {
+        let optimizer = self.optimizer.first_not_single();
+        let optimizer = optimizer.map(|(key, value)| (format!("optimizer.{key}"), value));
+        let clip = Some(("clip_norm".to_owned(), self.clip_norm)).filter(|&(_, value)| is_not_single(value));
+        optimizer.or(clip)
+    }
+
+    /// The optimizer and everything that changes its steps, for people.
+    pub(super) fn words(&self) -> String {
+        let mut parts = vec![self.optimizer.words()];
+        parts.extend(self.schedule.words());
+        if self.clip_norm > 0.0 {
+            parts.push(format!("gradients clipped at a norm of {:?}", self.clip_norm));
+        }
+        parts.push(match (&self.batches, self.batch_size) {
+            (Some(_), _) => "batches in a recorded order".into(),
+            (None, Some(size)) => format!("batches of {size}"),
+            (None, None) => "all examples in each step".into(),
+        });
+        parts.join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::optimizer::{Flow, Sgd};
+    use crate::training::Cosine;
+
+    #[test]
+    fn what_changes_a_step_is_said() {
+        let sgd = Sgd { learning_rate: 0.5, momentum: 0.9, dampening: 0.0, nesterov: true, weight_decay: 0.01 };
+        let mut training = Training {
+            loss: Loss::CrossEntropy,
+            reduction: Reduction::Mean,
+            optimizer: Optimizer::Sgd(sgd),
+            schedule: Schedule { kind: ScheduleKind::Cosine(Cosine { last: 0.05 }), warmup: 3 },
+            clip_norm: 2.0,
+            steps: 10,
+            batch_size: Some(32),
+            batches: None,
+        };
+        assert_eq!(
+            training.words(),
+            "SGD with Nesterov momentum 0.9, learning rate 0.5, weight decay 0.01, a cosine down to 0.05 after a \
+             warmup of 3 steps, gradients clipped at a norm of 2.0, batches of 32"
+        );
+        training.optimizer = Optimizer::Flow(Flow { time: 10.0, tolerance: 1e-8 });
+        training.schedule = Schedule { kind: ScheduleKind::Constant, warmup: 0 };
+        (training.clip_norm, training.batch_size) = (0.0, None);
+        assert_eq!(
+            training.words(),
+            "gradient flow over a time of 10.0, solved to a tolerance of 1e-8, all examples in each step"
+        );
+    }
+}
