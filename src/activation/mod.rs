@@ -37,17 +37,20 @@ pub(crate) trait Function {
 
 /// How often an activation is differentiated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Order {
+pub enum Order {
+    /// f.
     Value,
+    /// f'.
     Slope,
+    /// f''.
     Curvature,
 }
 
 impl Order {
-    #[cfg(feature = "gpu")]
+    /// All, in order.
     pub const ALL: [Order; 3] = [Order::Value, Order::Slope, Order::Curvature];
 
-    /// The operation of a backend that computes it.
+    /// The name of its shader.
     pub fn operation(self) -> &'static str {
         match self {
             Order::Value => "activation",

@@ -211,7 +211,7 @@ pub struct Term<'a, B: Backend + ?Sized> {
     /// The examples' rows.
     pub rows: &'a ExampleRows<B>,
     /// One row an output: what is averaged already.
-    pub averaged: &'a RowMap<B>,
+    pub averaged: &'a RowMap<B::Buffer, B::Index>,
     /// The column of each example.
     pub columns: &'a B::Index,
     /// The accumulators.

@@ -32,7 +32,7 @@ pub struct Factors {
 
 impl Factors {
     /// Forms the gradient rows of a map's outputs.
-    pub fn write_rows(&self, map: &RowMap<Cpu>, start: Start, out: &mut Array) {
+    pub fn write_rows(&self, map: &RowMap<Array, Vec<u32>>, start: Start, out: &mut Array) {
         let (backend, delta, input) = (Cpu::new(), upload(&self.delta), upload(&self.input));
         let (out, delta, input) = (whole_mut(out), whole(&delta), whole(&input));
         let formed = match self.structure {
