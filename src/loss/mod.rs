@@ -12,7 +12,7 @@ mod targets;
 pub use targets::{TargetKind, Targets};
 
 use crate::compute::Element;
-use crate::data::Array;
+use crate::formats::Array;
 use crate::key::Word;
 use crate::readout::OutputFunction;
 

@@ -3,8 +3,8 @@
 use super::ExampleRows;
 use super::queries::{ConstantInputs, QueryFactors, Side};
 use crate::compute::{Accumulator, Backend, Element, Gram, Layout, MatMul, Result, RowMap, Slice, SliceMut, Start};
-use crate::data::{StateReader, StateWriter};
 use crate::error::Error;
+use crate::formats::{StateReader, StateWriter};
 use crate::graph::{Forward, Graph, Matrix};
 use std::collections::BTreeMap;
 

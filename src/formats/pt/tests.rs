@@ -1,5 +1,5 @@
 use super::*;
-use crate::data::Values;
+use crate::formats::Values;
 use crate::random::Random;
 use std::io::Write;
 use zip::write::SimpleFileOptions;

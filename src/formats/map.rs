@@ -108,7 +108,7 @@ fn reserve(file: &mut File, len: u64) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::MappedArray;
+    use crate::formats::MappedArray;
 
     #[test]
     fn a_map_is_an_array_once_it_has_its_name() -> Result<(), Box<dyn std::error::Error>> {

@@ -1,8 +1,8 @@
-//! Progress and stopping, shared by all workers; and who keeps the state of work in a file.
+//! Resuming: the state of work under way, saved in a file from time to time; and progress and stopping, which all workers share.
 
 use super::Progress;
-use crate::data::{DataError, StateReader, StateWriter};
 use crate::error::Error;
+use crate::formats::{DataError, StateReader, StateWriter};
 use crate::keeper::{Keeper, Save};
 use std::path::PathBuf;
 use std::sync::Mutex;
