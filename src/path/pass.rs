@@ -173,7 +173,7 @@ impl<'a, B: Backend> Pass<'a, B> {
         let pass = network.forward(backend, segment, inputs, count)?;
         let reading = self.setting.read(network.outputs(&pass), numbers.as_ref().unwrap_or(&self.numbers))?;
         let size = self.setting.rows() * self.tile.queries.len();
-        let own_rows = if certificate.is_none() || count == self.each.base() {
+        let own_rows = if certificate.is_none() || count == self.each.base_rows() {
             None
         } else {
             Some(EachRow::new(backend, self.setting.rows(), count)?)

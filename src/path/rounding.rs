@@ -39,7 +39,7 @@ impl<B: Backend> EachRow<B> {
     }
 
     /// How many base rows.
-    pub fn base(&self) -> usize {
+    pub fn base_rows(&self) -> usize {
         self.base.rows
     }
 }

@@ -3,7 +3,7 @@
 use super::*;
 #[cfg(feature = "gpu")]
 use crate::compute::gpu::MATH;
-use crate::loss::{self, Loss, OfClasses, OfReals, TargetKind, Visitor};
+use crate::loss::{Loss, OfClasses, OfReals, TargetKind, Visitor};
 
 /// Losses of a batch, their gradients and the hits: row `b` is example `examples[b]` of `targets`;
 /// `gradient[b, c] = share[b] ∂L_b/∂f_c`, `statistics[b] = [L_b, 1 if the largest output is the class]` (0 for real targets).
@@ -138,7 +138,7 @@ impl Operation for BatchLoss {
     #[cfg(feature = "gpu")]
     fn shaders() -> Vec<Shader> {
         let body = include_str!("../../../shaders/op/loss.wgsl");
-        vec![Shader::new::<Numbers>(Self::NAME, &[INDEX, MATH, &loss::wgsl(), body])]
+        vec![Shader::new::<Numbers>(Self::NAME, &[INDEX, MATH, &crate::loss::wgsl(), body])]
     }
 
     fn trial<B: Backend>(trial: &mut Trial<'_, B>) -> Result<()> {
