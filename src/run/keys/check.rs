@@ -3,7 +3,6 @@
 use super::{Kernel, KernelShape, Model, RunFile};
 use crate::device::Precision;
 use crate::key::{Result, Wrong};
-use crate::layer::Lower;
 use crate::loss::Loss;
 use crate::path::Rule;
 use crate::readout::Readout;
