@@ -193,9 +193,9 @@ fn cards(options: &DeviceOptions) -> Result<Vec<Card>, Error> {
 #[cfg(feature = "gpu")]
 fn open(card: &Card, options: &DeviceOptions) -> Result<GpuBackend, Error> {
     let tune = if options.tune { Tune::Measure } else { Tune::Table };
-    let half_storage = options.precision == Precision::Mixed;
+    let f16_storage = options.precision == Precision::Mixed;
     let choice = Choice::Card(card.clone());
-    Ok(GpuBackend::open_with(&Options { choice, tune, cache: options.cache, half_storage, ..Options::default() })?)
+    Ok(GpuBackend::open_with(&Options { choice, tune, cache: options.cache, f16_storage, ..Options::default() })?)
 }
 
 /// Memory that is free on this machine, in bytes.

@@ -1,7 +1,7 @@
 //! What can go wrong, for people and for the exit code.
 
 use crate::compute::BackendError;
-use crate::data::DataError;
+use crate::formats::DataError;
 use crate::graph::GraphError;
 use crate::run::keys::RunFileError;
 use std::borrow::Cow;

@@ -1,7 +1,7 @@
 //! Checks for interruption and saves state between steps.
 
-use crate::data::{StateReader, StateWriter};
 use crate::error::Error;
+use crate::formats::{StateReader, StateWriter};
 
 /// Writes the present state of the work.
 pub type Save<'a> = dyn FnMut(&mut StateWriter) -> Result<(), Error> + 'a;

@@ -72,9 +72,10 @@ pub mod activation;
 pub mod bench;
 pub mod cache;
 pub mod compute;
-pub mod data;
+
 pub mod device;
 pub mod error;
+pub mod formats;
 pub mod graph;
 pub mod keeper;
 pub mod key;

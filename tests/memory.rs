@@ -3,7 +3,7 @@
 use pathkernel::activation::Activation;
 use pathkernel::compute::cpu::CpuBackend;
 use pathkernel::compute::{Entries, Rates};
-use pathkernel::data;
+use pathkernel::formats;
 use pathkernel::graph::Graph;
 use pathkernel::layer::{Layer, LayerKind, Linear};
 use pathkernel::loss::{Loss, Targets};
@@ -69,7 +69,7 @@ fn compare(words: &str, found: &Explanation) {
     let folder = tempfile::tempdir().expect("a folder");
     let file = |name: &str| folder.path().join(name);
     let rows = |name: &str, seed, rows: usize, width: usize| {
-        data::write_npy(&file(name), &[rows, width], &numbers(seed, rows * width)).expect("an array");
+        formats::write_npy(&file(name), &[rows, width], &numbers(seed, rows * width)).expect("an array");
     };
     rows("x.npy", 1, EXAMPLES, 2);
     rows("y.npy", 2, EXAMPLES, OUTPUTS);
@@ -85,7 +85,7 @@ fn compare(words: &str, found: &Explanation) {
     run::run(&run_file, &mut Quiet).expect("a run");
     let array = |name: &str| {
         let path = file("out").join(name);
-        Path::new(&path).exists().then(|| data::read(&path.display().to_string()).expect("an array").to_f64())
+        Path::new(&path).exists().then(|| formats::read(&path.display().to_string()).expect("an array").to_f64())
     };
     let arrays = [
         ("attribution.npy", found.attribution.first()),

@@ -15,7 +15,7 @@ fn translated<T>(shader: &Shader, use_it: impl FnOnce(&str, &Module, &ModuleInfo
     let module = naga::front::wgsl::parse_str(&shader.source)
         .unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(&shader.source)));
     // 16-bit numbers alone ask for more than nothing: to be packed into 32 bits, which needs no 16-bit arithmetic.
-    let capabilities = if matches!(shader.name, "gram_half" | "pack_half") {
+    let capabilities = if matches!(shader.name, "gram_f16" | "pack_f16") {
         Capabilities::SHADER_FLOAT16_IN_FLOAT32
     } else {
         Capabilities::empty()
@@ -53,6 +53,17 @@ fn every_shader_translates() {
     }
 }
 
+/// No file is left over.
+#[test]
+fn every_file_is_a_shader() {
+    let shaders = shader_sources();
+    for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/op")).expect("the folder") {
+        let path = entry.expect("an entry").path();
+        let text = std::fs::read_to_string(&path).expect("text");
+        assert!(shaders.iter().any(|shader| shader.source.ends_with(&text)), "{path:?}");
+    }
+}
+
 /// At most eight storage arrays a stage, and at most 256 invocations a workgroup: what every device has.
 #[test]
 fn every_shader_keeps_to_the_smallest_limits() {
@@ -71,6 +82,45 @@ fn every_shader_keeps_to_the_smallest_limits() {
                 }
             }
             assert!(shared <= 16_384, "{name}: {shared} bytes of workgroup memory");
+        });
+    }
+}
+
+/// What a shader's `Shape` holds is what the host writes: an offset for each of its arrays, in the order of their bindings, then
+/// the members of the host's struct, 4 bytes each.
+#[test]
+fn every_shader_reads_what_the_host_writes() {
+    for shader in &shader_sources() {
+        translated(shader, |name, module, _| {
+            let mut arrays: Vec<(u32, String)> = Vec::new();
+            for (_, variable) in module.global_variables.iter() {
+                if matches!(variable.space, naga::AddressSpace::Storage { .. }) {
+                    let binding = variable.binding.map(|binding| binding.binding).expect("a binding");
+                    arrays.push((binding, variable.name.clone().expect("a name")));
+                }
+            }
+            arrays.sort();
+            let bindings: Vec<u32> = arrays.iter().map(|(binding, _)| *binding).collect();
+            assert_eq!(bindings, (0..arrays.len() as u32).collect::<Vec<_>>(), "{name}");
+            let offsets = arrays.into_iter().map(|(_, array)| (array, "u32"));
+            let members = shader.members.iter().map(|&(member, kind)| (member.to_owned(), kind));
+            let want: Vec<(String, &str)> = offsets.chain(members).collect();
+            let uniform = module.global_variables.iter().find(|(_, v)| v.space == naga::AddressSpace::Uniform);
+            let (_, uniform) = uniform.expect("a uniform");
+            let naga::TypeInner::Struct { members, .. } = &module.types[uniform.ty].inner else {
+                panic!("{name}: the uniform is no struct")
+            };
+            let kind = |member: &naga::StructMember| match module.types[member.ty].inner {
+                naga::TypeInner::Scalar(naga::Scalar::U32) => "u32",
+                naga::TypeInner::Scalar(naga::Scalar::F32) => "f32",
+                ref other => panic!("{name}: a member of type {other:?}"),
+            };
+            let have: Vec<(String, &str)> =
+                members.iter().map(|member| (member.name.clone().expect("a name"), kind(member))).collect();
+            assert_eq!(have, want, "{name}");
+            for (place, member) in members.iter().enumerate() {
+                assert_eq!(member.offset as usize, 4 * place, "{name}");
+            }
         });
     }
 }

@@ -24,6 +24,7 @@ pub(crate) trait Function {
     /// f's degree between its kinks, where it is a polynomial there.
     const DEGREE: Option<usize>;
     /// In WGSL, for each [`Order`]: statements that return the derivative at `x`.
+    #[cfg_attr(not(feature = "gpu"), allow(dead_code))]
     const WGSL: [&'static str; 3];
 
     // A loop over each of these is vector code: constants are written where they are used, since captured ones prevent that.
@@ -37,17 +38,20 @@ pub(crate) trait Function {
 
 /// How often an activation is differentiated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Order {
+pub enum Order {
+    /// f.
     Value,
+    /// f'.
     Slope,
+    /// f''.
     Curvature,
 }
 
 impl Order {
-    #[cfg(feature = "gpu")]
+    /// All, in order.
     pub const ALL: [Order; 3] = [Order::Value, Order::Slope, Order::Curvature];
 
-    /// The operation of a backend that computes it.
+    /// The name of its shader.
     pub fn operation(self) -> &'static str {
         match self {
             Order::Value => "activation",

@@ -2,9 +2,8 @@
 
 use super::measure::{Product, median, numbers, seconds, settle};
 use crate::activation::Activation;
-use crate::compute::{
-    Accumulator, Backend, Entries, Gram, Outer, Part, Result, RowMap, Slice, SliceMut, Start, Window,
-};
+use crate::compute::op::*;
+use crate::compute::{Backend, Operation, Result, RowMap, Slice, SliceMut, Start, Trial, Window};
 use crate::device::{DeviceOptions, Devices, LocalDevices, Work};
 use crate::error::Error;
 use serde::Serialize;
@@ -25,11 +24,11 @@ pub struct OperationsBench {
 pub struct OperationFigures {
     /// Its name, and what of it was measured.
     pub operation: &'static str,
-    /// The median of one run.
+    /// The median of one run; of a trial, the mean over its calls.
     pub seconds: f64,
     /// Two per multiply-add, for products.
     pub gflops: Option<f64>,
-    /// Bytes read and written at the least, for the others.
+    /// Bytes read and written at the least, for what goes through memory once.
     pub gigabytes_per_second: Option<f64>,
 }
 
@@ -175,6 +174,47 @@ impl<B: Backend> Bench<'_, B> {
     }
 }
 
+/// Elements that an operation writes whose trial is timed.
+const TRIED: usize = 1 << 20;
+
+impl<B: Backend> Bench<'_, B> {
+    /// An operation's trial, where nothing of the operation was measured yet.
+    fn trial<O: Operation>(&mut self) -> Result<()> {
+        let own = |figure: &OperationFigures| figure.operation.split(',').next() == Some(O::NAME);
+        if self.figures.iter().any(own) {
+            return Ok(());
+        }
+        let (backend, repeats) = (self.backend, self.repeats.max(1));
+        let probe = backend.zeros(1)?;
+        let mut calls = Vec::new();
+        let mut call = |run: &mut dyn FnMut() -> Result<()>| -> Result<()> {
+            let mut one = || {
+                seconds(&mut || {
+                    run()?;
+                    settle(backend, &probe)
+                })
+            };
+            one()?;
+            calls.push(median((0..repeats).map(|_| one()).collect::<Result<_>>()?));
+            Ok(())
+        };
+        O::trial(&mut Trial::new(backend, TRIED, &mut call))?;
+        let taken = calls.iter().sum::<f64>() / calls.len().max(1) as f64;
+        let figures = OperationFigures { operation: O::NAME, seconds: taken, gflops: None, gigabytes_per_second: None };
+        self.figures.push(figures);
+        Ok(())
+    }
+
+    /// The trials of all operations of which nothing was measured yet.
+    fn trials(&mut self) -> Result<()> {
+        macro_rules! try_each {
+            ($($operation:ident),*) => { $(self.trial::<$operation>()?;)* };
+        }
+        crate::for_each_operation!(try_each);
+        Ok(())
+    }
+}
+
 impl Work for &OperationsBench {
     type Output = OperationsFigures;
 
@@ -188,6 +228,7 @@ impl Work for &OperationsBench {
         bench.outer()?;
         bench.elementwise()?;
         bench.patches()?;
+        bench.trials()?;
         Ok(OperationsFigures {
             device: backend.name(),
             precision: <B::Element as crate::compute::Element>::NAME,

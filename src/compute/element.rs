@@ -16,8 +16,8 @@ pub trait Element:
     + std::ops::Div<Output = Self>
     + std::ops::Neg<Output = Self>
     + std::ops::AddAssign
-    + crate::data::NpyElement
-    + crate::data::StateElement
+    + crate::formats::NpyElement
+    + crate::formats::StateElement
     + super::cpu::Lane
 {
     /// 0.

@@ -1,9 +1,9 @@
 /*!
-The operations that everything else is written in, as one trait with two implementations.
+The devices, and the operations that everything else is written in.
 
-A [`Backend`] owns buffers of one floating-point type and about twenty operations on them. Networks, training,
-Jacobians and the integration are written once, over this trait; `cpu` implements it for `f32` and `f64`, `gpu`
-for `f32` through wgpu. An operation is one file of one name in each.
+A [`Backend`] owns buffers of one floating-point type and runs operations on them. Networks, training, Jacobians and the
+integration are written once, over this trait; `cpu` implements it for `f32` and `f64`, `gpu` for `f32` through wgpu. An
+[`Operation`] is a value with its numbers, and one file in [`op`] says all about it.
 
 Conventions, the same for every operation:
 
@@ -17,22 +17,35 @@ Conventions, the same for every operation:
 pub mod cpu;
 #[cfg(feature = "gpu")]
 pub mod gpu;
+pub mod op;
 
 mod arguments;
 mod element;
+mod operation;
 mod phase;
 mod rates;
+mod row_map;
 pub(crate) mod scalar;
 mod shapes;
+mod slice;
+mod trial;
 
 pub use arguments::*;
 pub use element::Element;
 pub(crate) use element::{convert, widen};
+pub use op::{
+    Accumulator, Adam, AdamOut, Convolution, Entries, Gram, Layout, MatMul, Normalize, Outer, OuterDiagonal, Part,
+    Pooling, Targets, Transpose,
+};
+pub use operation::{Indices, Operation};
 pub use phase::{Clock, Phase};
 pub use rates::Rates;
+pub use row_map::RowMap;
 pub use shapes::*;
+pub use slice::*;
+pub use trial::{Call, Trial};
 
-use crate::activation::Activation;
+use crate::activation::{Activation, Order};
 
 /// What can go wrong on a device.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -64,7 +77,7 @@ pub trait Backend {
     /// An array on the device.
     type Buffer;
     /// An array of `u32` on the device.
-    type Index;
+    type Index: Indices;
     /// A second-level accumulator: sums of block sums, wider than `Buffer` where the device can.
     type Total;
     /// A download under way.
@@ -110,30 +123,79 @@ pub trait Backend {
     /// New accumulators that hold what [`download_totals`](Backend::download_totals) gave.
     fn upload_totals(&self, values: Vec<f64>) -> Result<Self::Total>;
 
-    /// `out = source`.
-    fn copy(&self, out: SliceMut<'_, Self::Buffer>, source: Slice<'_, Self::Buffer>) -> Result<()>;
+    /// Runs an operation. Every operation goes through here.
+    ///
+    /// # Errors
+    ///
+    /// Arrays that do not fit together; a device that fails.
+    fn run<O: Operation>(&self, operation: &O, arrays: O::Arrays<'_, Self::Buffer, Self::Index>) -> Result<()>;
+
+    // The same by the operations' names.
+
+    /// Runs [`op::Activate`].
+    fn activation(&self, kind: Activation, out: SliceMut<'_, Self::Buffer>, x: Slice<'_, Self::Buffer>) -> Result<()> {
+        self.run(&op::Activate { kind, order: Order::Value }, (out, x))
+    }
+
+    /// Runs [`op::Activate`].
+    fn activation_slope(
+        &self,
+        kind: Activation,
+        out: SliceMut<'_, Self::Buffer>,
+        x: Slice<'_, Self::Buffer>,
+    ) -> Result<()> {
+        self.run(&op::Activate { kind, order: Order::Slope }, (out, x))
+    }
+
+    /// Runs [`op::Activate`].
+    fn activation_curvature(
+        &self,
+        kind: Activation,
+        out: SliceMut<'_, Self::Buffer>,
+        x: Slice<'_, Self::Buffer>,
+    ) -> Result<()> {
+        self.run(&op::Activate { kind, order: Order::Curvature }, (out, x))
+    }
+
+    /// Runs [`op::Copy`].
+    fn copy(&self, out: SliceMut<'_, Self::Buffer>, source: Slice<'_, Self::Buffer>) -> Result<()> {
+        self.run(&op::Copy, (out, source))
+    }
+
     /// A new buffer that holds the same.
     fn copied(&self, source: Slice<'_, Self::Buffer>) -> Result<Self::Buffer> {
         let mut copy = self.scratch(source.len)?;
         self.copy(SliceMut::new(&mut copy, 0, source.len), source)?;
         Ok(copy)
     }
-    /// `out = value`.
-    fn fill(&self, out: SliceMut<'_, Self::Buffer>, value: f64) -> Result<()>;
-    /// `out += scale * x`.
-    fn axpy(&self, out: SliceMut<'_, Self::Buffer>, scale: f64, x: Slice<'_, Self::Buffer>) -> Result<()>;
-    /// `out *= factor`.
-    fn scale(&self, out: SliceMut<'_, Self::Buffer>, factor: f64) -> Result<()>;
-    /// `out[r, ..] = x[rows[r], ..]`, each of `width` elements. An entry beyond `x` is undefined.
+
+    /// Runs [`op::Fill`].
+    fn fill(&self, out: SliceMut<'_, Self::Buffer>, value: f64) -> Result<()> {
+        self.run(&op::Fill { value }, out)
+    }
+
+    /// Runs [`op::Axpy`].
+    fn axpy(&self, out: SliceMut<'_, Self::Buffer>, scale: f64, x: Slice<'_, Self::Buffer>) -> Result<()> {
+        self.run(&op::Axpy { scale }, (out, x))
+    }
+
+    /// Runs [`op::Scale`].
+    fn scale(&self, out: SliceMut<'_, Self::Buffer>, factor: f64) -> Result<()> {
+        self.run(&op::Scale { factor }, out)
+    }
+
+    /// Runs [`op::Gather`].
     fn gather(
         &self,
         out: SliceMut<'_, Self::Buffer>,
         x: Slice<'_, Self::Buffer>,
         rows: &Self::Index,
         width: usize,
-    ) -> Result<()>;
+    ) -> Result<()> {
+        self.run(&op::Gather { width }, (out, x, rows))
+    }
 
-    /// `out[r, c] = start + s_r Σ_k a[r, k] b[..]`; see [`MatMul`]. `scale` gives `s_r` (1 without it).
+    /// Runs [`op::MatMul`].
     fn matmul(
         &self,
         shape: &MatMul,
@@ -141,102 +203,112 @@ pub trait Backend {
         a: Slice<'_, Self::Buffer>,
         b: Slice<'_, Self::Buffer>,
         scale: Option<Position<'_, Self::Buffer>>,
-    ) -> Result<()>;
-    /// `out[r, j] += bias[j] (+ τ_r step[j])` for every row of `bias.start.len` elements.
-    fn bias(&self, out: SliceMut<'_, Self::Buffer>, bias: Weights<'_, Self::Buffer>) -> Result<()>;
-    /// `out = f(x)`, elementwise.
-    fn activation(&self, kind: Activation, out: SliceMut<'_, Self::Buffer>, x: Slice<'_, Self::Buffer>) -> Result<()>;
-    /// `out = f'(x)`, elementwise.
-    fn activation_slope(
-        &self,
-        kind: Activation,
-        out: SliceMut<'_, Self::Buffer>,
-        x: Slice<'_, Self::Buffer>,
-    ) -> Result<()>;
-    /// `out = f''(x)`, elementwise.
-    fn activation_curvature(
-        &self,
-        kind: Activation,
-        out: SliceMut<'_, Self::Buffer>,
-        x: Slice<'_, Self::Buffer>,
-    ) -> Result<()>;
-    /// `out[e] = delta[e] slope[e % slope.len]`; `out` and `delta` hold copies of `slope`.
+    ) -> Result<()> {
+        self.run(shape, op::MatMulArrays { out, a, b, scale })
+    }
+
+    /// Runs [`op::Bias`].
+    fn bias(&self, out: SliceMut<'_, Self::Buffer>, bias: Weights<'_, Self::Buffer>) -> Result<()> {
+        self.run(&op::Bias, (out, bias))
+    }
+
+    /// Runs [`op::Multiply`].
     fn multiply(
         &self,
         out: SliceMut<'_, Self::Buffer>,
         delta: Slice<'_, Self::Buffer>,
         slope: Slice<'_, Self::Buffer>,
-    ) -> Result<()>;
-    /// Unfolds images `[rows, channels, height, width]` into patches
-    /// `[rows, out_height * out_width, channels * kernel * kernel]`, zeros in the padding.
+    ) -> Result<()> {
+        self.run(&op::Multiply, (out, delta, slope))
+    }
+
+    /// Runs [`op::Im2col`].
     fn im2col(
         &self,
-        shape: &Window,
+        window: &Window,
         rows: usize,
         out: SliceMut<'_, Self::Buffer>,
         x: Slice<'_, Self::Buffer>,
-    ) -> Result<()>;
-    /// The transpose of [`im2col`](Backend::im2col): each pixel sums the patch entries that hold it.
+    ) -> Result<()> {
+        self.run(&op::Im2col { window: *window, rows }, (out, x))
+    }
+
+    /// Runs [`op::Col2im`].
     fn col2im(
         &self,
-        shape: &Window,
+        window: &Window,
         rows: usize,
         out: SliceMut<'_, Self::Buffer>,
         patches: Slice<'_, Self::Buffer>,
-    ) -> Result<()>;
-    /// The gradient of a convolution with respect to its images, for a stride of 1 and a padding below the kernel: `delta`
-    /// is `[rows, channels, positions]`, `weight` `[channels, patch]`. The same as [`matmul`](Backend::matmul) and
-    /// [`col2im`](Backend::col2im) but for rounding.
+    ) -> Result<()> {
+        self.run(&op::Col2im { window: *window, rows }, (out, patches))
+    }
+
+    /// Runs [`op::ConvolveBackward`].
     fn convolve_backward(
         &self,
-        shape: &Convolution,
+        convolution: &Convolution,
         out: SliceMut<'_, Self::Buffer>,
         delta: Slice<'_, Self::Buffer>,
         weight: Slice<'_, Self::Buffer>,
-    ) -> Result<()>;
-    /// `out[b, j, i] = x[b, i, j]`; x is `[batches, rows, columns]`.
-    fn transpose(&self, shape: &Transpose, out: SliceMut<'_, Self::Buffer>, x: Slice<'_, Self::Buffer>) -> Result<()>;
-    /// Pools images; windows do not overlap, the remainder is dropped.
+    ) -> Result<()> {
+        self.run(&op::ConvolveBackward { convolution: *convolution }, (out, delta, weight))
+    }
+
+    /// Runs [`op::Transpose`].
+    fn transpose(&self, shape: &Transpose, out: SliceMut<'_, Self::Buffer>, x: Slice<'_, Self::Buffer>) -> Result<()> {
+        self.run(shape, (out, x))
+    }
+
+    /// Runs [`op::Pool`].
     fn pool(
         &self,
-        shape: &Window,
+        window: &Window,
         kind: Pooling,
         rows: usize,
         out: SliceMut<'_, Self::Buffer>,
         x: Slice<'_, Self::Buffer>,
-    ) -> Result<()>;
-    /// The gradient of [`pool`](Backend::pool) with respect to its input. `rows` counts `out`'s images, a multiple of
-    /// `x`'s; a tie of maxima goes to the first in row order.
+    ) -> Result<()> {
+        self.run(&op::Pool { window: *window, kind, rows }, (out, x))
+    }
+
+    /// Runs [`op::PoolBackward`].
     fn pool_backward(
         &self,
-        shape: &Window,
+        window: &Window,
         kind: Pooling,
         rows: usize,
         out: SliceMut<'_, Self::Buffer>,
         delta: Slice<'_, Self::Buffer>,
         x: Slice<'_, Self::Buffer>,
-    ) -> Result<()>;
-    /// The derivative of the maxima of [`pool`](Backend::pool) along directions: each is that of the entry which the pooling
-    /// keeps. `rows` counts `slope`'s images, a multiple of `x`'s.
+    ) -> Result<()> {
+        self.run(&op::PoolBackward { window: *window, kind, rows }, (out, delta, x))
+    }
+
+    /// Runs [`op::PoolDirectional`].
     fn pool_directional(
         &self,
-        shape: &Window,
+        window: &Window,
         rows: usize,
         out: SliceMut<'_, Self::Buffer>,
         slope: Slice<'_, Self::Buffer>,
         x: Slice<'_, Self::Buffer>,
-    ) -> Result<()>;
-    /// Normalises rows, and gives the scale of each; see [`Normalize`].
+    ) -> Result<()> {
+        self.run(&op::PoolDirectional { window: *window, rows }, (out, slope, x))
+    }
+
+    /// Runs [`op::Normalize`].
     fn normalize(
         &self,
         shape: &Normalize,
         normal: SliceMut<'_, Self::Buffer>,
         scale: SliceMut<'_, Self::Buffer>,
         x: Slice<'_, Self::Buffer>,
-    ) -> Result<()>;
-    /// The gradient of [`normalize`](Backend::normalize) with respect to its input:
-    /// `out = scale (delta - mean(delta) - normal mean(delta normal))`, the first mean only where rows are normalised about
-    /// theirs. The Jacobian is symmetric: with a derivative of the input as `delta`, this is that of the normalised rows.
+    ) -> Result<()> {
+        self.run(shape, (normal, scale, x))
+    }
+
+    /// Runs [`op::NormalizeBackward`].
     fn normalize_backward(
         &self,
         shape: &Normalize,
@@ -244,9 +316,11 @@ pub trait Backend {
         delta: Slice<'_, Self::Buffer>,
         normal: Slice<'_, Self::Buffer>,
         scale: Slice<'_, Self::Buffer>,
-    ) -> Result<()>;
-    /// How [`normalize_backward`](Backend::normalize_backward) of a fixed `delta` changes as the input moves along `slope`,
-    /// one row for each base row.
+    ) -> Result<()> {
+        self.run(&op::NormalizeBackward { shape: *shape }, (out, delta, normal, scale))
+    }
+
+    /// Runs [`op::NormalizeCurvature`].
     fn normalize_curvature(
         &self,
         shape: &Normalize,
@@ -255,100 +329,128 @@ pub trait Backend {
         normal: Slice<'_, Self::Buffer>,
         scale: Slice<'_, Self::Buffer>,
         slope: Slice<'_, Self::Buffer>,
-    ) -> Result<()>;
-    /// `out[r, j] = factors[j] x[r, j]`, at each row's own factors.
+    ) -> Result<()> {
+        self.run(
+            &op::NormalizeCurvature { shape: *shape },
+            op::NormalizeCurvatureArrays { out, delta, normal, scale, slope },
+        )
+    }
+
+    /// Runs [`op::ScaleFeatures`].
     fn scale_features(
         &self,
         out: SliceMut<'_, Self::Buffer>,
         x: Slice<'_, Self::Buffer>,
         factors: Weights<'_, Self::Buffer>,
-    ) -> Result<()>;
-    /// Loss, its gradient and the hits of a batch: row `b` is example `examples[b]` of `targets`;
-    /// `gradient[b, c] = share[b] ∂L_b/∂f_c`, `statistics[b] = [L_b, 1 if the largest output is the class]`
-    /// (0 for real targets).
+    ) -> Result<()> {
+        self.run(&op::ScaleFeatures, (out, x, factors))
+    }
+
+    /// Runs [`op::BatchLoss`].
     fn loss(
         &self,
-        batch: &LossBatch<'_, Self>,
+        batch: &LossBatch<'_, Self::Buffer, Self::Index>,
         gradient: SliceMut<'_, Self::Buffer>,
         statistics: SliceMut<'_, Self::Buffer>,
-    ) -> Result<()>;
-    /// The rows that pick out each output: `out[d * rows + b, e] = [d = e] scale[b, d]`, where `scale` is
-    /// `[rows, outputs]` (1 without it) and `out` is `[outputs * rows, outputs]`.
+    ) -> Result<()> {
+        let &LossBatch { loss, width, outputs, targets, examples, share, .. } = batch;
+        let arrays = op::BatchLossArrays { gradient, statistics, outputs, targets, examples, share };
+        self.run(&op::BatchLoss { loss, width }, arrays)
+    }
+
+    /// Runs [`op::Read`].
+    fn readout(
+        &self,
+        batch: &ReadoutBatch<'_, Self::Buffer, Self::Index>,
+        values: SliceMut<'_, Self::Buffer>,
+        seeds: SliceMut<'_, Self::Buffer>,
+    ) -> Result<()> {
+        let &ReadoutBatch { kind, rows, width, outputs, classes } = batch;
+        self.run(&op::Read { kind, rows, width }, op::ReadArrays { values, seeds, outputs, classes })
+    }
+
+    /// Runs [`op::Seed`].
     fn seed(
         &self,
         rows: usize,
         outputs: usize,
         out: SliceMut<'_, Self::Buffer>,
         scale: Option<Slice<'_, Self::Buffer>>,
-    ) -> Result<()>;
-    /// Readouts of a pass, `values[b, r]`, and their gradients with respect to its outputs as seeds of a backward pass,
-    /// `seeds[r * rows + b, c] = ∂values[b, r]/∂f[b, c]`: `[rows, R]` and `[R * rows, C]`. Fails without the classes that
-    /// the kind needs, with a class of C or more, and for a margin of one output.
-    fn readout(
-        &self,
-        batch: &ReadoutBatch<'_, Self>,
-        values: SliceMut<'_, Self::Buffer>,
-        seeds: SliceMut<'_, Self::Buffer>,
-    ) -> Result<()>;
-    /// Materialises gradients: `out[o, i, j] = start + Σ_{r of o} ω_r Σ_p delta[r, p, i] input[g(r), p, j]`, followed, with a
-    /// bias, by `out[o, rows' bias i] = start + Σ ω_r Σ_p delta[r, p, i]`; see [`Outer`] for the layout. What is added to
-    /// `start` is multiplied, element by element, by the preconditioner: one row, the same for every output.
+    ) -> Result<()> {
+        self.run(&op::Seed { rows, outputs }, (out, scale))
+    }
+
+    /// Runs [`op::Outer`].
     fn outer(
         &self,
         shape: &Outer,
-        map: &RowMap<Self>,
+        map: &RowMap<Self::Buffer, Self::Index>,
         out: SliceMut<'_, Self::Buffer>,
         delta: Slice<'_, Self::Buffer>,
         input: Slice<'_, Self::Buffer>,
         preconditioner: Option<Slice<'_, Self::Buffer>>,
-    ) -> Result<()>;
-    /// Materialises the gradients of a scale and a shift: `out[o] = start + [Σ ω_r Σ_p delta ∘ input, Σ ω_r Σ_p delta]`,
-    /// each of `width`, the second one where there is a shift. The preconditioner is as in [`outer`](Backend::outer).
+    ) -> Result<()> {
+        self.run(shape, op::OuterArrays { map, out, delta, input, preconditioner })
+    }
+
+    /// Runs [`op::OuterDiagonal`].
     fn outer_diagonal(
         &self,
         shape: &OuterDiagonal,
-        map: &RowMap<Self>,
+        map: &RowMap<Self::Buffer, Self::Index>,
         out: SliceMut<'_, Self::Buffer>,
         delta: Slice<'_, Self::Buffer>,
         input: Slice<'_, Self::Buffer>,
         preconditioner: Option<Slice<'_, Self::Buffer>>,
-    ) -> Result<()>;
-    /// `out[o] = start + Σ_{r of o} ω_r x[r]`, rows of `width`.
+    ) -> Result<()> {
+        self.run(shape, op::OuterArrays { map, out, delta, input, preconditioner })
+    }
+
+    /// Runs [`op::Average`].
     fn average(
         &self,
         width: usize,
         start: Start,
-        map: &RowMap<Self>,
+        map: &RowMap<Self::Buffer, Self::Index>,
         out: SliceMut<'_, Self::Buffer>,
         x: Slice<'_, Self::Buffer>,
-    ) -> Result<()>;
-    /// The fused product of a contraction; see [`Gram`].
+    ) -> Result<()> {
+        self.run(&op::Average { width, start }, (map, out, x))
+    }
+
+    /// Runs [`op::Gram`].
     fn gram(
         &self,
         shape: &Gram,
         columns: &Self::Index,
-        parts: &[Part<'_, Self>],
+        parts: &[Part<'_, Self::Buffer, Self::Index>],
         into: &mut [Accumulator<'_, Self::Buffer>],
-    ) -> Result<()>;
-    /// `out[o] += scale Σ_{r of o} ω_r Σ_j delta[r, j] values[g(r), j]`, rows of `width`: gradients applied to a
-    /// direction.
+    ) -> Result<()> {
+        let into = into.iter_mut().map(Accumulator::reborrow).collect();
+        self.run(shape, op::GramArrays { columns, parts, into })
+    }
+
+    /// Runs [`op::RowDot`].
     fn row_dot(
         &self,
         width: usize,
         scale: f64,
-        map: &RowMap<Self>,
+        map: &RowMap<Self::Buffer, Self::Index>,
         out: SliceMut<'_, Self::Buffer>,
         delta: Slice<'_, Self::Buffer>,
         values: Slice<'_, Self::Buffer>,
-    ) -> Result<()>;
-    /// One step of Adam, elementwise: `g = gradient + weight_decay w`, `first = β1 first + (1 - β1) g`,
-    /// `second = β2 second + (1 - β2) g²`, `d = 1/(√second / correction + eps)` (0 where that is 1/0), `next = shrink w - rate first d`, and
-    /// the preconditioner is d.
+    ) -> Result<()> {
+        self.run(&op::RowDot { width, scale }, (map, out, delta, values))
+    }
+
+    /// Runs [`op::Adam`].
     fn adam(
         &self,
         step: &Adam,
         out: AdamOut<'_, Self::Buffer>,
         weights: Slice<'_, Self::Buffer>,
         gradient: Slice<'_, Self::Buffer>,
-    ) -> Result<()>;
+    ) -> Result<()> {
+        self.run(step, (out, weights, gradient))
+    }
 }

@@ -1,7 +1,7 @@
 //! Initial weights: PyTorch's default initialisation, or tensors of a file.
 
 use super::Graph;
-use crate::data::Array;
+use crate::formats::Array;
 use crate::random::Random;
 use std::collections::BTreeMap;
 

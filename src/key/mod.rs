@@ -330,13 +330,13 @@ mod tests {
             ),
             (&[hard.clone(), ("damp", Value::Flag(true))], "spring.damp: unknown key; did you mean \"damped\"?"),
             (&[], "spring.stiffness: is required and missing"),
-            (&[hard.clone()], "spring.metal: is required and missing; one of steel, brass"),
+            (std::slice::from_ref(&hard), "spring.metal: is required and missing; one of steel, brass"),
             (
                 &[hard.clone(), ("metal", "stel".into())],
                 "spring.metal: \"stel\" is not known; did you mean \"steel\"? One of steel, brass",
             ),
             (
-                &[hard, ("damped", Value::Flag(true)), ("turns", Value::Integer(3))],
+                &[hard.clone(), ("damped", Value::Flag(true)), ("turns", Value::Integer(3))],
                 "spring.turns: goes with an undamped spring",
             ),
         ];

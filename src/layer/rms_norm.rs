@@ -50,7 +50,7 @@ mod tests {
         backend.download(graph.outputs(&pass)).expect("values").into_iter().map(E::to_f64).collect()
     }
 
-    /// `x / √(mean x² + eps) ∘ weight`, where eps, as PyTorch's, is that of the arithmetic: it shows in rows as small as its root.
+    /// `x / √(mean x² + eps) ∘ weight`; as in PyTorch eps is that of the arithmetic, and shows in rows as small as its root.
     #[test]
     fn rows_are_divided_by_their_root_mean_square() {
         let weight = [0.5, -2.0, 1.5];

@@ -12,7 +12,7 @@ mod targets;
 pub use targets::{TargetKind, Targets};
 
 use crate::compute::Element;
-use crate::data::Array;
+use crate::formats::Array;
 use crate::key::Word;
 use crate::readout::OutputFunction;
 
@@ -27,6 +27,7 @@ pub(crate) trait Function {
     /// In WGSL, statements that return `vec2<f32>`. Of a loss of classes: the loss and whether it is a hit, of `row` and
     /// `class_`, with the outputs in `output(row, c)`, after `put(row, c, slope)` of every c. Of a loss of reals: the loss
     /// and its slope, of an output `f` and a target `y`.
+    #[cfg_attr(not(feature = "gpu"), allow(dead_code))]
     const WGSL: &'static str;
 }
 

@@ -1,7 +1,7 @@
 //! What losses compare outputs with, and how it is read.
 
 use super::Loss;
-use crate::data::Array;
+use crate::formats::Array;
 
 /// What a loss compares outputs with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,7 +94,7 @@ fn reals(array: &Array, examples: usize, outputs: usize) -> Result<Vec<f64>, Str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::Values;
+    use crate::formats::Values;
 
     fn read(loss: Loss, shape: &[usize], values: Values) -> Result<Targets, String> {
         loss.read_targets(&Array { shape: shape.to_vec(), values }, 4, 2)

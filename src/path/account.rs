@@ -1,6 +1,6 @@
 //! The results of a tile that belong to single queries and to steps, beside its arrays of pairs.
 
-use crate::data::{DataError, StateReader, StateWriter};
+use crate::formats::{DataError, StateReader, StateWriter};
 
 /// The names, in a state file, of the values that belong to queries.
 const NAMES: [&str; 6] = ["initial", "prediction", "regularizer", "unexplained", "missed", "sensitivity"];

@@ -21,7 +21,7 @@ pub(super) struct Pass<'a, B: Backend> {
     inputs: B::Buffer,
     constant: ConstantInputs<B>,
     /// The map from the queries' rows, averaged over nodes, to their outputs: one row an output.
-    averaged: RowMap<B>,
+    averaged: RowMap<B::Buffer, B::Index>,
     /// The numbers of the tile's queries among all queries.
     numbers: Vec<u32>,
     finder: Finder<'a, B>,
@@ -173,7 +173,7 @@ impl<'a, B: Backend> Pass<'a, B> {
         let pass = network.forward(backend, segment, inputs, count)?;
         let reading = self.setting.read(network.outputs(&pass), numbers.as_ref().unwrap_or(&self.numbers))?;
         let size = self.setting.rows() * self.tile.queries.len();
-        let own_rows = if certificate.is_none() || count == self.each.base() {
+        let own_rows = if certificate.is_none() || count == self.each.base_rows() {
             None
         } else {
             Some(EachRow::new(backend, self.setting.rows(), count)?)
@@ -261,7 +261,7 @@ impl<'a, B: Backend> Pass<'a, B> {
 fn apply<B: Backend>(
     backend: &B,
     block: &Block,
-    map: &RowMap<B>,
+    map: &RowMap<B::Buffer, B::Index>,
     factor: &Factor<'_, B::Buffer>,
     direction: &B::Buffer,
     scale: f64,

@@ -9,11 +9,11 @@ use crate::tangent::Node;
 /// Maps in which each row of a pass is an output of its own.
 pub(super) struct EachRow<B: Backend> {
     /// Base rows.
-    base: RowMap<B>,
+    base: RowMap<B::Buffer, B::Index>,
     /// Gradient rows.
-    gradients: RowMap<B>,
+    gradients: RowMap<B::Buffer, B::Index>,
     /// Gradient rows, each with its base row.
-    pairs: RowMap<B>,
+    pairs: RowMap<B::Buffer, B::Index>,
 }
 
 impl<B: Backend> EachRow<B> {
@@ -39,7 +39,7 @@ impl<B: Backend> EachRow<B> {
     }
 
     /// How many base rows.
-    pub fn base(&self) -> usize {
+    pub fn base_rows(&self) -> usize {
         self.base.rows
     }
 }

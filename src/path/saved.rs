@@ -3,8 +3,8 @@
 use super::sums::{Certificate, PairSums, State, Sums};
 use super::{Finished, Spec};
 use crate::compute::{Backend, Slice};
-use crate::data::{StateReader, StateWriter};
 use crate::error::Error;
+use crate::formats::{StateReader, StateWriter};
 
 impl<B: Backend> Sums<B> {
     fn save(&self, backend: &B, writer: &mut StateWriter) -> Result<(), Error> {

@@ -53,7 +53,12 @@ impl<B: Backend> Psi<B> {
 }
 
 /// The map from a batch's examples to the vectors of the set that they lie in, each with the same weight.
-fn map<B: Backend>(backend: &B, set: &Range<usize>, held: &[(usize, f64)], weight: f64) -> Result<RowMap<B>> {
+fn map<B: Backend>(
+    backend: &B,
+    set: &Range<usize>,
+    held: &[(usize, f64)],
+    weight: f64,
+) -> Result<RowMap<B::Buffer, B::Index>> {
     let before = |example: usize| held.partition_point(|&(held, _)| held < example) as u32;
     let offsets: Vec<u32> = (set.start..=set.end).map(before).collect();
     let inputs: Vec<u32> = (0..held.len() as u32).collect();

@@ -10,8 +10,8 @@ use crate::tape::{History, Tape};
 
 /// What the examples contributed to the queries' predictions.
 ///
-/// Arrays of pairs have an entry for the whole network, or where [`Spec::layers`](crate::path::Spec::layers) keeps the layers apart
-/// one for each layer that has parameters. What was not asked for is empty.
+/// Arrays of pairs have an entry for the whole network, or where [`Spec::layers`](crate::path::Spec::layers) keeps the layers
+/// apart one for each layer that has parameters. What was not asked for is empty.
 #[derive(Debug, Clone)]
 pub struct Explanation {
     /// `[n, m, R]`: contributions of examples to the values of the queries' readout.

@@ -2,8 +2,8 @@
 A problem in memory: a network, how it is trained, on what, and what is asked of its predictions.
 
 [`Problem::plan`] counts what the answer costs, [`Problem::train`] makes the path, and [`Problem::explain`] takes the predictions
-apart along it. None of them reads or writes a file: paths go to any [`Recorder`] and come from any [`Tape`], and finished tiles go to
-whoever asks, for instance to an [`Explanation`].
+apart along it. None of them reads or writes a file: paths go to any [`Recorder`] and come from any [`Tape`], and finished tiles
+go to whoever asks, for instance to an [`Explanation`].
 */
 
 mod check;

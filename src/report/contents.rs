@@ -1,7 +1,7 @@
 //! What a report is made from.
 
-use crate::data::MappedArray;
 use crate::error::Error;
+use crate::formats::MappedArray;
 use crate::loss::{TargetKind, Targets};
 use crate::optimizer::Motion;
 use crate::problem::Problem;

@@ -4,7 +4,7 @@ use super::chart::{number, percent};
 use super::contents::Contents;
 use super::example::examples;
 use super::queries::extremes;
-use crate::data::MappedArray;
+use crate::formats::MappedArray;
 use maud::{Markup, html};
 
 /// Examples shown of each layer and sign.

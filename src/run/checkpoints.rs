@@ -1,7 +1,7 @@
 //! The weights of a path that another program recorded.
 
-use crate::data::TensorFile;
 use crate::error::Error;
+use crate::formats::TensorFile;
 use crate::graph::{Graph, check_tensors, from_tensors};
 use glob::{MatchOptions, Pattern};
 use std::cmp::Ordering;

@@ -1,13 +1,13 @@
 //! The end of a run: what needs all tiles, and the files in their final form.
 
 use super::doubts;
-use super::keep::{Budget, FileKeeper, Watch};
+use super::resume::{Budget, FileKeeper, Watch};
 use super::session::Session;
 use super::tiles;
 use crate::compute::{Backend, Element, Phase, convert};
-use crate::data::{StateReader, write_safetensors};
 use crate::device::{Precision, Work};
 use crate::error::Error;
+use crate::formats::{StateReader, write_safetensors};
 use crate::graph::Tensor;
 use crate::keeper::Keeper;
 use crate::loss::Targets;

@@ -2,13 +2,13 @@
 //! as well. A fault of the moment does not come twice with the same bits: what does is the arithmetic's, and the bound was too
 //! small for it.
 
-use super::keep::Watch;
+use super::resume::Watch;
 use super::session::Session;
 use super::tiles::persist;
 use super::train::{Train, recorded_in};
-use crate::data::{StateReader, StateWriter};
 use crate::device::Devices;
 use crate::error::Error;
+use crate::formats::{StateReader, StateWriter};
 use crate::path::Tile;
 use crate::run::store::Doubt;
 use crate::tape::DiskTape;

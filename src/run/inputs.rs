@@ -2,9 +2,9 @@
 
 use super::Checkpoints;
 use crate::compute::Entries;
-use crate::data::{Array, read, read_safetensors};
 use crate::device::{Precision, free_memory};
 use crate::error::Error;
+use crate::formats::{Array, read, read_safetensors};
 use crate::graph::{Graph, from_tensors};
 use crate::loss::{Loss, Targets};
 use crate::path::Spec;

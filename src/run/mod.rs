@@ -1,8 +1,8 @@
 /*!
 From a run file ([`keys`]) to a finished run directory: inputs, plan, training, tiles, arrays.
 
-Here files meet the engine: [`Inputs`] makes a [`Problem`](crate::problem::Problem) of those that a run file names, and [`store`] keeps
-what comes of it.
+Here files meet the engine: [`Inputs`] makes a [`Problem`](crate::problem::Problem) of those that a run file names, and
+[`store`] keeps what comes of it.
 
 A run directory is the state of its run: the recorded path, finished tiles, and what is under way. The same command goes on
 with it; several processes may share it.
@@ -12,10 +12,10 @@ mod checkpoints;
 mod complete;
 mod doubts;
 mod inputs;
-mod keep;
 pub mod keys;
 mod plan;
 mod process;
+mod resume;
 mod session;
 pub mod store;
 mod tiles;

@@ -2,7 +2,7 @@
 
 use super::complete::{Superpose, complete, records};
 use super::doubts::check_path;
-use super::keep::Watch;
+use super::resume::Watch;
 use super::session::{Session, with_recorded};
 use super::tiles::{integrate, persist};
 use super::train::{Train, recorded};

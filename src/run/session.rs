@@ -1,7 +1,7 @@
 //! A run directory taken into use: what is in it belongs to this run, and nobody else's work is in the way.
 
-use super::keep::Watch;
 use super::plan::{Planning, RunPlan};
+use super::resume::Watch;
 use super::{Inputs, Part};
 use crate::cache::Cache;
 use crate::device::{Devices, Precision};

@@ -1,11 +1,11 @@
 //! The tiles of a run: which are left, who computes them, and what happens when a device fails.
 
-use super::keep::{Budget, FileKeeper, Watch};
+use super::resume::{Budget, FileKeeper, Watch};
 use super::session::Session;
 use crate::compute::{Backend, BackendError, Element, Phase};
-use crate::data::{StateReader, StateWriter};
 use crate::device::{Devices, Work};
 use crate::error::Error;
+use crate::formats::{StateReader, StateWriter};
 use crate::path::{Finished, Integration, Tile};
 use crate::plan::halved;
 use crate::problem::{QueryData, TrainingData};

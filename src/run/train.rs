@@ -2,7 +2,7 @@
 
 use super::Inputs;
 use super::inputs::fits_precision;
-use super::keep::{Budget, FileKeeper, Watch};
+use super::resume::{Budget, FileKeeper, Watch};
 use super::session::Session;
 use crate::compute::{Backend, convert};
 use crate::device::Work;

@@ -3,8 +3,8 @@
 use super::ExampleRows;
 use super::queries::{ConstantInputs, QueryFactors, Side};
 use crate::compute::{Accumulator, Backend, Element, Gram, Layout, MatMul, Result, RowMap, Slice, SliceMut, Start};
-use crate::data::{StateReader, StateWriter};
 use crate::error::Error;
+use crate::formats::{StateReader, StateWriter};
 use crate::graph::{Forward, Graph, Matrix};
 use std::collections::BTreeMap;
 
@@ -211,7 +211,7 @@ pub struct Term<'a, B: Backend + ?Sized> {
     /// The examples' rows.
     pub rows: &'a ExampleRows<B>,
     /// One row an output: what is averaged already.
-    pub averaged: &'a RowMap<B>,
+    pub averaged: &'a RowMap<B::Buffer, B::Index>,
     /// The column of each example.
     pub columns: &'a B::Index,
     /// The accumulators.

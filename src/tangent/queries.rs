@@ -14,11 +14,11 @@ use std::rc::Rc;
 /// `outputs × rows` gradient rows; those of a query add up to its outputs.
 pub struct Node<B: Backend + ?Sized> {
     /// From gradient rows to outputs `(r, q)`, with the quadrature weights.
-    pub mean: RowMap<B>,
+    pub mean: RowMap<B::Buffer, B::Index>,
     /// The same, with the weights times what the step adds to ψ.
-    added: RowMap<B>,
+    added: RowMap<B::Buffer, B::Index>,
     /// From the rows' layer inputs to the queries', with those weights.
-    inputs: RowMap<B>,
+    inputs: RowMap<B::Buffer, B::Index>,
     /// Base rows.
     pub rows: usize,
     /// Whether an output is one row, with a weight of 1.
@@ -264,10 +264,10 @@ impl<'a, B: Backend> QueryFactors<'a, B> {
     pub(super) fn parts<'p>(
         &'p self,
         index: usize,
-        averaged: &'p RowMap<B>,
+        averaged: &'p RowMap<B::Buffer, B::Index>,
         rows: &'p ExampleRows<B>,
         products: &'p Products<'_, B>,
-        parts: &mut Vec<Part<'p, B>>,
+        parts: &mut Vec<Part<'p, B::Buffer, B::Index>>,
     ) {
         let Some(side) = &self.sides[index] else { return };
         let block = &self.network.blocks[index];
@@ -276,7 +276,7 @@ impl<'a, B: Backend> QueryFactors<'a, B> {
         }
         for (place, right) in rows.deltas(index) {
             let Some(matrix) = block.uses[place].structure.matrix() else { continue };
-            let factored = |map: &'p RowMap<B>, delta: &'p B::Buffer, len, inputs| Part::Factored {
+            let factored = |map: &'p RowMap<B::Buffer, B::Index>, delta: &'p B::Buffer, len, inputs| Part::Factored {
                 map,
                 positions: matrix.positions,
                 depth: matrix.height,

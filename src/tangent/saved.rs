@@ -2,8 +2,8 @@
 
 use super::queries::{Kept, Node, QueryFactors, Side};
 use crate::compute::{Backend, Slice};
-use crate::data::{StateReader, StateWriter};
 use crate::error::Error;
+use crate::formats::{StateReader, StateWriter};
 use crate::graph::Block;
 use std::rc::Rc;
 

@@ -54,7 +54,7 @@ pub(super) fn outer(matrix: Matrix, start: Start) -> Outer {
 /// A device error.
 pub(crate) fn write_gradient<B: Backend>(
     backend: &B,
-    map: &RowMap<B>,
+    map: &RowMap<B::Buffer, B::Index>,
     preconditioner: Option<Slice<'_, B::Buffer>>,
     factor: &Factor<'_, B::Buffer>,
     start: Start,

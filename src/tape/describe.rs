@@ -1,8 +1,8 @@
 //! Files beside a recorded path's weights, for other programs: learning rates, clipping, batches, and where each tensor lies.
 
 use super::Step;
-use crate::data::{NpyWriter, write_npy};
 use crate::error::Error;
+use crate::formats::{NpyWriter, write_npy};
 use crate::graph::{Graph, Tensor};
 use serde_json::{Map, Value, json};
 use std::path::Path;

@@ -3,8 +3,8 @@
 use super::rows::{Rows, checksum};
 use super::{History, Kept, Metrics, Recorder, Recording, Step, Tape};
 use crate::compute::Element;
-use crate::data::{NpyWriter, StateReader, StateWriter};
 use crate::error::Error;
+use crate::formats::{NpyWriter, StateReader, StateWriter};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,8 +1,8 @@
 //! The history of a path: its steps, their metrics, and which vectors are kept.
 
 use super::{Metrics, Recording, Step};
-use crate::data::{StateReader, StateWriter};
 use crate::error::Error;
+use crate::formats::{StateReader, StateWriter};
 
 /// The steps of a path, as far as it was made, with their metrics.
 #[derive(Debug, Clone)]

@@ -2,8 +2,8 @@
 
 use super::{History, Kept, Metrics, Recorder, Recording, Step, Tape};
 use crate::compute::Element;
-use crate::data::{StateReader, StateWriter};
 use crate::error::Error;
+use crate::formats::{StateReader, StateWriter};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 

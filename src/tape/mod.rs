@@ -22,8 +22,8 @@ pub use rows::Rows;
 pub use step::{Metrics, Step};
 
 use crate::compute::Element;
-use crate::data::{StateReader, StateWriter};
 use crate::error::Error;
+use crate::formats::{StateReader, StateWriter};
 use std::borrow::Cow;
 
 /// A recorded path, as integration reads it.

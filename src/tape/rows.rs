@@ -1,8 +1,8 @@
 //! A recorded array of flat vectors.
 
 use crate::compute::Element;
-use crate::data::{MappedArray, NpyElement};
 use crate::error::Error;
+use crate::formats::{MappedArray, NpyElement};
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 

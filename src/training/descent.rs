@@ -20,7 +20,7 @@ pub enum TargetBuffer<B: Backend> {
 
 impl<B: Backend> TargetBuffer<B> {
     /// The targets in the form that operations take.
-    pub fn targets(&self) -> Targets<'_, B> {
+    pub fn targets(&self) -> Targets<'_, B::Buffer, B::Index> {
         match self {
             TargetBuffer::Classes(classes) => Targets::Classes(classes),
             TargetBuffer::Reals(values, len) => Targets::Reals(Slice::new(values, 0, *len)),

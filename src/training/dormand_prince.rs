@@ -9,8 +9,8 @@ an eighth-order method as with exact weights at the nodes: 2e-11 of its largest 
 */
 
 use crate::compute::{Backend, Element, Slice, SliceMut};
-use crate::data::{StateReader, StateWriter};
 use crate::error::Error;
+use crate::formats::{StateReader, StateWriter};
 
 /// Evaluations of the slope that a step is made of; the last one is the first of the next step.
 const STAGES: usize = 7;

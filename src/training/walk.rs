@@ -2,8 +2,8 @@
 
 use super::Training;
 use crate::compute::{Backend, Element, Slice, SliceMut};
-use crate::data::StateWriter;
 use crate::error::Error;
+use crate::formats::StateWriter;
 use crate::keeper::Keeper;
 use crate::optimizer::{Given, Made, Memory, Vectors};
 use crate::tape::{Kept, Metrics, Recorder, Step, Tape};

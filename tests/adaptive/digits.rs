@@ -3,7 +3,7 @@
 use crate::cases::{linear, network, relu};
 use pathkernel::compute::cpu::CpuBackend;
 use pathkernel::compute::{Backend, Element};
-use pathkernel::data::read;
+use pathkernel::formats::read;
 use pathkernel::graph::Graph;
 use pathkernel::path::adaptive::{Adaptive, Step};
 use std::fs;

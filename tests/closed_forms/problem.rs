@@ -1,7 +1,7 @@
 //! A linear model's data and training, run through the program.
 
 use crate::common::{Array, read_npy, read_safetensors};
-use pathkernel::data::write_safetensors;
+use pathkernel::formats::write_safetensors;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;

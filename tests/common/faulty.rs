@@ -1,6 +1,5 @@
 //! A backend that fails at chosen calls, and devices that are such backends.
 
-use pathkernel::activation::Activation;
 use pathkernel::compute::cpu::CpuBackend;
 use pathkernel::compute::*;
 use pathkernel::device::{Devices, Work};
@@ -108,13 +107,6 @@ impl<B: Backend> Faulty<B> {
         }
         Ok(())
     }
-
-    /// The map, as the other backend knows it.
-    fn map(&self, map: &RowMap<Self>) -> Result<RowMap<B>> {
-        let (offsets, inputs) = (Arc::clone(&map.offsets), Arc::clone(&map.inputs));
-        let weights = self.inner.copied(Slice::new(&map.weights, 0, map.rows))?;
-        Ok(RowMap { offsets, inputs, weights, outputs: map.outputs, rows: map.rows, longest: map.longest })
-    }
 }
 
 type In<'a, B> = Slice<'a, <B as Backend>::Buffer>;
@@ -136,16 +128,6 @@ macro_rules! handed_on_with_memory {
         fn $name(&self, $argument: $type) -> Result<$output> {
             self.allocate($elements)?;
             self.inner.$name($argument)
-        }
-    )*};
-}
-
-/// Operations over a row map.
-macro_rules! handed_on_with_map {
-    ($(fn $name:ident([$($before:ident: $first:ty),*] map, [$($after:ident: $last:ty),*]);)*) => {$(
-        fn $name(&self, $($before: $first,)* map: &RowMap<Self>, $($after: $last),*) -> Result<()> {
-            self.call()?;
-            self.inner.$name($($before,)* &self.map(map)?, $($after),*)
         }
     )*};
 }
@@ -197,102 +179,11 @@ impl<B: Backend> Backend for Faulty<B> {
         fn collect(ticket: B::Ticket) -> Vec<B::Element>;
         fn fold(total: &mut B::Total, block: &mut B::Buffer) -> ();
         fn download_totals(total: &B::Total) -> Vec<f64>;
-        fn copy(out: Out<'_, B>, source: In<'_, B>) -> ();
-        fn fill(out: Out<'_, B>, value: f64) -> ();
-        fn axpy(out: Out<'_, B>, scale: f64, x: In<'_, B>) -> ();
-        fn scale(out: Out<'_, B>, factor: f64) -> ();
-        fn gather(out: Out<'_, B>, x: In<'_, B>, rows: &B::Index, width: usize) -> ();
-        fn matmul(
-            shape: &MatMul, out: Out<'_, B>, a: In<'_, B>, b: In<'_, B>, scale: Option<Position<'_, B::Buffer>>
-        ) -> ();
-        fn bias(out: Out<'_, B>, bias: Weights<'_, B::Buffer>) -> ();
-        fn activation(kind: Activation, out: Out<'_, B>, x: In<'_, B>) -> ();
-        fn activation_slope(kind: Activation, out: Out<'_, B>, x: In<'_, B>) -> ();
-        fn activation_curvature(kind: Activation, out: Out<'_, B>, x: In<'_, B>) -> ();
-        fn multiply(out: Out<'_, B>, delta: In<'_, B>, slope: In<'_, B>) -> ();
-        fn im2col(shape: &Window, rows: usize, out: Out<'_, B>, x: In<'_, B>) -> ();
-        fn col2im(shape: &Window, rows: usize, out: Out<'_, B>, patches: In<'_, B>) -> ();
-        fn convolve_backward(shape: &Convolution, out: Out<'_, B>, delta: In<'_, B>, weight: In<'_, B>) -> ();
-        fn transpose(shape: &Transpose, out: Out<'_, B>, x: In<'_, B>) -> ();
-        fn pool(shape: &Window, kind: Pooling, rows: usize, out: Out<'_, B>, x: In<'_, B>) -> ();
-        fn pool_backward(
-            shape: &Window, kind: Pooling, rows: usize, out: Out<'_, B>, delta: In<'_, B>, x: In<'_, B>
-        ) -> ();
-        fn pool_directional(shape: &Window, rows: usize, out: Out<'_, B>, slope: In<'_, B>, x: In<'_, B>) -> ();
-        fn normalize(shape: &Normalize, normal: Out<'_, B>, scale: Out<'_, B>, x: In<'_, B>) -> ();
-        fn normalize_backward(
-            shape: &Normalize, out: Out<'_, B>, delta: In<'_, B>, normal: In<'_, B>, scale: In<'_, B>
-        ) -> ();
-        fn normalize_curvature(
-            shape: &Normalize,
-            out: Out<'_, B>,
-            delta: In<'_, B>,
-            normal: In<'_, B>,
-            scale: In<'_, B>,
-            slope: In<'_, B>
-        ) -> ();
-        fn scale_features(out: Out<'_, B>, x: In<'_, B>, factors: Weights<'_, B::Buffer>) -> ();
-        fn seed(rows: usize, outputs: usize, out: Out<'_, B>, scale: Option<In<'_, B>>) -> ();
-        fn adam(
-            step: &Adam, out: AdamOut<'_, B::Buffer>, weights: In<'_, B>, gradient: In<'_, B>
-        ) -> ();
     }
 
-    handed_on_with_map! {
-        fn outer([shape: &Outer] map, [
-            out: Out<'_, B>, delta: In<'_, B>, input: In<'_, B>, preconditioner: Option<In<'_, B>>
-        ]);
-        fn outer_diagonal([shape: &OuterDiagonal] map, [
-            out: Out<'_, B>, delta: In<'_, B>, input: In<'_, B>, preconditioner: Option<In<'_, B>>
-        ]);
-        fn average([width: usize, start: Start] map, [out: Out<'_, B>, x: In<'_, B>]);
-        fn row_dot([width: usize, scale: f64] map, [out: Out<'_, B>, delta: In<'_, B>, values: In<'_, B>]);
-    }
-
-    fn loss(&self, batch: &LossBatch<'_, Self>, gradient: Out<'_, B>, statistics: Out<'_, B>) -> Result<()> {
+    fn run<O: Operation>(&self, operation: &O, arrays: O::Arrays<'_, B::Buffer, B::Index>) -> Result<()> {
         self.call()?;
-        let targets = match batch.targets {
-            Targets::Classes(classes) => Targets::Classes(classes),
-            Targets::Reals(values) => Targets::Reals(values),
-        };
-        let &LossBatch { loss, rows, width, outputs, examples, share, .. } = batch;
-        let batch = LossBatch { loss, rows, width, outputs, targets, examples, share };
-        self.inner.loss(&batch, gradient, statistics)
-    }
-
-    fn readout(&self, batch: &ReadoutBatch<'_, Self>, values: Out<'_, B>, seeds: Out<'_, B>) -> Result<()> {
-        self.call()?;
-        let &ReadoutBatch { kind, rows, width, outputs, classes } = batch;
-        self.inner.readout(&ReadoutBatch { kind, rows, width, outputs, classes }, values, seeds)
-    }
-
-    fn gram(
-        &self,
-        shape: &Gram,
-        columns: &B::Index,
-        parts: &[Part<'_, Self>],
-        into: &mut [Accumulator<'_, B::Buffer>],
-    ) -> Result<()> {
-        self.call()?;
-        let own = |part: &Part<'_, Self>| match part {
-            Part::Factored { map, .. } => self.map(map).map(Some),
-            _ => Ok(None),
-        };
-        let maps = parts.iter().map(own).collect::<Result<Vec<_>>>()?;
-        let parts: Vec<Part<'_, B>> = parts
-            .iter()
-            .zip(&maps)
-            .map(|(part, map)| match (*part, map) {
-                (Part::Factored { positions, depth, left, right, inputs, .. }, Some(map)) => {
-                    Part::Factored { map, positions, depth, left, right, inputs }
-                }
-                (Part::Factored { .. }, None) => unreachable!("each product has its map"),
-                (Part::Output { right, inputs }, _) => Part::Output { right, inputs },
-                (Part::Rows { depth, left, right }, _) => Part::Rows { depth, left, right },
-                (Part::Half { shape, left, delta, input }, _) => Part::Half { shape, left, delta, input },
-            })
-            .collect();
-        self.inner.gram(shape, columns, &parts, into)
+        self.inner.run(operation, arrays)
     }
 }
 

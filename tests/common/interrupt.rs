@@ -1,7 +1,7 @@
 //! A keeper that ends work at a chosen step and keeps its state, for whoever goes on.
 
-use pathkernel::data::{StateReader, StateWriter};
 use pathkernel::error::Error;
+use pathkernel::formats::{StateReader, StateWriter};
 use pathkernel::keeper::{Keeper, Save};
 use std::path::PathBuf;
 

@@ -4,7 +4,7 @@ use crate::harness::*;
 use pathkernel::compute::{Backend, Outer, OuterDiagonal, RowMap, Start};
 
 /// A map of `outputs` outputs with 1, 2 or 3 rows each (every fifth has none), over `base` base rows.
-fn ragged<B: Backend>(backend: &B, outputs: usize, base: usize) -> RowMap<B> {
+fn ragged<B: Backend>(backend: &B, outputs: usize, base: usize) -> RowMap<B::Buffer, B::Index> {
     let mut offsets = vec![0u32];
     for output in 0..outputs {
         let rows = if output % 5 == 4 { 0 } else { output % 3 + 1 };

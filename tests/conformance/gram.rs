@@ -1,7 +1,7 @@
 //! The fused product.
 
 use crate::harness::*;
-use pathkernel::compute::gpu::GpuBackend;
+use pathkernel::compute::gpu;
 use pathkernel::compute::{Accumulator, Backend, Entries, Gram, Outer, Part, RowMap, Start};
 
 /// What one part is: rows of a map times the inputs' Gram matrix, a look-up, whole rows, or half of either.
@@ -45,7 +45,7 @@ impl Shape<'_> {
 }
 
 /// 1, 2 or 3 rows for each query, none for every fifth; all outputs of a query have the same.
-fn nodes<B: Backend>(backend: &B, outputs: usize, queries: usize, base: usize) -> RowMap<B> {
+fn nodes<B: Backend>(backend: &B, outputs: usize, queries: usize, base: usize) -> RowMap<B::Buffer, B::Index> {
     let (mut offsets, mut inputs) = (vec![0], Vec::new());
     for _ in 0..outputs {
         for query in 0..queries {
@@ -87,7 +87,7 @@ fn fused<B: Backend>(backend: &B, shape: &Shape<'_>) -> Vec<f64> {
             [0, 1, 2].map(|which| Held::new(backend, &numbers(seed + which, lengths[which as usize])))
         })
         .collect();
-    let parts: Vec<Part<'_, B>> = shape
+    let parts: Vec<Part<'_, B::Buffer, B::Index>> = shape
         .parts
         .iter()
         .zip(&held)
@@ -250,7 +250,7 @@ fn measured_tiles_change_nothing() {
 /// Each factor is rounded to 11 bits: two more errors of 2⁻¹¹ in each product.
 #[test]
 fn factors_in_sixteen_bits_are_two_roundings_off() {
-    let (half, single) = (devices_of_half_storage(), devices());
+    let (half, single) = (devices_of_f16_storage(), devices());
     for shape in shapes() {
         let terms = shape.terms() + 2.0;
         let bound = ((terms + 6.0) * EPS + 2.0 / 2048.0) * terms;
@@ -287,7 +287,7 @@ fn far<B: Backend>(backend: &B, &(left, right): &(f64, f64)) -> Vec<f64> {
 
 #[test]
 fn factors_in_sixteen_bits_keep_their_size() {
-    let half = devices_of_half_storage();
+    let half = devices_of_f16_storage();
     for (left, right) in [(1.0f64 / 1048576.0, 1.0), (1048576.0, 1.0 / 16_777_216.0), (2f64.powi(-60), 2f64.powi(60))] {
         let bound = 33.0 * (2.0 / 2048.0 + 40.0 * EPS) * left * right;
         agree!(&half, far, (left, right), bound);
@@ -299,7 +299,7 @@ fn factors_in_sixteen_bits_keep_their_size() {
 #[test]
 fn rows_that_do_not_fit_are_refused() {
     for device in devices() {
-        let refused = |entries: Entries, outputs: usize, copies: usize, part: Part<'_, GpuBackend>| {
+        let refused = |entries: Entries, outputs: usize, copies: usize, part: Part<'_, gpu::Buffer, gpu::Index>| {
             let gram = Gram { entries, outputs, copies, queries: 2, examples: 2, stride: 2, triangle: None };
             let index = device.index(&[0, 1]).unwrap();
             let mut out = Held::output(&device, gram.len());

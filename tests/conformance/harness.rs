@@ -1,6 +1,6 @@
 //! Both backends with the same numbers.
 
-use pathkernel::compute::gpu::{Choice, GpuBackend, Options, Tile, Tune};
+use pathkernel::compute::gpu::{Choice, GpuBackend, Options, TileSize, Tune};
 use pathkernel::compute::{Backend, BackendError, Element, Slice, SliceMut};
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ pub fn devices() -> Vec<GpuBackend> {
 
 /// Each size of tiles, the middle one on the small device.
 pub fn devices_of_every_tile() -> Vec<GpuBackend> {
-    open(&[whole(Tune::Fixed(Tile::S)), small(Tune::Fixed(Tile::M)), whole(Tune::Fixed(Tile::L))])
+    open(&[whole(Tune::Fixed(TileSize::S)), small(Tune::Fixed(TileSize::M)), whole(Tune::Fixed(TileSize::L))])
 }
 
 /// The adapter as it is with each size of tiles, and once more with submissions of a thousand operations, with shaders as
@@ -27,13 +27,13 @@ pub fn devices_of_every_tile() -> Vec<GpuBackend> {
 pub fn whole_devices_of_every_tile() -> Vec<GpuBackend> {
     let release = |tune| Options { checked: false, ..whole(tune) };
     let short = Options { work: Some(1e3), ..release(Tune::Table) };
-    open(&[&Tile::ALL.map(Tune::Fixed).map(release)[..], &[short]].concat())
+    open(&[&TileSize::ALL.map(Tune::Fixed).map(release)[..], &[short]].concat())
 }
 
 /// Every size of tiles with factors in 16 bits, the middle one on the small device.
-pub fn devices_of_half_storage() -> Vec<GpuBackend> {
-    let tiles = [whole(Tune::Fixed(Tile::S)), small(Tune::Fixed(Tile::M)), whole(Tune::Fixed(Tile::L))];
-    open(&tiles.map(|options| Options { half_storage: true, ..options }))
+pub fn devices_of_f16_storage() -> Vec<GpuBackend> {
+    let tiles = [whole(Tune::Fixed(TileSize::S)), small(Tune::Fixed(TileSize::M)), whole(Tune::Fixed(TileSize::L))];
+    open(&tiles.map(|options| Options { f16_storage: true, ..options }))
 }
 
 /// The adapter with tiles that it measures.

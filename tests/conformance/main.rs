@@ -15,3 +15,4 @@ mod images;
 mod large;
 mod memory;
 mod products;
+mod trials;

@@ -61,7 +61,7 @@ impl Queries {
         [0].into_iter().chain(ends).collect()
     }
 
-    fn map(&self, outputs: usize) -> RowMap<Cpu> {
+    fn map(&self, outputs: usize) -> RowMap<Array, Vec<u32>> {
         let base = Self::base();
         let inputs: Vec<u32> = (0..outputs * base).map(|row| (row % base) as u32).collect();
         RowMap::new(&Cpu::new(), &Self::offsets(outputs), &inputs, &self.weights.repeat(outputs)).expect("a map")
@@ -102,7 +102,7 @@ struct Layer<'a> {
 impl<'a> Layer<'a> {
     fn new(own: &'a Block, queries: &Queries, left: &Factors, right: &Factors, outputs: usize) -> Self {
         let (map, copies) = (queries.map(outputs), RowMap::each(&Cpu::new(), outputs, EXAMPLES, 1.0).expect("a map"));
-        let form = |map: &RowMap<Cpu>, layer: &Factors| {
+        let form = |map: &RowMap<Array, Vec<u32>>, layer: &Factors| {
             let mut rows = upload(&vec![f64::NAN; map.outputs * own.len()]);
             layer.write_rows(map, Start::Value(0.0), &mut rows);
             rows
@@ -120,7 +120,7 @@ impl<'a> Layer<'a> {
     }
 
     /// The layer's part in each way, for examples with `copies` rows each.
-    fn parts<'b>(&'b self, map: &'b RowMap<Cpu>, copies: usize) -> Vec<Part<'b, Cpu>> {
+    fn parts<'b>(&'b self, map: &'b RowMap<Array, Vec<u32>>, copies: usize) -> Vec<Part<'b, Array, Vec<u32>>> {
         let (own, columns) = (self.own, copies * EXAMPLES);
         let rows = whole(&self.right_rows).part(0, columns * own.len());
         let mut parts = vec![Part::Rows { depth: own.len(), left: whole(&self.left_rows), right: rows }];
@@ -153,7 +153,7 @@ fn products(left: &Factors, right: &Factors) -> Array {
 }
 
 /// A call with some parts, into two accumulators where the entries allow column weights, against the sum of all `pairs`.
-fn check(what: &str, gram: &Gram, parts: &[Part<'_, Cpu>], pairs: &[&Vec<Entry>], roundings: f64) {
+fn check(what: &str, gram: &Gram, parts: &[Part<'_, Array, Vec<u32>>], pairs: &[&Vec<Entry>], roundings: f64) {
     let all = gram.outputs * gram.examples;
     let columns = gram.columns();
     let (first, second) = (numbers(11, gram.len()), numbers(12, gram.len()));
@@ -218,7 +218,7 @@ fn uneven_rows_agree_with_loops_in_every_part() {
     }
 }
 
-fn name(part: &Part<'_, Cpu>) -> &'static str {
+fn name(part: &Part<'_, Array, Vec<u32>>) -> &'static str {
     match part {
         Part::Factored { .. } => "factored",
         Part::Output { .. } => "output",
@@ -228,7 +228,7 @@ fn name(part: &Part<'_, Cpu>) -> &'static str {
 }
 
 /// Additions to an entry's sum that a part makes.
-fn pairs_of_positions(part: &Part<'_, Cpu>) -> usize {
+fn pairs_of_positions(part: &Part<'_, Array, Vec<u32>>) -> usize {
     match part {
         Part::Factored { positions, .. } => LONGEST * positions * positions,
         _ => 1,

@@ -3,7 +3,7 @@
 use crate::allocator::peak;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use pathkernel::data::{Array, TensorFile, read};
+use pathkernel::formats::{Array, TensorFile, read};
 use std::fs::{self, File};
 use std::io::{Cursor, Write};
 use std::path::Path;

@@ -4,8 +4,8 @@
 use crate::harness::{Input, Target, read_input, run};
 use crate::mutate::any_file;
 use crate::random::Random;
-use pathkernel::data::write_npy;
 use pathkernel::error::Error;
+use pathkernel::formats::write_npy;
 use pathkernel::run::keys::RunFile;
 use pathkernel::run::{self, Part, Progress};
 use std::fs;

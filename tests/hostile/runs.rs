@@ -3,7 +3,7 @@
 use crate::harness::{Input, Target, read_input, run};
 use crate::mutate::any_file;
 use crate::random::Random;
-use pathkernel::data::write_npy;
+use pathkernel::formats::write_npy;
 use pathkernel::report;
 use pathkernel::run::keys::RunFile;
 use pathkernel::run::{self, Progress};

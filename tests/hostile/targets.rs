@@ -3,7 +3,7 @@
 use crate::harness::{Input, Target, read_input, run};
 use crate::mutate::any_file;
 use crate::random::Random;
-use pathkernel::data::{Array, MappedArray, TensorFile, read};
+use pathkernel::formats::{Array, MappedArray, TensorFile, read};
 use pathkernel::graph::Graph;
 use pathkernel::layer::{Layer, LayerKind, Linear};
 use pathkernel::run::Checkpoints;

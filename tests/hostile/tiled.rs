@@ -3,7 +3,7 @@
 use crate::harness::{Input, Target, read_input, run};
 use crate::mutate::{any_file, bytes, text};
 use crate::random::Random;
-use pathkernel::data::read;
+use pathkernel::formats::read;
 use pathkernel::run::store::{AnyTiled, Grid, PairArray, TiledArray};
 use std::fs;
 use std::path::Path;

@@ -149,7 +149,7 @@ impl Arrays {
 
 /// The same arrays on the device, and the parts that they make up.
 struct Held<E: Element> {
-    map: RowMap<CpuBackend<E>>,
+    map: RowMap<Buffer<E>, Vec<u32>>,
     left: Buffer<E>,
     right: Buffer<E>,
     gram: Buffer<E>,
@@ -169,7 +169,7 @@ impl<E: Element> Held<E> {
         }
     }
 
-    fn part(&self, kind: Kind, size: &Size, entries: Entries) -> Part<'_, CpuBackend<E>> {
+    fn part(&self, kind: Kind, size: &Size, entries: Entries) -> Part<'_, Buffer<E>, Vec<u32>> {
         let &Size { copies, queries, examples, depth, positions, .. } = size;
         let (rows, columns) = (size.rows(), entries.copies(copies) * examples);
         let left = |len: usize| Slice::new(&self.left, 0, len);
@@ -357,7 +357,7 @@ fn same_bits<E: Element>() {
 fn what_does_not_fit_is_refused() {
     let size = Size { outputs: 2, copies: 2, queries: 3, examples: 4, depth: 5, positions: 1 };
     let held = Held::<f32>::new(&Arrays::new(size));
-    let refused = |gram: &Gram, columns: &[u32], part: Part<'_, CpuBackend<f32>>, weighted: bool| {
+    let refused = |gram: &Gram, columns: &[u32], part: Part<'_, Buffer<f32>, Vec<u32>>, weighted: bool| {
         let (mut out, weights) = (upload(&vec![0.0; gram.len()]), upload(&vec![1.0; gram.columns()]));
         let weights = weighted.then(|| whole(&weights));
         let into = &mut [Accumulator { out: whole_mut(&mut out), scale: 1.0, weights }];

@@ -2,7 +2,7 @@
 
 use crate::loops::{Entry, compare};
 use crate::{bound, numbers, upload, whole, whole_mut, wide};
-use pathkernel::compute::cpu::CpuBackend;
+use pathkernel::compute::cpu::{Buffer, CpuBackend};
 use pathkernel::compute::{Backend, Element, Outer, OuterDiagonal, RowMap, Start};
 
 /// Two outputs that share their inputs, one of none, and one of its own.
@@ -52,7 +52,7 @@ fn check<E: Element>(
     }
 }
 
-fn map<E: Element>() -> RowMap<CpuBackend<E>> {
+fn map<E: Element>() -> RowMap<Buffer<E>, Vec<u32>> {
     RowMap::new(&CpuBackend::new(), &OFFSETS, &INPUTS, &numbers(1, INPUTS.len())).expect("a map")
 }
 

@@ -1,7 +1,7 @@
 //! Runs whose arrays are in tiles: their report, and `pathkernel export`.
 
 use crate::fixture::{Fixture, stderr, stdout};
-use pathkernel::data::MappedArray;
+use pathkernel::formats::MappedArray;
 use pathkernel::run::store::{Grid, TiledArray};
 use std::fs;
 

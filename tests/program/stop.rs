@@ -28,7 +28,7 @@ fn signalled(fixture: &Fixture, signal: &str) -> std::process::Output {
 /// Steps that a state file says were made.
 fn steps_made(fixture: &Fixture) -> usize {
     let path = fixture.path("out/state/training.state");
-    let mut reader = pathkernel::data::StateReader::open(&path).expect("a state").expect("a state");
+    let mut reader = pathkernel::formats::StateReader::open(&path).expect("a state").expect("a state");
     reader.take::<f64>("seconds of work").expect("seconds");
     reader.take::<f64>("learning rates").expect("rates").len()
 }

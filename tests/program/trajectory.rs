@@ -63,7 +63,8 @@ fn the_layout_finds_every_tensor() {
 /// The shares of superposition.npy, `[m, layers]`, and how many of them the summary counts as undefined.
 fn shares(fixture: &Fixture, overrides: &[&str]) -> (Vec<[f64; 2]>, Option<u64>) {
     fixture.succeeds(&[overrides, &["kernel.superposition=true"]].concat());
-    let array = pathkernel::data::read(&fixture.path("out/superposition.npy").display().to_string()).expect("an array");
+    let array =
+        pathkernel::formats::read(&fixture.path("out/superposition.npy").display().to_string()).expect("an array");
     assert_eq!(array.shape, [4, 2, 2]);
     let shares = array.to_f64().chunks(4).map(|parts| [parts[1], parts[3]]).collect();
     let summary = fs::read(fixture.path("out/summary.json")).expect("the run wrote it");

@@ -2,7 +2,7 @@
 
 use crate::folder::Folder;
 pub use crate::folder::stderr;
-use pathkernel::data::{NpyElement, write_npy};
+use pathkernel::formats::{NpyElement, write_npy};
 use pathkernel::random::Random;
 use std::collections::BTreeMap;
 use std::ops::Deref;

@@ -1,7 +1,7 @@
 //! Wrong numbers never pass.
 
 use crate::fixture::{Fixture, visit};
-use pathkernel::data::{StateReader, StateWriter};
+use pathkernel::formats::{StateReader, StateWriter};
 use pathkernel::path::Tile;
 use pathkernel::run::store::TiledArray;
 

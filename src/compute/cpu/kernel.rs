@@ -63,16 +63,16 @@ const ACROSS: usize = 2;
 const TALL: usize = 8;
 const SHORT: usize = 6;
 /// Elements of the widest tile's row: two vectors of 64 bytes of the smallest numbers.
-pub(super) const WIDEST: usize = 32;
+pub(in crate::compute) const WIDEST: usize = 32;
 
 /// The machine's instruction set.
-pub(super) fn arch() -> Arch {
+pub(in crate::compute) fn arch() -> Arch {
     static ARCH: OnceLock<Arch> = OnceLock::new();
     *ARCH.get_or_init(Arch::new)
 }
 
 /// Lines of a row panel and of a column panel on this machine.
-pub(super) fn panels<E: Lane>() -> (usize, usize) {
+pub(in crate::compute) fn panels<E: Lane>() -> (usize, usize) {
     struct Ask<E>(std::marker::PhantomData<E>);
     impl<E: Lane> WithSimd for Ask<E> {
         type Output = (usize, usize);
@@ -87,7 +87,7 @@ pub(super) fn panels<E: Lane>() -> (usize, usize) {
 
 /// What each entry of a product is multiplied by before it is added.
 #[derive(Clone, Copy)]
-pub(super) enum Weighting<'a, E> {
+pub(in crate::compute) enum Weighting<'a, E> {
     /// 1.
     One,
     /// An entry of a Gram matrix: row `r` of the block begins at `rows[r]`, column `c` is `(first + c) % examples`.
@@ -97,7 +97,7 @@ pub(super) enum Weighting<'a, E> {
 }
 
 /// `sums += weighting ∘ (a b)`. Lines beyond the product's own hold zeros.
-pub(super) struct Block<'a, E> {
+pub(in crate::compute) struct Block<'a, E> {
     /// Row panels, `row_panel` elements apart.
     pub a: &'a [E],
     pub row_panel: usize,

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 /// Idle buffers by size.
 #[derive(Debug)]
-pub(super) struct Pool<E> {
+pub(in crate::compute) struct Pool<E> {
     idle: Mutex<Idle<E>>,
     /// Bytes that idle buffers may hold.
     most: usize,
@@ -68,12 +68,12 @@ impl<E: Element> Pool<E> {
 }
 
 /// An array of zeros.
-pub(super) fn fresh<E: Element>(len: usize) -> Result<Vec<E>> {
+pub(in crate::compute) fn fresh<E: Element>(len: usize) -> Result<Vec<E>> {
     bytemuck::allocation::try_zeroed_slice_box(len).map(Vec::from).map_err(|()| no_room(len))
 }
 
 /// An array of the same values.
-pub(super) fn owned<T: Copy>(values: &[T]) -> Result<Vec<T>> {
+pub(in crate::compute) fn owned<T: Copy>(values: &[T]) -> Result<Vec<T>> {
     let mut copy = Vec::new();
     copy.try_reserve_exact(values.len()).map_err(|_| no_room(values.len()))?;
     copy.extend_from_slice(values);

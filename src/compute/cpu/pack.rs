@@ -19,7 +19,7 @@ fn turn<E: Element, const WIDTH: usize>(lines: &[[E; STRETCH]; WIDEST], out: &mu
 
 /// Copies a line of a panel: of the widest as one value, without a call.
 #[inline(always)]
-pub(super) fn copy_line<E: Element>(out: &mut [E], line: &[E]) {
+pub(in crate::compute) fn copy_line<E: Element>(out: &mut [E], line: &[E]) {
     match (<&mut [E; WIDEST]>::try_from(&mut *out), <&[E; WIDEST]>::try_from(line)) {
         (Ok(out), Ok(line)) => *out = *line,
         _ => out.copy_from_slice(line),
@@ -28,14 +28,14 @@ pub(super) fn copy_line<E: Element>(out: &mut [E], line: &[E]) {
 
 /// Some panels, from some k on.
 #[derive(Clone, Copy)]
-pub(super) struct Panels<'a, E> {
+pub(in crate::compute) struct Panels<'a, E> {
     pub values: &'a [E],
     /// Elements from one panel to the next.
     pub panel: usize,
 }
 
 /// Panels of lines.
-pub(super) struct Packed<E: Element> {
+pub(in crate::compute) struct Packed<E: Element> {
     values: Buffer<E>,
     /// Lines of a panel.
     width: usize,

@@ -21,7 +21,7 @@ const SMALL: usize = 1 << 22;
 
 /// A part of a product.
 #[derive(Debug, Clone)]
-pub(super) struct Tile {
+pub(in crate::compute) struct Tile {
     pub rows: Range<usize>,
     pub columns: Range<usize>,
     /// Elements of a row of the sums.
@@ -44,7 +44,7 @@ fn sides<E: Element>(rows: usize, columns: usize) -> (usize, usize) {
 
 /// Calls `work(tile, sums)` for every tile of a product of `rows` by `columns`, with sums of zero; `work` is one
 /// multiply-add for each entry and for each of `depth`.
-pub(super) fn each_tile<E: Element>(
+pub(in crate::compute) fn each_tile<E: Element>(
     pool: &Arc<Pool<E>>,
     size: (usize, usize, usize),
     work: impl Fn(&Tile, &mut [E]) + Sync,
@@ -53,7 +53,7 @@ pub(super) fn each_tile<E: Element>(
 }
 
 /// The same with the sums of several products, one after the other.
-pub(super) fn each_tile_of<E: Element>(
+pub(in crate::compute) fn each_tile_of<E: Element>(
     pool: &Arc<Pool<E>>,
     products: usize,
     (rows, columns, depth): (usize, usize, usize),
@@ -86,7 +86,7 @@ pub(super) fn each_tile_of<E: Element>(
 }
 
 /// Adds the product of a tile's rows of `a` and columns of `b` to its sums.
-pub(super) fn add<E: Element>(
+pub(in crate::compute) fn add<E: Element>(
     tile: &Tile,
     (a, b): (&Packed<E>, &Packed<E>),
     depth: usize,
@@ -98,7 +98,7 @@ pub(super) fn add<E: Element>(
 }
 
 /// The same with the panels of the tile's own rows and columns.
-pub(super) fn add_panels<E: Element>(
+pub(in crate::compute) fn add_panels<E: Element>(
     tile: &Tile,
     (a, b): (Panels<'_, E>, Panels<'_, E>),
     depth: usize,
@@ -122,7 +122,7 @@ pub(super) fn add_panels<E: Element>(
 }
 
 /// An array that threads write at places of their own.
-pub(super) struct Shared<'a, E> {
+pub(in crate::compute) struct Shared<'a, E> {
     start: *mut E,
     len: usize,
     array: PhantomData<&'a mut [E]>,

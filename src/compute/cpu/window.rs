@@ -5,7 +5,7 @@ use std::ops::Range;
 
 /// A row of a window that lies in the image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Run {
+pub(in crate::compute) struct Run {
     /// The first entry of the patch.
     pub entry: usize,
     /// The pixel that it is.
@@ -20,7 +20,7 @@ fn inside(start: usize, padding: usize, kernel: usize, side: usize) -> Range<usi
 }
 
 /// The runs of the window at a position, in the order of the patch.
-pub(super) fn runs(shape: &Window, position: usize) -> impl Iterator<Item = Run> + '_ {
+pub(in crate::compute) fn runs(shape: &Window, position: usize) -> impl Iterator<Item = Run> + '_ {
     let (y, x) = (position / shape.out_width() * shape.stride, position % shape.out_width() * shape.stride);
     let rows = inside(y, shape.padding, shape.kernel, shape.height);
     let columns = inside(x, shape.padding, shape.kernel, shape.width);
@@ -58,10 +58,6 @@ pub(crate) fn rows_of(shape: &Window, corner: usize) -> impl Iterator<Item = Ran
 pub(crate) fn largest<E: Element>(shape: &Window, image: &[E], corner: usize) -> usize {
     let pixels = rows_of(shape, corner).flatten();
     pixels.reduce(|best, pixel| if image[pixel] > image[best] { pixel } else { best }).unwrap_or(0)
-}
-
-pub(super) fn check_pool(shape: &Window, rows: usize, pooled: usize, images: usize) -> Result<()> {
-    check("pool", &[(pooled, rows * shape.channels * shape.positions()), (images, rows * shape.image())])
 }
 
 #[cfg(test)]

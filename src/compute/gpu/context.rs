@@ -3,9 +3,9 @@
 use super::adapter::{choose, is_software};
 use super::clock::Clock;
 use super::faults::Faults;
-use super::pipelines::{Kernel, Kernels, Key, uniform_layout};
+use super::pipelines::{Key, Pipeline, Pipelines, uniform_layout};
 use super::pool::{self, Pool, Use, size_class};
-use super::queue::{Command, Numbers, Pending};
+use super::queue::{Command, NumbersBuffer, Pending};
 use super::{Options, Ticket};
 use crate::compute::{BackendError, Phase, Result};
 use std::cell::{Cell, RefCell};
@@ -15,7 +15,7 @@ use wgpu::*;
 
 /// A storage array and where the operation's part of it starts.
 #[derive(Clone, Copy)]
-pub(super) struct Bound<'a> {
+pub(in crate::compute) struct Bound<'a> {
     pub buffer: &'a Buffer,
     pub offset: usize,
     pub len: usize,
@@ -35,7 +35,7 @@ impl<'a> Bound<'a> {
 }
 
 /// A device and what is queued on it.
-pub(super) struct Context {
+pub(in crate::compute) struct Context {
     pub device: Device,
     pub queue: Queue,
     pub name: String,
@@ -47,13 +47,13 @@ pub(super) struct Context {
     /// Floating-point operations that a submission holds at the most: about a tenth of a second's work.
     pub most_work: f64,
     pub limits: Limits,
-    pub numbers: Numbers,
-    pub kernels: Kernels,
-    pub pending: RefCell<Pending>,
+    pub(super) numbers: NumbersBuffer,
+    pub(super) pipelines: Pipelines,
+    pub(super) pending: RefCell<Pending>,
     /// What the dispatches that follow belong to.
     pub phase: Cell<Phase>,
-    pub clock: RefCell<Option<Clock>>,
-    pub pool: Pool,
+    pub(super) clock: RefCell<Option<Clock>>,
+    pub(super) pool: Pool,
     faults: Faults,
     patience: Duration,
 }
@@ -62,7 +62,7 @@ impl Context {
     pub fn open(options: &Options) -> Result<Self> {
         let adapter = choose(&options.choice)?;
         let halves = adapter.get_downlevel_capabilities().flags.contains(DownlevelFlags::SHADER_F16_IN_F32);
-        if options.half_storage && !halves {
+        if options.f16_storage && !halves {
             return Err(BackendError::NoAdapter(format!(
                 "{} cannot store 16-bit numbers; set run.precision to \"f32\"",
                 adapter.get_info().name
@@ -100,8 +100,8 @@ impl Context {
                 DeviceType::Other | DeviceType::Cpu => 5e10,
             }),
             limits,
-            numbers: Numbers::new(&device, &layout),
-            kernels: Kernels::new(layout, options.checked),
+            numbers: NumbersBuffer::new(&device, &layout),
+            pipelines: Pipelines::new(layout, options.checked),
             pending: RefCell::default(),
             phase: Cell::new(Phase::Rest),
             clock: RefCell::new(Clock::new(&device, &queue)),
@@ -125,15 +125,15 @@ impl Context {
     }
 
     /// The pipeline of a shader that sees these arrays.
-    pub fn kernel(&self, key: Key, arrays: &[Bound<'_>]) -> Result<Kernel> {
-        if let Some(kernel) = self.kernels.built(key) {
-            return Ok(kernel);
+    pub(super) fn pipeline(&self, key: Key, arrays: &[Bound<'_>]) -> Result<Pipeline> {
+        if let Some(pipeline) = self.pipelines.built(key) {
+            return Ok(pipeline);
         }
-        let kernel = self.kernels.build(&self.device, key, arrays)?;
+        let pipeline = self.pipelines.build(&self.device, key, arrays)?;
         // One that the driver refused must not be met again.
         self.check()?;
-        self.kernels.keep(key, kernel.clone());
-        Ok(kernel)
+        self.pipelines.keep(key, pipeline.clone());
+        Ok(pipeline)
     }
 
     /// A storage array of so many elements, zero or with whatever it held before.

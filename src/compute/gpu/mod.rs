@@ -8,32 +8,37 @@ Second-level totals are `f32`.
 */
 
 mod adapter;
+mod backend;
 mod blocks;
 mod clock;
 mod context;
-mod contraction;
-mod convolve_backward;
 mod faults;
-mod gram;
-mod half_storage;
-mod operations;
+mod mapped;
+mod numbers;
 mod pipelines;
 mod pool;
-mod products;
 mod queue;
 mod shaders;
-mod spans;
 mod tiles;
 mod tune;
 
 pub use adapter::{About, Card, Choice, adapters, describe, is_software};
+pub use numbers::{Member, Words};
 pub use pool::Buffer;
 pub use shaders::{Shader, shader_sources};
-pub use tiles::{Tile, Tune};
+pub use tiles::{TileSize, Tune};
 
-use super::{BackendError, Phase, Result};
+pub(in crate::compute) use blocks::{Along, BlockArray, read, write};
+pub(in crate::compute) use context::Bound;
+pub(in crate::compute) use mapped::{MapSizes, Mapped, start_numbers};
+pub(in crate::compute) use numbers::{WindowNumbers, numbers};
+pub(in crate::compute) use queue::Dispatch;
+pub(in crate::compute) use shaders::*;
+pub(in crate::compute) use tune::Size;
+
+use super::{BackendError, Indices, Phase, Result};
 use crate::cache::Cache;
-use context::{Bound, Context};
+use context::Context;
 use std::cell::RefCell;
 use std::time::Duration;
 use tune::Tuner;
@@ -41,13 +46,13 @@ use wgpu::SubmissionIndex;
 
 /// A GPU.
 pub struct GpuBackend {
-    context: Context,
+    pub(in crate::compute) context: Context,
     /// One element, for arrays that an operation goes without.
     nothing: Buffer,
     /// One element, for an array that a shader might write.
     nowhere: Buffer,
     tuner: RefCell<Tuner>,
-    half_storage: bool,
+    pub(in crate::compute) f16_storage: bool,
 }
 
 /// A copy to the host under way.
@@ -63,6 +68,12 @@ pub struct Ticket {
 pub struct Index {
     buffer: Buffer,
     values: Vec<u32>,
+}
+
+impl Indices for Index {
+    fn values(&self) -> &[u32] {
+        &self.values
+    }
 }
 
 /// How to open a GPU.
@@ -83,7 +94,7 @@ pub struct Options {
     /// What becomes of measured sizes of tiles.
     pub cache: Cache,
     /// Whether the factors of fused products are stored in 16 bits, each array with a scale of its own; sums stay in f32.
-    pub half_storage: bool,
+    pub f16_storage: bool,
     /// How long the host waits for the device before it counts as lost; without it a minute, ten for a software adapter.
     pub patience: Option<Duration>,
 }
@@ -98,7 +109,7 @@ impl Default for Options {
             checked: cfg!(debug_assertions),
             tune: Tune::Measure,
             cache: Cache::Written,
-            half_storage: false,
+            f16_storage: false,
             patience: None,
         }
     }
@@ -123,7 +134,7 @@ impl GpuBackend {
         let context = Context::open(options)?;
         let (nothing, nowhere) = (context.array(1, true)?, context.array(1, true)?);
         let tuner = RefCell::new(Tuner::new(options.tune, options.cache, &context.identity));
-        Ok(Self { context, nothing, nowhere, tuner, half_storage: options.half_storage })
+        Ok(Self { context, nothing, nowhere, tuner, f16_storage: options.f16_storage })
     }
 
     /// Whether it computes on the CPU.
@@ -159,12 +170,12 @@ impl GpuBackend {
     }
 
     /// In place of an array that an operation goes without.
-    fn nothing(&self) -> Bound<'_> {
+    pub(in crate::compute) fn nothing(&self) -> Bound<'_> {
         Bound::whole(&self.nothing)
     }
 
     /// In place of an array that an operation does not write.
-    fn nowhere(&self) -> Bound<'_> {
+    pub(in crate::compute) fn nowhere(&self) -> Bound<'_> {
         Bound { written: true, ..Bound::whole(&self.nowhere) }
     }
 }

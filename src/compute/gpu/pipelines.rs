@@ -2,30 +2,30 @@
 
 use super::context::Bound;
 use super::shaders::{Shader, shader_sources};
-use super::tiles::Tile;
+use super::tiles::TileSize;
 use crate::compute::{BackendError, Result};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use wgpu::*;
 
 /// An operation, and the size of its tiles where it computes a product.
-pub(super) type Key = (&'static str, Option<Tile>);
+pub(super) type Key = (&'static str, Option<TileSize>);
 
 #[derive(Clone)]
-pub(super) struct Kernel {
+pub(super) struct Pipeline {
     pub pipeline: ComputePipeline,
     pub layout: BindGroupLayout,
 }
 
 /// The pipelines of a device.
-pub(super) struct Kernels {
+pub(super) struct Pipelines {
     sources: HashMap<Key, Shader>,
-    built: RefCell<HashMap<Key, Kernel>>,
+    built: RefCell<HashMap<Key, Pipeline>>,
     uniform_layout: BindGroupLayout,
     checks: ShaderRuntimeChecks,
 }
 
-impl Kernels {
+impl Pipelines {
     pub fn new(uniform_layout: BindGroupLayout, checked: bool) -> Self {
         let sources = shader_sources().into_iter().map(|shader| ((shader.name, shader.tile), shader)).collect();
         let checks = if checked { ShaderRuntimeChecks::checked() } else { ShaderRuntimeChecks::unchecked() };
@@ -33,17 +33,17 @@ impl Kernels {
     }
 
     /// The pipeline of a shader, where it was built before.
-    pub fn built(&self, key: Key) -> Option<Kernel> {
+    pub fn built(&self, key: Key) -> Option<Pipeline> {
         self.built.borrow().get(&key).cloned()
     }
 
     /// Keeps a pipeline for the next time.
-    pub fn keep(&self, key: Key, kernel: Kernel) {
-        self.built.borrow_mut().insert(key, kernel);
+    pub fn keep(&self, key: Key, pipeline: Pipeline) {
+        self.built.borrow_mut().insert(key, pipeline);
     }
 
     /// Builds the pipeline of a shader that sees these arrays.
-    pub fn build(&self, device: &Device, key: Key, arrays: &[Bound<'_>]) -> Result<Kernel> {
+    pub fn build(&self, device: &Device, key: Key, arrays: &[Bound<'_>]) -> Result<Pipeline> {
         let (name, tile) = key;
         let shader = self.sources.get(&key).ok_or_else(|| BackendError::Invalid(format!("no shader {name}")))?;
         let descriptor =
@@ -76,7 +76,7 @@ impl Kernels {
             compilation_options,
             cache: None,
         });
-        Ok(Kernel { pipeline, layout })
+        Ok(Pipeline { pipeline, layout })
     }
 }
 

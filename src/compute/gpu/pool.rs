@@ -21,7 +21,7 @@ pub struct Buffer {
 }
 
 impl Buffer {
-    pub(super) fn raw(&self) -> &wgpu::Buffer {
+    pub(in crate::compute) fn raw(&self) -> &wgpu::Buffer {
         &self.raw
     }
 

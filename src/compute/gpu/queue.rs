@@ -2,7 +2,7 @@
 
 use super::clock::PASSES;
 use super::context::{Bound, Context};
-use super::tiles::Tile;
+use super::tiles::TileSize;
 use crate::compute::{BackendError, Phase, Result};
 use wgpu::*;
 
@@ -38,12 +38,12 @@ pub(super) struct Pending {
 }
 
 /// Where the numbers of a submission's dispatches lie.
-pub(super) struct Numbers {
+pub(super) struct NumbersBuffer {
     buffer: Buffer,
     group: BindGroup,
 }
 
-impl Numbers {
+impl NumbersBuffer {
     pub fn new(device: &Device, layout: &BindGroupLayout) -> Self {
         let buffer = device.create_buffer(&BufferDescriptor {
             label: Some("numbers"),
@@ -62,12 +62,12 @@ impl Numbers {
 }
 
 /// One dispatch of an operation.
-pub(super) struct Dispatch<'a> {
+pub(in crate::compute) struct Dispatch<'a> {
     /// The operation, and the size of its tiles where it computes a product.
-    pub shader: (&'static str, Option<Tile>),
+    pub shader: (&'static str, Option<TileSize>),
     pub arrays: &'a [Bound<'a>],
     /// Its numbers, after the offsets of its arrays.
-    pub words: &'a [u32],
+    pub numbers: &'a [u32],
     /// Workgroups.
     pub groups: usize,
     /// Floating-point operations, about.
@@ -82,9 +82,9 @@ impl Context {
             return Ok(());
         }
         self.check()?;
-        let kernel = self.kernel(dispatch.shader, dispatch.arrays)?;
+        let pipeline = self.pipeline(dispatch.shader, dispatch.arrays)?;
         let alignment = self.limits.min_storage_buffer_offset_alignment as usize / 4;
-        let mut numbers: Vec<u32> = Vec::with_capacity(dispatch.arrays.len() + dispatch.words.len());
+        let mut numbers: Vec<u32> = Vec::with_capacity(dispatch.arrays.len() + dispatch.numbers.len());
         let mut entries = Vec::with_capacity(dispatch.arrays.len());
         for (binding, array) in dispatch.arrays.iter().enumerate() {
             // An empty array may begin at its buffer's end, where nothing can be bound.
@@ -102,10 +102,10 @@ impl Context {
                 BufferBinding { buffer: array.buffer, offset: start as u64 * 4, size: BufferSize::new(bytes) };
             entries.push(BindGroupEntry { binding: binding as u32, resource: BindingResource::Buffer(resource) });
         }
-        numbers.extend(dispatch.words);
+        numbers.extend(dispatch.numbers);
         let group = self.device.create_bind_group(&BindGroupDescriptor {
             label: Some(name),
-            layout: &kernel.layout,
+            layout: &pipeline.layout,
             entries: &entries,
         });
         let most = self.limits.max_compute_workgroups_per_dimension as usize;
@@ -124,7 +124,7 @@ impl Context {
                 pending.passes += 1;
             }
             pending.commands.push(Command::Dispatch {
-                pipeline: kernel.pipeline,
+                pipeline: pipeline.pipeline,
                 group,
                 slot: number,
                 groups: (across as u32, down as u32),

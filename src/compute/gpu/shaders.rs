@@ -1,100 +1,64 @@
 //! The shaders: one file an operation, with what it shares with others put before it.
 
-use super::tiles::Tile;
-use crate::activation::{self, Order};
-use crate::loss;
-use crate::readout::function;
+use super::numbers::{Member, Words};
+use super::tiles::TileSize;
+use crate::compute::Operation;
+use crate::compute::op::*;
 
-const INDEX: &str = include_str!("../../../shaders/shared/index.wgsl");
-const MATH: &str = include_str!("../../../shaders/shared/math.wgsl");
-const TILE_SMALL: &str = include_str!("../../../shaders/shared/tile_small.wgsl");
-const TILE_LARGE: &str = include_str!("../../../shaders/shared/tile_large.wgsl");
-const STORE_SINGLE: &str = include_str!("../../../shaders/shared/store_single.wgsl");
-const STORE_HALF: &str = include_str!("../../../shaders/shared/store_half.wgsl");
-const PUT_SMALL: &str = include_str!("../../../shaders/shared/put_small.wgsl");
-const PUT_LARGE: &str = include_str!("../../../shaders/shared/put_large.wgsl");
-const SUM_SMALL: &str = include_str!("../../../shaders/shared/sum_small.wgsl");
-const SUM_LARGE: &str = include_str!("../../../shaders/shared/sum_large.wgsl");
+macro_rules! shared {
+    ($($name:ident = $file:literal;)*) => {
+        $(pub(in crate::compute) const $name: &str = include_str!(concat!("../../../shaders/shared/", $file, ".wgsl"));)*
+    };
+}
 
-/// The whole source of a shader.
+shared! {
+    INDEX = "index";
+    MATH = "math";
+    TILE_SMALL = "tile_small";
+    TILE_LARGE = "tile_large";
+    STORE_F32 = "store_f32";
+    STORE_F16 = "store_f16";
+    PUT_SMALL = "put_small";
+    PUT_LARGE = "put_large";
+    SUM_SMALL = "sum_small";
+    SUM_LARGE = "sum_large";
+}
+
+/// The whole source of a shader, and what it reads.
 #[derive(Debug, Clone)]
 pub struct Shader {
-    /// The operation.
+    /// The operation, or what of it the shader does.
     pub name: &'static str,
     /// The size of its tiles, where it computes a product.
-    pub tile: Option<Tile>,
+    pub tile: Option<TileSize>,
     /// WGSL.
     pub source: String,
+    /// What its `Shape` holds after the offsets of its arrays.
+    pub members: Vec<Member>,
 }
 
-macro_rules! sources {
-    ($tile:expr, $($name:literal: $($shared:ident)*;)*) => {
-        [$(Shader {
-            name: $name,
-            tile: $tile,
-            source: [$($shared,)* include_str!(concat!("../../../shaders/", $name, ".wgsl"))].concat(),
-        },)*]
-    };
+impl Shader {
+    /// The shader whose source is these texts, one after another, and that reads the numbers `N`.
+    pub(in crate::compute) fn new<N: Words>(name: &'static str, texts: &[&str]) -> Self {
+        Self { name, tile: None, source: texts.concat(), members: N::members(name) }
+    }
+
+    /// A shader of products for each size of tiles: from other texts where a tile is large.
+    pub(in crate::compute) fn tiled<N: Words>(name: &'static str, small: &[&str], large: &[&str]) -> Vec<Self> {
+        let one = |tile: TileSize| {
+            let texts = if tile.is_large() { large } else { small };
+            Self { tile: Some(tile), ..Self::new::<N>(name, texts) }
+        };
+        TileSize::ALL.map(one).into()
+    }
 }
 
-/// Every shader: those of products once for each size of tile.
+/// Every shader: those of products once for each size of tiles.
 pub fn shader_sources() -> Vec<Shader> {
-    let mut list = Vec::from(sources! { None,
-        "adam": INDEX;
-        "average": INDEX;
-        "axpy": INDEX;
-        "bias": INDEX;
-        "col2im": INDEX;
-        "copy": INDEX;
-        "fill": INDEX;
-        "fold": INDEX;
-        "gather": INDEX;
-        "gram_table": INDEX;
-        "im2col": INDEX;
-        "largest":;
-        "multiply": INDEX;
-        "normalize": INDEX;
-        "normalize_backward": INDEX;
-        "normalize_curvature": INDEX;
-        "outer_diagonal": INDEX;
-        "pack_half": INDEX;
-        "pool": INDEX;
-        "pool_backward": INDEX;
-        "pool_directional": INDEX;
-        "row_dot":;
-        "scale": INDEX;
-        "scale_features": INDEX;
-        "seed": INDEX;
-        "transpose": INDEX;
-    });
-    // These do what a list of kinds says: their functions are made of it.
-    let mut made = |name, functions: String, frame| {
-        list.push(Shader { name, tile: None, source: [INDEX, MATH, &functions, frame].concat() });
-    };
-    for order in Order::ALL {
-        made(order.operation(), activation::wgsl(order), include_str!("../../../shaders/activation.wgsl"));
+    let mut list = super::backend::shaders();
+    macro_rules! add {
+        ($($operation:ident),*) => { $(list.extend($operation::shaders());)* };
     }
-    made("loss", loss::wgsl(), include_str!("../../../shaders/loss.wgsl"));
-    made("readout", function::wgsl(), include_str!("../../../shaders/readout.wgsl"));
-    for tile in Tile::ALL {
-        let shared = if tile.is_large() { [TILE_LARGE, SUM_LARGE] } else { [TILE_SMALL, SUM_SMALL] };
-        let gram = [&shared[..], &[STORE_HALF, include_str!("../../../shaders/gram.wgsl")]].concat();
-        list.push(Shader { name: "gram_half", tile: Some(tile), source: gram.concat() });
-        if tile.is_large() {
-            list.extend(sources! { Some(tile),
-                "gram": TILE_LARGE SUM_LARGE STORE_SINGLE;
-                "half": TILE_LARGE PUT_LARGE;
-                "matmul": TILE_LARGE PUT_LARGE;
-                "outer": TILE_LARGE PUT_LARGE;
-            });
-        } else {
-            list.extend(sources! { Some(tile),
-                "gram": TILE_SMALL SUM_SMALL STORE_SINGLE;
-                "half": TILE_SMALL PUT_SMALL;
-                "matmul": TILE_SMALL PUT_SMALL;
-                "outer": TILE_SMALL PUT_SMALL;
-            });
-        }
-    }
+    crate::for_each_operation!(add);
     list
 }

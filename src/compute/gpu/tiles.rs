@@ -3,7 +3,7 @@
 /// How large a part of a product a workgroup computes. No one size is best everywhere; results are the same, bit for
 /// bit, with all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Tile {
+pub enum TileSize {
     /// 32 × 32, 16 deep, by 64 invocations of 4 × 4.
     S,
     /// 64 × 64, 16 deep, by 256 invocations of 4 × 4.
@@ -20,28 +20,28 @@ pub enum Tune {
     /// By a table.
     Table,
     /// One for all.
-    Fixed(Tile),
+    Fixed(TileSize),
 }
 
-impl Tile {
+impl TileSize {
     /// All sizes.
-    pub const ALL: [Tile; 3] = [Tile::S, Tile::M, Tile::L];
+    pub const ALL: [TileSize; 3] = [TileSize::S, TileSize::M, TileSize::L];
 
     /// Rows and columns.
     pub fn side(self) -> usize {
         match self {
-            Tile::S => 32,
-            Tile::M => 64,
-            Tile::L => 128,
+            TileSize::S => 32,
+            TileSize::M => 64,
+            TileSize::L => 128,
         }
     }
 
     /// The pipeline's constants of a shader of products; see `shaders/shared/tile_small.wgsl`.
     pub fn constants(self) -> [(&'static str, f64); 4] {
         let (invocations, depth) = match self {
-            Tile::S => (64, 16),
-            Tile::M => (256, 16),
-            Tile::L => (256, 8),
+            TileSize::S => (64, 16),
+            TileSize::M => (256, 16),
+            TileSize::L => (256, 8),
         };
         let pitch = self.side() / 4 + 1;
         let values = [self.side(), invocations, pitch, pitch * depth].map(|value| value as f64);
@@ -51,9 +51,9 @@ impl Tile {
     /// Its letter.
     pub fn name(self) -> &'static str {
         match self {
-            Tile::S => "S",
-            Tile::M => "M",
-            Tile::L => "L",
+            TileSize::S => "S",
+            TileSize::M => "M",
+            TileSize::L => "L",
         }
     }
 
@@ -64,17 +64,17 @@ impl Tile {
 
     /// The size where nothing was measured: the largest that still gives a GPU enough workgroups.
     pub(super) fn table(rows: usize, columns: usize, batches: usize) -> Self {
-        let enough = |tile: &Tile| rows.min(columns) > tile.side() / 2 && tile.count(rows, columns) * batches >= 96;
-        [Tile::L, Tile::M].into_iter().find(enough).unwrap_or(Tile::S)
+        let enough = |tile: &TileSize| rows.min(columns) > tile.side() / 2 && tile.count(rows, columns) * batches >= 96;
+        [TileSize::L, TileSize::M].into_iter().find(enough).unwrap_or(TileSize::S)
     }
 
     /// Workgroups of a product of `rows` by `columns`.
-    pub(super) fn count(self, rows: usize, columns: usize) -> usize {
+    pub(in crate::compute) fn count(self, rows: usize, columns: usize) -> usize {
         rows.div_ceil(self.side()) * columns.div_ceil(self.side())
     }
 
     /// Whether its shaders are those of the large register tile.
     pub(super) fn is_large(self) -> bool {
-        self == Tile::L
+        self == TileSize::L
     }
 }

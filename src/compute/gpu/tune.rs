@@ -1,7 +1,7 @@
 //! Which size of tiles a product gets: measured where a kind of shape is first met, and kept on disk for the next time.
 
 use super::GpuBackend;
-use super::tiles::{Tile, Tune};
+use super::tiles::{TileSize, Tune};
 use crate::cache::Cache;
 use crate::compute::Result;
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ const RUNS: usize = 3;
 
 /// The size of a product.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Size {
+pub(in crate::compute) struct Size {
     pub rows: usize,
     pub columns: usize,
     pub depth: usize,
@@ -51,11 +51,11 @@ impl Tuner {
         Self { tune, cache, identity: identity.to_owned(), tiles: kept.unwrap_or_default() }
     }
 
-    fn kept(&self, class: &str) -> Option<Tile> {
-        self.tiles.get(class).and_then(|name| Tile::from_name(name))
+    fn kept(&self, class: &str) -> Option<TileSize> {
+        self.tiles.get(class).and_then(|name| TileSize::from_name(name))
     }
 
-    fn keep(&mut self, class: String, tile: Tile) {
+    fn keep(&mut self, class: String, tile: TileSize) {
         self.tiles.insert(class, tile.name().to_owned());
         self.cache.write(KIND, &self.identity, &self.tiles);
     }
@@ -64,21 +64,21 @@ impl Tuner {
 impl GpuBackend {
     /// The tiles of a product. `run(tile, rows)` queues it, or so many rows of each of its batches, with its result
     /// going nowhere.
-    pub(super) fn tile(
+    pub(in crate::compute) fn tile(
         &self,
         operation: &'static str,
         size: Size,
-        run: &dyn Fn(Tile, usize) -> Result<()>,
-    ) -> Result<Tile> {
+        run: &dyn Fn(TileSize, usize) -> Result<()>,
+    ) -> Result<TileSize> {
         let tune = self.tuner.borrow().tune;
         match tune {
             Tune::Fixed(tile) => return Ok(tile),
-            Tune::Table => return Ok(Tile::table(size.rows, size.columns, size.batches)),
+            Tune::Table => return Ok(TileSize::table(size.rows, size.columns, size.batches)),
             Tune::Measure => {}
         }
         // Larger tiles would stay empty.
-        if size.rows.min(size.columns) <= Tile::S.side() || size.depth == 0 {
-            return Ok(Tile::S);
+        if size.rows.min(size.columns) <= TileSize::S.side() || size.depth == 0 {
+            return Ok(TileSize::S);
         }
         let class = size.class(operation);
         if let Some(tile) = self.tuner.borrow().kept(&class) {
@@ -90,13 +90,13 @@ impl GpuBackend {
         Ok(tile)
     }
 
-    fn fastest(&self, size: Size, run: &dyn Fn(Tile, usize) -> Result<()>) -> Result<Tile> {
+    fn fastest(&self, size: Size, run: &dyn Fn(TileSize, usize) -> Result<()>) -> Result<TileSize> {
         // About a millisecond on a GPU; some rows are enough where the whole takes long.
         let budget = self.context.most_work / if self.context.software { 2000.0 } else { 100.0 };
         let share = budget / (size.work() * size.batches as f64).max(1.0);
-        let rows = ((size.rows as f64 * share) as usize).next_multiple_of(Tile::L.side()).min(size.rows);
-        let mut best = (f64::INFINITY, Tile::M);
-        for tile in Tile::ALL {
+        let rows = ((size.rows as f64 * share) as usize).next_multiple_of(TileSize::L.side()).min(size.rows);
+        let mut best = (f64::INFINITY, TileSize::M);
+        for tile in TileSize::ALL {
             let mut seconds = f64::INFINITY;
             // The first builds the pipeline.
             for number in 0..=RUNS {
@@ -134,6 +134,6 @@ mod tests {
     fn what_is_not_a_tile_is_measured_anew() {
         let tiles = BTreeMap::from([("a".to_owned(), "M".to_owned()), ("b".to_owned(), "XL".to_owned())]);
         let tuner = Tuner { tune: Tune::Measure, cache: Cache::ReadOnly, identity: String::new(), tiles };
-        assert_eq!((tuner.kept("a"), tuner.kept("b"), tuner.kept("c")), (Some(Tile::M), None, None));
+        assert_eq!((tuner.kept("a"), tuner.kept("b"), tuner.kept("c")), (Some(TileSize::M), None, None));
     }
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::data::{NpyElement, write_safetensors};
+use crate::formats::{NpyElement, write_safetensors};
 use crate::layer::{Layer, LayerKind, Linear};
 
 /// A layer of three inputs and two outputs.

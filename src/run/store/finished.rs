@@ -3,8 +3,8 @@
 use super::identity::{Fingerprint, check_version};
 use super::summary::checksum;
 use super::{AnyTiled, Store};
-use crate::data::MappedArray;
 use crate::error::Error;
+use crate::formats::MappedArray;
 use crate::run::keys::{KernelShape, RunFile};
 use std::collections::BTreeMap;
 

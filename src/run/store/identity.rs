@@ -1,7 +1,7 @@
 //! What a run directory was begun with: the version, the tiles, and a hash of every input file.
 
-use crate::data::each_piece;
 use crate::error::Error;
+use crate::formats::each_piece;
 use crate::run::Checkpoints;
 use crate::run::keys::{Batches, RunFile};
 use serde::{Deserialize, Serialize};

@@ -1,8 +1,8 @@
 //! Arrays of pairs of a finished run, whichever way they are stored.
 
 use super::zarr::{AnyTiled, Take};
-use crate::data::MappedArray;
 use crate::error::Error;
+use crate::formats::MappedArray;
 use std::ops::Range;
 use std::path::Path;
 
@@ -146,7 +146,7 @@ fn span(numbers: &[usize], places: &[usize]) -> Range<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::write_npy;
+    use crate::formats::write_npy;
     use crate::run::store::{Grid, TiledArray};
 
     const SHAPE: [usize; 3] = [7, 9, 2];

@@ -2,8 +2,8 @@
 
 use super::Store;
 use crate::compute::{Element, convert};
-use crate::data::{StateReader, StateWriter, write_npy, write_safetensors};
 use crate::error::Error;
+use crate::formats::{StateReader, StateWriter, write_npy, write_safetensors};
 use crate::graph::Graph;
 use std::ops::Range;
 

@@ -2,8 +2,8 @@
 
 use super::{Arrays, Record, Store};
 use crate::compute::{Element, convert};
-use crate::data::write_npy;
 use crate::error::Error;
+use crate::formats::write_npy;
 use crate::path::{Account, Tile, larger};
 use crate::tape::{History, Kept};
 

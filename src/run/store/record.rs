@@ -1,8 +1,8 @@
 //! What a finished tile leaves beside its arrays: numbers of its queries and steps, and how long it took.
 
 use crate::compute::Phase;
-use crate::data::{StateReader, StateWriter};
 use crate::error::Error;
+use crate::formats::{StateReader, StateWriter};
 use crate::path::{Account, Finished, Tile};
 
 /// The record of a finished tile.

@@ -2,8 +2,8 @@
 
 use super::{Fingerprint, Store};
 use crate::compute::Phase;
-use crate::data::each_piece;
 use crate::error::Error;
+use crate::formats::each_piece;
 use crate::optimizer::Optimizer;
 use crate::tangent::Contraction;
 use serde_json::json;

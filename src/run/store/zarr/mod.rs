@@ -16,8 +16,8 @@ pub use any::AnyTiled;
 pub use grid::Grid;
 
 use crate::compute::Element;
-use crate::data::NpyMap;
 use crate::error::Error;
+use crate::formats::NpyMap;
 use crate::path::Tile;
 use beside::{Beside, failed};
 use chunk::{Chunk, Cut, missing};

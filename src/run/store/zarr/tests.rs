@@ -82,7 +82,7 @@ fn round_trip<E: Element>(shape: &[usize], axis: usize, tile: [usize; 2], part: 
     })?;
     assert_eq!(tiles, opened.layers() * opened.tiles().count());
     let expected: Vec<E> = (0..shape.iter().product()).map(number).collect();
-    let whole = crate::data::MappedArray::open(&npy)?.ok_or("no file")?;
+    let whole = crate::formats::MappedArray::open(&npy)?.ok_or("no file")?;
     assert_eq!(whole.shape, shape);
     assert_eq!(bits(whole.slice::<E>(0, expected.len()).ok_or("another type")?), bits(&expected));
     assert!(

@@ -1,0 +1,71 @@
+//! The numbers that a shader reads beside its arrays.
+//!
+//! A shader's `Shape` begins with an offset for each of its arrays, in the order of their bindings, which a dispatch adds; what
+//! follows is a struct here, of the same members in the same order. `tests/shaders.rs` holds the two against each other.
+
+use crate::compute::Window;
+
+/// The name and the WGSL type of a member.
+pub type Member = (&'static str, &'static str);
+
+/// Numbers of 32 bits, one after another.
+pub trait Words: bytemuck::Pod {
+    /// What WGSL calls them, where they are the member `name` of a struct.
+    fn members(name: &'static str) -> Vec<Member>;
+
+    /// The numbers as a dispatch takes them.
+    fn words(&self) -> &[u32] {
+        bytemuck::cast_slice(bytemuck::bytes_of(self))
+    }
+}
+
+impl Words for u32 {
+    fn members(name: &'static str) -> Vec<Member> {
+        vec![(name, "u32")]
+    }
+}
+
+impl Words for f32 {
+    fn members(name: &'static str) -> Vec<Member> {
+        vec![(name, "f32")]
+    }
+}
+
+/// Declares the numbers of a shader, which are given by name and read in order.
+macro_rules! numbers {
+    ($(#[$meta:meta])* $visibility:vis struct $name:ident { $($field:ident: $type:ty),* $(,)? }) => {
+        $(#[$meta])*
+        #[repr(C)]
+        #[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+        $visibility struct $name { $($field: $type),* }
+
+        impl $crate::compute::gpu::Words for $name {
+            fn members(_: &'static str) -> Vec<$crate::compute::gpu::Member> {
+                [$(<$type as $crate::compute::gpu::Words>::members(stringify!($field))),*].concat()
+            }
+        }
+    };
+}
+pub(in crate::compute) use numbers;
+
+numbers! {
+    /// A window, and the sides of its output.
+    pub(in crate::compute) struct WindowNumbers {
+        channels: u32, height: u32, width: u32, kernel: u32, stride: u32, padding: u32, out_height: u32, out_width: u32,
+    }
+}
+
+impl WindowNumbers {
+    pub fn new(window: &Window) -> Self {
+        Self {
+            channels: window.channels as u32,
+            height: window.height as u32,
+            width: window.width as u32,
+            kernel: window.kernel as u32,
+            stride: window.stride as u32,
+            padding: window.padding as u32,
+            out_height: window.out_height() as u32,
+            out_width: window.out_width() as u32,
+        }
+    }
+}

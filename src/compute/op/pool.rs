@@ -1,0 +1,119 @@
+//! Pooling.
+
+use super::*;
+use crate::compute::cpu::window::{corners, largest, rows_of};
+
+/// What a pooling window keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pooling {
+    /// The largest entry, the first in row order of several.
+    Max,
+    /// The mean.
+    Average,
+}
+
+/// Pools images `[rows, channels, height, width]`; windows do not overlap, the remainder is dropped.
+#[derive(Debug, Clone, Copy)]
+pub struct Pool {
+    /// The window.
+    pub window: Window,
+    /// What it keeps.
+    pub kind: Pooling,
+    /// Images.
+    pub rows: usize,
+}
+
+impl Operation for Pool {
+    const NAME: &'static str = "pool";
+    const ROUNDINGS: f64 = 6.0;
+
+    type Arrays<'a, T: 'a, I: 'a> = (SliceMut<'a, T>, Slice<'a, T>);
+
+    fn check<T, I: Indices>(&self, (out, x): &Self::Arrays<'_, T, I>) -> Result<()> {
+        check_pool(Self::NAME, &self.window, self.rows, out.len, x.len)
+    }
+
+    fn cpu<E: Element>(&self, _: &CpuBackend<E>, (out, x): Self::Arrays<'_, cpu::Buffer<E>, Vec<u32>>) -> Result<()> {
+        let (shape, out, x) = (&self.window, view_mut(out)?, view(x)?);
+        let share = E::from_f64(1.0 / (shape.kernel * shape.kernel) as f64);
+        let pooled = shape.channels * shape.positions();
+        out.par_chunks_mut(pooled).zip(x.par_chunks(shape.image())).for_each(|(out, image)| {
+            for (corner, out) in corners(shape).zip(out) {
+                *out = match self.kind {
+                    Pooling::Max => image[largest(shape, image, corner)],
+                    Pooling::Average => rows_of(shape, corner).flatten().map(|pixel| image[pixel]).sum::<E>() * share,
+                };
+            }
+        });
+        Ok(())
+    }
+
+    #[cfg(feature = "gpu")]
+    fn gpu(&self, gpu: &GpuBackend, (out, x): Self::Arrays<'_, gpu::Buffer, gpu::Index>) -> Result<()> {
+        let (image, pooled) = (self.window.image(), self.window.channels * self.window.positions());
+        let arrays = [BlockArray::rows(write(&out), pooled), BlockArray::rows(read(x), image)];
+        let (window, kind) = (WindowNumbers::new(&self.window), self.kind as u32);
+        gpu.by_rows(Self::NAME, &arrays, self.rows, pooled, &|block| Numbers {
+            len: (block.len() * pooled) as u32,
+            kind,
+            window,
+        })
+    }
+
+    #[cfg(feature = "gpu")]
+    fn shaders() -> Vec<Shader> {
+        vec![Shader::new::<Numbers>(Self::NAME, &[INDEX, include_str!("../../../shaders/op/pool.wgsl")])]
+    }
+
+    fn trial<B: Backend>(trial: &mut Trial<'_, B>) -> Result<()> {
+        let backend = trial.backend;
+        let window = WINDOW;
+        let (image, pooled) = (window.image(), window.channels * window.positions());
+        let rows = trial.rows(pooled);
+        let (x, mut out) = (trial.numbers(rows * image)?, backend.zeros(rows * pooled)?);
+        for kind in [Pooling::Max, Pooling::Average] {
+            let pool = Pool { window, kind, rows };
+            trial.run(|| backend.run(&pool, (front_mut(&mut out, rows * pooled), front(&x, rows * image))))?;
+            trial.wrote(&out, rows * pooled)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(feature = "gpu")]
+numbers! {
+    struct Numbers { len: u32, kind: u32, window: WindowNumbers }
+}
+
+/// The window of the trials of pooling: some pixels are left over.
+pub(super) const WINDOW: Window = Window { channels: 2, height: 5, width: 7, kernel: 2, stride: 2, padding: 0 };
+
+/// Fails unless there are `rows` images and as many pooled ones.
+pub(super) fn check_pool(name: &str, window: &Window, rows: usize, pooled: usize, images: usize) -> Result<()> {
+    fit(name, &[(pooled, rows * window.channels * window.positions()), (images, rows * window.image())])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::*;
+
+    #[test]
+    fn as_plain_loops() {
+        let (window, rows) = (WINDOW, 3);
+        let x = numbers(1, rows * window.image());
+        let pooled = window.channels * window.positions();
+        for kind in [Pooling::Max, Pooling::Average] {
+            let pool = Pool { window, kind, rows };
+            let got = written(&vec![0.0; rows * pooled], |cpu, out| cpu.run(&pool, (out, held(&x).all())));
+            close(&got, |e| {
+                let image = &x[e / pooled * window.image()..];
+                let of: Vec<f64> = pooled_pixels(&window, e % pooled).into_iter().map(|pixel| image[pixel]).collect();
+                match kind {
+                    Pooling::Max => of.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+                    Pooling::Average => of.iter().sum::<f64>() / of.len() as f64,
+                }
+            });
+        }
+    }
+}
