@@ -26,7 +26,7 @@ from training import Adam, Sgd
 
 REAL = np.longdouble
 # What central differences with this step leave: its square, and roundings divided by it.
-STEP, DIFFERENCES = REAL(1e-6), 1e-9
+STEP, DIFFERENCES = REAL(1e-7), 1e-9
 # The walk is exact but for rounding; what brute force leaves is its own error.
 SUMS, BRUTE = 3e-17, 1e-9
 BRUTE_CELLS = 4000
