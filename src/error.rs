@@ -3,7 +3,7 @@
 use crate::compute::BackendError;
 use crate::formats::DataError;
 use crate::graph::GraphError;
-use crate::run::keys::RunFileError;
+use crate::key::Wrong;
 use std::borrow::Cow;
 use std::path::Path;
 
@@ -124,6 +124,30 @@ pub enum Error {
         /// Why.
         problem: std::io::Error,
     },
+}
+
+/// A run file that is wrong: the file, the key, what is wrong and what to do.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("{}: {}: {}", shortened(.file), shortened(.key), shortened(.problem))]
+pub struct RunFileError {
+    /// The file.
+    pub file: String,
+    /// The dotted key, or the line.
+    pub key: String,
+    /// What is wrong and what to do.
+    pub problem: String,
+}
+
+impl RunFileError {
+    /// What is wrong with a file.
+    pub(crate) fn new(file: &str, key: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self { file: file.to_owned(), key: key.into(), problem: problem.into() }
+    }
+
+    /// What is wrong with a key of a file.
+    pub(crate) fn of(file: &str, wrong: Wrong) -> Self {
+        Self::new(file, wrong.key, wrong.problem)
+    }
 }
 
 /// What to do about a file that cannot be read or written, where that is known.

@@ -3,33 +3,9 @@
 use super::check::{check, check_model};
 use super::record::Record;
 use super::{KEYS, Model, RunFile, entries, model, record, start, toml, training};
-use crate::error::shortened;
+use crate::error::RunFileError;
 use crate::key::{self, Entry, Shape, Table, Value, Wrong, dotted};
 use std::path::{Path, PathBuf};
-
-/// A run file that is wrong: the file, the key, what is wrong and what to do.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("{}: {}: {}", shortened(.file), shortened(.key), shortened(.problem))]
-pub struct RunFileError {
-    /// The file.
-    pub file: String,
-    /// The dotted key, or the line.
-    pub key: String,
-    /// What is wrong and what to do.
-    pub problem: String,
-}
-
-impl RunFileError {
-    /// What is wrong with a file.
-    pub(super) fn new(file: &str, key: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self { file: file.to_owned(), key: key.into(), problem: problem.into() }
-    }
-
-    /// What is wrong with a key of a file.
-    pub(super) fn of(file: &str, wrong: Wrong) -> Self {
-        Self::new(file, wrong.key, wrong.problem)
-    }
-}
 
 type Result<T> = std::result::Result<T, RunFileError>;
 

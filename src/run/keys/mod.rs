@@ -28,7 +28,7 @@ mod trajectory;
 
 pub use data::Data;
 pub use difference::difference;
-pub use file::RunFileError;
+pub use crate::error::RunFileError;
 pub use kernel::{Kernel, KernelShape};
 pub use model::Model;
 pub use run::{Run, StoreKind};
