@@ -22,7 +22,7 @@ fn file(kind: &str, device: &str) -> Option<PathBuf> {
     Some(folder()?.join(format!("{kind}-{device}-{}.json", env!("CARGO_PKG_VERSION"))))
 }
 
-/// What becomes of a measurement.
+/// Whether measurements are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cache {
     /// It is kept for the next run.

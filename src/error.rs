@@ -171,8 +171,7 @@ impl Error {
         Self::File { path: path.display().to_string(), problem }
     }
 
-    /// As it reads for a run in single precision: double precision may be the way out of what is beyond single's range or
-    /// accuracy.
+    /// The same error for a run in single precision, where double precision may help: single's range or accuracy may be the cause.
     pub fn in_single(self) -> Self {
         match self {
             Error::NotFinite { .. }

@@ -23,8 +23,8 @@ pub(super) fn stored<R: Read>(entry: &ZipFile<'_, R>, file_len: u64) -> Result<(
 /// Opens an archive that begins with the file and whose entries share no byte, so that together they are no larger than the file.
 pub(super) fn open<R: Read + Seek>(file: R) -> Result<ZipArchive<R>, String> {
     let unreadable = |error| format!("not a readable archive ({error}); it may be truncated");
-    // Left to look for the archive's start, the crate takes the second entry of the directory for the first where an entry
-    // is as long as what PyTorch writes between the directory and the end: 76 bytes, a file of 21 letters.
+    // The archive's start is given because the zip crate would guess it wrong: where a directory entry is as long as what
+    // PyTorch writes between the directory and the end (76 bytes, a name of 21 letters), it takes the second entry for the first.
     let config = Config { archive_offset: ArchiveOffset::Known(0) };
     let mut archive = ZipArchive::with_config(config, file).map_err(unreadable)?;
     if archive.has_overlapping_files().map_err(unreadable)? {

@@ -5,7 +5,7 @@ use super::{Array, Values};
 use std::io::Read;
 
 pub(super) fn parse(source: impl Read, len: u64) -> Result<Array, String> {
-    // A cell and what divides it from the next have two bytes at the least.
+    // A cell and its separator take at least two bytes, which bounds the number of cells.
     room((len / 2).saturating_mul(8))?;
     let mut reader =
         csv::ReaderBuilder::new().has_headers(false).flexible(true).trim(csv::Trim::All).from_reader(source);

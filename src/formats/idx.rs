@@ -70,7 +70,7 @@ pub(super) fn parse(mut source: impl Read, len: u64) -> Result<Array, String> {
     header.array(&mut source)
 }
 
-/// Unpacks no more than the header asks for.
+/// Unpacks only as much as the header asks for.
 pub(super) fn parse_gz(source: impl Read, len: u64) -> Result<Array, String> {
     let mut unpacked = GzDecoder::new(source);
     let header = Header::read(&mut unpacked).map_err(|problem| format!("as a gzip file: {problem}"))?;

@@ -196,7 +196,7 @@ fn count(shape: &[usize]) -> Result<usize, String> {
     if shape.len() > MOST_AXES {
         return Err(format!("it has {} axes; at most {MOST_AXES}", shape.len()));
     }
-    // A side of 0 hides no others: strides and rows are products of some of the sides.
+    // Sides beside a 0 are counted too, since strides and rows are products of some of the sides.
     let bound = shape.iter().try_fold(1usize, |product, &side| product.checked_mul(side.max(1)));
     if bound.is_none_or(|bound| bound > MOST_ELEMENTS) {
         return Err(format!("the shape {shape:?} has more elements than can be counted"));

@@ -37,7 +37,7 @@ pub(super) fn read(path: &Path, key: &str) -> Result<Array, DataError> {
     let fail = |problem: String| DataError::new(path, format!("array {key}: {problem}"));
     let entry = archive.by_name(&name).map_err(|error| fail(error.to_string()))?;
     let (packed, size) = (entry.compressed_size(), entry.size());
-    // The file bounds what the archive may say of an entry, and the entry's own header must say the same.
+    // An entry's size is bounded by the file, and the entry's own header must agree with the archive's directory.
     let plain = entry.compression() == CompressionMethod::Stored;
     let claimed = if plain { stored(&entry, file_len).map(drop) } else { unpacks(packed.min(file_len), size) };
     claimed.and_then(|()| npy::parse(BufReader::new(entry), size)).map_err(fail)

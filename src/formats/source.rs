@@ -1,4 +1,4 @@
-//! What every reader asks of a file before it takes memory for it.
+//! Checks that every reader makes of a file before it allocates memory for its contents.
 
 use super::{DataError, Values, unreadable};
 use crate::device::free_memory;
@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-/// Opens a file, and says how long it is. A pipe or a device holds no array, and may never end.
+/// Opens a file and returns its length. Pipes and devices are refused: they hold no array and may never end.
 pub(super) fn open(path: &Path) -> Result<(File, u64), DataError> {
     let fail = |error: std::io::Error| DataError::new(path, unreadable(&error));
     let about = std::fs::metadata(path).map_err(fail)?;
@@ -22,7 +22,7 @@ pub(super) fn open(path: &Path) -> Result<(File, u64), DataError> {
 /// Bytes of a file that are read at once.
 const PIECE: usize = 1 << 20;
 
-/// Shows all of a file, piece by piece.
+/// Reads a whole file, piece by piece.
 pub fn each_piece(path: &Path, take: &mut dyn FnMut(&[u8])) -> std::io::Result<()> {
     let (mut file, mut piece) = (File::open(path)?, vec![0; PIECE]);
     loop {
@@ -33,7 +33,7 @@ pub fn each_piece(path: &Path, take: &mut dyn FnMut(&[u8])) -> std::io::Result<(
     }
 }
 
-/// Memory that is taken without a look at what is free.
+/// Bytes that are allocated without asking how much memory is free.
 const SMALL: u64 = 64 << 20;
 
 /// Fails where the machine has no room for some bytes.
@@ -79,7 +79,7 @@ pub(super) fn elements(
     room((count as u64).saturating_mul(values.size() as u64))?;
     let mut bytes = Vec::new();
     while values.len() < count {
-        // What is packed may be less than it claims: memory grows with what is there.
+        // A packed entry may hold less than its header claims, so memory grows with what is read.
         values.reserve(values.len().max(PART).min(count - values.len()))?;
         let part = PART.min(count - values.len());
         bytes.clear();
@@ -89,7 +89,7 @@ pub(super) fn elements(
         }
         values.append(decode(&bytes)?);
     }
-    // The end is looked at: a check sum is compared there.
+    // Reading to the end makes the decoder compare its check sum.
     bytes.clear();
     fill(source, &mut bytes, 1)?;
     if bytes.is_empty() { Ok(values) } else { Err(format!("it goes on after its {count} elements")) }

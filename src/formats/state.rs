@@ -1,4 +1,4 @@
-//! State files: named arrays and a checksum, for whoever goes on with interrupted work.
+//! State files: named arrays and a checksum, from which interrupted work resumes.
 //!
 //! A magic line; of each array its name, the size of its elements, their number and themselves; and in the end the
 //! CRC-32C of everything before. Numbers are little-endian.
@@ -135,7 +135,7 @@ impl StateReader {
     ///
     /// # Errors
     ///
-    /// It is another one.
+    /// The next array has another name, type or length.
     pub fn take<T: StateElement>(&mut self, name: &str) -> Result<Vec<T>, DataError> {
         let mut head = [0; 10];
         self.read(&mut head)?;
@@ -156,7 +156,7 @@ impl StateReader {
     ///
     /// # Errors
     ///
-    /// It is another one.
+    /// The next array has another name, type or length.
     pub fn take_exactly<T: StateElement>(&mut self, name: &str, len: usize) -> Result<Vec<T>, DataError> {
         let values = self.take(name)?;
         if values.len() != len {
@@ -170,12 +170,12 @@ impl StateReader {
     ///
     /// # Errors
     ///
-    /// It is another one.
+    /// The next array has another name, type or length.
     pub fn take_counts(&mut self, name: &str, len: usize) -> Result<Vec<usize>, DataError> {
         Ok(self.take_exactly::<u64>(name, len)?.into_iter().map(|count| count as usize).collect())
     }
 
-    /// What is said of a file that holds what cannot be.
+    /// The error for a state file whose contents do not fit what is read from it.
     pub fn refused(&self, problem: &str) -> DataError {
         DataError::damaged(
             &self.path,

@@ -168,7 +168,7 @@ fn c_order(shape: &[usize]) -> Vec<usize> {
     strides
 }
 
-/// What a file says of its tensors.
+/// The tensors that a file's header lists.
 #[derive(Debug)]
 pub(super) struct Contents {
     pub tensors: BTreeMap<String, Place>,
@@ -284,7 +284,7 @@ impl TensorFile {
         let (mut file, _) = source::open(&self.path)?;
         let mut read = |(name, whole): (&String, &Place)| {
             let array = place(whole).and_then(|place| {
-                // As they lie in the file, in C order, and as numbers.
+                // Bytes in the file's order, then in C order, then as numbers.
                 source::room((place.storage.kind.size() * place.storage.len) as u64 * 3)?;
                 place.read(&mut file).map_err(|error| format!("cannot be read ({error}); has the file changed?"))
             });

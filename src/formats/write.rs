@@ -46,17 +46,17 @@ impl Temporary {
         &self.beside
     }
 
-    /// What the error of a write says.
+    /// The error for a write that failed.
     pub fn failed(&self, error: impl std::fmt::Display) -> DataError {
         DataError::writing(&self.path, format!("cannot be written: {error}"))
     }
 
-    /// The file stays where this is dropped, for whoever goes on with it.
+    /// Keeps the file when this is dropped, so that a later attempt can go on with it.
     pub fn keep(&mut self) {
         self.kept = true;
     }
 
-    /// The same of an error of the system, with what to do about it.
+    /// The error for a failure of the system, with what to do about it.
     pub fn refused(&self, error: std::io::Error) -> DataError {
         self.failed(format!("{error}{}", advice(&error)))
     }
@@ -73,7 +73,7 @@ impl Temporary {
 impl Drop for Temporary {
     fn drop(&mut self) {
         if !self.kept {
-            // Where it cannot be removed, the next start of the run does it.
+            // If it cannot be removed now, the next start of the run removes it.
             let _ = std::fs::remove_file(&self.beside);
         }
     }
@@ -118,7 +118,7 @@ pub struct NpyWriter<T> {
     element: PhantomData<T>,
 }
 
-/// A file beside a name, with whatever it holds; it stays where it is dropped.
+/// Opens or makes the file beside a name, keeping what it holds; it stays when it is dropped.
 fn left_open(path: &Path) -> Result<(File, Temporary), DataError> {
     let mut temporary = Temporary::new(path);
     let mut options = OpenOptions::new();
@@ -163,7 +163,7 @@ impl<T: NpyElement> NpyWriter<T> {
         Self::reserved(file, temporary, shape)
     }
 
-    /// With its header and its length.
+    /// Writes the header and reserves the length.
     fn reserved(mut file: File, temporary: Temporary, shape: &[usize]) -> Result<Self, DataError> {
         let header = header(T::DESCR, shape);
         let len: usize = shape.iter().product();
@@ -190,7 +190,7 @@ impl<T: NpyElement> NpyWriter<T> {
             .map_err(|error| self.temporary.refused(error))
     }
 
-    /// The first rows of an array that grows were written before.
+    /// Says that the first rows of a growing array were written by an earlier attempt.
     pub fn has_rows(&mut self, rows: usize) {
         self.len = self.len.max(rows * self.row.unwrap_or(0));
     }
@@ -217,7 +217,7 @@ impl<T: NpyElement> NpyWriter<T> {
             written.map_err(|error| temporary.refused(error))?;
         }
         file.sync_data().map_err(|error| temporary.refused(error))?;
-        // A file that is open cannot be renamed everywhere.
+        // Some systems cannot rename an open file.
         drop(file);
         temporary.commit()
     }

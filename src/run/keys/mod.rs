@@ -26,9 +26,9 @@ mod toml;
 mod training;
 mod trajectory;
 
+pub use crate::error::RunFileError;
 pub use data::Data;
 pub use difference::difference;
-pub use crate::error::RunFileError;
 pub use kernel::{Kernel, KernelShape};
 pub use model::Model;
 pub use run::{Run, StoreKind};
