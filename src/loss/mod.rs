@@ -180,7 +180,7 @@ impl Visitor for OfOne {
     }
 }
 
-/// The functions of `shaders/loss.wgsl` that are made of the list: `class_loss(kind, row, class_)` and
+/// The functions of `shaders/op/loss.wgsl` that are made of the list: `class_loss(kind, row, class_)` and
 /// `real_loss(kind, f, y)`.
 #[cfg(feature = "gpu")]
 pub(crate) fn wgsl() -> String {

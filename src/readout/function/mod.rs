@@ -107,7 +107,7 @@ impl OutputFunction {
     }
 }
 
-/// `fn function(kind, r, row, seed) -> f32` of `shaders/readout.wgsl`, made of the list.
+/// `fn function(kind, r, row, seed) -> f32` of `shaders/op/readout.wgsl`, made of the list.
 #[cfg(feature = "gpu")]
 pub(crate) fn wgsl() -> String {
     let case = |kind: &OutputFunction| format!("        case {}u: {{ {} }}\n", *kind as u32, kind.wgsl());
