@@ -2,7 +2,7 @@
 Keys: what a user may set, each declared once beside what it configures.
 
 A [`Key`] has a name, a line of help and a [`Form`]: which values it takes and where they are kept. A table of keys,
-`&[Key<T>]`, fills a `T` that begins with its defaults ([`read`]), writes it back with every default filled in ([`write`]), and
+`&[Key<T>]`, fills a `T` that begins with its defaults ([`read`]), writes it back with every default filled in ([`write()`]), and
 says of itself what a page of documentation says ([`entries`]). Nothing here knows of files: whoever has a [`Table`] can read it.
 
 ```text
