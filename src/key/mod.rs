@@ -231,10 +231,11 @@ fn check_names(known: &[Known], at: &str, table: &Table) -> Result<()> {
         return Ok(());
     };
     let near = nearest(unknown, known.iter().map(|(name, _)| *name));
-    let missing = match known.contains(&(near, true)) && table.get(near).is_none() {
-        true => format!(" ({} is required and missing)", dotted(at, near)),
-        false => String::new(),
-    };
+    // Of several keys that are missing, the one that was meant.
+    let is_missing = |name: &str| table.get(name).is_none();
+    let missing = known.iter().filter(|(name, required)| *required && is_missing(name)).map(|(name, _)| *name);
+    let missing = missing.min_by_key(|name| *name != near);
+    let missing = missing.map_or(String::new(), |name| format!(" ({} is required and missing)", dotted(at, name)));
     Err(Wrong::new(dotted(at, unknown), format!("unknown key; did you mean {near:?}?{missing}")))
 }
 
@@ -243,9 +244,14 @@ pub fn dotted(at: &str, name: &str) -> String {
     if at.is_empty() { name.to_owned() } else { format!("{at}.{name}") }
 }
 
-/// The most similar of some words.
+/// The most similar of some words, in small letters.
 pub fn nearest<'w>(word: &str, words: impl Iterator<Item = &'w str>) -> &'w str {
-    words.max_by(|a, b| strsim::jaro_winkler(word, a).total_cmp(&strsim::jaro_winkler(word, b))).unwrap_or("")
+    words.max_by(|a, b| similarity(word, a).total_cmp(&similarity(word, b))).unwrap_or("")
+}
+
+/// How similar a word is to one in small letters, from 0 to 1.
+fn similarity(word: &str, known: &str) -> f64 {
+    strsim::jaro_winkler(&word.to_lowercase(), known)
 }
 
 #[cfg(test)]

@@ -1,10 +1,14 @@
 //! Tables whose `type` says which keys they have.
 
 use super::form::{known, table};
-use super::{Entry, Form, Key, Known, Result, Shape, Table, Value, Wrong, check_names, dotted, entries, names, write};
+use super::{
+    Entry, Form, Key, Known, Result, Shape, Table, Value, Wrong, check_names, dotted, entries, names, similarity, write,
+};
 
 /// The key that says which variant a table is.
 const TYPE: &str = "type";
+/// A key as similar to it as this is taken for a misspelling.
+const LIKE: f64 = 0.8;
 
 /// One type of a `T`: its name and its keys.
 pub trait Variant<T>: Sync {
@@ -90,9 +94,24 @@ impl<T> OneOf<T> {
         let mut variants = (self.variants)();
         let names: Vec<&'static str> = variants.iter().map(|variant| variant.name()).collect();
         match table.get(TYPE) {
-            None => Err(Wrong::new(at, format!("is required and missing; one of {}", names.join(", ")))),
+            None => {
+                self.check_misspelt(table, &at, &variants)?;
+                Err(Wrong::new(at, format!("is required and missing; one of {}", names.join(", "))))
+            }
             Some(given) => Ok(variants.swap_remove(known(&at, given, &names)?)),
         }
+    }
+
+    /// Fails on a key of a table without a `type` that no variant has and that looks like it.
+    fn check_misspelt(&self, table: &Table, at: &str, variants: &[Box<dyn Variant<T>>]) -> Result<()> {
+        let known: Vec<Known> = variants.iter().flat_map(|variant| variant.known()).chain(names(self.shared)).collect();
+        let is_known = |key: &str| known.iter().any(|(name, _)| *name == key);
+        let misspelt = table.0.iter().find(|(key, _)| !is_known(key) && similarity(key, TYPE) > LIKE);
+        misspelt.map_or(Ok(()), |(key, _)| {
+            let place = at.strip_suffix(TYPE).unwrap_or_default();
+            let problem = format!("unknown key; did you mean {TYPE:?}? ({at} is required and missing)");
+            Err(Wrong::new(format!("{place}{key}"), problem))
+        })
     }
 }
 

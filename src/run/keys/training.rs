@@ -171,9 +171,13 @@ impl Default for Batches {
 }
 
 /// A list of rates needs no rate beside it: gives the optimizer the first one that it may have. The first steps of a warmup
-/// may have none.
+/// may have none. What is no list is refused by its own key, not by the optimizer's.
 pub(super) fn fill_rate(training: &mut Table) {
-    let Some(Value::List(rates)) = training.get("learning_rates") else { return };
+    let rates = match training.get("learning_rates") {
+        None => return,
+        Some(Value::List(rates)) => rates.as_slice(),
+        Some(_) => &[],
+    };
     let rate = rates.iter().find_map(|rate| match rate {
         Value::Number(rate) if *rate > 0.0 => Some(*rate),
         Value::Integer(rate @ 1..) => Some(*rate as f64),
