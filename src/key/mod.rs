@@ -334,7 +334,10 @@ mod tests {
                 &[("stifness", Value::Integer(3))],
                 "spring.stifness: unknown key; did you mean \"stiffness\"? (spring.stiffness is required and missing)",
             ),
-            (&[hard.clone(), ("damp", Value::Flag(true))], "spring.damp: unknown key; did you mean \"damped\"?"),
+            (
+                &[hard.clone(), ("damp", Value::Flag(true))],
+                "spring.damp: unknown key; did you mean \"damped\"? (spring.metal is required and missing)",
+            ),
             (&[], "spring.stiffness: is required and missing"),
             (std::slice::from_ref(&hard), "spring.metal: is required and missing; one of steel, brass"),
             (

@@ -54,6 +54,9 @@ fn an_unknown_key_names_the_nearest() {
     refuses_overrides(&[
         ("training.optimizer.learning_rat=0.2", &["training.optimizer.learning_rat:", "mean \"learning_rate\""]),
         ("training.step=5", &["training.step:", "mean \"steps\""]),
+        ("training.optimizer={typ='sgd'}", &["training.optimizer.typ:", "mean \"type\"", "optimizer.type is required"]),
+        ("training.schedule={Type='cosine'}", &["training.schedule.Type:", "mean \"type\""]),
+        ("training.optimizer={type='flow', learning_rate=1}", &["learning_rate:", "optimizer.time is required"]),
         ("run.fall_back=true", &["run.fall_back:", "mean \"fallback\""]),
         ("run.memry=5", &["run.memry:", "mean \"memory\""]),
         ("run.storage=zarr", &["run.storage:", "mean \"store\""]),
@@ -183,6 +186,7 @@ fn schedules_and_clipping_are_checked() {
         ("training.schedule={ type = 'linear' }", &["schedule.type", "constant, step, cosine"]),
         ("training.learning_rates=[0.1, 0.2]", &["training.learning_rates", "has 2 rates", "steps = 3"]),
         ("training.learning_rates=[0.1, -0.2, 0.1]", &["training.learning_rates", "none may be negative"]),
+        ("training.learning_rates=rates.npy", &["training.learning_rates:", "must be a list"]),
         ("training.clip_norm=-1.0", &["training.clip_norm", "must not be negative"]),
         ("training.batches=[[0], [1], [9]]", &["training.batches", "step 2 names example 9"]),
         ("training.batches=[[0], [1]]", &["training.batches", "has 2 batches", "steps = 3"]),
