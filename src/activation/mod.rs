@@ -24,7 +24,7 @@ pub(crate) trait Function {
     /// f's degree between its kinks, where it is a polynomial there.
     const DEGREE: Option<usize>;
     /// In WGSL, for each [`Order`]: statements that return the derivative at `x`.
-    #[cfg_attr(not(feature = "gpu"), allow(dead_code))]
+    #[cfg_attr(not(feature = "gpu"), expect(dead_code, reason = "shaders alone read it"))]
     const WGSL: [&'static str; 3];
 
     // A loop over each of these is vector code: constants are written where they are used, since captured ones prevent that.

@@ -19,7 +19,6 @@ pub mod cpu;
 pub mod gpu;
 pub mod op;
 
-mod arguments;
 mod element;
 mod operation;
 mod phase;
@@ -30,7 +29,6 @@ mod shapes;
 mod slice;
 mod trial;
 
-pub use arguments::*;
 pub use element::Element;
 pub(crate) use element::{convert, widen};
 pub use op::{
@@ -344,29 +342,6 @@ pub trait Backend {
         factors: Weights<'_, Self::Buffer>,
     ) -> Result<()> {
         self.run(&op::ScaleFeatures, (out, x, factors))
-    }
-
-    /// Runs [`op::BatchLoss`].
-    fn loss(
-        &self,
-        batch: &LossBatch<'_, Self::Buffer, Self::Index>,
-        gradient: SliceMut<'_, Self::Buffer>,
-        statistics: SliceMut<'_, Self::Buffer>,
-    ) -> Result<()> {
-        let &LossBatch { loss, width, outputs, targets, examples, share, .. } = batch;
-        let arrays = op::BatchLossArrays { gradient, statistics, outputs, targets, examples, share };
-        self.run(&op::BatchLoss { loss, width }, arrays)
-    }
-
-    /// Runs [`op::Read`].
-    fn readout(
-        &self,
-        batch: &ReadoutBatch<'_, Self::Buffer, Self::Index>,
-        values: SliceMut<'_, Self::Buffer>,
-        seeds: SliceMut<'_, Self::Buffer>,
-    ) -> Result<()> {
-        let &ReadoutBatch { kind, rows, width, outputs, classes } = batch;
-        self.run(&op::Read { kind, rows, width }, op::ReadArrays { values, seeds, outputs, classes })
     }
 
     /// Runs [`op::Seed`].

@@ -27,7 +27,7 @@ pub(crate) trait Function {
     /// In WGSL, statements that return `vec2<f32>`. Of a loss of classes: the loss and whether it is a hit, of `row` and
     /// `class_`, with the outputs in `output(row, c)`, after `put(row, c, slope)` of every c. Of a loss of reals: the loss
     /// and its slope, of an output `f` and a target `y`.
-    #[cfg_attr(not(feature = "gpu"), allow(dead_code))]
+    #[cfg_attr(not(feature = "gpu"), expect(dead_code, reason = "shaders alone read it"))]
     const WGSL: &'static str;
 }
 

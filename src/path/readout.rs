@@ -2,7 +2,8 @@
 
 use super::Setting;
 use super::adaptive::Read;
-use crate::compute::{Backend, BackendError, ReadoutBatch, Result, Slice, SliceMut};
+use crate::compute::op::{self, ReadArrays};
+use crate::compute::{Backend, BackendError, Result, Slice, SliceMut};
 use crate::readout::{OutputFunction, Source};
 use crate::training::TargetBuffer;
 
@@ -35,11 +36,15 @@ impl<B: Backend> Setting<'_, B> {
         let classes: Option<Vec<u32>> =
             classes.map(|classes| queries.iter().map(|&query| classes[query as usize]).collect());
         let classes = classes.map(|classes| backend.index(&classes)).transpose()?;
-        let batch = ReadoutBatch { kind, rows, width, outputs, classes: classes.as_ref() };
         let len = rows * self.rows();
         let (mut values, mut seeds) = (backend.scratch(len)?, backend.scratch(len * width)?);
-        let out = SliceMut::new(&mut seeds, 0, len * width);
-        backend.readout(&batch, SliceMut::new(&mut values, 0, len), out)?;
+        let arrays = ReadArrays {
+            values: SliceMut::new(&mut values, 0, len),
+            seeds: SliceMut::new(&mut seeds, 0, len * width),
+            outputs,
+            classes: classes.as_ref(),
+        };
+        backend.run(&op::Read { kind, rows, width }, arrays)?;
         Ok(Read { values, seeds })
     }
 

@@ -1,7 +1,8 @@
 //! The loss gradient of a step, on the device.
 
 use super::Examples;
-use crate::compute::{Backend, Element, Layout, LossBatch, MatMul, RowMap, Slice, SliceMut, Start, Targets};
+use crate::compute::op::{BatchLoss, BatchLossArrays};
+use crate::compute::{Backend, Element, Layout, MatMul, RowMap, Slice, SliceMut, Start, Targets};
 use crate::error::Error;
 use crate::graph::{Graph, Segment};
 use crate::loss::Loss;
@@ -39,10 +40,15 @@ impl<B: Backend> TargetBuffer<B> {
     ) -> crate::compute::Result<(B::Buffer, B::Buffer)> {
         let width = outputs.len / rows.max(1);
         let (mut gradient, mut statistics) = (backend.scratch(outputs.len)?, backend.scratch(2 * rows)?);
-        let share = Slice::new(share, 0, rows);
-        let batch = LossBatch { loss, rows, width, outputs, targets: self.targets(), examples, share };
-        let out = SliceMut::new(&mut gradient, 0, outputs.len);
-        backend.loss(&batch, out, SliceMut::new(&mut statistics, 0, 2 * rows))?;
+        let arrays = BatchLossArrays {
+            gradient: SliceMut::new(&mut gradient, 0, outputs.len),
+            statistics: SliceMut::new(&mut statistics, 0, 2 * rows),
+            outputs,
+            targets: self.targets(),
+            examples,
+            share: Slice::new(share, 0, rows),
+        };
+        backend.run(&BatchLoss { loss, width }, arrays)?;
         Ok((gradient, statistics))
     }
 }

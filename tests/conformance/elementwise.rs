@@ -2,9 +2,8 @@
 
 use crate::harness::*;
 use pathkernel::activation::Activation;
-use pathkernel::compute::{
-    Adam, AdamOut, Backend, LossBatch, Normalize, Position, ReadoutBatch, Slice, SliceMut, Targets, Weights,
-};
+use pathkernel::compute::op::{BatchLoss, BatchLossArrays, Read, ReadArrays};
+use pathkernel::compute::{Adam, AdamOut, Backend, Normalize, Position, Slice, SliceMut, Targets, Weights};
 use pathkernel::loss::{Loss, TargetKind};
 use pathkernel::readout::OutputFunction;
 
@@ -244,9 +243,15 @@ fn losses<B: Backend>(backend: &B, &(loss, rows, width, all): &(Loss, usize, usi
         TargetKind::Reals => Targets::Reals(reals.get()),
     };
     let (mut gradient, mut statistics) = (Held::output(backend, rows * width), Held::output(backend, rows * 2));
-    let batch =
-        LossBatch { loss, rows, width, outputs: outputs.get(), targets, examples: &examples, share: share.get() };
-    backend.loss(&batch, gradient.out(), statistics.out()).unwrap();
+    let arrays = BatchLossArrays {
+        gradient: gradient.out(),
+        statistics: statistics.out(),
+        outputs: outputs.get(),
+        targets,
+        examples: &examples,
+        share: share.get(),
+    };
+    backend.run(&BatchLoss { loss, width }, arrays).unwrap();
     [gradient.values(backend), statistics.values(backend)].concat()
 }
 
@@ -284,8 +289,8 @@ fn read_out<B: Backend>(backend: &B, &(kind, rows, width, size): &(OutputFunctio
     let count = kind.count(width);
     let (mut values, mut seeds) = (Held::output(backend, rows * count), Held::output(backend, count * rows * width));
     let classes = kind.has_classes().then_some(&classes);
-    let batch = ReadoutBatch { kind, rows, width, outputs: outputs.get(), classes };
-    backend.readout(&batch, values.out(), seeds.out()).unwrap();
+    let arrays = ReadArrays { values: values.out(), seeds: seeds.out(), outputs: outputs.get(), classes };
+    backend.run(&Read { kind, rows, width }, arrays).unwrap();
     [values.values(backend), seeds.values(backend)].concat()
 }
 
@@ -313,8 +318,9 @@ fn readouts_without_a_value_are_refused() {
             let classes = classes.map(|classes| device.index(classes).unwrap());
             let (mut values, mut seeds) =
                 (Held::output(&device, rows * kind.count(width)), Held::output(&device, kind.count(width) * 6));
-            let batch = ReadoutBatch { kind, rows, width, outputs: outputs.get(), classes: classes.as_ref() };
-            device.readout(&batch, values.out(), seeds.out()).is_err()
+            let (values, seeds) = (values.out(), seeds.out());
+            let arrays = ReadArrays { values, seeds, outputs: outputs.get(), classes: classes.as_ref() };
+            device.run(&Read { kind, rows, width }, arrays).is_err()
         };
         assert!(!refused(OutputFunction::Target, 3, Some(&[0, 2])));
         assert!(refused(OutputFunction::Target, 3, Some(&[0, 3])));

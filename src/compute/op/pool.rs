@@ -93,6 +93,19 @@ pub(super) fn check_pool(name: &str, window: &Window, rows: usize, pooled: usize
     fit(name, &[(pooled, rows * window.channels * window.positions()), (images, rows * window.image())])
 }
 
+/// The same where the images are copies of those of `x`.
+pub(super) fn check_copies(
+    name: &str,
+    window: &Window,
+    rows: usize,
+    pooled: usize,
+    images: usize,
+    x: usize,
+) -> Result<()> {
+    check_pool(name, window, rows, pooled, images)?;
+    fit(name, &[(images % x.max(1), 0), (x % window.image().max(1), 0)])
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::testing::*;

@@ -1,6 +1,6 @@
 //! Gradients through pooling.
 
-use super::pool::{WINDOW, check_pool};
+use super::pool::{WINDOW, check_copies};
 use super::*;
 use crate::compute::cpu::window::{corners, largest, rows_of};
 
@@ -23,8 +23,7 @@ impl Operation for PoolBackward {
     type Arrays<'a, T: 'a, I: 'a> = (SliceMut<'a, T>, Slice<'a, T>, Slice<'a, T>);
 
     fn check<T, I: Indices>(&self, (out, delta, x): &Self::Arrays<'_, T, I>) -> Result<()> {
-        check_pool(Self::NAME, &self.window, self.rows, delta.len, out.len)?;
-        fit(Self::NAME, &[(out.len % x.len.max(1), 0), (x.len % self.window.image().max(1), 0)])
+        check_copies(Self::NAME, &self.window, self.rows, delta.len, out.len, x.len)
     }
 
     fn cpu<E: Element>(

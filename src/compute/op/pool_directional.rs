@@ -1,6 +1,6 @@
 //! Derivatives along directions, through pooling.
 
-use super::pool::{WINDOW, check_pool};
+use super::pool::{WINDOW, check_copies};
 use super::*;
 use crate::compute::cpu::window::{corners, largest};
 
@@ -21,8 +21,7 @@ impl Operation for PoolDirectional {
     type Arrays<'a, T: 'a, I: 'a> = (SliceMut<'a, T>, Slice<'a, T>, Slice<'a, T>);
 
     fn check<T, I: Indices>(&self, (out, slope, x): &Self::Arrays<'_, T, I>) -> Result<()> {
-        check_pool(Self::NAME, &self.window, self.rows, out.len, slope.len)?;
-        fit(Self::NAME, &[(slope.len % x.len.max(1), 0), (x.len % self.window.image().max(1), 0)])
+        check_copies(Self::NAME, &self.window, self.rows, out.len, slope.len, x.len)
     }
 
     fn cpu<E: Element>(

@@ -20,7 +20,7 @@ pub(crate) trait Function {
     const LEAST_OUTPUTS: usize;
     /// In WGSL, statements that put the seed of number `r` of a `row` into `seeds[seed + c]` for every c, and return the
     /// number. `output(row, c)` is f_c, and `class_of(row)` the class.
-    #[cfg_attr(not(feature = "gpu"), allow(dead_code))]
+    #[cfg_attr(not(feature = "gpu"), expect(dead_code, reason = "shaders alone read it"))]
     const WGSL: &'static str;
 
     /// All numbers of a row.
