@@ -52,7 +52,7 @@ static ALLOCATOR: Counting = Counting;
 #[test]
 fn steps_take_no_fresh_memory() {
     let backend = CpuBackend::<f32>::new();
-    let layer = |kind| Layer { from: None, kind };
+    let layer = |kind| Layer::new(kind);
     let conv = LayerKind::Conv2d(Conv2d { channels: 8, kernel: 3, stride: 1, padding: 1, bias: true });
     let layers = [
         conv.clone(),

@@ -19,7 +19,7 @@ mod structure;
 mod tangent;
 
 pub use backward::Factor;
-pub use build::GraphError;
+pub use build::{GraphError, Owner};
 pub use forward::{Forward, Segment};
 pub use hessian::Seeds;
 pub use initial::{Initial, check_tensors, from_tensors};

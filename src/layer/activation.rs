@@ -1,12 +1,13 @@
 //! Activations are layers by themselves.
 
-use super::Inputs;
+use super::only;
 use crate::activation::Activation;
 use crate::graph::primitive::Pointwise;
-use crate::graph::{Graph, NodeId};
+use crate::graph::{Graph, NodeId, Owner};
 
 /// Adds an activation's node; see [`Lower::lower`](super::Lower::lower).
-pub(super) fn lower(kind: Activation, graph: &mut Graph, layer: usize, inputs: Inputs) -> Result<NodeId, String> {
-    let pointwise = Pointwise::new(graph.shape(inputs.named), kind);
-    graph.add(layer, pointwise, &[inputs.named])
+pub(super) fn lower(kind: Activation, graph: &mut Graph, owner: &Owner, inputs: &[NodeId]) -> Result<NodeId, String> {
+    let input = only(inputs)?;
+    let pointwise = Pointwise::new(graph.shape(input), kind);
+    graph.add(owner, pointwise, &[input])
 }

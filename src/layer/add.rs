@@ -1,25 +1,25 @@
-//! `add`: the sum of two layers' outputs.
+//! `add`: the sum of layers' outputs.
 
-use super::{Inputs, Lower};
+use super::{Lower, Reads};
 use crate::graph::primitive;
-use crate::graph::{Graph, NodeId};
+use crate::graph::{Graph, NodeId, Owner};
 use crate::key::Key;
 
-/// The output of the layer before plus that of the one it names.
+/// The sum of the values it reads.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Add;
 
 impl Lower for Add {
     const NAME: &'static str = "add";
-    const HELP: &'static str = "the output of the layer before plus that of `from`, which must be given";
+    const HELP: &'static str = "the sum of the layers that `from` names; of one, the layer before plus that";
     const START: Self = Add;
     const KEYS: &'static [Key<Self>] = &[];
     const HAS_PARAMETERS: bool = false;
-    const NEEDS_FROM: bool = true;
+    const READS: Reads = Reads::AtLeast(2);
 
-    fn lower(&self, graph: &mut Graph, layer: usize, inputs: Inputs) -> Result<NodeId, String> {
-        let nodes = [inputs.before, inputs.named];
-        let add = primitive::Add::new(&nodes.map(|node| graph.shape(node)))?;
-        graph.add(layer, add, &nodes)
+    fn lower(&self, graph: &mut Graph, owner: &Owner, inputs: &[NodeId]) -> Result<NodeId, String> {
+        let shapes: Vec<&[usize]> = inputs.iter().map(|&node| graph.shape(node)).collect();
+        let add = primitive::Add::new(&shapes)?;
+        graph.add(owner, add, inputs)
     }
 }

@@ -1,8 +1,8 @@
 //! `conv2d`: a convolution of images.
 
-use super::{Inputs, Lower};
+use super::{Lower, Reads, only};
 use crate::graph::primitive::Convolve;
-use crate::graph::{Graph, NodeId};
+use crate::graph::{Graph, NodeId, Owner};
 use crate::key::{Count, Flag, Key, at};
 
 /// A convolution of images: channels, height, width.
@@ -32,11 +32,12 @@ impl Lower for Conv2d {
         Key::new("bias", "whether a bias is added", at!(Conv2d.bias, Flag)),
     ];
     const HAS_PARAMETERS: bool = true;
-    const NEEDS_FROM: bool = false;
+    const READS: Reads = Reads::Exactly(1);
 
-    fn lower(&self, graph: &mut Graph, layer: usize, inputs: Inputs) -> Result<NodeId, String> {
+    fn lower(&self, graph: &mut Graph, owner: &Owner, inputs: &[NodeId]) -> Result<NodeId, String> {
+        let input = only(inputs)?;
         let window = (self.kernel, self.stride, self.padding);
-        let convolve = Convolve::new(graph.shape(inputs.named), self.channels, window, self.bias)?;
-        graph.add(layer, convolve, &[inputs.named])
+        let convolve = Convolve::new(graph.shape(input), self.channels, window, self.bias)?;
+        graph.add(owner, convolve, &[input])
     }
 }

@@ -1,8 +1,8 @@
 //! `flatten`: everything as one axis.
 
-use super::{Inputs, Lower};
+use super::{Lower, Reads, only};
 use crate::graph::primitive::Reshape;
-use crate::graph::{Graph, NodeId};
+use crate::graph::{Graph, NodeId, Owner};
 use crate::key::Key;
 
 /// The numbers of an example as one axis.
@@ -15,10 +15,11 @@ impl Lower for Flatten {
     const START: Self = Flatten;
     const KEYS: &'static [Key<Self>] = &[];
     const HAS_PARAMETERS: bool = false;
-    const NEEDS_FROM: bool = false;
+    const READS: Reads = Reads::Exactly(1);
 
-    fn lower(&self, graph: &mut Graph, layer: usize, inputs: Inputs) -> Result<NodeId, String> {
-        let reshape = Reshape::flat(graph.shape(inputs.named));
-        graph.add(layer, reshape, &[inputs.named])
+    fn lower(&self, graph: &mut Graph, owner: &Owner, inputs: &[NodeId]) -> Result<NodeId, String> {
+        let input = only(inputs)?;
+        let reshape = Reshape::flat(graph.shape(input));
+        graph.add(owner, reshape, &[input])
     }
 }

@@ -1,8 +1,8 @@
 //! A layer in a run file: a table whose `type` names its kind.
 
-use super::{Flatten, Layer, LayerKind};
+use super::{Flatten, Layer, LayerKind, Source};
 use crate::activation::Activation;
-use crate::key::{Custom, Entry, Key, OneOf, Result, Shape, Table, Value, Variant, Wrong};
+use crate::key::{Custom, Entry, Key, Name, OneOf, Optional, Result, Shape, Table, Value, Variant, Wrong, at};
 
 /// A table whose `type` names a layer.
 pub(crate) const FORM: OneOf<Layer> = OneOf { variants, name: |layer| layer.kind.name(), shared: SHARED };
@@ -10,28 +10,56 @@ pub(crate) const FORM: OneOf<Layer> = OneOf { variants, name: |layer| layer.kind
 /// What stands before a run file is read.
 pub(crate) const START: Layer = of(LayerKind::Flatten(Flatten));
 
-const SHARED: &[Key<Layer>] = &[Key::new(
-    "from",
-    "the layer it reads, by its index from 0; -1 is the network's input; without it, the layer before",
-    &Custom {
-        read: |at, given, layer: &mut Layer| match given {
-            Value::Integer(from @ -1..) => {
-                layer.from = Some(*from);
-                Ok(())
-            }
-            _ => Err(Wrong::new(at, FROM)),
+const SHARED: &[Key<Layer>] = &[
+    Key::new(
+        "name",
+        "what other layers call it and what the names of its tensors begin with; its index without one",
+        at!(Layer.name, Optional(Name { takes: "a name of its own" })),
+    ),
+    Key::new(
+        "from",
+        "the layers it reads, each by its name or by its index from 0 (-1: the network's input); one, or a list; without it, the \
+         layer before",
+        &Custom {
+            read: read_from,
+            write: write_from,
+            shape: || Shape::Plain("names or indices of earlier layers".into()),
         },
-        write: |layer| layer.from.map(Value::Integer),
-        shape: || Shape::Plain("the index of an earlier layer, or -1".into()),
-    },
-)];
+    ),
+];
 
 /// What `from` must be.
-pub(crate) const FROM: &str = "must be the index of an earlier layer, or -1 for the network's input";
+pub(crate) const FROM: &str =
+    "must be the name or index of an earlier layer, or -1 for the network's input, or a list of them";
+
+fn read_from(at: &str, given: &Value, layer: &mut Layer) -> Result<()> {
+    let source = |value: &Value| match value {
+        Value::Integer(index @ -1..) => Ok(Source::Index(*index)),
+        Value::Text(name) => Ok(Source::Name(name.clone())),
+        _ => Err(Wrong::new(at, FROM)),
+    };
+    layer.from = match given {
+        Value::List(values) if !values.is_empty() => values.iter().map(source).collect::<Result<_>>()?,
+        one => vec![source(one)?],
+    };
+    Ok(())
+}
+
+fn write_from(layer: &Layer) -> Option<Value> {
+    let value = |source: &Source| match source {
+        Source::Index(index) => Value::Integer(*index),
+        Source::Name(name) => Value::Text(name.clone()),
+    };
+    match layer.from.as_slice() {
+        [] => None,
+        [one] => Some(value(one)),
+        several => Some(Value::List(several.iter().map(value).collect())),
+    }
+}
 
 /// A layer that reads the one before.
 const fn of(kind: LayerKind) -> Layer {
-    Layer { from: None, kind }
+    Layer { name: None, from: Vec::new(), kind }
 }
 
 fn variants() -> Vec<Box<dyn Variant<Layer>>> {

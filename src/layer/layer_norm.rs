@@ -1,8 +1,8 @@
 //! `layer_norm`: the last axis to mean 0 and variance 1, then a factor and a shift for each feature.
 
-use super::{Inputs, Lower};
+use super::{Lower, Reads, only};
 use crate::graph::primitive::{Normalize, ScaleShift};
-use crate::graph::{Graph, NodeId};
+use crate::graph::{Graph, NodeId, Owner};
 use crate::key::Key;
 
 /// The last axis to mean 0 and variance 1 (eps 1e-5), with weight and bias.
@@ -15,12 +15,13 @@ impl Lower for LayerNorm {
     const START: Self = LayerNorm;
     const KEYS: &'static [Key<Self>] = &[];
     const HAS_PARAMETERS: bool = true;
-    const NEEDS_FROM: bool = false;
+    const READS: Reads = Reads::Exactly(1);
 
-    fn lower(&self, graph: &mut Graph, layer: usize, inputs: Inputs) -> Result<NodeId, String> {
-        let normalize = Normalize::about_mean(graph.shape(inputs.named));
-        let normal = graph.add(layer, normalize, &[inputs.named])?;
+    fn lower(&self, graph: &mut Graph, owner: &Owner, inputs: &[NodeId]) -> Result<NodeId, String> {
+        let input = only(inputs)?;
+        let normalize = Normalize::about_mean(graph.shape(input));
+        let normal = graph.add(owner, normalize, &[input])?;
         let scale = ScaleShift::new(graph.shape(normal), true);
-        graph.add(layer, scale, &[normal])
+        graph.add(owner, scale, &[normal])
     }
 }

@@ -1,8 +1,8 @@
 //! `linear`: `x Wᵀ + b` on the last axis.
 
-use super::{Inputs, Lower};
+use super::{Lower, Reads, only};
 use crate::graph::primitive::Affine;
-use crate::graph::{Graph, NodeId};
+use crate::graph::{Graph, NodeId, Owner};
 use crate::key::{Count, Flag, Key, at};
 
 /// `x Wᵀ + b` on the last axis; the axes before it are positions.
@@ -23,10 +23,11 @@ impl Lower for Linear {
         Key::new("bias", "whether a bias is added", at!(Linear.bias, Flag)),
     ];
     const HAS_PARAMETERS: bool = true;
-    const NEEDS_FROM: bool = false;
+    const READS: Reads = Reads::Exactly(1);
 
-    fn lower(&self, graph: &mut Graph, layer: usize, inputs: Inputs) -> Result<NodeId, String> {
-        let affine = Affine::new(graph.shape(inputs.named), self.features, self.bias);
-        graph.add(layer, affine, &[inputs.named])
+    fn lower(&self, graph: &mut Graph, owner: &Owner, inputs: &[NodeId]) -> Result<NodeId, String> {
+        let input = only(inputs)?;
+        let affine = Affine::new(graph.shape(input), self.features, self.bias);
+        graph.add(owner, affine, &[input])
     }
 }

@@ -1,9 +1,9 @@
 //! `max_pool2d`: the largest of each window.
 
-use super::{Inputs, Lower};
+use super::{Lower, Reads, only};
 use crate::compute::Pooling;
 use crate::graph::primitive::Pool;
-use crate::graph::{Graph, NodeId};
+use crate::graph::{Graph, NodeId, Owner};
 use crate::key::{Count, Key, at};
 
 /// The largest of each window; of equal ones the first in row order.
@@ -23,10 +23,11 @@ impl Lower for MaxPool2d {
         at!(MaxPool2d.kernel, Count::from(1)),
     )];
     const HAS_PARAMETERS: bool = false;
-    const NEEDS_FROM: bool = false;
+    const READS: Reads = Reads::Exactly(1);
 
-    fn lower(&self, graph: &mut Graph, layer: usize, inputs: Inputs) -> Result<NodeId, String> {
-        let pool = Pool::new(graph.shape(inputs.named), self.kernel, Pooling::Max)?;
-        graph.add(layer, pool, &[inputs.named])
+    fn lower(&self, graph: &mut Graph, owner: &Owner, inputs: &[NodeId]) -> Result<NodeId, String> {
+        let input = only(inputs)?;
+        let pool = Pool::new(graph.shape(input), self.kernel, Pooling::Max)?;
+        graph.add(owner, pool, &[input])
     }
 }

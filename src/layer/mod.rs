@@ -9,16 +9,72 @@ mod activation;
 pub(crate) mod keys;
 
 use crate::activation::Activation;
-use crate::graph::{Graph, NodeId};
+use crate::graph::{Graph, NodeId, Owner};
 use crate::key::{Alternative, Key, Variant};
 
 /// A layer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Layer {
-    /// The layer it reads (`add`: the other summand); -1 is the network's input, `None` the layer before.
-    pub from: Option<i64>,
+    /// What other layers call it, and what its tensors' names begin with; its index without one.
+    pub name: Option<String>,
+    /// What it reads; the layer before where nothing is named. One that reads several and names fewer than it needs reads
+    /// the layer before first.
+    pub from: Vec<Source>,
     /// What it is.
     pub kind: LayerKind,
+}
+
+/// An earlier value of a network.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Source {
+    /// The output of the layer of an index; -1 is the network's input.
+    Index(i64),
+    /// The layer or the input of a name.
+    Name(String),
+}
+
+impl Layer {
+    /// A layer without a name that reads the one before.
+    pub fn new(kind: impl Into<LayerKind>) -> Self {
+        Self { name: None, from: Vec::new(), kind: kind.into() }
+    }
+
+    /// The same, reading earlier layers by their indices; -1 is the network's input.
+    pub fn reading(self, from: &[i64]) -> Self {
+        Self { from: from.iter().map(|&index| Source::Index(index)).collect(), ..self }
+    }
+}
+
+impl From<LayerKind> for Layer {
+    fn from(kind: LayerKind) -> Self {
+        Self::new(kind)
+    }
+}
+
+/// How many values a layer reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reads {
+    /// So many.
+    Exactly(usize),
+    /// So many or more.
+    AtLeast(usize),
+}
+
+impl Reads {
+    /// The least.
+    pub fn least(self) -> usize {
+        match self {
+            Reads::Exactly(count) | Reads::AtLeast(count) => count,
+        }
+    }
+
+    /// Whether so many will do.
+    pub fn allows(self, count: usize) -> bool {
+        match self {
+            Reads::Exactly(exactly) => count == exactly,
+            Reads::AtLeast(least) => count >= least,
+        }
+    }
 }
 
 /// What every kind of layer says of itself.
@@ -33,24 +89,22 @@ pub trait Lower: Clone + PartialEq + Sized + 'static {
     const KEYS: &'static [Key<Self>];
     /// Whether it has parameters.
     const HAS_PARAMETERS: bool;
-    /// Whether it must name a layer that it reads beside the one before.
-    const NEEDS_FROM: bool;
+    /// How many values it reads.
+    const READS: Reads;
 
-    /// Adds its nodes to a graph, as layer number `layer`; returns the one that is its output.
+    /// Adds its nodes to a graph, as those of `owner`, reading as many nodes as [`READS`](Self::READS) allows; returns the one
+    /// that is its output.
     ///
     /// # Errors
     ///
     /// Shapes that it does not fit.
-    fn lower(&self, graph: &mut Graph, layer: usize, inputs: Inputs) -> Result<NodeId, String>;
+    fn lower(&self, graph: &mut Graph, owner: &Owner, inputs: &[NodeId]) -> Result<NodeId, String>;
 }
 
-/// The nodes that a layer may read.
-#[derive(Debug, Clone, Copy)]
-pub struct Inputs {
-    /// The output of the layer before.
-    pub before: NodeId,
-    /// The output of the layer that it names; of the one before where it names none.
-    pub named: NodeId,
+/// The only input of a layer that reads one.
+fn only(inputs: &[NodeId]) -> Result<NodeId, String> {
+    let &[only] = inputs else { return Err(format!("reads one value, not {}", inputs.len())) };
+    Ok(only)
 }
 
 /// Makes one type of all kinds of layer.
@@ -89,19 +143,19 @@ macro_rules! layers {
                 }
             }
 
-            /// Whether it must name a layer that it reads beside the one before.
-            pub fn needs_from(&self) -> bool {
+            /// How many values it reads.
+            pub fn reads(&self) -> Reads {
                 match self {
-                    $(LayerKind::$name(_) => $name::NEEDS_FROM,)*
-                    LayerKind::Activation(_) => false,
+                    $(LayerKind::$name(_) => $name::READS,)*
+                    LayerKind::Activation(_) => Reads::Exactly(1),
                 }
             }
 
             /// Adds its nodes to a graph; see [`Lower::lower`].
-            pub(crate) fn lower(&self, graph: &mut Graph, layer: usize, inputs: Inputs) -> Result<NodeId, String> {
+            pub(crate) fn lower(&self, graph: &mut Graph, owner: &Owner, inputs: &[NodeId]) -> Result<NodeId, String> {
                 match self {
-                    $(LayerKind::$name(kind) => kind.lower(graph, layer, inputs),)*
-                    LayerKind::Activation(kind) => activation::lower(*kind, graph, layer, inputs),
+                    $(LayerKind::$name(kind) => kind.lower(graph, owner, inputs),)*
+                    LayerKind::Activation(kind) => activation::lower(*kind, graph, owner, inputs),
                 }
             }
 
@@ -113,7 +167,7 @@ macro_rules! layers {
                     start: $name::START,
                     keys: $name::KEYS,
                     check: |_| Ok(()),
-                    make: |kind| Layer { from: None, kind: LayerKind::$name(kind) },
+                    make: |kind| Layer::new(LayerKind::$name(kind)),
                     of: |layer| if let LayerKind::$name(kind) = &layer.kind { Some(kind.clone()) } else { None },
                 }),)*]
             }
@@ -151,7 +205,7 @@ mod tests {
             LayerKind::Activation(Activation::Tanh),
         ];
         for kind in kinds {
-            let layer = Layer { from: None, kind: kind.clone() };
+            let layer = Layer::new(kind.clone());
             let graph = Graph::new(&[2, 4, 4], &[layer]).expect("a graph");
             assert_eq!(!graph.blocks.is_empty(), kind.has_parameters(), "{}", kind.name());
         }

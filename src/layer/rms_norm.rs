@@ -1,8 +1,8 @@
 //! `rms_norm`: the last axis divided by its root mean square, then a factor for each feature.
 
-use super::{Inputs, Lower};
+use super::{Lower, Reads, only};
 use crate::graph::primitive::{Normalize, ScaleShift};
-use crate::graph::{Graph, NodeId};
+use crate::graph::{Graph, NodeId, Owner};
 use crate::key::Key;
 
 /// The last axis to a mean square of 1, with weight; eps is the distance from 1 to the precision's next number.
@@ -15,13 +15,14 @@ impl Lower for RmsNorm {
     const START: Self = RmsNorm;
     const KEYS: &'static [Key<Self>] = &[];
     const HAS_PARAMETERS: bool = true;
-    const NEEDS_FROM: bool = false;
+    const READS: Reads = Reads::Exactly(1);
 
-    fn lower(&self, graph: &mut Graph, layer: usize, inputs: Inputs) -> Result<NodeId, String> {
-        let normalize = Normalize::about_zero(graph.shape(inputs.named));
-        let normal = graph.add(layer, normalize, &[inputs.named])?;
+    fn lower(&self, graph: &mut Graph, owner: &Owner, inputs: &[NodeId]) -> Result<NodeId, String> {
+        let input = only(inputs)?;
+        let normalize = Normalize::about_zero(graph.shape(input));
+        let normal = graph.add(owner, normalize, &[input])?;
         let scale = ScaleShift::new(graph.shape(normal), false);
-        graph.add(layer, scale, &[normal])
+        graph.add(owner, scale, &[normal])
     }
 }
 
@@ -35,7 +36,7 @@ mod tests {
 
     fn values<E: Element>(x: &[f64], weight: &[f64]) -> Vec<f64> {
         let backend = CpuBackend::<E>::new();
-        let layer = Layer { from: None, kind: LayerKind::RmsNorm(RmsNorm) };
+        let layer = Layer::new(LayerKind::RmsNorm(RmsNorm));
         let graph = Graph::new(&[x.len()], &[layer]).expect("a graph");
         let upload = |values: &[f64]| {
             let values: Vec<E> = values.iter().map(|&value| E::from_f64(value)).collect();

@@ -13,7 +13,7 @@ pub struct Case {
 }
 
 pub fn plain(kind: LayerKind) -> Layer {
-    Layer { from: None, kind }
+    Layer::new(kind)
 }
 
 pub fn linear(features: usize) -> Layer {
@@ -49,7 +49,7 @@ pub fn cases() -> Vec<Case> {
     let max_pool = || plain(LayerKind::MaxPool2d(MaxPool2d { kernel: 2 }));
     let avg_pool = || plain(LayerKind::AvgPool2d(AvgPool2d { kernel: 2 }));
     let norm = || plain(LayerKind::LayerNorm(LayerNorm));
-    let add = |from| Layer { from: Some(from), kind: LayerKind::Add(Add) };
+    let add = |from| Layer::new(LayerKind::Add(Add)).reading(&[from]);
     let deep =
         |count: usize| -> Vec<Layer> { (0..count).flat_map(|_| [linear(6), relu()]).chain([linear(3)]).collect() };
     let exact: Vec<(&str, Vec<usize>, Vec<Layer>)> = vec![

@@ -14,7 +14,7 @@ pub struct Case {
 }
 
 fn plain(kind: LayerKind) -> Layer {
-    Layer { from: None, kind }
+    Layer::new(kind)
 }
 
 fn linear(features: usize) -> Layer {
@@ -46,7 +46,7 @@ fn norm() -> Layer {
 }
 
 fn add(from: i64) -> Layer {
-    Layer { from: Some(from), kind: LayerKind::Add(Add) }
+    Layer::new(LayerKind::Add(Add)).reading(&[from])
 }
 
 fn max_pool(kernel: usize) -> Layer {
@@ -60,7 +60,7 @@ fn avg_pool(kernel: usize) -> Layer {
 /// Every case. The weights are fixed, and so is how far each lies from a kink of relu or a tie of max_pool: further
 /// than the differences reach.
 pub fn cases() -> Vec<Case> {
-    let branch = Layer { from: Some(0), ..linear(4) };
+    let branch = linear(4).reading(&[0]);
     let mut models: Vec<(&str, Vec<usize>, Vec<Layer>)> = vec![
         ("linear", vec![5], vec![linear(3)]),
         ("linear without bias", vec![5], vec![linear_without_bias(3)]),

@@ -283,7 +283,7 @@ fn checkpoint_seeds() -> Vec<Input> {
 }
 
 fn read_checkpoints(folder: &Path) -> Result<(), String> {
-    let layers = vec![Layer { from: None, kind: LayerKind::Linear(Linear { features: 2, bias: true }) }];
+    let layers = vec![Layer::new(LayerKind::Linear(Linear { features: 2, bias: true }))];
     let network = Graph::new(&[3], &layers).expect("a network");
     let stack = read_input(folder).into_iter().find(|(name, _)| name.starts_with("stack"));
     let (pattern, steps) = stack.map_or(("w_*".to_owned(), 1), |(name, _)| (name, 3));

@@ -4,7 +4,7 @@ use crate::layer::{Layer, LayerKind, Linear};
 
 /// A layer of three inputs and two outputs.
 fn network() -> Graph {
-    let layers = vec![Layer { from: None, kind: LayerKind::Linear(Linear { features: 2, bias: true }) }];
+    let layers = vec![Layer::new(LayerKind::Linear(Linear { features: 2, bias: true }))];
     Graph::new(&[3], &layers).unwrap()
 }
 

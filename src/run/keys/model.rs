@@ -1,8 +1,8 @@
 //! `[model]`: the network.
 
 use crate::key::{Count, Custom, Form, Key, List, Optional, Path, Value, Wrong, at};
-use crate::layer::Layer;
 use crate::layer::keys::{FORM, FROM, START};
+use crate::layer::{Layer, Source};
 use std::path::PathBuf;
 
 /// The network.
@@ -56,13 +56,14 @@ fn read_layer(at: &str, index: usize, given: &Value) -> crate::key::Result<Layer
     let at = format!("{at}[{index}]");
     let mut layer = START;
     FORM.read(&at, given, &mut layer)?;
-    match layer.from {
-        None if layer.kind.needs_from() => {
-            Err(Wrong::new(format!("{at}.from"), "is required: the layer to add, -1 for the input"))
-        }
-        Some(from) if from >= index as i64 => Err(Wrong::new(format!("{at}.from"), format!("{FROM}; below {index}"))),
-        _ => Ok(layer),
+    if layer.from.is_empty() && layer.kind.reads().least() > 1 {
+        return Err(Wrong::new(format!("{at}.from"), "is required: the layer to add, -1 for the input"));
     }
+    let later = |source: &Source| matches!(source, Source::Index(from) if *from >= index as i64);
+    if layer.from.iter().any(later) {
+        return Err(Wrong::new(format!("{at}.from"), format!("{FROM}; below {index}")));
+    }
+    Ok(layer)
 }
 
 fn write_layers(model: &Model) -> Option<Value> {

@@ -1,0 +1,276 @@
+"""Write fixtures of models that people have: PyTorch modules in float64, one folder a case under tests/fixtures.
+
+    python generate.py                  write every case
+    python generate.py attention tied   write these, or the cases of these files of cases/
+
+The module is PyTorch's own wherever PyTorch has one; the run file says the same network in its own words. Everything else is
+spelled out: gradients of single examples by autograd, the steps, and every term of the sum over queries, examples and steps,
+forwards in time. It shares no code with the engine, nor with the JAX reference beside it.
+
+A file of cases/ calls `case` (see `Case` for what one is made of).
+"""
+
+import argparse
+import importlib
+import json
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Callable
+
+import numpy as np
+import torch
+from safetensors.numpy import save_file
+
+FIXTURES = Path(__file__).resolve().parent.parent.parent / "fixtures"
+CASES: dict[str, "Case"] = {}
+torch.set_default_dtype(torch.float64)
+
+
+def normal(*shape):
+    """Inputs of standard normal numbers, [count, *shape]."""
+    return lambda rng, count: rng.standard_normal((count, *shape)).astype(np.float32).astype(np.float64)
+
+
+def integers(below, *shape):
+    """Inputs of integers, such as tokens, [count, *shape]."""
+    return lambda rng, count: rng.integers(0, below, (count, *shape))
+
+
+def cross_entropy(outputs, target):
+    """-log softmax(f)_y of one example: outputs [C], target a class."""
+    return torch.logsumexp(outputs, -1) - outputs[target]
+
+
+def squared_error(outputs, target):
+    """½ Σ (f - y)² of one example: outputs [C], target [C]."""
+    return 0.5 * ((outputs - target) ** 2).sum()
+
+
+@dataclass
+class Case:
+    """A case: a module and the same network in the words of a run file."""
+
+    about: str
+    # Makes the module; called after torch.manual_seed(seed). It takes one array, or one for each of `inputs` in their order.
+    module: Callable[[], torch.nn.Module]
+    # [model] of the run file beside `weights`: `layers`, and `input` or `inputs`.
+    model: dict[str, Any]
+    # Draws inputs: one function of (rng, count), or a dictionary of them by the inputs' names.
+    inputs: Any
+    # The tensor of the run file that holds each parameter or buffer of the module; those that are not here keep their names.
+    names: dict[str, str] = field(default_factory=dict)
+    # Numbers of outputs of an example, all axes together.
+    outputs: int = 3
+    # Draws targets [count, ...]; without it, classes.
+    targets: Callable | None = None
+    # [training] of the run file beside `steps`, `batches` and the optimizer.
+    training: dict[str, Any] = field(default_factory=lambda: {"loss": "cross_entropy"})
+    # The loss of one example: (outputs, flat; target) -> a number. It has to be what `training` says.
+    loss: Callable = cross_entropy
+    # What an example counts: (its number, its target) -> ω. A batch's mean divides by the sum of its ω.
+    weight: Callable = lambda number, target: 1.0
+    # More arrays that the run file names: {file: array}, and keys of [data.train] that name them.
+    files: dict[str, np.ndarray] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict)
+    rate: float = 0.1
+    steps: int = 6
+    m: int = 6
+    n: int = 3
+    # [steps, batch] numbers of examples; full batches without it.
+    batches: list | None = None
+    # [kernel] of the run file.
+    kernel: dict[str, Any] = field(default_factory=dict)
+    # What is explained of a query: (outputs, flat; target) -> [R].
+    readout: Callable = lambda outputs, target: outputs
+    # Whether the queries have targets.
+    query_targets: bool = False
+    seed: int = 1
+    # Why the case is run in f64 alone; f32 as well without it.
+    f64_only: str = ""
+
+
+def case(name, about, **parts):
+    """Adds a case."""
+    assert name not in CASES, name
+    CASES[name] = Case(about, **parts)
+
+
+class Network:
+    """A module as a function of one flat vector of its trained parameters (tied ones once)."""
+
+    def __init__(self, module):
+        self.module = module.eval()
+        self.named = [(name, p) for name, p in module.named_parameters() if p.requires_grad]
+
+    def flat(self):
+        return torch.cat([p.detach().reshape(-1) for _, p in self.named])
+
+    def set(self, w):
+        at = 0
+        for _, p in self.named:
+            p.data.copy_(w[at : at + p.numel()].reshape(p.shape))
+            at += p.numel()
+
+    def outputs(self, x):
+        """Of one example, flat, with a graph for autograd."""
+        return self.module(*(array[None] for array in x)).reshape(-1)
+
+    def gradient(self, value):
+        """The flat gradient of a number."""
+        parts = torch.autograd.grad(value, [p for _, p in self.named], retain_graph=True, allow_unused=True)
+        return torch.cat([(torch.zeros_like(p) if g is None else g).reshape(-1) for (_, p), g in zip(self.named, parts)])
+
+
+def arrays_of(case, rng, count):
+    """The inputs of `count` examples: {name: array}; the name of a single one is empty."""
+    draws = case.inputs if isinstance(case.inputs, dict) else {"": case.inputs}
+    return {name: draw(rng, count) for name, draw in draws.items()}
+
+
+def example(arrays, i):
+    """One example as the module takes it."""
+    tensor = lambda a: torch.as_tensor(a) if a.dtype.kind in "iu" else torch.as_tensor(a, dtype=torch.float64)
+    return [tensor(a[i]) for a in arrays.values()]
+
+
+def compute(case, network, x, y, xq, yq):
+    """Every array of the answer."""
+    kernel = {"rule": "gauss", "nodes": 3} | case.kernel
+    nodes, shares = np.polynomial.legendre.leggauss(kernel["nodes"])
+    nodes, shares = (nodes + 1) / 2, shares / 2
+    if kernel["rule"] == "left":
+        nodes, shares = np.array([0.0]), np.array([1.0])
+    m, n = case.m, case.n or case.m
+    target = lambda targets, i: torch.as_tensor(targets[i])
+
+    def read(w):
+        network.set(w)
+        return torch.stack([case.readout(network.outputs(example(xq, q)), target(yq, q)).detach() for q in range(n)])
+
+    w = network.flat()
+    initial = read(w)
+    attribution = torch.zeros(n, m, initial.shape[1])
+    for s in range(case.steps):
+        batch = list(range(m)) if case.batches is None else case.batches[s]
+        total = sum(case.weight(i, y[i]) for i in batch)
+        mean = case.training.get("reduction", "mean") == "mean"
+        network.set(w)
+        parts = {}
+        for i in sorted(set(batch)):
+            loss = case.loss(network.outputs(example(x, i)), target(y, i))
+            counts = batch.count(i) * case.weight(i, y[i]) / (total if mean else 1.0)
+            parts[i] = -case.rate * counts * network.gradient(loss)
+        step = sum(parts.values())
+        for q in range(n):
+            for tau, share in zip(nodes, shares):
+                network.set(w + tau * step)
+                for r, value in enumerate(case.readout(network.outputs(example(xq, q)), target(yq, q))):
+                    phi = network.gradient(value)
+                    for i, part in parts.items():
+                        attribution[q, i, r] += share * phi @ part
+        w = w + step
+    prediction = read(w)
+    network.set(w)
+    residual = prediction - initial - attribution.sum(1)
+    return dict(attribution=attribution, initial=initial, prediction=prediction, regularizer=torch.zeros_like(initial),
+                residual=residual)  # fmt: skip
+
+
+def toml_value(value):
+    """A value as TOML, tables inline."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{json.dumps(k)} = {toml_value(v)}" for k, v in value.items()) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(toml_value(v) for v in value) + "]"
+    return json.dumps(value)
+
+
+def run_toml(case):
+    """The run file's text."""
+    def inputs(part):
+        if isinstance(case.inputs, dict):
+            return {name: f"{part}_{name}.npy" for name in case.inputs}
+        return f"{part}_x.npy"
+
+    def table(name, keys):
+        return [f"[{name}]"] + [f"{k} = {toml_value(v)}" for k, v in keys.items()]
+
+    lines = table("run", {"directory": "out"})
+    lines += table("data.train", {"inputs": inputs("train"), "targets": "train_y.npy"} | case.data)
+    if case.n:
+        lines += table("data.query", {"inputs": inputs("query")} | ({"targets": "query_y.npy"} if case.query_targets else {}))
+    model = {k: v for k, v in case.model.items() if k != "layers"}
+    lines += table("model", model | {"weights": "w0.safetensors"})
+    if "layers" in case.model:
+        lines += ["layers = ["] + [f"  {toml_value(layer)}," for layer in case.model["layers"]] + ["]"]
+    optimizer = {"type": "sgd", "learning_rate": case.rate}
+    training = {"optimizer": optimizer, "steps": case.steps} | case.training
+    lines += table("training", training | ({"batches": "batches.npy"} if case.batches else {}))
+    lines += table("kernel", case.kernel)
+    return "\n".join(lines) + "\n"
+
+
+def state(case, network):
+    """The module's parameters and buffers under the run file's names; tied ones once."""
+    named = dict(network.module.named_parameters()) | dict(network.module.named_buffers())
+    found = {case.names.get(k, k): v.detach().numpy().copy() for k, v in named.items() if not k.endswith("num_batches_tracked")}
+    return {k: np.ascontiguousarray(v) for k, v in found.items() if k}
+
+
+def write_case(name, case):
+    """One fixture."""
+    folder = FIXTURES / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(case.seed)
+    torch.manual_seed(case.seed)
+    network = Network(case.module())
+    # Numbers that single precision holds, so that a run in f32 starts from the same.
+    network.set(network.flat().float().double())
+    targets = case.targets or (lambda rng, count: rng.integers(0, case.outputs, count))
+    x, y = arrays_of(case, rng, case.m), targets(rng, case.m)
+    xq, yq = (arrays_of(case, rng, case.n), targets(rng, case.n)) if case.n else (x, y)
+    sets = [("train", x, y)] + ([("query", xq, yq)] if case.n else [])
+    for part, arrays, own in sets:
+        for key, array in arrays.items():
+            np.save(folder / (f"{part}_{key}.npy" if key else f"{part}_x.npy"), array)
+        if part == "train" or case.query_targets:
+            np.save(folder / f"{part}_y.npy", own)
+    for file, array in case.files.items():
+        np.save(folder / file, array)
+    if case.batches is not None:
+        np.save(folder / "batches.npy", np.array(case.batches))
+    save_file(state(case, network), folder / "w0.safetensors")
+    (folder / "run.toml").write_text(run_toml(case))
+    answers = compute(case, network, x, y, xq, yq)
+    for key, value in answers.items():
+        assert torch.isfinite(value).all(), (name, key)
+        np.save(folder / f"expected_{key}.npy", value.numpy())
+    save_file(state(case, network), folder / "expected_weights_final.safetensors")
+    text = f'# {case.about}\nf64_only = {json.dumps(bool(case.f64_only))}\ngroup = "models"\n'
+    text += f"reason = {json.dumps(case.f64_only)}\n" if case.f64_only else ""
+    (folder / "case.toml").write_text(text)
+    change = (answers["prediction"] - answers["initial"]).abs().max()
+    print(f"{name:28s} change {change:.1e}  residual {answers['residual'].abs().max() / change:.1e}", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", help="cases, or files of cases/; none means all")
+    named = parser.parse_args().names
+    files = sorted(path.stem for path in (Path(__file__).parent / "cases").glob("*.py"))
+    of_file = {}
+    for file in files:
+        before = set(CASES)
+        importlib.import_module(f"cases.{file}")
+        of_file[file] = [name for name in CASES if name not in before]
+    for name in [n for name in named for n in of_file.get(name, [name])] or CASES:
+        write_case(name, CASES[name])
+
+
+if __name__ == "__main__":
+    # The files of cases/ import this module by its name.
+    import generate
+
+    generate.main()
