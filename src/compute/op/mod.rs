@@ -19,6 +19,7 @@ mod gram;
 mod im2col;
 mod loss;
 mod matmul;
+mod maximum;
 mod multiply;
 mod normalize;
 mod normalize_backward;
@@ -29,6 +30,7 @@ mod pool;
 mod pool_backward;
 mod pool_directional;
 mod readout;
+mod reciprocal;
 mod row_dot;
 mod scale;
 mod scale_features;
@@ -51,6 +53,7 @@ pub use gram::{Accumulator, Entries, Gram, GramArrays, Part};
 pub use im2col::Im2col;
 pub use loss::{BatchLoss, BatchLossArrays, Targets};
 pub use matmul::{Layout, MatMul, MatMulArrays};
+pub use maximum::Maximum;
 pub use multiply::Multiply;
 pub use normalize::Normalize;
 pub use normalize_backward::NormalizeBackward;
@@ -61,6 +64,7 @@ pub use pool::{Pool, Pooling};
 pub use pool_backward::PoolBackward;
 pub use pool_directional::PoolDirectional;
 pub use readout::{Read, ReadArrays};
+pub use reciprocal::{Reciprocal, SizeOf};
 pub use row_dot::RowDot;
 pub use scale::Scale;
 pub use scale_features::ScaleFeatures;
@@ -83,9 +87,9 @@ use rayon::prelude::*;
 macro_rules! for_each_operation {
     ($call:ident) => {
         $call! {
-            Activate, Adam, Average, Axpy, BatchLoss, Bias, Col2im, ConvolveBackward, Copy, Fill, Gather, Gram, Im2col, MatMul, Multiply,
+            Activate, Adam, Average, Axpy, BatchLoss, Bias, Col2im, ConvolveBackward, Copy, Fill, Gather, Gram, Im2col, MatMul, Maximum, Multiply,
             Normalize, NormalizeBackward, NormalizeCurvature, Outer, OuterDiagonal, Pool, PoolBackward, PoolDirectional,
-            Read, RowDot, Scale, ScaleFeatures, Seed, Transpose
+            Read, Reciprocal, RowDot, Scale, ScaleFeatures, Seed, Transpose
         }
     };
 }
