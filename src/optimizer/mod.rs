@@ -8,6 +8,7 @@ and what has to be recorded of a step, follow from these.
 
 mod adam;
 mod flow;
+mod lion;
 mod nadam;
 mod recursion;
 mod rmsprop;
@@ -18,6 +19,7 @@ mod vectors;
 
 pub use adam::Adam;
 pub use flow::Flow;
+pub use lion::Lion;
 pub use nadam::NAdam;
 pub(crate) use recursion::{Meets, Recursion};
 pub use rmsprop::RmsProp;
@@ -192,6 +194,8 @@ optimizers! {
     RmsProp,
     /// NAdam.
     NAdam,
+    /// Lion.
+    Lion,
     /// Gradient flow.
     Flow,
 }

@@ -28,6 +28,7 @@ const ADAM: &str = "training.optimizer={ type = 'adam', learning_rate = 0.5 }";
 const ADAMW: &str = "training.optimizer={ type = 'adamw', learning_rate = 0.5 }";
 const RMSPROP: &str = "training.optimizer={ type = 'rmsprop', learning_rate = 0.5 }";
 const NADAM: &str = "training.optimizer={ type = 'nadam', learning_rate = 0.5 }";
+const LION: &str = "training.optimizer={ type = 'lion', learning_rate = 0.5 }";
 const FLOW: [&str; 2] = ["training.steps", "training.optimizer={ type = 'flow', time = 1.0 }"];
 const STEP: &str = "training.schedule={ type = 'step', every = 2, factor = 0.5 }";
 const COSINE: &str = "training.schedule={ type = 'cosine' }";
@@ -83,6 +84,9 @@ const CHANGES: &[Change] = &[
     ("training.optimizer.nadam.weight_decay", &[NADAM], "0.1"),
     ("training.optimizer.nadam.momentum_decay", &[NADAM], "0.1"),
     ("training.optimizer.nadam.decoupled_weight_decay", &[NADAM], "true"),
+    ("training.optimizer.lion.learning_rate", &[LION], "0.25"),
+    ("training.optimizer.lion.betas", &[LION], "[0.5, 0.5]"),
+    ("training.optimizer.lion.weight_decay", &[LION], "0.1"),
     ("training.optimizer.flow.time", &FLOW, "2.0"),
     ("training.optimizer.flow.tolerance", &FLOW, "0.1"),
     ("training.learning_rates", &[], "[0.5, 0.5, 0.25]"),
