@@ -47,7 +47,8 @@ impl Strided {
             ));
         }
         let inside = |side: Side, step: fn(&Axis) -> usize| {
-            let walk = |last: usize, axis: &Axis| last.checked_add(axis.extent.checked_sub(1)?.checked_mul(step(axis))?);
+            let walk =
+                |last: usize, axis: &Axis| last.checked_add(axis.extent.checked_sub(1)?.checked_mul(step(axis))?);
             let last = axes.iter().try_fold(side.start, walk);
             last.is_some_and(|last| last < side.width)
         };
@@ -150,7 +151,12 @@ mod tests {
 
     #[test]
     fn neighbours_are_taken_together() {
-        let map = Strided::new(vec![axis(2, 12, 12), axis(1, 5, 7), axis(3, 4, 4), axis(4, 1, 1)], side(0, 24), side(0, 24), 1.0);
+        let map = Strided::new(
+            vec![axis(2, 12, 12), axis(1, 5, 7), axis(3, 4, 4), axis(4, 1, 1)],
+            side(0, 24),
+            side(0, 24),
+            1.0,
+        );
         assert_eq!(map, Ok(Strided::whole(24)));
         // [2, 3] in the other order: two axes, whichever way.
         let map = Strided::new(vec![axis(2, 1, 3), axis(3, 2, 1)], side(0, 6), side(0, 6), 1.0).expect("a map");
