@@ -30,6 +30,7 @@ mod pool;
 mod pool_backward;
 mod pool_directional;
 mod readout;
+mod rearrange;
 mod reciprocal;
 mod row_dot;
 mod scale;
@@ -64,6 +65,7 @@ pub use pool::{Pool, Pooling};
 pub use pool_backward::PoolBackward;
 pub use pool_directional::PoolDirectional;
 pub use readout::{Read, ReadArrays};
+pub use rearrange::Rearrange;
 pub use reciprocal::{Reciprocal, SizeOf};
 pub use row_dot::RowDot;
 pub use scale::Scale;
@@ -89,7 +91,7 @@ macro_rules! for_each_operation {
         $call! {
             Activate, Adam, Average, Axpy, BatchLoss, Bias, Col2im, ConvolveBackward, Copy, Fill, Gather, Gram, Im2col, MatMul, Maximum, Multiply,
             Normalize, NormalizeBackward, NormalizeCurvature, Outer, OuterDiagonal, Pool, PoolBackward, PoolDirectional,
-            Read, Reciprocal, RowDot, Scale, ScaleFeatures, Seed, Transpose
+            Read, Rearrange, Reciprocal, RowDot, Scale, ScaleFeatures, Seed, Transpose
         }
     };
 }
