@@ -96,7 +96,7 @@ impl<E: Element> Problem<E> {
             backend: &self.backend,
             network: &self.network,
             loss: Loss::SquaredError,
-            optimizer: self.optimizer,
+            optimizer: self.optimizer.into(),
             clip_norm: 0.7,
             examples: &self.examples,
             targets: &self.targets,

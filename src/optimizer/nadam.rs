@@ -50,6 +50,11 @@ impl NAdam {
         self.betas[0] * (1.0 - 0.5 * 0.96f64.powf(t as f64 * self.momentum_decay))
     }
 
+    /// Whether another step's momenta follow the same course: their product over all steps is one of these numbers alone.
+    pub(super) fn goes_before(&self, next: &Self) -> bool {
+        self.betas[0] == next.betas[0] && self.momentum_decay == next.momentum_decay
+    }
+
     /// `p` and `q` of step `number`, counted from 0: the weights of its gradient and of the first moment.
     fn weights(&self, number: usize) -> [f64; 2] {
         let (mut product, mut t) = (1.0, 0);

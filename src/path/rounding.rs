@@ -52,10 +52,10 @@ impl<B: Backend> Pass<'_, B> {
         let layers = network.blocks.len();
         let mut lengths = backend.zeros(layers)?;
         let one = RowMap::each(backend, 1, 1, 1.0)?;
-        let vectors =
-            [Some((at.weights(), 1.0)), at.change(), at.decay(&self.setting.spec.optimizer), at.unexplained()];
-        for (vector, scale) in vectors.into_iter().flatten() {
-            for (layer, own) in network.blocks.iter().enumerate() {
+        let optimizer = &self.setting.spec.optimizer;
+        for (layer, own) in network.blocks.iter().enumerate() {
+            let vectors = [Some((at.weights(), 1.0)), at.change(), at.decay(optimizer, layer), at.unexplained()];
+            for (vector, scale) in vectors.into_iter().flatten() {
                 let part = Slice::new(vector, own.offset, own.len());
                 backend.row_dot(own.len(), scale * scale, &one, SliceMut::new(&mut lengths, layer, 1), part, part)?;
             }

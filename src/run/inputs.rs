@@ -11,6 +11,7 @@ use crate::path::Spec;
 use crate::plan::size;
 use crate::problem::Problem;
 use crate::run::keys::{Batches, KernelShape, RunFile};
+use crate::run::numbers::{parameter_groups, rates};
 use crate::tape::Step;
 use crate::training::draw_batches;
 
@@ -49,7 +50,10 @@ impl Inputs {
         };
         fits_precision(initial_name(run_file), &initial, run_file.run.precision)?;
         check_steps(run_file, problem.examples())?;
-        let problem = Problem { steps: steps(run_file, &problem)?, ..problem };
+        let rates = rates(run_file)?;
+        let optimizer = parameter_groups(run_file, &problem.network, &rates)?;
+        let steps = steps(run_file, &problem, &rates)?;
+        let problem = Problem { steps, spec: Spec { optimizer, ..problem.spec }, ..problem };
         problem.check()?;
         Ok(Self { problem, initial, checkpoints })
     }
@@ -85,7 +89,7 @@ pub fn read_problem(run_file: &RunFile) -> Result<Problem, Error> {
     }
     let spec = Spec {
         loss: training.loss,
-        optimizer: training.optimizer,
+        optimizer: training.optimizer.into(),
         rule: kernel.rule,
         readout: kernel.readout,
         attribution: kernel.attribution,
@@ -213,7 +217,7 @@ fn read_targets(path: &str, network: &Graph, loss: Loss, count: usize, inputs: &
     loss.read_targets(&array, count, network.outputs).map_err(|problem| Error::Input(format!("{path}: {problem}")))
 }
 
-fn steps(run_file: &RunFile, problem: &Problem) -> Result<Vec<Step>, Error> {
+fn steps(run_file: &RunFile, problem: &Problem, rates: &[f64]) -> Result<Vec<Step>, Error> {
     let (training, examples) = (&run_file.training, problem.examples());
     let batches = match &training.batches {
         Some(Batches::File(path)) => Some(read_batches(path, training.steps, training.batch_size, examples)?),
@@ -224,11 +228,8 @@ fn steps(run_file: &RunFile, problem: &Problem) -> Result<Vec<Step>, Error> {
         None => training.batch_size.map(|size| draw_batches(run_file.run.seed, examples, size, training.steps)),
     };
     Ok(match batches {
-        None => (0..training.steps).map(|number| problem.step(training.rate(number), None)).collect(),
-        Some(batches) => {
-            let step = |(number, batch)| problem.step(training.rate(number), Some(batch));
-            batches.into_iter().enumerate().map(step).collect()
-        }
+        None => rates.iter().map(|&rate| problem.step(rate, None)).collect(),
+        Some(batches) => batches.into_iter().zip(rates).map(|(batch, &rate)| problem.step(rate, Some(batch))).collect(),
     })
 }
 

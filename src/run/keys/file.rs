@@ -2,7 +2,7 @@
 
 use super::check::{check, check_model};
 use super::record::Record;
-use super::{KEYS, Model, RunFile, entries, model, record, start, toml, training};
+use super::{KEYS, Model, RunFile, entries, model, optimizer, record, start, toml, training};
 use crate::error::RunFileError;
 use crate::key::{self, Entry, Shape, Table, Value, Wrong, dotted};
 use std::path::{Path, PathBuf};
@@ -58,7 +58,8 @@ impl RunFile {
     pub fn parse(text: &str, path: &Path, overrides: &[String]) -> Result<Self> {
         let file = path.display().to_string();
         let mut table = toml::parse(text, &file)?;
-        let paths = path_keys("", &entries());
+        let mut paths = path_keys("", &entries());
+        paths.extend(training::file_keys());
         for text in overrides {
             set_override(&mut table, text, &paths)
                 .map_err(|problem| RunFileError::new("command line", text.as_str(), problem))?;
@@ -130,7 +131,9 @@ fn resolve(table: &mut Table, key: &str, folder: &Path) {
         Some(Value::Table(table)) => Some(table),
         _ => None,
     });
+    let is_number = |text: &str| key.starts_with("training.optimizer.") && !optimizer::is_file(text);
     if let Some(Value::Text(text)) = section.and_then(|section| section.get_mut(name))
+        && !is_number(text)
         && !text.is_empty()
         && !text.contains('\0')
     {

@@ -18,6 +18,7 @@ mod file;
 mod kernel;
 mod memory;
 mod model;
+mod optimizer;
 mod record;
 mod run;
 #[cfg(test)]
@@ -31,6 +32,8 @@ pub use data::Data;
 pub use difference::difference;
 pub use kernel::{Kernel, KernelShape};
 pub use model::Model;
+pub(super) use optimizer::RATE;
+pub use optimizer::{NamedGroup, Numbers};
 pub use run::{Run, StoreKind};
 pub use training::{Batches, Training};
 pub use trajectory::Trajectory;

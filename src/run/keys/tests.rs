@@ -87,6 +87,7 @@ const CHANGES: &[Change] = &[
     ("training.optimizer.lion.learning_rate", &[LION], "0.25"),
     ("training.optimizer.lion.betas", &[LION], "[0.5, 0.5]"),
     ("training.optimizer.lion.weight_decay", &[LION], "0.1"),
+    ("training.optimizer.groups", &[], "[{ parameters = ['*.bias'], learning_rate = 0.1 }]"),
     ("training.optimizer.flow.time", &FLOW, "2.0"),
     ("training.optimizer.flow.tolerance", &FLOW, "0.1"),
     ("training.learning_rates", &[], "[0.5, 0.5, 0.25]"),

@@ -1,7 +1,8 @@
 //! `[training]`: how the network is trained.
 
+use super::optimizer::{NamedGroup, Optimization};
 use crate::key::{
-    self, Count, Custom, Form, Key, List, Number, Optional, Path, Shape, Table, Value, Word, Words, Wrong, at,
+    self, Count, Custom, Entry, Form, Key, List, Number, Optional, Path, Shape, Table, Value, Word, Words, Wrong, at,
 };
 use crate::loss::Loss;
 use crate::optimizer::{self, Optimizer, is_not_single};
@@ -14,8 +15,12 @@ pub struct Training {
     pub loss: Loss,
     /// Mean or sum over the batch.
     pub reduction: Reduction,
-    /// The optimizer.
+    /// The optimizer; of numbers that change from step to step, the first step's.
     pub optimizer: Optimizer,
+    /// Those that change: a list with one for each step, or a file of them.
+    pub changing: Table,
+    /// Groups of parameters with numbers of their own.
+    pub groups: Vec<NamedGroup>,
     /// Learning rates over the steps.
     pub schedule: Schedule,
     /// The largest norm of the loss gradient; 0: not clipped.
@@ -40,7 +45,11 @@ pub enum Batches {
 pub(super) const KEYS: &[Key<Training>] = &[
     Key::required("loss", "of each example", at!(Training.loss, Words)),
     Key::new("reduction", "of the losses of a batch", at!(Training.reduction, Words)),
-    Key::required("optimizer", "the optimizer", at!(Training.optimizer, optimizer::FORM)),
+    Key::required(
+        "optimizer",
+        "the optimizer; each of its numbers may be a list of one for each step, or a file of them, [steps] (betas: [steps, 2])",
+        &Optimization,
+    ),
     Key::new(
         "learning_rates",
         "the rate of every step, in place of a schedule; the optimizer needs no rate beside it",
@@ -90,6 +99,8 @@ pub(super) fn start() -> Training {
         loss: Loss::SquaredError,
         reduction: Reduction::Mean,
         optimizer: optimizer::START,
+        changing: Table::default(),
+        groups: Vec::new(),
         schedule: schedule::START,
         clip_norm: 0.0,
         steps: 0,
@@ -170,6 +181,18 @@ impl Default for Batches {
     }
 }
 
+/// The keys of an optimizer's numbers, whose values may be files.
+pub(super) fn file_keys() -> Vec<String> {
+    let of =
+        |entry: &Entry| matches!(entry.shape, Shape::Plain(_)).then(|| format!("training.optimizer.{}", entry.name));
+    match optimizer::FORM.shape(&optimizer::START) {
+        Shape::OneOf { variants, .. } => {
+            variants.iter().flat_map(|(_, _, entries)| entries.iter().filter_map(of)).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
 /// A list of rates needs no rate beside it: gives the optimizer the first one that it may have. The first steps of a warmup
 /// may have none. What is no list is refused by its own key, not by the optimizer's.
 pub(super) fn fill_rate(training: &mut Table) {
@@ -227,6 +250,13 @@ impl Training {
     /// The optimizer and everything that changes its steps, for people.
     pub(super) fn words(&self) -> String {
         let mut parts = vec![self.optimizer.words()];
+        if !self.changing.0.is_empty() {
+            let names: Vec<&str> = self.changing.0.iter().map(|(name, _)| name.as_str()).collect();
+            parts.push(format!("then {} of each step's own", names.join(" and ")));
+        }
+        if !self.groups.is_empty() {
+            parts.push(format!("other numbers for {} groups of parameters", self.groups.len()));
+        }
         parts.extend(self.schedule.words());
         if self.clip_norm > 0.0 {
             parts.push(format!("gradients clipped at a norm of {:?}", self.clip_norm));
@@ -253,6 +283,8 @@ mod tests {
             loss: Loss::CrossEntropy,
             reduction: Reduction::Mean,
             optimizer: Optimizer::Sgd(sgd),
+            changing: Table::default(),
+            groups: Vec::new(),
             schedule: Schedule { kind: ScheduleKind::Cosine(Cosine { last: 0.05 }), warmup: 3 },
             clip_norm: 2.0,
             steps: 10,

@@ -2,6 +2,7 @@
 
 use crate::error::Error;
 use crate::formats::each_piece;
+use crate::key::Value;
 use crate::run::Checkpoints;
 use crate::run::keys::{Batches, RunFile};
 use serde::{Deserialize, Serialize};
@@ -44,7 +45,11 @@ fn files(run_file: &RunFile, checkpoints: Option<&Checkpoints>) -> Vec<(String, 
     if let Some(Batches::File(name)) = &run_file.training.batches {
         files.push(("training.batches", file(name)));
     }
-    let files = files.into_iter().map(|(key, path)| (key.to_owned(), path));
+    let changing = run_file.training.changing.0.iter().filter_map(|(key, value)| match value {
+        Value::Text(name) => Some((format!("training.optimizer.{key}"), file(name))),
+        _ => None,
+    });
+    let files = files.into_iter().map(|(key, path)| (key.to_owned(), path)).chain(changing);
     let checkpoints = checkpoints.iter().flat_map(|checkpoints| checkpoints.files().enumerate());
     files.chain(checkpoints.map(|(number, path)| (format!("trajectory.import {number}"), path.to_owned()))).collect()
 }
