@@ -11,6 +11,7 @@ mod matrix;
 mod shape;
 mod site;
 
+pub(crate) use parameter::raw;
 pub(crate) use site::fresh;
 pub use site::{Back, Deltas, Moved, Seen, Site, Turning, Used, Visit};
 
@@ -278,6 +279,7 @@ primitives! {
     affine::Affine,
     convolve::Convolve,
     normalize::Normalize,
+    parameter::Parameter,
     pointwise::Pointwise,
     pool::Pool,
     reshape::Reshape,
