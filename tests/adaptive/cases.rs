@@ -2,7 +2,7 @@
 
 use pathkernel::activation::Activation;
 use pathkernel::graph::Graph;
-use pathkernel::layer::{Add, AvgPool2d, Conv2d, Flatten, Layer, LayerKind, LayerNorm, Linear, MaxPool2d};
+use pathkernel::layer::{Add, AvgPool2d, Conv2d, Flatten, Layer, LayerKind, LayerNorm, Linear, MaxPool2d, Parameter};
 use pathkernel::random::Random;
 
 pub struct Case {
@@ -86,6 +86,18 @@ pub fn cases() -> Vec<Case> {
             "sin and max_pool2d",
             vec![1, 6, 6],
             vec![conv(2, 3, 1, 1), activation(Activation::Sin), max_pool(), flatten(), linear(3)],
+        ),
+        (
+            "a parameter behind a kink",
+            vec![5],
+            vec![
+                linear(6),
+                tanh(),
+                plain(LayerKind::Parameter(Parameter { shape: vec![6] })),
+                relu(),
+                add(1),
+                linear(3),
+            ],
         ),
     ];
     let build = |linear: bool| {

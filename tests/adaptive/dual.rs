@@ -47,7 +47,7 @@ pub fn pass(network: &Graph, (weights, change): (&[f64], &[f64]), tau: f64, dire
     let mut values: Vec<Vec<Dual>> = vec![x.iter().map(|&value| Dual { value, slope: 0.0 }).collect()];
     let mut seen = Seen::default();
     for (index, node) in network.nodes.iter().enumerate() {
-        let input = &values[node.inputs[0]];
+        let input = node.inputs.first().map_or(&[][..], |&input| &values[input]);
         let own = network.blocks.iter().find(|own| own.uses[0].node == index + 1);
         let own = own.map(|own| (own.uses[0].structure, own.offset));
         let value = match (&node.kind, own) {
@@ -74,7 +74,8 @@ pub fn pass(network: &Graph, (weights, change): (&[f64], &[f64]), tau: f64, dire
             (Kind::Pointwise(kind), _) => {
                 input.iter().map(|&x| activated(kind.function(), x, &mut seen.pattern)).collect()
             }
-            (Kind::Reshape(_), _) => input.clone(),
+            (Kind::Reshape(_), _) => input.to_vec(),
+            (Kind::Parameter(_), Some((Structure::Dense(len), first))) => (first..first + len).map(&at).collect(),
             (kind, _) => panic!("no dual of {kind:?}"),
         };
         values.push(value);

@@ -3,7 +3,7 @@
 use crate::cases::Case;
 use pathkernel::activation::Activation;
 use pathkernel::compute::Pooling;
-use pathkernel::graph::primitive::{Affine, Convolve, Normalize, Pointwise, Pool, Rearrange, ScaleShift};
+use pathkernel::graph::primitive::{Affine, Convolve, Normalize, Parameter, Pointwise, Pool, Rearrange, ScaleShift};
 use pathkernel::graph::{Graph, NodeId};
 use pathkernel::random::numbers;
 use std::collections::BTreeMap;
@@ -98,7 +98,10 @@ fn push(graph: &mut Graph, choice: &mut Choice, number: usize, from: NodeId) -> 
         }
         5 => {
             let same: Vec<NodeId> = (0..=graph.output()).filter(|&node| graph.shape(node) == shape).collect();
-            let summands: Vec<NodeId> = (0..choice.between(2, 3)).map(|_| choice.of(&same)).collect();
+            let mut summands: Vec<NodeId> = (0..choice.between(2, 3)).map(|_| choice.of(&same)).collect();
+            if choice.below(2) == 0 {
+                summands.push(graph.add(number, Parameter::new(&shape).ok()?, &[]).ok()?);
+            }
             let shapes: Vec<&[usize]> = summands.iter().map(|&node| graph.shape(node)).collect();
             let add = Rearrange::add(&shapes).ok()?;
             graph.add(number, add, &summands).ok()
