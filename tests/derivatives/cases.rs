@@ -1,10 +1,10 @@
 //! One small network for every kind of layer, and every way in which a layer can stand to its neighbours.
 
-use crate::loops::numbers;
 use pathkernel::activation::Activation;
 use pathkernel::graph::Graph;
 use pathkernel::graph::primitive::{Affine, Pointwise, Rearrange};
 use pathkernel::layer::{Add, AvgPool2d, Conv2d, Flatten, Layer, LayerKind, LayerNorm, Linear, MaxPool2d};
+use pathkernel::random::numbers;
 
 /// A network at weights in [-1, 1], a layer_norm's scales too.
 pub struct Case {

@@ -1,11 +1,11 @@
 //! Random graphs, built node by node: shapes, branches, ties and seeds.
 
 use crate::cases::Case;
-use crate::loops::numbers;
 use pathkernel::activation::Activation;
 use pathkernel::compute::Pooling;
 use pathkernel::graph::primitive::{Affine, Convolve, Normalize, Pointwise, Pool, Product, Rearrange, ScaleShift};
 use pathkernel::graph::{Graph, NodeId};
+use pathkernel::random::numbers;
 use std::collections::BTreeMap;
 
 /// How many graphs.
