@@ -220,6 +220,7 @@ mod tests {
             LayerKind::Activation(Activation::Tanh),
         ];
         for kind in kinds {
+            // Layers that read several are given the input as often.
             let layer = Layer::new(kind.clone()).reading(&vec![-1; kind.reads().least()]);
             let graph = Graph::new(&[2, 4, 4], &[layer]).expect("a graph");
             assert_eq!(!graph.blocks.is_empty(), kind.has_parameters(), "{}", kind.name());
