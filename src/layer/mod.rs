@@ -5,6 +5,7 @@ To add one of primitives that are there: its file, and its line in the list belo
 */
 
 mod activation;
+mod axes;
 
 pub(crate) mod keys;
 
@@ -184,6 +185,11 @@ layers! {
     layer_norm::LayerNorm,
     rms_norm::RmsNorm,
     add::Add,
+    matmul::MatMul,
+    softmax::Softmax,
+    log_softmax::LogSoftmax,
+    mask::Mask,
+    attention::Attention,
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod matrix;
 mod shape;
 mod site;
 
+pub use attention::Heads;
 pub(crate) use site::fresh;
 pub use site::{Back, Deltas, Moved, Seen, Site, Turning, Used, Visit};
 
@@ -276,10 +277,14 @@ macro_rules! primitives {
 primitives! {
     add::Add,
     affine::Affine,
+    attention::Attention,
     convolve::Convolve,
+    mask::Mask,
+    matrix_product::MatrixProduct,
     normalize::Normalize,
     pointwise::Pointwise,
     pool::Pool,
     reshape::Reshape,
     scale_shift::ScaleShift,
+    softmax::Softmax,
 }
