@@ -1,6 +1,6 @@
 //! A step loop on the CPU takes no fresh memory: what it needs was taken by its first steps.
 
-use pathkernel::activation::Activation;
+use pathkernel::activation::{Activation, Approximate, Gelu};
 use pathkernel::compute::cpu::CpuBackend;
 use pathkernel::compute::{Backend, Entries, Rates};
 use pathkernel::graph::Graph;
@@ -58,7 +58,7 @@ fn steps_take_no_fresh_memory() {
         conv.clone(),
         LayerKind::Activation(Activation::Tanh),
         conv,
-        LayerKind::Activation(Activation::Gelu),
+        LayerKind::Activation(Gelu { approximate: Approximate::None }.into()),
         LayerKind::AvgPool2d(AvgPool2d { kernel: 4 }),
         LayerKind::Flatten(Flatten),
         LayerKind::Linear(Linear { features: 64, bias: true }),

@@ -159,7 +159,7 @@ macro_rules! layers {
                 }
             }
 
-            /// Every kind with its keys, but for the activations, which have none.
+            /// Every kind with its keys, but for the activations.
             fn variants() -> Vec<Box<dyn Variant<Layer>>> {
                 vec![$(Box::new(Alternative::<Layer, $name> {
                     name: $name::NAME,

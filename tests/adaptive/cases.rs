@@ -1,6 +1,6 @@
 //! Small networks of each kind, at random weights.
 
-use pathkernel::activation::Activation;
+use pathkernel::activation::{Activation, LeakyRelu};
 use pathkernel::graph::Graph;
 use pathkernel::layer::{Add, AvgPool2d, Conv2d, Flatten, Layer, LayerKind, LayerNorm, Linear, MaxPool2d};
 use pathkernel::random::Random;
@@ -43,7 +43,7 @@ pub fn numbers(seed: u64, len: usize) -> Vec<f64> {
 }
 
 pub fn cases() -> Vec<Case> {
-    let leaky = || activation(Activation::LeakyRelu);
+    let leaky = || activation(LeakyRelu { slope: 0.01 }.into());
     let tanh = || activation(Activation::Tanh);
     let flatten = || plain(LayerKind::Flatten(Flatten));
     let max_pool = || plain(LayerKind::MaxPool2d(MaxPool2d { kernel: 2 }));

@@ -1,7 +1,7 @@
 //! Networks by plain loops over dual numbers: outputs, their derivative along a direction, and which side of its kink every
 //! unit is on. Shares nothing with the library but the description of the graph.
 
-use pathkernel::activation::Activation;
+use pathkernel::activation::{Activation, Hardtanh, LeakyRelu};
 use pathkernel::compute::{Pooling, Window};
 use pathkernel::graph::primitive::Kind;
 use pathkernel::graph::{Graph, Matrix, Structure};
@@ -158,14 +158,21 @@ fn activated(kind: Activation, x: Dual, pattern: &mut Vec<u8>) -> Dual {
     let value = x.value;
     match kind {
         Activation::Identity => x,
-        Activation::Relu | Activation::LeakyRelu => {
-            let off = if kind == Activation::Relu { 0.0 } else { 0.01 };
+        Activation::Relu => {
             pattern.push(u8::from(value > 0.0));
-            x.scaled(if value > 0.0 { 1.0 } else { off })
+            x.scaled(if value > 0.0 { 1.0 } else { 0.0 })
+        }
+        Activation::LeakyRelu(LeakyRelu { slope }) => {
+            pattern.push(u8::from(value > 0.0));
+            x.scaled(if value > 0.0 { 1.0 } else { slope })
         }
         Activation::Relu6 => {
             pattern.push(u8::from(value > 0.0) + u8::from(value >= 6.0));
             x.mapped(value.clamp(0.0, 6.0), if value > 0.0 && value < 6.0 { 1.0 } else { 0.0 })
+        }
+        Activation::Hardtanh(Hardtanh { min_val, max_val }) => {
+            pattern.push(u8::from(value > min_val) + u8::from(value >= max_val));
+            x.mapped(value.clamp(min_val, max_val), if value > min_val && value < max_val { 1.0 } else { 0.0 })
         }
         Activation::Tanh => x.mapped(value.tanh(), 1.0 - value.tanh().powi(2)),
         Activation::Softplus => x.mapped(value.exp().ln_1p(), 1.0 / (1.0 + (-value).exp())),

@@ -106,7 +106,11 @@ pub fn cases() -> Vec<Case> {
             vec![conv(2, 3, 1, 1, true), tanh(), conv(2, 3, 1, 1, true), add(0), flatten(), linear(2)],
         ),
     ];
-    for &kind in Activation::ALL {
+    for kind in Activation::samples() {
+        if kind == Activation::Log {
+            models.push((kind.name(), vec![4], vec![linear(6), activation(Activation::Sigmoid), activation(kind), linear(3)]));
+            continue;
+        }
         models.push((kind.name(), vec![4], vec![linear(6), activation(kind), linear(3), activation(kind)]));
     }
     let build = |(seed, (name, input, layers)): (usize, (&str, Vec<usize>, Vec<Layer>))| {

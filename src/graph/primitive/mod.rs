@@ -149,12 +149,12 @@ pub struct Drawn {
 }
 
 /// Where a function of a value is not smooth.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Kinks {
     /// Nowhere.
     Nowhere,
     /// Where an element of the first input is one of these numbers.
-    Elements(&'static [f64]),
+    Elements(Vec<f64>),
     /// Where another entry of a window of the first input becomes the largest.
     Windows(Window),
 }

@@ -28,7 +28,7 @@ pub(super) struct Kink {
 #[derive(Debug, Clone, PartialEq)]
 enum Flip {
     /// An element passes one of these values.
-    Passing(&'static [f64]),
+    Passing(Vec<f64>),
     /// A window of max pooling gets another winner.
     Winner(Window),
 }
@@ -192,7 +192,7 @@ impl Kink {
         let noise = |element: usize| unit * scale * self.size(sizes, element);
         match &self.flip {
             Flip::Passing(kinks) => {
-                for &kink in *kinks {
+                for &kink in kinks {
                     // A kink away from 0 is rounded as the values around it are.
                     let flips = self.above(kink, seen, view, |element| noise(element) + unit * kink.abs()).flips(view);
                     found.extend(flips.into_iter().map(|(_, place)| place));
