@@ -13,11 +13,13 @@ const KEYS: &[Key<Spring>] = &[
 ```
 */
 
+mod axes;
 mod form;
 mod number;
 mod value;
 mod variant;
 
+pub use axes::PerAxis;
 pub use form::{At, Custom, Flag, Form, Keys, List, Name, Optional, Path, Word, Words};
 pub use number::{Count, Number, Pair};
 pub use value::{Table, Value};

@@ -5,6 +5,10 @@ To add one of primitives that are there: its file, and its line in the list belo
 */
 
 mod activation;
+mod avg_pool;
+mod conv;
+mod max_pool;
+mod sweep;
 
 pub(crate) mod keys;
 
@@ -177,9 +181,14 @@ macro_rules! layers {
 
 layers! {
     linear::Linear,
+    conv1d::Conv1d,
     conv2d::Conv2d,
+    max_pool1d::MaxPool1d,
     max_pool2d::MaxPool2d,
+    avg_pool1d::AvgPool1d,
     avg_pool2d::AvgPool2d,
+    global_max_pool::GlobalMaxPool,
+    global_avg_pool::GlobalAvgPool,
     flatten::Flatten,
     layer_norm::LayerNorm,
     rms_norm::RmsNorm,
@@ -196,11 +205,11 @@ mod tests {
         let (bias, kernel) = (true, 2);
         let kinds: [LayerKind; 8] = [
             Linear { features: 3, bias }.into(),
-            Conv2d { channels: 2, kernel, stride: 1, padding: 0, bias }.into(),
-            MaxPool2d { kernel }.into(),
-            AvgPool2d { kernel }.into(),
+            Conv2d::square(2, kernel, 1, 0, bias).into(),
+            MaxPool2d::square(kernel).into(),
+            AvgPool2d::square(kernel).into(),
             Flatten.into(),
-            LayerNorm.into(),
+            LayerNorm::default().into(),
             Add.into(),
             LayerKind::Activation(Activation::Tanh),
         ];

@@ -34,7 +34,7 @@ mod scale;
 mod scale_features;
 mod seed;
 #[cfg(test)]
-mod testing;
+pub(super) mod testing;
 mod transpose;
 
 pub use activation::Activate;

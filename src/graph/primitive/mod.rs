@@ -11,12 +11,13 @@ mod matrix;
 mod shape;
 mod site;
 
+pub use shape::Sweep;
 pub(crate) use site::fresh;
 pub use site::{Back, Deltas, Moved, Seen, Site, Turning, Used, Visit};
 
 use super::{Initial, Structure};
 use crate::compute::{Backend, Result, Slice, SliceMut, Window};
-use shape::{count, last_axis, window};
+use shape::{count, last_axis};
 use site::{first, plus};
 
 /// A function of one or more values and of parameters, with its derivatives.
