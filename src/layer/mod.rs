@@ -6,6 +6,7 @@ To add one of primitives that are there: its file, and its line in the list belo
 
 mod activation;
 mod avg_pool;
+mod axes;
 mod conv;
 mod max_pool;
 mod sweep;
@@ -192,7 +193,21 @@ layers! {
     flatten::Flatten,
     layer_norm::LayerNorm,
     rms_norm::RmsNorm,
+    group_norm::GroupNorm,
+    parameter::Parameter,
     add::Add,
+    multiply::Multiply,
+    scale::Scale,
+    offset::Offset,
+    reshape::Reshape,
+    permute::Permute,
+    slice::Slice,
+    concat::Concat,
+    pad::Pad,
+    broadcast::Broadcast,
+    mean::Mean,
+    sum::Sum,
+    upsample::Upsample,
 }
 
 #[cfg(test)]
@@ -203,7 +218,7 @@ mod tests {
     #[test]
     fn layers_with_parameters_bring_blocks() {
         let (bias, kernel) = (true, 2);
-        let kinds: [LayerKind; 8] = [
+        let kinds: [LayerKind; 9] = [
             Linear { features: 3, bias }.into(),
             Conv2d::square(2, kernel, 1, 0, bias).into(),
             MaxPool2d::square(kernel).into(),
@@ -211,10 +226,12 @@ mod tests {
             Flatten.into(),
             LayerNorm::default().into(),
             Add.into(),
+            Parameter { shape: vec![2] }.into(),
             LayerKind::Activation(Activation::Tanh),
         ];
         for kind in kinds {
-            let layer = Layer::new(kind.clone());
+            // Layers that read several are given the input as often.
+            let layer = Layer::new(kind.clone()).reading(&vec![-1; kind.reads().least()]);
             let graph = Graph::new(&[2, 4, 4], &[layer]).expect("a graph");
             assert_eq!(!graph.blocks.is_empty(), kind.has_parameters(), "{}", kind.name());
         }

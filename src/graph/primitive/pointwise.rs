@@ -101,8 +101,8 @@ impl Primitive for Pointwise {
         if places.is_empty() { Kinks::Nowhere } else { Kinks::Elements(places) }
     }
 
-    fn degree(&self, before: usize) -> Option<usize> {
-        self.function.degree().map(|degree| before * degree)
+    fn degree(&self, before: &[usize]) -> Option<usize> {
+        self.function.degree().map(|degree| highest(before) * degree)
     }
 
     fn magnitude(&self) -> Magnitude {
