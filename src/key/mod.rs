@@ -13,11 +13,13 @@ const KEYS: &[Key<Spring>] = &[
 ```
 */
 
+mod axes;
 mod form;
 mod number;
 mod value;
 mod variant;
 
+pub use axes::PerAxis;
 pub use form::{At, Custom, Flag, Form, Keys, List, Name, OneOrMore, Optional, Path, Word, Words};
 pub use number::{Count, Number, Pair, Whole};
 pub use value::{Table, Value};

@@ -39,7 +39,7 @@ mod scale_features;
 mod seed;
 mod softmax;
 #[cfg(test)]
-mod testing;
+pub(super) mod testing;
 mod transpose;
 
 pub use activation::Activate;
