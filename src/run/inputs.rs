@@ -61,7 +61,11 @@ impl Inputs {
 ///
 /// What does not fit, with the file, the shapes, and what to do.
 pub fn read_problem(run_file: &RunFile) -> Result<Problem, Error> {
-    let network = Graph::new(&run_file.model.input, &run_file.model.layers)?;
+    let mut network = run_file.model.design().build()?;
+    if run_file.trajectory.import.is_some() && !network.held.is_empty() {
+        // Whoever recorded the path may have moved them.
+        network = network.following_held();
+    }
     check_weights(&network)?;
     let (data, training, kernel) = (&run_file.data, &run_file.training, &run_file.kernel);
     let precision = run_file.run.precision;

@@ -82,7 +82,10 @@ pub(super) fn kinks(network: &Graph) -> Vec<Kink> {
     let mut kinks = Vec::new();
     for node in &network.nodes {
         let depth = node.inputs.iter().map(|&input| depths[input]).max().unwrap_or(0);
-        let input = node.inputs[0];
+        let Some(&input) = node.inputs.first() else {
+            depths.push(depth);
+            continue;
+        };
         let flip = match node.kind.kinks() {
             Kinks::Elements(places) => Some(Flip::Passing(places)),
             Kinks::Windows(window) => Some(Flip::Winner(window)),
@@ -112,7 +115,7 @@ fn source(network: &Graph, mut node: usize, len: usize) -> Option<Source> {
             }
             Magnitude::Features(_) | Magnitude::Mixed => return None,
         }
-        node = network.nodes[index].inputs[0];
+        node = *network.nodes[index].inputs.first()?;
     }
 }
 
@@ -120,7 +123,11 @@ fn source(network: &Graph, mut node: usize, len: usize) -> Option<Source> {
 /// weight layers on its longest path. `None` for any other network.
 pub(super) fn degree(network: &Graph) -> Option<usize> {
     let mut degrees = vec![0];
-    for node in &network.nodes {
+    for (index, node) in network.nodes.iter().enumerate() {
+        if !network.is_trained(index + 1) {
+            degrees.push(0);
+            continue;
+        }
         let before = node.inputs.iter().map(|&input| degrees[input]).max().unwrap_or(0);
         degrees.push(node.kind.degree(before)?);
     }

@@ -1,6 +1,7 @@
 //! `[model]`: the network.
 
-use crate::key::{Count, Custom, Form, Key, List, Optional, Path, Value, Wrong, at};
+use crate::graph::{Design, Roles};
+use crate::key::{Count, Custom, Form, Key, List, Name, Optional, Path, Shape, Value, Wrong, at};
 use crate::layer::keys::{FORM, FROM, START};
 use crate::layer::{Layer, Source};
 use std::path::PathBuf;
@@ -14,6 +15,8 @@ pub struct Model {
     pub layers: Vec<Layer>,
     /// Initial weights; drawn from the seed without them.
     pub weights: Option<PathBuf>,
+    /// Patterns of the names of tensors that training leaves as they are.
+    pub frozen: Vec<String>,
 }
 
 pub(super) const KEYS: &[Key<Model>] = &[
@@ -33,10 +36,42 @@ pub(super) const KEYS: &[Key<Model>] = &[
          layouts (linear [out, in], conv2d [out, in, kh, kw]); without it, they are drawn from the seed",
         at!(Model.weights, Optional(Path { takes: "`.safetensors`, `.npz`, `.pt`" })),
     ),
+    Key::new(
+        "frozen",
+        "tensors, by name, that training leaves as they are: no gradient, no step and no weight decay; `*` is any text",
+        at!(Model.frozen, Patterns),
+    ),
 ];
 
 pub(super) fn start() -> Model {
-    Model { input: Vec::new(), layers: Vec::new(), weights: None }
+    Model { input: Vec::new(), layers: Vec::new(), weights: None, frozen: Vec::new() }
+}
+
+/// Patterns of names; left out where there are none.
+struct Patterns;
+
+impl Form<Vec<String>> for Patterns {
+    fn read(&self, at: &str, given: &Value, into: &mut Vec<String>) -> crate::key::Result<()> {
+        PATTERNS.read(at, given, into)
+    }
+
+    fn write(&self, from: &Vec<String>) -> Option<Value> {
+        Some(from).filter(|patterns| !patterns.is_empty()).and_then(|patterns| PATTERNS.write(patterns))
+    }
+
+    fn shape(&self, start: &Vec<String>) -> Shape {
+        PATTERNS.shape(start)
+    }
+}
+
+const PATTERNS: List<Name> = List { each: Name { takes: "a name" }, takes: "a list of names, such as [\"wte.*\"]" };
+
+impl Model {
+    /// What its graph is made of.
+    pub fn design(&self) -> Design {
+        let roles = Roles { frozen: self.frozen.clone(), ..Roles::default() };
+        Design { roles, ..Design::new(&self.input, &self.layers) }
+    }
 }
 
 fn read_layers(at: &str, given: &Value, model: &mut Model) -> crate::key::Result<()> {

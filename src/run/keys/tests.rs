@@ -50,6 +50,7 @@ const CHANGES: &[Change] = &[
     ("model.input", &[], "[5]"),
     ("model.layers", &[], "[{ type = 'linear', features = 3 }]"),
     ("model.weights", &[], "w.npz"),
+    ("model.frozen", &[], "['0.*']"),
     ("training.loss", &[], "poisson"),
     ("training.reduction", &[], "sum"),
     ("training.optimizer", &[], "{ type = 'sgd', learning_rate = 1 }"),
@@ -114,6 +115,7 @@ const LAYERS: &[(&str, [&str; 2])] = &[
     ),
     ("max_pool2d.kernel", ["type = 'max_pool2d', kernel = 2", "type = 'max_pool2d', kernel = 3"]),
     ("avg_pool2d.kernel", ["type = 'avg_pool2d', kernel = 2", "type = 'avg_pool2d', kernel = 3"]),
+    ("name", ["type = 'tanh'", "type = 'tanh', name = 'act'"]),
     ("from", ["type = 'tanh'", "type = 'tanh', from = -1"]),
 ];
 
