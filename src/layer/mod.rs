@@ -5,6 +5,7 @@ To add one of primitives that are there: its file, and its line in the list belo
 */
 
 mod activation;
+mod axes;
 
 pub(crate) mod keys;
 
@@ -184,6 +185,18 @@ layers! {
     layer_norm::LayerNorm,
     rms_norm::RmsNorm,
     add::Add,
+    multiply::Multiply,
+    scale::Scale,
+    offset::Offset,
+    reshape::Reshape,
+    permute::Permute,
+    slice::Slice,
+    concat::Concat,
+    pad::Pad,
+    broadcast::Broadcast,
+    mean::Mean,
+    sum::Sum,
+    upsample::Upsample,
 }
 
 #[cfg(test)]

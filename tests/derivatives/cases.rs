@@ -1,10 +1,10 @@
 //! One small network for every kind of layer, and every way in which a layer can stand to its neighbours.
 
-use crate::loops::numbers;
 use pathkernel::activation::Activation;
 use pathkernel::graph::Graph;
-use pathkernel::graph::primitive::{Affine, Pointwise, Reshape};
+use pathkernel::graph::primitive::{Affine, Pointwise, Rearrange};
 use pathkernel::layer::{Add, AvgPool2d, Conv2d, Flatten, Layer, LayerKind, LayerNorm, Linear, MaxPool2d};
+use pathkernel::random::numbers;
 
 /// A network at weights in [-1, 1], a layer_norm's scales too.
 pub struct Case {
@@ -125,7 +125,7 @@ fn tied(input: &[usize]) -> Case {
     let first = network.add(1, tanh(), &[first]).expect("a layer");
     let second = network.add_tied(0, square(), &[first]).expect("the same weights");
     let second = network.add(3, tanh(), &[second]).expect("a layer");
-    let flat = network.add(4, Reshape::flat(input), &[second]).expect("a layer");
+    let flat = network.add(4, Rearrange::flat(input), &[second]).expect("a layer");
     network.add(5, Affine::new(&[input.iter().product()], 2, true), &[flat]).expect("a layer");
     let weights = numbers(90, network.len);
     Case { name: format!("tied weights of {input:?}"), network, weights }

@@ -2,12 +2,13 @@
 //! numbers of nodes, averages and gradients formed in several calls.
 
 use crate::cases::{Case, cases};
+use crate::common::loops::{Entry, accumulated, compare};
 use crate::factors::{
     Array, Cpu, Factors, add_gradient, factors, gradients, outer, pairs, roundings, upload, whole, whole_mut,
 };
-use crate::loops::{Entry, accumulated, compare, numbers};
 use pathkernel::compute::{Accumulator, Backend, Entries, Gram, Layout, MatMul, Part, RowMap, Start};
 use pathkernel::graph::{Block, Matrix, Segment, Structure};
+use pathkernel::random::numbers;
 
 /// One rounding of f64, relative.
 const ROUNDING: f64 = f64::EPSILON / 2.0;

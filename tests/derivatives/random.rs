@@ -1,11 +1,11 @@
 //! Random graphs, built node by node: shapes, branches, ties and seeds.
 
 use crate::cases::Case;
-use crate::loops::numbers;
 use pathkernel::activation::Activation;
 use pathkernel::compute::Pooling;
-use pathkernel::graph::primitive::{Add, Affine, Convolve, Normalize, Pointwise, Pool, Reshape, ScaleShift};
+use pathkernel::graph::primitive::{Affine, Convolve, Normalize, Pointwise, Pool, Rearrange, ScaleShift};
 use pathkernel::graph::{Graph, NodeId};
+use pathkernel::random::numbers;
 use std::collections::BTreeMap;
 
 /// How many graphs.
@@ -69,7 +69,7 @@ fn graph(choice: &mut Choice) -> Graph {
         // What does not fit a shape adds nothing.
         push(&mut graph, choice, number, from);
     }
-    let flat = graph.add(NODES, Reshape::flat(graph.shape(graph.output())), &[graph.output()]).expect("a shape");
+    let flat = graph.add(NODES, Rearrange::flat(graph.shape(graph.output())), &[graph.output()]).expect("a shape");
     graph.add(NODES, Affine::new(graph.shape(flat), choice.between(1, 3), true), &[flat]).expect("outputs");
     graph
 }
@@ -100,10 +100,10 @@ fn push(graph: &mut Graph, choice: &mut Choice, number: usize, from: NodeId) -> 
             let same: Vec<NodeId> = (0..=graph.output()).filter(|&node| graph.shape(node) == shape).collect();
             let summands: Vec<NodeId> = (0..choice.between(2, 3)).map(|_| choice.of(&same)).collect();
             let shapes: Vec<&[usize]> = summands.iter().map(|&node| graph.shape(node)).collect();
-            let add = Add::new(&shapes).ok()?;
+            let add = Rearrange::add(&shapes).ok()?;
             graph.add(number, add, &summands).ok()
         }
-        6 => graph.add(number, Reshape::flat(&shape), &[from]).ok(),
+        6 => graph.add(number, Rearrange::flat(&shape), &[from]).ok(),
         7 => {
             let fits = |block: &usize| graph.blocks[*block].tensors[0].shape.get(1) == Some(&width);
             let blocks: Vec<usize> = (0..graph.blocks.len()).filter(fits).collect();
