@@ -1,7 +1,7 @@
 //! Graphs are built node by node; every shape is worked out and checked on the way.
 
 use super::primitive::{Built, Kind, Parameters, Primitive, Used};
-use super::{Block, Graph, Node, NodeId, Role, Roles, Tensor, Use};
+use super::{Block, Graph, Input, Node, NodeId, Role, Roles, Tensor, Use};
 
 /// Whose nodes are added: it gives their tensors the beginning of their names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +44,7 @@ impl Graph {
         let outputs = input.iter().product();
         Self {
             input: input.to_vec(),
+            inputs: vec![Input::only(input)],
             nodes: Vec::new(),
             blocks: Vec::new(),
             held: Vec::new(),

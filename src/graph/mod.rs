@@ -26,7 +26,7 @@ mod tangent;
 
 pub use backward::Factor;
 pub use build::Owner;
-pub use design::{Design, GraphError};
+pub use design::{Design, GraphError, Input};
 pub use forward::{Forward, Segment};
 pub use hessian::Seeds;
 pub use initial::{Initial, check_tensors, from_tensors};
@@ -133,8 +133,10 @@ impl Block {
 /// A graph and the layout of its parameters.
 #[derive(Debug, Clone)]
 pub struct Graph {
-    /// The shape of one example.
+    /// The shape of one example: that of its input, or where there are several a row of all their elements.
     pub input: Vec<usize>,
+    /// The inputs, whose elements lie side by side in that order.
+    pub inputs: Vec<Input>,
     /// The nodes after the input, in order. The last one's value is the output.
     pub nodes: Vec<Node>,
     /// The trained parameters, in order.

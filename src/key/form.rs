@@ -268,7 +268,7 @@ pub struct Words;
 /// # Errors
 ///
 /// No string, or an unknown word, with the nearest known one.
-pub(super) fn known(at: &str, given: &Value, words: &[&'static str]) -> Result<usize> {
+pub(crate) fn known(at: &str, given: &Value, words: &[&'static str]) -> Result<usize> {
     let given = text(at, given)?;
     words.iter().position(|word| *word == given).ok_or_else(|| {
         let one_of = match nearest(given, words.iter().copied()) {

@@ -25,7 +25,7 @@ pub use number::{Count, Number, Pair, Whole};
 pub use value::{Table, Value};
 pub use variant::{Alternative, OneOf, Variant};
 
-pub(crate) use form::{at, text};
+pub(crate) use form::{at, known, text};
 
 /// A key that is wrong: its dotted name, and what is wrong and what to do.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
