@@ -3,8 +3,10 @@
 use crate::key::{List, OneOrMore, Whole};
 
 /// The form of several axes.
-pub(super) const AXES: OneOrMore<Whole> =
-    OneOrMore(List { each: Whole, takes: "axes of an example from 0 (the batch is not counted), or negative ones from the last" });
+pub(super) const AXES: OneOrMore<Whole> = OneOrMore(List {
+    each: Whole,
+    takes: "axes of an example from 0 (the batch is not counted), or negative ones from the last",
+});
 
 /// The number of an axis of a shape.
 ///
@@ -15,7 +17,10 @@ pub(super) fn axis(shape: &[usize], named: i64) -> Result<usize, String> {
     let count = shape.len() as i64;
     let from_first = if named < 0 { named.saturating_add(count) } else { named };
     usize::try_from(from_first).ok().filter(|&axis| axis < shape.len()).ok_or_else(|| {
-        format!("the input has shape {shape:?}; its axes are 0 to {}, or -1 to -{count} from the end, not {named}", count - 1)
+        format!(
+            "the input has shape {shape:?}; its axes are 0 to {}, or -1 to -{count} from the end, not {named}",
+            count - 1
+        )
     })
 }
 

@@ -3,7 +3,7 @@
 use pathkernel::activation::Activation;
 use pathkernel::graph::Graph;
 use pathkernel::graph::primitive::{Affine, Pointwise, Rearrange};
-use pathkernel::layer::{Add, AvgPool2d, Conv2d, Flatten, Layer, LayerKind, LayerNorm, Linear, MaxPool2d};
+use pathkernel::layer::{Add, AvgPool2d, Conv2d, Flatten, Layer, LayerKind, LayerNorm, Linear, MaxPool2d, Parameter};
 use pathkernel::random::numbers;
 
 /// A network at weights in [-1, 1], a layer_norm's scales too.
@@ -47,6 +47,10 @@ fn norm() -> Layer {
 
 fn add(from: i64) -> Layer {
     Layer::new(LayerKind::Add(Add)).reading(&[from])
+}
+
+fn parameter(shape: &[usize]) -> Layer {
+    plain(LayerKind::Parameter(Parameter { shape: shape.to_vec() }))
 }
 
 fn max_pool(kernel: usize) -> Layer {
@@ -105,6 +109,9 @@ pub fn cases() -> Vec<Case> {
             vec![2, 4, 4],
             vec![conv(2, 3, 1, 1, true), tanh(), conv(2, 3, 1, 1, true), add(0), flatten(), linear(2)],
         ),
+        ("parameter", vec![4], vec![linear(5), parameter(&[5]), add(0), tanh(), linear(3)]),
+        ("parameter of positions", vec![2, 3], vec![parameter(&[2, 3]), add(-1), tanh(), flatten(), linear(2)]),
+        ("parameter as outputs", vec![4], vec![linear(3), tanh(), parameter(&[3]), add(1)]),
     ];
     for &kind in Activation::ALL {
         models.push((kind.name(), vec![4], vec![linear(6), activation(kind), linear(3), activation(kind)]));

@@ -11,8 +11,10 @@ mod matrix;
 mod shape;
 mod site;
 
+pub(crate) use parameter::raw;
 pub use rearrange::Part;
 pub(crate) use rearrange::broadcast_shape;
+
 pub(crate) use site::fresh;
 pub use site::{Back, Deltas, Moved, Seen, Site, Turning, Used, Visit};
 
@@ -284,6 +286,7 @@ primitives! {
     affine::Affine,
     convolve::Convolve,
     normalize::Normalize,
+    parameter::Parameter,
     pointwise::Pointwise,
     pool::Pool,
     product::Product,

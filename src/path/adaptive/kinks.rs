@@ -84,20 +84,17 @@ pub(super) fn kinks(network: &Graph) -> Vec<Kink> {
     let mut kinks = Vec::new();
     for node in &network.nodes {
         let depth = node.inputs.iter().map(|&input| depths[input]).max().unwrap_or(0);
-        let Some(&input) = node.inputs.first() else {
-            depths.push(depth);
-            continue;
-        };
         let flip = match node.kind.kinks() {
             Kinks::Elements(places) => Some(Flip::Passing(places)),
             Kinks::Windows(window) => Some(Flip::Winner(window)),
             Kinks::Nowhere => None,
         };
-        let flip = flip.filter(|_| network.is_trained(input));
-        depths.push(depth + usize::from(flip.is_some()));
-        let len = network.node_len(input);
-        let source = source(network, input, len);
-        kinks.extend(flip.map(|flip| Kink { node: input, len, depth, flip, source }));
+        let kink = node.inputs.first().copied().filter(|&input| network.is_trained(input)).zip(flip);
+        depths.push(depth + usize::from(kink.is_some()));
+        kinks.extend(kink.map(|(node, flip)| {
+            let len = network.node_len(node);
+            Kink { node, len, depth, flip, source: source(network, node, len) }
+        }));
     }
     kinks
 }
