@@ -19,7 +19,7 @@ mod value;
 mod variant;
 
 pub use form::{At, Custom, Flag, Form, Keys, List, Name, Optional, Path, Word, Words};
-pub use number::{Count, Number, Pair};
+pub use number::{Count, Each, Integer, Number, Pair};
 pub use value::{Table, Value};
 pub use variant::{Alternative, OneOf, Variant};
 

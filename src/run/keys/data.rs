@@ -9,6 +9,8 @@ pub struct Data {
     pub inputs: String,
     /// Training targets.
     pub targets: String,
+    /// What each training example counts in the loss.
+    pub weights: Option<String>,
     /// Query inputs; without them the queries are the training set.
     pub query_inputs: Option<String>,
     /// Query targets.
@@ -26,8 +28,14 @@ const TRAIN: &[Key<Data>] = &[
     Key::required("inputs", "[m, …]: floats, integers of any width, bool", at!(Data.inputs, Path { takes: FORMATS })),
     Key::required(
         "targets",
-        "[m] integer classes, or [m, C] reals; with one output also [m]",
+        "[m] integer classes, or [m, C] reals; with one output also [m]. With cross_entropy also [m, T] classes of outputs [T, V], \
+         and reals of the outputs' shape: probabilities of the classes",
         at!(Data.targets, Path { takes: FORMATS }),
+    ),
+    Key::new(
+        "weights",
+        "[m], or of targets [m, T] also [m, T]: what each counts in the loss, at least 0; a mean divides by their sum over the batch",
+        at!(Data.weights, Optional(Path { takes: FORMATS })),
     ),
 ];
 
@@ -37,5 +45,5 @@ const QUERY: &[Key<Data>] = &[
 ];
 
 pub(super) fn start() -> Data {
-    Data { inputs: String::new(), targets: String::new(), query_inputs: None, query_targets: None }
+    Data { inputs: String::new(), targets: String::new(), weights: None, query_inputs: None, query_targets: None }
 }

@@ -38,6 +38,7 @@ fn files(run_file: &RunFile, checkpoints: Option<&Checkpoints>) -> Vec<(String, 
     };
     let data = &run_file.data;
     let mut files = vec![("data.train.inputs", file(&data.inputs)), ("data.train.targets", file(&data.targets))];
+    files.extend(data.weights.as_deref().map(|name| ("data.train.weights", file(name))));
     files.extend(data.query_inputs.as_deref().map(|name| ("data.query.inputs", file(name))));
     files.extend(data.query_targets.as_deref().map(|name| ("data.query.targets", file(name))));
     files.extend(run_file.model.weights.clone().map(|path| ("model.weights", path)));
