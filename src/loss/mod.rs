@@ -165,6 +165,7 @@ losses! {
     squared_error::SquaredError: of_reals,
     mse::Mse: of_reals,
     huber::Huber: of_reals,
+    l1::L1: of_reals,
     logistic::Logistic: of_reals,
     poisson::Poisson: of_reals,
 }

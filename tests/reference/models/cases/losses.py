@@ -218,3 +218,4 @@ of_reals(
     read=lambda outputs, target: F.logsigmoid(outputs),
     pos_weight=POSITIVE.tolist(),
 )
+of_reals("l1", "distances", F.l1_loss, 0.1)
