@@ -6,8 +6,8 @@ mod common;
 
 use common::{Array, read_npy, read_safetensors};
 use pathkernel::activation::Activation;
-use pathkernel::compute::cpu::CpuBackend;
 use pathkernel::compute::Entries;
+use pathkernel::compute::cpu::CpuBackend;
 use pathkernel::graph::Graph;
 use pathkernel::layer::{Layer, LayerKind, Linear};
 use pathkernel::loss::{Aims, Loss, Targets};
