@@ -1,7 +1,7 @@
 //! One step of a tile: the queries' gradients at its nodes, contracted with those of the examples.
 
 use super::at::At;
-use super::batch::{Batch, Held, StepRows, examples_at_once};
+use super::batch::{Batch, StepRows, examples_at_once};
 use super::integrate::Setting;
 use super::rounding::{EachRow, add_reach};
 use super::rows::{Finder, Rows, Tau};
@@ -134,9 +134,9 @@ impl<'a, B: Backend> Pass<'a, B> {
         if let Some(full) = state.full.take_if(|_| step.batch.is_none()) {
             return Ok(full);
         }
-        let Setting { backend, network, spec, examples, .. } = *self.setting;
+        let Setting { backend, network, spec, examples, targets, .. } = *self.setting;
         let copies = spec.kernel.map_or(1, |_| network.outputs);
-        Batch::all(backend, examples, &self.tile.examples, step, examples_at_once(network, copies))
+        Batch::all(backend, (examples, targets), &self.tile.examples, step, examples_at_once(network, copies))
     }
 
     /// Takes the gradients of some rows of queries: adds their products with the step's vectors to the certificate, which comes
@@ -214,11 +214,10 @@ impl<'a, B: Backend> Pass<'a, B> {
         batch: &mut Batch<B>,
     ) -> Result<()> {
         let Setting { backend, network, spec, .. } = *self.setting;
-        let Batch { count, columns, examples, share, inputs, constant } = batch;
+        let Batch { count, columns, places, inputs, constant } = batch;
         let input = Slice::new(inputs, 0, *count * network.input_len());
         let pass = network.forward(backend, Segment::at(at.weights()), input, *count)?;
-        let held = Held { examples, share };
-        let rows = StepRows::new(self.setting, at.weights(), &pass, &held)?;
+        let rows = StepRows::new(self.setting, at.weights(), &pass, places)?;
         let before = backend.enter(Phase::Contraction);
         let products = Products::new(backend, network, psi, &self.constant, &pass, constant)?;
 

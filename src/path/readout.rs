@@ -57,16 +57,12 @@ impl<B: Backend> Setting<'_, B> {
     }
 
     fn read_loss(&self, outputs: Slice<'_, B::Buffer>, queries: &[u32]) -> Result<Read<B>> {
-        let (backend, rows) = (self.backend, queries.len());
+        let backend = self.backend;
         let missing = || BackendError::Invalid("the readout needs the queries' targets".into());
         let targets = self.query_targets.ok_or_else(missing)?;
-        let (mut share, mut values) = (backend.scratch(rows)?, backend.scratch(rows)?);
-        backend.fill(SliceMut::new(&mut share, 0, rows), 1.0)?;
-        let (seeds, statistics) =
-            targets.buffer.losses(backend, self.spec.loss, (outputs, rows), &backend.index(queries)?, &share)?;
-        let even: Vec<u32> = (0..rows as u32).map(|row| 2 * row).collect();
-        let statistics = Slice::new(&statistics, 0, 2 * rows);
-        backend.gather(SliceMut::new(&mut values, 0, rows), statistics, &backend.index(&even)?, 1)?;
-        Ok(Read { values, seeds })
+        let held: Vec<(usize, f64)> = queries.iter().map(|&query| (query as usize, 1.0)).collect();
+        let places = targets.buffer.places(backend, &held)?;
+        let losses = targets.buffer.losses(backend, self.spec.loss, outputs, &places)?;
+        Ok(Read { values: losses.of_rows(backend)?, seeds: losses.gradient })
     }
 }

@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::loss::Targets;
 use crate::path::{Rule, Spec};
 use crate::tangent::{Carried, Contraction, choices};
+use crate::training::Reduction;
 
 impl Problem {
     /// Checks numbers of elements, classes, batches and contractions against each other.
@@ -16,6 +17,8 @@ impl Problem {
     pub fn check(&self) -> Result<(), Error> {
         self.check_rows("inputs", &self.inputs)?;
         self.check_targets("targets", &self.targets, self.examples())?;
+        let fits = self.aims().check(self.spec.loss);
+        fits.map_err(|(key, problem)| wrong(format!("{key}: {problem}")))?;
         self.check_rows("queries", self.queries())?;
         if let Some(targets) = &self.query_targets {
             self.check_targets("query targets", targets, self.query_count())?;
@@ -50,6 +53,13 @@ impl Problem {
             return Err(wrong("every: must be at least 1"));
         }
         for (number, step) in self.steps.iter().enumerate() {
+            if self.reduction == Reduction::Mean && !(step.total > 0.0 && step.total.is_finite()) {
+                return Err(wrong(format!(
+                    "steps: the weights of step {number}'s batch add up to {}, and its loss is divided by their sum; give it an \
+                     example with a weight, or set training.reduction = \"sum\"",
+                    step.total
+                )));
+            }
             let Some(batch) = &step.batch else { continue };
             if batch.is_empty() {
                 return Err(wrong(format!("steps: step {number} has no example")));

@@ -3,7 +3,6 @@
 use super::Problem;
 use crate::compute::{Backend, convert};
 use crate::error::Error;
-use crate::loss::Targets;
 use crate::path::{QueryTargets, Setting};
 use crate::tangent::Contraction;
 use crate::training::{Examples, TargetBuffer, Training};
@@ -25,7 +24,7 @@ impl<'a, B: Backend> TrainingData<'a, B> {
     pub fn new(backend: &'a B, problem: &'a Problem) -> Result<Self, Error> {
         let inputs = convert::<B::Element>(&problem.inputs);
         let examples = Examples::new(backend, &inputs, problem.network.input_len())?;
-        Ok(Self { backend, problem, examples, targets: target_buffer(backend, &problem.targets)? })
+        Ok(Self { backend, problem, examples, targets: TargetBuffer::new(backend, &problem.aims())? })
     }
 
     /// The network to be trained on them.
@@ -72,10 +71,10 @@ impl<B: Backend> QueryData<B> {
     ///
     /// The device has no room.
     pub fn new(backend: &B, problem: &Problem) -> Result<Self, Error> {
-        let targets = match &problem.query_targets {
-            Some(targets) if problem.spec.readout.needs_targets() => Some(QueryTargets {
-                buffer: target_buffer(backend, targets)?,
-                classes: if let Targets::Classes(classes) = targets { classes.clone() } else { Vec::new() },
+        let targets = match problem.query_aims() {
+            Some(aims) if problem.spec.readout.needs_targets() => Some(QueryTargets {
+                buffer: TargetBuffer::new(backend, &aims)?,
+                classes: aims.targets.classes(aims.rows).map_or(Vec::new(), <[u32]>::to_vec),
             }),
             _ => None,
         };
@@ -86,12 +85,4 @@ impl<B: Backend> QueryData<B> {
     pub fn none() -> Self {
         Self { values: Vec::new(), targets: None }
     }
-}
-
-/// Targets on the device.
-fn target_buffer<B: Backend>(backend: &B, targets: &Targets) -> Result<TargetBuffer<B>, Error> {
-    Ok(match targets {
-        Targets::Classes(classes) => TargetBuffer::Classes(backend.index(classes)?),
-        Targets::Reals(values) => TargetBuffer::Reals(backend.upload(&convert::<B::Element>(values))?, values.len()),
-    })
 }

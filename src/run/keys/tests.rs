@@ -46,6 +46,7 @@ const CHANGES: &[Change] = &[
     ("run.tune", &[], "false"),
     ("data.train.inputs", &[], "a.npy"),
     ("data.train.targets", &[], "a.npy"),
+    ("data.train.weights", &[], "w.npy"),
     ("data.query.inputs", &[], "q.npy"),
     ("data.query.targets", &[QUERY], "z.npy"),
     ("model.input", &[], "[5]"),
@@ -54,6 +55,11 @@ const CHANGES: &[Change] = &[
     ("model.weights", &[], "w.npz"),
     ("model.frozen", &[], "['0.*']"),
     ("training.loss", &[], "poisson"),
+    ("training.delta", &["training.loss=huber"], "2.0"),
+    ("training.pos_weight", &["training.loss=logistic"], "[2.0, 1.0]"),
+    ("training.class_weights", &[], "[2.0, 1.0]"),
+    ("training.smoothing", &[], "0.1"),
+    ("training.ignore", &[], "-1"),
     ("training.reduction", &[], "sum"),
     ("training.optimizer", &[], "{ type = 'sgd', learning_rate = 1 }"),
     ("training.optimizer.sgd.learning_rate", &[], "0.25"),
@@ -261,6 +267,25 @@ fn every_key_is_written_back_and_changes_the_identity_unless_it_is_incidental() 
     // A record never stands in a record: the next test has it.
     let all: BTreeSet<String> = changed.chain(layers).chain(["trajectory.record".to_owned()]).collect();
     assert_eq!(all, names.into_iter().map(|(name, _)| name).collect());
+}
+
+/// A loss may be a table with its numbers.
+#[test]
+fn the_numbers_of_a_loss_may_stand_in_its_table() {
+    let of = |overrides: &[&str]| parse(&overrides.iter().map(|&text| text.to_owned()).collect::<Vec<_>>());
+    let table = of(&["training.loss={ type = 'huber', delta = 2.0 }"]);
+    assert_eq!(table, of(&["training.loss=huber", "training.delta=2.0"]));
+    assert_eq!(table.training.numbers().of_outputs, Some(vec![2.0]));
+    for (loss, key) in [
+        ("{ delta = 2.0 }", "training.loss"),
+        ("{ type = 'huber', dleta = 2.0 }", "training.loss.dleta"),
+        ("{ type = 'huber', smoothing = 0.1 }", "training.smoothing"),
+        ("{ type = 'mse', delta = 2.0 }", "training.delta"),
+    ] {
+        let text = format!("training.loss={loss}");
+        let error = RunFile::parse(BASE, Path::new("/folder/run.toml"), &[text]).expect_err(loss);
+        assert!(error.to_string().contains(key), "{error}");
+    }
 }
 
 #[test]
