@@ -89,28 +89,6 @@ fn is_out_of_range(text: &str) -> bool {
     (integer && text.parse::<i64>().is_err()) || (begins && text.parse::<f64>().is_ok_and(f64::is_infinite))
 }
 
-/// Any whole number.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Integer;
-
-impl Form<i64> for Integer {
-    fn read(&self, at: &str, given: &Value, into: &mut i64) -> Result<()> {
-        let Value::Integer(number) = given else {
-            return Err(Wrong::new(at, format!("is {given}; it must be a whole number")));
-        };
-        *into = *number;
-        Ok(())
-    }
-
-    fn write(&self, from: &i64) -> Option<Value> {
-        Some(Value::Integer(*from))
-    }
-
-    fn shape(&self, _start: &i64) -> Shape {
-        Shape::Plain("a whole number".into())
-    }
-}
-
 /// One number of a range for all of some things, or a list with one for each.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Each(pub Number);

@@ -2,6 +2,7 @@
 
 use super::{RunFile, difference, entries};
 use crate::key::{Entry, Shape, dotted};
+use crate::optimizer::Optimizer;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -25,6 +26,9 @@ const MOMENTUM: &str = "training.optimizer.momentum=0.9";
 const IMPORT: &str = "trajectory.import=c";
 const ADAM: &str = "training.optimizer={ type = 'adam', learning_rate = 0.5 }";
 const ADAMW: &str = "training.optimizer={ type = 'adamw', learning_rate = 0.5 }";
+const RMSPROP: &str = "training.optimizer={ type = 'rmsprop', learning_rate = 0.5 }";
+const NADAM: &str = "training.optimizer={ type = 'nadam', learning_rate = 0.5 }";
+const LION: &str = "training.optimizer={ type = 'lion', learning_rate = 0.5 }";
 const FLOW: [&str; 2] = ["training.steps", "training.optimizer={ type = 'flow', time = 1.0 }"];
 const STEP: &str = "training.schedule={ type = 'step', every = 2, factor = 0.5 }";
 const COSINE: &str = "training.schedule={ type = 'cosine' }";
@@ -75,6 +79,23 @@ const CHANGES: &[Change] = &[
     ("training.optimizer.adamw.betas", &[ADAMW], "[0.5, 0.5]"),
     ("training.optimizer.adamw.eps", &[ADAMW], "0.1"),
     ("training.optimizer.adamw.weight_decay", &[ADAMW], "0.1"),
+    ("training.optimizer.adam.amsgrad", &[ADAM], "true"),
+    ("training.optimizer.adamw.amsgrad", &[ADAMW], "true"),
+    ("training.optimizer.rmsprop.learning_rate", &[RMSPROP], "0.25"),
+    ("training.optimizer.rmsprop.alpha", &[RMSPROP], "0.5"),
+    ("training.optimizer.rmsprop.eps", &[RMSPROP], "0.1"),
+    ("training.optimizer.rmsprop.weight_decay", &[RMSPROP], "0.1"),
+    ("training.optimizer.rmsprop.momentum", &[RMSPROP], "0.1"),
+    ("training.optimizer.rmsprop.centered", &[RMSPROP], "true"),
+    ("training.optimizer.nadam.learning_rate", &[NADAM], "0.25"),
+    ("training.optimizer.nadam.betas", &[NADAM], "[0.5, 0.5]"),
+    ("training.optimizer.nadam.eps", &[NADAM], "0.1"),
+    ("training.optimizer.nadam.weight_decay", &[NADAM], "0.1"),
+    ("training.optimizer.nadam.momentum_decay", &[NADAM], "0.1"),
+    ("training.optimizer.nadam.decoupled_weight_decay", &[NADAM], "true"),
+    ("training.optimizer.lion.learning_rate", &[LION], "0.25"),
+    ("training.optimizer.lion.betas", &[LION], "[0.5, 0.5]"),
+    ("training.optimizer.lion.weight_decay", &[LION], "0.1"),
     ("training.optimizer.flow.time", &FLOW, "2.0"),
     ("training.optimizer.flow.tolerance", &FLOW, "0.1"),
     ("training.learning_rates", &[], "[0.5, 0.5, 0.25]"),
@@ -238,8 +259,8 @@ fn names(at: &str, entries: &[Entry]) -> Vec<(String, bool)> {
 fn every_key_is_written_back_and_changes_the_identity_unless_it_is_incidental() {
     let names = names("", &entries());
     let incidental: BTreeSet<&str> = names.iter().filter(|(_, own)| *own).map(|(name, _)| name.as_str()).collect();
+    let types: Vec<&str> = Optimizer::names().map(|(name, _)| name).chain(["step", "cosine"]).collect();
     for (key, beside, value) in CHANGES {
-        let types = ["sgd", "adam", "adamw", "flow", "step", "cosine"];
         let dotted: Vec<&str> = key.split('.').filter(|part| !types.contains(part)).collect();
         let beside: Vec<String> = beside.iter().map(|&text| text.to_owned()).collect();
         let changed = [beside.clone(), vec![format!("{}={value}", dotted.join("."))]].concat();
