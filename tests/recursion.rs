@@ -29,7 +29,7 @@ const OUTPUTS: usize = 3;
 fn network() -> Graph {
     let linear = |features| LayerKind::Linear(Linear { features, bias: true });
     let tanh = || LayerKind::Activation(Activation::Tanh);
-    let layers = [linear(6), tanh(), linear(5), tanh(), LayerKind::LayerNorm(LayerNorm), linear(OUTPUTS)];
+    let layers = [linear(6), tanh(), linear(5), tanh(), LayerKind::LayerNorm(LayerNorm::default()), linear(OUTPUTS)];
     let layers = layers.into_iter().map(|kind| Layer::new(kind)).collect::<Vec<_>>();
     Graph::new(&[WIDTH], &layers).expect("a network")
 }

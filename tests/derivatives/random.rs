@@ -1,9 +1,11 @@
 //! Random graphs, built node by node: shapes, branches, ties and seeds.
 
 use crate::cases::Case;
-use pathkernel::activation::Activation;
+use pathkernel::activation::{Activation, Approximate, Gelu};
 use pathkernel::compute::Pooling;
-use pathkernel::graph::primitive::{Affine, Convolve, Normalize, Pointwise, Pool, Product, Rearrange, ScaleShift};
+use pathkernel::graph::primitive::{
+    Affine, Convolve, Normalize, Parameter, Pointwise, Pool, Product, Rearrange, ScaleShift, Sweep,
+};
 use pathkernel::graph::{Graph, NodeId};
 use pathkernel::random::numbers;
 use std::collections::BTreeMap;
@@ -15,8 +17,16 @@ const NODES: usize = 9;
 /// Normalised rows at the least: the variance of fewer numbers can be as small as eps.
 const LEAST_NORMALISED: usize = 5;
 
-const SMOOTH: [Activation; 5] =
-    [Activation::Tanh, Activation::Sigmoid, Activation::Softplus, Activation::Silu, Activation::Sin];
+const SMOOTH: [Activation; 8] = [
+    Activation::Tanh,
+    Activation::Sigmoid,
+    Activation::Softplus,
+    Activation::Silu,
+    Activation::Sin,
+    Activation::Mish,
+    Activation::Logsigmoid,
+    Activation::Gelu(Gelu { approximate: Approximate::Tanh }),
+];
 
 /// A source of choices.
 struct Choice(Vec<f64>);
@@ -85,12 +95,15 @@ fn push(graph: &mut Graph, choice: &mut Choice, number: usize, from: NodeId) -> 
         }
         2 | 9 => {
             let (channels, kernel) = (choice.between(1, 3), choice.between(2, 3));
-            let window = (kernel, choice.between(1, 2), choice.below(2));
+            let square = Sweep::from((kernel, choice.between(1, 2), choice.below(2)));
+            let window = Sweep { dilation: [1, choice.between(1, 2)], ..square };
             graph.add(number, Convolve::new(&shape, channels, window, bias).ok()?, &[from]).ok()
         }
         3 => {
             let pooling = choice.of(&[Pooling::Max, Pooling::Average]);
-            graph.add(number, Pool::new(&shape, 2, pooling).ok()?, &[from]).ok()
+            let overlapping = Sweep { stride: [1, 2], ..Sweep::from((3, 1, 1)) };
+            let sweep = if choice.below(3) == 0 { overlapping } else { Sweep::from(2) };
+            graph.add(number, Pool::new(&shape, sweep, pooling).ok()?, &[from]).ok()
         }
         4 if width >= LEAST_NORMALISED => {
             let normal = graph.add(number, Normalize::about_mean(&shape), &[from]).ok()?;
@@ -98,7 +111,10 @@ fn push(graph: &mut Graph, choice: &mut Choice, number: usize, from: NodeId) -> 
         }
         5 => {
             let same: Vec<NodeId> = (0..=graph.output()).filter(|&node| graph.shape(node) == shape).collect();
-            let summands: Vec<NodeId> = (0..choice.between(2, 3)).map(|_| choice.of(&same)).collect();
+            let mut summands: Vec<NodeId> = (0..choice.between(2, 3)).map(|_| choice.of(&same)).collect();
+            if choice.below(2) == 0 {
+                summands.push(graph.add(number, Parameter::new(&shape).ok()?, &[]).ok()?);
+            }
             let shapes: Vec<&[usize]> = summands.iter().map(|&node| graph.shape(node)).collect();
             let add = Rearrange::add(&shapes).ok()?;
             graph.add(number, add, &summands).ok()

@@ -30,7 +30,7 @@ impl Work for Small {
         let layers = vec![
             layer(LayerKind::Linear(Linear { features: 8, bias: true })),
             layer(LayerKind::Activation(Activation::Tanh)),
-            layer(LayerKind::LayerNorm(LayerNorm)),
+            layer(LayerKind::LayerNorm(LayerNorm::default())),
             layer(LayerKind::Linear(Linear { features: 1, bias: true })),
         ];
         let network = Graph::new(&[2], &layers)?;

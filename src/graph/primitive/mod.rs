@@ -11,14 +11,17 @@ mod matrix;
 mod shape;
 mod site;
 
+pub use attention::Heads;
+pub(crate) use parameter::raw;
 pub use rearrange::Part;
 pub(crate) use rearrange::broadcast_shape;
+pub use shape::Sweep;
 pub(crate) use site::fresh;
 pub use site::{Back, Deltas, Moved, Seen, Site, Turning, Used, Visit};
 
 use super::{Initial, Structure};
 use crate::compute::{Backend, BackendError, Result, Slice, SliceMut, Window};
-use shape::{count, last_axis, window};
+use shape::{count, last_axis};
 use site::{first, plus};
 
 /// A function of one or more values and of parameters, with its derivatives.
@@ -151,12 +154,12 @@ pub struct Drawn {
 }
 
 /// Where a function of a value is not smooth.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Kinks {
     /// Nowhere.
     Nowhere,
     /// Where an element of the first input is one of these numbers.
-    Elements(&'static [f64]),
+    Elements(Vec<f64>),
     /// Where another entry of a window of the first input becomes the largest.
     Windows(Window),
 }
@@ -282,11 +285,16 @@ macro_rules! primitives {
 
 primitives! {
     affine::Affine,
+    attention::Attention,
     convolve::Convolve,
+    mask::Mask,
+    matrix_product::MatrixProduct,
     normalize::Normalize,
+    parameter::Parameter,
     pointwise::Pointwise,
     pool::Pool,
     product::Product,
     rearrange::Rearrange,
     scale_shift::ScaleShift,
+    softmax::Softmax,
 }

@@ -28,6 +28,7 @@ const ADAMW: &str = "training.optimizer={ type = 'adamw', learning_rate = 0.5 }"
 const FLOW: [&str; 2] = ["training.steps", "training.optimizer={ type = 'flow', time = 1.0 }"];
 const STEP: &str = "training.schedule={ type = 'step', every = 2, factor = 0.5 }";
 const COSINE: &str = "training.schedule={ type = 'cosine' }";
+const NAMED: [&str; 2] = ["model.input", "model.inputs={ x = { shape = [4] } }"];
 const IMAGE: &str = "model.input=[1, 4, 4]";
 
 /// A key, what stands beside it, and another value for it.
@@ -48,8 +49,10 @@ const CHANGES: &[Change] = &[
     ("data.query.inputs", &[], "q.npy"),
     ("data.query.targets", &[QUERY], "z.npy"),
     ("model.input", &[], "[5]"),
+    ("model.inputs", &NAMED, "{ x = { shape = [4], type = 'integer' } }"),
     ("model.layers", &[], "[{ type = 'linear', features = 3 }]"),
     ("model.weights", &[], "w.npz"),
+    ("model.frozen", &[], "['0.*']"),
     ("training.loss", &[], "poisson"),
     ("training.reduction", &[], "sum"),
     ("training.optimizer", &[], "{ type = 'sgd', learning_rate = 1 }"),
@@ -114,6 +117,57 @@ const LAYERS: &[(&str, [&str; 2])] = &[
     ),
     ("max_pool2d.kernel", ["type = 'max_pool2d', kernel = 2", "type = 'max_pool2d', kernel = 3"]),
     ("avg_pool2d.kernel", ["type = 'avg_pool2d', kernel = 2", "type = 'avg_pool2d', kernel = 3"]),
+    (
+        "conv2d.dilation",
+        ["type = 'conv2d', channels = 1, kernel = 2", "type = 'conv2d', channels = 1, kernel = 2, dilation = 2"],
+    ),
+    ("max_pool2d.stride", ["type = 'max_pool2d', kernel = 2", "type = 'max_pool2d', kernel = 2, stride = [1, 2]"]),
+    ("max_pool2d.padding", ["type = 'max_pool2d', kernel = 2", "type = 'max_pool2d', kernel = 2, padding = 1"]),
+    ("max_pool2d.dilation", ["type = 'max_pool2d', kernel = 2", "type = 'max_pool2d', kernel = 2, dilation = 2"]),
+    ("avg_pool2d.stride", ["type = 'avg_pool2d', kernel = 2", "type = 'avg_pool2d', kernel = 2, stride = 1"]),
+    ("avg_pool2d.padding", ["type = 'avg_pool2d', kernel = 2", "type = 'avg_pool2d', kernel = 2, padding = [0, 1]"]),
+    ("conv1d.channels", ["type = 'conv1d', channels = 1, kernel = 2", "type = 'conv1d', channels = 2, kernel = 2"]),
+    ("conv1d.kernel", ["type = 'conv1d', channels = 1, kernel = 2", "type = 'conv1d', channels = 1, kernel = 3"]),
+    (
+        "conv1d.stride",
+        ["type = 'conv1d', channels = 1, kernel = 2", "type = 'conv1d', channels = 1, kernel = 2, stride = 2"],
+    ),
+    (
+        "conv1d.padding",
+        ["type = 'conv1d', channels = 1, kernel = 2", "type = 'conv1d', channels = 1, kernel = 2, padding = 2"],
+    ),
+    (
+        "conv1d.dilation",
+        ["type = 'conv1d', channels = 1, kernel = 2", "type = 'conv1d', channels = 1, kernel = 2, dilation = 2"],
+    ),
+    (
+        "conv1d.bias",
+        ["type = 'conv1d', channels = 1, kernel = 2", "type = 'conv1d', channels = 1, kernel = 2, bias = false"],
+    ),
+    ("max_pool1d.kernel", ["type = 'max_pool1d', kernel = 2", "type = 'max_pool1d', kernel = 3"]),
+    ("max_pool1d.stride", ["type = 'max_pool1d', kernel = 2", "type = 'max_pool1d', kernel = 2, stride = 1"]),
+    ("max_pool1d.padding", ["type = 'max_pool1d', kernel = 2", "type = 'max_pool1d', kernel = 2, padding = 1"]),
+    ("max_pool1d.dilation", ["type = 'max_pool1d', kernel = 2", "type = 'max_pool1d', kernel = 2, dilation = 2"]),
+    ("avg_pool1d.kernel", ["type = 'avg_pool1d', kernel = 2", "type = 'avg_pool1d', kernel = 3"]),
+    ("avg_pool1d.stride", ["type = 'avg_pool1d', kernel = 2", "type = 'avg_pool1d', kernel = 2, stride = 1"]),
+    ("avg_pool1d.padding", ["type = 'avg_pool1d', kernel = 2", "type = 'avg_pool1d', kernel = 2, padding = 1"]),
+    ("layer_norm.axes", ["type = 'layer_norm'", "type = 'layer_norm', axes = 2"]),
+    ("layer_norm.eps", ["type = 'layer_norm'", "type = 'layer_norm', eps = 1e-6"]),
+    ("layer_norm.affine", ["type = 'layer_norm'", "type = 'layer_norm', affine = false"]),
+    ("layer_norm.bias", ["type = 'layer_norm'", "type = 'layer_norm', bias = false"]),
+    ("group_norm.groups", ["type = 'group_norm', groups = 1", "type = 'group_norm', groups = 2"]),
+    ("group_norm.eps", ["type = 'group_norm', groups = 1", "type = 'group_norm', groups = 1, eps = 1e-6"]),
+    ("group_norm.affine", ["type = 'group_norm', groups = 1", "type = 'group_norm', groups = 1, affine = false"]),
+    ("rms_norm.axes", ["type = 'rms_norm'", "type = 'rms_norm', axes = 2"]),
+    ("rms_norm.eps", ["type = 'rms_norm'", "type = 'rms_norm', eps = 1e-6"]),
+    ("rms_norm.affine", ["type = 'rms_norm'", "type = 'rms_norm', affine = false"]),
+    ("leaky_relu.slope", ["type = 'leaky_relu'", "type = 'leaky_relu', slope = 0.2"]),
+    ("gelu.approximate", ["type = 'gelu'", "type = 'gelu', approximate = 'tanh'"]),
+    ("elu.alpha", ["type = 'elu'", "type = 'elu', alpha = 2"]),
+    ("hardtanh.min_val", ["type = 'hardtanh'", "type = 'hardtanh', min_val = -2"]),
+    ("hardtanh.max_val", ["type = 'hardtanh'", "type = 'hardtanh', max_val = 2"]),
+    ("clamp.min", ["type = 'clamp', max = 1", "type = 'clamp', min = 0, max = 1"]),
+    ("clamp.max", ["type = 'clamp', min = 0", "type = 'clamp', min = 0, max = 1"]),
     ("from", ["type = 'tanh'", "type = 'tanh', from = -1"]),
     ("name", ["type = 'tanh'", "type = 'tanh', name = 'a'"]),
     ("scale.by", ["type = 'scale', by = 2", "type = 'scale', by = 3"]),
