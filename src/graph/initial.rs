@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 pub enum Initial {
     /// Uniform in ± a bound.
     Uniform(f64),
+    /// Normal about 0, of a standard deviation.
+    Normal(f64),
     /// Every entry the same.
     Constant(f64),
 }
@@ -25,6 +27,7 @@ impl Initial {
             Initial::Uniform(bound) => {
                 values.iter_mut().for_each(|value| *value = bound * (2.0 * random.unit() - 1.0));
             }
+            Initial::Normal(deviation) => values.iter_mut().for_each(|value| *value = deviation * random.normal()),
             Initial::Constant(constant) => values.fill(constant),
         }
     }

@@ -184,7 +184,20 @@ layers! {
     flatten::Flatten,
     layer_norm::LayerNorm,
     rms_norm::RmsNorm,
+    parameter::Parameter,
     add::Add,
+    multiply::Multiply,
+    scale::Scale,
+    offset::Offset,
+    reshape::Reshape,
+    permute::Permute,
+    slice::Slice,
+    concat::Concat,
+    pad::Pad,
+    broadcast::Broadcast,
+    mean::Mean,
+    sum::Sum,
+    upsample::Upsample,
     matmul::MatMul,
     softmax::Softmax,
     log_softmax::LogSoftmax,
@@ -200,7 +213,7 @@ mod tests {
     #[test]
     fn layers_with_parameters_bring_blocks() {
         let (bias, kernel) = (true, 2);
-        let kinds: [LayerKind; 8] = [
+        let kinds: [LayerKind; 9] = [
             Linear { features: 3, bias }.into(),
             Conv2d { channels: 2, kernel, stride: 1, padding: 0, bias }.into(),
             MaxPool2d { kernel }.into(),
@@ -208,10 +221,12 @@ mod tests {
             Flatten.into(),
             LayerNorm.into(),
             Add.into(),
+            Parameter { shape: vec![2] }.into(),
             LayerKind::Activation(Activation::Tanh),
         ];
         for kind in kinds {
-            let layer = Layer::new(kind.clone());
+            // Layers that read several are given the input as often.
+            let layer = Layer::new(kind.clone()).reading(&vec![-1; kind.reads().least()]);
             let graph = Graph::new(&[2, 4, 4], &[layer]).expect("a graph");
             assert_eq!(!graph.blocks.is_empty(), kind.has_parameters(), "{}", kind.name());
         }

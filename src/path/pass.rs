@@ -11,7 +11,7 @@ use crate::compute::{Accumulator, Backend, Entries, Gram, Phase, Result, RowMap,
 use crate::graph::{Block, Factor, Segment};
 use crate::optimizer::Recursion;
 use crate::readout::Readout;
-use crate::tangent::{ConstantInputs, Contraction, Products, QueryFactors, Term, along, contract};
+use crate::tangent::{ConstantInputs, Contraction, Node, Products, QueryFactors, Term, along, contract};
 use crate::tape::Step;
 
 /// What a tile's steps share.
@@ -183,7 +183,7 @@ impl<'a, B: Backend> Pass<'a, B> {
             let block = &network.blocks[factor.block];
             if let Some((certificate, lengths)) = certificate {
                 let along = |direction: Option<(&B::Buffer, f64)>, out: SliceMut<'_, B::Buffer>| match direction {
-                    Some((direction, scale)) => apply(backend, block, &node.mean, &factor, direction, scale, out),
+                    Some((direction, scale)) => apply(backend, block, node, &factor, direction, scale, out),
                     None => Ok(()),
                 };
                 let explained = SliceMut::new(&mut certificate.explained, at.place * size, size);
@@ -261,14 +261,13 @@ impl<'a, B: Backend> Pass<'a, B> {
 fn apply<B: Backend>(
     backend: &B,
     block: &Block,
-    map: &RowMap<B::Buffer, B::Index>,
+    node: &Node<B>,
     factor: &Factor<'_, B::Buffer>,
     direction: &B::Buffer,
     scale: f64,
     out: SliceMut<'_, B::Buffer>,
 ) -> Result<()> {
-    let base = factor.input.len / factor.structure.input_len();
-    let values = along(backend, block.offset, direction, base, factor)?;
+    let values = along(backend, block.offset, direction, node.rows, factor)?;
     let width = factor.structure.delta_len();
-    backend.row_dot(width, scale, map, out, factor.delta(), Slice::new(&values, 0, base * width))
+    backend.row_dot(width, scale, &node.mean, out, factor.delta(), Slice::new(&values, 0, node.rows * width))
 }

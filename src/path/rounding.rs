@@ -79,10 +79,12 @@ pub(super) fn add_reach<B: Backend>(
     let (mut products, mut length) = (backend.zeros(all)?, backend.scratch(base)?);
     let (structure, delta) = (&factor.structure, factor.delta());
     backend.row_dot(structure.delta_len(), 1.0, &each.gradients, SliceMut::new(&mut deltas, 0, all), delta, delta)?;
-    // A bias is a weight whose input is 1 at every position.
+    // A bias is a weight whose input is 1 at every position; a raw parameter is nothing but one.
     backend.fill(SliceMut::new(&mut inputs, 0, base), structure.squares_of_ones())?;
-    let (width, input) = (structure.input_len(), factor.input);
-    backend.row_dot(width, 1.0, &each.base, SliceMut::new(&mut inputs, 0, base), input, input)?;
+    let (width, input) = (structure.multiplied(), factor.input);
+    if width > 0 {
+        backend.row_dot(width, 1.0, &each.base, SliceMut::new(&mut inputs, 0, base), input, input)?;
+    }
     let (deltas, inputs) = (Slice::new(&deltas, 0, all), Slice::new(&inputs, 0, base));
     backend.row_dot(1, 1.0, &each.pairs, SliceMut::new(&mut products, 0, all), deltas, inputs)?;
     backend.gather(SliceMut::new(&mut length, 0, base), lengths, &backend.index(&vec![0; base])?, 1)?;

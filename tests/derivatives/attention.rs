@@ -4,10 +4,10 @@ use crate::cases::Case;
 use crate::directional::derivatives;
 use crate::factors::upload;
 use crate::hessian::{agree, differences, directions, turned};
-use crate::loops::numbers;
 use crate::{jacobian, outputs};
 use pathkernel::graph::{Graph, Segment};
 use pathkernel::layer::{Attention, Flatten, Layer, LayerKind, Linear};
+use pathkernel::random::numbers;
 
 const ROWS: usize = 12;
 const POSITIONS: usize = 256;

@@ -1,10 +1,10 @@
 //! One small network for every kind of layer, and every way in which a layer can stand to its neighbours.
 
-use crate::loops::numbers;
 use pathkernel::activation::Activation;
 use pathkernel::graph::Graph;
-use pathkernel::graph::primitive::{Affine, Pointwise, Reshape};
-use pathkernel::layer::{Add, AvgPool2d, Conv2d, Flatten, Layer, LayerKind, LayerNorm, Linear, MaxPool2d};
+use pathkernel::graph::primitive::{Affine, Pointwise, Rearrange};
+use pathkernel::layer::{Add, AvgPool2d, Conv2d, Flatten, Layer, LayerKind, LayerNorm, Linear, MaxPool2d, Parameter};
+use pathkernel::random::numbers;
 
 /// A network at weights in [-1, 1], a layer_norm's scales too.
 pub struct Case {
@@ -47,6 +47,10 @@ fn norm() -> Layer {
 
 fn add(from: i64) -> Layer {
     Layer::new(LayerKind::Add(Add)).reading(&[from])
+}
+
+fn parameter(shape: &[usize]) -> Layer {
+    plain(LayerKind::Parameter(Parameter { shape: shape.to_vec() }))
 }
 
 fn max_pool(kernel: usize) -> Layer {
@@ -105,6 +109,9 @@ pub fn cases() -> Vec<Case> {
             vec![2, 4, 4],
             vec![conv(2, 3, 1, 1, true), tanh(), conv(2, 3, 1, 1, true), add(0), flatten(), linear(2)],
         ),
+        ("parameter", vec![4], vec![linear(5), parameter(&[5]), add(0), tanh(), linear(3)]),
+        ("parameter of positions", vec![2, 3], vec![parameter(&[2, 3]), add(-1), tanh(), flatten(), linear(2)]),
+        ("parameter as outputs", vec![4], vec![linear(3), tanh(), parameter(&[3]), add(1)]),
     ];
     for &kind in Activation::ALL {
         models.push((kind.name(), vec![4], vec![linear(6), activation(kind), linear(3), activation(kind)]));
@@ -125,7 +132,7 @@ fn tied(input: &[usize]) -> Case {
     let first = network.add(1, tanh(), &[first]).expect("a layer");
     let second = network.add_tied(0, square(), &[first]).expect("the same weights");
     let second = network.add(3, tanh(), &[second]).expect("a layer");
-    let flat = network.add(4, Reshape::flat(input), &[second]).expect("a layer");
+    let flat = network.add(4, Rearrange::flat(input), &[second]).expect("a layer");
     network.add(5, Affine::new(&[input.iter().product()], 2, true), &[flat]).expect("a layer");
     let weights = numbers(90, network.len);
     Case { name: format!("tied weights of {input:?}"), network, weights }

@@ -32,6 +32,7 @@ mod pool;
 mod pool_backward;
 mod pool_directional;
 mod readout;
+mod rearrange;
 mod row_dot;
 mod scale;
 mod scale_features;
@@ -68,6 +69,7 @@ pub use pool::{Pool, Pooling};
 pub use pool_backward::PoolBackward;
 pub use pool_directional::PoolDirectional;
 pub use readout::{Read, ReadArrays};
+pub use rearrange::Rearrange;
 pub use row_dot::RowDot;
 pub use scale::Scale;
 pub use scale_features::ScaleFeatures;
@@ -93,7 +95,7 @@ macro_rules! for_each_operation {
         $call! {
             Activate, Adam, Average, Axpy, BatchLoss, BatchMatMul, Bias, Center, Col2im, ConvolveBackward, Copy, Fill, Gather,
             Gram, Im2col, Mask, MatMul, Multiply, Normalize, NormalizeBackward, NormalizeCurvature, Outer, OuterDiagonal,
-            Pool, PoolBackward, PoolDirectional, Read, RowDot, Scale, ScaleFeatures, Seed, Softmax, Transpose
+            Pool, PoolBackward, PoolDirectional, Read, Rearrange, RowDot, Scale, ScaleFeatures, Seed, Softmax, Transpose
         }
     };
 }

@@ -114,8 +114,10 @@ impl Primitive for Mask {
         Kinks::Nowhere
     }
 
-    fn degree(&self, before: usize) -> Option<usize> {
-        Some(before)
+    fn degree(&self, before: &[usize]) -> Option<usize> {
+        // A mask that moves makes its elements jump.
+        let &[input, 0] = before else { return None };
+        Some(input)
     }
 
     fn magnitude(&self) -> Magnitude {

@@ -204,8 +204,8 @@ impl Primitive for MatrixProduct {
         Kinks::Nowhere
     }
 
-    fn degree(&self, before: usize) -> Option<usize> {
-        Some(2 * before)
+    fn degree(&self, before: &[usize]) -> Option<usize> {
+        Some(before.iter().sum())
     }
 
     fn magnitude(&self) -> Magnitude {

@@ -88,7 +88,7 @@ impl<'p, B: Backend> Seen<'p, B> {
     pub(in crate::graph) fn factor_input(&self, len: usize) -> Slice<'p, B::Buffer> {
         match self.saved.first() {
             Some(saved) => Slice::new(saved, 0, len),
-            None => self.inputs.first().map_or(self.value, |input| input.part(0, len)),
+            None => self.inputs.first().unwrap_or(&self.value).part(0, len),
         }
     }
 }

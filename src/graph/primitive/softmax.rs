@@ -196,7 +196,7 @@ impl Primitive for Softmax {
         Kinks::Nowhere
     }
 
-    fn degree(&self, _before: usize) -> Option<usize> {
+    fn degree(&self, _before: &[usize]) -> Option<usize> {
         None
     }
 

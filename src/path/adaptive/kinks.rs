@@ -9,6 +9,8 @@ use crate::graph::primitive::{Kinks, Magnitude, Primitive};
 
 /// Rounding units of a layer's largest value that are no sign, for the feature with the largest weights.
 const NOISE: f64 = 8.0;
+/// The highest degree that is taken exactly: products of values double it, and half as many nodes as it says are too many.
+const HIGHEST_DEGREE: usize = 256;
 
 /// A layer with kinks.
 #[derive(Debug, Clone, PartialEq)]
@@ -82,17 +84,17 @@ pub(super) fn kinks(network: &Graph) -> Vec<Kink> {
     let mut kinks = Vec::new();
     for node in &network.nodes {
         let depth = node.inputs.iter().map(|&input| depths[input]).max().unwrap_or(0);
-        let input = node.inputs[0];
         let flip = match node.kind.kinks() {
             Kinks::Elements(places) => Some(Flip::Passing(places)),
             Kinks::Windows(window) => Some(Flip::Winner(window)),
             Kinks::Nowhere => None,
         };
-        let flip = flip.filter(|_| network.is_trained(input));
-        depths.push(depth + usize::from(flip.is_some()));
-        let len = network.node_len(input);
-        let source = source(network, input, len);
-        kinks.extend(flip.map(|flip| Kink { node: input, len, depth, flip, source }));
+        let kink = node.inputs.first().copied().filter(|&input| network.is_trained(input)).zip(flip);
+        depths.push(depth + usize::from(kink.is_some()));
+        kinks.extend(kink.map(|(node, flip)| {
+            let len = network.node_len(node);
+            Kink { node, len, depth, flip, source: source(network, node, len) }
+        }));
     }
     kinks
 }
@@ -112,17 +114,17 @@ fn source(network: &Graph, mut node: usize, len: usize) -> Option<Source> {
             }
             Magnitude::Features(_) | Magnitude::Mixed => return None,
         }
-        node = network.nodes[index].inputs[0];
+        node = *network.nodes[index].inputs.first()?;
     }
 }
 
 /// Between flips, the degree in τ of a network whose nonlinearities are all polynomials there: of a piecewise-linear one, the
-/// weight layers on its longest path. `None` for any other network.
+/// weight layers on its longest path. `None` for any other network, and for a polynomial of too high a degree.
 pub(super) fn degree(network: &Graph) -> Option<usize> {
     let mut degrees = vec![0];
     for node in &network.nodes {
-        let before = node.inputs.iter().map(|&input| degrees[input]).max().unwrap_or(0);
-        degrees.push(node.kind.degree(before)?);
+        let before: Vec<usize> = node.inputs.iter().map(|&input| degrees[input]).collect();
+        degrees.push(node.kind.degree(&before).filter(|&degree| degree <= HIGHEST_DEGREE)?);
     }
     degrees.last().copied()
 }

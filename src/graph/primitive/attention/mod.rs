@@ -244,7 +244,7 @@ impl Primitive for Attention {
         Kinks::Nowhere
     }
 
-    fn degree(&self, _before: usize) -> Option<usize> {
+    fn degree(&self, _before: &[usize]) -> Option<usize> {
         None
     }
 
