@@ -213,14 +213,14 @@ case(
     "group_norm of images and of features",
     module=lambda: shaken(nn.Sequential(
         nn.Conv2d(1, 4, 2), nn.GroupNorm(2, 4, eps=1e-3), nn.Tanh(), nn.GroupNorm(1, 4, affine=False), nn.AvgPool2d(2),
-        nn.Flatten(), nn.Linear(8, 6), nn.GroupNorm(3, 6), nn.Tanh(), nn.Linear(6, 3),
+        nn.Flatten(), nn.Linear(8, 6), nn.GroupNorm(2, 6), nn.Tanh(), nn.Linear(6, 3),
     )),
     model={
         "input": [1, 5, 4],
         "layers": [
             {"type": "conv2d", "channels": 4, "kernel": 2}, {"type": "group_norm", "groups": 2, "eps": 1e-3}, {"type": "tanh"},
             {"type": "group_norm", "groups": 1, "affine": False}, {"type": "avg_pool2d", "kernel": 2}, {"type": "flatten"},
-            linear(6), {"type": "group_norm", "groups": 3}, {"type": "tanh"}, linear(3),
+            linear(6), {"type": "group_norm", "groups": 2}, {"type": "tanh"}, linear(3),
         ],
     },
     inputs=normal(1, 5, 4),
