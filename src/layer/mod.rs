@@ -208,6 +208,11 @@ layers! {
     mean::Mean,
     sum::Sum,
     upsample::Upsample,
+    matmul::MatMul,
+    softmax::Softmax,
+    log_softmax::LogSoftmax,
+    mask::Mask,
+    attention::Attention,
 }
 
 #[cfg(test)]

@@ -179,8 +179,8 @@ impl<'a, B: Backend> Pass<'a, B> {
             Some(EachRow::new(backend, self.setting.rows(), count)?)
         };
         let each = own_rows.as_ref().unwrap_or(&self.each);
-        network.backward(backend, segment, &pass, self.setting.rows(), reading.seeds, &mut |factor| {
-            let block = &network.blocks[factor.block];
+        network.backward_of_all(backend, segment, &pass, self.setting.rows(), reading.seeds, &mut |factor| {
+            let block = network.block_of(&factor);
             if let Some((certificate, lengths)) = certificate {
                 let along = |direction: Option<(&B::Buffer, f64)>, out: SliceMut<'_, B::Buffer>| match direction {
                     Some((direction, scale)) => apply(backend, block, node, &factor, direction, scale, out),
@@ -188,11 +188,14 @@ impl<'a, B: Backend> Pass<'a, B> {
                 };
                 let explained = SliceMut::new(&mut certificate.explained, at.place * size, size);
                 along(at.change(), explained)?;
-                along(at.decay(&spec.optimizer), certificate.regularizer.block())?;
+                along(at.decay(&spec.optimizer).filter(|_| !factor.held), certificate.regularizer.block())?;
                 along(at.unexplained(), certificate.unexplained.block())?;
                 let reached = SliceMut::new(&mut certificate.reached, at.place * size, size);
-                let lengths = Slice::new(lengths, factor.block, 1);
+                let lengths = Slice::new(lengths, factor.block + if factor.held { network.blocks.len() } else { 0 }, 1);
                 add_reach(backend, (node, each), &factor, lengths, reached)?;
+            }
+            if factor.held {
+                return Ok(());
             }
             let before = backend.enter(Phase::Contraction);
             take(factor)?;

@@ -11,6 +11,7 @@ mod matrix;
 mod shape;
 mod site;
 
+pub use attention::Heads;
 pub(crate) use parameter::raw;
 pub use rearrange::Part;
 pub(crate) use rearrange::broadcast_shape;
@@ -284,7 +285,10 @@ macro_rules! primitives {
 
 primitives! {
     affine::Affine,
+    attention::Attention,
     convolve::Convolve,
+    mask::Mask,
+    matrix_product::MatrixProduct,
     normalize::Normalize,
     parameter::Parameter,
     pointwise::Pointwise,
@@ -292,4 +296,5 @@ primitives! {
     product::Product,
     rearrange::Rearrange,
     scale_shift::ScaleShift,
+    softmax::Softmax,
 }

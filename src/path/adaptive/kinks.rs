@@ -122,7 +122,11 @@ fn source(network: &Graph, mut node: usize, len: usize) -> Option<Source> {
 /// weight layers on its longest path. `None` for any other network, and for a polynomial of too high a degree.
 pub(super) fn degree(network: &Graph) -> Option<usize> {
     let mut degrees = vec![0];
-    for node in &network.nodes {
+    for (index, node) in network.nodes.iter().enumerate() {
+        if !network.is_trained(index + 1) {
+            degrees.push(0);
+            continue;
+        }
         let before: Vec<usize> = node.inputs.iter().map(|&input| degrees[input]).collect();
         degrees.push(node.kind.degree(&before).filter(|&degree| degree <= HIGHEST_DEGREE)?);
     }

@@ -28,6 +28,7 @@ const ADAMW: &str = "training.optimizer={ type = 'adamw', learning_rate = 0.5 }"
 const FLOW: [&str; 2] = ["training.steps", "training.optimizer={ type = 'flow', time = 1.0 }"];
 const STEP: &str = "training.schedule={ type = 'step', every = 2, factor = 0.5 }";
 const COSINE: &str = "training.schedule={ type = 'cosine' }";
+const NAMED: [&str; 2] = ["model.input", "model.inputs={ x = { shape = [4] } }"];
 const IMAGE: &str = "model.input=[1, 4, 4]";
 
 /// A key, what stands beside it, and another value for it.
@@ -48,8 +49,10 @@ const CHANGES: &[Change] = &[
     ("data.query.inputs", &[], "q.npy"),
     ("data.query.targets", &[QUERY], "z.npy"),
     ("model.input", &[], "[5]"),
+    ("model.inputs", &NAMED, "{ x = { shape = [4], type = 'integer' } }"),
     ("model.layers", &[], "[{ type = 'linear', features = 3 }]"),
     ("model.weights", &[], "w.npz"),
+    ("model.frozen", &[], "['0.*']"),
     ("training.loss", &[], "poisson"),
     ("training.reduction", &[], "sum"),
     ("training.optimizer", &[], "{ type = 'sgd', learning_rate = 1 }"),
