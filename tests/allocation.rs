@@ -65,7 +65,7 @@ fn steps_take_no_fresh_memory() {
         LayerKind::Activation(Activation::Silu),
         LayerKind::Linear(Linear { features: 10, bias: true }),
     ];
-    let model = Model { input: vec![2, 12, 12], layers: layers.map(layer).to_vec(), weights: None };
+    let model = Model { input: vec![2, 12, 12], inputs: Vec::new(), layers: layers.map(layer).to_vec(), weights: None, frozen: Vec::new() };
     let network = Graph::new(&model.input, &model.layers).expect("a network");
     let (queries, count) = (24, 40);
     let numbers = |len: usize| (0..len).map(|i| (i * 37 % 101) as f32 / 101.0 - 0.5).collect::<Vec<f32>>();
