@@ -4,7 +4,8 @@ use crate::cases::Case;
 use pathkernel::activation::{Activation, Approximate, Gelu};
 use pathkernel::compute::Pooling;
 use pathkernel::graph::primitive::{
-    Affine, Attention, Convolve, Heads, Mask, MatrixProduct, Normalize, Parameter, Pointwise, Pool, Product, Rearrange, ScaleShift, Softmax, Sweep,
+    Affine, Attention, Convolve, Heads, Mask, MatrixProduct, Normalize, Parameter, Pointwise, Pool, Product, Rearrange,
+    ScaleShift, Softmax, Sweep, Unfold,
 };
 use pathkernel::graph::{Graph, NodeId};
 use pathkernel::random::numbers;
@@ -98,6 +99,10 @@ fn push(graph: &mut Graph, choice: &mut Choice, number: usize, from: NodeId) -> 
             let (channels, kernel) = (choice.between(1, 3), choice.between(2, 3));
             let square = Sweep::from((kernel, choice.between(1, 2), choice.below(2)));
             let window = Sweep { dilation: [1, choice.between(1, 2)], ..square };
+            if choice.below(4) == 0 {
+                let patches = graph.add(number, Unfold::new(&shape, window).ok()?, &[from]).ok()?;
+                return graph.add(number, Unfold::fold(&shape, window).ok()?, &[patches]).ok();
+            }
             graph.add(number, Convolve::new(&shape, channels, window, bias).ok()?, &[from]).ok()
         }
         3 => {

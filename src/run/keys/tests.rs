@@ -182,6 +182,118 @@ const LAYERS: &[(&str, [&str; 2])] = &[
     ("layer_norm.eps", ["type = 'layer_norm'", "type = 'layer_norm', eps = 1e-6"]),
     ("layer_norm.affine", ["type = 'layer_norm'", "type = 'layer_norm', affine = false"]),
     ("layer_norm.bias", ["type = 'layer_norm'", "type = 'layer_norm', bias = false"]),
+    (
+        "conv_transpose1d.channels",
+        ["type = 'conv_transpose1d', channels = 1, kernel = 2", "type = 'conv_transpose1d', channels = 2, kernel = 2"],
+    ),
+    (
+        "conv_transpose1d.kernel",
+        ["type = 'conv_transpose1d', channels = 1, kernel = 2", "type = 'conv_transpose1d', channels = 1, kernel = 3"],
+    ),
+    (
+        "conv_transpose1d.stride",
+        [
+            "type = 'conv_transpose1d', channels = 1, kernel = 2",
+            "type = 'conv_transpose1d', channels = 1, kernel = 2, stride = 2",
+        ],
+    ),
+    (
+        "conv_transpose1d.padding",
+        [
+            "type = 'conv_transpose1d', channels = 1, kernel = 2",
+            "type = 'conv_transpose1d', channels = 1, kernel = 2, padding = 1",
+        ],
+    ),
+    (
+        "conv_transpose1d.output_padding",
+        [
+            "type = 'conv_transpose1d', channels = 1, kernel = 2",
+            "type = 'conv_transpose1d', channels = 1, kernel = 2, output_padding = 1",
+        ],
+    ),
+    (
+        "conv_transpose1d.dilation",
+        [
+            "type = 'conv_transpose1d', channels = 1, kernel = 2",
+            "type = 'conv_transpose1d', channels = 1, kernel = 2, dilation = 2",
+        ],
+    ),
+    (
+        "conv_transpose1d.groups",
+        [
+            "type = 'conv_transpose1d', channels = 1, kernel = 2",
+            "type = 'conv_transpose1d', channels = 1, kernel = 2, groups = 2",
+        ],
+    ),
+    (
+        "conv_transpose1d.bias",
+        [
+            "type = 'conv_transpose1d', channels = 1, kernel = 2",
+            "type = 'conv_transpose1d', channels = 1, kernel = 2, bias = false",
+        ],
+    ),
+    (
+        "conv1d.groups",
+        ["type = 'conv1d', channels = 1, kernel = 2", "type = 'conv1d', channels = 1, kernel = 2, groups = 2"],
+    ),
+    (
+        "conv_transpose2d.channels",
+        ["type = 'conv_transpose2d', channels = 1, kernel = 2", "type = 'conv_transpose2d', channels = 2, kernel = 2"],
+    ),
+    (
+        "conv_transpose2d.kernel",
+        ["type = 'conv_transpose2d', channels = 1, kernel = 2", "type = 'conv_transpose2d', channels = 1, kernel = 3"],
+    ),
+    (
+        "conv_transpose2d.stride",
+        [
+            "type = 'conv_transpose2d', channels = 1, kernel = 2",
+            "type = 'conv_transpose2d', channels = 1, kernel = 2, stride = 2",
+        ],
+    ),
+    (
+        "conv_transpose2d.padding",
+        [
+            "type = 'conv_transpose2d', channels = 1, kernel = 2",
+            "type = 'conv_transpose2d', channels = 1, kernel = 2, padding = 1",
+        ],
+    ),
+    (
+        "conv_transpose2d.output_padding",
+        [
+            "type = 'conv_transpose2d', channels = 1, kernel = 2",
+            "type = 'conv_transpose2d', channels = 1, kernel = 2, output_padding = 1",
+        ],
+    ),
+    (
+        "conv_transpose2d.dilation",
+        [
+            "type = 'conv_transpose2d', channels = 1, kernel = 2",
+            "type = 'conv_transpose2d', channels = 1, kernel = 2, dilation = 2",
+        ],
+    ),
+    (
+        "conv_transpose2d.groups",
+        [
+            "type = 'conv_transpose2d', channels = 1, kernel = 2",
+            "type = 'conv_transpose2d', channels = 1, kernel = 2, groups = 2",
+        ],
+    ),
+    (
+        "conv_transpose2d.bias",
+        [
+            "type = 'conv_transpose2d', channels = 1, kernel = 2",
+            "type = 'conv_transpose2d', channels = 1, kernel = 2, bias = false",
+        ],
+    ),
+    (
+        "conv2d.groups",
+        ["type = 'conv2d', channels = 1, kernel = 2", "type = 'conv2d', channels = 1, kernel = 2, groups = 2"],
+    ),
+    ("batch_norm.eps", ["type = 'batch_norm'", "type = 'batch_norm', eps = 1e-6"]),
+    ("batch_norm.momentum", ["type = 'batch_norm'", "type = 'batch_norm', momentum = 0.2"]),
+    ("batch_norm.affine", ["type = 'batch_norm'", "type = 'batch_norm', affine = false"]),
+    ("batch_norm.statistics", ["type = 'batch_norm'", "type = 'batch_norm', statistics = 'batch'"]),
     ("group_norm.groups", ["type = 'group_norm', groups = 1", "type = 'group_norm', groups = 2"]),
     ("group_norm.eps", ["type = 'group_norm', groups = 1", "type = 'group_norm', groups = 1, eps = 1e-6"]),
     ("group_norm.affine", ["type = 'group_norm', groups = 1", "type = 'group_norm', groups = 1, affine = false"]),
