@@ -10,7 +10,6 @@ use super::{Account, Tile};
 use crate::compute::{Accumulator, Backend, Entries, Gram, Phase, Result, RowMap, Slice, SliceMut};
 use crate::graph::{Block, Factor, Segment};
 use crate::optimizer::Recursion;
-use crate::readout::Readout;
 use crate::tangent::{ConstantInputs, Contraction, Products, QueryFactors, Term, along, contract};
 use crate::tape::Step;
 
@@ -73,7 +72,7 @@ impl<'a, B: Backend> Pass<'a, B> {
         let pass = network.forward(backend, Segment::at(weights), self.query_inputs(), queries)?;
         let reading = self.read(network.outputs(&pass))?;
         let size = queries * self.setting.rows();
-        if self.setting.spec.readout != Readout::Outputs {
+        if !self.setting.spec.readout.is_identity() {
             let lengths = (&mut certificate.outputs, place * queries);
             self.each.squares(backend, network.outputs(&pass), network.outputs, lengths)?;
         }
