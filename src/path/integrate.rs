@@ -176,6 +176,7 @@ impl<'a, B: Backend> Setting<'a, B> {
             kernel: self.spec.kernel,
             symmetric: self.spec.symmetric,
             readout: self.spec.readout,
+            chosen: self.spec.chosen.clone(),
             attribution: false,
             ..Spec::at_once(self.spec.loss)
         };

@@ -73,7 +73,7 @@ impl<'a, B: Backend> Pass<'a, B> {
         let pass = network.forward(backend, Segment::at(weights), self.query_inputs(), queries)?;
         let reading = self.read(network.outputs(&pass))?;
         let size = queries * self.setting.rows();
-        if self.setting.spec.readout != Readout::Outputs {
+        if !self.setting.spec.readout.is_identity() {
             let lengths = (&mut certificate.outputs, place * queries);
             self.each.squares(backend, network.outputs(&pass), network.outputs, lengths)?;
         }

@@ -5,6 +5,7 @@ use crate::compute::{Element, Entries};
 use crate::error::Error;
 use crate::loss::Targets;
 use crate::path::{Rule, Spec};
+use crate::readout::Readout;
 use crate::tangent::{Carried, Contraction, choices};
 use crate::training::Reduction;
 
@@ -81,6 +82,14 @@ impl Problem {
         if solved && !matches!(self.spec.rule, Rule::Gauss { .. }) {
             return Err(wrong("kernel.rule: gradient flow is integrated at Gauss nodes within the solver's steps"));
         }
+        let Spec { readout, loss, rule, .. } = &self.spec;
+        if matches!(rule, Rule::Adaptive { .. }) && *readout == Readout::Loss && loss.has_kinks() {
+            return Err(wrong(format!(
+                "kernel.rule: adaptive splits steps where a unit of the network flips, not where the loss {} does, which is the \
+                 readout; use gauss",
+                loss.name()
+            )));
+        }
         if self.every > 1 && (solved || self.imported) {
             return Err(wrong("trajectory.every: gradient flow and imported paths record every step"));
         }
@@ -113,16 +122,12 @@ impl Problem {
     fn check_readout(&self) -> Result<(), Error> {
         let (readout, loss, kernel) = (self.spec.readout, self.spec.loss, self.spec.kernel);
         readout.source(loss).map_err(|problem| wrong(format!("kernel.readout: {problem}")))?;
-        let (outputs, least) = (self.network.outputs, readout.least_outputs(loss));
-        if outputs < least {
-            let name = readout.name();
-            return Err(wrong(format!(
-                "kernel.readout: {name} needs at least {least} outputs, and the model has {outputs}"
-            )));
-        }
         if readout.needs_targets() && self.query_targets.is_none() {
             return Err(wrong("kernel.readout: needs the targets of the queries"));
         }
+        let (shape, positions) = (self.network.shape(self.network.output()), self.aims().positions());
+        let fits = self.spec.chosen.check(readout, loss, shape, self.query_aims(), positions);
+        fits.map_err(|problem| wrong(format!("kernel.readout: {problem}")))?;
         if !readout.is_per_output() && matches!(kernel, Some(Entries::Trace | Entries::Diagonal)) {
             return Err(wrong("kernel.kernel: pairs equal outputs, and this kernel.readout has one row a query"));
         }

@@ -3,6 +3,7 @@
 use super::Problem;
 use crate::compute::{Backend, convert};
 use crate::error::Error;
+use crate::loss::Targets;
 use crate::path::{QueryTargets, Setting};
 use crate::tangent::Contraction;
 use crate::training::{Examples, TargetBuffer, Training};
@@ -74,7 +75,7 @@ impl<B: Backend> QueryData<B> {
         let targets = match problem.query_aims() {
             Some(aims) if problem.spec.readout.needs_targets() => Some(QueryTargets {
                 buffer: TargetBuffer::new(backend, &aims)?,
-                classes: aims.targets.classes(aims.rows).map_or(Vec::new(), <[u32]>::to_vec),
+                classes: if let Targets::Classes(classes) = aims.targets { classes.clone() } else { Vec::new() },
             }),
             _ => None,
         };

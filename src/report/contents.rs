@@ -88,7 +88,7 @@ impl Contents {
         let superposition = MappedArray::open(&path("superposition.npy"))?;
         let of_queries = [&prediction, &initial, &regularizer, &residual].into_iter().chain(&unexplained);
         let wrong = [queries, values, examples].contains(&0)
-            || values != run_file.kernel.readout.len(outputs)
+            || values != run_file.kernel.values(outputs)
             || of_queries.into_iter().any(|array| array.shape != [queries, values])
             || attribution.iter().any(|array| array.shape() != [queries, examples, values])
             || kernel.iter().any(|array| !array.shape().starts_with(&[queries, examples]))

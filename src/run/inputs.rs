@@ -92,6 +92,7 @@ pub fn read_problem(run_file: &RunFile) -> Result<Problem, Error> {
         optimizer: training.optimizer,
         rule: kernel.rule,
         readout: kernel.readout,
+        chosen: kernel.chosen.clone(),
         attribution: kernel.attribution,
         kernel: entries(kernel.kernel),
         coefficients: kernel.coefficients,

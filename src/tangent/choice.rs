@@ -235,7 +235,7 @@ pub fn choices(network: &Graph, block: &Block, readout: Readout, carried: Carrie
                 Contraction::Materialised | Contraction::Half => true,
                 Contraction::Factored => only(&|_| matches!(carried, Carried::Nothing | Carried::Factors { .. })),
                 Contraction::Averaged => only(&|one| network.has_constant_input(one) && means),
-                Contraction::Output => only(&|one| network.makes_outputs(one) && readout == Readout::Outputs && means),
+                Contraction::Output => only(&|one| network.makes_outputs(one) && readout.is_identity() && means),
             }
     };
     Contraction::ALL.into_iter().filter(possible).collect()

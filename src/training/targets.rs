@@ -31,15 +31,18 @@ pub struct Places<B: Backend> {
     numbers: B::Index,
     share: B::Buffer,
     len: usize,
+    /// How many of them add up to a row's loss.
+    each: usize,
 }
 
 /// The losses of the rows of a pass, position by position.
 pub(crate) struct Losses<B: Backend> {
-    /// `[rows, C]`: the gradients times each row's factor.
+    /// The gradients of the outputs, times each row's factor.
     pub gradient: B::Buffer,
-    /// `[rows, T, 2]`: each position's loss and its hit, times ω.
+    /// `[places, 2]`: each position's loss and its hit, times ω.
     statistics: B::Buffer,
-    positions: usize,
+    /// Places that add up to a row.
+    each: usize,
     rows: usize,
 }
 
@@ -81,14 +84,21 @@ impl<B: Backend> TargetBuffer<B> {
     ///
     /// The device has no room.
     pub fn places(&self, backend: &B, held: &[(usize, f64)]) -> Result<Places<B>> {
-        let each = || held.iter().flat_map(|&one| std::iter::repeat_n(one, self.positions).enumerate());
-        let numbers: Vec<u32> =
-            each().map(|(position, (example, _))| (example * self.positions + position) as u32).collect();
-        let share: Vec<B::Element> = each().map(|(_, (_, share))| B::Element::from_f64(share)).collect();
-        Ok(Places { numbers: backend.index(&numbers)?, share: backend.upload(&share)?, len: numbers.len() })
+        let all: Vec<u32> = (0..self.positions as u32).collect();
+        Ok(Places { each: self.positions, ..self.places_at(backend, held, &all)? })
     }
 
-    /// The losses of outputs `[rows, C]`, whose rows are at some places.
+    /// The same of rows each of which is one of some positions of an example.
+    pub(crate) fn places_at(&self, backend: &B, held: &[(usize, f64)], positions: &[u32]) -> Result<Places<B>> {
+        let of = |&(example, share): &(usize, f64)| {
+            positions.iter().map(move |&position| ((example * self.positions) as u32 + position, share))
+        };
+        let (numbers, share): (Vec<u32>, Vec<f64>) = held.iter().flat_map(of).unzip();
+        let share = backend.upload(&convert::<B::Element>(&share))?;
+        Ok(Places { len: numbers.len(), numbers: backend.index(&numbers)?, share, each: 1 })
+    }
+
+    /// The losses of outputs whose rows are at some places.
     pub(crate) fn losses(
         &self,
         backend: &B,
@@ -111,7 +121,7 @@ impl<B: Backend> TargetBuffer<B> {
             share: Slice::new(&places.share, 0, places.len),
         };
         backend.run(&BatchLoss { loss, width: self.width, smoothing: self.smoothing }, arrays)?;
-        Ok(Losses { gradient, statistics, positions: self.positions, rows: places.len / self.positions })
+        Ok(Losses { gradient, statistics, each: places.each, rows: places.len / places.each })
     }
 }
 
@@ -125,8 +135,8 @@ impl<B: Backend> Losses<B> {
 
     /// `[rows]`: the loss of each row, without its factor.
     pub fn of_rows(&self, backend: &B) -> Result<B::Buffer> {
-        let (rows, depth) = (self.rows, 2 * self.positions);
-        let pick: Vec<B::Element> = [B::Element::ONE, B::Element::ZERO].repeat(self.positions);
+        let (rows, depth) = (self.rows, 2 * self.each);
+        let pick: Vec<B::Element> = [B::Element::ONE, B::Element::ZERO].repeat(self.each);
         let (pick, mut out) = (backend.upload(&pick)?, backend.scratch(rows)?);
         let shape = MatMul { rows, columns: 1, depth, layout: Layout::Transposed, start: Start::Value(0.0) };
         let statistics = Slice::new(&self.statistics, 0, rows * depth);

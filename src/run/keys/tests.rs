@@ -421,6 +421,27 @@ fn the_numbers_of_a_loss_may_stand_in_its_table() {
     }
 }
 
+/// A readout may be a table with what it takes, which is written back.
+#[test]
+fn a_readout_may_take_positions_and_classes() {
+    let of = |text: &str| differ(&[], &[format!("kernel.readout={text}")]);
+    for text in ["{ type = 'loss', positions = [0, 2] }", "{ type = 'difference', classes = [1, 0], positions = [3] }"]
+    {
+        assert_eq!(of(text).as_deref(), Some("kernel.readout"), "{text}");
+    }
+    for (text, key) in [
+        ("{ positions = [0] }", "kernel.readout"),
+        ("{ type = 'los' }", "kernel.readout.type"),
+        ("{ type = 'loss', position = 3 }", "kernel.readout.position"),
+        ("{ type = 'loss', positions = -1 }", "kernel.readout.positions"),
+        ("{ type = 'difference', classes = [1] }", "kernel.readout.classes"),
+    ] {
+        let text = format!("kernel.readout={text}");
+        let error = RunFile::parse(BASE, Path::new("/folder/run.toml"), std::slice::from_ref(&text)).expect_err(&text);
+        assert!(error.to_string().contains(key), "{error}");
+    }
+}
+
 #[test]
 fn a_record_changes_what_it_says() {
     let folder = tempfile::tempdir().unwrap();

@@ -219,3 +219,45 @@ of_reals(
     pos_weight=POSITIVE.tolist(),
 )
 of_reals("l1", "distances", F.l1_loss, 0.1)
+
+# Readouts of sequences: a value for each of some positions.
+
+
+def of_sequences(name, about, readout, read, **parts):
+    """Outputs [4, 3] with a class at each position."""
+    parts = dict(steps=3, batches=[[0, 1, 2], [3, 4, 4], [5, 2, 0]]) | parts
+    case(
+        f"losses_{name}",
+        about,
+        module=network(2, 4, 3),
+        model=model([4, 2], 4, 3),
+        inputs=normal(4, 2),
+        outputs=12,
+        targets=classes(3, 4, ignore=-100),
+        training={"loss": "cross_entropy", "ignore": -100},
+        loss=lambda outputs, target: F.cross_entropy(outputs.reshape(4, 3), target),
+        weight=lambda number, target: float((np.asarray(target) != -100).sum()),
+        kernel={"readout": readout} | parts.pop("kernel", {}),
+        readout=lambda outputs, target: read(outputs.reshape(4, 3), target),
+        query_targets=True,
+        rate=0.3,
+        **parts,
+    )
+
+
+def margins(outputs, target):
+    return [outputs[p, target[p]] - torch.logsumexp(outputs[p, torch.arange(3) != target[p]], 0) for p in (1, 0)]
+
+
+of_sequences(
+    "read_loss", "the loss at two positions, ignored at one query's", {"type": "loss", "positions": [2, 0]},
+    lambda f, y: F.cross_entropy(f, y, reduction="none")[[2, 0]], kernel={"kernel": "full", "coefficients": True})  # fmt: skip
+of_sequences(
+    "read_target", "the output of the class at two positions", {"type": "target", "positions": [0, 1]},
+    lambda f, y: torch.stack([f[p, y[p]] for p in (0, 1)]))  # fmt: skip
+of_sequences(
+    "read_margin", "the margin at two positions, along all examples", {"type": "margin", "positions": [1, 0]},
+    lambda f, y: torch.stack(margins(f, y)), batches=None)  # fmt: skip
+of_sequences(
+    "read_difference", "the difference of two outputs at two positions", {"type": "difference", "classes": [2, 0], "positions": [1, 3]},
+    lambda f, y: (f[:, 2] - f[:, 0])[[1, 3]])  # fmt: skip
