@@ -5,6 +5,7 @@ A primitive is built of the shapes of its inputs, so that a value knows its own 
 [`Primitive`], and its line in the list below. Layers (`layer/`) lower into primitives.
 */
 
+mod apart;
 #[cfg(test)]
 mod check;
 mod matrix;
@@ -15,6 +16,7 @@ pub(crate) use parameter::raw;
 pub use rearrange::Part;
 pub(crate) use rearrange::broadcast_shape;
 
+pub(in crate::graph) use apart::Bare;
 pub(crate) use site::fresh;
 pub use site::{Back, Deltas, Moved, Seen, Site, Turning, Used, Visit};
 
@@ -142,7 +144,7 @@ impl Parameters {
 }
 
 /// A tensor before it has a place.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Drawn {
     /// Its name within the layer, such as `weight`.
     pub name: &'static str,

@@ -16,6 +16,11 @@ impl ScaleShift {
         let (width, positions) = last_axis(input);
         Self { diagonal: Diagonal { width, positions, shift }, shape: input.to_vec() }
     }
+
+    /// The same without β.
+    pub(super) fn without_shift(&self) -> Self {
+        Self { diagonal: Diagonal { shift: false, ..self.diagonal }, shape: self.shape.clone() }
+    }
 }
 
 impl Diagonal {
