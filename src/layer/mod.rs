@@ -195,6 +195,7 @@ layers! {
     rms_norm::RmsNorm,
     group_norm::GroupNorm,
     parameter::Parameter,
+    constant::Constant,
     add::Add,
     multiply::Multiply,
     scale::Scale,

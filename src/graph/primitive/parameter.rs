@@ -2,11 +2,15 @@
 
 use super::*;
 use crate::graph::build::elements;
+use std::sync::Arc;
 
 /// The parameters themselves, of some shape.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Parameter {
     shape: Vec<usize>,
+    /// Its name within the layer.
+    name: &'static str,
+    initial: Initial,
 }
 
 /// The standard deviation of what a raw parameter is drawn from; PyTorch has no default of its own.
@@ -21,7 +25,20 @@ impl Parameter {
     pub fn new(shape: &[usize]) -> std::result::Result<Self, String> {
         match elements(shape)? {
             0 => Err(format!("a parameter of shape {shape:?} has no elements; give it sizes of at least 1")),
-            _ => Ok(Self { shape: shape.to_vec() }),
+            _ => Ok(Self { shape: shape.to_vec(), name: "weight", initial: Initial::Normal(DEVIATION) }),
+        }
+    }
+
+    /// That holds given values, such as a constant.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new), and another number of values.
+    pub fn holding(shape: &[usize], values: Arc<[f64]>) -> std::result::Result<Self, String> {
+        let held = Self::new(shape)?;
+        match values.len() == count(shape) {
+            true => Ok(Self { name: "values", initial: Initial::Values(values), ..held }),
+            false => Err(format!("{} values do not fill the shape {shape:?}", values.len())),
         }
     }
 
@@ -43,7 +60,7 @@ impl Primitive for Parameter {
     }
 
     fn built(&self) -> Built {
-        let tensor = Drawn { name: "weight", shape: self.shape.clone(), initial: Initial::Normal(DEVIATION) };
+        let tensor = Drawn { name: self.name, shape: self.shape.clone(), initial: self.initial.clone() };
         let parameters = Some(Parameters { structure: self.structure(), tensors: vec![tensor] });
         Built { parameters, ..Built::plain(Vec::new(), &self.shape) }
     }
