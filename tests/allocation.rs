@@ -5,7 +5,7 @@ use pathkernel::compute::cpu::CpuBackend;
 use pathkernel::compute::{Backend, Entries, Rates};
 use pathkernel::graph::Graph;
 use pathkernel::layer::{AvgPool2d, Conv2d, Flatten, Layer, LayerKind, Linear};
-use pathkernel::loss::Loss;
+use pathkernel::loss::{Aims, Loss, Targets};
 use pathkernel::path::{Evaluation, Rule, Setting, Spec, Tile};
 use pathkernel::readout::Readout;
 use pathkernel::run::keys::Model;
@@ -65,14 +65,21 @@ fn steps_take_no_fresh_memory() {
         LayerKind::Activation(Activation::Silu),
         LayerKind::Linear(Linear { features: 10, bias: true }),
     ];
-    let model = Model { input: vec![2, 12, 12], layers: layers.map(layer).to_vec(), weights: None };
+    let model = Model {
+        input: vec![2, 12, 12],
+        inputs: Vec::new(),
+        layers: layers.map(layer).to_vec(),
+        weights: None,
+        frozen: Vec::new(),
+    };
     let network = Graph::new(&model.input, &model.layers).expect("a network");
     let (queries, count) = (24, 40);
     let numbers = |len: usize| (0..len).map(|i| (i * 37 % 101) as f32 / 101.0 - 0.5).collect::<Vec<f32>>();
     let weights: Vec<f32> = network.draw(1).into_iter().map(|value| value as f32).collect();
     let weights = backend.upload(&weights).expect("room");
     let examples = Examples::new(&backend, &numbers(count * 288), 288).expect("room");
-    let targets = TargetBuffer::Reals(backend.upload(&numbers(count * 10)).expect("room"), count * 10);
+    let targets = Targets::Reals(numbers(count * 10).into_iter().map(f64::from).collect());
+    let targets = TargetBuffer::new(&backend, &Aims::new(&targets, count, 10)).expect("room");
     let inputs = numbers(queries * 288);
     let entries = vec![Entries::Loss, Entries::Full];
     let carried = Carried::Nothing;

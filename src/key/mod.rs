@@ -23,7 +23,7 @@ mod variant;
 pub use advice::{near, nearest};
 pub use axes::PerAxis;
 pub use form::{At, Custom, Flag, Form, Keys, List, Name, OneOrMore, Optional, Path, Word, Words};
-pub use number::{Count, Number, Pair, Whole};
+pub use number::{Count, Each, Number, Pair, Whole};
 pub use value::{Table, Value};
 pub use variant::{Alternative, OneOf, Variant};
 

@@ -3,7 +3,7 @@
 use super::{Lower, Reads};
 use crate::formats;
 use crate::graph::primitive::Parameter;
-use crate::graph::{Graph, NodeId, Owner};
+use crate::graph::{Graph, Initial, NodeId, Owner};
 use crate::key::{Key, Path, at};
 
 /// An array of a file, the same for every example. It is read when the graph is built.
@@ -30,8 +30,8 @@ impl Lower for Constant {
         if let Some(at) = array.first_not_finite() {
             return Err(format!("{}: holds NaN or infinity, first at element {at}", self.values));
         }
-        let held = Parameter::holding(&array.shape, array.to_f64().into())?;
-        graph.add_fixed(owner, held, &[])
+        let values = Parameter::new(&array.shape)?.named("values").drawn(Initial::Values(array.to_f64().into()));
+        graph.add_fixed(owner, values, &[])
     }
 }
 

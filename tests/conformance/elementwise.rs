@@ -219,27 +219,31 @@ fn rows_on_a_segment() {
     }
 }
 
-fn losses<B: Backend>(backend: &B, &(loss, rows, width, all): &(Loss, usize, usize, usize)) -> Vec<f64> {
+/// A loss of so many rows and outputs, with so many places; whether its targets are classes.
+type LossCase = (Loss, usize, usize, usize, bool);
+
+fn losses<B: Backend>(backend: &B, &(loss, rows, width, all, of_classes): &LossCase) -> Vec<f64> {
     let outputs = Held::new(backend, &numbers(15, rows * width).iter().map(|x| 6.0 * x).collect::<Vec<_>>());
     let share = Held::new(backend, &numbers(16, rows));
-    let examples: Vec<u32> = (0..rows).map(|row| ((row * 31 + 1) % all) as u32).collect();
-    let examples = backend.index(&examples).unwrap();
+    let places: Vec<u32> = (0..rows).map(|row| ((row * 31 + 1) % all) as u32).collect();
+    let places = backend.index(&places).unwrap();
     let classes = backend.index(&(0..all).map(|i| (i * 5 % width) as u32).collect::<Vec<_>>()).unwrap();
     let reals = Held::new(backend, &numbers(17, all * width));
-    let targets = match loss.takes() {
-        TargetKind::Classes => Targets::Classes(&classes),
-        TargetKind::Reals => Targets::Reals(reals.get()),
-    };
+    let positive = |seed: u64, len: usize| numbers(seed, len).iter().map(|x| x.abs()).collect::<Vec<_>>();
+    let (weights, of_outputs) = (Held::new(backend, &positive(27, all)), Held::new(backend, &positive(28, width)));
+    let targets = if of_classes { Targets::Classes(&classes) } else { Targets::Reals(reals.get()) };
     let (mut gradient, mut statistics) = (Held::output(backend, rows * width), Held::output(backend, rows * 2));
     let arrays = BatchLossArrays {
         gradient: gradient.out(),
         statistics: statistics.out(),
         outputs: outputs.get(),
         targets,
-        examples: &examples,
+        weights: weights.get(),
+        numbers: of_outputs.get(),
+        places: &places,
         share: share.get(),
     };
-    backend.run(&BatchLoss { loss, width }, arrays).unwrap();
+    backend.run(&BatchLoss { loss, width, smoothing: 0.25 }, arrays).unwrap();
     [gradient.values(backend), statistics.values(backend)].concat()
 }
 
@@ -247,9 +251,14 @@ fn losses<B: Backend>(backend: &B, &(loss, rows, width, all): &(Loss, usize, usi
 fn losses_and_their_gradients() {
     let devices = devices();
     for &loss in Loss::ALL {
-        for shape in [(loss, 1, 1, 1), (loss, 7, 3, 5), (loss, 257, 10, 300), (loss, 700, 5, 2300)] {
-            // Sums of up to ten losses, each of at most e⁶ + 6 and wrong by a few roundings.
-            agree!(&devices, losses, shape, 10.0 * 8.0 * 410.0 * EPS);
+        for (rows, width, all) in [(1, 1, 1), (7, 3, 5), (257, 10, 300), (700, 5, 2300)] {
+            for of_classes in [false, true] {
+                if of_classes && loss.takes() != TargetKind::Classes {
+                    continue;
+                }
+                // Sums of up to ten losses, each of at most e⁶ + 6 and wrong by a few roundings.
+                agree!(&devices, losses, (loss, rows, width, all, of_classes), 10.0 * 8.0 * 410.0 * EPS);
+            }
         }
     }
 }

@@ -2,14 +2,12 @@
 
 use super::*;
 use crate::graph::build::elements;
-use std::sync::Arc;
 
 /// The parameters themselves, of some shape.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Parameter {
-    shape: Vec<usize>,
-    /// Its name within the layer.
     name: &'static str,
+    shape: Vec<usize>,
     initial: Initial,
 }
 
@@ -25,21 +23,18 @@ impl Parameter {
     pub fn new(shape: &[usize]) -> std::result::Result<Self, String> {
         match elements(shape)? {
             0 => Err(format!("a parameter of shape {shape:?} has no elements; give it sizes of at least 1")),
-            _ => Ok(Self { shape: shape.to_vec(), name: "weight", initial: Initial::Normal(DEVIATION) }),
+            _ => Ok(Self { name: "weight", shape: shape.to_vec(), initial: Initial::Normal(DEVIATION) }),
         }
     }
 
-    /// That holds given values, such as a constant.
-    ///
-    /// # Errors
-    ///
-    /// As [`new`](Self::new), and another number of values.
-    pub fn holding(shape: &[usize], values: Arc<[f64]>) -> std::result::Result<Self, String> {
-        let held = Self::new(shape)?;
-        match values.len() == count(shape) {
-            true => Ok(Self { name: "values", initial: Initial::Values(values), ..held }),
-            false => Err(format!("{} values do not fill the shape {shape:?}", values.len())),
-        }
+    /// The same under another name within its layer.
+    pub fn named(self, name: &'static str) -> Self {
+        Self { name, ..self }
+    }
+
+    /// The same, drawn in another way.
+    pub fn drawn(self, initial: Initial) -> Self {
+        Self { initial, ..self }
     }
 
     fn structure(&self) -> Structure {
