@@ -207,6 +207,7 @@ layers! {
     group_norm::GroupNorm,
     batch_norm::BatchNorm,
     parameter::Parameter,
+    constant::Constant,
     add::Add,
     multiply::Multiply,
     scale::Scale,
