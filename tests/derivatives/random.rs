@@ -1,11 +1,11 @@
 //! Random graphs, built node by node: shapes, branches, ties and seeds.
 
 use crate::cases::Case;
-use pathkernel::activation::Activation;
+use pathkernel::activation::{Activation, Approximate, Gelu};
 use pathkernel::compute::Pooling;
 use pathkernel::graph::primitive::{
     Affine, Attention, Convolve, Heads, Mask, MatrixProduct, Normalize, Parameter, Pointwise, Pool, Product, Rearrange,
-    ScaleShift, Softmax,
+    ScaleShift, Softmax, Sweep, Unfold,
 };
 use pathkernel::graph::{Graph, NodeId};
 use pathkernel::random::numbers;
@@ -18,8 +18,16 @@ const NODES: usize = 9;
 /// Normalised rows at the least: the variance of fewer numbers can be as small as eps.
 const LEAST_NORMALISED: usize = 5;
 
-const SMOOTH: [Activation; 5] =
-    [Activation::Tanh, Activation::Sigmoid, Activation::Softplus, Activation::Silu, Activation::Sin];
+const SMOOTH: [Activation; 8] = [
+    Activation::Tanh,
+    Activation::Sigmoid,
+    Activation::Softplus,
+    Activation::Silu,
+    Activation::Sin,
+    Activation::Mish,
+    Activation::Logsigmoid,
+    Activation::Gelu(Gelu { approximate: Approximate::Tanh }),
+];
 
 /// A source of choices.
 struct Choice(Vec<f64>);
@@ -89,12 +97,19 @@ fn push(graph: &mut Graph, choice: &mut Choice, number: usize, from: NodeId) -> 
         }
         2 | 9 => {
             let (channels, kernel) = (choice.between(1, 3), choice.between(2, 3));
-            let window = (kernel, choice.between(1, 2), choice.below(2));
+            let square = Sweep::from((kernel, choice.between(1, 2), choice.below(2)));
+            let window = Sweep { dilation: [1, choice.between(1, 2)], ..square };
+            if choice.below(4) == 0 {
+                let patches = graph.add(number, Unfold::new(&shape, window).ok()?, &[from]).ok()?;
+                return graph.add(number, Unfold::fold(&shape, window).ok()?, &[patches]).ok();
+            }
             graph.add(number, Convolve::new(&shape, channels, window, bias).ok()?, &[from]).ok()
         }
         3 => {
             let pooling = choice.of(&[Pooling::Max, Pooling::Average]);
-            graph.add(number, Pool::new(&shape, 2, pooling).ok()?, &[from]).ok()
+            let overlapping = Sweep { stride: [1, 2], ..Sweep::from((3, 1, 1)) };
+            let sweep = if choice.below(3) == 0 { overlapping } else { Sweep::from(2) };
+            graph.add(number, Pool::new(&shape, sweep, pooling).ok()?, &[from]).ok()
         }
         4 if width >= LEAST_NORMALISED => {
             let normal = graph.add(number, Normalize::about_mean(&shape), &[from]).ok()?;
