@@ -1,6 +1,6 @@
 //! A step loop on the CPU takes no fresh memory: what it needs was taken by its first steps.
 
-use pathkernel::activation::Activation;
+use pathkernel::activation::{Activation, Approximate, Gelu};
 use pathkernel::compute::cpu::CpuBackend;
 use pathkernel::compute::{Backend, Entries, Rates};
 use pathkernel::graph::Graph;
@@ -53,19 +53,25 @@ static ALLOCATOR: Counting = Counting;
 fn steps_take_no_fresh_memory() {
     let backend = CpuBackend::<f32>::new();
     let layer = |kind| Layer::new(kind);
-    let conv = LayerKind::Conv2d(Conv2d { channels: 8, kernel: 3, stride: 1, padding: 1, bias: true });
+    let conv = LayerKind::Conv2d(Conv2d::square(8, 3, 1, 1, true));
     let layers = [
         conv.clone(),
         LayerKind::Activation(Activation::Tanh),
         conv,
-        LayerKind::Activation(Activation::Gelu),
-        LayerKind::AvgPool2d(AvgPool2d { kernel: 4 }),
+        LayerKind::Activation(Gelu { approximate: Approximate::None }.into()),
+        LayerKind::AvgPool2d(AvgPool2d::square(4)),
         LayerKind::Flatten(Flatten),
         LayerKind::Linear(Linear { features: 64, bias: true }),
         LayerKind::Activation(Activation::Silu),
         LayerKind::Linear(Linear { features: 10, bias: true }),
     ];
-    let model = Model { input: vec![2, 12, 12], layers: layers.map(layer).to_vec(), weights: None };
+    let model = Model {
+        input: vec![2, 12, 12],
+        inputs: Vec::new(),
+        layers: layers.map(layer).to_vec(),
+        weights: None,
+        frozen: Vec::new(),
+    };
     let network = Graph::new(&model.input, &model.layers).expect("a network");
     let (queries, count) = (24, 40);
     let numbers = |len: usize| (0..len).map(|i| (i * 37 % 101) as f32 / 101.0 - 0.5).collect::<Vec<f32>>();

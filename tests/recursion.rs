@@ -1,10 +1,9 @@
 //! The recursion backwards in time, in every form in which ψ can be carried: each gives the same contributions, and they
 //! add up to the change of the outputs.
 
-#[path = "common/interrupt.rs"]
-mod interrupt;
+mod common;
 
-use interrupt::Interrupt;
+use common::interrupt::Interrupt;
 use pathkernel::activation::Activation;
 use pathkernel::compute::cpu::CpuBackend;
 use pathkernel::compute::{Backend, Element};
@@ -15,7 +14,7 @@ use pathkernel::layer::{Layer, LayerKind, LayerNorm, Linear};
 use pathkernel::loss::{Aims, Loss, Targets};
 use pathkernel::optimizer::{Adam, Optimizer, Sgd};
 use pathkernel::path::{Finished, Integration, Rule, Setting, Spec, Tile};
-use pathkernel::random::Random;
+use pathkernel::random::numbers;
 use pathkernel::readout::Readout;
 use pathkernel::tangent::{Carried, Contraction, choices};
 use pathkernel::tape::{DiskRecorder, DiskTape, History, Kept, MemoryTape, Recorder, Recording, Step, Tape};
@@ -30,15 +29,9 @@ const OUTPUTS: usize = 3;
 fn network() -> Graph {
     let linear = |features| LayerKind::Linear(Linear { features, bias: true });
     let tanh = || LayerKind::Activation(Activation::Tanh);
-    let layers = [linear(6), tanh(), linear(5), tanh(), LayerKind::LayerNorm(LayerNorm), linear(OUTPUTS)];
+    let layers = [linear(6), tanh(), linear(5), tanh(), LayerKind::LayerNorm(LayerNorm::default()), linear(OUTPUTS)];
     let layers = layers.into_iter().map(|kind| Layer::new(kind)).collect::<Vec<_>>();
     Graph::new(&[WIDTH], &layers).expect("a network")
-}
-
-fn numbers(seed: u64, len: usize) -> Vec<f64> {
-    let mut random = Random::new(seed, "recursion");
-    // Numbers that f32 holds, so that both precisions start from the same.
-    (0..len).map(|_| f64::from((2.0 * random.unit() - 1.0) as f32)).collect()
 }
 
 fn sgd(momentum: f64, nesterov: bool) -> Optimizer {

@@ -11,6 +11,7 @@ use pathkernel::optimizer::{Optimizer, Sgd};
 use pathkernel::path::Rule;
 use pathkernel::plan::Device;
 use pathkernel::problem::{Explanation, Problem};
+use pathkernel::random::numbers;
 use pathkernel::readout::Readout;
 use pathkernel::tangent::{Carried, Contraction, choices};
 use pathkernel::tape::MemoryTape;
@@ -31,10 +32,6 @@ fn network() -> Graph {
     graph
 }
 
-fn numbers(count: usize, rate: f64) -> Vec<f64> {
-    (0..count).map(|at| (rate * (at + 1) as f64).sin()).collect()
-}
-
 #[test]
 fn shared_weights_are_one_block_of_two_uses() {
     let graph = network();
@@ -51,10 +48,10 @@ fn shared_weights_are_one_block_of_two_uses() {
 fn problem(momentum: f64, contraction: Contraction) -> Problem {
     let optimizer = Optimizer::Sgd(Sgd { momentum, ..Sgd::plain(0.1) });
     let network = network();
-    let (inputs, targets) = (numbers(EXAMPLES * WIDTH, 0.7), Targets::Reals(numbers(EXAMPLES, 1.3)));
+    let (inputs, targets) = (numbers(1, EXAMPLES * WIDTH), Targets::Reals(numbers(2, EXAMPLES)));
     let contraction = Some(vec![contraction; network.blocks.len()]);
     let mut problem = Problem::new(network, Loss::SquaredError, optimizer, inputs, targets)
-        .asking(numbers(WIDTH, 0.4), None)
+        .asking(numbers(3, WIDTH), None)
         .full_batches(STEPS);
     problem.spec.rule = Rule::Gauss { nodes: 8 };
     Problem { contraction, ..problem }

@@ -10,7 +10,7 @@ use super::{Account, Tile};
 use crate::compute::{Accumulator, Backend, Entries, Gram, Phase, Result, RowMap, Slice, SliceMut};
 use crate::graph::{Block, Factor, Segment};
 use crate::optimizer::Recursion;
-use crate::tangent::{ConstantInputs, Contraction, Products, QueryFactors, Term, along, contract};
+use crate::tangent::{ConstantInputs, Contraction, Node, Products, QueryFactors, Term, along, contract};
 use crate::tape::Step;
 
 /// What a tile's steps share.
@@ -178,20 +178,23 @@ impl<'a, B: Backend> Pass<'a, B> {
             Some(EachRow::new(backend, self.setting.rows(), count)?)
         };
         let each = own_rows.as_ref().unwrap_or(&self.each);
-        network.backward(backend, segment, &pass, self.setting.rows(), reading.seeds, &mut |factor| {
-            let block = &network.blocks[factor.block];
+        network.backward_of_all(backend, segment, &pass, self.setting.rows(), reading.seeds, &mut |factor| {
+            let block = network.block_of(&factor);
             if let Some((certificate, lengths)) = certificate {
                 let along = |direction: Option<(&B::Buffer, f64)>, out: SliceMut<'_, B::Buffer>| match direction {
-                    Some((direction, scale)) => apply(backend, block, &node.mean, &factor, direction, scale, out),
+                    Some((direction, scale)) => apply(backend, block, node, &factor, direction, scale, out),
                     None => Ok(()),
                 };
                 let explained = SliceMut::new(&mut certificate.explained, at.place * size, size);
                 along(at.change(), explained)?;
-                along(at.decay(&spec.optimizer), certificate.regularizer.block())?;
+                along(at.decay(&spec.optimizer).filter(|_| !factor.held), certificate.regularizer.block())?;
                 along(at.unexplained(), certificate.unexplained.block())?;
                 let reached = SliceMut::new(&mut certificate.reached, at.place * size, size);
-                let lengths = Slice::new(lengths, factor.block, 1);
+                let lengths = Slice::new(lengths, factor.block + if factor.held { network.blocks.len() } else { 0 }, 1);
                 add_reach(backend, (node, each), &factor, lengths, reached)?;
+            }
+            if factor.held {
+                return Ok(());
             }
             let before = backend.enter(Phase::Contraction);
             take(factor)?;
@@ -259,14 +262,13 @@ impl<'a, B: Backend> Pass<'a, B> {
 fn apply<B: Backend>(
     backend: &B,
     block: &Block,
-    map: &RowMap<B::Buffer, B::Index>,
+    node: &Node<B>,
     factor: &Factor<'_, B::Buffer>,
     direction: &B::Buffer,
     scale: f64,
     out: SliceMut<'_, B::Buffer>,
 ) -> Result<()> {
-    let base = factor.input.len / factor.structure.input_len();
-    let values = along(backend, block.offset, direction, base, factor)?;
+    let values = along(backend, block.offset, direction, node.rows, factor)?;
     let width = factor.structure.delta_len();
-    backend.row_dot(width, scale, map, out, factor.delta(), Slice::new(&values, 0, base * width))
+    backend.row_dot(width, scale, &node.mean, out, factor.delta(), Slice::new(&values, 0, node.rows * width))
 }

@@ -10,7 +10,8 @@ use crate::loss::{TargetArray, Targets};
 use crate::path::Spec;
 use crate::plan::size;
 use crate::problem::Problem;
-use crate::run::keys::{Batches, KernelShape, RunFile, Training};
+use crate::run::keys::{Batches, InputFiles, KernelShape, RunFile, Training};
+use crate::run::rows::read_rows;
 use crate::tape::Step;
 use crate::training::draw_batches;
 
@@ -61,25 +62,27 @@ impl Inputs {
 ///
 /// What does not fit, with the file, the shapes, and what to do.
 pub fn read_problem(run_file: &RunFile) -> Result<Problem, Error> {
-    let network = Graph::new(&run_file.model.input, &run_file.model.layers)?;
+    let mut network = run_file.model.design().build()?;
+    if run_file.trajectory.import.is_some() && !network.held.is_empty() {
+        // Whoever recorded the path may have moved them.
+        network = network.following_held();
+    }
     check_weights(&network)?;
     let (data, training, kernel) = (&run_file.data, &run_file.training, &run_file.kernel);
     let precision = run_file.run.precision;
-    let (examples, inputs) = read_inputs(&data.inputs, &network)?;
+    let (examples, inputs) = read_rows("data.train.inputs", &data.inputs, &network, precision)?;
     let targets = read_targets(&data.targets, &network, training, examples, &data.inputs)?;
     check_examples(&kernel.superposition_vectors, examples)?;
     let mut queries = None;
     let mut query_targets = Some(targets.clone());
-    if let Some(path) = &data.query_inputs {
-        let (count, values) = read_inputs(path, &network)?;
-        fits_precision(path, &values, precision)?;
+    if let Some(files) = &data.query_inputs {
+        let (count, values) = read_rows("data.query.inputs", files, &network, precision)?;
         queries = Some(values);
         query_targets = match &data.query_targets {
             None => None,
-            Some(targets) => Some(read_targets(targets, &network, training, count, path)?),
+            Some(targets) => Some(read_targets(targets, &network, training, count, files)?),
         };
     }
-    fits_precision(&data.inputs, &inputs, precision)?;
     if let Targets::Reals(values) = &targets {
         fits_precision(&data.targets, values, precision)?;
     }
@@ -179,7 +182,7 @@ pub(super) fn fits_precision(name: &str, values: &[f64], precision: Precision) -
     }
 }
 
-fn finite(path: &str, array: &Array) -> Result<(), Error> {
+pub(super) fn finite(path: &str, array: &Array) -> Result<(), Error> {
     match array.first_not_finite() {
         None => Ok(()),
         Some(at) => Err(Error::Input(format!(
@@ -188,32 +191,12 @@ fn finite(path: &str, array: &Array) -> Result<(), Error> {
     }
 }
 
-fn read_inputs(path: &str, network: &Graph) -> Result<(usize, Vec<f64>), Error> {
-    let array = read(path)?;
-    finite(path, &array)?;
-    let width = network.input_len();
-    let count = match array.shape.as_slice() {
-        [] => 0,
-        [count, rest @ ..] if rest.iter().product::<usize>() == width => *count,
-        shape => {
-            return Err(Error::Input(format!(
-                "{path}: has shape {shape:?}, but model.input = {:?} needs [examples, …] with {width} values each",
-                network.input
-            )));
-        }
-    };
-    if count == 0 {
-        return Err(Error::Input(format!("{path}: holds no example")));
-    }
-    Ok((count, array.to_f64()))
-}
-
 fn read_targets(
     path: &str,
     network: &Graph,
     training: &Training,
     count: usize,
-    inputs: &str,
+    inputs: &InputFiles,
 ) -> Result<Targets, Error> {
     let array = read(path)?;
     finite(path, &array)?;

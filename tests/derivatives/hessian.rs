@@ -3,11 +3,11 @@
 use crate::cases::{Case, cases};
 use crate::directional::derivatives;
 use crate::factors::{Cpu, held, seeds, upload, whole};
-use crate::loops::numbers;
 use crate::random::graphs;
 use crate::{ROWS, STEP, jacobian, largest, outputs};
 use pathkernel::compute::{RowMap, Start};
 use pathkernel::graph::{Seeds, Segment};
+use pathkernel::random::numbers;
 
 /// `[C * rows, parameters]`: how the Jacobian changes along a direction.
 fn turned(case: &Case, inputs: &[f64], direction: &[f64]) -> Vec<f64> {
@@ -97,7 +97,7 @@ fn gradients_turn_as_their_differences_say() {
 fn random_graphs_agree_with_differences() {
     let (graphs, counts) = graphs();
     println!("{counts:?}");
-    assert!(counts.len() == 9 && counts.values().all(|&count| count >= 5), "{counts:?}");
+    assert!(counts.len() == 10 && counts.values().all(|&count| count >= 5), "{counts:?}");
     for (seed, case) in graphs.iter().enumerate() {
         let seed = seed as u64;
         let inputs = numbers(seed + 500, ROWS * case.network.input_len());

@@ -2,12 +2,13 @@
 //! numbers of nodes, averages and gradients formed in several calls.
 
 use crate::cases::{Case, cases};
+use crate::common::loops::{Entry, accumulated, compare};
 use crate::factors::{
     Array, Cpu, Factors, add_gradient, factors, gradients, outer, pairs, roundings, upload, whole, whole_mut,
 };
-use crate::loops::{Entry, accumulated, compare, numbers};
 use pathkernel::compute::{Accumulator, Backend, Entries, Gram, Layout, MatMul, Part, RowMap, Start};
 use pathkernel::graph::{Block, Matrix, Segment, Structure};
+use pathkernel::random::numbers;
 
 /// One rounding of f64, relative.
 const ROUNDING: f64 = f64::EPSILON / 2.0;
@@ -124,6 +125,10 @@ impl<'a> Layer<'a> {
         let (own, columns) = (self.own, copies * EXAMPLES);
         let rows = whole(&self.right_rows).part(0, columns * own.len());
         let mut parts = vec![Part::Rows { depth: own.len(), left: whole(&self.left_rows), right: rows }];
+        if let Structure::Dense(depth) = self.structure {
+            let right = whole(&self.right).part(0, columns * depth);
+            parts.push(Part::Rows { depth, left: whole(&self.left_rows), right });
+        }
         if let Structure::Outer(matrix) = self.structure {
             let Matrix { height, positions, .. } = matrix;
             let delta = whole(&self.right).part(0, columns * positions * height);

@@ -32,7 +32,11 @@ fn a_layer_needs_its_keys_and_no_others() {
         ("[{ type = 'conv2d', kernel = 3 }]", &["model.layers[0].channels", "required"]),
         ("[{ type = 'conv2d', channels = 3 }]", &["model.layers[0].kernel", "required"]),
         ("[{ type = 'max_pool2d' }]", &["model.layers[0].kernel", "required"]),
-        ("[{ type = 'max_pool2d', kernel = 2, stride = 1 }]", &["model.layers[0].stride", "unknown key"]),
+        ("[{ type = 'max_pool2d', kernel = 2, ceil_mode = true }]", &["model.layers[0].ceil_mode", "unknown key"]),
+        ("[{ type = 'max_pool2d', kernel = 2, padding = 2 }]", &["model.layers[0]", "more than half of the kernel"]),
+        ("[{ type = 'max_pool2d', kernel = [1, 2, 3] }]", &["model.layers[0].kernel", "one for each of 2 axes"]),
+        ("[{ type = 'conv1d', channels = 1, kernel = 2 }]", &["model.layers[0]", "lines are [channels, length]"]),
+        ("[{ type = 'layer_norm', axes = 7 }]", &["model.layers[0]", "axes = 7", "name fewer"]),
         ("[{ type = 'linear', features = 2 }, { type = 'add' }]", &["model.layers[1].from", "required"]),
         ("[{ type = 'relu', bias = true }]", &["model.layers[0].bias", "unknown key"]),
         ("[]", &["model.layers", "no layer has parameters"]),
@@ -88,7 +92,10 @@ fn a_layer_reads_an_earlier_one_of_its_shape() {
     refuses_layers(&[
         (&format!("[{start}, {{ type = 'add', from = 2 }}]"), &["model.layers[2].from", "earlier layer"]),
         (&format!("[{start}, {{ type = 'add', from = -2 }}]"), &["model.layers[2].from", "earlier layer"]),
-        (&format!("[{start}, {{ type = 'relu', from = 'x' }}]"), &["model.layers[2] (relu)", "from = \"x\"", "earlier layer"]),
+        (
+            &format!("[{start}, {{ type = 'relu', from = 'x' }}]"),
+            &["model.layers[2] (relu)", "from = \"x\"", "earlier layer"],
+        ),
         (&format!("[{start}, {{ type = 'add', from = 0 }}]"), &["layers[2] (add)", "[2]", "[16]", "differ"]),
     ]);
 }

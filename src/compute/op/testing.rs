@@ -1,5 +1,7 @@
 //! What the operations' tests share: arrays in f64 on the CPU, and plain loops over indices.
 
+pub use crate::random::numbers;
+
 use super::{Backend, CpuBackend, Result, RowMap, Slice, SliceMut, Window, cpu};
 use std::ops::Range;
 
@@ -30,16 +32,6 @@ impl Held {
     }
 }
 
-/// Numbers in [-1, 1], different for every seed.
-pub fn numbers(seed: u64, len: usize) -> Vec<f64> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(1);
-    let mut next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 11) as f64 / (1u64 << 52) as f64 - 1.0
-    };
-    (0..len).map(|_| next()).collect()
-}
-
 /// What an array holds after a run.
 pub fn written(
     before: &[f64],
@@ -60,19 +52,22 @@ pub fn close(got: &[f64], want: impl Fn(usize) -> f64) {
 
 /// The pixel of an image that is an entry of the patch at a position; none in the padding.
 pub fn pixel(window: &Window, position: usize, entry: usize) -> Option<usize> {
-    let Window { height, width, kernel, stride, padding, .. } = *window;
-    let (channel, row, column) = (entry / kernel / kernel, entry / kernel % kernel, entry % kernel);
-    let row = (position / window.out_width() * stride + row).checked_sub(padding).filter(|&row| row < height)?;
-    let column =
-        (position % window.out_width() * stride + column).checked_sub(padding).filter(|&column| column < width)?;
-    Some((channel * height + row) * width + column)
+    let (channel, within) = (entry / window.area(), entry % window.area());
+    let entries = [within / window.kernel[1], within % window.kernel[1]];
+    let corner = [position / window.out_width(), position % window.out_width()];
+    let along = |axis: usize, side: usize| {
+        let place = corner[axis] * window.stride[axis] + entries[axis] * window.dilation[axis];
+        place.checked_sub(window.padding[axis]).filter(|&place| place < side)
+    };
+    let (row, column) = (along(0, window.height)?, along(1, window.width)?);
+    Some((channel * window.height + row) * window.width + column)
 }
 
 /// The pixels of an image that make up an entry of the pooled image, row by row.
 pub fn pooled_pixels(window: &Window, entry: usize) -> Vec<usize> {
-    let side = window.kernel * window.kernel;
+    let area = window.area();
     let (channel, position) = (entry / window.positions(), entry % window.positions());
-    (channel * side..(channel + 1) * side).filter_map(|entry| pixel(window, position, entry)).collect()
+    (channel * area..(channel + 1) * area).filter_map(|entry| pixel(window, position, entry)).collect()
 }
 
 /// A map of four outputs with 2, 0, 1 and 3 rows of 3 base rows.

@@ -1,8 +1,7 @@
 //! `[training]`: how the network is trained.
 
 use crate::key::{
-    self, Count, Custom, Each, Form, Integer, Key, List, Number, Optional, Path, Shape, Table, Value, Word, Words,
-    Wrong, at,
+    self, Count, Custom, Each, Form, Key, List, Number, Optional, Path, Shape, Table, Value, Word, Words, Wrong, at,
 };
 use crate::loss::{Loss, Numbers, TargetKind};
 use crate::optimizer::{self, Optimizer, is_not_single};
@@ -82,7 +81,7 @@ pub(super) const KEYS: &[Key<Training>] = &[
     Key::new(
         "ignore",
         "of cross_entropy: targets of this number have the weight 0",
-        at!(Training.ignore, Optional(Integer)),
+        at!(Training.ignore, Optional(Whole)),
     )
     .unless(without_classes),
     Key::new("reduction", "of the losses of a batch", at!(Training.reduction, Words)),
