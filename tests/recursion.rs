@@ -5,8 +5,8 @@ mod common;
 
 use common::interrupt::Interrupt;
 use pathkernel::activation::Activation;
+use pathkernel::compute::Element;
 use pathkernel::compute::cpu::CpuBackend;
-use pathkernel::compute::{Backend, Element};
 use pathkernel::error::Error;
 use pathkernel::graph::Graph;
 use pathkernel::keeper::Keeper;
@@ -39,7 +39,14 @@ fn sgd(momentum: f64, nesterov: bool) -> Optimizer {
 }
 
 fn adam(decoupled: bool) -> Optimizer {
-    Optimizer::Adam(Adam { learning_rate: 0.01, betas: [0.8, 0.95], eps: 1e-3, weight_decay: 0.02, decoupled })
+    Optimizer::Adam(Adam {
+        learning_rate: 0.01,
+        betas: [0.8, 0.95],
+        eps: 1e-3,
+        weight_decay: 0.02,
+        amsgrad: false,
+        decoupled,
+    })
 }
 
 struct Problem<E: Element> {

@@ -73,6 +73,14 @@ fn any_log(x: f32) -> f32 {
     return select(infinity() - infinity(), -infinity(), x == 0.0);
 }
 
+// 1 / √x of any x: infinity at 0, no number below.
+fn any_rsqrt(x: f32) -> f32 {
+    if x > 0.0 {
+        return 1.0 / sqrt(x);
+    }
+    return select(infinity() - infinity(), infinity(), x == 0.0);
+}
+
 fn precise_tanh(x: f32) -> f32 {
     let a = abs(x);
     if a < 0.625 {

@@ -196,6 +196,7 @@ activations! {
         abs::Abs,
         exp::Exp,
         log::Log,
+        rsqrt::Rsqrt,
         logsigmoid::Logsigmoid,
         softsign::Softsign,
         hardswish::Hardswish,

@@ -8,6 +8,7 @@ mod activation;
 mod avg_pool;
 mod axes;
 mod conv;
+mod conv_transpose;
 mod max_pool;
 mod sweep;
 
@@ -184,6 +185,8 @@ layers! {
     linear::Linear,
     conv1d::Conv1d,
     conv2d::Conv2d,
+    conv_transpose1d::ConvTranspose1d,
+    conv_transpose2d::ConvTranspose2d,
     max_pool1d::MaxPool1d,
     max_pool2d::MaxPool2d,
     avg_pool1d::AvgPool1d,
@@ -194,6 +197,7 @@ layers! {
     layer_norm::LayerNorm,
     rms_norm::RmsNorm,
     group_norm::GroupNorm,
+    batch_norm::BatchNorm,
     parameter::Parameter,
     add::Add,
     multiply::Multiply,

@@ -9,7 +9,7 @@ use super::sums::{Certificate, PairSums, State};
 use super::{Account, Tile};
 use crate::compute::{Accumulator, Backend, Entries, Gram, Phase, Result, RowMap, Slice, SliceMut};
 use crate::graph::{Block, Factor, Segment};
-use crate::optimizer::Recursion;
+use crate::optimizer::{Meets, Recursion};
 use crate::tangent::{ConstantInputs, Contraction, Node, Products, QueryFactors, Term, along, contract};
 use crate::tape::Step;
 
@@ -90,36 +90,54 @@ impl<'a, B: Backend> Pass<'a, B> {
 
     fn add(&self, state: &mut State<'a, B>, at: &At<'_, B>, account: &mut Account) -> Result<()> {
         let Setting { backend, network, spec, .. } = *self.setting;
-        let recursion = spec.optimizer.recursion(at.number, at.rate, at.step.clip);
+        let recursion = spec.optimizer.recursion(&spec.optimizer, at.number, at.rate, at.step.clip);
         let mut batches = self.batches(state, at.step)?;
         if batches.is_empty() && state.certificate.is_none() && recursion.keep == 0.0 {
             return Ok(());
         }
         let rows = self.finder.rows(state, &self.inputs, at, recursion.add, account)?;
-        let mut fresh =
-            QueryFactors::new(network, self.setting.contraction, self.setting.rows(), self.tile.queries.len());
-        let Recursion { keep, add, .. } = recursion;
-        // With Nesterov's momentum φ acts by itself as well, so it is kept apart from ψ.
-        let apart = recursion.ahead.is_some();
-        state.psi.begin(backend, keep, if apart { 0.0 } else { add })?;
-        fresh.begin(backend, 0.0, add)?;
-        let psi = if apart { &mut fresh } else { &mut state.psi };
+        let none =
+            || QueryFactors::new(network, self.setting.contraction, self.setting.rows(), self.tile.queries.len());
+        let mut fresh = none();
+        let Recursion { keep, add, meets, .. } = recursion;
+        // Where φ acts by itself as well, it is kept apart from ψ.
+        let (psi, held) = match meets {
+            Meets::Carried => (&mut state.psi, at.preconditioner()),
+            Meets::Preconditioned => (&mut state.psi, None),
+            Meets::Ahead { .. } | Meets::Behind { .. } => (&mut fresh, at.preconditioner()),
+        };
+        psi.begin(backend, keep, add)?;
         let mut certificate = match &mut state.certificate {
             Some(certificate) => Some((certificate, self.squared_lengths(at)?)),
             None => None,
         };
         for rows in &rows {
-            self.query_gradients(&mut certificate, at, rows, &mut |factor| {
-                psi.add(backend, &rows.node, factor, at.preconditioner())
-            })?;
+            self.query_gradients(&mut certificate, at, rows, &mut |factor| psi.add(backend, &rows.node, factor, held))?;
         }
-        if let Some(ahead) = recursion.ahead {
-            state.psi.axpy(backend, 1.0, &fresh)?;
-            fresh.axpy(backend, ahead, &state.psi)?;
-        }
+        let met = match meets {
+            Meets::Carried => None,
+            Meets::Preconditioned => match at.preconditioner() {
+                Some(preconditioner) => Some(state.psi.times(backend, preconditioner)?),
+                None => None,
+            },
+            Meets::Ahead { into, share } => {
+                state.psi.begin(backend, keep, 0.0)?;
+                state.psi.axpy(backend, into, &fresh)?;
+                fresh.axpy(backend, share, &state.psi)?;
+                Some(fresh)
+            }
+            Meets::Behind { into, share } => {
+                let mut met = none();
+                met.axpy(backend, share, &state.psi)?;
+                met.axpy(backend, 1.0, &fresh)?;
+                state.psi.begin(backend, keep, 0.0)?;
+                state.psi.axpy(backend, into, &fresh)?;
+                Some(met)
+            }
+        };
         let wanted = spec.attribution || spec.kernel.is_some();
         for batch in batches.iter_mut().filter(|_| wanted) {
-            let psi = if apart { &fresh } else { &state.psi };
+            let psi = met.as_ref().unwrap_or(&state.psi);
             self.meet(&mut state.sums, psi, at, recursion.gradient, batch)?;
         }
         if at.step.batch.is_none() {

@@ -77,6 +77,7 @@ impl Problem {
 
     /// Which paths can be made, followed and integrated.
     fn check_path(&self) -> Result<(), Error> {
+        self.spec.optimizer.check().map_err(|problem| wrong(problem.to_string()))?;
         let solved = self.spec.optimizer.is_solved();
         if solved && !matches!(self.spec.rule, Rule::Gauss { .. }) {
             return Err(wrong("kernel.rule: gradient flow is integrated at Gauss nodes within the solver's steps"));
@@ -102,7 +103,7 @@ impl Problem {
         let Spec { optimizer, attribution, kernel, coefficients, tangent, .. } = &self.spec;
         if optimizer.has_memory() && kernel.is_some() {
             return Err(wrong(
-                "kernel.kernel: a step with momentum or Adam mixes the gradients of many steps, so that no integral of \
+                "kernel.kernel: a step with momentum, or of Adam and its like, mixes the gradients of many steps, so that no integral of \
                  tangent kernels is multiplied with loss gradients; the attribution is as exact",
             ));
         }

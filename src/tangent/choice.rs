@@ -67,7 +67,10 @@ pub enum Carried {
     /// As means of factors or of whole rows: Nesterov's momentum adds up two of them.
     Means,
     /// As whole rows: a product with a preconditioner, entry by entry, has no factors.
-    Rows,
+    Rows {
+        /// Whether what the examples' rows meet is held beside it.
+        apart: bool,
+    },
 }
 
 /// By how much a gradient of one step may outgrow another's: so much less than a rounding must be left of a factor before it
@@ -106,7 +109,7 @@ impl Carried {
             Past::Nothing => Carried::Nothing,
             Past::Momentum(momentum) => Carried::Factors { steps: window(momentum, rates, rounding) },
             Past::Ahead => Carried::Means,
-            Past::Preconditioned => Carried::Rows,
+            Past::Preconditioned { apart } => Carried::Rows { apart },
         }
     }
 
@@ -223,7 +226,7 @@ pub fn flops(block: &Block, contraction: Contraction, sizes: &Sizes) -> f64 {
 /// The ways in which a block can be contracted. Rows of tied weights are sums over their uses, which no product around one
 /// input makes.
 pub fn choices(network: &Graph, block: &Block, readout: Readout, carried: Carried) -> Vec<Contraction> {
-    let means = carried != Carried::Rows;
+    let means = !matches!(carried, Carried::Rows { .. });
     let possible = |contraction: &Contraction| {
         let structures = block.uses.iter().all(|one| one.structure.contractions().contains(contraction));
         let only = |allowed: &dyn Fn(&Use) -> bool| block.only_use().is_some_and(allowed);
@@ -304,7 +307,14 @@ mod tests {
     fn what_is_carried_stays_in_factors_where_it_can() {
         let network = network(&[64], vec![linear(512), TANH, linear(512), TANH, linear(10)]);
         let sgd = |momentum, nesterov| Optimizer::Sgd(Sgd { momentum, nesterov, ..Sgd::plain(0.1) });
-        let adam = Adam { learning_rate: 0.1, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.0, decoupled: true };
+        let adam = Adam {
+            learning_rate: 0.1,
+            betas: [0.9, 0.999],
+            eps: 1e-8,
+            weight_decay: 0.0,
+            amsgrad: false,
+            decoupled: true,
+        };
         let pick = |optimizer: &Optimizer, steps: usize| {
             let carried = Carried::new(optimizer, &vec![0.1; steps], f64::from(f32::EPSILON));
             let sizes = Sizes { queries: 50, nodes: 3, examples: 1437, carried, ..sized(10, Entries::Loss) };

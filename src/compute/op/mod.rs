@@ -22,6 +22,7 @@ mod im2col;
 mod loss;
 mod mask;
 mod matmul;
+mod maximum;
 mod multiply;
 mod normalize;
 mod normalize_backward;
@@ -33,6 +34,7 @@ mod pool_backward;
 mod pool_directional;
 mod readout;
 mod rearrange;
+mod reciprocal;
 mod row_dot;
 mod scale;
 mod scale_features;
@@ -59,6 +61,7 @@ pub use im2col::Im2col;
 pub use loss::{BatchLoss, BatchLossArrays, Targets};
 pub use mask::Mask;
 pub use matmul::{Layout, MatMul, MatMulArrays};
+pub use maximum::Maximum;
 pub use multiply::Multiply;
 pub use normalize::Normalize;
 pub use normalize_backward::NormalizeBackward;
@@ -70,6 +73,7 @@ pub use pool_backward::PoolBackward;
 pub use pool_directional::PoolDirectional;
 pub use readout::{Read, ReadArrays};
 pub use rearrange::Rearrange;
+pub use reciprocal::{Reciprocal, SizeOf};
 pub use row_dot::RowDot;
 pub use scale::Scale;
 pub use scale_features::ScaleFeatures;
@@ -94,9 +98,9 @@ macro_rules! for_each_operation {
     ($call:ident) => {
         $call! {
             Activate, Adam, Average, Axpy, BatchLoss, BatchMatMul, Bias, Center, Col2im, ConvolveBackward, Copy, Fill,
-            Gather, Gram, Im2col, Mask, MatMul, Multiply, Normalize, NormalizeBackward, NormalizeCurvature, Outer,
-            OuterDiagonal, Pool, PoolBackward, PoolDirectional, Read, Rearrange, RowDot, Scale, ScaleFeatures, Seed,
-            Softmax, Transpose
+            Gather, Gram, Im2col, Mask, MatMul, Maximum, Multiply, Normalize, NormalizeBackward, NormalizeCurvature, Outer,
+            OuterDiagonal, Pool, PoolBackward, PoolDirectional, Read, Rearrange, Reciprocal, RowDot, Scale, ScaleFeatures,
+            Seed, Softmax, Transpose
         }
     };
 }

@@ -297,4 +297,5 @@ primitives! {
     rearrange::Rearrange,
     scale_shift::ScaleShift,
     softmax::Softmax,
+    unfold::Unfold,
 }

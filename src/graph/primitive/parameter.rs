@@ -6,7 +6,9 @@ use crate::graph::build::elements;
 /// The parameters themselves, of some shape.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Parameter {
+    name: &'static str,
     shape: Vec<usize>,
+    initial: Initial,
 }
 
 /// The standard deviation of what a raw parameter is drawn from; PyTorch has no default of its own.
@@ -21,8 +23,18 @@ impl Parameter {
     pub fn new(shape: &[usize]) -> std::result::Result<Self, String> {
         match elements(shape)? {
             0 => Err(format!("a parameter of shape {shape:?} has no elements; give it sizes of at least 1")),
-            _ => Ok(Self { shape: shape.to_vec() }),
+            _ => Ok(Self { name: "weight", shape: shape.to_vec(), initial: Initial::Normal(DEVIATION) }),
         }
+    }
+
+    /// The same under another name within its layer.
+    pub fn named(self, name: &'static str) -> Self {
+        Self { name, ..self }
+    }
+
+    /// The same, drawn in another way.
+    pub fn drawn(self, initial: Initial) -> Self {
+        Self { initial, ..self }
     }
 
     fn structure(&self) -> Structure {
@@ -43,7 +55,7 @@ impl Primitive for Parameter {
     }
 
     fn built(&self) -> Built {
-        let tensor = Drawn { name: "weight", shape: self.shape.clone(), initial: Initial::Normal(DEVIATION) };
+        let tensor = Drawn { name: self.name, shape: self.shape.clone(), initial: self.initial.clone() };
         let parameters = Some(Parameters { structure: self.structure(), tensors: vec![tensor] });
         Built { parameters, ..Built::plain(Vec::new(), &self.shape) }
     }

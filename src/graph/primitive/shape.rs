@@ -80,7 +80,7 @@ impl Sweep {
     }
 
     /// The shape of `channels` values at each position of its window.
-    pub(super) fn output(&self, window: &Window, channels: usize) -> Vec<usize> {
+    pub(crate) fn output(&self, window: &Window, channels: usize) -> Vec<usize> {
         let sides = [window.out_height(), window.out_width()];
         [&[channels], &sides[usize::from(self.lines)..]].concat()
     }

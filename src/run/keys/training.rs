@@ -1,7 +1,8 @@
 //! `[training]`: how the network is trained.
 
 use crate::key::{
-    self, Count, Custom, Each, Form, Key, List, Number, Optional, Path, Shape, Table, Value, Word, Words, Wrong, at,
+    self, Count, Custom, Each, Form, Key, List, Number, Optional, Path, Shape, Table, Value, Whole, Word, Words, Wrong,
+    at,
 };
 use crate::loss::{Loss, Numbers, TargetKind};
 use crate::optimizer::{self, Optimizer, is_not_single};

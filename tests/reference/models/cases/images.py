@@ -207,3 +207,109 @@ case(
     rate=0.1,
     steps=4,
 )  # fmt: skip
+
+case(
+    "models_group_norm",
+    "group_norm of images and of features",
+    module=lambda: shaken(nn.Sequential(
+        nn.Conv2d(1, 4, 2), nn.GroupNorm(2, 4, eps=1e-3), nn.Tanh(), nn.GroupNorm(1, 4, affine=False), nn.AvgPool2d(2),
+        nn.Flatten(), nn.Linear(8, 6), nn.GroupNorm(2, 6), nn.Tanh(), nn.Linear(6, 3),
+    )),
+    model={
+        "input": [1, 5, 4],
+        "layers": [
+            {"type": "conv2d", "channels": 4, "kernel": 2}, {"type": "group_norm", "groups": 2, "eps": 1e-3}, {"type": "tanh"},
+            {"type": "group_norm", "groups": 1, "affine": False}, {"type": "avg_pool2d", "kernel": 2}, {"type": "flatten"},
+            linear(6), {"type": "group_norm", "groups": 2}, {"type": "tanh"}, linear(3),
+        ],
+    },
+    inputs=normal(1, 5, 4),
+    rate=0.1,
+    steps=4,
+    kernel={"nodes": 6},
+)  # fmt: skip
+
+
+def run(*shapes):
+    """Running statistics off their starts."""
+
+    def apply(module):
+        for norm in module.modules():
+            if isinstance(norm, nn.modules.batchnorm._BatchNorm):
+                norm.running_mean.normal_(0, 0.3)
+                norm.running_var.uniform_(0.5, 2)
+                # Numbers that single precision holds.
+                norm.running_mean.copy_(norm.running_mean.float().double())
+                norm.running_var.copy_(norm.running_var.float().double())
+        return module
+
+    return apply(shaken(nn.Sequential(*shapes)))
+
+
+case(
+    "models_batch_norm",
+    "batch_norm in eval mode, of images and of features, with running statistics",
+    module=lambda: run(
+        nn.Conv2d(1, 3, 2), nn.BatchNorm2d(3, eps=1e-3), nn.Tanh(), nn.BatchNorm2d(3, affine=False), nn.Flatten(),
+        nn.Linear(12, 4), nn.BatchNorm1d(4), nn.Tanh(), nn.Linear(4, 3),
+    ),
+    model={
+        "input": [1, 3, 3],
+        "layers": [
+            {"type": "conv2d", "channels": 3, "kernel": 2}, {"type": "batch_norm", "eps": 1e-3}, {"type": "tanh"},
+            {"type": "batch_norm", "affine": False}, {"type": "flatten"}, linear(4), {"type": "batch_norm"}, {"type": "tanh"},
+            linear(3),
+        ],
+    },
+    inputs=normal(1, 3, 3),
+    rate=0.1,
+    steps=4,
+    kernel={"nodes": 5},
+)  # fmt: skip
+
+case(
+    "models_groups",
+    "convolutions in groups, one of them by channel, of images and lines",
+    module=lambda: nn.Sequential(
+        nn.Conv2d(2, 4, (2, 3), padding=(1, 2), stride=(1, 2), groups=2), nn.Tanh(),
+        nn.Conv2d(4, 4, 2, dilation=(1, 2), groups=4, bias=False), nn.SiLU(), nn.Conv2d(4, 6, 1, groups=2), nn.Tanh(),
+        nn.Flatten(2), nn.Conv1d(6, 3, 2, stride=2, groups=3), nn.Tanh(), nn.Flatten(), nn.Linear(9, 3),
+    ),
+    model={
+        "input": [2, 3, 5],
+        "layers": [
+            {"type": "conv2d", "channels": 4, "kernel": [2, 3], "padding": [1, 2], "stride": [1, 2], "groups": 2}, {"type": "tanh"},
+            {"type": "conv2d", "channels": 4, "kernel": 2, "dilation": [1, 2], "groups": 4, "bias": False}, {"type": "silu"},
+            {"type": "conv2d", "channels": 6, "kernel": 1, "groups": 2}, {"type": "tanh"}, {"type": "reshape", "shape": [6, 6]},
+            {"type": "conv1d", "channels": 3, "kernel": 2, "stride": 2, "groups": 3}, {"type": "tanh"}, {"type": "flatten"},
+            linear(3),
+        ],
+    },
+    inputs=normal(2, 3, 5),
+    rate=0.3,
+    kernel={"nodes": 4},
+)  # fmt: skip
+
+case(
+    "models_transposed",
+    "transposed convolutions with their options, of images and lines",
+    module=lambda: nn.Sequential(
+        nn.ConvTranspose2d(1, 4, (2, 3), stride=(2, 1), padding=(1, 0), output_padding=(1, 0)), nn.Tanh(),
+        nn.ConvTranspose2d(4, 2, 2, dilation=(1, 2), groups=2, bias=False), nn.SiLU(), nn.Flatten(2),
+        nn.ConvTranspose1d(2, 1, 3, stride=2, padding=1, output_padding=1), nn.Tanh(), nn.Flatten(), nn.Linear(48, 3),
+    ),
+    model={
+        "input": [1, 2, 2],
+        "layers": [
+            {"type": "conv_transpose2d", "channels": 4, "kernel": [2, 3], "stride": [2, 1], "padding": [1, 0], "output_padding": [1, 0]},
+            {"type": "tanh"},
+            {"type": "conv_transpose2d", "channels": 2, "kernel": 2, "dilation": [1, 2], "groups": 2, "bias": False},
+            {"type": "silu"}, {"type": "reshape", "shape": [2, -1]},
+            {"type": "conv_transpose1d", "channels": 1, "kernel": 3, "stride": 2, "padding": 1, "output_padding": 1},
+            {"type": "tanh"}, {"type": "flatten"}, linear(3),
+        ],
+    },
+    inputs=normal(1, 2, 2),
+    rate=0.3,
+    kernel={"nodes": 4},
+)  # fmt: skip
