@@ -4,28 +4,35 @@ use super::Graph;
 use crate::formats::Array;
 use crate::random::Random;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// How a tensor is drawn.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Initial {
     /// Uniform in ± a bound.
     Uniform(f64),
+    /// Normal about 0, of a standard deviation.
+    Normal(f64),
     /// Every entry the same.
     Constant(f64),
+    /// These values, in order. A file of weights need not have the tensor.
+    Values(Arc<[f64]>),
 }
 
 impl Initial {
-    /// Uniform in ±1/√(fan in), as PyTorch draws the weights and biases of linear and conv2d.
-    pub(super) fn fan_in(width: usize) -> Self {
+    /// Uniform in ±1/√(fan in), as PyTorch draws the weights and biases of linear layers and of convolutions.
+    pub(crate) fn fan_in(width: usize) -> Self {
         Initial::Uniform(1.0 / (width as f64).sqrt())
     }
 
-    fn draw(self, random: &mut Random, values: &mut [f64]) {
+    fn draw(&self, random: &mut Random, values: &mut [f64]) {
         match self {
             Initial::Uniform(bound) => {
                 values.iter_mut().for_each(|value| *value = bound * (2.0 * random.unit() - 1.0));
             }
-            Initial::Constant(constant) => values.fill(constant),
+            Initial::Normal(deviation) => values.iter_mut().for_each(|value| *value = deviation * random.normal()),
+            Initial::Constant(constant) => values.fill(*constant),
+            Initial::Values(given) => values.copy_from_slice(given),
         }
     }
 }
@@ -56,6 +63,7 @@ pub fn check_tensors(graph: &Graph, shapes: &BTreeMap<&str, &[usize]>) -> Result
     for tensor in graph.tensors() {
         let (name, shape) = (&tensor.name, tensor.shape.as_slice());
         match shapes.get(name.as_str()) {
+            None if tensor.is_given() => {}
             None => return Err(format!("tensor {name} of shape {shape:?} is missing")),
             Some(found) if *found != shape => {
                 return Err(format!("tensor {name} has shape {found:?}; the model needs {shape:?}"));
@@ -76,11 +84,15 @@ pub fn from_tensors(graph: &Graph, tensors: &BTreeMap<String, Array>) -> Result<
     let mut flat = vec![0.0; graph.len];
     for tensor in graph.tensors() {
         let name = &tensor.name;
-        let array = tensors.get(name).ok_or_else(|| format!("tensor {name} of shape {:?} is missing", tensor.shape))?;
+        let place = &mut flat[tensor.offset..tensor.offset + tensor.len()];
+        let Some(array) = tensors.get(name) else {
+            tensor.initial.draw(&mut Random::new(0, "weights"), place);
+            continue;
+        };
         if let Some(at) = array.first_not_finite() {
             return Err(format!("tensor {name} holds NaN or infinity, first at element {at}"));
         }
-        flat[tensor.offset..tensor.offset + tensor.len()].copy_from_slice(&array.to_f64());
+        place.copy_from_slice(&array.to_f64());
     }
     Ok(flat)
 }

@@ -130,6 +130,29 @@ impl<V: Default, F: Form<V>> Form<Vec<V>> for List<F> {
     }
 }
 
+/// Values of one form, in order, at least one; one alone need not be in a list.
+pub struct OneOrMore<F>(pub List<F>);
+
+impl<V: Default, F: Form<V>> Form<Vec<V>> for OneOrMore<F> {
+    fn read(&self, at: &str, given: &Value, into: &mut Vec<V>) -> Result<()> {
+        match given {
+            Value::List(values) if values.is_empty() => {
+                Err(Wrong::new(at, format!("is empty; it must be {}", self.0.takes)))
+            }
+            Value::List(_) => self.0.read(at, given, into),
+            one => self.0.read(at, &Value::List(vec![one.clone()]), into),
+        }
+    }
+
+    fn write(&self, from: &Vec<V>) -> Option<Value> {
+        self.0.write(from)
+    }
+
+    fn shape(&self, start: &Vec<V>) -> Shape {
+        self.0.shape(start)
+    }
+}
+
 /// True or false.
 pub struct Flag;
 
@@ -245,11 +268,14 @@ pub struct Words;
 /// # Errors
 ///
 /// No string, or an unknown word, with the nearest known one.
-pub(super) fn known(at: &str, given: &Value, words: &[&'static str]) -> Result<usize> {
+pub(crate) fn known(at: &str, given: &Value, words: &[&'static str]) -> Result<usize> {
     let given = text(at, given)?;
     words.iter().position(|word| *word == given).ok_or_else(|| {
-        let near = nearest(given, words.iter().copied());
-        Wrong::new(at, format!("{given:?} is not known; did you mean {near:?}? One of {}", words.join(", ")))
+        let one_of = match nearest(given, words.iter().copied()) {
+            Some(near) => format!("did you mean {near:?}? One of"),
+            None => "one of".into(),
+        };
+        Wrong::new(at, format!("{given:?} is not known; {one_of} {}", words.join(", ")))
     })
 }
 

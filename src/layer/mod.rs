@@ -5,6 +5,12 @@ To add one of primitives that are there: its file, and its line in the list belo
 */
 
 mod activation;
+mod avg_pool;
+mod axes;
+mod conv;
+mod conv_transpose;
+mod max_pool;
+mod sweep;
 
 pub(crate) mod keys;
 
@@ -159,7 +165,7 @@ macro_rules! layers {
                 }
             }
 
-            /// Every kind with its keys, but for the activations, which have none.
+            /// Every kind with its keys, but for the activations.
             fn variants() -> Vec<Box<dyn Variant<Layer>>> {
                 vec![$(Box::new(Alternative::<Layer, $name> {
                     name: $name::NAME,
@@ -177,13 +183,40 @@ macro_rules! layers {
 
 layers! {
     linear::Linear,
+    conv1d::Conv1d,
     conv2d::Conv2d,
+    conv_transpose1d::ConvTranspose1d,
+    conv_transpose2d::ConvTranspose2d,
+    max_pool1d::MaxPool1d,
     max_pool2d::MaxPool2d,
+    avg_pool1d::AvgPool1d,
     avg_pool2d::AvgPool2d,
+    global_max_pool::GlobalMaxPool,
+    global_avg_pool::GlobalAvgPool,
     flatten::Flatten,
     layer_norm::LayerNorm,
     rms_norm::RmsNorm,
+    group_norm::GroupNorm,
+    batch_norm::BatchNorm,
+    parameter::Parameter,
     add::Add,
+    multiply::Multiply,
+    scale::Scale,
+    offset::Offset,
+    reshape::Reshape,
+    permute::Permute,
+    slice::Slice,
+    concat::Concat,
+    pad::Pad,
+    broadcast::Broadcast,
+    mean::Mean,
+    sum::Sum,
+    upsample::Upsample,
+    matmul::MatMul,
+    softmax::Softmax,
+    log_softmax::LogSoftmax,
+    mask::Mask,
+    attention::Attention,
 }
 
 #[cfg(test)]
@@ -194,18 +227,20 @@ mod tests {
     #[test]
     fn layers_with_parameters_bring_blocks() {
         let (bias, kernel) = (true, 2);
-        let kinds: [LayerKind; 8] = [
+        let kinds: [LayerKind; 9] = [
             Linear { features: 3, bias }.into(),
-            Conv2d { channels: 2, kernel, stride: 1, padding: 0, bias }.into(),
-            MaxPool2d { kernel }.into(),
-            AvgPool2d { kernel }.into(),
+            Conv2d::square(2, kernel, 1, 0, bias).into(),
+            MaxPool2d::square(kernel).into(),
+            AvgPool2d::square(kernel).into(),
             Flatten.into(),
-            LayerNorm.into(),
+            LayerNorm::default().into(),
             Add.into(),
+            Parameter { shape: vec![2] }.into(),
             LayerKind::Activation(Activation::Tanh),
         ];
         for kind in kinds {
-            let layer = Layer::new(kind.clone());
+            // Layers that read several are given the input as often.
+            let layer = Layer::new(kind.clone()).reading(&vec![-1; kind.reads().least()]);
             let graph = Graph::new(&[2, 4, 4], &[layer]).expect("a graph");
             assert_eq!(!graph.blocks.is_empty(), kind.has_parameters(), "{}", kind.name());
         }

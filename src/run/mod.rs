@@ -16,6 +16,7 @@ pub mod keys;
 mod plan;
 mod process;
 mod resume;
+mod rows;
 mod session;
 pub mod store;
 mod tiles;

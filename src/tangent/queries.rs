@@ -4,7 +4,7 @@ use super::Contraction;
 use super::ExampleRows;
 use super::choice::is_left;
 use super::contract::Products;
-use super::structure::{outer, write_gradient};
+use super::structure::write_gradient;
 use crate::compute::{Backend, BackendError, Element, Part, Result, RowMap, Slice, SliceMut, Start};
 use crate::graph::{Factor, Forward, Graph};
 use std::collections::BTreeMap;
@@ -187,6 +187,25 @@ impl<'a, B: Backend> QueryFactors<'a, B> {
         Ok(())
     }
 
+    /// Whole rows, each times a vector of the weights' length, entry by entry. Factors and means have no such product: they are
+    /// left out.
+    ///
+    /// # Errors
+    ///
+    /// A device error.
+    pub fn times(&self, backend: &B, vector: &B::Buffer) -> Result<Self> {
+        let mut product = Self::new(self.network, self.choice, self.outputs, self.queries);
+        for (index, side) in self.sides.iter().enumerate() {
+            let Some(Side::Rows(rows, len)) = side else { continue };
+            let block = &self.network.blocks[index];
+            let mut out = backend.scratch(*len)?;
+            let factors = Slice::new(vector, block.offset, block.len());
+            backend.multiply(SliceMut::new(&mut out, 0, *len), Slice::new(rows, 0, *len), factors)?;
+            product.sides[index] = Some(Side::Rows(out, *len));
+        }
+        Ok(product)
+    }
+
     /// Adds a factor of one block at a node; where the optimizer has one, times its preconditioner.
     ///
     /// # Errors
@@ -275,11 +294,11 @@ impl<'a, B: Backend> QueryFactors<'a, B> {
             parts.push(Part::Rows { depth: block.len(), left: Slice::new(left, 0, *len), right });
         }
         for (place, right) in rows.deltas(index) {
-            let Some(matrix) = block.uses[place].structure.matrix() else { continue };
+            let structure = block.uses[place].structure;
             let factored = |map: &'p RowMap<B::Buffer, B::Index>, delta: &'p B::Buffer, len, inputs| Part::Factored {
                 map,
-                positions: matrix.positions,
-                depth: matrix.height,
+                positions: structure.positions(),
+                depth: structure.sides()[0],
                 left: Slice::new(delta, 0, len),
                 right,
                 inputs,
@@ -294,12 +313,9 @@ impl<'a, B: Backend> QueryFactors<'a, B> {
                     parts.extend(products.of(index).map(|inputs| factored(averaged, mean, *len, inputs)));
                 }
                 Side::Input(..) => parts.extend(products.of(index).map(|inputs| Part::Output { right, inputs })),
-                Side::Rows(left, len) => parts.push(Part::Half {
-                    shape: outer(matrix, Start::Value(0.0)),
-                    left: Slice::new(left, 0, *len),
-                    delta: right,
-                    input: products.input(index, place),
-                }),
+                Side::Rows(left, len) => {
+                    parts.extend(structure.applied(Slice::new(left, 0, *len), right, products.input(index, place)));
+                }
             }
         }
     }

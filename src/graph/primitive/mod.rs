@@ -11,12 +11,17 @@ mod matrix;
 mod shape;
 mod site;
 
+pub use attention::Heads;
+pub(crate) use parameter::raw;
+pub use rearrange::Part;
+pub(crate) use rearrange::broadcast_shape;
+pub use shape::Sweep;
 pub(crate) use site::fresh;
 pub use site::{Back, Deltas, Moved, Seen, Site, Turning, Used, Visit};
 
 use super::{Initial, Structure};
-use crate::compute::{Backend, Result, Slice, SliceMut, Window};
-use shape::{count, last_axis, window};
+use crate::compute::{Backend, BackendError, Result, Slice, SliceMut, Window};
+use shape::{count, last_axis};
 use site::{first, plus};
 
 /// A function of one or more values and of parameters, with its derivatives.
@@ -90,9 +95,9 @@ pub trait Primitive {
     /// Where it is not smooth as a function of its first input.
     fn kinks(&self) -> Kinks;
 
-    /// Between kinks, its degree as a polynomial in τ where its inputs are of degree `before` and its parameters of degree 1;
-    /// `None` where it is no polynomial.
-    fn degree(&self, before: usize) -> Option<usize>;
+    /// Between kinks, its degree as a polynomial in τ where its inputs are of the degrees `before` and its parameters of degree
+    /// 1; `None` where it is no polynomial.
+    fn degree(&self, before: &[usize]) -> Option<usize>;
 
     /// Which weights say how large an element of its value is.
     fn magnitude(&self) -> Magnitude;
@@ -149,12 +154,12 @@ pub struct Drawn {
 }
 
 /// Where a function of a value is not smooth.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Kinks {
     /// Nowhere.
     Nowhere,
     /// Where an element of the first input is one of these numbers.
-    Elements(&'static [f64]),
+    Elements(Vec<f64>),
     /// Where another entry of a window of the first input becomes the largest.
     Windows(Window),
 }
@@ -183,6 +188,11 @@ pub struct Work {
     pub widest: usize,
     /// Products of parameters with elements.
     pub multiply_adds: usize,
+}
+
+/// The highest of the degrees of a primitive's inputs.
+fn highest(degrees: &[usize]) -> usize {
+    degrees.iter().copied().max().unwrap_or(0)
 }
 
 /// Makes one type of all primitives, which hands every question on.
@@ -258,7 +268,7 @@ macro_rules! primitives {
                 match self { $(Kind::$name(own) => own.kinks(),)* }
             }
 
-            fn degree(&self, before: usize) -> Option<usize> {
+            fn degree(&self, before: &[usize]) -> Option<usize> {
                 match self { $(Kind::$name(own) => own.degree(before),)* }
             }
 
@@ -274,12 +284,18 @@ macro_rules! primitives {
 }
 
 primitives! {
-    add::Add,
     affine::Affine,
+    attention::Attention,
     convolve::Convolve,
+    mask::Mask,
+    matrix_product::MatrixProduct,
     normalize::Normalize,
+    parameter::Parameter,
     pointwise::Pointwise,
     pool::Pool,
-    reshape::Reshape,
+    product::Product,
+    rearrange::Rearrange,
     scale_shift::ScaleShift,
+    softmax::Softmax,
+    unfold::Unfold,
 }

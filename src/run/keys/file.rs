@@ -80,6 +80,7 @@ impl RunFile {
 
 fn read(table: &mut Table) -> key::Result<RunFile> {
     if let Some(Value::Table(training)) = table.get_mut("training") {
+        training::spread_loss(training)?;
         training::fill_rate(training);
     }
     let mut run_file = start();
@@ -104,7 +105,8 @@ fn set_override(table: &mut Table, text: &str, paths: &[String]) -> std::result:
         place = place.table(name).ok_or_else(|| format!("{name} is not a table"))?;
     }
     place.set(last, toml::value(value));
-    if paths.iter().any(|path| path == key) {
+    let within = |path: &String| key.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    if paths.iter().any(within) {
         resolve(table, key, Path::new(""));
     }
     Ok(())
@@ -123,17 +125,27 @@ fn path_keys(at: &str, entries: &[Entry]) -> Vec<String> {
     entries.iter().flat_map(of).collect()
 }
 
-/// Makes the path that a key holds one from the root. What is no name is left for the key's form to refuse.
+/// Makes the path that a key holds, or each of a table, one from the root. What is no name is left for the key's form to
+/// refuse.
 fn resolve(table: &mut Table, key: &str, folder: &Path) {
     let (section, name) = key.rsplit_once('.').unwrap_or(("", key));
     let section = section.split('.').try_fold(table, |table, name| match table.get_mut(name) {
         Some(Value::Table(table)) => Some(table),
         _ => None,
     });
-    if let Some(Value::Text(text)) = section.and_then(|section| section.get_mut(name))
-        && !text.is_empty()
-        && !text.contains('\0')
-    {
+    match section.and_then(|section| section.get_mut(name)) {
+        Some(Value::Text(text)) => resolve_text(text, folder),
+        Some(Value::Table(Table(several))) => several.iter_mut().for_each(|(_, value)| {
+            if let Value::Text(text) = value {
+                resolve_text(text, folder);
+            }
+        }),
+        _ => {}
+    }
+}
+
+fn resolve_text(text: &mut String, folder: &Path) {
+    if !text.is_empty() && !text.contains('\0') {
         let path = folder.join(&*text);
         *text = tidy(&std::path::absolute(&path).unwrap_or(path)).display().to_string();
     }

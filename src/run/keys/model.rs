@@ -1,6 +1,9 @@
 //! `[model]`: the network.
 
-use crate::key::{Count, Custom, Form, Key, List, Optional, Path, Value, Wrong, at};
+use crate::graph::{Design, Input, Roles};
+use crate::key::{
+    Count, Custom, Form, Key, Keys, List, Name, Optional, Path, Shape, Table, Value, Wrong, at, dotted, known,
+};
 use crate::layer::keys::{FORM, FROM, START};
 use crate::layer::{Layer, Source};
 use std::path::PathBuf;
@@ -8,20 +11,33 @@ use std::path::PathBuf;
 /// The network.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Model {
-    /// One example's shape.
+    /// One example's shape, where it has one input.
     pub input: Vec<usize>,
+    /// Its inputs, where they have names.
+    pub inputs: Vec<Input>,
     /// The layers, in order.
     pub layers: Vec<Layer>,
     /// Initial weights; drawn from the seed without them.
     pub weights: Option<PathBuf>,
+    /// Patterns of the names of tensors that training leaves as they are.
+    pub frozen: Vec<String>,
 }
 
 pub(super) const KEYS: &[Key<Model>] = &[
+    Key::new(
+        "inputs",
+        "in place of `input`: a table of inputs by name, each with its `shape` and a `type`, \"real\" or \"integer\"; an integer \
+         input is of whole numbers, such as tokens",
+        at!(Model.inputs, Inputs),
+    ),
     Key::required(
         "input",
         "one example's shape; images are channels, height, width; data is reshaped to it",
-        at!(Model.input, List { each: Count::from(1), takes: "a list of sizes, such as [1, 8, 8]" }),
-    ),
+        at!(Model.input, SIZES),
+    )
+    .unless(|model| {
+        (!model.inputs.is_empty()).then(|| "has no place beside model.inputs, which has the shapes; remove one".into())
+    }),
     Key::required(
         "layers",
         "the layers, in order",
@@ -36,10 +52,102 @@ pub(super) const KEYS: &[Key<Model>] = &[
             Optional(Path { takes: "`.safetensors`, `.npz`, or what PyTorch saves: `.pt`, `.pth`, `.ckpt`, `.bin`" })
         ),
     ),
+    Key::new(
+        "frozen",
+        "tensors, by name, that training leaves as they are: no gradient, no step and no weight decay; `*` is any text",
+        at!(Model.frozen, Patterns),
+    ),
 ];
 
 pub(super) fn start() -> Model {
-    Model { input: Vec::new(), layers: Vec::new(), weights: None }
+    Model { input: Vec::new(), inputs: Vec::new(), layers: Vec::new(), weights: None, frozen: Vec::new() }
+}
+
+const SIZES: List<Count> = List { each: Count::from(1), takes: "a list of sizes, such as [1, 8, 8]" };
+
+/// Inputs by name; left out where there are none.
+struct Inputs;
+
+/// The keys of one input.
+const INPUT: &[Key<Input>] = &[
+    Key::required("shape", "its shape", at!(Input.shape, SIZES)),
+    Key::new("type", "the numbers that it holds", at!(Input.whole, Numbers)),
+];
+
+/// The word for the numbers of an input.
+struct Numbers;
+
+impl Form<bool> for Numbers {
+    fn read(&self, at: &str, given: &Value, into: &mut bool) -> crate::key::Result<()> {
+        *into = known(at, given, &["real", "integer"])? == 1;
+        Ok(())
+    }
+
+    fn write(&self, from: &bool) -> Option<Value> {
+        Some(Value::from(if *from { "integer" } else { "real" }))
+    }
+
+    fn shape(&self, _start: &bool) -> Shape {
+        Shape::Words(vec![("real", ""), ("integer", "whole numbers")])
+    }
+}
+
+impl Form<Vec<Input>> for Inputs {
+    fn read(&self, at: &str, given: &Value, into: &mut Vec<Input>) -> crate::key::Result<()> {
+        let Value::Table(Table(given)) = given else {
+            return Err(Wrong::new(
+                at,
+                "must be a table of inputs, such as { tokens = { shape = [64], type = \"integer\" } }",
+            ));
+        };
+        if given.is_empty() {
+            return Err(Wrong::new(at, "is empty; name at least one input"));
+        }
+        let one = |(name, given): &(String, Value)| {
+            let mut input = Input { name: Some(name.clone()), ..Input::only(&[]) };
+            Keys(INPUT).read(&dotted(at, name), given, &mut input).map(|()| input)
+        };
+        *into = given.iter().map(one).collect::<crate::key::Result<_>>()?;
+        Ok(())
+    }
+
+    fn write(&self, from: &Vec<Input>) -> Option<Value> {
+        let one = |input: &Input| Some((input.name.clone()?, Keys(INPUT).write(input)?));
+        let all: Vec<(String, Value)> = from.iter().filter_map(one).collect();
+        (!all.is_empty()).then_some(Value::Table(Table(all)))
+    }
+
+    fn shape(&self, _start: &Vec<Input>) -> Shape {
+        Shape::Plain("a table of inputs, such as `{ tokens = { shape = [64], type = \"integer\" } }`".into())
+    }
+}
+
+/// Patterns of names; left out where there are none.
+struct Patterns;
+
+impl Form<Vec<String>> for Patterns {
+    fn read(&self, at: &str, given: &Value, into: &mut Vec<String>) -> crate::key::Result<()> {
+        PATTERNS.read(at, given, into)
+    }
+
+    fn write(&self, from: &Vec<String>) -> Option<Value> {
+        Some(from).filter(|patterns| !patterns.is_empty()).and_then(|patterns| PATTERNS.write(patterns))
+    }
+
+    fn shape(&self, start: &Vec<String>) -> Shape {
+        PATTERNS.shape(start)
+    }
+}
+
+const PATTERNS: List<Name> = List { each: Name { takes: "a name" }, takes: "a list of names, such as [\"wte.*\"]" };
+
+impl Model {
+    /// What its graph is made of.
+    pub fn design(&self) -> Design {
+        let roles = Roles { frozen: self.frozen.clone(), ..Roles::default() };
+        let design = Design { roles, ..Design::new(&self.input, &self.layers) };
+        if self.inputs.is_empty() { design } else { Design { inputs: self.inputs.clone(), ..design } }
+    }
 }
 
 fn read_layers(at: &str, given: &Value, model: &mut Model) -> crate::key::Result<()> {
