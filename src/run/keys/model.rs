@@ -55,7 +55,10 @@ pub(super) const KEYS: &[Key<Model>] = &[
         "weights",
         "initial weights: tensors `<layer index>.weight` and `<layer index>.bias`, indices from 0 over all layers, in PyTorch's \
          layouts (linear [out, in], conv2d [out, in, kh, kw]); without it, they are drawn from the seed",
-        at!(Model.weights, Optional(Path { takes: "`.safetensors`, `.npz`, `.pt`" })),
+        at!(
+            Model.weights,
+            Optional(Path { takes: "`.safetensors`, `.npz`, or what PyTorch saves: `.pt`, `.pth`, `.ckpt`, `.bin`" })
+        ),
     ),
     Key::new(
         "frozen",
