@@ -60,7 +60,14 @@ fn train(problem: &Problem, initial: &[f64]) -> MemoryTape<f64> {
 }
 
 fn optimizers() -> [Optimizer; 3] {
-    let adam = Adam { learning_rate: 0.05, betas: [0.8, 0.95], eps: 1e-3, weight_decay: 0.2, decoupled: false };
+    let adam = Adam {
+        learning_rate: 0.05,
+        betas: [0.8, 0.95],
+        eps: 1e-3,
+        weight_decay: 0.2,
+        decoupled: false,
+        amsgrad: false,
+    };
     let sgd = Sgd { momentum: 0.6, weight_decay: 0.1, ..Sgd::plain(0.1) };
     [Optimizer::Sgd(sgd), Optimizer::Adam(adam), Optimizer::Adam(Adam { decoupled: true, ..adam })]
 }

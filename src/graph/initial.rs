@@ -21,8 +21,8 @@ pub enum Initial {
 }
 
 impl Initial {
-    /// Uniform in ±1/√(fan in), as PyTorch draws the weights and biases of linear and conv2d.
-    pub(super) fn fan_in(width: usize) -> Self {
+    /// Uniform in ±1/√(fan in), as PyTorch draws the weights and biases of linear layers and of convolutions.
+    pub(crate) fn fan_in(width: usize) -> Self {
         Initial::Uniform(1.0 / (width as f64).sqrt())
     }
 

@@ -14,14 +14,16 @@ const KEYS: &[Key<Spring>] = &[
 */
 
 mod advice;
+mod axes;
 mod form;
 mod number;
 mod value;
 mod variant;
 
 pub use advice::{near, nearest};
+pub use axes::PerAxis;
 pub use form::{At, Custom, Flag, Form, Keys, List, Name, OneOrMore, Optional, Path, Word, Words};
-pub use number::{Count, Number, Pair, Whole};
+pub use number::{Count, Each, Number, Pair, Whole};
 pub use value::{Table, Value};
 pub use variant::{Alternative, OneOf, Variant};
 

@@ -115,14 +115,14 @@ const fn of(kind: LayerKind) -> Layer {
 
 fn variants() -> Vec<Box<dyn Variant<Layer>>> {
     let mut all = LayerKind::variants();
-    all.extend(Activation::ALL.iter().map(|&kind| Box::new(Plain(kind)) as Box<dyn Variant<Layer>>));
+    all.extend(Activation::variants().into_iter().map(|kind| Box::new(Elementwise(kind)) as Box<dyn Variant<Layer>>));
     all
 }
 
-/// An activation, which has no keys.
-struct Plain(Activation);
+/// An activation as a layer.
+struct Elementwise(Box<dyn Variant<Activation>>);
 
-impl Variant<Layer> for Plain {
+impl Variant<Layer> for Elementwise {
     fn name(&self) -> &'static str {
         self.0.name()
     }
@@ -132,18 +132,19 @@ impl Variant<Layer> for Plain {
     }
 
     fn known(&self) -> Vec<(&'static str, bool)> {
-        Vec::new()
+        self.0.known()
     }
 
-    fn read(&self, _at: &str, _table: &Table) -> Result<Layer> {
-        Ok(of(LayerKind::Activation(self.0)))
+    fn read(&self, at: &str, table: &Table) -> Result<Layer> {
+        self.0.read(at, table).map(|kind| of(LayerKind::Activation(kind)))
     }
 
     fn write(&self, from: &Layer) -> Option<Table> {
-        (from.kind == LayerKind::Activation(self.0)).then(Table::default)
+        let LayerKind::Activation(kind) = &from.kind else { return None };
+        self.0.write(kind)
     }
 
     fn entries(&self) -> Vec<Entry> {
-        Vec::new()
+        self.0.entries()
     }
 }

@@ -5,7 +5,12 @@ To add one of primitives that are there: its file, and its line in the list belo
 */
 
 mod activation;
+mod avg_pool;
 mod axes;
+mod conv;
+mod conv_transpose;
+mod max_pool;
+mod sweep;
 
 pub(crate) mod keys;
 
@@ -168,7 +173,7 @@ macro_rules! layers {
                 }
             }
 
-            /// Every kind with its keys, but for the activations, which have none.
+            /// Every kind with its keys, but for the activations.
             fn variants() -> Vec<Box<dyn Variant<Layer>>> {
                 vec![$(Box::new(Alternative::<Layer, $name> {
                     name: $name::NAME,
@@ -186,12 +191,21 @@ macro_rules! layers {
 
 layers! {
     linear::Linear,
+    conv1d::Conv1d,
     conv2d::Conv2d,
+    conv_transpose1d::ConvTranspose1d,
+    conv_transpose2d::ConvTranspose2d,
+    max_pool1d::MaxPool1d,
     max_pool2d::MaxPool2d,
+    avg_pool1d::AvgPool1d,
     avg_pool2d::AvgPool2d,
+    global_max_pool::GlobalMaxPool,
+    global_avg_pool::GlobalAvgPool,
     flatten::Flatten,
     layer_norm::LayerNorm,
     rms_norm::RmsNorm,
+    group_norm::GroupNorm,
+    batch_norm::BatchNorm,
     parameter::Parameter,
     add::Add,
     multiply::Multiply,
@@ -206,6 +220,11 @@ layers! {
     mean::Mean,
     sum::Sum,
     upsample::Upsample,
+    matmul::MatMul,
+    softmax::Softmax,
+    log_softmax::LogSoftmax,
+    mask::Mask,
+    attention::Attention,
 }
 
 #[cfg(test)]
@@ -218,11 +237,11 @@ mod tests {
         let (bias, kernel) = (true, 2);
         let kinds: [LayerKind; 9] = [
             Linear { features: 3, bias }.into(),
-            Conv2d { channels: 2, kernel, stride: 1, padding: 0, bias }.into(),
-            MaxPool2d { kernel }.into(),
-            AvgPool2d { kernel }.into(),
+            Conv2d::square(2, kernel, 1, 0, bias).into(),
+            MaxPool2d::square(kernel).into(),
+            AvgPool2d::square(kernel).into(),
             Flatten.into(),
-            LayerNorm.into(),
+            LayerNorm::default().into(),
             Add.into(),
             Parameter { shape: vec![2] }.into(),
             LayerKind::Activation(Activation::Tanh),

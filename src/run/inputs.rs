@@ -6,11 +6,11 @@ use crate::device::{Precision, free_memory};
 use crate::error::Error;
 use crate::formats::{Array, read, read_safetensors};
 use crate::graph::{Graph, from_tensors};
-use crate::loss::{Loss, Targets};
+use crate::loss::{TargetArray, Targets};
 use crate::path::Spec;
 use crate::plan::size;
 use crate::problem::Problem;
-use crate::run::keys::{Batches, InputFiles, KernelShape, RunFile};
+use crate::run::keys::{Batches, InputFiles, KernelShape, RunFile, Training};
 use crate::run::rows::read_rows;
 use crate::tape::Step;
 use crate::training::draw_batches;
@@ -71,7 +71,7 @@ pub fn read_problem(run_file: &RunFile) -> Result<Problem, Error> {
     let (data, training, kernel) = (&run_file.data, &run_file.training, &run_file.kernel);
     let precision = run_file.run.precision;
     let (examples, inputs) = read_rows("data.train.inputs", &data.inputs, &network, precision)?;
-    let targets = read_targets(&data.targets, &network, training.loss, examples, &data.inputs)?;
+    let targets = read_targets(&data.targets, &network, training, examples, &data.inputs)?;
     check_examples(&kernel.superposition_vectors, examples)?;
     let mut queries = None;
     let mut query_targets = Some(targets.clone());
@@ -80,17 +80,19 @@ pub fn read_problem(run_file: &RunFile) -> Result<Problem, Error> {
         queries = Some(values);
         query_targets = match &data.query_targets {
             None => None,
-            Some(targets) => Some(read_targets(targets, &network, training.loss, count, files)?),
+            Some(targets) => Some(read_targets(targets, &network, training, count, files)?),
         };
     }
     if let Targets::Reals(values) = &targets {
         fits_precision(&data.targets, values, precision)?;
     }
+    let weights = data.weights.as_deref().map(|path| read_weights(path, examples, precision)).transpose()?;
     let spec = Spec {
         loss: training.loss,
         optimizer: training.optimizer,
         rule: kernel.rule,
         readout: kernel.readout,
+        chosen: kernel.chosen.clone(),
         attribution: kernel.attribution,
         kernel: entries(kernel.kernel),
         coefficients: kernel.coefficients,
@@ -104,6 +106,8 @@ pub fn read_problem(run_file: &RunFile) -> Result<Problem, Error> {
         contraction: kernel.contraction.clone(),
         inputs,
         targets,
+        numbers: training.numbers(),
+        weights,
         queries,
         query_targets,
         steps: Vec::new(),
@@ -187,13 +191,34 @@ pub(super) fn finite(path: &str, array: &Array) -> Result<(), Error> {
     }
 }
 
-fn read_targets(path: &str, network: &Graph, loss: Loss, count: usize, inputs: &InputFiles) -> Result<Targets, Error> {
+fn read_targets(
+    path: &str,
+    network: &Graph,
+    training: &Training,
+    count: usize,
+    inputs: &InputFiles,
+) -> Result<Targets, Error> {
     let array = read(path)?;
     finite(path, &array)?;
     if array.shape.first() != Some(&count) {
         return Err(Error::Input(format!("{path}: has shape {:?}, but {inputs} holds {count} examples", array.shape)));
     }
-    loss.read_targets(&array, count, network.outputs).map_err(|problem| Error::Input(format!("{path}: {problem}")))
+    let shape = network.shape(network.output());
+    let targets = TargetArray { loss: training.loss, array: &array, rows: count, shape, ignore: training.ignore };
+    targets.read().map_err(|problem| Error::Input(format!("{path}: {problem}")))
+}
+
+/// Weights of examples or of their positions.
+fn read_weights(path: &str, examples: usize, precision: Precision) -> Result<Vec<f64>, Error> {
+    let array = read(path)?;
+    finite(path, &array)?;
+    if array.shape.first() != Some(&examples) {
+        let shape = &array.shape;
+        return Err(Error::Input(format!("{path}: has shape {shape:?}; weights are [{examples}], one an example")));
+    }
+    let weights = array.to_f64();
+    fits_precision(path, &weights, precision)?;
+    Ok(weights)
 }
 
 fn steps(run_file: &RunFile, problem: &Problem) -> Result<Vec<Step>, Error> {
@@ -207,7 +232,10 @@ fn steps(run_file: &RunFile, problem: &Problem) -> Result<Vec<Step>, Error> {
         None => training.batch_size.map(|size| draw_batches(run_file.run.seed, examples, size, training.steps)),
     };
     Ok(match batches {
-        None => (0..training.steps).map(|number| problem.step(training.rate(number), None)).collect(),
+        None => {
+            let full = problem.step(0.0, None);
+            (0..training.steps).map(|number| Step { learning_rate: training.rate(number), ..full.clone() }).collect()
+        }
         Some(batches) => {
             let step = |(number, batch)| problem.step(training.rate(number), Some(batch));
             batches.into_iter().enumerate().map(step).collect()

@@ -12,17 +12,18 @@ mod matrix;
 mod shape;
 mod site;
 
+pub(in crate::graph) use apart::Bare;
+pub use attention::Heads;
 pub(crate) use parameter::raw;
 pub use rearrange::Part;
 pub(crate) use rearrange::broadcast_shape;
-
-pub(in crate::graph) use apart::Bare;
+pub use shape::Sweep;
 pub(crate) use site::fresh;
 pub use site::{Back, Deltas, Moved, Seen, Site, Turning, Used, Visit};
 
 use super::{Initial, Structure};
 use crate::compute::{Backend, BackendError, Result, Slice, SliceMut, Window};
-use shape::{count, last_axis, window};
+use shape::{count, last_axis};
 use site::{first, plus};
 
 /// A function of one or more values and of parameters, with its derivatives.
@@ -155,12 +156,12 @@ pub struct Drawn {
 }
 
 /// Where a function of a value is not smooth.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Kinks {
     /// Nowhere.
     Nowhere,
     /// Where an element of the first input is one of these numbers.
-    Elements(&'static [f64]),
+    Elements(Vec<f64>),
     /// Where another entry of a window of the first input becomes the largest.
     Windows(Window),
 }
@@ -286,7 +287,10 @@ macro_rules! primitives {
 
 primitives! {
     affine::Affine,
+    attention::Attention,
     convolve::Convolve,
+    mask::Mask,
+    matrix_product::MatrixProduct,
     normalize::Normalize,
     parameter::Parameter,
     pointwise::Pointwise,
@@ -294,4 +298,6 @@ primitives! {
     product::Product,
     rearrange::Rearrange,
     scale_shift::ScaleShift,
+    softmax::Softmax,
+    unfold::Unfold,
 }

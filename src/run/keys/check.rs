@@ -106,7 +106,7 @@ fn check_single(run_file: &RunFile) -> Result<()> {
 
 fn check_optimizer(RunFile { training, trajectory, kernel, .. }: &RunFile) -> Result<()> {
     if training.optimizer.has_memory() && kernel.kernel != KernelShape::None {
-        let problem = "a step with momentum or Adam mixes the gradients of many steps, so that no integral of tangent \
+        let problem = "a step with momentum, or of Adam and its like, mixes the gradients of many steps, so that no integral of tangent \
                        kernels is multiplied with loss gradients; set it to \"none\": the attribution is as exact";
         return wrong("kernel.kernel", problem);
     }

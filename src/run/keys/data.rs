@@ -10,6 +10,8 @@ pub struct Data {
     pub inputs: InputFiles,
     /// Training targets.
     pub targets: String,
+    /// What each training example counts in the loss.
+    pub weights: Option<String>,
     /// Query inputs; without them the queries are the training set.
     pub query_inputs: Option<InputFiles>,
     /// Query targets.
@@ -96,7 +98,17 @@ const FORMATS: &str = "`.npy`, `.npz:key`, `.csv`, `.idx`, `.idx.gz`";
 
 const TRAIN: &[Key<Data>] = &[
     Key::required("inputs", "[m, …]: floats, integers of any width, bool", at!(Data.inputs, Files)),
-    Key::required("targets", "[m] integer classes, or [m, C] reals; with one output also [m]", at!(Data.targets, FILE)),
+    Key::required(
+        "targets",
+        "[m] integer classes, or [m, C] reals; with one output also [m]. With cross_entropy also [m, T] classes of outputs [T, V], \
+         and reals of the outputs' shape: probabilities of the classes",
+        at!(Data.targets, FILE),
+    ),
+    Key::new(
+        "weights",
+        "[m], or of targets [m, T] also [m, T]: what each counts in the loss, at least 0; a mean divides by their sum over the batch",
+        at!(Data.weights, Optional(FILE)),
+    ),
 ];
 
 const QUERY: &[Key<Data>] = &[
@@ -105,5 +117,11 @@ const QUERY: &[Key<Data>] = &[
 ];
 
 pub(super) fn start() -> Data {
-    Data { inputs: InputFiles::default(), targets: String::new(), query_inputs: None, query_targets: None }
+    Data {
+        inputs: InputFiles::default(),
+        targets: String::new(),
+        weights: None,
+        query_inputs: None,
+        query_targets: None,
+    }
 }

@@ -3,6 +3,10 @@
 //! A dispatch goes through at most one part with a product and one that is looked up; the result of an entry depends
 //! on the list of parts alone, never on blocks or tiles.
 
+mod look_up;
+mod packed;
+mod table;
+
 use super::grid::{Grid, Rect};
 use super::spans::{Call, base_rows, examples, map_rows, out_span, query_span};
 use super::{
@@ -12,19 +16,15 @@ use super::{
 use crate::compute::gpu::{
     Buffer, Index, PUT_LARGE, PUT_SMALL, STORE_F16, STORE_F32, SUM_LARGE, SUM_SMALL, TILE_LARGE, TILE_SMALL, TileSize,
 };
+use look_up::Seen;
 use std::ops::Range;
 
-/// Elements that a workgroup of `largest.wgsl` looks at.
-const LOOKED_AT: usize = 256 * 16;
 /// Elements of the largest intermediate of a half-materialised part.
 const INTERMEDIATE: usize = 1 << 24;
 
 /// As in `shaders/op/gram.wgsl`.
 const ROWS: u32 = 1;
 const FACTORED: u32 = 2;
-const OUTPUT: u32 = 1;
-const HALF: u32 = 2;
-
 type In<'a> = Slice<'a, Buffer>;
 
 /// The product of a dispatch.
@@ -36,13 +36,6 @@ struct Product<'a> {
     depth: usize,
     left: In<'a>,
     right: In<'a>,
-}
-
-/// What a dispatch looks up.
-#[derive(Clone, Copy)]
-enum Seen<'a> {
-    Output { right: In<'a>, inputs: In<'a> },
-    Half { layer: Outer, left: In<'a>, delta: In<'a>, input: In<'a> },
 }
 
 /// What one dispatch goes through.
@@ -61,19 +54,13 @@ struct Factors<'a> {
     first_base: usize,
 }
 
-/// The block's part of what is looked up.
-struct SeenArrays<'a> {
-    arrays: [Bound<'a>; 2],
-    numbers: SeenNumbers,
-}
-
 /// The shaders of the product, and of what it needs before.
 pub(super) fn shaders() -> Vec<Shader> {
     let (gram, applied) =
-        (include_str!("../../../../shaders/op/gram.wgsl"), include_str!("../../../../shaders/op/applied.wgsl"));
-    let table = include_str!("../../../../shaders/op/gram_table.wgsl");
-    let largest = include_str!("../../../../shaders/op/largest.wgsl");
-    let pack = include_str!("../../../../shaders/op/pack_f16.wgsl");
+        (include_str!("../../../../../shaders/op/gram.wgsl"), include_str!("../../../../../shaders/op/applied.wgsl"));
+    let table = include_str!("../../../../../shaders/op/gram_table.wgsl");
+    let largest = include_str!("../../../../../shaders/op/largest.wgsl");
+    let pack = include_str!("../../../../../shaders/op/pack_f16.wgsl");
     let product = |name, store| {
         Shader::tiled::<GramNumbers>(name, &[TILE_SMALL, SUM_SMALL, store, gram], &[TILE_LARGE, SUM_LARGE, store, gram])
     };
@@ -107,16 +94,16 @@ numbers! {
 }
 
 numbers! {
+    struct AppliedNumbers { rows: u32, columns: u32, height: u32, width: u32, length: u32, bias: u32, across: u32 }
+}
+
+numbers! {
     /// Where the parts of the table begin, after the first one.
     struct TablePlaces { inputs: u32, weights: u32, targets: u32, column_weights: u32, other_weights: u32 }
 }
 
 numbers! {
     struct TableNumbers { end0: u32, end1: u32, end2: u32, end3: u32, end4: u32, end5: u32 }
-}
-
-numbers! {
-    struct AppliedNumbers { rows: u32, columns: u32, height: u32, width: u32, length: u32, bias: u32, across: u32 }
 }
 
 numbers! {
@@ -200,16 +187,6 @@ impl GpuBackend {
             return call.grid.split(rect, rect.rows.len() > 256);
         }
         None
-    }
-
-    fn table_len(&self, call: &Call<'_, '_>, group: &Group<'_>, rect: &Rect) -> usize {
-        let (rows, columns) = (call.grid.rows(rect), call.grid.columns(rect));
-        let map = group
-            .product
-            .and_then(|product| product.map)
-            .map_or(0, |(map, _)| rows.len() + 1 + 2 * map_rows(map, &rows).len());
-        let weighted = call.into.iter().filter(|accumulator| accumulator.weights.is_some()).count();
-        map + examples(call, rect).len() + weighted * columns.len()
     }
 
     /// One dispatch, and what it needs before.
@@ -335,144 +312,6 @@ impl GpuBackend {
         let left = read(product.left).part(found.start * size, found.len() * size);
         let right = read(product.right).part(columns.start * size, columns.len() * size);
         Factors { arrays: [left, right, products], map_rows: found, first_base }
-    }
-
-    /// The block's part of what is looked up. A half-materialised part computes that first, into `intermediate`.
-    fn seen<'s>(
-        &'s self,
-        call: &Call<'_, '_>,
-        group: &Group<'s>,
-        rect: &Rect,
-        intermediate: &'s mut Option<Buffer>,
-    ) -> Result<SeenArrays<'s>> {
-        let (shape, columns, examples) = (call.shape, call.grid.columns(rect), examples(call, rect));
-        match group.seen {
-            None => Ok(SeenArrays { arrays: [self.nothing(); 2], numbers: SeenNumbers::default() }),
-            Some(Seen::Output { right, inputs }) => {
-                let whole = inputs.len <= self.context.binding;
-                let (first, len) = query_span(call, rect);
-                let start = if whole { examples.start } else { first };
-                let left = read(inputs).part(start, if whole { inputs.len - start } else { len });
-                let right = read(right).part(columns.start * shape.outputs, columns.len() * shape.outputs);
-                let first_query = if whole { 0 } else { first / shape.examples } as u32;
-                let numbers = SeenNumbers { seen: OUTPUT, seen_first: first_query, ..SeenNumbers::default() };
-                Ok(SeenArrays { arrays: [left, right], numbers })
-            }
-            Some(Seen::Half { layer, left, delta, input }) => {
-                let length = layer.positions * layer.height;
-                let z = self.applied(&layer, &call.grid.rows(rect), &examples, left, input)?;
-                let left = Bound::whole(intermediate.insert(z));
-                let right = read(delta).part(columns.start * length, columns.len() * length);
-                let (seen_depth, seen_width) = (length as u32, examples.len() as u32);
-                let numbers = SeenNumbers { seen: HALF, seen_depth, seen_first: 0, seen_width };
-                Ok(SeenArrays { arrays: [left, right], numbers })
-            }
-        }
-    }
-
-    /// What `gram.wgsl` reads of a block besides the factors, in one array; and where it lies there.
-    fn table(
-        &self,
-        call: &Call<'_, '_>,
-        group: &Group<'_>,
-        rect: &Rect,
-        found: &Range<usize>,
-    ) -> Result<(Buffer, TablePlaces)> {
-        let (rows, columns) = (call.grid.rows(rect), call.grid.columns(rect));
-        let mut arrays = [Bound { len: 0, ..self.nothing() }; 6];
-        if let Some((map, _)) = group.product.and_then(|product| product.map) {
-            arrays[0] = Self::indices(&map.offsets).part(rows.start, rows.len() + 1);
-            arrays[1] = Self::indices(&map.inputs).part(found.start, found.len());
-            arrays[2] = Bound::whole(&map.weights).part(found.start, found.len());
-        }
-        let examples = examples(call, rect);
-        arrays[3] = Self::indices(call.columns).part(examples.start, examples.len());
-        for (array, accumulator) in arrays[4..].iter_mut().zip(call.into) {
-            if let Some(weights) = accumulator.weights {
-                *array = read(weights).part(columns.start, columns.len());
-            }
-        }
-        let end = |count: usize| arrays[..count].iter().map(|array| array.len as u32).sum();
-        let [end0, end1, end2, end3, end4, end5]: [u32; 6] = [end(1), end(2), end(3), end(4), end(5), end(6)];
-        let len = arrays.iter().map(|array| array.len).sum();
-        let table = self.context.array(len, false)?;
-        let mut bound = vec![Bound { written: true, ..Bound::whole(&table) }];
-        bound.extend(arrays);
-        self.context.dispatch(&Dispatch {
-            shader: ("gram_table", None),
-            arrays: &bound,
-            numbers: TableNumbers { end0, end1, end2, end3, end4, end5 }.words(),
-            groups: len.div_ceil(256),
-            work: len as f64,
-        })?;
-        let places =
-            TablePlaces { inputs: end0, weights: end1, targets: end2, column_weights: end3, other_weights: end4 };
-        Ok((table, places))
-    }
-
-    /// `Z[r, (i, p), k] = Σ_j left[r, k, j] input[(i, p), j] + bias[r, k]` for some rows and examples.
-    fn applied(
-        &self,
-        layer: &Outer,
-        rows: &Range<usize>,
-        examples: &Range<usize>,
-        left: In<'_>,
-        input: In<'_>,
-    ) -> Result<Buffer> {
-        let (height, columns) = (examples.len() * layer.positions, rows.len() * layer.height);
-        let z = self.context.array(height * columns, false)?;
-        let size = layer.positions * layer.width;
-        let arrays = [
-            Bound { written: true, ..Bound::whole(&z) },
-            read(left).part(rows.start * layer.row(), rows.len() * layer.row()),
-            read(input).part(examples.start * size, examples.len() * size),
-        ];
-        let dispatch = |tile: TileSize, height: usize| {
-            let across = columns.div_ceil(tile.side());
-            let numbers = AppliedNumbers {
-                rows: height as u32,
-                columns: columns as u32,
-                height: layer.height as u32,
-                width: layer.width as u32,
-                length: layer.row() as u32,
-                bias: u32::from(layer.bias),
-                across: across as u32,
-            };
-            self.context.dispatch(&Dispatch {
-                shader: ("applied", Some(tile)),
-                arrays: &arrays,
-                numbers: numbers.words(),
-                groups: tile.count(height, columns),
-                work: 2.0 * (height * layer.width) as f64 * columns as f64,
-            })
-        };
-        // What is measured is overwritten.
-        let tile = self.tile("applied", Size { rows: height, columns, depth: layer.width, batches: 1 }, &dispatch)?;
-        dispatch(tile, height)?;
-        Ok(z)
-    }
-
-    /// An array in pairs of 16-bit numbers, scaled by a power of two: half the memory to read in a product, at half the
-    /// digits (11 bits).
-    fn packed(&self, array: Bound<'_>) -> Result<Buffer> {
-        let largest = self.context.array(1, true)?;
-        self.context.dispatch(&Dispatch {
-            shader: ("largest", None),
-            arrays: &[Bound { written: true, ..Bound::whole(&largest) }, array],
-            numbers: Length { len: array.len as u32 }.words(),
-            groups: array.len.div_ceil(LOOKED_AT),
-            work: array.len as f64,
-        })?;
-        let pairs = array.len.div_ceil(2);
-        let packed = self.context.array(1 + pairs, false)?;
-        self.context.dispatch(&Dispatch {
-            shader: ("pack_f16", None),
-            arrays: &[Bound { written: true, ..Bound::whole(&packed) }, array, Bound::whole(&largest)],
-            numbers: Length { len: array.len as u32 }.words(),
-            groups: pairs.div_ceil(256),
-            work: array.len as f64,
-        })?;
-        Ok(packed)
     }
 }
 
