@@ -35,6 +35,13 @@ impl Random {
         (self.0.next_u64() >> 11) as f64 / (1u64 << 53) as f64
     }
 
+    /// Standard normal (Box and Muller).
+    pub fn normal(&mut self) -> f64 {
+        // 1 - u lies in (0, 1]: its logarithm is finite.
+        let radius = (-2.0 * (1.0 - self.unit()).ln()).sqrt();
+        radius * (std::f64::consts::TAU * self.unit()).cos()
+    }
+
     /// A permutation of `0..len` (Fisher and Yates).
     pub fn permutation(&mut self, len: usize) -> Vec<u32> {
         let mut order: Vec<u32> = (0..len as u32).collect();

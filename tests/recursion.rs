@@ -5,13 +5,13 @@ mod common;
 
 use common::interrupt::Interrupt;
 use pathkernel::activation::Activation;
+use pathkernel::compute::Element;
 use pathkernel::compute::cpu::CpuBackend;
-use pathkernel::compute::{Backend, Element};
 use pathkernel::error::Error;
 use pathkernel::graph::Graph;
 use pathkernel::keeper::Keeper;
 use pathkernel::layer::{Layer, LayerKind, LayerNorm, Linear};
-use pathkernel::loss::Loss;
+use pathkernel::loss::{Aims, Loss, Targets};
 use pathkernel::optimizer::{Adam, Optimizer, Sgd};
 use pathkernel::path::{Finished, Integration, Rule, Setting, Spec, Tile};
 use pathkernel::random::numbers;
@@ -29,7 +29,7 @@ const OUTPUTS: usize = 3;
 fn network() -> Graph {
     let linear = |features| LayerKind::Linear(Linear { features, bias: true });
     let tanh = || LayerKind::Activation(Activation::Tanh);
-    let layers = [linear(6), tanh(), linear(5), tanh(), LayerKind::LayerNorm(LayerNorm), linear(OUTPUTS)];
+    let layers = [linear(6), tanh(), linear(5), tanh(), LayerKind::LayerNorm(LayerNorm::default()), linear(OUTPUTS)];
     let layers = layers.into_iter().map(|kind| Layer::new(kind)).collect::<Vec<_>>();
     Graph::new(&[WIDTH], &layers).expect("a network")
 }
@@ -64,8 +64,8 @@ impl<E: Element> Problem<E> {
         let backend = CpuBackend::<E>::new();
         let upload = |seed, len| convert_all::<E>(&numbers(seed, len));
         let examples = Examples::new(&backend, &upload(1, EXAMPLES * WIDTH), WIDTH).expect("examples");
-        let targets = backend.upload(&upload(2, EXAMPLES * OUTPUTS)).expect("targets");
-        let targets = TargetBuffer::Reals(targets, EXAMPLES * OUTPUTS);
+        let targets = Targets::Reals(numbers(2, EXAMPLES * OUTPUTS));
+        let targets = TargetBuffer::new(&backend, &Aims::new(&targets, EXAMPLES, OUTPUTS)).expect("targets");
         Self { network: network(), backend, examples, targets, optimizer, slow: (0, 0.0) }
     }
 
@@ -89,7 +89,7 @@ impl<E: Element> Problem<E> {
     fn record(&self, steps: usize, recorder: &mut dyn Recorder<E>, keeper: &mut dyn Keeper) -> Result<(), Error> {
         let step = |(number, batch)| {
             let learning_rate = if number < self.slow.0 { self.slow.1 } else { self.optimizer.learning_rate() };
-            Step { learning_rate, batch: Some(batch), examples: EXAMPLES, share: 0.25, clip: 1.0 }
+            Step { learning_rate, batch: Some(batch), examples: EXAMPLES, share: 0.25, total: 4.0, clip: 1.0 }
         };
         let batches: Vec<Step> = draw_batches(3, EXAMPLES, 4, steps).into_iter().enumerate().map(step).collect();
         let training = Training {

@@ -9,6 +9,8 @@ pub enum Structure {
     Outer(Matrix),
     /// `Σ_p δ_p ∘ x_p`, then of a shift `Σ_p δ_p`.
     Diagonal(Diagonal),
+    /// δ itself, of so many entries: the parameters are the value. There is no input.
+    Dense(usize),
 }
 
 /// A weight matrix that maps rows of `width` features to rows of `height`, and a bias.
@@ -41,6 +43,7 @@ impl Structure {
         match self {
             Structure::Outer(Matrix { height, width, bias, .. }) => height * (width + usize::from(*bias)),
             Structure::Diagonal(Diagonal { width, shift, .. }) => width * (1 + usize::from(*shift)),
+            Structure::Dense(len) => *len,
         }
     }
 
@@ -53,7 +56,13 @@ impl Structure {
     pub fn positions(&self) -> usize {
         match self {
             Structure::Outer(Matrix { positions, .. }) | Structure::Diagonal(Diagonal { positions, .. }) => *positions,
+            Structure::Dense(_) => 1,
         }
+    }
+
+    /// Products and sums that make up a gradient row.
+    pub fn formed(&self) -> usize {
+        self.len() * self.positions()
     }
 
     /// Elements of one row's δ, of every position.
@@ -61,6 +70,7 @@ impl Structure {
         match self {
             Structure::Outer(Matrix { height, positions, .. }) => positions * height,
             Structure::Diagonal(Diagonal { width, positions, .. }) => positions * width,
+            Structure::Dense(len) => *len,
         }
     }
 
@@ -69,6 +79,7 @@ impl Structure {
         match self {
             Structure::Outer(Matrix { width, positions, .. })
             | Structure::Diagonal(Diagonal { width, positions, .. }) => positions * width,
+            Structure::Dense(_) => 0,
         }
     }
 
@@ -77,6 +88,7 @@ impl Structure {
         match self {
             Structure::Outer(matrix) => Structure::Outer(Matrix { bias: false, ..matrix }),
             Structure::Diagonal(diagonal) => Structure::Diagonal(Diagonal { shift: false, ..diagonal }),
+            Structure::Dense(len) => Structure::Dense(len),
         }
     }
 }

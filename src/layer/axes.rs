@@ -49,6 +49,7 @@ mod tests {
     #[test]
     fn negative_axes_count_from_the_end() {
         assert_eq!(axes(&[4, 5, 6], &[-1, 0, -3]), Ok(vec![2, 0, 0]));
+        assert_eq!((axis(&[4, 5, 6], -1), axis(&[4, 5, 6], 0)), (Ok(2), Ok(0)));
         for wrong in [3, -4, i64::MIN, i64::MAX] {
             assert!(axis(&[4, 5, 6], wrong).is_err_and(|problem| problem.contains("0 to 2, or -1 to -3")));
         }

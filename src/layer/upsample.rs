@@ -3,52 +3,24 @@
 use super::{Lower, Reads, only};
 use crate::graph::primitive::Rearrange;
 use crate::graph::{Graph, NodeId, Owner};
-use crate::key::{Count, Key, List, OneOrMore, Word, Words, at};
+use crate::key::{Count, Key, List, OneOrMore, at};
 
 const FACTORS: OneOrMore<Count> =
     OneOrMore(List { each: Count::from(1), takes: "a whole number of at least 1, or a list of one for each axis after the channels" });
-
-/// What stands between the places of a stretched axis.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Interpolation {
-    /// The nearest one.
-    Nearest,
-}
-
-impl Word for Interpolation {
-    fn all() -> Vec<Self> {
-        vec![Interpolation::Nearest]
-    }
-
-    fn word(self) -> &'static str {
-        match self {
-            Interpolation::Nearest => "nearest",
-        }
-    }
-
-    fn help(self) -> &'static str {
-        match self {
-            Interpolation::Nearest => "each place again",
-        }
-    }
-}
 
 /// The axes after the first, channels, stretched by repeating each place.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Upsample {
     /// How often each place is repeated: one number for all axes, or one for each.
     pub scale_factor: Vec<usize>,
-    /// What stands between the places.
-    pub mode: Interpolation,
 }
 
 impl Lower for Upsample {
     const NAME: &'static str = "upsample";
     const HELP: &'static str = "the axes after the channels stretched by repeating each place, as torch.nn.Upsample of mode \"nearest\"";
-    const START: Self = Upsample { scale_factor: Vec::new(), mode: Interpolation::Nearest };
+    const START: Self = Upsample { scale_factor: Vec::new() };
     const KEYS: &'static [Key<Self>] = &[
         Key::required("scale_factor", "how often each place is repeated: one number, or one for each axis", at!(Upsample.scale_factor, FACTORS)),
-        Key::new("mode", "what stands between the places", at!(Upsample.mode, Words)),
     ];
     const HAS_PARAMETERS: bool = false;
     const READS: Reads = Reads::Exactly(1);

@@ -70,7 +70,7 @@ impl ParameterGroups {
         let starts = network.blocks.iter().skip(1).map(|block| block.offset);
         let mut stretches: Vec<Stretch> = Vec::new();
         let mut from = 0;
-        for (&group, to) in of_block.iter().zip(starts.chain([network.len])) {
+        for (&group, to) in of_block.iter().zip(starts.chain([network.trained_len])) {
             match stretches.last_mut().filter(|last| last.group == group) {
                 Some(last) => last.len += to - from,
                 None => stretches.push(Stretch { group, from, len: to - from }),

@@ -1,7 +1,7 @@
 //! One step of a tile: the queries' gradients at its nodes, contracted with those of the examples.
 
 use super::at::At;
-use super::batch::{Batch, Held, StepRows, examples_at_once};
+use super::batch::{Batch, StepRows, examples_at_once};
 use super::integrate::Setting;
 use super::rounding::{EachRow, add_reach};
 use super::rows::{Finder, Rows, Tau};
@@ -10,8 +10,7 @@ use super::{Account, Tile};
 use crate::compute::{Accumulator, Backend, Entries, Gram, Phase, Result, RowMap, Slice, SliceMut};
 use crate::graph::{Block, Factor, Segment};
 use crate::optimizer::{Meets, Recursion};
-use crate::readout::Readout;
-use crate::tangent::{ConstantInputs, Contraction, Products, QueryFactors, Term, along, contract};
+use crate::tangent::{ConstantInputs, Contraction, Node, Products, QueryFactors, Term, along, contract};
 use crate::tape::Step;
 
 /// What a tile's steps share.
@@ -73,7 +72,7 @@ impl<'a, B: Backend> Pass<'a, B> {
         let pass = network.forward(backend, Segment::at(weights), self.query_inputs(), queries)?;
         let reading = self.read(network.outputs(&pass))?;
         let size = queries * self.setting.rows();
-        if self.setting.spec.readout != Readout::Outputs {
+        if !self.setting.spec.readout.is_identity() {
             let lengths = (&mut certificate.outputs, place * queries);
             self.each.squares(backend, network.outputs(&pass), network.outputs, lengths)?;
         }
@@ -158,9 +157,9 @@ impl<'a, B: Backend> Pass<'a, B> {
         if let Some(full) = state.full.take_if(|_| step.batch.is_none()) {
             return Ok(full);
         }
-        let Setting { backend, network, spec, examples, .. } = *self.setting;
+        let Setting { backend, network, spec, examples, targets, .. } = *self.setting;
         let copies = spec.kernel.map_or(1, |_| network.outputs);
-        Batch::all(backend, examples, &self.tile.examples, step, examples_at_once(network, copies))
+        Batch::all(backend, (examples, targets), &self.tile.examples, step, examples_at_once(network, copies))
     }
 
     /// Takes the gradients of some rows of queries: adds their products with the step's vectors to the certificate, which comes
@@ -204,20 +203,26 @@ impl<'a, B: Backend> Pass<'a, B> {
             Some(EachRow::new(backend, self.setting.rows(), count)?)
         };
         let each = own_rows.as_ref().unwrap_or(&self.each);
-        network.backward(backend, segment, &pass, self.setting.rows(), reading.seeds, &mut |factor| {
-            let block = &network.blocks[factor.block];
+        network.backward_of_all(backend, segment, &pass, self.setting.rows(), reading.seeds, &mut |factor| {
+            let block = network.block_of(&factor);
             if let Some((certificate, lengths)) = certificate {
                 let along = |direction: Option<(&B::Buffer, f64)>, out: SliceMut<'_, B::Buffer>| match direction {
-                    Some((direction, scale)) => apply(backend, block, &node.mean, &factor, direction, scale, out),
+                    Some((direction, scale)) => apply(backend, block, node, &factor, direction, scale, out),
                     None => Ok(()),
                 };
                 let explained = SliceMut::new(&mut certificate.explained, at.place * size, size);
                 along(at.change(), explained)?;
-                along(at.decay(&spec.optimizer, factor.block), certificate.regularizer.block())?;
+                along(
+                    at.decay(&spec.optimizer, factor.block).filter(|_| !factor.held),
+                    certificate.regularizer.block(),
+                )?;
                 along(at.unexplained(), certificate.unexplained.block())?;
                 let reached = SliceMut::new(&mut certificate.reached, at.place * size, size);
-                let lengths = Slice::new(lengths, factor.block, 1);
+                let lengths = Slice::new(lengths, factor.block + if factor.held { network.blocks.len() } else { 0 }, 1);
                 add_reach(backend, (node, each), &factor, lengths, reached)?;
+            }
+            if factor.held {
+                return Ok(());
             }
             let before = backend.enter(Phase::Contraction);
             take(factor)?;
@@ -236,11 +241,10 @@ impl<'a, B: Backend> Pass<'a, B> {
         batch: &mut Batch<B>,
     ) -> Result<()> {
         let Setting { backend, network, spec, .. } = *self.setting;
-        let Batch { count, columns, examples, share, inputs, constant } = batch;
+        let Batch { count, columns, places, inputs, constant } = batch;
         let input = Slice::new(inputs, 0, *count * network.input_len());
         let pass = network.forward(backend, Segment::at(at.weights()), input, *count)?;
-        let held = Held { examples, share };
-        let rows = StepRows::new(self.setting, at.weights(), &pass, &held)?;
+        let rows = StepRows::new(self.setting, at.weights(), &pass, places)?;
         let before = backend.enter(Phase::Contraction);
         let products = Products::new(backend, network, psi, &self.constant, &pass, constant)?;
 
@@ -296,14 +300,13 @@ impl<'a, B: Backend> Pass<'a, B> {
 fn apply<B: Backend>(
     backend: &B,
     block: &Block,
-    map: &RowMap<B::Buffer, B::Index>,
+    node: &Node<B>,
     factor: &Factor<'_, B::Buffer>,
     direction: &B::Buffer,
     scale: f64,
     out: SliceMut<'_, B::Buffer>,
 ) -> Result<()> {
-    let base = factor.input.len / factor.structure.input_len();
-    let values = along(backend, block.offset, direction, base, factor)?;
+    let values = along(backend, block.offset, direction, node.rows, factor)?;
     let width = factor.structure.delta_len();
-    backend.row_dot(width, scale, map, out, factor.delta(), Slice::new(&values, 0, base * width))
+    backend.row_dot(width, scale, &node.mean, out, factor.delta(), Slice::new(&values, 0, node.rows * width))
 }

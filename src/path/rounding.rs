@@ -45,16 +45,17 @@ impl<B: Backend> EachRow<B> {
 }
 
 impl<B: Backend> Pass<'_, B> {
-    /// `Σ ‖v_l‖²` for each layer l, over the vectors v that a step's gradients meet: the weights, the step, and of the step the
+    /// `Σ ‖v_l‖²` for each layer l, held parameters after the trained ones, over the vectors v that a step's gradients meet: the weights, the step, and of the step the
     /// part of weight decay and the unexplained one. All of them are off by roundings of their elements.
     pub fn squared_lengths(&self, at: &At<'_, B>) -> Result<B::Buffer> {
         let (backend, network) = (self.setting.backend, self.setting.network);
-        let layers = network.blocks.len();
-        let mut lengths = backend.zeros(layers)?;
+        let blocks: Vec<_> = network.blocks.iter().chain(&network.held).collect();
+        let mut lengths = backend.zeros(blocks.len())?;
         let one = RowMap::each(backend, 1, 1, 1.0)?;
         let optimizer = &self.setting.spec.optimizer;
-        for (layer, own) in network.blocks.iter().enumerate() {
-            let vectors = [Some((at.weights(), 1.0)), at.change(), at.decay(optimizer, layer), at.unexplained()];
+        for (layer, own) in blocks.iter().enumerate() {
+            let decay = at.decay(optimizer, layer).filter(|_| !own.role.is_held());
+            let vectors = [Some((at.weights(), 1.0)), at.change(), decay, at.unexplained()];
             for (vector, scale) in vectors.into_iter().flatten() {
                 let part = Slice::new(vector, own.offset, own.len());
                 backend.row_dot(own.len(), scale * scale, &one, SliceMut::new(&mut lengths, layer, 1), part, part)?;
@@ -79,10 +80,12 @@ pub(super) fn add_reach<B: Backend>(
     let (mut products, mut length) = (backend.zeros(all)?, backend.scratch(base)?);
     let (structure, delta) = (&factor.structure, factor.delta());
     backend.row_dot(structure.delta_len(), 1.0, &each.gradients, SliceMut::new(&mut deltas, 0, all), delta, delta)?;
-    // A bias is a weight whose input is 1 at every position.
+    // A bias is a weight whose input is 1 at every position; a raw parameter is nothing but one.
     backend.fill(SliceMut::new(&mut inputs, 0, base), structure.squares_of_ones())?;
-    let (width, input) = (structure.input_len(), factor.input);
-    backend.row_dot(width, 1.0, &each.base, SliceMut::new(&mut inputs, 0, base), input, input)?;
+    let (width, input) = (structure.multiplied(), factor.input);
+    if width > 0 {
+        backend.row_dot(width, 1.0, &each.base, SliceMut::new(&mut inputs, 0, base), input, input)?;
+    }
     let (deltas, inputs) = (Slice::new(&deltas, 0, all), Slice::new(&inputs, 0, base));
     backend.row_dot(1, 1.0, &each.pairs, SliceMut::new(&mut products, 0, all), deltas, inputs)?;
     backend.gather(SliceMut::new(&mut length, 0, base), lengths, &backend.index(&vec![0; base])?, 1)?;

@@ -2,7 +2,7 @@
 
 use super::Setting;
 use super::at::At;
-use super::batch::{Batch, Held, examples_at_once, loss_gradient};
+use super::batch::{Batch, examples_at_once, loss_gradient};
 use crate::compute::{Backend, Result, RowMap, Slice, SliceMut, Start};
 use crate::error::Error;
 use crate::graph::{Graph, Segment};
@@ -153,12 +153,12 @@ impl<B: Backend> Superposition<'_, B> {
         };
         let scales: Vec<f64> = psi.iter_mut().zip(&recursions).map(scale).collect::<Result<_>>()?;
         let at_once = examples_at_once(network, 1);
-        let batches = Batch::all(backend, examples, set, at.step, at_once)?;
+        let batches = Batch::all(backend, (examples, targets), set, at.step, at_once)?;
         for (batch, held) in batches.iter().zip(at.step.shares(set).chunks(at_once)) {
-            let Batch { count, examples, share, inputs, .. } = batch;
+            let Batch { count, places, inputs, .. } = batch;
             let input = Slice::new(inputs, 0, count * network.input_len());
             let pass = network.forward(backend, Segment::at(at.weights()), input, *count)?;
-            let seed = loss_gradient(backend, network, spec.loss, targets, &pass, &Held { examples, share })?;
+            let seed = loss_gradient(backend, network, spec.loss, targets, &pass, places)?;
             let maps = scales.iter().map(|&scale| map(backend, set, held, scale)).collect::<Result<Vec<_>>>()?;
             network.backward(backend, Segment::at(at.weights()), &pass, 1, seed, &mut |factor| {
                 let own = &network.blocks[factor.block];

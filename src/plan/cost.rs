@@ -75,7 +75,7 @@ impl Cost<'_> {
     pub fn superposing(&self) -> f64 {
         let (batch, rates) = (self.sizes.examples, self.rates);
         let uses = self.network.blocks.iter().flat_map(|block| &block.uses);
-        let formed: f64 = uses.map(|one| real(one.structure.len() * one.structure.positions())).sum();
+        let formed: f64 = uses.map(|one| real(one.structure.formed())).sum();
         let gradient = formed * rates.forming + 2.0 * real(self.network.len) * rates.element;
         self.passing(real(3 * batch)) + real(batch) * gradient
     }

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::formats::read;
-use crate::graph::Graph;
+use crate::graph::{Block, Graph, Role};
 use crate::key::{Form, Table, Value, dotted};
 use crate::optimizer::{FORM, Group, Optimizer, ParameterGroups};
 use crate::run::keys::{NamedGroup, Numbers, RATE, RunFile};
@@ -27,8 +27,7 @@ pub(super) fn rates(run_file: &RunFile) -> Result<Vec<f64>, Error> {
 ///
 /// # Errors
 ///
-/// A list or a file that does not fit the steps, numbers out of their range, or groups that name no tensor or a part of what is
-/// contracted together.
+/// A list or a file that does not fit the steps, or numbers out of their range.
 pub(super) fn parameter_groups(run_file: &RunFile, network: &Graph, rates: &[f64]) -> Result<ParameterGroups, Error> {
     let training = &run_file.training;
     let base = Numbers { optimizer: training.optimizer, changing: training.changing.clone() };
@@ -56,7 +55,8 @@ pub(super) fn parameter_groups(run_file: &RunFile, network: &Graph, rates: &[f64
         }
         groups.push(group);
     }
-    Ok(ParameterGroups::new(groups, of_blocks(network, &training.groups)?, network))
+    let of_block = network.blocks.iter().map(|block| group_of(block, &training.groups)).collect();
+    Ok(ParameterGroups::new(groups, of_block, network))
 }
 
 /// The numbers of a group: those of each step, where any but the rate change, and the rates, where they do.
@@ -126,38 +126,10 @@ fn as_rates(at: &str, values: &[Value]) -> Result<Vec<f64>, Error> {
     values.iter().enumerate().map(rate).collect()
 }
 
-/// The group of each block: 0 where no group names its tensors.
-fn of_blocks(network: &Graph, groups: &[NamedGroup]) -> Result<Vec<usize>, Error> {
-    let wrong = |problem: String| Err(Error::Input(format!("{AT}.groups{problem}")));
-    for (number, group) in groups.iter().enumerate() {
-        let idle = |pattern: &&String| !network.tensors().any(|tensor| is_like(&tensor.name, pattern));
-        if let Some(pattern) = group.parameters.iter().find(idle) {
-            return wrong(format!("[{number}].parameters: {pattern:?} is the name of no tensor"));
-        }
-    }
-    let of = |name: &str| {
-        let named = |group: &NamedGroup| group.parameters.iter().any(|pattern| is_like(name, pattern));
-        groups.iter().position(named).map_or(0, |group| group + 1)
-    };
-    let mut found = Vec::new();
-    for block in &network.blocks {
-        let own: Vec<usize> = block.tensors.iter().map(|tensor| of(&tensor.name)).collect();
-        if own.windows(2).any(|pair| pair[0] != pair[1]) {
-            let names: Vec<&str> = block.tensors.iter().map(|tensor| tensor.name.as_str()).collect();
-            return wrong(format!(": {} lie in one block, and need the same numbers", names.join(" and ")));
-        }
-        found.push(own.first().copied().unwrap_or(0));
-    }
-    Ok(found)
-}
-
-/// Whether a name is what a pattern says, `*` being any text.
-fn is_like(name: &str, pattern: &str) -> bool {
-    match pattern.split_once('*') {
-        None => name == pattern,
-        Some((first, rest)) => name.strip_prefix(first).is_some_and(|name| {
-            let ends = name.char_indices().map(|(at, _)| at).chain([name.len()]);
-            ends.into_iter().any(|at| is_like(&name[at..], rest))
-        }),
+/// The group of a block: 0 where no other names its tensors.
+fn group_of(block: &Block, groups: &[NamedGroup]) -> usize {
+    match block.role {
+        Role::Trained(group) if group < groups.len() => group + 1,
+        Role::Trained(_) | Role::Frozen | Role::Fixed => 0,
     }
 }

@@ -235,7 +235,7 @@ pub fn choices(network: &Graph, block: &Block, readout: Readout, carried: Carrie
                 Contraction::Materialised | Contraction::Half => true,
                 Contraction::Factored => only(&|_| matches!(carried, Carried::Nothing | Carried::Factors { .. })),
                 Contraction::Averaged => only(&|one| network.has_constant_input(one) && means),
-                Contraction::Output => only(&|one| network.makes_outputs(one) && readout == Readout::Outputs && means),
+                Contraction::Output => only(&|one| network.makes_outputs(one) && readout.is_identity() && means),
             }
     };
     Contraction::ALL.into_iter().filter(possible).collect()
@@ -288,8 +288,8 @@ mod tests {
 
     #[test]
     fn convolutions_are_materialised_and_narrow_layers_with_many_outputs_are_halved() {
-        let conv = LayerKind::Conv2d(Conv2d { channels: 32, kernel: 3, stride: 1, padding: 1, bias: true });
-        let pool = LayerKind::AvgPool2d(AvgPool2d { kernel: 16 });
+        let conv = LayerKind::Conv2d(Conv2d::square(32, 3, 1, 1, true));
+        let pool = LayerKind::AvgPool2d(AvgPool2d::square(16));
         let layers = vec![conv.clone(), TANH, conv, TANH, pool, LayerKind::Flatten(Flatten), linear(10)];
         let cnn = network(&[3, 16, 16], layers);
         let sizes = Sizes { queries: 32, nodes: 1, examples: 32, ..sized(10, Entries::Full) };
@@ -353,7 +353,7 @@ mod tests {
 
     #[test]
     fn a_layer_norm_is_always_materialised() {
-        let network = network(&[8], vec![LayerKind::LayerNorm(LayerNorm), linear(3)]);
+        let network = network(&[8], vec![LayerKind::LayerNorm(LayerNorm::default()), linear(3)]);
         let of = |index: usize| choices(&network, &network.blocks[index], Readout::Outputs, Carried::Nothing);
         assert_eq!(of(0), [Contraction::Materialised]);
         let [factored, output, materialised, half] =
@@ -364,7 +364,7 @@ mod tests {
     #[test]
     fn work_of_a_small_layer_is_what_a_hand_counts() {
         // 2 queries × 3 examples, 5 outputs, 4 nodes; a layer of 7 × 11, one position.
-        let network = network(&[11], vec![LayerKind::LayerNorm(LayerNorm), linear(7), linear(5)]);
+        let network = network(&[11], vec![LayerKind::LayerNorm(LayerNorm::default()), linear(7), linear(5)]);
         let own = &network.blocks[1];
         let sizes = Sizes { queries: 2, nodes: 4, examples: 3, ..sized(5, Entries::Full) };
         let pairs = 2.0 * 3.0 * 25.0;

@@ -134,13 +134,14 @@ impl<'a, B: Backend> Products<'a, B> {
     ) -> Result<Self> {
         let mut found = Vec::with_capacity(network.blocks.len());
         for (index, block) in network.blocks.iter().enumerate() {
-            let Some(matrix) = block.only_use().and_then(|one| one.structure.matrix()) else {
+            let Some(structure) = block.only_use().map(|one| one.structure) else {
                 found.push(Vec::new());
                 continue;
             };
             let of = |rows: usize, left: &B::Buffer, one: f64| {
-                let left = Slice::new(left, 0, rows * matrix.positions * matrix.width);
-                gram(backend, (&matrix, one), left, network.factor_input(pass, index, 0), (rows, pass.rows))
+                let left = Slice::new(left, 0, rows * structure.input_len());
+                let right = network.factor_input(pass, index, 0);
+                structure.products(backend, one, (left, right), (rows, pass.rows))
             };
             found.push(match queries.side(index) {
                 None | Some(Side::Rows(..)) => Vec::new(),
@@ -173,7 +174,7 @@ impl<'a, B: Backend> Products<'a, B> {
 
 /// The Gram matrix of a layer's inputs at `rows` base rows and `examples` examples, and its length. The bias has an input
 /// of 1, of which the rows hold `one`.
-fn gram<B: Backend>(
+pub(super) fn gram<B: Backend>(
     backend: &B,
     (own, one): (&Matrix, f64),
     left: Slice<'_, B::Buffer>,

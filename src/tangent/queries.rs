@@ -4,7 +4,7 @@ use super::Contraction;
 use super::ExampleRows;
 use super::choice::is_left;
 use super::contract::Products;
-use super::structure::{outer, write_gradient};
+use super::structure::write_gradient;
 use crate::compute::{Backend, BackendError, Element, Part, Result, RowMap, Slice, SliceMut, Start};
 use crate::graph::{Factor, Forward, Graph};
 use std::collections::BTreeMap;
@@ -297,11 +297,11 @@ impl<'a, B: Backend> QueryFactors<'a, B> {
             parts.push(Part::Rows { depth: block.len(), left: Slice::new(left, 0, *len), right });
         }
         for (place, right) in rows.deltas(index) {
-            let Some(matrix) = block.uses[place].structure.matrix() else { continue };
+            let structure = block.uses[place].structure;
             let factored = |map: &'p RowMap<B::Buffer, B::Index>, delta: &'p B::Buffer, len, inputs| Part::Factored {
                 map,
-                positions: matrix.positions,
-                depth: matrix.height,
+                positions: structure.positions(),
+                depth: structure.sides()[0],
                 left: Slice::new(delta, 0, len),
                 right,
                 inputs,
@@ -316,12 +316,9 @@ impl<'a, B: Backend> QueryFactors<'a, B> {
                     parts.extend(products.of(index).map(|inputs| factored(averaged, mean, *len, inputs)));
                 }
                 Side::Input(..) => parts.extend(products.of(index).map(|inputs| Part::Output { right, inputs })),
-                Side::Rows(left, len) => parts.push(Part::Half {
-                    shape: outer(matrix, Start::Value(0.0)),
-                    left: Slice::new(left, 0, *len),
-                    delta: right,
-                    input: products.input(index, place),
-                }),
+                Side::Rows(left, len) => {
+                    parts.extend(structure.applied(Slice::new(left, 0, *len), right, products.input(index, place)));
+                }
             }
         }
     }

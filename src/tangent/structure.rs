@@ -1,8 +1,9 @@
 //! What each contraction does with the structure of a gradient: the one place that tells structures apart.
 
 use super::Contraction;
-use crate::compute::{Backend, Outer, OuterDiagonal, Result, RowMap, Slice, SliceMut, Start};
-use crate::graph::primitive::{Site, Used, fresh};
+use super::contract::gram;
+use crate::compute::{Backend, BackendError, Outer, OuterDiagonal, Part, Result, RowMap, Slice, SliceMut, Start};
+use crate::graph::primitive::{Site, Used, fresh, raw};
 use crate::graph::{Diagonal, Factor, Matrix, Segment, Structure};
 
 impl Structure {
@@ -11,25 +12,64 @@ impl Structure {
         match self {
             Structure::Outer(_) => &Contraction::ALL,
             Structure::Diagonal(_) => &[Contraction::Materialised],
+            // δ is the row: halves are whole.
+            Structure::Dense(_) => &[Contraction::Materialised, Contraction::Half],
         }
     }
 
-    /// The matrix that whole rows are applied to in halves, or that δ and inputs are products around; `None` for a structure
-    /// that allows neither.
-    pub(super) fn matrix(&self) -> Option<Matrix> {
+    /// Whole rows of the queries, applied to the factors of the examples; `None` where the structure does not allow that.
+    pub(super) fn applied<'a, T, I>(
+        &self,
+        left: Slice<'a, T>,
+        delta: Slice<'a, T>,
+        input: Slice<'a, T>,
+    ) -> Option<Part<'a, T, I>> {
         match self {
-            Structure::Outer(matrix) => Some(*matrix),
+            Structure::Outer(matrix) => {
+                Some(Part::Half { shape: outer(*matrix, Start::Value(0.0)), left, delta, input })
+            }
             Structure::Diagonal(_) => None,
+            Structure::Dense(depth) => Some(Part::Rows { depth: *depth, left, right: delta }),
         }
     }
 
-    /// Of a base row's input, what stands for the bias: the sum of its squares.
+    /// The Gram matrix of inputs at `rows` base rows and `examples` examples, `[rows, P, P, examples]`, and its length. What
+    /// stands for a bias is an input of 1, of which the rows hold `one`.
+    ///
+    /// # Errors
+    ///
+    /// A device error; a structure whose gradients are no products around one.
+    pub(super) fn products<B: Backend>(
+        &self,
+        backend: &B,
+        one: f64,
+        (left, right): (Slice<'_, B::Buffer>, Slice<'_, B::Buffer>),
+        counts: (usize, usize),
+    ) -> Result<(B::Buffer, usize)> {
+        match self {
+            Structure::Outer(matrix) => gram(backend, (matrix, one), left, right, counts),
+            Structure::Diagonal(_) | Structure::Dense(_) => {
+                Err(BackendError::Invalid(format!("{self:?} is not contracted around products of inputs")))
+            }
+        }
+    }
+
+    /// Elements of a base row's input by whose sizes δ is multiplied.
+    pub(crate) fn multiplied(&self) -> usize {
+        match self {
+            Structure::Outer(_) | Structure::Diagonal(_) => self.input_len(),
+            Structure::Dense(_) => 0,
+        }
+    }
+
+    /// What δ is multiplied by beside them, such as the 1 of a bias: the sum of its squares.
     pub(crate) fn squares_of_ones(&self) -> f64 {
-        let (one, positions) = match self {
+        let (one, positions) = match *self {
             Structure::Outer(Matrix { bias, positions, .. }) => (bias, positions),
             Structure::Diagonal(Diagonal { shift, positions, .. }) => (shift, positions),
+            Structure::Dense(_) => (true, 1),
         };
-        if *one { *positions as f64 } else { 0.0 }
+        if one { positions as f64 } else { 0.0 }
     }
 
     /// Features of δ by which pairs of rows are multiplied, and of the input.
@@ -37,6 +77,7 @@ impl Structure {
         match self {
             Structure::Outer(Matrix { height, width, .. }) => [*height, *width],
             Structure::Diagonal(Diagonal { width, .. }) => [1, *width],
+            Structure::Dense(len) => [*len, 0],
         }
     }
 }
@@ -68,6 +109,21 @@ pub(crate) fn write_gradient<B: Backend>(
             let shape = OuterDiagonal { width, positions, shift, start };
             backend.outer_diagonal(&shape, map, out, factor.delta(), factor.input, preconditioner)
         }
+        Structure::Dense(len) => match preconditioner {
+            None => backend.average(len, start, map, out, factor.delta()),
+            Some(preconditioner) => {
+                let size = map.outputs * len;
+                let mean =
+                    fresh(backend, size, |mean| backend.average(len, Start::Value(0.0), map, mean, factor.delta()))?;
+                let rows =
+                    fresh(backend, size, |rows| backend.multiply(rows, Slice::new(&mean, 0, size), preconditioner))?;
+                let SliceMut { buffer, offset, len } = out;
+                if let Start::Value(value) = start {
+                    backend.fill(SliceMut::new(&mut *buffer, offset, len), value)?;
+                }
+                backend.axpy(SliceMut::new(buffer, offset, len), 1.0, Slice::new(&rows, 0, size))
+            }
+        },
     }
 }
 
@@ -85,5 +141,6 @@ pub(crate) fn along<B: Backend>(
     fresh(backend, rows * factor.structure.delta_len(), |out| match factor.structure {
         Structure::Outer(matrix) => matrix.values(&site, out, factor.input),
         Structure::Diagonal(diagonal) => diagonal.values(&site, out, factor.input),
+        Structure::Dense(len) => raw(&site, out, len),
     })
 }

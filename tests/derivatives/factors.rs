@@ -41,6 +41,7 @@ impl Factors {
                 let shape = OuterDiagonal { width, positions, shift, start };
                 backend.outer_diagonal(&shape, map, out, delta, input, None)
             }
+            Structure::Dense(len) => backend.average(len, start, map, out, delta),
         };
         formed.expect("rows");
     }
@@ -138,6 +139,10 @@ pub fn add_gradient(layer: &Factors, row: usize, base: usize, scale: f64, out: &
                 }
             }
         }
+        Structure::Dense(len) => {
+            let delta = &layer.delta[row * len..][..len];
+            out.iter_mut().zip(delta).for_each(|(out, &delta)| out.add(scale, Entry::new(delta)));
+        }
     }
 }
 
@@ -164,6 +169,7 @@ pub fn roundings(structure: Structure, nodes: usize, terms: usize) -> f64 {
     let (positions, features) = match structure {
         Structure::Outer(Matrix { height, width, positions, .. }) => (positions, height * positions * terms + width),
         Structure::Diagonal(Diagonal { width, positions, .. }) => (positions, positions * terms + width),
+        Structure::Dense(_) => (1, terms),
     };
     2.0 * (terms * structure.len() + features + nodes * (positions * positions + 1) + 10) as f64
 }

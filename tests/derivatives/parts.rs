@@ -125,6 +125,10 @@ impl<'a> Layer<'a> {
         let (own, columns) = (self.own, copies * EXAMPLES);
         let rows = whole(&self.right_rows).part(0, columns * own.len());
         let mut parts = vec![Part::Rows { depth: own.len(), left: whole(&self.left_rows), right: rows }];
+        if let Structure::Dense(depth) = self.structure {
+            let right = whole(&self.right).part(0, columns * depth);
+            parts.push(Part::Rows { depth, left: whole(&self.left_rows), right });
+        }
         if let Structure::Outer(matrix) = self.structure {
             let Matrix { height, positions, .. } = matrix;
             let delta = whole(&self.right).part(0, columns * positions * height);

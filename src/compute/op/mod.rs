@@ -9,7 +9,9 @@ mod activation;
 mod adam;
 mod average;
 mod axpy;
+mod batch_matmul;
 mod bias;
+mod center;
 mod col2im;
 mod convolve_backward;
 pub(super) mod copy;
@@ -18,6 +20,7 @@ mod gather;
 mod gram;
 mod im2col;
 mod loss;
+mod mask;
 mod matmul;
 mod maximum;
 mod multiply;
@@ -36,15 +39,18 @@ mod row_dot;
 mod scale;
 mod scale_features;
 mod seed;
+mod softmax;
 #[cfg(test)]
-mod testing;
+pub(super) mod testing;
 mod transpose;
 
 pub use activation::Activate;
 pub use adam::{Adam, AdamOut};
 pub use average::Average;
 pub use axpy::Axpy;
+pub use batch_matmul::{BatchMatMul, Strides};
 pub use bias::Bias;
+pub use center::{Center, CenterArrays};
 pub use col2im::Col2im;
 pub use convolve_backward::{Convolution, ConvolveBackward};
 pub use copy::Copy;
@@ -53,6 +59,7 @@ pub use gather::Gather;
 pub use gram::{Accumulator, Entries, Gram, GramArrays, Part};
 pub use im2col::Im2col;
 pub use loss::{BatchLoss, BatchLossArrays, Targets};
+pub use mask::Mask;
 pub use matmul::{Layout, MatMul, MatMulArrays};
 pub use maximum::Maximum;
 pub use multiply::Multiply;
@@ -71,6 +78,7 @@ pub use row_dot::RowDot;
 pub use scale::Scale;
 pub use scale_features::ScaleFeatures;
 pub use seed::Seed;
+pub use softmax::{Softmax, Visible};
 pub use transpose::Transpose;
 
 use super::cpu::{self, CHUNK, CpuBackend, Parameters, view, view_mut, weight};
@@ -89,9 +97,10 @@ use rayon::prelude::*;
 macro_rules! for_each_operation {
     ($call:ident) => {
         $call! {
-            Activate, Adam, Average, Axpy, BatchLoss, Bias, Col2im, ConvolveBackward, Copy, Fill, Gather, Gram, Im2col, MatMul, Maximum, Multiply,
-            Normalize, NormalizeBackward, NormalizeCurvature, Outer, OuterDiagonal, Pool, PoolBackward, PoolDirectional,
-            Read, Rearrange, Reciprocal, RowDot, Scale, ScaleFeatures, Seed, Transpose
+            Activate, Adam, Average, Axpy, BatchLoss, BatchMatMul, Bias, Center, Col2im, ConvolveBackward, Copy, Fill,
+            Gather, Gram, Im2col, Mask, MatMul, Maximum, Multiply, Normalize, NormalizeBackward, NormalizeCurvature, Outer,
+            OuterDiagonal, Pool, PoolBackward, PoolDirectional, Read, Rearrange, Reciprocal, RowDot, Scale, ScaleFeatures,
+            Seed, Softmax, Transpose
         }
     };
 }

@@ -11,8 +11,10 @@ pub type Deltas<B> = Vec<Option<<B as Backend>::Buffer>>;
 /// Where a node's parameters lie; zeros for one that has none.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Used {
-    /// The block.
+    /// The block, among those of its kind.
     pub block: usize,
+    /// Whether the block is a held one.
+    pub held: bool,
     /// Which of its uses.
     pub place: usize,
     /// The first element in the flat vector.
@@ -49,8 +51,8 @@ impl<'a, B: Backend> Site<'a, B> {
         (delta, len): (B::Buffer, usize),
         input: Slice<'f, B::Buffer>,
     ) -> Factor<'f, B::Buffer> {
-        let Used { block, place, .. } = self.used;
-        Factor { block, place, structure, delta, len, input }
+        let Used { block, held, place, .. } = self.used;
+        Factor { block, held, place, structure, delta, len, input }
     }
 }
 
@@ -88,7 +90,7 @@ impl<'p, B: Backend> Seen<'p, B> {
     pub(in crate::graph) fn factor_input(&self, len: usize) -> Slice<'p, B::Buffer> {
         match self.saved.first() {
             Some(saved) => Slice::new(saved, 0, len),
-            None => self.inputs.first().map_or(self.value, |input| input.part(0, len)),
+            None => self.inputs.first().unwrap_or(&self.value).part(0, len),
         }
     }
 }

@@ -45,15 +45,19 @@ fn check_device(RunFile { run, .. }: &RunFile) -> Result<()> {
 /// # Errors
 ///
 /// An example without elements or with too many, or nothing to train.
-pub(super) fn check_model(Model { input, layers, .. }: &Model) -> Result<()> {
-    if input.is_empty() {
-        return wrong("model.input", "is empty; give one example's shape, such as [64]");
+pub(super) fn check_model(model: &Model) -> Result<()> {
+    for input in model.design().inputs {
+        let (shape, name) = (&input.shape, input.name.map(|name| format!("model.inputs.{name}.shape")));
+        let key = name.as_deref().unwrap_or("model.input");
+        if shape.is_empty() {
+            return wrong(key, "is empty; give one example's shape, such as [64]");
+        }
+        let elements = shape.iter().try_fold(1usize, |product, &side| product.checked_mul(side));
+        if elements.is_none_or(|elements| elements > u32::MAX as usize) {
+            return wrong(key, format!("{shape:?} has more than {} elements", u32::MAX));
+        }
     }
-    let elements = input.iter().try_fold(1usize, |product, &side| product.checked_mul(side));
-    if elements.is_none_or(|elements| elements > u32::MAX as usize) {
-        return wrong("model.input", format!("{input:?} has more than {} elements", u32::MAX));
-    }
-    if !layers.iter().any(|layer| layer.kind.has_parameters()) {
+    if !model.layers.iter().any(|layer| layer.kind.has_parameters()) {
         return wrong("model.layers", "no layer has parameters; there is nothing to train");
     }
     Ok(())

@@ -28,7 +28,7 @@ mod training;
 mod trajectory;
 
 pub use crate::error::RunFileError;
-pub use data::Data;
+pub use data::{Data, InputFiles};
 pub use difference::difference;
 pub use kernel::{Kernel, KernelShape};
 pub use model::Model;
@@ -38,6 +38,7 @@ pub use run::{Run, StoreKind};
 pub use training::{Batches, Training};
 pub use trajectory::Trajectory;
 
+use crate::graph::Design;
 use crate::key::{self, Entry, Key, Keys, at};
 
 /// A checked run file.
@@ -55,6 +56,15 @@ pub struct RunFile {
     pub trajectory: Trajectory,
     /// What is integrated.
     pub kernel: Kernel,
+}
+
+impl RunFile {
+    /// What the network's graph is made of.
+    pub fn design(&self) -> Design {
+        let mut design = self.model.design();
+        design.roles.groups = self.training.groups.iter().map(|group| group.parameters.clone()).collect();
+        design
+    }
 }
 
 const KEYS: &[Key<RunFile>] = &[

@@ -35,8 +35,7 @@ pub(crate) fn broadcast_shape(shapes: &[&[usize]]) -> Result<Vec<usize>, String>
     for (at, shape) in shapes.iter().enumerate() {
         if let Some(other) = shapes[..at].iter().find(|other| !agree(other, shape)) {
             return Err(format!(
-                "the shapes {other:?} and {shape:?} do not go together: from the last axis on, two lengths must be equal or one \
-                 of them 1"
+                "the shapes {other:?} and {shape:?} differ: from the last axis on, two lengths must be equal or one of them 1"
             ));
         }
     }
