@@ -301,3 +301,86 @@ impl<'a, B: Backend> Part<'a, B> {
         self.put(part, vector)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compute::cpu::CpuBackend;
+    use crate::layer::{Layer, LayerKind, Linear};
+    use crate::optimizer::{Adam, Flow, NAdam, Sgd};
+
+    fn network() -> Graph {
+        let linear = || Layer::new(LayerKind::Linear(Linear { features: 2, bias: true }));
+        Graph::new(&[2], &[linear(), linear()]).expect("a network")
+    }
+
+    fn adam(weight_decay: f64) -> Optimizer {
+        let betas = [0.9, 0.99];
+        let adam = Adam { learning_rate: 0.1, betas, eps: 1e-3, weight_decay, amsgrad: false, decoupled: false };
+        Optimizer::Adam(adam)
+    }
+
+    fn groups(groups: Vec<Group>) -> ParameterGroups {
+        ParameterGroups::new(groups, vec![1, 0], &network())
+    }
+
+    /// The next weights, and decay's part of the step.
+    fn stepped(optimizer: &ParameterGroups, len: usize) -> [Vec<f64>; 2] {
+        let backend = CpuBackend::<f64>::new();
+        let vectors = Vectors { backend: &backend, len };
+        let mut memory = Memory::new(&backend, optimizer.whole(), len).expect("a memory");
+        let upload = |from: f64| backend.upload(&(0..len).map(|at| (at as f64 + from).sin()).collect::<Vec<_>>());
+        let (weights, gradient) = (upload(1.0).expect("weights"), upload(2.0).expect("a gradient"));
+        let given = Given { number: 1, rate: 0.1, weights: &weights, gradient };
+        let Made { next, decay, .. } = optimizer.step(&vectors, &mut memory, given).expect("a step");
+        let read = |vector: &_| backend.download(vectors.all(vector)).expect("values");
+        [read(&next), decay.as_ref().map(read).expect("a decay")]
+    }
+
+    #[test]
+    fn each_group_makes_its_own_step() {
+        let (network, one, other) = (network(), adam(0.2), adam(0.0));
+        let slow = Group { rates: [0.1, 0.01].into(), ..Group::constant(other) };
+        let [next, decay] = stepped(&groups(vec![Group::constant(one), slow]), network.len);
+        let alone = |optimizer: Optimizer| stepped(&optimizer.into(), network.len);
+        let ([all, all_decay], second) = (alone(one), network.blocks[1].offset);
+        assert_eq!((&next[second..], &decay[second..]), (&all[second..], &all_decay[second..]));
+        assert_ne!(next[..second], all[..second]);
+        assert!(decay[..second].iter().all(|&part| part == 0.0));
+    }
+
+    #[test]
+    fn recursions_have_the_numbers_of_their_group_and_step() {
+        let adam = |first| match adam(0.0) {
+            Optimizer::Adam(adam) => Optimizer::Adam(Adam { betas: [first, 0.99], ..adam }),
+            other => other,
+        };
+        let changing = Group { steps: [adam(0.5), adam(0.75)].into(), ..Group::constant(adam(0.5)) };
+        let all = groups(vec![Group::constant(adam(0.9)), changing]);
+        let keep: Vec<f64> = all.recursions(0, 0.1, 1.0).iter().map(|recursion| recursion.keep).collect();
+        assert_eq!(keep, [0.9, 0.75 * (0.5 / 0.25)]);
+        assert_eq!((all.rate(0, 1, 0.3), all.rate(1, 1, 0.3)), (0.3, 0.1));
+    }
+
+    #[test]
+    fn only_numbers_may_differ() {
+        let problem = |all: ParameterGroups| all.check(2, 2).expect_err("a problem").to_string();
+        let sgd = |momentum, nesterov| Optimizer::Sgd(Sgd { momentum, nesterov, ..Sgd::plain(0.1) });
+        let two = |a, b| groups(vec![Group::constant(a), Group::constant(b)]);
+        assert_eq!(two(sgd(0.9, false), sgd(0.5, false)).check(2, 2), Ok(()));
+        for other in [sgd(0.0, false), sgd(0.9, true), adam(0.0)] {
+            let problem = problem(two(sgd(0.9, false), other));
+            assert!(problem.contains("only numbers may differ"), "{problem}");
+        }
+        let nadam = |first| Optimizer::NAdam(NAdam { betas: [first, 0.99], ..NAdam::START });
+        let steps = [nadam(0.9), nadam(0.8)].map(|one| match one {
+            Optimizer::NAdam(own) => Optimizer::NAdam(NAdam { learning_rate: 0.1, ..own }),
+            other => other,
+        });
+        let changing = Group { steps: steps.into(), ..Group::constant(steps[0]) };
+        assert!(problem(ParameterGroups::one(changing.clone())).contains("cannot change"));
+        assert!(ParameterGroups::one(changing).check(2, 3).is_err());
+        let flow = Optimizer::Flow(Flow { time: 1.0, tolerance: 1e-8 });
+        assert!(problem(two(flow, flow)).contains("gradient flow"));
+    }
+}

@@ -36,7 +36,7 @@ const NOTHING: f64 = f64::EPSILON / 4.0;
 
 impl NAdam {
     /// PyTorch's defaults, but for the learning rate, which has to be given.
-    const START: Self = Self {
+    pub(super) const START: Self = Self {
         learning_rate: 0.0,
         betas: [0.9, 0.999],
         eps: 1e-8,

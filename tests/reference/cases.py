@@ -318,6 +318,8 @@ optimizers("groups_adamw", "AdamW: betas from a file; layers with other rates an
            schedule={"type": "cosine", "final": 0.004, "warmup": 2}, layers=mlp("tanh"),
            optimizer=adam("adamw", eps=1e-4, groups=[{"parameters": ["2.*"], "weight_decay": 0.0, "learning_rate": 0.01, "eps": 1e-3},
                                                      {"parameters": ["*"], "weight_decay": 0.1}]))  # fmt: skip
+optimizers("groups_bias", "AdamW without decay of biases, which are blocks of their own", decay=0.3, lr=0.03, batches=BATCHES, kernel={},
+           optimizer=adam("adamw", eps=1e-4, groups=[{"parameters": ["*.bias"], "weight_decay": 0.0}]))
 optimizers("groups_kernel", "plain descent: the kernel weighs each layer by its own rate", lr=0.3, decay=0.1, batches=BATCHES, kernel=FULL,
            schedule={"type": "step", "every": 3, "factor": 0.5},
            optimizer={"groups": [{"parameters": ["0.*"], "learning_rate": 0.1, "weight_decay": 0.0}]})

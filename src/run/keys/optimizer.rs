@@ -164,3 +164,56 @@ impl NamedGroup {
         numbers(at, table)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::keys::RunFile;
+    use std::path::Path;
+
+    fn parse(optimizer: &str) -> std::result::Result<RunFile, String> {
+        let text = format!(
+            "[run]\ndirectory = \"out\"\n[data.train]\ninputs = \"x.npy\"\ntargets = \"y.npy\"\n[model]\ninput = [4]\n\
+             layers = [{{ type = \"linear\", features = 2 }}]\n[training]\nloss = \"cross_entropy\"\nsteps = 2\n\
+             optimizer = {{ {optimizer} }}\n"
+        );
+        RunFile::parse(&text, Path::new("/folder/run.toml"), &[]).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_changes_and_groups_are_written_back() {
+        let run_file = parse(
+            "type = \"adamw\", learning_rate = [0.0, 0.1], betas = [[0.9, 0.99], [0.8, 0.9]], eps = \"eps.npy\", \
+             groups = [{ parameters = [\"*.bias\"], weight_decay = 0.0, learning_rate = [1, 2] }]",
+        )
+        .expect("a run file");
+        let training = &run_file.training;
+        assert_eq!(training.optimizer.learning_rate(), 0.1);
+        assert_eq!(training.changing.get("eps"), Some(&Value::from("/folder/eps.npy")));
+        assert_eq!(training.groups[0].parameters, ["*.bias"]);
+        let again = RunFile::parse(&run_file.to_toml(), Path::new("/other/run.toml"), &[]);
+        assert_eq!(again, Ok(run_file));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let cases = [
+            ("momentum = []", "training.optimizer.momentum: is empty"),
+            ("momentum = [-1.0, 0.5]", "training.optimizer.momentum: is -1.0; it must not be negative"),
+            ("groups = [{ momentum = 0.5 }]", "training.optimizer.groups[0].parameters: must be a list of patterns"),
+            (
+                "groups = [{ parameters = [\"*\"], momentun = 0.5 }]",
+                "groups[0].momentun: unknown key; did you mean \"momentum\"?",
+            ),
+            (
+                "groups = [{ parameters = [\"*\"], momentum = \"m.npy\" }]",
+                "groups[0].momentum: is \"m.npy\"; in a group",
+            ),
+            ("groups = { parameters = [\"*\"] }", "training.optimizer.groups: must be a list of tables"),
+        ];
+        for (keys, part) in cases {
+            let error = parse(&format!("type = \"sgd\", learning_rate = 0.1, {keys}")).expect_err("an error");
+            assert!(error.contains(part), "{error:?} lacks {part:?}");
+        }
+    }
+}

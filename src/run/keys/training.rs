@@ -335,6 +335,12 @@ impl Training {
         optimizer.or(clip)
     }
 
+    /// Whether weight decay has a part in any step of any parameters.
+    pub fn has_decay(&self) -> bool {
+        let own = self.groups.iter().map(|group| &group.own).chain([&self.changing]);
+        self.optimizer.has_decay() || own.into_iter().any(|numbers| numbers.get("weight_decay").is_some())
+    }
+
     /// The optimizer and everything that changes its steps, for people.
     pub(super) fn words(&self) -> String {
         let mut parts = vec![self.optimizer.words()];
