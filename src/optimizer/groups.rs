@@ -1,6 +1,6 @@
 //! Groups of parameters with numbers of their own, and numbers that change from step to step.
 
-use super::{Decay, FORM, Given, Made, Memory, Optimizer, Past, Recursion, Vectors};
+use super::{Decay, FORM, Given, Made, Meets, Memory, Optimizer, Past, Recursion, Vectors};
 use crate::compute::{Backend, Result, Slice, SliceMut};
 use crate::graph::Graph;
 use crate::key::{self, Form, Value, Wrong};
@@ -125,6 +125,12 @@ impl ParameterGroups {
             Decay::Remembered => Decay::Remembered,
             Decay::Absent | Decay::OfWeights(_) => self.at(group, number).decay(self.rate(group, number, rate)),
         }
+    }
+
+    /// Whether a step's φ acts on the gradients of steps before it, in any group.
+    pub(crate) fn carries(&self) -> bool {
+        let Recursion { keep, meets, .. } = self.whole.recursion(&self.whole, 1, 1.0, 1.0);
+        keep != 0.0 || matches!(meets, Meets::Behind { .. })
     }
 
     /// Each group's recursion of a step.

@@ -93,7 +93,7 @@ impl<'a, B: Backend> Pass<'a, B> {
         let recursions = spec.optimizer.recursions(at.number, at.rate, at.step.clip);
         let of = |block: usize| &recursions[spec.optimizer.group_of(block)];
         let mut batches = self.batches(state, at.step)?;
-        if batches.is_empty() && state.certificate.is_none() && recursions.iter().all(|own| own.keep == 0.0) {
+        if batches.is_empty() && state.certificate.is_none() && !spec.optimizer.carries() {
             return Ok(());
         }
         let added: Vec<f64> = recursions.iter().map(|own| own.add).collect();
