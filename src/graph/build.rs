@@ -4,6 +4,7 @@ use super::naming::{Naming, Ownership};
 use super::primitive::{Bare, Built, Kind, Parameter, Parameters, Primitive, Rearrange, Used};
 use super::{Block, Graph, Input, Node, NodeId, Role, Tensor, Use};
 use crate::key::near;
+use std::collections::BTreeMap;
 
 /// Whose nodes are added: it gives their tensors the beginning of their names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +55,7 @@ impl Graph {
             trained_len: 0,
             outputs,
             naming: Naming::default(),
+            views: BTreeMap::new(),
             follows_held: false,
         }
     }
