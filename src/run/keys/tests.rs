@@ -56,6 +56,7 @@ const CHANGES: &[Change] = &[
     ("model.input", &[], "[5]"),
     ("model.inputs", &NAMED, "{ x = { shape = [4], type = 'integer' } }"),
     ("model.layers", &[], "[{ type = 'linear', features = 3 }]"),
+    ("model.output", &[], "0"),
     ("model.weights", &[], "w.npz"),
     ("model.frozen", &[], "['0.*']"),
     ("training.loss", &[], "poisson"),
@@ -308,6 +309,10 @@ const LAYERS: &[(&str, [&str; 2])] = &[
     ("clamp.min", ["type = 'clamp', max = 1", "type = 'clamp', min = 0, max = 1"]),
     ("clamp.max", ["type = 'clamp', min = 0", "type = 'clamp', min = 0, max = 1"]),
     ("from", ["type = 'tanh'", "type = 'tanh', from = -1"]),
+    (
+        "weight",
+        ["type = 'conv2d', channels = 1, kernel = 2", "type = 'conv2d', channels = 1, kernel = 2, weight = 'a'"],
+    ),
     ("name", ["type = 'tanh'", "type = 'tanh', name = 'a'"]),
     ("scale.by", ["type = 'scale', by = 2", "type = 'scale', by = 3"]),
     ("offset.by", ["type = 'offset', by = 2", "type = 'offset', by = 3"]),
@@ -332,7 +337,7 @@ const LAYERS: &[(&str, [&str; 2])] = &[
 fn parse(overrides: &[String]) -> RunFile {
     // An override that is a bare key takes the key of the file away.
     let (absent, overrides): (Vec<_>, Vec<_>) = overrides.iter().cloned().partition(|text| !text.contains('='));
-    let gone = |line: &&str| !absent.iter().any(|key| line.starts_with(key.rsplit('.').next().unwrap_or(key)));
+    let gone = |line: &&str| !absent.iter().any(|key| line.split(' ').next() == key.rsplit('.').next());
     let text: Vec<&str> = BASE.lines().filter(gone).collect();
     RunFile::parse(&text.join("\n"), Path::new("/folder/run.toml"), &overrides)
         .unwrap_or_else(|error| panic!("{overrides:?}: {error}"))
