@@ -305,7 +305,10 @@ fn read_layer(at: &str, index: usize, given: &Value) -> crate::key::Result<Layer
     let mut layer = START;
     LayerForm.read(&at, given, &mut layer)?;
     if layer.from.is_empty() && layer.kind.reads().least() > 1 {
-        return Err(Wrong::new(format!("{at}.from"), "is required: the layer to add, -1 for the input"));
+        return Err(Wrong::new(
+            format!("{at}.from"),
+            "is required: the layers to read, by name or index, -1 for the input",
+        ));
     }
     let later = |source: &Source| matches!(source, Source::Index(from) if *from >= index as i64);
     if layer.from.iter().any(later) {
