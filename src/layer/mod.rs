@@ -217,6 +217,7 @@ layers! {
     log_softmax::LogSoftmax,
     mask::Mask,
     attention::Attention,
+    lstm::Lstm,
 }
 
 #[cfg(test)]

@@ -273,3 +273,32 @@ case(
     rate=0.1,
     kernel={"nodes": 6},
 )
+
+
+class Recurrent(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm, self.last, self.head = nn.LSTM(2, 3, batch_first=True), nn.LSTM(3, 2, batch_first=True, bias=False), nn.Linear(2, 3)
+
+    def forward(self, x):
+        return self.head(self.last(self.lstm(x)[0])[0][:, -1])
+
+
+case(
+    "models_lstm",
+    "one LSTM after the other, the second without biases, and the last position's output",
+    module=Recurrent,
+    model={
+        "input": [4, 2],
+        "layers": [
+            {"type": "lstm", "name": "lstm", "features": 3},
+            {"type": "lstm", "name": "last", "features": 2, "bias": False},
+            {"type": "slice", "axis": 0, "start": -1},
+            {"type": "flatten"},
+            {"type": "linear", "name": "head", "features": 3},
+        ],
+    },
+    inputs=normal(4, 2),
+    rate=0.5,
+    kernel={"nodes": 5},
+)
