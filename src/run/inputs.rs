@@ -1,10 +1,11 @@
 //! Every input of a run, read and checked against every other.
 
 use super::Checkpoints;
+use super::weights::{self, Notes, check_real};
 use crate::compute::Entries;
 use crate::device::{Precision, free_memory};
 use crate::error::Error;
-use crate::formats::{Array, read, read_safetensors};
+use crate::formats::{Array, read};
 use crate::graph::{Graph, from_tensors};
 use crate::loss::{TargetArray, Targets};
 use crate::path::Spec;
@@ -14,6 +15,7 @@ use crate::run::keys::{Batches, InputFiles, KernelShape, RunFile, Training};
 use crate::run::rows::read_rows;
 use crate::tape::Step;
 use crate::training::draw_batches;
+use std::path::Path;
 
 /// The inputs of a run, checked.
 #[derive(Debug)]
@@ -24,6 +26,8 @@ pub struct Inputs {
     pub initial: Vec<f64>,
     /// Checkpoints of a path that was recorded elsewhere.
     pub checkpoints: Option<Checkpoints>,
+    /// What was done to fit files of weights to the network, for people.
+    pub notes: Vec<String>,
 }
 
 impl Inputs {
@@ -39,21 +43,28 @@ impl Inputs {
             None => None,
             Some(pattern) => Some(Checkpoints::open(pattern, network, run_file.training.steps)?),
         };
+        let mut notes = checkpoints.as_ref().map_or_else(Vec::new, |checkpoints| checkpoints.notes().to_vec());
         let initial = match (&checkpoints, &run_file.model.weights) {
             (Some(checkpoints), _) => checkpoints.weights(0)?,
             (None, None) => network.draw(run_file.run.seed),
-            (None, Some(path)) => {
-                let tensors = read_safetensors(path)?;
-                from_tensors(network, &tensors)
-                    .map_err(|problem| Error::Input(format!("{}: {problem}", path.display())))?
-            }
+            (None, Some(path)) => read_weights(path, network, &mut notes)?,
         };
         fits_precision(initial_name(run_file), &initial, run_file.run.precision)?;
         check_steps(run_file, problem.examples())?;
         let problem = Problem { steps: steps(run_file, &problem)?, ..problem };
         problem.check()?;
-        Ok(Self { problem, initial, checkpoints })
+        notes.iter().for_each(|note| tracing::warn!("{note}"));
+        Ok(Self { problem, initial, checkpoints, notes })
     }
+}
+
+/// The flat weights of a file.
+fn read_weights(path: &Path, network: &Graph, said: &mut Vec<String>) -> Result<Vec<f64>, Error> {
+    let mut notes = Notes::default();
+    let tensors = weights::open(path, network, &mut notes)?.read()?;
+    said.extend(notes.lines());
+    let found = check_real(&tensors).and_then(|()| from_tensors(network, &tensors));
+    found.map_err(|problem| weights::wrong(path, problem))
 }
 
 /// The problem of a run file, with its data, and without its steps.

@@ -26,6 +26,11 @@ impl Affine {
     pub fn with_weight(input: &[usize], features: usize, name: &'static str, initial: Initial) -> Self {
         Self { weight: Some((name, initial)), ..Self::new(input, features, false) }
     }
+
+    /// The same without bias.
+    pub(super) fn without_bias(&self) -> Self {
+        Self { matrix: Matrix { bias: false, ..self.matrix }, shape: self.shape.clone() }
+    }
 }
 
 impl Primitive for Affine {
