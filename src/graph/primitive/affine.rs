@@ -29,7 +29,7 @@ impl Affine {
 
     /// The same without bias.
     pub(super) fn without_bias(&self) -> Self {
-        Self { matrix: Matrix { bias: false, ..self.matrix }, shape: self.shape.clone() }
+        Self { matrix: Matrix { bias: false, ..self.matrix }, ..self.clone() }
     }
 }
 
