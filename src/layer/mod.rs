@@ -226,6 +226,7 @@ layers! {
     log_softmax::LogSoftmax,
     mask::Mask,
     attention::Attention,
+    lstm::Lstm,
 }
 
 #[cfg(test)]

@@ -26,7 +26,9 @@ pub(super) fn open(path: &Path, network: &Graph, notes: &mut Notes) -> Result<Te
     let file = TensorFile::open(path)?;
     let wanted: BTreeSet<&str> = network.tensors().map(|tensor| tensor.name.as_str()).collect();
     let names: BTreeSet<&str> = file.names().collect();
-    let prefix = prefix(&wanted, &names).map_err(|problem| wrong(path, problem))?;
+    // What has its values from elsewhere may be left out.
+    let needed = network.tensors().filter(|tensor| !tensor.is_given()).map(|tensor| tensor.name.as_str()).collect();
+    let prefix = prefix(&needed, &names).map_err(|problem| wrong(path, problem))?;
     let is_kept = |name: &str| name.strip_prefix(&prefix).is_some_and(|name| wanted.contains(name));
     let others: Vec<&str> = names.iter().copied().filter(|name| !is_kept(name)).collect();
     if !prefix.is_empty() {
