@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::formats::{Array, TensorFile};
-use crate::graph::Graph;
+use crate::graph::{Graph, Tensor};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -25,8 +25,9 @@ const LISTED: usize = 5;
 pub(super) fn open(path: &Path, network: &Graph, notes: &mut Notes) -> Result<TensorFile, Error> {
     let file = TensorFile::open(path)?;
     let wanted: BTreeSet<&str> = network.tensors().map(|tensor| tensor.name.as_str()).collect();
+    let needed = network.tensors().filter(|tensor| !tensor.is_given()).map(|tensor| tensor.name.as_str()).collect();
     let names: BTreeSet<&str> = file.names().collect();
-    let prefix = prefix(&wanted, &names).map_err(|problem| wrong(path, problem))?;
+    let prefix = prefix(&needed, &names).map_err(|problem| wrong(path, problem))?;
     let is_kept = |name: &str| name.strip_prefix(&prefix).is_some_and(|name| wanted.contains(name));
     let others: Vec<&str> = names.iter().copied().filter(|name| !is_kept(name)).collect();
     if !prefix.is_empty() {
@@ -46,10 +47,13 @@ pub(super) fn open(path: &Path, network: &Graph, notes: &mut Notes) -> Result<Te
 /// # Errors
 ///
 /// A tensor of integers: the message names it.
-pub(super) fn check_real(tensors: &BTreeMap<String, Array>) -> Result<(), String> {
-    match tensors.iter().find(|(_, array)| array.is_integer()) {
+pub(super) fn check_real(network: &Graph, tensors: &BTreeMap<String, Array>) -> Result<(), String> {
+    let is_integer = |tensor: &&Tensor| tensors.get(&tensor.name).is_some_and(Array::is_integer);
+    match network.tensors().filter(|tensor| !tensor.is_given()).find(is_integer) {
         None => Ok(()),
-        Some((name, _)) => Err(format!("tensor {name} holds integers; weights are double, float, half or bfloat16")),
+        Some(Tensor { name, .. }) => {
+            Err(format!("tensor {name} holds integers; weights are double, float, half or bfloat16"))
+        }
     }
 }
 
@@ -57,10 +61,10 @@ pub(super) fn wrong(path: &Path, problem: impl std::fmt::Display) -> Error {
     Error::Input(format!("{}: {problem}", path.display()))
 }
 
-/// What stands before the name of every tensor that is wanted.
-fn prefix(wanted: &BTreeSet<&str>, names: &BTreeSet<&str>) -> Result<String, String> {
-    let Some(first) = wanted.first() else { return Ok(String::new()) };
-    let missing = |prefix: &str| wanted.iter().find(|name| !names.contains(format!("{prefix}{name}").as_str()));
+/// What stands before the name of every tensor that is needed.
+fn prefix(needed: &BTreeSet<&str>, names: &BTreeSet<&str>) -> Result<String, String> {
+    let Some(first) = needed.first() else { return Ok(String::new()) };
+    let missing = |prefix: &str| needed.iter().find(|name| !names.contains(format!("{prefix}{name}").as_str()));
     if missing("").is_none() {
         return Ok(String::new());
     }
