@@ -19,6 +19,7 @@ mod design;
 mod forward;
 mod hessian;
 mod initial;
+mod naming;
 pub mod primitive;
 mod roles;
 mod structure;
@@ -34,6 +35,7 @@ pub use roles::{Role, Roles};
 pub use structure::{Diagonal, Matrix, Structure};
 pub use tangent::Directional;
 
+use naming::Naming;
 use primitive::{Kind, Magnitude, Primitive, Used};
 
 /// The number of a node; 0 is the graph's input.
@@ -150,7 +152,7 @@ pub struct Graph {
     /// C, the number of outputs.
     pub outputs: usize,
     /// What is said of tensors by their names.
-    roles: Roles,
+    naming: Naming,
     /// Whether gradients of held parameters are taken as well.
     follows_held: bool,
 }
@@ -198,6 +200,11 @@ impl Graph {
             blocks.sort_by_key(|block| block.layer);
         }
         blocks.into_iter().flat_map(|block| &block.tensors)
+    }
+
+    /// The names that a tensor goes by: its own, and those of tensors that are tied to it.
+    pub fn names<'a>(&'a self, tensor: &'a Tensor) -> impl Iterator<Item = &'a str> {
+        std::iter::once(tensor.name.as_str()).chain(self.naming.aliases(&tensor.name))
     }
 
     /// The same, taking gradients of held parameters as well: for a path on which they move.

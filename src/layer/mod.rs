@@ -26,6 +26,8 @@ pub struct Layer {
     /// What it reads; the layer before where nothing is named. One that reads several and names fewer than it needs reads
     /// the layer before first.
     pub from: Vec<Source>,
+    /// Its tensors that are other layers' by their names: its own name of each, such as `weight`, and the other's.
+    pub ties: Vec<(String, String)>,
     /// What it is.
     pub kind: LayerKind,
 }
@@ -42,7 +44,7 @@ pub enum Source {
 impl Layer {
     /// A layer without a name that reads the one before.
     pub fn new(kind: impl Into<LayerKind>) -> Self {
-        Self { name: None, from: Vec::new(), kind: kind.into() }
+        Self { name: None, from: Vec::new(), ties: Vec::new(), kind: kind.into() }
     }
 
     /// The same, reading earlier layers by their indices; -1 is the network's input.
@@ -54,6 +56,12 @@ impl Layer {
 impl From<LayerKind> for Layer {
     fn from(kind: LayerKind) -> Self {
         Self::new(kind)
+    }
+}
+
+impl Default for Source {
+    fn default() -> Self {
+        Source::Index(-1)
     }
 }
 
@@ -199,6 +207,7 @@ layers! {
     group_norm::GroupNorm,
     batch_norm::BatchNorm,
     parameter::Parameter,
+    constant::Constant,
     add::Add,
     multiply::Multiply,
     scale::Scale,

@@ -10,7 +10,6 @@ use super::{Account, Tile};
 use crate::compute::{Accumulator, Backend, Entries, Gram, Phase, Result, RowMap, Slice, SliceMut};
 use crate::graph::{Block, Factor, Segment};
 use crate::optimizer::{Meets, Recursion};
-use crate::readout::Readout;
 use crate::tangent::{ConstantInputs, Contraction, Node, Products, QueryFactors, Term, along, contract};
 use crate::tape::Step;
 

@@ -4,7 +4,7 @@ use crate::graph::{Design, Input, Roles};
 use crate::key::{
     Count, Custom, Form, Key, Keys, List, Name, Optional, Path, Shape, Table, Value, Wrong, at, dotted, known,
 };
-use crate::layer::keys::{FORM, FROM, START};
+use crate::layer::keys::{FROM, LayerForm, START};
 use crate::layer::{Layer, Source};
 use std::path::PathBuf;
 
@@ -17,6 +17,8 @@ pub struct Model {
     pub inputs: Vec<Input>,
     /// The layers, in order.
     pub layers: Vec<Layer>,
+    /// The layer whose value is the output; the last one without it.
+    pub output: Option<Source>,
     /// Initial weights; drawn from the seed without them.
     pub weights: Option<PathBuf>,
     /// Patterns of the names of tensors that training leaves as they are.
@@ -41,7 +43,13 @@ pub(super) const KEYS: &[Key<Model>] = &[
     Key::required(
         "layers",
         "the layers, in order",
-        &Custom { read: read_layers, write: write_layers, shape: || FORM.shape(&START) },
+        &Custom { read: read_layers, write: write_layers, shape: || LayerForm.shape(&START) },
+    ),
+    Key::new(
+        "output",
+        "the layer, by name or index, whose value is the output; without it, the last one. What the output does not depend on \
+         is not computed",
+        at!(Model.output, Optional(Output)),
     ),
     Key::new(
         "weights",
@@ -60,7 +68,7 @@ pub(super) const KEYS: &[Key<Model>] = &[
 ];
 
 pub(super) fn start() -> Model {
-    Model { input: Vec::new(), inputs: Vec::new(), layers: Vec::new(), weights: None, frozen: Vec::new() }
+    Model { input: Vec::new(), inputs: Vec::new(), layers: Vec::new(), output: None, weights: None, frozen: Vec::new() }
 }
 
 const SIZES: List<Count> = List { each: Count::from(1), takes: "a list of sizes, such as [1, 8, 8]" };
@@ -122,6 +130,31 @@ impl Form<Vec<Input>> for Inputs {
     }
 }
 
+/// A layer by name or index.
+struct Output;
+
+impl Form<Source> for Output {
+    fn read(&self, at: &str, given: &Value, into: &mut Source) -> crate::key::Result<()> {
+        *into = match given {
+            Value::Integer(index @ 0..) => Source::Index(*index),
+            Value::Text(name) => Source::Name(name.clone()),
+            _ => return Err(Wrong::new(at, "must be the name or index of a layer")),
+        };
+        Ok(())
+    }
+
+    fn write(&self, from: &Source) -> Option<Value> {
+        Some(match from {
+            Source::Index(index) => Value::Integer(*index),
+            Source::Name(name) => Value::Text(name.clone()),
+        })
+    }
+
+    fn shape(&self, _start: &Source) -> Shape {
+        Shape::Plain("the name or index of a layer".into())
+    }
+}
+
 /// Patterns of names; left out where there are none.
 struct Patterns;
 
@@ -145,7 +178,7 @@ impl Model {
     /// What its graph is made of.
     pub fn design(&self) -> Design {
         let roles = Roles { frozen: self.frozen.clone(), ..Roles::default() };
-        let design = Design { roles, ..Design::new(&self.input, &self.layers) };
+        let design = Design { roles, output: self.output.clone(), ..Design::new(&self.input, &self.layers) };
         if self.inputs.is_empty() { design } else { Design { inputs: self.inputs.clone(), ..design } }
     }
 }
@@ -166,7 +199,7 @@ fn read_layer(at: &str, index: usize, given: &Value) -> crate::key::Result<Layer
     }
     let at = format!("{at}[{index}]");
     let mut layer = START;
-    FORM.read(&at, given, &mut layer)?;
+    LayerForm.read(&at, given, &mut layer)?;
     if layer.from.is_empty() && layer.kind.reads().least() > 1 {
         return Err(Wrong::new(format!("{at}.from"), "is required: the layer to add, -1 for the input"));
     }
@@ -178,5 +211,5 @@ fn read_layer(at: &str, index: usize, given: &Value) -> crate::key::Result<Layer
 }
 
 fn write_layers(model: &Model) -> Option<Value> {
-    Some(Value::List(model.layers.iter().filter_map(|layer| FORM.write(layer)).collect()))
+    Some(Value::List(model.layers.iter().filter_map(|layer| LayerForm.write(layer)).collect()))
 }

@@ -56,6 +56,7 @@ const CHANGES: &[Change] = &[
     ("model.input", &[], "[5]"),
     ("model.inputs", &NAMED, "{ x = { shape = [4], type = 'integer' } }"),
     ("model.layers", &[], "[{ type = 'linear', features = 3 }]"),
+    ("model.output", &[], "0"),
     ("model.weights", &[], "w.npz"),
     ("model.frozen", &[], "['0.*']"),
     ("training.loss", &[], "poisson"),
@@ -308,6 +309,10 @@ const LAYERS: &[(&str, [&str; 2])] = &[
     ("clamp.min", ["type = 'clamp', max = 1", "type = 'clamp', min = 0, max = 1"]),
     ("clamp.max", ["type = 'clamp', min = 0", "type = 'clamp', min = 0, max = 1"]),
     ("from", ["type = 'tanh'", "type = 'tanh', from = -1"]),
+    (
+        "weight",
+        ["type = 'conv2d', channels = 1, kernel = 2", "type = 'conv2d', channels = 1, kernel = 2, weight = 'a'"],
+    ),
     ("name", ["type = 'tanh'", "type = 'tanh', name = 'a'"]),
     ("scale.by", ["type = 'scale', by = 2", "type = 'scale', by = 3"]),
     ("offset.by", ["type = 'offset', by = 2", "type = 'offset', by = 3"]),
@@ -317,6 +322,7 @@ const LAYERS: &[(&str, [&str; 2])] = &[
     ("slice.start", ["type = 'slice', axis = 0", "type = 'slice', axis = 0, start = 1"]),
     ("slice.stop", ["type = 'slice', axis = 0", "type = 'slice', axis = 0, stop = -1"]),
     ("slice.step", ["type = 'slice', axis = 0", "type = 'slice', axis = 0, step = 2"]),
+    ("constant.values", ["type = 'constant', values = 'a.npy'", "type = 'constant', values = 'b.npy'"]),
     ("concat.axis", ["type = 'concat', axis = 0, from = [-1, -1]", "type = 'concat', axis = 1, from = [-1, -1]"]),
     ("pad.padding", ["type = 'pad', padding = [1, 0]", "type = 'pad', padding = [0, 1]"]),
     ("pad.value", ["type = 'pad', padding = [1, 0]", "type = 'pad', padding = [1, 0], value = 2"]),
@@ -331,7 +337,7 @@ const LAYERS: &[(&str, [&str; 2])] = &[
 fn parse(overrides: &[String]) -> RunFile {
     // An override that is a bare key takes the key of the file away.
     let (absent, overrides): (Vec<_>, Vec<_>) = overrides.iter().cloned().partition(|text| !text.contains('='));
-    let gone = |line: &&str| !absent.iter().any(|key| line.starts_with(key.rsplit('.').next().unwrap_or(key)));
+    let gone = |line: &&str| !absent.iter().any(|key| line.split(' ').next() == key.rsplit('.').next());
     let text: Vec<&str> = BASE.lines().filter(gone).collect();
     RunFile::parse(&text.join("\n"), Path::new("/folder/run.toml"), &overrides)
         .unwrap_or_else(|error| panic!("{overrides:?}: {error}"))
