@@ -25,7 +25,8 @@ const LISTED: usize = 5;
 pub(super) fn open(path: &Path, network: &Graph, notes: &mut Notes) -> Result<TensorFile, Error> {
     let file = TensorFile::open(path)?;
     let wanted: BTreeSet<&str> = network.tensors().map(|tensor| tensor.name.as_str()).collect();
-    let needed = network.tensors().filter(|tensor| !tensor.is_given()).map(|tensor| tensor.name.as_str()).collect();
+    let needed = network.tensors().filter(|tensor| !tensor.is_given());
+    let needed = needed.map(|tensor| (tensor.name.as_str(), tensor.shape.as_slice())).collect();
     let names: BTreeSet<&str> = file.names().collect();
     let prefix = prefix(&needed, &names).map_err(|problem| wrong(path, problem))?;
     let is_kept = |name: &str| name.strip_prefix(&prefix).is_some_and(|name| wanted.contains(name));
@@ -62,9 +63,9 @@ pub(super) fn wrong(path: &Path, problem: impl std::fmt::Display) -> Error {
 }
 
 /// What stands before the name of every tensor that is needed.
-fn prefix(needed: &BTreeSet<&str>, names: &BTreeSet<&str>) -> Result<String, String> {
-    let Some(first) = needed.first() else { return Ok(String::new()) };
-    let missing = |prefix: &str| needed.iter().find(|name| !names.contains(format!("{prefix}{name}").as_str()));
+fn prefix(needed: &BTreeMap<&str, &[usize]>, names: &BTreeSet<&str>) -> Result<String, String> {
+    let Some((&first, _)) = needed.first_key_value() else { return Ok(String::new()) };
+    let missing = |prefix: &str| needed.iter().find(|(name, _)| !names.contains(format!("{prefix}{name}").as_str()));
     if missing("").is_none() {
         return Ok(String::new());
     }
@@ -76,9 +77,10 @@ fn prefix(needed: &BTreeSet<&str>, names: &BTreeSet<&str>) -> Result<String, Str
     match fitting.as_slice() {
         [prefix] => Ok((*prefix).to_owned()),
         [] => {
+            // A name that only its prefix hides is not what is missing.
             let prefix = wrappers.last().copied().unwrap_or("");
-            let name = missing(prefix).unwrap_or(first);
-            Err(format!("tensor {name} is missing; {}", near(name, names)))
+            let Some((name, shape)) = missing(prefix) else { return Ok(prefix.to_owned()) };
+            Err(format!("tensor {name} of shape {shape:?} is missing; {}", near(name, names)))
         }
         several => Err(format!(
             "the model's tensors are there more than once, behind {}; save those of one model alone",
@@ -143,7 +145,8 @@ mod tests {
     use super::*;
 
     fn found(wanted: &[&str], names: &[&str]) -> Result<String, String> {
-        prefix(&wanted.iter().copied().collect(), &names.iter().copied().collect())
+        let needed = wanted.iter().map(|&name| (name, [2].as_slice())).collect();
+        prefix(&needed, &names.iter().copied().collect())
     }
 
     #[test]
@@ -162,7 +165,10 @@ mod tests {
     #[test]
     fn what_is_missing_is_named_with_what_is_near() {
         let error = found(&["fc.weight", "fc.bias"], &["module.fc.bias", "module.fc1.weight"]).unwrap_err();
-        assert!(error.contains("tensor fc.weight is missing; nearest to it of the file's 2 are module.fc"), "{error}");
+        assert!(
+            error.contains("tensor fc.weight of shape [2] is missing; nearest to it of the file's 2 are module.fc"),
+            "{error}"
+        );
         let error = found(&["0.bias"], &["x", "encoder.0.bias"]).unwrap_err();
         assert!(error.contains("of the file's 2 are encoder.0.bias, x; give the layers"), "{error}");
         assert!(found(&["0.bias"], &[]).unwrap_err().contains("the file holds no tensor"));
