@@ -1,7 +1,7 @@
 //! Graphs are built node by node; every shape is worked out and checked on the way.
 
 use super::primitive::{Built, Kind, Parameters, Primitive, Used};
-use super::{Block, Graph, Node, NodeId, Tensor, Use};
+use super::{Block, Graph, Node, NodeId, Structure, Tensor, Use};
 use crate::key::nearest;
 use crate::layer::{Layer, Reads, Source};
 use std::collections::BTreeMap;
@@ -171,6 +171,12 @@ impl Graph {
             return Err(format!("its inputs have {lens:?} elements; it takes {:?}", built.inputs));
         }
         elements(&built.shape)?;
+        let looked_up = built.parameters.as_ref().is_some_and(|own| matches!(own.structure, Structure::Rows(_)));
+        if looked_up && inputs.iter().any(|&node| self.is_trained(node)) {
+            return Err(
+                "it looks rows up by whole numbers, and its input depends on parameters; let it read an input".into()
+            );
+        }
         Ok(built)
     }
 

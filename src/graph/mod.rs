@@ -17,13 +17,14 @@ mod initial;
 pub mod primitive;
 mod structure;
 mod tangent;
+mod tokens;
 
 pub use backward::Factor;
 pub use build::{GraphError, Owner};
 pub use forward::{Forward, Segment};
 pub use hessian::Seeds;
 pub use initial::{Initial, check_tensors, from_tensors};
-pub use structure::{Diagonal, Matrix, Structure};
+pub use structure::{Diagonal, Matrix, Structure, Table};
 pub use tangent::Directional;
 
 use primitive::{Kind, Magnitude, Primitive, Used};

@@ -184,6 +184,7 @@ layers! {
     layer_norm::LayerNorm,
     rms_norm::RmsNorm,
     parameter::Parameter,
+    embedding::Embedding,
     add::Add,
 }
 
@@ -195,7 +196,7 @@ mod tests {
     #[test]
     fn layers_with_parameters_bring_blocks() {
         let (bias, kernel) = (true, 2);
-        let kinds: [LayerKind; 9] = [
+        let kinds: [LayerKind; 10] = [
             Linear { features: 3, bias }.into(),
             Conv2d { channels: 2, kernel, stride: 1, padding: 0, bias }.into(),
             MaxPool2d { kernel }.into(),
@@ -204,6 +205,7 @@ mod tests {
             LayerNorm.into(),
             Add.into(),
             Parameter { shape: vec![2] }.into(),
+            Embedding { count: 3, features: 2 }.into(),
             LayerKind::Activation(Activation::Tanh),
         ];
         for kind in kinds {

@@ -4,7 +4,9 @@ use crate::cases::Case;
 use crate::loops::numbers;
 use pathkernel::activation::Activation;
 use pathkernel::compute::Pooling;
-use pathkernel::graph::primitive::{Add, Affine, Convolve, Normalize, Parameter, Pointwise, Pool, Reshape, ScaleShift};
+use pathkernel::graph::primitive::{
+    Add, Affine, Convolve, Lookup, Normalize, Parameter, Pointwise, Pool, Reshape, ScaleShift,
+};
 use pathkernel::graph::{Graph, NodeId};
 use std::collections::BTreeMap;
 
@@ -106,7 +108,13 @@ fn push(graph: &mut Graph, choice: &mut Choice, number: usize, from: NodeId) -> 
             let add = Add::new(&shapes).ok()?;
             graph.add(number, add, &summands).ok()
         }
-        6 => graph.add(number, Reshape::flat(&shape), &[from]).ok(),
+        6 if choice.below(2) == 0 => graph.add(number, Reshape::flat(&shape), &[from]).ok(),
+        6 => {
+            // Four times a number in ±1, cut to a whole one from 0 on.
+            let input = graph.input.clone();
+            let tokens = graph.add(number, Add::new(&[input.as_slice(); 4]).ok()?, &[0; 4]).ok()?;
+            graph.add(number, Lookup::new(&input, 4, choice.between(2, 4)).ok()?, &[tokens]).ok()
+        }
         7 => {
             let fits = |block: &usize| graph.blocks[*block].tensors[0].shape.get(1) == Some(&width);
             let blocks: Vec<usize> = (0..graph.blocks.len()).filter(fits).collect();

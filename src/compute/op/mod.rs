@@ -17,7 +17,9 @@ pub(super) mod fill;
 mod gather;
 mod gram;
 mod im2col;
+mod lookup;
 mod loss;
+mod matches;
 mod matmul;
 mod multiply;
 mod normalize;
@@ -25,6 +27,7 @@ mod normalize_backward;
 mod normalize_curvature;
 mod outer;
 mod outer_diagonal;
+mod outer_rows;
 mod pool;
 mod pool_backward;
 mod pool_directional;
@@ -49,7 +52,9 @@ pub use fill::Fill;
 pub use gather::Gather;
 pub use gram::{Accumulator, Entries, Gram, GramArrays, Part};
 pub use im2col::Im2col;
+pub use lookup::Lookup;
 pub use loss::{BatchLoss, BatchLossArrays, Targets};
+pub use matches::Matches;
 pub use matmul::{Layout, MatMul, MatMulArrays};
 pub use multiply::Multiply;
 pub use normalize::Normalize;
@@ -57,6 +62,7 @@ pub use normalize_backward::NormalizeBackward;
 pub use normalize_curvature::{NormalizeCurvature, NormalizeCurvatureArrays};
 pub use outer::{Outer, OuterArrays};
 pub use outer_diagonal::OuterDiagonal;
+pub use outer_rows::OuterRows;
 pub use pool::{Pool, Pooling};
 pub use pool_backward::PoolBackward;
 pub use pool_directional::PoolDirectional;
@@ -83,9 +89,9 @@ use rayon::prelude::*;
 macro_rules! for_each_operation {
     ($call:ident) => {
         $call! {
-            Activate, Adam, Average, Axpy, BatchLoss, Bias, Col2im, ConvolveBackward, Copy, Fill, Gather, Gram, Im2col, MatMul, Multiply,
-            Normalize, NormalizeBackward, NormalizeCurvature, Outer, OuterDiagonal, Pool, PoolBackward, PoolDirectional,
-            Read, RowDot, Scale, ScaleFeatures, Seed, Transpose
+            Activate, Adam, Average, Axpy, BatchLoss, Bias, Col2im, ConvolveBackward, Copy, Fill, Gather, Gram, Im2col, Lookup, Matches,
+            MatMul, Multiply, Normalize, NormalizeBackward, NormalizeCurvature, Outer, OuterDiagonal, OuterRows, Pool,
+            PoolBackward, PoolDirectional, Read, RowDot, Scale, ScaleFeatures, Seed, Transpose
         }
     };
 }

@@ -278,6 +278,7 @@ primitives! {
     add::Add,
     affine::Affine,
     convolve::Convolve,
+    lookup::Lookup,
     normalize::Normalize,
     parameter::Parameter,
     pointwise::Pointwise,

@@ -4,13 +4,14 @@
 //! on the list of parts alone, never on blocks or tiles.
 
 use super::grid::{Grid, Rect};
+use super::halves::Layer;
 use super::spans::{Call, base_rows, examples, map_rows, out_span, query_span};
 use super::{
-    Accumulator, Bound, Dispatch, Entries, GpuBackend, Gram, GramArrays, INDEX, Outer, Part, Result, RowMap, Shader,
-    Size, Slice, Words, numbers, read,
+    Accumulator, Bound, Dispatch, Entries, GpuBackend, Gram, GramArrays, INDEX, Part, Result, RowMap, Shader, Size,
+    Slice, Words, numbers, read,
 };
 use crate::compute::gpu::{
-    Buffer, Index, PUT_LARGE, PUT_SMALL, STORE_F16, STORE_F32, SUM_LARGE, SUM_SMALL, TILE_LARGE, TILE_SMALL, TileSize,
+    Buffer, Index, STORE_F16, STORE_F32, SUM_LARGE, SUM_SMALL, TILE_LARGE, TILE_SMALL, TileSize,
 };
 use std::ops::Range;
 
@@ -42,7 +43,7 @@ struct Product<'a> {
 #[derive(Clone, Copy)]
 enum Seen<'a> {
     Output { right: In<'a>, inputs: In<'a> },
-    Half { layer: Outer, left: In<'a>, delta: In<'a>, input: In<'a> },
+    Half { layer: Layer, left: In<'a>, delta: In<'a>, input: In<'a> },
 }
 
 /// What one dispatch goes through.
@@ -69,8 +70,7 @@ struct SeenArrays<'a> {
 
 /// The shaders of the product, and of what it needs before.
 pub(super) fn shaders() -> Vec<Shader> {
-    let (gram, applied) =
-        (include_str!("../../../../shaders/op/gram.wgsl"), include_str!("../../../../shaders/op/applied.wgsl"));
+    let gram = include_str!("../../../../shaders/op/gram.wgsl");
     let table = include_str!("../../../../shaders/op/gram_table.wgsl");
     let largest = include_str!("../../../../shaders/op/largest.wgsl");
     let pack = include_str!("../../../../shaders/op/pack_f16.wgsl");
@@ -84,8 +84,7 @@ pub(super) fn shaders() -> Vec<Shader> {
     ];
     shaders.extend(product("gram", STORE_F32));
     shaders.extend(product("gram_f16", STORE_F16));
-    let (small, large) = ([TILE_SMALL, PUT_SMALL, applied], [TILE_LARGE, PUT_LARGE, applied]);
-    shaders.extend(Shader::tiled::<AppliedNumbers>("applied", &small, &large));
+    shaders.extend(super::halves::shaders());
     shaders
 }
 
@@ -113,10 +112,6 @@ numbers! {
 
 numbers! {
     struct TableNumbers { end0: u32, end1: u32, end2: u32, end3: u32, end4: u32, end5: u32 }
-}
-
-numbers! {
-    struct AppliedNumbers { rows: u32, columns: u32, height: u32, width: u32, length: u32, bias: u32, across: u32 }
 }
 
 numbers! {
@@ -181,12 +176,12 @@ impl GpuBackend {
                 by_row = by_row.max(if inputs.len > limit { query_span(call, rect).1 } else { 0 });
             }
             Some(Seen::Half { layer, .. }) => {
-                let (width, length) = (examples(call, rect).len(), layer.positions * layer.height);
-                by_column = by_column.max(columns.len() * length).max(width * layer.positions * layer.width);
+                let (width, length) = (examples(call, rect).len(), layer.deltas());
+                by_column = by_column.max(columns.len() * length).max(width * layer.inputs());
                 let most = rows.len() * width * length;
                 by_row = by_row.max(rows.len() * layer.row());
                 by_row = if most > INTERMEDIATE { usize::MAX } else { by_row.max(most) };
-                work += 2.0 * (most * layer.width) as f64 + 2.0 * pairs * length as f64;
+                work += 2.0 * (most * layer.depth()) as f64 + 2.0 * pairs * length as f64;
             }
         }
         let table = self.table_len(call, group, rect);
@@ -359,7 +354,7 @@ impl GpuBackend {
                 Ok(SeenArrays { arrays: [left, right], numbers })
             }
             Some(Seen::Half { layer, left, delta, input }) => {
-                let length = layer.positions * layer.height;
+                let length = layer.deltas();
                 let z = self.applied(&layer, &call.grid.rows(rect), &examples, left, input)?;
                 let left = Bound::whole(intermediate.insert(z));
                 let right = read(delta).part(columns.start * length, columns.len() * length);
@@ -410,48 +405,6 @@ impl GpuBackend {
         Ok((table, places))
     }
 
-    /// `Z[r, (i, p), k] = Σ_j left[r, k, j] input[(i, p), j] + bias[r, k]` for some rows and examples.
-    fn applied(
-        &self,
-        layer: &Outer,
-        rows: &Range<usize>,
-        examples: &Range<usize>,
-        left: In<'_>,
-        input: In<'_>,
-    ) -> Result<Buffer> {
-        let (height, columns) = (examples.len() * layer.positions, rows.len() * layer.height);
-        let z = self.context.array(height * columns, false)?;
-        let size = layer.positions * layer.width;
-        let arrays = [
-            Bound { written: true, ..Bound::whole(&z) },
-            read(left).part(rows.start * layer.row(), rows.len() * layer.row()),
-            read(input).part(examples.start * size, examples.len() * size),
-        ];
-        let dispatch = |tile: TileSize, height: usize| {
-            let across = columns.div_ceil(tile.side());
-            let numbers = AppliedNumbers {
-                rows: height as u32,
-                columns: columns as u32,
-                height: layer.height as u32,
-                width: layer.width as u32,
-                length: layer.row() as u32,
-                bias: u32::from(layer.bias),
-                across: across as u32,
-            };
-            self.context.dispatch(&Dispatch {
-                shader: ("applied", Some(tile)),
-                arrays: &arrays,
-                numbers: numbers.words(),
-                groups: tile.count(height, columns),
-                work: 2.0 * (height * layer.width) as f64 * columns as f64,
-            })
-        };
-        // What is measured is overwritten.
-        let tile = self.tile("applied", Size { rows: height, columns, depth: layer.width, batches: 1 }, &dispatch)?;
-        dispatch(tile, height)?;
-        Ok(z)
-    }
-
     /// An array in pairs of 16-bit numbers, scaled by a power of two: half the memory to read in a product, at half the
     /// digits (11 bits).
     fn packed(&self, array: Bound<'_>) -> Result<Buffer> {
@@ -490,6 +443,11 @@ fn groups<'a>(parts: &[Part<'a, Buffer, Index>]) -> Vec<Group<'a>> {
                 groups.push(Group { product: Some(product), seen: None });
             }
             Part::Half { shape: layer, left, delta, input } => {
+                let layer = Layer::Matrix(layer);
+                groups.push(Group { product: None, seen: Some(Seen::Half { layer, left, delta, input }) });
+            }
+            Part::Picked { shape, left, delta, tokens: input } => {
+                let layer = Layer::Table(shape);
                 groups.push(Group { product: None, seen: Some(Seen::Half { layer, left, delta, input }) });
             }
             Part::Output { .. } => {}
