@@ -11,7 +11,7 @@ use pathkernel::optimizer::{Adam, Flow, Optimizer, Sgd};
 use pathkernel::path::{Rule, Spec};
 use pathkernel::plan::{Cut, Device, Plan};
 use pathkernel::problem::{Explanation, Problem};
-use pathkernel::random::Random;
+use pathkernel::random::numbers;
 use pathkernel::readout::Readout;
 use pathkernel::run::keys::RunFile;
 use pathkernel::run::{self, Progress};
@@ -23,12 +23,6 @@ const EXAMPLES: usize = 7;
 const QUERIES: usize = 3;
 const OUTPUTS: usize = 2;
 const SEED: u64 = 5;
-
-/// Numbers that are the same in every precision and file.
-fn numbers(seed: u64, len: usize) -> Vec<f64> {
-    let mut random = Random::new(seed, "memory");
-    (0..len).map(|_| f64::from((2.0 * random.unit() - 1.0) as f32)).collect()
-}
 
 fn problem(optimizer: Optimizer) -> Problem {
     let layers = [

@@ -3,7 +3,8 @@
 
 mod common;
 
-use common::{Array, read_npy, read_safetensors};
+use common::arrays::{Array, read_npy, read_safetensors};
+use common::program::{pathkernel, succeeds};
 use pathkernel::activation::Activation;
 use pathkernel::compute::cpu::CpuBackend;
 #[cfg(feature = "gpu")]
@@ -21,7 +22,6 @@ use pathkernel::tape::{DiskRecorder, DiskTape, Recording, Step};
 use pathkernel::training::{Examples, TargetBuffer, Training, draw_batches};
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 /// The queries, the examples and the targets on a device.
 type Held<B> = (Vec<<B as Backend>::Element>, Examples<B>, TargetBuffer<B>);
@@ -275,16 +275,10 @@ fn place(name: &str, into: &mut [f64], from: &[f64], tile: &Tile, m: usize) {
 /// A run of the digits with a small learning rate, cut short. What it measures of the machine is kept in `cache`.
 fn digits(precision: &str, directory: &Path, cache: &Path) {
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/digits.toml");
-    let output = Command::new(env!("CARGO_BIN_EXE_pathkernel"))
-        .arg("run")
-        .arg(example)
-        .arg(format!("run.directory={}", directory.display()))
-        .arg(format!("run.precision={precision}"))
-        .env("PATHKERNEL_CACHE", cache)
-        .args(["run.device=cpu", "training.optimizer.learning_rate=0.05", "training.steps=20", "kernel.nodes=3"])
-        .output()
-        .expect("the binary starts");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let (directory, precision) =
+        (format!("run.directory={}", directory.display()), format!("run.precision={precision}"));
+    let fixed = ["run.device=cpu", "training.optimizer.learning_rate=0.05", "training.steps=20", "kernel.nodes=3"];
+    succeeds(pathkernel(cache).arg("run").arg(example).args([&directory, &precision]).args(fixed));
 }
 
 /// What attribution and the first outputs don't explain, relative to the largest change of an output.

@@ -5,10 +5,11 @@ mod common;
 #[path = "found/mod.rs"]
 mod found;
 
-use common::{Array, read_npy, read_safetensors};
+use common::arrays::{Array, read_npy, read_safetensors};
+use common::program::pathkernel;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
 /// The device and the precision that fixtures are run with.
 struct Setup {
@@ -176,13 +177,12 @@ impl Case {
 }
 
 fn run(setup: &Setup, case: &Path, directory: &Path) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_pathkernel"))
+    pathkernel(Path::new(env!("CARGO_TARGET_TMPDIR")))
         .arg("run")
         .arg(case.join("run.toml"))
         .arg(format!("run.directory={}", directory.display()))
         .arg(format!("run.device={}", setup.device))
         .arg(format!("run.precision={}", setup.precision))
-        .env("PATHKERNEL_CACHE", env!("CARGO_TARGET_TMPDIR"))
         .output()
         .expect("the binary starts")
 }

@@ -4,7 +4,8 @@
 
 mod common;
 
-use common::{Array, read_npy, read_safetensors};
+use common::arrays::{Array, read_npy, read_safetensors};
+use common::program::{pathkernel, succeeds};
 use pathkernel::activation::Activation;
 use pathkernel::compute::cpu::CpuBackend;
 use pathkernel::compute::{Backend, Entries};
@@ -13,7 +14,7 @@ use pathkernel::layer::{Layer, LayerKind, Linear};
 use pathkernel::loss::Loss;
 use pathkernel::optimizer::{Optimizer, Sgd};
 use pathkernel::path::{Finished, Integration, Rule, Setting, Spec, Tile};
-use pathkernel::random::Random;
+use pathkernel::random::numbers;
 use pathkernel::readout::Readout;
 use pathkernel::tangent::{Carried, Contraction, choices};
 use pathkernel::tape::{MemoryTape, Recording, Step};
@@ -22,18 +23,11 @@ use std::fmt::Write;
 use std::fs;
 use std::ops::Range;
 use std::path::Path;
-use std::process::Command;
 
 /// Examples: more than the queries of a tile of a run, and than the rows and columns that a product takes at a time.
 const EXAMPLES: usize = 300;
 const WIDTH: usize = 3;
 const OUTPUTS: usize = 2;
-
-/// Numbers in [-1, 1], different for every seed.
-fn numbers(seed: u64, len: usize) -> Vec<f64> {
-    let mut random = Random::new(seed, "numbers");
-    (0..len).map(|_| 2.0 * random.unit() - 1.0).collect()
-}
 
 /// 3 - 5 - 2.
 fn network() -> Graph {
@@ -162,15 +156,9 @@ fn compare_half(what: &str, entries: Entries, tile: &Tile, part: &[f64], all: &[
 
 /// Runs the binary in a folder.
 fn run(folder: &Path, directory: &str, overrides: &[&str]) {
-    let output = Command::new(env!("CARGO_BIN_EXE_pathkernel"))
-        .args(["run", "run.toml"])
-        .arg(format!("run.directory={directory}"))
-        .args(overrides)
-        .current_dir(folder)
-        .env("PATHKERNEL_CACHE", folder.join("cache"))
-        .output()
-        .expect("the binary starts");
-    assert!(output.status.success(), "{directory}: {}", String::from_utf8_lossy(&output.stderr));
+    let mut command = pathkernel(&folder.join("cache"));
+    command.args(["run", "run.toml", &format!("run.directory={directory}")]).args(overrides);
+    succeeds(command.current_dir(folder));
 }
 
 fn csv(seed: u64, width: usize) -> String {

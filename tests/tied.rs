@@ -5,17 +5,19 @@ use pathkernel::activation::Activation;
 use pathkernel::compute::Rates;
 use pathkernel::compute::cpu::CpuBackend;
 use pathkernel::graph::Graph;
-use pathkernel::graph::primitive::{Affine, Pointwise};
+use pathkernel::graph::primitive::{Affine, Lookup, Parameter, Pointwise, Rearrange};
 use pathkernel::loss::{Loss, Targets};
-use pathkernel::optimizer::{Optimizer, Sgd};
+use pathkernel::optimizer::{Adam, Optimizer, Sgd};
 use pathkernel::path::Rule;
 use pathkernel::plan::Device;
 use pathkernel::problem::{Explanation, Problem};
+use pathkernel::random::numbers;
 use pathkernel::readout::Readout;
 use pathkernel::tangent::{Carried, Contraction, choices};
 use pathkernel::tape::MemoryTape;
 
 const WIDTH: usize = 4;
+const VOCABULARY: usize = 5;
 const STEPS: usize = 40;
 const EXAMPLES: usize = 5;
 
@@ -31,10 +33,6 @@ fn network() -> Graph {
     graph
 }
 
-fn numbers(count: usize, rate: f64) -> Vec<f64> {
-    (0..count).map(|at| (rate * (at + 1) as f64).sin()).collect()
-}
-
 #[test]
 fn shared_weights_are_one_block_of_two_uses() {
     let graph = network();
@@ -47,14 +45,40 @@ fn shared_weights_are_one_block_of_two_uses() {
     assert!(refused.is_err_and(|problem| problem.contains("[4, 4]") && problem.contains("[3, 4]")));
 }
 
+/// A table that two tokens look up and that is the last matrix as well, and raw positions: a small language model.
+fn language() -> Graph {
+    let shape = [2, WIDTH];
+    let mut graph = Graph::empty(&[2]);
+    let rows = graph.add(0, Lookup::new(&[2], VOCABULARY, WIDTH).expect("a table"), &[0]).expect("a layer");
+    let places = graph.add(1, Parameter::new(&shape).expect("a shape"), &[]).expect("a layer");
+    let sum = graph.add(2, Rearrange::add(&[&shape, &shape]).expect("a sum"), &[rows, places]).expect("a layer");
+    let value = graph.add(3, Pointwise::new(&shape, Activation::Tanh), &[sum]).expect("a layer");
+    let mean = graph.add(4, Rearrange::mean(&shape, &[0], false).expect("a mean"), &[value]).expect("a layer");
+    graph.add_tied(0, Affine::new(&[WIDTH], VOCABULARY, false), &[mean]).expect("the same weights");
+    graph
+}
+
+/// The language model, trained on the first token's row.
+fn spoken(optimizer: Optimizer, contraction: Contraction) -> Problem {
+    let tokens: Vec<f64> = (0..2 * EXAMPLES).map(|at| (at * 3 % VOCABULARY) as f64).collect();
+    let targets = Targets::Reals(numbers(4, EXAMPLES * VOCABULARY));
+    let network = language();
+    let contraction = Some(vec![contraction; network.blocks.len()]);
+    let mut problem = Problem::new(network, Loss::SquaredError, optimizer, tokens, targets)
+        .asking(vec![1.0, 4.0], None)
+        .full_batches(STEPS);
+    problem.spec.rule = Rule::Gauss { nodes: 8 };
+    Problem { contraction, ..problem }
+}
+
 /// A problem whose blocks are all contracted in one way.
 fn problem(momentum: f64, contraction: Contraction) -> Problem {
     let optimizer = Optimizer::Sgd(Sgd { momentum, ..Sgd::plain(0.1) });
     let network = network();
-    let (inputs, targets) = (numbers(EXAMPLES * WIDTH, 0.7), Targets::Reals(numbers(EXAMPLES, 1.3)));
+    let (inputs, targets) = (numbers(1, EXAMPLES * WIDTH), Targets::Reals(numbers(2, EXAMPLES)));
     let contraction = Some(vec![contraction; network.blocks.len()]);
     let mut problem = Problem::new(network, Loss::SquaredError, optimizer, inputs, targets)
-        .asking(numbers(WIDTH, 0.4), None)
+        .asking(numbers(3, WIDTH), None)
         .full_batches(STEPS);
     problem.spec.rule = Rule::Gauss { nodes: 8 };
     Problem { contraction, ..problem }
@@ -84,6 +108,33 @@ fn what_examples_contribute_adds_up_to_the_change() {
             assert!((a - b).abs() < 1e-13, "momentum {momentum}: {a} and {b}");
         }
     }
+}
+
+/// Rows that are looked up and products with the same table have cross terms; with Adam entry by entry.
+#[test]
+fn a_table_that_is_a_matrix_as_well_adds_up() {
+    let adam = Adam { learning_rate: 0.01, betas: [0.8, 0.95], eps: 1e-3, weight_decay: 0.0, decoupled: false };
+    let sgd = |momentum| Optimizer::Sgd(Sgd { momentum, ..Sgd::plain(0.03) });
+    for optimizer in [sgd(0.0), sgd(0.6), Optimizer::Adam(adam)] {
+        let found = [Contraction::Materialised, Contraction::Half]
+            .map(|contraction| attributed(&spoken(optimizer, contraction)).expect("an explanation"));
+        for (attribution, change) in &found {
+            let explained: f64 = attribution[..EXAMPLES].iter().sum();
+            assert!(change.abs() > 0.01, "{change}");
+            assert!((change - explained).abs() < 1e-11, "{optimizer:?}: {explained} of {change}");
+        }
+        for (a, b) in found[0].0.iter().zip(&found[1].0) {
+            assert!((a - b).abs() < 1e-13, "{optimizer:?}: {a} and {b}");
+        }
+    }
+}
+
+/// Tokens are looked at before anything runs.
+#[test]
+fn tokens_beyond_the_table_are_refused() {
+    let problem = spoken(Optimizer::Sgd(Sgd::plain(0.1)), Contraction::Half).asking(vec![1.0, 5.0], None);
+    let refused = attributed(&problem);
+    assert!(refused.is_err_and(|error| error.to_string().contains("queries: example 0 holds 5")));
 }
 
 /// A contraction that knows nothing of cross terms is refused.

@@ -1,6 +1,7 @@
 //! Timing work on a device.
 
 use crate::compute::{Backend, Element, Layout, MatMul, Result, Slice, SliceMut, Start};
+use crate::random;
 use std::time::Instant;
 
 /// The middle one.
@@ -21,10 +22,9 @@ pub(super) fn seconds(work: &mut dyn FnMut() -> Result<()>) -> Result<f64> {
     Ok(started.elapsed().as_secs_f64())
 }
 
-/// Numbers in ±½, the same every time.
+/// Numbers of a device's type, the same every time.
 pub(super) fn numbers<E: Element>(seed: u64, len: usize) -> Vec<E> {
-    let mut random = crate::random::Random::new(seed, "bench");
-    (0..len).map(|_| E::from_f64(random.unit() - 0.5)).collect()
+    random::numbers(seed, len).into_iter().map(E::from_f64).collect()
 }
 
 /// A plain matrix product to compare with.

@@ -27,6 +27,7 @@ mod row_map;
 pub(crate) mod scalar;
 mod shapes;
 mod slice;
+mod strided;
 mod trial;
 
 pub use element::Element;
@@ -41,6 +42,7 @@ pub use rates::Rates;
 pub use row_map::RowMap;
 pub use shapes::*;
 pub use slice::*;
+pub use strided::{Axis, MOST_AXES, Side, Strided};
 pub use trial::{Call, Trial};
 
 use crate::activation::{Activation, Order};
@@ -256,6 +258,17 @@ pub trait Backend {
     /// Runs [`op::Transpose`].
     fn transpose(&self, shape: &Transpose, out: SliceMut<'_, Self::Buffer>, x: Slice<'_, Self::Buffer>) -> Result<()> {
         self.run(shape, (out, x))
+    }
+
+    /// Runs [`op::Rearrange`].
+    fn rearrange(
+        &self,
+        map: &Strided,
+        start: Start,
+        out: SliceMut<'_, Self::Buffer>,
+        x: Slice<'_, Self::Buffer>,
+    ) -> Result<()> {
+        self.run(&op::Rearrange { map: map.clone(), start }, (out, x))
     }
 
     /// Runs [`op::Pool`].

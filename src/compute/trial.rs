@@ -1,6 +1,7 @@
 //! An operation run once on numbers of its own: to compare devices, and to time them.
 
 use super::{Backend, Element, Result, RowMap, Slice, SliceMut};
+use crate::random::numbers;
 
 /// What is done with the call that a trial is about.
 pub type Call<'a> = dyn FnMut(&mut dyn FnMut() -> Result<()>) -> Result<()> + 'a;
@@ -34,12 +35,8 @@ impl<'a, B: Backend> Trial<'a, B> {
     /// The device has no memory.
     pub fn numbers(&mut self, len: usize) -> Result<B::Buffer> {
         self.seed += 1;
-        let mut state = self.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(1);
-        let mut next = || {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            B::Element::from_f64(((state >> 40) as f64 - f64::from(1 << 23)) / f64::from(1 << 23))
-        };
-        self.backend.upload(&(0..len).map(|_| next()).collect::<Vec<_>>())
+        let numbers: Vec<_> = numbers(self.seed, len).into_iter().map(B::Element::from_f64).collect();
+        self.backend.upload(&numbers)
     }
 
     /// An array of whole numbers below `count`.

@@ -86,15 +86,15 @@ impl Graph {
 #[cfg(test)]
 mod tests {
     use crate::graph::Graph;
-    use crate::graph::primitive::{Add, Lookup, Reshape};
+    use crate::graph::primitive::{Lookup, Rearrange};
 
     /// Tokens are looked at where they are looked up, whatever lies between: here they are doubled, and one table is shorter.
     #[test]
     fn tokens_name_rows_of_their_tables() {
         let mut graph = Graph::empty(&[2]);
         graph.add(0, Lookup::new(&[2], 9, 1).expect("a table"), &[0]).expect("a node");
-        let twice = graph.add(1, Add::new(&[&[2], &[2]]).expect("a sum"), &[0, 0]).expect("a node");
-        let flat = graph.add(2, Reshape::flat(&[2]), &[twice]).expect("a node");
+        let twice = graph.add(1, Rearrange::scale(&[2], 2.0), &[0]).expect("a node");
+        let flat = graph.add(2, Rearrange::flat(&[2]), &[twice]).expect("a node");
         graph.add(3, Lookup::new(&[2], 5, 1).expect("a table"), &[flat]).expect("a node");
         assert_eq!(graph.check_tokens(&[0.0, 1.0, 2.0, 0.0]), Ok(()));
         let problem = |inputs: &[f64]| graph.check_tokens(inputs).expect_err("no row");
@@ -110,7 +110,7 @@ mod tests {
         let mut graph = Graph::empty(&[2]);
         let table = || Lookup::new(&[2], 9, 1).expect("a table");
         let first = graph.add(0, table(), &[0]).expect("a node");
-        let flat = graph.add(1, Reshape::flat(&[2, 1]), &[first]).expect("a node");
+        let flat = graph.add(1, Rearrange::flat(&[2, 1]), &[first]).expect("a node");
         let refused = graph.add(2, table(), &[flat]);
         assert!(refused.is_err_and(|problem| problem.contains("depends on parameters")));
     }

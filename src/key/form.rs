@@ -130,6 +130,29 @@ impl<V: Default, F: Form<V>> Form<Vec<V>> for List<F> {
     }
 }
 
+/// Values of one form, in order, at least one; one alone need not be in a list.
+pub struct OneOrMore<F>(pub List<F>);
+
+impl<V: Default, F: Form<V>> Form<Vec<V>> for OneOrMore<F> {
+    fn read(&self, at: &str, given: &Value, into: &mut Vec<V>) -> Result<()> {
+        match given {
+            Value::List(values) if values.is_empty() => {
+                Err(Wrong::new(at, format!("is empty; it must be {}", self.0.takes)))
+            }
+            Value::List(_) => self.0.read(at, given, into),
+            one => self.0.read(at, &Value::List(vec![one.clone()]), into),
+        }
+    }
+
+    fn write(&self, from: &Vec<V>) -> Option<Value> {
+        self.0.write(from)
+    }
+
+    fn shape(&self, start: &Vec<V>) -> Shape {
+        self.0.shape(start)
+    }
+}
+
 /// True or false.
 pub struct Flag;
 

@@ -18,8 +18,8 @@ mod number;
 mod value;
 mod variant;
 
-pub use form::{At, Custom, Flag, Form, Keys, List, Name, Optional, Path, Word, Words};
-pub use number::{Count, Number, Pair};
+pub use form::{At, Custom, Flag, Form, Keys, List, Name, OneOrMore, Optional, Path, Word, Words};
+pub use number::{Count, Number, Pair, Whole};
 pub use value::{Table, Value};
 pub use variant::{Alternative, OneOf, Variant};
 

@@ -107,6 +107,28 @@ impl Form<[f64; 2]> for Pair {
     }
 }
 
+/// Any whole number, such as the number of an axis, which counts from the end where it is negative.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Whole;
+
+impl Form<i64> for Whole {
+    fn read(&self, at: &str, given: &Value, into: &mut i64) -> Result<()> {
+        match given {
+            Value::Integer(number) => *into = *number,
+            other => return Err(Wrong::new(at, format!("is {other}; it must be a whole number"))),
+        }
+        Ok(())
+    }
+
+    fn write(&self, from: &i64) -> Option<Value> {
+        Some(Value::Integer(*from))
+    }
+
+    fn shape(&self, _start: &i64) -> Shape {
+        Shape::Plain("a whole number".into())
+    }
+}
+
 /// A whole number between bounds, which are part of it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Count {
@@ -201,6 +223,16 @@ mod tests {
         for (form, given, message) in cases {
             assert_eq!(number(form, given), Err(message.to_owned()));
         }
+    }
+
+    #[test]
+    fn whole_numbers_may_be_negative() {
+        let read = |given| {
+            let mut number = 0;
+            Whole.read("x", &given, &mut number).map(|()| number).map_err(|wrong| wrong.to_string())
+        };
+        assert_eq!(read(Value::Integer(-3)), Ok(-3));
+        assert_eq!(read(Value::Number(2.0)), Err("x: is 2.0; it must be a whole number".to_owned()));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `flatten`: everything as one axis.
 
 use super::{Lower, Reads, only};
-use crate::graph::primitive::Reshape;
+use crate::graph::primitive::Rearrange;
 use crate::graph::{Graph, NodeId, Owner};
 use crate::key::Key;
 
@@ -19,7 +19,7 @@ impl Lower for Flatten {
 
     fn lower(&self, graph: &mut Graph, owner: &Owner, inputs: &[NodeId]) -> Result<NodeId, String> {
         let input = only(inputs)?;
-        let reshape = Reshape::flat(graph.shape(input));
+        let reshape = Rearrange::flat(graph.shape(input));
         graph.add(owner, reshape, &[input])
     }
 }

@@ -5,6 +5,7 @@ To add one of primitives that are there: its file, and its line in the list belo
 */
 
 mod activation;
+mod axes;
 
 pub(crate) mod keys;
 
@@ -186,6 +187,23 @@ layers! {
     parameter::Parameter,
     embedding::Embedding,
     add::Add,
+    multiply::Multiply,
+    scale::Scale,
+    offset::Offset,
+    reshape::Reshape,
+    permute::Permute,
+    slice::Slice,
+    concat::Concat,
+    pad::Pad,
+    broadcast::Broadcast,
+    mean::Mean,
+    sum::Sum,
+    upsample::Upsample,
+    matmul::MatMul,
+    softmax::Softmax,
+    log_softmax::LogSoftmax,
+    mask::Mask,
+    attention::Attention,
 }
 
 #[cfg(test)]
@@ -209,6 +227,7 @@ mod tests {
             LayerKind::Activation(Activation::Tanh),
         ];
         for kind in kinds {
+            // Layers that read several are given the input as often.
             let layer = Layer::new(kind.clone()).reading(&vec![-1; kind.reads().least()]);
             let graph = Graph::new(&[2, 4, 4], &[layer]).expect("a graph");
             assert_eq!(!graph.blocks.is_empty(), kind.has_parameters(), "{}", kind.name());

@@ -108,6 +108,7 @@ macro_rules! readouts {
 readouts! {
     outputs::Outputs,
     probabilities::Probabilities,
+    log_probabilities::LogProbabilities,
     loss::Loss,
     target::Target,
     margin::Margin,

@@ -56,12 +56,9 @@ impl Structure {
     ) -> Result<(B::Buffer, usize)> {
         match self {
             Structure::Outer(matrix) => gram(backend, (matrix, one), left, right, counts),
-            Structure::Rows(Table { positions, .. }) => {
-                let (positions, examples) = (*positions, counts.1);
-                let len = left.len * right.len;
-                let found =
-                    fresh(backend, len, |out| backend.matches(&Matches { positions, examples }, out, left, right))?;
-                Ok((found, len))
+            &Structure::Rows(Table { count, positions, .. }) => {
+                let (len, matches) = (left.len * right.len, Matches { count, positions, examples: counts.1 });
+                Ok((fresh(backend, len, |out| backend.matches(&matches, out, left, right))?, len))
             }
             Structure::Diagonal(_) | Structure::Dense(_) => {
                 Err(BackendError::Invalid(format!("{self:?} is not contracted around products of inputs")))

@@ -2,7 +2,10 @@
 
 use pathkernel::activation::Activation;
 use pathkernel::graph::Graph;
-use pathkernel::layer::{Add, AvgPool2d, Conv2d, Flatten, Layer, LayerKind, LayerNorm, Linear, MaxPool2d, Parameter};
+use pathkernel::layer::{
+    Add, AvgPool2d, Conv2d, Flatten, Layer, LayerKind, LayerNorm, Linear, MaxPool2d, Mean, Multiply, Parameter,
+    Permute, Upsample,
+};
 use pathkernel::random::Random;
 
 pub struct Case {
@@ -36,7 +39,7 @@ pub fn network(input: &[usize], layers: Vec<Layer>) -> Graph {
     Graph::new(input, &layers).expect("a network")
 }
 
-/// Numbers in [-1, 1], different for every seed.
+/// Numbers in [-1, 1], different for every seed: the draws that the floors of f32 were measured on.
 pub fn numbers(seed: u64, len: usize) -> Vec<f64> {
     let mut random = Random::new(seed, "adaptive tests");
     (0..len).map(|_| 2.0 * random.unit() - 1.0).collect()
@@ -50,6 +53,10 @@ pub fn cases() -> Vec<Case> {
     let avg_pool = || plain(LayerKind::AvgPool2d(AvgPool2d { kernel: 2 }));
     let norm = || plain(LayerKind::LayerNorm(LayerNorm));
     let add = |from| Layer::new(LayerKind::Add(Add)).reading(&[from]);
+    let multiply = |from| Layer::new(Multiply).reading(&[from]);
+    let upsample = || plain(Upsample { scale_factor: vec![2] }.into());
+    let permute = |axes: &[i64]| plain(Permute { axes: axes.to_vec() }.into());
+    let mean = |axis| plain(Mean { axes: Some(vec![axis]), keepdim: false }.into());
     let deep =
         |count: usize| -> Vec<Layer> { (0..count).flat_map(|_| [linear(6), relu()]).chain([linear(3)]).collect() };
     let exact: Vec<(&str, Vec<usize>, Vec<Layer>)> = vec![
@@ -74,6 +81,16 @@ pub fn cases() -> Vec<Case> {
         ("max_pool2d alone", vec![1, 6, 6], vec![conv(2, 3, 2, 1), max_pool(), flatten(), linear(3)]),
         ("max_pool2d of the input", vec![1, 6, 6], vec![max_pool(), flatten(), linear(8), relu(), linear(3)]),
         ("one output", vec![5], vec![linear(9), relu(), linear(9), relu(), linear(1)]),
+        (
+            "product of two branches",
+            vec![5],
+            vec![linear(6), relu(), linear(6), linear(6).reading(&[1]), multiply(2), relu(), linear(3)],
+        ),
+        (
+            "upsampled, permuted and averaged",
+            vec![1, 4, 4],
+            vec![conv(2, 3, 1, 1), upsample(), relu(), permute(&[1, 2, 0]), mean(0), relu(), flatten(), linear(3)],
+        ),
         ("two outputs", vec![5], vec![linear(9), leaky(), linear(2)]),
     ];
     let mixed: Vec<(&str, Vec<usize>, Vec<Layer>)> = vec![

@@ -1,6 +1,7 @@
 //! Handwritten digits: how many nodes a query needs a step, along paths that the program trains.
 
 use crate::cases::{linear, network, relu};
+use crate::common::program::{pathkernel, succeeds};
 use pathkernel::compute::cpu::CpuBackend;
 use pathkernel::compute::{Backend, Element};
 use pathkernel::formats::read;
@@ -8,7 +9,6 @@ use pathkernel::graph::Graph;
 use pathkernel::path::adaptive::{Adaptive, Step};
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 /// A path of 64 - widths - 10 with relu, `[steps + 1, parameters]`, and the first of the query images.
 fn path(widths: [usize; 2], rate: f64, steps: usize, queries: usize) -> (Graph, Vec<f64>, Vec<f64>) {
@@ -48,12 +48,8 @@ rule = "left"
     );
     fs::write(folder.path().join("query.csv"), [["0"; 64].join(","), String::new()].join("\n")).expect("a query");
     fs::write(folder.path().join("run.toml"), text).expect("a run file");
-    let program = Command::new(env!("CARGO_BIN_EXE_pathkernel"))
-        .args(["run", "run.toml", "--no-tune"])
-        .current_dir(folder.path())
-        .output()
-        .expect("the program");
-    assert!(program.status.success(), "{}", String::from_utf8_lossy(&program.stderr));
+    let mut program = pathkernel(&folder.path().join("cache"));
+    succeeds(program.args(["run", "run.toml", "--no-tune"]).current_dir(folder.path()));
     let weights = read(&folder.path().join("run/trajectory/weights.npy").display().to_string()).expect("weights");
     assert_eq!(weights.shape, [steps + 1, network.len]);
     let images = read(&format!("{}:query_x", data.display())).expect("images").to_f64();

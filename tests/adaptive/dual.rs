@@ -3,7 +3,7 @@
 
 use pathkernel::activation::Activation;
 use pathkernel::compute::{Pooling, Window};
-use pathkernel::graph::primitive::Kind;
+use pathkernel::graph::primitive::{Kind, Part, Rearrange};
 use pathkernel::graph::{Graph, Matrix, Structure};
 
 /// A number and its derivative.
@@ -70,22 +70,43 @@ pub fn pass(network: &Graph, (weights, change): (&[f64], &[f64]), tau: f64, dire
                 input.chunks(width).flat_map(normalised).collect()
             }
             (Kind::Pool(kind), _) => pooled(&kind.window(), kind.pooling(), input, &mut seen.pattern),
-            (Kind::Add(_), _) => input.iter().zip(&values[node.inputs[1]]).map(|(a, b)| a.plus(*b)).collect(),
+            (Kind::Product(_), _) => input.iter().zip(&values[node.inputs[1]]).map(|(a, b)| a.times(*b)).collect(),
             (Kind::Pointwise(kind), _) => {
                 input.iter().map(|&x| activated(kind.function(), x, &mut seen.pattern)).collect()
             }
-            (Kind::Reshape(_), _) => input.to_vec(),
             (Kind::Lookup(_), Some((Structure::Rows(table), first))) => {
                 let row = |token: &Dual| first + token.value as usize * table.width;
                 input.iter().flat_map(|token| (row(token)..row(token) + table.width).map(&at)).collect()
             }
             (Kind::Parameter(_), Some((Structure::Dense(len), first))) => (first..first + len).map(&at).collect(),
+            (Kind::Rearrange(kind), _) => {
+                let inputs: Vec<&[Dual]> = node.inputs.iter().map(|&input| values[input].as_slice()).collect();
+                rearranged(kind, node.shape.iter().product(), &inputs)
+            }
             (kind, _) => panic!("no dual of {kind:?}"),
         };
         values.push(value);
     }
     seen.outputs = values.pop().unwrap_or_default();
     seen
+}
+
+fn rearranged(kind: &Rearrange, len: usize, inputs: &[&[Dual]]) -> Vec<Dual> {
+    let mut out = vec![Dual { value: kind.constant(), slope: 0.0 }; len];
+    for (Part { map, added }, x) in kind.parts().iter().zip(inputs) {
+        let mut places = vec![(map.to().start, map.from().start)];
+        for axis in map.kept().iter().chain(map.summed()) {
+            let step = |&(to, from): &(usize, usize)| {
+                (0..axis.extent).map(move |at| (to + at * axis.to, from + at * axis.from))
+            };
+            places = places.iter().flat_map(step).collect();
+        }
+        if !added {
+            places.iter().for_each(|&(to, _)| out[to] = Dual::default());
+        }
+        places.iter().for_each(|&(to, from)| out[to] = out[to].plus(x[from].scaled(map.factor())));
+    }
+    out
 }
 
 fn affine(matrix: Matrix, first: usize, at: &dyn Fn(usize) -> Dual, x: &[Dual]) -> Vec<Dual> {

@@ -1,6 +1,8 @@
 //! The rule `adaptive`, through the library: each query's nodes against integrals by brute force.
 
 mod cases;
+#[path = "../common/mod.rs"]
+mod common;
 mod digits;
 mod dual;
 mod made;

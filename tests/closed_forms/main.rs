@@ -11,7 +11,7 @@
 mod common;
 mod problem;
 
-use common::Array;
+use common::arrays::Array;
 use problem::{Problem, RULE, Rows, check, dot};
 
 /// K is rate × steps × X · X' for equal outputs and 0 for different ones, whatever the rule; the tangent kernel is

@@ -1,11 +1,11 @@
 //! A linear model's data and training, run through the program.
 
-use crate::common::{Array, read_npy, read_safetensors};
+use crate::common::arrays::{Array, read_npy, read_safetensors};
+use crate::common::program::{pathkernel, succeeds};
 use pathkernel::formats::write_safetensors;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 /// One rounding of f64, relative.
 const ROUNDING: f64 = f64::EPSILON / 2.0;
@@ -127,9 +127,7 @@ impl Problem {
             decay = self.decay,
         );
         fs::write(folder.join("run.toml"), text).expect("the run file is written");
-        let program = Command::new(env!("CARGO_BIN_EXE_pathkernel")).arg("run").arg(folder.join("run.toml")).output();
-        let program = program.expect("the binary starts");
-        assert!(program.status.success(), "{}", String::from_utf8_lossy(&program.stderr));
+        succeeds(pathkernel(&folder.join("cache")).arg("run").arg(folder.join("run.toml")));
         read_run(&folder.join("out"))
     }
 }

@@ -1,12 +1,12 @@
 //! A folder of one test, in which the program is started.
 
+use super::program::{pathkernel, stderr};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use tempfile::TempDir;
 
-/// What the program measures of the machine has a folder of its own: tests that run at the same time must not change what
-/// another one finds measured.
+/// What the program measures of the machine has a folder of its own, beside the test's.
 pub struct Folder {
     folder: TempDir,
     cache: TempDir,
@@ -30,8 +30,8 @@ impl Folder {
 
     /// `pathkernel` with some arguments, in the folder, not yet started.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pathkernel"));
-        command.args(arguments).current_dir(&self.folder).env("PATHKERNEL_CACHE", self.cache.path());
+        let mut command = pathkernel(self.cache.path());
+        command.args(arguments).current_dir(&self.folder);
         command
     }
 
@@ -42,8 +42,29 @@ impl Folder {
         assert!(!message.contains("panicked"), "{arguments:?} panicked: {message}");
         output
     }
+
+    /// The program must end well.
+    pub fn succeeds(&self, arguments: &[&str]) {
+        let output = self.pathkernel(arguments);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", stderr(&output));
+    }
+
+    /// The program must end with a code, and say each of some words; gives all that it said.
+    pub fn fails(&self, arguments: &[&str], code: i32, words: &[&str]) -> String {
+        let output = self.pathkernel(arguments);
+        let message = stderr(&output);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?} said: {message}");
+        for word in words {
+            assert!(message.contains(word), "{arguments:?}: no {word:?} in: {message}");
+        }
+        message
+    }
 }
 
-pub fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
+/// Takes every file of a folder, at any depth.
+pub fn visit(folder: &Path, take: &mut dyn FnMut(&Path)) {
+    for entry in fs::read_dir(folder).expect("a readable folder") {
+        let path = entry.expect("a readable folder").path();
+        if path.is_dir() { visit(&path, take) } else { take(&path) }
+    }
 }

@@ -2,16 +2,6 @@
 
 use pathkernel::compute::{Entries, Gram};
 
-/// Numbers in [-1, 1], different for every seed.
-pub fn numbers(seed: u64, len: usize) -> Vec<f64> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(1);
-    let mut next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 11) as f64 / (1u64 << 52) as f64 - 1.0
-    };
-    (0..len).map(|_| next()).collect()
-}
-
 /// A sum, and the sum of the absolute values of its terms: what its roundings are relative to.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Entry {

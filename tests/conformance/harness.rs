@@ -1,5 +1,7 @@
 //! Both backends with the same numbers.
 
+pub use pathkernel::random::numbers;
+
 use pathkernel::compute::gpu::{Choice, GpuBackend, Options, TileSize, Tune};
 use pathkernel::compute::{Backend, BackendError, Element, Slice, SliceMut};
 use std::time::Duration;
@@ -65,17 +67,6 @@ fn open(options: &[Options]) -> Vec<GpuBackend> {
             Vec::new()
         }
     }
-}
-
-/// Numbers in [-1, 1] that f32 holds exactly, different for every seed.
-pub fn numbers(seed: u64, len: usize) -> Vec<f64> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(1);
-    (0..len)
-        .map(|_| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            f64::from(((state >> 40) as i32 - (1 << 23)) as f32 / (1 << 23) as f32)
-        })
-        .collect()
 }
 
 /// An array in the middle of a buffer.

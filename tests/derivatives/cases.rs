@@ -1,10 +1,10 @@
 //! One small network for every kind of layer, and every way in which a layer can stand to its neighbours.
 
-use crate::loops::numbers;
 use pathkernel::activation::Activation;
 use pathkernel::graph::Graph;
-use pathkernel::graph::primitive::{self, Affine, Lookup, Pointwise, Reshape};
+use pathkernel::graph::primitive::{Affine, Lookup, Pointwise, Rearrange};
 use pathkernel::layer::{Add, AvgPool2d, Conv2d, Flatten, Layer, LayerKind, LayerNorm, Linear, MaxPool2d, Parameter};
+use pathkernel::random::numbers;
 
 /// A network at weights in [-1, 1], a layer_norm's scales too.
 pub struct Case {
@@ -126,9 +126,8 @@ pub fn cases() -> Vec<Case> {
 
 /// The tokens of an input of numbers in ±1: four times them, cut to whole numbers from 0 to 3.
 fn tokens(network: &mut Graph) -> usize {
-    let input = network.input.clone();
-    let sum = primitive::Add::new(&[input.as_slice(); 4]).expect("equal shapes");
-    network.add(0, sum, &[0; 4]).expect("a sum")
+    let scale = Rearrange::scale(&network.input, 4.0);
+    network.add(0, scale, &[0]).expect("a scale")
 }
 
 /// Rows of two tables, added; of one of them longer than any token.
@@ -138,9 +137,9 @@ fn looked_up() -> Case {
     let table = |count| Lookup::new(&[3], count, 2).expect("a table");
     let first = network.add(1, table(4), &[tokens]).expect("a layer");
     let second = network.add(2, table(7), &[tokens]).expect("a layer");
-    let sum = primitive::Add::new(&[&[3, 2], &[3, 2]]).expect("equal shapes");
+    let sum = Rearrange::add(&[&[3, 2], &[3, 2]]).expect("equal shapes");
     let sum = network.add(3, sum, &[first, second]).expect("a layer");
-    let flat = network.add(4, Reshape::flat(&[3, 2]), &[sum]).expect("a layer");
+    let flat = network.add(4, Rearrange::flat(&[3, 2]), &[sum]).expect("a layer");
     let value = network.add(5, Pointwise::new(&[6], Activation::Tanh), &[flat]).expect("a layer");
     network.add(6, Affine::new(&[6], 2, true), &[value]).expect("a layer");
     let weights = numbers(91, network.len);
@@ -155,7 +154,7 @@ fn tied_table() -> Case {
     let first = network.add(1, table(), &[tokens]).expect("a layer");
     let second = network.add_tied(0, table(), &[tokens]).expect("the same weights");
     let value = network.add(3, Pointwise::new(&[3, 3], Activation::Tanh), &[first]).expect("a layer");
-    let sum = primitive::Add::new(&[&[3, 3], &[3, 3]]).expect("equal shapes");
+    let sum = Rearrange::add(&[&[3, 3], &[3, 3]]).expect("equal shapes");
     network.add(4, sum, &[value, second]).expect("a layer");
     network.add_tied(0, Affine::new(&[3, 3], 4, false), &[network.output()]).expect("the same weights");
     let weights = numbers(92, network.len);
@@ -170,7 +169,7 @@ fn tied(input: &[usize]) -> Case {
     let first = network.add(1, tanh(), &[first]).expect("a layer");
     let second = network.add_tied(0, square(), &[first]).expect("the same weights");
     let second = network.add(3, tanh(), &[second]).expect("a layer");
-    let flat = network.add(4, Reshape::flat(input), &[second]).expect("a layer");
+    let flat = network.add(4, Rearrange::flat(input), &[second]).expect("a layer");
     network.add(5, Affine::new(&[input.iter().product()], 2, true), &[flat]).expect("a layer");
     let weights = numbers(90, network.len);
     Case { name: format!("tied weights of {input:?}"), network, weights }

@@ -1,12 +1,13 @@
 //! What an integration calls for one step: the contraction of each layer in every way that it allows.
 
 use crate::cases::{Case, cases};
+use crate::common::loops::{Entry, accumulated, compare};
 use crate::factors::{
     Array, Cpu, Factors, add_gradient, factors, pairs, roundings, seeded_factors, seeds, upload, whole, whole_mut,
 };
-use crate::loops::{Entry, accumulated, compare, numbers};
 use pathkernel::compute::{Accumulator, Backend, Entries, Gram, RowMap};
 use pathkernel::graph::Segment;
+use pathkernel::random::numbers;
 use pathkernel::readout::Readout;
 use pathkernel::tangent::{
     Carried, ConstantInputs, Contraction, ExampleRows, Node, Products, QueryFactors, Term, choices, contract,

@@ -2,10 +2,10 @@
 
 use crate::cases::{Case, cases};
 use crate::factors::{Array, Cpu, upload, whole};
-use crate::loops::numbers;
 use crate::{ROWS, STEP, jacobian, largest, outputs};
 use pathkernel::compute::Backend;
 use pathkernel::graph::Segment;
+use pathkernel::random::numbers;
 
 const TAU: [f64; ROWS] = [0.0, 0.37, 1.0];
 

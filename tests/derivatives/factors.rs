@@ -1,7 +1,7 @@
 //! Gradient factors on the host, and gradient rows by loops over them.
 
 use crate::cases::Case;
-use crate::loops::{Entry, dot};
+use crate::common::loops::{Entry, dot};
 use pathkernel::compute::cpu::{Buffer, CpuBackend};
 use pathkernel::compute::{Backend, Outer, OuterDiagonal, OuterRows, RowMap, Slice, SliceMut, Start};
 use pathkernel::graph::{Block, Diagonal, Factor, Graph, Matrix, Segment, Structure, Table};

@@ -3,11 +3,11 @@
 use crate::cases::{Case, cases};
 use crate::directional::derivatives;
 use crate::factors::{Cpu, held, seeds, upload, whole};
-use crate::loops::numbers;
 use crate::random::graphs;
 use crate::{ROWS, STEP, jacobian, largest, outputs};
 use pathkernel::compute::{RowMap, Start};
 use pathkernel::graph::{Seeds, Segment};
+use pathkernel::random::numbers;
 
 /// `[C * rows, parameters]`: how the Jacobian changes along a direction.
 fn turned(case: &Case, inputs: &[f64], direction: &[f64]) -> Vec<f64> {

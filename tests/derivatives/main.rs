@@ -2,20 +2,20 @@
 //! of the outputs, and contracted in every way against plain loops.
 
 mod cases;
+#[path = "../common/mod.rs"]
+mod common;
 mod contraction;
 mod directional;
 mod factors;
 mod hessian;
-#[path = "../common/loops.rs"]
-mod loops;
 mod parts;
 mod random;
 
 use cases::{Case, cases};
 use factors::{Array, Cpu, factors, upload, whole};
-use loops::numbers;
 use pathkernel::compute::{Backend, RowMap, Start};
 use pathkernel::graph::Segment;
+use pathkernel::random::numbers;
 
 /// Examples of every case.
 const ROWS: usize = 3;

@@ -2,14 +2,15 @@
 //! numbers of nodes, averages and gradients formed in several calls.
 
 use crate::cases::{Case, cases};
+use crate::common::loops::{Entry, accumulated, compare};
 use crate::factors::{
     Array, Cpu, Factors, add_gradient, factors, gradients, outer, pairs, roundings, upload, whole, whole_mut,
 };
-use crate::loops::{Entry, accumulated, compare, numbers};
 use pathkernel::compute::{
     Accumulator, Backend, Entries, Gram, Layout, MatMul, Matches, OuterRows, Part, RowMap, Start,
 };
 use pathkernel::graph::{Block, Matrix, Segment, Structure, Table};
+use pathkernel::random::numbers;
 
 /// One rounding of f64, relative.
 const ROUNDING: f64 = f64::EPSILON / 2.0;
@@ -152,10 +153,10 @@ impl<'a> Layer<'a> {
 
 /// The products of a layer's inputs, `[base rows, P, P, examples]`, and 1 for a bias; nothing for a diagonal.
 fn products(left: &Factors, right: &Factors) -> Array {
-    if let Structure::Rows(Table { positions, .. }) = left.structure {
+    if let Structure::Rows(Table { count, positions, .. }) = left.structure {
         let mut out = upload(&vec![0.0; left.input.len() * right.input.len()]);
         let (left, right) = (upload(&left.input), upload(&right.input));
-        let matches = Matches { positions, examples: EXAMPLES };
+        let matches = Matches { count, positions, examples: EXAMPLES };
         Cpu::new().matches(&matches, whole_mut(&mut out), whole(&left), whole(&right)).expect("matches");
         return out;
     }

@@ -1,13 +1,13 @@
 //! Random graphs, built node by node: shapes, branches, ties and seeds.
 
 use crate::cases::Case;
-use crate::loops::numbers;
 use pathkernel::activation::Activation;
 use pathkernel::compute::Pooling;
 use pathkernel::graph::primitive::{
-    Add, Affine, Convolve, Lookup, Normalize, Parameter, Pointwise, Pool, Reshape, ScaleShift,
+    Affine, Convolve, Lookup, Normalize, Parameter, Pointwise, Pool, Product, Rearrange, ScaleShift,
 };
 use pathkernel::graph::{Graph, NodeId};
+use pathkernel::random::numbers;
 use std::collections::BTreeMap;
 
 /// How many graphs.
@@ -71,7 +71,7 @@ fn graph(choice: &mut Choice) -> Graph {
         // What does not fit a shape adds nothing.
         push(&mut graph, choice, number, from);
     }
-    let flat = graph.add(NODES, Reshape::flat(graph.shape(graph.output())), &[graph.output()]).expect("a shape");
+    let flat = graph.add(NODES, Rearrange::flat(graph.shape(graph.output())), &[graph.output()]).expect("a shape");
     graph.add(NODES, Affine::new(graph.shape(flat), choice.between(1, 3), true), &[flat]).expect("outputs");
     graph
 }
@@ -80,7 +80,7 @@ fn push(graph: &mut Graph, choice: &mut Choice, number: usize, from: NodeId) -> 
     let shape = graph.shape(from).to_vec();
     let width = *shape.last()?;
     let bias = choice.below(2) == 0;
-    match choice.below(10) {
+    match choice.below(14) {
         0 | 1 => {
             let features = if choice.below(2) == 0 { width } else { choice.between(3, 6) };
             graph.add(number, Affine::new(&shape, features, bias), &[from]).ok()
@@ -105,15 +105,30 @@ fn push(graph: &mut Graph, choice: &mut Choice, number: usize, from: NodeId) -> 
                 summands.push(graph.add(number, Parameter::new(&shape).ok()?, &[]).ok()?);
             }
             let shapes: Vec<&[usize]> = summands.iter().map(|&node| graph.shape(node)).collect();
-            let add = Add::new(&shapes).ok()?;
+            let add = Rearrange::add(&shapes).ok()?;
             graph.add(number, add, &summands).ok()
         }
-        6 if choice.below(2) == 0 => graph.add(number, Reshape::flat(&shape), &[from]).ok(),
+        6 if choice.below(2) == 0 => graph.add(number, Rearrange::flat(&shape), &[from]).ok(),
         6 => {
             // Four times a number in ±1, cut to a whole one from 0 on.
             let input = graph.input.clone();
-            let tokens = graph.add(number, Add::new(&[input.as_slice(); 4]).ok()?, &[0; 4]).ok()?;
+            let tokens = graph.add(number, Rearrange::scale(&input, 4.0), &[0]).ok()?;
             graph.add(number, Lookup::new(&input, 4, choice.between(2, 4)).ok()?, &[tokens]).ok()
+        }
+        10 | 11 => {
+            let rearrange = rearranged(choice, &shape).ok()?;
+            graph.add(number, rearrange, &[from]).ok()
+        }
+        12 => {
+            // A mean over an axis stays with length 1 and stretches back.
+            let axis = choice.below(shape.len());
+            let mean = graph.add(number, Rearrange::mean(&shape, &[axis], true).ok()?, &[from]).ok()?;
+            let add = Rearrange::add(&[&shape, graph.shape(mean)]).ok()?;
+            graph.add(number, add, &[from, mean]).ok()
+        }
+        13 => {
+            let same: Vec<NodeId> = (0..=graph.output()).filter(|&node| graph.shape(node) == shape).collect();
+            graph.add(number, Product::new(&shape), &[from, choice.of(&same)]).ok()
         }
         7 => {
             let fits = |block: &usize| graph.blocks[*block].tensors[0].shape.get(1) == Some(&width);
@@ -124,5 +139,25 @@ fn push(graph: &mut Graph, choice: &mut Choice, number: usize, from: NodeId) -> 
             graph.add_tied(block, tied, &[from]).ok()
         }
         _ => graph.add(number, Pointwise::new(&shape, choice.of(&SMOOTH)), &[from]).ok(),
+    }
+}
+
+/// A linear function of a value of a shape.
+fn rearranged(choice: &mut Choice, shape: &[usize]) -> Result<Rearrange, String> {
+    let axis = choice.below(shape.len());
+    match choice.below(9) {
+        0 => {
+            let mut order: Vec<usize> = (0..shape.len()).collect();
+            order.rotate_left(axis);
+            Rearrange::permute(shape, &order)
+        }
+        1 => Rearrange::slice(shape, axis, choice.below(2)..shape[axis], choice.between(1, 2)),
+        2 => Rearrange::pad(shape, &vec![(choice.below(2) as i64, choice.below(2) as i64); shape.len()], 0.5),
+        3 => Rearrange::sum(shape, &[axis], shape.len() == 1),
+        4 => Rearrange::mean(shape, &[axis], shape.len() == 1),
+        5 => Rearrange::upsample(shape, &vec![2; shape.len() - 1]),
+        6 => Ok(Rearrange::scale(shape, -0.75)),
+        7 => Ok(Rearrange::offset(shape, 0.5)),
+        _ => Rearrange::broadcast(shape, &[&[2], shape].concat()),
     }
 }

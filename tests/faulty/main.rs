@@ -1,9 +1,9 @@
 //! The backend that fails on purpose: it computes what the one below computes, and fails when it should.
 
-#[path = "../common/faulty.rs"]
-mod faulty;
+#[path = "../common/mod.rs"]
+mod common;
 
-use faulty::{Fault, Faulty, FaultyDevices, Plan};
+use common::faulty::{Fault, Faulty, FaultyDevices, Plan};
 use pathkernel::activation::Activation;
 use pathkernel::compute::cpu::CpuBackend;
 use pathkernel::compute::{Backend, BackendError, Element, Slice};

@@ -1,24 +1,17 @@
 //! Wrong numbers and false alarms that were found once, each in the run that showed it. What is expected was computed in 80-bit
 //! arithmetic; `tests/reference/random/run.py --folder` computes it again.
 
-use super::common::read_npy;
+use super::common::arrays::read_npy;
+use super::common::program::{pathkernel, stderr, succeeds};
 use std::path::Path;
-use std::process::Command;
 
 /// Runs a case with overrides; every expected array must be met to `tolerance` of the largest expected entry.
 fn agrees(case: &str, overrides: &[&str], tolerance: f64) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/found").join(case);
     let scratch = tempfile::tempdir().expect("a folder");
-    let output = Command::new(env!("CARGO_BIN_EXE_pathkernel"))
-        .arg("run")
-        .arg(folder.join("run.toml"))
-        .arg(format!("run.directory={}", scratch.path().join("out").display()))
-        .args(overrides)
-        .env("PATHKERNEL_CACHE", env!("CARGO_TARGET_TMPDIR"))
-        .output()
-        .expect("the program");
-    assert!(output.status.success(), "{case}: {}", String::from_utf8_lossy(&output.stderr));
-    let said = String::from_utf8_lossy(&output.stderr);
+    let directory = format!("run.directory={}", scratch.path().join("out").display());
+    let mut command = pathkernel(Path::new(env!("CARGO_TARGET_TMPDIR")));
+    let said = stderr(&succeeds(command.arg("run").arg(folder.join("run.toml")).arg(directory).args(overrides)));
     assert!(!said.contains("WARN"), "{case}: {said}");
     let array = |name: &str| read_npy(&folder.join(format!("expected_{name}.npy"))).expect("an expected array");
     let scale = array("attribution").largest().max(array("prediction").largest());

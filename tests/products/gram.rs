@@ -1,9 +1,10 @@
 //! Fused products.
 
-use crate::loops::{Entry, accumulated, compare, dot};
-use crate::{bound, numbers, upload, whole, whole_mut, wide};
+use crate::common::loops::{Entry, accumulated, compare, dot};
+use crate::{bound, upload, whole, whole_mut, wide};
 use pathkernel::compute::cpu::{Buffer, CpuBackend};
 use pathkernel::compute::{Accumulator, Backend, Element, Entries, Gram, Outer, Part, RowMap, Slice, Start};
+use pathkernel::random::numbers;
 
 /// The size of a fused product. The columns leave gaps.
 #[derive(Debug, Clone, Copy)]

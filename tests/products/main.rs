@@ -1,19 +1,14 @@
 //! The CPU's matrix products against plain loops in f64: sizes at and around the edges of its panels (6 or 12 rows; 8,
 //! 16 or 32 columns), of its tiles (96 rows, 256 columns) and of the depth that it sums at a time (256).
 
+#[path = "../common/mod.rs"]
+mod common;
 mod gram;
-#[path = "../common/loops.rs"]
-mod loops;
 mod matmul;
 mod outer;
 
 use pathkernel::compute::cpu::{Buffer, CpuBackend};
 use pathkernel::compute::{Backend, Element, Slice, SliceMut};
-
-/// Numbers in [-1, 1] that f32 holds.
-fn numbers(seed: u64, len: usize) -> Vec<f64> {
-    loops::numbers(seed, len).into_iter().map(|value| f64::from(value as f32)).collect()
-}
 
 fn upload<E: Element>(values: &[f64]) -> Buffer<E> {
     let values: Vec<E> = values.iter().map(|&value| E::from_f64(value)).collect();

@@ -1,9 +1,10 @@
 //! Matrix products of whole arrays.
 
-use crate::loops::{Entry, compare};
-use crate::{bound, numbers, upload, whole, whole_mut, wide};
+use crate::common::loops::{Entry, compare};
+use crate::{bound, upload, whole, whole_mut, wide};
 use pathkernel::compute::cpu::CpuBackend;
 use pathkernel::compute::{Backend, Element, Layout, MatMul, Position, Start};
+use pathkernel::random::numbers;
 
 const ROWS: [usize; 13] = [1, 2, 5, 6, 7, 11, 12, 13, 23, 95, 96, 97, 193];
 const COLUMNS: [usize; 14] = [1, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 255, 256, 257];

@@ -1,9 +1,10 @@
 //! Gradients of weights, and of scales and shifts, materialised.
 
-use crate::loops::{Entry, compare};
-use crate::{bound, numbers, upload, whole, whole_mut, wide};
+use crate::common::loops::{Entry, compare};
+use crate::{bound, upload, whole, whole_mut, wide};
 use pathkernel::compute::cpu::{Buffer, CpuBackend};
 use pathkernel::compute::{Backend, Element, Outer, OuterDiagonal, RowMap, Start};
+use pathkernel::random::numbers;
 
 /// Two outputs that share their inputs, one of none, and one of its own.
 const OFFSETS: [u32; 5] = [0, 2, 4, 4, 5];

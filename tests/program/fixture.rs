@@ -1,8 +1,8 @@
 //! A tiny run in a folder of its own, to be spoilt in one place by each test.
 
 use crate::bytes::{npy_f64, npy_i64};
-use crate::folder::Folder;
-pub use crate::folder::stderr;
+use crate::common::folder::Folder;
+pub use crate::common::program::{stderr, stdout};
 use std::collections::BTreeMap;
 use std::fs;
 use std::ops::Deref;
@@ -96,8 +96,7 @@ impl Fixture {
 
     /// The run must end well.
     pub fn succeeds(&self, overrides: &[&str]) {
-        let output = self.run(overrides);
-        assert_eq!(output.status.code(), Some(0), "{overrides:?}: {}", stderr(&output));
+        self.0.succeeds(&[&["run", "run.toml"], overrides].concat());
     }
 
     /// The run must be refused: exit code 2, a message with each of `words`, and no file written or changed.
@@ -108,12 +107,7 @@ impl Fixture {
     /// As [`refuses`](Self::refuses), for any arguments.
     pub fn refuses_command(&self, arguments: &[&str], words: &[&str]) {
         let before = self.listing("");
-        let output = self.pathkernel(arguments);
-        let message = stderr(&output);
-        assert_eq!(output.status.code(), Some(2), "{arguments:?} said: {message}");
-        for word in words {
-            assert!(message.contains(word), "{arguments:?}: no {word:?} in: {message}");
-        }
+        self.fails(arguments, 2, words);
         assert!(before == self.listing(""), "{arguments:?} wrote something");
     }
 
@@ -135,8 +129,4 @@ fn list(folder: &Path, listing: &mut Listing) {
         }
         listing.insert(path, (bytes, written));
     }
-}
-
-pub fn stdout(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned()
 }

@@ -3,12 +3,12 @@
 
 mod bench;
 mod bytes;
+#[path = "../common/mod.rs"]
+mod common;
 mod data;
 mod directory;
 mod export;
 mod fixture;
-#[path = "../common/folder.rs"]
-mod folder;
 mod malformed;
 mod model;
 mod plan;

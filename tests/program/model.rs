@@ -88,7 +88,10 @@ fn a_layer_reads_an_earlier_one_of_its_shape() {
     refuses_layers(&[
         (&format!("[{start}, {{ type = 'add', from = 2 }}]"), &["model.layers[2].from", "earlier layer"]),
         (&format!("[{start}, {{ type = 'add', from = -2 }}]"), &["model.layers[2].from", "earlier layer"]),
-        (&format!("[{start}, {{ type = 'relu', from = 'x' }}]"), &["model.layers[2] (relu)", "from = \"x\"", "earlier layer"]),
+        (
+            &format!("[{start}, {{ type = 'relu', from = 'x' }}]"),
+            &["model.layers[2] (relu)", "from = \"x\"", "earlier layer"],
+        ),
         (&format!("[{start}, {{ type = 'add', from = 0 }}]"), &["layers[2] (add)", "[2]", "[16]", "differ"]),
     ]);
 }

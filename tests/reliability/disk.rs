@@ -1,6 +1,7 @@
 //! Disks that are full or read-only, and files that go away. A small disk of one's own needs the right to mount one in a
 //! namespace; where the system refuses that, these tests say so.
 
+use crate::common::program::PATHKERNEL;
 use crate::fixture::{Fixture, file_with, stderr};
 use std::process::{Command, Output};
 use std::time::Duration;
@@ -11,7 +12,7 @@ fn with_small_disk(fixture: &Fixture, size: &str, script: &str) -> Option<Output
     let mount = format!("mount -t tmpfs -o size={size} tmpfs small || exit 99\n{script}");
     let mut command = Command::new("unshare");
     command.args(["-rm", "sh", "-c", &mount]).current_dir(fixture.path(""));
-    command.env("PATHKERNEL", env!("CARGO_BIN_EXE_pathkernel")).env("PATHKERNEL_CACHE", fixture.path("cache"));
+    command.env("PATHKERNEL", PATHKERNEL).env("PATHKERNEL_CACHE", fixture.path("cache"));
     let output = command.output().ok().filter(|output| output.status.code() != Some(99));
     let output = output.filter(|output| !stderr(output).contains("unshare failed"));
     if output.is_none() {

@@ -1,6 +1,6 @@
 //! Devices that fail on the way: each tile is computed again on a fresh one.
 
-use crate::faulty::{Fault, FaultyDevices, Plan};
+use crate::common::faulty::{Fault, FaultyDevices, Plan};
 use crate::fixture::Fixture;
 use pathkernel::error::Error;
 use pathkernel::random::Random;

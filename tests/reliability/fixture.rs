@@ -1,9 +1,10 @@
 //! A run of a second or so, with several tiles.
 
-use crate::folder::Folder;
-pub use crate::folder::stderr;
+use crate::common::folder::Folder;
+pub use crate::common::folder::visit;
+pub use crate::common::program::stderr;
 use pathkernel::formats::{NpyElement, write_npy};
-use pathkernel::random::Random;
+use pathkernel::random::numbers;
 use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
@@ -48,13 +49,9 @@ impl Deref for Fixture {
 impl Fixture {
     pub fn new() -> Self {
         let fixture = Self(Folder::new());
-        let numbers = |name: &str, rows: usize| {
-            let mut random = Random::new(7, name);
-            (0..rows * 6).map(|_| 2.0 * random.unit() - 1.0).collect::<Vec<_>>()
-        };
         fixture.write("run.toml", RUN_FILE.as_bytes());
-        fixture.write_npy("x.npy", &[500, 6], &numbers("x", 500));
-        fixture.write_npy("q.npy", &[300, 6], &numbers("q", 300));
+        fixture.write_npy("x.npy", &[500, 6], &numbers(1, 500 * 6));
+        fixture.write_npy("q.npy", &[300, 6], &numbers(2, 300 * 6));
         fixture.write_npy("y.npy", &[500], &(0..500i64).map(|row| row * 7 % 4).collect::<Vec<_>>());
         fixture
     }
@@ -65,22 +62,6 @@ impl Fixture {
 
     pub fn start(&self, arguments: &[&str]) -> Child {
         self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts")
-    }
-
-    pub fn succeeds(&self, arguments: &[&str]) {
-        let output = self.pathkernel(arguments);
-        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", stderr(&output));
-    }
-
-    /// Ends with a code, and says each of some words.
-    pub fn fails(&self, arguments: &[&str], code: i32, words: &[&str]) -> String {
-        let output = self.pathkernel(arguments);
-        let message = stderr(&output);
-        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {message}");
-        for word in words {
-            assert!(message.contains(word), "{arguments:?}: no {word:?} in: {message}");
-        }
-        message
     }
 
     /// The arrays of a run directory: every file of numbers, by its name in the directory.
@@ -110,14 +91,6 @@ impl Fixture {
                 end.is_some_and(|end| end == "tmp" || end == "lock") || path.to_string_lossy().contains("/state/");
             assert!(!left, "{} was left", path.display());
         });
-    }
-}
-
-/// Takes every file of a folder, at any depth.
-pub fn visit(folder: &Path, take: &mut dyn FnMut(&Path)) {
-    for entry in std::fs::read_dir(folder).expect("a readable folder") {
-        let path = entry.expect("a readable folder").path();
-        if path.is_dir() { visit(&path, take) } else { take(&path) }
     }
 }
 

@@ -2,13 +2,11 @@
 //! number is written, and the arrays have the bits of a run in one go.
 #![cfg(unix)]
 
+#[path = "../common/mod.rs"]
+mod common;
 mod disk;
 mod faults;
-#[path = "../common/faulty.rs"]
-mod faulty;
 mod fixture;
-#[path = "../common/folder.rs"]
-mod folder;
 mod kills;
 mod memory;
 mod numbers;

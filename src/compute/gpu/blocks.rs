@@ -32,7 +32,12 @@ impl<'a> BlockArray<'a> {
 
     /// `elements` a row, beginning anew at its end.
     pub fn repeated(bound: Bound<'a>, elements: usize) -> Self {
-        Self { period: (bound.len / elements.max(1)).max(1), ..Self::rows(bound, elements) }
+        Self::cyclic(bound, elements, bound.len / elements.max(1))
+    }
+
+    /// `elements` a row, beginning anew after `period` rows.
+    pub fn cyclic(bound: Bound<'a>, elements: usize, period: usize) -> Self {
+        Self { period: period.max(1), ..Self::rows(bound, elements) }
     }
 
     /// One element for `group` rows, beginning anew at its end.
@@ -41,7 +46,7 @@ impl<'a> BlockArray<'a> {
     }
 
     /// What a block of rows sees.
-    fn block(&self, rows: &Range<usize>) -> Bound<'a> {
+    pub fn block(&self, rows: &Range<usize>) -> Bound<'a> {
         if self.elements == 0 {
             return self.bound;
         }
@@ -122,6 +127,11 @@ impl GpuBackend {
         most: usize,
     ) -> Vec<Range<usize>> {
         row_blocks(arrays, rows, self.context.binding, most)
+    }
+
+    /// Workgroups of a dispatch at the most.
+    pub(in crate::compute) fn most_groups(&self) -> usize {
+        (self.context.limits.max_compute_workgroups_per_dimension as usize).pow(2)
     }
 
     /// Rows of so much work each that a submission may hold.

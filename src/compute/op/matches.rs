@@ -1,10 +1,14 @@
 //! Which tokens are equal: the Gram matrix of inputs that stand for unit vectors.
 
+use super::lookup::row_of;
 use super::*;
 
-/// `out[l, p, i] = [left[l] = right[i, p]]`. The arrays are `(out, left, right)`; `right` is `[examples, positions]`.
+/// `out[l, p, i] = [left[l] and right[i, p] name the same row]` of a table, as [`Lookup`] takes them. The arrays are
+/// `(out, left, right)`; `right` is `[examples, positions]`.
 #[derive(Debug, Clone, Copy)]
 pub struct Matches {
+    /// Rows of the table.
+    pub count: usize,
     /// Tokens of an example.
     pub positions: usize,
     /// Examples.
@@ -26,14 +30,14 @@ impl Operation for Matches {
         _: &CpuBackend<E>,
         (out, left, right): Self::Arrays<'_, cpu::Buffer<E>, Vec<u32>>,
     ) -> Result<()> {
-        let &Self { positions, examples } = self;
+        let &Self { count, positions, examples } = self;
         let (out, left, right) = (view_mut(out)?, view(left)?, view(right)?);
+        let right: Vec<usize> = right.iter().map(|&token| row_of(token, count)).collect();
         out.par_chunks_mut(right.len().max(1)).zip(left).with_min_len(16).for_each(|(out, &token)| {
+            let own = row_of(token, count);
             for (p, out) in out.chunks_mut(examples.max(1)).enumerate() {
                 let others = right[p..].iter().step_by(positions);
-                out.iter_mut()
-                    .zip(others)
-                    .for_each(|(out, &other)| *out = if other == token { E::ONE } else { E::ZERO });
+                out.iter_mut().zip(others).for_each(|(out, &other)| *out = if other == own { E::ONE } else { E::ZERO });
             }
         });
         Ok(())
@@ -41,11 +45,12 @@ impl Operation for Matches {
 
     #[cfg(feature = "gpu")]
     fn gpu(&self, gpu: &GpuBackend, (out, left, right): Self::Arrays<'_, gpu::Buffer, gpu::Index>) -> Result<()> {
-        let (&Self { positions, examples }, width) = (self, right.len);
+        let (&Self { count, positions, examples }, width) = (self, right.len);
         let arrays =
             [BlockArray::rows(write(&out), width), BlockArray::rows(read(left), 1), BlockArray::shared(read(right))];
         gpu.by_rows(Self::NAME, &arrays, left.len, width, &|block| Numbers {
             len: (block.len() * width) as u32,
+            count: count as u32,
             positions: positions as u32,
             examples: examples as u32,
         })
@@ -65,7 +70,7 @@ impl Operation for Matches {
         let mut out = backend.zeros(len)?;
         trial.run(|| {
             let (left, right) = (front(&left, lines), front(&right, positions * examples));
-            backend.run(&Matches { positions, examples }, (front_mut(&mut out, len), left, right))
+            backend.run(&Matches { count, positions, examples }, (front_mut(&mut out, len), left, right))
         })?;
         trial.wrote(&out, len)
     }
@@ -73,7 +78,7 @@ impl Operation for Matches {
 
 #[cfg(feature = "gpu")]
 numbers! {
-    struct Numbers { len: u32, positions: u32, examples: u32 }
+    struct Numbers { len: u32, count: u32, positions: u32, examples: u32 }
 }
 
 #[cfg(test)]
@@ -83,10 +88,10 @@ mod tests {
 
     #[test]
     fn as_plain_loops() {
-        let (left, right) = ([2.0, 0.0, 1.0], [0.0, 1.0, 2.0, 2.0, 1.0, 0.0, 5.0, 1.0]);
+        let (left, right) = ([2.0, 0.0, 1.0], [0.0, 1.0, 2.0, 2.0, 1.0, 0.0, 3.0, 1.0]);
         let (positions, examples) = (2, 4);
         let got = written(&[7.0; 24], |cpu, out| {
-            cpu.run(&Matches { positions, examples }, (out, held(&left).all(), held(&right).all()))
+            cpu.run(&Matches { count: 4, positions, examples }, (out, held(&left).all(), held(&right).all()))
         });
         close(&got, |e| {
             let (line, p, example) = (e / 8, e / examples % positions, e % examples);

@@ -9,7 +9,9 @@ mod activation;
 mod adam;
 mod average;
 mod axpy;
+mod batch_matmul;
 mod bias;
+mod center;
 mod col2im;
 mod convolve_backward;
 pub(super) mod copy;
@@ -19,6 +21,7 @@ mod gram;
 mod im2col;
 mod lookup;
 mod loss;
+mod mask;
 mod matches;
 mod matmul;
 mod multiply;
@@ -32,10 +35,12 @@ mod pool;
 mod pool_backward;
 mod pool_directional;
 mod readout;
+mod rearrange;
 mod row_dot;
 mod scale;
 mod scale_features;
 mod seed;
+mod softmax;
 #[cfg(test)]
 mod testing;
 mod transpose;
@@ -44,7 +49,9 @@ pub use activation::Activate;
 pub use adam::{Adam, AdamOut};
 pub use average::Average;
 pub use axpy::Axpy;
+pub use batch_matmul::{BatchMatMul, Strides};
 pub use bias::Bias;
+pub use center::{Center, CenterArrays};
 pub use col2im::Col2im;
 pub use convolve_backward::{Convolution, ConvolveBackward};
 pub use copy::Copy;
@@ -54,6 +61,7 @@ pub use gram::{Accumulator, Entries, Gram, GramArrays, Part};
 pub use im2col::Im2col;
 pub use lookup::Lookup;
 pub use loss::{BatchLoss, BatchLossArrays, Targets};
+pub use mask::Mask;
 pub use matches::Matches;
 pub use matmul::{Layout, MatMul, MatMulArrays};
 pub use multiply::Multiply;
@@ -67,10 +75,12 @@ pub use pool::{Pool, Pooling};
 pub use pool_backward::PoolBackward;
 pub use pool_directional::PoolDirectional;
 pub use readout::{Read, ReadArrays};
+pub use rearrange::Rearrange;
 pub use row_dot::RowDot;
 pub use scale::Scale;
 pub use scale_features::ScaleFeatures;
 pub use seed::Seed;
+pub use softmax::{Softmax, Visible};
 pub use transpose::Transpose;
 
 use super::cpu::{self, CHUNK, CpuBackend, Parameters, view, view_mut, weight};
@@ -89,9 +99,10 @@ use rayon::prelude::*;
 macro_rules! for_each_operation {
     ($call:ident) => {
         $call! {
-            Activate, Adam, Average, Axpy, BatchLoss, Bias, Col2im, ConvolveBackward, Copy, Fill, Gather, Gram, Im2col, Lookup, Matches,
-            MatMul, Multiply, Normalize, NormalizeBackward, NormalizeCurvature, Outer, OuterDiagonal, OuterRows, Pool,
-            PoolBackward, PoolDirectional, Read, RowDot, Scale, ScaleFeatures, Seed, Transpose
+            Activate, Adam, Average, Axpy, BatchLoss, BatchMatMul, Bias, Center, Col2im, ConvolveBackward, Copy, Fill,
+            Gather, Gram, Im2col, Lookup, Mask, Matches, MatMul, Multiply, Normalize, NormalizeBackward,
+            NormalizeCurvature, Outer, OuterDiagonal, OuterRows, Pool, PoolBackward, PoolDirectional, Read, Rearrange,
+            RowDot, Scale, ScaleFeatures, Seed, Softmax, Transpose
         }
     };
 }

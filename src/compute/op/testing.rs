@@ -1,5 +1,7 @@
 //! What the operations' tests share: arrays in f64 on the CPU, and plain loops over indices.
 
+pub use crate::random::numbers;
+
 use super::{Backend, CpuBackend, Result, RowMap, Slice, SliceMut, Window, cpu};
 use std::ops::Range;
 
@@ -28,16 +30,6 @@ impl Held {
     pub fn values(&self) -> Vec<f64> {
         self.0[AROUND..self.0.len() - AROUND].to_vec()
     }
-}
-
-/// Numbers in [-1, 1], different for every seed.
-pub fn numbers(seed: u64, len: usize) -> Vec<f64> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(1);
-    let mut next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 11) as f64 / (1u64 << 52) as f64 - 1.0
-    };
-    (0..len).map(|_| next()).collect()
 }
 
 /// What an array holds after a run.

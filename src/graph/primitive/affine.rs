@@ -97,8 +97,8 @@ impl Primitive for Affine {
         Kinks::Nowhere
     }
 
-    fn degree(&self, before: usize) -> Option<usize> {
-        Some(before + 1)
+    fn degree(&self, before: &[usize]) -> Option<usize> {
+        Some(highest(before) + 1)
     }
 
     fn magnitude(&self) -> Magnitude {

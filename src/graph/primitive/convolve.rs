@@ -191,8 +191,8 @@ impl Primitive for Convolve {
         Kinks::Nowhere
     }
 
-    fn degree(&self, before: usize) -> Option<usize> {
-        Some(before + 1)
+    fn degree(&self, before: &[usize]) -> Option<usize> {
+        Some(highest(before) + 1)
     }
 
     fn magnitude(&self) -> Magnitude {

@@ -118,7 +118,7 @@ impl Primitive for Lookup {
         Kinks::Nowhere
     }
 
-    fn degree(&self, _before: usize) -> Option<usize> {
+    fn degree(&self, _before: &[usize]) -> Option<usize> {
         Some(1)
     }
 

@@ -11,12 +11,15 @@ mod matrix;
 mod shape;
 mod site;
 
+pub use attention::Heads;
 pub(crate) use parameter::raw;
+pub use rearrange::Part;
+pub(crate) use rearrange::broadcast_shape;
 pub(crate) use site::fresh;
 pub use site::{Back, Deltas, Moved, Seen, Site, Turning, Used, Visit};
 
 use super::{Initial, Structure};
-use crate::compute::{Backend, Result, Slice, SliceMut, Window};
+use crate::compute::{Backend, BackendError, Result, Slice, SliceMut, Window};
 use shape::{count, last_axis, window};
 use site::{first, plus};
 
@@ -91,9 +94,9 @@ pub trait Primitive {
     /// Where it is not smooth as a function of its first input.
     fn kinks(&self) -> Kinks;
 
-    /// Between kinks, its degree as a polynomial in τ where its inputs are of degree `before` and its parameters of degree 1;
-    /// `None` where it is no polynomial.
-    fn degree(&self, before: usize) -> Option<usize>;
+    /// Between kinks, its degree as a polynomial in τ where its inputs are of the degrees `before` and its parameters of degree
+    /// 1; `None` where it is no polynomial.
+    fn degree(&self, before: &[usize]) -> Option<usize>;
 
     /// Which weights say how large an element of its value is.
     fn magnitude(&self) -> Magnitude;
@@ -186,6 +189,11 @@ pub struct Work {
     pub multiply_adds: usize,
 }
 
+/// The highest of the degrees of a primitive's inputs.
+fn highest(degrees: &[usize]) -> usize {
+    degrees.iter().copied().max().unwrap_or(0)
+}
+
 /// Makes one type of all primitives, which hands every question on.
 macro_rules! primitives {
     ($($file:ident::$name:ident,)*) => {
@@ -259,7 +267,7 @@ macro_rules! primitives {
                 match self { $(Kind::$name(own) => own.kinks(),)* }
             }
 
-            fn degree(&self, before: usize) -> Option<usize> {
+            fn degree(&self, before: &[usize]) -> Option<usize> {
                 match self { $(Kind::$name(own) => own.degree(before),)* }
             }
 
@@ -275,14 +283,18 @@ macro_rules! primitives {
 }
 
 primitives! {
-    add::Add,
     affine::Affine,
+    attention::Attention,
     convolve::Convolve,
     lookup::Lookup,
+    mask::Mask,
+    matrix_product::MatrixProduct,
     normalize::Normalize,
     parameter::Parameter,
     pointwise::Pointwise,
     pool::Pool,
-    reshape::Reshape,
+    product::Product,
+    rearrange::Rearrange,
     scale_shift::ScaleShift,
+    softmax::Softmax,
 }

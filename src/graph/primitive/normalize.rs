@@ -109,7 +109,7 @@ impl Primitive for Normalize {
         Kinks::Nowhere
     }
 
-    fn degree(&self, _before: usize) -> Option<usize> {
+    fn degree(&self, _before: &[usize]) -> Option<usize> {
         None
     }
 

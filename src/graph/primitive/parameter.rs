@@ -101,7 +101,7 @@ impl Primitive for Parameter {
         Kinks::Nowhere
     }
 
-    fn degree(&self, _before: usize) -> Option<usize> {
+    fn degree(&self, _before: &[usize]) -> Option<usize> {
         Some(1)
     }
 

@@ -103,8 +103,8 @@ impl Primitive for Pointwise {
         }
     }
 
-    fn degree(&self, before: usize) -> Option<usize> {
-        self.function.degree().map(|degree| before * degree)
+    fn degree(&self, before: &[usize]) -> Option<usize> {
+        self.function.degree().map(|degree| highest(before) * degree)
     }
 
     fn magnitude(&self) -> Magnitude {

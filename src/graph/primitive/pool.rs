@@ -105,8 +105,8 @@ impl Primitive for Pool {
         }
     }
 
-    fn degree(&self, before: usize) -> Option<usize> {
-        Some(before)
+    fn degree(&self, before: &[usize]) -> Option<usize> {
+        Some(highest(before))
     }
 
     fn magnitude(&self) -> Magnitude {

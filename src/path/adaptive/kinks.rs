@@ -9,6 +9,8 @@ use crate::graph::primitive::{Kinks, Magnitude, Primitive};
 
 /// Rounding units of a layer's largest value that are no sign, for the feature with the largest weights.
 const NOISE: f64 = 8.0;
+/// The highest degree that is taken exactly: products of values double it, and half as many nodes as it says are too many.
+const HIGHEST_DEGREE: usize = 256;
 
 /// A layer with kinks.
 #[derive(Debug, Clone, PartialEq)]
@@ -117,12 +119,12 @@ fn source(network: &Graph, mut node: usize, len: usize) -> Option<Source> {
 }
 
 /// Between flips, the degree in τ of a network whose nonlinearities are all polynomials there: of a piecewise-linear one, the
-/// weight layers on its longest path. `None` for any other network.
+/// weight layers on its longest path. `None` for any other network, and for a polynomial of too high a degree.
 pub(super) fn degree(network: &Graph) -> Option<usize> {
     let mut degrees = vec![0];
     for node in &network.nodes {
-        let before = node.inputs.iter().map(|&input| degrees[input]).max().unwrap_or(0);
-        degrees.push(node.kind.degree(before)?);
+        let before: Vec<usize> = node.inputs.iter().map(|&input| degrees[input]).collect();
+        degrees.push(node.kind.degree(&before).filter(|&degree| degree <= HIGHEST_DEGREE)?);
     }
     degrees.last().copied()
 }

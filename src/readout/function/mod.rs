@@ -94,6 +94,10 @@ functions! {
     softmax::Softmax,
     /// `1 / (1 + e^-f)`, each output for itself: as many as outputs.
     sigmoid::Sigmoid,
+    /// `log softmax f`: as many as outputs.
+    log_softmax::LogSoftmax,
+    /// `-log(1 + e^-f)`, each output for itself: as many as outputs.
+    log_sigmoid::LogSigmoid,
     /// `f_y`: one, the output of the row's class.
     target::Target,
     /// `f_y - log Σ_{c≠y} e^{f_c}`: one. Needs two outputs.
