@@ -1,14 +1,13 @@
 //! A step loop on the CPU takes no fresh memory: what it needs was taken by its first steps.
 
-use pathkernel::activation::Activation;
+use pathkernel::activation::{Activation, Approximate, Gelu};
 use pathkernel::compute::cpu::CpuBackend;
 use pathkernel::compute::{Backend, Entries, Rates};
 use pathkernel::graph::Graph;
 use pathkernel::layer::{AvgPool2d, Conv2d, Flatten, Layer, LayerKind, Linear};
-use pathkernel::loss::Loss;
+use pathkernel::loss::{Aims, Loss, Targets};
 use pathkernel::path::{Evaluation, Rule, Setting, Spec, Tile};
 use pathkernel::readout::Readout;
-use pathkernel::run::keys::Model;
 use pathkernel::tangent::{Carried, Contraction, Sizes, choose};
 use pathkernel::training::{Examples, TargetBuffer};
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -53,26 +52,26 @@ static ALLOCATOR: Counting = Counting;
 fn steps_take_no_fresh_memory() {
     let backend = CpuBackend::<f32>::new();
     let layer = |kind| Layer::new(kind);
-    let conv = LayerKind::Conv2d(Conv2d { channels: 8, kernel: 3, stride: 1, padding: 1, bias: true });
+    let conv = LayerKind::Conv2d(Conv2d::square(8, 3, 1, 1, true));
     let layers = [
         conv.clone(),
         LayerKind::Activation(Activation::Tanh),
         conv,
-        LayerKind::Activation(Activation::Gelu),
-        LayerKind::AvgPool2d(AvgPool2d { kernel: 4 }),
+        LayerKind::Activation(Gelu { approximate: Approximate::None }.into()),
+        LayerKind::AvgPool2d(AvgPool2d::square(4)),
         LayerKind::Flatten(Flatten),
         LayerKind::Linear(Linear { features: 64, bias: true }),
         LayerKind::Activation(Activation::Silu),
         LayerKind::Linear(Linear { features: 10, bias: true }),
     ];
-    let model = Model { input: vec![2, 12, 12], layers: layers.map(layer).to_vec(), weights: None };
-    let network = Graph::new(&model.input, &model.layers).expect("a network");
+    let network = Graph::new(&[2, 12, 12], &layers.map(layer)).expect("a network");
     let (queries, count) = (24, 40);
     let numbers = |len: usize| (0..len).map(|i| (i * 37 % 101) as f32 / 101.0 - 0.5).collect::<Vec<f32>>();
     let weights: Vec<f32> = network.draw(1).into_iter().map(|value| value as f32).collect();
     let weights = backend.upload(&weights).expect("room");
     let examples = Examples::new(&backend, &numbers(count * 288), 288).expect("room");
-    let targets = TargetBuffer::Reals(backend.upload(&numbers(count * 10)).expect("room"), count * 10);
+    let targets = Targets::Reals(numbers(count * 10).into_iter().map(f64::from).collect());
+    let targets = TargetBuffer::new(&backend, &Aims::new(&targets, count, 10)).expect("room");
     let inputs = numbers(queries * 288);
     let entries = vec![Entries::Loss, Entries::Full];
     let carried = Carried::Nothing;

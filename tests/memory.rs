@@ -97,7 +97,14 @@ fn compare(words: &str, found: &Explanation) {
 
 #[test]
 fn adam_in_batches_has_the_bits_of_a_run() {
-    let optimizer = Adam { learning_rate: 0.05, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.1, decoupled: true };
+    let optimizer = Adam {
+        learning_rate: 0.05,
+        betas: [0.9, 0.999],
+        eps: 1e-8,
+        weight_decay: 0.1,
+        amsgrad: false,
+        decoupled: true,
+    };
     let problem = problem(Optimizer::Adam(optimizer))
         .asking(numbers(3, QUERIES * 2), None)
         .batches(draw_batches(SEED, EXAMPLES, 4, 9));

@@ -12,7 +12,7 @@ use pathkernel::compute::gpu::{Choice, GpuBackend};
 use pathkernel::compute::{Backend, Element, Entries};
 use pathkernel::graph::Graph;
 use pathkernel::layer::{Flatten, Layer, LayerKind, Linear};
-use pathkernel::loss::Loss;
+use pathkernel::loss::{Aims, Loss, Targets};
 use pathkernel::optimizer::{Optimizer, Sgd};
 use pathkernel::path::{Finished, Integration, Rule, Setting, Spec, Tile};
 use pathkernel::random::Random;
@@ -45,7 +45,7 @@ impl Problem {
         let classes = (0..examples).map(|_| (3.0 * random.unit()) as u32).collect();
         let step = |batch: Option<Vec<u32>>| {
             let share = 1.0 / batch.as_ref().map_or(examples, Vec::len) as f64;
-            Step { learning_rate, batch, examples, share, clip: 1.0 }
+            Step { learning_rate, batch, examples, share, total: 1.0 / share, clip: 1.0 }
         };
         let steps = match batch {
             None => (0..steps).map(|_| step(None)).collect(),
@@ -62,7 +62,9 @@ impl Problem {
     fn held<B: Backend>(&self, backend: &B) -> Held<B> {
         let inputs: Vec<B::Element> = self.inputs.iter().map(|&value| B::Element::from_f64(value)).collect();
         let examples = Examples::new(backend, &inputs, self.network.input_len()).expect("examples");
-        (inputs, examples, TargetBuffer::Classes(backend.index(&self.classes).expect("classes")))
+        let targets = Targets::Classes(self.classes.clone());
+        let aims = Aims::new(&targets, self.classes.len(), self.network.outputs);
+        (inputs, examples, TargetBuffer::new(backend, &aims).expect("classes"))
     }
 
     fn train<E: Element>(&self, folder: &Path) -> DiskTape {

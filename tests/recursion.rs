@@ -5,13 +5,13 @@ mod common;
 
 use common::interrupt::Interrupt;
 use pathkernel::activation::Activation;
+use pathkernel::compute::Element;
 use pathkernel::compute::cpu::CpuBackend;
-use pathkernel::compute::{Backend, Element};
 use pathkernel::error::Error;
 use pathkernel::graph::Graph;
 use pathkernel::keeper::Keeper;
 use pathkernel::layer::{Add, Embedding, Flatten, Layer, LayerKind, LayerNorm, Linear, Parameter, Scale};
-use pathkernel::loss::Loss;
+use pathkernel::loss::{Aims, Loss, Targets};
 use pathkernel::optimizer::{Adam, Optimizer, Sgd};
 use pathkernel::path::{Finished, Integration, Rule, Setting, Spec, Superposition, Tile};
 use pathkernel::random::numbers;
@@ -40,7 +40,7 @@ fn network() -> Graph {
         Layer::new(Add).reading(&[2, 3, 5]),
         Layer::new(linear(5)),
         Layer::new(tanh()),
-        Layer::new(LayerNorm),
+        Layer::new(LayerNorm::default()),
         Layer::new(linear(OUTPUTS)),
     ];
     Graph::new(&[WIDTH], &layers).expect("a network")
@@ -51,7 +51,14 @@ fn sgd(momentum: f64, nesterov: bool) -> Optimizer {
 }
 
 fn adam(decoupled: bool) -> Optimizer {
-    Optimizer::Adam(Adam { learning_rate: 0.01, betas: [0.8, 0.95], eps: 1e-3, weight_decay: 0.02, decoupled })
+    Optimizer::Adam(Adam {
+        learning_rate: 0.01,
+        betas: [0.8, 0.95],
+        eps: 1e-3,
+        weight_decay: 0.02,
+        amsgrad: false,
+        decoupled,
+    })
 }
 
 struct Problem<E: Element> {
@@ -69,8 +76,8 @@ impl<E: Element> Problem<E> {
         let backend = CpuBackend::<E>::new();
         let upload = |seed, len| convert_all::<E>(&numbers(seed, len));
         let examples = Examples::new(&backend, &upload(1, EXAMPLES * WIDTH), WIDTH).expect("examples");
-        let targets = backend.upload(&upload(2, EXAMPLES * OUTPUTS)).expect("targets");
-        let targets = TargetBuffer::Reals(targets, EXAMPLES * OUTPUTS);
+        let targets = Targets::Reals(numbers(2, EXAMPLES * OUTPUTS));
+        let targets = TargetBuffer::new(&backend, &Aims::new(&targets, EXAMPLES, OUTPUTS)).expect("targets");
         Self { network: network(), backend, examples, targets, optimizer, slow: (0, 0.0) }
     }
 
@@ -94,7 +101,7 @@ impl<E: Element> Problem<E> {
     fn record(&self, steps: usize, recorder: &mut dyn Recorder<E>, keeper: &mut dyn Keeper) -> Result<(), Error> {
         let step = |(number, batch)| {
             let learning_rate = if number < self.slow.0 { self.slow.1 } else { self.optimizer.learning_rate() };
-            Step { learning_rate, batch: Some(batch), examples: EXAMPLES, share: 0.25, clip: 1.0 }
+            Step { learning_rate, batch: Some(batch), examples: EXAMPLES, share: 0.25, total: 4.0, clip: 1.0 }
         };
         let batches: Vec<Step> = draw_batches(3, EXAMPLES, 4, steps).into_iter().enumerate().map(step).collect();
         let training = Training {

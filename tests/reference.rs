@@ -73,8 +73,8 @@ fn tolerance(setup: &Setup, case: &Case) -> f64 {
         ("f64", Case { flow: true, .. }) => 1e-9,
         // Exact to rounding, which steps amplify.
         ("f64", _) => 1e-10,
-        // Adam divides by the root of its second moments: where gradients nearly cancel, what it divides is rounding.
-        (_, Case { adam: true, .. }) => 3e-4,
+        // Adam and its like divide by the size of a mean: where gradients nearly cancel, what it divides is rounding.
+        (_, Case { preconditioned: true, .. }) => 3e-4,
         // The certificate lets 16 rounding units of f pass at every step.
         (_, Case { adaptive: Some(_), .. }) => 1e-4,
         // Hundreds of small steps, each rounded to the weights' last place.
@@ -154,8 +154,8 @@ fn text(value: &toml::Value) -> &str {
 /// A fixture's folder, and what of its run file decides how near the answers must come.
 struct Case {
     folder: PathBuf,
-    /// Adam or AdamW.
-    adam: bool,
+    /// Whether the optimizer divides each gradient by a size: Adam and its like.
+    preconditioned: bool,
     /// Gradient flow.
     flow: bool,
     /// The tolerance of the rule `adaptive`, if that is the rule.
@@ -169,7 +169,7 @@ impl Case {
         let certificate = kernel.get("tolerance").and_then(toml::Value::as_float).unwrap_or(1e-6);
         Self {
             folder: folder.to_owned(),
-            adam: optimizer.starts_with("adam"),
+            preconditioned: ["adam", "adamw", "rmsprop", "nadam", "lion"].contains(&optimizer),
             flow: optimizer == "flow",
             adaptive: kernel.get("rule").is_some_and(|rule| text(rule) == "adaptive").then_some(certificate),
         }

@@ -7,11 +7,11 @@ mod common;
 use common::arrays::{Array, read_npy, read_safetensors};
 use common::program::{pathkernel, succeeds};
 use pathkernel::activation::Activation;
+use pathkernel::compute::Entries;
 use pathkernel::compute::cpu::CpuBackend;
-use pathkernel::compute::{Backend, Entries};
 use pathkernel::graph::Graph;
 use pathkernel::layer::{Layer, LayerKind, Linear};
-use pathkernel::loss::Loss;
+use pathkernel::loss::{Aims, Loss, Targets};
 use pathkernel::optimizer::{Optimizer, Sgd};
 use pathkernel::path::{Finished, Integration, Rule, Setting, Spec, Tile};
 use pathkernel::random::numbers;
@@ -57,8 +57,8 @@ impl Problem {
         let (network, backend) = (network(), CpuBackend::new());
         let inputs = numbers(1, EXAMPLES * WIDTH);
         let examples = Examples::new(&backend, &inputs, WIDTH).expect("examples");
-        let targets =
-            TargetBuffer::Reals(backend.upload(&numbers(2, EXAMPLES * OUTPUTS)).expect("targets"), EXAMPLES * OUTPUTS);
+        let targets = Targets::Reals(numbers(2, EXAMPLES * OUTPUTS));
+        let targets = TargetBuffer::new(&backend, &Aims::new(&targets, EXAMPLES, OUTPUTS)).expect("targets");
         let training = Training {
             backend: &backend,
             network: &network,
@@ -68,8 +68,8 @@ impl Problem {
             examples: &examples,
             targets: &targets,
         };
-        let step =
-            Step { learning_rate: 0.3, batch: None, examples: EXAMPLES, share: 1.0 / EXAMPLES as f64, clip: 1.0 };
+        let total = EXAMPLES as f64;
+        let step = Step { learning_rate: 0.3, batch: None, examples: EXAMPLES, share: 1.0 / total, total, clip: 1.0 };
         let mut tape = MemoryTape::new(Recording::new(&PLAIN, 3, 1));
         training.run(&network.draw(3), &vec![step; 3], &mut tape, &mut || Ok(())).expect("training");
         Self { network, backend, inputs, examples, targets, tape }

@@ -113,7 +113,14 @@ fn what_examples_contribute_adds_up_to_the_change() {
 /// Rows that are looked up and products with the same table have cross terms; with Adam entry by entry.
 #[test]
 fn a_table_that_is_a_matrix_as_well_adds_up() {
-    let adam = Adam { learning_rate: 0.01, betas: [0.8, 0.95], eps: 1e-3, weight_decay: 0.0, decoupled: false };
+    let adam = Adam {
+        learning_rate: 0.01,
+        betas: [0.8, 0.95],
+        eps: 1e-3,
+        weight_decay: 0.0,
+        amsgrad: false,
+        decoupled: false,
+    };
     let sgd = |momentum| Optimizer::Sgd(Sgd { momentum, ..Sgd::plain(0.03) });
     for optimizer in [sgd(0.0), sgd(0.6), Optimizer::Adam(adam)] {
         let found = [Contraction::Materialised, Contraction::Half]

@@ -1,11 +1,11 @@
-// out = function(x) by the kind's number; `function` is made of the list of activations.
+// out = function(x) by the kind's number and its own numbers; `function` is made of the list of activations.
 @group(0) @binding(0) var<storage, read_write> out: array<f32>;
 @group(0) @binding(1) var<storage, read> x: array<f32>;
-struct Shape { out: u32, x: u32, len: u32, kind: u32 }
+struct Shape { out: u32, x: u32, len: u32, kind: u32, a: f32, b: f32 }
 @group(1) @binding(0) var<uniform> shape: Shape;
 
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let i = place(group, groups, local);
-    if i < shape.len { out[shape.out + i] = function(shape.kind, x[shape.x + i]); }
+    if i < shape.len { out[shape.out + i] = function(shape.kind, shape.a, shape.b, x[shape.x + i]); }
 }

@@ -14,17 +14,17 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let whole = shape.length * shape.inner;
     let u_from = shape.u + line % max(shape.u_lines, 1u) * whole + first;
     let v_from = shape.v + line % max(shape.v_lines, 1u) * whole + first;
-    let from = line * whole + first;
+    let begin = line * whole + first;
     var sum = 0.0;
     for (var j = 0u; j < shape.length; j++) {
         var weight = 1.0;
         if shape.v_lines > 0u { weight = v[v_from + j * shape.inner]; }
-        sum += weight * h[shape.h + from + j * shape.inner];
+        sum += weight * h[shape.h + begin + j * shape.inner];
     }
     for (var j = 0u; j < shape.length; j++) {
         var factor = 1.0;
         if shape.u_lines > 0u { factor = u[u_from + j * shape.inner]; }
-        let at = from + j * shape.inner;
+        let at = begin + j * shape.inner;
         let value = factor * (shape.own * h[shape.h + at] - sum);
         out[shape.out + at] = value + select(shape.start, out[shape.out + at], shape.keep > 0u);
     }

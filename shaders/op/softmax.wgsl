@@ -8,16 +8,16 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let i = place(group, groups, local);
     if i >= shape.lines * shape.inner { return; }
     let line = i / shape.inner;
-    let from = line * shape.length * shape.inner + i % shape.inner;
+    let begin = line * shape.length * shape.inner + i % shape.inner;
     let end = min(shape.length, shape.first + (shape.start + line) % shape.period);
-    var top = x[shape.x + from];
-    for (var j = 1u; j < end; j++) { top = max(top, x[shape.x + from + j * shape.inner]); }
+    var top = x[shape.x + begin];
+    for (var j = 1u; j < end; j++) { top = max(top, x[shape.x + begin + j * shape.inner]); }
     var sum = 0.0;
-    for (var j = 0u; j < end; j++) { sum += precise_exp(x[shape.x + from + j * shape.inner] - top); }
+    for (var j = 0u; j < end; j++) { sum += precise_exp(x[shape.x + begin + j * shape.inner] - top); }
     let share = 1.0 / sum;
     let normalizer = top + precise_log(sum);
     for (var j = 0u; j < shape.length; j++) {
-        let at = from + j * shape.inner;
+        let at = begin + j * shape.inner;
         var value = select(0.0, -infinity(), shape.log > 0u);
         if j < end {
             if shape.log > 0u {

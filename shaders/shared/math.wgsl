@@ -28,6 +28,11 @@ fn precise_exp(x: f32) -> f32 {
     return p * bitcast<f32>(u32(half_n + 127) << 23u) * bitcast<f32>(u32(rest + 127) << 23u);
 }
 
+// eˣ - 1, which keeps its digits near 0.
+fn precise_expm1(x: f32) -> f32 {
+    return precise_tanh(0.5 * x) * (precise_exp(x) + 1.0);
+}
+
 // 2 atanh(s) for |s| ≤ 1/3, by its series.
 fn twice_atanh(s: f32) -> f32 {
     let z = s * s;
@@ -58,6 +63,22 @@ fn precise_log(x: f32) -> f32 {
     }
     let e = f32(exponent);
     return e * 0.693359375 + (twice_atanh((m - 1.0) / (m + 1.0)) - e * 2.12194440e-4);
+}
+
+// log x of any x: -infinity at 0, no number below.
+fn any_log(x: f32) -> f32 {
+    if x > 0.0 {
+        return precise_log(x);
+    }
+    return select(infinity() - infinity(), -infinity(), x == 0.0);
+}
+
+// 1 / √x of any x: infinity at 0, no number below.
+fn any_rsqrt(x: f32) -> f32 {
+    if x > 0.0 {
+        return 1.0 / sqrt(x);
+    }
+    return select(infinity() - infinity(), infinity(), x == 0.0);
 }
 
 fn precise_tanh(x: f32) -> f32 {

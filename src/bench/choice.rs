@@ -44,7 +44,7 @@ fn linear(features: usize) -> LayerKind {
 }
 
 fn conv(channels: usize) -> LayerKind {
-    LayerKind::Conv2d(Conv2d { channels, kernel: 3, stride: 1, padding: 1, bias: true })
+    LayerKind::Conv2d(Conv2d::square(channels, 3, 1, 1, true))
 }
 
 const TANH: LayerKind = LayerKind::Activation(Activation::Tanh);
@@ -53,7 +53,7 @@ const TANH: LayerKind = LayerKind::Activation(Activation::Tanh);
 fn cases() -> Vec<Case> {
     let mlp = |hidden: usize, outputs: usize| vec![linear(hidden), TANH, linear(hidden), TANH, linear(outputs)];
     let cnn = |channels: usize, pool: usize| {
-        let pool = LayerKind::AvgPool2d(AvgPool2d { kernel: pool });
+        let pool = LayerKind::AvgPool2d(AvgPool2d::square(pool));
         vec![conv(channels), TANH, conv(channels), TANH, pool, LayerKind::Flatten(Flatten), linear(10)]
     };
     let case = |name, input: &[usize], layers, (queries, examples), nodes, entries| Case {

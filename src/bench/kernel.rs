@@ -5,7 +5,7 @@ use crate::compute::{Backend, Element, Entries, convert};
 use crate::device::{DeviceOptions, Devices, LocalDevices, Work};
 use crate::error::Error;
 use crate::graph::{Block, Graph, Use};
-use crate::loss::Loss;
+use crate::loss::{Aims, Loss, Targets};
 use crate::path::{Evaluation, Rule, Setting, Spec, Tile};
 use crate::readout::Readout;
 use crate::tangent::{Carried, Contraction, Sizes, choices, choose};
@@ -167,8 +167,8 @@ impl KernelBench {
         let weights = backend.upload(&weights)?;
         let queries = numbers::<B::Element>(3, self.queries * width);
         let examples = Examples::new(backend, &numbers::<B::Element>(4, self.examples * width), width)?;
-        let targets = numbers::<B::Element>(5, self.examples * network.outputs);
-        let targets = TargetBuffer::Reals(backend.upload(&targets)?, targets.len());
+        let targets = Targets::Reals(numbers::<f64>(5, self.examples * network.outputs));
+        let targets = TargetBuffer::new(backend, &Aims::new(&targets, self.examples, network.outputs))?;
         let attribution = self.entries == Entries::Loss;
         let spec = Spec {
             rule: if self.nodes == 1 { Rule::Left } else { Rule::Gauss { nodes: self.nodes } },

@@ -160,7 +160,7 @@ impl<B: Backend> Bench<'_, B> {
     /// Patches of 3 × 3.
     fn patches(&mut self) -> Result<()> {
         let backend = self.backend;
-        let shape = Window { channels: 32, height: 16, width: 16, kernel: 3, stride: 1, padding: 1 };
+        let shape = Window::square([32, 16, 16], 3, 1, 1);
         let rows = 64;
         let (images, patches) = (rows * shape.image(), rows * shape.positions() * shape.patch());
         let (mut image, mut patch) = (self.upload(7, images)?, self.upload(8, patches)?);

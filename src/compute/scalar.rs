@@ -16,6 +16,12 @@ pub(crate) fn softplus<E: Element>(x: E) -> E {
     largest + (-x.abs()).exp().ln_1p()
 }
 
+/// eˣ - 1, which keeps its digits near 0.
+#[inline(always)]
+pub(crate) fn exp_m1<E: Element>(x: E) -> E {
+    (E::from_f64(0.5) * x).tanh() * (x.exp() + E::ONE)
+}
+
 /// The normal distribution function; by `erfc`, so that small values keep their digits.
 #[inline(always)]
 pub(crate) fn normal_cdf<E: Element>(x: E) -> E {

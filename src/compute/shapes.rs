@@ -18,23 +18,51 @@ pub struct Window {
     pub height: usize,
     /// Width of the images.
     pub width: usize,
-    /// Side of the window.
-    pub kernel: usize,
-    /// Step of the window.
-    pub stride: usize,
-    /// Zeros added on each side.
-    pub padding: usize,
+    /// Entries of the window, down and across.
+    pub kernel: [usize; 2],
+    /// Steps of the window.
+    pub stride: [usize; 2],
+    /// Pixels added on each side.
+    pub padding: [usize; 2],
+    /// Pixels from one entry of the window to the next.
+    pub dilation: [usize; 2],
 }
 
 impl Window {
+    /// A square window over images of channels, height and width.
+    pub const fn square(image: [usize; 3], kernel: usize, stride: usize, padding: usize) -> Self {
+        let [channels, height, width] = image;
+        let (kernel, stride, padding) = ([kernel; 2], [stride; 2], [padding; 2]);
+        Self { channels, height, width, kernel, stride, padding, dilation: [1; 2] }
+    }
+
     /// Height of the output; 0 where the window does not fit.
     pub fn out_height(&self) -> usize {
-        steps(self.height, self)
+        self.steps(0, self.height)
     }
 
     /// Width of the output; 0 where the window does not fit.
     pub fn out_width(&self) -> usize {
-        steps(self.width, self)
+        self.steps(1, self.width)
+    }
+
+    /// How often the window fits a side.
+    fn steps(&self, axis: usize, side: usize) -> usize {
+        let padded = side.saturating_add(self.padding[axis].saturating_mul(2));
+        let reach = self.kernel[axis].saturating_sub(1).saturating_mul(self.dilation[axis]).saturating_add(1);
+        padded.checked_sub(reach).map_or(0, |room| room / self.stride[axis].max(1) + 1)
+    }
+
+    /// Entries of the window in one channel.
+    pub fn area(&self) -> usize {
+        self.kernel[0] * self.kernel[1]
+    }
+
+    /// Whether a gradient through it needs no patches: it steps from pixel to pixel, without gaps, and no window lies in the
+    /// padding as a whole.
+    pub fn is_dense(&self) -> bool {
+        let narrow = self.padding.iter().zip(&self.kernel).all(|(padding, kernel)| padding < kernel);
+        self.stride == [1; 2] && self.dilation == [1; 2] && narrow
     }
 
     /// Positions of the window.
@@ -44,15 +72,11 @@ impl Window {
 
     /// Entries of one patch.
     pub fn patch(&self) -> usize {
-        self.channels * self.kernel * self.kernel
+        self.channels * self.area()
     }
 
     /// Elements of one image.
     pub fn image(&self) -> usize {
         self.channels * self.height * self.width
     }
-}
-
-fn steps(side: usize, window: &Window) -> usize {
-    (side + 2 * window.padding).checked_sub(window.kernel).map_or(0, |room| room / window.stride.max(1) + 1)
 }

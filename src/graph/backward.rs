@@ -8,8 +8,10 @@ use crate::compute::{Backend, Result, Slice, SliceMut};
 /// rows of all uses add up.
 #[derive(Debug)]
 pub struct Factor<'a, T> {
-    /// Index into [`Graph::blocks`].
+    /// Index into [`Graph::blocks`], or of a held block's into [`Graph::held`].
     pub block: usize,
+    /// Whether the block is a held one.
+    pub held: bool,
     /// Which of the block's uses.
     pub place: usize,
     /// How the two make up a gradient row: the first entries of the block, or all.
@@ -31,12 +33,30 @@ impl<T> Factor<'_, T> {
 
 impl Graph {
     /// Propagates `seed`, `[copies * rows, C]`, copy-major, back through a pass, and shows the factors of every use of
-    /// parameters to `visit`, the last node first.
+    /// trained parameters to `visit`, the last node first.
     ///
     /// # Errors
     ///
     /// A device error, or one of `visit`.
     pub fn backward<B: Backend>(
+        &self,
+        backend: &B,
+        segment: Segment<'_, B::Buffer>,
+        pass: &Forward<'_, B>,
+        copies: usize,
+        seed: B::Buffer,
+        visit: &mut dyn FnMut(Factor<'_, B::Buffer>) -> Result<()>,
+    ) -> Result<()> {
+        let mut trained = |factor: Factor<'_, B::Buffer>| if factor.held { Ok(()) } else { visit(factor) };
+        self.backward_of_all(backend, segment, pass, copies, seed, &mut trained)
+    }
+
+    /// As [`backward`](Self::backward), with the factors of held parameters where they are [followed](Self::following_held).
+    ///
+    /// # Errors
+    ///
+    /// A device error, or one of `visit`.
+    pub(crate) fn backward_of_all<B: Backend>(
         &self,
         backend: &B,
         segment: Segment<'_, B::Buffer>,

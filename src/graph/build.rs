@@ -1,22 +1,9 @@
 //! Graphs are built node by node; every shape is worked out and checked on the way.
 
-use super::primitive::{Built, Kind, Parameters, Primitive, Used};
-use super::{Block, Graph, Node, NodeId, Structure, Tensor, Use};
-use crate::key::nearest;
-use crate::layer::{Layer, Reads, Source};
-use std::collections::BTreeMap;
-
-/// A model that cannot be built.
-#[derive(Debug, thiserror::Error, PartialEq)]
-#[error("model.layers[{layer}] ({kind}): {problem}")]
-pub struct GraphError {
-    /// The layer's index.
-    pub layer: usize,
-    /// The layer's type.
-    pub kind: &'static str,
-    /// What is wrong and what to do.
-    pub problem: String,
-}
+use super::naming::{Naming, Ownership};
+use super::primitive::{Bare, Built, Kind, Parameter, Parameters, Primitive, Rearrange, Used};
+use super::{Block, Graph, Input, Node, NodeId, Role, Structure, Tensor, Use};
+use crate::key::near;
 
 /// Whose nodes are added: it gives their tensors the beginning of their names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +12,13 @@ pub struct Owner {
     pub layer: usize,
     /// What the names of its tensors begin with.
     pub name: String,
+}
+
+impl Owner {
+    /// The name of one of its tensors.
+    pub(super) fn tensor(&self, name: &str) -> String {
+        format!("{}.{name}", self.name)
+    }
 }
 
 impl From<usize> for Owner {
@@ -46,101 +40,110 @@ const MOST_PARAMETERS: usize = 1 << 48;
 /// Blocks start at multiples of this many elements, so that a device can bind them directly.
 const ALIGNMENT: usize = 64;
 
-/// The values that a layer may read.
-struct Sources {
-    /// The output of each layer, after the input.
-    outputs: Vec<NodeId>,
-    /// Those with names.
-    named: BTreeMap<String, NodeId>,
-}
-
-impl Sources {
-    /// The nodes that a layer reads.
-    fn of(&self, layer: &Layer) -> Result<Vec<NodeId>, String> {
-        let reads = layer.kind.reads();
-        let mut nodes: Vec<NodeId> = layer.from.iter().map(|source| self.find(source)).collect::<Result<_, _>>()?;
-        if nodes.len() < reads.least() {
-            nodes.insert(0, self.outputs[self.outputs.len() - 1]);
-        }
-        if reads.allows(nodes.len()) {
-            return Ok(nodes);
-        }
-        let (kind, have) = (layer.kind.name(), layer.from.len());
-        Err(match reads {
-            Reads::Exactly(count) => format!("from: names {have} layers, and {kind} reads {count}"),
-            Reads::AtLeast(least) => format!("from: names {have} layers, and {kind} reads at least {least}"),
-        })
-    }
-
-    fn find(&self, source: &Source) -> Result<NodeId, String> {
-        match source {
-            Source::Index(index) => {
-                let place = index.checked_add(1).and_then(|place| usize::try_from(place).ok());
-                place
-                    .and_then(|place| self.outputs.get(place).copied())
-                    .ok_or_else(|| format!("from = {index} is not an earlier layer; name one from -1 (the input) on"))
-            }
-            Source::Name(name) => self.named.get(name).copied().ok_or_else(|| {
-                let near = nearest(name, self.named.keys().map(String::as_str));
-                format!("from = {name:?} is not the name of an earlier layer{}", did_you_mean(near))
-            }),
-        }
-    }
-
-    fn add(&mut self, layer: &Layer, output: NodeId) -> Result<(), String> {
-        self.outputs.push(output);
-        let Some(name) = &layer.name else { return Ok(()) };
-        match self.named.insert(name.clone(), output) {
-            None => Ok(()),
-            Some(_) => Err(format!("name = {name:?} is an earlier layer's as well; give each its own")),
-        }
-    }
-}
-
-/// Advice for a word that is not known, where something is near.
-fn did_you_mean(near: &str) -> String {
-    if near.is_empty() { String::new() } else { format!("; did you mean {near:?}?") }
-}
-
 impl Graph {
-    /// Builds the graph of an input of some shape and works out every shape.
-    ///
-    /// # Errors
-    ///
-    /// A layer that does not fit the shape it is given, by index.
-    pub fn new(input: &[usize], layers: &[Layer]) -> Result<Self, GraphError> {
-        let mut graph = Self::empty(input);
-        let mut sources = Sources { outputs: vec![0], named: BTreeMap::new() };
-        for (index, layer) in layers.iter().enumerate() {
-            let failed = |problem| GraphError { layer: index, kind: layer.kind.name(), problem };
-            let inputs = sources.of(layer).map_err(failed)?;
-            let name = layer.name.clone().unwrap_or_else(|| index.to_string());
-            let output = layer.kind.lower(&mut graph, &Owner { layer: index, name }, &inputs).map_err(failed)?;
-            sources.add(layer, output).map_err(failed)?;
-        }
-        Ok(graph)
-    }
-
     /// A graph of no nodes: its output is its input.
     pub fn empty(input: &[usize]) -> Self {
         let outputs = input.iter().product();
-        Self { input: input.to_vec(), nodes: Vec::new(), blocks: Vec::new(), len: 0, outputs }
+        Self {
+            input: input.to_vec(),
+            inputs: vec![Input::only(input)],
+            nodes: Vec::new(),
+            blocks: Vec::new(),
+            held: Vec::new(),
+            len: 0,
+            trained_len: 0,
+            outputs,
+            naming: Naming::default(),
+            follows_held: false,
+        }
     }
 
-    /// Adds a node with parameters of its own where the primitive has any; its owner gives them their names. The node becomes
-    /// the output.
+    /// Adds a node with parameters of its own where the primitive has any; its owner gives them their names, and their names
+    /// say whether they are trained. The node becomes the output.
     ///
     /// # Errors
     ///
     /// Inputs that are no earlier nodes or have other shapes, and more elements than can be counted.
     pub fn add(&mut self, owner: impl Into<Owner>, kind: impl Into<Kind>, inputs: &[NodeId]) -> Result<NodeId, String> {
+        let (owner, kind) = (owner.into(), kind.into());
+        let built = self.check(&kind, inputs)?;
+        let Some(parameters) = &built.parameters else {
+            return Ok(self.push(kind, built, inputs, Used::default()));
+        };
+        let names: Vec<String> = parameters.tensors.iter().map(|drawn| owner.tensor(drawn.name)).collect();
+        let used = match self.naming.of(&names) {
+            Ownership::Own(role) => self.add_block(&owner, parameters, role)?,
+            Ownership::Tied(target) => {
+                let used = self.tied(target, parameters)?;
+                self.naming.make(&names[0]);
+                used
+            }
+            Ownership::Apart => return self.add_apart(&owner, &kind, inputs),
+        };
+        Ok(self.push(kind, built, inputs, used))
+    }
+
+    /// Adds a node without its bias, and the bias as a node of its own, added to the first one's value.
+    fn add_apart(&mut self, owner: &Owner, kind: &Kind, inputs: &[NodeId]) -> Result<NodeId, String> {
+        let Some(Bare { kind, bias, shape }) = kind.bare() else {
+            let name = kind.name();
+            return Err(format!("the tensors of {name} stay together: tie, freeze or group all of them alike"));
+        };
+        let value = self.add(owner, kind, inputs)?;
+        let bias = self.add(owner, Parameter::of(bias), &[])?;
+        let reshape = Rearrange::reshape(self.shape(bias), &shape)?;
+        let bias = self.add(owner, reshape, &[bias])?;
+        let sum = Rearrange::add(&[self.shape(value), &shape])?;
+        self.add(owner, sum, &[value, bias])
+    }
+
+    /// The use of the only tensor of an earlier block by a node that asks for one of its shape.
+    fn tied(&self, target: &str, parameters: &Parameters) -> Result<Used, String> {
+        let own = |block: &Block| matches!(block.tensors.as_slice(), [only] if only.name == target);
+        let held = self.held.iter().position(own);
+        let Some(block) = held.or_else(|| self.blocks.iter().position(own)) else {
+            let names: Vec<&str> = self.tensors().map(|tensor| tensor.name.as_str()).collect();
+            return Err(format!("{target:?} is not the name of an earlier layer's tensor{}", near(target, &names)));
+        };
+        let mut used = Used { block, held: held.is_some(), ..Used::default() };
+        let shared = self.block(used);
+        let (wanted, shape) = (parameters.shapes().next().unwrap_or_default(), &shared.tensors[0].shape);
+        if wanted != shape.as_slice() {
+            let drawn = parameters.tensors[0].name;
+            return Err(format!(
+                "{drawn}: has shape {wanted:?} here, and {target:?}, which it is tied to, has {shape:?}"
+            ));
+        }
+        (used.place, used.offset) = (shared.uses.len(), shared.offset);
+        Ok(used)
+    }
+
+    /// Adds a node whose tensors are no parameters: training leaves them as they are, whatever their names.
+    ///
+    /// # Errors
+    ///
+    /// As [`add`](Self::add).
+    pub fn add_fixed(
+        &mut self,
+        owner: impl Into<Owner>,
+        kind: impl Into<Kind>,
+        inputs: &[NodeId],
+    ) -> Result<NodeId, String> {
         let kind = kind.into();
         let built = self.check(&kind, inputs)?;
         let used = match &built.parameters {
             None => Used::default(),
-            Some(parameters) => self.add_block(&owner.into(), parameters)?,
+            Some(parameters) => self.add_block(&owner.into(), parameters, Role::Fixed)?,
         };
         Ok(self.push(kind, built, inputs, used))
+    }
+
+    /// Makes an earlier node the output, and drops all after it.
+    pub(super) fn end_at(&mut self, output: NodeId) {
+        self.nodes.truncate(output);
+        self.outputs = self.node_len(output);
+        let blocks = self.blocks.iter_mut().chain(&mut self.held);
+        blocks.for_each(|block| block.uses.retain(|one| one.node <= output));
     }
 
     /// Adds a node that shares the parameters of a block with the nodes that use it already.
@@ -157,7 +160,7 @@ impl Graph {
         if wanted != shapes {
             return Err(format!("it needs parameters of the shapes {wanted:?}; those to share have {shapes:?}"));
         }
-        let used = Used { block, place: shared.uses.len(), offset: shared.offset };
+        let used = Used { block, held: false, place: shared.uses.len(), offset: shared.offset };
         Ok(self.push(kind, built, inputs, used))
     }
 
@@ -184,33 +187,59 @@ impl Graph {
         let node = self.nodes.len() + 1;
         let Built { shape, parameters, aliases, .. } = built;
         let storage = inputs.first().filter(|_| aliases).map_or(node, |&input| self.storage(input));
-        let trained = parameters.is_some() || inputs.iter().any(|&input| self.is_trained(input));
+        let trained = self.depends(parameters.is_some(), used, inputs);
+        let parametric = parameters.is_some() || self.reads_parameters(inputs);
         if let Some(Parameters { structure, .. }) = parameters {
-            self.blocks[used.block].uses.push(Use { node, structure });
+            self.block_mut(used).uses.push(Use { node, structure });
         }
         self.outputs = shape.iter().product();
-        self.nodes.push(Node { kind, inputs: inputs.to_vec(), shape, storage, trained, used });
+        self.nodes.push(Node { kind, inputs: inputs.to_vec(), shape, storage, trained, parametric, used });
         node
     }
 
-    /// Reserves the parameters of a node.
-    fn add_block(&mut self, owner: &Owner, parameters: &Parameters) -> Result<Used, String> {
+    /// Reserves the parameters of a node: trained ones behind those before, and others behind all.
+    fn add_block(&mut self, owner: &Owner, parameters: &Parameters, role: Role) -> Result<Used, String> {
         let count = |shape: &[usize]| shape.iter().try_fold(1usize, |product, &side| product.checked_mul(side));
         let total = parameters.shapes().try_fold(0usize, |sum, shape| sum.checked_add(count(shape)?));
-        if total.is_none_or(|total| total >= MOST_PARAMETERS) {
+        let Some(total) = total.filter(|&total| total < MOST_PARAMETERS) else {
             let shape = parameters.shapes().next().unwrap_or_default();
             return Err(format!("weights of shape {shape:?} are more parameters than can be counted; make it smaller"));
-        }
-        let (block, offset) = (self.blocks.len(), self.len);
+        };
+        let offset = if role.is_held() { self.len } else { self.trained_len };
         let mut tensors: Vec<Tensor> = Vec::new();
         for drawn in &parameters.tensors {
-            let (name, shape, initial) = (format!("{}.{}", owner.name, drawn.name), drawn.shape.clone(), drawn.initial);
+            let (name, shape, initial) = (owner.tensor(drawn.name), drawn.shape.clone(), drawn.initial.clone());
             let offset = tensors.last().map_or(offset, |before| before.offset + before.len());
             tensors.push(Tensor { name, shape, offset, initial });
         }
-        self.blocks.push(Block { layer: owner.layer, offset, tensors, uses: Vec::new() });
-        self.len = (offset + self.blocks[block].len()).next_multiple_of(ALIGNMENT);
-        Ok(Used { block, place: 0, offset })
+        let room = total.next_multiple_of(ALIGNMENT);
+        if !role.is_held() {
+            self.move_held(room);
+            self.trained_len += room;
+        }
+        self.len += room;
+        let blocks = if role.is_held() { &mut self.held } else { &mut self.blocks };
+        blocks.push(Block { layer: owner.layer, role, offset, tensors, uses: Vec::new() });
+        Ok(Used { block: blocks.len() - 1, held: role.is_held(), place: 0, offset })
+    }
+
+    /// Moves the held parameters back, to make room for trained ones before them.
+    fn move_held(&mut self, room: usize) {
+        for block in &mut self.held {
+            block.offset += room;
+            block.tensors.iter_mut().for_each(|tensor| tensor.offset += room);
+        }
+        self.nodes.iter_mut().filter(|node| node.used.held).for_each(|node| node.used.offset += room);
+    }
+
+    /// The block that a node uses.
+    fn block(&self, used: Used) -> &Block {
+        if used.held { &self.held[used.block] } else { &self.blocks[used.block] }
+    }
+
+    /// As [`block`](Self::block), to be changed.
+    fn block_mut(&mut self, used: Used) -> &mut Block {
+        if used.held { &mut self.held[used.block] } else { &mut self.blocks[used.block] }
     }
 }
 

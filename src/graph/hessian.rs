@@ -32,6 +32,7 @@ impl Graph {
         seeds: Seeds<B>,
         visit: &mut dyn FnMut(Factor<'_, B::Buffer>) -> Result<()>,
     ) -> Result<()> {
+        let mut trained = |factor: Factor<'_, B::Buffer>| if factor.held { Ok(()) } else { visit(factor) };
         let derivatives = self.directional(backend, segment, pass, &[direction])?;
         let Seeds { copies, seed, change } = seeds;
         let rows = copies * pass.rows;
@@ -50,7 +51,7 @@ impl Graph {
             let back = Back { copies, wanted: &wanted };
             let whole = Slice::new(&delta, 0, rows * self.node_len(index + 1));
             let turning = Turning { direction, slopes: &slopes, delta: whole, change };
-            let found = node.kind.tangent_of_backward(&site, &seen, &back, turning, visit)?;
+            let found = node.kind.tangent_of_backward(&site, &seen, &back, turning, &mut trained)?;
             self.hand_on(backend, index, rows, found, &mut changes)?;
             let found = node.kind.backward(&site, &seen, &back, delta, &mut |_| Ok(()))?;
             self.hand_on(backend, index, rows, found, &mut deltas)?;

@@ -7,26 +7,36 @@ of them earlier. What a node computes is a [primitive]; the passes are loops ove
 The parameters of all nodes lie in one flat vector. A [`Block`] is a stretch of it that is contracted together: the tensors of
 a layer, side by side in PyTorch's order, from a multiple of 64 elements on. Several nodes may use the same block: its
 gradient is the sum of its [uses](Use).
+
+What training leaves as it is lies behind the trained parameters, in blocks that are [held](Graph::held): frozen tensors, and
+fixed ones such as running statistics. Their values are as much a part of the weights, but no pass shows their gradients, and a
+node that depends on no others has no backward pass. Of a path whose held tensors move as well, [`Graph::following_held`] does.
 */
 
 mod backward;
 mod build;
+mod design;
 mod forward;
 mod hessian;
 mod initial;
+mod naming;
 pub mod primitive;
+mod roles;
 mod structure;
 mod tangent;
 mod tokens;
 
 pub use backward::Factor;
-pub use build::{GraphError, Owner};
+pub use build::Owner;
+pub use design::{Design, GraphError, Input};
 pub use forward::{Forward, Segment};
 pub use hessian::Seeds;
 pub use initial::{Initial, check_tensors, from_tensors};
+pub use roles::{Role, Roles};
 pub use structure::{Diagonal, Matrix, Structure, Table};
 pub use tangent::Directional;
 
+use naming::Naming;
 use primitive::{Kind, Magnitude, Primitive, Used};
 
 /// The number of a node; 0 is the graph's input.
@@ -43,8 +53,10 @@ pub struct Node {
     pub shape: Vec<usize>,
     /// The node whose buffer holds the value: itself, or where it is only another shape of its input, that one's.
     storage: NodeId,
-    /// Whether the value depends on parameters.
+    /// Whether the value depends on trained parameters, or where held ones are followed on any.
     trained: bool,
+    /// Whether the value depends on any parameters.
+    parametric: bool,
     /// Where its own parameters lie.
     used: Used,
 }
@@ -72,6 +84,11 @@ impl Tensor {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+
+    /// Whether its values are given with the graph, so that a file of weights need not have it.
+    fn is_given(&self) -> bool {
+        matches!(self.initial, Initial::Values(_))
+    }
 }
 
 /// Parameters that lie side by side and whose gradients are contracted together.
@@ -79,6 +96,8 @@ impl Tensor {
 pub struct Block {
     /// The index of the layer that they belong to.
     pub layer: usize,
+    /// What training does with them.
+    pub role: Role,
     /// The first element in the flat vector.
     pub offset: usize,
     /// The tensors, in order and without gaps.
@@ -117,16 +136,26 @@ impl Block {
 /// A graph and the layout of its parameters.
 #[derive(Debug, Clone)]
 pub struct Graph {
-    /// The shape of one example.
+    /// The shape of one example: that of its input, or where there are several a row of all their elements.
     pub input: Vec<usize>,
+    /// The inputs, whose elements lie side by side in that order.
+    pub inputs: Vec<Input>,
     /// The nodes after the input, in order. The last one's value is the output.
     pub nodes: Vec<Node>,
-    /// The parameters, in order.
+    /// The trained parameters, in order.
     pub blocks: Vec<Block>,
+    /// The others, in order.
+    pub held: Vec<Block>,
     /// Length of the flat parameter vector, gaps included.
     pub len: usize,
+    /// Length of its first part, of the trained parameters.
+    pub trained_len: usize,
     /// C, the number of outputs.
     pub outputs: usize,
+    /// What is said of tensors by their names.
+    naming: Naming,
+    /// Whether gradients of held parameters are taken as well.
+    follows_held: bool,
 }
 
 impl Graph {
@@ -150,7 +179,7 @@ impl Graph {
         self.shape(node).iter().product()
     }
 
-    /// Whether a node's value depends on parameters.
+    /// Whether a node's value depends on trained parameters, or where held ones are followed on any.
     pub(crate) fn is_trained(&self, node: NodeId) -> bool {
         node.checked_sub(1).is_some_and(|index| self.nodes[index].trained)
     }
@@ -165,14 +194,44 @@ impl Graph {
         self.blocks.iter().map(Block::len).sum()
     }
 
-    /// Every tensor, in the order of the flat vector.
+    /// Every tensor, in the order of the layers.
     pub fn tensors(&self) -> impl Iterator<Item = &Tensor> {
-        self.blocks.iter().flat_map(|block| &block.tensors)
+        let mut blocks: Vec<&Block> = self.blocks.iter().chain(&self.held).collect();
+        if !self.held.is_empty() {
+            blocks.sort_by_key(|block| block.layer);
+        }
+        blocks.into_iter().flat_map(|block| &block.tensors)
+    }
+
+    /// The names that a tensor goes by: its own, and those of tensors that are tied to it.
+    pub fn names<'a>(&'a self, tensor: &'a Tensor) -> impl Iterator<Item = &'a str> {
+        std::iter::once(tensor.name.as_str()).chain(self.naming.aliases(&tensor.name))
+    }
+
+    /// The same, taking gradients of held parameters as well: for a path on which they move.
+    pub fn following_held(mut self) -> Self {
+        self.follows_held = true;
+        for index in 0..self.nodes.len() {
+            let Node { kind, inputs, used, .. } = &self.nodes[index];
+            self.nodes[index].trained = self.depends(kind.built().parameters.is_some(), *used, inputs);
+        }
+        self
+    }
+
+    /// Whether a node with or without parameters moves.
+    fn depends(&self, has_parameters: bool, used: Used, inputs: &[NodeId]) -> bool {
+        let own = has_parameters && (self.follows_held || !used.held);
+        own || inputs.iter().any(|&input| self.is_trained(input))
     }
 
     /// Whether the input of a use depends on no parameter: it is the same all along the path.
     pub fn has_constant_input(&self, one: &Use) -> bool {
-        one.node.checked_sub(1).is_none_or(|index| self.nodes[index].inputs.iter().all(|&node| !self.is_trained(node)))
+        one.node.checked_sub(1).is_none_or(|index| !self.reads_parameters(&self.nodes[index].inputs))
+    }
+
+    /// Whether any of some nodes depends on parameters, be they trained or held.
+    fn reads_parameters(&self, nodes: &[NodeId]) -> bool {
+        nodes.iter().any(|node| node.checked_sub(1).is_some_and(|index| self.nodes[index].parametric))
     }
 
     /// Whether the outputs are `x Wᵀ + b` of one use, features side by side: the gradient of output c with respect to them is
@@ -182,6 +241,11 @@ impl Graph {
         matches!(one.structure, Structure::Outer(Matrix { positions: 1, .. }))
             && self.storage(self.output()) == one.node
             && one.node.checked_sub(1).is_some_and(features)
+    }
+
+    /// The block of a factor.
+    pub(crate) fn block_of<T>(&self, factor: &Factor<'_, T>) -> &Block {
+        if factor.held { &self.held[factor.block] } else { &self.blocks[factor.block] }
     }
 
     /// Elements that one base row keeps during a forward pass.

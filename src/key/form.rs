@@ -268,11 +268,14 @@ pub struct Words;
 /// # Errors
 ///
 /// No string, or an unknown word, with the nearest known one.
-pub(super) fn known(at: &str, given: &Value, words: &[&'static str]) -> Result<usize> {
+pub(crate) fn known(at: &str, given: &Value, words: &[&'static str]) -> Result<usize> {
     let given = text(at, given)?;
     words.iter().position(|word| *word == given).ok_or_else(|| {
-        let near = nearest(given, words.iter().copied());
-        Wrong::new(at, format!("{given:?} is not known; did you mean {near:?}? One of {}", words.join(", ")))
+        let one_of = match nearest(given, words.iter().copied()) {
+            Some(near) => format!("did you mean {near:?}? One of"),
+            None => "one of".into(),
+        };
+        Wrong::new(at, format!("{given:?} is not known; {one_of} {}", words.join(", ")))
     })
 }
 

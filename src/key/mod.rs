@@ -13,17 +13,21 @@ const KEYS: &[Key<Spring>] = &[
 ```
 */
 
+mod advice;
+mod axes;
 mod form;
 mod number;
 mod value;
 mod variant;
 
+pub use advice::{near, nearest};
+pub use axes::PerAxis;
 pub use form::{At, Custom, Flag, Form, Keys, List, Name, OneOrMore, Optional, Path, Word, Words};
-pub use number::{Count, Number, Pair, Whole};
+pub use number::{Count, Each, Number, Pair, Whole};
 pub use value::{Table, Value};
 pub use variant::{Alternative, OneOf, Variant};
 
-pub(crate) use form::{at, text};
+pub(crate) use form::{at, known, text};
 
 /// A key that is wrong: its dotted name, and what is wrong and what to do.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -230,28 +234,21 @@ fn check_names(known: &[Known], at: &str, table: &Table) -> Result<()> {
     let Some((unknown, _)) = table.0.iter().find(|(name, _)| known.iter().all(|(known, _)| known != name)) else {
         return Ok(());
     };
-    let near = nearest(unknown, known.iter().map(|(name, _)| *name));
+    let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+    let near = nearest(unknown, names.iter().copied());
     // Of several keys that are missing, the one that was meant.
     let is_missing = |name: &str| table.get(name).is_none();
     let missing = known.iter().filter(|(name, required)| *required && is_missing(name)).map(|(name, _)| *name);
-    let missing = missing.min_by_key(|name| *name != near);
+    let missing = missing.min_by_key(|name| Some(*name) != near);
     let missing = missing.map_or(String::new(), |name| format!(" ({} is required and missing)", dotted(at, name)));
-    Err(Wrong::new(dotted(at, unknown), format!("unknown key; did you mean {near:?}?{missing}")))
+    let advice =
+        near.map_or_else(|| format!("; known are {}", names.join(", ")), |near| format!("; did you mean {near:?}?"));
+    Err(Wrong::new(dotted(at, unknown), format!("unknown key{advice}{missing}")))
 }
 
 /// The dotted name of a key in a table.
 pub fn dotted(at: &str, name: &str) -> String {
     if at.is_empty() { name.to_owned() } else { format!("{at}.{name}") }
-}
-
-/// The most similar of some words, in small letters.
-pub fn nearest<'w>(word: &str, words: impl Iterator<Item = &'w str>) -> &'w str {
-    words.max_by(|a, b| similarity(word, a).total_cmp(&similarity(word, b))).unwrap_or("")
-}
-
-/// How similar a word is to one in small letters, from 0 to 1.
-fn similarity(word: &str, known: &str) -> f64 {
-    strsim::jaro_winkler(&word.to_lowercase(), known)
 }
 
 #[cfg(test)]

@@ -13,6 +13,8 @@ pub enum Number {
     NotNegative,
     /// At least 0 and below 1.
     BelowOne,
+    /// From 0 to 1.
+    Share,
 }
 
 impl Number {
@@ -22,6 +24,7 @@ impl Number {
             Number::AboveZero => number > 0.0,
             Number::NotNegative => number >= 0.0,
             Number::BelowOne => (0.0..1.0).contains(&number),
+            Number::Share => (0.0..=1.0).contains(&number),
         }
     }
 
@@ -32,6 +35,7 @@ impl Number {
             Number::AboveZero => "be above 0",
             Number::NotNegative => "not be negative",
             Number::BelowOne => "be at least 0 and below 1",
+            Number::Share => "be from 0 to 1",
         }
     }
 
@@ -41,6 +45,7 @@ impl Number {
             Number::AboveZero => "a number above 0",
             Number::NotNegative => "a number of at least 0",
             Number::BelowOne => "a number of at least 0 and below 1",
+            Number::Share => "a number from 0 to 1",
         }
     }
 }
@@ -82,6 +87,36 @@ fn is_out_of_range(text: &str) -> bool {
     let integer = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     let begins = digits.starts_with(|first: char| first.is_ascii_digit() || first == '.');
     (integer && text.parse::<i64>().is_err()) || (begins && text.parse::<f64>().is_ok_and(f64::is_infinite))
+}
+
+/// One number of a range for all of some things, or a list with one for each.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Each(pub Number);
+
+impl Form<Vec<f64>> for Each {
+    fn read(&self, at: &str, given: &Value, into: &mut Vec<f64>) -> Result<()> {
+        let one = |given| {
+            let mut number = 0.0;
+            self.0.read(at, given, &mut number).map(|()| number)
+        };
+        *into = match given {
+            Value::List(values) if !values.is_empty() => values.iter().map(one).collect::<Result<_>>()?,
+            Value::List(_) => return Err(Wrong::new(at, "is empty; give one number, or one for each")),
+            number => vec![one(number)?],
+        };
+        Ok(())
+    }
+
+    fn write(&self, from: &Vec<f64>) -> Option<Value> {
+        Some(match from.as_slice() {
+            &[one] => Value::Number(one),
+            all => all.iter().copied().collect(),
+        })
+    }
+
+    fn shape(&self, _start: &Vec<f64>) -> Shape {
+        Shape::Plain(format!("{}, or a list with one for each", self.0.takes()))
+    }
 }
 
 /// Two numbers of one range.

@@ -1,9 +1,8 @@
 //! Tables whose `type` says which keys they have.
 
+use super::advice::similarity;
 use super::form::{known, table};
-use super::{
-    Entry, Form, Key, Known, Result, Shape, Table, Value, Wrong, check_names, dotted, entries, names, similarity, write,
-};
+use super::{Entry, Form, Key, Known, Result, Shape, Table, Value, Wrong, check_names, dotted, entries, names, write};
 
 /// The key that says which variant a table is.
 const TYPE: &str = "type";

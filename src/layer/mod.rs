@@ -5,7 +5,12 @@ To add one of primitives that are there: its file, and its line in the list belo
 */
 
 mod activation;
+mod avg_pool;
 mod axes;
+mod conv;
+mod conv_transpose;
+mod max_pool;
+mod sweep;
 
 pub(crate) mod keys;
 
@@ -21,6 +26,8 @@ pub struct Layer {
     /// What it reads; the layer before where nothing is named. One that reads several and names fewer than it needs reads
     /// the layer before first.
     pub from: Vec<Source>,
+    /// Its tensors that are other layers' by their names: its own name of each, such as `weight`, and the other's.
+    pub ties: Vec<(String, String)>,
     /// What it is.
     pub kind: LayerKind,
 }
@@ -37,7 +44,7 @@ pub enum Source {
 impl Layer {
     /// A layer without a name that reads the one before.
     pub fn new(kind: impl Into<LayerKind>) -> Self {
-        Self { name: None, from: Vec::new(), kind: kind.into() }
+        Self { name: None, from: Vec::new(), ties: Vec::new(), kind: kind.into() }
     }
 
     /// The same, reading earlier layers by their indices; -1 is the network's input.
@@ -49,6 +56,12 @@ impl Layer {
 impl From<LayerKind> for Layer {
     fn from(kind: LayerKind) -> Self {
         Self::new(kind)
+    }
+}
+
+impl Default for Source {
+    fn default() -> Self {
+        Source::Index(-1)
     }
 }
 
@@ -160,7 +173,7 @@ macro_rules! layers {
                 }
             }
 
-            /// Every kind with its keys, but for the activations, which have none.
+            /// Every kind with its keys, but for the activations.
             fn variants() -> Vec<Box<dyn Variant<Layer>>> {
                 vec![$(Box::new(Alternative::<Layer, $name> {
                     name: $name::NAME,
@@ -178,14 +191,24 @@ macro_rules! layers {
 
 layers! {
     linear::Linear,
+    conv1d::Conv1d,
     conv2d::Conv2d,
+    conv_transpose1d::ConvTranspose1d,
+    conv_transpose2d::ConvTranspose2d,
+    max_pool1d::MaxPool1d,
     max_pool2d::MaxPool2d,
+    avg_pool1d::AvgPool1d,
     avg_pool2d::AvgPool2d,
+    global_max_pool::GlobalMaxPool,
+    global_avg_pool::GlobalAvgPool,
     flatten::Flatten,
     layer_norm::LayerNorm,
     rms_norm::RmsNorm,
+    group_norm::GroupNorm,
+    batch_norm::BatchNorm,
     parameter::Parameter,
     embedding::Embedding,
+    constant::Constant,
     add::Add,
     multiply::Multiply,
     scale::Scale,
@@ -216,11 +239,11 @@ mod tests {
         let (bias, kernel) = (true, 2);
         let kinds: [LayerKind; 10] = [
             Linear { features: 3, bias }.into(),
-            Conv2d { channels: 2, kernel, stride: 1, padding: 0, bias }.into(),
-            MaxPool2d { kernel }.into(),
-            AvgPool2d { kernel }.into(),
+            Conv2d::square(2, kernel, 1, 0, bias).into(),
+            MaxPool2d::square(kernel).into(),
+            AvgPool2d::square(kernel).into(),
             Flatten.into(),
-            LayerNorm.into(),
+            LayerNorm::default().into(),
             Add.into(),
             Parameter { shape: vec![2] }.into(),
             Embedding { count: 3, features: 2 }.into(),

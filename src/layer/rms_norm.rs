@@ -1,27 +1,54 @@
-//! `rms_norm`: the last axis divided by its root mean square, then a factor for each feature.
+//! `rms_norm`: the last axes divided by their root mean square, then a factor for each feature.
 
+use super::layer_norm::last;
 use super::{Lower, Reads, only};
 use crate::graph::primitive::{Normalize, ScaleShift};
 use crate::graph::{Graph, NodeId, Owner};
-use crate::key::Key;
+use crate::key::{Count, Flag, Key, Number, Optional, at};
 
-/// The last axis to a mean square of 1, with weight; eps is the distance from 1 to the precision's next number.
+/// The last axes to a mean square of 1, with weight.
 #[derive(Debug, Clone, PartialEq)]
-pub struct RmsNorm;
+pub struct RmsNorm {
+    /// How many of the last axes are one row.
+    pub axes: usize,
+    /// Added to the mean square; without it, the distance from 1 to the precision's next number.
+    pub eps: Option<f64>,
+    /// Whether there is a weight.
+    pub affine: bool,
+}
+
+impl Default for RmsNorm {
+    fn default() -> Self {
+        Self::START
+    }
+}
 
 impl Lower for RmsNorm {
     const NAME: &'static str = "rms_norm";
-    const HELP: &'static str = "the last axis to mean square 1 (eps that of the precision), with weight";
-    const START: Self = RmsNorm;
-    const KEYS: &'static [Key<Self>] = &[];
+    const HELP: &'static str = "the last axes to mean square 1, with weight";
+    const START: Self = RmsNorm { axes: 1, eps: None, affine: true };
+    const KEYS: &'static [Key<Self>] = &[
+        Key::new("axes", "how many of the last axes are normalised together", at!(RmsNorm.axes, Count::from(1))),
+        Key::new(
+            "eps",
+            "added to the mean square; without it, the distance from 1 to the precision's next number",
+            at!(RmsNorm.eps, Optional(Number::NotNegative)),
+        ),
+        Key::new("affine", "whether a weight follows", at!(RmsNorm.affine, Flag)),
+    ];
     const HAS_PARAMETERS: bool = true;
     const READS: Reads = Reads::Exactly(1);
 
     fn lower(&self, graph: &mut Graph, owner: &Owner, inputs: &[NodeId]) -> Result<NodeId, String> {
         let input = only(inputs)?;
-        let normalize = Normalize::about_zero(graph.shape(input));
+        let shape = graph.shape(input);
+        let rows = Normalize::about_zero(shape).of_rows(last(shape, self.axes)?);
+        let normalize = self.eps.map_or_else(|| rows.clone(), |eps| rows.clone().with_eps(eps));
         let normal = graph.add(owner, normalize, &[input])?;
-        let scale = ScaleShift::new(graph.shape(normal), false);
+        if !self.affine {
+            return Ok(normal);
+        }
+        let scale = ScaleShift::of_axes(graph.shape(normal), self.axes, false);
         graph.add(owner, scale, &[normal])
     }
 }
@@ -36,7 +63,7 @@ mod tests {
 
     fn values<E: Element>(x: &[f64], weight: &[f64]) -> Vec<f64> {
         let backend = CpuBackend::<E>::new();
-        let layer = Layer::new(LayerKind::RmsNorm(RmsNorm));
+        let layer = Layer::new(LayerKind::RmsNorm(RmsNorm::default()));
         let graph = Graph::new(&[x.len()], &[layer]).expect("a graph");
         let upload = |values: &[f64]| {
             let values: Vec<E> = values.iter().map(|&value| E::from_f64(value)).collect();

@@ -5,14 +5,18 @@ Each has one file: its words, its arithmetic on the CPU and on the GPU, and a te
 them, their numbers in WGSL, and the table in the documentation; tests and operations go over it.
 */
 
+mod aims;
 #[cfg(test)]
 mod check;
+mod read;
 mod targets;
 
-pub use targets::{TargetKind, Targets};
+pub use aims::{Aims, Numbers};
+pub use targets::{IGNORED, TargetKind, Targets};
+
+pub(crate) use read::TargetArray;
 
 use crate::compute::Element;
-use crate::formats::Array;
 use crate::key::Word;
 use crate::readout::OutputFunction;
 
@@ -24,23 +28,44 @@ pub(crate) trait Function {
     const HELP: &'static str;
     /// The probabilities that it takes the outputs for, where it does.
     const PROBABILITIES: Option<OutputFunction>;
-    /// In WGSL, statements that return `vec2<f32>`. Of a loss of classes: the loss and whether it is a hit, of `row` and
-    /// `class_`, with the outputs in `output(row, c)`, after `put(row, c, slope)` of every c. Of a loss of reals: the loss
-    /// and its slope, of an output `f` and a target `y`.
+    /// The key of the number that it has for each output, where it has one.
+    const NUMBER: Option<&'static str>;
+    /// Whether it is the mean over the outputs, and not their sum.
+    const MEAN: bool;
+    /// Whether a derivative of it jumps somewhere.
+    const KINKS: bool;
+    /// Which reals it takes for targets.
+    const LABELS: Labels;
+    /// In WGSL, statements that return `vec2<f32>`. Of a loss of classes: the loss and the class that is read from the outputs of
+    /// `row`, which are `output(row, c)`, after `put(row, c, slope)` of every c; the terms' factors are `aim(target_, c)`. Of a
+    /// loss of reals: the loss and its slope, of an output `f`, a target `y` and the output's `number`.
     #[cfg_attr(not(feature = "gpu"), expect(dead_code, reason = "shaders alone read it"))]
     const WGSL: &'static str;
 }
 
-/// A loss of one class an example.
-pub(crate) trait OfClasses: Function {
-    /// The loss of an example and whether its class is the largest output; writes ∂L/∂f.
-    fn row<E: Element>(outputs: &[E], class: usize, gradient: &mut [E]) -> (E, bool);
+/// The reals that a loss takes for targets.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Labels {
+    least: f64,
+    most: f64,
+    /// What to do with others.
+    remedy: &'static str,
 }
 
-/// A loss of one real number an output, summed over the outputs.
+impl Labels {
+    const ANY: Self = Self { least: f64::NEG_INFINITY, most: f64::INFINITY, remedy: "" };
+}
+
+/// A loss of the class of each position, or of the classes' probabilities.
+pub(crate) trait OfClasses: Function {
+    /// The loss of a position and the class that its outputs are read as, where term c has the factor `aim(c)`; writes ∂L/∂f.
+    fn row<E: Element>(outputs: &[E], aim: impl Fn(usize) -> E, gradient: &mut [E]) -> (E, usize);
+}
+
+/// A loss of one real number an output, summed over the outputs or their mean.
 pub(crate) trait OfReals: Function {
-    /// One output's loss and its derivative.
-    fn one<E: Element>(f: E, y: E) -> (E, E);
+    /// One output's loss and its derivative, with the output's own number.
+    fn one<E: Element>(f: E, y: E, number: E) -> (E, E);
 }
 
 /// What is done with a loss whose type is known where it is compiled.
@@ -89,6 +114,34 @@ macro_rules! losses {
                 }
             }
 
+            /// The key of the number that it has for each output, 1 by default: the weight of a class, the weight of
+            /// positive labels, or where a huber loss becomes linear.
+            pub fn number(self) -> Option<&'static str> {
+                match self {
+                    $(Loss::$name => $file::$name::NUMBER,)*
+                }
+            }
+
+            /// Whether it is the mean over the outputs, and not their sum.
+            pub fn is_mean(self) -> bool {
+                match self {
+                    $(Loss::$name => $file::$name::MEAN,)*
+                }
+            }
+
+            /// Whether a derivative of it jumps somewhere.
+            pub fn has_kinks(self) -> bool {
+                match self {
+                    $(Loss::$name => $file::$name::KINKS,)*
+                }
+            }
+
+            fn labels(self) -> Labels {
+                match self {
+                    $(Loss::$name => $file::$name::LABELS,)*
+                }
+            }
+
             /// Hands its type to a visitor.
             pub(crate) fn accept<V: Visitor>(self, visitor: V) -> V::Output {
                 match self {
@@ -110,6 +163,9 @@ macro_rules! losses {
 losses! {
     cross_entropy::CrossEntropy: of_classes,
     squared_error::SquaredError: of_reals,
+    mse::Mse: of_reals,
+    huber::Huber: of_reals,
+    l1::L1: of_reals,
     logistic::Logistic: of_reals,
     poisson::Poisson: of_reals,
 }
@@ -134,18 +190,9 @@ impl Loss {
         self.accept(Takes)
     }
 
-    /// The loss of one output and its target; `None` where it takes classes.
+    /// The loss of one output and its target, where its number is 1; `None` where it takes classes.
     pub(crate) fn of_one(self, f: f64, y: f64) -> Option<f64> {
         self.accept(OfOne { f, y })
-    }
-
-    /// The targets of `examples` examples for a network of so many outputs, from an array of finite numbers.
-    ///
-    /// # Errors
-    ///
-    /// What is wrong with the array's shape or values.
-    pub(crate) fn read_targets(self, array: &Array, examples: usize, outputs: usize) -> Result<Targets, String> {
-        self.takes().read(self, array, examples, outputs)
     }
 }
 
@@ -176,12 +223,12 @@ impl Visitor for OfOne {
     }
 
     fn of_reals<F: OfReals>(self) -> Option<f64> {
-        Some(F::one(self.f, self.y).0)
+        Some(F::one(self.f, self.y, 1.0).0)
     }
 }
 
-/// The functions of `shaders/op/loss.wgsl` that are made of the list: `class_loss(kind, row, class_)` and
-/// `real_loss(kind, f, y)`.
+/// The functions of `shaders/op/loss.wgsl` that are made of the list: `class_loss(kind, row, target_)` and
+/// `real_loss(kind, f, y, number)`.
 #[cfg(feature = "gpu")]
 pub(crate) fn wgsl() -> String {
     let switch = |takes: TargetKind| -> String {
@@ -193,7 +240,7 @@ pub(crate) fn wgsl() -> String {
     let classes = switch(TargetKind::Classes);
     let reals = switch(TargetKind::Reals);
     format!(
-        "fn class_loss(kind: u32, row: u32, class_: u32) -> vec2<f32> {{\n{classes}\
-         fn real_loss(kind: u32, f: f32, y: f32) -> vec2<f32> {{\n{reals}"
+        "fn class_loss(kind: u32, row: u32, target_: u32) -> vec2<f32> {{\n{classes}\
+         fn real_loss(kind: u32, f: f32, y: f32, number: f32) -> vec2<f32> {{\n{reals}"
     )
 }

@@ -1,6 +1,6 @@
 //! Counts whose rate is e^f.
 
-use super::{Function, OfReals};
+use super::{Function, Labels, OfReals};
 use crate::compute::Element;
 use crate::readout::OutputFunction;
 
@@ -10,12 +10,16 @@ impl Function for Poisson {
     const NAME: &'static str = "poisson";
     const HELP: &'static str = "Σ_c e^f - y f of reals, one an output";
     const PROBABILITIES: Option<OutputFunction> = None;
+    const NUMBER: Option<&'static str> = None;
+    const MEAN: bool = false;
+    const KINKS: bool = false;
+    const LABELS: Labels = Labels { least: 0.0, most: f64::INFINITY, remedy: "counts are not negative; remove or correct these examples" };
     const WGSL: &'static str = "let e = precise_exp(f); return vec2<f32>(e - y * f, e - y);";
 }
 
 impl OfReals for Poisson {
     #[inline(always)]
-    fn one<E: Element>(f: E, y: E) -> (E, E) {
+    fn one<E: Element>(f: E, y: E, _: E) -> (E, E) {
         (f.exp() - y * f, f.exp() - y)
     }
 }
@@ -26,6 +30,6 @@ mod tests {
 
     #[test]
     fn loss_and_gradient() {
-        super::super::check::of_reals::<Poisson>(|f, y| f.exp() - y * f);
+        super::super::check::of_reals::<Poisson>(|f, y, _| f.exp() - y * f);
     }
 }

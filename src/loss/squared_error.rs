@@ -1,6 +1,6 @@
 //! Half the squared distance.
 
-use super::{Function, OfReals};
+use super::{Function, Labels, OfReals};
 use crate::compute::Element;
 use crate::readout::OutputFunction;
 
@@ -10,12 +10,16 @@ impl Function for SquaredError {
     const NAME: &'static str = "squared_error";
     const HELP: &'static str = "½ Σ_c (f - y)² of reals, one an output";
     const PROBABILITIES: Option<OutputFunction> = None;
+    const NUMBER: Option<&'static str> = None;
+    const MEAN: bool = false;
+    const KINKS: bool = false;
+    const LABELS: Labels = Labels::ANY;
     const WGSL: &'static str = "let slope = f - y; return vec2<f32>(0.5 * slope * slope, slope);";
 }
 
 impl OfReals for SquaredError {
     #[inline(always)]
-    fn one<E: Element>(f: E, y: E) -> (E, E) {
+    fn one<E: Element>(f: E, y: E, _: E) -> (E, E) {
         (E::from_f64(0.5) * (f - y) * (f - y), f - y)
     }
 }
@@ -26,6 +30,6 @@ mod tests {
 
     #[test]
     fn loss_and_gradient() {
-        super::super::check::of_reals::<SquaredError>(|f, y| 0.5 * (f - y).powi(2));
+        super::super::check::of_reals::<SquaredError>(|f, y, _| 0.5 * (f - y).powi(2));
     }
 }

@@ -1,9 +1,10 @@
 //! Adam, with its decay in the gradient, and AdamW, whose decay acts on the weights by itself.
 
 use super::vectors::wrong_memory;
-use super::{Decay, Given, Made, Memory, Motion, Past, Recursion, Update, Vectors, decay_words};
+use super::{Decay, Given, Made, Meets, Memory, Motion, Past, Recursion, Update, Vectors, decay_words};
+use crate::compute::op::{Reciprocal, SizeOf};
 use crate::compute::{self, AdamOut, Backend, Result};
-use crate::key::{Key, Number, Pair, at};
+use crate::key::{Flag, Key, Number, Pair, at};
 
 /// Adam.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -16,6 +17,8 @@ pub struct Adam {
     pub eps: f64,
     /// λ.
     pub weight_decay: f64,
+    /// Whether a step is divided by the root of the largest second moment so far, and not of the last one.
+    pub amsgrad: bool,
     /// Whether the decay acts on the weights (AdamW) and not through the gradient (Adam).
     pub decoupled: bool,
 }
@@ -24,18 +27,20 @@ pub struct Adam {
 const FIRST: &str = "first";
 /// v.
 const SECOND: &str = "second";
+/// The largest v so far.
+const LARGEST: &str = "largest";
 /// What m would be without a loss.
 const DECAY: &str = "decay";
 
 /// `1 - β^t` after step `number`: what a moment that began at zero has to be divided by.
-fn bias(beta: f64, number: usize) -> f64 {
+pub(super) fn bias(beta: f64, number: usize) -> f64 {
     1.0 - beta.powf((number + 1) as f64)
 }
 
 impl Adam {
     /// PyTorch's defaults, but for the learning rate, which has to be given.
     const fn start(decoupled: bool) -> Self {
-        Self { learning_rate: 0.0, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.0, decoupled }
+        Self { learning_rate: 0.0, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.0, amsgrad: false, decoupled }
     }
 
     /// Weight decay's part of a step whose learning rate, corrected, is `rate`.
@@ -73,6 +78,11 @@ impl Update for Adam {
             "λ, how much of the weights is added to the gradient, or with adamw, times the rate, taken off them",
             at!(Adam.weight_decay, Number::NotNegative),
         ),
+        Key::new(
+            "amsgrad",
+            "whether a step is divided by the root of the largest mean square so far, and not of the last one",
+            at!(Adam.amsgrad, Flag),
+        ),
     ];
 
     fn check(&self) -> std::result::Result<(), (&'static str, String)> {
@@ -84,25 +94,17 @@ impl Update for Adam {
     }
 
     fn words(&self) -> String {
-        let Self { learning_rate, betas: [first, second], eps, weight_decay, decoupled } = *self;
+        let Self { learning_rate, betas: [first, second], eps, weight_decay, amsgrad, decoupled } = *self;
         let name = if decoupled { "AdamW" } else { "Adam" };
+        let largest = if amsgrad { ", AMSGrad" } else { "" };
         let decay = decay_words(weight_decay);
-        format!("{name} with betas {first:?} and {second:?}, eps {eps:?}, learning rate {learning_rate:?}{decay}")
+        format!(
+            "{name} with betas {first:?} and {second:?}, eps {eps:?}{largest}, learning rate {learning_rate:?}{decay}"
+        )
     }
 
     fn learning_rate(&self) -> f64 {
         self.learning_rate
-    }
-
-    fn numbers(&self) -> Vec<(&'static str, f64)> {
-        let [first, second] = self.betas;
-        vec![
-            ("learning_rate", self.learning_rate),
-            ("betas", first),
-            ("betas", second),
-            ("eps", self.eps),
-            ("weight_decay", self.weight_decay),
-        ]
     }
 
     fn motion(&self) -> Motion {
@@ -111,11 +113,11 @@ impl Update for Adam {
 
     fn keeps(&self) -> Vec<&'static str> {
         let decay = (self.decay(self.learning_rate) == Decay::Remembered).then_some(DECAY);
-        [FIRST, SECOND].into_iter().chain(decay).collect()
+        [FIRST, SECOND].into_iter().chain(self.amsgrad.then_some(LARGEST)).chain(decay).collect()
     }
 
     fn past(&self) -> Past {
-        Past::Preconditioned
+        Past::Preconditioned { apart: false }
     }
 
     fn decay(&self, rate: f64) -> Decay {
@@ -126,10 +128,12 @@ impl Update for Adam {
         }
     }
 
-    fn recursion(&self, number: usize, rate: f64, clip: f64) -> Recursion {
-        let beta = self.betas[0];
+    /// ψ holds `1 - β1` of what m's derivative is, so that a β1 that changes changes ψ by a factor.
+    fn recursion(&self, next: &Self, number: usize, rate: f64, clip: f64) -> Recursion {
+        let ([beta, _], [after, _]) = (self.betas, next.betas);
         let add = rate * (1.0 - beta) / bias(beta, number);
-        Recursion { keep: beta, add, gradient: clip, ahead: None }
+        let keep = after * ((1.0 - beta) / (1.0 - after));
+        Recursion { keep, add, gradient: clip, meets: Meets::Carried }
     }
 
     fn step<B: Backend>(
@@ -149,7 +153,7 @@ impl Update for Adam {
             weight_decay: coupled,
             shrink: 1.0 - rate * decoupled,
         };
-        let [Some(first), Some(second), own] = memory.named([FIRST, SECOND, DECAY]) else {
+        let [Some(first), Some(second), largest, own] = memory.named([FIRST, SECOND, LARGEST, DECAY]) else {
             return Err(wrong_memory("adam"));
         };
         let (mut next, mut preconditioner) =
@@ -161,15 +165,25 @@ impl Update for Adam {
             preconditioner: vectors.out(&mut preconditioner),
         };
         vectors.backend.adam(&step, out, vectors.all(weights), vectors.all(&gradient))?;
+        if let Some(largest) = largest {
+            vectors.largest(largest, second)?;
+            let root = Reciprocal { size: SizeOf::Root, correction: step.correction, eps: step.eps };
+            preconditioner = vectors.reciprocal(&root, largest)?;
+            next = vectors.copy(weights)?;
+            vectors.scale(&mut next, step.shrink)?;
+            vectors.add(&mut next, -step.rate, &vectors.product(first, &preconditioner)?)?;
+        }
         let decay = own.map(|own| self.decayed(vectors, own, (step.rate, weights), &preconditioner)).transpose()?;
         Ok(Made { next, preconditioner: Some(preconditioner), decay })
     }
 
     #[cfg(test)]
     fn samples() -> Vec<Self> {
-        let coupled = Self { learning_rate: 0.1, betas: [0.8, 0.95], eps: 1e-3, weight_decay: 0.2, decoupled: false };
+        let plain = Self { learning_rate: 0.1, betas: [0.8, 0.95], eps: 1e-3, ..Self::start(false) };
+        let coupled = Self { weight_decay: 0.2, ..plain };
         let decoupled = Self { decoupled: true, ..coupled };
-        vec![coupled, decoupled, Self { weight_decay: 0.0, ..coupled }, Self { betas: [0.0; 2], ..decoupled }]
+        let amsgrad = [coupled, decoupled].map(|adam| Self { betas: [0.8, 0.5], amsgrad: true, ..adam });
+        [plain, coupled, decoupled, Self { betas: [0.0; 2], ..decoupled }].into_iter().chain(amsgrad).collect()
     }
 }
 
@@ -179,12 +193,13 @@ mod tests {
     use crate::optimizer::Optimizer;
     use crate::optimizer::tests::{GRADIENTS, PHI, RATES, START, close, walk};
 
-    /// The loops of the documentations of torch.optim.Adam and torch.optim.AdamW.
+    /// The loops of the documentations of torch.optim.Adam and torch.optim.AdamW, with AMSGrad's largest moment as its code has it:
+    /// before its bias is corrected.
     #[test]
     fn steps_are_those_of_pytorch() {
         for adam in Adam::samples() {
-            let Adam { betas: [beta, beta2], eps, weight_decay, decoupled, .. } = adam;
-            let (mut weights, mut first, mut second) = (START, [0.0; 2], [0.0; 2]);
+            let Adam { betas: [beta, beta2], eps, weight_decay, amsgrad, decoupled, .. } = adam;
+            let (mut weights, mut first, mut second, mut largest) = (START, [0.0; 2], [0.0f64; 2], [0.0f64; 2]);
             for (number, made) in walk(&Optimizer::Adam(adam)).iter().enumerate() {
                 let t = number as i32 + 1;
                 let mut preconditioner = [0.0; 2];
@@ -198,7 +213,8 @@ mod tests {
                     first[entry] = beta * first[entry] + (1.0 - beta) * gradient;
                     second[entry] = beta2 * second[entry] + (1.0 - beta2) * gradient * gradient;
                     let mean = first[entry] / (1.0 - beta.powi(t));
-                    let square: f64 = second[entry] / (1.0 - beta2.powi(t));
+                    largest[entry] = if amsgrad { largest[entry].max(second[entry]) } else { second[entry] };
+                    let square: f64 = largest[entry] / (1.0 - beta2.powi(t));
                     preconditioner[entry] = 1.0 / (square.sqrt() + eps);
                     weights[entry] -= RATES[number] * mean * preconditioner[entry];
                 }
@@ -214,7 +230,7 @@ mod tests {
         for adam in Adam::samples() {
             let beta = adam.betas[0];
             let held = [0.7, 2.0, 0.4];
-            let steps: Vec<_> = (0..3).map(|s| (adam.recursion(s, RATES[s], 0.5), held[s], PHI[s])).collect();
+            let steps: Vec<_> = (0..3).map(|s| (adam.recursion(&adam, s, RATES[s], 0.5), held[s], PHI[s])).collect();
             let kept = |r: usize, s: usize| {
                 let bias = 1.0 - beta.powi(s as i32 + 1);
                 (1.0 - beta) * beta.powi((s - r) as i32) * RATES[s] / bias * held[s]

@@ -1,6 +1,6 @@
 //! Gradient flow.
 
-use super::{Decay, Given, Made, Memory, Motion, Past, Recursion, Update, Vectors};
+use super::{Decay, Given, Made, Meets, Memory, Motion, Past, Recursion, Update, Vectors};
 use crate::compute::{Backend, BackendError, Result};
 use crate::key::{Key, Number, at};
 
@@ -42,11 +42,6 @@ impl Update for Flow {
         1.0
     }
 
-    /// The solver compares with the tolerance in double precision.
-    fn numbers(&self) -> Vec<(&'static str, f64)> {
-        vec![("time", self.time)]
-    }
-
     fn motion(&self) -> Motion {
         Motion::Solved { time: self.time, tolerance: self.tolerance }
     }
@@ -64,8 +59,8 @@ impl Update for Flow {
     }
 
     /// Of a node within a step of the solver, at the time that it stands for.
-    fn recursion(&self, _: usize, rate: f64, clip: f64) -> Recursion {
-        Recursion { keep: 0.0, add: 1.0, gradient: rate * clip, ahead: None }
+    fn recursion(&self, _: &Self, _: usize, rate: f64, clip: f64) -> Recursion {
+        Recursion { keep: 0.0, add: 1.0, gradient: rate * clip, meets: Meets::Carried }
     }
 
     fn step<B: Backend>(&self, _: &Vectors<'_, B>, _: &mut Memory<B>, _: Given<'_, B>) -> Result<Made<B>> {
@@ -87,7 +82,7 @@ mod tests {
     #[test]
     fn the_recursion_takes_each_node_by_itself() {
         let flow = Flow { time: 1.0, tolerance: 1e-8 };
-        let nodes: Vec<_> = (0..3).map(|s| (flow.recursion(s, RATES[s], 1.0), 1.0, PHI[s])).collect();
+        let nodes: Vec<_> = (0..3).map(|s| (flow.recursion(&flow, s, RATES[s], 1.0), 1.0, PHI[s])).collect();
         close(&Recursion::multipliers(&nodes), &[0, 1, 2].map(|s| -RATES[s] * PHI[s]));
     }
 }

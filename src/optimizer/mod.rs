@@ -8,7 +8,10 @@ and what has to be recorded of a step, follow from these.
 
 mod adam;
 mod flow;
+mod lion;
+mod nadam;
 mod recursion;
+mod rmsprop;
 mod sgd;
 #[cfg(test)]
 mod tests;
@@ -16,12 +19,15 @@ mod vectors;
 
 pub use adam::Adam;
 pub use flow::Flow;
-pub(crate) use recursion::Recursion;
+pub use lion::Lion;
+pub use nadam::NAdam;
+pub(crate) use recursion::{Meets, Recursion};
+pub use rmsprop::RmsProp;
 pub use sgd::Sgd;
 pub(crate) use vectors::{Given, Made, Memory, Vectors};
 
 use crate::compute::{Backend, Result};
-use crate::key::{Alternative, Key, OneOf, Variant};
+use crate::key::{self, Alternative, Form, Key, OneOf, Value, Variant};
 
 /// How an optimizer moves the weights.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -46,8 +52,11 @@ pub(crate) enum Past {
     Momentum(f64),
     /// The same sum, and the step's own gradient once more (Nesterov).
     Ahead,
-    /// A sum that is multiplied entry by entry with a vector of the step's own, the preconditioner.
-    Preconditioned,
+    /// A sum of gradients, and entry by entry a product with a vector of the step's own, the preconditioner.
+    Preconditioned {
+        /// Whether what a step's gradient meets is not what goes on to the step before, and is held beside it.
+        apart: bool,
+    },
 }
 
 /// The part of a step that weight decay makes.
@@ -81,9 +90,6 @@ pub(crate) trait Update: Copy + Sync + 'static {
     /// ε before any schedule; 1 where there is none.
     fn learning_rate(&self) -> f64;
 
-    /// The numbers that enter the arithmetic of a step, with their keys in a run file.
-    fn numbers(&self) -> Vec<(&'static str, f64)>;
-
     /// How it moves the weights.
     fn motion(&self) -> Motion;
 
@@ -96,8 +102,9 @@ pub(crate) trait Update: Copy + Sync + 'static {
     /// Weight decay's part of a step at a learning rate.
     fn decay(&self, rate: f64) -> Decay;
 
-    /// The recursion of step `number`, at a learning rate, whose gradient was clipped by a factor.
-    fn recursion(&self, number: usize, rate: f64, clip: f64) -> Recursion;
+    /// The recursion of step `number`, at a learning rate, whose gradient was clipped by a factor; `next` are the numbers of the
+    /// step after it.
+    fn recursion(&self, next: &Self, number: usize, rate: f64, clip: f64) -> Recursion;
 
     /// Makes a step.
     ///
@@ -158,6 +165,15 @@ macro_rules! optimizers {
                 variants().into_iter().map(|variant| (variant.name(), variant.help()))
             }
 
+            /// The recursion of step `number`, at a learning rate, whose gradient was clipped by a factor; `next` is the
+            /// optimizer of the step after it, which is of the same kind.
+            pub(crate) fn recursion(&self, next: &Self, number: usize, rate: f64, clip: f64) -> Recursion {
+                match (self, next) {
+                    $((Optimizer::$kind(own), Optimizer::$kind(next)) => own.recursion(next, number, rate, clip),)*
+                    (own, _) => own.recursion(own, number, rate, clip),
+                }
+            }
+
             /// Samples of all.
             #[cfg(test)]
             pub(crate) fn samples() -> Vec<Self> {
@@ -174,6 +190,12 @@ optimizers! {
     Sgd,
     /// Adam, AdamW.
     Adam,
+    /// RMSprop.
+    RmsProp,
+    /// NAdam.
+    NAdam,
+    /// Lion.
+    Lion,
     /// Gradient flow.
     Flow,
 }
@@ -241,11 +263,6 @@ impl Optimizer {
         of_each!(self, own => own.decay(rate))
     }
 
-    /// The recursion of step `number`, at a learning rate, whose gradient was clipped by a factor.
-    pub(crate) fn recursion(&self, number: usize, rate: f64, clip: f64) -> Recursion {
-        of_each!(self, own => own.recursion(number, rate, clip))
-    }
-
     /// Makes a step.
     ///
     /// # Errors
@@ -260,10 +277,30 @@ impl Optimizer {
         of_each!(self, own => own.step(vectors, memory, given))
     }
 
+    /// Checks its numbers as a run file's are checked.
+    ///
+    /// # Errors
+    ///
+    /// A number out of its range, or what its keys do not allow together.
+    pub fn check(&self) -> key::Result<()> {
+        let given = FORM.write(self).unwrap_or(Value::Flag(false));
+        FORM.read("training.optimizer", &given, &mut { *self })
+    }
+
     /// The first of its numbers, with its key, that is 0 or infinite in single precision and not in double.
     pub(crate) fn first_not_single(&self) -> Option<(&'static str, f64)> {
-        of_each!(self, own => own.numbers()).into_iter().find(|&(_, value)| is_not_single(value))
+        of_each!(self, own => numbers(own)).into_iter().find(|&(_, value)| is_not_single(value))
     }
+}
+
+/// The numbers of an optimizer, with their keys in a run file.
+fn numbers<U: Update>(own: &U) -> Vec<(&'static str, f64)> {
+    let of = |value: &Value| if let Value::Number(number) = value { Some(*number) } else { None };
+    let named = |key: &'static Key<U>| match key.form.write(own) {
+        Some(Value::List(values)) => values.iter().filter_map(of).map(|number| (key.name, number)).collect(),
+        value => value.iter().filter_map(of).map(|number| (key.name, number)).collect::<Vec<_>>(),
+    };
+    U::KEYS.iter().flat_map(named).collect()
 }
 
 /// Whether a number is 0 or infinite in single precision, and not in double.

@@ -1,7 +1,7 @@
 //! Stochastic gradient descent, plain, with momentum, and with Nesterov's.
 
 use super::vectors::wrong_memory;
-use super::{Decay, Given, Made, Memory, Motion, Past, Recursion, Update, Vectors, decay_words};
+use super::{Decay, Given, Made, Meets, Memory, Motion, Past, Recursion, Update, Vectors, decay_words};
 use crate::compute::{Backend, Result};
 use crate::key::{Flag, Key, Number, at};
 
@@ -92,15 +92,6 @@ impl Update for Sgd {
         self.learning_rate
     }
 
-    fn numbers(&self) -> Vec<(&'static str, f64)> {
-        vec![
-            ("learning_rate", self.learning_rate),
-            ("momentum", self.momentum),
-            ("dampening", self.dampening),
-            ("weight_decay", self.weight_decay),
-        ]
-    }
-
     fn motion(&self) -> Motion {
         Motion::Steps
     }
@@ -127,16 +118,22 @@ impl Update for Sgd {
         }
     }
 
-    fn recursion(&self, number: usize, rate: f64, clip: f64) -> Recursion {
+    /// With Nesterov's momentum ψ holds `1/μ` of what b's derivative is, which is μ times φ and more, so that a μ that changes
+    /// changes ψ by a factor.
+    fn recursion(&self, next: &Self, number: usize, rate: f64, clip: f64) -> Recursion {
         let Self { momentum, nesterov, .. } = *self;
         if momentum == 0.0 {
-            return Recursion { keep: 0.0, add: 1.0, gradient: rate * clip, ahead: None };
+            return Recursion { keep: 0.0, add: 1.0, gradient: rate * clip, meets: Meets::Carried };
         }
-        Recursion {
-            keep: momentum,
-            add: rate,
-            gradient: self.taken(number) * clip,
-            ahead: nesterov.then_some(momentum),
+        let gradient = self.taken(number) * clip;
+        match nesterov {
+            false => Recursion { keep: next.momentum, add: rate, gradient, meets: Meets::Carried },
+            true => Recursion {
+                keep: next.momentum * (next.momentum / momentum),
+                add: rate,
+                gradient,
+                meets: Meets::Ahead { into: 1.0, share: momentum },
+            },
         }
     }
 
@@ -217,7 +214,7 @@ mod tests {
         for nesterov in [false, true] {
             let dampening = if nesterov { 0.0 } else { dampening };
             let sgd = Sgd { learning_rate: 0.1, momentum, dampening, nesterov, weight_decay: 0.2 };
-            let steps: Vec<_> = (0..3).map(|s| (sgd.recursion(s, RATES[s], 0.5), 1.0, PHI[s])).collect();
+            let steps: Vec<_> = (0..3).map(|s| (sgd.recursion(&sgd, s, RATES[s], 0.5), 1.0, PHI[s])).collect();
             let kept = |r: usize, s: usize| {
                 let taken = if r == 0 { 1.0 } else { 1.0 - dampening };
                 let buffer = taken * momentum.powi((s - r) as i32);

@@ -85,7 +85,7 @@ fn gradients_and_decay_make_up_every_step() {
             };
             let recursion = |(number, step): (usize, &OnHost)| {
                 let held = step.preconditioner.as_ref().map_or(1.0, |preconditioner| preconditioner[entry]);
-                (optimizer.recursion(number, RATES[number], clip), held, PHI[number])
+                (optimizer.recursion(&optimizer, number, RATES[number], clip), held, PHI[number])
             };
             let recursions: Vec<_> = steps.iter().enumerate().map(recursion).collect();
             // The recursion multiplies gradients before they are clipped.
@@ -103,11 +103,12 @@ fn gradients_and_decay_make_up_every_step() {
 fn steps_give_what_is_declared() {
     for optimizer in stepped() {
         for step in walk(&optimizer) {
-            assert_eq!(step.preconditioner.is_some(), optimizer.past() == Past::Preconditioned, "{optimizer:?}");
+            let preconditioned = matches!(optimizer.past(), Past::Preconditioned { .. });
+            assert_eq!(step.preconditioner.is_some(), preconditioned, "{optimizer:?}");
             assert_eq!(step.decay.is_some(), optimizer.decay(1.0) == Decay::Remembered, "{optimizer:?}");
         }
         assert!(optimizer.has_memory() || optimizer.keeps().is_empty(), "{optimizer:?}");
-        let carried = optimizer.recursion(1, 0.1, 1.0).keep != 0.0;
+        let carried = optimizer.recursion(&optimizer, 1, 0.1, 1.0).keep != 0.0;
         assert!(optimizer.has_memory() || !carried, "{optimizer:?}");
     }
 }
@@ -134,4 +135,25 @@ fn numbers_beyond_single_precision_are_found() {
     assert_eq!(Optimizer::Sgd(sgd).first_not_single(), Some(("weight_decay", 1e-60)));
     let flow = Flow { time: 1e60, tolerance: 1e-60 };
     assert_eq!(Optimizer::Flow(flow).first_not_single(), Some(("time", 1e60)));
+    let adam = Adam {
+        learning_rate: 0.1,
+        betas: [0.9, 1e-50],
+        eps: 1e-8,
+        weight_decay: 0.0,
+        amsgrad: false,
+        decoupled: false,
+    };
+    assert_eq!(Optimizer::Adam(adam).first_not_single(), Some(("betas", 1e-50)));
+}
+
+/// Numbers that no run file could give are refused, with the same words.
+#[test]
+fn numbers_are_checked_as_those_of_a_run_file() {
+    assert!(Optimizer::samples().iter().all(|optimizer| optimizer.check().is_ok()));
+    let wrong = |sgd| Optimizer::Sgd(sgd).check().unwrap_err().to_string();
+    let negative = Sgd { momentum: -0.9, ..Sgd::plain(0.1) };
+    assert_eq!(wrong(negative), "training.optimizer.momentum: is -0.9; it must not be negative");
+    assert!(
+        wrong(Sgd { nesterov: true, ..Sgd::plain(0.1) }).starts_with("training.optimizer.nesterov: needs a momentum")
+    );
 }

@@ -1,6 +1,7 @@
 //! What steps are made of: flat vectors like the weights, on the device.
 
 use super::Optimizer;
+use crate::compute::op::{Maximum, Reciprocal};
 use crate::compute::{Backend, BackendError, Result, Slice, SliceMut};
 
 /// What an optimizer keeps from step to step: the vectors that it declares, in that order.
@@ -99,6 +100,25 @@ impl<B: Backend> Vectors<'_, B> {
     pub fn blend(&self, out: &mut B::Buffer, keep: f64, scale: f64, x: &B::Buffer) -> Result<()> {
         self.scale(out, keep)?;
         self.add(out, scale, x)
+    }
+
+    /// `x y`, entry by entry.
+    pub fn product(&self, x: &B::Buffer, y: &B::Buffer) -> Result<B::Buffer> {
+        let mut out = self.backend.scratch(self.len)?;
+        self.backend.multiply(self.out(&mut out), self.all(x), self.all(y))?;
+        Ok(out)
+    }
+
+    /// One over the size of each entry.
+    pub fn reciprocal(&self, size: &Reciprocal, x: &B::Buffer) -> Result<B::Buffer> {
+        let mut out = self.backend.scratch(self.len)?;
+        self.backend.run(size, (self.out(&mut out), self.all(x)))?;
+        Ok(out)
+    }
+
+    /// `out = max(out, x)`, entry by entry.
+    pub fn largest(&self, out: &mut B::Buffer, x: &B::Buffer) -> Result<()> {
+        self.backend.run(&Maximum, (self.out(out), self.all(x)))
     }
 }
 

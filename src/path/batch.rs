@@ -1,12 +1,12 @@
 //! The examples of a step's batch, and their gradient rows.
 
 use super::Setting;
-use crate::compute::{Backend, Element, Result, Slice, SliceMut, Transpose};
+use crate::compute::{Backend, Result, Slice, SliceMut, Transpose};
 use crate::graph::{Block, Forward, Graph};
 use crate::loss::Loss;
 use crate::tangent::ExampleRows;
 use crate::tape::Step;
-use crate::training::{Examples, TargetBuffer};
+use crate::training::{Examples, Places, TargetBuffer};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -16,10 +16,8 @@ pub(super) struct Batch<B: Backend> {
     pub count: usize,
     /// Their columns in the tile.
     pub columns: B::Index,
-    /// Their numbers among all examples.
-    pub examples: B::Index,
-    /// The factor of each one's loss.
-    pub share: B::Buffer,
+    /// Where their targets are, and the factor of each one's loss.
+    pub places: Places<B>,
     /// Their inputs.
     pub inputs: B::Buffer,
     /// By layer, products with the queries' inputs that are the same in every step, each with its length.
@@ -44,34 +42,31 @@ impl<B: Backend> Batch<B> {
     /// The examples of a step's batch that lie in a range, in parts of `at_once`.
     pub fn all(
         backend: &B,
-        inputs: &Examples<B>,
+        (inputs, targets): (&Examples<B>, &TargetBuffer<B>),
         range: &Range<usize>,
         step: &Step,
         at_once: usize,
     ) -> Result<Vec<Self>> {
         let held: Vec<(usize, f64)> = step.shares(range);
-        held.chunks(at_once).map(|held| Self::new(backend, inputs, range.start, held)).collect()
+        held.chunks(at_once).map(|held| Self::new(backend, (inputs, targets), range.start, held)).collect()
     }
 
-    fn new(backend: &B, inputs: &Examples<B>, first: usize, held: &[(usize, f64)]) -> Result<Self> {
+    fn new(
+        backend: &B,
+        (inputs, targets): (&Examples<B>, &TargetBuffer<B>),
+        first: usize,
+        held: &[(usize, f64)],
+    ) -> Result<Self> {
         let columns: Vec<u32> = held.iter().map(|&(example, _)| (example - first) as u32).collect();
         let examples: Vec<u32> = held.iter().map(|&(example, _)| example as u32).collect();
-        let share: Vec<B::Element> = held.iter().map(|&(_, share)| B::Element::from_f64(share)).collect();
         Ok(Self {
             count: held.len(),
             inputs: inputs.gather(backend, &examples)?,
             columns: backend.index(&columns)?,
-            examples: backend.index(&examples)?,
-            share: backend.upload(&share)?,
+            places: targets.places(backend, held)?,
             constant: BTreeMap::new(),
         })
     }
-}
-
-/// The examples of a batch, and the factor of each one's loss.
-pub(super) struct Held<'a, B: Backend> {
-    pub examples: &'a B::Index,
-    pub share: &'a B::Buffer,
 }
 
 /// The gradient rows of a batch, as far as the run's results ask for them.
@@ -95,14 +90,14 @@ impl<B: Backend> StepRows<B> {
         setting: &Setting<'_, B>,
         weights: &B::Buffer,
         pass: &Forward<'_, B>,
-        held: &Held<'_, B>,
+        places: &Places<B>,
     ) -> Result<Self> {
         let Setting { backend, network, spec, contraction, targets, .. } = *setting;
         let (outputs, count) = (network.outputs, pass.rows);
         let size = count * outputs;
         let rows = |seed, copies| ExampleRows::new(backend, network, contraction, weights, pass, seed, copies);
         let wanted = spec.attribution || spec.coefficients;
-        let gradient = wanted.then(|| loss_gradient(backend, network, spec.loss, targets, pass, held)).transpose()?;
+        let gradient = wanted.then(|| loss_gradient(backend, network, spec.loss, targets, pass, places)).transpose()?;
         let kernel = spec.kernel.map(|_| {
             let mut seed = backend.scratch(size * outputs)?;
             backend.seed(count, outputs, SliceMut::new(&mut seed, 0, size * outputs), None)?;
@@ -127,8 +122,7 @@ pub(super) fn loss_gradient<B: Backend>(
     loss: Loss,
     targets: &TargetBuffer<B>,
     pass: &Forward<'_, B>,
-    held: &Held<'_, B>,
+    places: &Places<B>,
 ) -> Result<B::Buffer> {
-    let outputs = (network.outputs(pass), pass.rows);
-    targets.losses(backend, loss, outputs, held.examples, held.share).map(|(gradient, _)| gradient)
+    targets.losses(backend, loss, network.outputs(pass), places).map(|losses| losses.gradient)
 }

@@ -176,6 +176,7 @@ impl<'a, B: Backend> Setting<'a, B> {
             kernel: self.spec.kernel,
             symmetric: self.spec.symmetric,
             readout: self.spec.readout,
+            chosen: self.spec.chosen.clone(),
             attribution: false,
             ..Spec::at_once(self.spec.loss)
         };
@@ -209,7 +210,8 @@ impl<'a, B: Backend> Evaluation<'a, B> {
     ///
     /// The device has no room.
     pub fn new(setting: &'a Setting<'a, B>, tile: &'a Tile) -> Result<Self> {
-        let step = Step { learning_rate: 1.0, batch: None, examples: setting.examples.count(), share: 1.0, clip: 1.0 };
+        let examples = setting.examples.count();
+        let step = Step { learning_rate: 1.0, batch: None, examples, share: 1.0, total: examples as f64, clip: 1.0 };
         let triangle = setting.spec.triangle(std::slice::from_ref(&step));
         Ok(Self { pass: Pass::new(setting, tile, triangle)?, state: State::new(setting, tile)?, step })
     }

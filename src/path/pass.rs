@@ -1,7 +1,7 @@
 //! One step of a tile: the queries' gradients at its nodes, contracted with those of the examples.
 
 use super::at::At;
-use super::batch::{Batch, Held, StepRows, examples_at_once};
+use super::batch::{Batch, StepRows, examples_at_once};
 use super::integrate::Setting;
 use super::rounding::{EachRow, add_reach};
 use super::rows::{Finder, Rows, Tau};
@@ -9,8 +9,7 @@ use super::sums::{Certificate, PairSums, State};
 use super::{Account, Tile};
 use crate::compute::{Accumulator, Backend, Entries, Gram, Phase, Result, RowMap, Slice, SliceMut};
 use crate::graph::{Block, Factor, Segment};
-use crate::optimizer::Recursion;
-use crate::readout::Readout;
+use crate::optimizer::{Meets, Recursion};
 use crate::tangent::{ConstantInputs, Contraction, Node, Products, QueryFactors, Term, along, contract};
 use crate::tape::Step;
 
@@ -73,7 +72,7 @@ impl<'a, B: Backend> Pass<'a, B> {
         let pass = network.forward(backend, Segment::at(weights), self.query_inputs(), queries)?;
         let reading = self.read(network.outputs(&pass))?;
         let size = queries * self.setting.rows();
-        if self.setting.spec.readout != Readout::Outputs {
+        if !self.setting.spec.readout.is_identity() {
             let lengths = (&mut certificate.outputs, place * queries);
             self.each.squares(backend, network.outputs(&pass), network.outputs, lengths)?;
         }
@@ -91,36 +90,54 @@ impl<'a, B: Backend> Pass<'a, B> {
 
     fn add(&self, state: &mut State<'a, B>, at: &At<'_, B>, account: &mut Account) -> Result<()> {
         let Setting { backend, network, spec, .. } = *self.setting;
-        let recursion = spec.optimizer.recursion(at.number, at.rate, at.step.clip);
+        let recursion = spec.optimizer.recursion(&spec.optimizer, at.number, at.rate, at.step.clip);
         let mut batches = self.batches(state, at.step)?;
         if batches.is_empty() && state.certificate.is_none() && recursion.keep == 0.0 {
             return Ok(());
         }
         let rows = self.finder.rows(state, &self.inputs, at, recursion.add, account)?;
-        let mut fresh =
-            QueryFactors::new(network, self.setting.contraction, self.setting.rows(), self.tile.queries.len());
-        let Recursion { keep, add, .. } = recursion;
-        // With Nesterov's momentum φ acts by itself as well, so it is kept apart from ψ.
-        let apart = recursion.ahead.is_some();
-        state.psi.begin(backend, keep, if apart { 0.0 } else { add })?;
-        fresh.begin(backend, 0.0, add)?;
-        let psi = if apart { &mut fresh } else { &mut state.psi };
+        let none =
+            || QueryFactors::new(network, self.setting.contraction, self.setting.rows(), self.tile.queries.len());
+        let mut fresh = none();
+        let Recursion { keep, add, meets, .. } = recursion;
+        // Where φ acts by itself as well, it is kept apart from ψ.
+        let (psi, held) = match meets {
+            Meets::Carried => (&mut state.psi, at.preconditioner()),
+            Meets::Preconditioned => (&mut state.psi, None),
+            Meets::Ahead { .. } | Meets::Behind { .. } => (&mut fresh, at.preconditioner()),
+        };
+        psi.begin(backend, keep, add)?;
         let mut certificate = match &mut state.certificate {
             Some(certificate) => Some((certificate, self.squared_lengths(at)?)),
             None => None,
         };
         for rows in &rows {
-            self.query_gradients(&mut certificate, at, rows, &mut |factor| {
-                psi.add(backend, &rows.node, factor, at.preconditioner())
-            })?;
+            self.query_gradients(&mut certificate, at, rows, &mut |factor| psi.add(backend, &rows.node, factor, held))?;
         }
-        if let Some(ahead) = recursion.ahead {
-            state.psi.axpy(backend, 1.0, &fresh)?;
-            fresh.axpy(backend, ahead, &state.psi)?;
-        }
+        let met = match meets {
+            Meets::Carried => None,
+            Meets::Preconditioned => match at.preconditioner() {
+                Some(preconditioner) => Some(state.psi.times(backend, preconditioner)?),
+                None => None,
+            },
+            Meets::Ahead { into, share } => {
+                state.psi.begin(backend, keep, 0.0)?;
+                state.psi.axpy(backend, into, &fresh)?;
+                fresh.axpy(backend, share, &state.psi)?;
+                Some(fresh)
+            }
+            Meets::Behind { into, share } => {
+                let mut met = none();
+                met.axpy(backend, share, &state.psi)?;
+                met.axpy(backend, 1.0, &fresh)?;
+                state.psi.begin(backend, keep, 0.0)?;
+                state.psi.axpy(backend, into, &fresh)?;
+                Some(met)
+            }
+        };
         let wanted = spec.attribution || spec.kernel.is_some();
         for batch in batches.iter_mut().filter(|_| wanted) {
-            let psi = if apart { &fresh } else { &state.psi };
+            let psi = met.as_ref().unwrap_or(&state.psi);
             self.meet(&mut state.sums, psi, at, recursion.gradient, batch)?;
         }
         if at.step.batch.is_none() {
@@ -134,9 +151,9 @@ impl<'a, B: Backend> Pass<'a, B> {
         if let Some(full) = state.full.take_if(|_| step.batch.is_none()) {
             return Ok(full);
         }
-        let Setting { backend, network, spec, examples, .. } = *self.setting;
+        let Setting { backend, network, spec, examples, targets, .. } = *self.setting;
         let copies = spec.kernel.map_or(1, |_| network.outputs);
-        Batch::all(backend, examples, &self.tile.examples, step, examples_at_once(network, copies))
+        Batch::all(backend, (examples, targets), &self.tile.examples, step, examples_at_once(network, copies))
     }
 
     /// Takes the gradients of some rows of queries: adds their products with the step's vectors to the certificate, which comes
@@ -179,8 +196,8 @@ impl<'a, B: Backend> Pass<'a, B> {
             Some(EachRow::new(backend, self.setting.rows(), count)?)
         };
         let each = own_rows.as_ref().unwrap_or(&self.each);
-        network.backward(backend, segment, &pass, self.setting.rows(), reading.seeds, &mut |factor| {
-            let block = &network.blocks[factor.block];
+        network.backward_of_all(backend, segment, &pass, self.setting.rows(), reading.seeds, &mut |factor| {
+            let block = network.block_of(&factor);
             if let Some((certificate, lengths)) = certificate {
                 let along = |direction: Option<(&B::Buffer, f64)>, out: SliceMut<'_, B::Buffer>| match direction {
                     Some((direction, scale)) => apply(backend, block, node, &factor, direction, scale, out),
@@ -188,11 +205,14 @@ impl<'a, B: Backend> Pass<'a, B> {
                 };
                 let explained = SliceMut::new(&mut certificate.explained, at.place * size, size);
                 along(at.change(), explained)?;
-                along(at.decay(&spec.optimizer), certificate.regularizer.block())?;
+                along(at.decay(&spec.optimizer).filter(|_| !factor.held), certificate.regularizer.block())?;
                 along(at.unexplained(), certificate.unexplained.block())?;
                 let reached = SliceMut::new(&mut certificate.reached, at.place * size, size);
-                let lengths = Slice::new(lengths, factor.block, 1);
+                let lengths = Slice::new(lengths, factor.block + if factor.held { network.blocks.len() } else { 0 }, 1);
                 add_reach(backend, (node, each), &factor, lengths, reached)?;
+            }
+            if factor.held {
+                return Ok(());
             }
             let before = backend.enter(Phase::Contraction);
             take(factor)?;
@@ -211,11 +231,10 @@ impl<'a, B: Backend> Pass<'a, B> {
         batch: &mut Batch<B>,
     ) -> Result<()> {
         let Setting { backend, network, spec, .. } = *self.setting;
-        let Batch { count, columns, examples, share, inputs, constant } = batch;
+        let Batch { count, columns, places, inputs, constant } = batch;
         let input = Slice::new(inputs, 0, *count * network.input_len());
         let pass = network.forward(backend, Segment::at(at.weights()), input, *count)?;
-        let held = Held { examples, share };
-        let rows = StepRows::new(self.setting, at.weights(), &pass, &held)?;
+        let rows = StepRows::new(self.setting, at.weights(), &pass, places)?;
         let before = backend.enter(Phase::Contraction);
         let products = Products::new(backend, network, psi, &self.constant, &pass, constant)?;
 

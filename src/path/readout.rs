@@ -3,40 +3,100 @@
 use super::Setting;
 use super::adaptive::Read;
 use crate::compute::op::{self, ReadArrays};
-use crate::compute::{Backend, BackendError, Result, Slice, SliceMut};
-use crate::readout::{OutputFunction, Source};
+use crate::compute::{Backend, BackendError, Element, Layout, MatMul, Result, Slice, SliceMut, Start};
+use crate::readout::{Chosen, OutputFunction, Source, positions};
 use crate::training::TargetBuffer;
 
 /// The targets of the queries, for readouts that depend on them.
 pub struct QueryTargets<B: Backend> {
     /// On the device.
     pub buffer: TargetBuffer<B>,
-    /// On the host; empty where targets are reals.
+    /// On the host, `[n, T]`; empty where targets are reals.
     pub classes: Vec<u32>,
 }
 
 impl<B: Backend> Setting<'_, B> {
     /// R: values of the readout for each query.
     pub(super) fn rows(&self) -> usize {
-        self.spec.readout.len(self.network.outputs)
+        self.spec.values(self.network.outputs)
     }
 
     /// The readout of outputs `[rows, C]`; row r is query `queries[r]`.
     pub(super) fn read(&self, outputs: Slice<'_, B::Buffer>, queries: &[u32]) -> Result<Read<B>> {
-        match self.spec.readout.source(self.spec.loss).map_err(BackendError::Invalid)? {
-            Source::Outputs => self.read_outputs(outputs),
-            Source::Loss => self.read_loss(outputs, queries),
-            Source::Function(kind) => self.read_function(kind, outputs, queries),
+        let source = self.spec.readout.source(self.spec.loss).map_err(BackendError::Invalid)?;
+        match (source, &self.spec.chosen.positions) {
+            (Source::Outputs, _) => self.read_outputs(outputs),
+            (Source::Difference, _) => self.read_difference(outputs, queries.len()),
+            (Source::Loss, None) => self.read_loss(outputs, queries, None),
+            (Source::Function(kind), None) => self.read_function(kind, outputs, queries, &[0]),
+            (Source::Loss, Some(positions)) => {
+                let (picked, len) = self.pick(outputs, positions)?;
+                let read = self.read_loss(Slice::new(&picked, 0, len), queries, Some(positions))?;
+                self.spread(read, queries.len(), positions)
+            }
+            (Source::Function(kind), Some(positions)) => {
+                let (picked, len) = self.pick(outputs, positions)?;
+                let read = self.read_function(kind, Slice::new(&picked, 0, len), queries, positions)?;
+                self.spread(read, queries.len(), positions)
+            }
         }
     }
 
-    fn read_function(&self, kind: OutputFunction, outputs: Slice<'_, B::Buffer>, queries: &[u32]) -> Result<Read<B>> {
-        let (backend, width, rows) = (self.backend, self.network.outputs, queries.len());
+    /// Positions of the outputs, and outputs of each.
+    fn position(&self) -> (usize, usize) {
+        positions(self.network.shape(self.network.output()))
+    }
+
+    /// `[rows, positions, V]` of outputs `[rows, T, V]`, and their number.
+    fn pick(&self, outputs: Slice<'_, B::Buffer>, positions: &[u32]) -> Result<(B::Buffer, usize)> {
+        let (backend, (all, width)) = (self.backend, self.position());
+        let rows = outputs.len / (all * width);
+        let order: Vec<u32> =
+            (0..rows).flat_map(|row| positions.iter().map(move |&position| (row * all) as u32 + position)).collect();
+        let len = order.len() * width;
+        let mut out = backend.scratch(len)?;
+        backend.gather(SliceMut::new(&mut out, 0, len), outputs, &backend.index(&order)?, width)?;
+        Ok((out, len))
+    }
+
+    /// The seeds `[positions * rows, T, V]` of seeds `[rows, positions, V]`, each of which is of its own position alone.
+    fn spread(&self, read: Read<B>, rows: usize, positions: &[u32]) -> Result<Read<B>> {
+        let (backend, (all, width)) = (self.backend, self.position());
+        // One row of zeros after them.
+        let own = rows * positions.len();
+        let mut from = backend.zeros((own + 1) * width)?;
+        backend.copy(SliceMut::new(&mut from, 0, own * width), Slice::new(&read.seeds, 0, own * width))?;
+        let mut order = vec![own as u32; own * all];
+        for (which, &position) in positions.iter().enumerate() {
+            for row in 0..rows {
+                order[(which * rows + row) * all + position as usize] = (row * positions.len() + which) as u32;
+            }
+        }
+        let (len, index) = (order.len() * width, backend.index(&order)?);
+        let mut seeds = backend.scratch(len)?;
+        backend.gather(SliceMut::new(&mut seeds, 0, len), Slice::new(&from, 0, (own + 1) * width), &index, width)?;
+        Ok(Read { values: read.values, seeds })
+    }
+
+    /// A function of some positions of every query, whose outputs are `[rows, positions, V]`.
+    fn read_function(
+        &self,
+        kind: OutputFunction,
+        outputs: Slice<'_, B::Buffer>,
+        queries: &[u32],
+        positions: &[u32],
+    ) -> Result<Read<B>> {
+        let (backend, rows) = (self.backend, queries.len() * positions.len());
+        let width = outputs.len / rows.max(1);
         let classes = self.query_targets.map(|targets| &targets.classes).filter(|classes| !classes.is_empty());
-        let classes: Option<Vec<u32>> =
-            classes.map(|classes| queries.iter().map(|&query| classes[query as usize]).collect());
+        let classes = classes.map(|classes| {
+            let all = if self.spec.chosen.positions.is_some() { self.position().0 } else { 1 };
+            let of =
+                |&query: &u32| positions.iter().map(move |&position| classes[query as usize * all + position as usize]);
+            queries.iter().flat_map(of).collect::<Vec<u32>>()
+        });
         let classes = classes.map(|classes| backend.index(&classes)).transpose()?;
-        let len = rows * self.rows();
+        let len = rows * kind.count(width);
         let (mut values, mut seeds) = (backend.scratch(len)?, backend.scratch(len * width)?);
         let arrays = ReadArrays {
             values: SliceMut::new(&mut values, 0, len),
@@ -56,17 +116,42 @@ impl<B: Backend> Setting<'_, B> {
         Ok(Read { values: backend.copied(outputs)?, seeds })
     }
 
-    fn read_loss(&self, outputs: Slice<'_, B::Buffer>, queries: &[u32]) -> Result<Read<B>> {
-        let (backend, rows) = (self.backend, queries.len());
-        let missing = || BackendError::Invalid("the readout needs the queries' targets".into());
-        let targets = self.query_targets.ok_or_else(missing)?;
-        let (mut share, mut values) = (backend.scratch(rows)?, backend.scratch(rows)?);
-        backend.fill(SliceMut::new(&mut share, 0, rows), 1.0)?;
-        let (seeds, statistics) =
-            targets.buffer.losses(backend, self.spec.loss, (outputs, rows), &backend.index(queries)?, &share)?;
-        let even: Vec<u32> = (0..rows as u32).map(|row| 2 * row).collect();
-        let statistics = Slice::new(&statistics, 0, 2 * rows);
-        backend.gather(SliceMut::new(&mut values, 0, rows), statistics, &backend.index(&even)?, 1)?;
+    /// One output of each position less another: products with rows that hold 1 and -1, which are its seeds.
+    fn read_difference(&self, outputs: Slice<'_, B::Buffer>, rows: usize) -> Result<Read<B>> {
+        let (backend, count) = (self.backend, self.rows());
+        let (all, mut width) = (self.network.outputs, self.network.outputs);
+        let Chosen { positions, classes } = &self.spec.chosen;
+        let [plus, minus] = classes.ok_or_else(|| BackendError::Invalid("a difference needs two classes".into()))?;
+        if positions.is_some() {
+            width = self.position().1;
+        }
+        let mut each = vec![B::Element::ZERO; count * all];
+        for (row, &position) in each.chunks_mut(all).zip(positions.as_deref().unwrap_or(&[0])) {
+            row[position as usize * width + plus as usize] = B::Element::ONE;
+            row[position as usize * width + minus as usize] = -B::Element::ONE;
+        }
+        let each = backend.upload(&each)?;
+        let (mut values, mut seeds) = (backend.scratch(rows * count)?, backend.scratch(count * rows * all)?);
+        let shape = MatMul { rows, columns: count, depth: all, layout: Layout::Transposed, start: Start::Value(0.0) };
+        let rows_of_each = Slice::new(&each, 0, count * all);
+        backend.matmul(&shape, SliceMut::new(&mut values, 0, rows * count), outputs, rows_of_each, None)?;
+        let order: Vec<u32> = (0..count as u32).flat_map(|which| std::iter::repeat_n(which, rows)).collect();
+        let out = SliceMut::new(&mut seeds, 0, count * rows * all);
+        backend.gather(out, rows_of_each, &backend.index(&order)?, all)?;
         Ok(Read { values, seeds })
+    }
+
+    /// The loss of every query, or of some positions of it, whose outputs are then `[rows, positions, V]`.
+    fn read_loss(&self, outputs: Slice<'_, B::Buffer>, queries: &[u32], positions: Option<&[u32]>) -> Result<Read<B>> {
+        let backend = self.backend;
+        let missing = || BackendError::Invalid("the readout needs the queries' targets".into());
+        let targets = &self.query_targets.ok_or_else(missing)?.buffer;
+        let held: Vec<(usize, f64)> = queries.iter().map(|&query| (query as usize, 1.0)).collect();
+        let places = match positions {
+            None => targets.places(backend, &held)?,
+            Some(positions) => targets.places_at(backend, &held, positions)?,
+        };
+        let losses = targets.losses(backend, self.spec.loss, outputs, &places)?;
+        Ok(Read { values: losses.of_rows(backend)?, seeds: losses.gradient })
     }
 }

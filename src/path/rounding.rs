@@ -45,17 +45,17 @@ impl<B: Backend> EachRow<B> {
 }
 
 impl<B: Backend> Pass<'_, B> {
-    /// `Σ ‖v_l‖²` for each layer l, over the vectors v that a step's gradients meet: the weights, the step, and of the step the
+    /// `Σ ‖v_l‖²` for each layer l, held parameters after the trained ones, over the vectors v that a step's gradients meet: the weights, the step, and of the step the
     /// part of weight decay and the unexplained one. All of them are off by roundings of their elements.
     pub fn squared_lengths(&self, at: &At<'_, B>) -> Result<B::Buffer> {
         let (backend, network) = (self.setting.backend, self.setting.network);
-        let layers = network.blocks.len();
-        let mut lengths = backend.zeros(layers)?;
+        let blocks: Vec<_> = network.blocks.iter().chain(&network.held).collect();
+        let mut lengths = backend.zeros(blocks.len())?;
         let one = RowMap::each(backend, 1, 1, 1.0)?;
         let vectors =
             [Some((at.weights(), 1.0)), at.change(), at.decay(&self.setting.spec.optimizer), at.unexplained()];
         for (vector, scale) in vectors.into_iter().flatten() {
-            for (layer, own) in network.blocks.iter().enumerate() {
+            for (layer, own) in blocks.iter().enumerate() {
                 let part = Slice::new(vector, own.offset, own.len());
                 backend.row_dot(own.len(), scale * scale, &one, SliceMut::new(&mut lengths, layer, 1), part, part)?;
             }

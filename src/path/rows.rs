@@ -6,7 +6,6 @@ use super::sums::State;
 use super::{Account, Quadrature, Setting};
 use crate::compute::{Backend, BackendError, Element, Result};
 use crate::path::Rule;
-use crate::readout::Readout;
 use crate::tangent::Node;
 use std::rc::Rc;
 
@@ -63,7 +62,7 @@ impl<'a, B: Backend> Finder<'a, B> {
             Rule::Adaptive { tolerance } => {
                 let readout =
                     || Box::new(TileReadout { setting, first: first as u32 }) as Box<dyn adaptive::Readout<B>>;
-                let readout = (spec.readout != Readout::Outputs).then(readout);
+                let readout = (!spec.readout.is_identity()).then(readout);
                 Some(Adaptive::new(backend, network, readout, tolerance)?)
             }
             _ => None,

@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::loss::Loss;
 use crate::optimizer::Optimizer;
 use crate::path::Rule;
-use crate::readout::Readout;
+use crate::readout::{Chosen, Readout};
 use crate::tape::Step;
 use std::ops::Range;
 
@@ -21,6 +21,8 @@ pub struct Spec {
     pub rule: Rule,
     /// The function of the outputs whose change is decomposed.
     pub readout: Readout,
+    /// The positions and classes that it takes, where those are chosen.
+    pub chosen: Chosen,
     /// Whether to sum attributions.
     pub attribution: bool,
     /// Which entries of the kernel, if any.
@@ -44,6 +46,7 @@ impl Spec {
             optimizer,
             rule: Rule::Gauss { nodes: 3 },
             readout: Readout::Outputs,
+            chosen: Chosen::default(),
             attribution: true,
             kernel: None,
             coefficients: false,
@@ -53,9 +56,14 @@ impl Spec {
         }
     }
 
+    /// R: the readout's values for each query, of a network with C outputs.
+    pub fn values(&self, outputs: usize) -> usize {
+        self.chosen.positions.as_ref().map_or_else(|| self.readout.len(outputs), Vec::len)
+    }
+
     /// Whether only one half of the tangent kernels is computed.
     pub fn half_tangent(&self) -> bool {
-        self.symmetric && self.readout == Readout::Outputs
+        self.symmetric && self.readout.is_identity()
     }
 
     /// Whether only one half of the path kernel is computed: the queries are the training set, every step holds all of
@@ -63,7 +71,7 @@ impl Spec {
     pub fn triangle(&self, steps: &[Step]) -> bool {
         let full = steps.iter().all(|step| step.batch.is_none());
         let same = self.rule == Rule::Left || self.optimizer.is_solved();
-        self.symmetric && full && same && self.readout == Readout::Outputs && !self.coefficients
+        self.symmetric && full && same && self.readout.is_identity() && !self.coefficients
     }
 }
 

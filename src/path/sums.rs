@@ -144,7 +144,7 @@ pub(super) struct Certificate<B: Backend> {
 impl<B: Backend> Certificate<B> {
     /// Zeros, for blocks of `block` steps of a tile's queries.
     pub fn new(setting: &Setting<'_, B>, queries: usize, block: usize) -> Result<Self> {
-        let (backend, rows, layers) = (setting.backend, setting.rows(), setting.network.blocks.len());
+        let (backend, rows, network) = (setting.backend, setting.rows(), setting.network);
         let size = queries * rows;
         Ok(Self {
             regularizer: Sum::new(backend, size)?,
@@ -154,7 +154,7 @@ impl<B: Backend> Certificate<B> {
             values: backend.scratch((block + 1) * size)?,
             outputs: backend.zeros((block + 1) * queries)?,
             readout: setting.spec.readout,
-            layers,
+            layers: network.blocks.len() + network.held.len(),
             queries,
             rows,
             block,

@@ -2,11 +2,11 @@
 
 use super::Setting;
 use super::at::At;
-use super::batch::{Batch, Held, examples_at_once, loss_gradient};
+use super::batch::{Batch, examples_at_once, loss_gradient};
 use crate::compute::{Backend, Result, RowMap, Slice, SliceMut, Start};
 use crate::error::Error;
 use crate::graph::{Graph, Segment};
-use crate::optimizer::Recursion;
+use crate::optimizer::{Meets, Recursion};
 use crate::tangent::{Sum, write_gradient};
 use crate::tape::{Kept, Tape};
 use crate::training::Recall;
@@ -26,9 +26,16 @@ pub struct Superposition<'a, B: Backend> {
 struct Psi<B: Backend> {
     number: f64,
     vector: Option<B::Buffer>,
+    /// The vector that the gradients of a step are multiplied by, where it is not ψ.
+    met: Option<B::Buffer>,
 }
 
 impl<B: Backend> Psi<B> {
+    /// The vector that the gradients of the last step are multiplied by, with a preconditioner.
+    fn vector(&self) -> Option<&B::Buffer> {
+        self.met.as_ref().or(self.vector.as_ref())
+    }
+
     /// Goes one step back, and returns the number by which the step's gradients are multiplied, beside the vector.
     fn step(
         &mut self,
@@ -37,17 +44,35 @@ impl<B: Backend> Psi<B> {
         preconditioner: Option<&B::Buffer>,
         len: usize,
     ) -> Result<f64> {
-        let &Recursion { keep, add, ahead, .. } = recursion;
-        let Some(preconditioner) = preconditioner else {
-            self.number = keep * self.number + add;
-            return Ok(ahead.map_or(self.number, |ahead| add + ahead * self.number));
-        };
+        let &Recursion { keep, add, meets, .. } = recursion;
+        let Some(preconditioner) = preconditioner else { return Ok(recursion.back(&mut self.number, 1.0, 1.0)) };
+        let held = Slice::new(preconditioner, 0, len);
+        if meets == Meets::Preconditioned {
+            self.met = Some(backend.copied(held)?);
+            return Ok(recursion.back(&mut self.number, 1.0, 1.0));
+        }
         let vector = match &mut self.vector {
             Some(vector) => vector,
             none => none.insert(backend.zeros(len)?),
         };
+        let apart = |share: f64, psi: &B::Buffer| {
+            let mut met = backend.copied(held)?;
+            backend.scale(SliceMut::new(&mut met, 0, len), add)?;
+            backend.axpy(SliceMut::new(&mut met, 0, len), share, Slice::new(psi, 0, len))?;
+            Ok(met)
+        };
+        let (before, after, into) = match meets {
+            Meets::Carried | Meets::Preconditioned => (None, None, 1.0),
+            Meets::Ahead { into, share } => (None, Some(share), into),
+            Meets::Behind { into, share } => (Some(share), None, into),
+        };
+        let earlier = before.map(|share| apart(share, vector)).transpose()?;
         backend.scale(SliceMut::new(vector, 0, len), keep)?;
-        backend.axpy(SliceMut::new(vector, 0, len), add, Slice::new(preconditioner, 0, len))?;
+        backend.axpy(SliceMut::new(vector, 0, len), into * add, held)?;
+        self.met = match after {
+            Some(share) => Some(apart(share, vector)?),
+            None => earlier,
+        };
         Ok(1.0)
     }
 }
@@ -96,7 +121,7 @@ impl<B: Backend> Superposition<'_, B> {
         let mut recall = Recall::new(&training, self.tape);
         let sums = network.blocks.iter().map(|own| Sum::new(backend, set.len() * own.len()));
         let mut sums = sums.collect::<Result<Vec<Sum<B>>>>()?;
-        let mut psi = Psi { number: 0.0, vector: None };
+        let mut psi = Psi { number: 0.0, vector: None, met: None };
         let mut next = recall.last()?;
         for (number, step) in history.steps.iter().enumerate().rev() {
             let leg = recall.leg(number)?;
@@ -121,19 +146,19 @@ impl<B: Backend> Superposition<'_, B> {
     /// Adds the products of one step's ψ with the gradients of some examples.
     fn add(&self, sums: &mut [Sum<B>], psi: &mut Psi<B>, at: &At<'_, B>, set: &Range<usize>) -> Result<()> {
         let Setting { backend, network, spec, targets, examples, .. } = self.setting;
-        let recursion = spec.optimizer.recursion(at.number, at.rate, at.step.clip);
+        let recursion = spec.optimizer.recursion(&spec.optimizer, at.number, at.rate, at.step.clip);
         let scale = -recursion.gradient * psi.step(backend, &recursion, at.preconditioner(), network.len)?;
         let at_once = examples_at_once(network, 1);
-        let batches = Batch::all(backend, examples, set, at.step, at_once)?;
+        let batches = Batch::all(backend, (examples, targets), set, at.step, at_once)?;
         for (batch, held) in batches.iter().zip(at.step.shares(set).chunks(at_once)) {
-            let Batch { count, examples, share, inputs, .. } = batch;
+            let Batch { count, places, inputs, .. } = batch;
             let input = Slice::new(inputs, 0, count * network.input_len());
             let pass = network.forward(backend, Segment::at(at.weights()), input, *count)?;
-            let seed = loss_gradient(backend, network, spec.loss, targets, &pass, &Held { examples, share })?;
+            let seed = loss_gradient(backend, network, spec.loss, targets, &pass, places)?;
             let map = map(backend, set, held, scale)?;
             network.backward(backend, Segment::at(at.weights()), &pass, 1, seed, &mut |factor| {
                 let own = &network.blocks[factor.block];
-                let preconditioner = psi.vector.as_ref().map(|vector| Slice::new(vector, own.offset, own.len()));
+                let preconditioner = psi.vector().map(|vector| Slice::new(vector, own.offset, own.len()));
                 let out = sums[factor.block].block();
                 write_gradient(backend, &map, preconditioner, &factor, Start::Output, out)
             })?;

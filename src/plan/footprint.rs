@@ -84,8 +84,12 @@ impl Footprint {
             widest = (widest.0.max(query), widest.1.max(example), widest.2.max(pair));
         }
         let seed = real(sizes.copies);
-        // ψ, packed; where steps are added to what Nesterov's momentum carries, twice.
-        let sets = if sizes.carried == Carried::Means { 3.0 } else { 2.0 };
+        // ψ, packed; what Nesterov's momentum adds to it, and what an optimizer holds apart of preconditioned rows.
+        let sets = match sizes.carried {
+            Carried::Nothing | Carried::Factors { .. } | Carried::Rows { apart: false } => 2.0,
+            Carried::Means => 3.0,
+            Carried::Rows { apart: true } => 4.0,
+        };
         let inputs: f64 = network
             .blocks
             .iter()

@@ -102,7 +102,7 @@ struct PerPair {
 impl PerPair {
     fn new(problem: &Problem) -> Self {
         let Problem { network, spec, .. } = problem;
-        let rows = spec.readout.len(network.outputs);
+        let rows = spec.values(network.outputs);
         let pair = real(spec.kernel.map_or(0, |entries| entries.per_pair(rows, network.outputs)));
         let attribution = if spec.attribution { real(rows) } else { 0.0 };
         let tangent = if spec.tangent { 2.0 * pair } else { 0.0 };
@@ -130,7 +130,7 @@ fn sizes(problem: &Problem, rounding: f64) -> Sizes {
     let rates: Vec<f64> = steps.iter().map(|step| step.learning_rate).collect();
     Sizes {
         queries: problem.query_count().min(MOST_QUERIES),
-        outputs: spec.readout.len(network.outputs),
+        outputs: spec.values(network.outputs),
         copies: network.outputs,
         nodes,
         examples: steps.iter().map(|step| step.batch_len().min(m)).max().unwrap_or(m),
@@ -142,7 +142,7 @@ fn sizes(problem: &Problem, rounding: f64) -> Sizes {
 /// Bytes of the data in both precisions, and of what belongs to queries alone.
 fn data_bytes(problem: &Problem, bytes: usize) -> u64 {
     let (m, n) = (problem.examples(), problem.query_count());
-    let rows = problem.spec.readout.len(problem.network.outputs);
+    let rows = problem.spec.values(problem.network.outputs);
     (real(m + n) * real(problem.network.input_len()) * real(8 + 2 * bytes) + 7.0 * 8.0 * real(n) * real(rows)) as u64
 }
 
@@ -155,7 +155,7 @@ fn path_vectors(problem: &Problem) -> f64 {
 /// Bytes of the arrays of a problem.
 fn array_bytes(problem: &Problem, per_pair: &PerPair, bytes: usize) -> f64 {
     let Problem { network, spec, .. } = problem;
-    let (m, n, rows) = (problem.examples(), problem.query_count(), spec.readout.len(network.outputs));
+    let (m, n, rows) = (problem.examples(), problem.query_count(), spec.values(network.outputs));
     // Of each example and layer a norm and a share, and the vectors asked for.
     let shares = if problem.superposition { 2.0 * real(m) * real(network.blocks.len()) } else { 0.0 };
     let superposed = real(problem.superposition_vectors.len()) * real(network.len) + shares;

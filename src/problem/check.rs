@@ -5,7 +5,9 @@ use crate::compute::{Element, Entries};
 use crate::error::Error;
 use crate::loss::Targets;
 use crate::path::{Rule, Spec};
+use crate::readout::Readout;
 use crate::tangent::{Carried, Contraction, choices};
+use crate::training::Reduction;
 
 impl Problem {
     /// Checks numbers of elements, classes, batches and contractions against each other.
@@ -16,6 +18,8 @@ impl Problem {
     pub fn check(&self) -> Result<(), Error> {
         self.check_rows("inputs", &self.inputs)?;
         self.check_targets("targets", &self.targets, self.examples())?;
+        let fits = self.aims().check(self.spec.loss);
+        fits.map_err(|(key, problem)| wrong(format!("{key}: {problem}")))?;
         self.check_rows("queries", self.queries())?;
         self.check_tokens()?;
         if let Some(targets) = &self.query_targets {
@@ -59,6 +63,13 @@ impl Problem {
             return Err(wrong("every: must be at least 1"));
         }
         for (number, step) in self.steps.iter().enumerate() {
+            if self.reduction == Reduction::Mean && !(step.total > 0.0 && step.total.is_finite()) {
+                return Err(wrong(format!(
+                    "steps: the weights of step {number}'s batch add up to {}, and its loss is divided by their sum; give it an \
+                     example with a weight, or set training.reduction = \"sum\"",
+                    step.total
+                )));
+            }
             let Some(batch) = &step.batch else { continue };
             if batch.is_empty() {
                 return Err(wrong(format!("steps: step {number} has no example")));
@@ -75,9 +86,18 @@ impl Problem {
 
     /// Which paths can be made, followed and integrated.
     fn check_path(&self) -> Result<(), Error> {
+        self.spec.optimizer.check().map_err(|problem| wrong(problem.to_string()))?;
         let solved = self.spec.optimizer.is_solved();
         if solved && !matches!(self.spec.rule, Rule::Gauss { .. }) {
             return Err(wrong("kernel.rule: gradient flow is integrated at Gauss nodes within the solver's steps"));
+        }
+        let Spec { readout, loss, rule, .. } = &self.spec;
+        if matches!(rule, Rule::Adaptive { .. }) && *readout == Readout::Loss && loss.has_kinks() {
+            return Err(wrong(format!(
+                "kernel.rule: adaptive splits steps where a unit of the network flips, not where the loss {} does, which is the \
+                 readout; use gauss",
+                loss.name()
+            )));
         }
         if self.every > 1 && (solved || self.imported) {
             return Err(wrong("trajectory.every: gradient flow and imported paths record every step"));
@@ -92,7 +112,7 @@ impl Problem {
         let Spec { optimizer, attribution, kernel, coefficients, tangent, .. } = &self.spec;
         if optimizer.has_memory() && kernel.is_some() {
             return Err(wrong(
-                "kernel.kernel: a step with momentum or Adam mixes the gradients of many steps, so that no integral of \
+                "kernel.kernel: a step with momentum, or of Adam and its like, mixes the gradients of many steps, so that no integral of \
                  tangent kernels is multiplied with loss gradients; the attribution is as exact",
             ));
         }
@@ -111,16 +131,12 @@ impl Problem {
     fn check_readout(&self) -> Result<(), Error> {
         let (readout, loss, kernel) = (self.spec.readout, self.spec.loss, self.spec.kernel);
         readout.source(loss).map_err(|problem| wrong(format!("kernel.readout: {problem}")))?;
-        let (outputs, least) = (self.network.outputs, readout.least_outputs(loss));
-        if outputs < least {
-            let name = readout.name();
-            return Err(wrong(format!(
-                "kernel.readout: {name} needs at least {least} outputs, and the model has {outputs}"
-            )));
-        }
         if readout.needs_targets() && self.query_targets.is_none() {
             return Err(wrong("kernel.readout: needs the targets of the queries"));
         }
+        let (shape, positions) = (self.network.shape(self.network.output()), self.aims().positions());
+        let fits = self.spec.chosen.check(readout, loss, shape, self.query_aims(), positions);
+        fits.map_err(|problem| wrong(format!("kernel.readout: {problem}")))?;
         if !readout.is_per_output() && matches!(kernel, Some(Entries::Trace | Entries::Diagonal)) {
             return Err(wrong("kernel.kernel: pairs equal outputs, and this kernel.readout has one row a query"));
         }

@@ -25,7 +25,7 @@ impl<'a, B: Backend> TrainingData<'a, B> {
     pub fn new(backend: &'a B, problem: &'a Problem) -> Result<Self, Error> {
         let inputs = convert::<B::Element>(&problem.inputs);
         let examples = Examples::new(backend, &inputs, problem.network.input_len())?;
-        Ok(Self { backend, problem, examples, targets: target_buffer(backend, &problem.targets)? })
+        Ok(Self { backend, problem, examples, targets: TargetBuffer::new(backend, &problem.aims())? })
     }
 
     /// The network to be trained on them.
@@ -72,10 +72,10 @@ impl<B: Backend> QueryData<B> {
     ///
     /// The device has no room.
     pub fn new(backend: &B, problem: &Problem) -> Result<Self, Error> {
-        let targets = match &problem.query_targets {
-            Some(targets) if problem.spec.readout.needs_targets() => Some(QueryTargets {
-                buffer: target_buffer(backend, targets)?,
-                classes: if let Targets::Classes(classes) = targets { classes.clone() } else { Vec::new() },
+        let targets = match problem.query_aims() {
+            Some(aims) if problem.spec.readout.needs_targets() => Some(QueryTargets {
+                buffer: TargetBuffer::new(backend, &aims)?,
+                classes: if let Targets::Classes(classes) = aims.targets { classes.clone() } else { Vec::new() },
             }),
             _ => None,
         };
@@ -86,12 +86,4 @@ impl<B: Backend> QueryData<B> {
     pub fn none() -> Self {
         Self { values: Vec::new(), targets: None }
     }
-}
-
-/// Targets on the device.
-fn target_buffer<B: Backend>(backend: &B, targets: &Targets) -> Result<TargetBuffer<B>, Error> {
-    Ok(match targets {
-        Targets::Classes(classes) => TargetBuffer::Classes(backend.index(classes)?),
-        Targets::Reals(values) => TargetBuffer::Reals(backend.upload(&convert::<B::Element>(values))?, values.len()),
-    })
 }

@@ -46,7 +46,7 @@ impl Explanation {
     pub fn new(problem: &Problem, history: &History) -> Self {
         let Problem { network, spec, .. } = problem;
         let (queries, examples) = (problem.query_count(), problem.examples());
-        let outputs = (spec.readout.len(network.outputs), network.outputs);
+        let outputs = (spec.values(network.outputs), network.outputs);
         let entries = spec.kernel.unwrap_or(Entries::Trace);
         let halves = [spec.triangle(&history.steps), spec.half_tangent()];
         let shape = Shape { examples, outputs, entries, halves };

@@ -17,7 +17,7 @@ use crate::compute::{Backend, convert};
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::keeper::Keeper;
-use crate::loss::{Loss, Targets};
+use crate::loss::{Aims, Loss, Numbers, Targets};
 use crate::optimizer::{Motion, Optimizer};
 use crate::path::{Finished, Integration, Quadrature, Spec, Tile};
 use crate::plan::{Cut, Device, Plan};
@@ -38,6 +38,10 @@ pub struct Problem {
     pub inputs: Vec<f64>,
     /// The training targets.
     pub targets: Targets,
+    /// The numbers of the loss.
+    pub numbers: Numbers,
+    /// ω, `[m]`, or `[m, T]` of targets of T positions: what each counts in the loss; each is 1 without them.
+    pub weights: Option<Vec<f64>>,
     /// `[n, …]` query inputs, where they are not the training set.
     pub queries: Option<Vec<f64>>,
     /// Targets of the queries, where known.
@@ -69,6 +73,8 @@ impl Problem {
             inputs,
             query_targets: Some(targets.clone()),
             targets,
+            numbers: Numbers::default(),
+            weights: None,
             queries: None,
             steps: Vec::new(),
             reduction: Reduction::Mean,
@@ -101,9 +107,29 @@ impl Problem {
 
     /// A step at a learning rate; without a batch it takes every example once.
     pub fn step(&self, learning_rate: f64, batch: Option<Vec<u32>>) -> Step {
-        let examples = self.examples();
-        let share = self.reduction.share(batch.as_ref().map_or(examples, Vec::len));
-        Step { learning_rate, batch, examples, share, clip: 1.0 }
+        let (examples, aims) = (self.examples(), self.aims());
+        let total: f64 = match &batch {
+            None => (0..examples).map(|example| aims.count(example)).sum(),
+            Some(batch) => batch.iter().map(|&example| aims.count(example as usize)).sum(),
+        };
+        Step { learning_rate, batch, examples, share: self.reduction.share(total), total, clip: 1.0 }
+    }
+
+    /// What the loss compares the outputs of the examples with, and what each counts.
+    pub fn aims(&self) -> Aims<'_> {
+        Aims {
+            targets: &self.targets,
+            numbers: &self.numbers,
+            weights: self.weights.as_deref(),
+            rows: self.examples(),
+            outputs: self.network.outputs,
+        }
+    }
+
+    /// The same of the queries, where their targets are known: each of their positions counts once.
+    pub fn query_aims(&self) -> Option<Aims<'_>> {
+        let targets = self.query_targets.as_ref()?;
+        Some(Aims { targets, weights: None, rows: self.query_count(), ..self.aims() })
     }
 
     /// m.

@@ -8,6 +8,8 @@ pub(super) const KIND: Kind = Kind {
     noun: "loss",
     words: "each query's loss",
     per_output: false,
+    positions: true,
+    all_positions: true,
     is_linear: false,
     needs_targets: true,
     roundings: |value, outputs| value.abs() * (1.0 + outputs) + outputs,

@@ -5,9 +5,13 @@ Each readout has one file, which says all that is known of it. The list in this 
 the documentation. `function` holds the functions that backends compute for readouts.
 */
 
+mod chosen;
 pub(crate) mod function;
 
+pub use chosen::Chosen;
 pub use function::OutputFunction;
+
+pub(crate) use chosen::positions;
 
 use crate::key::Word;
 use crate::loss::{Loss, TargetKind};
@@ -27,6 +31,10 @@ pub(crate) struct Kind {
     pub words: &'static str,
     /// Whether it has a value for each output, or one in all.
     pub per_output: bool,
+    /// Whether it can be taken of chosen positions, with a value for each.
+    pub positions: bool,
+    /// Whether it is of all positions together, where none is chosen.
+    pub all_positions: bool,
     /// Whether it is linear in the outputs.
     pub is_linear: bool,
     /// Whether it depends on the query's target.
@@ -77,6 +85,8 @@ pub(crate) enum Source {
     Outputs,
     /// The loss.
     Loss,
+    /// One output less another.
+    Difference,
     /// A function of the outputs.
     Function(OutputFunction),
 }
@@ -112,6 +122,7 @@ readouts! {
     loss::Loss,
     target::Target,
     margin::Margin,
+    difference::Difference,
 }
 
 impl Word for Readout {
@@ -147,6 +158,21 @@ impl Readout {
     /// Whether it has a value for each output, or one in all.
     pub fn is_per_output(self) -> bool {
         self.kind().per_output
+    }
+
+    /// Whether its values are the outputs themselves.
+    pub fn is_identity(self) -> bool {
+        self == Readout::Outputs
+    }
+
+    /// Whether it can be taken of chosen positions, with a value for each.
+    pub fn has_positions(self) -> bool {
+        self.kind().positions
+    }
+
+    /// Whether it is of all positions together, where none is chosen.
+    pub(crate) fn takes_all_positions(self) -> bool {
+        self.kind().all_positions
     }
 
     /// By how many times a rounding a value of it is off, that was computed from outputs of some length, about: a function of f
@@ -193,6 +219,7 @@ impl Readout {
     pub(crate) fn least_outputs(self, loss: Loss) -> usize {
         match self.source(loss) {
             Ok(Source::Function(function)) => function.least_outputs(),
+            Ok(Source::Difference) => 2,
             Ok(Source::Outputs | Source::Loss) | Err(_) => 1,
         }
     }
@@ -240,6 +267,7 @@ mod tests {
                 match readout.source(loss) {
                     Ok(Source::Outputs) => assert!(readout.is_per_output() && readout.is_linear(), "{name}"),
                     Ok(Source::Loss) => assert!(!readout.is_per_output() && readout.needs_targets(), "{name}"),
+                    Ok(Source::Difference) => assert!(!readout.is_per_output() && readout.is_linear(), "{name}"),
                     Ok(Source::Function(function)) => {
                         assert_eq!(readout.len(7), function.count(7), "{name}");
                         assert_eq!(readout.needs_targets(), function.has_classes(), "{name}");

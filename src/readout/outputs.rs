@@ -8,6 +8,8 @@ pub(super) const KIND: Kind = Kind {
     noun: "output",
     words: "the outputs",
     per_output: true,
+    positions: false,
+    all_positions: true,
     is_linear: true,
     needs_targets: false,
     roundings: |value, _| value.abs(),

@@ -9,6 +9,8 @@ pub(super) const KIND: Kind = Kind {
     noun: "probability",
     words: "the probabilities",
     per_output: true,
+    positions: false,
+    all_positions: false,
     is_linear: false,
     needs_targets: false,
     roundings: |value, outputs| value.abs() * (1.0 + outputs),

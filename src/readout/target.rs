@@ -10,6 +10,8 @@ pub(super) const KIND: Kind = Kind {
     noun: "output",
     words: "the output of each query's class",
     per_output: false,
+    positions: true,
+    all_positions: false,
     is_linear: true,
     needs_targets: true,
     roundings: |value, outputs| value.abs() + outputs,

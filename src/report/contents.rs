@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::formats::MappedArray;
-use crate::loss::{TargetKind, Targets};
+use crate::loss::TargetKind;
 use crate::optimizer::Motion;
 use crate::problem::Problem;
 use crate::run::keys::{KernelShape, RunFile};
@@ -88,7 +88,7 @@ impl Contents {
         let superposition = MappedArray::open(&path("superposition.npy"))?;
         let of_queries = [&prediction, &initial, &regularizer, &residual].into_iter().chain(&unexplained);
         let wrong = [queries, values, examples].contains(&0)
-            || values != run_file.kernel.readout.len(outputs)
+            || values != run_file.kernel.values(outputs)
             || of_queries.into_iter().any(|array| array.shape != [queries, values])
             || attribution.iter().any(|array| array.shape() != [queries, examples, values])
             || kernel.iter().any(|array| !array.shape().starts_with(&[queries, examples]))
@@ -151,12 +151,12 @@ impl Contents {
 
     /// The classes of the training examples, where there are classes.
     pub fn example_classes(&self) -> Option<&[u32]> {
-        classes(self.problem.as_ref().ok().map(|problem| &problem.targets))
+        self.problem.as_ref().ok().and_then(|problem| problem.targets.classes(self.examples))
     }
 
     /// The classes of the queries, where they are known.
     pub fn query_classes(&self) -> Option<&[u32]> {
-        classes(self.problem.as_ref().ok().and_then(|problem| problem.query_targets.as_ref()))
+        self.problem.as_ref().ok().and_then(|problem| problem.query_targets.as_ref()?.classes(self.queries))
     }
 }
 
@@ -167,13 +167,6 @@ fn problem(run_file: &RunFile, shapes: [usize; 3]) -> Result<Problem, Error> {
         return Ok(problem);
     }
     Err(Error::Input(format!("{}: the data are not those of the run any more", run_file.data.inputs)))
-}
-
-fn classes(targets: Option<&Targets>) -> Option<&[u32]> {
-    match targets {
-        Some(Targets::Classes(classes)) => Some(classes),
-        _ => None,
-    }
 }
 
 /// Where the largest value is, the first of several.

@@ -2,7 +2,6 @@
 
 use super::chart::number;
 use super::picture::Image;
-use crate::loss::Targets;
 use crate::problem::Problem;
 use maud::{Markup, html};
 
@@ -46,10 +45,12 @@ pub(super) fn examples(problem: Option<&Problem>, list: &[(usize, f64)], say: im
 
 /// The class or the targets of a training example.
 fn label(problem: Option<&Problem>, place: usize) -> String {
-    match problem.map(|problem| (&problem.targets, problem.network.outputs)) {
-        None => String::new(),
-        Some((Targets::Classes(classes), _)) => format!("class {}, ", classes[place]),
-        Some((Targets::Reals(all), outputs)) => format!("y = {}, ", targets(&all[place * outputs..][..outputs])),
+    let Some(Problem { targets: known, network, .. }) = problem else { return String::new() };
+    let class = problem.and_then(|problem| known.classes(problem.examples())?.get(place));
+    match (class, known.reals(place, network.outputs)) {
+        (Some(class), _) => format!("class {class}, "),
+        (None, Some(values)) => format!("y = {}, ", targets(values)),
+        (None, None) => String::new(),
     }
 }
 

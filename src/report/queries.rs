@@ -2,7 +2,6 @@
 
 use super::contents::{Contents, largest};
 use crate::error::Error;
-use crate::loss::Targets;
 
 /// Queries shown.
 const SHOWN: usize = 12;
@@ -62,10 +61,8 @@ fn worst(contents: &Contents) -> Vec<usize> {
 /// How far a query is from what it should be.
 fn badness(contents: &Contents, query: usize) -> Option<f64> {
     let values = contents.values_of(&contents.prediction, query);
-    let targets = contents.problem.as_ref().ok().and_then(|problem| match problem.query_targets.as_ref()? {
-        Targets::Reals(all) => Some(&all[query * problem.network.outputs..][..problem.network.outputs]),
-        Targets::Classes(_) => None,
-    });
+    let problem = contents.problem.as_ref().ok();
+    let targets = problem.and_then(|problem| problem.query_targets.as_ref()?.reals(query, problem.network.outputs));
     contents.run_file.kernel.readout.badness(contents.run_file.training.loss, values, targets)
 }
 

@@ -5,7 +5,6 @@ use super::contents::Contents;
 use super::example::{examples, input, targets};
 use super::queries::Shown;
 use super::words::Words;
-use crate::loss::Targets;
 use crate::problem::Problem;
 use maud::{Markup, html};
 
@@ -49,9 +48,8 @@ fn one_query(contents: &Contents, words: &Words, shown: &Shown) -> Markup {
                 p {
                     "query " (shown.query)
                     @if let Some(class) = shown.class { br; "class " b { (class) } @if wrong { ", wrong" } }
-                    @if let Some((problem, Targets::Reals(all))) = problem.and_then(|own| Some((own, own.query_targets.as_ref()?))) {
-                        @let width = problem.network.outputs;
-                        br; "y = " (targets(&all[shown.query * width..][..width]))
+                    @if let Some(values) = problem.and_then(|own| own.query_targets.as_ref()?.reals(shown.query, own.network.outputs)) {
+                        br; "y = " (targets(values))
                     }
                 }
             }

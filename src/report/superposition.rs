@@ -5,6 +5,7 @@ use super::contents::Contents;
 use super::example::examples;
 use super::queries::extremes;
 use crate::formats::MappedArray;
+use crate::graph::Block;
 use maud::{Markup, html};
 
 /// Examples shown of each layer and sign.
@@ -89,11 +90,12 @@ fn rows(contents: &Contents, array: &MappedArray, layers: usize) -> Markup {
     }
 }
 
-/// The layers with parameters.
+/// The layers with trained parameters.
 fn names(contents: &Contents, layers: usize) -> Vec<String> {
-    let described = contents.run_file.model.layers.iter().enumerate().filter(|(_, layer)| layer.kind.has_parameters());
-    let mut names: Vec<String> =
-        described.map(|(number, layer)| format!("layer {number}, {}", layer.kind.name())).collect();
+    let model = &contents.run_file.model;
+    let blocks = model.design().build().map(|network| network.blocks).unwrap_or_default();
+    let name = |block: &Block| format!("layer {}, {}", block.layer, model.layers[block.layer].kind.name());
+    let mut names: Vec<String> = blocks.iter().map(name).collect();
     names.resize(layers, "layer".into());
     names
 }

@@ -2,12 +2,14 @@
 
 use super::contents::Contents;
 use crate::loss::Loss;
-use crate::readout::{Readout, Value};
+use crate::readout::{Chosen, Readout, Value};
+use crate::run::keys::Kernel;
 
 /// Names of the readout's values.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Words {
     pub readout: Readout,
+    chosen: Chosen,
     loss: Loss,
     /// C, the network's outputs.
     outputs: usize,
@@ -16,12 +18,18 @@ pub(super) struct Words {
 impl Words {
     pub fn of(contents: &Contents) -> Self {
         let outputs = contents.summary["shapes"]["outputs"].as_u64().unwrap_or(0) as usize;
-        Self { readout: contents.run_file.kernel.readout, loss: contents.run_file.training.loss, outputs }
+        let Kernel { readout, chosen, .. } = &contents.run_file.kernel;
+        Self { readout: *readout, chosen: chosen.clone(), loss: contents.run_file.training.loss, outputs }
     }
 
     /// One value of a query whose class is known or not.
     pub fn value(&self, number: usize, class: Option<u32>) -> String {
-        (self.readout.report().value)(Value { number, class, outputs: self.outputs, loss: self.loss })
+        let Chosen { positions, classes } = &self.chosen;
+        let value = (self.readout.report().value)(Value { number, class, outputs: self.outputs, loss: self.loss });
+        let of = classes.map_or(String::new(), |[a, b]| format!(" of outputs {a} and {b}"));
+        let at = positions.as_ref().and_then(|positions| positions.get(number));
+        let at = at.map_or(String::new(), |position| format!(" at position {position}"));
+        format!("{value}{of}{at}")
     }
 
     /// What the page takes apart, as the subject of a sentence.

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::formats::{StateReader, write_safetensors};
 use crate::graph::Tensor;
 use crate::keeper::Keeper;
-use crate::loss::Targets;
+use crate::loss::{IGNORED, Targets};
 use crate::path::{Rule, Superposition, Tile};
 use crate::problem::{Problem, QueryData, TrainingData};
 use crate::run::store::{Parts, Queries, Record, Summary};
@@ -129,7 +129,7 @@ pub(super) fn complete<E: Element>(
     let arrays = tiles::arrays::<E>(session)?;
     arrays.sweep()?;
     watch.begin("finishing", (plan.tiles.len() + arrays.published(plan.tiles.len())) as u64);
-    let mut queries = Queries::new(problem.query_count(), spec.readout.len(network.outputs), &tape.history);
+    let mut queries = Queries::new(problem.query_count(), spec.values(network.outputs), &tape.history);
     let largest = records.iter().fold(0.0, |largest: f64, record| largest.max(record.largest_kernel));
     let unit = if run_file.run.precision == Precision::Mixed { HALF_ROUNDING } else { E::ROUNDING };
     let mut undefined_coefficients = 0;
@@ -193,6 +193,7 @@ pub(super) fn complete<E: Element>(
         contraction: network.blocks.iter().map(|own| own.layer).zip(plan.contraction.iter().copied()).collect(),
         tiles: plan.tiles.len(),
         inputs: session.identity.inputs.clone(),
+        notes: session.inputs.notes.clone(),
     };
     store.finish(&summary)?;
     store.clean()?;
@@ -242,18 +243,21 @@ fn phases(records: &[Record]) -> Option<[f64; Phase::COUNT]> {
     Some(all)
 }
 
-/// The share of the queries whose class has the largest output, where classes are known.
+/// The share of the queries, or of their positions, whose class has the largest output, where classes are known.
 fn query_accuracy(problem: &Problem, prediction: &[f64]) -> Option<f64> {
     let Some(Targets::Classes(classes)) = &problem.query_targets else {
         return None;
     };
     let outputs = problem.network.outputs;
-    if prediction.len() != classes.len() * outputs {
+    if prediction.len() != problem.query_count() * outputs {
         return None;
     }
-    let hits = prediction.chunks(outputs).zip(classes).filter(|(f, class)| {
-        let best = (1..outputs).fold(0, |best, c| if f[c] > f[best] { c } else { best });
+    let width = prediction.len() / classes.len().max(1);
+    let known = || prediction.chunks(width).zip(classes).filter(|(_, class)| **class != IGNORED);
+    let hits = known().filter(|(f, class)| {
+        let best = (1..width).fold(0, |best, c| if f[c] > f[best] { c } else { best });
         best == **class as usize
     });
-    Some(hits.count() as f64 / classes.len() as f64)
+    let count = known().count();
+    (count > 0).then(|| hits.count() as f64 / count as f64)
 }

@@ -1,18 +1,21 @@
 //! Every input of a run, read and checked against every other.
 
 use super::Checkpoints;
+use super::weights::{self, Notes, check_real};
 use crate::compute::Entries;
 use crate::device::{Precision, free_memory};
 use crate::error::Error;
-use crate::formats::{Array, read, read_safetensors};
+use crate::formats::{Array, read};
 use crate::graph::{Graph, from_tensors};
-use crate::loss::{Loss, Targets};
+use crate::loss::{TargetArray, Targets};
 use crate::path::Spec;
 use crate::plan::size;
 use crate::problem::Problem;
-use crate::run::keys::{Batches, KernelShape, RunFile};
+use crate::run::keys::{Batches, InputFiles, KernelShape, RunFile, Training};
+use crate::run::rows::read_rows;
 use crate::tape::Step;
 use crate::training::draw_batches;
+use std::path::Path;
 
 /// The inputs of a run, checked.
 #[derive(Debug)]
@@ -23,6 +26,8 @@ pub struct Inputs {
     pub initial: Vec<f64>,
     /// Checkpoints of a path that was recorded elsewhere.
     pub checkpoints: Option<Checkpoints>,
+    /// What was done to fit files of weights to the network, for people.
+    pub notes: Vec<String>,
 }
 
 impl Inputs {
@@ -38,21 +43,28 @@ impl Inputs {
             None => None,
             Some(pattern) => Some(Checkpoints::open(pattern, network, run_file.training.steps)?),
         };
+        let mut notes = checkpoints.as_ref().map_or_else(Vec::new, |checkpoints| checkpoints.notes().to_vec());
         let initial = match (&checkpoints, &run_file.model.weights) {
             (Some(checkpoints), _) => checkpoints.weights(0)?,
             (None, None) => network.draw(run_file.run.seed),
-            (None, Some(path)) => {
-                let tensors = read_safetensors(path)?;
-                from_tensors(network, &tensors)
-                    .map_err(|problem| Error::Input(format!("{}: {problem}", path.display())))?
-            }
+            (None, Some(path)) => read_weights(path, network, &mut notes)?,
         };
         fits_precision(initial_name(run_file), &initial, run_file.run.precision)?;
         check_steps(run_file, problem.examples())?;
         let problem = Problem { steps: steps(run_file, &problem)?, ..problem };
         problem.check()?;
-        Ok(Self { problem, initial, checkpoints })
+        notes.iter().for_each(|note| tracing::warn!("{note}"));
+        Ok(Self { problem, initial, checkpoints, notes })
     }
+}
+
+/// The flat weights of a file.
+fn read_weights(path: &Path, network: &Graph, said: &mut Vec<String>) -> Result<Vec<f64>, Error> {
+    let mut notes = Notes::default();
+    let tensors = weights::open(path, network, &mut notes)?.read()?;
+    said.extend(notes.lines());
+    let found = check_real(&tensors).and_then(|()| from_tensors(network, &tensors));
+    found.map_err(|problem| weights::wrong(path, problem))
 }
 
 /// The problem of a run file, with its data, and without its steps.
@@ -61,33 +73,37 @@ impl Inputs {
 ///
 /// What does not fit, with the file, the shapes, and what to do.
 pub fn read_problem(run_file: &RunFile) -> Result<Problem, Error> {
-    let network = Graph::new(&run_file.model.input, &run_file.model.layers)?;
+    let mut network = run_file.model.design().build()?;
+    if run_file.trajectory.import.is_some() && !network.held.is_empty() {
+        // Whoever recorded the path may have moved them.
+        network = network.following_held();
+    }
     check_weights(&network)?;
     let (data, training, kernel) = (&run_file.data, &run_file.training, &run_file.kernel);
     let precision = run_file.run.precision;
-    let (examples, inputs) = read_inputs(&data.inputs, &network)?;
-    let targets = read_targets(&data.targets, &network, training.loss, examples, &data.inputs)?;
+    let (examples, inputs) = read_rows("data.train.inputs", &data.inputs, &network, precision)?;
+    let targets = read_targets(&data.targets, &network, training, examples, &data.inputs)?;
     check_examples(&kernel.superposition_vectors, examples)?;
     let mut queries = None;
     let mut query_targets = Some(targets.clone());
-    if let Some(path) = &data.query_inputs {
-        let (count, values) = read_inputs(path, &network)?;
-        fits_precision(path, &values, precision)?;
+    if let Some(files) = &data.query_inputs {
+        let (count, values) = read_rows("data.query.inputs", files, &network, precision)?;
         queries = Some(values);
         query_targets = match &data.query_targets {
             None => None,
-            Some(targets) => Some(read_targets(targets, &network, training.loss, count, path)?),
+            Some(targets) => Some(read_targets(targets, &network, training, count, files)?),
         };
     }
-    fits_precision(&data.inputs, &inputs, precision)?;
     if let Targets::Reals(values) = &targets {
         fits_precision(&data.targets, values, precision)?;
     }
+    let weights = data.weights.as_deref().map(|path| read_weights(path, examples, precision)).transpose()?;
     let spec = Spec {
         loss: training.loss,
         optimizer: training.optimizer,
         rule: kernel.rule,
         readout: kernel.readout,
+        chosen: kernel.chosen.clone(),
         attribution: kernel.attribution,
         kernel: entries(kernel.kernel),
         coefficients: kernel.coefficients,
@@ -101,6 +117,8 @@ pub fn read_problem(run_file: &RunFile) -> Result<Problem, Error> {
         contraction: kernel.contraction.clone(),
         inputs,
         targets,
+        numbers: training.numbers(),
+        weights,
         queries,
         query_targets,
         steps: Vec::new(),
@@ -175,7 +193,7 @@ pub(super) fn fits_precision(name: &str, values: &[f64], precision: Precision) -
     }
 }
 
-fn finite(path: &str, array: &Array) -> Result<(), Error> {
+pub(super) fn finite(path: &str, array: &Array) -> Result<(), Error> {
     match array.first_not_finite() {
         None => Ok(()),
         Some(at) => Err(Error::Input(format!(
@@ -184,33 +202,34 @@ fn finite(path: &str, array: &Array) -> Result<(), Error> {
     }
 }
 
-fn read_inputs(path: &str, network: &Graph) -> Result<(usize, Vec<f64>), Error> {
-    let array = read(path)?;
-    finite(path, &array)?;
-    let width = network.input_len();
-    let count = match array.shape.as_slice() {
-        [] => 0,
-        [count, rest @ ..] if rest.iter().product::<usize>() == width => *count,
-        shape => {
-            return Err(Error::Input(format!(
-                "{path}: has shape {shape:?}, but model.input = {:?} needs [examples, …] with {width} values each",
-                network.input
-            )));
-        }
-    };
-    if count == 0 {
-        return Err(Error::Input(format!("{path}: holds no example")));
-    }
-    Ok((count, array.to_f64()))
-}
-
-fn read_targets(path: &str, network: &Graph, loss: Loss, count: usize, inputs: &str) -> Result<Targets, Error> {
+fn read_targets(
+    path: &str,
+    network: &Graph,
+    training: &Training,
+    count: usize,
+    inputs: &InputFiles,
+) -> Result<Targets, Error> {
     let array = read(path)?;
     finite(path, &array)?;
     if array.shape.first() != Some(&count) {
         return Err(Error::Input(format!("{path}: has shape {:?}, but {inputs} holds {count} examples", array.shape)));
     }
-    loss.read_targets(&array, count, network.outputs).map_err(|problem| Error::Input(format!("{path}: {problem}")))
+    let shape = network.shape(network.output());
+    let targets = TargetArray { loss: training.loss, array: &array, rows: count, shape, ignore: training.ignore };
+    targets.read().map_err(|problem| Error::Input(format!("{path}: {problem}")))
+}
+
+/// Weights of examples or of their positions.
+fn read_weights(path: &str, examples: usize, precision: Precision) -> Result<Vec<f64>, Error> {
+    let array = read(path)?;
+    finite(path, &array)?;
+    if array.shape.first() != Some(&examples) {
+        let shape = &array.shape;
+        return Err(Error::Input(format!("{path}: has shape {shape:?}; weights are [{examples}], one an example")));
+    }
+    let weights = array.to_f64();
+    fits_precision(path, &weights, precision)?;
+    Ok(weights)
 }
 
 fn steps(run_file: &RunFile, problem: &Problem) -> Result<Vec<Step>, Error> {
@@ -224,7 +243,10 @@ fn steps(run_file: &RunFile, problem: &Problem) -> Result<Vec<Step>, Error> {
         None => training.batch_size.map(|size| draw_batches(run_file.run.seed, examples, size, training.steps)),
     };
     Ok(match batches {
-        None => (0..training.steps).map(|number| problem.step(training.rate(number), None)).collect(),
+        None => {
+            let full = problem.step(0.0, None);
+            (0..training.steps).map(|number| Step { learning_rate: training.rate(number), ..full.clone() }).collect()
+        }
         Some(batches) => {
             let step = |(number, batch)| problem.step(training.rate(number), Some(batch));
             batches.into_iter().enumerate().map(step).collect()

@@ -16,10 +16,12 @@ pub mod keys;
 mod plan;
 mod process;
 mod resume;
+mod rows;
 mod session;
 pub mod store;
 mod tiles;
 mod train;
+mod weights;
 
 pub use checkpoints::Checkpoints;
 pub use inputs::{Inputs, read_problem};

@@ -68,7 +68,7 @@ impl Queue {
 /// The record of a finished tile, whose arrays may have gone since; `None` where there is none.
 pub(super) fn record(session: &Session, steps: usize, tile: &Tile) -> Result<Option<Record>, Error> {
     let Some(mut reader) = StateReader::open(&session.record(tile))? else { return Ok(None) };
-    let rows = session.problem().spec.readout.len(session.problem().network.outputs);
+    let rows = session.problem().spec.values(session.problem().network.outputs);
     let values = if tile.examples.start == 0 { tile.queries.len() * rows } else { 0 };
     Record::restore(&mut reader, values, steps).map(Some)
 }

@@ -67,7 +67,10 @@ pub enum Carried {
     /// As means of factors or of whole rows: Nesterov's momentum adds up two of them.
     Means,
     /// As whole rows: a product with a preconditioner, entry by entry, has no factors.
-    Rows,
+    Rows {
+        /// Whether what the examples' rows meet is held beside it.
+        apart: bool,
+    },
 }
 
 /// By how much a gradient of one step may outgrow another's: so much less than a rounding must be left of a factor before it
@@ -106,7 +109,7 @@ impl Carried {
             Past::Nothing => Carried::Nothing,
             Past::Momentum(momentum) => Carried::Factors { steps: window(momentum, rates, rounding) },
             Past::Ahead => Carried::Means,
-            Past::Preconditioned => Carried::Rows,
+            Past::Preconditioned { apart } => Carried::Rows { apart },
         }
     }
 
@@ -253,7 +256,7 @@ pub fn flops(block: &Block, contraction: Contraction, sizes: &Sizes) -> f64 {
 /// The ways in which a block can be contracted. Rows of tied weights are sums over their uses, which no product around one
 /// input makes.
 pub fn choices(network: &Graph, block: &Block, readout: Readout, carried: Carried) -> Vec<Contraction> {
-    let means = carried != Carried::Rows;
+    let means = !matches!(carried, Carried::Rows { .. });
     let possible = |contraction: &Contraction| {
         let structures = block.uses.iter().all(|one| one.structure.contractions().contains(contraction));
         let only = |allowed: &dyn Fn(&Use) -> bool| block.only_use().is_some_and(allowed);
@@ -262,7 +265,7 @@ pub fn choices(network: &Graph, block: &Block, readout: Readout, carried: Carrie
                 Contraction::Materialised | Contraction::Half => true,
                 Contraction::Factored => only(&|_| matches!(carried, Carried::Nothing | Carried::Factors { .. })),
                 Contraction::Averaged => only(&|one| network.has_constant_input(one) && means),
-                Contraction::Output => only(&|one| network.makes_outputs(one) && readout == Readout::Outputs && means),
+                Contraction::Output => only(&|one| network.makes_outputs(one) && readout.is_identity() && means),
             }
     };
     Contraction::ALL.into_iter().filter(possible).collect()
@@ -315,8 +318,8 @@ mod tests {
 
     #[test]
     fn convolutions_are_materialised_and_narrow_layers_with_many_outputs_are_halved() {
-        let conv = LayerKind::Conv2d(Conv2d { channels: 32, kernel: 3, stride: 1, padding: 1, bias: true });
-        let pool = LayerKind::AvgPool2d(AvgPool2d { kernel: 16 });
+        let conv = LayerKind::Conv2d(Conv2d::square(32, 3, 1, 1, true));
+        let pool = LayerKind::AvgPool2d(AvgPool2d::square(16));
         let layers = vec![conv.clone(), TANH, conv, TANH, pool, LayerKind::Flatten(Flatten), linear(10)];
         let cnn = network(&[3, 16, 16], layers);
         let sizes = Sizes { queries: 32, nodes: 1, examples: 32, ..sized(10, Entries::Full) };
@@ -334,7 +337,14 @@ mod tests {
     fn what_is_carried_stays_in_factors_where_it_can() {
         let network = network(&[64], vec![linear(512), TANH, linear(512), TANH, linear(10)]);
         let sgd = |momentum, nesterov| Optimizer::Sgd(Sgd { momentum, nesterov, ..Sgd::plain(0.1) });
-        let adam = Adam { learning_rate: 0.1, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.0, decoupled: true };
+        let adam = Adam {
+            learning_rate: 0.1,
+            betas: [0.9, 0.999],
+            eps: 1e-8,
+            weight_decay: 0.0,
+            amsgrad: false,
+            decoupled: true,
+        };
         let pick = |optimizer: &Optimizer, steps: usize| {
             let carried = Carried::new(optimizer, &vec![0.1; steps], f64::from(f32::EPSILON));
             let sizes = Sizes { queries: 50, nodes: 3, examples: 1437, carried, ..sized(10, Entries::Loss) };
@@ -373,7 +383,7 @@ mod tests {
 
     #[test]
     fn a_layer_norm_is_always_materialised() {
-        let network = network(&[8], vec![LayerKind::LayerNorm(LayerNorm), linear(3)]);
+        let network = network(&[8], vec![LayerKind::LayerNorm(LayerNorm::default()), linear(3)]);
         let of = |index: usize| choices(&network, &network.blocks[index], Readout::Outputs, Carried::Nothing);
         assert_eq!(of(0), [Contraction::Materialised]);
         let [factored, output, materialised, half] =
@@ -392,7 +402,14 @@ mod tests {
             let sizes = Sizes { queries: 8, nodes: 3, examples: 64, carried, ..sized(4, Entries::Loss) };
             picked(&network, &sizes)[0]
         };
-        let adam = Adam { learning_rate: 0.1, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.0, decoupled: true };
+        let adam = Adam {
+            learning_rate: 0.1,
+            betas: [0.9, 0.999],
+            eps: 1e-8,
+            weight_decay: 0.0,
+            amsgrad: false,
+            decoupled: true,
+        };
         let (sgd, adam) = (Optimizer::Sgd(Sgd::plain(0.1)), Optimizer::Adam(adam));
         assert_eq!(pick(50_000, 8, &sgd), averaged);
         assert_eq!(pick(50_000, 8, &adam), half);
@@ -400,13 +417,13 @@ mod tests {
         let network = network(&[4], vec![embedding(5), flat, linear(3)]);
         let of = |carried| choices(&network, &network.blocks[0], Readout::Outputs, carried);
         assert_eq!(of(Carried::Nothing), [Contraction::Factored, averaged, materialised, half]);
-        assert_eq!(of(Carried::Rows), [materialised, half]);
+        assert_eq!(of(Carried::Rows { apart: false }), [materialised, half]);
     }
 
     #[test]
     fn work_of_a_small_layer_is_what_a_hand_counts() {
         // 2 queries × 3 examples, 5 outputs, 4 nodes; a layer of 7 × 11, one position.
-        let network = network(&[11], vec![LayerKind::LayerNorm(LayerNorm), linear(7), linear(5)]);
+        let network = network(&[11], vec![LayerKind::LayerNorm(LayerNorm::default()), linear(7), linear(5)]);
         let own = &network.blocks[1];
         let sizes = Sizes { queries: 2, nodes: 4, examples: 3, ..sized(5, Entries::Full) };
         let pairs = 2.0 * 3.0 * 25.0;

@@ -187,6 +187,25 @@ impl<'a, B: Backend> QueryFactors<'a, B> {
         Ok(())
     }
 
+    /// Whole rows, each times a vector of the weights' length, entry by entry. Factors and means have no such product: they are
+    /// left out.
+    ///
+    /// # Errors
+    ///
+    /// A device error.
+    pub fn times(&self, backend: &B, vector: &B::Buffer) -> Result<Self> {
+        let mut product = Self::new(self.network, self.choice, self.outputs, self.queries);
+        for (index, side) in self.sides.iter().enumerate() {
+            let Some(Side::Rows(rows, len)) = side else { continue };
+            let block = &self.network.blocks[index];
+            let mut out = backend.scratch(*len)?;
+            let factors = Slice::new(vector, block.offset, block.len());
+            backend.multiply(SliceMut::new(&mut out, 0, *len), Slice::new(rows, 0, *len), factors)?;
+            product.sides[index] = Some(Side::Rows(out, *len));
+        }
+        Ok(product)
+    }
+
     /// Adds a factor of one block at a node; where the optimizer has one, times its preconditioner.
     ///
     /// # Errors

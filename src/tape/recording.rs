@@ -55,7 +55,7 @@ impl Recording {
         if optimizer.is_solved() {
             rows = [Kept::Weights, Kept::Nodes, Kept::Slopes].map(|kept| (kept, None)).into();
         } else if every == 1 {
-            let preconditioned = optimizer.past() == Past::Preconditioned;
+            let preconditioned = matches!(optimizer.past(), Past::Preconditioned { .. });
             rows.extend(preconditioned.then_some((Kept::Preconditioner, Some(steps))));
             let decay = optimizer.decay(optimizer.learning_rate()) == Decay::Remembered;
             rows.extend(decay.then_some((Kept::Decay, Some(steps))));

@@ -13,8 +13,10 @@ pub struct Step {
     pub batch: Option<Vec<u32>>,
     /// m: the number of training examples.
     pub examples: usize,
-    /// The factor of each example's loss: 1/|batch| for the mean, 1 for the sum.
+    /// The factor of each example's loss: 1/`total` for the mean, 1 for the sum.
     pub share: f64,
+    /// What the batch's examples count together: |batch| where none has a weight.
+    pub total: f64,
     /// The factor by which the loss gradient was clipped; 1 where it was not.
     pub clip: f64,
 }
@@ -44,14 +46,15 @@ impl Step {
 pub struct Metrics {
     /// The loss of the batch: mean or sum, as the run asks.
     pub loss: f64,
-    /// The share of the batch's examples whose class has the largest output; without meaning for real targets.
+    /// The share of the batch's examples whose class has the largest output, each counted as in the loss; without meaning for
+    /// targets that are no classes.
     pub accuracy: f64,
 }
 
 impl Metrics {
     /// From the statistics `[loss, hits times their factors in the loss]`.
     pub(crate) fn new<E: Element>(statistics: &[E], step: &Step) -> Self {
-        let accuracy = statistics[1].to_f64() / (step.share * step.batch_len() as f64);
+        let accuracy = statistics[1].to_f64() / (step.share * step.total);
         Self { loss: statistics[0].to_f64(), accuracy }
     }
 }
@@ -62,7 +65,8 @@ mod tests {
 
     #[test]
     fn a_repeated_example_counts_as_often() {
-        let step = Step { learning_rate: 0.1, batch: Some(vec![4, 1, 4]), examples: 5, share: 0.25, clip: 1.0 };
+        let step =
+            Step { learning_rate: 0.1, batch: Some(vec![4, 1, 4]), examples: 5, share: 0.25, total: 3.0, clip: 1.0 };
         assert_eq!(step.shares(&(0..5)), [(1, 0.25), (4, 0.5)]);
         assert_eq!(step.shares(&(2..4)), []);
     }

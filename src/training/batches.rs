@@ -5,16 +5,16 @@ use crate::random::Random;
 /// How the losses of a batch's examples make up its loss.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reduction {
-    /// Their mean over the batch's own size.
+    /// Their mean over what the batch's examples count: without weights, over its size.
     Mean,
     /// Their sum.
     Sum,
 }
 
 impl Reduction {
-    /// The factor of each example's loss, in a batch of `len` examples.
-    pub fn share(self, len: usize) -> f64 {
-        if self == Reduction::Mean { 1.0 / len as f64 } else { 1.0 }
+    /// The factor of each example's loss, in a batch whose examples count `total` together.
+    pub fn share(self, total: f64) -> f64 {
+        if self == Reduction::Mean { 1.0 / total } else { 1.0 }
     }
 }
 

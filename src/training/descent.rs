@@ -1,57 +1,13 @@
 //! The loss gradient of a step, on the device.
 
-use super::Examples;
-use crate::compute::op::{BatchLoss, BatchLossArrays};
-use crate::compute::{Backend, Element, Layout, MatMul, RowMap, Slice, SliceMut, Start, Targets};
+use super::{Examples, TargetBuffer};
+use crate::compute::{Backend, Element, RowMap, Slice, SliceMut, Start};
 use crate::error::Error;
 use crate::graph::{Graph, Segment};
 use crate::loss::Loss;
 use crate::optimizer::Optimizer;
 use crate::tangent::write_gradient;
 use crate::tape::Step;
-
-/// The training targets on the device.
-#[derive(Debug)]
-pub enum TargetBuffer<B: Backend> {
-    /// `[m]` classes.
-    Classes(B::Index),
-    /// `[m, C]` reals, and their number.
-    Reals(B::Buffer, usize),
-}
-
-impl<B: Backend> TargetBuffer<B> {
-    /// The targets in the form that operations take.
-    pub fn targets(&self) -> Targets<'_, B::Buffer, B::Index> {
-        match self {
-            TargetBuffer::Classes(classes) => Targets::Classes(classes),
-            TargetBuffer::Reals(values, len) => Targets::Reals(Slice::new(values, 0, *len)),
-        }
-    }
-
-    /// The losses of outputs `[rows, C]`, where row r belongs to example `examples[r]`, whose loss has the factor `share[r]`.
-    /// Returns `[rows, C]`, the gradients times these factors; and `[rows, 2]`, each row's loss and hit without them.
-    pub(crate) fn losses(
-        &self,
-        backend: &B,
-        loss: Loss,
-        (outputs, rows): (Slice<'_, B::Buffer>, usize),
-        examples: &B::Index,
-        share: &B::Buffer,
-    ) -> crate::compute::Result<(B::Buffer, B::Buffer)> {
-        let width = outputs.len / rows.max(1);
-        let (mut gradient, mut statistics) = (backend.scratch(outputs.len)?, backend.scratch(2 * rows)?);
-        let arrays = BatchLossArrays {
-            gradient: SliceMut::new(&mut gradient, 0, outputs.len),
-            statistics: SliceMut::new(&mut statistics, 0, 2 * rows),
-            outputs,
-            targets: self.targets(),
-            examples,
-            share: Slice::new(share, 0, rows),
-        };
-        backend.run(&BatchLoss { loss, width }, arrays)?;
-        Ok((gradient, statistics))
-    }
-}
 
 /// A network, its training data, and how it is trained.
 pub struct Training<'a, B: Backend> {
@@ -114,20 +70,15 @@ impl<B: Backend> Training<'_, B> {
         let (rows, width) = (held.len(), network.input_len());
         let examples: Vec<u32> = held.iter().map(|&(example, _)| example as u32).collect();
         let inputs = self.examples.gather(backend, &examples)?;
-        let examples = backend.index(&examples)?;
-        let share: Vec<B::Element> = held.iter().map(|&(_, share)| B::Element::from_f64(share)).collect();
-        let share = backend.upload(&share)?;
         let segment = Segment::at(weights);
         let pass = network.forward(backend, segment, Slice::new(&inputs, 0, rows * width), rows)?;
-        let (seed, each) =
-            self.targets.losses(backend, self.loss, (network.outputs(&pass), rows), &examples, &share)?;
-        let sum = MatMul { rows: 1, columns: 2, depth: rows, layout: Layout::Plain, start: Start::Output };
-        let each = Slice::new(&each, 0, rows * 2);
-        backend.matmul(&sum, SliceMut::new(statistics, 0, 2), Slice::new(&share, 0, rows), each, None)?;
+        let places = self.targets.places(backend, held)?;
+        let losses = self.targets.losses(backend, self.loss, network.outputs(&pass), &places)?;
+        losses.add_sums(backend, &places, SliceMut::new(statistics, 0, 2))?;
 
         let inputs: Vec<u32> = (0..rows as u32).collect();
         let map = RowMap::new(backend, &[0, rows as u32], &inputs, &vec![1.0; rows])?;
-        network.backward(backend, segment, &pass, 1, seed, &mut |factor| {
+        network.backward(backend, segment, &pass, 1, losses.gradient, &mut |factor| {
             let own = &network.blocks[factor.block];
             let out = SliceMut::new(&mut *gradient, own.offset, own.len());
             write_gradient(backend, &map, None, &factor, Start::Output, out)

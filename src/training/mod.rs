@@ -12,12 +12,14 @@ mod examples;
 mod flow;
 mod recall;
 pub(crate) mod schedule;
+mod targets;
 mod walk;
 
 pub use batches::{Reduction, draw_batches};
-pub use descent::{TargetBuffer, Training};
+pub use descent::Training;
 pub use dormand_prince::{Accepted, Course, DormandPrince, Slope, least_tolerance};
 pub use examples::Examples;
 pub use recall::Recall;
 pub use schedule::{Cosine, Schedule, ScheduleKind, StepDecay};
+pub use targets::{Places, TargetBuffer};
 pub use walk::{Leg, Recorded};

@@ -184,13 +184,33 @@ impl<B: Backend> Training<'_, B> {
         weights: &B::Buffer,
         mut gradient: B::Buffer,
     ) -> Result<Made<B>, Error> {
-        let len = self.network.len;
+        let len = self.network.trained_len;
         if step.clip != 1.0 {
             self.backend.scale(SliceMut::new(&mut gradient, 0, len), step.clip)?;
         }
         let vectors = Vectors { backend: self.backend, len };
         let given = Given { number, rate: step.learning_rate, weights, gradient };
-        Ok(self.optimizer.step(&vectors, memory, given)?)
+        let Made { next, preconditioner, decay } = self.optimizer.step(&vectors, memory, given)?;
+        let whole = |part: Option<B::Buffer>| part.map(|part| self.whole(part, None)).transpose();
+        Ok(Made {
+            next: self.whole(next, Some(weights))?,
+            preconditioner: whole(preconditioner)?,
+            decay: whole(decay)?,
+        })
+    }
+
+    /// A flat vector whose trained part is given; the held part is that of another, or zeros.
+    fn whole(&self, trained: B::Buffer, rest: Option<&B::Buffer>) -> Result<B::Buffer, Error> {
+        let (backend, from, len) = (self.backend, self.network.trained_len, self.network.len);
+        if from == len {
+            return Ok(trained);
+        }
+        let mut whole = match rest {
+            Some(rest) => backend.copied(Slice::new(rest, 0, len))?,
+            None => backend.zeros(len)?,
+        };
+        backend.copy(SliceMut::new(&mut whole, 0, from), Slice::new(&trained, 0, from))?;
+        Ok(whole)
     }
 
     /// Records the oldest pending step.

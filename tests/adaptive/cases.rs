@@ -1,6 +1,6 @@
 //! Small networks of each kind, at random weights.
 
-use pathkernel::activation::Activation;
+use pathkernel::activation::{Activation, Hardtanh, LeakyRelu};
 use pathkernel::graph::Graph;
 use pathkernel::layer::{
     Add, AvgPool2d, Conv2d, Flatten, Layer, LayerKind, LayerNorm, Linear, MaxPool2d, Mean, Multiply, Parameter,
@@ -24,7 +24,7 @@ pub fn linear(features: usize) -> Layer {
 }
 
 fn conv(channels: usize, kernel: usize, stride: usize, padding: usize) -> Layer {
-    plain(LayerKind::Conv2d(Conv2d { channels, kernel, stride, padding, bias: true }))
+    plain(LayerKind::Conv2d(Conv2d::square(channels, kernel, stride, padding, true)))
 }
 
 pub fn activation(kind: Activation) -> Layer {
@@ -46,12 +46,15 @@ pub fn numbers(seed: u64, len: usize) -> Vec<f64> {
 }
 
 pub fn cases() -> Vec<Case> {
-    let leaky = || activation(Activation::LeakyRelu);
+    let leaky = || activation(LeakyRelu { slope: 0.01 }.into());
     let tanh = || activation(Activation::Tanh);
     let flatten = || plain(LayerKind::Flatten(Flatten));
-    let max_pool = || plain(LayerKind::MaxPool2d(MaxPool2d { kernel: 2 }));
-    let avg_pool = || plain(LayerKind::AvgPool2d(AvgPool2d { kernel: 2 }));
-    let norm = || plain(LayerKind::LayerNorm(LayerNorm));
+    let max_pool = || plain(LayerKind::MaxPool2d(MaxPool2d::square(2)));
+    let avg_pool = || plain(LayerKind::AvgPool2d(AvgPool2d::square(2)));
+    let overlapping =
+        || plain(LayerKind::MaxPool2d(MaxPool2d { stride: Some([1, 2]), padding: [1, 1], ..MaxPool2d::square(3) }));
+    let hard = || activation(Hardtanh { min_val: -0.5, max_val: 0.75 }.into());
+    let norm = || plain(LayerKind::LayerNorm(LayerNorm::default()));
     let add = |from| Layer::new(LayerKind::Add(Add)).reading(&[from]);
     let multiply = |from| Layer::new(Multiply).reading(&[from]);
     let upsample = || plain(Upsample { scale_factor: vec![2] }.into());
@@ -80,6 +83,12 @@ pub fn cases() -> Vec<Case> {
         ),
         ("max_pool2d alone", vec![1, 6, 6], vec![conv(2, 3, 2, 1), max_pool(), flatten(), linear(3)]),
         ("max_pool2d of the input", vec![1, 6, 6], vec![max_pool(), flatten(), linear(8), relu(), linear(3)]),
+        (
+            "max_pool2d of windows that overlap",
+            vec![1, 5, 6],
+            vec![conv(2, 2, 1, 0), overlapping(), flatten(), linear(3)],
+        ),
+        ("hardtanh", vec![6], vec![linear(10), hard(), linear(8), hard(), linear(3)]),
         ("one output", vec![5], vec![linear(9), relu(), linear(9), relu(), linear(1)]),
         (
             "product of two branches",

@@ -1,7 +1,7 @@
 //! Networks by plain loops over dual numbers: outputs, their derivative along a direction, and which side of its kink every
 //! unit is on. Shares nothing with the library but the description of the graph.
 
-use pathkernel::activation::Activation;
+use pathkernel::activation::{Activation, Hardtanh, LeakyRelu};
 use pathkernel::compute::{Pooling, Window};
 use pathkernel::graph::primitive::{Kind, Part, Rearrange};
 use pathkernel::graph::{Graph, Matrix, Structure};
@@ -125,21 +125,26 @@ fn convolved(matrix: Matrix, first: usize, at: &dyn Fn(usize) -> Dual, window: &
     for position in 0..rows * columns {
         let mut patch = Vec::new();
         for entry in 0..window.patch() {
-            let (channel, rest) = (entry / window.kernel / window.kernel, entry % (window.kernel * window.kernel));
-            let row = (position / columns * window.stride + rest / window.kernel).checked_sub(window.padding);
-            let column = (position % columns * window.stride + rest % window.kernel).checked_sub(window.padding);
-            patch.push(match (row, column) {
-                (Some(row), Some(column)) if row < window.height && column < window.width => {
-                    x[(channel * window.height + row) * window.width + column]
-                }
-                _ => Dual::default(),
-            });
+            patch.push(pixel(window, position, entry).map_or(Dual::default(), |pixel| x[pixel]));
         }
         for (channel, value) in affine(matrix, first, at, &patch).into_iter().enumerate() {
             out[channel * rows * columns + position] = value;
         }
     }
     out
+}
+
+/// The pixel that is an entry of the patch at a position; none in the padding.
+fn pixel(window: &Window, position: usize, entry: usize) -> Option<usize> {
+    let (channel, rest) = (entry / window.area(), entry % window.area());
+    let (corner, columns) = (window.out_width(), window.kernel[1]);
+    let along = |axis: usize, corner: usize, entry: usize, side: usize| {
+        let place = corner * window.stride[axis] + entry * window.dilation[axis];
+        place.checked_sub(window.padding[axis]).filter(|&place| place < side)
+    };
+    let row = along(0, position / corner, rest / columns, window.height)?;
+    let column = along(1, position % corner, rest % columns, window.width)?;
+    Some((channel * window.height + row) * window.width + column)
 }
 
 fn normalised(x: &[Dual]) -> Vec<Dual> {
@@ -155,26 +160,20 @@ fn normalised(x: &[Dual]) -> Vec<Dual> {
 fn pooled(window: &Window, kind: Pooling, x: &[Dual], pattern: &mut Vec<u8>) -> Vec<Dual> {
     let mut out = Vec::new();
     for channel in 0..window.channels {
-        for row in 0..window.out_height() {
-            for column in 0..window.out_width() {
-                let entry = |k: usize| {
-                    let (down, right) =
-                        (row * window.kernel + k / window.kernel, column * window.kernel + k % window.kernel);
-                    x[(channel * window.height + down) * window.width + right]
-                };
-                let all: Vec<Dual> = (0..window.kernel * window.kernel).map(entry).collect();
-                out.push(match kind {
-                    Pooling::Average => {
-                        all.iter().copied().fold(Dual::default(), Dual::plus).scaled(1.0 / all.len() as f64)
-                    }
-                    Pooling::Max => {
-                        let best =
-                            (0..all.len()).fold(0, |best, k| if all[k].value > all[best].value { k } else { best });
-                        pattern.push(best as u8);
-                        all[best]
-                    }
-                });
-            }
+        for position in 0..window.positions() {
+            let entries = channel * window.area()..(channel + 1) * window.area();
+            let all: Vec<Dual> =
+                entries.filter_map(|entry| pixel(window, position, entry)).map(|pixel| x[pixel]).collect();
+            out.push(match kind {
+                Pooling::Average => {
+                    all.iter().copied().fold(Dual::default(), Dual::plus).scaled(1.0 / window.area() as f64)
+                }
+                Pooling::Max => {
+                    let best = (0..all.len()).fold(0, |best, k| if all[k].value > all[best].value { k } else { best });
+                    pattern.push(best as u8);
+                    all[best]
+                }
+            });
         }
     }
     out
@@ -184,14 +183,21 @@ fn activated(kind: Activation, x: Dual, pattern: &mut Vec<u8>) -> Dual {
     let value = x.value;
     match kind {
         Activation::Identity => x,
-        Activation::Relu | Activation::LeakyRelu => {
-            let off = if kind == Activation::Relu { 0.0 } else { 0.01 };
+        Activation::Relu => {
             pattern.push(u8::from(value > 0.0));
-            x.scaled(if value > 0.0 { 1.0 } else { off })
+            x.scaled(if value > 0.0 { 1.0 } else { 0.0 })
+        }
+        Activation::LeakyRelu(LeakyRelu { slope }) => {
+            pattern.push(u8::from(value > 0.0));
+            x.scaled(if value > 0.0 { 1.0 } else { slope })
         }
         Activation::Relu6 => {
             pattern.push(u8::from(value > 0.0) + u8::from(value >= 6.0));
             x.mapped(value.clamp(0.0, 6.0), if value > 0.0 && value < 6.0 { 1.0 } else { 0.0 })
+        }
+        Activation::Hardtanh(Hardtanh { min_val, max_val }) => {
+            pattern.push(u8::from(value > min_val) + u8::from(value >= max_val));
+            x.mapped(value.clamp(min_val, max_val), if value > min_val && value < max_val { 1.0 } else { 0.0 })
         }
         Activation::Tanh => x.mapped(value.tanh(), 1.0 - value.tanh().powi(2)),
         Activation::Softplus => x.mapped(value.exp().ln_1p(), 1.0 / (1.0 + (-value).exp())),

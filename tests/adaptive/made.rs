@@ -108,9 +108,9 @@ fn double_crossings_between_nodes_are_seen() {
 #[test]
 fn ties_of_zeros_in_a_window_are_no_flips() {
     let layers = vec![
-        plain(LayerKind::Conv2d(Conv2d { channels: 1, kernel: 1, stride: 1, padding: 0, bias: true })),
+        plain(LayerKind::Conv2d(Conv2d::square(1, 1, 1, 0, true))),
         relu(),
-        plain(LayerKind::MaxPool2d(MaxPool2d { kernel: 2 })),
+        plain(LayerKind::MaxPool2d(MaxPool2d::square(2))),
         plain(LayerKind::Flatten(Flatten)),
         linear(3),
     ];
@@ -159,8 +159,8 @@ fn what_is_too_much_is_reported() {
 #[test]
 fn a_window_flips_where_its_winner_changes() {
     let layers = vec![
-        plain(LayerKind::Conv2d(Conv2d { channels: 1, kernel: 1, stride: 1, padding: 0, bias: true })),
-        plain(LayerKind::MaxPool2d(MaxPool2d { kernel: 2 })),
+        plain(LayerKind::Conv2d(Conv2d::square(1, 1, 1, 0, true))),
+        plain(LayerKind::MaxPool2d(MaxPool2d::square(2))),
         plain(LayerKind::Flatten(Flatten)),
         linear(3),
     ];

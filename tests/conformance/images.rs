@@ -4,7 +4,7 @@ use crate::harness::*;
 use pathkernel::compute::{Backend, Convolution, Pooling, Transpose, Window};
 
 fn window(channels: usize, (height, width): (usize, usize), kernel: usize, stride: usize, padding: usize) -> Window {
-    Window { channels, height, width, kernel, stride, padding }
+    Window::square([channels, height, width], kernel, stride, padding)
 }
 
 fn unfolded<B: Backend>(backend: &B, &(shape, rows): &(Window, usize)) -> Vec<f64> {
@@ -30,6 +30,7 @@ fn patches_and_back() {
         (window(2, (8, 6), 3, 2, 0), 3),
         (window(1, (4, 4), 5, 3, 2), 5),
         (window(2, (7, 9), 3, 2, 1), 70),
+        (Window { kernel: [2, 3], padding: [0, 3], dilation: [3, 2], ..window(2, (7, 9), 3, 2, 1) }, 9),
     ] {
         agree!(&devices, unfolded, shape, 0.0);
         // A pixel lies in at most 25 patches.
@@ -55,9 +56,10 @@ fn convolutions_back() {
         (window(2, (8, 6), 3, 1, 0), 1, 3),
         (window(1, (4, 4), 5, 1, 4), 3, 5),
         (window(2, (7, 9), 2, 1, 1), 5, 40),
+        (Window { kernel: [2, 4], padding: [0, 3], ..window(2, (7, 9), 2, 1, 1) }, 3, 4),
     ] {
         // Each pixel sums over channels and over the kernel's weights.
-        let terms = (shape.1 * shape.0.kernel * shape.0.kernel) as f64;
+        let terms = (shape.1 * shape.0.area()) as f64;
         agree!(&devices, back, shape, (terms + 2.0) * EPS * terms);
     }
 }
@@ -95,6 +97,8 @@ fn pooling_and_its_gradient() {
             (window(3, (5, 7), 2, 2, 0), kind, 2),
             (window(2, (9, 6), 3, 3, 0), kind, 5),
             (window(2, (8, 8), 2, 2, 0), kind, 40),
+            (window(2, (7, 6), 3, 2, 1), kind, 3),
+            (Window { dilation: [2, 1], stride: [1, 2], ..window(3, (8, 5), 3, 1, 1) }, kind, 7),
         ] {
             agree!(&devices, pooled, shape, 10.0 * EPS);
             agree!(&devices, directional, (shape.0, shape.2), 0.0);

@@ -10,7 +10,7 @@ use pathkernel::graph::{Seeds, Segment};
 use pathkernel::random::numbers;
 
 /// `[C * rows, parameters]`: how the Jacobian changes along a direction.
-fn turned(case: &Case, inputs: &[f64], direction: &[f64]) -> Vec<f64> {
+pub fn turned(case: &Case, inputs: &[f64], direction: &[f64]) -> Vec<f64> {
     let (backend, network) = (Cpu::new(), &case.network);
     let base = inputs.len() / network.input_len();
     let (inputs, weights, direction) = (upload(inputs), upload(&case.weights), upload(direction));
@@ -38,7 +38,7 @@ fn turned(case: &Case, inputs: &[f64], direction: &[f64]) -> Vec<f64> {
 
 /// A function of the weights and its central differences along a direction, once with a step and once with twice the step.
 /// What the two differ by is three times what truncation makes of the first.
-fn differences(case: &Case, direction: &[f64], of: &dyn Fn(&Case) -> Vec<f64>) -> Vec<(f64, f64)> {
+pub fn differences(case: &Case, direction: &[f64], of: &dyn Fn(&Case) -> Vec<f64>) -> Vec<(f64, f64)> {
     let moved = |by: f64| {
         let weights = case.weights.iter().zip(direction).map(|(w, d)| w + by * d).collect();
         of(&Case { name: case.name.clone(), network: case.network.clone(), weights })
@@ -53,7 +53,7 @@ fn differences(case: &Case, direction: &[f64], of: &dyn Fn(&Case) -> Vec<f64>) -
     near.iter().zip(&far).map(|(&near, &far)| (near, tolerance(near, far))).collect()
 }
 
-fn agree(what: &str, got: &[f64], want: &[(f64, f64)]) {
+pub fn agree(what: &str, got: &[f64], want: &[(f64, f64)]) {
     assert_eq!(got.len(), want.len(), "{what}");
     for (entry, (got, (want, tolerance))) in got.iter().zip(want).enumerate() {
         let error = (got - want).abs();
@@ -62,7 +62,7 @@ fn agree(what: &str, got: &[f64], want: &[(f64, f64)]) {
 }
 
 /// Directions of length 1: one that moves everything, and one for each tensor alone.
-fn directions(case: &Case, seed: u64) -> Vec<(String, Vec<f64>)> {
+pub fn directions(case: &Case, seed: u64) -> Vec<(String, Vec<f64>)> {
     let all = numbers(seed, case.network.len);
     let alone = case.network.tensors().map(|tensor| {
         let within = tensor.offset..tensor.offset + tensor.len();
@@ -97,7 +97,7 @@ fn gradients_turn_as_their_differences_say() {
 fn random_graphs_agree_with_differences() {
     let (graphs, counts) = graphs();
     println!("{counts:?}");
-    assert!(counts.len() == 11 && counts.values().all(|&count| count >= 5), "{counts:?}");
+    assert!(counts.len() == 15 && counts.values().all(|&count| count >= 5), "{counts:?}");
     for (seed, case) in graphs.iter().enumerate() {
         let seed = seed as u64;
         let inputs = numbers(seed + 500, ROWS * case.network.input_len());

@@ -1,6 +1,7 @@
 //! Per-example Jacobians of every kind of layer, through the library on the CPU in f64: against finite differences
 //! of the outputs, and contracted in every way against plain loops.
 
+mod attention;
 mod cases;
 #[path = "../common/mod.rs"]
 mod common;

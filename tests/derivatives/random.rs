@@ -1,10 +1,11 @@
 //! Random graphs, built node by node: shapes, branches, ties and seeds.
 
 use crate::cases::Case;
-use pathkernel::activation::Activation;
+use pathkernel::activation::{Activation, Approximate, Gelu};
 use pathkernel::compute::Pooling;
 use pathkernel::graph::primitive::{
-    Affine, Convolve, Lookup, Normalize, Parameter, Pointwise, Pool, Product, Rearrange, ScaleShift,
+    Affine, Attention, Convolve, Heads, Lookup, Mask, MatrixProduct, Normalize, Parameter, Pointwise, Pool, Product,
+    Rearrange, ScaleShift, Softmax, Sweep, Unfold,
 };
 use pathkernel::graph::{Graph, NodeId};
 use pathkernel::random::numbers;
@@ -17,8 +18,16 @@ const NODES: usize = 9;
 /// Normalised rows at the least: the variance of fewer numbers can be as small as eps.
 const LEAST_NORMALISED: usize = 5;
 
-const SMOOTH: [Activation; 5] =
-    [Activation::Tanh, Activation::Sigmoid, Activation::Softplus, Activation::Silu, Activation::Sin];
+const SMOOTH: [Activation; 8] = [
+    Activation::Tanh,
+    Activation::Sigmoid,
+    Activation::Softplus,
+    Activation::Silu,
+    Activation::Sin,
+    Activation::Mish,
+    Activation::Logsigmoid,
+    Activation::Gelu(Gelu { approximate: Approximate::Tanh }),
+];
 
 /// A source of choices.
 struct Choice(Vec<f64>);
@@ -80,19 +89,27 @@ fn push(graph: &mut Graph, choice: &mut Choice, number: usize, from: NodeId) -> 
     let shape = graph.shape(from).to_vec();
     let width = *shape.last()?;
     let bias = choice.below(2) == 0;
-    match choice.below(14) {
+    match choice.below(17) {
+        14..=16 => meet(graph, choice, number, from),
         0 | 1 => {
             let features = if choice.below(2) == 0 { width } else { choice.between(3, 6) };
             graph.add(number, Affine::new(&shape, features, bias), &[from]).ok()
         }
         2 | 9 => {
             let (channels, kernel) = (choice.between(1, 3), choice.between(2, 3));
-            let window = (kernel, choice.between(1, 2), choice.below(2));
+            let square = Sweep::from((kernel, choice.between(1, 2), choice.below(2)));
+            let window = Sweep { dilation: [1, choice.between(1, 2)], ..square };
+            if choice.below(4) == 0 {
+                let patches = graph.add(number, Unfold::new(&shape, window).ok()?, &[from]).ok()?;
+                return graph.add(number, Unfold::fold(&shape, window).ok()?, &[patches]).ok();
+            }
             graph.add(number, Convolve::new(&shape, channels, window, bias).ok()?, &[from]).ok()
         }
         3 => {
             let pooling = choice.of(&[Pooling::Max, Pooling::Average]);
-            graph.add(number, Pool::new(&shape, 2, pooling).ok()?, &[from]).ok()
+            let overlapping = Sweep { stride: [1, 2], ..Sweep::from((3, 1, 1)) };
+            let sweep = if choice.below(3) == 0 { overlapping } else { Sweep::from(2) };
+            graph.add(number, Pool::new(&shape, sweep, pooling).ok()?, &[from]).ok()
         }
         4 if width >= LEAST_NORMALISED => {
             let normal = graph.add(number, Normalize::about_mean(&shape), &[from]).ok()?;
@@ -139,6 +156,36 @@ fn push(graph: &mut Graph, choice: &mut Choice, number: usize, from: NodeId) -> 
             graph.add_tied(block, tied, &[from]).ok()
         }
         _ => graph.add(number, Pointwise::new(&shape, choice.of(&SMOOTH)), &[from]).ok(),
+    }
+}
+
+/// Elements of a value, or two values, that meet: softmax, masks, products and attention.
+fn meet(graph: &mut Graph, choice: &mut Choice, number: usize, from: NodeId) -> Option<NodeId> {
+    let shape = graph.shape(from).to_vec();
+    let nodes = 0..=graph.output();
+    let same: Vec<NodeId> = nodes.clone().filter(|&node| graph.shape(node) == shape).collect();
+    match choice.below(6) {
+        0 => graph.add(number, Softmax::new(&shape, choice.below(shape.len())).ok()?, &[from]).ok(),
+        1 => graph.add(number, Softmax::log(&shape, choice.below(shape.len())).ok()?, &[from]).ok(),
+        2 | 3 => {
+            let fits = |&node: &NodeId| MatrixProduct::new(&shape, graph.shape(node)).is_ok();
+            let fitting: Vec<NodeId> = nodes.filter(fits).collect();
+            let other = *fitting.get(choice.below(fitting.len().max(1)))?;
+            let product = MatrixProduct::new(&shape, graph.shape(other)).ok()?;
+            graph.add(number, product, &[from, other]).ok()
+        }
+        4 => {
+            // Where the input is above 0: no weights move that.
+            let mask = Mask::new(&shape, &graph.input.clone(), 0.5).ok()?;
+            let marks = graph.add(number, Pointwise::new(&graph.input.clone(), Activation::Relu), &[0]).ok()?;
+            graph.add(number, mask, &[from, marks]).ok()
+        }
+        _ => {
+            let heads = if shape.last()?.is_multiple_of(2) { 2 } else { 1 };
+            let heads = Heads { heads, kv_heads: heads, causal: choice.below(2) == 0, scale: None };
+            let inputs = [from, choice.of(&same), choice.of(&same)];
+            graph.add(number, Attention::new(&[shape.as_slice(); 3], &heads).ok()?, &inputs).ok()
+        }
     }
 }
 

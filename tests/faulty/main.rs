@@ -11,7 +11,7 @@ use pathkernel::device::{Devices, Work};
 use pathkernel::error::Error;
 use pathkernel::graph::Graph;
 use pathkernel::layer::{Layer, LayerKind, LayerNorm, Linear};
-use pathkernel::loss::Loss;
+use pathkernel::loss::{Aims, Loss, Targets};
 use pathkernel::optimizer::{Optimizer, Sgd};
 use pathkernel::path::{Integration, Setting, Spec, Tile};
 use pathkernel::tangent::Contraction;
@@ -30,13 +30,14 @@ impl Work for Small {
         let layers = vec![
             layer(LayerKind::Linear(Linear { features: 8, bias: true })),
             layer(LayerKind::Activation(Activation::Tanh)),
-            layer(LayerKind::LayerNorm(LayerNorm)),
+            layer(LayerKind::LayerNorm(LayerNorm::default())),
             layer(LayerKind::Linear(Linear { features: 1, bias: true })),
         ];
         let network = Graph::new(&[2], &layers)?;
         let elements = |values: &[f64]| values.iter().map(|&value| B::Element::from_f64(value)).collect::<Vec<_>>();
         let examples = Examples::new(backend, &elements(&[0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0]), 2)?;
-        let targets = TargetBuffer::Reals(backend.upload(&elements(&[0.0, 1.0, 1.0, 0.0]))?, 4);
+        let targets = Targets::Reals(vec![0.0, 1.0, 1.0, 0.0]);
+        let targets = TargetBuffer::new(backend, &Aims::new(&targets, 4, 1))?;
         let optimizer = Optimizer::Sgd(Sgd { momentum: 0.5, ..Sgd::plain(0.05) });
         let training = Training {
             backend,
@@ -47,7 +48,7 @@ impl Work for Small {
             examples: &examples,
             targets: &targets,
         };
-        let step = Step { learning_rate: 0.05, batch: None, examples: 4, share: 0.25, clip: 1.0 };
+        let step = Step { learning_rate: 0.05, batch: None, examples: 4, share: 0.25, total: 4.0, clip: 1.0 };
         let mut tape = MemoryTape::new(Recording::new(&optimizer, 9, 1));
         let initial = elements(&network.draw(0));
         training.run(&initial, &vec![step; 9], &mut tape, &mut || Ok(()))?;

@@ -5,7 +5,7 @@ use crate::mutate::any_file;
 use crate::random::Random;
 use pathkernel::formats::write_npy;
 use pathkernel::report;
-use pathkernel::run::keys::RunFile;
+use pathkernel::run::keys::{InputFiles, RunFile};
 use pathkernel::run::{self, Progress};
 use std::fs;
 use std::path::Path;
@@ -48,9 +48,9 @@ fn finished(overrides: &[&str]) -> Input {
     let words = [words.as_slice(), &["run.directory=out".to_owned()]].concat();
     let mut run_file = RunFile::parse(RUN_FILE, &at("run.toml"), &words).expect("a run file");
     run_file.run.directory = out.clone();
-    for path in [&mut run_file.data.inputs, &mut run_file.data.targets] {
-        *path = at(Path::new(&*path).file_name().and_then(|name| name.to_str()).expect("a name")).display().to_string();
-    }
+    run_file.data.inputs = InputFiles::One(at("data_x.npy").display().to_string());
+    let targets = Path::new(&run_file.data.targets).file_name().and_then(|name| name.to_str()).expect("a name");
+    run_file.data.targets = at(targets).display().to_string();
     run::run(&run_file, &mut Quiet).expect("a run");
     let mut input = read_input(&out);
     input.retain(|(name, _)| !name.starts_with("trajectory/"));

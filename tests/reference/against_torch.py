@@ -2,6 +2,8 @@
 
     python against_torch.py      needs PyTorch and NumPy, not JAX
 
+Lion is in no torch.optim: it is held against the program of its paper.
+
 Prints the largest difference of any weight, relative to the largest weight, for every optimizer with every
 schedule, clipped and not; exits with 1 where one is above 1e-12. The whole step and the sum of its parts over
 examples are both held against torch's weights. Gradients are those of a small least-squares problem that is not
@@ -34,6 +36,19 @@ OPTIMIZERS = [
     {"type": "adamw"},
     {"type": "adamw", "weight_decay": 0.2},
     {"type": "adamw", "betas": [0.8, 0.95], "eps": 1e-5, "weight_decay": 0.3},
+    {"type": "adam", "amsgrad": True, "betas": [0.9, 0.5], "weight_decay": 0.1},
+    {"type": "adamw", "amsgrad": True, "betas": [0.8, 0.7], "eps": 1e-5, "weight_decay": 0.3},
+    {"type": "rmsprop"},
+    {"type": "rmsprop", "alpha": 0.9, "eps": 1e-4, "weight_decay": 0.1},
+    {"type": "rmsprop", "centered": True, "alpha": 0.9, "eps": 1e-3},
+    {"type": "rmsprop", "momentum": 0.5, "eps": 1e-2, "weight_decay": 0.1},
+    {"type": "rmsprop", "momentum": 0.5, "centered": True, "alpha": 0.8, "eps": 1e-3, "weight_decay": 0.1},
+    {"type": "nadam"},
+    {"type": "nadam", "betas": [0.7, 0.9], "eps": 1e-5, "momentum_decay": 0.1, "weight_decay": 0.1},
+    {"type": "nadam", "betas": [0.0, 0.5], "eps": 0.1},
+    {"type": "nadam", "decoupled_weight_decay": True, "weight_decay": 0.2},
+    {"type": "lion"},
+    {"type": "lion", "betas": [0.5, 0.8], "weight_decay": 0.2},
 ]
 SCHEDULES = [
     {"type": "constant"},
@@ -46,12 +61,71 @@ SCHEDULES = [
 CLIPS = [0.0, 0.5]
 
 
+class Lion(torch.optim.Optimizer):
+    """The program of the paper (X. Chen et al., 2023), which torch.optim lacks."""
+
+    def __init__(self, params, lr, betas=(0.9, 0.99), weight_decay=0.0):
+        super().__init__(params, dict(lr=lr, betas=betas, weight_decay=weight_decay))
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            lr, (beta1, beta2) = group["lr"], group["betas"]
+            for p in group["params"]:
+                state = self.state[p]
+                if not state:
+                    state["exp_avg"] = torch.zeros_like(p)
+                p.mul_(1 - lr * group["weight_decay"])
+                update = state["exp_avg"] * beta1 + p.grad * (1 - beta1)
+                p.add_(update.sign(), alpha=-lr)
+                state["exp_avg"].mul_(beta2).add_(p.grad, alpha=1 - beta2)
+
+
+class NAdam(torch.optim.Optimizer):
+    """The algorithm of torch.optim.NAdam's documentation. Before 2.0 torch multiplied the product of the next step's
+    momenta by one of them twice, and before 2.1 it had no `decoupled_weight_decay`."""
+
+    def __init__(self, params, lr, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, momentum_decay=4e-3,
+                 decoupled_weight_decay=False):  # fmt: skip
+        super().__init__(params, dict(lr=lr, betas=betas))
+        self.eps, self.decay, self.psi, self.decoupled = eps, weight_decay, momentum_decay, decoupled_weight_decay
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            lr, (beta1, beta2) = group["lr"], group["betas"]
+            for p in group["params"]:
+                state, g = self.state[p], p.grad
+                if not state:
+                    state |= dict(t=0, product=1.0, m=torch.zeros_like(p), v=torch.zeros_like(p))
+                state["t"] += 1
+                mu, after = (beta1 * (1 - 0.5 * 0.96 ** (t * self.psi)) for t in (state["t"], state["t"] + 1))
+                state["product"] *= mu
+                if self.decoupled:
+                    p.mul_(1 - lr * self.decay)
+                else:
+                    g = g + self.decay * p
+                state["m"].mul_(beta1).add_(g, alpha=1 - beta1)
+                state["v"].mul_(beta2).addcmul_(g, g, value=1 - beta2)
+                divisor = state["v"].div(1 - beta2 ** state["t"]).sqrt().add_(self.eps)
+                p.addcdiv_(g, divisor, value=-lr * (1 - mu) / (1 - state["product"]))
+                p.addcdiv_(state["m"], divisor, value=-lr * after / (1 - state["product"] * after))
+
+
+TORCH = {
+    "sgd": torch.optim.SGD,
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "rmsprop": torch.optim.RMSprop,
+    "nadam": torch.optim.NAdam if tuple(map(int, torch.__version__.split(".")[:2])) >= (2, 1) else NAdam,
+    "lion": Lion,
+}
+
+
 def torch_optimizer(options, weights):
-    """The optimizer that the options name, of torch.optim."""
+    """The optimizer that the options name."""
     more = {"weight_decay": 0.0} | {k: v for k, v in options.items() if k != "type"} | {"lr": RATE}
-    if options["type"] == "sgd":
-        return torch.optim.SGD([weights], **more)
-    return {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[options["type"]]([weights], **more)
+    return TORCH[options["type"]]([weights], **more)
 
 
 def torch_schedule(schedule, optimizer):

@@ -280,11 +280,32 @@ optimizers("adam_gauss6", "Adam, six nodes, poisson", optimizer=adam(eps=1e-5), 
 optimizers("adam_cnn", "Adam on convolutions", optimizer=adam(betas=[0.9, 0.99], eps=1e-4), lr=0.02, **CNN)
 optimizers("adamw_cnn_pool", "AdamW on convolutions with ReLU and max pool", optimizer=adam("adamw", eps=1e-4), input=[1, 6, 6], m=6, n=3,
            steps=5, lr=0.01, decay=0.1, layers=[conv(2, 3), act("relu"), pool("max", 2), FLATTEN, linear(3)])
+optimizers("adam_amsgrad", "AMSGrad with coupled decay, mini-batches with repeats", optimizer=adam(amsgrad=True, betas=[0.8, 0.6], eps=1e-4),
+           lr=0.02, decay=0.1, batches=BATCHES)
+optimizers("adamw_amsgrad", "AMSGrad with decoupled decay", optimizer=adam("adamw", amsgrad=True, betas=[0.9, 0.5], eps=1e-4), lr=0.03,
+           decay=0.2)
 optimizers("adam_norm", "Adam with layer norm and coupled decay", optimizer=adam(eps=1e-5), lr=0.02, decay=0.05,
            layers=[linear(6), NORM, act("silu"), linear(3)])
 optimizers("adam_rms_norm", "Adam with RMS norm in a residual network", optimizer=adam(eps=1e-5), lr=0.02, decay=0.05, gain=3.0,
            layers=[linear(6), RMS_NORM, linear(6), act("silu"), add(0), RMS_NORM, linear(3)])
 optimizers("adamw_graph", "AdamW on a residual graph", optimizer=adam("adamw", eps=1e-5), lr=0.02, decay=0.1, layers=RESIDUAL)
+
+# ---- RMSprop, NAdam, Lion
+optimizers("rmsprop", "RMSprop with decay, mini-batches with repeats", optimizer=adam("rmsprop", alpha=0.9, eps=1e-3), lr=0.02, decay=0.1,
+           batches=BATCHES)
+optimizers("rmsprop_centered", "centered RMSprop", optimizer=adam("rmsprop", alpha=0.8, eps=1e-2, centered=True), lr=0.02)
+optimizers("rmsprop_momentum", "RMSprop with momentum, which sums what is preconditioned, and decay",
+           optimizer=adam("rmsprop", alpha=0.9, eps=1e-3, momentum=0.8), lr=0.01, decay=0.2, batches=BATCHES)
+optimizers("rmsprop_whole", "centered RMSprop with momentum on convolutions", optimizer=adam("rmsprop", eps=1e-2, momentum=0.5, centered=True),
+           lr=0.005, decay=0.1, **CNN)
+optimizers("nadam", "NAdam with coupled decay, mini-batches with repeats", optimizer=adam("nadam", eps=1e-4), lr=0.02, decay=0.1,
+           batches=BATCHES)
+optimizers("nadam_decoupled", "NAdam with decoupled decay and a momentum that grows",
+           optimizer=adam("nadam", betas=[0.8, 0.95], eps=1e-4, momentum_decay=0.5, decoupled_weight_decay=True), lr=0.03, decay=0.2)
+optimizers("lion", "Lion with decay, clipped and with a schedule", optimizer=adam("lion"), lr=0.01, decay=0.2, clip=1.0, gain=2.0,
+           schedule={"type": "cosine", "final": 0.002})
+optimizers("lion_batches", "Lion with other betas, mini-batches with repeats", optimizer=adam("lion", betas=[0.5, 0.8]), lr=0.01,
+           batches=BATCHES)
 
 # ---- clipping, active in some steps and not in others
 optimizers("clip_sgd", "clipping: the coefficients carry it, the kernel doesn't", clip=0.8, lr=0.3, kernel=FULL, gain=2.0)
@@ -435,6 +456,13 @@ superposed("superposition_adam", "Adam with coupled decay", optimizer=adam(eps=1
            kernel=dict(superposition=True, superposition_vectors=[2, 4]))
 superposed("superposition_adamw", "AdamW, mini-batches", optimizer=adam("adamw", eps=1e-4), decay=0.2, lr=0.03, batches=BATCHES,
            kernel=dict(superposition=True, superposition_vectors=[6]))
+superposed("superposition_rmsprop", "RMSprop with momentum and decay; weights kept every third step",
+           optimizer=adam("rmsprop", eps=1e-2, momentum=0.7), decay=0.1, lr=0.005, trajectory={"every": 3},
+           kernel=dict(superposition=True, superposition_vectors=[1]))
+superposed("superposition_nadam", "NAdam with coupled decay, mini-batches", optimizer=adam("nadam", eps=1e-3), decay=0.1, lr=0.03,
+           batches=BATCHES, kernel=dict(superposition=True, superposition_vectors=[3]))
+superposed("superposition_lion", "Lion with decay", optimizer=adam("lion", betas=[0.6, 0.8]), decay=0.1, lr=0.01,
+           kernel=dict(superposition=True, superposition_vectors=[0]))
 superposed("superposition_cnn", "convolutions and a layer norm, some without bias", input=[1, 5, 5], m=6, n=3, steps=5,
            layers=[conv(2, 3, bias=False), NORM, act("gelu"), FLATTEN, linear(3)], kernel=dict(superposition=True, superposition_vectors=[5, 1]))
 superposed("superposition_schedule", "rates differ by step; weights kept every third step", schedule={"type": "cosine", "warmup": 2}, lr=0.3,

@@ -29,6 +29,8 @@ FIXTURES = Path(__file__).resolve().parent.parent / "fixtures"
 KINK_MARGIN = 2e-5
 # So many must be inside the segments of a case of the rule adaptive.
 FEWEST_FLIPS = 8
+# They divide by what may be a small sum of large terms.
+PRECONDITIONED = ("adam", "adamw", "rmsprop", "nadam", "lion")
 WEIGHT_TYPES = {"f64": np.float64, "f32": np.float32, "f16": np.float16, "bf16": ml_dtypes.bfloat16}
 
 
@@ -188,8 +190,8 @@ def write_path(case, folder, rng):
 def settled(case, folder, facts):
     """Whether a seed will do: rounding leaves the answers alone, and there is something to find.
 
-    No kink nearby, no flip that was missed and, for the rule adaptive, some; no step that amplifies: Adam divides
-    by what may be a small sum of large terms, so it is tried in float32.
+    No kink nearby, no flip that was missed and, for the rule adaptive, some; no step that amplifies: what is
+    preconditioned is tried in float32.
     """
     if case["kernel"].get("rule") == "adaptive":
         kinked = any(layer["type"] in (*KINKS, "max_pool2d") for layer in case["layers"])
@@ -199,7 +201,7 @@ def settled(case, folder, facts):
         return True
     kind = case["optimizer"].get("type", "sgd")
     return facts["kink_margin"] > KINK_MARGIN and (
-        not kind.startswith("adam") or max(differences(folder, np.float32, compute(Case(folder))).values()) < 3e-5
+        kind not in PRECONDITIONED or max(differences(folder, np.float32, compute(Case(folder))).values()) < 3e-5
     )
 
 
@@ -261,7 +263,7 @@ def tolerance(folder, dtype):
     run = tomllib.loads((folder / "run.toml").read_text())
     optimizer, rule = run["training"]["optimizer"]["type"], run["kernel"].get("rule", "gauss")
     if dtype == np.float32:
-        if optimizer.startswith("adam"):
+        if optimizer in PRECONDITIONED:
             return 3e-4
         return 1e-4 if optimizer == "flow" or rule == "adaptive" else 3e-6
     if folder.parent == FIXTURES:

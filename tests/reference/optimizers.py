@@ -37,11 +37,12 @@ class Whole:
 
     def __init__(self, options):
         self.options, self.decay = options, options.get("weight_decay", 0.0)
-        self.buffer, self.first, self.second, self.t = None, 0.0, 0.0, 0
+        self.buffer, self.first, self.second, self.largest, self.product, self.t = None, 0.0, 0.0, 0.0, 1.0, 0
 
     def step(self, w, gradient, rate):
         """w_{s+1} - w_s, from the gradient at w_s, clipped where it is to be clipped."""
-        return (self._sgd if self.options["type"] == "sgd" else self._adam)(w, gradient, rate)
+        self.t += 1
+        return getattr(self, "_" + self.options["type"])(w, gradient, rate)
 
     def _sgd(self, w, gradient, rate):
         momentum, dampening = self.options.get("momentum", 0.0), self.options.get("dampening", 0.0)
@@ -53,55 +54,129 @@ class Whole:
 
     def _adam(self, w, gradient, rate):
         beta1, beta2 = self.options.get("betas", [0.9, 0.999])
-        coupled = self.options["type"] == "adam"
-        g = gradient + self.decay * w if coupled else gradient
-        self.t += 1
+        g = gradient + self.decay * w
         self.first = beta1 * self.first + (1 - beta1) * g
         self.second = beta2 * self.second + (1 - beta2) * g**2
-        denominator = np.sqrt(self.second) / math.sqrt(1 - beta2**self.t) + self.options.get("eps", 1e-8)
-        step = -rate / (1 - beta1**self.t) * self.first / denominator
-        return step if coupled else step - rate * self.decay * w
+        self.largest = np.maximum(self.largest, self.second) if self.options.get("amsgrad", False) else self.second
+        denominator = np.sqrt(self.largest) / math.sqrt(1 - beta2**self.t) + self.options.get("eps", 1e-8)
+        return -rate / (1 - beta1**self.t) * self.first / denominator
+
+    def _adamw(self, w, gradient, rate):
+        decay, self.decay = self.decay, 0.0
+        step = self._adam(w, gradient, rate) - rate * decay * w
+        self.decay = decay
+        return step
+
+    def _rmsprop(self, w, gradient, rate):
+        alpha, g = self.options.get("alpha", 0.99), gradient + self.decay * w
+        self.second = alpha * self.second + (1 - alpha) * g**2
+        self.first = alpha * self.first + (1 - alpha) * g
+        variance = self.second - self.first**2 if self.options.get("centered", False) else self.second
+        g = g / (np.sqrt(variance) + self.options.get("eps", 1e-8))
+        self.buffer = g if self.buffer is None else self.options.get("momentum", 0.0) * self.buffer + g
+        return -rate * self.buffer
+
+    def _nadam(self, w, gradient, rate):
+        decoupled = self.options.get("decoupled_weight_decay", False)
+        beta1, beta2 = self.options.get("betas", [0.9, 0.999])
+        mu, after = nadam_momenta(self.options, self.t)
+        self.product = self.product * mu
+        g = gradient if decoupled else gradient + self.decay * w
+        self.first = beta1 * self.first + (1 - beta1) * g
+        self.second = beta2 * self.second + (1 - beta2) * g**2
+        denominator = np.sqrt(self.second / (1 - beta2**self.t)) + self.options.get("eps", 1e-8)
+        step = -rate * (1 - mu) / (1 - self.product) * g / denominator
+        step = step - rate * after / (1 - self.product * after) * self.first / denominator
+        return step - rate * self.decay * w if decoupled else step
+
+    def _lion(self, w, gradient, rate):
+        beta1, beta2 = self.options.get("betas", [0.9, 0.99])
+        sign = np.sign(beta1 * self.first + (1 - beta1) * gradient)
+        self.first = beta2 * self.first + (1 - beta2) * gradient
+        return -rate * (sign + self.decay * w)
+
+
+def nadam_momenta(options, t):
+    """NAdam's momentum of step t, counted from 1, and of the one after it."""
+    beta, decay = options.get("betas", [0.9, 0.999])[0], options.get("momentum_decay", 4e-3)
+    return [beta * (1 - 0.5 * 0.96 ** (at * decay)) for at in (t, t + 1)]
+
+
+def is_decoupled(options):
+    """Whether weight decay acts by itself, and not through the gradient."""
+    return options["type"] in ("adamw", "lion") or options.get("decoupled_weight_decay", False)
 
 
 class Parts:
     """The same steps as sums of rows: one for each example, and a last one for weight decay.
 
-    Every row has a momentum buffer of its own, which only that row's gradients ever feed. Adam's denominator
-    is the one of the whole step, as it came out.
+    Every row has a momentum buffer of its own, which only that row's gradients ever feed. What a step divides by
+    is that of the whole step, as it came out.
     """
 
     def __init__(self, options):
         self.options, self.decay = options, options.get("weight_decay", 0.0)
-        self.buffers, self.second, self.t = None, 0.0, 0
+        self.buffers, self.first, self.second, self.largest, self.product, self.t = None, 0.0, 0.0, 0.0, 1.0, 0
 
     def step(self, w, gradients, rate):
         """gradients [m, P], each example's share -> (examples' parts of the step [m, P], decay's part [P])."""
-        decoupled = self.options["type"] == "adamw"
+        self.t += 1
+        decoupled = is_decoupled(self.options)
         decay = np.zeros_like(w) if decoupled else self.decay * w
-        rows = np.concatenate([gradients, decay[None]])
-        rows = self._sgd(rows, rate) if self.options["type"] == "sgd" else self._adam(rows, rate)
+        kind = {"adamw": "adam"}.get(self.options["type"], self.options["type"])
+        rows = getattr(self, "_" + kind)(np.concatenate([gradients, decay[None]]), rate)
         if decoupled:
             rows[-1] = -rate * self.decay * w
         return rows[:-1], rows[-1]
+
+    def _kept(self, keep, take, rows):
+        """What each row's buffer keeps after a step: at first it is 0."""
+        if self.buffers is None:
+            self.buffers = np.zeros_like(rows)
+        return np.stack([keep * b + take * g for b, g in zip(self.buffers, rows)])
 
     def _sgd(self, rows, rate):
         momentum, dampening = self.options.get("momentum", 0.0), self.options.get("dampening", 0.0)
         if momentum == 0:
             return -rate * rows
-        if self.buffers is None:
-            self.buffers = rows
-        else:
-            self.buffers = np.stack([momentum * b + (1 - dampening) * g for b, g in zip(self.buffers, rows)])
+        self.buffers = self._kept(momentum, 1 if self.t == 1 else 1 - dampening, rows)
         if self.options.get("nesterov", False):
             return -rate * (rows + momentum * self.buffers)
         return -rate * self.buffers
 
+    def _root(self, keep, total):
+        """The root of the mean square of the whole gradient, from 0."""
+        self.second = keep * self.second + (1 - keep) * total**2
+        self.largest = np.maximum(self.largest, self.second) if self.options.get("amsgrad", False) else self.second
+        return self.largest
+
     def _adam(self, rows, rate):
         beta1, beta2 = self.options.get("betas", [0.9, 0.999])
-        if self.buffers is None:
-            self.buffers = np.zeros_like(rows)
-        self.t += 1
-        self.buffers = np.stack([beta1 * b + (1 - beta1) * g for b, g in zip(self.buffers, rows)])
-        self.second = beta2 * self.second + (1 - beta2) * rows.sum(axis=0) ** 2
-        corrected = np.sqrt(self.second / (1 - beta2**self.t))
+        self.buffers = self._kept(beta1, 1 - beta1, rows)
+        corrected = np.sqrt(self._root(beta2, rows.sum(axis=0)) / (1 - beta2**self.t))
         return -rate * (self.buffers / (1 - beta1**self.t)) / (corrected + self.options.get("eps", 1e-8))
+
+    def _rmsprop(self, rows, rate):
+        alpha, total = self.options.get("alpha", 0.99), rows.sum(axis=0)
+        square = self._root(alpha, total)
+        self.first = alpha * self.first + (1 - alpha) * total
+        variance = square - self.first**2 if self.options.get("centered", False) else square
+        rows = rows / (np.sqrt(variance) + self.options.get("eps", 1e-8))
+        self.buffers = self._kept(self.options.get("momentum", 0.0), 1, rows)
+        return -rate * self.buffers
+
+    def _nadam(self, rows, rate):
+        beta1, beta2 = self.options.get("betas", [0.9, 0.999])
+        mu, after = nadam_momenta(self.options, self.t)
+        self.product = self.product * mu
+        self.buffers = self._kept(beta1, 1 - beta1, rows)
+        divisor = np.sqrt(self._root(beta2, rows.sum(axis=0)) / (1 - beta2**self.t)) + self.options.get("eps", 1e-8)
+        own, kept = (1 - mu) / (1 - self.product), after / (1 - self.product * after)
+        return -rate * (own * rows + kept * self.buffers) / divisor
+
+    def _lion(self, rows, rate):
+        beta1, beta2 = self.options.get("betas", [0.9, 0.99])
+        mean = self._kept(beta1, 1 - beta1, rows)
+        size = np.abs(mean.sum(axis=0))
+        self.buffers = self._kept(beta2, 1 - beta2, rows)
+        return -rate * mean / np.where(size > 0, size, np.inf)

@@ -51,19 +51,27 @@ pub(in crate::compute) use numbers;
 numbers! {
     /// A window, and the sides of its output.
     pub(in crate::compute) struct WindowNumbers {
-        channels: u32, height: u32, width: u32, kernel: u32, stride: u32, padding: u32, out_height: u32, out_width: u32,
+        channels: u32, height: u32, width: u32, kernel_height: u32, kernel_width: u32, stride_y: u32, stride_x: u32,
+        padding_y: u32, padding_x: u32, dilation_y: u32, dilation_x: u32, out_height: u32, out_width: u32,
     }
 }
 
 impl WindowNumbers {
     pub fn new(window: &Window) -> Self {
+        let ([kernel_height, kernel_width], [stride_y, stride_x]) = (window.kernel, window.stride);
+        let ([padding_y, padding_x], [dilation_y, dilation_x]) = (window.padding, window.dilation);
         Self {
             channels: window.channels as u32,
             height: window.height as u32,
             width: window.width as u32,
-            kernel: window.kernel as u32,
-            stride: window.stride as u32,
-            padding: window.padding as u32,
+            kernel_height: kernel_height as u32,
+            kernel_width: kernel_width as u32,
+            stride_y: stride_y as u32,
+            stride_x: stride_x as u32,
+            padding_y: padding_y as u32,
+            padding_x: padding_x as u32,
+            dilation_y: dilation_y as u32,
+            dilation_x: dilation_x as u32,
             out_height: window.out_height() as u32,
             out_width: window.out_width() as u32,
         }

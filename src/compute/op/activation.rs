@@ -34,8 +34,8 @@ impl Operation for Activate {
 
     #[cfg(feature = "gpu")]
     fn gpu(&self, gpu: &GpuBackend, (out, x): Self::Arrays<'_, gpu::Buffer, gpu::Index>) -> Result<()> {
-        let kind = self.kind as u32;
-        gpu.each(self.order.operation(), &[write(&out), read(x)], &|len| Numbers { len: len as u32, kind })
+        let (kind, [a, b]) = (self.kind.number(), self.kind.numbers().map(|number| number as f32));
+        gpu.each(self.order.operation(), &[write(&out), read(x)], &|len| Numbers { len: len as u32, kind, a, b })
     }
 
     #[cfg(feature = "gpu")]
@@ -49,10 +49,13 @@ impl Operation for Activate {
     fn trial<B: Backend>(trial: &mut Trial<'_, B>) -> Result<()> {
         let backend = trial.backend;
         let len = trial.size;
-        let (x, mut out) = (trial.numbers(len)?, backend.zeros(len)?);
-        for &kind in Activation::ALL {
+        let (x, mut above, mut out) = (trial.numbers(len)?, backend.zeros(len)?, backend.zeros(len)?);
+        backend.activation(Activation::Exp, front_mut(&mut above, len), front(&x, len))?;
+        for kind in Activation::samples() {
+            let is_defined = kind.at(Order::Value, -1.0).is_finite();
             for order in Order::ALL {
-                trial.run(|| backend.run(&Activate { kind, order }, (front_mut(&mut out, len), front(&x, len))))?;
+                let x = front(if is_defined { &x } else { &above }, len);
+                trial.run(|| backend.run(&Activate { kind, order }, (front_mut(&mut out, len), x)))?;
                 trial.wrote(&out, len)?;
             }
         }
@@ -62,7 +65,7 @@ impl Operation for Activate {
 
 #[cfg(feature = "gpu")]
 numbers! {
-    struct Numbers { len: u32, kind: u32 }
+    struct Numbers { len: u32, kind: u32, a: f32, b: f32 }
 }
 
 struct Elementwise<'a, E> {
@@ -74,21 +77,23 @@ struct Elementwise<'a, E> {
 impl<E: Element> Visitor for Elementwise<'_, E> {
     type Output = ();
 
-    fn visit<F: Function>(self) {
+    fn visit<F: Function>(self, function: F) {
         match self.order {
-            Order::Value => map(self.out, self.x, |x| F::value(x)),
-            Order::Slope => map(self.out, self.x, |x| F::slope(x)),
-            Order::Curvature => map(self.out, self.x, |x| F::curvature(x)),
+            Order::Value => map(self.out, self.x, move |x| function.value(x)),
+            Order::Slope => map(self.out, self.x, move |x| function.slope(x)),
+            Order::Curvature => map(self.out, self.x, move |x| function.curvature(x)),
         }
     }
 }
 
 /// `out = f(x)`, in vector code where `f` allows it, on all cores where the arrays are long.
-fn map<E: Element>(out: &mut [E], x: &[E], f: impl Fn(E) -> E + Sync) {
+fn map<E: Element>(out: &mut [E], x: &[E], f: impl Fn(E) -> E + std::marker::Copy + Sync) {
     let work = |out: &mut [E], x: &[E]| {
         arch().dispatch(
             #[inline(always)]
             || {
+                // Numbers that a reference leads to would have to be read again after every write.
+                let f = f;
                 for (out, &x) in out.iter_mut().zip(x) {
                     *out = f(x);
                 }
@@ -110,8 +115,11 @@ mod tests {
     /// The slope and the curvature are those of the value, by differences.
     #[test]
     fn derivatives_of_the_value() {
-        let x: Vec<f64> = numbers(1, 13).into_iter().filter(|x| x.abs() > 0.01).collect();
-        for &kind in Activation::ALL {
+        for kind in Activation::samples() {
+            let is_plain = |x: &f64| {
+                kind.at(Order::Value, *x).is_finite() && kind.kinks().iter().all(|kink| (x - kink).abs() > 0.01)
+            };
+            let x: Vec<f64> = numbers(1, 13).into_iter().filter(is_plain).collect();
             let at = |order: Order, shift: f64| {
                 let x = held(&x.iter().map(|x| x + shift).collect::<Vec<_>>());
                 written(&vec![0.0; x.values().len()], |cpu, out| cpu.run(&Activate { kind, order }, (out, x.all())))
@@ -120,7 +128,11 @@ mod tests {
                 let (low, high, got) = (at(order, -1e-5), at(order, 1e-5), at(next, 0.0));
                 for (e, got) in got.iter().enumerate() {
                     let want = (high[e] - low[e]) / 2e-5;
-                    assert!((got - want).abs() < 1e-8, "{kind:?} {next:?}: {got} instead of {want}");
+                    // Of the logarithm, the third derivative is large near 0.
+                    assert!(
+                        (got - want).abs() < 1e-8 * (1.0 + want.powi(4)),
+                        "{kind:?} {next:?}: {got} instead of {want}"
+                    );
                 }
             }
         }

@@ -33,7 +33,12 @@ impl Operation for Col2im {
         out.par_chunks_mut(shape.image()).zip(patches.par_chunks(positions * width)).for_each(|(image, patches)| {
             image.fill(E::ZERO);
             for (position, values) in patches.chunks(width).enumerate() {
-                for Run { entry, pixel, len } in runs(shape, position) {
+                for Run { entry, pixel, len, step } in runs(shape, position) {
+                    if step > 1 {
+                        let pair = image[pixel..].iter_mut().step_by(step).zip(&values[entry..entry + len]);
+                        pair.for_each(|(pixel, &value)| *pixel += value);
+                        continue;
+                    }
                     let pair = image[pixel..pixel + len].iter_mut().zip(&values[entry..entry + len]);
                     pair.for_each(|(pixel, &value)| *pixel += value);
                 }
@@ -60,7 +65,7 @@ impl Operation for Col2im {
 
     fn trial<B: Backend>(trial: &mut Trial<'_, B>) -> Result<()> {
         let backend = trial.backend;
-        let window = Window { channels: 2, height: 5, width: 4, kernel: 3, stride: 1, padding: 1 };
+        let window = Window { dilation: [2, 1], ..Window::square([2, 5, 4], 3, 1, 1) };
         let (image, patches) = (window.image(), window.positions() * window.patch());
         let rows = trial.rows(image);
         let (x, mut out) = (trial.numbers(rows * patches)?, backend.zeros(rows * image)?);
@@ -83,8 +88,11 @@ mod tests {
 
     #[test]
     fn as_plain_loops() {
-        for (kernel, stride, padding) in [(3, 2, 1), (1, 1, 0), (2, 1, 1)] {
-            let window = Window { channels: 2, height: 4, width: 5, kernel, stride, padding };
+        for (kernel, stride, padding, dilation) in
+            [(3, 2, 1, 1), (1, 1, 0, 1), (2, 1, 1, 1), (2, 1, 1, 3), (3, 2, 3, 2)]
+        {
+            let square = Window::square([2, 4, 5], kernel, stride, padding);
+            let window = Window { kernel: [kernel, 2], dilation: [1, dilation], ..square };
             let (rows, patches) = (3, window.positions() * window.patch());
             let x = numbers(1, rows * patches);
             let start = vec![7.0; rows * window.image()];

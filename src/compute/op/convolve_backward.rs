@@ -18,7 +18,7 @@ pub struct Convolution {
     pub rows: usize,
 }
 
-/// The gradient of a convolution with respect to its images, for a stride of 1 and a padding below the kernel. The arrays are
+/// The gradient of a convolution with respect to its images, for a [dense](Window::is_dense) window. The arrays are
 /// `(out, delta, weight)`: `delta` is `[rows, channels, positions]`, `weight` `[channels, patch]`. The same as
 /// [`MatMul`](super::MatMul) and [`Col2im`](super::Col2im) but for rounding.
 #[derive(Debug, Clone, Copy)]
@@ -40,11 +40,7 @@ impl Operation for ConvolveBackward {
             Self::NAME,
             &[images, (delta.len, rows * channels * window.positions()), (weight.len, channels * window.patch())],
         )?;
-        require(
-            Self::NAME,
-            window.stride == 1 && window.padding < window.kernel,
-            "a stride or a padding that it does not take",
-        )
+        require(Self::NAME, window.is_dense(), "a stride, a padding or a dilation that it does not take")
     }
 
     fn cpu<E: Element>(
@@ -56,21 +52,21 @@ impl Operation for ConvolveBackward {
         // every weight the pixels of all rows, margins included, are one run of neighbours: what the product's columns need.
         let (pool, out, delta, weight) = (cpu.pool(), view_mut(out)?, view(delta)?, view(weight)?);
         let Convolution { window, channels, .. } = &self.convolution;
-        let (side, positions) = (window.kernel, window.positions());
+        let ([_, across], positions) = (window.kernel, window.positions());
         let (tall, wide) = panels::<E>();
-        let square = side * side;
-        let depth = channels * square;
+        let (area, margins) = (window.area(), [window.kernel[0] - 1, window.kernel[1] - 1]);
+        let depth = channels * area;
         let weights = Packed::lines(pool, tall, (window.channels, depth), |channel, k, part| {
             for (k, part) in (k..).zip(part) {
-                *part = weight[k / square * window.patch() + channel * square + k % square];
+                *part = weight[k / area * window.patch() + channel * area + k % area];
             }
         })?;
         let margined = Margined::new(window);
         let columns = window.height * margined.width;
         // Where each weight meets the first pixel.
         let start = |k: usize| {
-            let (row, column) = (k % square / side, k % side);
-            k / square * margined.len + (side - 1 - row) * margined.width + side - 1 - column
+            let (row, column) = (k % area / across, k % across);
+            k / area * margined.len + (margins[0] - row) * margined.width + margins[1] - column
         };
         let starts: Vec<usize> = (0..depth).map(start).collect();
         let each = out.par_chunks_mut(window.image()).zip(delta.par_chunks(channels * positions));
@@ -134,7 +130,7 @@ impl Operation for ConvolveBackward {
 
     fn trial<B: Backend>(trial: &mut Trial<'_, B>) -> Result<()> {
         let backend = trial.backend;
-        let window = Window { channels: 2, height: 5, width: 7, kernel: 3, stride: 1, padding: 1 };
+        let window = Window::square([2, 5, 7], 3, 1, 1);
         let (image, channels) = (window.image(), 3);
         let rows = trial.rows(image);
         let deltas = rows * channels * window.positions();
@@ -153,7 +149,7 @@ impl Operation for ConvolveBackward {
 struct Margined {
     /// Of the window's output.
     out: (usize, usize),
-    margin: usize,
+    margin: [usize; 2],
     width: usize,
     /// Elements of a channel, with what the last panel reads beyond its end.
     len: usize,
@@ -161,15 +157,10 @@ struct Margined {
 
 impl Margined {
     fn new(window: &Window) -> Self {
-        let width = window.width + window.kernel - 1;
-        let rows = window.height + window.kernel - 1;
-        let margin = window.kernel - 1 - window.padding;
-        Self {
-            out: (window.out_height(), window.out_width()),
-            margin,
-            width,
-            len: rows * width + window.kernel + WIDEST,
-        }
+        let ([down, across], padding) = (window.kernel, window.padding);
+        let (rows, width) = (window.height + down - 1, window.width + across - 1);
+        let margin = [down - 1 - padding[0], across - 1 - padding[1]];
+        Self { out: (window.out_height(), window.out_width()), margin, width, len: rows * width + across + WIDEST }
     }
 
     fn spread<E: Element>(&self, pool: &Arc<memory::Pool<E>>, delta: &[E], channels: usize) -> Result<cpu::Buffer<E>> {
@@ -178,7 +169,7 @@ impl Margined {
         let (height, width) = self.out;
         for (channel, delta) in spread.chunks_mut(self.len).zip(delta.chunks(height * width)) {
             for (row, delta) in delta.chunks(width).enumerate() {
-                channel[(row + self.margin) * self.width + self.margin..][..width].copy_from_slice(delta);
+                channel[(row + self.margin[0]) * self.width + self.margin[1]..][..width].copy_from_slice(delta);
             }
         }
         Ok(spread)
@@ -193,7 +184,7 @@ mod tests {
     #[test]
     fn as_plain_loops() {
         for (kernel, padding) in [(3, 1), (1, 0), (2, 1), (3, 0)] {
-            let window = Window { channels: 2, height: 4, width: 5, kernel, stride: 1, padding };
+            let window = Window { kernel: [kernel, 3], ..Window::square([2, 4, 5], kernel, 1, padding) };
             let (rows, channels, positions, patch) = (3, 3, window.positions(), window.patch());
             let (delta, weight) = (numbers(1, rows * channels * positions), numbers(2, channels * patch));
             let operation = ConvolveBackward { convolution: Convolution { window, channels, rows } };

@@ -4,7 +4,7 @@ use super::*;
 use crate::compute::cpu::window::{Run, runs};
 
 /// Unfolds images `[rows, channels, height, width]` into patches
-/// `[rows, out_height * out_width, channels * kernel * kernel]`, zeros in the padding.
+/// `[rows, out_height * out_width, channels * area]`, zeros in the padding.
 #[derive(Debug, Clone, Copy)]
 pub struct Im2col {
     /// The window.
@@ -28,11 +28,16 @@ impl Operation for Im2col {
         let (shape, out, x) = (&self.window, view_mut(out)?, view(x)?);
         let (positions, width) = (shape.positions(), shape.patch());
         out.par_chunks_mut(positions * width).zip(x.par_chunks(shape.image())).for_each(|(out, image)| {
-            if shape.padding > 0 {
+            if shape.padding != [0; 2] {
                 out.fill(E::ZERO);
             }
             for (position, out) in out.chunks_mut(width).enumerate() {
-                for Run { entry, pixel, len } in runs(shape, position) {
+                for Run { entry, pixel, len, step } in runs(shape, position) {
+                    if step > 1 {
+                        let pixels = image[pixel..].iter().step_by(step);
+                        out[entry..entry + len].iter_mut().zip(pixels).for_each(|(out, &pixel)| *out = pixel);
+                        continue;
+                    }
                     let (out, image) = (&mut out[entry..entry + len], &image[pixel..pixel + len]);
                     // The usual widths as one value: a loop of three is all overhead.
                     match len {
@@ -64,7 +69,7 @@ impl Operation for Im2col {
 
     fn trial<B: Backend>(trial: &mut Trial<'_, B>) -> Result<()> {
         let backend = trial.backend;
-        let window = Window { channels: 2, height: 5, width: 4, kernel: 3, stride: 2, padding: 1 };
+        let window = Window { dilation: [1, 2], ..Window::square([2, 5, 4], 3, 2, 1) };
         let patches = window.positions() * window.patch();
         let rows = trial.rows(patches);
         let (x, mut out) = (trial.numbers(rows * window.image())?, backend.zeros(rows * patches)?);
@@ -95,8 +100,11 @@ mod tests {
 
     #[test]
     fn as_plain_loops() {
-        for (kernel, stride, padding) in [(3, 2, 1), (1, 1, 0), (2, 1, 1)] {
-            let window = Window { channels: 2, height: 4, width: 5, kernel, stride, padding };
+        for (kernel, stride, padding, dilation) in
+            [(3, 2, 1, 1), (1, 1, 0, 1), (2, 1, 1, 1), (2, 1, 1, 3), (3, 2, 3, 2)]
+        {
+            let square = Window::square([2, 4, 5], kernel, stride, padding);
+            let window = Window { kernel: [kernel, 2], dilation: [1, dilation], ..square };
             let (rows, patches) = (3, window.positions() * window.patch());
             let x = numbers(1, rows * window.image());
             let start = vec![7.0; rows * patches];

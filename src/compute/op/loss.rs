@@ -5,22 +5,25 @@ use super::*;
 use crate::compute::gpu::MATH;
 use crate::loss::{Loss, OfClasses, OfReals, TargetKind, Visitor};
 
-/// Losses of a batch, their gradients and the hits: row `b` is example `examples[b]` of `targets`;
-/// `gradient[b, c] = share[b] ∂L_b/∂f_c`, `statistics[b] = [L_b, 1 if the largest output is the class]` (0 for real targets).
+/// Losses of a batch, their gradients and the hits: row `b` is place `places[b]` of `targets`;
+/// `gradient[b, c] = share[b] ω_b ∂L_b/∂f_c`, `statistics[b] = [ω_b L_b, ω_b w_y if the largest output is the class y]` (0 without
+/// classes), ω being the place's weight and w the classes' numbers.
 #[derive(Debug, Clone, Copy)]
 pub struct BatchLoss {
     /// Which loss.
     pub loss: Loss,
-    /// Outputs C of the network.
+    /// Outputs of a row.
     pub width: usize,
+    /// The share of each target of classes that is spread over all of them.
+    pub smoothing: f64,
 }
 
-/// The targets of a set of examples, on the device.
+/// The targets of a set of places, on the device.
 #[derive(Debug)]
 pub enum Targets<'a, T, I> {
-    /// `[m]` class numbers.
+    /// `[places]` class numbers.
     Classes(&'a I),
-    /// `[m, C]` reals.
+    /// `[places, width]` reals; with a loss of classes their probabilities.
     Reals(Slice<'a, T>),
 }
 
@@ -35,63 +38,83 @@ impl<T, I> std::marker::Copy for Targets<'_, T, I> {}
 /// The arrays of [`BatchLoss`].
 #[derive(Debug)]
 pub struct BatchLossArrays<'a, T, I> {
-    /// `[rows, C]`.
+    /// `[rows, width]`.
     pub gradient: SliceMut<'a, T>,
     /// `[rows, 2]`.
     pub statistics: SliceMut<'a, T>,
-    /// f, `[rows, C]`.
+    /// f, `[rows, width]`.
     pub outputs: Slice<'a, T>,
-    /// The targets of all examples.
+    /// The targets of all places.
     pub targets: Targets<'a, T, I>,
-    /// `[rows]`: which example each row is.
-    pub examples: &'a I,
+    /// `[places]`: ω.
+    pub weights: Slice<'a, T>,
+    /// `[width]`: the number of each output.
+    pub numbers: Slice<'a, T>,
+    /// `[rows]`: which place each row is.
+    pub places: &'a I,
     /// `[rows]`: what each counts in the loss.
     pub share: Slice<'a, T>,
 }
 
+impl BatchLoss {
+    /// The share of a target that stays, and what every class gets of the rest.
+    fn smoothed(&self) -> [f64; 2] {
+        [1.0 - self.smoothing, self.smoothing / self.width.max(1) as f64]
+    }
+
+    /// What each output's loss is multiplied by.
+    fn part(&self) -> f64 {
+        if self.loss.is_mean() { 1.0 / self.width.max(1) as f64 } else { 1.0 }
+    }
+}
+
 impl Operation for BatchLoss {
     const NAME: &'static str = "loss";
-    const ROUNDINGS: f64 = 200.0;
+    const ROUNDINGS: f64 = 400.0;
 
     type Arrays<'a, T: 'a, I: 'a> = BatchLossArrays<'a, T, I>;
 
     fn check<T, I: Indices>(&self, arrays: &Self::Arrays<'_, T, I>) -> Result<()> {
-        let BatchLossArrays { gradient, statistics, outputs, targets, examples, share } = arrays;
-        let examples = examples.values();
-        let len = examples.len() * self.width;
-        let lengths = [(gradient.len, len), (outputs.len, len), (statistics.len, examples.len() * 2)];
+        let BatchLossArrays { gradient, statistics, outputs, targets, weights, numbers, places, share } = arrays;
+        let places = places.values();
+        let len = places.len() * self.width;
+        let lengths = [(gradient.len, len), (outputs.len, len), (statistics.len, places.len() * 2)];
         fit(Self::NAME, &lengths)?;
-        fit(Self::NAME, &[(share.len, examples.len())])?;
-        let end = examples.iter().max().map_or(0, |&example| example as usize + 1);
+        fit(Self::NAME, &[(share.len, places.len()), (numbers.len, self.width)])?;
+        let end = places.iter().max().map_or(0, |&place| place as usize + 1);
+        require(Self::NAME, end <= weights.len, "a place without a weight")?;
         match (self.loss.takes(), targets) {
             (TargetKind::Classes, Targets::Classes(classes)) => {
                 let classes = classes.values();
-                let is_output = |&example: &u32| (classes[example as usize] as usize) < self.width;
-                let fits = end <= classes.len() && examples.iter().all(is_output);
-                require(Self::NAME, fits, "an example without a class, or a class without an output")
+                let is_output = |&place: &u32| (classes[place as usize] as usize) < self.width;
+                let fits = end <= classes.len() && places.iter().all(is_output);
+                require(Self::NAME, fits, "a place without a class, or a class without an output")
             }
-            (TargetKind::Reals, Targets::Reals(reals)) => {
-                require(Self::NAME, end * self.width <= reals.len, "an example without targets")
+            (TargetKind::Classes | TargetKind::Reals, Targets::Reals(reals)) => {
+                require(Self::NAME, end * self.width <= reals.len, "a place without targets")
             }
-            (TargetKind::Classes, Targets::Reals(_)) | (TargetKind::Reals, Targets::Classes(_)) => {
-                let problem = format!("{} takes {:?}, and has others", self.loss.name(), self.loss.takes());
+            (TargetKind::Reals, Targets::Classes(_)) => {
+                let problem = format!("{} takes reals, and has classes", self.loss.name());
                 require(Self::NAME, false, &problem)
             }
         }
     }
 
     fn cpu<E: Element>(&self, _: &CpuBackend<E>, arrays: Self::Arrays<'_, cpu::Buffer<E>, Vec<u32>>) -> Result<()> {
-        let BatchLossArrays { gradient, statistics, outputs, targets, examples, share } = arrays;
-        let (classes, reals): (&[u32], &[E]) = match targets {
-            Targets::Classes(classes) => (classes, &[]),
-            Targets::Reals(reals) => (&[], view(reals)?),
+        let BatchLossArrays { gradient, statistics, outputs, targets, weights, numbers, places, share } = arrays;
+        let targets = match targets {
+            Targets::Classes(classes) => Given::Classes(classes),
+            Targets::Reals(reals) => Given::Reals(view(reals)?),
         };
         self.loss.accept(Rows {
             width: self.width,
+            smoothed: self.smoothed().map(E::from_f64),
+            part: E::from_f64(self.part()),
             outputs: view(outputs)?,
-            classes,
-            reals,
-            examples,
+            targets,
+            weights: view(weights)?,
+            numbers: view(numbers)?,
+            places,
             share: view(share)?,
             gradient: view_mut(gradient)?,
             statistics: view_mut(statistics)?,
@@ -101,35 +124,36 @@ impl Operation for BatchLoss {
 
     #[cfg(feature = "gpu")]
     fn gpu(&self, gpu: &GpuBackend, arrays: Self::Arrays<'_, gpu::Buffer, gpu::Index>) -> Result<()> {
-        let BatchLossArrays { gradient, statistics, outputs, targets, examples, share } = arrays;
-        let (rows, width, nothing) = (examples.values().len(), self.width, gpu.nothing());
-        // The targets, and elements of an example's.
+        let BatchLossArrays { gradient, statistics, outputs, targets, weights, numbers, places, share } = arrays;
+        let (rows, width) = (places.values().len(), self.width);
+        // The targets, and elements of a place's.
         let (all, size) = match targets {
             Targets::Classes(classes) => (GpuBackend::indices(classes), 1),
             Targets::Reals(reals) => (read(reals), width),
         };
+        let [keep, spread] = self.smoothed().map(|share| share as f32);
         for cut in gpu.cuts(&[BlockArray::rows(all, size)], all.len / size.max(1)) {
-            let some = all.part(cut.start * size, cut.len() * size);
-            let (classes, reals) = match targets {
-                Targets::Classes(_) => (some, nothing),
-                Targets::Reals(_) => (nothing, some),
-            };
             let arrays = [
                 BlockArray::rows(write(&gradient), width),
                 BlockArray::rows(write(&statistics), 2),
                 BlockArray::rows(read(outputs), width),
-                BlockArray::shared(classes),
-                BlockArray::shared(reals),
-                BlockArray::rows(GpuBackend::indices(examples), 1),
+                BlockArray::shared(all.part(cut.start * size, cut.len() * size)),
+                BlockArray::shared(read(weights.part(cut.start, cut.len()))),
+                BlockArray::shared(read(numbers)),
+                BlockArray::rows(GpuBackend::indices(places), 1),
                 BlockArray::rows(read(share), 1),
             ];
             gpu.by_rows(Self::NAME, &arrays, rows, 1, &|block| Numbers {
                 rows: block.len() as u32,
                 width: width as u32,
                 kind: self.loss as u32,
+                has_classes: u32::from(matches!(targets, Targets::Classes(_))),
                 of_classes: u32::from(self.loss.takes() == TargetKind::Classes),
                 first: cut.start as u32,
                 count: cut.len() as u32,
+                keep,
+                spread,
+                part: self.part() as f32,
             })?;
         }
         Ok(())
@@ -147,24 +171,27 @@ impl Operation for BatchLoss {
         let rows = trial.rows(width);
         let len = rows * width;
         let (outputs, reals, share) = (trial.numbers(len)?, trial.numbers(len)?, trial.numbers(rows)?);
-        let classes = backend.index(&(0..rows).map(|example| (example * 7 % width) as u32).collect::<Vec<_>>())?;
-        let examples = backend.index(&(0..rows as u32).rev().collect::<Vec<_>>())?;
+        let (weights, numbers) = (trial.numbers(rows)?, backend.upload(&[0.5, 1.0, 2.0].map(B::Element::from_f64))?);
+        let classes = backend.index(&(0..rows).map(|place| (place * 7 % width) as u32).collect::<Vec<_>>())?;
+        let places = backend.index(&(0..rows as u32).rev().collect::<Vec<_>>())?;
         let (mut gradient, mut statistics) = (backend.zeros(len)?, backend.zeros(2 * rows)?);
-        for &loss in Loss::ALL {
+        let reals = Targets::Reals(front(&reals, len));
+        let of_reals = Loss::ALL.iter().map(|&loss| (loss, 0.1, reals));
+        let of_classes = Loss::ALL.iter().filter(|loss| loss.takes() == TargetKind::Classes);
+        let of_classes = of_classes.map(|&loss| (loss, 0.0, Targets::Classes(&classes)));
+        for (loss, smoothing, targets) in of_reals.chain(of_classes) {
             trial.run(|| {
-                let targets = match loss.takes() {
-                    TargetKind::Classes => Targets::Classes(&classes),
-                    TargetKind::Reals => Targets::Reals(front(&reals, len)),
-                };
                 let arrays = BatchLossArrays {
                     gradient: front_mut(&mut gradient, len),
                     statistics: front_mut(&mut statistics, 2 * rows),
                     outputs: front(&outputs, len),
                     targets,
-                    examples: &examples,
+                    weights: front(&weights, rows),
+                    numbers: front(&numbers, width),
+                    places: &places,
                     share: front(&share, rows),
                 };
-                backend.run(&BatchLoss { loss, width }, arrays)
+                backend.run(&BatchLoss { loss, width, smoothing }, arrays)
             })?;
             trial.wrote(&gradient, len)?;
             trial.wrote(&statistics, 2 * rows)?;
@@ -175,16 +202,39 @@ impl Operation for BatchLoss {
 
 #[cfg(feature = "gpu")]
 numbers! {
-    struct Numbers { rows: u32, width: u32, kind: u32, of_classes: u32, first: u32, count: u32 }
+    struct Numbers {
+        rows: u32, width: u32, kind: u32, has_classes: u32, of_classes: u32, first: u32, count: u32, keep: f32, spread: f32,
+        part: f32,
+    }
 }
 
-/// A batch on the CPU; of classes and reals, those that the loss does not take are empty.
+/// Targets on the CPU.
+#[derive(Clone, Copy)]
+enum Given<'a, E> {
+    Classes(&'a [u32]),
+    Reals(&'a [E]),
+}
+
+impl<'a, E: Element> Given<'a, E> {
+    /// The reals of a place; none where targets are classes.
+    fn reals(self, place: usize, width: usize) -> &'a [E] {
+        match self {
+            Given::Reals(all) => &all[place * width..][..width],
+            Given::Classes(_) => &[],
+        }
+    }
+}
+
+/// A batch on the CPU.
 struct Rows<'a, E> {
     width: usize,
+    smoothed: [E; 2],
+    part: E,
     outputs: &'a [E],
-    classes: &'a [u32],
-    reals: &'a [E],
-    examples: &'a [u32],
+    targets: Given<'a, E>,
+    weights: &'a [E],
+    numbers: &'a [E],
+    places: &'a [u32],
     share: &'a [E],
     gradient: &'a mut [E],
     statistics: &'a mut [E],
@@ -194,35 +244,49 @@ impl<E: Element> Visitor for Rows<'_, E> {
     type Output = ();
 
     fn of_classes<F: OfClasses>(self) {
-        let classes = self.classes;
-        self.each(|outputs, example, gradient| F::row(outputs, classes[example] as usize, gradient));
+        let (targets, numbers, width, [keep, spread]) = (self.targets, self.numbers, self.width, self.smoothed);
+        self.each(|outputs, place, gradient| match targets {
+            Given::Classes(classes) => {
+                let class = classes[place] as usize;
+                let aim = |c: usize| numbers[c] * (if c == class { keep } else { E::ZERO } + spread);
+                let (loss, best) = F::row(outputs, aim, gradient);
+                (loss, if best == class { numbers[class] } else { E::ZERO })
+            }
+            Given::Reals(_) => {
+                let shares = targets.reals(place, width);
+                (F::row(outputs, |c| numbers[c] * (keep * shares[c] + spread), gradient).0, E::ZERO)
+            }
+        });
     }
 
     fn of_reals<F: OfReals>(self) {
-        let (reals, width) = (self.reals, self.width);
-        self.each(|outputs, example, gradient| {
+        let (targets, numbers, width, part) = (self.targets, self.numbers, self.width, self.part);
+        self.each(|outputs, place, gradient| {
             let mut total = E::ZERO;
-            for ((gradient, &f), &y) in gradient.iter_mut().zip(outputs).zip(&reals[example * width..][..width]) {
-                let (value, slope) = F::one(f, y);
-                *gradient = slope;
-                total += value;
+            let each = gradient.iter_mut().zip(outputs).zip(targets.reals(place, width)).zip(numbers);
+            for (((gradient, &f), &y), &number) in each {
+                let (value, slope) = F::one(f, y, number);
+                *gradient = part * slope;
+                total += part * value;
             }
-            (total, false)
+            (total, E::ZERO)
         });
     }
 }
 
 impl<E: Element> Rows<'_, E> {
-    /// Each row by a function of its outputs, its example and its gradient, which gives the loss and whether it is a hit.
-    fn each(self, one: impl Fn(&[E], usize, &mut [E]) -> (E, bool) + Sync) {
-        let Self { width, outputs, examples, share, gradient, statistics, .. } = self;
+    /// Each row by a function of its outputs, its place and its gradient, which gives the loss and what a hit counts.
+    fn each(self, one: impl Fn(&[E], usize, &mut [E]) -> (E, E) + Sync) {
+        let Self { width, outputs, weights, places, share, gradient, statistics, .. } = self;
         let each = gradient.par_chunks_mut(width.max(1)).zip(statistics.par_chunks_mut(2)).enumerate();
         each.with_min_len(64).for_each(|(row, (gradient, statistics))| {
-            let (loss, hit) = one(&outputs[row * width..][..width], examples[row] as usize, gradient);
-            statistics[0] = loss;
-            statistics[1] = if hit { E::ONE } else { E::ZERO };
+            let place = places[row] as usize;
+            let (loss, hit) = one(&outputs[row * width..][..width], place, gradient);
+            statistics[0] = weights[place] * loss;
+            statistics[1] = weights[place] * hit;
+            let share = weights[place] * share[row];
             for gradient in gradient {
-                *gradient = share[row] * *gradient;
+                *gradient = share * *gradient;
             }
         });
     }
@@ -233,56 +297,79 @@ mod tests {
     use super::super::testing::*;
     use super::*;
 
+    const WIDTH: usize = 3;
+
+    /// The gradient and the statistics of four rows, which are the places 3, 0, 2 and 0 of four.
+    fn run(loss: Loss, smoothing: f64, outputs: &[f64], classes: Option<&Vec<u32>>) -> (Vec<f64>, Vec<f64>) {
+        let (outputs, reals, share) = (held(outputs), held(&numbers(2, 4 * WIDTH)), held(&numbers(3, 4)));
+        let (weights, of_outputs, places) = (held(&[0.5, 7.0, 1.0, 2.0]), held(&[0.5, 1.0, 2.0]), vec![3, 0, 2, 0]);
+        let targets = classes.map_or(Targets::Reals(reals.all()), Targets::Classes);
+        let mut statistics = held(&[0.0; 8]);
+        let gradient = written(&[0.0; 4 * WIDTH], |cpu, gradient| {
+            let arrays = BatchLossArrays {
+                gradient,
+                statistics: statistics.all_mut(),
+                outputs: outputs.all(),
+                targets,
+                weights: weights.all(),
+                numbers: of_outputs.all(),
+                places: &places,
+                share: share.all(),
+            };
+            cpu.run(&BatchLoss { loss, width: WIDTH, smoothing }, arrays)
+        });
+        (gradient, statistics.values())
+    }
+
     /// The gradient is the loss's, by differences, times each row's share.
     #[test]
     fn gradients_of_the_losses() {
-        let (rows, width) = (4, 3);
-        let (outputs, reals, share) = (numbers(1, rows * width), numbers(2, rows * width), numbers(3, rows));
-        let (classes, examples) = (vec![1, 0, 2, 2], vec![3, 0, 2, 0]);
+        let (outputs, share, classes) = (numbers(1, 4 * WIDTH), numbers(3, 4), vec![1, 0, 2, 2]);
         for &loss in Loss::ALL {
-            let at = |outputs: &[f64]| {
-                let (outputs, reals, share) = (held(outputs), held(&reals), held(&share));
-                let targets = match loss.takes() {
-                    TargetKind::Classes => Targets::Classes(&classes),
-                    TargetKind::Reals => Targets::Reals(reals.all()),
-                };
-                let mut statistics = held(&[0.0; 8]);
-                let gradient = written(&[0.0; 12], |cpu, gradient| {
-                    let (outputs, share) = (outputs.all(), share.all());
-                    let examples = &examples;
-                    let statistics = statistics.all_mut();
-                    let arrays = BatchLossArrays { gradient, statistics, outputs, targets, examples, share };
-                    cpu.run(&BatchLoss { loss, width }, arrays)
-                });
-                (gradient, statistics.values())
-            };
-            let (gradient, _) = at(&outputs);
-            for (e, gradient) in gradient.iter().enumerate() {
-                let shifted = |by: f64| {
-                    let mut outputs = outputs.clone();
-                    outputs[e] += by;
-                    at(&outputs).1[e / width * 2]
-                };
-                let want = share[e / width] * (shifted(1e-5) - shifted(-1e-5)) / 2e-5;
-                assert!((gradient - want).abs() < 1e-9, "{loss:?}, {e}: {gradient} instead of {want}");
+            let of_classes = loss.takes() == TargetKind::Classes;
+            for (smoothing, classes) in [(0.0, None), (0.3, Some(&classes)), (0.3, None)] {
+                if classes.is_some() && !of_classes {
+                    continue;
+                }
+                let at = |outputs: &[f64]| run(loss, smoothing, outputs, classes);
+                for (e, gradient) in at(&outputs).0.into_iter().enumerate() {
+                    let shifted = |by: f64| {
+                        let mut outputs = outputs.clone();
+                        outputs[e] += by;
+                        at(&outputs).1[e / WIDTH * 2]
+                    };
+                    let want = share[e / WIDTH] * (shifted(1e-5) - shifted(-1e-5)) / 2e-5;
+                    assert!((gradient - want).abs() < 1e-9, "{loss:?}, {e}: {gradient} instead of {want}");
+                }
             }
         }
     }
 
+    /// A hit counts by the weights of its place and of its class.
+    #[test]
+    fn hits_are_weighted() {
+        let outputs = [0.0, 0.0, 1.0, 2.0, 0.0, 1.0, 0.0, 3.0, 0.0, 1.0, 0.0, 0.0];
+        let (_, statistics) = run(Loss::CrossEntropy, 0.0, &outputs, Some(&vec![0, 0, 2, 2]));
+        let hits: Vec<f64> = statistics.into_iter().skip(1).step_by(2).collect();
+        assert_eq!(hits, [2.0 * 2.0, 0.5 * 0.5, 0.0, 0.5 * 0.5]);
+    }
+
     #[test]
     fn what_has_no_target_is_refused() {
-        let taken = |loss: Loss, classes: &[u32], example: u32| {
-            let (outputs, share, classes, examples) = (held(&[0.5; 2]), held(&[1.0]), classes.to_vec(), vec![example]);
-            let (mut gradient, mut statistics) = (held(&[0.0; 2]), held(&[0.0; 2]));
+        let taken = |loss: Loss, classes: &[u32], place: u32| {
+            let (outputs, share, classes, places) = (held(&[0.5; 2]), held(&[1.0]), classes.to_vec(), vec![place]);
+            let (mut gradient, mut statistics, ones) = (held(&[0.0; 2]), held(&[0.0; 2]), held(&[1.0; 2]));
             let arrays = BatchLossArrays {
                 gradient: gradient.all_mut(),
                 statistics: statistics.all_mut(),
                 outputs: outputs.all(),
                 targets: Targets::Classes(&classes),
-                examples: &examples,
+                weights: ones.all(),
+                numbers: ones.all(),
+                places: &places,
                 share: share.all(),
             };
-            CpuBackend::new().run(&BatchLoss { loss, width: 2 }, arrays).is_ok()
+            CpuBackend::new().run(&BatchLoss { loss, width: 2, smoothing: 0.0 }, arrays).is_ok()
         };
         assert!(taken(Loss::CrossEntropy, &[0, 1], 1));
         assert!(!taken(Loss::CrossEntropy, &[0, 2], 1));

@@ -24,6 +24,7 @@ mod loss;
 mod mask;
 mod matches;
 mod matmul;
+mod maximum;
 mod multiply;
 mod normalize;
 mod normalize_backward;
@@ -36,13 +37,14 @@ mod pool_backward;
 mod pool_directional;
 mod readout;
 mod rearrange;
+mod reciprocal;
 mod row_dot;
 mod scale;
 mod scale_features;
 mod seed;
 mod softmax;
 #[cfg(test)]
-mod testing;
+pub(super) mod testing;
 mod transpose;
 
 pub use activation::Activate;
@@ -64,6 +66,7 @@ pub use loss::{BatchLoss, BatchLossArrays, Targets};
 pub use mask::Mask;
 pub use matches::Matches;
 pub use matmul::{Layout, MatMul, MatMulArrays};
+pub use maximum::Maximum;
 pub use multiply::Multiply;
 pub use normalize::Normalize;
 pub use normalize_backward::NormalizeBackward;
@@ -76,6 +79,7 @@ pub use pool_backward::PoolBackward;
 pub use pool_directional::PoolDirectional;
 pub use readout::{Read, ReadArrays};
 pub use rearrange::Rearrange;
+pub use reciprocal::{Reciprocal, SizeOf};
 pub use row_dot::RowDot;
 pub use scale::Scale;
 pub use scale_features::ScaleFeatures;
@@ -100,9 +104,9 @@ macro_rules! for_each_operation {
     ($call:ident) => {
         $call! {
             Activate, Adam, Average, Axpy, BatchLoss, BatchMatMul, Bias, Center, Col2im, ConvolveBackward, Copy, Fill,
-            Gather, Gram, Im2col, Lookup, Mask, Matches, MatMul, Multiply, Normalize, NormalizeBackward,
+            Gather, Gram, Im2col, Lookup, Mask, Matches, MatMul, Maximum, Multiply, Normalize, NormalizeBackward,
             NormalizeCurvature, Outer, OuterDiagonal, OuterRows, Pool, PoolBackward, PoolDirectional, Read, Rearrange,
-            RowDot, Scale, ScaleFeatures, Seed, Softmax, Transpose
+            Reciprocal, RowDot, Scale, ScaleFeatures, Seed, Softmax, Transpose
         }
     };
 }

@@ -1,7 +1,7 @@
 //! Pooling.
 
 use super::*;
-use crate::compute::cpu::window::{corners, largest, rows_of};
+use crate::compute::cpu::window::{Run, largest, pooled};
 
 /// What a pooling window keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,7 +12,8 @@ pub enum Pooling {
     Average,
 }
 
-/// Pools images `[rows, channels, height, width]`; windows do not overlap, the remainder is dropped.
+/// Pools images `[rows, channels, height, width]`; the remainder is dropped. The padding is below every number for
+/// a maximum and 0 for a mean; every window holds a pixel of the image.
 #[derive(Debug, Clone, Copy)]
 pub struct Pool {
     /// The window.
@@ -35,13 +36,15 @@ impl Operation for Pool {
 
     fn cpu<E: Element>(&self, _: &CpuBackend<E>, (out, x): Self::Arrays<'_, cpu::Buffer<E>, Vec<u32>>) -> Result<()> {
         let (shape, out, x) = (&self.window, view_mut(out)?, view(x)?);
-        let share = E::from_f64(1.0 / (shape.kernel * shape.kernel) as f64);
-        let pooled = shape.channels * shape.positions();
-        out.par_chunks_mut(pooled).zip(x.par_chunks(shape.image())).for_each(|(out, image)| {
-            for (corner, out) in corners(shape).zip(out) {
+        let share = E::from_f64(1.0 / shape.area() as f64);
+        let size = shape.channels * shape.positions();
+        out.par_chunks_mut(size).zip(x.par_chunks(shape.image())).for_each(|(out, image)| {
+            for (entry, out) in out.iter_mut().enumerate() {
                 *out = match self.kind {
-                    Pooling::Max => image[largest(shape, image, corner)],
-                    Pooling::Average => rows_of(shape, corner).flatten().map(|pixel| image[pixel]).sum::<E>() * share,
+                    Pooling::Max => image[largest(shape, image, entry)],
+                    Pooling::Average => {
+                        pooled(shape, entry).flat_map(Run::pixels).map(|pixel| image[pixel]).sum::<E>() * share
+                    }
                 };
             }
         });
@@ -85,8 +88,9 @@ numbers! {
     struct Numbers { len: u32, kind: u32, window: WindowNumbers }
 }
 
-/// The window of the trials of pooling: some pixels are left over.
-pub(super) const WINDOW: Window = Window { channels: 2, height: 5, width: 7, kernel: 2, stride: 2, padding: 0 };
+/// The window of the trials of pooling: windows overlap and reach into the padding, and some pixels are left over.
+pub(super) const WINDOW: Window =
+    Window { channels: 2, height: 6, width: 9, kernel: [3, 2], stride: [2, 3], padding: [1, 0], dilation: [1, 2] };
 
 /// Fails unless there are `rows` images and as many pooled ones.
 pub(super) fn check_pool(name: &str, window: &Window, rows: usize, pooled: usize, images: usize) -> Result<()> {
@@ -124,7 +128,7 @@ mod tests {
                 let of: Vec<f64> = pooled_pixels(&window, e % pooled).into_iter().map(|pixel| image[pixel]).collect();
                 match kind {
                     Pooling::Max => of.iter().copied().fold(f64::NEG_INFINITY, f64::max),
-                    Pooling::Average => of.iter().sum::<f64>() / of.len() as f64,
+                    Pooling::Average => of.iter().sum::<f64>() / window.area() as f64,
                 }
             });
         }

@@ -2,7 +2,7 @@
 
 use super::pool::{WINDOW, check_copies};
 use super::*;
-use crate::compute::cpu::window::{corners, largest, rows_of};
+use crate::compute::cpu::window::{Run, largest, pooled};
 
 /// The gradient of [`Pool`](super::Pool) with respect to its input, from `(delta, x)`; a tie of maxima goes to the first in
 /// row order.
@@ -18,7 +18,7 @@ pub struct PoolBackward {
 
 impl Operation for PoolBackward {
     const NAME: &'static str = "pool_backward";
-    const ROUNDINGS: f64 = 2.0;
+    const ROUNDINGS: f64 = 6.0;
 
     type Arrays<'a, T: 'a, I: 'a> = (SliceMut<'a, T>, Slice<'a, T>, Slice<'a, T>);
 
@@ -33,15 +33,17 @@ impl Operation for PoolBackward {
     ) -> Result<()> {
         let (shape, out, delta, x) = (&self.window, view_mut(out)?, view(delta)?, view(x)?);
         let (size, width) = (shape.image(), shape.channels * shape.positions());
-        let share = E::from_f64(1.0 / (shape.kernel * shape.kernel) as f64);
+        let share = E::from_f64(1.0 / shape.area() as f64);
         let base = x.len() / size;
         out.par_chunks_mut(size).zip(delta.par_chunks(width)).enumerate().for_each(|(row, (out, delta))| {
             let image = &x[row % base * size..][..size];
             out.fill(E::ZERO);
-            for (corner, &delta) in corners(shape).zip(delta) {
+            for (entry, &delta) in delta.iter().enumerate() {
                 match self.kind {
-                    Pooling::Max => out[largest(shape, image, corner)] = delta,
-                    Pooling::Average => rows_of(shape, corner).for_each(|row| out[row].fill(delta * share)),
+                    Pooling::Max => out[largest(shape, image, entry)] += delta,
+                    Pooling::Average => {
+                        pooled(shape, entry).flat_map(Run::pixels).for_each(|pixel| out[pixel] += delta * share);
+                    }
                 }
             }
         });
@@ -115,7 +117,7 @@ mod tests {
                     want[row * image + pixel] += match kind {
                         Pooling::Max if pixel == best => *delta,
                         Pooling::Max => 0.0,
-                        Pooling::Average => delta / pixels.len() as f64,
+                        Pooling::Average => delta / window.area() as f64,
                     };
                 }
             }

@@ -2,7 +2,7 @@
 
 use super::pool::{WINDOW, check_copies};
 use super::*;
-use crate::compute::cpu::window::{corners, largest};
+use crate::compute::cpu::window::largest;
 
 /// The derivative of the maxima of [`Pool`](super::Pool) along directions, from `(slope, x)`: each is that of the entry
 /// which the pooling keeps.
@@ -34,8 +34,8 @@ impl Operation for PoolDirectional {
         let base = x.len() / size;
         out.par_chunks_mut(width).zip(slope.par_chunks(size)).enumerate().for_each(|(row, (out, slope))| {
             let image = &x[row % base * size..][..size];
-            for (corner, out) in corners(shape).zip(out) {
-                *out = slope[largest(shape, image, corner)];
+            for (entry, out) in out.iter_mut().enumerate() {
+                *out = slope[largest(shape, image, entry)];
             }
         });
         Ok(())

@@ -52,19 +52,22 @@ pub fn close(got: &[f64], want: impl Fn(usize) -> f64) {
 
 /// The pixel of an image that is an entry of the patch at a position; none in the padding.
 pub fn pixel(window: &Window, position: usize, entry: usize) -> Option<usize> {
-    let Window { height, width, kernel, stride, padding, .. } = *window;
-    let (channel, row, column) = (entry / kernel / kernel, entry / kernel % kernel, entry % kernel);
-    let row = (position / window.out_width() * stride + row).checked_sub(padding).filter(|&row| row < height)?;
-    let column =
-        (position % window.out_width() * stride + column).checked_sub(padding).filter(|&column| column < width)?;
-    Some((channel * height + row) * width + column)
+    let (channel, within) = (entry / window.area(), entry % window.area());
+    let entries = [within / window.kernel[1], within % window.kernel[1]];
+    let corner = [position / window.out_width(), position % window.out_width()];
+    let along = |axis: usize, side: usize| {
+        let place = corner[axis] * window.stride[axis] + entries[axis] * window.dilation[axis];
+        place.checked_sub(window.padding[axis]).filter(|&place| place < side)
+    };
+    let (row, column) = (along(0, window.height)?, along(1, window.width)?);
+    Some((channel * window.height + row) * window.width + column)
 }
 
 /// The pixels of an image that make up an entry of the pooled image, row by row.
 pub fn pooled_pixels(window: &Window, entry: usize) -> Vec<usize> {
-    let side = window.kernel * window.kernel;
+    let area = window.area();
     let (channel, position) = (entry / window.positions(), entry % window.positions());
-    (channel * side..(channel + 1) * side).filter_map(|entry| pixel(window, position, entry)).collect()
+    (channel * area..(channel + 1) * area).filter_map(|entry| pixel(window, position, entry)).collect()
 }
 
 /// A map of four outputs with 2, 0, 1 and 3 rows of 3 base rows.

@@ -19,6 +19,11 @@ impl Affine {
         let shape = input[..axes].iter().copied().chain([features]).collect();
         Self { matrix: Matrix { height: features, width, positions, bias }, shape }
     }
+
+    /// The same without bias.
+    pub(super) fn without_bias(&self) -> Self {
+        Self { matrix: Matrix { bias: false, ..self.matrix }, shape: self.shape.clone() }
+    }
 }
 
 impl Primitive for Affine {

@@ -7,6 +7,7 @@ use crate::graph::Matrix;
 /// A convolution, as a product with patches.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Convolve {
+    sweep: Sweep,
     window: Window,
     matrix: Matrix,
 }
@@ -18,20 +19,26 @@ struct Turned<'a, T> {
 }
 
 impl Convolve {
-    /// Of images of a shape, to `channels` channels.
+    /// Of images or lines of a shape, to `channels` channels.
     ///
     /// # Errors
     ///
-    /// No images, or a window that does not fit them.
+    /// Inputs of another kind, or a window that does not fit them.
     pub fn new(
         input: &[usize],
         channels: usize,
-        (kernel, stride, padding): (usize, usize, usize),
+        sweep: impl Into<Sweep>,
         bias: bool,
     ) -> std::result::Result<Self, String> {
-        let window = window(input, kernel, stride, padding)?;
+        let sweep = sweep.into();
+        let window = sweep.window(input)?;
         let matrix = Matrix { height: channels, width: window.patch(), positions: window.positions(), bias };
-        Ok(Self { window, matrix })
+        Ok(Self { sweep, window, matrix })
+    }
+
+    /// The same without bias.
+    pub(super) fn without_bias(&self) -> Self {
+        Self { matrix: Matrix { bias: false, ..self.matrix }, ..self.clone() }
     }
 
     /// The window over the images.
@@ -75,8 +82,8 @@ impl Convolve {
         let (size, height, width) = (window.image(), positions * height, positions * width);
         let mut image = backend.scratch(rows * size)?;
         // Without patches the product goes over every pixel and margin: a gain where the outputs are nearly as many.
-        let dense = window.height * (window.width + window.kernel - 1) <= 2 * positions;
-        if site.segment.step.is_none() && window.stride == 1 && window.padding < window.kernel && dense {
+        let dense = window.height * (window.width + window.kernel[1] - 1) <= 2 * positions;
+        if site.segment.step.is_none() && window.is_dense() && dense {
             let shape = Convolution { window: *window, channels: self.matrix.height, rows };
             let weight = site.weights(0, self.matrix.height * self.matrix.width, positions).start;
             backend.convolve_backward(&shape, SliceMut::new(&mut image, 0, rows * size), delta.lying, weight)?;
@@ -107,9 +114,9 @@ impl Primitive for Convolve {
     fn built(&self) -> Built {
         let Window { channels, kernel, .. } = self.window;
         let height = self.matrix.height;
-        let parameters = Some(self.matrix.parameters(vec![height, channels, kernel, kernel]));
-        let shape = [height, self.window.out_height(), self.window.out_width()];
-        Built { parameters, ..Built::plain(vec![self.window.image()], &shape) }
+        let weight = [&[height, channels], &kernel[usize::from(self.sweep.lines)..]].concat();
+        let shape = self.sweep.output(&self.window, height);
+        Built { parameters: Some(self.matrix.parameters(weight)), ..Built::plain(vec![self.window.image()], &shape) }
     }
 
     fn forward<B: Backend>(
@@ -218,5 +225,9 @@ mod tests {
             );
         }
         assert!(Convolve::new(&[2, 4], 3, (2, 1, 0), true).is_err());
+        let sweep = Sweep { lines: true, kernel: [1, 3], stride: [1, 2], padding: [0, 2], dilation: [1, 2] };
+        check::against_differences(&[2, 7], Convolve::new(&[2, 7], 3, sweep, true).expect("a window that fits"));
+        let sweep = Sweep { lines: false, kernel: [2, 3], stride: [1, 1], padding: [0, 2], dilation: [2, 1] };
+        check::against_differences(&[2, 4, 3], Convolve::new(&[2, 4, 3], 3, sweep, false).expect("a window that fits"));
     }
 }

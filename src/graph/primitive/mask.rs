@@ -115,7 +115,9 @@ impl Primitive for Mask {
     }
 
     fn degree(&self, before: &[usize]) -> Option<usize> {
-        Some(before.first().copied().unwrap_or(0))
+        // A mask that moves makes its elements jump.
+        let &[input, 0] = before else { return None };
+        Some(input)
     }
 
     fn magnitude(&self) -> Magnitude {

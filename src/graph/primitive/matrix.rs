@@ -8,7 +8,7 @@ impl Matrix {
     /// The weight, of a shape with `height` first, and the bias, as PyTorch draws them.
     pub(super) fn parameters(self, shape: Vec<usize>) -> Parameters {
         let initial = Initial::fan_in(self.width);
-        let bias = self.bias.then(|| Drawn { name: "bias", shape: vec![self.height], initial });
+        let bias = self.bias.then(|| Drawn { name: "bias", shape: vec![self.height], initial: initial.clone() });
         let weight = Drawn { name: "weight", shape, initial };
         Parameters { structure: Structure::Outer(self), tensors: std::iter::once(weight).chain(bias).collect() }
     }

@@ -5,22 +5,25 @@ A primitive is built of the shapes of its inputs, so that a value knows its own 
 [`Primitive`], and its line in the list below. Layers (`layer/`) lower into primitives.
 */
 
+mod apart;
 #[cfg(test)]
 mod check;
 mod matrix;
 mod shape;
 mod site;
 
+pub(in crate::graph) use apart::Bare;
 pub use attention::Heads;
 pub(crate) use parameter::raw;
 pub use rearrange::Part;
 pub(crate) use rearrange::broadcast_shape;
+pub use shape::Sweep;
 pub(crate) use site::fresh;
 pub use site::{Back, Deltas, Moved, Seen, Site, Turning, Used, Visit};
 
 use super::{Initial, Structure};
 use crate::compute::{Backend, BackendError, Result, Slice, SliceMut, Window};
-use shape::{count, last_axis, window};
+use shape::{count, last_axis};
 use site::{first, plus};
 
 /// A function of one or more values and of parameters, with its derivatives.
@@ -142,7 +145,7 @@ impl Parameters {
 }
 
 /// A tensor before it has a place.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Drawn {
     /// Its name within the layer, such as `weight`.
     pub name: &'static str,
@@ -153,12 +156,12 @@ pub struct Drawn {
 }
 
 /// Where a function of a value is not smooth.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Kinks {
     /// Nowhere.
     Nowhere,
     /// Where an element of the first input is one of these numbers.
-    Elements(&'static [f64]),
+    Elements(Vec<f64>),
     /// Where another entry of a window of the first input becomes the largest.
     Windows(Window),
 }
@@ -297,4 +300,5 @@ primitives! {
     rearrange::Rearrange,
     scale_shift::ScaleShift,
     softmax::Softmax,
+    unfold::Unfold,
 }

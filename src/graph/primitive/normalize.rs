@@ -1,36 +1,55 @@
-//! Rows of the last axis, normalised.
+//! Rows, normalised.
 
 use super::*;
 use crate::compute::{self, Element};
 
-/// Rows of the last axis, each divided by its root mean square, about its mean or about 0.
+/// Rows of neighbouring elements, each divided by its root mean square, about its mean or about 0.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Normalize {
     shape: Vec<usize>,
+    /// Elements of a row.
+    width: usize,
     about_mean: bool,
     /// Added to the mean square; `None`: the distance from 1 to the next number of the arithmetic.
     eps: Option<f64>,
 }
 
 impl Normalize {
-    /// About each row's mean, as PyTorch's LayerNorm: `(x - mean) / √(variance + 1e-5)` with the biased variance.
+    /// Of the last axis about each row's mean, as PyTorch's LayerNorm: `(x - mean) / √(variance + 1e-5)` with the biased
+    /// variance.
     pub fn about_mean(input: &[usize]) -> Self {
-        Self { shape: input.to_vec(), about_mean: true, eps: Some(1e-5) }
+        Self { shape: input.to_vec(), width: last_axis(input).0, about_mean: true, eps: Some(1e-5) }
     }
 
-    /// About 0, as PyTorch's RMSNorm: `x / √(mean x² + eps)` with the distance from 1 to the next number as eps.
+    /// Of the last axis about 0, as PyTorch's RMSNorm: `x / √(mean x² + eps)` with the distance from 1 to the next number as
+    /// eps.
     pub fn about_zero(input: &[usize]) -> Self {
-        Self { shape: input.to_vec(), about_mean: false, eps: None }
+        Self { shape: input.to_vec(), width: last_axis(input).0, about_mean: false, eps: None }
+    }
+
+    /// The same of rows of `width` elements, which an example must be a multiple of.
+    pub fn of_rows(self, width: usize) -> Self {
+        Self { width, ..self }
+    }
+
+    /// The same with another eps.
+    pub fn with_eps(self, eps: f64) -> Self {
+        Self { eps: Some(eps), ..self }
+    }
+
+    /// Rows of an example.
+    fn count(&self) -> usize {
+        count(&self.shape) / self.width.max(1)
     }
 
     fn row<B: Backend>(&self) -> compute::Normalize {
         let eps = self.eps.unwrap_or(2.0 * B::Element::ROUNDING);
-        compute::Normalize { width: last_axis(&self.shape).0, about_mean: self.about_mean, eps }
+        compute::Normalize { width: self.width, about_mean: self.about_mean, eps }
     }
 
     /// The scale of each row of a forward pass.
     fn scale<'p, B: Backend>(&self, site: &Site<'_, B>, seen: &Seen<'p, B>) -> Result<Slice<'p, B::Buffer>> {
-        seen.saved(site.rows * last_axis(&self.shape).1)
+        seen.saved(site.rows * self.count())
     }
 }
 
@@ -50,7 +69,7 @@ impl Primitive for Normalize {
         out: SliceMut<'_, B::Buffer>,
     ) -> Result<Vec<B::Buffer>> {
         let x = first(inputs)?;
-        let scale = fresh(site.backend, site.rows * last_axis(&self.shape).1, |scale| {
+        let scale = fresh(site.backend, site.rows * self.count(), |scale| {
             site.backend.normalize(&self.row::<B>(), out, scale, x)
         })?;
         Ok(vec![scale])
@@ -118,7 +137,7 @@ impl Primitive for Normalize {
     }
 
     fn work(&self) -> Work {
-        Work { kept: last_axis(&self.shape).1, ..Work::default() }
+        Work { kept: self.count(), ..Work::default() }
     }
 }
 
@@ -130,6 +149,7 @@ mod tests {
     #[test]
     fn rows_about_their_mean() {
         check::against_differences(&[2, 5], Normalize::about_mean(&[2, 5]));
+        check::against_differences(&[2, 3, 2], Normalize::about_mean(&[2, 3, 2]).of_rows(6).with_eps(1e-3));
     }
 
     #[test]

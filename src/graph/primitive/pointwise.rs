@@ -97,10 +97,8 @@ impl Primitive for Pointwise {
     }
 
     fn kinks(&self) -> Kinks {
-        match self.function.kinks() {
-            [] => Kinks::Nowhere,
-            places => Kinks::Elements(places),
-        }
+        let places = self.function.kinks();
+        if places.is_empty() { Kinks::Nowhere } else { Kinks::Elements(places) }
     }
 
     fn degree(&self, before: &[usize]) -> Option<usize> {
@@ -121,11 +119,15 @@ impl Primitive for Pointwise {
 mod tests {
     use super::super::check;
     use super::*;
+    use crate::activation::Order;
 
     #[test]
     fn every_activation() {
-        for function in Activation::ALL {
-            check::against_differences(&[7], Pointwise::new(&[7], *function));
+        for function in Activation::samples() {
+            let is_defined = function.at(Order::Value, -1.0).is_finite();
+            if is_defined {
+                check::against_differences(&[7], Pointwise::new(&[7], function));
+            }
         }
     }
 }

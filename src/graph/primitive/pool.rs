@@ -2,22 +2,47 @@
 
 use super::*;
 use crate::compute::Pooling;
+use crate::compute::cpu::window::pooled;
 
 /// The largest entry or the mean of each window of an image.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pool {
+    sweep: Sweep,
     window: Window,
     pooling: Pooling,
+    /// Whether the channels alone are left.
+    whole: bool,
 }
 
 impl Pool {
-    /// Of images of a shape; windows lie side by side.
+    /// Of images or lines of a shape.
     ///
     /// # Errors
     ///
-    /// No images, or a window that does not fit them.
-    pub fn new(input: &[usize], kernel: usize, pooling: Pooling) -> std::result::Result<Self, String> {
-        Ok(Self { window: window(input, kernel, kernel, 0)?, pooling })
+    /// Inputs of another kind, a window that does not fit them, and one that lies in the padding as a whole.
+    pub fn new(input: &[usize], sweep: impl Into<Sweep>, pooling: Pooling) -> std::result::Result<Self, String> {
+        let sweep = sweep.into();
+        let window = sweep.window(input)?;
+        let is_empty = |axis: usize| sweep.padding[axis] > sweep.kernel[axis] / 2;
+        // Without gaps a padding of half the kernel leaves every window a pixel; with gaps it can fall between them.
+        let gaps = sweep.dilation != [1; 2] && (0..window.positions()).any(|entry| pooled(&window, entry).next().is_none());
+        if is_empty(0) || is_empty(1) || gaps {
+            let Sweep { padding, kernel, .. } = sweep;
+            return Err(format!("a padding of {padding:?} is more than half of the kernel {kernel:?}; make it smaller"));
+        }
+        Ok(Self { sweep, window, pooling, whole: false })
+    }
+
+    /// Of each channel as a whole, the first axis of an input; the other axes are left out.
+    ///
+    /// # Errors
+    ///
+    /// An input without axes, or with more elements than can be counted.
+    pub fn whole(input: &[usize], pooling: Pooling) -> std::result::Result<Self, String> {
+        let [channels, sides @ ..] = input else { return Err("the input is a number without axes".into()) };
+        let len = count(sides);
+        let sweep = Sweep { lines: true, kernel: [1, len], stride: [1, len], padding: [0; 2], dilation: [1; 2] };
+        Ok(Self { whole: true, ..Self::new(&[*channels, len], sweep, pooling)? })
     }
 
     /// The window over the images.
@@ -40,8 +65,8 @@ impl Primitive for Pool {
     }
 
     fn built(&self) -> Built {
-        let shape = [self.window.channels, self.window.out_height(), self.window.out_width()];
-        Built::plain(vec![self.window.image()], &shape)
+        let shape = self.sweep.output(&self.window, self.window.channels);
+        Built::plain(vec![self.window.image()], if self.whole { &shape[..1] } else { &shape })
     }
 
     fn forward<B: Backend>(
@@ -126,8 +151,15 @@ mod tests {
     #[test]
     fn largest_and_means() {
         for pooling in [Pooling::Max, Pooling::Average] {
-            check::against_differences(&[2, 4, 5], Pool::new(&[2, 4, 5], 2, pooling).expect("a window that fits"));
+            let lines = Sweep { lines: true, kernel: [1, 3], stride: [1, 2], padding: [0, 1], dilation: [1, 2] };
+            let overlapping = Sweep { stride: [1, 2], dilation: [2, 1], ..Sweep::from((3, 1, 1)) };
+            for (shape, sweep) in [(vec![2, 4, 5], Sweep::from(2)), (vec![2, 9], lines), (vec![1, 5, 6], overlapping)] {
+                check::against_differences(&shape, Pool::new(&shape, sweep, pooling).expect("a window that fits"));
+            }
         }
         assert!(Pool::new(&[2, 4, 5], 6, Pooling::Max).is_err());
+        assert!(Pool::new(&[2, 4, 5], (2, 2, 2), Pooling::Max).is_err());
+        let gaps = Sweep { dilation: [1, 3], ..Sweep::from((2, 1, 1)) };
+        assert!(Pool::new(&[1, 1, 2], gaps, Pooling::Max).is_err());
     }
 }

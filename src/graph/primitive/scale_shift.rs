@@ -1,20 +1,34 @@
-//! A factor, and perhaps a shift, for each feature of the last axis.
+//! A factor, and perhaps a shift, for each feature of the last axes.
 
 use super::*;
 use crate::graph::Diagonal;
 
-/// `γ ∘ x + β` on the last axis.
+/// `γ ∘ x + β` on the last axes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScaleShift {
     diagonal: Diagonal,
     shape: Vec<usize>,
+    /// How many axes have factors.
+    axes: usize,
 }
 
 impl ScaleShift {
-    /// For inputs of a shape, with or without β.
+    /// On the last axis of inputs of a shape, with or without β.
     pub fn new(input: &[usize], shift: bool) -> Self {
-        let (width, positions) = last_axis(input);
-        Self { diagonal: Diagonal { width, positions, shift }, shape: input.to_vec() }
+        Self::of_axes(input, 1, shift)
+    }
+
+    /// On the last axes, as many as there are at the most.
+    pub fn of_axes(input: &[usize], axes: usize, shift: bool) -> Self {
+        let axes = axes.min(input.len());
+        let (positions, width) = input.split_at(input.len() - axes);
+        let diagonal = Diagonal { width: count(width), positions: count(positions), shift };
+        Self { diagonal, shape: input.to_vec(), axes }
+    }
+
+    /// The same without β.
+    pub(super) fn without_shift(&self) -> Self {
+        Self { diagonal: Diagonal { shift: false, ..self.diagonal }, ..self.clone() }
     }
 }
 
@@ -52,8 +66,9 @@ impl Primitive for ScaleShift {
     }
 
     fn built(&self) -> Built {
-        let Diagonal { width, shift, .. } = self.diagonal;
-        let drawn = |name, value| Drawn { name, shape: vec![width], initial: Initial::Constant(value) };
+        let shift = self.diagonal.shift;
+        let shape = &self.shape[self.shape.len() - self.axes..];
+        let drawn = |name, value| Drawn { name, shape: shape.to_vec(), initial: Initial::Constant(value) };
         let tensors = [Some(drawn("weight", 1.0)), shift.then(|| drawn("bias", 0.0))].into_iter().flatten().collect();
         let parameters = Some(Parameters { structure: Structure::Diagonal(self.diagonal), tensors });
         Built { parameters, ..Built::plain(vec![count(&self.shape)], &self.shape) }
@@ -151,6 +166,7 @@ mod tests {
     fn factors_and_shifts() {
         for shift in [false, true] {
             check::against_differences(&[2, 3], ScaleShift::new(&[2, 3], shift));
+            check::against_differences(&[2, 3, 2], ScaleShift::of_axes(&[2, 3, 2], 2, shift));
         }
     }
 }

@@ -11,8 +11,10 @@ pub type Deltas<B> = Vec<Option<<B as Backend>::Buffer>>;
 /// Where a node's parameters lie; zeros for one that has none.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Used {
-    /// The block.
+    /// The block, among those of its kind.
     pub block: usize,
+    /// Whether the block is a held one.
+    pub held: bool,
     /// Which of its uses.
     pub place: usize,
     /// The first element in the flat vector.
@@ -49,8 +51,8 @@ impl<'a, B: Backend> Site<'a, B> {
         (delta, len): (B::Buffer, usize),
         input: Slice<'f, B::Buffer>,
     ) -> Factor<'f, B::Buffer> {
-        let Used { block, place, .. } = self.used;
-        Factor { block, place, structure, delta, len, input }
+        let Used { block, held, place, .. } = self.used;
+        Factor { block, held, place, structure, delta, len, input }
     }
 }
 

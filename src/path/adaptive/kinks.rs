@@ -3,7 +3,7 @@
 use super::pieces::Piece;
 use super::polynomial::{Changes, Section};
 use crate::compute::Window;
-use crate::compute::cpu::window::{corners, largest, rows_of};
+use crate::compute::cpu::window::{Run, largest, pooled};
 use crate::graph::Graph;
 use crate::graph::primitive::{Kinks, Magnitude, Primitive};
 
@@ -30,7 +30,7 @@ pub(super) struct Kink {
 #[derive(Debug, Clone, PartialEq)]
 enum Flip {
     /// An element passes one of these values.
-    Passing(&'static [f64]),
+    Passing(Vec<f64>),
     /// A window of max pooling gets another winner.
     Winner(Window),
 }
@@ -122,7 +122,11 @@ fn source(network: &Graph, mut node: usize, len: usize) -> Option<Source> {
 /// weight layers on its longest path. `None` for any other network, and for a polynomial of too high a degree.
 pub(super) fn degree(network: &Graph) -> Option<usize> {
     let mut degrees = vec![0];
-    for node in &network.nodes {
+    for (index, node) in network.nodes.iter().enumerate() {
+        if !network.is_trained(index + 1) {
+            degrees.push(0);
+            continue;
+        }
         let before: Vec<usize> = node.inputs.iter().map(|&input| degrees[input]).collect();
         degrees.push(node.kind.degree(&before).filter(|&degree| degree <= HIGHEST_DEGREE)?);
     }
@@ -154,7 +158,7 @@ impl Kink {
     pub fn cuts(&self) -> usize {
         match &self.flip {
             Flip::Passing(_) => 1,
-            Flip::Winner(window) => window.kernel * window.kernel,
+            Flip::Winner(window) => window.area(),
         }
     }
 
@@ -194,16 +198,16 @@ impl Kink {
         let noise = |element: usize| unit * scale * self.size(sizes, element);
         match &self.flip {
             Flip::Passing(kinks) => {
-                for &kink in *kinks {
+                for &kink in kinks {
                     // A kink away from 0 is rounded as the values around it are.
                     let flips = self.above(kink, seen, view, |element| noise(element) + unit * kink.abs()).flips(view);
                     found.extend(flips.into_iter().map(|(_, place)| place));
                 }
             }
             Flip::Winner(window) => {
-                let of = |curve: usize| curve / others(window);
-                let flips = leads(window, seen, view, noise).flips(view);
-                let windows = flips.chunk_by(|(a, _), (b, _)| of(*a) == of(*b));
+                let (leads, of) = leads(window, seen, view, noise);
+                let flips = leads.flips(view);
+                let windows = flips.chunk_by(|(a, _), (b, _)| of[*a] == of[*b]);
                 windows.for_each(|flips| found.extend(nearest(flips, view.nodes[0])));
             }
         }
@@ -220,11 +224,6 @@ impl Kink {
     }
 }
 
-/// Entries of a window beside its winner.
-fn others(window: &Window) -> usize {
-    window.kernel * window.kernel - 1
-}
-
 /// Where a window's winner at a place first loses, before and after it. Whoever wins there is compared with the others
 /// once the piece is cut.
 fn nearest(flips: &[(usize, f64)], place: f64) -> impl Iterator<Item = f64> {
@@ -232,22 +231,24 @@ fn nearest(flips: &[(usize, f64)], place: f64) -> impl Iterator<Item = f64> {
     part(true).max_by(f64::total_cmp).into_iter().chain(part(false).min_by(f64::total_cmp))
 }
 
-/// By how much each window's winner at the first node leads the other entries.
-fn leads(window: &Window, seen: Seen<'_>, view: &View<'_>, noise: impl Fn(usize) -> f64) -> Curves {
+/// By how much each window's winner at the first node leads the other entries, and the window of each curve.
+fn leads(window: &Window, seen: Seen<'_>, view: &View<'_>, noise: impl Fn(usize) -> f64) -> (Curves, Vec<usize>) {
     let size = window.image();
     let first = &seen.values[..size];
-    let mut pairs = Vec::new();
-    for corner in corners(window) {
-        let winner = largest(window, first, corner);
-        let others = rows_of(window, corner).flatten().filter(|&pixel| pixel != winner);
+    let (mut pairs, mut of) = (Vec::new(), Vec::new());
+    for entry in 0..window.channels * window.positions() {
+        let winner = largest(window, first, entry);
+        let others = pooled(window, entry).flat_map(Run::pixels).filter(|&pixel| pixel != winner);
         pairs.extend(others.map(|other| (winner, other)));
+        of.resize(pairs.len(), entry);
     }
     let lead = |all: &[f64], scale: f64| -> Vec<f64> {
         let row = |row: &[f64]| pairs.iter().map(|&(a, b)| (row[a] - row[b]) * scale).collect::<Vec<_>>();
         all.chunks(size).flat_map(row).collect()
     };
     let noise = pairs.iter().map(|&(winner, _)| noise(winner)).collect();
-    Curves { count: pairs.len(), noise, values: lead(seen.values, 1.0), slopes: lead(seen.slopes, view.piece.length()) }
+    let (values, slopes) = (lead(seen.values, 1.0), lead(seen.slopes, view.piece.length()));
+    (Curves { count: pairs.len(), noise, values, slopes }, of)
 }
 
 impl Curves {

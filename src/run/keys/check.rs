@@ -44,15 +44,19 @@ fn check_device(RunFile { run, .. }: &RunFile) -> Result<()> {
 /// # Errors
 ///
 /// An example without elements or with too many, or nothing to train.
-pub(super) fn check_model(Model { input, layers, .. }: &Model) -> Result<()> {
-    if input.is_empty() {
-        return wrong("model.input", "is empty; give one example's shape, such as [64]");
+pub(super) fn check_model(model: &Model) -> Result<()> {
+    for input in model.design().inputs {
+        let (shape, name) = (&input.shape, input.name.map(|name| format!("model.inputs.{name}.shape")));
+        let key = name.as_deref().unwrap_or("model.input");
+        if shape.is_empty() {
+            return wrong(key, "is empty; give one example's shape, such as [64]");
+        }
+        let elements = shape.iter().try_fold(1usize, |product, &side| product.checked_mul(side));
+        if elements.is_none_or(|elements| elements > u32::MAX as usize) {
+            return wrong(key, format!("{shape:?} has more than {} elements", u32::MAX));
+        }
     }
-    let elements = input.iter().try_fold(1usize, |product, &side| product.checked_mul(side));
-    if elements.is_none_or(|elements| elements > u32::MAX as usize) {
-        return wrong("model.input", format!("{input:?} has more than {} elements", u32::MAX));
-    }
-    if !layers.iter().any(|layer| layer.kind.has_parameters()) {
+    if !model.layers.iter().any(|layer| layer.kind.has_parameters()) {
         return wrong("model.layers", "no layer has parameters; there is nothing to train");
     }
     Ok(())
@@ -102,7 +106,7 @@ fn check_single(run_file: &RunFile) -> Result<()> {
 
 fn check_optimizer(RunFile { training, trajectory, kernel, .. }: &RunFile) -> Result<()> {
     if training.optimizer.has_memory() && kernel.kernel != KernelShape::None {
-        let problem = "a step with momentum or Adam mixes the gradients of many steps, so that no integral of tangent \
+        let problem = "a step with momentum, or of Adam and its like, mixes the gradients of many steps, so that no integral of tangent \
                        kernels is multiplied with loss gradients; set it to \"none\": the attribution is as exact";
         return wrong("kernel.kernel", problem);
     }

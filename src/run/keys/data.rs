@@ -1,19 +1,93 @@
 //! `[data.train]` and `[data.query]`: training data and queries.
 
-use crate::key::{Key, Keys, Optional, Path, at};
+use crate::key::{self, Form, Key, Keys, Optional, Path, Shape, Table, Value, Wrong, at, dotted};
+use std::fmt;
 
 /// Training and query data. Paths can be used from the current directory.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Data {
     /// Training inputs.
-    pub inputs: String,
+    pub inputs: InputFiles,
     /// Training targets.
     pub targets: String,
+    /// What each training example counts in the loss.
+    pub weights: Option<String>,
     /// Query inputs; without them the queries are the training set.
-    pub query_inputs: Option<String>,
+    pub query_inputs: Option<InputFiles>,
     /// Query targets.
     pub query_targets: Option<String>,
 }
+
+/// The files of inputs.
+#[derive(Debug, Clone, PartialEq)]
+pub enum InputFiles {
+    /// The file of the only input.
+    One(String),
+    /// The file of each input, by its name.
+    Named(Vec<(String, String)>),
+}
+
+impl InputFiles {
+    /// Each file, with the input's name where it has one.
+    pub fn all(&self) -> Vec<(Option<&str>, &str)> {
+        match self {
+            InputFiles::One(file) => vec![(None, file)],
+            InputFiles::Named(files) => files.iter().map(|(name, file)| (Some(name.as_str()), file.as_str())).collect(),
+        }
+    }
+}
+
+impl Default for InputFiles {
+    fn default() -> Self {
+        InputFiles::One(String::new())
+    }
+}
+
+/// For messages.
+impl fmt::Display for InputFiles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let files: Vec<&str> = self.all().into_iter().map(|(_, file)| file).collect();
+        write!(f, "{}", files.join(", "))
+    }
+}
+
+/// A file, or a table of files by the names of inputs.
+struct Files;
+
+impl Form<InputFiles> for Files {
+    fn read(&self, at: &str, given: &Value, into: &mut InputFiles) -> key::Result<()> {
+        let file = |at: &str, given: &Value| {
+            let mut file = String::new();
+            FILE.read(at, given, &mut file).map(|()| file)
+        };
+        *into = match given {
+            Value::Table(Table(files)) if files.is_empty() => {
+                return Err(Wrong::new(at, "is empty; give a file for each input, or one file for the only one"));
+            }
+            Value::Table(Table(files)) => {
+                let named = |(name, given): &(String, Value)| Ok((name.clone(), file(&dotted(at, name), given)?));
+                InputFiles::Named(files.iter().map(named).collect::<key::Result<_>>()?)
+            }
+            one => InputFiles::One(file(at, one)?),
+        };
+        Ok(())
+    }
+
+    fn write(&self, from: &InputFiles) -> Option<Value> {
+        Some(match from {
+            InputFiles::One(file) => Value::Text(file.clone()),
+            InputFiles::Named(files) => Value::Table(Table(
+                files.iter().map(|(name, file)| (name.clone(), Value::Text(file.clone()))).collect(),
+            )),
+        })
+    }
+
+    fn shape(&self, _start: &InputFiles) -> Shape {
+        Shape::Path(format!("{FORMATS}, or a table with a file for each of `model.inputs`"))
+    }
+}
+
+const FILE: Path = Path { takes: FORMATS };
 
 pub(super) const KEYS: &[Key<Data>] = &[
     Key::section("train", "the training set", &Keys(TRAIN)),
@@ -23,19 +97,31 @@ pub(super) const KEYS: &[Key<Data>] = &[
 const FORMATS: &str = "`.npy`, `.npz:key`, `.csv`, `.idx`, `.idx.gz`";
 
 const TRAIN: &[Key<Data>] = &[
-    Key::required("inputs", "[m, …]: floats, integers of any width, bool", at!(Data.inputs, Path { takes: FORMATS })),
+    Key::required("inputs", "[m, …]: floats, integers of any width, bool", at!(Data.inputs, Files)),
     Key::required(
         "targets",
-        "[m] integer classes, or [m, C] reals; with one output also [m]",
-        at!(Data.targets, Path { takes: FORMATS }),
+        "[m] integer classes, or [m, C] reals; with one output also [m]. With cross_entropy also [m, T] classes of outputs [T, V], \
+         and reals of the outputs' shape: probabilities of the classes",
+        at!(Data.targets, FILE),
+    ),
+    Key::new(
+        "weights",
+        "[m], or of targets [m, T] also [m, T]: what each counts in the loss, at least 0; a mean divides by their sum over the batch",
+        at!(Data.weights, Optional(FILE)),
     ),
 ];
 
 const QUERY: &[Key<Data>] = &[
-    Key::required("inputs", "[n, …]", at!(Data.query_inputs, Optional(Path { takes: FORMATS }))),
-    Key::new("targets", "as those of the training set", at!(Data.query_targets, Optional(Path { takes: FORMATS }))),
+    Key::required("inputs", "[n, …]", at!(Data.query_inputs, Optional(Files))),
+    Key::new("targets", "as those of the training set", at!(Data.query_targets, Optional(FILE))),
 ];
 
 pub(super) fn start() -> Data {
-    Data { inputs: String::new(), targets: String::new(), query_inputs: None, query_targets: None }
+    Data {
+        inputs: InputFiles::default(),
+        targets: String::new(),
+        weights: None,
+        query_inputs: None,
+        query_targets: None,
+    }
 }

@@ -1,9 +1,9 @@
 //! `[kernel]`: what is integrated along the path, and how.
 
 use super::RunFile;
-use crate::key::{Count, Custom, Flag, Form, Key, List, Number, Result, Shape, Value, Word, Words, Wrong, at};
+use crate::key::{Count, Custom, Flag, Form, Key, List, Number, Result, Shape, Table, Value, Word, Words, Wrong, at};
 use crate::path::Rule;
-use crate::readout::Readout;
+use crate::readout::{Chosen, Readout};
 use crate::tangent::Contraction;
 
 /// What is integrated.
@@ -23,6 +23,8 @@ pub struct Kernel {
     pub tangent: bool,
     /// What of the outputs is taken apart.
     pub readout: Readout,
+    /// The positions and classes that it takes, where those are chosen.
+    pub chosen: Chosen,
     /// Whether the weights' change is taken apart as well.
     pub superposition: bool,
     /// Examples whose part of the weights' change is wanted whole.
@@ -95,7 +97,12 @@ pub(super) const KEYS: &[Key<Kernel>] = &[
         "how gradient rows are contracted; `auto` takes the fastest",
         at!(Kernel.contraction, Contractions),
     ),
-    Key::new("readout", "what of a query's outputs is taken apart", at!(Kernel.readout, Words)),
+    Key::new(
+        "readout",
+        "what of a query's outputs is taken apart. For outputs [T, V], { type = \"loss\", positions = [..] } has a value for each of \
+         the positions, and so have target, margin and difference; the loss without positions is the sum over all",
+        &READOUT,
+    ),
     Key::new(
         "superposition",
         "take the change of the weights apart: `superposition.npy`",
@@ -117,11 +124,54 @@ pub(super) fn start() -> Kernel {
         layers: false,
         tangent: false,
         readout: Readout::Outputs,
+        chosen: Chosen::default(),
         superposition: false,
         superposition_vectors: Vec::new(),
         contraction: None,
     }
 }
+
+/// A word, or a table with it and what it takes.
+const READOUT: Custom<Kernel> = Custom {
+    read: |at, given, kernel| {
+        let Value::Table(table) = given else { return Words.read(at, given, &mut kernel.readout) };
+        if let Some((unknown, _)) =
+            table.0.iter().find(|(key, _)| !["type", "positions", "classes"].contains(&key.as_str()))
+        {
+            let problem = "unknown key; a readout has a type, and may have positions and classes";
+            return Err(Wrong::new(format!("{at}.{unknown}"), problem));
+        }
+        let named =
+            table.get("type").ok_or_else(|| Wrong::new(at, "is a table without a `type`, the name of a readout"))?;
+        Words.read(&format!("{at}.type"), named, &mut kernel.readout)?;
+        kernel.chosen = Chosen::default();
+        if let Some(given) = table.get("positions") {
+            let mut positions = Vec::new();
+            PLACES.read(&format!("{at}.positions"), given, &mut positions)?;
+            kernel.chosen.positions = Some(positions);
+        }
+        if let Some(given) = table.get("classes") {
+            let (at, mut classes) = (format!("{at}.classes"), Vec::new());
+            PLACES.read(&at, given, &mut classes)?;
+            let two = <[u32; 2]>::try_from(classes).map_err(|_| Wrong::new(at, "must be two outputs, [a, b]"))?;
+            kernel.chosen.classes = Some(two);
+        }
+        Ok(())
+    },
+    write: |kernel| {
+        let Chosen { positions, classes } = &kernel.chosen;
+        if kernel.chosen == Chosen::default() {
+            return Words.write(&kernel.readout);
+        }
+        let lists = [("positions", positions.as_deref()), ("classes", classes.as_ref().map(<[u32; 2]>::as_slice))];
+        let lists = lists.into_iter().filter_map(|(key, list)| Some((key.to_owned(), list?.iter().copied().collect())));
+        let name = ("type".to_owned(), Value::from(kernel.readout.word()));
+        Some(Value::Table(Table(std::iter::once(name).chain(lists).collect())))
+    },
+    shape: || Words.shape(&Readout::Outputs),
+};
+
+const PLACES: List<Count> = List { each: Count::from(0), takes: "a list of numbers from 0" };
 
 /// Each rule with its defaults.
 impl Word for Rule {
@@ -226,6 +276,13 @@ impl Word for KernelShape {
             KernelShape::Diagonal => "[n, m, C]",
             KernelShape::Full => "[n, m, C, C]",
         }
+    }
+}
+
+impl Kernel {
+    /// R: the readout's values for each query, of a network with C outputs.
+    pub fn values(&self, outputs: usize) -> usize {
+        self.chosen.positions.as_ref().map_or_else(|| self.readout.len(outputs), Vec::len)
     }
 }
 

@@ -27,7 +27,7 @@ mod training;
 mod trajectory;
 
 pub use crate::error::RunFileError;
-pub use data::Data;
+pub use data::{Data, InputFiles};
 pub use difference::difference;
 pub use kernel::{Kernel, KernelShape};
 pub use model::Model;

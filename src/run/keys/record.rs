@@ -2,7 +2,7 @@
 
 use super::trajectory::Trajectory;
 use super::{RunFileError, toml};
-use crate::key::{Custom, Name, Shape, Table, Value, dotted, nearest};
+use crate::key::{Custom, Name, Shape, Table, Value, dotted, near};
 use std::path::Path;
 
 /// What it may say: keys of `[training]`.
@@ -66,8 +66,7 @@ fn fill_training(training: &mut Table, path: &Path) -> Result<Record, RunFileErr
     let Table(record) = toml::given_table(record);
     let keys: Vec<String> = record.iter().map(|(key, _)| key.clone()).collect();
     if let Some(unknown) = keys.iter().find(|key| !KEYS.contains(&key.as_str())) {
-        let near = nearest(unknown, KEYS.into_iter());
-        return Err(wrong(unknown, format!("unknown key; did you mean {near:?}?")));
+        return Err(wrong(unknown, format!("unknown key{}", near(unknown, &KEYS))));
     }
     for (key, value) in record {
         if training.get(&key).is_some() {

@@ -2,6 +2,7 @@
 
 use super::{RunFile, difference, entries};
 use crate::key::{Entry, Shape, dotted};
+use crate::optimizer::Optimizer;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -25,9 +26,13 @@ const MOMENTUM: &str = "training.optimizer.momentum=0.9";
 const IMPORT: &str = "trajectory.import=c";
 const ADAM: &str = "training.optimizer={ type = 'adam', learning_rate = 0.5 }";
 const ADAMW: &str = "training.optimizer={ type = 'adamw', learning_rate = 0.5 }";
+const RMSPROP: &str = "training.optimizer={ type = 'rmsprop', learning_rate = 0.5 }";
+const NADAM: &str = "training.optimizer={ type = 'nadam', learning_rate = 0.5 }";
+const LION: &str = "training.optimizer={ type = 'lion', learning_rate = 0.5 }";
 const FLOW: [&str; 2] = ["training.steps", "training.optimizer={ type = 'flow', time = 1.0 }"];
 const STEP: &str = "training.schedule={ type = 'step', every = 2, factor = 0.5 }";
 const COSINE: &str = "training.schedule={ type = 'cosine' }";
+const NAMED: [&str; 2] = ["model.input", "model.inputs={ x = { shape = [4] } }"];
 const IMAGE: &str = "model.input=[1, 4, 4]";
 
 /// A key, what stands beside it, and another value for it.
@@ -45,12 +50,21 @@ const CHANGES: &[Change] = &[
     ("run.tune", &[], "false"),
     ("data.train.inputs", &[], "a.npy"),
     ("data.train.targets", &[], "a.npy"),
+    ("data.train.weights", &[], "w.npy"),
     ("data.query.inputs", &[], "q.npy"),
     ("data.query.targets", &[QUERY], "z.npy"),
     ("model.input", &[], "[5]"),
+    ("model.inputs", &NAMED, "{ x = { shape = [4], type = 'integer' } }"),
     ("model.layers", &[], "[{ type = 'linear', features = 3 }]"),
+    ("model.output", &[], "0"),
     ("model.weights", &[], "w.npz"),
+    ("model.frozen", &[], "['0.*']"),
     ("training.loss", &[], "poisson"),
+    ("training.delta", &["training.loss=huber"], "2.0"),
+    ("training.pos_weight", &["training.loss=logistic"], "[2.0, 1.0]"),
+    ("training.class_weights", &[], "[2.0, 1.0]"),
+    ("training.smoothing", &[], "0.1"),
+    ("training.ignore", &[], "-1"),
     ("training.reduction", &[], "sum"),
     ("training.optimizer", &[], "{ type = 'sgd', learning_rate = 1 }"),
     ("training.optimizer.sgd.learning_rate", &[], "0.25"),
@@ -66,6 +80,23 @@ const CHANGES: &[Change] = &[
     ("training.optimizer.adamw.betas", &[ADAMW], "[0.5, 0.5]"),
     ("training.optimizer.adamw.eps", &[ADAMW], "0.1"),
     ("training.optimizer.adamw.weight_decay", &[ADAMW], "0.1"),
+    ("training.optimizer.adam.amsgrad", &[ADAM], "true"),
+    ("training.optimizer.adamw.amsgrad", &[ADAMW], "true"),
+    ("training.optimizer.rmsprop.learning_rate", &[RMSPROP], "0.25"),
+    ("training.optimizer.rmsprop.alpha", &[RMSPROP], "0.5"),
+    ("training.optimizer.rmsprop.eps", &[RMSPROP], "0.1"),
+    ("training.optimizer.rmsprop.weight_decay", &[RMSPROP], "0.1"),
+    ("training.optimizer.rmsprop.momentum", &[RMSPROP], "0.1"),
+    ("training.optimizer.rmsprop.centered", &[RMSPROP], "true"),
+    ("training.optimizer.nadam.learning_rate", &[NADAM], "0.25"),
+    ("training.optimizer.nadam.betas", &[NADAM], "[0.5, 0.5]"),
+    ("training.optimizer.nadam.eps", &[NADAM], "0.1"),
+    ("training.optimizer.nadam.weight_decay", &[NADAM], "0.1"),
+    ("training.optimizer.nadam.momentum_decay", &[NADAM], "0.1"),
+    ("training.optimizer.nadam.decoupled_weight_decay", &[NADAM], "true"),
+    ("training.optimizer.lion.learning_rate", &[LION], "0.25"),
+    ("training.optimizer.lion.betas", &[LION], "[0.5, 0.5]"),
+    ("training.optimizer.lion.weight_decay", &[LION], "0.1"),
     ("training.optimizer.flow.time", &FLOW, "2.0"),
     ("training.optimizer.flow.tolerance", &FLOW, "0.1"),
     ("training.learning_rates", &[], "[0.5, 0.5, 0.25]"),
@@ -114,7 +145,174 @@ const LAYERS: &[(&str, [&str; 2])] = &[
     ),
     ("max_pool2d.kernel", ["type = 'max_pool2d', kernel = 2", "type = 'max_pool2d', kernel = 3"]),
     ("avg_pool2d.kernel", ["type = 'avg_pool2d', kernel = 2", "type = 'avg_pool2d', kernel = 3"]),
+    (
+        "conv2d.dilation",
+        ["type = 'conv2d', channels = 1, kernel = 2", "type = 'conv2d', channels = 1, kernel = 2, dilation = 2"],
+    ),
+    ("max_pool2d.stride", ["type = 'max_pool2d', kernel = 2", "type = 'max_pool2d', kernel = 2, stride = [1, 2]"]),
+    ("max_pool2d.padding", ["type = 'max_pool2d', kernel = 2", "type = 'max_pool2d', kernel = 2, padding = 1"]),
+    ("max_pool2d.dilation", ["type = 'max_pool2d', kernel = 2", "type = 'max_pool2d', kernel = 2, dilation = 2"]),
+    ("avg_pool2d.stride", ["type = 'avg_pool2d', kernel = 2", "type = 'avg_pool2d', kernel = 2, stride = 1"]),
+    ("avg_pool2d.padding", ["type = 'avg_pool2d', kernel = 2", "type = 'avg_pool2d', kernel = 2, padding = [0, 1]"]),
+    ("conv1d.channels", ["type = 'conv1d', channels = 1, kernel = 2", "type = 'conv1d', channels = 2, kernel = 2"]),
+    ("conv1d.kernel", ["type = 'conv1d', channels = 1, kernel = 2", "type = 'conv1d', channels = 1, kernel = 3"]),
+    (
+        "conv1d.stride",
+        ["type = 'conv1d', channels = 1, kernel = 2", "type = 'conv1d', channels = 1, kernel = 2, stride = 2"],
+    ),
+    (
+        "conv1d.padding",
+        ["type = 'conv1d', channels = 1, kernel = 2", "type = 'conv1d', channels = 1, kernel = 2, padding = 2"],
+    ),
+    (
+        "conv1d.dilation",
+        ["type = 'conv1d', channels = 1, kernel = 2", "type = 'conv1d', channels = 1, kernel = 2, dilation = 2"],
+    ),
+    (
+        "conv1d.bias",
+        ["type = 'conv1d', channels = 1, kernel = 2", "type = 'conv1d', channels = 1, kernel = 2, bias = false"],
+    ),
+    ("max_pool1d.kernel", ["type = 'max_pool1d', kernel = 2", "type = 'max_pool1d', kernel = 3"]),
+    ("max_pool1d.stride", ["type = 'max_pool1d', kernel = 2", "type = 'max_pool1d', kernel = 2, stride = 1"]),
+    ("max_pool1d.padding", ["type = 'max_pool1d', kernel = 2", "type = 'max_pool1d', kernel = 2, padding = 1"]),
+    ("max_pool1d.dilation", ["type = 'max_pool1d', kernel = 2", "type = 'max_pool1d', kernel = 2, dilation = 2"]),
+    ("avg_pool1d.kernel", ["type = 'avg_pool1d', kernel = 2", "type = 'avg_pool1d', kernel = 3"]),
+    ("avg_pool1d.stride", ["type = 'avg_pool1d', kernel = 2", "type = 'avg_pool1d', kernel = 2, stride = 1"]),
+    ("avg_pool1d.padding", ["type = 'avg_pool1d', kernel = 2", "type = 'avg_pool1d', kernel = 2, padding = 1"]),
+    ("layer_norm.axes", ["type = 'layer_norm'", "type = 'layer_norm', axes = 2"]),
+    ("layer_norm.eps", ["type = 'layer_norm'", "type = 'layer_norm', eps = 1e-6"]),
+    ("layer_norm.affine", ["type = 'layer_norm'", "type = 'layer_norm', affine = false"]),
+    ("layer_norm.bias", ["type = 'layer_norm'", "type = 'layer_norm', bias = false"]),
+    (
+        "conv_transpose1d.channels",
+        ["type = 'conv_transpose1d', channels = 1, kernel = 2", "type = 'conv_transpose1d', channels = 2, kernel = 2"],
+    ),
+    (
+        "conv_transpose1d.kernel",
+        ["type = 'conv_transpose1d', channels = 1, kernel = 2", "type = 'conv_transpose1d', channels = 1, kernel = 3"],
+    ),
+    (
+        "conv_transpose1d.stride",
+        [
+            "type = 'conv_transpose1d', channels = 1, kernel = 2",
+            "type = 'conv_transpose1d', channels = 1, kernel = 2, stride = 2",
+        ],
+    ),
+    (
+        "conv_transpose1d.padding",
+        [
+            "type = 'conv_transpose1d', channels = 1, kernel = 2",
+            "type = 'conv_transpose1d', channels = 1, kernel = 2, padding = 1",
+        ],
+    ),
+    (
+        "conv_transpose1d.output_padding",
+        [
+            "type = 'conv_transpose1d', channels = 1, kernel = 2",
+            "type = 'conv_transpose1d', channels = 1, kernel = 2, output_padding = 1",
+        ],
+    ),
+    (
+        "conv_transpose1d.dilation",
+        [
+            "type = 'conv_transpose1d', channels = 1, kernel = 2",
+            "type = 'conv_transpose1d', channels = 1, kernel = 2, dilation = 2",
+        ],
+    ),
+    (
+        "conv_transpose1d.groups",
+        [
+            "type = 'conv_transpose1d', channels = 1, kernel = 2",
+            "type = 'conv_transpose1d', channels = 1, kernel = 2, groups = 2",
+        ],
+    ),
+    (
+        "conv_transpose1d.bias",
+        [
+            "type = 'conv_transpose1d', channels = 1, kernel = 2",
+            "type = 'conv_transpose1d', channels = 1, kernel = 2, bias = false",
+        ],
+    ),
+    (
+        "conv1d.groups",
+        ["type = 'conv1d', channels = 1, kernel = 2", "type = 'conv1d', channels = 1, kernel = 2, groups = 2"],
+    ),
+    (
+        "conv_transpose2d.channels",
+        ["type = 'conv_transpose2d', channels = 1, kernel = 2", "type = 'conv_transpose2d', channels = 2, kernel = 2"],
+    ),
+    (
+        "conv_transpose2d.kernel",
+        ["type = 'conv_transpose2d', channels = 1, kernel = 2", "type = 'conv_transpose2d', channels = 1, kernel = 3"],
+    ),
+    (
+        "conv_transpose2d.stride",
+        [
+            "type = 'conv_transpose2d', channels = 1, kernel = 2",
+            "type = 'conv_transpose2d', channels = 1, kernel = 2, stride = 2",
+        ],
+    ),
+    (
+        "conv_transpose2d.padding",
+        [
+            "type = 'conv_transpose2d', channels = 1, kernel = 2",
+            "type = 'conv_transpose2d', channels = 1, kernel = 2, padding = 1",
+        ],
+    ),
+    (
+        "conv_transpose2d.output_padding",
+        [
+            "type = 'conv_transpose2d', channels = 1, kernel = 2",
+            "type = 'conv_transpose2d', channels = 1, kernel = 2, output_padding = 1",
+        ],
+    ),
+    (
+        "conv_transpose2d.dilation",
+        [
+            "type = 'conv_transpose2d', channels = 1, kernel = 2",
+            "type = 'conv_transpose2d', channels = 1, kernel = 2, dilation = 2",
+        ],
+    ),
+    (
+        "conv_transpose2d.groups",
+        [
+            "type = 'conv_transpose2d', channels = 1, kernel = 2",
+            "type = 'conv_transpose2d', channels = 1, kernel = 2, groups = 2",
+        ],
+    ),
+    (
+        "conv_transpose2d.bias",
+        [
+            "type = 'conv_transpose2d', channels = 1, kernel = 2",
+            "type = 'conv_transpose2d', channels = 1, kernel = 2, bias = false",
+        ],
+    ),
+    (
+        "conv2d.groups",
+        ["type = 'conv2d', channels = 1, kernel = 2", "type = 'conv2d', channels = 1, kernel = 2, groups = 2"],
+    ),
+    ("batch_norm.eps", ["type = 'batch_norm'", "type = 'batch_norm', eps = 1e-6"]),
+    ("batch_norm.momentum", ["type = 'batch_norm'", "type = 'batch_norm', momentum = 0.2"]),
+    ("batch_norm.affine", ["type = 'batch_norm'", "type = 'batch_norm', affine = false"]),
+    ("batch_norm.statistics", ["type = 'batch_norm'", "type = 'batch_norm', statistics = 'batch'"]),
+    ("group_norm.groups", ["type = 'group_norm', groups = 1", "type = 'group_norm', groups = 2"]),
+    ("group_norm.eps", ["type = 'group_norm', groups = 1", "type = 'group_norm', groups = 1, eps = 1e-6"]),
+    ("group_norm.affine", ["type = 'group_norm', groups = 1", "type = 'group_norm', groups = 1, affine = false"]),
+    ("rms_norm.axes", ["type = 'rms_norm'", "type = 'rms_norm', axes = 2"]),
+    ("rms_norm.eps", ["type = 'rms_norm'", "type = 'rms_norm', eps = 1e-6"]),
+    ("rms_norm.affine", ["type = 'rms_norm'", "type = 'rms_norm', affine = false"]),
+    ("leaky_relu.slope", ["type = 'leaky_relu'", "type = 'leaky_relu', slope = 0.2"]),
+    ("gelu.approximate", ["type = 'gelu'", "type = 'gelu', approximate = 'tanh'"]),
+    ("elu.alpha", ["type = 'elu'", "type = 'elu', alpha = 2"]),
+    ("hardtanh.min_val", ["type = 'hardtanh'", "type = 'hardtanh', min_val = -2"]),
+    ("hardtanh.max_val", ["type = 'hardtanh'", "type = 'hardtanh', max_val = 2"]),
+    ("clamp.min", ["type = 'clamp', max = 1", "type = 'clamp', min = 0, max = 1"]),
+    ("clamp.max", ["type = 'clamp', min = 0", "type = 'clamp', min = 0, max = 1"]),
     ("from", ["type = 'tanh'", "type = 'tanh', from = -1"]),
+    (
+        "weight",
+        ["type = 'conv2d', channels = 1, kernel = 2", "type = 'conv2d', channels = 1, kernel = 2, weight = 'a'"],
+    ),
     ("name", ["type = 'tanh'", "type = 'tanh', name = 'a'"]),
     ("scale.by", ["type = 'scale', by = 2", "type = 'scale', by = 3"]),
     ("offset.by", ["type = 'offset', by = 2", "type = 'offset', by = 3"]),
@@ -124,7 +322,8 @@ const LAYERS: &[(&str, [&str; 2])] = &[
     ("slice.start", ["type = 'slice', axis = 0", "type = 'slice', axis = 0, start = 1"]),
     ("slice.stop", ["type = 'slice', axis = 0", "type = 'slice', axis = 0, stop = -1"]),
     ("slice.step", ["type = 'slice', axis = 0", "type = 'slice', axis = 0, step = 2"]),
-    ("concat.axis", ["type = 'concat', axis = 0, from = [-1, 0]", "type = 'concat', axis = 1, from = [-1, 0]"]),
+    ("constant.values", ["type = 'constant', values = 'a.npy'", "type = 'constant', values = 'b.npy'"]),
+    ("concat.axis", ["type = 'concat', axis = 0, from = [-1, -1]", "type = 'concat', axis = 1, from = [-1, -1]"]),
     ("pad.padding", ["type = 'pad', padding = [1, 0]", "type = 'pad', padding = [0, 1]"]),
     ("pad.value", ["type = 'pad', padding = [1, 0]", "type = 'pad', padding = [1, 0], value = 2"]),
     ("broadcast.shape", ["type = 'broadcast', shape = [2, 4]", "type = 'broadcast', shape = [3, -1]"]),
@@ -178,8 +377,8 @@ fn names(at: &str, entries: &[Entry]) -> Vec<(String, bool)> {
 fn every_key_is_written_back_and_changes_the_identity_unless_it_is_incidental() {
     let names = names("", &entries());
     let incidental: BTreeSet<&str> = names.iter().filter(|(_, own)| *own).map(|(name, _)| name.as_str()).collect();
+    let types: Vec<&str> = Optimizer::names().map(|(name, _)| name).chain(["step", "cosine"]).collect();
     for (key, beside, value) in CHANGES {
-        let types = ["sgd", "adam", "adamw", "flow", "step", "cosine"];
         let dotted: Vec<&str> = key.split('.').filter(|part| !types.contains(part)).collect();
         let beside: Vec<String> = beside.iter().map(|&text| text.to_owned()).collect();
         let changed = [beside.clone(), vec![format!("{}={value}", dotted.join("."))]].concat();
@@ -207,6 +406,46 @@ fn every_key_is_written_back_and_changes_the_identity_unless_it_is_incidental() 
     // A record never stands in a record: the next test has it.
     let all: BTreeSet<String> = changed.chain(layers).chain(["trajectory.record".to_owned()]).collect();
     assert_eq!(all, names.into_iter().map(|(name, _)| name).collect());
+}
+
+/// A loss may be a table with its numbers.
+#[test]
+fn the_numbers_of_a_loss_may_stand_in_its_table() {
+    let of = |overrides: &[&str]| parse(&overrides.iter().map(|&text| text.to_owned()).collect::<Vec<_>>());
+    let table = of(&["training.loss={ type = 'huber', delta = 2.0 }"]);
+    assert_eq!(table, of(&["training.loss=huber", "training.delta=2.0"]));
+    assert_eq!(table.training.numbers().of_outputs, Some(vec![2.0]));
+    for (loss, key) in [
+        ("{ delta = 2.0 }", "training.loss"),
+        ("{ type = 'huber', dleta = 2.0 }", "training.loss.dleta"),
+        ("{ type = 'huber', smoothing = 0.1 }", "training.smoothing"),
+        ("{ type = 'mse', delta = 2.0 }", "training.delta"),
+    ] {
+        let text = format!("training.loss={loss}");
+        let error = RunFile::parse(BASE, Path::new("/folder/run.toml"), &[text]).expect_err(loss);
+        assert!(error.to_string().contains(key), "{error}");
+    }
+}
+
+/// A readout may be a table with what it takes, which is written back.
+#[test]
+fn a_readout_may_take_positions_and_classes() {
+    let of = |text: &str| differ(&[], &[format!("kernel.readout={text}")]);
+    for text in ["{ type = 'loss', positions = [0, 2] }", "{ type = 'difference', classes = [1, 0], positions = [3] }"]
+    {
+        assert_eq!(of(text).as_deref(), Some("kernel.readout"), "{text}");
+    }
+    for (text, key) in [
+        ("{ positions = [0] }", "kernel.readout"),
+        ("{ type = 'los' }", "kernel.readout.type"),
+        ("{ type = 'loss', position = 3 }", "kernel.readout.position"),
+        ("{ type = 'loss', positions = -1 }", "kernel.readout.positions"),
+        ("{ type = 'difference', classes = [1] }", "kernel.readout.classes"),
+    ] {
+        let text = format!("kernel.readout={text}");
+        let error = RunFile::parse(BASE, Path::new("/folder/run.toml"), std::slice::from_ref(&text)).expect_err(&text);
+        assert!(error.to_string().contains(key), "{error}");
+    }
 }
 
 #[test]

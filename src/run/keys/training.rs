@@ -1,9 +1,10 @@
 //! `[training]`: how the network is trained.
 
 use crate::key::{
-    self, Count, Custom, Form, Key, List, Number, Optional, Path, Shape, Table, Value, Word, Words, Wrong, at,
+    self, Count, Custom, Each, Form, Key, List, Number, Optional, Path, Shape, Table, Value, Whole, Word, Words, Wrong,
+    at,
 };
-use crate::loss::Loss;
+use crate::loss::{Loss, Numbers, TargetKind};
 use crate::optimizer::{self, Optimizer, is_not_single};
 use crate::training::{Reduction, Schedule, ScheduleKind, schedule};
 
@@ -12,6 +13,16 @@ use crate::training::{Reduction, Schedule, ScheduleKind, schedule};
 pub struct Training {
     /// The loss.
     pub loss: Loss,
+    /// Where a huber loss becomes linear.
+    pub delta: f64,
+    /// The weight of positive labels, one for all outputs or one for each.
+    pub pos_weight: Option<Vec<f64>>,
+    /// The weight of each class.
+    pub class_weights: Option<Vec<f64>>,
+    /// The share of each target that is spread over all classes.
+    pub smoothing: f64,
+    /// The class that stands for none.
+    pub ignore: Option<i64>,
     /// Mean or sum over the batch.
     pub reduction: Reduction,
     /// The optimizer.
@@ -38,7 +49,42 @@ pub enum Batches {
 }
 
 pub(super) const KEYS: &[Key<Training>] = &[
-    Key::required("loss", "of each example", at!(Training.loss, Words)),
+    Key::required(
+        "loss",
+        "of each example; also a table with its `type` and the keys below that belong to it",
+        at!(Training.loss, Words),
+    ),
+    Key::new(
+        "delta",
+        "of huber: up to which distance from the target it is quadratic",
+        at!(Training.delta, Number::AboveZero),
+    )
+    .unless(|training| of_another_loss(training, "delta")),
+    Key::new(
+        "pos_weight",
+        "of logistic: by what the terms of positive labels are multiplied, one for all outputs or one for each",
+        at!(Training.pos_weight, Optional(Each(Number::NotNegative))),
+    )
+    .unless(|training| of_another_loss(training, "pos_weight")),
+    Key::new(
+        "class_weights",
+        "of cross_entropy: what each class counts. As PyTorch's `weight`: a mean divides by the weights of the batch's classes, \
+         but where targets are probabilities by their number",
+        at!(Training.class_weights, Optional(Each(Number::NotNegative))),
+    )
+    .unless(|training| of_another_loss(training, "class_weights")),
+    Key::new(
+        "smoothing",
+        "of cross_entropy: the share of each target that is spread evenly over all classes",
+        at!(Training.smoothing, Number::Share),
+    )
+    .unless(without_classes),
+    Key::new(
+        "ignore",
+        "of cross_entropy: targets of this number have the weight 0",
+        at!(Training.ignore, Optional(Whole)),
+    )
+    .unless(without_classes),
     Key::new("reduction", "of the losses of a batch", at!(Training.reduction, Words)),
     Key::required("optimizer", "the optimizer", at!(Training.optimizer, optimizer::FORM)),
     Key::new(
@@ -77,6 +123,25 @@ pub(super) const KEYS: &[Key<Training>] = &[
     .unless(continuous),
 ];
 
+/// Why the key of a number has no place beside a loss that has another, or none.
+fn of_another_loss(training: &Training, key: &'static str) -> Option<String> {
+    let losses = || Loss::ALL.iter().filter(|loss| loss.number() == Some(key)).map(|loss| loss.name());
+    (training.loss.number() != Some(key)).then(|| {
+        let losses: Vec<&str> = losses().collect();
+        format!(
+            "belongs to training.loss = {:?}, and the loss is {:?}; remove it",
+            losses.join(" or "),
+            training.loss.name()
+        )
+    })
+}
+
+/// Why a key of classes has no place beside a loss of reals.
+fn without_classes(training: &Training) -> Option<String> {
+    (training.loss.takes() != TargetKind::Classes)
+        .then(|| format!("belongs to losses of classes, and the loss is {:?}; remove it", training.loss.name()))
+}
+
 /// Why a key has no place beside gradient flow.
 fn continuous(training: &Training) -> Option<String> {
     training
@@ -88,6 +153,11 @@ fn continuous(training: &Training) -> Option<String> {
 pub(super) fn start() -> Training {
     Training {
         loss: Loss::SquaredError,
+        delta: 1.0,
+        pos_weight: None,
+        class_weights: None,
+        smoothing: 0.0,
+        ignore: None,
         reduction: Reduction::Mean,
         optimizer: optimizer::START,
         schedule: schedule::START,
@@ -190,6 +260,25 @@ pub(super) fn fill_rate(training: &mut Table) {
     }
 }
 
+/// A loss may be a table, with its numbers beside its name: they are keys of `[training]`.
+pub(super) fn spread_loss(training: &mut Table) -> key::Result<()> {
+    let Some(Value::Table(loss)) = training.get("loss") else { return Ok(()) };
+    let mut loss = loss.clone();
+    let at = "training.loss";
+    let name = loss.remove("type").ok_or_else(|| Wrong::new(at, "is a table without a `type`, the name of a loss"))?;
+    training.set("loss", name);
+    for (key, value) in loss.0 {
+        if !["delta", "pos_weight", "class_weights", "smoothing", "ignore"].contains(&key.as_str()) {
+            return Err(Wrong::new(format!("{at}.{key}"), "is no key of a loss"));
+        }
+        if training.get(&key).is_some() {
+            return Err(Wrong::new(format!("{at}.{key}"), format!("is given as training.{key} as well; remove one")));
+        }
+        training.set(&key, value);
+    }
+    Ok(())
+}
+
 impl Word for Reduction {
     fn all() -> Vec<Self> {
         vec![Reduction::Mean, Reduction::Sum]
@@ -204,13 +293,24 @@ impl Word for Reduction {
 
     fn help(self) -> &'static str {
         match self {
-            Reduction::Mean => "by the batch's own size",
+            Reduction::Mean => "by the batch's own size, or by the sum of its weights",
             Reduction::Sum => "",
         }
     }
 }
 
 impl Training {
+    /// The numbers of the loss.
+    pub fn numbers(&self) -> Numbers {
+        let of_outputs = match self.loss.number() {
+            Some("delta") => Some(vec![self.delta]),
+            Some("pos_weight") => self.pos_weight.clone(),
+            Some("class_weights") => self.class_weights.clone(),
+            Some(_) | None => None,
+        };
+        Numbers { smoothing: self.smoothing, of_outputs }
+    }
+
     /// The learning rate of a step, counted from 0.
     pub fn rate(&self, step: usize) -> f64 {
         self.schedule.rate(self.optimizer.learning_rate(), step, self.steps)
@@ -251,13 +351,12 @@ mod tests {
         let sgd = Sgd { learning_rate: 0.5, momentum: 0.9, dampening: 0.0, nesterov: true, weight_decay: 0.01 };
         let mut training = Training {
             loss: Loss::CrossEntropy,
-            reduction: Reduction::Mean,
             optimizer: Optimizer::Sgd(sgd),
             schedule: Schedule { kind: ScheduleKind::Cosine(Cosine { last: 0.05 }), warmup: 3 },
             clip_norm: 2.0,
             steps: 10,
             batch_size: Some(32),
-            batches: None,
+            ..start()
         };
         assert_eq!(
             training.words(),

@@ -105,7 +105,7 @@ impl<E: Element> Arrays<E> {
         [queries, examples]: [usize; 2],
         tile: [usize; 2],
     ) -> Result<Self, Error> {
-        let rows = spec.readout.len(outputs);
+        let rows = spec.values(outputs);
         let groups = spec.layers.then_some(layers);
         let entries = spec.kernel.unwrap_or(Entries::Trace);
         let grid = |per_pair: usize| Grid::new(tile, [queries, examples], per_pair * size_of::<E>());

@@ -2,8 +2,10 @@
 
 use crate::error::Error;
 use crate::formats::each_piece;
+use crate::key::dotted;
+use crate::layer::LayerKind;
 use crate::run::Checkpoints;
-use crate::run::keys::{Batches, RunFile};
+use crate::run::keys::{Batches, InputFiles, RunFile};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -37,16 +39,28 @@ fn files(run_file: &RunFile, checkpoints: Option<&Checkpoints>) -> Vec<(String, 
         None => PathBuf::from(name),
     };
     let data = &run_file.data;
-    let mut files = vec![("data.train.inputs", file(&data.inputs)), ("data.train.targets", file(&data.targets))];
-    files.extend(data.query_inputs.as_deref().map(|name| ("data.query.inputs", file(name))));
+    let inputs = |key: &str, inputs: &InputFiles| -> Vec<(String, PathBuf)> {
+        let own = |name: Option<&str>| name.map_or(key.to_owned(), |name| dotted(key, name));
+        inputs.all().into_iter().map(|(name, path)| (own(name), file(path))).collect()
+    };
+    let mut all = inputs("data.train.inputs", &data.inputs);
+    all.extend(data.query_inputs.iter().flat_map(|files| inputs("data.query.inputs", files)));
+    let mut files = vec![("data.train.targets", file(&data.targets))];
+    files.extend(data.weights.as_deref().map(|name| ("data.train.weights", file(name))));
     files.extend(data.query_targets.as_deref().map(|name| ("data.query.targets", file(name))));
     files.extend(run_file.model.weights.clone().map(|path| ("model.weights", path)));
     if let Some(Batches::File(name)) = &run_file.training.batches {
         files.push(("training.batches", file(name)));
     }
-    let files = files.into_iter().map(|(key, path)| (key.to_owned(), path));
+    all.extend(files.into_iter().map(|(key, path)| (key.to_owned(), path)));
+    let constants = run_file.model.layers.iter().enumerate().filter_map(|(index, layer)| match &layer.kind {
+        LayerKind::Constant(constant) => Some((format!("model.layers[{index}].values"), file(&constant.values))),
+        _ => None,
+    });
+    all.extend(constants);
     let checkpoints = checkpoints.iter().flat_map(|checkpoints| checkpoints.files().enumerate());
-    files.chain(checkpoints.map(|(number, path)| (format!("trajectory.import {number}"), path.to_owned()))).collect()
+    all.extend(checkpoints.map(|(number, path)| (format!("trajectory.import {number}"), path.to_owned())));
+    all
 }
 
 fn sha256(path: &Path) -> std::io::Result<String> {

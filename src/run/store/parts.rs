@@ -104,7 +104,9 @@ impl<E: Element> Parts<E> {
             return Ok(());
         }
         let tensors: Vec<(String, Vec<usize>, Vec<E>)> = network
-            .tensors()
+            .blocks
+            .iter()
+            .flat_map(|block| &block.tensors)
             .map(|tensor| {
                 let part = tensor.offset..tensor.offset + tensor.len();
                 let values = self.kept.iter().flat_map(|(_, vector)| &vector[part.clone()]).copied().collect();

@@ -68,12 +68,16 @@ class Case:
     training: dict[str, Any] = field(default_factory=lambda: {"loss": "cross_entropy"})
     # The loss of one example: (outputs, flat; target) -> a number. It has to be what `training` says.
     loss: Callable = cross_entropy
-    # What an example counts: (its number, its target) -> ω. A batch's mean divides by the sum of its ω.
+    # What an example counts: (its number, its target) -> ω. Its loss is multiplied by ω, and a batch's mean divides by their sum.
     weight: Callable = lambda number, target: 1.0
+    # The loss of an example that depends on which one it is, in place of `loss`: (its number, outputs, target) -> a number.
+    own_loss: Callable | None = None
     # More arrays that the run file names: {file: array}, and keys of [data.train] that name them.
     files: dict[str, np.ndarray] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
     rate: float = 0.1
+    # Momentum of SGD.
+    momentum: float = 0.0
     steps: int = 6
     m: int = 6
     n: int = 3
@@ -148,33 +152,53 @@ def compute(case, network, x, y, xq, yq):
         network.set(w)
         return torch.stack([case.readout(network.outputs(example(xq, q)), target(yq, q)).detach() for q in range(n)])
 
+    def loss(i, outputs):
+        return case.own_loss(i, outputs, target(y, i)) if case.own_loss else case.loss(outputs, target(y, i))
+
     w = network.flat()
     initial = read(w)
     attribution = torch.zeros(n, m, initial.shape[1])
+    full = kernel.get("kernel") == "full"
+    K, numerator = (torch.zeros(n, m, initial.shape[1], case.outputs if full else 0) for _ in range(2))
+    velocity = torch.zeros(m, len(w))
     for s in range(case.steps):
         batch = list(range(m)) if case.batches is None else case.batches[s]
         total = sum(case.weight(i, y[i]) for i in batch)
         mean = case.training.get("reduction", "mean") == "mean"
         network.set(w)
-        parts = {}
+        velocity *= case.momentum
+        jacobians, slopes = {}, {}
         for i in sorted(set(batch)):
-            loss = case.loss(network.outputs(example(x, i)), target(y, i))
+            outputs = network.outputs(example(x, i))
             counts = batch.count(i) * case.weight(i, y[i]) / (total if mean else 1.0)
-            parts[i] = -case.rate * counts * network.gradient(loss)
-        step = sum(parts.values())
+            value = loss(i, outputs)
+            velocity[i] += counts * network.gradient(value)
+            if full:
+                slopes[i] = counts * torch.autograd.grad(value, outputs, retain_graph=True)[0]
+                jacobians[i] = torch.stack([network.gradient(f) for f in outputs])
+        step = -case.rate * velocity.sum(0)
         for q in range(n):
             for tau, share in zip(nodes, shares):
                 network.set(w + tau * step)
                 for r, value in enumerate(case.readout(network.outputs(example(xq, q)), target(yq, q))):
                     phi = network.gradient(value)
-                    for i, part in parts.items():
-                        attribution[q, i, r] += share * phi @ part
+                    attribution[q, :, r] -= case.rate * share * velocity @ phi
+                    for i, jacobian in jacobians.items():
+                        products = case.rate * share * jacobian @ phi
+                        K[q, i, r] += products
+                        numerator[q, i, r] -= products * slopes[i]
         w = w + step
     prediction = read(w)
     network.set(w)
     residual = prediction - initial - attribution.sum(1)
-    return dict(attribution=attribution, initial=initial, prediction=prediction, regularizer=torch.zeros_like(initial),
-                residual=residual)  # fmt: skip
+    answers = dict(attribution=attribution, initial=initial, prediction=prediction, regularizer=torch.zeros_like(initial),
+                   residual=residual)  # fmt: skip
+    if full:
+        answers["kernel"] = K
+    if kernel.get("coefficients"):
+        vanishing = K.abs() < 1e-12 * K.abs().max()
+        answers["coefficients"] = torch.where(vanishing, torch.full_like(K, torch.nan), numerator / K)
+    return answers
 
 
 def toml_value(value):
@@ -204,7 +228,7 @@ def run_toml(case):
     lines += table("model", model | {"weights": "w0.safetensors"})
     if "layers" in case.model:
         lines += ["layers = ["] + [f"  {toml_value(layer)}," for layer in case.model["layers"]] + ["]"]
-    optimizer = {"type": "sgd", "learning_rate": case.rate}
+    optimizer = {"type": "sgd", "learning_rate": case.rate} | ({"momentum": case.momentum} if case.momentum else {})
     training = {"optimizer": optimizer, "steps": case.steps} | case.training
     lines += table("training", training | ({"batches": "batches.npy"} if case.batches else {}))
     lines += table("kernel", case.kernel)
@@ -245,7 +269,7 @@ def write_case(name, case):
     (folder / "run.toml").write_text(run_toml(case))
     answers = compute(case, network, x, y, xq, yq)
     for key, value in answers.items():
-        assert torch.isfinite(value).all(), (name, key)
+        assert key == "coefficients" or torch.isfinite(value).all(), (name, key)
         np.save(folder / f"expected_{key}.npy", value.numpy())
     save_file(state(case, network), folder / "expected_weights_final.safetensors")
     text = f'# {case.about}\nf64_only = {json.dumps(bool(case.f64_only))}\ngroup = "models"\n'

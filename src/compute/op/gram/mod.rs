@@ -3,8 +3,6 @@
 mod applied;
 #[cfg(feature = "gpu")]
 mod grid;
-#[cfg(feature = "gpu")]
-mod halves;
 mod left;
 mod on_cpu;
 #[cfg(feature = "gpu")]

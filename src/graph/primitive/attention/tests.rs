@@ -73,6 +73,23 @@ fn heads_share_keys() {
     }
 }
 
+/// Every score is in one tile, and no tile has more than are held at once, unless a single query has.
+#[test]
+fn tiles_cover_all_scores() {
+    let heads = Heads { heads: 6, kv_heads: 3, ..ONE };
+    let (queries, keys, rows) = (5, 7, 4);
+    let own = attention(&[&[queries, 6], &[keys, 3], &[keys, 3]], &heads);
+    let all = rows * 6 * queries * keys;
+    for scores in [1, 14, 30, 69, 70, 71, 200, 210, 430, 2000] {
+        let tiles = Attention { scores, ..own.clone() }.tiles(rows);
+        let sizes = tiles.iter().map(|tile| tile.rows.len() * tile.groups.len() * 2 * tile.queries.len() * keys);
+        assert_eq!(sizes.clone().sum::<usize>(), all);
+        assert!(sizes.max() <= Some(scores.max(2 * keys)));
+    }
+    let counts = [2000, 430, 209, 69].map(|scores| Attention { scores, ..own.clone() }.tiles(rows).len());
+    assert_eq!(counts, [1, 2, rows * 2, rows * 3 * 2]);
+}
+
 #[test]
 fn what_does_not_fit_is_said() {
     let problem = |shapes: &[&[usize]], heads: &Heads| Attention::new(shapes, heads).err().unwrap_or_default();
@@ -85,6 +102,7 @@ fn what_does_not_fit_is_said() {
         (vec![own; 3], Heads { heads: 3, kv_heads: 2, ..ONE }, "kv_heads must divide heads"),
         (vec![own, own, &[4, 6]], ONE, "5 keys and 4 values"),
         (vec![own, &[5, 4], own], ONE, "6 features in queries and 4 in keys"),
+        (vec![&[1 << 20, 1][..]; 3], ONE, "make it smaller"),
         (vec![own, own, own, own], ONE, "[5, 5] or [1, 5, 5]"),
     ] {
         assert!(problem(&shapes, &heads).contains(said), "{said}: {}", problem(&shapes, &heads));

@@ -36,7 +36,7 @@ case(
     names={"wpe": "wpe.weight"},
     inputs=integers(7, 3),
     rate=0.4,
-    kernel={"nodes": 5, "layers": True},
+    kernel={"nodes": 5},
     batches=[[0, 1, 2], [3, 4, 5], [1, 1, 4], [0, 2, 5]],
     steps=4,
 )

@@ -1,0 +1,275 @@
+"""Matrix products of layers, softmax, masks and attention."""
+
+import math
+
+import torch
+from torch import nn
+
+from generate import case, normal
+
+
+def attention(q, k, v, heads=1, kv_heads=None, causal=False, scale=None, mask=None):
+    """What scaled_dot_product_attention does, of [batch, positions, heads * width], heads side by side."""
+    kv_heads = kv_heads or heads
+    cut = lambda x, heads: x.reshape(*x.shape[:2], heads, -1).transpose(1, 2)
+    q, k, v = cut(q, heads), cut(k, kv_heads), cut(v, kv_heads)
+    k, v = (x.repeat_interleave(heads // kv_heads, 1) for x in (k, v))
+    scores = q @ k.transpose(-1, -2) * (1 / math.sqrt(q.shape[-1]) if scale is None else scale)
+    if mask is not None:
+        scores = scores + mask
+    if causal:
+        seen = torch.ones(scores.shape[-2:], dtype=torch.bool).tril()
+        scores = scores.masked_fill(~seen, -math.inf)
+    return (scores.softmax(-1) @ v).transpose(1, 2).flatten(2)
+
+
+class Causal(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.q, self.k, self.v = nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 4, bias=False)
+        self.norm, self.head = nn.LayerNorm(4), nn.Linear(20, 3)
+
+    def forward(self, x):
+        seen = attention(self.q(x), self.k(x), self.v(x), heads=2, causal=True)
+        return self.head(self.norm(x + seen).flatten(1))
+
+
+case(
+    "models_attention_causal",
+    "causal attention of two heads, the residual, a norm",
+    module=Causal,
+    model={
+        "input": [5, 4],
+        "layers": [
+            {"type": "linear", "name": "q", "features": 4},
+            {"type": "linear", "name": "k", "features": 4, "from": -1},
+            {"type": "linear", "name": "v", "features": 4, "bias": False, "from": -1},
+            {"type": "attention", "from": ["q", "k", "v"], "heads": 2, "causal": True},
+            {"type": "add", "from": [3, -1]},
+            {"type": "layer_norm", "name": "norm"},
+            {"type": "flatten"},
+            {"type": "linear", "name": "head", "features": 3},
+        ],
+    },
+    inputs=normal(5, 4),
+    rate=0.3,
+    kernel={"nodes": 5},
+)
+
+
+class Biased(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.q, self.k, self.v = nn.Linear(3, 4), nn.Linear(3, 4), nn.Linear(3, 6)
+        self.bias, self.head = nn.Linear(3, 4), nn.Linear(24, 3)
+
+    def forward(self, x):
+        mask = self.bias(x)[:, None]
+        return self.head(attention(self.q(x), self.k(x), self.v(x), heads=2, scale=0.3, mask=mask).flatten(1))
+
+
+case(
+    "models_attention_bias",
+    "attention with a scale of its own, wider values, and trained numbers added to the scores of both heads",
+    module=Biased,
+    model={
+        "input": [4, 3],
+        "layers": [
+            {"type": "linear", "name": "q", "features": 4},
+            {"type": "linear", "name": "k", "features": 4, "from": -1},
+            {"type": "linear", "name": "v", "features": 6, "from": -1},
+            {"type": "linear", "name": "bias", "features": 4, "from": -1},
+            {"type": "attention", "from": ["q", "k", "v", "bias"], "heads": 2, "scale": 0.3},
+            {"type": "flatten"},
+            {"type": "linear", "name": "head", "features": 3},
+        ],
+    },
+    inputs=normal(4, 3),
+    rate=0.3,
+    kernel={"nodes": 5},
+)
+
+
+class Grouped(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.q, self.k, self.v = nn.Linear(3, 8), nn.Linear(3, 4), nn.Linear(3, 2)
+        self.head = nn.Linear(16, 3)
+
+    def forward(self, x):
+        return self.head(attention(self.q(x), self.k(x), self.v(x), heads=4, kv_heads=2).flatten(1))
+
+
+case(
+    "models_attention_grouped",
+    "four heads that share two of keys and values",
+    module=Grouped,
+    model={
+        "input": [4, 3],
+        "layers": [
+            {"type": "linear", "name": "q", "features": 8},
+            {"type": "linear", "name": "k", "features": 4, "from": -1},
+            {"type": "linear", "name": "v", "features": 2, "from": -1},
+            {"type": "attention", "from": ["q", "k", "v"], "heads": 4, "kv_heads": 2},
+            {"type": "flatten"},
+            {"type": "linear", "name": "head", "features": 3},
+        ],
+    },
+    inputs=normal(4, 3),
+    rate=0.3,
+    kernel={"nodes": 5},
+)
+
+
+class ByHand(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.v = nn.Linear(6, 6), nn.Linear(6, 6), nn.Linear(6, 2)
+        self.head = nn.Linear(12, 3)
+
+    def forward(self, x):
+        marks = torch.relu(x) != 0
+        scores = (self.a(x) @ self.b(x)).masked_fill(marks, -math.inf).softmax(-1)
+        other = self.b(x).masked_fill(marks, 0.5).softmax(1)
+        return self.head(((scores + other) @ self.v(x)).flatten(1)).log_softmax(-1)
+
+
+case(
+    "models_softmax_by_hand",
+    "matrix products of layers, masked scores, softmax over the first and the last axis, log_softmax",
+    module=ByHand,
+    model={
+        "input": [6, 6],
+        "layers": [
+            {"type": "linear", "name": "a", "features": 6},
+            {"type": "linear", "name": "b", "features": 6, "from": -1},
+            {"type": "linear", "name": "v", "features": 2, "from": -1},
+            {"type": "relu", "name": "marks", "from": -1},
+            {"type": "matmul", "name": "ab", "from": ["a", "b"]},
+            {"type": "mask", "from": ["ab", "marks"]},
+            {"type": "softmax", "name": "scores"},
+            {"type": "mask", "from": ["b", "marks"], "value": 0.5},
+            {"type": "softmax", "name": "other", "axis": 0},
+            {"type": "add", "from": ["scores", "other"]},
+            {"type": "matmul", "from": [9, "v"]},
+            {"type": "flatten"},
+            {"type": "linear", "name": "head", "features": 3},
+            {"type": "log_softmax"},
+        ],
+    },
+    inputs=normal(6, 6),
+    rate=0.3,
+    kernel={"nodes": 5},
+    seed=4,
+)
+
+
+class Latent(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.latent = nn.Parameter(torch.randn(3, 4))
+        self.q, self.k, self.v = nn.Linear(4, 4), nn.Linear(2, 4), nn.Linear(2, 4)
+        self.head = nn.Linear(12, 3)
+
+    def forward(self, x):
+        latent = self.latent.expand(x.shape[0], 3, 4)
+        first, rest = x[:, :2], x[:, 1:]
+        seen = latent + attention(self.q(latent), self.k(x), self.v(x), heads=2)
+        near = attention(self.k(first), self.k(rest), self.v(rest), causal=True)
+        return self.head((seen + near.mean(1, keepdim=True)).flatten(1))
+
+
+case(
+    "models_attention_cross",
+    "trained queries of an input of another length, and the first positions' of the later ones, causal",
+    module=Latent,
+    names={"latent": "latent.weight"},
+    model={
+        "input": [5, 2],
+        "layers": [
+            {"type": "parameter", "name": "latent", "shape": [3, 4]},
+            {"type": "linear", "name": "q", "features": 4},
+            {"type": "linear", "name": "k", "features": 4, "from": -1},
+            {"type": "linear", "name": "v", "features": 4, "from": -1},
+            {"type": "attention", "name": "seen", "from": ["q", "k", "v"], "heads": 2},
+            {"type": "slice", "name": "first", "axis": 0, "stop": 2, "from": "k"},
+            {"type": "slice", "name": "later", "axis": 0, "start": 1, "from": "k"},
+            {"type": "slice", "name": "values", "axis": 0, "start": 1, "from": "v"},
+            {"type": "attention", "from": ["first", "later", "values"], "causal": True},
+            {"type": "mean", "axes": [0], "keepdim": True},
+            {"type": "add", "from": ["latent", "seen", 9]},
+            {"type": "flatten"},
+            {"type": "linear", "name": "head", "features": 3},
+        ],
+    },
+    inputs=normal(5, 2),
+    rate=0.3,
+    kernel={"nodes": 5},
+)
+
+
+class Block(nn.Module):
+    """The block of nanoGPT: norm, attention of q, k, v from one layer, norm, perceptron."""
+
+    def __init__(self, width, heads):
+        super().__init__()
+        self.ln_1, self.ln_2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.c_attn, self.c_proj = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.c_fc, self.c_out = nn.Linear(width, 2 * width), nn.Linear(2 * width, width)
+        self.heads = heads
+
+    def forward(self, x):
+        q, k, v = self.c_attn(self.ln_1(x)).chunk(3, -1)
+        x = x + self.c_proj(attention(q, k, v, heads=self.heads, causal=True))
+        return x + self.c_out(nn.functional.gelu(self.c_fc(self.ln_2(x))))
+
+
+def block(before, width, heads):
+    """The same in the words of a run file, reading `before`, its tensors named h.*; the last layer is h."""
+    third = lambda name, at: {"type": "slice", "name": f"h.{name}", "axis": -1, "start": at * width, "stop": (at + 1) * width, "from": "h.c_attn"}
+    return [
+        {"type": "layer_norm", "name": "h.ln_1", "from": before},
+        {"type": "linear", "name": "h.c_attn", "features": 3 * width},
+        *[third(name, at) for at, name in enumerate("qkv")],
+        {"type": "attention", "from": ["h.q", "h.k", "h.v"], "heads": heads, "causal": True},
+        {"type": "linear", "name": "h.c_proj", "features": width},
+        {"type": "add", "name": "h.middle", "from": [before, "h.c_proj"]},
+        {"type": "layer_norm", "name": "h.ln_2"},
+        {"type": "linear", "name": "h.c_fc", "features": 2 * width},
+        {"type": "gelu"},
+        {"type": "linear", "name": "h.c_out", "features": width},
+        {"type": "add", "name": "h", "from": ["h.middle", "h.c_out"]},
+    ]
+
+
+class Patches(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.wte, self.wpe = nn.Linear(3, 4), nn.Parameter(torch.randn(5, 4))
+        self.h, self.ln_f, self.head = Block(4, 2), nn.LayerNorm(4), nn.Linear(4, 3, bias=False)
+
+    def forward(self, x):
+        return self.head(self.ln_f(self.h(self.wte(x) + self.wpe)).mean(1))
+
+
+case(
+    "models_transformer_block",
+    "a transformer's block of five positions: q, k and v cut from one layer, trained positions, the mean over positions",
+    module=Patches,
+    names={"wpe": "wpe.weight"},
+    model={
+        "input": [5, 3],
+        "layers": [
+            {"type": "linear", "name": "wte", "features": 4},
+            {"type": "parameter", "name": "wpe", "shape": [5, 4]},
+            {"type": "add", "name": "x", "from": ["wte", "wpe"]},
+            *block("x", 4, 2),
+            {"type": "layer_norm", "name": "ln_f"},
+            {"type": "mean", "axes": [0]},
+            {"type": "linear", "name": "head", "features": 3, "bias": False},
+        ],
+    },
+    inputs=normal(5, 3),
+    rate=0.1,
+    kernel={"nodes": 6},
+)
