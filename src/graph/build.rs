@@ -90,7 +90,7 @@ impl Graph {
             return Err(format!("the tensors of {name} stay together: tie, freeze or group all of them alike"));
         };
         let value = self.add(owner, kind, inputs)?;
-        let bias = self.add(owner, Parameter::of(bias), &[])?;
+        let bias = self.add(owner, Parameter::new(&bias.shape)?.named(bias.name).drawn(bias.initial), &[])?;
         let reshape = Rearrange::reshape(self.shape(bias), &shape)?;
         let bias = self.add(owner, reshape, &[bias])?;
         let sum = Rearrange::add(&[self.shape(value), &shape])?;

@@ -97,7 +97,7 @@ pub fn read_problem(run_file: &RunFile) -> Result<Problem, Error> {
     if let Targets::Reals(values) = &targets {
         fits_precision(&data.targets, values, precision)?;
     }
-    let weights = data.weights.as_deref().map(|path| read_weights(path, examples, precision)).transpose()?;
+    let weights = data.weights.as_deref().map(|path| read_example_weights(path, examples, precision)).transpose()?;
     let spec = Spec {
         loss: training.loss,
         optimizer: training.optimizer,
@@ -220,7 +220,7 @@ fn read_targets(
 }
 
 /// Weights of examples or of their positions.
-fn read_weights(path: &str, examples: usize, precision: Precision) -> Result<Vec<f64>, Error> {
+fn read_example_weights(path: &str, examples: usize, precision: Precision) -> Result<Vec<f64>, Error> {
     let array = read(path)?;
     finite(path, &array)?;
     if array.shape.first() != Some(&examples) {

@@ -21,13 +21,8 @@ impl Parameter {
     pub fn new(shape: &[usize]) -> std::result::Result<Self, String> {
         match elements(shape)? {
             0 => Err(format!("a parameter of shape {shape:?} has no elements; give it sizes of at least 1")),
-            _ => Ok(Self::of(Drawn { name: "weight", shape: shape.to_vec(), initial: Initial::Normal(DEVIATION) })),
+            _ => Ok(Self { tensor: Drawn { name: "weight", shape: shape.to_vec(), initial: Initial::Normal(DEVIATION) } }),
         }
-    }
-
-    /// Of a tensor with a name and values of its own.
-    pub(crate) fn of(tensor: Drawn) -> Self {
-        Self { tensor }
     }
 
     /// The same under another name within its layer.

@@ -337,7 +337,7 @@ const LAYERS: &[(&str, [&str; 2])] = &[
 fn parse(overrides: &[String]) -> RunFile {
     // An override that is a bare key takes the key of the file away.
     let (absent, overrides): (Vec<_>, Vec<_>) = overrides.iter().cloned().partition(|text| !text.contains('='));
-    let gone = |line: &&str| !absent.iter().any(|key| line.starts_with(key.rsplit('.').next().unwrap_or(key)));
+    let gone = |line: &&str| !absent.iter().any(|key| line.split(' ').next() == key.rsplit('.').next());
     let text: Vec<&str> = BASE.lines().filter(gone).collect();
     RunFile::parse(&text.join("\n"), Path::new("/folder/run.toml"), &overrides)
         .unwrap_or_else(|error| panic!("{overrides:?}: {error}"))
