@@ -15,6 +15,7 @@ mod difference;
 #[cfg(test)]
 mod docs;
 mod file;
+mod graph;
 mod kernel;
 mod memory;
 mod model;
@@ -30,6 +31,7 @@ mod trajectory;
 pub use crate::error::RunFileError;
 pub use data::{Data, InputFiles};
 pub use difference::difference;
+pub use graph::GraphFile;
 pub use kernel::{Kernel, KernelShape};
 pub use model::Model;
 pub(super) use optimizer::RATE;
@@ -38,7 +40,8 @@ pub use run::{Run, StoreKind};
 pub use training::{Batches, Training};
 pub use trajectory::Trajectory;
 
-use crate::graph::Design;
+use crate::error::Error;
+use crate::graph::Graph;
 use crate::key::{self, Entry, Key, Keys, at};
 
 /// A checked run file.
@@ -59,11 +62,15 @@ pub struct RunFile {
 }
 
 impl RunFile {
-    /// What the network's graph is made of.
-    pub fn design(&self) -> Design {
+    /// The network, whose blocks have the roles that the optimizer's groups give them.
+    ///
+    /// # Errors
+    ///
+    /// What does not fit, with the layer or the key, in the file that says it.
+    pub fn build(&self) -> Result<Graph, Error> {
         let mut design = self.model.design();
         design.roles.groups = self.training.groups.iter().map(|group| group.parameters.clone()).collect();
-        design
+        self.model.built(&design)
     }
 }
 
