@@ -166,6 +166,27 @@ impl Graph {
         Ok(self.push(kind, built, inputs, used))
     }
 
+    /// Adds a node that shares the parameters of an earlier node, whatever training does with them.
+    ///
+    /// # Errors
+    ///
+    /// As [`add`](Self::add); an earlier node of other parameters than the primitive asks for.
+    pub fn add_again(&mut self, earlier: NodeId, kind: impl Into<Kind>, inputs: &[NodeId]) -> Result<NodeId, String> {
+        let kind = kind.into();
+        let built = self.check(&kind, inputs)?;
+        let node = earlier.checked_sub(1).and_then(|index| self.nodes.get(index));
+        let node = node.ok_or_else(|| format!("node {earlier} has no parameters to share"))?;
+        let shapes =
+            |built: &Built| built.parameters.iter().flat_map(Parameters::shapes).map(<[usize]>::to_vec).collect();
+        let (wanted, shared): (Vec<_>, Vec<_>) = (shapes(&built), shapes(&node.kind.built()));
+        if wanted != shared || shared.is_empty() {
+            return Err(format!("it needs parameters of the shapes {wanted:?}; those to share have {shared:?}"));
+        }
+        let used = node.used;
+        let place = self.block_mut(used).uses.len();
+        Ok(self.push(kind, built, inputs, Used { place, ..used }))
+    }
+
     fn check(&self, kind: &Kind, inputs: &[NodeId]) -> Result<Built, String> {
         let built = kind.built();
         if let Some(node) = inputs.iter().find(|&&node| node > self.nodes.len()) {

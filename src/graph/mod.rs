@@ -89,7 +89,7 @@ impl Tensor {
     }
 
     /// Whether its values are given with the graph, so that a file of weights need not have it.
-    fn is_given(&self) -> bool {
+    pub(crate) fn is_given(&self) -> bool {
         matches!(self.initial, Initial::Values(_))
     }
 }

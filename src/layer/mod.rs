@@ -207,6 +207,7 @@ layers! {
     group_norm::GroupNorm,
     batch_norm::BatchNorm,
     parameter::Parameter,
+    constant::Constant,
     add::Add,
     multiply::Multiply,
     scale::Scale,
@@ -225,6 +226,7 @@ layers! {
     log_softmax::LogSoftmax,
     mask::Mask,
     attention::Attention,
+    lstm::Lstm,
 }
 
 #[cfg(test)]

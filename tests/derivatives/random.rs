@@ -12,7 +12,7 @@ use pathkernel::random::numbers;
 use std::collections::BTreeMap;
 
 /// How many graphs.
-const COUNT: u64 = 60;
+const COUNT: u64 = 90;
 /// Nodes before the last two.
 const NODES: usize = 9;
 /// Normalised rows at the least: the variance of fewer numbers can be as small as eps.
@@ -178,7 +178,7 @@ fn meet(graph: &mut Graph, choice: &mut Choice, number: usize, from: NodeId) -> 
             let heads = if shape.last()?.is_multiple_of(2) { 2 } else { 1 };
             let heads = Heads { heads, kv_heads: heads, causal: choice.below(2) == 0, scale: None };
             let inputs = [from, choice.of(&same), choice.of(&same)];
-            graph.add(number, Attention::new(&[&shape; 3], &heads).ok()?, &inputs).ok()
+            graph.add(number, Attention::new(&[shape.as_slice(); 3], &heads).ok()?, &inputs).ok()
         }
     }
 }

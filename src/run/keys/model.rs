@@ -62,7 +62,10 @@ pub(super) const KEYS: &[Key<Model>] = &[
         "weights",
         "initial weights: tensors `<layer index>.weight` and `<layer index>.bias`, indices from 0 over all layers, in PyTorch's \
          layouts (linear [out, in], conv2d [out, in, kh, kw]); without it, they are drawn from the seed",
-        at!(Model.weights, Optional(Path { takes: "`.safetensors`, `.npz`, `.pt`" })),
+        at!(
+            Model.weights,
+            Optional(Path { takes: "`.safetensors`, `.npz`, or what PyTorch saves: `.pt`, `.pth`, `.ckpt`, `.bin`" })
+        ),
     ),
     Key::new(
         "parameters",
@@ -302,7 +305,10 @@ fn read_layer(at: &str, index: usize, given: &Value) -> crate::key::Result<Layer
     let mut layer = START;
     LayerForm.read(&at, given, &mut layer)?;
     if layer.from.is_empty() && layer.kind.reads().least() > 1 {
-        return Err(Wrong::new(format!("{at}.from"), "is required: the layer to add, -1 for the input"));
+        return Err(Wrong::new(
+            format!("{at}.from"),
+            "is required: the layers to read, by name or index, -1 for the input",
+        ));
     }
     let later = |source: &Source| matches!(source, Source::Index(from) if *from >= index as i64);
     if layer.from.iter().any(later) {

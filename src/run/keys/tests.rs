@@ -323,6 +323,7 @@ const LAYERS: &[(&str, [&str; 2])] = &[
     ("slice.start", ["type = 'slice', axis = 0", "type = 'slice', axis = 0, start = 1"]),
     ("slice.stop", ["type = 'slice', axis = 0", "type = 'slice', axis = 0, stop = -1"]),
     ("slice.step", ["type = 'slice', axis = 0", "type = 'slice', axis = 0, step = 2"]),
+    ("constant.values", ["type = 'constant', values = 'a.npy'", "type = 'constant', values = 'b.npy'"]),
     ("concat.axis", ["type = 'concat', axis = 0, from = [-1, -1]", "type = 'concat', axis = 1, from = [-1, -1]"]),
     ("pad.padding", ["type = 'pad', padding = [1, 0]", "type = 'pad', padding = [0, 1]"]),
     ("pad.value", ["type = 'pad', padding = [1, 0]", "type = 'pad', padding = [1, 0], value = 2"]),
