@@ -316,6 +316,12 @@ const LAYERS: &[(&str, [&str; 2])] = &[
         ["type = 'conv2d', channels = 1, kernel = 2", "type = 'conv2d', channels = 1, kernel = 2, weight = 'a'"],
     ),
     ("name", ["type = 'tanh'", "type = 'tanh', name = 'a'"]),
+    ("parameter.shape", ["type = 'parameter', shape = [2]", "type = 'parameter', shape = [3]"]),
+    ("embedding.count", ["type = 'embedding', count = 2, features = 2", "type = 'embedding', count = 3, features = 2"]),
+    (
+        "embedding.features",
+        ["type = 'embedding', count = 2, features = 2", "type = 'embedding', count = 2, features = 3"],
+    ),
     ("scale.by", ["type = 'scale', by = 2", "type = 'scale', by = 3"]),
     ("offset.by", ["type = 'offset', by = 2", "type = 'offset', by = 3"]),
     ("reshape.shape", ["type = 'reshape', shape = [2, 2]", "type = 'reshape', shape = [2, -1]"]),
