@@ -21,7 +21,7 @@ impl Lower for Pad {
     const HELP: &'static str = "places that hold a number before and after axes, as torch.nn.functional.pad adds them";
     const START: Self = Pad { padding: Vec::new(), value: 0.0 };
     const KEYS: &'static [Key<Self>] = &[
-        Key::required("padding", "places before and after the last axis, then those of the axis before it, and so on", at!(Pad.padding, PADDING)),
+        Key::required("padding", "places before and after the last axis, then those of the one before it", at!(Pad.padding, PADDING)),
         Key::new("value", "what they hold", at!(Pad.value, Number::Any)),
     ];
     const HAS_PARAMETERS: bool = false;
