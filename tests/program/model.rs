@@ -36,6 +36,22 @@ fn a_layer_needs_its_keys_and_no_others() {
         ("[{ type = 'max_pool2d', kernel = 2, padding = 2 }]", &["model.layers[0]", "more than half of the kernel"]),
         ("[{ type = 'max_pool2d', kernel = [1, 2, 3] }]", &["model.layers[0].kernel", "one for each of 2 axes"]),
         ("[{ type = 'conv1d', channels = 1, kernel = 2 }]", &["model.layers[0]", "lines are [channels, length]"]),
+        ("[{ type = 'group_norm', groups = 3 }]", &["model.layers[0]", "groups = 3", "does not divide the channels"]),
+        ("[{ type = 'batch_norm', statistics = 'batch' }]", &["model.layers[0]", "not there yet", "running"]),
+        (
+            "[{ type = 'conv2d', channels = 3, kernel = 2, groups = 2 }]",
+            &["model.layers[0]", "groups = 2", "does not divide"],
+        ),
+        (
+            "[{ type = 'conv_transpose2d', channels = 1, kernel = 2, output_padding = 1 }]",
+            &["model.layers[0]", "output_padding = [1, 1] must be below the stride"],
+        ),
+        (
+            "[{ type = 'conv_transpose2d', channels = 1, kernel = 1, padding = 9 }]",
+            &["model.layers[0]", "nothing is left"],
+        ),
+        ("[{ type = 'clamp', min = 'a' }]", &["model.layers[0].min", "must be a number"]),
+        ("[{ type = 'gelu', approximate = 'erf' }]", &["model.layers[0].approximate", "none, tanh"]),
         ("[{ type = 'layer_norm', axes = 7 }]", &["model.layers[0]", "axes = 7", "name fewer"]),
         ("[{ type = 'linear', features = 2 }, { type = 'add' }]", &["model.layers[1].from", "required"]),
         ("[{ type = 'relu', bias = true }]", &["model.layers[0].bias", "unknown key"]),

@@ -2,7 +2,7 @@
 
 use super::check::{check, check_model};
 use super::record::Record;
-use super::{KEYS, Model, RunFile, entries, model, record, start, toml, training};
+use super::{KEYS, Model, RunFile, entries, graph, model, record, start, toml, training};
 use crate::error::RunFileError;
 use crate::key::{self, Entry, Shape, Table, Value, Wrong};
 use std::path::{Path, PathBuf};
@@ -18,6 +18,8 @@ impl Model {
     pub fn load(path: &Path) -> Result<Self> {
         let file = path.display().to_string();
         let mut table = toml::parse(&read_text(path)?, &file)?;
+        resolve(&mut table, "model.graph", path.parent().unwrap_or(Path::new("")));
+        let graph = graph::fill(&file, &mut table)?;
         let section = table.table("model");
         let mut model = model::start();
         let read = match section {
@@ -27,8 +29,9 @@ impl Model {
             }
             None => Err(Wrong::new("model", "must be a table")),
         };
-        read.and_then(|()| check_model(&model)).map_err(|wrong| RunFileError::of(&file, wrong))?;
-        Ok(model)
+        let read = read.and_then(|()| check_model(&model)).map_err(|wrong| RunFileError::of(&file, wrong));
+        read.map_err(|error| graph.as_ref().map_or(error.clone(), |graph| graph.name(error)))?;
+        Ok(Self { graph, ..model })
     }
 }
 
@@ -70,8 +73,12 @@ impl RunFile {
         // What is no path from the root by now came with the overrides, whose paths start at the current directory.
         resolve_table(&mut table, &entries, Path::new(""));
         let record = record::fill(&file, &mut table)?;
+        let graph = graph::fill(&file, &mut table)?;
         let read = read(&mut table).map_err(|wrong| RunFileError::of(&file, wrong));
-        read.map_err(|error| record.map_or(error.clone(), |record: Record| record.name(error)))
+        let read = read.map_err(|error| record.map_or(error.clone(), |record: Record| record.name(error)));
+        let mut run_file = read.map_err(|error| graph.as_ref().map_or(error.clone(), |graph| graph.name(error)))?;
+        run_file.model.graph = graph;
+        Ok(run_file)
     }
 
     /// TOML that [`load`](Self::load) reads back to the same run.
