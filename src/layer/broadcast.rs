@@ -16,7 +16,7 @@ pub struct Broadcast {
 
 impl Lower for Broadcast {
     const NAME: &'static str = "broadcast";
-    const HELP: &'static str = "stretched to a shape, as torch.Tensor.expand does: from the last axis on, one of length 1 is repeated";
+    const HELP: &'static str = "stretched to a shape, as torch.Tensor.expand does: an axis of length 1 is repeated";
     const START: Self = Broadcast { shape: Vec::new() };
     const KEYS: &'static [Key<Self>] = &[
         Key::required("shape", "of an example; -1 leaves an axis as it is", at!(Broadcast.shape, SIDES)),

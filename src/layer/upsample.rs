@@ -19,9 +19,11 @@ impl Lower for Upsample {
     const NAME: &'static str = "upsample";
     const HELP: &'static str = "the axes after the channels stretched, each place repeated: torch.nn.Upsample of mode nearest";
     const START: Self = Upsample { scale_factor: Vec::new() };
-    const KEYS: &'static [Key<Self>] = &[
-        Key::required("scale_factor", "how often each place is repeated: one number, or one an axis", at!(Upsample.scale_factor, FACTORS)),
-    ];
+    const KEYS: &'static [Key<Self>] = &[Key::required(
+        "scale_factor",
+        "how often each place is repeated: one number, or one for each axis",
+        at!(Upsample.scale_factor, FACTORS),
+    )];
     const HAS_PARAMETERS: bool = false;
     const READS: Reads = Reads::Exactly(1);
 
