@@ -2,9 +2,10 @@
 
 use super::{RunFile, difference, entries};
 use crate::key::{Entry, Shape, dotted};
+use crate::layer::LayerKind;
 use crate::optimizer::Optimizer;
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const BASE: &str = r#"
 [run]
@@ -379,6 +380,26 @@ fn names(at: &str, entries: &[Entry]) -> Vec<(String, bool)> {
             }
         })
         .collect()
+}
+
+/// A path in a layer starts at the run file's folder, one of an override at the current directory.
+#[test]
+fn paths_of_layers_are_told_by_where_they_stand() {
+    let layers = "[{ type = 'constant', values = 'm/../c.npy' }, { type = 'linear', features = 2, from = -1 }]";
+    let values = |text: &str, overrides: &[String]| {
+        let run_file = RunFile::parse(text, Path::new("/folder/run.toml"), overrides).expect("a run file");
+        match &run_file.model.layers[0].kind {
+            LayerKind::Constant(constant) => PathBuf::from(&constant.values),
+            other => panic!("{other:?}"),
+        }
+    };
+    let lines: Vec<String> = BASE
+        .lines()
+        .map(|line| if line.starts_with("layers") { format!("layers = {layers}") } else { line.into() })
+        .collect();
+    assert_eq!(values(&lines.join("\n"), &[]), Path::new("/folder/c.npy"));
+    let here = std::env::current_dir().expect("a directory");
+    assert_eq!(values(BASE, &[format!("model.layers={layers}")]), here.join("c.npy"));
 }
 
 #[test]
