@@ -12,7 +12,7 @@ use pathkernel::random::numbers;
 use std::collections::BTreeMap;
 
 /// How many graphs.
-const COUNT: u64 = 60;
+const COUNT: u64 = 72;
 /// Nodes before the last two.
 const NODES: usize = 9;
 /// Normalised rows at the least: the variance of fewer numbers can be as small as eps.
