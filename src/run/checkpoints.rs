@@ -75,7 +75,7 @@ impl Checkpoints {
                 (path.as_path(), open(path, &self.network, &mut Notes::default())?.read()?)
             }
         };
-        let weights = check_real(&tensors).and_then(|()| from_tensors(&self.network, &tensors));
+        let weights = check_real(&self.network, &tensors).and_then(|()| from_tensors(&self.network, &tensors));
         weights.map_err(|problem| match &self.source {
             Source::Files(_) => wrong(path, problem),
             Source::Stack(_) => wrong(path, format!("entry {number}: {problem}")),

@@ -3,13 +3,13 @@
 use super::Checkpoints;
 use super::weights::{self, Notes, check_real};
 use crate::compute::Entries;
-use crate::device::{Precision, free_memory};
+use crate::device::Precision;
 use crate::error::Error;
 use crate::formats::{Array, read};
 use crate::graph::{Graph, from_tensors};
 use crate::loss::{TargetArray, Targets};
 use crate::path::Spec;
-use crate::plan::size;
+use crate::plan::check_room;
 use crate::problem::Problem;
 use crate::run::keys::{Batches, InputFiles, KernelShape, RunFile, Training};
 use crate::run::rows::read_rows;
@@ -47,7 +47,7 @@ impl Inputs {
         let initial = match (&checkpoints, &run_file.model.weights) {
             (Some(checkpoints), _) => checkpoints.weights(0)?,
             (None, None) => network.draw(run_file.run.seed),
-            (None, Some(path)) => read_weights(path, network, &mut notes)?,
+            (None, Some(path)) => read_initial(path, network, &mut notes)?,
         };
         fits_precision(initial_name(run_file), &initial, run_file.run.precision)?;
         check_steps(run_file, problem.examples())?;
@@ -59,11 +59,11 @@ impl Inputs {
 }
 
 /// The flat weights of a file.
-fn read_weights(path: &Path, network: &Graph, said: &mut Vec<String>) -> Result<Vec<f64>, Error> {
+fn read_initial(path: &Path, network: &Graph, said: &mut Vec<String>) -> Result<Vec<f64>, Error> {
     let mut notes = Notes::default();
     let tensors = weights::open(path, network, &mut notes)?.read()?;
     said.extend(notes.lines());
-    let found = check_real(&tensors).and_then(|()| from_tensors(network, &tensors));
+    let found = check_real(network, &tensors).and_then(|()| from_tensors(network, &tensors));
     found.map_err(|problem| weights::wrong(path, problem))
 }
 
@@ -73,7 +73,7 @@ fn read_weights(path: &Path, network: &Graph, said: &mut Vec<String>) -> Result<
 ///
 /// What does not fit, with the file, the shapes, and what to do.
 pub fn read_problem(run_file: &RunFile) -> Result<Problem, Error> {
-    let mut network = run_file.model.design().build()?;
+    let mut network = run_file.model.build()?;
     if run_file.trajectory.import.is_some() && !network.held.is_empty() {
         // Whoever recorded the path may have moved them.
         network = network.following_held();
@@ -143,35 +143,18 @@ fn entries(shape: KernelShape) -> Option<Entries> {
 
 /// Weights that no memory would hold, before any is reserved.
 fn check_weights(network: &Graph) -> Result<(), Error> {
-    let free = free_memory();
+    let what = format!("model.layers: {} parameters", network.parameter_count());
     // The weights, the next ones, their change and the gradient.
-    let weights = (network.len as u64).saturating_mul(4 * 8);
-    if weights > free {
-        return Err(Error::DoesNotFit(format!(
-            "model.layers: {} parameters need {} of memory, and {} are free; make the layers smaller",
-            network.parameter_count(),
-            size(weights),
-            size(free)
-        )));
-    }
-    Ok(())
+    check_room(&what, (network.len as u64).saturating_mul(4 * 8), "make the layers smaller")
 }
 
 /// Steps whose batches no memory would hold, before any is drawn.
 fn check_steps(run_file: &RunFile, examples: usize) -> Result<(), Error> {
-    let free = free_memory();
+    let training = &run_file.training;
     // A step's own record and its metrics, and its batch.
-    let step = 128 + 4 * run_file.training.batch_size.map_or(0, |size| size.min(examples)) as u64;
-    let steps = (run_file.training.steps as u64).saturating_mul(step);
-    if steps > free {
-        return Err(Error::DoesNotFit(format!(
-            "training.steps: the batches and metrics of {} steps need {} of memory, and {} are free; take fewer",
-            run_file.training.steps,
-            size(steps),
-            size(free)
-        )));
-    }
-    Ok(())
+    let step = 128 + 4 * training.batch_size.map_or(0, |size| size.min(examples)) as u64;
+    let what = format!("training.steps: the batches and metrics of {} steps", training.steps);
+    check_room(&what, (training.steps as u64).saturating_mul(step), "take fewer")
 }
 
 /// What messages call the initial weights.

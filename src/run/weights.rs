@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::formats::{Array, TensorFile};
-use crate::graph::Graph;
+use crate::graph::{Graph, Tensor};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -25,8 +25,11 @@ const LISTED: usize = 5;
 pub(super) fn open(path: &Path, network: &Graph, notes: &mut Notes) -> Result<TensorFile, Error> {
     let file = TensorFile::open(path)?;
     let wanted: BTreeSet<&str> = network.tensors().map(|tensor| tensor.name.as_str()).collect();
+    // What has its values from elsewhere may be left out.
+    let needed = network.tensors().filter(|tensor| !tensor.is_given());
+    let needed = needed.map(|tensor| (tensor.name.as_str(), tensor.shape.as_slice())).collect();
     let names: BTreeSet<&str> = file.names().collect();
-    let prefix = prefix(&wanted, &names).map_err(|problem| wrong(path, problem))?;
+    let prefix = prefix(&needed, &names).map_err(|problem| wrong(path, problem))?;
     let is_kept = |name: &str| name.strip_prefix(&prefix).is_some_and(|name| wanted.contains(name));
     let others: Vec<&str> = names.iter().copied().filter(|name| !is_kept(name)).collect();
     if !prefix.is_empty() {
@@ -46,10 +49,13 @@ pub(super) fn open(path: &Path, network: &Graph, notes: &mut Notes) -> Result<Te
 /// # Errors
 ///
 /// A tensor of integers: the message names it.
-pub(super) fn check_real(tensors: &BTreeMap<String, Array>) -> Result<(), String> {
-    match tensors.iter().find(|(_, array)| array.is_integer()) {
+pub(super) fn check_real(network: &Graph, tensors: &BTreeMap<String, Array>) -> Result<(), String> {
+    let is_integer = |tensor: &&Tensor| tensors.get(&tensor.name).is_some_and(Array::is_integer);
+    match network.tensors().filter(|tensor| !tensor.is_given()).find(is_integer) {
         None => Ok(()),
-        Some((name, _)) => Err(format!("tensor {name} holds integers; weights are double, float, half or bfloat16")),
+        Some(Tensor { name, .. }) => {
+            Err(format!("tensor {name} holds integers; weights are double, float, half or bfloat16"))
+        }
     }
 }
 
@@ -57,10 +63,10 @@ pub(super) fn wrong(path: &Path, problem: impl std::fmt::Display) -> Error {
     Error::Input(format!("{}: {problem}", path.display()))
 }
 
-/// What stands before the name of every tensor that is wanted.
-fn prefix(wanted: &BTreeSet<&str>, names: &BTreeSet<&str>) -> Result<String, String> {
-    let Some(first) = wanted.first() else { return Ok(String::new()) };
-    let missing = |prefix: &str| wanted.iter().find(|name| !names.contains(format!("{prefix}{name}").as_str()));
+/// What stands before the name of every tensor that is needed.
+fn prefix(needed: &BTreeMap<&str, &[usize]>, names: &BTreeSet<&str>) -> Result<String, String> {
+    let Some((&first, _)) = needed.first_key_value() else { return Ok(String::new()) };
+    let missing = |prefix: &str| needed.iter().find(|(name, _)| !names.contains(format!("{prefix}{name}").as_str()));
     if missing("").is_none() {
         return Ok(String::new());
     }
@@ -72,9 +78,10 @@ fn prefix(wanted: &BTreeSet<&str>, names: &BTreeSet<&str>) -> Result<String, Str
     match fitting.as_slice() {
         [prefix] => Ok((*prefix).to_owned()),
         [] => {
+            // A name that only its prefix hides is not what is missing.
             let prefix = wrappers.last().copied().unwrap_or("");
-            let name = missing(prefix).unwrap_or(first);
-            Err(format!("tensor {name} is missing; {}", near(name, names)))
+            let Some((name, shape)) = missing(prefix) else { return Ok(prefix.to_owned()) };
+            Err(format!("tensor {name} of shape {shape:?} is missing; {}", near(name, names)))
         }
         several => Err(format!(
             "the model's tensors are there more than once, behind {}; save those of one model alone",
@@ -139,7 +146,8 @@ mod tests {
     use super::*;
 
     fn found(wanted: &[&str], names: &[&str]) -> Result<String, String> {
-        prefix(&wanted.iter().copied().collect(), &names.iter().copied().collect())
+        let needed = wanted.iter().map(|&name| (name, [2].as_slice())).collect();
+        prefix(&needed, &names.iter().copied().collect())
     }
 
     #[test]
@@ -158,7 +166,10 @@ mod tests {
     #[test]
     fn what_is_missing_is_named_with_what_is_near() {
         let error = found(&["fc.weight", "fc.bias"], &["module.fc.bias", "module.fc1.weight"]).unwrap_err();
-        assert!(error.contains("tensor fc.weight is missing; nearest to it of the file's 2 are module.fc"), "{error}");
+        assert!(
+            error.contains("tensor fc.weight of shape [2] is missing; nearest to it of the file's 2 are module.fc"),
+            "{error}"
+        );
         let error = found(&["0.bias"], &["x", "encoder.0.bias"]).unwrap_err();
         assert!(error.contains("of the file's 2 are encoder.0.bias, x; give the layers"), "{error}");
         assert!(found(&["0.bias"], &[]).unwrap_err().contains("the file holds no tensor"));

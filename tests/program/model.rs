@@ -119,6 +119,40 @@ fn a_layer_reads_an_earlier_one_of_its_shape() {
     ]);
 }
 
+/// Images of 1 x 4 x 4 are rearranged as their shape allows.
+#[test]
+fn what_does_not_fit_a_shape_is_named() {
+    let end = "{ type = 'flatten' }, { type = 'linear', features = 2 }";
+    let cases: [(&str, &[&str]); 22] = [
+        ("type = 'reshape', shape = [5, -1]", &["layers[0] (reshape)", "[5, -1]", "[1, 4, 4], 16 elements"]),
+        ("type = 'reshape', shape = [-1, -1]", &["layers[0] (reshape)", "more than one -1"]),
+        ("type = 'reshape', shape = []", &["layers[0] (reshape)", "as many elements"]),
+        ("type = 'permute', axes = [0, 1]", &["layers[0] (permute)", "each of its axes once"]),
+        ("type = 'permute', axes = [0, 1, 3]", &["layers[0] (permute)", "0 to 2, or -1 to -3", "not 3"]),
+        ("type = 'slice', axis = 1, start = 4", &["layers[0] (slice)", "start = 4 leave nothing of an axis of 4"]),
+        ("type = 'slice', axis = 1, step = -1", &["layers[0].step", "at least 1"]),
+        ("type = 'slice', axis = 9", &["layers[0] (slice)", "not 9"]),
+        ("type = 'concat', axis = 0", &["layers[0].from", "required"]),
+        ("type = 'concat', axis = 3, from = [-1, -1]", &["layers[0] (concat)", "not 3"]),
+        ("type = 'pad', padding = [1]", &["layers[0] (pad)", "two for each axis"]),
+        ("type = 'pad', padding = [-2, -2]", &["layers[0] (pad)", "nothing left"]),
+        ("type = 'pad', padding = [9223372036854775807, 1]", &["layers[0] (pad)", "elements"]),
+        ("type = 'broadcast', shape = [3, 4, 5]", &["layers[0] (broadcast)", "[1, 4, 4]", "[3, 4, 5]"]),
+        ("type = 'broadcast', shape = [9223372036854775807, 4, 4]", &["layers[0] (broadcast)", "elements"]),
+        ("type = 'sum', axes = []", &["layers[0].axes", "empty"]),
+        ("type = 'mean', axes = [1, -2]", &["layers[0] (mean)", "each named once"]),
+        ("type = 'upsample', scale_factor = [2, 2, 2]", &["layers[0] (upsample)", "[1, 4, 4]", "3 factors"]),
+        ("type = 'upsample', scale_factor = 0", &["layers[0].scale_factor", "at least 1"]),
+        ("type = 'upsample', scale_factor = 4294967295", &["layers[0] (upsample)", "elements"]),
+        ("type = 'scale', by = inf", &["layers[0].by", "finite"]),
+        ("type = 'constant', values = 'nowhere.npy'", &["layers[0] (constant)", "nowhere.npy", "no such file"]),
+    ];
+    let whole: Vec<(String, &[&str])> =
+        cases.into_iter().map(|(layer, words)| (format!("[{{ {layer} }}, {end}]"), words)).collect();
+    let all: Vec<(&str, &[&str])> = whole.iter().map(|(layers, words)| (layers.as_str(), *words)).collect();
+    refuses_layers(&all);
+}
+
 /// Each layer fits into the counts that TOML can hold, their products into no memory.
 #[test]
 fn shapes_beyond_any_memory_are_refused() {

@@ -139,7 +139,7 @@ fn what_does_not_fit_names_file_and_tensor() {
         (
             "a_1.safetensors",
             ["0.weight", "1.bias"],
-            "tensor 0.bias is missing; nearest to it of the file's 2 are 1.bias",
+            "tensor 0.bias of shape [2] is missing; nearest to it of the file's 2 are 1.bias",
         ),
         ("a_1.safetensors", ["0.bias", "0.weight"], "tensor 0.weight has shape [2]; the model needs [2, 3]"),
     ];
