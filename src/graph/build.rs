@@ -2,8 +2,9 @@
 
 use super::naming::{Naming, Ownership};
 use super::primitive::{Bare, Built, Kind, Parameter, Parameters, Primitive, Rearrange, Used};
-use super::{Block, Graph, Input, Node, NodeId, Role, Tensor, Use};
+use super::{Block, Graph, Input, Node, NodeId, Role, Structure, Tensor, Use};
 use crate::key::near;
+use std::collections::BTreeMap;
 
 /// Whose nodes are added: it gives their tensors the beginning of their names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +55,7 @@ impl Graph {
             trained_len: 0,
             outputs,
             naming: Naming::default(),
+            views: BTreeMap::new(),
             follows_held: false,
         }
     }
@@ -164,6 +166,27 @@ impl Graph {
         Ok(self.push(kind, built, inputs, used))
     }
 
+    /// Adds a node that shares the parameters of an earlier node, whatever training does with them.
+    ///
+    /// # Errors
+    ///
+    /// As [`add`](Self::add); an earlier node of other parameters than the primitive asks for.
+    pub fn add_again(&mut self, earlier: NodeId, kind: impl Into<Kind>, inputs: &[NodeId]) -> Result<NodeId, String> {
+        let kind = kind.into();
+        let built = self.check(&kind, inputs)?;
+        let node = earlier.checked_sub(1).and_then(|index| self.nodes.get(index));
+        let node = node.ok_or_else(|| format!("node {earlier} has no parameters to share"))?;
+        let shapes =
+            |built: &Built| built.parameters.iter().flat_map(Parameters::shapes).map(<[usize]>::to_vec).collect();
+        let (wanted, shared): (Vec<_>, Vec<_>) = (shapes(&built), shapes(&node.kind.built()));
+        if wanted != shared || shared.is_empty() {
+            return Err(format!("it needs parameters of the shapes {wanted:?}; those to share have {shared:?}"));
+        }
+        let used = node.used;
+        let place = self.block_mut(used).uses.len();
+        Ok(self.push(kind, built, inputs, Used { place, ..used }))
+    }
+
     fn check(&self, kind: &Kind, inputs: &[NodeId]) -> Result<Built, String> {
         let built = kind.built();
         if let Some(node) = inputs.iter().find(|&&node| node > self.nodes.len()) {
@@ -174,6 +197,12 @@ impl Graph {
             return Err(format!("its inputs have {lens:?} elements; it takes {:?}", built.inputs));
         }
         elements(&built.shape)?;
+        let looked_up = built.parameters.as_ref().is_some_and(|own| matches!(own.structure, Structure::Rows(_)));
+        if looked_up && inputs.iter().any(|&node| self.is_trained(node)) {
+            return Err(
+                "it looks rows up by whole numbers, and its input depends on parameters; let it read an input".into()
+            );
+        }
         Ok(built)
     }
 

@@ -3,7 +3,7 @@
 use super::build::elements;
 use super::naming::Naming;
 use super::primitive::Rearrange;
-use super::{Graph, NodeId, Owner, Roles};
+use super::{Graph, NodeId, Owner, Roles, View};
 use crate::key::near;
 use crate::layer::{Layer, Reads, Source};
 use std::collections::BTreeMap;
@@ -20,6 +20,8 @@ pub struct Design {
     pub output: Option<Source>,
     /// What is said of tensors by their names.
     pub roles: Roles,
+    /// Where tensors are found in files that name them otherwise, by their own names.
+    pub views: BTreeMap<String, View>,
 }
 
 /// A part of an example.
@@ -54,10 +56,12 @@ impl Input {
 #[derive(Debug, thiserror::Error, PartialEq)]
 pub enum GraphError {
     /// A layer does not fit.
-    #[error("model.layers[{layer}] ({kind}): {problem}")]
+    #[error("model.layers[{layer}]{} ({kind}): {problem}", quoted(name))]
     Layer {
         /// The layer's index.
         layer: usize,
+        /// Its name.
+        name: Option<String>,
         /// The layer's type.
         kind: &'static str,
         /// What is wrong and what to do.
@@ -71,6 +75,11 @@ pub enum GraphError {
         /// What is wrong and what to do.
         problem: String,
     },
+}
+
+/// A name for people, after a space; nothing where there is none.
+fn quoted(name: &Option<String>) -> String {
+    name.as_ref().map_or(String::new(), |name| format!(" {name:?}"))
 }
 
 /// A value that a layer may read.
@@ -181,7 +190,13 @@ impl Lowered {
 impl Design {
     /// Of one input of some shape, and layers that are all trained.
     pub fn new(input: &[usize], layers: &[Layer]) -> Self {
-        Self { inputs: vec![Input::only(input)], layers: layers.to_vec(), output: None, roles: Roles::default() }
+        Self {
+            inputs: vec![Input::only(input)],
+            layers: layers.to_vec(),
+            output: None,
+            roles: Roles::default(),
+            views: BTreeMap::new(),
+        }
     }
 
     /// Builds the graph and works out every shape. Layers that the output does not depend on leave no nodes; their tensors are
@@ -209,6 +224,7 @@ impl Design {
         }
         graph.end_at(output);
         self.check(&graph)?;
+        graph.views = self.views.clone();
         Ok(graph)
     }
 
@@ -252,7 +268,8 @@ impl Design {
     }
 
     fn failed(&self, index: usize, problem: String) -> GraphError {
-        GraphError::Layer { layer: index, kind: self.layers[index].kind.name(), problem }
+        let Layer { name, kind, .. } = &self.layers[index];
+        GraphError::Layer { layer: index, name: name.clone(), kind: kind.name(), problem }
     }
 
     /// A graph of the inputs alone, and their nodes: the row itself where there is one, else a node for each part of the row.
@@ -289,6 +306,10 @@ impl Design {
         let own = graph.tensors().map(|tensor| tensor.name.as_str());
         let names: Vec<&str> = own.chain(graph.naming.ties()).collect();
         self.roles.check(&names)?;
+        if let Some(unknown) = self.views.keys().find(|name| !names.contains(&name.as_str())) {
+            let problem = format!("{unknown:?} is the name of no tensor{}", near(unknown, &names));
+            return Err(GraphError::Key { key: "model.parameters".into(), problem });
+        }
         if graph.blocks.is_empty() && !self.roles.frozen.is_empty() {
             let problem = "every parameter is frozen; there is nothing to train".to_owned();
             return Err(GraphError::Key { key: "model.frozen".into(), problem });

@@ -24,6 +24,8 @@ pub mod primitive;
 mod roles;
 mod structure;
 mod tangent;
+mod tokens;
+mod view;
 
 pub use backward::Factor;
 pub use build::Owner;
@@ -32,11 +34,14 @@ pub use forward::{Forward, Segment};
 pub use hessian::Seeds;
 pub use initial::{Initial, check_tensors, from_tensors};
 pub use roles::{Role, Roles};
-pub use structure::{Diagonal, Matrix, Structure};
+pub use structure::{Diagonal, Matrix, Structure, Table};
 pub use tangent::Directional;
+pub use view::View;
 
 use naming::Naming;
 use primitive::{Kind, Magnitude, Primitive, Used};
+
+use std::collections::BTreeMap;
 
 /// The number of a node; 0 is the graph's input.
 pub type NodeId = usize;
@@ -153,6 +158,8 @@ pub struct Graph {
     pub outputs: usize,
     /// What is said of tensors by their names.
     naming: Naming,
+    /// Where tensors are found in files that name them otherwise, by their own names.
+    views: BTreeMap<String, View>,
     /// Whether gradients of held parameters are taken as well.
     follows_held: bool,
 }

@@ -73,7 +73,7 @@ fn read_initial(path: &Path, network: &Graph, said: &mut Vec<String>) -> Result<
 ///
 /// What does not fit, with the file, the shapes, and what to do.
 pub fn read_problem(run_file: &RunFile) -> Result<Problem, Error> {
-    let mut network = run_file.model.design().build()?;
+    let mut network = run_file.model.build()?;
     if run_file.trajectory.import.is_some() && !network.held.is_empty() {
         // Whoever recorded the path may have moved them.
         network = network.following_held();

@@ -25,6 +25,7 @@ const LISTED: usize = 5;
 pub(super) fn open(path: &Path, network: &Graph, notes: &mut Notes) -> Result<TensorFile, Error> {
     let file = TensorFile::open(path)?;
     let wanted: BTreeSet<&str> = network.tensors().flat_map(|tensor| network.names(tensor)).collect();
+    // What has its values from elsewhere may be left out.
     let needed = network.tensors().filter(|tensor| !tensor.is_given());
     let needed: Vec<Needed<'_>> =
         needed.map(|tensor| Needed { names: network.names(tensor).collect(), shape: &tensor.shape }).collect();

@@ -2,7 +2,7 @@
 
 use super::check::{check, check_model};
 use super::record::Record;
-use super::{KEYS, Model, RunFile, entries, model, record, start, toml, training};
+use super::{KEYS, Model, RunFile, entries, graph, model, record, start, toml, training};
 use crate::error::RunFileError;
 use crate::key::{self, Entry, Shape, Table, Value, Wrong};
 use std::path::{Path, PathBuf};
@@ -18,17 +18,18 @@ impl Model {
     pub fn load(path: &Path) -> Result<Self> {
         let file = path.display().to_string();
         let mut table = toml::parse(&read_text(path)?, &file)?;
-        let section = table.table("model");
         let mut model = model::start();
-        let read = match section {
-            Some(section) => {
-                resolve_table(section, &key::entries(model::KEYS, &model), folder_of(path));
-                key::read(model::KEYS, "model", section, &mut model)
-            }
+        if let Some(section) = table.table("model") {
+            resolve_table(section, &key::entries(model::KEYS, &model), folder_of(path));
+        }
+        let graph = graph::fill(&file, &mut table)?;
+        let read = match table.table("model") {
+            Some(section) => key::read(model::KEYS, "model", section, &mut model),
             None => Err(Wrong::new("model", "must be a table")),
         };
-        read.and_then(|()| check_model(&model)).map_err(|wrong| RunFileError::of(&file, wrong))?;
-        Ok(model)
+        let read = read.and_then(|()| check_model(&model)).map_err(|wrong| RunFileError::of(&file, wrong));
+        read.map_err(|error| graph.as_ref().map_or(error.clone(), |graph| graph.name(error)))?;
+        Ok(Self { graph, ..model })
     }
 }
 
@@ -70,8 +71,12 @@ impl RunFile {
         // What is no path from the root by now came with the overrides, whose paths start at the current directory.
         resolve_table(&mut table, &entries, Path::new(""));
         let record = record::fill(&file, &mut table)?;
+        let graph = graph::fill(&file, &mut table)?;
         let read = read(&mut table).map_err(|wrong| RunFileError::of(&file, wrong));
-        read.map_err(|error| record.map_or(error.clone(), |record: Record| record.name(error)))
+        let read = read.map_err(|error| record.map_or(error.clone(), |record: Record| record.name(error)));
+        let mut run_file = read.map_err(|error| graph.as_ref().map_or(error.clone(), |graph| graph.name(error)))?;
+        run_file.model.graph = graph;
+        Ok(run_file)
     }
 
     /// TOML that [`load`](Self::load) reads back to the same run.
@@ -111,12 +116,12 @@ fn set_override(table: &mut Table, text: &str) -> std::result::Result<(), String
 }
 
 /// Where a file lies.
-fn folder_of(path: &Path) -> &Path {
+pub(super) fn folder_of(path: &Path) -> &Path {
     path.parent().unwrap_or(Path::new(""))
 }
 
 /// Makes every path in a table one from the root.
-fn resolve_table(table: &mut Table, entries: &[Entry], folder: &Path) {
+pub(super) fn resolve_table(table: &mut Table, entries: &[Entry], folder: &Path) {
     for entry in entries {
         if let Some(value) = table.get_mut(entry.name) {
             resolve(value, &entry.shape, folder);

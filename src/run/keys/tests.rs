@@ -57,6 +57,7 @@ const CHANGES: &[Change] = &[
     ("model.inputs", &NAMED, "{ x = { shape = [4], type = 'integer' } }"),
     ("model.layers", &[], "[{ type = 'linear', features = 3 }]"),
     ("model.output", &[], "0"),
+    ("model.parameters", &[], "{ '0.bias' = { tensor = 'b', rows = [0, 2], transposed = true, reshape = [2] } }"),
     ("model.weights", &[], "w.npz"),
     ("model.frozen", &[], "['0.*']"),
     ("training.loss", &[], "poisson"),
@@ -403,8 +404,9 @@ fn every_key_is_written_back_and_changes_the_identity_unless_it_is_incidental() 
     }
     let changed = CHANGES.iter().map(|(key, ..)| (*key).to_owned());
     let layers = LAYERS.iter().map(|(key, _)| format!("model.layers.{key}"));
-    // A record never stands in a record: the next test has it.
-    let all: BTreeSet<String> = changed.chain(layers).chain(["trajectory.record".to_owned()]).collect();
+    // What files give stands in a record, and their names do not: the next tests have them.
+    let all: BTreeSet<String> =
+        changed.chain(layers).chain(["model.graph".to_owned(), "trajectory.record".to_owned()]).collect();
     assert_eq!(all, names.into_iter().map(|(name, _)| name).collect());
 }
 
@@ -446,6 +448,22 @@ fn a_readout_may_take_positions_and_classes() {
         let error = RunFile::parse(BASE, Path::new("/folder/run.toml"), std::slice::from_ref(&text)).expect_err(&text);
         assert!(error.to_string().contains(key), "{error}");
     }
+}
+
+#[test]
+fn a_graph_changes_what_it_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.json");
+    std::fs::write(&path, r#"{"nodes": [{"type": "linear", "features": 3}]}"#).unwrap();
+    let of = |text: &str, overrides: &[String]| {
+        let overrides: Vec<String> = overrides.to_vec();
+        let (absent, given): (Vec<_>, Vec<_>) = overrides.into_iter().partition(|text| !text.contains('='));
+        let lines: Vec<&str> = text.lines().filter(|line| absent.is_empty() || !line.starts_with("layers")).collect();
+        RunFile::parse(&lines.join("\n"), Path::new("/folder/run.toml"), &given).unwrap().to_toml()
+    };
+    let graph = of(BASE, &["model.layers".to_owned(), format!("model.graph={}", path.display())]);
+    assert_eq!(difference(&of(BASE, &[]), &graph).map(|(key, ..)| key).as_deref(), Some("model.layers"));
+    assert!(RunFile::parse(&graph, Path::new("/folder/run.toml"), &[]).is_ok_and(|again| again.to_toml() == graph));
 }
 
 #[test]

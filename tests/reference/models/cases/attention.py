@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -270,6 +271,105 @@ case(
         ],
     },
     inputs=normal(5, 3),
+    rate=0.1,
+    kernel={"nodes": 6},
+)
+
+
+class Recurrent(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm, self.last, self.head = nn.LSTM(2, 3, batch_first=True), nn.LSTM(3, 2, batch_first=True, bias=False), nn.Linear(2, 3)
+
+    def forward(self, x):
+        return self.head(self.last(self.lstm(x)[0])[0][:, -1])
+
+
+case(
+    "models_lstm",
+    "one LSTM after the other, the second without biases, and the last position's output",
+    module=Recurrent,
+    model={
+        "input": [4, 2],
+        "layers": [
+            {"type": "lstm", "name": "lstm", "features": 3},
+            {"type": "lstm", "name": "last", "features": 2, "bias": False},
+            {"type": "slice", "axis": 0, "start": -1},
+            {"type": "flatten"},
+            {"type": "linear", "name": "head", "features": 3},
+        ],
+    },
+    inputs=normal(4, 2),
+    rate=0.5,
+    kernel={"nodes": 5},
+)
+
+
+class Grokking(nn.Module):
+    """Nanda's one-layer transformer of modular addition: no norms, attention spelled out, tokens as unit vectors."""
+
+    def __init__(self, tokens=5, width=4, heads=2, length=3):
+        super().__init__()
+        self.embed, self.pos = nn.Linear(tokens, width, bias=False), nn.Parameter(torch.randn(length, width))
+        self.q, self.k, self.v, self.o = (nn.Linear(width, width, bias=False) for _ in range(4))
+        self.up, self.down, self.unembed = nn.Linear(width, 6), nn.Linear(6, width), nn.Linear(width, 3, bias=False)
+        self.heads = heads
+
+    def forward(self, x):
+        x = self.embed(x) + self.pos
+        q, k, v = (layer(x).unflatten(-1, (self.heads, -1)) for layer in (self.q, self.k, self.v))
+        scores = torch.einsum("bphi,bqhi->bhpq", q, k) / math.sqrt(q.shape[-1])
+        lower = torch.ones_like(scores).tril()
+        scores = (scores * lower - 1e10 * (1 - lower)).softmax(-1)
+        x = x + self.o(torch.einsum("bhpq,bqhi->bphi", scores, v).flatten(2))
+        x = x + self.down(torch.relu(self.up(x)))
+        return self.unembed(x)[:, -1]
+
+
+def heads(name, order):
+    """[positions, 2 * 2] cut into heads, its axes in another order."""
+    return [
+        {"type": "reshape", "shape": [3, 2, 2], "from": name},
+        {"type": "permute", "name": f"{name}.heads", "axes": order},
+    ]
+
+
+case(
+    "models_grokking",
+    "a transformer whose attention is products, a constant mask and softmax; its perceptron is relu's",
+    module=Grokking,
+    names={"pos": "pos.weight"},
+    model={
+        "input": [3, 5],
+        "layers": [
+            {"type": "linear", "name": "embed", "features": 4, "bias": False},
+            {"type": "parameter", "name": "pos", "shape": [3, 4]},
+            {"type": "add", "name": "x", "from": ["embed", "pos"]},
+            *[{"type": "linear", "name": name, "features": 4, "bias": False, "from": "x"} for name in "qkv"],
+            *heads("q", [1, 0, 2]),
+            *heads("k", [1, 2, 0]),
+            *heads("v", [1, 0, 2]),
+            {"type": "matmul", "from": ["q.heads", "k.heads"]},
+            {"type": "scale", "name": "scores", "by": 1 / math.sqrt(2)},
+            {"type": "constant", "name": "later", "values": "later.npy"},
+            {"type": "mask", "from": ["scores", "later"], "value": -1e10},
+            {"type": "softmax", "name": "weights"},
+            {"type": "matmul", "from": ["weights", "v.heads"]},
+            {"type": "permute", "axes": [1, 0, 2]},
+            {"type": "reshape", "shape": [3, 4]},
+            {"type": "linear", "name": "o", "features": 4, "bias": False},
+            {"type": "add", "name": "middle", "from": ["x", "o"]},
+            {"type": "linear", "name": "up", "features": 6},
+            {"type": "relu"},
+            {"type": "linear", "name": "down", "features": 4},
+            {"type": "add", "from": ["middle", "down"]},
+            {"type": "slice", "axis": 0, "start": -1},
+            {"type": "flatten"},
+            {"type": "linear", "name": "unembed", "features": 3, "bias": False},
+        ],
+    },
+    inputs=lambda rng, count: np.eye(5)[rng.integers(0, 5, (count, 3))],
+    files={"later.npy": np.triu(np.ones((3, 3)), 1)},
     rate=0.1,
     kernel={"nodes": 6},
 )

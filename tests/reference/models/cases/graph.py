@@ -1,5 +1,6 @@
 """Graphs by name: several inputs, tied and frozen tensors, an output that is not the last layer."""
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -151,5 +152,66 @@ case(
         "output": "head",
     },
     inputs={"count": integers(4, 3), "x": normal(2, 2)},
+    rate=0.2,
+)
+
+
+class Views(nn.Module):
+    """Two maps side by side, whose weights are one tensor of the file, and an output that adds a raw tensor."""
+
+    def __init__(self):
+        super().__init__()
+        self.q, self.k = nn.Linear(4, 2), nn.Linear(4, 3)
+        self.head = nn.Linear(5, 3, bias=False)
+        self.shift = nn.Parameter(torch.randn(3))
+
+    def forward(self, x):
+        both = torch.cat([torch.tanh(self.q(x)), torch.sin(self.k(x))], 1)
+        return self.head(both) + self.shift
+
+
+def fused(state):
+    """The tensors as another program has them."""
+    return {
+        "attn.weight": np.concatenate([state["q.weight"], state["k.weight"]]),
+        "attn.bias": np.concatenate([state["q.bias"], state["k.bias"]])[:, None],
+        "proj": np.ascontiguousarray(state["head.weight"].T),
+        "pos": state["shift.weight"][None],
+    }
+
+
+case(
+    "models_views",
+    "a graph in a JSON file, whose tensors are rows, transposes and other shapes of those of the file of weights",
+    module=Views,
+    model={
+        "graph": "model.json",
+        "parameters": {
+            "q.weight": {"tensor": "attn.weight", "rows": [0, 2]},
+            "k.weight": {"tensor": "attn.weight", "rows": [2, 5]},
+            "q.bias": {"tensor": "attn.bias", "rows": [0, 2], "reshape": [2]},
+            "k.bias": {"tensor": "attn.bias", "rows": [2, 5], "transposed": True, "reshape": [3]},
+            "head.weight": {"tensor": "proj", "transposed": True},
+            "shift.weight": {"tensor": "pos", "reshape": [3]},
+        },
+    },
+    graph={
+        "inputs": {"x": {"shape": [4]}},
+        "nodes": [
+            {"type": "linear", "name": "q", "from": "x", "features": 2},
+            {"type": "tanh", "name": "a"},
+            {"type": "linear", "name": "k", "from": "x", "features": 3},
+            {"type": "sin", "name": "b"},
+            {"type": "concat", "from": ["a", "b"], "axis": 0},
+            {"type": "linear", "name": "head", "features": 3, "bias": False},
+            {"type": "parameter", "name": "shift", "shape": [3]},
+            {"type": "add", "name": "out", "from": ["head", "shift"]},
+            {"type": "relu", "name": "unused"},
+        ],
+        "output": "out",
+    },
+    names={"shift": "shift.weight"},
+    file=fused,
+    inputs={"x": normal(4)},
     rate=0.2,
 )
