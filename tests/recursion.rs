@@ -126,6 +126,7 @@ impl<E: Element> Problem<E> {
             examples: &self.examples,
             queries: &queries,
             targets: &self.targets,
+            groups: None,
             query_targets: None,
         };
         Integration { setting, tape }.tile(tile, keeper)
