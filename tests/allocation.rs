@@ -8,7 +8,6 @@ use pathkernel::layer::{AvgPool2d, Conv2d, Flatten, Layer, LayerKind, Linear};
 use pathkernel::loss::{Aims, Loss, Targets};
 use pathkernel::path::{Evaluation, Rule, Setting, Spec, Tile};
 use pathkernel::readout::Readout;
-use pathkernel::run::keys::Model;
 use pathkernel::tangent::{Carried, Contraction, Sizes, choose};
 use pathkernel::training::{Examples, TargetBuffer};
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -65,14 +64,7 @@ fn steps_take_no_fresh_memory() {
         LayerKind::Activation(Activation::Silu),
         LayerKind::Linear(Linear { features: 10, bias: true }),
     ];
-    let model = Model {
-        input: vec![2, 12, 12],
-        inputs: Vec::new(),
-        layers: layers.map(layer).to_vec(),
-        weights: None,
-        frozen: Vec::new(),
-    };
-    let network = Graph::new(&model.input, &model.layers).expect("a network");
+    let network = Graph::new(&[2, 12, 12], &layers.map(layer)).expect("a network");
     let (queries, count) = (24, 40);
     let numbers = |len: usize| (0..len).map(|i| (i * 37 % 101) as f32 / 101.0 - 0.5).collect::<Vec<f32>>();
     let weights: Vec<f32> = network.draw(1).into_iter().map(|value| value as f32).collect();

@@ -10,10 +10,10 @@ use pathkernel::compute::cpu::CpuBackend;
 use pathkernel::error::Error;
 use pathkernel::graph::Graph;
 use pathkernel::keeper::Keeper;
-use pathkernel::layer::{Layer, LayerKind, LayerNorm, Linear};
+use pathkernel::layer::{Add, Embedding, Flatten, Layer, LayerKind, LayerNorm, Linear, Parameter, Scale};
 use pathkernel::loss::{Aims, Loss, Targets};
 use pathkernel::optimizer::{Adam, Optimizer, Sgd};
-use pathkernel::path::{Finished, Integration, Rule, Setting, Spec, Tile};
+use pathkernel::path::{Finished, Integration, Rule, Setting, Spec, Superposition, Tile};
 use pathkernel::random::numbers;
 use pathkernel::readout::Readout;
 use pathkernel::tangent::{Carried, Contraction, choices};
@@ -29,8 +29,20 @@ const OUTPUTS: usize = 3;
 fn network() -> Graph {
     let linear = |features| LayerKind::Linear(Linear { features, bias: true });
     let tanh = || LayerKind::Activation(Activation::Tanh);
-    let layers = [linear(6), tanh(), linear(5), tanh(), LayerKind::LayerNorm(LayerNorm::default()), linear(OUTPUTS)];
-    let layers = layers.into_iter().map(|kind| Layer::new(kind)).collect::<Vec<_>>();
+    // Rows of a table that four times a number in ±1 names, and a raw parameter, are added to the first layer.
+    let layers = [
+        Layer::new(Scale { by: 4.0 }),
+        Layer::new(Embedding { count: 3, features: 2 }),
+        Layer::new(Flatten),
+        Layer::new(Parameter { shape: vec![8] }),
+        Layer::new(linear(8)).reading(&[-1]),
+        Layer::new(tanh()),
+        Layer::new(Add).reading(&[2, 3, 5]),
+        Layer::new(linear(5)),
+        Layer::new(tanh()),
+        Layer::new(LayerNorm::default()),
+        Layer::new(linear(OUTPUTS)),
+    ];
     Graph::new(&[WIDTH], &layers).expect("a network")
 }
 
@@ -116,20 +128,23 @@ impl<E: Element> Problem<E> {
         tile: &Tile,
         keeper: &mut dyn Keeper,
     ) -> Result<Finished, Error> {
-        let spec = Spec { rule: Rule::Gauss { nodes: 4 }, ..Spec::new(Loss::SquaredError, self.optimizer) };
         let queries = convert_all::<E>(&numbers(5, QUERIES * WIDTH));
-        let setting = Setting {
-            backend: &self.backend,
-            network: &self.network,
-            spec: &spec,
-            contraction: choice,
-            examples: &self.examples,
-            queries: &queries,
-            targets: &self.targets,
-            groups: None,
-            query_targets: None,
-        };
-        Integration { setting, tape }.tile(tile, keeper)
+        let spec = self.spec();
+        Integration { setting: self.setting(&spec, choice, &queries), tape }.tile(tile, keeper)
+    }
+
+    fn spec(&self) -> Spec {
+        Spec { rule: Rule::Gauss { nodes: 6 }, ..Spec::new(Loss::SquaredError, self.optimizer) }
+    }
+
+    fn setting<'a>(
+        &'a self,
+        spec: &'a Spec,
+        contraction: &'a [Contraction],
+        queries: &'a [E],
+    ) -> Setting<'a, CpuBackend<E>> {
+        let Self { backend, network, examples, targets, .. } = self;
+        Setting { backend, network, spec, contraction, examples, queries, targets, groups: None, query_targets: None }
     }
 }
 
@@ -296,6 +311,31 @@ fn an_interrupted_tile_goes_on_to_the_same_bits() {
                     std::fs::remove_file(path).expect("a state");
                 }
             }
+        }
+    }
+}
+
+/// Without weight decay the weights change by what the examples add, whatever their layers are.
+#[test]
+fn the_weights_change_by_what_the_examples_add() {
+    const STEPS: usize = 15;
+    let Optimizer::Adam(kind) = adam(false) else { panic!("another kind") };
+    let still = Optimizer::Adam(Adam { weight_decay: 0.0, ..kind });
+    for optimizer in [Optimizer::Sgd(Sgd { momentum: 0.6, ..Sgd::plain(0.05) }), still] {
+        let problem = Problem::<f64>::new(optimizer);
+        let mut tape = MemoryTape::new(Recording::new(&optimizer, STEPS, 1));
+        problem.record(STEPS, &mut tape, &mut Interrupt::never("unused".into())).expect("training");
+        let spec = problem.spec();
+        let superposition = Superposition { setting: problem.setting(&spec, &[], &[]), tape: &tape };
+        let vectors = superposition.vectors(&(0..EXAMPLES), &mut || Ok(())).expect("vectors");
+        let (first, last) = (tape.row(Kept::Weights, 0).expect("weights"), tape.last().expect("weights"));
+        for (block, vectors) in problem.network.blocks.iter().zip(&vectors) {
+            let len = block.len();
+            let change: Vec<f64> = (block.offset..block.offset + len).map(|at| last[at] - first[at]).collect();
+            let added: Vec<f64> = (0..len).map(|at| vectors.chunks(len).map(|row| row[at]).sum()).collect();
+            assert!(largest(&change) > 1e-3, "layer {}", block.layer);
+            // Sums of some hundred terms.
+            assert!(furthest(&change, &added) < 1e-13, "{optimizer:?}, layer {}", block.layer);
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::graph::{Block, Graph, Use};
 use crate::loss::{Aims, Loss, Targets};
 use crate::path::{Evaluation, Rule, Setting, Spec, Tile};
+use crate::plan::check_room;
 use crate::readout::Readout;
 use crate::tangent::{Carried, Contraction, Sizes, choices, choose};
 use crate::training::{Examples, TargetBuffer};
@@ -81,6 +82,7 @@ impl KernelBench {
     ///
     /// A device that fails.
     pub fn measure(&self) -> Result<KernelFigures, Error> {
+        self.check_memory()?;
         LocalDevices::find(self.device.clone())?.on(0, self)
     }
 }
@@ -126,7 +128,21 @@ impl KernelBench {
     ///
     /// A device that fails.
     pub fn accumulate(&self, steps: usize) -> Result<AccumulateFigures, Error> {
+        self.check_memory()?;
         LocalDevices::find(self.device.clone())?.on(0, Accumulate { bench: self, steps })
+    }
+
+    /// Fails where no memory would hold the weights and the data, before any is reserved.
+    fn check_memory(&self) -> Result<(), Error> {
+        let rows = (self.queries as u64).saturating_add(self.examples as u64);
+        let width = (self.network.input_len() as u64).saturating_add(self.network.outputs as u64);
+        let numbers = rows.saturating_mul(width).saturating_add(self.network.len as u64);
+        // As they are drawn, and in the device's precision.
+        check_room(
+            "the weights and the data",
+            numbers.saturating_mul(16),
+            "make the layers, the queries or the examples fewer",
+        )
     }
 
     /// The cost model's choice, or what is asked for.

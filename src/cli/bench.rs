@@ -142,7 +142,7 @@ fn contraction(name: &str) -> Result<Contraction, String> {
 impl Kernel {
     fn network(&self) -> Result<Graph, Error> {
         if let Some(path) = &self.model {
-            return Ok(Model::load(path)?.design().build()?);
+            return Model::load(path)?.build();
         }
         let (Some(&input), hidden) = (self.layers.first(), self.layers.len()) else {
             return Err(Error::Input("--layers: needs widths, such as 784,512,10".into()));

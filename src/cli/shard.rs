@@ -14,11 +14,13 @@ pub fn shard(text: &str) -> anyhow::Result<Part> {
     let wrong = || format!("--shard {text}: must be i/N, such as 0/4, or auto");
     let (index, count) = text.split_once('/').with_context(wrong)?;
     let (index, count): (usize, usize) = (index.parse().with_context(wrong)?, count.parse().with_context(wrong)?);
-    if count == 0 || index > count {
-        bail!("--shard {text}: shards of {count} are 0/{count} to {}/{count}", count.saturating_sub(1));
+    if count == 0 {
+        bail!("--shard {text}: there must be one shard or more");
     }
-    // Whoever counts from 1 calls the first one N.
-    Ok(Part::Shard { index: index % count, count })
+    if index >= count {
+        bail!("--shard {text}: shards count from 0: those of {count} are 0/{count} to {}/{count}", count - 1);
+    }
+    Ok(Part::Shard { index, count })
 }
 
 /// A process's number among a job's, as one of these says it: number and how many. Slurm gives the second of its pair only
@@ -89,11 +91,10 @@ mod tests {
     }
 
     #[test]
-    fn shards_count_from_0_or_from_1() {
+    fn shards_count_from_0() {
         assert_eq!(shard("0/2").unwrap(), part(0, 2));
         assert_eq!(shard("1/2").unwrap(), part(1, 2));
-        assert_eq!(shard("2/2").unwrap(), part(0, 2));
-        for text in ["", "1", "3/2", "0/0", "a/2", "-1/2", "0/2/3"] {
+        for text in ["", "1", "2/2", "3/2", "0/0", "a/2", "-1/2", "0/2/3"] {
             assert!(shard(text).unwrap_err().to_string().contains("--shard"), "{text}");
         }
     }

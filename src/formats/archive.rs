@@ -1,6 +1,6 @@
 //! Zip archives whose entries lie in the file as they are.
 
-use super::tensors::{Float, Storage};
+use super::tensors::{Kind, Storage};
 use super::{DataError, source};
 use std::io::{Read, Seek};
 use std::path::Path;
@@ -34,7 +34,7 @@ pub(super) fn open<R: Read + Seek>(file: R) -> Result<ZipArchive<R>, String> {
 }
 
 /// Elements of some bytes of a file.
-pub(super) fn storage(kind: Float, start: u64, bytes: u64) -> Result<Storage, String> {
+pub(super) fn storage(kind: Kind, start: u64, bytes: u64) -> Result<Storage, String> {
     let len = usize::try_from(bytes).map_err(|_| "is larger than memory can be")? / kind.size();
     Ok(Storage { kind, start, len })
 }

@@ -2,9 +2,8 @@
 
 use super::archive::{self, stored};
 use super::source::{self, unpacks};
-use super::tensors::{Contents, Float, Place};
+use super::tensors::{Contents, Kind, Place};
 use super::{Array, DataError, npy};
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
@@ -46,17 +45,13 @@ pub(super) fn read(path: &Path, key: &str) -> Result<Array, DataError> {
 /// Where the arrays of an archive lie, which numpy.savez wrote.
 pub(super) fn contents(file: &mut File, file_len: u64) -> Result<Contents, String> {
     let mut archive = archive::open(file)?;
-    let mut tensors = BTreeMap::new();
+    let mut contents = Contents { zipped: true, ..Contents::default() };
     for index in 0..archive.len() {
         let mut entry = archive.by_index(index).map_err(|error| error.to_string())?;
         let name = String::from_utf8_lossy(entry.name_raw()).trim_end_matches(".npy").to_owned();
-        let wrong = |problem: String| format!("array {name}: {problem}");
-        let place = place(&mut entry, file_len).map_err(wrong)?;
-        if tensors.insert(name.clone(), place).is_some() {
-            return Err(wrong("is there twice".into()));
-        }
+        contents.add(&name, place(&mut entry, file_len))?;
     }
-    Ok(Contents { tensors, zipped: true })
+    Ok(contents)
 }
 
 fn place(entry: &mut ZipFile<'_, &mut File>, file_len: u64) -> Result<Place, String> {
@@ -64,6 +59,6 @@ fn place(entry: &mut ZipFile<'_, &mut File>, file_len: u64) -> Result<Place, Str
     let header = npy::read_header(entry)?;
     header.check_len(size)?;
     let (before, double) = header.plain_floats()?;
-    let kind = if double { Float::F64 } else { Float::F32 };
+    let kind = if double { Kind::F64 } else { Kind::F32 };
     Place::dense(archive::storage(kind, start + before as u64, size - before as u64)?, header.shape)
 }

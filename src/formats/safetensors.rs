@@ -1,6 +1,6 @@
 //! Named tensors.
 
-use super::tensors::{Contents, Float, Place, Storage};
+use super::tensors::{Contents, Kind, Place, Storage};
 use super::write::Temporary;
 use super::{Array, DataError, NpyElement, TensorFile};
 use safetensors::tensor::{Dtype, Metadata, TensorInfo, TensorView};
@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
 
-/// Reads every tensor; F64, F32, F16 and BF16 are known.
+/// Reads every tensor: reals of 16 to 64 bits, integers and bool.
 ///
 /// # Errors
 ///
@@ -34,31 +34,37 @@ pub(super) fn contents(file: &mut File, file_len: u64) -> Result<Contents, Strin
     let metadata: Metadata = serde_json::from_slice(&header).map_err(|error| unreadable(&error))?;
     let start = 8 + len;
     let mut end = 0;
-    let mut tensors = BTreeMap::new();
+    let mut contents = Contents::default();
     for (name, info) in metadata.tensors() {
-        let kind = float(info.dtype)
-            .ok_or_else(|| format!("tensor {name} has type {:?}; save it as F64, F32, F16 or BF16", info.dtype))?;
-        let place = place(kind, info, start).map_err(|problem| format!("tensor {name}: {problem}"))?;
         end = end.max(info.data_offsets.1 as u64);
-        tensors.insert(name, place);
+        contents.add(&name, place(info, start))?;
     }
     if start.checked_add(end) != Some(file_len) {
         return Err(unreadable(&format!("its tensors end at byte {end} of its data, not at the end of the file")));
     }
-    Ok(Contents { tensors, zipped: false })
+    Ok(contents)
 }
 
-fn float(dtype: Dtype) -> Option<Float> {
-    match dtype {
-        Dtype::F64 => Some(Float::F64),
-        Dtype::F32 => Some(Float::F32),
-        Dtype::F16 => Some(Float::F16),
-        Dtype::BF16 => Some(Float::BF16),
-        _ => None,
-    }
+fn kind(dtype: Dtype) -> Result<Kind, String> {
+    Ok(match dtype {
+        Dtype::F64 => Kind::F64,
+        Dtype::F32 => Kind::F32,
+        Dtype::F16 => Kind::F16,
+        Dtype::BF16 => Kind::BF16,
+        Dtype::I64 => Kind::I64,
+        Dtype::I32 => Kind::I32,
+        Dtype::I16 => Kind::I16,
+        Dtype::I8 => Kind::I8,
+        Dtype::U32 => Kind::U32,
+        Dtype::U16 => Kind::U16,
+        Dtype::U8 => Kind::U8,
+        Dtype::BOOL => Kind::Bool,
+        other => return Err(format!("has type {other:?}; save it as F64, F32, F16 or BF16")),
+    })
 }
 
-fn place(kind: Float, info: &TensorInfo, start: u64) -> Result<Place, String> {
+fn place(info: &TensorInfo, start: u64) -> Result<Place, String> {
+    let kind = kind(info.dtype)?;
     let (first, end) = info.data_offsets;
     let bytes = end.checked_sub(first).filter(|bytes| bytes % kind.size() == 0).ok_or("its offsets are wrong")?;
     let start = start.checked_add(first as u64).ok_or("its offsets are wrong")?;

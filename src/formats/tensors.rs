@@ -9,33 +9,58 @@ use std::path::{Path, PathBuf};
 
 /// The element types of tensors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Float {
+pub(super) enum Kind {
     F64,
     F32,
     F16,
     BF16,
+    I64,
+    I32,
+    I16,
+    I8,
+    U32,
+    U16,
+    U8,
+    Bool,
 }
 
-impl Float {
+/// Little-endian integers, widened.
+macro_rules! integers {
+    ($type:ty, $words:expr) => {
+        Values::Integer($words.iter().map(|&word| i64::from(<$type>::from_le_bytes(word))).collect())
+    };
+}
+
+impl Kind {
     /// Bytes of an element.
     pub fn size(self) -> usize {
         match self {
-            Float::F64 => 8,
-            Float::F32 => 4,
-            Float::F16 | Float::BF16 => 2,
+            Kind::F64 | Kind::I64 => 8,
+            Kind::F32 | Kind::I32 | Kind::U32 => 4,
+            Kind::F16 | Kind::BF16 | Kind::I16 | Kind::U16 => 2,
+            Kind::I8 | Kind::U8 | Kind::Bool => 1,
         }
     }
 
     /// The numbers of little-endian bytes.
     pub fn decode(self, bytes: &[u8]) -> Values {
+        let (ones, _) = bytes.as_chunks::<1>();
         let (twos, _) = bytes.as_chunks::<2>();
         let (fours, _) = bytes.as_chunks::<4>();
         let (eights, _) = bytes.as_chunks::<8>();
         match self {
-            Float::F64 => Values::Real64(eights.iter().map(|&word| f64::from_le_bytes(word)).collect()),
-            Float::F32 => Values::Real32(fours.iter().map(|&word| f32::from_le_bytes(word)).collect()),
-            Float::F16 => Values::Real32(twos.iter().map(|&word| f16::from_le_bytes(word).to_f32()).collect()),
-            Float::BF16 => Values::Real32(twos.iter().map(|&word| bf16::from_le_bytes(word).to_f32()).collect()),
+            Kind::F64 => Values::Real64(eights.iter().map(|&word| f64::from_le_bytes(word)).collect()),
+            Kind::F32 => Values::Real32(fours.iter().map(|&word| f32::from_le_bytes(word)).collect()),
+            Kind::F16 => Values::Real32(twos.iter().map(|&word| f16::from_le_bytes(word).to_f32()).collect()),
+            Kind::BF16 => Values::Real32(twos.iter().map(|&word| bf16::from_le_bytes(word).to_f32()).collect()),
+            Kind::I64 => Values::Integer(eights.iter().map(|&word| i64::from_le_bytes(word)).collect()),
+            Kind::I32 => integers!(i32, fours),
+            Kind::I16 => integers!(i16, twos),
+            Kind::I8 => integers!(i8, ones),
+            Kind::U32 => integers!(u32, fours),
+            Kind::U16 => integers!(u16, twos),
+            Kind::U8 => integers!(u8, ones),
+            Kind::Bool => Values::Integer(bytes.iter().map(|&byte| i64::from(byte != 0)).collect()),
         }
     }
 }
@@ -43,7 +68,7 @@ impl Float {
 /// A run of elements in a file.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Storage {
-    pub kind: Float,
+    pub kind: Kind,
     /// Its first byte.
     pub start: u64,
     /// Its elements; the file has them all.
@@ -169,15 +194,32 @@ fn c_order(shape: &[usize]) -> Vec<usize> {
 }
 
 /// The tensors that a file's header lists.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Contents {
     pub tensors: BTreeMap<String, Place>,
+    /// What has a name and cannot be read, with the reason: it matters to nobody who does not ask for it.
+    pub unreadable: BTreeMap<String, String>,
     /// Whether it is a zip archive, which has check sums.
     pub zipped: bool,
 }
 
-/// A file of named tensors: `.safetensors`, PyTorch's `.pt` and `.pth`, or NumPy's `.npz`. Only what the file says of them is
-/// kept in memory; numbers are read when they are asked for.
+impl Contents {
+    /// Adds what has a name: where it lies, or why it cannot be read.
+    pub fn add(&mut self, name: &str, place: Result<Place, String>) -> Result<(), String> {
+        if self.tensors.contains_key(name) || self.unreadable.contains_key(name) {
+            return Err(format!("{name:.200} is there twice"));
+        }
+        match place {
+            Ok(place) => drop(self.tensors.insert(name.to_owned(), place)),
+            Err(problem) => drop(self.unreadable.insert(name.to_owned(), problem)),
+        }
+        Ok(())
+    }
+}
+
+/// A file of named tensors: `.safetensors`, what PyTorch's `torch.save` writes (`.pt`, `.pth`, `.ckpt`, `.bin` and whatever else
+/// it is called), or NumPy's `.npz`. Only what the file says of them is kept in memory; numbers are read when they are asked
+/// for.
 #[derive(Debug)]
 pub struct TensorFile {
     path: PathBuf,
@@ -188,7 +230,8 @@ pub struct TensorFile {
 const MOST_SHARED: usize = 16;
 
 impl TensorFile {
-    /// Reads what a file says of its tensors; its name says of which kind it is.
+    /// Reads what a file says of its tensors. `.safetensors` and `.npz` are known by their names, PyTorch's files by what they
+    /// begin with.
     ///
     /// # Errors
     ///
@@ -196,9 +239,8 @@ impl TensorFile {
     pub fn open(path: &Path) -> Result<Self, DataError> {
         match path.extension().and_then(|name| name.to_str()).map(str::to_ascii_lowercase).as_deref() {
             Some("safetensors") => Self::open_as(path, safetensors::contents),
-            Some("pt" | "pth") => Self::open_as(path, pt::contents),
             Some("npz") => Self::open_as(path, npz::contents),
-            _ => Self::open_as(path, |_, _| Err("unknown kind of file; give .safetensors, .pt, .pth or .npz".into())),
+            _ => Self::open_as(path, pt::contents),
         }
     }
 
@@ -226,19 +268,38 @@ impl TensorFile {
         &self.path
     }
 
-    /// Takes a prefix from all names, where all have it.
-    pub fn without_prefix(mut self, prefix: &str) -> Self {
-        let tensors = &mut self.contents.tensors;
-        if tensors.keys().all(|name| name.starts_with(prefix)) {
-            *tensors = std::mem::take(tensors)
-                .into_iter()
-                .map(|(name, place)| (name[prefix.len()..].to_owned(), place))
-                .collect();
-        }
-        self
+    /// The names of all that the file holds.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.contents.tensors.keys().chain(self.contents.unreadable.keys()).map(String::as_str)
     }
 
-    /// The names and shapes of its tensors.
+    /// Keeps the tensors whose names begin with a prefix and go on with a name that is wanted, without the prefix.
+    ///
+    /// # Errors
+    ///
+    /// One of them cannot be read.
+    pub fn keeping(mut self, prefix: &str, wanted: impl Fn(&str) -> bool) -> Result<Self, DataError> {
+        let kept = |name: &str| name.strip_prefix(prefix).filter(|name| wanted(name)).map(str::to_owned);
+        let Contents { tensors, unreadable, .. } = &mut self.contents;
+        *tensors =
+            std::mem::take(tensors).into_iter().filter_map(|(name, place)| Some((kept(&name)?, place))).collect();
+        *unreadable = std::mem::take(unreadable)
+            .into_iter()
+            .filter_map(|(name, problem)| Some((kept(&name)?, problem)))
+            .collect();
+        self.readable()?;
+        Ok(self)
+    }
+
+    /// Fails where something that is kept cannot be read.
+    fn readable(&self) -> Result<(), DataError> {
+        match self.contents.unreadable.first_key_value() {
+            None => Ok(()),
+            Some((name, problem)) => Err(DataError::new(&self.path, format!("tensor {name:.200}: {problem}"))),
+        }
+    }
+
+    /// The names and shapes of its tensors that can be read.
     pub fn shapes(&self) -> BTreeMap<&str, &[usize]> {
         self.contents.tensors.iter().map(|(name, place)| (name.as_str(), place.shape.as_slice())).collect()
     }
@@ -256,7 +317,7 @@ impl TensorFile {
     ///
     /// # Errors
     ///
-    /// Damaged data, or a file that has changed since it was opened.
+    /// A tensor that cannot be read, damaged data, or a file that has changed since it was opened.
     pub fn read(&self) -> Result<BTreeMap<String, Array>, DataError> {
         self.verify()?;
         self.read_places(|place| Ok(place.clone()))
@@ -281,6 +342,7 @@ impl TensorFile {
         &self,
         place: impl Fn(&Place) -> Result<Place, String>,
     ) -> Result<BTreeMap<String, Array>, DataError> {
+        self.readable()?;
         let (mut file, _) = source::open(&self.path)?;
         let mut read = |(name, whole): (&String, &Place)| {
             let array = place(whole).and_then(|place| {

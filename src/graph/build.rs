@@ -1,7 +1,10 @@
 //! Graphs are built node by node; every shape is worked out and checked on the way.
 
-use super::primitive::{Built, Kind, Parameters, Primitive, Used};
-use super::{Block, Graph, Input, Node, NodeId, Role, Roles, Tensor, Use};
+use super::naming::{Naming, Ownership};
+use super::primitive::{Bare, Built, Kind, Parameter, Parameters, Primitive, Rearrange, Used};
+use super::{Block, Graph, Input, Node, NodeId, Role, Structure, Tensor, Use};
+use crate::key::near;
+use std::collections::BTreeMap;
 
 /// Whose nodes are added: it gives their tensors the beginning of their names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,7 +17,7 @@ pub struct Owner {
 
 impl Owner {
     /// The name of one of its tensors.
-    fn tensor(&self, name: &str) -> String {
+    pub(super) fn tensor(&self, name: &str) -> String {
         format!("{}.{name}", self.name)
     }
 }
@@ -51,7 +54,8 @@ impl Graph {
             len: 0,
             trained_len: 0,
             outputs,
-            roles: Roles::default(),
+            naming: Naming::default(),
+            views: BTreeMap::new(),
             follows_held: false,
         }
     }
@@ -65,14 +69,55 @@ impl Graph {
     pub fn add(&mut self, owner: impl Into<Owner>, kind: impl Into<Kind>, inputs: &[NodeId]) -> Result<NodeId, String> {
         let (owner, kind) = (owner.into(), kind.into());
         let built = self.check(&kind, inputs)?;
-        let used = match &built.parameters {
-            None => Used::default(),
-            Some(parameters) => {
-                let role = self.role(&owner, parameters)?;
-                self.add_block(&owner, parameters, role)?
+        let Some(parameters) = &built.parameters else {
+            return Ok(self.push(kind, built, inputs, Used::default()));
+        };
+        let names: Vec<String> = parameters.tensors.iter().map(|drawn| owner.tensor(drawn.name)).collect();
+        let used = match self.naming.of(&names) {
+            Ownership::Own(role) => self.add_block(&owner, parameters, role)?,
+            Ownership::Tied(target) => {
+                let used = self.tied(target, parameters)?;
+                self.naming.make(&names[0]);
+                used
             }
+            Ownership::Apart => return self.add_apart(&owner, &kind, inputs),
         };
         Ok(self.push(kind, built, inputs, used))
+    }
+
+    /// Adds a node without its bias, and the bias as a node of its own, added to the first one's value.
+    fn add_apart(&mut self, owner: &Owner, kind: &Kind, inputs: &[NodeId]) -> Result<NodeId, String> {
+        let Some(Bare { kind, bias, shape }) = kind.bare() else {
+            let name = kind.name();
+            return Err(format!("the tensors of {name} stay together: tie, freeze or group all of them alike"));
+        };
+        let value = self.add(owner, kind, inputs)?;
+        let bias = self.add(owner, Parameter::new(&bias.shape)?.named(bias.name).drawn(bias.initial), &[])?;
+        let reshape = Rearrange::reshape(self.shape(bias), &shape)?;
+        let bias = self.add(owner, reshape, &[bias])?;
+        let sum = Rearrange::add(&[self.shape(value), &shape])?;
+        self.add(owner, sum, &[value, bias])
+    }
+
+    /// The use of the only tensor of an earlier block by a node that asks for one of its shape.
+    fn tied(&self, target: &str, parameters: &Parameters) -> Result<Used, String> {
+        let own = |block: &Block| matches!(block.tensors.as_slice(), [only] if only.name == target);
+        let held = self.held.iter().position(own);
+        let Some(block) = held.or_else(|| self.blocks.iter().position(own)) else {
+            let names: Vec<&str> = self.tensors().map(|tensor| tensor.name.as_str()).collect();
+            return Err(format!("{target:?} is not the name of an earlier layer's tensor{}", near(target, &names)));
+        };
+        let mut used = Used { block, held: held.is_some(), ..Used::default() };
+        let shared = self.block(used);
+        let (wanted, shape) = (parameters.shapes().next().unwrap_or_default(), &shared.tensors[0].shape);
+        if wanted != shape.as_slice() {
+            let drawn = parameters.tensors[0].name;
+            return Err(format!(
+                "{drawn}: has shape {wanted:?} here, and {target:?}, which it is tied to, has {shape:?}"
+            ));
+        }
+        (used.place, used.offset) = (shared.uses.len(), shared.offset);
+        Ok(used)
     }
 
     /// Adds a node whose tensors are no parameters: training leaves them as they are, whatever their names.
@@ -95,6 +140,14 @@ impl Graph {
         Ok(self.push(kind, built, inputs, used))
     }
 
+    /// Makes an earlier node the output, and drops all after it.
+    pub(super) fn end_at(&mut self, output: NodeId) {
+        self.nodes.truncate(output);
+        self.outputs = self.node_len(output);
+        let blocks = self.blocks.iter_mut().chain(&mut self.held);
+        blocks.for_each(|block| block.uses.retain(|one| one.node <= output));
+    }
+
     /// Adds a node that shares the parameters of a block with the nodes that use it already.
     ///
     /// # Errors
@@ -113,6 +166,27 @@ impl Graph {
         Ok(self.push(kind, built, inputs, used))
     }
 
+    /// Adds a node that shares the parameters of an earlier node, whatever training does with them.
+    ///
+    /// # Errors
+    ///
+    /// As [`add`](Self::add); an earlier node of other parameters than the primitive asks for.
+    pub fn add_again(&mut self, earlier: NodeId, kind: impl Into<Kind>, inputs: &[NodeId]) -> Result<NodeId, String> {
+        let kind = kind.into();
+        let built = self.check(&kind, inputs)?;
+        let node = earlier.checked_sub(1).and_then(|index| self.nodes.get(index));
+        let node = node.ok_or_else(|| format!("node {earlier} has no parameters to share"))?;
+        let shapes =
+            |built: &Built| built.parameters.iter().flat_map(Parameters::shapes).map(<[usize]>::to_vec).collect();
+        let (wanted, shared): (Vec<_>, Vec<_>) = (shapes(&built), shapes(&node.kind.built()));
+        if wanted != shared || shared.is_empty() {
+            return Err(format!("it needs parameters of the shapes {wanted:?}; those to share have {shared:?}"));
+        }
+        let used = node.used;
+        let place = self.block_mut(used).uses.len();
+        Ok(self.push(kind, built, inputs, Used { place, ..used }))
+    }
+
     fn check(&self, kind: &Kind, inputs: &[NodeId]) -> Result<Built, String> {
         let built = kind.built();
         if let Some(node) = inputs.iter().find(|&&node| node > self.nodes.len()) {
@@ -123,6 +197,12 @@ impl Graph {
             return Err(format!("its inputs have {lens:?} elements; it takes {:?}", built.inputs));
         }
         elements(&built.shape)?;
+        let looked_up = built.parameters.as_ref().is_some_and(|own| matches!(own.structure, Structure::Rows(_)));
+        if looked_up && inputs.iter().any(|&node| self.is_trained(node)) {
+            return Err(
+                "it looks rows up by whole numbers, and its input depends on parameters; let it read an input".into()
+            );
+        }
         Ok(built)
     }
 
@@ -138,17 +218,6 @@ impl Graph {
         self.outputs = shape.iter().product();
         self.nodes.push(Node { kind, inputs: inputs.to_vec(), shape, storage, trained, parametric, used });
         node
-    }
-
-    /// What training does with the parameters of a node.
-    fn role(&self, owner: &Owner, parameters: &Parameters) -> Result<Role, String> {
-        let roles = parameters.tensors.iter().map(|drawn| self.roles.of(&[&owner.tensor(drawn.name)]));
-        let roles: Vec<Role> = roles.collect();
-        match roles.as_slice() {
-            [] => Ok(Role::Fixed),
-            [first, rest @ ..] if rest.iter().all(|role| role == first) => Ok(*first),
-            _ => Err("a bias that is trained apart from its weight is not there yet".into()),
-        }
     }
 
     /// Reserves the parameters of a node: trained ones behind those before, and others behind all.
@@ -187,6 +256,11 @@ impl Graph {
     }
 
     /// The block that a node uses.
+    fn block(&self, used: Used) -> &Block {
+        if used.held { &self.held[used.block] } else { &self.blocks[used.block] }
+    }
+
+    /// As [`block`](Self::block), to be changed.
     fn block_mut(&mut self, used: Used) -> &mut Block {
         if used.held { &mut self.held[used.block] } else { &mut self.blocks[used.block] }
     }

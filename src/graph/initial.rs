@@ -1,7 +1,8 @@
 //! Initial weights: PyTorch's default initialisation, or tensors of a file.
 
-use super::Graph;
+use super::{Graph, Tensor, View};
 use crate::formats::Array;
+use crate::key::near;
 use crate::random::Random;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -50,25 +51,75 @@ impl Graph {
     }
 }
 
-/// Checks that tensors of these names and shapes are the graph's.
+/// What of a file is a tensor: the name of the file's, and how it is seen.
+struct Found<'a> {
+    name: &'a str,
+    view: Option<&'a View>,
+}
+
+impl Found<'_> {
+    /// The shape of what a tensor of a shape gives.
+    fn shape(&self, of: &[usize]) -> Result<Vec<usize>, String> {
+        self.view.map_or_else(|| Ok(of.to_vec()), |view| view.shape(of))
+    }
+
+    /// The values that an array gives.
+    fn values(&self, of: &Array) -> Result<Vec<f64>, String> {
+        if let Some(at) = of.first_not_finite() {
+            return Err(format!("tensor {} holds NaN or infinity, first at element {at}", self.name));
+        }
+        Ok(self.view.map_or_else(|| of.to_f64(), |view| view.values(of)))
+    }
+}
+
+impl Graph {
+    /// Where a tensor may be in a file: where the user says, or under any of its own names.
+    fn places<'a>(&'a self, tensor: &'a Tensor) -> impl Iterator<Item = Found<'a>> {
+        let viewed = self.names(tensor).filter_map(|name| self.views.get(name));
+        let viewed = viewed.map(|view| Found { name: &view.tensor, view: Some(view) });
+        viewed.chain(self.names(tensor).map(|name| Found { name, view: None }))
+    }
+
+    /// Where a tensor is in a file that has tensors of some names; more than one for tensors that are tied.
+    fn found<'a>(&'a self, tensor: &'a Tensor, has: impl Fn(&str) -> bool) -> Vec<Found<'a>> {
+        let all: Vec<Found<'a>> = self.places(tensor).filter(|found| has(found.name)).collect();
+        // What the user says goes before names that are also there.
+        let viewed = all.iter().any(|found| found.view.is_some());
+        all.into_iter().filter(|found| !viewed || found.view.is_some()).collect()
+    }
+}
+
+/// Checks that tensors of these names and shapes are the graph's: under the names that [`Design::views`](super::Design) gives,
+/// or their own. A tensor that others are tied to may have any of their names.
 ///
 /// # Errors
 ///
 /// A tensor that is missing, left over or misshapen: the message names it.
 pub fn check_tensors(graph: &Graph, shapes: &BTreeMap<&str, &[usize]>) -> Result<(), String> {
-    if let Some(name) = shapes.keys().find(|name| !graph.tensors().any(|wanted| wanted.name == **name)) {
+    let mut names: Vec<&str> =
+        graph.tensors().flat_map(|tensor| graph.places(tensor)).map(|found| found.name).collect();
+    names.sort_unstable();
+    if let Some(name) = shapes.keys().find(|name| names.binary_search(name).is_err()) {
+        let advice = near(name, &names);
         let names: Vec<&str> = graph.tensors().map(|tensor| tensor.name.as_str()).collect();
-        return Err(format!("tensor {name} belongs to no layer; the model has {}", names.join(", ")));
+        return Err(format!("tensor {name} belongs to no layer; the model has {}{advice}", names.join(", ")));
     }
     for tensor in graph.tensors() {
         let (name, shape) = (&tensor.name, tensor.shape.as_slice());
-        match shapes.get(name.as_str()) {
-            None if tensor.is_given() => {}
-            None => return Err(format!("tensor {name} of shape {shape:?} is missing")),
-            Some(found) if *found != shape => {
-                return Err(format!("tensor {name} has shape {found:?}; the model needs {shape:?}"));
+        let found = graph.found(tensor, |name| shapes.contains_key(name));
+        if found.is_empty() && !tensor.is_given() {
+            let wanted = graph.places(tensor).next().filter(|found| found.view.is_some());
+            let wanted =
+                wanted.map_or(String::new(), |found| format!(", which model.parameters finds in {}", found.name));
+            return Err(format!("tensor {name} of shape {shape:?}{wanted} is missing"));
+        }
+        for found in found {
+            let has =
+                found.shape(shapes[found.name]).map_err(|problem| format!("model.parameters.{name:?}: {problem}"))?;
+            if has != shape {
+                let name = found.name;
+                return Err(format!("tensor {name} has shape {has:?}; the model needs {shape:?}"));
             }
-            Some(_) => {}
         }
     }
     Ok(())
@@ -78,21 +129,26 @@ pub fn check_tensors(graph: &Graph, shapes: &BTreeMap<&str, &[usize]>) -> Result
 ///
 /// # Errors
 ///
-/// As [`check_tensors`], and a tensor that is not finite.
+/// As [`check_tensors`], a tensor that is not finite, and tied ones that differ.
 pub fn from_tensors(graph: &Graph, tensors: &BTreeMap<String, Array>) -> Result<Vec<f64>, String> {
     check_tensors(graph, &tensors.iter().map(|(name, array)| (name.as_str(), array.shape.as_slice())).collect())?;
     let mut flat = vec![0.0; graph.len];
     for tensor in graph.tensors() {
-        let name = &tensor.name;
         let place = &mut flat[tensor.offset..tensor.offset + tensor.len()];
-        let Some(array) = tensors.get(name) else {
+        let found = graph.found(tensor, |name| tensors.contains_key(name));
+        let Some((first, others)) = found.split_first() else {
             tensor.initial.draw(&mut Random::new(0, "weights"), place);
             continue;
         };
-        if let Some(at) = array.first_not_finite() {
-            return Err(format!("tensor {name} holds NaN or infinity, first at element {at}"));
+        place.copy_from_slice(&first.values(&tensors[first.name])?);
+        for other in others {
+            if other.values(&tensors[other.name])? != *place {
+                return Err(format!(
+                    "tensors {} and {} differ, and the model ties them; untie them, or remove one",
+                    first.name, other.name
+                ));
+            }
         }
-        place.copy_from_slice(&array.to_f64());
     }
     Ok(flat)
 }

@@ -19,10 +19,13 @@ mod design;
 mod forward;
 mod hessian;
 mod initial;
+mod naming;
 pub mod primitive;
 mod roles;
 mod structure;
 mod tangent;
+mod tokens;
+mod view;
 
 pub use backward::Factor;
 pub use build::Owner;
@@ -31,10 +34,14 @@ pub use forward::{Forward, Segment};
 pub use hessian::Seeds;
 pub use initial::{Initial, check_tensors, from_tensors};
 pub use roles::{Role, Roles};
-pub use structure::{Diagonal, Matrix, Structure};
+pub use structure::{Diagonal, Matrix, Structure, Table};
 pub use tangent::Directional;
+pub use view::View;
 
+use naming::Naming;
 use primitive::{Kind, Magnitude, Primitive, Used};
+
+use std::collections::BTreeMap;
 
 /// The number of a node; 0 is the graph's input.
 pub type NodeId = usize;
@@ -83,7 +90,7 @@ impl Tensor {
     }
 
     /// Whether its values are given with the graph, so that a file of weights need not have it.
-    fn is_given(&self) -> bool {
+    pub(crate) fn is_given(&self) -> bool {
         matches!(self.initial, Initial::Values(_))
     }
 }
@@ -150,7 +157,9 @@ pub struct Graph {
     /// C, the number of outputs.
     pub outputs: usize,
     /// What is said of tensors by their names.
-    roles: Roles,
+    naming: Naming,
+    /// Where tensors are found in files that name them otherwise, by their own names.
+    views: BTreeMap<String, View>,
     /// Whether gradients of held parameters are taken as well.
     follows_held: bool,
 }
@@ -198,6 +207,11 @@ impl Graph {
             blocks.sort_by_key(|block| block.layer);
         }
         blocks.into_iter().flat_map(|block| &block.tensors)
+    }
+
+    /// The names that a tensor goes by: its own, and those of tensors that are tied to it.
+    pub fn names<'a>(&'a self, tensor: &'a Tensor) -> impl Iterator<Item = &'a str> {
+        std::iter::once(tensor.name.as_str()).chain(self.naming.aliases(&tensor.name))
     }
 
     /// The same, taking gradients of held parameters as well: for a path on which they move.

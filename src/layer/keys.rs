@@ -2,10 +2,47 @@
 
 use super::{Flatten, Layer, LayerKind, Source};
 use crate::activation::Activation;
-use crate::key::{Custom, Entry, Key, Name, OneOf, Optional, Result, Shape, Table, Value, Variant, Wrong, at};
+use crate::key::{
+    Custom, Entry, Form, Key, Name, OneOf, Optional, Result, Shape, Table, Value, Variant, Wrong, at, dotted,
+};
 
 /// A table whose `type` names a layer.
-pub(crate) const FORM: OneOf<Layer> = OneOf { variants, name: |layer| layer.kind.name(), shared: SHARED };
+pub(crate) struct LayerForm;
+
+const KINDS: OneOf<Layer> = OneOf { variants, name: |layer| layer.kind.name(), shared: SHARED };
+
+/// The tensors that a layer may have of another.
+const TENSORS: [&str; 2] = ["weight", "bias"];
+
+/// Names of tensors are taken out of the table before the kind's keys are read, of which `bias` may be one.
+impl Form<Layer> for LayerForm {
+    fn read(&self, at: &str, given: &Value, into: &mut Layer) -> Result<()> {
+        let Value::Table(given) = given else { return KINDS.read(at, given, into) };
+        let mut own = given.clone();
+        let mut ties = Vec::new();
+        for tensor in TENSORS {
+            if let Some(Value::Text(_)) = own.get(tensor) {
+                let target = own.remove(tensor).unwrap_or(Value::Flag(false));
+                ties.push((tensor.to_owned(), Name::of(&dotted(at, tensor), &target)?.to_owned()));
+            }
+        }
+        KINDS.read(at, &Value::Table(own), into)?;
+        into.ties = ties;
+        Ok(())
+    }
+
+    fn write(&self, from: &Layer) -> Option<Value> {
+        let mut written = KINDS.write(from)?;
+        if let Value::Table(table) = &mut written {
+            from.ties.iter().for_each(|(tensor, target)| table.set(tensor, Value::Text(target.clone())));
+        }
+        Some(written)
+    }
+
+    fn shape(&self, start: &Layer) -> Shape {
+        KINDS.shape(start)
+    }
+}
 
 /// What stands before a run file is read.
 pub(crate) const START: Layer = of(LayerKind::Flatten(Flatten));
@@ -26,7 +63,21 @@ const SHARED: &[Key<Layer>] = &[
             shape: || Shape::Plain("names or indices of earlier layers".into()),
         },
     ),
+    Key::new(
+        "weight",
+        "the tensor of an earlier layer that its weight is, by name; `bias = \"...\"` does the same with a bias",
+        &Custom {
+            read: read_weight,
+            write: |_| None,
+            shape: || Shape::Plain("a name, such as `\"wte.weight\"`".into()),
+        },
+    ),
 ];
+
+/// A name was taken out before.
+fn read_weight(at: &str, _given: &Value, _layer: &mut Layer) -> Result<()> {
+    Err(Wrong::new(at, "must be the name of an earlier layer's tensor, such as \"wte.weight\""))
+}
 
 /// What `from` must be.
 pub(crate) const FROM: &str =
@@ -59,7 +110,7 @@ fn write_from(layer: &Layer) -> Option<Value> {
 
 /// A layer that reads the one before.
 const fn of(kind: LayerKind) -> Layer {
-    Layer { name: None, from: Vec::new(), kind }
+    Layer { name: None, from: Vec::new(), ties: Vec::new(), kind }
 }
 
 fn variants() -> Vec<Box<dyn Variant<Layer>>> {

@@ -26,6 +26,8 @@ pub struct Layer {
     /// What it reads; the layer before where nothing is named. One that reads several and names fewer than it needs reads
     /// the layer before first.
     pub from: Vec<Source>,
+    /// Its tensors that are other layers' by their names: its own name of each, such as `weight`, and the other's.
+    pub ties: Vec<(String, String)>,
     /// What it is.
     pub kind: LayerKind,
 }
@@ -42,7 +44,7 @@ pub enum Source {
 impl Layer {
     /// A layer without a name that reads the one before.
     pub fn new(kind: impl Into<LayerKind>) -> Self {
-        Self { name: None, from: Vec::new(), kind: kind.into() }
+        Self { name: None, from: Vec::new(), ties: Vec::new(), kind: kind.into() }
     }
 
     /// The same, reading earlier layers by their indices; -1 is the network's input.
@@ -54,6 +56,12 @@ impl Layer {
 impl From<LayerKind> for Layer {
     fn from(kind: LayerKind) -> Self {
         Self::new(kind)
+    }
+}
+
+impl Default for Source {
+    fn default() -> Self {
+        Source::Index(-1)
     }
 }
 
@@ -199,6 +207,8 @@ layers! {
     group_norm::GroupNorm,
     batch_norm::BatchNorm,
     parameter::Parameter,
+    embedding::Embedding,
+    constant::Constant,
     add::Add,
     multiply::Multiply,
     scale::Scale,
@@ -217,6 +227,7 @@ layers! {
     log_softmax::LogSoftmax,
     mask::Mask,
     attention::Attention,
+    lstm::Lstm,
 }
 
 #[cfg(test)]
@@ -227,7 +238,7 @@ mod tests {
     #[test]
     fn layers_with_parameters_bring_blocks() {
         let (bias, kernel) = (true, 2);
-        let kinds: [LayerKind; 9] = [
+        let kinds: [LayerKind; 10] = [
             Linear { features: 3, bias }.into(),
             Conv2d::square(2, kernel, 1, 0, bias).into(),
             MaxPool2d::square(kernel).into(),
@@ -236,6 +247,7 @@ mod tests {
             LayerNorm::default().into(),
             Add.into(),
             Parameter { shape: vec![2] }.into(),
+            Embedding { count: 3, features: 2 }.into(),
             LayerKind::Activation(Activation::Tanh),
         ];
         for kind in kinds {

@@ -306,6 +306,19 @@ fn flow_nodes(rule: &Rule) -> usize {
     Quadrature::of_flow(rule).nodes.len()
 }
 
+/// Fails where something needs more bytes of memory than are free.
+pub(crate) fn check_room(what: &str, bytes: u64, remedy: &str) -> Result<(), Error> {
+    let free = free_memory();
+    if bytes > free {
+        return Err(Error::DoesNotFit(format!(
+            "{what} need {} of memory, and {} are free; {remedy}",
+            size(bytes),
+            size(free)
+        )));
+    }
+    Ok(())
+}
+
 /// Bytes for people.
 pub(crate) fn size(bytes: u64) -> String {
     let units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];

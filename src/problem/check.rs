@@ -21,6 +21,7 @@ impl Problem {
         let fits = self.aims().check(self.spec.loss);
         fits.map_err(|(key, problem)| wrong(format!("{key}: {problem}")))?;
         self.check_rows("queries", self.queries())?;
+        self.check_tokens()?;
         if let Some(targets) = &self.query_targets {
             self.check_targets("query targets", targets, self.query_count())?;
         }
@@ -47,6 +48,14 @@ impl Problem {
             return Err(wrong(format!("{name}: {have} numbers are not rows of shape {shape:?}, at least one")));
         }
         Ok(())
+    }
+
+    fn check_tokens(&self) -> Result<(), Error> {
+        let of = |name: &str, values: &[f64]| {
+            self.network.check_tokens(values).map_err(|problem| wrong(format!("{name}: {problem}")))
+        };
+        of("inputs", &self.inputs)?;
+        self.queries.as_ref().map_or(Ok(()), |queries| of("queries", queries))
     }
 
     fn check_targets(&self, name: &str, targets: &Targets, rows: usize) -> Result<(), Error> {

@@ -1,5 +1,6 @@
 //! The weights of a path that another program recorded.
 
+use super::weights::{Notes, check_real, open, wrong};
 use crate::error::Error;
 use crate::formats::TensorFile;
 use crate::graph::{Graph, check_tensors, from_tensors};
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 pub struct Checkpoints {
     network: Graph,
     source: Source,
+    notes: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -21,13 +23,9 @@ enum Source {
     Stack(TensorFile),
 }
 
-/// The prefix that PyTorch's data-parallel training puts before tensor names.
-const PREFIX: &str = "module.";
-
 impl Checkpoints {
-    /// Finds the `steps + 1` points of a path. `pattern` names one file (`.safetensors`, `.pt`, `.pth`, `.npz`), or has `*`,
-    /// `?` or `[…]` for one file a point (`.safetensors`, `.pt`, `.pth`, `.npz`), in the order of the numbers in their names.
-    /// In the part of the pattern that exists as a path, special characters are literal. Names and shapes of all tensors are
+    /// Finds the `steps + 1` points of a path. `pattern` names one [file of tensors](TensorFile), or has `*`, `?` or `[…]` for
+    /// one file a point, in the order of the numbers in their names. In the part of the pattern that exists as a path, special characters are literal. Names and shapes of all tensors are
     /// checked here, their values when they are read.
     ///
     /// # Errors
@@ -35,17 +33,18 @@ impl Checkpoints {
     /// Another number of points, a file that cannot be read, or tensors that do not fit the network.
     pub fn open(pattern: &str, network: &Graph, steps: usize) -> Result<Self, Error> {
         let points = steps.saturating_add(1);
+        let mut notes = Notes::default();
         let source = match find(pattern)? {
-            Found::One(path) => Source::Stack(open_stack(&path, network, points)?),
+            Found::One(path) => Source::Stack(open_stack(&path, network, points, &mut notes)?),
             Found::Many(files) => {
                 check_count(pattern, &files, points)?;
                 for path in &files {
-                    check(&open(path)?, network, |shape| shape)?;
+                    check(&open(path, network, &mut notes)?, network, |shape| shape)?;
                 }
                 Source::Files(files)
             }
         };
-        Ok(Self { network: network.clone(), source })
+        Ok(Self { network: network.clone(), source, notes: notes.lines() })
     }
 
     /// The files.
@@ -55,6 +54,11 @@ impl Checkpoints {
             Source::Files(files) => (None, files.as_slice()),
         };
         stack.into_iter().chain(files.iter().map(PathBuf::as_path))
+    }
+
+    /// What was done to fit the files to the network, for people.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// The flat weights before step `number`, or after the last.
@@ -68,22 +72,15 @@ impl Checkpoints {
             Source::Files(files) => {
                 let path =
                     files.get(number).ok_or_else(|| Error::Input(format!("the path has no weights {number}")))?;
-                (path.as_path(), open(path)?.read()?)
+                (path.as_path(), open(path, &self.network, &mut Notes::default())?.read()?)
             }
         };
-        from_tensors(&self.network, &tensors).map_err(|problem| match &self.source {
+        let weights = check_real(&self.network, &tensors).and_then(|()| from_tensors(&self.network, &tensors));
+        weights.map_err(|problem| match &self.source {
             Source::Files(_) => wrong(path, problem),
             Source::Stack(_) => wrong(path, format!("entry {number}: {problem}")),
         })
     }
-}
-
-fn wrong(path: &Path, problem: impl std::fmt::Display) -> Error {
-    Error::Input(format!("{}: {problem}", path.display()))
-}
-
-fn open(path: &Path) -> Result<TensorFile, Error> {
-    Ok(TensorFile::open(path)?.without_prefix(PREFIX))
 }
 
 /// Checks the tensors' names and shapes; `rest` takes from a shape the part that the network must have.
@@ -92,8 +89,8 @@ fn check(file: &TensorFile, network: &Graph, rest: impl Fn(&[usize]) -> &[usize]
     check_tensors(network, &shapes).map_err(|problem| wrong(file.path(), problem))
 }
 
-fn open_stack(path: &Path, network: &Graph, points: usize) -> Result<TensorFile, Error> {
-    let file = open(path)?;
+fn open_stack(path: &Path, network: &Graph, points: usize, notes: &mut Notes) -> Result<TensorFile, Error> {
+    let file = open(path, network, notes)?;
     for (name, shape) in file.shapes() {
         if shape.first() != Some(&points) {
             return Err(wrong(

@@ -193,6 +193,7 @@ pub(super) fn complete<E: Element>(
         contraction: network.blocks.iter().map(|own| own.layer).zip(plan.contraction.iter().copied()).collect(),
         tiles: plan.tiles.len(),
         inputs: session.identity.inputs.clone(),
+        notes: session.inputs.notes.clone(),
     };
     store.finish(&summary)?;
     store.clean()?;

@@ -1,19 +1,21 @@
 //! Every input of a run, read and checked against every other.
 
 use super::Checkpoints;
+use super::weights::{self, Notes, check_real};
 use crate::compute::Entries;
-use crate::device::{Precision, free_memory};
+use crate::device::Precision;
 use crate::error::Error;
-use crate::formats::{Array, Values, read, read_safetensors};
+use crate::formats::{Array, Values, read};
 use crate::graph::{Graph, from_tensors};
 use crate::loss::{TargetArray, Targets};
 use crate::path::Spec;
-use crate::plan::size;
+use crate::plan::check_room;
 use crate::problem::Problem;
 use crate::run::keys::{Batches, InputFiles, KernelShape, RunFile, Training};
 use crate::run::rows::read_rows;
 use crate::tape::Step;
 use crate::training::{Groups, draw_batches};
+use std::path::Path;
 
 /// The inputs of a run, checked.
 #[derive(Debug)]
@@ -24,6 +26,8 @@ pub struct Inputs {
     pub initial: Vec<f64>,
     /// Checkpoints of a path that was recorded elsewhere.
     pub checkpoints: Option<Checkpoints>,
+    /// What was done to fit files of weights to the network, for people.
+    pub notes: Vec<String>,
 }
 
 impl Inputs {
@@ -39,21 +43,28 @@ impl Inputs {
             None => None,
             Some(pattern) => Some(Checkpoints::open(pattern, network, run_file.training.steps)?),
         };
+        let mut notes = checkpoints.as_ref().map_or_else(Vec::new, |checkpoints| checkpoints.notes().to_vec());
         let initial = match (&checkpoints, &run_file.model.weights) {
             (Some(checkpoints), _) => checkpoints.weights(0)?,
             (None, None) => network.draw(run_file.run.seed),
-            (None, Some(path)) => {
-                let tensors = read_safetensors(path)?;
-                from_tensors(network, &tensors)
-                    .map_err(|problem| Error::Input(format!("{}: {problem}", path.display())))?
-            }
+            (None, Some(path)) => read_initial(path, network, &mut notes)?,
         };
         fits_precision(initial_name(run_file), &initial, run_file.run.precision)?;
         check_steps(run_file, problem.examples())?;
         let problem = Problem { steps: steps(run_file, &problem)?, ..problem };
         problem.check()?;
-        Ok(Self { problem, initial, checkpoints })
+        notes.iter().for_each(|note| tracing::warn!("{note}"));
+        Ok(Self { problem, initial, checkpoints, notes })
     }
+}
+
+/// The flat weights of a file.
+fn read_initial(path: &Path, network: &Graph, said: &mut Vec<String>) -> Result<Vec<f64>, Error> {
+    let mut notes = Notes::default();
+    let tensors = weights::open(path, network, &mut notes)?.read()?;
+    said.extend(notes.lines());
+    let found = check_real(network, &tensors).and_then(|()| from_tensors(network, &tensors));
+    found.map_err(|problem| weights::wrong(path, problem))
 }
 
 /// The problem of a run file, with its data, and without its steps.
@@ -62,7 +73,7 @@ impl Inputs {
 ///
 /// What does not fit, with the file, the shapes, and what to do.
 pub fn read_problem(run_file: &RunFile) -> Result<Problem, Error> {
-    let mut network = run_file.model.design().build()?;
+    let mut network = run_file.model.build()?;
     if run_file.trajectory.import.is_some() && !network.held.is_empty() {
         // Whoever recorded the path may have moved them.
         network = network.following_held();
@@ -87,7 +98,7 @@ pub fn read_problem(run_file: &RunFile) -> Result<Problem, Error> {
     if let Targets::Reals(values) = &targets {
         fits_precision(&data.targets, values, precision)?;
     }
-    let weights = data.weights.as_deref().map(|path| read_weights(path, examples, precision)).transpose()?;
+    let weights = data.weights.as_deref().map(|path| read_example_weights(path, examples, precision)).transpose()?;
     let spec = Spec {
         loss: training.loss,
         optimizer: training.optimizer,
@@ -134,35 +145,18 @@ fn entries(shape: KernelShape) -> Option<Entries> {
 
 /// Weights that no memory would hold, before any is reserved.
 fn check_weights(network: &Graph) -> Result<(), Error> {
-    let free = free_memory();
+    let what = format!("model.layers: {} parameters", network.parameter_count());
     // The weights, the next ones, their change and the gradient.
-    let weights = (network.len as u64).saturating_mul(4 * 8);
-    if weights > free {
-        return Err(Error::DoesNotFit(format!(
-            "model.layers: {} parameters need {} of memory, and {} are free; make the layers smaller",
-            network.parameter_count(),
-            size(weights),
-            size(free)
-        )));
-    }
-    Ok(())
+    check_room(&what, (network.len as u64).saturating_mul(4 * 8), "make the layers smaller")
 }
 
 /// Steps whose batches no memory would hold, before any is drawn.
 fn check_steps(run_file: &RunFile, examples: usize) -> Result<(), Error> {
-    let free = free_memory();
+    let training = &run_file.training;
     // A step's own record and its metrics, and its batch.
-    let step = 128 + 4 * run_file.training.batch_size.map_or(0, |size| size.min(examples)) as u64;
-    let steps = (run_file.training.steps as u64).saturating_mul(step);
-    if steps > free {
-        return Err(Error::DoesNotFit(format!(
-            "training.steps: the batches and metrics of {} steps need {} of memory, and {} are free; take fewer",
-            run_file.training.steps,
-            size(steps),
-            size(free)
-        )));
-    }
-    Ok(())
+    let step = 128 + 4 * training.batch_size.map_or(0, |size| size.min(examples)) as u64;
+    let what = format!("training.steps: the batches and metrics of {} steps", training.steps);
+    check_room(&what, (training.steps as u64).saturating_mul(step), "take fewer")
 }
 
 /// What messages call the initial weights.
@@ -226,7 +220,7 @@ fn read_groups(path: &str, examples: usize) -> Result<Groups, Error> {
 }
 
 /// Weights of examples or of their positions.
-fn read_weights(path: &str, examples: usize, precision: Precision) -> Result<Vec<f64>, Error> {
+fn read_example_weights(path: &str, examples: usize, precision: Precision) -> Result<Vec<f64>, Error> {
     let array = read(path)?;
     finite(path, &array)?;
     if array.shape.first() != Some(&examples) {

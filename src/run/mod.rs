@@ -21,6 +21,7 @@ mod session;
 pub mod store;
 mod tiles;
 mod train;
+mod weights;
 
 pub use checkpoints::Checkpoints;
 pub use inputs::{Inputs, read_problem};

@@ -46,7 +46,7 @@ impl Work for Train<'_, '_> {
     type Output = ();
 
     fn on<B: Backend>(self, backend: &B) -> Result<(), Error> {
-        let Inputs { problem, initial, checkpoints } = &self.session.inputs;
+        let Inputs { problem, initial, checkpoints, .. } = &self.session.inputs;
         let mut recorder = DiskRecorder::create(self.directory, problem.recording(), problem.network.len)?;
         let count = problem.steps.len() as u64;
         let (phase, units) = match (problem.spec.optimizer.motion(), checkpoints) {

@@ -4,15 +4,15 @@ use crate::cases::Case;
 use pathkernel::activation::{Activation, Approximate, Gelu};
 use pathkernel::compute::Pooling;
 use pathkernel::graph::primitive::{
-    Affine, Attention, Convolve, Heads, Mask, MatrixProduct, Normalize, Parameter, Pointwise, Pool, Product, Rearrange,
-    ScaleShift, Softmax, Sweep, Unfold,
+    Affine, Attention, Convolve, Heads, Lookup, Mask, MatrixProduct, Normalize, Parameter, Pointwise, Pool, Product,
+    Rearrange, ScaleShift, Softmax, Sweep, Unfold,
 };
 use pathkernel::graph::{Graph, NodeId};
 use pathkernel::random::numbers;
 use std::collections::BTreeMap;
 
 /// How many graphs.
-const COUNT: u64 = 60;
+const COUNT: u64 = 90;
 /// Nodes before the last two.
 const NODES: usize = 9;
 /// Normalised rows at the least: the variance of fewer numbers can be as small as eps.
@@ -125,7 +125,13 @@ fn push(graph: &mut Graph, choice: &mut Choice, number: usize, from: NodeId) -> 
             let add = Rearrange::add(&shapes).ok()?;
             graph.add(number, add, &summands).ok()
         }
-        6 => graph.add(number, Rearrange::flat(&shape), &[from]).ok(),
+        6 if choice.below(2) == 0 => graph.add(number, Rearrange::flat(&shape), &[from]).ok(),
+        6 => {
+            // Four times a number in ±1, cut to a whole one from 0 on.
+            let input = graph.input.clone();
+            let tokens = graph.add(number, Rearrange::scale(&input, 4.0), &[0]).ok()?;
+            graph.add(number, Lookup::new(&input, 4, choice.between(2, 4)).ok()?, &[tokens]).ok()
+        }
         10 | 11 => {
             let rearrange = rearranged(choice, &shape).ok()?;
             graph.add(number, rearrange, &[from]).ok()
@@ -178,7 +184,7 @@ fn meet(graph: &mut Graph, choice: &mut Choice, number: usize, from: NodeId) -> 
             let heads = if shape.last()?.is_multiple_of(2) { 2 } else { 1 };
             let heads = Heads { heads, kv_heads: heads, causal: choice.below(2) == 0, scale: None };
             let inputs = [from, choice.of(&same), choice.of(&same)];
-            graph.add(number, Attention::new(&[&shape; 3], &heads).ok()?, &inputs).ok()
+            graph.add(number, Attention::new(&[shape.as_slice(); 3], &heads).ok()?, &inputs).ok()
         }
     }
 }

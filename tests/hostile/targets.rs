@@ -191,8 +191,8 @@ fn pt() {
         name: "pt",
         seeds: || {
             let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/pt");
-            let ends = |input: &Input| input[0].0.ends_with(".pt") || input[0].0.ends_with(".pth");
-            each(&folder).into_iter().filter(ends).collect()
+            let other = |input: &Input| [".npz", ".py"].iter().any(|end| input[0].0.ends_with(end));
+            each(&folder).into_iter().filter(|input| !other(input)).collect()
         },
         mutate: any_file,
         attempt: |folder| read_tensors(&only_file(folder)),
@@ -277,6 +277,7 @@ fn checkpoint_seeds() -> Vec<Input> {
     vec![
         vec![file("w_1.pt", "linear.pt"), file("w_10.pt", "protocol_4.pt")],
         vec![file("w_0.pth", "parallel.pt"), file("w_1.pt", "checkpoint_model.pt")],
+        vec![file("w_0.bin", "trainer.ckpt"), file("w_1.tar", "legacy.pt")],
         vec![file("stack.pt", "stacked.pt")],
         vec![file("stack.npz", "stacked.npz")],
     ]

@@ -45,6 +45,12 @@ fn kernel_counts_operations_from_the_shapes_alone() {
 }
 
 #[test]
+fn a_network_that_no_memory_holds_is_refused() {
+    let words = ["the weights and the data", "of memory, and", "are free"];
+    Fixture::new().refuses_command(&["bench", "kernel", "--layers", "99999999999,3", "--device", "cpu"], &words);
+}
+
+#[test]
 fn the_other_benches_print_one_object_each() {
     let fixture = Fixture::new();
     let accumulate = json(&fixture, &[&["accumulate", "--steps", "2", "--json"], &SMALL[..]].concat());

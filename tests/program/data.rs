@@ -1,7 +1,7 @@
 //! Arrays that can be read, but that do not fit each other or the model, or hold what no run can use.
 
 use crate::bytes::*;
-use crate::fixture::Fixture;
+use crate::fixture::{Fixture, stderr};
 
 /// Writes `bad.npy`, sets a key to it, and expects a refusal that names it.
 fn refuses_array(fixture: &Fixture, key: &str, bytes: &[u8], words: &[&str]) {
@@ -145,11 +145,10 @@ type Spoil = fn(&mut Vec<Tensor>);
 
 #[test]
 fn weights_must_fit_the_model() {
-    let cases: [(Spoil, &[&str]); 6] = [
+    let cases: [(Spoil, &[&str]); 5] = [
         (|tensors| tensors[0] = tensor("0.weight", &[3, 5], 0.0), &["0.weight", "[3, 5]", "[5, 3]"]),
         (|tensors| tensors[1] = tensor("0.bias", &[4], 0.0), &["0.bias", "[4]", "[5]"]),
-        (|tensors| drop(tensors.remove(2)), &["2.weight", "[2, 5]", "missing"]),
-        (|tensors| tensors.push(tensor("1.weight", &[1], 0.0)), &["1.weight", "no layer", "0.weight"]),
+        (|tensors| drop(tensors.remove(2)), &["2.weight", "[2, 5]", "missing", "nearest", "0.weight"]),
         (|tensors| tensors[3] = tensor("2.bias", &[2], f32::NAN), &["2.bias", "NaN or infinity", "element 0"]),
         (|tensors| tensors[2] = tensor("2.weight", &[2, 5], f32::INFINITY), &["2.weight", "NaN or infinity"]),
     ];
@@ -159,6 +158,33 @@ fn weights_must_fit_the_model() {
         fixture.write("w.safetensors", &safetensors("F32", &tensors));
         fixture.refuses(&["model.weights=w.safetensors"], &[words, &["w.safetensors"] as &[&str]].concat());
     }
+}
+
+/// Behind a prefix and beside tensors that no layer wants, which is said; the run is the same.
+#[test]
+fn weights_may_be_wrapped() {
+    let fixture = Fixture::new();
+    fixture.write("w.safetensors", &safetensors("F32", &tensors()));
+    let names = [
+        "_orig_mod.module.0.weight",
+        "_orig_mod.module.0.bias",
+        "_orig_mod.module.2.weight",
+        "_orig_mod.module.2.bias",
+    ];
+    let wrapped = names.into_iter().zip(tensors()).map(|(name, (_, shape, bytes))| (name, shape, bytes));
+    let wrapped: Vec<Tensor> = wrapped.chain([tensor("_orig_mod.module.1.mask", &[3], 1.0)]).collect();
+    fixture.write("wrapped.safetensors", &safetensors("F32", &wrapped));
+    fixture.succeeds(&["model.weights=w.safetensors"]);
+    let output = fixture.run(&["model.weights=wrapped.safetensors", "run.directory=wrapped"]);
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    let summary = std::fs::read_to_string(fixture.path("wrapped/summary.json")).expect("a summary");
+    for words in ["the prefix _orig_mod.module. was taken", "for 1 of the tensors: _orig_mod.module.1.mask"] {
+        assert!(said.contains(words) && summary.contains(words), "{words}: {said}");
+    }
+    let attribution =
+        |directory: &str| std::fs::read(fixture.path(&format!("{directory}/attribution.npy"))).expect("it");
+    assert_eq!(attribution("out"), attribution("wrapped"));
 }
 
 #[test]

@@ -136,7 +136,7 @@ fn malformed_weights_are_refused() {
         let header = format!(r#"{{"0.weight":{{"dtype":"{dtype}","shape":{shape},"data_offsets":[0,{end}]}}}}"#);
         safetensors_with_header(&header, &[0; 60])
     };
-    let cases: [(&str, Vec<u8>, &str); 9] = [
+    let cases: [(&str, Vec<u8>, &str); 8] = [
         ("empty", vec![], "not a readable safetensors file"),
         ("short", vec![8, 0, 0], "not a readable safetensors file"),
         ("text", b"these are no tensors".to_vec(), "not a readable safetensors file"),
@@ -145,7 +145,6 @@ fn malformed_weights_are_refused() {
         ("truncated", cut(tensor("F32", "[5,3]", 60), 1), "not a readable safetensors file"),
         ("claim", tensor("F32", "[1152921504606846976]", 60), "not a readable safetensors file"),
         ("overflow", tensor("F32", "[4294967296,4294967296]", 60), "not a readable safetensors file"),
-        ("integers", tensor("I32", "[5,3]", 60), "tensor 0.weight has type I32"),
     ];
     let fixture = Fixture::new();
     for (name, bytes, words) in cases {

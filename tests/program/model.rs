@@ -36,6 +36,22 @@ fn a_layer_needs_its_keys_and_no_others() {
         ("[{ type = 'max_pool2d', kernel = 2, padding = 2 }]", &["model.layers[0]", "more than half of the kernel"]),
         ("[{ type = 'max_pool2d', kernel = [1, 2, 3] }]", &["model.layers[0].kernel", "one for each of 2 axes"]),
         ("[{ type = 'conv1d', channels = 1, kernel = 2 }]", &["model.layers[0]", "lines are [channels, length]"]),
+        ("[{ type = 'group_norm', groups = 3 }]", &["model.layers[0]", "groups = 3", "does not divide the channels"]),
+        ("[{ type = 'batch_norm', statistics = 'batch' }]", &["model.layers[0]", "not there yet", "running"]),
+        (
+            "[{ type = 'conv2d', channels = 3, kernel = 2, groups = 2 }]",
+            &["model.layers[0]", "groups = 2", "does not divide"],
+        ),
+        (
+            "[{ type = 'conv_transpose2d', channels = 1, kernel = 2, output_padding = 1 }]",
+            &["model.layers[0]", "output_padding = [1, 1] must be below the stride"],
+        ),
+        (
+            "[{ type = 'conv_transpose2d', channels = 1, kernel = 1, padding = 9 }]",
+            &["model.layers[0]", "nothing is left"],
+        ),
+        ("[{ type = 'clamp', min = 'a' }]", &["model.layers[0].min", "must be a number"]),
+        ("[{ type = 'gelu', approximate = 'erf' }]", &["model.layers[0].approximate", "none, tanh"]),
         ("[{ type = 'layer_norm', axes = 7 }]", &["model.layers[0]", "axes = 7", "name fewer"]),
         ("[{ type = 'linear', features = 2 }, { type = 'add' }]", &["model.layers[1].from", "required"]),
         ("[{ type = 'relu', bias = true }]", &["model.layers[0].bias", "unknown key"]),
@@ -98,6 +114,40 @@ fn a_layer_reads_an_earlier_one_of_its_shape() {
         ),
         (&format!("[{start}, {{ type = 'add', from = 0 }}]"), &["layers[2] (add)", "[2]", "[16]", "differ"]),
     ]);
+}
+
+/// Images of 1 x 4 x 4 are rearranged as their shape allows.
+#[test]
+fn what_does_not_fit_a_shape_is_named() {
+    let end = "{ type = 'flatten' }, { type = 'linear', features = 2 }";
+    let cases: [(&str, &[&str]); 22] = [
+        ("type = 'reshape', shape = [5, -1]", &["layers[0] (reshape)", "[5, -1]", "[1, 4, 4], 16 elements"]),
+        ("type = 'reshape', shape = [-1, -1]", &["layers[0] (reshape)", "more than one -1"]),
+        ("type = 'reshape', shape = []", &["layers[0] (reshape)", "as many elements"]),
+        ("type = 'permute', axes = [0, 1]", &["layers[0] (permute)", "each of its axes once"]),
+        ("type = 'permute', axes = [0, 1, 3]", &["layers[0] (permute)", "0 to 2, or -1 to -3", "not 3"]),
+        ("type = 'slice', axis = 1, start = 4", &["layers[0] (slice)", "start = 4 leave nothing of an axis of 4"]),
+        ("type = 'slice', axis = 1, step = -1", &["layers[0].step", "at least 1"]),
+        ("type = 'slice', axis = 9", &["layers[0] (slice)", "not 9"]),
+        ("type = 'concat', axis = 0", &["layers[0].from", "required"]),
+        ("type = 'concat', axis = 3, from = [-1, -1]", &["layers[0] (concat)", "not 3"]),
+        ("type = 'pad', padding = [1]", &["layers[0] (pad)", "two for each axis"]),
+        ("type = 'pad', padding = [-2, -2]", &["layers[0] (pad)", "nothing left"]),
+        ("type = 'pad', padding = [9223372036854775807, 1]", &["layers[0] (pad)", "elements"]),
+        ("type = 'broadcast', shape = [3, 4, 5]", &["layers[0] (broadcast)", "[1, 4, 4]", "[3, 4, 5]"]),
+        ("type = 'broadcast', shape = [9223372036854775807, 4, 4]", &["layers[0] (broadcast)", "elements"]),
+        ("type = 'sum', axes = []", &["layers[0].axes", "empty"]),
+        ("type = 'mean', axes = [1, -2]", &["layers[0] (mean)", "each named once"]),
+        ("type = 'upsample', scale_factor = [2, 2, 2]", &["layers[0] (upsample)", "[1, 4, 4]", "3 factors"]),
+        ("type = 'upsample', scale_factor = 0", &["layers[0].scale_factor", "at least 1"]),
+        ("type = 'upsample', scale_factor = 4294967295", &["layers[0] (upsample)", "elements"]),
+        ("type = 'scale', by = inf", &["layers[0].by", "finite"]),
+        ("type = 'constant', values = 'nowhere.npy'", &["layers[0] (constant)", "nowhere.npy", "no such file"]),
+    ];
+    let whole: Vec<(String, &[&str])> =
+        cases.into_iter().map(|(layer, words)| (format!("[{{ {layer} }}, {end}]"), words)).collect();
+    let all: Vec<(&str, &[&str])> = whole.iter().map(|(layers, words)| (layers.as_str(), *words)).collect();
+    refuses_layers(&all);
 }
 
 /// Each layer fits into the counts that TOML can hold, their products into no memory.

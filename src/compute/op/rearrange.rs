@@ -66,7 +66,7 @@ impl Operation for Rearrange {
 /// Sums that a thread holds while it reads the summands.
 const LANES: usize = 64;
 
-/// The places of a map on the CPU: lines of the axis of the smallest steps, and what is summed at each of their places.
+/// The places of a map on the CPU: lines along one axis, and what is summed at each of their places.
 struct Walk<'m> {
     map: &'m Strided,
     line: Axis,
@@ -78,10 +78,12 @@ struct Walk<'m> {
 
 impl<'m> Walk<'m> {
     fn new(map: &'m Strided) -> Self {
-        let single = Axis { extent: 1, to: 1, from: 1 };
-        let (&line, outer) = map.kept().split_last().unwrap_or((&single, &[]));
+        let mut outer = map.kept().to_vec();
+        // The last axis, whose steps are the smallest, unless another one fills more lanes.
+        let longest = outer.iter().enumerate().max_by_key(|(_, axis)| axis.extent.min(LANES)).map(|(place, _)| place);
+        let line = longest.map_or(Axis { extent: 1, to: 1, from: 1 }, |place| outer.remove(place));
         let summands = walked(map.summed(), (0, 0)).into_iter().map(|(_, from)| from).collect();
-        Self { map, line, starts: walked(outer, (map.to().start, map.from().start)), summands }
+        Self { map, line, starts: walked(&outer, (map.to().start, map.from().start)), summands }
     }
 
     /// Puts the sums of every row where they belong.

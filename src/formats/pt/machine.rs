@@ -3,6 +3,7 @@
 use super::SAVE_STATE_DICT;
 use super::pickle::{Callable, Handle, Object, Pickle, Tensor};
 use std::collections::HashMap;
+use std::rc::Rc;
 
 /// The classes of storages.
 const STORAGES: [&str; 12] = [
@@ -20,13 +21,13 @@ const STORAGES: [&str; 12] = [
     "ComplexDoubleStorage",
 ];
 
-/// Reads a pickle.
-pub(super) fn run(bytes: &[u8]) -> Result<Pickle, String> {
+/// Reads a pickle; and where it ends.
+pub(super) fn run(bytes: &[u8]) -> Result<(Pickle, usize), String> {
     let mut machine = Machine::default();
     let mut input = Input { bytes, at: 0 };
     while machine.step(&mut input)? {}
     let top = machine.pop()?;
-    Ok(Pickle { top, ..machine.pickle })
+    Ok((Pickle { top, ..machine.pickle }, input.at))
 }
 
 struct Input<'a> {
@@ -120,15 +121,37 @@ impl Machine {
             }
             b'.' => return Ok(false),
             b'N' => self.push(Object::None),
-            0x88 | 0x89 => self.push(Object::Bool),
+            0x88 | 0x89 => self.push(Object::Bool(code == 0x88)),
             b'K' => self.push(Object::Integer(input.number(1)? as i64)),
             b'M' => self.push(Object::Integer(input.number(2)? as i64)),
             b'J' => self.push(Object::Integer(input.signed(4)?)),
-            // LONG1, a number behind its length.
-            0x8a => {
-                let len = input.number(1)? as usize;
-                self.push(Object::Integer(input.signed(len)?));
+            // LONG1 and LONG4, a number behind its length.
+            0x8a | 0x8b => {
+                let len = input.number(if code == 0x8a { 1 } else { 4 })? as usize;
+                let number = if len > 8 {
+                    input.take(len).map(|_| Object::Bytes)
+                } else {
+                    input.signed(len).map(Object::Integer)
+                };
+                self.push(number?);
             }
+            // BINBYTES, SHORT_BINBYTES, BINBYTES8, BYTEARRAY8.
+            b'B' | b'C' | 0x8e | 0x96 => {
+                let len = input.number(match code {
+                    b'B' => 4,
+                    b'C' => 1,
+                    _ => 8,
+                })?;
+                input.take(usize::try_from(len).map_err(|_| "it is truncated")?)?;
+                self.push(Object::Bytes);
+            }
+            // BINSTRING and SHORT_BINSTRING, which Python 2 has for text.
+            b'T' => self.push(Object::Text(input.text(4)?)),
+            b'U' => self.push(Object::Text(input.text(1)?)),
+            // POP, POP_MARK, DUP.
+            b'0' => drop(self.pop()?),
+            b'1' => drop(self.pop_mark()?),
+            b'2' => self.stack.push(self.top()?),
             b'G' => {
                 input.take(8)?;
                 self.push(Object::Real);
@@ -150,29 +173,39 @@ impl Machine {
                 let items = self.pop_mark()?;
                 self.push(Object::Tuple(items));
             }
-            b']' => self.push(Object::List),
-            // APPEND and APPENDS.
-            b'a' => {
-                self.pop()?;
-                self.list()?;
+            b']' => self.push(Object::List(Vec::new())),
+            // LIST, and FROZENSET.
+            b'l' | 0x91 => {
+                let items = self.pop_mark()?;
+                self.push(Object::List(items));
             }
-            b'e' => {
-                self.pop_mark()?;
-                self.list()?;
+            // EMPTY_SET.
+            0x8f => self.push(Object::List(Vec::new())),
+            // APPEND; APPENDS and ADDITEMS.
+            b'a' => {
+                let item = self.pop()?;
+                self.append(&[item])?;
+            }
+            b'e' | 0x90 => {
+                let items = self.pop_mark()?;
+                self.append(&items)?;
             }
             b'}' => self.push(Object::Dict(Vec::new())),
             // SETITEM and SETITEMS.
             b's' => {
                 let value = self.pop()?;
                 let key = self.pop()?;
-                self.dict()?.push((key, value));
+                self.set(&[key, value])?;
             }
             b'u' => {
                 let items = self.pop_mark()?;
-                let (pairs, []) = items.as_chunks::<2>() else {
-                    return Err("it sets a key without a value".into());
-                };
-                self.dict()?.extend(pairs.iter().map(|&[key, value]| (key, value)));
+                self.set(&items)?;
+            }
+            // DICT.
+            b'd' => {
+                let items = self.pop_mark()?;
+                self.push(Object::Dict(Vec::new()));
+                self.set(&items)?;
             }
             // BINPUT, LONG_BINPUT, MEMOIZE; BINGET, LONG_BINGET.
             b'q' => self.memorise(input.number(1)?)?,
@@ -182,19 +215,26 @@ impl Machine {
             b'j' => self.recall(input.number(4)?)?,
             b'c' => {
                 let (module, name) = (input.line()?, input.line()?);
-                self.push(global(module, name)?);
+                self.push(global(module, name));
             }
             0x93 => {
                 let (name, module) = (self.pop()?, self.pop()?);
-                let global = global(self.pickle.text(module)?, self.pickle.text(name)?)?;
+                let global = global(self.pickle.text(module)?, self.pickle.text(name)?);
                 self.push(global);
             }
             b'Q' => self.storage()?,
             b'R' => self.call()?,
-            // BUILD: attributes of an OrderedDict, such as _metadata.
+            // NEWOBJ, and NEWOBJ_EX with arguments that have names.
+            0x81 | 0x92 => {
+                if code == 0x92 {
+                    self.pop()?;
+                }
+                self.call()?;
+            }
+            // BUILD: attributes, such as _metadata of an OrderedDict.
             b'b' => {
                 self.pop()?;
-                self.dict()?;
+                self.top()?;
             }
             code => {
                 return Err(format!(
@@ -218,45 +258,65 @@ impl Machine {
         Ok(())
     }
 
-    /// The list on top.
-    fn list(&self) -> Result<(), String> {
-        match self.pickle.object(self.top()?) {
-            Object::List => Ok(()),
-            other => Err(other.instead_of("a list")),
-        }
-    }
-
-    /// The dict on top.
-    fn dict(&mut self) -> Result<&mut Vec<(Handle, Handle)>, String> {
+    /// Adds to the list on top.
+    fn append(&mut self, more: &[Handle]) -> Result<(), String> {
         let top = self.top()?;
         match &mut self.pickle.objects[top] {
-            Object::Dict(items) => Ok(items),
-            other => Err(other.instead_of("a dict")),
+            Object::List(items) => items.extend(more),
+            Object::Foreign(_) => {}
+            other => return Err(other.instead_of("a list")),
         }
+        Ok(())
     }
 
-    /// BINPERSID: `("storage", class, key, location, elements)`.
+    /// Sets keys of the dict on top, each followed by its value.
+    fn set(&mut self, items: &[Handle]) -> Result<(), String> {
+        let (pairs, []) = items.as_chunks::<2>() else {
+            return Err("it sets a key without a value".into());
+        };
+        let top = self.top()?;
+        match &mut self.pickle.objects[top] {
+            Object::Dict(items) => items.extend(pairs.iter().map(|&[key, value]| (key, value))),
+            Object::Foreign(_) => {}
+            other => return Err(other.instead_of("a dict")),
+        }
+        Ok(())
+    }
+
+    /// BINPERSID: `("storage", class, key, location, elements)`, and in files before PyTorch 1.6 what it is a view of.
     fn storage(&mut self) -> Result<(), String> {
         let id = self.pop()?;
-        let &[kind, class, key, _location, elements] = self.pickle.tuple(id)? else {
-            return Err("a persistent id is not that of a storage".into());
+        let (kind, class, key, elements, view) = match *self.pickle.tuple(id)? {
+            [kind, class, key, _location, elements] => (kind, class, key, elements, None),
+            [kind, class, key, _location, elements, view] => (kind, class, key, elements, Some(view)),
+            _ => return Err("a persistent id is not that of a storage".into()),
         };
+        if view.is_some_and(|view| !matches!(self.pickle.object(view), Object::None)) {
+            return Err(format!("a storage is a view of another one; {SAVE_STATE_DICT}"));
+        }
         let kind = self.pickle.text(kind)?;
         if kind != "storage" {
             return Err(format!("a persistent id is that of a {kind:.50}, not of a storage"));
         }
         match *self.pickle.object(class) {
             Object::StorageClass(class) => self.push(Object::Storage { class, key, elements }),
+            Object::Foreign(ref name) => self.push(Object::Foreign(Rc::clone(name))),
             ref other => return Err(other.instead_of("a storage's class")),
         }
         Ok(())
     }
 
-    /// REDUCE.
+    /// REDUCE: what a state_dict is made of is made; whatever else is called makes something that nobody looks into.
     fn call(&mut self) -> Result<(), String> {
         let (arguments, callable) = (self.pop()?, self.pop()?);
-        let Object::Callable(callable) = *self.pickle.object(callable) else {
-            return Err(self.pickle.object(callable).instead_of("a function"));
+        let callable = match self.pickle.object(callable) {
+            Object::Callable(callable) => *callable,
+            Object::Foreign(name) => {
+                let made = Object::Foreign(Rc::clone(name));
+                self.push(made);
+                return Ok(());
+            }
+            other => return Err(other.instead_of("a function")),
         };
         match (callable, self.pickle.tuple(arguments)?) {
             (Callable::OrderedDict, []) => self.push(Object::Dict(Vec::new())),
@@ -278,13 +338,13 @@ impl Machine {
 }
 
 /// What a class or a function of Python stands for.
-fn global(module: &str, name: &str) -> Result<Object, String> {
+fn global(module: &str, name: &str) -> Object {
     let storage = STORAGES.into_iter().find(|&class| module == "torch" && class == name);
-    Ok(match (module, name, storage) {
+    match (module, name, storage) {
         ("collections", "OrderedDict", _) => Object::Callable(Callable::OrderedDict),
         ("torch._utils", "_rebuild_tensor_v2", _) => Object::Callable(Callable::RebuildTensor),
         ("torch._utils", "_rebuild_parameter", _) => Object::Callable(Callable::RebuildParameter),
         (_, _, Some(class)) => Object::StorageClass(class),
-        _ => return Err(format!("{module:.100}.{name:.100} belongs to no state_dict; {}", SAVE_STATE_DICT)),
-    })
+        _ => Object::Foreign(format!("{module:.100}.{name:.100}").into()),
+    }
 }

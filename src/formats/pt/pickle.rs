@@ -4,6 +4,8 @@
 //! recursion, and memory grows no faster than the pickle.
 
 use super::machine;
+use std::borrow::Cow;
+use std::rc::Rc;
 
 /// An object's place in the list.
 pub(super) type Handle = usize;
@@ -34,12 +36,11 @@ pub(super) struct View<'a> {
 #[derive(Debug)]
 pub(super) enum Object {
     None,
-    Bool,
+    Bool(bool),
     Integer(i64),
     Real,
     Text(String),
-    /// Its elements are of no interest.
-    List,
+    List(Vec<Handle>),
     Tuple(Vec<Handle>),
     Dict(Vec<(Handle, Handle)>),
     Callable(Callable),
@@ -50,6 +51,11 @@ pub(super) enum Object {
         elements: Handle,
     },
     Tensor(Tensor),
+    /// A class or a function of Python that no state_dict is made of, or whatever one of them made: nobody looks inside, and
+    /// nothing is called. Its name.
+    Foreign(Rc<str>),
+    /// Bytes, or an integer of more than 64 bits.
+    Bytes,
 }
 
 /// What a pickle may call.
@@ -64,21 +70,24 @@ pub(super) enum Callable {
 const MOST_AXES: usize = 64;
 
 impl Object {
-    pub fn describe(&self) -> &'static str {
-        match self {
+    pub fn describe(&self) -> Cow<'static, str> {
+        let words = match self {
             Object::None => "None",
-            Object::Bool => "a bool",
+            Object::Bool(_) => "a bool",
             Object::Integer(_) => "an int",
             Object::Real => "a float",
             Object::Text(_) => "a string",
-            Object::List => "a list",
+            Object::List(_) => "a list",
             Object::Tuple(_) => "a tuple",
             Object::Dict(_) => "a dict",
             Object::Callable(_) => "a function",
             Object::StorageClass(_) => "a class",
             Object::Storage { .. } => "a storage",
             Object::Tensor(_) => "a tensor",
-        }
+            Object::Foreign(name) => return format!("an object of {name:.200}").into(),
+            Object::Bytes => "bytes",
+        };
+        words.into()
     }
 
     /// What an error says where something else belongs.
@@ -97,6 +106,11 @@ pub(super) struct Pickle {
 impl Pickle {
     /// Reads a pickle.
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
+        Ok(Self::parse_first(bytes)?.0)
+    }
+
+    /// Reads the first of several pickles; and where the next one begins.
+    pub fn parse_first(bytes: &[u8]) -> Result<(Self, usize), String> {
         machine::run(bytes)
     }
 
@@ -139,8 +153,14 @@ impl Pickle {
         }
     }
 
+    /// The value of a key of a dict.
+    pub fn get(&self, dict: &[(Handle, Handle)], name: &str) -> Option<&Object> {
+        let found = dict.iter().find(|(key, _)| matches!(self.object(*key), Object::Text(key) if key == name));
+        found.map(|&(_, value)| self.object(value))
+    }
+
     /// An integer that counts.
-    fn count(&self, handle: Handle) -> Result<usize, String> {
+    pub fn count(&self, handle: Handle) -> Result<usize, String> {
         match self.object(handle) {
             Object::Integer(number) => {
                 usize::try_from(*number).map_err(|_| format!("it has {number} for a size, an offset or a stride"))

@@ -9,6 +9,8 @@ use crate::graph::Matrix;
 pub struct Affine {
     matrix: Matrix,
     shape: Vec<usize>,
+    /// The name of the weight, and how it is drawn, where it has no bias and is not drawn as PyTorch's linear layer's.
+    weight: Option<(&'static str, Initial)>,
 }
 
 impl Affine {
@@ -17,7 +19,17 @@ impl Affine {
         let (width, positions) = last_axis(input);
         let axes = input.len().saturating_sub(1);
         let shape = input[..axes].iter().copied().chain([features]).collect();
-        Self { matrix: Matrix { height: features, width, positions, bias }, shape }
+        Self { matrix: Matrix { height: features, width, positions, bias }, shape, weight: None }
+    }
+
+    /// Without a bias, and with a weight of another name within its layer, drawn in another way.
+    pub fn with_weight(input: &[usize], features: usize, name: &'static str, initial: Initial) -> Self {
+        Self { weight: Some((name, initial)), ..Self::new(input, features, false) }
+    }
+
+    /// The same without bias.
+    pub(super) fn without_bias(&self) -> Self {
+        Self { matrix: Matrix { bias: false, ..self.matrix }, ..self.clone() }
     }
 }
 
@@ -28,8 +40,11 @@ impl Primitive for Affine {
 
     fn built(&self) -> Built {
         let Matrix { height, width, positions, .. } = self.matrix;
-        let parameters = Some(self.matrix.parameters(vec![height, width]));
-        Built { parameters, ..Built::plain(vec![positions * width], &self.shape) }
+        let mut parameters = self.matrix.parameters(vec![height, width]);
+        if let (Some((name, initial)), [weight]) = (&self.weight, parameters.tensors.as_mut_slice()) {
+            (weight.name, weight.initial) = (name, initial.clone());
+        }
+        Built { parameters: Some(parameters), ..Built::plain(vec![positions * width], &self.shape) }
     }
 
     fn forward<B: Backend>(

@@ -36,6 +36,11 @@ impl Convolve {
         Ok(Self { sweep, window, matrix })
     }
 
+    /// The same without bias.
+    pub(super) fn without_bias(&self) -> Self {
+        Self { matrix: Matrix { bias: false, ..self.matrix }, ..self.clone() }
+    }
+
     /// The window over the images.
     pub fn window(&self) -> Window {
         self.window

@@ -3,6 +3,7 @@
 use super::*;
 use crate::compute::op::{BatchMatMul, Strides};
 use crate::compute::{BackendError, Start};
+use crate::graph::build::elements;
 
 /// `a b` for matrices that are values both: one for each of the equal leading axes.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,6 +53,7 @@ impl MatrixProduct {
         }
         // Where one matrix serves all others, these are one of more lines.
         let lines = if shared { count(left_lines) } else { left_lines.last().copied().unwrap_or(1) };
+        elements(&[count(before), lines, columns.unwrap_or(1)])?;
         let shape = left_lines.iter().copied().chain(columns).collect();
         Ok(Self { shape, batches: count(before), lines, columns: columns.unwrap_or(1), depth })
     }
@@ -237,6 +239,8 @@ mod tests {
         assert_eq!(shape(&[2, 3, 4], &[2, 4, 5]), Ok(vec![2, 3, 5]));
         assert_eq!(shape(&[2, 3, 4], &[4, 5]), Ok(vec![2, 3, 5]));
         assert_eq!((shape(&[3, 4], &[4]), shape(&[4], &[4, 5])), (Ok(vec![3]), Ok(vec![5])));
+        let many = 1 << 30;
+        assert!(shape(&[many, 1], &[1, many]).is_err_and(|problem| problem.contains("make it smaller")));
         for (left, right) in [(&[2, 3, 4][..], &[3, 4, 5][..]), (&[3, 4], &[3, 4]), (&[4], &[1, 4, 5]), (&[], &[3])] {
             let problem = shape(left, right).err();
             assert!(problem.is_some_and(|problem| problem.contains(&format!("{left:?} and {right:?}"))));

@@ -5,12 +5,14 @@ A primitive is built of the shapes of its inputs, so that a value knows its own 
 [`Primitive`], and its line in the list below. Layers (`layer/`) lower into primitives.
 */
 
+mod apart;
 #[cfg(test)]
 mod check;
 mod matrix;
 mod shape;
 mod site;
 
+pub(in crate::graph) use apart::Bare;
 pub use attention::Heads;
 pub(crate) use parameter::raw;
 pub use rearrange::Part;
@@ -143,7 +145,7 @@ impl Parameters {
 }
 
 /// A tensor before it has a place.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Drawn {
     /// Its name within the layer, such as `weight`.
     pub name: &'static str,
@@ -287,6 +289,7 @@ primitives! {
     affine::Affine,
     attention::Attention,
     convolve::Convolve,
+    lookup::Lookup,
     mask::Mask,
     matrix_product::MatrixProduct,
     normalize::Normalize,

@@ -3,12 +3,10 @@
 use super::*;
 use crate::graph::build::elements;
 
-/// The parameters themselves, of some shape.
+/// The parameters themselves: a tensor.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Parameter {
-    name: &'static str,
-    shape: Vec<usize>,
-    initial: Initial,
+    tensor: Drawn,
 }
 
 /// The standard deviation of what a raw parameter is drawn from; PyTorch has no default of its own.
@@ -23,22 +21,22 @@ impl Parameter {
     pub fn new(shape: &[usize]) -> std::result::Result<Self, String> {
         match elements(shape)? {
             0 => Err(format!("a parameter of shape {shape:?} has no elements; give it sizes of at least 1")),
-            _ => Ok(Self { name: "weight", shape: shape.to_vec(), initial: Initial::Normal(DEVIATION) }),
+            _ => Ok(Self { tensor: Drawn { name: "weight", shape: shape.to_vec(), initial: Initial::Normal(DEVIATION) } }),
         }
     }
 
     /// The same under another name within its layer.
     pub fn named(self, name: &'static str) -> Self {
-        Self { name, ..self }
+        Self { tensor: Drawn { name, ..self.tensor } }
     }
 
     /// The same, drawn in another way.
     pub fn drawn(self, initial: Initial) -> Self {
-        Self { initial, ..self }
+        Self { tensor: Drawn { initial, ..self.tensor } }
     }
 
     fn structure(&self) -> Structure {
-        Structure::Dense(count(&self.shape))
+        Structure::Dense(count(&self.tensor.shape))
     }
 }
 
@@ -55,9 +53,8 @@ impl Primitive for Parameter {
     }
 
     fn built(&self) -> Built {
-        let tensor = Drawn { name: self.name, shape: self.shape.clone(), initial: self.initial.clone() };
-        let parameters = Some(Parameters { structure: self.structure(), tensors: vec![tensor] });
-        Built { parameters, ..Built::plain(Vec::new(), &self.shape) }
+        let parameters = Some(Parameters { structure: self.structure(), tensors: vec![self.tensor.clone()] });
+        Built { parameters, ..Built::plain(Vec::new(), &self.tensor.shape) }
     }
 
     fn forward<B: Backend>(
@@ -66,7 +63,7 @@ impl Primitive for Parameter {
         _inputs: &[Slice<'_, B::Buffer>],
         out: SliceMut<'_, B::Buffer>,
     ) -> Result<Vec<B::Buffer>> {
-        raw(site, out, count(&self.shape))?;
+        raw(site, out, count(&self.tensor.shape))?;
         Ok(Vec::new())
     }
 
@@ -93,7 +90,7 @@ impl Primitive for Parameter {
         let SliceMut { buffer, offset, .. } = out;
         let size = seen.value.len;
         moved.directions.iter().enumerate().try_for_each(|(copy, direction)| {
-            raw(&site.at(direction), SliceMut::new(&mut *buffer, offset + copy * size, size), count(&self.shape))
+            raw(&site.at(direction), SliceMut::new(&mut *buffer, offset + copy * size, size), count(&self.tensor.shape))
         })
     }
 
@@ -118,11 +115,11 @@ impl Primitive for Parameter {
     }
 
     fn magnitude(&self) -> Magnitude {
-        Magnitude::Features(count(&self.shape))
+        Magnitude::Features(count(&self.tensor.shape))
     }
 
     fn work(&self) -> Work {
-        Work { multiply_adds: count(&self.shape), ..Work::default() }
+        Work { multiply_adds: count(&self.tensor.shape), ..Work::default() }
     }
 }
 

@@ -23,12 +23,17 @@ impl Pool {
     pub fn new(input: &[usize], sweep: impl Into<Sweep>, pooling: Pooling) -> std::result::Result<Self, String> {
         let sweep = sweep.into();
         let window = sweep.window(input)?;
-        let is_empty = |axis: usize| sweep.padding[axis] > sweep.kernel[axis] / 2;
-        // Without gaps a padding of half the kernel leaves every window a pixel; with gaps it can fall between them.
-        let gaps = sweep.dilation != [1; 2] && (0..window.positions()).any(|entry| pooled(&window, entry).next().is_none());
-        if is_empty(0) || is_empty(1) || gaps {
-            let Sweep { padding, kernel, .. } = sweep;
+        let Sweep { kernel, padding, dilation, .. } = sweep;
+        if padding.iter().zip(kernel).any(|(&padding, kernel)| padding > kernel / 2) {
             return Err(format!("a padding of {padding:?} is more than half of the kernel {kernel:?}; make it smaller"));
+        }
+        // Without gaps a padding of half the kernel leaves every window a pixel; with gaps the image can fall between them.
+        let has_gaps = padding != [0; 2] && dilation != [1; 2];
+        if has_gaps && (0..window.positions()).any(|entry| pooled(&window, entry).next().is_none()) {
+            return Err(format!(
+                "a window of {kernel:?} with dilation {dilation:?} and padding {padding:?} misses the image as a whole; make \
+                 one of them smaller"
+            ));
         }
         Ok(Self { sweep, window, pooling, whole: false })
     }

@@ -25,6 +25,11 @@ impl ScaleShift {
         let diagonal = Diagonal { width: count(width), positions: count(positions), shift };
         Self { diagonal, shape: input.to_vec(), axes }
     }
+
+    /// The same without β.
+    pub(super) fn without_shift(&self) -> Self {
+        Self { diagonal: Diagonal { shift: false, ..self.diagonal }, ..self.clone() }
+    }
 }
 
 impl Diagonal {

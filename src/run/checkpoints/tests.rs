@@ -84,6 +84,27 @@ fn pytorch_files_and_mixtures() {
 }
 
 #[test]
+fn a_trainers_checkpoint_has_more_than_the_model() {
+    let found = Checkpoints::open(made("trainer.ckp[t]").to_str().unwrap(), &network(), 0).unwrap();
+    assert_eq!(found.weights(0).unwrap()[..3], [0.0, 0.5, 1.0]);
+    let [others, prefix] = found.notes() else { panic!("{:?}", found.notes()) };
+    assert!(others.contains("for 2 of the tensors: model.1.num_batches_tracked, model.mask"), "{others}");
+    assert!(prefix.contains("the prefix model. was taken"), "{prefix}");
+}
+
+#[test]
+fn integers_are_no_weights() {
+    let folder = tempfile::tempdir().unwrap();
+    let network = Graph::new(&[1], &[Layer::new(LayerKind::Linear(Linear { features: 2, bias: false }))]).unwrap();
+    let json = r#"{"0.weight":{"dtype":"I8","shape":[2,1],"data_offsets":[0,2]}}"#;
+    let bytes = [&(json.len() as u64).to_le_bytes()[..], json.as_bytes(), &[1, 2]].concat();
+    std::fs::write(folder.path().join("a_0.safetensors"), bytes).unwrap();
+    let found = Checkpoints::open(folder.path().join("a_*").to_str().unwrap(), &network, 0).unwrap();
+    let error = found.weights(0).unwrap_err().to_string();
+    assert!(error.contains("tensor 0.weight holds integers; weights are"), "{error}");
+}
+
+#[test]
 fn one_file_for_the_whole_path() {
     let network = network();
     let folder = tempfile::tempdir().unwrap();
@@ -115,7 +136,11 @@ fn what_does_not_fit_names_file_and_tensor() {
     let at = |name: &str| folder.path().join(name);
     write_point(&at("a_0.safetensors"), 0, NAMES);
     let cases: [(&str, [&str; 2], &str); 2] = [
-        ("a_1.safetensors", ["0.weight", "1.bias"], "tensor 1.bias belongs to no layer"),
+        (
+            "a_1.safetensors",
+            ["0.weight", "1.bias"],
+            "tensor 0.bias of shape [2] is missing; nearest to it of the file's 2 are 1.bias",
+        ),
         ("a_1.safetensors", ["0.bias", "0.weight"], "tensor 0.weight has shape [2]; the model needs [2, 3]"),
     ];
     for (name, names, part) in cases {

@@ -2,9 +2,9 @@
 
 use super::check::{check, check_model};
 use super::record::Record;
-use super::{KEYS, Model, RunFile, entries, model, record, start, toml, training};
+use super::{KEYS, Model, RunFile, entries, graph, model, record, start, toml, training};
 use crate::error::RunFileError;
-use crate::key::{self, Entry, Shape, Table, Value, Wrong, dotted};
+use crate::key::{self, Entry, Shape, Table, Value, Wrong};
 use std::path::{Path, PathBuf};
 
 type Result<T> = std::result::Result<T, RunFileError>;
@@ -18,14 +18,20 @@ impl Model {
     pub fn load(path: &Path) -> Result<Self> {
         let file = path.display().to_string();
         let mut table = toml::parse(&read_text(path)?, &file)?;
+        resolve(&mut table, "model.graph", path.parent().unwrap_or(Path::new("")));
+        let graph = graph::fill(&file, &mut table)?;
         let section = table.table("model");
         let mut model = model::start();
         let read = match section {
-            Some(section) => key::read(model::KEYS, "model", section, &mut model),
+            Some(section) => {
+                resolve_table(section, &key::entries(model::KEYS, &model), folder_of(path));
+                key::read(model::KEYS, "model", section, &mut model)
+            }
             None => Err(Wrong::new("model", "must be a table")),
         };
-        read.and_then(|()| check_model(&model)).map_err(|wrong| RunFileError::of(&file, wrong))?;
-        Ok(model)
+        let read = read.and_then(|()| check_model(&model)).map_err(|wrong| RunFileError::of(&file, wrong));
+        read.map_err(|error| graph.as_ref().map_or(error.clone(), |graph| graph.name(error)))?;
+        Ok(Self { graph, ..model })
     }
 }
 
@@ -58,18 +64,21 @@ impl RunFile {
     pub fn parse(text: &str, path: &Path, overrides: &[String]) -> Result<Self> {
         let file = path.display().to_string();
         let mut table = toml::parse(text, &file)?;
-        let paths = path_keys("", &entries());
+        let entries = entries();
+        resolve_table(&mut table, &entries, folder_of(path));
         for text in overrides {
-            set_override(&mut table, text, &paths)
+            set_override(&mut table, text)
                 .map_err(|problem| RunFileError::new("command line", text.as_str(), problem))?;
         }
-        let folder = path.parent().unwrap_or(Path::new(""));
-        for key in &paths {
-            resolve(&mut table, key, folder);
-        }
+        // What is no path from the root by now came with the overrides, whose paths start at the current directory.
+        resolve_table(&mut table, &entries, Path::new(""));
         let record = record::fill(&file, &mut table)?;
+        let graph = graph::fill(&file, &mut table)?;
         let read = read(&mut table).map_err(|wrong| RunFileError::of(&file, wrong));
-        read.map_err(|error| record.map_or(error.clone(), |record: Record| record.name(error)))
+        let read = read.map_err(|error| record.map_or(error.clone(), |record: Record| record.name(error)));
+        let mut run_file = read.map_err(|error| graph.as_ref().map_or(error.clone(), |graph| graph.name(error)))?;
+        run_file.model.graph = graph;
+        Ok(run_file)
     }
 
     /// TOML that [`load`](Self::load) reads back to the same run.
@@ -92,8 +101,8 @@ fn read(table: &mut Table) -> key::Result<RunFile> {
 /// Parts of a key at the most.
 const DEEPEST: usize = 8;
 
-/// Sets a key of the table; a path in it starts at the current directory.
-fn set_override(table: &mut Table, text: &str, paths: &[String]) -> std::result::Result<(), String> {
+/// Sets a key of the table.
+fn set_override(table: &mut Table, text: &str) -> std::result::Result<(), String> {
     let (key, value) = text.split_once('=').ok_or("an override is key=value")?;
     let mut names: Vec<&str> = key.split('.').collect();
     if names.len() > DEEPEST {
@@ -105,41 +114,42 @@ fn set_override(table: &mut Table, text: &str, paths: &[String]) -> std::result:
         place = place.table(name).ok_or_else(|| format!("{name} is not a table"))?;
     }
     place.set(last, toml::value(value));
-    let within = |path: &String| key.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
-    if paths.iter().any(within) {
-        resolve(table, key, Path::new(""));
-    }
     Ok(())
 }
 
-/// The dotted names of the keys whose values are paths.
-fn path_keys(at: &str, entries: &[Entry]) -> Vec<String> {
-    let of = |entry: &Entry| {
-        let name = dotted(at, entry.name);
-        match &entry.shape {
-            Shape::Path(_) => vec![name],
-            Shape::Table(entries) => path_keys(&name, entries),
-            Shape::Plain(_) | Shape::Words(_) | Shape::OneOf { .. } => Vec::new(),
-        }
-    };
-    entries.iter().flat_map(of).collect()
+/// Where a file lies.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new(""))
 }
 
-/// Makes the path that a key holds, or each of a table, one from the root. What is no name is left for the key's form to
-/// refuse.
-fn resolve(table: &mut Table, key: &str, folder: &Path) {
-    let (section, name) = key.rsplit_once('.').unwrap_or(("", key));
-    let section = section.split('.').try_fold(table, |table, name| match table.get_mut(name) {
-        Some(Value::Table(table)) => Some(table),
-        _ => None,
-    });
-    match section.and_then(|section| section.get_mut(name)) {
-        Some(Value::Text(text)) => resolve_text(text, folder),
-        Some(Value::Table(Table(several))) => several.iter_mut().for_each(|(_, value)| {
-            if let Value::Text(text) = value {
-                resolve_text(text, folder);
-            }
-        }),
+/// Makes every path in a table one from the root.
+fn resolve_table(table: &mut Table, entries: &[Entry], folder: &Path) {
+    for entry in entries {
+        if let Some(value) = table.get_mut(entry.name) {
+            resolve(value, &entry.shape, folder);
+        }
+    }
+}
+
+/// Makes every path in a value one from the root. What is no name is left for the key's form to refuse.
+fn resolve(value: &mut Value, shape: &Shape, folder: &Path) {
+    match (value, shape) {
+        (Value::Text(text), Shape::Path(_)) => resolve_text(text, folder),
+        // Files by name, or tables in a list.
+        (Value::Table(Table(several)), Shape::Path(_)) => {
+            several.iter_mut().for_each(|(_, value)| resolve(value, shape, folder));
+        }
+        (Value::List(several), Shape::OneOf { .. }) => {
+            several.iter_mut().for_each(|value| resolve(value, shape, folder))
+        }
+        (Value::Table(table), Shape::Table(entries)) => resolve_table(table, entries, folder),
+        (Value::Table(table), Shape::OneOf { variants, shared }) => {
+            let kind = table.get("type").cloned();
+            // An override of one key has no type beside it.
+            let own = variants.iter().filter(|(name, ..)| kind.as_ref().is_none_or(|kind| *kind == Value::from(*name)));
+            own.for_each(|(_, _, entries)| resolve_table(table, entries, folder));
+            resolve_table(table, shared, folder);
+        }
         _ => {}
     }
 }

@@ -15,6 +15,7 @@ mod difference;
 #[cfg(test)]
 mod docs;
 mod file;
+mod graph;
 mod kernel;
 mod memory;
 mod model;
@@ -29,6 +30,7 @@ mod trajectory;
 pub use crate::error::RunFileError;
 pub use data::{Data, InputFiles};
 pub use difference::difference;
+pub use graph::GraphFile;
 pub use kernel::{Kernel, KernelShape};
 pub use model::Model;
 pub use run::{Run, StoreKind};

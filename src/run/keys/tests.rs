@@ -57,6 +57,8 @@ const CHANGES: &[Change] = &[
     ("model.input", &[], "[5]"),
     ("model.inputs", &NAMED, "{ x = { shape = [4], type = 'integer' } }"),
     ("model.layers", &[], "[{ type = 'linear', features = 3 }]"),
+    ("model.output", &[], "0"),
+    ("model.parameters", &[], "{ '0.bias' = { tensor = 'b', rows = [0, 2], transposed = true, reshape = [2] } }"),
     ("model.weights", &[], "w.npz"),
     ("model.frozen", &[], "['0.*']"),
     ("training.loss", &[], "poisson"),
@@ -309,6 +311,10 @@ const LAYERS: &[(&str, [&str; 2])] = &[
     ("clamp.min", ["type = 'clamp', max = 1", "type = 'clamp', min = 0, max = 1"]),
     ("clamp.max", ["type = 'clamp', min = 0", "type = 'clamp', min = 0, max = 1"]),
     ("from", ["type = 'tanh'", "type = 'tanh', from = -1"]),
+    (
+        "weight",
+        ["type = 'conv2d', channels = 1, kernel = 2", "type = 'conv2d', channels = 1, kernel = 2, weight = 'a'"],
+    ),
     ("name", ["type = 'tanh'", "type = 'tanh', name = 'a'"]),
     ("scale.by", ["type = 'scale', by = 2", "type = 'scale', by = 3"]),
     ("offset.by", ["type = 'offset', by = 2", "type = 'offset', by = 3"]),
@@ -318,6 +324,7 @@ const LAYERS: &[(&str, [&str; 2])] = &[
     ("slice.start", ["type = 'slice', axis = 0", "type = 'slice', axis = 0, start = 1"]),
     ("slice.stop", ["type = 'slice', axis = 0", "type = 'slice', axis = 0, stop = -1"]),
     ("slice.step", ["type = 'slice', axis = 0", "type = 'slice', axis = 0, step = 2"]),
+    ("constant.values", ["type = 'constant', values = 'a.npy'", "type = 'constant', values = 'b.npy'"]),
     ("concat.axis", ["type = 'concat', axis = 0, from = [-1, -1]", "type = 'concat', axis = 1, from = [-1, -1]"]),
     ("pad.padding", ["type = 'pad', padding = [1, 0]", "type = 'pad', padding = [0, 1]"]),
     ("pad.value", ["type = 'pad', padding = [1, 0]", "type = 'pad', padding = [1, 0], value = 2"]),
@@ -332,7 +339,7 @@ const LAYERS: &[(&str, [&str; 2])] = &[
 fn parse(overrides: &[String]) -> RunFile {
     // An override that is a bare key takes the key of the file away.
     let (absent, overrides): (Vec<_>, Vec<_>) = overrides.iter().cloned().partition(|text| !text.contains('='));
-    let gone = |line: &&str| !absent.iter().any(|key| line.starts_with(key.rsplit('.').next().unwrap_or(key)));
+    let gone = |line: &&str| !absent.iter().any(|key| line.split(' ').next() == key.rsplit('.').next());
     let text: Vec<&str> = BASE.lines().filter(gone).collect();
     RunFile::parse(&text.join("\n"), Path::new("/folder/run.toml"), &overrides)
         .unwrap_or_else(|error| panic!("{overrides:?}: {error}"))
@@ -398,8 +405,9 @@ fn every_key_is_written_back_and_changes_the_identity_unless_it_is_incidental() 
     }
     let changed = CHANGES.iter().map(|(key, ..)| (*key).to_owned());
     let layers = LAYERS.iter().map(|(key, _)| format!("model.layers.{key}"));
-    // A record never stands in a record: the next test has it.
-    let all: BTreeSet<String> = changed.chain(layers).chain(["trajectory.record".to_owned()]).collect();
+    // What files give stands in a record, and their names do not: the next tests have them.
+    let all: BTreeSet<String> =
+        changed.chain(layers).chain(["model.graph".to_owned(), "trajectory.record".to_owned()]).collect();
     assert_eq!(all, names.into_iter().map(|(name, _)| name).collect());
 }
 
@@ -441,6 +449,22 @@ fn a_readout_may_take_positions_and_classes() {
         let error = RunFile::parse(BASE, Path::new("/folder/run.toml"), std::slice::from_ref(&text)).expect_err(&text);
         assert!(error.to_string().contains(key), "{error}");
     }
+}
+
+#[test]
+fn a_graph_changes_what_it_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.json");
+    std::fs::write(&path, r#"{"nodes": [{"type": "linear", "features": 3}]}"#).unwrap();
+    let of = |text: &str, overrides: &[String]| {
+        let overrides: Vec<String> = overrides.to_vec();
+        let (absent, given): (Vec<_>, Vec<_>) = overrides.into_iter().partition(|text| !text.contains('='));
+        let lines: Vec<&str> = text.lines().filter(|line| absent.is_empty() || !line.starts_with("layers")).collect();
+        RunFile::parse(&lines.join("\n"), Path::new("/folder/run.toml"), &given).unwrap().to_toml()
+    };
+    let graph = of(BASE, &["model.layers".to_owned(), format!("model.graph={}", path.display())]);
+    assert_eq!(difference(&of(BASE, &[]), &graph).map(|(key, ..)| key).as_deref(), Some("model.layers"));
+    assert!(RunFile::parse(&graph, Path::new("/folder/run.toml"), &[]).is_ok_and(|again| again.to_toml() == graph));
 }
 
 #[test]

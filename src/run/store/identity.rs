@@ -3,6 +3,7 @@
 use crate::error::Error;
 use crate::formats::each_piece;
 use crate::key::dotted;
+use crate::layer::LayerKind;
 use crate::run::Checkpoints;
 use crate::run::keys::{Batches, InputFiles, RunFile};
 use serde::{Deserialize, Serialize};
@@ -53,6 +54,11 @@ fn files(run_file: &RunFile, checkpoints: Option<&Checkpoints>) -> Vec<(String, 
         files.push(("training.batches", file(name)));
     }
     all.extend(files.into_iter().map(|(key, path)| (key.to_owned(), path)));
+    let constants = run_file.model.layers.iter().enumerate().filter_map(|(index, layer)| match &layer.kind {
+        LayerKind::Constant(constant) => Some((format!("model.layers[{index}].values"), file(&constant.values))),
+        _ => None,
+    });
+    all.extend(constants);
     let checkpoints = checkpoints.iter().flat_map(|checkpoints| checkpoints.files().enumerate());
     all.extend(checkpoints.map(|(number, path)| (format!("trajectory.import {number}"), path.to_owned())));
     all

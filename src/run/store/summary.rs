@@ -56,6 +56,8 @@ pub struct Summary {
     pub tiles: usize,
     /// The input files, and what they held.
     pub inputs: BTreeMap<String, Fingerprint>,
+    /// What was done to fit files of weights to the model.
+    pub notes: Vec<String>,
 }
 
 impl Summary {
@@ -128,6 +130,7 @@ impl Store {
             "contraction": contraction,
             "tiles": summary.tiles,
             "inputs": summary.inputs,
+            "notes": summary.notes,
             "checksums": checksums,
         });
         self.write("summary.json", &format!("{value:#}\n"))

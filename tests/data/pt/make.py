@@ -3,9 +3,10 @@
 The numbers are small multiples of a power of two, so that every type holds them exactly and the tests can say them.
 """
 
+import argparse
 import zipfile
 from collections import OrderedDict
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy
 import torch
@@ -29,6 +30,7 @@ with torch.no_grad():
     model[0].bias.copy_(-numbers(2))
 
 save("linear.pt", model.state_dict())
+save("legacy.pt", model.state_dict(), _use_new_zipfile_serialization=False)
 save("protocol_4.pt", model.state_dict(), pickle_protocol=4)
 save("protocol_5.pth", model.state_dict(), pickle_protocol=5)
 save("parallel.pt", torch.nn.DataParallel(model).state_dict())
@@ -77,6 +79,42 @@ for name in ["state_dict", "model", "model_state_dict"]:
         },
     )
 
+# As people have them: a prefix, buffers that no layer wants, and beside the tensors what a trainer keeps of itself.
+trained = OrderedDict((f"model.{name}", value) for name, value in state.items())
+trained["model.1.num_batches_tracked"] = torch.tensor(7)
+trained["model.mask"] = torch.ones(1, 1, 64, 64, dtype=torch.bool).tril()
+save(
+    "trainer.ckpt",
+    {
+        "epoch": 3,
+        "state_dict": trained,
+        "optimizer_states": [optimizer.state_dict()],
+        "hyper_parameters": argparse.Namespace(rate=0.1, folder=PurePosixPath("a/b"), seeds={1, 2}, shape=torch.Size([3])),
+        "best": numpy.float64(0.5),
+        "history": numpy.arange(3.0),
+        "random": torch.get_rng_state()[:8],
+        "big": 2**100,
+        "raw": b"bytes",
+        "dtype": torch.float32,
+        "device": torch.device("cpu"),
+    },
+)
+save("only.pth.tar", {"epoch": 3, "arguments": argparse.Namespace(rate=0.1), "weights": state})
+save("several.pt", {"first": state, "second": state})
+save(
+    "integers.bin",
+    {
+        "long": torch.tensor([-(2**40), 1]),
+        "int": torch.tensor([-2, 3], dtype=torch.int32),
+        "short": torch.tensor([-2, 3], dtype=torch.int16),
+        "char": torch.tensor([-2, 3], dtype=torch.int8),
+        "byte": torch.tensor([2, 255], dtype=torch.uint8),
+        "bool": torch.tensor([True, False]),
+    },
+)
+save("complex.pt", {"0.weight": numbers(2, 3), "0.bias": numbers(2), "other": torch.zeros(2, dtype=torch.complex64)})
+save("legacy_views.pt", {"whole": numbers(4, 6), "transposed": numbers(4, 6).T}, _use_new_zipfile_serialization=False)
+
 stacked = {"0.weight": numbers(4, 2, 3), "0.bias": numbers(4, 2)}
 save("stacked.pt", stacked)
 save("stacked_inside_out.pt", {name: value.transpose(0, 1).contiguous().transpose(0, 1) for name, value in stacked.items()})
@@ -84,9 +122,7 @@ numpy.savez(HERE / "stacked.npz", **{name: value.double().numpy() for name, valu
 numpy.savez_compressed(HERE / "stacked_compressed.npz", **{name: value.numpy() for name, value in stacked.items()})
 
 # What is refused.
-save("legacy.pt", model.state_dict(), _use_new_zipfile_serialization=False)
 save("module.pt", model)
-save("integers.pt", {"0.weight": torch.arange(6).reshape(2, 3)})
 save("expanded.pt", {"0.weight": torch.ones(1).expand(1000, 1000)})
 save("list.pt", [numbers(2)])
 save("number.pt", {"0.weight": numbers(2), "epoch": 3})

@@ -60,6 +60,10 @@ class Case:
     inputs: Any
     # The tensor of the run file that holds each parameter or buffer of the module; those that are not here keep their names.
     names: dict[str, str] = field(default_factory=dict)
+    # What the file of weights holds, made of the tensors under the run file's names; those themselves without it.
+    file: Callable = lambda state: state
+    # What `model.json` holds, for a model with `graph = "model.json"`.
+    graph: dict[str, Any] | None = None
     # Numbers of outputs of an example, all axes together.
     outputs: int = 3
     # Draws targets [count, ...]; without it, classes.
@@ -273,7 +277,9 @@ def write_case(name, case):
         np.save(folder / "groups.npy", np.array(case.groups))
     if case.batches is not None:
         np.save(folder / "batches.npy", np.array(case.batches))
-    save_file(state(case, network), folder / "w0.safetensors")
+    save_file(case.file(state(case, network)), folder / "w0.safetensors")
+    if case.graph is not None:
+        (folder / "model.json").write_text(json.dumps(case.graph, indent=1) + "\n")
     (folder / "run.toml").write_text(run_toml(case))
     answers = compute(case, network, x, y, xq, yq)
     for key, value in answers.items():

@@ -10,6 +10,7 @@ mod on_gpu;
 #[cfg(feature = "gpu")]
 mod spans;
 
+use super::lookup::row_of;
 use super::*;
 
 /// Which pairs of output rows an accumulator holds, and how they lie: `[R, n, m]`, `[n, m]`, `[R, n, m]`,
@@ -157,6 +158,18 @@ pub enum Part<'a, T, I> {
         /// `[examples, P, width]`.
         input: Slice<'a, T>,
     },
+    /// `Σ_{p,j} left[(c, q), tokens[i, p], j] delta[(d, i), p, j]`: whole gradient rows of the queries' table, applied to the
+    /// examples' δ at the rows that they look up.
+    Picked {
+        /// The table's shape; a row of `left` is [`OuterRows::row`] long.
+        shape: OuterRows,
+        /// `[R, queries, row]`.
+        left: Slice<'a, T>,
+        /// `[copies, examples, P, width]`.
+        delta: Slice<'a, T>,
+        /// `[examples, P]`.
+        tokens: Slice<'a, T>,
+    },
 }
 
 impl<T, I> Clone for Part<'_, T, I> {
@@ -302,6 +315,81 @@ impl Gram {
                 fit(Self::NAME, &lengths)?;
                 fit(Self::NAME, &[(input.len, self.examples * width)])
             }
+            Part::Picked { shape: own, left, delta, tokens } => {
+                let lengths = [(left.len, rows * own.row()), (delta.len, columns * own.positions * own.width)];
+                fit(Self::NAME, &lengths)?;
+                fit(Self::NAME, &[(tokens.len, self.examples * own.positions)])?;
+                require(Self::NAME, own.row() > 0, "a table without rows")
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::*;
+
+    const SCALE: f64 = 0.7;
+    const COLUMNS: [u32; 3] = [0, 2, 3];
+    const POSITIONS: usize = 2;
+    const DEPTH: usize = 5;
+
+    /// Whole rows beside factors, except for the trace: the map's outputs have rows with other inputs.
+    fn check(entries: Entries) {
+        let (outputs, queries, examples, stride) = (2, 2, COLUMNS.len(), 4);
+        let copies = entries.copies(outputs);
+        let gram = Gram { entries, outputs, copies, queries, examples, stride, triangle: None };
+        let (rows, columns, size) = (outputs * queries, gram.columns(), POSITIONS * DEPTH);
+        let map = map();
+        let (left, right, weights) = (numbers(1, rows * DEPTH), numbers(2, columns * DEPTH), numbers(3, columns));
+        let (from, to) = (numbers(4, map.rows * size), numbers(5, columns * size));
+        let products = numbers(6, map.base * POSITIONS * POSITIONS * examples);
+        let before = numbers(7, gram.len());
+        let [is_trace, is_weighted] = [entries == Entries::Trace, matches!(entries, Entries::Diagonal | Entries::Full)];
+
+        let found = {
+            let [left, right, weights, from, to, products] =
+                [&left, &right, &weights, &from, &to, &products].map(|own| held(own));
+            let whole = Part::Rows { depth: DEPTH, left: left.all(), right: right.all() };
+            let (positions, depth, inputs) = (POSITIONS, DEPTH, products.all());
+            let factored = Part::Factored { map: &map, positions, depth, left: from.all(), right: to.all(), inputs };
+            let parts = if is_trace { vec![whole] } else { vec![factored, whole] };
+            written(&before, |cpu, out| {
+                let into = Accumulator { out, scale: SCALE, weights: is_weighted.then(|| weights.all()) };
+                cpu.run(&gram, GramArrays { columns: &COLUMNS.to_vec(), parts: &parts, into: vec![into] })
+            })
+        };
+
+        let dot = |a: &[f64], a_row: usize, b: &[f64], b_row: usize| -> f64 {
+            (0..DEPTH).map(|k| a[a_row * DEPTH + k] * b[b_row * DEPTH + k]).sum()
+        };
+        let mut want = before;
+        for (row, column) in (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column))) {
+            let (copy, example) = (column / examples, column % examples);
+            let mut value = dot(&left, row, &right, column);
+            for own in rows_of(&map, row).filter(|_| !is_trace) {
+                for (p, other) in (0..POSITIONS).flat_map(|p| (0..POSITIONS).map(move |other| (p, other))) {
+                    let base = map.inputs[own] as usize;
+                    let product = products[((base * POSITIONS + p) * POSITIONS + other) * examples + example];
+                    value +=
+                        map.weights[own] * product * dot(&from, own * POSITIONS + p, &to, column * POSITIONS + other);
+                }
+            }
+            let (line, factor) = match entries {
+                Entries::Loss => (row, 1.0),
+                Entries::Trace if row / queries == copy => (row % queries, 1.0 / outputs as f64),
+                Entries::Diagonal if row / queries == copy => (row, weights[column]),
+                Entries::Full => (row * copies + copy, weights[column]),
+                Entries::Trace | Entries::Diagonal => continue,
+            };
+            want[line * stride + COLUMNS[example] as usize] += SCALE * factor * value;
+        }
+        close(&found, |entry| want[entry]);
+    }
+
+    #[test]
+    fn as_plain_loops() {
+        [Entries::Loss, Entries::Trace, Entries::Diagonal, Entries::Full].into_iter().for_each(check);
     }
 }

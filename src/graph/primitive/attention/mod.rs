@@ -12,6 +12,7 @@ mod tile;
 use super::*;
 use crate::compute::BackendError;
 use crate::compute::op::{Softmax as Sums, Visible};
+use crate::graph::build::elements;
 use passes::{Found, Inputs, PRODUCT, Slopes};
 use tile::{Features, Of, Side, Work as AtWork};
 
@@ -98,6 +99,8 @@ impl Attention {
             }
             _ => return Err(format!("reads queries, keys, values and perhaps a mask, not {} layers", inputs.len())),
         };
+        elements(&[heads, queries, keys])?;
+        elements(&[heads, queries, v_features])?;
         let (groups, group, values) = (kv_heads, heads / kv_heads, v_features / kv_heads);
         let scale = scale.unwrap_or(1.0 / (width as f64).sqrt());
         Ok(Self { queries, keys, groups, group, width, values, scale, causal, masks, scores: SCORES })

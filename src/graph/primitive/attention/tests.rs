@@ -102,6 +102,7 @@ fn what_does_not_fit_is_said() {
         (vec![own; 3], Heads { heads: 3, kv_heads: 2, ..ONE }, "kv_heads must divide heads"),
         (vec![own, own, &[4, 6]], ONE, "5 keys and 4 values"),
         (vec![own, &[5, 4], own], ONE, "6 features in queries and 4 in keys"),
+        (vec![&[1 << 20, 1][..]; 3], ONE, "make it smaller"),
         (vec![own, own, own, own], ONE, "[5, 5] or [1, 5, 5]"),
     ] {
         assert!(problem(&shapes, &heads).contains(said), "{said}: {}", problem(&shapes, &heads));

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -161,4 +162,214 @@ case(
     rate=0.3,
     kernel={"nodes": 5},
     seed=4,
+)
+
+
+class Latent(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.latent = nn.Parameter(torch.randn(3, 4))
+        self.q, self.k, self.v = nn.Linear(4, 4), nn.Linear(2, 4), nn.Linear(2, 4)
+        self.head = nn.Linear(12, 3)
+
+    def forward(self, x):
+        latent = self.latent.expand(x.shape[0], 3, 4)
+        first, rest = x[:, :2], x[:, 1:]
+        seen = latent + attention(self.q(latent), self.k(x), self.v(x), heads=2)
+        near = attention(self.k(first), self.k(rest), self.v(rest), causal=True)
+        return self.head((seen + near.mean(1, keepdim=True)).flatten(1))
+
+
+case(
+    "models_attention_cross",
+    "trained queries of an input of another length, and the first positions' of the later ones, causal",
+    module=Latent,
+    names={"latent": "latent.weight"},
+    model={
+        "input": [5, 2],
+        "layers": [
+            {"type": "parameter", "name": "latent", "shape": [3, 4]},
+            {"type": "linear", "name": "q", "features": 4},
+            {"type": "linear", "name": "k", "features": 4, "from": -1},
+            {"type": "linear", "name": "v", "features": 4, "from": -1},
+            {"type": "attention", "name": "seen", "from": ["q", "k", "v"], "heads": 2},
+            {"type": "slice", "name": "first", "axis": 0, "stop": 2, "from": "k"},
+            {"type": "slice", "name": "later", "axis": 0, "start": 1, "from": "k"},
+            {"type": "slice", "name": "values", "axis": 0, "start": 1, "from": "v"},
+            {"type": "attention", "from": ["first", "later", "values"], "causal": True},
+            {"type": "mean", "axes": [0], "keepdim": True},
+            {"type": "add", "from": ["latent", "seen", 9]},
+            {"type": "flatten"},
+            {"type": "linear", "name": "head", "features": 3},
+        ],
+    },
+    inputs=normal(5, 2),
+    rate=0.3,
+    kernel={"nodes": 5},
+)
+
+
+class Block(nn.Module):
+    """The block of nanoGPT: norm, attention of q, k, v from one layer, norm, perceptron."""
+
+    def __init__(self, width, heads):
+        super().__init__()
+        self.ln_1, self.ln_2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.c_attn, self.c_proj = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.c_fc, self.c_out = nn.Linear(width, 2 * width), nn.Linear(2 * width, width)
+        self.heads = heads
+
+    def forward(self, x):
+        q, k, v = self.c_attn(self.ln_1(x)).chunk(3, -1)
+        x = x + self.c_proj(attention(q, k, v, heads=self.heads, causal=True))
+        return x + self.c_out(nn.functional.gelu(self.c_fc(self.ln_2(x))))
+
+
+def block(before, width, heads):
+    """The same in the words of a run file, reading `before`, its tensors named h.*; the last layer is h."""
+    third = lambda name, at: {"type": "slice", "name": f"h.{name}", "axis": -1, "start": at * width, "stop": (at + 1) * width, "from": "h.c_attn"}
+    return [
+        {"type": "layer_norm", "name": "h.ln_1", "from": before},
+        {"type": "linear", "name": "h.c_attn", "features": 3 * width},
+        *[third(name, at) for at, name in enumerate("qkv")],
+        {"type": "attention", "from": ["h.q", "h.k", "h.v"], "heads": heads, "causal": True},
+        {"type": "linear", "name": "h.c_proj", "features": width},
+        {"type": "add", "name": "h.middle", "from": [before, "h.c_proj"]},
+        {"type": "layer_norm", "name": "h.ln_2"},
+        {"type": "linear", "name": "h.c_fc", "features": 2 * width},
+        {"type": "gelu"},
+        {"type": "linear", "name": "h.c_out", "features": width},
+        {"type": "add", "name": "h", "from": ["h.middle", "h.c_out"]},
+    ]
+
+
+class Patches(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.wte, self.wpe = nn.Linear(3, 4), nn.Parameter(torch.randn(5, 4))
+        self.h, self.ln_f, self.head = Block(4, 2), nn.LayerNorm(4), nn.Linear(4, 3, bias=False)
+
+    def forward(self, x):
+        return self.head(self.ln_f(self.h(self.wte(x) + self.wpe)).mean(1))
+
+
+case(
+    "models_transformer_block",
+    "a transformer's block of five positions: q, k and v cut from one layer, trained positions, the mean over positions",
+    module=Patches,
+    names={"wpe": "wpe.weight"},
+    model={
+        "input": [5, 3],
+        "layers": [
+            {"type": "linear", "name": "wte", "features": 4},
+            {"type": "parameter", "name": "wpe", "shape": [5, 4]},
+            {"type": "add", "name": "x", "from": ["wte", "wpe"]},
+            *block("x", 4, 2),
+            {"type": "layer_norm", "name": "ln_f"},
+            {"type": "mean", "axes": [0]},
+            {"type": "linear", "name": "head", "features": 3, "bias": False},
+        ],
+    },
+    inputs=normal(5, 3),
+    rate=0.1,
+    kernel={"nodes": 6},
+)
+
+
+class Recurrent(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm, self.last, self.head = nn.LSTM(2, 3, batch_first=True), nn.LSTM(3, 2, batch_first=True, bias=False), nn.Linear(2, 3)
+
+    def forward(self, x):
+        return self.head(self.last(self.lstm(x)[0])[0][:, -1])
+
+
+case(
+    "models_lstm",
+    "one LSTM after the other, the second without biases, and the last position's output",
+    module=Recurrent,
+    model={
+        "input": [4, 2],
+        "layers": [
+            {"type": "lstm", "name": "lstm", "features": 3},
+            {"type": "lstm", "name": "last", "features": 2, "bias": False},
+            {"type": "slice", "axis": 0, "start": -1},
+            {"type": "flatten"},
+            {"type": "linear", "name": "head", "features": 3},
+        ],
+    },
+    inputs=normal(4, 2),
+    rate=0.5,
+    kernel={"nodes": 5},
+)
+
+
+class Grokking(nn.Module):
+    """Nanda's one-layer transformer of modular addition: no norms, attention spelled out, tokens as unit vectors."""
+
+    def __init__(self, tokens=5, width=4, heads=2, length=3):
+        super().__init__()
+        self.embed, self.pos = nn.Linear(tokens, width, bias=False), nn.Parameter(torch.randn(length, width))
+        self.q, self.k, self.v, self.o = (nn.Linear(width, width, bias=False) for _ in range(4))
+        self.up, self.down, self.unembed = nn.Linear(width, 6), nn.Linear(6, width), nn.Linear(width, 3, bias=False)
+        self.heads = heads
+
+    def forward(self, x):
+        x = self.embed(x) + self.pos
+        q, k, v = (layer(x).unflatten(-1, (self.heads, -1)) for layer in (self.q, self.k, self.v))
+        scores = torch.einsum("bphi,bqhi->bhpq", q, k) / math.sqrt(q.shape[-1])
+        lower = torch.ones_like(scores).tril()
+        scores = (scores * lower - 1e10 * (1 - lower)).softmax(-1)
+        x = x + self.o(torch.einsum("bhpq,bqhi->bphi", scores, v).flatten(2))
+        x = x + self.down(torch.relu(self.up(x)))
+        return self.unembed(x)[:, -1]
+
+
+def heads(name, order):
+    """[positions, 2 * 2] cut into heads, its axes in another order."""
+    return [
+        {"type": "reshape", "shape": [3, 2, 2], "from": name},
+        {"type": "permute", "name": f"{name}.heads", "axes": order},
+    ]
+
+
+case(
+    "models_grokking",
+    "a transformer whose attention is products, a constant mask and softmax; its perceptron is relu's",
+    module=Grokking,
+    names={"pos": "pos.weight"},
+    model={
+        "input": [3, 5],
+        "layers": [
+            {"type": "linear", "name": "embed", "features": 4, "bias": False},
+            {"type": "parameter", "name": "pos", "shape": [3, 4]},
+            {"type": "add", "name": "x", "from": ["embed", "pos"]},
+            *[{"type": "linear", "name": name, "features": 4, "bias": False, "from": "x"} for name in "qkv"],
+            *heads("q", [1, 0, 2]),
+            *heads("k", [1, 2, 0]),
+            *heads("v", [1, 0, 2]),
+            {"type": "matmul", "from": ["q.heads", "k.heads"]},
+            {"type": "scale", "name": "scores", "by": 1 / math.sqrt(2)},
+            {"type": "constant", "name": "later", "values": "later.npy"},
+            {"type": "mask", "from": ["scores", "later"], "value": -1e10},
+            {"type": "softmax", "name": "weights"},
+            {"type": "matmul", "from": ["weights", "v.heads"]},
+            {"type": "permute", "axes": [1, 0, 2]},
+            {"type": "reshape", "shape": [3, 4]},
+            {"type": "linear", "name": "o", "features": 4, "bias": False},
+            {"type": "add", "name": "middle", "from": ["x", "o"]},
+            {"type": "linear", "name": "up", "features": 6},
+            {"type": "relu"},
+            {"type": "linear", "name": "down", "features": 4},
+            {"type": "add", "from": ["middle", "down"]},
+            {"type": "slice", "axis": 0, "start": -1},
+            {"type": "flatten"},
+            {"type": "linear", "name": "unembed", "features": 3, "bias": False},
+        ],
+    },
+    inputs=lambda rng, count: np.eye(5)[rng.integers(0, 5, (count, 3))],
+    files={"later.npy": np.triu(np.ones((3, 3)), 1)},
+    rate=0.1,
+    kernel={"nodes": 6},
 )

@@ -1,5 +1,6 @@
 """Shapes, sums, broadcasting and products: what stands between the layers that have weights."""
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -241,4 +242,44 @@ case(
     },
     inputs=normal(4),
     rate=0.02,
+)
+
+MASK = np.array([[0.0, 1.0, 1.0], [1.0, 0.5, 0.0]])
+POSITIONS = np.linspace(-1, 1, 6, dtype=np.float32).reshape(2, 1, 3)
+
+
+class Constants(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.head = nn.Linear(4, 3), nn.Linear(3, 3)
+        self.register_buffer("mask", torch.tensor(MASK))
+        self.register_buffer("positions", torch.tensor(POSITIONS.astype(np.float64)))
+
+    def forward(self, x):  # [b, 2, 4]
+        x = self.first(x) * self.mask + self.positions.reshape(2, 3)
+        return self.head(torch.tanh(x)).sum(1)
+
+
+case(
+    "models_constants",
+    "a product with an array of a file, and the sum with another one, reshaped",
+    module=Constants,
+    model={
+        "input": [2, 4],
+        "layers": [
+            {"type": "constant", "name": "mask", "values": "mask.npy"},
+            {"type": "constant", "values": "positions.npy"},
+            {"type": "reshape", "shape": [2, 3], "name": "positions"},
+            {"type": "linear", "name": "first", "features": 3, "from": -1},
+            {"type": "multiply", "from": ["mask", "first"]},
+            {"type": "add", "from": "positions"},
+            {"type": "tanh"},
+            {"type": "linear", "name": "head", "features": 3},
+            {"type": "sum", "axes": 0},
+        ],
+    },
+    names={"mask": "mask.values", "positions": "1.values"},
+    inputs=normal(2, 4),
+    files={"mask.npy": MASK, "positions.npy": POSITIONS},
+    rate=0.3,
 )
