@@ -18,15 +18,13 @@ impl Model {
     pub fn load(path: &Path) -> Result<Self> {
         let file = path.display().to_string();
         let mut table = toml::parse(&read_text(path)?, &file)?;
-        resolve(&mut table, "model.graph", path.parent().unwrap_or(Path::new("")));
-        let graph = graph::fill(&file, &mut table)?;
-        let section = table.table("model");
         let mut model = model::start();
-        let read = match section {
-            Some(section) => {
-                resolve_table(section, &key::entries(model::KEYS, &model), folder_of(path));
-                key::read(model::KEYS, "model", section, &mut model)
-            }
+        if let Some(section) = table.table("model") {
+            resolve_table(section, &key::entries(model::KEYS, &model), folder_of(path));
+        }
+        let graph = graph::fill(&file, &mut table)?;
+        let read = match table.table("model") {
+            Some(section) => key::read(model::KEYS, "model", section, &mut model),
             None => Err(Wrong::new("model", "must be a table")),
         };
         let read = read.and_then(|()| check_model(&model)).map_err(|wrong| RunFileError::of(&file, wrong));
@@ -118,12 +116,12 @@ fn set_override(table: &mut Table, text: &str) -> std::result::Result<(), String
 }
 
 /// Where a file lies.
-fn folder_of(path: &Path) -> &Path {
+pub(super) fn folder_of(path: &Path) -> &Path {
     path.parent().unwrap_or(Path::new(""))
 }
 
 /// Makes every path in a table one from the root.
-fn resolve_table(table: &mut Table, entries: &[Entry], folder: &Path) {
+pub(super) fn resolve_table(table: &mut Table, entries: &[Entry], folder: &Path) {
     for entry in entries {
         if let Some(value) = table.get_mut(entry.name) {
             resolve(value, &entry.shape, folder);

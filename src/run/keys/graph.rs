@@ -1,7 +1,8 @@
 //! `model.graph`: a network in a JSON file of its own.
 
-use super::{RunFileError, toml};
-use crate::key::{Custom, Name, Shape, Table, Value, near};
+use super::file::{folder_of, resolve_table};
+use super::{RunFileError, model, toml};
+use crate::key::{self, Custom, Name, Shape, Table, Value, near};
 use std::path::Path;
 
 use super::model::Model;
@@ -83,6 +84,7 @@ fn fill_model(run_file: &str, model: &mut Table, path: &Path) -> Result<GraphFil
         wrong(&format!("line {}", error.line()), format!("must be a JSON object, without null: {error}"))
     })?;
     let Table(graph) = toml::given_table(graph);
+    let mut own = Table::default();
     let mut found = GraphFile { file: file.clone(), keys: Vec::new(), nodes: Vec::new() };
     for (name, value) in graph {
         let Some(&(_, key)) = KEYS.iter().find(|(own, _)| *own == name) else {
@@ -96,8 +98,11 @@ fn fill_model(run_file: &str, model: &mut Table, path: &Path) -> Result<GraphFil
             found.nodes = nodes.iter().map(name_of).collect();
         }
         found.keys.push(key);
-        model.set(key, value);
+        own.set(key, value);
     }
+    // Paths in the file start at its own folder.
+    resolve_table(&mut own, &key::entries(model::KEYS, &model::start()), folder_of(path));
+    own.0.into_iter().for_each(|(key, value)| model.set(&key, value));
     if found.keys.contains(&"layers") { Ok(found) } else { Err(wrong("nodes", "is required and missing".into())) }
 }
 
