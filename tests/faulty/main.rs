@@ -64,6 +64,7 @@ impl Work for Small {
             examples: &examples,
             queries: &query,
             targets: &targets,
+            groups: None,
             query_targets: None,
         };
         let integration = Integration { setting, tape: &tape };
