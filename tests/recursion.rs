@@ -10,10 +10,10 @@ use pathkernel::compute::cpu::CpuBackend;
 use pathkernel::error::Error;
 use pathkernel::graph::Graph;
 use pathkernel::keeper::Keeper;
-use pathkernel::layer::{Layer, LayerKind, LayerNorm, Linear};
+use pathkernel::layer::{Add, Embedding, Flatten, Layer, LayerKind, LayerNorm, Linear, Parameter, Scale};
 use pathkernel::loss::{Aims, Loss, Targets};
-use pathkernel::optimizer::{Adam, Optimizer, Sgd};
-use pathkernel::path::{Finished, Integration, Rule, Setting, Spec, Tile};
+use pathkernel::optimizer::{Adam, Lion, NAdam, Optimizer, RmsProp, Sgd};
+use pathkernel::path::{Finished, Integration, Rule, Setting, Spec, Superposition, Tile};
 use pathkernel::random::numbers;
 use pathkernel::readout::Readout;
 use pathkernel::tangent::{Carried, Contraction, choices};
@@ -29,8 +29,20 @@ const OUTPUTS: usize = 3;
 fn network() -> Graph {
     let linear = |features| LayerKind::Linear(Linear { features, bias: true });
     let tanh = || LayerKind::Activation(Activation::Tanh);
-    let layers = [linear(6), tanh(), linear(5), tanh(), LayerKind::LayerNorm(LayerNorm::default()), linear(OUTPUTS)];
-    let layers = layers.into_iter().map(|kind| Layer::new(kind)).collect::<Vec<_>>();
+    // Rows of a table that four times a number in ±1 names, and a raw parameter, are added to the first layer.
+    let layers = [
+        Layer::new(Scale { by: 4.0 }),
+        Layer::new(Embedding { count: 3, features: 2 }),
+        Layer::new(Flatten),
+        Layer::new(Parameter { shape: vec![8] }),
+        Layer::new(linear(8)).reading(&[-1]),
+        Layer::new(tanh()),
+        Layer::new(Add).reading(&[2, 3, 5]),
+        Layer::new(linear(5)),
+        Layer::new(tanh()),
+        Layer::new(LayerNorm::default()),
+        Layer::new(linear(OUTPUTS)),
+    ];
     Graph::new(&[WIDTH], &layers).expect("a network")
 }
 
@@ -47,6 +59,26 @@ fn adam(decoupled: bool) -> Optimizer {
         amsgrad: false,
         decoupled,
     })
+}
+
+fn rmsprop() -> Optimizer {
+    let (alpha, momentum) = (0.9, 0.8);
+    Optimizer::RmsProp(RmsProp { learning_rate: 0.002, alpha, eps: 1e-2, weight_decay: 0.02, momentum, centered: true })
+}
+
+fn nadam() -> Optimizer {
+    Optimizer::NAdam(NAdam {
+        learning_rate: 0.01,
+        betas: [0.8, 0.95],
+        eps: 1e-3,
+        weight_decay: 0.02,
+        momentum_decay: 0.1,
+        decoupled_weight_decay: false,
+    })
+}
+
+fn lion(kept: f64) -> Optimizer {
+    Optimizer::Lion(Lion { learning_rate: 0.002, betas: [0.8, kept], weight_decay: 0.02 })
 }
 
 struct Problem<E: Element> {
@@ -96,7 +128,7 @@ impl<E: Element> Problem<E> {
             backend: &self.backend,
             network: &self.network,
             loss: Loss::SquaredError,
-            optimizer: self.optimizer,
+            optimizer: self.optimizer.into(),
             clip_norm: 0.7,
             examples: &self.examples,
             targets: &self.targets,
@@ -116,19 +148,23 @@ impl<E: Element> Problem<E> {
         tile: &Tile,
         keeper: &mut dyn Keeper,
     ) -> Result<Finished, Error> {
-        let spec = Spec { rule: Rule::Gauss { nodes: 4 }, ..Spec::new(Loss::SquaredError, self.optimizer) };
         let queries = convert_all::<E>(&numbers(5, QUERIES * WIDTH));
-        let setting = Setting {
-            backend: &self.backend,
-            network: &self.network,
-            spec: &spec,
-            contraction: choice,
-            examples: &self.examples,
-            queries: &queries,
-            targets: &self.targets,
-            query_targets: None,
-        };
-        Integration { setting, tape }.tile(tile, keeper)
+        let spec = self.spec();
+        Integration { setting: self.setting(&spec, choice, &queries), tape }.tile(tile, keeper)
+    }
+
+    fn spec(&self) -> Spec {
+        Spec { rule: Rule::Gauss { nodes: 8 }, ..Spec::new(Loss::SquaredError, self.optimizer) }
+    }
+
+    fn setting<'a>(
+        &'a self,
+        spec: &'a Spec,
+        contraction: &'a [Contraction],
+        queries: &'a [E],
+    ) -> Setting<'a, CpuBackend<E>> {
+        let Self { backend, network, examples, targets, .. } = self;
+        Setting { backend, network, spec, contraction, examples, queries, targets, query_targets: None }
     }
 }
 
@@ -181,7 +217,9 @@ fn all_choices(network: &Graph, carried: Carried) -> Vec<Vec<Contraction>> {
 #[test]
 fn every_form_of_psi_gives_the_same_contributions() {
     const STEPS: usize = 60;
-    for optimizer in [sgd(0.3, false), sgd(0.9, false), sgd(0.9, true), adam(false), adam(true)] {
+    for optimizer in
+        [sgd(0.3, false), sgd(0.9, false), sgd(0.9, true), adam(false), adam(true), rmsprop(), nadam(), lion(0.9)]
+    {
         let problem = Problem::<f64>::new(optimizer);
         let folder = tempfile::tempdir().expect("a folder");
         let tape = problem.train(folder.path(), STEPS, 1);
@@ -228,7 +266,7 @@ fn factors_are_held_as_long_as_their_rates_ask() {
 /// A tile's entries have the bits that they have in the whole.
 #[test]
 fn tiles_agree_bit_by_bit() {
-    for optimizer in [sgd(0.9, false), sgd(0.9, true), adam(true)] {
+    for optimizer in [sgd(0.9, false), sgd(0.9, true), adam(true), rmsprop(), nadam(), lion(0.9), lion(0.0)] {
         let problem = Problem::<f32>::new(optimizer);
         let folder = tempfile::tempdir().expect("a folder");
         let tape = problem.train(folder.path(), 12, 1);
@@ -252,7 +290,7 @@ fn tiles_agree_bit_by_bit() {
 /// Steps that were not recorded are made again with the same bits.
 #[test]
 fn a_sparse_recording_gives_the_same_bits() {
-    for optimizer in [sgd(0.0, false), sgd(0.9, true), adam(false), adam(true)] {
+    for optimizer in [sgd(0.0, false), sgd(0.9, true), adam(false), adam(true), rmsprop(), nadam(), lion(0.9)] {
         let problem = Problem::<f32>::new(optimizer);
         let choice = vec![Contraction::Materialised; problem.network.blocks.len()];
         let dense = tempfile::tempdir().expect("a folder");
@@ -275,7 +313,7 @@ fn a_sparse_recording_gives_the_same_bits() {
 #[test]
 fn an_interrupted_tile_goes_on_to_the_same_bits() {
     const STEPS: usize = 7;
-    for optimizer in [sgd(0.0, false), sgd(0.9, false), sgd(0.9, true), adam(true)] {
+    for optimizer in [sgd(0.0, false), sgd(0.9, false), sgd(0.9, true), adam(true), rmsprop(), nadam(), lion(0.9)] {
         let problem = Problem::<f32>::new(optimizer);
         let folder = tempfile::tempdir().expect("a folder");
         for every in [1, 3] {
@@ -295,6 +333,31 @@ fn an_interrupted_tile_goes_on_to_the_same_bits() {
                     std::fs::remove_file(path).expect("a state");
                 }
             }
+        }
+    }
+}
+
+/// Without weight decay the weights change by what the examples add, whatever their layers are.
+#[test]
+fn the_weights_change_by_what_the_examples_add() {
+    const STEPS: usize = 15;
+    let Optimizer::Adam(kind) = adam(false) else { panic!("another kind") };
+    let still = Optimizer::Adam(Adam { weight_decay: 0.0, ..kind });
+    for optimizer in [Optimizer::Sgd(Sgd { momentum: 0.6, ..Sgd::plain(0.05) }), still] {
+        let problem = Problem::<f64>::new(optimizer);
+        let mut tape = MemoryTape::new(Recording::new(&optimizer, STEPS, 1));
+        problem.record(STEPS, &mut tape, &mut Interrupt::never("unused".into())).expect("training");
+        let spec = problem.spec();
+        let superposition = Superposition { setting: problem.setting(&spec, &[], &[]), tape: &tape };
+        let vectors = superposition.vectors(&(0..EXAMPLES), &mut || Ok(())).expect("vectors");
+        let (first, last) = (tape.row(Kept::Weights, 0).expect("weights"), tape.last().expect("weights"));
+        for (block, vectors) in problem.network.blocks.iter().zip(&vectors) {
+            let len = block.len();
+            let change: Vec<f64> = (block.offset..block.offset + len).map(|at| last[at] - first[at]).collect();
+            let added: Vec<f64> = (0..len).map(|at| vectors.chunks(len).map(|row| row[at]).sum()).collect();
+            assert!(largest(&change) > 1e-3, "layer {}", block.layer);
+            // Sums of some hundred terms.
+            assert!(furthest(&change, &added) < 1e-13, "{optimizer:?}, layer {}", block.layer);
         }
     }
 }
@@ -335,7 +398,7 @@ fn a_path_in_memory_has_the_same_bits() {
 #[test]
 fn an_interrupted_path_goes_on_to_the_same_bits() {
     const STEPS: usize = 12;
-    for optimizer in [sgd(0.0, false), sgd(0.9, true), adam(false), adam(true)] {
+    for optimizer in [sgd(0.0, false), sgd(0.9, true), adam(false), adam(true), rmsprop(), nadam(), lion(0.9)] {
         let problem = Problem::<f32>::new(optimizer);
         for every in [1, 5] {
             let folder = tempfile::tempdir().expect("a folder");

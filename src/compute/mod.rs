@@ -33,8 +33,8 @@ mod trial;
 pub use element::Element;
 pub(crate) use element::{convert, widen};
 pub use op::{
-    Accumulator, Adam, AdamOut, Convolution, Entries, Gram, Layout, MatMul, Normalize, Outer, OuterDiagonal, Part,
-    Pooling, Targets, Transpose,
+    Accumulator, Adam, AdamOut, Convolution, Entries, Gram, Layout, Lookup, MatMul, Matches, Normalize, Outer,
+    OuterDiagonal, OuterRows, Part, Pooling, Targets, Transpose,
 };
 pub use operation::{Indices, Operation};
 pub use phase::{Clock, Phase};
@@ -392,6 +392,41 @@ pub trait Backend {
         preconditioner: Option<Slice<'_, Self::Buffer>>,
     ) -> Result<()> {
         self.run(shape, op::OuterArrays { map, out, delta, input, preconditioner })
+    }
+
+    /// Runs [`op::OuterRows`].
+    fn outer_rows(
+        &self,
+        shape: &OuterRows,
+        map: &RowMap<Self::Buffer, Self::Index>,
+        out: SliceMut<'_, Self::Buffer>,
+        delta: Slice<'_, Self::Buffer>,
+        input: Slice<'_, Self::Buffer>,
+        preconditioner: Option<Slice<'_, Self::Buffer>>,
+    ) -> Result<()> {
+        self.run(shape, op::OuterArrays { map, out, delta, input, preconditioner })
+    }
+
+    /// Runs [`op::Lookup`].
+    fn lookup(
+        &self,
+        shape: &Lookup,
+        out: SliceMut<'_, Self::Buffer>,
+        tokens: Slice<'_, Self::Buffer>,
+        tables: Weights<'_, Self::Buffer>,
+    ) -> Result<()> {
+        self.run(shape, (out, tokens, tables))
+    }
+
+    /// Runs [`op::Matches`].
+    fn matches(
+        &self,
+        shape: &Matches,
+        out: SliceMut<'_, Self::Buffer>,
+        left: Slice<'_, Self::Buffer>,
+        right: Slice<'_, Self::Buffer>,
+    ) -> Result<()> {
+        self.run(shape, (out, left, right))
     }
 
     /// Runs [`op::Average`].

@@ -39,6 +39,16 @@ impl<'a, B: Backend> Trial<'a, B> {
         self.backend.upload(&numbers)
     }
 
+    /// An array of whole numbers below `count`.
+    ///
+    /// # Errors
+    ///
+    /// The device has no memory.
+    pub fn tokens(&self, len: usize, count: usize) -> Result<B::Buffer> {
+        let token = |place: usize| B::Element::from_f64(((place * 7 + place / 3) % count) as f64);
+        self.backend.upload(&(0..len).map(token).collect::<Vec<_>>())
+    }
+
     /// A map of outputs that have one to three rows each, of one base row for every four outputs.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use super::naming::{Naming, Ownership};
 use super::primitive::{Bare, Built, Kind, Parameter, Parameters, Primitive, Rearrange, Used};
-use super::{Block, Graph, Input, Node, NodeId, Role, Tensor, Use};
+use super::{Block, Graph, Input, Node, NodeId, Role, Structure, Tensor, Use};
 use crate::key::near;
 use std::collections::BTreeMap;
 
@@ -197,6 +197,12 @@ impl Graph {
             return Err(format!("its inputs have {lens:?} elements; it takes {:?}", built.inputs));
         }
         elements(&built.shape)?;
+        let looked_up = built.parameters.as_ref().is_some_and(|own| matches!(own.structure, Structure::Rows(_)));
+        if looked_up && inputs.iter().any(|&node| self.is_trained(node)) {
+            return Err(
+                "it looks rows up by whole numbers, and its input depends on parameters; let it read an input".into()
+            );
+        }
         Ok(built)
     }
 

@@ -62,10 +62,22 @@ impl Graph {
         input: Slice<'a, B::Buffer>,
         rows: usize,
     ) -> Result<Forward<'a, B>> {
+        self.forward_of(backend, segment, input, rows, &|_| true)
+    }
+
+    /// The same of some nodes alone, with all that they read; the others have no value.
+    pub(super) fn forward_of<'a, B: Backend>(
+        &self,
+        backend: &B,
+        segment: Segment<'_, B::Buffer>,
+        input: Slice<'a, B::Buffer>,
+        rows: usize,
+        wanted: &dyn Fn(NodeId) -> bool,
+    ) -> Result<Forward<'a, B>> {
         let mut pass = Forward { rows, input, values: Vec::new(), saved: Vec::new() };
         for (index, node) in self.nodes.iter().enumerate() {
             let (mut value, mut saved) = (None, Vec::new());
-            if node.storage == index + 1 {
+            if node.storage == index + 1 && wanted(index + 1) {
                 let inputs = self.input_values(&pass, index);
                 let site = Site { backend, segment, used: node.used, rows };
                 value = Some(fresh(backend, rows * self.node_len(index + 1), |out| {

@@ -24,6 +24,7 @@ pub mod primitive;
 mod roles;
 mod structure;
 mod tangent;
+mod tokens;
 mod view;
 
 pub use backward::Factor;
@@ -33,7 +34,7 @@ pub use forward::{Forward, Segment};
 pub use hessian::Seeds;
 pub use initial::{Initial, check_tensors, from_tensors};
 pub use roles::{Role, Roles};
-pub use structure::{Diagonal, Matrix, Structure};
+pub use structure::{Diagonal, Matrix, Structure, Table};
 pub use tangent::Directional;
 pub use view::View;
 

@@ -9,6 +9,8 @@ pub enum Structure {
     Outer(Matrix),
     /// `Σ_p δ_p ∘ x_p`, then of a shift `Σ_p δ_p`.
     Diagonal(Diagonal),
+    /// `Σ_p e_{t_p} ⊗ δ_p`, where e_t is a unit vector: the inputs are tokens, which name rows of a table.
+    Rows(Table),
     /// δ itself, of so many entries: the parameters are the value. There is no input.
     Dense(usize),
 }
@@ -37,12 +39,24 @@ pub struct Diagonal {
     pub shift: bool,
 }
 
+/// A table of rows of `width` features, of which each position of an example names one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Table {
+    /// Rows.
+    pub count: usize,
+    /// Features of a row.
+    pub width: usize,
+    /// Tokens of one example.
+    pub positions: usize,
+}
+
 impl Structure {
     /// Entries of a gradient row, in the order of the parameters.
     pub fn len(&self) -> usize {
         match self {
             Structure::Outer(Matrix { height, width, bias, .. }) => height * (width + usize::from(*bias)),
             Structure::Diagonal(Diagonal { width, shift, .. }) => width * (1 + usize::from(*shift)),
+            Structure::Rows(Table { count, width, .. }) => count * width,
             Structure::Dense(len) => *len,
         }
     }
@@ -55,21 +69,32 @@ impl Structure {
     /// Rows of one example that share the parameters.
     pub fn positions(&self) -> usize {
         match self {
-            Structure::Outer(Matrix { positions, .. }) | Structure::Diagonal(Diagonal { positions, .. }) => *positions,
+            Structure::Outer(Matrix { positions, .. })
+            | Structure::Diagonal(Diagonal { positions, .. })
+            | Structure::Rows(Table { positions, .. }) => *positions,
             Structure::Dense(_) => 1,
         }
     }
 
     /// Products and sums that make up a gradient row.
     pub fn formed(&self) -> usize {
-        self.len() * self.positions()
+        match self {
+            Structure::Outer(_) | Structure::Diagonal(_) | Structure::Dense(_) => self.len() * self.positions(),
+            Structure::Rows(_) => self.delta_len(),
+        }
+    }
+
+    /// Entries of a gradient row that may not be zero, at the most.
+    pub fn filled(&self) -> usize {
+        self.len().min(self.formed())
     }
 
     /// Elements of one row's δ, of every position.
     pub fn delta_len(&self) -> usize {
         match self {
             Structure::Outer(Matrix { height, positions, .. }) => positions * height,
-            Structure::Diagonal(Diagonal { width, positions, .. }) => positions * width,
+            Structure::Diagonal(Diagonal { width, positions, .. })
+            | Structure::Rows(Table { width, positions, .. }) => positions * width,
             Structure::Dense(len) => *len,
         }
     }
@@ -79,6 +104,7 @@ impl Structure {
         match self {
             Structure::Outer(Matrix { width, positions, .. })
             | Structure::Diagonal(Diagonal { width, positions, .. }) => positions * width,
+            Structure::Rows(Table { positions, .. }) => *positions,
             Structure::Dense(_) => 0,
         }
     }
@@ -88,7 +114,7 @@ impl Structure {
         match self {
             Structure::Outer(matrix) => Structure::Outer(Matrix { bias: false, ..matrix }),
             Structure::Diagonal(diagonal) => Structure::Diagonal(Diagonal { shift: false, ..diagonal }),
-            Structure::Dense(len) => Structure::Dense(len),
+            Structure::Rows(_) | Structure::Dense(_) => self,
         }
     }
 }

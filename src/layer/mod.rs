@@ -207,6 +207,7 @@ layers! {
     group_norm::GroupNorm,
     batch_norm::BatchNorm,
     parameter::Parameter,
+    embedding::Embedding,
     constant::Constant,
     add::Add,
     multiply::Multiply,
@@ -237,7 +238,7 @@ mod tests {
     #[test]
     fn layers_with_parameters_bring_blocks() {
         let (bias, kernel) = (true, 2);
-        let kinds: [LayerKind; 9] = [
+        let kinds: [LayerKind; 10] = [
             Linear { features: 3, bias }.into(),
             Conv2d::square(2, kernel, 1, 0, bias).into(),
             MaxPool2d::square(kernel).into(),
@@ -246,6 +247,7 @@ mod tests {
             LayerNorm::default().into(),
             Add.into(),
             Parameter { shape: vec![2] }.into(),
+            Embedding { count: 3, features: 2 }.into(),
             LayerKind::Activation(Activation::Tanh),
         ];
         for kind in kinds {

@@ -21,6 +21,7 @@ impl Problem {
         let fits = self.aims().check(self.spec.loss);
         fits.map_err(|(key, problem)| wrong(format!("{key}: {problem}")))?;
         self.check_rows("queries", self.queries())?;
+        self.check_tokens()?;
         if let Some(targets) = &self.query_targets {
             self.check_targets("query targets", targets, self.query_count())?;
         }
@@ -41,6 +42,14 @@ impl Problem {
             return Err(wrong(format!("{name}: {have} numbers are not rows of shape {shape:?}, at least one")));
         }
         Ok(())
+    }
+
+    fn check_tokens(&self) -> Result<(), Error> {
+        let of = |name: &str, values: &[f64]| {
+            self.network.check_tokens(values).map_err(|problem| wrong(format!("{name}: {problem}")))
+        };
+        of("inputs", &self.inputs)?;
+        self.queries.as_ref().map_or(Ok(()), |queries| of("queries", queries))
     }
 
     fn check_targets(&self, name: &str, targets: &Targets, rows: usize) -> Result<(), Error> {
@@ -77,8 +86,9 @@ impl Problem {
 
     /// Which paths can be made, followed and integrated.
     fn check_path(&self) -> Result<(), Error> {
-        self.spec.optimizer.check().map_err(|problem| wrong(problem.to_string()))?;
-        let solved = self.spec.optimizer.is_solved();
+        let optimizer = &self.spec.optimizer;
+        optimizer.check(self.network.blocks.len(), self.steps.len()).map_err(|problem| wrong(problem.to_string()))?;
+        let solved = optimizer.whole().is_solved();
         if solved && !matches!(self.spec.rule, Rule::Gauss { .. }) {
             return Err(wrong("kernel.rule: gradient flow is integrated at Gauss nodes within the solver's steps"));
         }
@@ -104,7 +114,7 @@ impl Problem {
 
     fn check_kernel(&self) -> Result<(), Error> {
         let Spec { optimizer, attribution, kernel, coefficients, tangent, .. } = &self.spec;
-        if optimizer.has_memory() && kernel.is_some() {
+        if optimizer.whole().has_memory() && kernel.is_some() {
             return Err(wrong(
                 "kernel.kernel: a step with momentum, or of Adam and its like, mixes the gradients of many steps, so that no integral of \
                  tangent kernels is multiplied with loss gradients; the attribution is as exact",
@@ -141,7 +151,7 @@ impl Problem {
     fn check_contraction(&self) -> Result<(), Error> {
         let Some(wanted) = &self.contraction else { return Ok(()) };
         let layers = &self.network.blocks;
-        let carried = Carried::new(&self.spec.optimizer, &[], <f32 as Element>::ROUNDING);
+        let carried = Carried::new(self.spec.optimizer.whole(), &[], <f32 as Element>::ROUNDING);
         if wanted.len() != layers.len() {
             let (have, want) = (wanted.len(), layers.len());
             return Err(wrong(format!(

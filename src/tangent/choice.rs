@@ -1,7 +1,7 @@
 //! The cost model that picks a contraction for each layer.
 
 use crate::compute::{Entries, Rates};
-use crate::graph::{Block, Graph, Use};
+use crate::graph::{Block, Graph, Structure, Use};
 use crate::optimizer::{Optimizer, Past};
 use crate::readout::Readout;
 use serde::{Deserialize, Serialize};
@@ -148,6 +148,18 @@ struct Work {
     elements: f64,
 }
 
+impl Work {
+    fn plus(self, other: Self) -> Self {
+        Self {
+            multiply_adds: self.multiply_adds + other.multiply_adds,
+            entries: self.entries + other.entries,
+            features: self.features + other.features,
+            forming: self.forming + other.forming,
+            elements: self.elements + other.elements,
+        }
+    }
+}
+
 /// Of one way to contract a block. The uses of tied weights have the same sides: they count as positions of one.
 fn work(block: &Block, contraction: Contraction, sizes: &Sizes) -> Work {
     let real = |count: usize| count as f64;
@@ -166,6 +178,27 @@ fn work(block: &Block, contraction: Contraction, sizes: &Sizes) -> Work {
     let window = real(sizes.carried.window());
     let accumulators = real(sizes.entries.len().max(1));
     let packing = |left: f64, right: f64| accumulators * left + right;
+    let structures = || block.uses.iter().map(|one| &one.structure);
+    let formed: f64 = structures().map(|one| real(one.formed())).sum();
+    // Rows of queries are written once, and gone through again where what a node adds fills them.
+    let filled = structures().map(|one| real(one.filled())).fold(0.0, f64::max);
+    let held = rows * ((1.0 + carrying) * len + (k - 1.0) * filled);
+    // Whole rows of queries applied to the factors of one use.
+    let applied = |structure: &Structure| {
+        let (p, [h, w]) = (real(structure.positions()), structure.sides().map(real));
+        match structure {
+            Structure::Outer(_) => Work {
+                multiply_adds: accumulators * rows * h * m * p * (w + 1.0),
+                features: pairs * h * p,
+                elements: packing(rows * len, m * p * w),
+                ..Work::default()
+            },
+            Structure::Rows(_) => Work { features: pairs * h * p, ..Work::default() },
+            Structure::Dense(_) | Structure::Diagonal(_) => {
+                Work { multiply_adds: pairs * len, elements: packing(rows * len, copies * len), ..Work::default() }
+            }
+        }
+    };
     match contraction {
         Contraction::Factored => Work {
             multiply_adds: k * window * (n * m * p * p * w + pairs * p * p * h),
@@ -185,17 +218,14 @@ fn work(block: &Block, contraction: Contraction, sizes: &Sizes) -> Work {
         Contraction::Materialised => Work {
             multiply_adds: pairs * len,
             entries: sums,
-            elements: packing(rows * len, copies * len) + (k + carrying) * rows * len + copies * len,
-            forming: (k * rows + copies) * p * len,
+            elements: packing(rows * len, copies * len) + held + copies * len,
+            forming: (k * rows + copies) * formed,
             ..Work::default()
         },
-        Contraction::Half => Work {
-            multiply_adds: accumulators * rows * h * m * p * (w + 1.0),
-            features: pairs * h * p,
-            entries: sums,
-            elements: packing(rows * len, m * p * w) + (k + carrying) * rows * len,
-            forming: k * rows * p * len,
-        },
+        Contraction::Half => {
+            let own = Work { entries: sums, elements: held, forming: k * rows * formed, ..Work::default() };
+            structures().map(applied).fold(own, Work::plus)
+        }
     }
 }
 
@@ -253,7 +283,7 @@ pub fn choose(network: &Graph, block: &Block, readout: Readout, sizes: &Sizes, r
 mod tests {
     use super::*;
     use crate::activation::Activation;
-    use crate::layer::{AvgPool2d, Conv2d, Flatten, Layer, LayerKind, LayerNorm, Linear};
+    use crate::layer::{AvgPool2d, Conv2d, Embedding, Flatten, Layer, LayerKind, LayerNorm, Linear};
     use crate::optimizer::{Adam, Sgd};
 
     fn network(input: &[usize], layers: Vec<LayerKind>) -> Graph {
@@ -359,6 +389,35 @@ mod tests {
         let [factored, output, materialised, half] =
             [Contraction::Factored, Contraction::Output, Contraction::Materialised, Contraction::Half];
         assert_eq!(of(1), [factored, output, materialised, half]);
+    }
+
+    #[test]
+    fn rows_of_a_long_table_are_not_formed_for_examples() {
+        let embedding = |count| LayerKind::Embedding(Embedding { count, features: 64 });
+        let flat = LayerKind::Flatten(Flatten);
+        let [averaged, materialised, half] = [Contraction::Averaged, Contraction::Materialised, Contraction::Half];
+        let pick = |count, tokens: usize, optimizer: &Optimizer| {
+            let network = network(&[tokens], vec![embedding(count), flat.clone(), TANH, linear(4)]);
+            let carried = Carried::new(optimizer, &[0.1], f64::from(f32::EPSILON));
+            let sizes = Sizes { queries: 8, nodes: 3, examples: 64, carried, ..sized(4, Entries::Loss) };
+            picked(&network, &sizes)[0]
+        };
+        let adam = Adam {
+            learning_rate: 0.1,
+            betas: [0.9, 0.999],
+            eps: 1e-8,
+            weight_decay: 0.0,
+            amsgrad: false,
+            decoupled: true,
+        };
+        let (sgd, adam) = (Optimizer::Sgd(Sgd::plain(0.1)), Optimizer::Adam(adam));
+        assert_eq!(pick(50_000, 8, &sgd), averaged);
+        assert_eq!(pick(50_000, 8, &adam), half);
+        assert_eq!(pick(100, 64, &sgd), materialised);
+        let network = network(&[4], vec![embedding(5), flat, linear(3)]);
+        let of = |carried| choices(&network, &network.blocks[0], Readout::Outputs, carried);
+        assert_eq!(of(Carried::Nothing), [Contraction::Factored, averaged, materialised, half]);
+        assert_eq!(of(Carried::Rows { apart: false }), [materialised, half]);
     }
 
     #[test]

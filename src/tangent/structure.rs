@@ -2,9 +2,11 @@
 
 use super::Contraction;
 use super::contract::gram;
-use crate::compute::{Backend, BackendError, Outer, OuterDiagonal, Part, Result, RowMap, Slice, SliceMut, Start};
+use crate::compute::{
+    Backend, BackendError, Matches, Outer, OuterDiagonal, OuterRows, Part, Result, RowMap, Slice, SliceMut, Start,
+};
 use crate::graph::primitive::{Site, Used, fresh, raw};
-use crate::graph::{Diagonal, Factor, Matrix, Segment, Structure};
+use crate::graph::{Diagonal, Factor, Matrix, Segment, Structure, Table};
 
 impl Structure {
     /// The ways in which gradients of one use can be contracted, whatever their inputs. Those of a diagonal are short.
@@ -12,6 +14,9 @@ impl Structure {
         match self {
             Structure::Outer(_) => &Contraction::ALL,
             Structure::Diagonal(_) => &[Contraction::Materialised],
+            Structure::Rows(_) => {
+                &[Contraction::Factored, Contraction::Averaged, Contraction::Materialised, Contraction::Half]
+            }
             // δ is the row: halves are whole.
             Structure::Dense(_) => &[Contraction::Materialised, Contraction::Half],
         }
@@ -29,6 +34,9 @@ impl Structure {
                 Some(Part::Half { shape: outer(*matrix, Start::Value(0.0)), left, delta, input })
             }
             Structure::Diagonal(_) => None,
+            Structure::Rows(table) => {
+                Some(Part::Picked { shape: outer_rows(*table, Start::Value(0.0)), left, delta, tokens: input })
+            }
             Structure::Dense(depth) => Some(Part::Rows { depth: *depth, left, right: delta }),
         }
     }
@@ -48,6 +56,10 @@ impl Structure {
     ) -> Result<(B::Buffer, usize)> {
         match self {
             Structure::Outer(matrix) => gram(backend, (matrix, one), left, right, counts),
+            &Structure::Rows(Table { count, positions, .. }) => {
+                let (len, matches) = (left.len * right.len, Matches { count, positions, examples: counts.1 });
+                Ok((fresh(backend, len, |out| backend.matches(&matches, out, left, right))?, len))
+            }
             Structure::Diagonal(_) | Structure::Dense(_) => {
                 Err(BackendError::Invalid(format!("{self:?} is not contracted around products of inputs")))
             }
@@ -58,15 +70,17 @@ impl Structure {
     pub(crate) fn multiplied(&self) -> usize {
         match self {
             Structure::Outer(_) | Structure::Diagonal(_) => self.input_len(),
-            Structure::Dense(_) => 0,
+            Structure::Rows(_) | Structure::Dense(_) => 0,
         }
     }
 
-    /// What δ is multiplied by beside them, such as the 1 of a bias: the sum of its squares.
+    /// What δ is multiplied by beside them, such as the 1 of a bias and the unit vector that a token stands for: the sum of
+    /// its squares.
     pub(crate) fn squares_of_ones(&self) -> f64 {
         let (one, positions) = match *self {
             Structure::Outer(Matrix { bias, positions, .. }) => (bias, positions),
             Structure::Diagonal(Diagonal { shift, positions, .. }) => (shift, positions),
+            Structure::Rows(Table { positions, .. }) => (true, positions),
             Structure::Dense(_) => (true, 1),
         };
         if one { positions as f64 } else { 0.0 }
@@ -77,6 +91,7 @@ impl Structure {
         match self {
             Structure::Outer(Matrix { height, width, .. }) => [*height, *width],
             Structure::Diagonal(Diagonal { width, .. }) => [1, *width],
+            Structure::Rows(Table { width, .. }) => [*width, 1],
             Structure::Dense(len) => [*len, 0],
         }
     }
@@ -86,6 +101,12 @@ impl Structure {
 pub(super) fn outer(matrix: Matrix, start: Start) -> Outer {
     let Matrix { height, width, positions, bias } = matrix;
     Outer { height, width, positions, bias, start }
+}
+
+/// A table as `outer_rows` takes it.
+fn outer_rows(table: Table, start: Start) -> OuterRows {
+    let Table { count, width, positions } = table;
+    OuterRows { count, width, positions, start }
 }
 
 /// `out = start +` the gradient rows of a map's outputs, each as long as the factor's structure, times a preconditioner.
@@ -108,6 +129,9 @@ pub(crate) fn write_gradient<B: Backend>(
         Structure::Diagonal(Diagonal { width, positions, shift }) => {
             let shape = OuterDiagonal { width, positions, shift, start };
             backend.outer_diagonal(&shape, map, out, factor.delta(), factor.input, preconditioner)
+        }
+        Structure::Rows(table) => {
+            backend.outer_rows(&outer_rows(table, start), map, out, factor.delta(), factor.input, preconditioner)
         }
         Structure::Dense(len) => match preconditioner {
             None => backend.average(len, start, map, out, factor.delta()),
@@ -141,6 +165,7 @@ pub(crate) fn along<B: Backend>(
     fresh(backend, rows * factor.structure.delta_len(), |out| match factor.structure {
         Structure::Outer(matrix) => matrix.values(&site, out, factor.input),
         Structure::Diagonal(diagonal) => diagonal.values(&site, out, factor.input),
+        Structure::Rows(table) => table.values(&site, out, factor.input),
         Structure::Dense(len) => raw(&site, out, len),
     })
 }

@@ -74,6 +74,10 @@ pub fn pass(network: &Graph, (weights, change): (&[f64], &[f64]), tau: f64, dire
             (Kind::Pointwise(kind), _) => {
                 input.iter().map(|&x| activated(kind.function(), x, &mut seen.pattern)).collect()
             }
+            (Kind::Lookup(_), Some((Structure::Rows(table), first))) => {
+                let row = |token: &Dual| first + token.value as usize * table.width;
+                input.iter().flat_map(|token| (row(token)..row(token) + table.width).map(&at)).collect()
+            }
             (Kind::Parameter(_), Some((Structure::Dense(len), first))) => (first..first + len).map(&at).collect(),
             (Kind::Rearrange(kind), _) => {
                 let inputs: Vec<&[Dual]> = node.inputs.iter().map(|&input| values[input].as_slice()).collect();

@@ -2,7 +2,7 @@
 
 use crate::harness::*;
 use pathkernel::compute::gpu;
-use pathkernel::compute::{Accumulator, Backend, Entries, Gram, Outer, Part, RowMap, Start};
+use pathkernel::compute::{Accumulator, Backend, Entries, Gram, Outer, OuterRows, Part, RowMap, Start};
 
 /// What one part is: rows of a map times the inputs' Gram matrix, a look-up, whole rows, or half of either.
 #[derive(Debug, Clone, Copy)]
@@ -11,6 +11,7 @@ enum Kind {
     Output,
     Rows { depth: usize },
     Half { positions: usize, height: usize, width: usize, bias: bool },
+    Picked { positions: usize, count: usize, width: usize },
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -39,6 +40,7 @@ impl Shape<'_> {
             Kind::Output => 1,
             Kind::Rows { depth } => depth,
             Kind::Half { positions, height, width, .. } => positions * height * (width + 1),
+            Kind::Picked { positions, width, .. } => positions * width,
         };
         self.parts.iter().map(of).sum::<usize>() as f64
     }
@@ -82,9 +84,20 @@ fn fused<B: Backend>(backend: &B, shape: &Shape<'_>) -> Vec<f64> {
                     columns * positions * height,
                     examples * positions * width,
                 ],
+                Kind::Picked { positions, count, width } => {
+                    [rows * count * width, columns * positions * width, examples * positions]
+                }
             };
             let seed = 20 + 3 * number as u64;
-            [0, 1, 2].map(|which| Held::new(backend, &numbers(seed + which, lengths[which as usize])))
+            [0, 1, 2].map(|which| {
+                let mut values = numbers(seed + which, lengths[which as usize]);
+                if let (Kind::Picked { count, .. }, 2) = (kind, which) {
+                    // Tokens, some of them beyond the table.
+                    let token = |value: &mut f64| *value = ((*value + 1.0) * *count as f64 / 1.8).floor();
+                    values.iter_mut().for_each(token);
+                }
+                Held::new(backend, &values)
+            })
         })
         .collect();
     let parts: Vec<Part<'_, B::Buffer, B::Index>> = shape
@@ -102,6 +115,10 @@ fn fused<B: Backend>(backend: &B, shape: &Shape<'_>) -> Vec<f64> {
                 Kind::Half { positions, height, width, bias } => {
                     let shape = Outer { height, width, positions, bias, start: Start::Value(0.0) };
                     Part::Half { shape, left, delta: right, input: inputs }
+                }
+                Kind::Picked { positions, count, width } => {
+                    let shape = OuterRows { count, width, positions, start: Start::Value(0.0) };
+                    Part::Picked { shape, left, delta: right, tokens: inputs }
                 }
             }
         })
@@ -154,6 +171,7 @@ fn shapes() -> Vec<Shape<'static>> {
             Shape { into: 3, weighted: true, parts: &[Kind::Rows { depth: 5 }], ..plain },
             Shape { parts: &[Kind::Output], ..plain },
             Shape { parts: &[Kind::Half { positions: 1, height: 3, width: 5, bias: true }], ..plain },
+            Shape { parts: &[Kind::Picked { positions: 3, count: 4, width: 5 }], ..plain },
             Shape {
                 parts: &[
                     Kind::Output,

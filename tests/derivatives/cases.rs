@@ -2,7 +2,7 @@
 
 use pathkernel::activation::Activation;
 use pathkernel::graph::Graph;
-use pathkernel::graph::primitive::{Affine, Pointwise, Rearrange};
+use pathkernel::graph::primitive::{Affine, Lookup, Pointwise, Rearrange};
 use pathkernel::layer::{Add, AvgPool2d, Conv2d, Flatten, Layer, LayerKind, LayerNorm, Linear, MaxPool2d, Parameter};
 use pathkernel::random::numbers;
 
@@ -129,7 +129,44 @@ pub fn cases() -> Vec<Case> {
         let weights = numbers(seed as u64 + 100, network.len);
         Case { name: name.to_owned(), network, weights }
     };
-    models.into_iter().enumerate().map(build).chain([tied(&[4]), tied(&[2, 4])]).collect()
+    models.into_iter().enumerate().map(build).chain([tied(&[4]), tied(&[2, 4]), looked_up(), tied_table()]).collect()
+}
+
+/// The tokens of an input of numbers in ±1: four times them, cut to whole numbers from 0 to 3.
+fn tokens(network: &mut Graph) -> usize {
+    let scale = Rearrange::scale(&network.input, 4.0);
+    network.add(0, scale, &[0]).expect("a scale")
+}
+
+/// Rows of two tables, added; of one of them longer than any token.
+fn looked_up() -> Case {
+    let mut network = Graph::empty(&[3]);
+    let tokens = tokens(&mut network);
+    let table = |count| Lookup::new(&[3], count, 2).expect("a table");
+    let first = network.add(1, table(4), &[tokens]).expect("a layer");
+    let second = network.add(2, table(7), &[tokens]).expect("a layer");
+    let sum = Rearrange::add(&[&[3, 2], &[3, 2]]).expect("equal shapes");
+    let sum = network.add(3, sum, &[first, second]).expect("a layer");
+    let flat = network.add(4, Rearrange::flat(&[3, 2]), &[sum]).expect("a layer");
+    let value = network.add(5, Pointwise::new(&[6], Activation::Tanh), &[flat]).expect("a layer");
+    network.add(6, Affine::new(&[6], 2, true), &[value]).expect("a layer");
+    let weights = numbers(91, network.len);
+    Case { name: "looked up".into(), network, weights }
+}
+
+/// A table that is looked up in twice and is the last matrix as well, as in language models.
+fn tied_table() -> Case {
+    let mut network = Graph::empty(&[3]);
+    let tokens = tokens(&mut network);
+    let table = || Lookup::new(&[3], 4, 3).expect("a table");
+    let first = network.add(1, table(), &[tokens]).expect("a layer");
+    let second = network.add_tied(0, table(), &[tokens]).expect("the same weights");
+    let value = network.add(3, Pointwise::new(&[3, 3], Activation::Tanh), &[first]).expect("a layer");
+    let sum = Rearrange::add(&[&[3, 3], &[3, 3]]).expect("equal shapes");
+    network.add(4, sum, &[value, second]).expect("a layer");
+    network.add_tied(0, Affine::new(&[3, 3], 4, false), &[network.output()]).expect("the same weights");
+    let weights = numbers(92, network.len);
+    Case { name: "a tied table".into(), network, weights }
 }
 
 /// Two linear layers of one square matrix and one bias, on the last axis of an input of some shape.

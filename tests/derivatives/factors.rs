@@ -3,8 +3,8 @@
 use crate::cases::Case;
 use crate::common::loops::{Entry, dot};
 use pathkernel::compute::cpu::{Buffer, CpuBackend};
-use pathkernel::compute::{Backend, Outer, OuterDiagonal, RowMap, Slice, SliceMut, Start};
-use pathkernel::graph::{Block, Diagonal, Factor, Graph, Matrix, Segment, Structure};
+use pathkernel::compute::{Backend, Outer, OuterDiagonal, OuterRows, RowMap, Slice, SliceMut, Start};
+use pathkernel::graph::{Block, Diagonal, Factor, Graph, Matrix, Segment, Structure, Table};
 
 pub type Cpu = CpuBackend<f64>;
 pub type Array = Buffer<f64>;
@@ -40,6 +40,10 @@ impl Factors {
             Structure::Diagonal(Diagonal { width, positions, shift }) => {
                 let shape = OuterDiagonal { width, positions, shift, start };
                 backend.outer_diagonal(&shape, map, out, delta, input, None)
+            }
+            Structure::Rows(Table { count, width, positions }) => {
+                let shape = OuterRows { count, width, positions, start };
+                backend.outer_rows(&shape, map, out, delta, input, None)
             }
             Structure::Dense(len) => backend.average(len, start, map, out, delta),
         };
@@ -139,6 +143,14 @@ pub fn add_gradient(layer: &Factors, row: usize, base: usize, scale: f64, out: &
                 }
             }
         }
+        Structure::Rows(Table { count, width, positions }) => {
+            for p in 0..positions {
+                let delta = &layer.delta[(row * positions + p) * width..][..width];
+                let token = (layer.input[base * positions + p].max(0.0) as usize).min(count - 1);
+                let out = out[token * width..][..width].iter_mut();
+                out.zip(delta).for_each(|(out, &delta)| out.add(scale, Entry::new(delta)));
+            }
+        }
         Structure::Dense(len) => {
             let delta = &layer.delta[row * len..][..len];
             out.iter_mut().zip(delta).for_each(|(out, &delta)| out.add(scale, Entry::new(delta)));
@@ -169,6 +181,7 @@ pub fn roundings(structure: Structure, nodes: usize, terms: usize) -> f64 {
     let (positions, features) = match structure {
         Structure::Outer(Matrix { height, width, positions, .. }) => (positions, height * positions * terms + width),
         Structure::Diagonal(Diagonal { width, positions, .. }) => (positions, positions * terms + width),
+        Structure::Rows(Table { width, positions, .. }) => (positions, width * positions * terms + 1),
         Structure::Dense(_) => (1, terms),
     };
     2.0 * (terms * structure.len() + features + nodes * (positions * positions + 1) + 10) as f64

@@ -6,8 +6,10 @@ use crate::common::loops::{Entry, accumulated, compare};
 use crate::factors::{
     Array, Cpu, Factors, add_gradient, factors, gradients, outer, pairs, roundings, upload, whole, whole_mut,
 };
-use pathkernel::compute::{Accumulator, Backend, Entries, Gram, Layout, MatMul, Part, RowMap, Start};
-use pathkernel::graph::{Block, Matrix, Segment, Structure};
+use pathkernel::compute::{
+    Accumulator, Backend, Entries, Gram, Layout, MatMul, Matches, OuterRows, Part, RowMap, Start,
+};
+use pathkernel::graph::{Block, Matrix, Segment, Structure, Table};
 use pathkernel::random::numbers;
 
 /// One rounding of f64, relative.
@@ -129,6 +131,14 @@ impl<'a> Layer<'a> {
             let right = whole(&self.right).part(0, columns * depth);
             parts.push(Part::Rows { depth, left: whole(&self.left_rows), right });
         }
+        if let Structure::Rows(Table { count, width, positions }) = self.structure {
+            let delta = whole(&self.right).part(0, columns * positions * width);
+            let shape = OuterRows { count, width, positions, start: Start::Value(0.0) };
+            let (left, tokens) = (whole(&self.left_rows), whole(&self.inputs));
+            parts.push(Part::Picked { shape, left, delta, tokens });
+            let (left, inputs) = (whole(&self.left), whole(&self.products));
+            parts.push(Part::Factored { map, positions, depth: width, left, right: delta, inputs });
+        }
         if let Structure::Outer(matrix) = self.structure {
             let Matrix { height, positions, .. } = matrix;
             let delta = whole(&self.right).part(0, columns * positions * height);
@@ -143,6 +153,13 @@ impl<'a> Layer<'a> {
 
 /// The products of a layer's inputs, `[base rows, P, P, examples]`, and 1 for a bias; nothing for a diagonal.
 fn products(left: &Factors, right: &Factors) -> Array {
+    if let Structure::Rows(Table { count, positions, .. }) = left.structure {
+        let mut out = upload(&vec![0.0; left.input.len() * right.input.len()]);
+        let (left, right) = (upload(&left.input), upload(&right.input));
+        let matches = Matches { count, positions, examples: EXAMPLES };
+        Cpu::new().matches(&matches, whole_mut(&mut out), whole(&left), whole(&right)).expect("matches");
+        return out;
+    }
     let Structure::Outer(Matrix { width, positions: p, bias, .. }) = left.structure else {
         return upload(&[]);
     };
@@ -229,6 +246,7 @@ fn name(part: &Part<'_, Array, Vec<u32>>) -> &'static str {
         Part::Output { .. } => "output",
         Part::Rows { .. } => "rows",
         Part::Half { .. } => "half",
+        Part::Picked { .. } => "picked",
     }
 }
 

@@ -4,8 +4,8 @@ use crate::cases::Case;
 use pathkernel::activation::{Activation, Approximate, Gelu};
 use pathkernel::compute::Pooling;
 use pathkernel::graph::primitive::{
-    Affine, Attention, Convolve, Heads, Mask, MatrixProduct, Normalize, Parameter, Pointwise, Pool, Product, Rearrange,
-    ScaleShift, Softmax, Sweep, Unfold,
+    Affine, Attention, Convolve, Heads, Lookup, Mask, MatrixProduct, Normalize, Parameter, Pointwise, Pool, Product,
+    Rearrange, ScaleShift, Softmax, Sweep, Unfold,
 };
 use pathkernel::graph::{Graph, NodeId};
 use pathkernel::random::numbers;
@@ -125,7 +125,13 @@ fn push(graph: &mut Graph, choice: &mut Choice, number: usize, from: NodeId) -> 
             let add = Rearrange::add(&shapes).ok()?;
             graph.add(number, add, &summands).ok()
         }
-        6 => graph.add(number, Rearrange::flat(&shape), &[from]).ok(),
+        6 if choice.below(2) == 0 => graph.add(number, Rearrange::flat(&shape), &[from]).ok(),
+        6 => {
+            // Four times a number in ±1, cut to a whole one from 0 on.
+            let input = graph.input.clone();
+            let tokens = graph.add(number, Rearrange::scale(&input, 4.0), &[0]).ok()?;
+            graph.add(number, Lookup::new(&input, 4, choice.between(2, 4)).ok()?, &[tokens]).ok()
+        }
         10 | 11 => {
             let rearrange = rearranged(choice, &shape).ok()?;
             graph.add(number, rearrange, &[from]).ok()

@@ -19,8 +19,10 @@ pub(super) mod fill;
 mod gather;
 mod gram;
 mod im2col;
+mod lookup;
 mod loss;
 mod mask;
+mod matches;
 mod matmul;
 mod maximum;
 mod multiply;
@@ -29,6 +31,7 @@ mod normalize_backward;
 mod normalize_curvature;
 mod outer;
 mod outer_diagonal;
+mod outer_rows;
 mod pool;
 mod pool_backward;
 mod pool_directional;
@@ -58,8 +61,10 @@ pub use fill::Fill;
 pub use gather::Gather;
 pub use gram::{Accumulator, Entries, Gram, GramArrays, Part};
 pub use im2col::Im2col;
+pub use lookup::Lookup;
 pub use loss::{BatchLoss, BatchLossArrays, Targets};
 pub use mask::Mask;
+pub use matches::Matches;
 pub use matmul::{Layout, MatMul, MatMulArrays};
 pub use maximum::Maximum;
 pub use multiply::Multiply;
@@ -68,6 +73,7 @@ pub use normalize_backward::NormalizeBackward;
 pub use normalize_curvature::{NormalizeCurvature, NormalizeCurvatureArrays};
 pub use outer::{Outer, OuterArrays};
 pub use outer_diagonal::OuterDiagonal;
+pub use outer_rows::OuterRows;
 pub use pool::{Pool, Pooling};
 pub use pool_backward::PoolBackward;
 pub use pool_directional::PoolDirectional;
@@ -98,9 +104,9 @@ macro_rules! for_each_operation {
     ($call:ident) => {
         $call! {
             Activate, Adam, Average, Axpy, BatchLoss, BatchMatMul, Bias, Center, Col2im, ConvolveBackward, Copy, Fill,
-            Gather, Gram, Im2col, Mask, MatMul, Maximum, Multiply, Normalize, NormalizeBackward, NormalizeCurvature, Outer,
-            OuterDiagonal, Pool, PoolBackward, PoolDirectional, Read, Rearrange, Reciprocal, RowDot, Scale, ScaleFeatures,
-            Seed, Softmax, Transpose
+            Gather, Gram, Im2col, Lookup, Mask, Matches, MatMul, Maximum, Multiply, Normalize, NormalizeBackward,
+            NormalizeCurvature, Outer, OuterDiagonal, OuterRows, Pool, PoolBackward, PoolDirectional, Read, Rearrange,
+            Reciprocal, RowDot, Scale, ScaleFeatures, Seed, Softmax, Transpose
         }
     };
 }

@@ -1,6 +1,6 @@
 //! What the test beside each primitive does: its derivatives against differences.
 
-use super::{Kind, Primitive, ScaleShift};
+use super::{Kind, Primitive, Rearrange, ScaleShift};
 use crate::compute::cpu::{Buffer, CpuBackend};
 use crate::compute::{Backend, Result, RowMap, Slice, SliceMut, Start};
 use crate::graph::{Factor, Graph, Seeds, Segment};
@@ -12,7 +12,8 @@ const ROWS: usize = 2;
 /// The step of central differences: about ε^(1/3), where truncation and rounding are equal.
 const STEP: f64 = 6e-6;
 
-/// A primitive whose inputs are all the same: a scaled input, so that they depend on weights.
+/// A primitive whose inputs are all the same: a scaled input, so that they depend on weights; four times the input where
+/// they must not.
 struct Alone {
     graph: Graph,
     inputs: Buffer<f64>,
@@ -30,8 +31,12 @@ fn upload(values: &[f64]) -> Buffer<f64> {
 impl Alone {
     fn new(input: &[usize], kind: Kind) -> Self {
         let mut graph = Graph::empty(input);
-        let scaled = graph.add(0, ScaleShift::new(input, false), &[0]).expect("a scale");
-        let inputs = vec![scaled; kind.built().inputs.len()];
+        let from = if matches!(kind, Kind::Lookup(_)) {
+            graph.add(0, Rearrange::scale(input, 4.0), &[0]).expect("a scale")
+        } else {
+            graph.add(0, ScaleShift::new(input, false), &[0]).expect("a scale")
+        };
+        let inputs = vec![from; kind.built().inputs.len()];
         graph.add(1, kind, &inputs).expect("a primitive");
         let inputs = upload(&numbers(1, ROWS * graph.input_len()));
         Self { graph, inputs }

@@ -289,6 +289,7 @@ primitives! {
     affine::Affine,
     attention::Attention,
     convolve::Convolve,
+    lookup::Lookup,
     mask::Mask,
     matrix_product::MatrixProduct,
     normalize::Normalize,

@@ -10,6 +10,7 @@ mod on_gpu;
 #[cfg(feature = "gpu")]
 mod spans;
 
+use super::lookup::row_of;
 use super::*;
 
 /// Which pairs of output rows an accumulator holds, and how they lie: `[R, n, m]`, `[n, m]`, `[R, n, m]`,
@@ -157,6 +158,18 @@ pub enum Part<'a, T, I> {
         /// `[examples, P, width]`.
         input: Slice<'a, T>,
     },
+    /// `Σ_{p,j} left[(c, q), tokens[i, p], j] delta[(d, i), p, j]`: whole gradient rows of the queries' table, applied to the
+    /// examples' δ at the rows that they look up.
+    Picked {
+        /// The table's shape; a row of `left` is [`OuterRows::row`] long.
+        shape: OuterRows,
+        /// `[R, queries, row]`.
+        left: Slice<'a, T>,
+        /// `[copies, examples, P, width]`.
+        delta: Slice<'a, T>,
+        /// `[examples, P]`.
+        tokens: Slice<'a, T>,
+    },
 }
 
 impl<T, I> Clone for Part<'_, T, I> {
@@ -301,6 +314,12 @@ impl Gram {
                 let lengths = [(left.len, rows * own.row()), (delta.len, columns * height)];
                 fit(Self::NAME, &lengths)?;
                 fit(Self::NAME, &[(input.len, self.examples * width)])
+            }
+            Part::Picked { shape: own, left, delta, tokens } => {
+                let lengths = [(left.len, rows * own.row()), (delta.len, columns * own.positions * own.width)];
+                fit(Self::NAME, &lengths)?;
+                fit(Self::NAME, &[(tokens.len, self.examples * own.positions)])?;
+                require(Self::NAME, own.row() > 0, "a table without rows")
             }
         }
     }

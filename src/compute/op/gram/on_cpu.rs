@@ -2,7 +2,7 @@
 
 use super::applied::{Applied, half};
 use super::left::Left;
-use super::{Accumulator, Element, Entries, Gram, Part, Result, SliceMut, view};
+use super::{Accumulator, Element, Entries, Gram, OuterRows, Part, Result, SliceMut, row_of, view};
 use crate::compute::BackendError;
 use crate::compute::cpu::kernel::{Weighting, panels};
 use crate::compute::cpu::memory::Pool;
@@ -86,6 +86,8 @@ enum Prepared<'a, E: Element> {
     Products { left: Vec<Left<E>>, right: Vec<Packed<E>>, depth: usize, gram: Option<Products<'a, E>> },
     /// For each row's output, the column's entry.
     Output { picked: cpu::Buffer<E>, outputs: usize, inputs: &'a [E] },
+    /// Rows of tables, δ, and where in a row each of an example's tokens begins.
+    Picked { own: OuterRows, left: &'a [E], delta: &'a [E], places: Vec<usize> },
 }
 
 /// The Gram matrix of a part's inputs.
@@ -277,6 +279,10 @@ fn prepare<'a, E: Element>(
             }
             Ok(Prepared::Output { picked, outputs: view.queries, inputs })
         }
+        Part::Picked { shape: own, left, delta, tokens } => {
+            let places = super::view(tokens)?.iter().map(|&token| row_of(token, own.count) * own.width).collect();
+            Ok(Prepared::Picked { own, left: super::view(left)?, delta: super::view(delta)?, places })
+        }
         Part::Half { .. } => Err(BackendError::Invalid("gram: a half part is not packed".into())),
     }
 }
@@ -299,6 +305,7 @@ impl<E: Element> Prepared<'_, E> {
         match self {
             Prepared::Products { left, right, depth, .. } => left.len() * right.len() * depth,
             Prepared::Output { .. } => 1,
+            Prepared::Picked { own, .. } => own.positions * own.width,
         }
     }
 
@@ -340,6 +347,21 @@ impl<E: Element> Prepared<'_, E> {
                         let run = sums[place..].iter_mut().zip(&picked[place..]).zip(inputs);
                         run.for_each(|((sum, &picked), &input)| *sum += input * picked);
                         column = end;
+                    }
+                }
+            }
+            Prepared::Picked { own, left, delta, places } => {
+                let &OuterRows { width, positions, .. } = own;
+                for (row, sums) in tile.rows.clone().zip(sums.chunks_mut(tile.width)) {
+                    for (column, sum) in tile.columns.clone().zip(sums) {
+                        let places = &places[column % view.examples * positions..][..positions];
+                        for term in 0..view.terms {
+                            let left = &left[view.left(row, term) * own.row()..][..own.row()];
+                            let delta = &delta[view.right(column, term) * positions * width..][..positions * width];
+                            for (&place, delta) in places.iter().zip(delta.chunks(width)) {
+                                *sum += left[place..].iter().zip(delta).map(|(&a, &b)| a * b).sum::<E>();
+                            }
+                        }
                     }
                 }
             }

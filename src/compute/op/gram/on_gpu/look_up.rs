@@ -1,5 +1,6 @@
 //! What a dispatch of the fused product looks up: entries of a last layer, or a half-materialised part.
 
+use super::super::{Lookup, Operation, OuterRows, SliceMut, Weights};
 use super::*;
 
 /// As in `shaders/op/gram.wgsl`.
@@ -10,7 +11,50 @@ const HALF: u32 = 2;
 #[derive(Clone, Copy)]
 pub(super) enum Seen<'a> {
     Output { right: In<'a>, inputs: In<'a> },
-    Half { layer: Outer, left: In<'a>, delta: In<'a>, input: In<'a> },
+    Half { layer: Layer, left: In<'a>, delta: In<'a>, input: In<'a> },
+}
+
+/// What the whole rows of a half-materialised part are of.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Layer {
+    /// A matrix and a bias, applied to inputs.
+    Matrix(Outer),
+    /// A table, of which inputs name rows.
+    Table(OuterRows),
+}
+
+impl Layer {
+    /// Elements of a whole row.
+    pub fn row(&self) -> usize {
+        match self {
+            Layer::Matrix(own) => own.row(),
+            Layer::Table(own) => own.row(),
+        }
+    }
+
+    /// Elements of a column's δ.
+    pub fn deltas(&self) -> usize {
+        match self {
+            Layer::Matrix(own) => own.positions * own.height,
+            Layer::Table(own) => own.positions * own.width,
+        }
+    }
+
+    /// Elements of an example's input.
+    pub fn inputs(&self) -> usize {
+        match self {
+            Layer::Matrix(own) => own.positions * own.width,
+            Layer::Table(own) => own.positions,
+        }
+    }
+
+    /// Multiply-adds of an element of what rows make of inputs.
+    pub fn depth(&self) -> usize {
+        match self {
+            Layer::Matrix(own) => own.width,
+            Layer::Table(_) => 1,
+        }
+    }
 }
 
 /// The block's part of what is looked up.
@@ -42,7 +86,7 @@ impl GpuBackend {
                 Ok(SeenArrays { arrays: [left, right], numbers })
             }
             Some(Seen::Half { layer, left, delta, input }) => {
-                let length = layer.positions * layer.height;
+                let length = layer.deltas();
                 let z = self.applied(&layer, &call.grid.rows(rect), &examples, left, input)?;
                 let left = Bound::whole(intermediate.insert(z));
                 let right = read(delta).part(columns.start * length, columns.len() * length);
@@ -53,23 +97,40 @@ impl GpuBackend {
         }
     }
 
-    /// `Z[r, (i, p), k] = Σ_j left[r, k, j] input[(i, p), j] + bias[r, k]` for some rows and examples.
+    /// Z, `[rows, examples, P, features of δ]`: what some rows make of some examples' inputs.
     fn applied(
         &self,
-        layer: &Outer,
+        layer: &Layer,
         rows: &Range<usize>,
         examples: &Range<usize>,
         left: In<'_>,
         input: In<'_>,
     ) -> Result<Buffer> {
-        let (height, columns) = (examples.len() * layer.positions, rows.len() * layer.height);
+        let left = left.part(rows.start * layer.row(), rows.len() * layer.row());
+        let input = input.part(examples.start * layer.inputs(), examples.len() * layer.inputs());
+        match layer {
+            Layer::Matrix(own) => self.multiplied(own, (rows.len(), examples.len()), left, input),
+            Layer::Table(own) => {
+                let len = rows.len() * examples.len() * layer.deltas();
+                let mut z = self.context.array(len, false)?;
+                let lookup = Lookup { count: own.count, width: own.width, tables: rows.len() };
+                lookup.gpu(self, (SliceMut::new(&mut z, 0, len), input, Weights { start: left, step: None }))?;
+                Ok(z)
+            }
+        }
+    }
+
+    /// `Z[r, (i, p), k] = Σ_j left[r, k, j] input[(i, p), j] + bias[r, k]`.
+    fn multiplied(
+        &self,
+        layer: &Outer,
+        (rows, examples): (usize, usize),
+        left: In<'_>,
+        input: In<'_>,
+    ) -> Result<Buffer> {
+        let (height, columns) = (examples * layer.positions, rows * layer.height);
         let z = self.context.array(height * columns, false)?;
-        let size = layer.positions * layer.width;
-        let arrays = [
-            Bound { written: true, ..Bound::whole(&z) },
-            read(left).part(rows.start * layer.row(), rows.len() * layer.row()),
-            read(input).part(examples.start * size, examples.len() * size),
-        ];
+        let arrays = [Bound { written: true, ..Bound::whole(&z) }, read(left), read(input)];
         let dispatch = |tile: TileSize, height: usize| {
             let across = columns.div_ceil(tile.side());
             let numbers = AppliedNumbers {

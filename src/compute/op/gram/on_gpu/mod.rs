@@ -16,7 +16,7 @@ use super::{
 use crate::compute::gpu::{
     Buffer, Index, PUT_LARGE, PUT_SMALL, STORE_F16, STORE_F32, SUM_LARGE, SUM_SMALL, TILE_LARGE, TILE_SMALL, TileSize,
 };
-use look_up::Seen;
+use look_up::{Layer, Seen};
 use std::ops::Range;
 
 /// Elements of the largest intermediate of a half-materialised part.
@@ -168,12 +168,12 @@ impl GpuBackend {
                 by_row = by_row.max(if inputs.len > limit { query_span(call, rect).1 } else { 0 });
             }
             Some(Seen::Half { layer, .. }) => {
-                let (width, length) = (examples(call, rect).len(), layer.positions * layer.height);
-                by_column = by_column.max(columns.len() * length).max(width * layer.positions * layer.width);
+                let (width, length) = (examples(call, rect).len(), layer.deltas());
+                by_column = by_column.max(columns.len() * length).max(width * layer.inputs());
                 let most = rows.len() * width * length;
                 by_row = by_row.max(rows.len() * layer.row());
                 by_row = if most > INTERMEDIATE { usize::MAX } else { by_row.max(most) };
-                work += 2.0 * (most * layer.width) as f64 + 2.0 * pairs * length as f64;
+                work += 2.0 * (most * layer.depth()) as f64 + 2.0 * pairs * length as f64;
             }
         }
         let table = self.table_len(call, group, rect);
@@ -328,7 +328,12 @@ fn groups<'a>(parts: &[Part<'a, Buffer, Index>]) -> Vec<Group<'a>> {
                 let product = Product { map: None, positions: 1, depth, left, right };
                 groups.push(Group { product: Some(product), seen: None });
             }
-            Part::Half { shape: layer, left, delta, input } => {
+            Part::Half { shape, left, delta, input } => {
+                let layer = Layer::Matrix(shape);
+                groups.push(Group { product: None, seen: Some(Seen::Half { layer, left, delta, input }) });
+            }
+            Part::Picked { shape, left, delta, tokens: input } => {
+                let layer = Layer::Table(shape);
                 groups.push(Group { product: None, seen: Some(Seen::Half { layer, left, delta, input }) });
             }
             Part::Output { .. } => {}

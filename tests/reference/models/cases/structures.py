@@ -1,0 +1,143 @@
+"""Tables whose rows are looked up, and raw parameters."""
+
+import torch
+from torch import nn
+
+from generate import case, integers, normal
+
+
+class Language(nn.Module):
+    """Tokens and positions, a mean, and a layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.wte, self.wpe = nn.Embedding(7, 4), nn.Parameter(0.5 * torch.randn(3, 4))
+        self.head = nn.Linear(4, 3)
+
+    def forward(self, tokens):
+        return self.head(torch.tanh(self.wte(tokens) + self.wpe).mean(1))
+
+
+case(
+    "structures_tokens",
+    "an embedding and raw positions, some tokens of which only queries have",
+    module=Language,
+    model={
+        "input": [3],
+        "layers": [
+            {"type": "embedding", "name": "wte", "count": 7, "features": 4},
+            {"type": "parameter", "name": "wpe", "shape": [3, 4]},
+            {"type": "add", "from": ["wte", "wpe"]},
+            {"type": "tanh"},
+            {"type": "mean", "axes": [0]},
+            {"type": "linear", "name": "head", "features": 3},
+        ],
+    },
+    names={"wpe": "wpe.weight"},
+    inputs=integers(7, 3),
+    rate=0.4,
+    kernel={"nodes": 5},
+    batches=[[0, 1, 2], [3, 4, 5], [1, 1, 4], [0, 2, 5]],
+    steps=4,
+)
+
+
+class Two(nn.Module):
+    """Two tables of the same tokens, one of them of one feature."""
+
+    def __init__(self):
+        super().__init__()
+        self.values, self.gates = nn.Embedding(5, 3), nn.Embedding(5, 1)
+        self.last = nn.Linear(6, 3)
+
+    def forward(self, tokens):
+        return self.last((self.values(tokens) * torch.sigmoid(self.gates(tokens))).flatten(1))
+
+
+case(
+    "structures_gates",
+    "two embeddings of the same tokens, multiplied",
+    module=Two,
+    model={
+        "input": [2],
+        "layers": [
+            {"type": "embedding", "name": "values", "count": 5, "features": 3},
+            {"type": "embedding", "name": "gates", "count": 5, "features": 1, "from": -1},
+            {"type": "sigmoid", "name": "gate"},
+            {"type": "multiply", "from": ["values", "gate"]},
+            {"type": "flatten"},
+            {"type": "linear", "name": "last", "features": 3},
+        ],
+    },
+    inputs=integers(5, 2),
+    rate=0.3,
+    kernel={"nodes": 5},
+)
+
+
+class Raw(nn.Module):
+    """Raw parameters: added to the input, and as factors of the outputs."""
+
+    def __init__(self):
+        super().__init__()
+        self.shift, self.scale = nn.Parameter(0.5 * torch.randn(2, 3)), nn.Parameter(torch.randn(3))
+        self.last = nn.Linear(6, 3)
+
+    def forward(self, x):
+        return self.last(torch.tanh(x + self.shift).flatten(1)) * self.scale
+
+
+case(
+    "structures_raw",
+    "raw parameters added to the input and multiplied with the outputs",
+    module=Raw,
+    model={
+        "input": [2, 3],
+        "layers": [
+            {"type": "parameter", "name": "shift", "shape": [2, 3]},
+            {"type": "add", "from": [-1, "shift"]},
+            {"type": "tanh"},
+            {"type": "flatten"},
+            {"type": "linear", "name": "last", "features": 3},
+            {"type": "parameter", "name": "scale", "shape": [3]},
+            {"type": "multiply", "from": ["last", "scale"]},
+        ],
+    },
+    names={"shift": "shift.weight", "scale": "scale.weight"},
+    inputs=normal(2, 3),
+    rate=0.3,
+    kernel={"nodes": 5},
+)
+
+
+class Tied(nn.Module):
+    """The next token by the rows that the tokens look up."""
+
+    def __init__(self):
+        super().__init__()
+        self.wte, self.norm, self.head = nn.Embedding(6, 4), nn.LayerNorm(4), nn.Linear(4, 6, bias=False)
+        self.head.weight = self.wte.weight
+
+    def forward(self, tokens):
+        return self.head(self.norm(self.wte(tokens)).mean(1))
+
+
+case(
+    "structures_tied",
+    "the last matrix is the table that tokens look up",
+    module=Tied,
+    model={
+        "input": [3],
+        "layers": [
+            {"type": "embedding", "name": "wte", "count": 6, "features": 4},
+            {"type": "layer_norm", "name": "norm"},
+            {"type": "mean", "axes": [0]},
+            {"type": "linear", "name": "head", "features": 6, "bias": False, "weight": "wte.weight"},
+        ],
+    },
+    inputs=integers(6, 3),
+    outputs=6,
+    rate=0.2,
+    m=5,
+    kernel={"nodes": 6},
+)
