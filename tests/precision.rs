@@ -74,7 +74,7 @@ impl Problem {
             backend: &backend,
             network: &self.network,
             loss: Loss::CrossEntropy,
-            optimizer: self.optimizer,
+            optimizer: self.optimizer.into(),
             clip_norm: 0.0,
             examples: &examples,
             targets: &targets,

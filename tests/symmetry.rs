@@ -63,7 +63,7 @@ impl Problem {
             backend: &backend,
             network: &network,
             loss: Loss::SquaredError,
-            optimizer: PLAIN,
+            optimizer: PLAIN.into(),
             clip_norm: 0.0,
             examples: &examples,
             targets: &targets,

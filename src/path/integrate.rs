@@ -170,7 +170,7 @@ impl<'a, B: Backend> Setting<'a, B> {
             backend: self.backend,
             network: self.network,
             loss: self.spec.loss,
-            optimizer: self.spec.optimizer,
+            optimizer: self.spec.optimizer.clone(),
             clip_norm: 0.0,
             examples: self.examples,
             targets: self.targets,

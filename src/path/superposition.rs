@@ -116,7 +116,8 @@ impl<B: Backend> Superposition<'_, B> {
         let mut recall = Recall::new(&training, self.tape);
         let sums = network.blocks.iter().map(|own| Sum::new(backend, set.len() * own.len()));
         let mut sums = sums.collect::<Result<Vec<Sum<B>>>>()?;
-        let mut psi = Psi { number: 0.0, vector: None, met: None };
+        let groups = self.setting.spec.optimizer.count();
+        let mut psi: Vec<Psi<B>> = (0..groups).map(|_| Psi { number: 0.0, vector: None, met: None }).collect();
         let mut next = recall.last()?;
         for (number, step) in history.steps.iter().enumerate().rev() {
             let leg = recall.leg(number)?;
@@ -139,22 +140,27 @@ impl<B: Backend> Superposition<'_, B> {
     }
 
     /// Adds the products of one step's ψ with the gradients of some examples.
-    fn add(&self, sums: &mut [Sum<B>], psi: &mut Psi<B>, at: &At<'_, B>, set: &Range<usize>) -> Result<()> {
+    fn add(&self, sums: &mut [Sum<B>], psi: &mut [Psi<B>], at: &At<'_, B>, set: &Range<usize>) -> Result<()> {
         let Setting { backend, network, spec, targets, .. } = self.setting;
-        let recursion = spec.optimizer.recursion(&spec.optimizer, at.number, at.rate, at.step.clip);
-        let scale = -recursion.gradient * psi.step(backend, &recursion, at.preconditioner(), network.len)?;
+        let recursions = spec.optimizer.recursions(at.number, at.rate, at.step.clip);
+        let scale = |(psi, recursion): (&mut Psi<B>, &Recursion)| {
+            Ok(-recursion.gradient * psi.step(backend, recursion, at.preconditioner(), network.len)?)
+        };
+        let scales: Vec<f64> = psi.iter_mut().zip(&recursions).map(scale).collect::<Result<_>>()?;
         let at_once = examples_at_once(network, 1);
         for batch in Batch::all(&self.setting, set, at.step, at_once)? {
             let Batch { count, places, inputs, columns, .. } = &batch;
             let input = Slice::new(inputs, 0, count * network.input_len());
             let pass = network.forward(backend, Segment::at(at.weights()), input, *count)?;
             let seed = loss_gradient(backend, network, spec.loss, targets, &pass, places)?;
-            let map = map(backend, set.len(), columns.values(), scale)?;
+            let map = |&scale: &f64| map(backend, set.len(), columns.values(), scale);
+            let maps = scales.iter().map(map).collect::<Result<Vec<_>>>()?;
             network.backward(backend, Segment::at(at.weights()), &pass, 1, seed, &mut |factor| {
                 let own = &network.blocks[factor.block];
-                let preconditioner = psi.vector().map(|vector| Slice::new(vector, own.offset, own.len()));
+                let group = spec.optimizer.group_of(factor.block);
+                let preconditioner = psi[group].vector().map(|vector| Slice::new(vector, own.offset, own.len()));
                 let out = sums[factor.block].block();
-                write_gradient(backend, &map, preconditioner, &factor, Start::Output, out)
+                write_gradient(backend, &maps[group], preconditioner, &factor, Start::Output, out)
             })?;
         }
         Ok(())

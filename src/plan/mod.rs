@@ -123,7 +123,7 @@ fn sizes(problem: &Problem, rounding: f64) -> Sizes {
     let m = problem.examples();
     let nodes = match spec.rule {
         // Gradient flow takes its nodes one by one.
-        Rule::Gauss { nodes } if !spec.optimizer.is_solved() => nodes,
+        Rule::Gauss { nodes } if !spec.optimizer.whole().is_solved() => nodes,
         Rule::Adaptive { .. } => ADAPTIVE_NODES,
         Rule::Gauss { .. } | Rule::Left => 1,
     };
@@ -135,7 +135,7 @@ fn sizes(problem: &Problem, rounding: f64) -> Sizes {
         nodes,
         examples: steps.iter().map(|step| step.batch_len().min(m)).max().unwrap_or(m),
         entries: spec.attribution.then_some(Entries::Loss).into_iter().chain(spec.kernel).collect(),
-        carried: Carried::new(&spec.optimizer, &rates, rounding),
+        carried: Carried::new(spec.optimizer.whole(), &rates, rounding),
     }
 }
 
@@ -149,7 +149,7 @@ fn data_bytes(problem: &Problem, bytes: usize) -> u64 {
 /// Flat vectors that are recorded of a path.
 fn path_vectors(problem: &Problem) -> f64 {
     let flow = FLOW_STEPS * (1 + 2 * flow_nodes(&problem.spec.rule));
-    real(if problem.spec.optimizer.is_solved() { flow } else { problem.recording().vectors() })
+    real(if problem.spec.optimizer.whole().is_solved() { flow } else { problem.recording().vectors() })
 }
 
 /// Bytes of the arrays of a problem.
@@ -197,7 +197,8 @@ impl Plan {
             tiles: [n.div_ceil(down), m.div_ceil(across)],
             copies,
         };
-        let taken = real(if spec.optimizer.is_solved() { FLOW_STEPS * flow_nodes(&spec.rule) } else { steps.len() });
+        let taken =
+            real(if spec.optimizer.whole().is_solved() { FLOW_STEPS * flow_nodes(&spec.rule) } else { steps.len() });
         let superposing_step = if problem.superposition { cost.superposing() } else { 0.0 };
         let tangents = spec.kernel.filter(|_| spec.tangent).map_or(0.0, |entries| cost.tangents(entries));
         let stepping = (cost.step(per_pair.sums) + superposing_step) * taken;
@@ -286,7 +287,7 @@ fn footprint(
 /// What has to be assumed.
 fn assumed(spec: &Spec) -> Option<String> {
     match spec.rule {
-        _ if spec.optimizer.is_solved() => {
+        _ if spec.optimizer.whole().is_solved() => {
             Some(format!("{FLOW_STEPS} steps: how many the solver takes shows only when it runs"))
         }
         Rule::Adaptive { .. } => {

@@ -92,8 +92,9 @@ impl Problem {
 
     /// Which paths can be made, followed and integrated.
     fn check_path(&self) -> Result<(), Error> {
-        self.spec.optimizer.check().map_err(|problem| wrong(problem.to_string()))?;
-        let solved = self.spec.optimizer.is_solved();
+        let optimizer = &self.spec.optimizer;
+        optimizer.check(self.network.blocks.len(), self.steps.len()).map_err(|problem| wrong(problem.to_string()))?;
+        let solved = optimizer.whole().is_solved();
         if solved && !matches!(self.spec.rule, Rule::Gauss { .. }) {
             return Err(wrong("kernel.rule: gradient flow is integrated at Gauss nodes within the solver's steps"));
         }
@@ -116,7 +117,7 @@ impl Problem {
 
     fn check_kernel(&self) -> Result<(), Error> {
         let Spec { optimizer, attribution, kernel, coefficients, tangent, .. } = &self.spec;
-        if optimizer.has_memory() && kernel.is_some() {
+        if optimizer.whole().has_memory() && kernel.is_some() {
             return Err(wrong(
                 "kernel.kernel: a step with momentum, or of Adam and its like, mixes the gradients of many steps, so that no integral of \
                  tangent kernels is multiplied with loss gradients; the attribution is as exact",
@@ -153,7 +154,7 @@ impl Problem {
     fn check_contraction(&self) -> Result<(), Error> {
         let Some(wanted) = &self.contraction else { return Ok(()) };
         let layers = &self.network.blocks;
-        let carried = Carried::new(&self.spec.optimizer, &[], <f32 as Element>::ROUNDING);
+        let carried = Carried::new(self.spec.optimizer.whole(), &[], <f32 as Element>::ROUNDING);
         if wanted.len() != layers.len() {
             let (have, want) = (wanted.len(), layers.len());
             return Err(wrong(format!(

@@ -164,9 +164,9 @@ impl Problem {
     /// What is recorded of the path.
     pub fn recording(&self) -> Recording {
         if self.imported {
-            Recording::imported(&self.spec.optimizer, self.steps.len())
+            Recording::imported(self.spec.optimizer.whole(), self.steps.len())
         } else {
-            Recording::new(&self.spec.optimizer, self.steps.len(), self.every)
+            Recording::new(self.spec.optimizer.whole(), self.steps.len(), self.every)
         }
     }
 
@@ -196,7 +196,7 @@ impl Problem {
         keeper: &mut dyn Keeper,
     ) -> Result<(), Error> {
         let (data, initial) = (TrainingData::new(backend, self)?, convert(initial));
-        match self.spec.optimizer.motion() {
+        match self.spec.optimizer.whole().motion() {
             Motion::Solved { time, tolerance } => {
                 let quadrature = Quadrature::of_flow(&self.spec.rule);
                 data.training().flow(&initial, (time, tolerance), &quadrature, &self.step(1.0, None), recorder, keeper)

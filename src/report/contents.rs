@@ -138,7 +138,7 @@ impl Contents {
 
     /// Whether weight decay has a term.
     pub fn has_decay(&self) -> bool {
-        self.run_file.training.optimizer.has_decay()
+        self.run_file.training.has_decay()
     }
 
     /// What one step is called, and what many are.

@@ -43,7 +43,7 @@ impl Work for Small {
             backend,
             network: &network,
             loss: Loss::SquaredError,
-            optimizer,
+            optimizer: optimizer.into(),
             clip_norm: 0.0,
             examples: &examples,
             targets: &targets,

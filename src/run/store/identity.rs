@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::formats::each_piece;
-use crate::key::dotted;
+use crate::key::{Value, dotted};
 use crate::layer::LayerKind;
 use crate::run::Checkpoints;
 use crate::run::keys::{Batches, InputFiles, RunFile};
@@ -59,6 +59,11 @@ fn files(run_file: &RunFile, checkpoints: Option<&Checkpoints>) -> Vec<(String, 
         _ => None,
     });
     all.extend(constants);
+    let changing = run_file.training.changing.0.iter().filter_map(|(key, value)| match value {
+        Value::Text(name) => Some((format!("training.optimizer.{key}"), file(name))),
+        _ => None,
+    });
+    all.extend(changing);
     let checkpoints = checkpoints.iter().flat_map(|checkpoints| checkpoints.files().enumerate());
     all.extend(checkpoints.map(|(number, path)| (format!("trajectory.import {number}"), path.to_owned())));
     all
