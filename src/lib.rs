@@ -45,7 +45,7 @@ let layers = [
     LayerKind::Activation(Activation::Tanh),
     LayerKind::Linear(Linear { features: 1, bias: true }),
 ];
-let network = Graph::new(&[2], &layers.map(|kind| Layer::new(kind)))?;
+let network = Graph::new(&[2], &layers.map(Layer::new))?;
 let (points, targets) = (vec![0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0], Targets::Reals(vec![0.0, 1.0, 1.0, 0.0]));
 let momentum = Optimizer::Sgd(Sgd { momentum: 0.5, ..Sgd::plain(0.05) });
 let problem = Problem::new(network, Loss::SquaredError, momentum, points, targets)

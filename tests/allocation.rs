@@ -51,7 +51,7 @@ static ALLOCATOR: Counting = Counting;
 #[test]
 fn steps_take_no_fresh_memory() {
     let backend = CpuBackend::<f32>::new();
-    let layer = |kind| Layer::new(kind);
+    let layer = Layer::new;
     let conv = LayerKind::Conv2d(Conv2d::square(8, 3, 1, 1, true));
     let layers = [
         conv.clone(),

@@ -30,7 +30,7 @@ fn problem(optimizer: Optimizer) -> Problem {
         LayerKind::Activation(Activation::Tanh),
         LayerKind::Linear(Linear { features: OUTPUTS, bias: true }),
     ];
-    let network = Graph::new(&[2], &layers.map(|kind| Layer::new(kind))).expect("a network");
+    let network = Graph::new(&[2], &layers.map(Layer::new)).expect("a network");
     let targets = Targets::Reals(numbers(2, EXAMPLES * OUTPUTS));
     Problem::new(network, Loss::SquaredError, optimizer, numbers(1, EXAMPLES * 2), targets)
 }

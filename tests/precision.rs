@@ -37,7 +37,7 @@ struct Problem {
 
 impl Problem {
     fn new(layers: Vec<LayerKind>, examples: usize, batch: Option<usize>, steps: usize, learning_rate: f64) -> Self {
-        let layers = layers.into_iter().map(|kind| Layer::new(kind)).collect::<Vec<_>>();
+        let layers = layers.into_iter().map(Layer::new).collect::<Vec<_>>();
         let network = Graph::new(&[3, 4], &layers).expect("a network");
         let mut random = Random::new(5, "inputs");
         // Numbers that f32 holds, so that both precisions start from the same.

@@ -36,7 +36,7 @@ fn network() -> Graph {
         LayerKind::Activation(Activation::Tanh),
         LayerKind::Linear(Linear { features: OUTPUTS, bias: true }),
     ];
-    let layers = layers.into_iter().map(|kind| Layer::new(kind)).collect::<Vec<_>>();
+    let layers = layers.into_iter().map(Layer::new).collect::<Vec<_>>();
     Graph::new(&[WIDTH], &layers).expect("a network")
 }
 

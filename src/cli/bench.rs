@@ -150,7 +150,7 @@ impl Kernel {
         if hidden < 2 || self.layers.contains(&0) {
             return Err(Error::Input("--layers: needs two widths or more, each at least 1, such as 784,512,10".into()));
         }
-        let layer = |kind| Layer::new(kind);
+        let layer = Layer::new;
         let mut layers = Vec::new();
         for (number, &features) in self.layers[1..].iter().enumerate() {
             if number > 0 {

@@ -42,6 +42,9 @@ impl<B: Backend> Sums<B> {
     }
 }
 
+/// The nodes of a rule, each with its maps of rows by group of parameters.
+pub(super) type NodesByGroup<B> = Vec<Vec<Rc<Node<B>>>>;
+
 /// The sums of a tile.
 pub(super) struct State<'a, B: Backend> {
     /// The full batch, once a step has asked for it.
@@ -49,7 +52,7 @@ pub(super) struct State<'a, B: Backend> {
     /// ψ.
     pub psi: QueryFactors<'a, B>,
     /// The nodes of the rule, with what the last step added to ψ, in each group of parameters.
-    pub nodes: Option<(Vec<f64>, Vec<Vec<Rc<Node<B>>>>)>,
+    pub nodes: Option<(Vec<f64>, NodesByGroup<B>)>,
     pub sums: PairSums<B>,
     /// `None` where the values that belong to single queries are not wanted.
     pub certificate: Option<Certificate<B>>,

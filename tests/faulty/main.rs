@@ -26,7 +26,7 @@ impl Work for Small {
     type Output = Vec<u64>;
 
     fn on<B: Backend>(self, backend: &B) -> Result<Vec<u64>, Error> {
-        let layer = |kind| Layer::new(kind);
+        let layer = Layer::new;
         let layers = vec![
             layer(LayerKind::Linear(Linear { features: 8, bias: true })),
             layer(LayerKind::Activation(Activation::Tanh)),
