@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from generate import case, normal
+from generate import case, integers, normal
 
 
 def attention(q, k, v, heads=1, kv_heads=None, causal=False, scale=None, mask=None):
@@ -370,6 +370,42 @@ case(
     },
     inputs=lambda rng, count: np.eye(5)[rng.integers(0, 5, (count, 3))],
     files={"later.npy": np.triu(np.ones((3, 3)), 1)},
+    rate=0.1,
+    kernel={"nodes": 6},
+)
+
+
+class NanoGpt(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.wte, self.wpe = nn.Embedding(5, 4), nn.Parameter(0.5 * torch.randn(5, 4))
+        self.h, self.ln_f, self.head = Block(4, 2), nn.LayerNorm(4), nn.Linear(4, 5, bias=False)
+        self.head.weight = self.wte.weight
+
+    def forward(self, tokens):
+        return self.head(self.ln_f(self.h(self.wte(tokens) + self.wpe))[:, -1])
+
+
+case(
+    "models_nanogpt",
+    "tokens, positions, a transformer's block, and a head tied to the tokens' table: the next token",
+    module=NanoGpt,
+    names={"wpe": "wpe.weight"},
+    model={
+        "input": [5],
+        "layers": [
+            {"type": "embedding", "name": "wte", "count": 5, "features": 4},
+            {"type": "parameter", "name": "wpe", "shape": [5, 4]},
+            {"type": "add", "name": "x", "from": ["wte", "wpe"]},
+            *block("x", 4, 2),
+            {"type": "layer_norm", "name": "ln_f"},
+            {"type": "slice", "axis": 0, "start": -1},
+            {"type": "flatten"},
+            {"type": "linear", "name": "head", "features": 5, "bias": False, "weight": "wte.weight"},
+        ],
+    },
+    inputs=integers(5, 5),
+    outputs=5,
     rate=0.1,
     kernel={"nodes": 6},
 )
