@@ -74,7 +74,7 @@ impl Problem {
             backend: &backend,
             network: &self.network,
             loss: Loss::CrossEntropy,
-            optimizer: self.optimizer,
+            optimizer: self.optimizer.into(),
             clip_norm: 0.0,
             examples: &examples,
             targets: &targets,
@@ -111,6 +111,7 @@ impl Problem {
             examples: &examples,
             queries: &queries,
             targets: &targets,
+            groups: None,
             query_targets: None,
         };
         let integration = Integration { setting, tape };

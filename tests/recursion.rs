@@ -12,7 +12,7 @@ use pathkernel::graph::Graph;
 use pathkernel::keeper::Keeper;
 use pathkernel::layer::{Add, Embedding, Flatten, Layer, LayerKind, LayerNorm, Linear, Parameter, Scale};
 use pathkernel::loss::{Aims, Loss, Targets};
-use pathkernel::optimizer::{Adam, Optimizer, Sgd};
+use pathkernel::optimizer::{Adam, Lion, NAdam, Optimizer, RmsProp, Sgd};
 use pathkernel::path::{Finished, Integration, Rule, Setting, Spec, Superposition, Tile};
 use pathkernel::random::numbers;
 use pathkernel::readout::Readout;
@@ -59,6 +59,26 @@ fn adam(decoupled: bool) -> Optimizer {
         amsgrad: false,
         decoupled,
     })
+}
+
+fn rmsprop() -> Optimizer {
+    let (alpha, momentum) = (0.9, 0.8);
+    Optimizer::RmsProp(RmsProp { learning_rate: 0.002, alpha, eps: 1e-2, weight_decay: 0.02, momentum, centered: true })
+}
+
+fn nadam() -> Optimizer {
+    Optimizer::NAdam(NAdam {
+        learning_rate: 0.01,
+        betas: [0.8, 0.95],
+        eps: 1e-3,
+        weight_decay: 0.02,
+        momentum_decay: 0.1,
+        decoupled_weight_decay: false,
+    })
+}
+
+fn lion(kept: f64) -> Optimizer {
+    Optimizer::Lion(Lion { learning_rate: 0.002, betas: [0.8, kept], weight_decay: 0.02 })
 }
 
 struct Problem<E: Element> {
@@ -108,7 +128,7 @@ impl<E: Element> Problem<E> {
             backend: &self.backend,
             network: &self.network,
             loss: Loss::SquaredError,
-            optimizer: self.optimizer,
+            optimizer: self.optimizer.into(),
             clip_norm: 0.7,
             examples: &self.examples,
             targets: &self.targets,
@@ -134,7 +154,7 @@ impl<E: Element> Problem<E> {
     }
 
     fn spec(&self) -> Spec {
-        Spec { rule: Rule::Gauss { nodes: 6 }, ..Spec::new(Loss::SquaredError, self.optimizer) }
+        Spec { rule: Rule::Gauss { nodes: 8 }, ..Spec::new(Loss::SquaredError, self.optimizer) }
     }
 
     fn setting<'a>(
@@ -144,7 +164,7 @@ impl<E: Element> Problem<E> {
         queries: &'a [E],
     ) -> Setting<'a, CpuBackend<E>> {
         let Self { backend, network, examples, targets, .. } = self;
-        Setting { backend, network, spec, contraction, examples, queries, targets, query_targets: None }
+        Setting { backend, network, spec, contraction, examples, queries, targets, groups: None, query_targets: None }
     }
 }
 
@@ -197,7 +217,9 @@ fn all_choices(network: &Graph, carried: Carried) -> Vec<Vec<Contraction>> {
 #[test]
 fn every_form_of_psi_gives_the_same_contributions() {
     const STEPS: usize = 60;
-    for optimizer in [sgd(0.3, false), sgd(0.9, false), sgd(0.9, true), adam(false), adam(true)] {
+    for optimizer in
+        [sgd(0.3, false), sgd(0.9, false), sgd(0.9, true), adam(false), adam(true), rmsprop(), nadam(), lion(0.9)]
+    {
         let problem = Problem::<f64>::new(optimizer);
         let folder = tempfile::tempdir().expect("a folder");
         let tape = problem.train(folder.path(), STEPS, 1);
@@ -244,7 +266,7 @@ fn factors_are_held_as_long_as_their_rates_ask() {
 /// A tile's entries have the bits that they have in the whole.
 #[test]
 fn tiles_agree_bit_by_bit() {
-    for optimizer in [sgd(0.9, false), sgd(0.9, true), adam(true)] {
+    for optimizer in [sgd(0.9, false), sgd(0.9, true), adam(true), rmsprop(), nadam(), lion(0.9), lion(0.0)] {
         let problem = Problem::<f32>::new(optimizer);
         let folder = tempfile::tempdir().expect("a folder");
         let tape = problem.train(folder.path(), 12, 1);
@@ -268,7 +290,7 @@ fn tiles_agree_bit_by_bit() {
 /// Steps that were not recorded are made again with the same bits.
 #[test]
 fn a_sparse_recording_gives_the_same_bits() {
-    for optimizer in [sgd(0.0, false), sgd(0.9, true), adam(false), adam(true)] {
+    for optimizer in [sgd(0.0, false), sgd(0.9, true), adam(false), adam(true), rmsprop(), nadam(), lion(0.9)] {
         let problem = Problem::<f32>::new(optimizer);
         let choice = vec![Contraction::Materialised; problem.network.blocks.len()];
         let dense = tempfile::tempdir().expect("a folder");
@@ -291,7 +313,7 @@ fn a_sparse_recording_gives_the_same_bits() {
 #[test]
 fn an_interrupted_tile_goes_on_to_the_same_bits() {
     const STEPS: usize = 7;
-    for optimizer in [sgd(0.0, false), sgd(0.9, false), sgd(0.9, true), adam(true)] {
+    for optimizer in [sgd(0.0, false), sgd(0.9, false), sgd(0.9, true), adam(true), rmsprop(), nadam(), lion(0.9)] {
         let problem = Problem::<f32>::new(optimizer);
         let folder = tempfile::tempdir().expect("a folder");
         for every in [1, 3] {
@@ -376,7 +398,7 @@ fn a_path_in_memory_has_the_same_bits() {
 #[test]
 fn an_interrupted_path_goes_on_to_the_same_bits() {
     const STEPS: usize = 12;
-    for optimizer in [sgd(0.0, false), sgd(0.9, true), adam(false), adam(true)] {
+    for optimizer in [sgd(0.0, false), sgd(0.9, true), adam(false), adam(true), rmsprop(), nadam(), lion(0.9)] {
         let problem = Problem::<f32>::new(optimizer);
         for every in [1, 5] {
             let folder = tempfile::tempdir().expect("a folder");

@@ -63,7 +63,7 @@ impl Problem {
             backend: &backend,
             network: &network,
             loss: Loss::SquaredError,
-            optimizer: PLAIN,
+            optimizer: PLAIN.into(),
             clip_norm: 0.0,
             examples: &examples,
             targets: &targets,
@@ -91,6 +91,7 @@ impl Problem {
             examples: &self.examples,
             queries: &self.inputs,
             targets: &self.targets,
+            groups: None,
             query_targets: None,
         };
         Integration { setting, tape: &self.tape }.tile(tile, &mut || Ok(())).expect("a tile")

@@ -86,12 +86,16 @@ fn problem(momentum: f64, contraction: Contraction) -> Problem {
 
 /// What each example contributes, and the change of the prediction.
 fn attributed(problem: &Problem) -> Result<(Vec<f64>, f64), Box<dyn std::error::Error>> {
+    let found = explained(problem)?;
+    Ok((found.attribution[0].clone(), found.account.prediction[0] - found.account.initial[0]))
+}
+
+fn explained(problem: &Problem) -> Result<Explanation, Box<dyn std::error::Error>> {
     let backend = CpuBackend::<f64>::new();
     let plan = problem.plan(&Device::new(&backend, Rates::CPU))?;
     let mut tape = MemoryTape::new(problem.recording());
     problem.train(&backend, &problem.network.draw(3), &mut tape, &mut || Ok(()))?;
-    let found = Explanation::of(problem, &backend, &tape, &plan, &mut || Ok(()))?;
-    Ok((found.attribution[0].clone(), found.account.prediction[0] - found.account.initial[0]))
+    Ok(Explanation::of(problem, &backend, &tape, &plan, &mut || Ok(()))?)
 }
 
 #[test]
@@ -133,6 +137,23 @@ fn a_table_that_is_a_matrix_as_well_adds_up() {
         for (a, b) in found[0].0.iter().zip(&found[1].0) {
             assert!((a - b).abs() < 1e-13, "{optimizer:?}: {a} and {b}");
         }
+    }
+}
+
+/// Blocks of tables and of raw parameters are layers like others.
+#[test]
+fn parts_by_layer_add_up_to_the_whole() {
+    let problem = || spoken(Optimizer::Sgd(Sgd::plain(0.03)), Contraction::Half);
+    let mut apart = problem();
+    apart.spec.layers = true;
+    let (whole, parts) = (explained(&problem()).expect("a whole"), explained(&apart).expect("parts"));
+    assert_eq!((whole.attribution.len(), parts.attribution.len()), (1, 2));
+    for (at, whole) in whole.attribution[0].iter().enumerate() {
+        let [table, places] = [0, 1].map(|layer| parts.attribution[layer][at]);
+        assert!(
+            (table + places - whole).abs() < 1e-14 && table != 0.0 && places != 0.0,
+            "{table} + {places}, not {whole}"
+        );
     }
 }
 

@@ -11,7 +11,7 @@ pub struct Add;
 
 impl Lower for Add {
     const NAME: &'static str = "add";
-    const HELP: &'static str = "the sum of the layers that `from` names, broadcast to one shape; of one, the layer before plus that";
+    const HELP: &'static str = "the sum of the layers that `from` names, broadcast to one shape; of one, that and the one before";
     const START: Self = Add;
     const KEYS: &'static [Key<Self>] = &[];
     const HAS_PARAMETERS: bool = false;

@@ -16,7 +16,7 @@ pub struct Broadcast {
 
 impl Lower for Broadcast {
     const NAME: &'static str = "broadcast";
-    const HELP: &'static str = "stretched to a shape, as torch.Tensor.expand does: axes are matched from the last one on, and one of length 1 is repeated";
+    const HELP: &'static str = "stretched to a shape, as torch.Tensor.expand does: an axis of length 1 is repeated";
     const START: Self = Broadcast { shape: Vec::new() };
     const KEYS: &'static [Key<Self>] = &[
         Key::required("shape", "of an example; -1 leaves an axis as it is", at!(Broadcast.shape, SIDES)),
@@ -37,7 +37,7 @@ impl Broadcast {
     fn sides(&self, input: &[usize]) -> Result<Vec<usize>, String> {
         let wrong = || {
             let shape = &self.shape;
-            format!("shape = {shape:?} must be of whole numbers of at least 1, or -1 for an axis of the input, of shape {input:?}")
+            format!("shape = {shape:?} must be of numbers of at least 1, or -1 for an axis of the input, of shape {input:?}")
         };
         let side = |(from_last, &side): (usize, &i64)| match side {
             -1 => input.iter().rev().nth(from_last).copied(),

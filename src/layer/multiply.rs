@@ -11,7 +11,7 @@ pub struct Multiply;
 
 impl Lower for Multiply {
     const NAME: &'static str = "multiply";
-    const HELP: &'static str = "the product of the layers that `from` names, broadcast to one shape; of one, the layer before times that";
+    const HELP: &'static str = "the product of the layers that `from` names, broadcast to one shape; of one, with the one before";
     const START: Self = Multiply;
     const KEYS: &'static [Key<Self>] = &[];
     const HAS_PARAMETERS: bool = false;

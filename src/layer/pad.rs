@@ -21,7 +21,7 @@ impl Lower for Pad {
     const HELP: &'static str = "places that hold a number before and after axes, as torch.nn.functional.pad adds them";
     const START: Self = Pad { padding: Vec::new(), value: 0.0 };
     const KEYS: &'static [Key<Self>] = &[
-        Key::required("padding", "places before and after the last axis, then those of the axis before it, and so on", at!(Pad.padding, PADDING)),
+        Key::required("padding", "before and after the last axis, then around the one before it", at!(Pad.padding, PADDING)),
         Key::new("value", "what they hold", at!(Pad.value, Number::Any)),
     ];
     const HAS_PARAMETERS: bool = false;
@@ -39,7 +39,7 @@ impl Pad {
     /// Places before and after each axis of a shape, the first axis first.
     fn around(&self, shape: &[usize]) -> Result<Vec<(i64, i64)>, String> {
         let given = self.padding.len();
-        if given == 0 || given % 2 != 0 || given / 2 > shape.len() {
+        if given == 0 || !given.is_multiple_of(2) || given / 2 > shape.len() {
             return Err(format!(
                 "padding has {given} numbers; it takes two for each axis, from the last one on, of the {} of shape {shape:?}",
                 shape.len()

@@ -15,7 +15,7 @@ pub struct Permute {
 
 impl Lower for Permute {
     const NAME: &'static str = "permute";
-    const HELP: &'static str = "the axes of an example in another order, the batch not counted: torch.permute(0, 2, 1) is [1, 0] here";
+    const HELP: &'static str = "the axes of an example in another order, the batch not counted: torch's (0, 2, 1) is [1, 0] here";
     const START: Self = Permute { axes: Vec::new() };
     const KEYS: &'static [Key<Self>] = &[
         Key::required("axes", "the axes of the input, from 0, in their new order", at!(Permute.axes, AXES)),

@@ -45,7 +45,7 @@ impl Reshape {
         let side = |&side: &i64| usize::try_from(side).ok().filter(|&side| side > 0);
         let known: Option<usize> = given.map(side).try_fold(1usize, |product, side| product.checked_mul(side?));
         let known = known.ok_or_else(|| wrong("must be of whole numbers of at least 1, of which one may be -1"))?;
-        if count % known != 0 || (count != known && !shape.contains(&-1)) {
+        if !count.is_multiple_of(known) || (count != known && !shape.contains(&-1)) {
             return Err(wrong("does not hold as many elements"));
         }
         Ok(shape.iter().map(|given| side(given).unwrap_or(count / known)).collect())

@@ -6,7 +6,7 @@ use crate::graph::{Graph, NodeId, Owner};
 use crate::key::{Count, Key, List, OneOrMore, at};
 
 const FACTORS: OneOrMore<Count> =
-    OneOrMore(List { each: Count::from(1), takes: "a whole number of at least 1, or a list of one for each axis after the channels" });
+    OneOrMore(List { each: Count::from(1), takes: "a whole number of at least 1, or a list of one an axis" });
 
 /// The axes after the first, channels, stretched by repeating each place.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,11 +17,13 @@ pub struct Upsample {
 
 impl Lower for Upsample {
     const NAME: &'static str = "upsample";
-    const HELP: &'static str = "the axes after the channels stretched by repeating each place, as torch.nn.Upsample of mode \"nearest\"";
+    const HELP: &'static str = "the axes after the channels stretched, each place repeated: torch.nn.Upsample of mode nearest";
     const START: Self = Upsample { scale_factor: Vec::new() };
-    const KEYS: &'static [Key<Self>] = &[
-        Key::required("scale_factor", "how often each place is repeated: one number, or one for each axis", at!(Upsample.scale_factor, FACTORS)),
-    ];
+    const KEYS: &'static [Key<Self>] = &[Key::required(
+        "scale_factor",
+        "how often each place is repeated: one number, or one for each axis",
+        at!(Upsample.scale_factor, FACTORS),
+    )];
     const HAS_PARAMETERS: bool = false;
     const READS: Reads = Reads::Exactly(1);
 

@@ -8,6 +8,7 @@ and what has to be recorded of a step, follow from these.
 
 mod adam;
 mod flow;
+mod groups;
 mod lion;
 mod nadam;
 mod recursion;
@@ -19,6 +20,7 @@ mod vectors;
 
 pub use adam::Adam;
 pub use flow::Flow;
+pub use groups::{Group, ParameterGroups};
 pub use lion::Lion;
 pub use nadam::NAdam;
 pub(crate) use recursion::{Meets, Recursion};
@@ -275,6 +277,14 @@ impl Optimizer {
         given: Given<'_, B>,
     ) -> Result<Made<B>> {
         of_each!(self, own => own.step(vectors, memory, given))
+    }
+
+    /// Whether a step with its numbers may come before one with others.
+    fn goes_before(&self, next: &Self) -> bool {
+        match (self, next) {
+            (Optimizer::NAdam(own), Optimizer::NAdam(next)) => own.goes_before(next),
+            _ => true,
+        }
     }
 
     /// Checks its numbers as a run file's are checked.

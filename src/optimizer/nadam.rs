@@ -36,7 +36,7 @@ const NOTHING: f64 = f64::EPSILON / 4.0;
 
 impl NAdam {
     /// PyTorch's defaults, but for the learning rate, which has to be given.
-    const START: Self = Self {
+    pub(super) const START: Self = Self {
         learning_rate: 0.0,
         betas: [0.9, 0.999],
         eps: 1e-8,
@@ -48,6 +48,11 @@ impl NAdam {
     /// μ of step t, counted from 1.
     fn momentum(&self, t: usize) -> f64 {
         self.betas[0] * (1.0 - 0.5 * 0.96f64.powf(t as f64 * self.momentum_decay))
+    }
+
+    /// Whether another step's momenta follow the same course: their product over all steps is one of these numbers alone.
+    pub(super) fn goes_before(&self, next: &Self) -> bool {
+        self.betas[0] == next.betas[0] && self.momentum_decay == next.momentum_decay
     }
 
     /// `p` and `q` of step `number`, counted from 0: the weights of its gradient and of the first moment.

@@ -27,6 +27,24 @@ pub(crate) enum Meets {
     Behind { into: f64, share: f64 },
 }
 
+impl Meets {
+    /// How much of the step's own `add D φ` enters ψ.
+    pub fn entering(self) -> f64 {
+        match self {
+            Meets::Carried | Meets::Preconditioned => 1.0,
+            Meets::Ahead { into, .. } | Meets::Behind { into, .. } => into,
+        }
+    }
+
+    /// How much of ψ the gradients meet.
+    pub fn share(self) -> f64 {
+        match self {
+            Meets::Carried | Meets::Preconditioned => 1.0,
+            Meets::Ahead { share, .. } | Meets::Behind { share, .. } => share,
+        }
+    }
+}
+
 impl Recursion {
     /// Goes a step back in plain numbers, of one weight whose preconditioner is `held`. Returns what multiplies the step's
     /// gradient, but for `gradient`.

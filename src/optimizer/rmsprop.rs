@@ -58,16 +58,12 @@ impl RmsProp {
     fn decayed<B: Backend>(
         &self,
         vectors: &Vectors<'_, B>,
-        own: Option<&mut B::Buffer>,
+        own: &mut B::Buffer,
         (rate, weights): (f64, &B::Buffer),
         preconditioner: &B::Buffer,
     ) -> Result<B::Buffer> {
-        let mut part = vectors.product(weights, preconditioner)?;
-        vectors.scale(&mut part, self.weight_decay)?;
-        if let Some(own) = own {
-            vectors.blend(own, self.momentum, 1.0, &part)?;
-            part = vectors.copy(own)?;
-        }
+        vectors.blend(own, self.momentum, self.weight_decay, &vectors.product(weights, preconditioner)?)?;
+        let mut part = vectors.copy(own)?;
         vectors.scale(&mut part, -rate)?;
         Ok(part)
     }
@@ -127,10 +123,10 @@ impl Update for RmsProp {
     }
 
     fn keeps(&self) -> Vec<&'static str> {
-        let momentum = self.momentum != 0.0;
         let mean = self.centered.then_some(MEAN);
-        let decay = (momentum && self.weight_decay != 0.0).then_some(DECAY);
-        std::iter::once(SQUARE).chain(mean).chain(momentum.then_some(MOMENTUM)).chain(decay).collect()
+        let momentum = (self.momentum != 0.0).then_some(MOMENTUM);
+        let decay = (self.weight_decay != 0.0).then_some(DECAY);
+        std::iter::once(SQUARE).chain(mean).chain(momentum).chain(decay).collect()
     }
 
     fn past(&self) -> Past {
@@ -171,9 +167,7 @@ impl Update for RmsProp {
                 vectors.add(&mut next, -rate, momentum)?;
             }
         }
-        let decay = (self.decay(rate) == Decay::Remembered)
-            .then(|| self.decayed(vectors, own, (rate, weights), &preconditioner))
-            .transpose()?;
+        let decay = own.map(|own| self.decayed(vectors, own, (rate, weights), &preconditioner)).transpose()?;
         Ok(Made { next, preconditioner: Some(preconditioner), decay })
     }
 

@@ -18,6 +18,15 @@ impl<B: Backend> Memory<B> {
         Ok(Self(optimizer.keeps().into_iter().map(zeros).collect::<Result<_>>()?))
     }
 
+    /// The same names, each with what a function makes of its vector.
+    ///
+    /// # Errors
+    ///
+    /// What the function refuses.
+    pub fn map(&self, of: impl Fn(&B::Buffer) -> Result<B::Buffer>) -> Result<Self> {
+        Ok(Self(self.0.iter().map(|(name, vector)| Ok((*name, of(vector)?))).collect::<Result<_>>()?))
+    }
+
     /// The vectors.
     pub fn vectors(&self) -> impl Iterator<Item = &B::Buffer> {
         self.0.iter().map(|(_, vector)| vector)

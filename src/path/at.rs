@@ -4,7 +4,7 @@ use super::{Quadrature, Setting};
 use crate::compute::{Backend, Result, Slice, SliceMut};
 use crate::error::Error;
 use crate::graph::Graph;
-use crate::optimizer::{Decay, Optimizer};
+use crate::optimizer::{Decay, ParameterGroups};
 use crate::path::Rule;
 use crate::tape::{Kept, Step, Tape};
 use crate::training::Leg;
@@ -129,10 +129,10 @@ impl<'a, B: Backend> At<'a, B> {
         Ok(Some(moved))
     }
 
-    /// The part of the step that weight decay made, as a vector and its scale; `None` where there is none.
-    pub fn decay(&self, optimizer: &Optimizer) -> Option<(&B::Buffer, f64)> {
+    /// The part of the step that weight decay made in a block, as a vector and its scale; `None` where there is none.
+    pub fn decay(&self, optimizer: &ParameterGroups, block: usize) -> Option<(&B::Buffer, f64)> {
         let leg = self.leg?;
-        match optimizer.decay(self.rate) {
+        match optimizer.decay(block, self.number, self.rate) {
             Decay::Absent => None,
             Decay::OfWeights(scale) => Some((&leg.weights, scale)),
             Decay::Remembered => leg.decay.as_ref().map(|part| (part, 1.0)),

@@ -90,29 +90,35 @@ impl<'a, B: Backend> Pass<'a, B> {
 
     fn add(&self, state: &mut State<'a, B>, at: &At<'_, B>, account: &mut Account) -> Result<()> {
         let Setting { backend, network, spec, .. } = *self.setting;
-        let recursion = spec.optimizer.recursion(&spec.optimizer, at.number, at.rate, at.step.clip);
+        let recursions = spec.optimizer.recursions(at.number, at.rate, at.step.clip);
+        let of = |block: usize| &recursions[spec.optimizer.group_of(block)];
         let mut batches = self.batches(state, at.step)?;
-        if batches.is_empty() && state.certificate.is_none() && recursion.keep == 0.0 {
+        if batches.is_empty() && state.certificate.is_none() && !spec.optimizer.carries() {
             return Ok(());
         }
-        let rows = self.finder.rows(state, &self.inputs, at, recursion.add, account)?;
+        let added: Vec<f64> = recursions.iter().map(|own| own.add).collect();
+        let rows = self.finder.rows(state, &self.inputs, at, &added, account)?;
         let none =
             || QueryFactors::new(network, self.setting.contraction, self.setting.rows(), self.tile.queries.len());
         let mut fresh = none();
-        let Recursion { keep, add, meets, .. } = recursion;
+        // Groups differ in numbers alone.
+        let meets = recursions.first().map_or(Meets::Carried, |own| own.meets);
+        let (into, share) = (|block: usize| of(block).meets.entering(), |block: usize| of(block).meets.share());
         // Where φ acts by itself as well, it is kept apart from ψ.
         let (psi, held) = match meets {
             Meets::Carried => (&mut state.psi, at.preconditioner()),
             Meets::Preconditioned => (&mut state.psi, None),
             Meets::Ahead { .. } | Meets::Behind { .. } => (&mut fresh, at.preconditioner()),
         };
-        psi.begin(backend, keep, add)?;
+        psi.begin(backend, |block| (of(block).keep, of(block).add))?;
         let mut certificate = match &mut state.certificate {
             Some(certificate) => Some((certificate, self.squared_lengths(at)?)),
             None => None,
         };
         for rows in &rows {
-            self.query_gradients(&mut certificate, at, rows, &mut |factor| psi.add(backend, &rows.node, factor, held))?;
+            self.query_gradients(&mut certificate, at, rows, &mut |factor| {
+                psi.add(backend, &rows.nodes[spec.optimizer.group_of(factor.block)], factor, held)
+            })?;
         }
         let met = match meets {
             Meets::Carried => None,
@@ -120,17 +126,17 @@ impl<'a, B: Backend> Pass<'a, B> {
                 Some(preconditioner) => Some(state.psi.times(backend, preconditioner)?),
                 None => None,
             },
-            Meets::Ahead { into, share } => {
-                state.psi.begin(backend, keep, 0.0)?;
+            Meets::Ahead { .. } => {
+                state.psi.begin(backend, |block| (of(block).keep, 0.0))?;
                 state.psi.axpy(backend, into, &fresh)?;
                 fresh.axpy(backend, share, &state.psi)?;
                 Some(fresh)
             }
-            Meets::Behind { into, share } => {
+            Meets::Behind { .. } => {
                 let mut met = none();
                 met.axpy(backend, share, &state.psi)?;
-                met.axpy(backend, 1.0, &fresh)?;
-                state.psi.begin(backend, keep, 0.0)?;
+                met.axpy(backend, |_| 1.0, &fresh)?;
+                state.psi.begin(backend, |block| (of(block).keep, 0.0))?;
                 state.psi.axpy(backend, into, &fresh)?;
                 Some(met)
             }
@@ -138,9 +144,9 @@ impl<'a, B: Backend> Pass<'a, B> {
         let wanted = spec.attribution || spec.kernel.is_some();
         for batch in batches.iter_mut().filter(|_| wanted) {
             let psi = met.as_ref().unwrap_or(&state.psi);
-            self.meet(&mut state.sums, psi, at, recursion.gradient, batch)?;
+            self.meet(&mut state.sums, psi, at, &recursions, batch)?;
         }
-        if at.step.batch.is_none() {
+        if at.step.batch.is_none() && self.setting.groups.is_none() {
             state.full = Some(batches);
         }
         Ok(())
@@ -151,9 +157,9 @@ impl<'a, B: Backend> Pass<'a, B> {
         if let Some(full) = state.full.take_if(|_| step.batch.is_none()) {
             return Ok(full);
         }
-        let Setting { backend, network, spec, examples, targets, .. } = *self.setting;
+        let Setting { network, spec, .. } = *self.setting;
         let copies = spec.kernel.map_or(1, |_| network.outputs);
-        Batch::all(backend, (examples, targets), &self.tile.examples, step, examples_at_once(network, copies))
+        Batch::all(self.setting, &self.tile.examples, step, examples_at_once(network, copies))
     }
 
     /// Takes the gradients of some rows of queries: adds their products with the step's vectors to the certificate, which comes
@@ -166,7 +172,8 @@ impl<'a, B: Backend> Pass<'a, B> {
         take: &mut dyn FnMut(Factor<'_, B::Buffer>) -> Result<()>,
     ) -> Result<()> {
         let Setting { backend, network, spec, .. } = *self.setting;
-        let (node, count) = (&rows.node, rows.node.rows);
+        let node = &rows.nodes[0];
+        let count = node.rows;
         let moved = if let Tau::Same(tau) = rows.tau { at.moved(backend, network, tau)? } else { None };
         let segment = match (&rows.tau, at.change()) {
             (Tau::Each(tau), Some((change, _))) => {
@@ -205,7 +212,10 @@ impl<'a, B: Backend> Pass<'a, B> {
                 };
                 let explained = SliceMut::new(&mut certificate.explained, at.place * size, size);
                 along(at.change(), explained)?;
-                along(at.decay(&spec.optimizer).filter(|_| !factor.held), certificate.regularizer.block())?;
+                along(
+                    at.decay(&spec.optimizer, factor.block).filter(|_| !factor.held),
+                    certificate.regularizer.block(),
+                )?;
                 along(at.unexplained(), certificate.unexplained.block())?;
                 let reached = SliceMut::new(&mut certificate.reached, at.place * size, size);
                 let lengths = Slice::new(lengths, factor.block + if factor.held { network.blocks.len() } else { 0 }, 1);
@@ -227,7 +237,7 @@ impl<'a, B: Backend> Pass<'a, B> {
         sums: &mut PairSums<B>,
         psi: &QueryFactors<'_, B>,
         at: &At<'_, B>,
-        gradient: f64,
+        recursions: &[Recursion],
         batch: &mut Batch<B>,
     ) -> Result<()> {
         let Setting { backend, network, spec, .. } = *self.setting;
@@ -238,8 +248,17 @@ impl<'a, B: Backend> Pass<'a, B> {
         let before = backend.enter(Phase::Contraction);
         let products = Products::new(backend, network, psi, &self.constant, &pass, constant)?;
 
-        let layers = network.blocks.len();
-        let together = if spec.layers { 1 } else { layers.max(1) };
+        // The blocks that are summed together, those of a group at a time, with the number of their sum.
+        let blocks = 0..network.blocks.len();
+        let sets: Vec<(usize, Vec<usize>)> = if spec.layers {
+            blocks.map(|block| (block, vec![block])).collect()
+        } else {
+            let of = |group| blocks.clone().filter(move |&block| spec.optimizer.group_of(block) == group).collect();
+            (0..recursions.len())
+                .map(|group| (0, of(group)))
+                .filter(|(_, blocks): &(_, Vec<_>)| !blocks.is_empty())
+                .collect()
+        };
         let gram = Gram {
             entries: Entries::Loss,
             outputs: self.setting.rows(),
@@ -250,25 +269,26 @@ impl<'a, B: Backend> Pass<'a, B> {
             triangle: None,
         };
         let averaged = &self.averaged;
-        for (group, first) in (0..layers).step_by(together).enumerate() {
-            let layers = first..first + together;
-            if let (Some(rows), Some(into)) = (&rows.loss, sums.attribution.of(group, -gradient)) {
+        for (sum, blocks) in sets {
+            let group = spec.optimizer.group_of(blocks[0]);
+            let (gradient, rate) = (recursions[group].gradient, spec.optimizer.rate(group, at.number, at.rate));
+            if let (Some(rows), Some(into)) = (&rows.loss, sums.attribution.of(sum, -gradient)) {
                 let mut term = Term { gram, rows, averaged, columns, into: vec![into] };
-                contract(backend, layers.clone(), psi, &products, &mut term)?;
+                contract(backend, blocks.iter().copied(), psi, &products, &mut term)?;
             }
             if let (Some(rows), Some(entries)) = (&rows.kernel, spec.kernel) {
                 // A tile whose examples begin after its queries is computed whole.
                 let Tile { queries, examples } = self.tile;
                 let triangle = queries.start.checked_sub(examples.start).filter(|_| self.triangle);
-                let numerator = sums.numerator.of(group, -gradient).zip(rows.weights.as_ref());
+                let numerator = sums.numerator.of(sum, -gradient).zip(rows.weights.as_ref());
                 let numerator = numerator.map(|(into, weights)| Accumulator {
                     weights: Some(Slice::new(weights, 0, network.outputs * *count)),
                     ..into
                 });
-                let into = sums.kernel.of(group, at.rate).into_iter().chain(numerator).collect();
+                let into = sums.kernel.of(sum, rate).into_iter().chain(numerator).collect();
                 let gram = Gram { entries, copies: network.outputs, triangle, ..gram };
                 let mut term = Term { gram, rows: &rows.rows, averaged, columns, into };
-                contract(backend, layers, psi, &products, &mut term)?;
+                contract(backend, blocks.iter().copied(), psi, &products, &mut term)?;
             }
         }
         backend.enter(before);

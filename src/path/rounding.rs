@@ -52,10 +52,11 @@ impl<B: Backend> Pass<'_, B> {
         let blocks: Vec<_> = network.blocks.iter().chain(&network.held).collect();
         let mut lengths = backend.zeros(blocks.len())?;
         let one = RowMap::each(backend, 1, 1, 1.0)?;
-        let vectors =
-            [Some((at.weights(), 1.0)), at.change(), at.decay(&self.setting.spec.optimizer), at.unexplained()];
-        for (vector, scale) in vectors.into_iter().flatten() {
-            for (layer, own) in blocks.iter().enumerate() {
+        let optimizer = &self.setting.spec.optimizer;
+        for (layer, own) in blocks.iter().enumerate() {
+            let decay = at.decay(optimizer, layer).filter(|_| !own.role.is_held());
+            let vectors = [Some((at.weights(), 1.0)), at.change(), decay, at.unexplained()];
+            for (vector, scale) in vectors.into_iter().flatten() {
                 let part = Slice::new(vector, own.offset, own.len());
                 backend.row_dot(own.len(), scale * scale, &one, SliceMut::new(&mut lengths, layer, 1), part, part)?;
             }

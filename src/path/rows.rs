@@ -19,7 +19,8 @@ pub(super) enum Tau<B: Backend> {
 
 /// Rows of queries that pass together.
 pub(super) struct Rows<B: Backend> {
-    pub node: Rc<Node<B>>,
+    /// The same rows, with what the step adds to ψ in each group of parameters.
+    pub nodes: Vec<Rc<Node<B>>>,
     /// The query of each row, counted from the tile's first; `None` where the rows are all queries in order.
     pub queries: Option<Vec<u32>>,
     pub tau: Tau<B>,
@@ -70,28 +71,34 @@ impl<'a, B: Backend> Finder<'a, B> {
         Ok(Self { setting, queries, adaptive })
     }
 
-    /// The rows at the nodes of a segment; `added` is what the step adds to ψ.
+    /// The rows at the nodes of a segment; `added` is what the step adds to ψ, in each group of parameters.
     pub fn rows(
         &self,
         state: &mut State<'_, B>,
         inputs: &B::Buffer,
         at: &At<'_, B>,
-        added: f64,
+        added: &[f64],
         account: &mut Account,
     ) -> Result<Vec<Rows<B>>> {
         let Some(quadrature) = Quadrature::new(&at.rule) else {
             return self.own_rows(state, inputs, at, added, account);
         };
-        if state.nodes.as_ref().is_none_or(|(known, _)| *known != added) {
-            let node = |&weight: &f64| {
+        if state.nodes.as_ref().is_none_or(|(known, _)| known != added) {
+            let nodes = |&weight: &f64| {
                 let rows: Vec<(u32, f64)> = (0..self.queries as u32).map(|query| (query, weight)).collect();
-                Node::new(self.setting.backend, self.setting.rows(), self.queries, &rows, added).map(Rc::new)
+                self.nodes(&rows, added)
             };
-            state.nodes = Some((added, quadrature.weights.iter().map(node).collect::<Result<_>>()?));
+            state.nodes = Some((added.to_vec(), quadrature.weights.iter().map(nodes).collect::<Result<_>>()?));
         }
         account.nodes[at.number] += self.queries * quadrature.nodes.len();
         let nodes = state.nodes.iter().flat_map(|(_, nodes)| nodes).zip(quadrature.nodes);
-        Ok(nodes.map(|(node, tau)| Rows { node: Rc::clone(node), queries: None, tau: Tau::Same(tau) }).collect())
+        Ok(nodes.map(|(nodes, tau)| Rows { nodes: nodes.clone(), queries: None, tau: Tau::Same(tau) }).collect())
+    }
+
+    /// Rows with what the step adds to ψ, in each group of parameters.
+    fn nodes(&self, rows: &[(u32, f64)], added: &[f64]) -> Result<Vec<Rc<Node<B>>>> {
+        let (backend, outputs) = (self.setting.backend, self.setting.rows());
+        added.iter().map(|&added| Node::new(backend, outputs, self.queries, rows, added).map(Rc::new)).collect()
     }
 
     /// Each query's own nodes, in passes of about as many rows as there are queries.
@@ -100,7 +107,7 @@ impl<'a, B: Backend> Finder<'a, B> {
         state: &State<'_, B>,
         inputs: &B::Buffer,
         at: &At<'_, B>,
-        added: f64,
+        added: &[f64],
         account: &mut Account,
     ) -> Result<Vec<Rows<B>>> {
         let (backend, queries) = (self.setting.backend, self.queries);
@@ -118,7 +125,7 @@ impl<'a, B: Backend> Finder<'a, B> {
             let taus: Vec<B::Element> = rows.iter().map(|row| B::Element::from_f64(row.tau)).collect();
             let weighted: Vec<(u32, f64)> = rows.iter().map(|row| (row.query, row.weight)).collect();
             Ok(Rows {
-                node: Rc::new(Node::new(backend, self.setting.rows(), queries, &weighted, added)?),
+                nodes: self.nodes(&weighted, added)?,
                 queries: Some(rows.iter().map(|row| row.query).collect()),
                 tau: Tau::Each(backend.upload(&taus)?),
             })

@@ -67,7 +67,7 @@ impl<B: Backend> State<'_, B> {
         self.sums.save(backend, writer)?;
         self.certificate.iter().try_for_each(|certificate| certificate.save(backend, writer))?;
         // Without memory ψ is not carried from step to step.
-        if spec.optimizer.has_memory() { self.psi.save(backend, writer) } else { Ok(()) }
+        if spec.optimizer.whole().has_memory() { self.psi.save(backend, writer) } else { Ok(()) }
     }
 
     /// Reads what was [saved](Self::save) of the same tile, and returns the number of steps that are left.
@@ -85,7 +85,7 @@ impl<B: Backend> State<'_, B> {
         finished.tangent_final = tangents.collect::<Result<_, _>>()?;
         self.sums.restore(backend, reader)?;
         self.certificate.iter_mut().try_for_each(|certificate| certificate.restore(backend, reader))?;
-        if spec.optimizer.has_memory() {
+        if spec.optimizer.whole().has_memory() {
             self.psi.restore(backend, reader)?;
         }
         Ok(left[0].min(finished.account.residuals.len() as u64) as usize)

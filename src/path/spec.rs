@@ -4,7 +4,7 @@ use super::Account;
 use crate::compute::Entries;
 use crate::error::Error;
 use crate::loss::Loss;
-use crate::optimizer::Optimizer;
+use crate::optimizer::ParameterGroups;
 use crate::path::Rule;
 use crate::readout::{Chosen, Readout};
 use crate::tape::Step;
@@ -15,8 +15,8 @@ use std::ops::Range;
 pub struct Spec {
     /// The loss.
     pub loss: Loss,
-    /// The optimizer that made the path.
-    pub optimizer: Optimizer,
+    /// The optimizer that made the path, with its numbers for each block and step.
+    pub optimizer: ParameterGroups,
     /// The rule on each segment.
     pub rule: Rule,
     /// The function of the outputs whose change is decomposed.
@@ -40,10 +40,10 @@ pub struct Spec {
 
 impl Spec {
     /// The attribution of every output, with three Gauss nodes a step.
-    pub fn new(loss: Loss, optimizer: Optimizer) -> Self {
+    pub fn new(loss: Loss, optimizer: impl Into<ParameterGroups>) -> Self {
         Self {
             loss,
-            optimizer,
+            optimizer: optimizer.into(),
             rule: Rule::Gauss { nodes: 3 },
             readout: Readout::Outputs,
             chosen: Chosen::default(),
@@ -70,7 +70,7 @@ impl Spec {
     /// it, and both sides' gradients are taken at the same weights. Coefficients are not symmetric.
     pub fn triangle(&self, steps: &[Step]) -> bool {
         let full = steps.iter().all(|step| step.batch.is_none());
-        let same = self.rule == Rule::Left || self.optimizer.is_solved();
+        let same = self.rule == Rule::Left || self.optimizer.whole().is_solved();
         self.symmetric && full && same && self.readout.is_identity() && !self.coefficients
     }
 }

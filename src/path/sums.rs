@@ -48,8 +48,8 @@ pub(super) struct State<'a, B: Backend> {
     pub full: Option<Vec<Batch<B>>>,
     /// ψ.
     pub psi: QueryFactors<'a, B>,
-    /// The nodes of the rule, with what the last step added to ψ.
-    pub nodes: Option<(f64, Vec<Rc<Node<B>>>)>,
+    /// The nodes of the rule, with what the last step added to ψ, in each group of parameters.
+    pub nodes: Option<(Vec<f64>, Vec<Vec<Rc<Node<B>>>>)>,
     pub sums: PairSums<B>,
     /// `None` where the values that belong to single queries are not wanted.
     pub certificate: Option<Certificate<B>>,

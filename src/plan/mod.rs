@@ -123,7 +123,7 @@ fn sizes(problem: &Problem, rounding: f64) -> Sizes {
     let m = problem.examples();
     let nodes = match spec.rule {
         // Gradient flow takes its nodes one by one.
-        Rule::Gauss { nodes } if !spec.optimizer.is_solved() => nodes,
+        Rule::Gauss { nodes } if !spec.optimizer.whole().is_solved() => nodes,
         Rule::Adaptive { .. } => ADAPTIVE_NODES,
         Rule::Gauss { .. } | Rule::Left => 1,
     };
@@ -135,7 +135,7 @@ fn sizes(problem: &Problem, rounding: f64) -> Sizes {
         nodes,
         examples: steps.iter().map(|step| step.batch_len().min(m)).max().unwrap_or(m),
         entries: spec.attribution.then_some(Entries::Loss).into_iter().chain(spec.kernel).collect(),
-        carried: Carried::new(&spec.optimizer, &rates, rounding),
+        carried: Carried::new(spec.optimizer.whole(), &rates, rounding),
     }
 }
 
@@ -149,13 +149,13 @@ fn data_bytes(problem: &Problem, bytes: usize) -> u64 {
 /// Flat vectors that are recorded of a path.
 fn path_vectors(problem: &Problem) -> f64 {
     let flow = FLOW_STEPS * (1 + 2 * flow_nodes(&problem.spec.rule));
-    real(if problem.spec.optimizer.is_solved() { flow } else { problem.recording().vectors() })
+    real(if problem.spec.optimizer.whole().is_solved() { flow } else { problem.recording().vectors() })
 }
 
 /// Bytes of the arrays of a problem.
 fn array_bytes(problem: &Problem, per_pair: &PerPair, bytes: usize) -> f64 {
     let Problem { network, spec, .. } = problem;
-    let (m, n, rows) = (problem.examples(), problem.query_count(), spec.values(network.outputs));
+    let (m, n, rows) = (problem.columns(), problem.query_count(), spec.values(network.outputs));
     // Of each example and layer a norm and a share, and the vectors asked for.
     let shares = if problem.superposition { 2.0 * real(m) * real(network.blocks.len()) } else { 0.0 };
     let superposed = real(problem.superposition_vectors.len()) * real(network.len) + shares;
@@ -166,7 +166,7 @@ impl Plan {
     /// Plans a problem for a device. A plan that does not fit has no tiles.
     pub fn new(problem: &Problem, device: &Device, cut: Cut) -> Self {
         let Problem { network, spec, steps, .. } = problem;
-        let (m, n, outputs) = (problem.examples(), problem.query_count(), network.outputs);
+        let (m, n, outputs) = (problem.columns(), problem.query_count(), network.outputs);
         let sizes = sizes(problem, device.rounding);
         let pick = |own| choose(network, own, spec.readout, &sizes, &device.choosing);
         let contraction = problem.contraction.clone();
@@ -197,7 +197,8 @@ impl Plan {
             tiles: [n.div_ceil(down), m.div_ceil(across)],
             copies,
         };
-        let taken = real(if spec.optimizer.is_solved() { FLOW_STEPS * flow_nodes(&spec.rule) } else { steps.len() });
+        let taken =
+            real(if spec.optimizer.whole().is_solved() { FLOW_STEPS * flow_nodes(&spec.rule) } else { steps.len() });
         let superposing_step = if problem.superposition { cost.superposing() } else { 0.0 };
         let tangents = spec.kernel.filter(|_| spec.tangent).map_or(0.0, |entries| cost.tangents(entries));
         let stepping = (cost.step(per_pair.sums) + superposing_step) * taken;
@@ -286,7 +287,7 @@ fn footprint(
 /// What has to be assumed.
 fn assumed(spec: &Spec) -> Option<String> {
     match spec.rule {
-        _ if spec.optimizer.is_solved() => {
+        _ if spec.optimizer.whole().is_solved() => {
             Some(format!("{FLOW_STEPS} steps: how many the solver takes shows only when it runs"))
         }
         Rule::Adaptive { .. } => {

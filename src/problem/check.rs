@@ -25,8 +25,14 @@ impl Problem {
         if let Some(targets) = &self.query_targets {
             self.check_targets("query targets", targets, self.query_count())?;
         }
-        if self.spec.symmetric != self.queries.is_none() {
-            return Err(wrong("spec.symmetric: is true where the queries are the training set, and nowhere else"));
+        if self.spec.symmetric != (self.queries.is_none() && self.groups.is_none()) {
+            return Err(wrong(
+                "spec.symmetric: is true where the queries are the columns of the arrays, and nowhere else",
+            ));
+        }
+        if let Some(groups) = self.groups.as_ref().filter(|groups| groups.rows() != self.examples()) {
+            let (have, want) = (groups.rows(), self.examples());
+            return Err(wrong(format!("data.train.groups: has {have} numbers, and there are {want} examples")));
         }
         self.check_steps()?;
         self.check_path()?;
@@ -86,8 +92,9 @@ impl Problem {
 
     /// Which paths can be made, followed and integrated.
     fn check_path(&self) -> Result<(), Error> {
-        self.spec.optimizer.check().map_err(|problem| wrong(problem.to_string()))?;
-        let solved = self.spec.optimizer.is_solved();
+        let optimizer = &self.spec.optimizer;
+        optimizer.check(self.network.blocks.len(), self.steps.len()).map_err(|problem| wrong(problem.to_string()))?;
+        let solved = optimizer.whole().is_solved();
         if solved && !matches!(self.spec.rule, Rule::Gauss { .. }) {
             return Err(wrong("kernel.rule: gradient flow is integrated at Gauss nodes within the solver's steps"));
         }
@@ -105,12 +112,15 @@ impl Problem {
         if solved && self.imported {
             return Err(wrong("trajectory.import: gradient flow records its own path"));
         }
+        if self.imported && !self.network.held.is_empty() && !self.network.follows_held() {
+            return Err(wrong("network: an imported path may move held parameters; take Graph::following_held"));
+        }
         Ok(())
     }
 
     fn check_kernel(&self) -> Result<(), Error> {
         let Spec { optimizer, attribution, kernel, coefficients, tangent, .. } = &self.spec;
-        if optimizer.has_memory() && kernel.is_some() {
+        if optimizer.whole().has_memory() && kernel.is_some() {
             return Err(wrong(
                 "kernel.kernel: a step with momentum, or of Adam and its like, mixes the gradients of many steps, so that no integral of \
                  tangent kernels is multiplied with loss gradients; the attribution is as exact",
@@ -147,7 +157,7 @@ impl Problem {
     fn check_contraction(&self) -> Result<(), Error> {
         let Some(wanted) = &self.contraction else { return Ok(()) };
         let layers = &self.network.blocks;
-        let carried = Carried::new(&self.spec.optimizer, &[], <f32 as Element>::ROUNDING);
+        let carried = Carried::new(self.spec.optimizer.whole(), &[], <f32 as Element>::ROUNDING);
         if wanted.len() != layers.len() {
             let (have, want) = (wanted.len(), layers.len());
             return Err(wrong(format!(

@@ -35,7 +35,7 @@ impl<'a, B: Backend> TrainingData<'a, B> {
             backend: self.backend,
             network,
             loss: spec.loss,
-            optimizer: spec.optimizer,
+            optimizer: spec.optimizer.clone(),
             clip_norm: *clip_norm,
             examples: &self.examples,
             targets: &self.targets,
@@ -52,6 +52,7 @@ impl<'a, B: Backend> TrainingData<'a, B> {
             examples: &self.examples,
             queries: &queries.values,
             targets: &self.targets,
+            groups: self.problem.groups.as_ref(),
             query_targets: queries.targets.as_ref(),
         }
     }

@@ -93,7 +93,7 @@ fn rows(contents: &Contents, array: &MappedArray, layers: usize) -> Markup {
 /// The layers with trained parameters.
 fn names(contents: &Contents, layers: usize) -> Vec<String> {
     let model = &contents.run_file.model;
-    let blocks = model.design().build().map(|network| network.blocks).unwrap_or_default();
+    let blocks = contents.run_file.build().map(|network| network.blocks).unwrap_or_default();
     let name = |block: &Block| format!("layer {}, {}", block.layer, model.layers[block.layer].kind.name());
     let mut names: Vec<String> = blocks.iter().map(name).collect();
     names.resize(layers, "layer".into());

@@ -5,16 +5,17 @@ use super::weights::{self, Notes, check_real};
 use crate::compute::Entries;
 use crate::device::Precision;
 use crate::error::Error;
-use crate::formats::{Array, read};
+use crate::formats::{Array, Values, read};
 use crate::graph::{Graph, from_tensors};
 use crate::loss::{TargetArray, Targets};
 use crate::path::Spec;
 use crate::plan::check_room;
 use crate::problem::Problem;
 use crate::run::keys::{Batches, InputFiles, KernelShape, RunFile, Training};
+use crate::run::numbers::{parameter_groups, rates};
 use crate::run::rows::read_rows;
 use crate::tape::Step;
-use crate::training::draw_batches;
+use crate::training::{Groups, draw_batches};
 use std::path::Path;
 
 /// The inputs of a run, checked.
@@ -51,7 +52,10 @@ impl Inputs {
         };
         fits_precision(initial_name(run_file), &initial, run_file.run.precision)?;
         check_steps(run_file, problem.examples())?;
-        let problem = Problem { steps: steps(run_file, &problem)?, ..problem };
+        let rates = rates(run_file)?;
+        let optimizer = parameter_groups(run_file, &problem.network, &rates)?;
+        let steps = steps(run_file, &problem, &rates)?;
+        let problem = Problem { steps, spec: Spec { optimizer, ..problem.spec }, ..problem };
         problem.check()?;
         notes.iter().for_each(|note| tracing::warn!("{note}"));
         Ok(Self { problem, initial, checkpoints, notes })
@@ -73,7 +77,7 @@ fn read_initial(path: &Path, network: &Graph, said: &mut Vec<String>) -> Result<
 ///
 /// What does not fit, with the file, the shapes, and what to do.
 pub fn read_problem(run_file: &RunFile) -> Result<Problem, Error> {
-    let mut network = run_file.model.build()?;
+    let mut network = run_file.build()?;
     if run_file.trajectory.import.is_some() && !network.held.is_empty() {
         // Whoever recorded the path may have moved them.
         network = network.following_held();
@@ -83,7 +87,8 @@ pub fn read_problem(run_file: &RunFile) -> Result<Problem, Error> {
     let precision = run_file.run.precision;
     let (examples, inputs) = read_rows("data.train.inputs", &data.inputs, &network, precision)?;
     let targets = read_targets(&data.targets, &network, training, examples, &data.inputs)?;
-    check_examples(&kernel.superposition_vectors, examples)?;
+    let groups = data.groups.as_deref().map(|path| read_groups(path, examples)).transpose()?;
+    check_examples(&kernel.superposition_vectors, groups.as_ref().map_or(examples, Groups::count))?;
     let mut queries = None;
     let mut query_targets = Some(targets.clone());
     if let Some(files) = &data.query_inputs {
@@ -100,7 +105,7 @@ pub fn read_problem(run_file: &RunFile) -> Result<Problem, Error> {
     let weights = data.weights.as_deref().map(|path| read_example_weights(path, examples, precision)).transpose()?;
     let spec = Spec {
         loss: training.loss,
-        optimizer: training.optimizer,
+        optimizer: training.optimizer.into(),
         rule: kernel.rule,
         readout: kernel.readout,
         chosen: kernel.chosen.clone(),
@@ -109,7 +114,7 @@ pub fn read_problem(run_file: &RunFile) -> Result<Problem, Error> {
         coefficients: kernel.coefficients,
         tangent: kernel.tangent,
         layers: kernel.layers,
-        symmetric: queries.is_none(),
+        symmetric: queries.is_none() && groups.is_none(),
     };
     Ok(Problem {
         network,
@@ -119,6 +124,7 @@ pub fn read_problem(run_file: &RunFile) -> Result<Problem, Error> {
         targets,
         numbers: training.numbers(),
         weights,
+        groups,
         queries,
         query_targets,
         steps: Vec::new(),
@@ -202,6 +208,21 @@ fn read_targets(
     targets.read().map_err(|problem| Error::Input(format!("{path}: {problem}")))
 }
 
+/// The groups of examples.
+fn read_groups(path: &str, examples: usize) -> Result<Groups, Error> {
+    let array = read(path)?;
+    match &array.values {
+        Values::Integer(numbers) if array.shape == [examples] => Ok(Groups::new(numbers)),
+        values => {
+            let kind = if matches!(values, Values::Integer(_)) { "integers" } else { "real numbers" };
+            let shape = &array.shape;
+            Err(Error::Input(format!(
+                "{path}: has shape {shape:?} of {kind}; groups are [{examples}] integers, one an example"
+            )))
+        }
+    }
+}
+
 /// Weights of examples or of their positions.
 fn read_example_weights(path: &str, examples: usize, precision: Precision) -> Result<Vec<f64>, Error> {
     let array = read(path)?;
@@ -215,7 +236,7 @@ fn read_example_weights(path: &str, examples: usize, precision: Precision) -> Re
     Ok(weights)
 }
 
-fn steps(run_file: &RunFile, problem: &Problem) -> Result<Vec<Step>, Error> {
+fn steps(run_file: &RunFile, problem: &Problem, rates: &[f64]) -> Result<Vec<Step>, Error> {
     let (training, examples) = (&run_file.training, problem.examples());
     let batches = match &training.batches {
         Some(Batches::File(path)) => Some(read_batches(path, training.steps, training.batch_size, examples)?),
@@ -228,12 +249,9 @@ fn steps(run_file: &RunFile, problem: &Problem) -> Result<Vec<Step>, Error> {
     Ok(match batches {
         None => {
             let full = problem.step(0.0, None);
-            (0..training.steps).map(|number| Step { learning_rate: training.rate(number), ..full.clone() }).collect()
+            rates.iter().map(|&learning_rate| Step { learning_rate, ..full.clone() }).collect()
         }
-        Some(batches) => {
-            let step = |(number, batch)| problem.step(training.rate(number), Some(batch));
-            batches.into_iter().enumerate().map(step).collect()
-        }
+        Some(batches) => batches.into_iter().zip(rates).map(|(batch, &rate)| problem.step(rate, Some(batch))).collect(),
     })
 }
 

@@ -13,6 +13,7 @@ mod complete;
 mod doubts;
 mod inputs;
 pub mod keys;
+mod numbers;
 mod plan;
 mod process;
 mod resume;

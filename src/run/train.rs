@@ -49,7 +49,7 @@ impl Work for Train<'_, '_> {
         let Inputs { problem, initial, checkpoints, .. } = &self.session.inputs;
         let mut recorder = DiskRecorder::create(self.directory, problem.recording(), problem.network.len)?;
         let count = problem.steps.len() as u64;
-        let (phase, units) = match (problem.spec.optimizer.motion(), checkpoints) {
+        let (phase, units) = match (problem.spec.optimizer.whole().motion(), checkpoints) {
             (Motion::Solved { .. }, _) => ("following the flow", PERCENT),
             (Motion::Steps, Some(_)) => ("importing", count),
             (Motion::Steps, None) => ("training", count),

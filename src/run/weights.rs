@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::formats::{Array, TensorFile};
-use crate::graph::{Graph, Tensor};
+use crate::graph::Graph;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -24,10 +24,11 @@ const LISTED: usize = 5;
 /// A file that cannot be read, or that lacks one of the model's tensors: the message names it and those that are near.
 pub(super) fn open(path: &Path, network: &Graph, notes: &mut Notes) -> Result<TensorFile, Error> {
     let file = TensorFile::open(path)?;
-    let wanted: BTreeSet<&str> = network.tensors().map(|tensor| tensor.name.as_str()).collect();
+    let wanted: BTreeSet<&str> = network.tensors().flat_map(|tensor| network.names(tensor)).collect();
     // What has its values from elsewhere may be left out.
     let needed = network.tensors().filter(|tensor| !tensor.is_given());
-    let needed = needed.map(|tensor| (tensor.name.as_str(), tensor.shape.as_slice())).collect();
+    let needed: Vec<Needed<'_>> =
+        needed.map(|tensor| Needed { names: network.names(tensor).collect(), shape: &tensor.shape }).collect();
     let names: BTreeSet<&str> = file.names().collect();
     let prefix = prefix(&needed, &names).map_err(|problem| wrong(path, problem))?;
     let is_kept = |name: &str| name.strip_prefix(&prefix).is_some_and(|name| wanted.contains(name));
@@ -50,12 +51,10 @@ pub(super) fn open(path: &Path, network: &Graph, notes: &mut Notes) -> Result<Te
 ///
 /// A tensor of integers: the message names it.
 pub(super) fn check_real(network: &Graph, tensors: &BTreeMap<String, Array>) -> Result<(), String> {
-    let is_integer = |tensor: &&Tensor| tensors.get(&tensor.name).is_some_and(Array::is_integer);
-    match network.tensors().filter(|tensor| !tensor.is_given()).find(is_integer) {
+    let mut needed = network.tensors().filter(|tensor| !tensor.is_given()).flat_map(|tensor| network.names(tensor));
+    match needed.find(|name| tensors.get(*name).is_some_and(Array::is_integer)) {
         None => Ok(()),
-        Some(Tensor { name, .. }) => {
-            Err(format!("tensor {name} holds integers; weights are double, float, half or bfloat16"))
-        }
+        Some(name) => Err(format!("tensor {name} holds integers; weights are double, float, half or bfloat16")),
     }
 }
 
@@ -63,16 +62,25 @@ pub(super) fn wrong(path: &Path, problem: impl std::fmt::Display) -> Error {
     Error::Input(format!("{}: {problem}", path.display()))
 }
 
+/// A tensor that a file must hold.
+struct Needed<'a> {
+    /// The names that it goes by; one of them is enough.
+    names: Vec<&'a str>,
+    shape: &'a [usize],
+}
+
 /// What stands before the name of every tensor that is needed.
-fn prefix(needed: &BTreeMap<&str, &[usize]>, names: &BTreeSet<&str>) -> Result<String, String> {
-    let Some((&first, _)) = needed.first_key_value() else { return Ok(String::new()) };
-    let missing = |prefix: &str| needed.iter().find(|(name, _)| !names.contains(format!("{prefix}{name}").as_str()));
+fn prefix(needed: &[Needed<'_>], names: &BTreeSet<&str>) -> Result<String, String> {
+    let Some(first) = needed.first() else { return Ok(String::new()) };
+    let has = |prefix: &str, name: &str| names.contains(format!("{prefix}{name}").as_str());
+    let missing = |prefix: &str| needed.iter().find(|tensor| !tensor.names.iter().any(|name| has(prefix, name)));
     if missing("").is_none() {
         return Ok(String::new());
     }
-    let wrappers = names.iter().filter_map(|name| name.strip_suffix(first)).filter(|prefix| is_wrapper(prefix));
-    let mut wrappers: Vec<&str> = wrappers.collect();
-    wrappers.sort_by_key(|prefix| prefix.len());
+    let before = first.names.iter().flat_map(|own| names.iter().filter_map(move |name| name.strip_suffix(own)));
+    let mut wrappers: Vec<&str> = before.filter(|prefix| is_wrapper(prefix)).collect();
+    wrappers.sort_by_key(|prefix| (prefix.len(), *prefix));
+    wrappers.dedup();
     wrappers.truncate(MOST_PREFIXES);
     let fitting: Vec<&str> = wrappers.iter().copied().filter(|prefix| missing(prefix).is_none()).collect();
     match fitting.as_slice() {
@@ -80,8 +88,8 @@ fn prefix(needed: &BTreeMap<&str, &[usize]>, names: &BTreeSet<&str>) -> Result<S
         [] => {
             // A name that only its prefix hides is not what is missing.
             let prefix = wrappers.last().copied().unwrap_or("");
-            let Some((name, shape)) = missing(prefix) else { return Ok(prefix.to_owned()) };
-            Err(format!("tensor {name} of shape {shape:?} is missing; {}", near(name, names)))
+            let Needed { names: own, shape } = missing(prefix).unwrap_or(first);
+            Err(format!("tensor {} of shape {shape:?} is missing; {}", own.join(" or "), near(own[0], names)))
         }
         several => Err(format!(
             "the model's tensors are there more than once, behind {}; save those of one model alone",
@@ -146,8 +154,8 @@ mod tests {
     use super::*;
 
     fn found(wanted: &[&str], names: &[&str]) -> Result<String, String> {
-        let needed = wanted.iter().map(|&name| (name, [2].as_slice())).collect();
-        prefix(&needed, &names.iter().copied().collect())
+        let needed = wanted.iter().map(|name| Needed { names: name.split('=').collect(), shape: &[2] });
+        prefix(&needed.collect::<Vec<_>>(), &names.iter().copied().collect())
     }
 
     #[test]
@@ -161,6 +169,8 @@ mod tests {
         // Names that begin so by themselves.
         assert_eq!(found(&["model.weight"], &["model.weight", "net.model.weight"]).as_deref(), Ok(""));
         assert_eq!(found(&[], &["a"]).as_deref(), Ok(""));
+        // Either name of a tied tensor.
+        assert_eq!(found(&["wte=head", "b"], &["net.head", "net.b"]).as_deref(), Ok("net."));
     }
 
     #[test]

@@ -148,7 +148,7 @@ impl<'a, B: Backend> Products<'a, B> {
                 Some(Side::Nodes(nodes)) => {
                     nodes.iter().map(|kept| of(kept.node.rows, &kept.inputs, 1.0)).collect::<Result<_>>()?
                 }
-                Some(Side::Input(mean, _)) => vec![of(queries.queries(), mean, queries.total())?],
+                Some(Side::Input(mean, _)) => vec![of(queries.queries(), mean, queries.total(index))?],
                 Some(Side::Delta(..)) => {
                     if let Some(left) = inputs.of(index).filter(|_| !constant.contains_key(&index)) {
                         constant.insert(index, of(queries.queries(), left, 1.0)?);
@@ -226,7 +226,7 @@ pub struct Term<'a, B: Backend + ?Sized> {
 /// A device error.
 pub fn contract<B: Backend>(
     backend: &B,
-    blocks: std::ops::Range<usize>,
+    blocks: impl IntoIterator<Item = usize>,
     queries: &QueryFactors<'_, B>,
     products: &Products<'_, B>,
     term: &mut Term<'_, B>,

@@ -121,25 +121,27 @@ pub struct QueryFactors<'a, B: Backend + ?Sized> {
     pub(super) outputs: usize,
     pub(super) queries: usize,
     pub(super) sides: Vec<Option<Side<B>>>,
-    /// ψ of a number that every output depends on with a slope of 1, such as the last layer's bias.
-    pub(super) total: f64,
+    /// By block, ψ of a number that every output depends on with a slope of 1, such as the last layer's bias.
+    pub(super) totals: Vec<f64>,
 }
 
 impl<'a, B: Backend> QueryFactors<'a, B> {
     /// Zero, for `outputs` rows a query.
     pub fn new(network: &'a Graph, choice: &'a [Contraction], outputs: usize, queries: usize) -> Self {
-        Self { network, choice, outputs, queries, sides: network.blocks.iter().map(|_| None).collect(), total: 0.0 }
+        let (sides, totals) = network.blocks.iter().map(|_| (None, 0.0)).unzip();
+        Self { network, choice, outputs, queries, sides, totals }
     }
 
-    /// Begins a step: `ψ = keep ψ`, and the nodes to come add `added φ` together. Factors of single nodes are dropped when
-    /// nothing that counts is left of them beside the others.
+    /// Begins a step: `ψ = keep ψ`, and the nodes to come add `added φ` together; of each block these two numbers are given.
+    /// Factors of single nodes are dropped when nothing that counts is left of them beside the others.
     ///
     /// # Errors
     ///
     /// A device error.
-    pub fn begin(&mut self, backend: &B, keep: f64, added: f64) -> Result<()> {
-        self.total = keep * self.total + added;
-        for side in &mut self.sides {
+    pub fn begin(&mut self, backend: &B, numbers: impl Fn(usize) -> (f64, f64)) -> Result<()> {
+        for (block, (side, total)) in self.sides.iter_mut().zip(&mut self.totals).enumerate() {
+            let (keep, added) = numbers(block);
+            *total = keep * *total + added;
             match side {
                 _ if keep == 0.0 => *side = None,
                 None => {}
@@ -159,14 +161,15 @@ impl<'a, B: Backend> QueryFactors<'a, B> {
         Ok(())
     }
 
-    /// `ψ += scale other`. Not for factors of single nodes.
+    /// `ψ += scale other`, with a scale for each block. Not for factors of single nodes.
     ///
     /// # Errors
     ///
     /// A device error.
-    pub fn axpy(&mut self, backend: &B, scale: f64, other: &Self) -> Result<()> {
-        self.total += scale * other.total;
-        for (side, other) in self.sides.iter_mut().zip(&other.sides) {
+    pub fn axpy(&mut self, backend: &B, scales: impl Fn(usize) -> f64, other: &Self) -> Result<()> {
+        for (block, (side, total)) in self.sides.iter_mut().zip(&mut self.totals).enumerate() {
+            let (scale, other, more) = (scales(block), &other.sides[block], other.totals[block]);
+            *total += scale * more;
             let Some(Side::Delta(x, len) | Side::Input(x, len) | Side::Rows(x, len)) = other else { continue };
             let x = Slice::new(x, 0, *len);
             match side {
@@ -268,9 +271,9 @@ impl<'a, B: Backend> QueryFactors<'a, B> {
         self.sides[index].as_ref()
     }
 
-    /// What stands for the last layer's bias.
-    pub(super) fn total(&self) -> f64 {
-        self.total
+    /// What stands for the bias of the last layer, whose block this is.
+    pub(super) fn total(&self, block: usize) -> f64 {
+        self.totals[block]
     }
 
     /// How many queries.

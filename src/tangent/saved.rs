@@ -21,7 +21,7 @@ impl<B: Backend> QueryFactors<'_, B> {
     ///
     /// A device error, or a file that cannot be written.
     pub fn save(&self, backend: &B, writer: &mut StateWriter) -> Result<(), Error> {
-        writer.put("psi", &[self.total])?;
+        writer.put("psi", &self.totals)?;
         for (side, own) in self.sides.iter().zip(&self.network.blocks) {
             let mut mean = |kind: u32, values: &B::Buffer, len: usize| -> Result<(), Error> {
                 writer.put("form", &[kind, 1])?;
@@ -47,8 +47,7 @@ impl<B: Backend> QueryFactors<'_, B> {
     ///
     /// A device error, or a file that holds something else.
     pub fn restore(&mut self, backend: &B, reader: &mut StateReader) -> Result<(), Error> {
-        let total: Vec<f64> = reader.take_exactly("psi", 1)?;
-        self.total = total[0];
+        self.totals = reader.take_exactly("psi", self.totals.len())?;
         let size = (self.outputs, self.queries);
         for (side, own) in self.sides.iter_mut().zip(&self.network.blocks) {
             let form: Vec<u32> = reader.take_exactly("form", 2)?;

@@ -5,7 +5,7 @@ use crate::compute::{Backend, Element, RowMap, Slice, SliceMut, Start};
 use crate::error::Error;
 use crate::graph::{Graph, Segment};
 use crate::loss::Loss;
-use crate::optimizer::Optimizer;
+use crate::optimizer::ParameterGroups;
 use crate::tangent::write_gradient;
 use crate::tape::Step;
 
@@ -17,8 +17,8 @@ pub struct Training<'a, B: Backend> {
     pub network: &'a Graph,
     /// The loss.
     pub loss: Loss,
-    /// The optimizer.
-    pub optimizer: Optimizer,
+    /// The optimizer, with its numbers for each block and step.
+    pub optimizer: ParameterGroups,
     /// The largest norm of the loss gradient; 0: not clipped.
     pub clip_norm: f64,
     /// The inputs.

@@ -108,7 +108,7 @@ impl<B: Backend> Training<'_, B> {
         keeper: &mut dyn Keeper,
     ) -> Result<(Walk<'a, B>, usize), Error> {
         let (backend, len) = (self.backend, self.network.len);
-        let mut memory = Memory::new(backend, &self.optimizer, len)?;
+        let mut memory = Memory::new(backend, self.optimizer.whole(), len)?;
         let weights = match keeper.earlier()? {
             None => {
                 recorder.record(Kept::Weights, 0, initial)?;
@@ -240,7 +240,7 @@ impl<B: Backend> Training<'_, B> {
         let (backend, len) = (self.backend, self.network.len);
         let (steps, recording) = (&tape.history().steps, &tape.history().recording);
         let row = recording.place(first).unwrap_or(0);
-        let mut memory = Memory::new(backend, &self.optimizer, len)?;
+        let mut memory = Memory::new(backend, self.optimizer.whole(), len)?;
         for (which, vector) in memory.vectors_mut().enumerate() {
             *vector = backend.upload(&tape.row(Kept::Memory(which), row)?)?;
         }

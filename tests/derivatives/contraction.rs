@@ -102,7 +102,7 @@ impl<'a> Step<'a> {
         let (kernel, loss) = (rows(seeds(self.case, EXAMPLES), outputs), rows(upload(&self.losses), 1));
 
         let mut queries = QueryFactors::new(network, choice, outputs, QUERIES);
-        queries.begin(&backend, 0.0, 1.0).expect("a step");
+        queries.begin(&backend, |_| (0.0, 1.0)).expect("a step");
         let mut inputs = None;
         for (tau, weight) in NODES.into_iter().zip(RULE) {
             let rows: Vec<(u32, f64)> = (0..QUERIES as u32).map(|query| (query, weight)).collect();

@@ -9,6 +9,7 @@ mod data;
 mod directory;
 mod export;
 mod fixture;
+mod graph;
 mod malformed;
 mod model;
 mod plan;

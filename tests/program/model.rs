@@ -33,7 +33,10 @@ fn a_layer_needs_its_keys_and_no_others() {
         ("[{ type = 'conv2d', channels = 3 }]", &["model.layers[0].kernel", "required"]),
         ("[{ type = 'max_pool2d' }]", &["model.layers[0].kernel", "required"]),
         ("[{ type = 'max_pool2d', kernel = 2, ceil_mode = true }]", &["model.layers[0].ceil_mode", "unknown key"]),
-        ("[{ type = 'max_pool2d', kernel = 2, padding = 2 }]", &["model.layers[0]", "more than half of the kernel"]),
+        (
+            "[{ type = 'max_pool2d', kernel = 2, padding = 2 }, { type = 'linear', features = 2 }]",
+            &["model.layers[0]", "more than half of the kernel"],
+        ),
         ("[{ type = 'max_pool2d', kernel = [1, 2, 3] }]", &["model.layers[0].kernel", "one for each of 2 axes"]),
         ("[{ type = 'conv1d', channels = 1, kernel = 2 }]", &["model.layers[0]", "lines are [channels, length]"]),
         ("[{ type = 'group_norm', groups = 3 }]", &["model.layers[0]", "groups = 3", "does not divide the channels"]),

@@ -15,7 +15,7 @@ import sys
 import numpy as np
 import torch
 
-from optimizers import Parts, Whole, clip_factor, learning_rate
+from optimizers import Grouped, Parts, Whole, at_step, clip_factor, learning_rate
 
 STEPS, EXAMPLES, WEIGHTS, RATE = 40, 6, 10, 0.05
 
@@ -87,27 +87,28 @@ class NAdam(torch.optim.Optimizer):
 
     def __init__(self, params, lr, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, momentum_decay=4e-3,
                  decoupled_weight_decay=False):  # fmt: skip
-        super().__init__(params, dict(lr=lr, betas=betas))
-        self.eps, self.decay, self.psi, self.decoupled = eps, weight_decay, momentum_decay, decoupled_weight_decay
+        more = dict(weight_decay=weight_decay, momentum_decay=momentum_decay, decoupled=decoupled_weight_decay)
+        super().__init__(params, dict(lr=lr, betas=betas, eps=eps, **more))
 
     @torch.no_grad()
     def step(self):
         for group in self.param_groups:
-            lr, (beta1, beta2) = group["lr"], group["betas"]
+            lr, (beta1, beta2), decay = group["lr"], group["betas"], group["weight_decay"]
+            momentum = lambda t: beta1 * (1 - 0.5 * 0.96 ** (t * group["momentum_decay"]))
             for p in group["params"]:
                 state, g = self.state[p], p.grad
                 if not state:
                     state |= dict(t=0, product=1.0, m=torch.zeros_like(p), v=torch.zeros_like(p))
                 state["t"] += 1
-                mu, after = (beta1 * (1 - 0.5 * 0.96 ** (t * self.psi)) for t in (state["t"], state["t"] + 1))
+                mu, after = momentum(state["t"]), momentum(state["t"] + 1)
                 state["product"] *= mu
-                if self.decoupled:
-                    p.mul_(1 - lr * self.decay)
+                if group["decoupled"]:
+                    p.mul_(1 - lr * decay)
                 else:
-                    g = g + self.decay * p
+                    g = g + decay * p
                 state["m"].mul_(beta1).add_(g, alpha=1 - beta1)
                 state["v"].mul_(beta2).addcmul_(g, g, value=1 - beta2)
-                divisor = state["v"].div(1 - beta2 ** state["t"]).sqrt().add_(self.eps)
+                divisor = state["v"].div(1 - beta2 ** state["t"]).sqrt().add_(group["eps"])
                 p.addcdiv_(g, divisor, value=-lr * (1 - mu) / (1 - state["product"]))
                 p.addcdiv_(state["m"], divisor, value=-lr * after / (1 - state["product"] * after))
 
@@ -141,6 +142,65 @@ def torch_schedule(schedule, optimizer):
         return after
     before = kinds.LinearLR(optimizer, 1 / warmup, 1.0, warmup - 1)
     return kinds.SequentialLR(optimizer, [before, after], [warmup])
+
+
+def a_step(first, last):
+    """STEPS numbers from one to another."""
+    return np.linspace(first, last, STEPS).tolist()
+
+
+# Two parameters, "a" and "b"; lists have a number for each step.
+GROUPED = [
+    {"type": "sgd", "momentum": a_step(0.5, 0.9), "weight_decay": 0.1, "groups": [{"parameters": ["b"], "momentum": 0.3}]},
+    {"type": "sgd", "momentum": 0.9, "nesterov": True, "groups": [{"parameters": ["a"], "momentum": a_step(0.9, 0.4)}]},
+    {"type": "sgd", "momentum": 0.8, "dampening": a_step(0.0, 0.9), "groups": [{"parameters": ["b"], "learning_rate": 0.01}]},
+    {"type": "adamw", "betas": np.linspace([0.95, 0.999], [0.6, 0.9], STEPS).tolist(), "weight_decay": a_step(0.3, 0.0),
+     "eps": 1e-3, "groups": [{"parameters": ["b"], "weight_decay": 0.0, "learning_rate": 0.02}]},
+    {"type": "adam", "eps": 1e-3, "groups": [{"parameters": ["a"], "betas": [0.5, 0.9], "weight_decay": 0.2}]},
+    {"type": "rmsprop", "eps": 1e-2, "alpha": a_step(0.8, 0.99), "momentum": a_step(0.6, 0.2), "groups": [{"parameters": ["a"], "alpha": 0.9}]},
+    {"type": "lion", "betas": np.linspace([0.5, 0.8], [0.9, 0.99], STEPS).tolist(), "groups": [{"parameters": ["b"], "weight_decay": 0.1}]},
+    {"type": "nadam", "eps": 1e-3, "weight_decay": a_step(0.0, 0.2), "groups": [{"parameters": ["b"], "learning_rate": 0.02}]},
+]  # fmt: skip
+CUT = WEIGHTS // 2
+PLACES = [("a", slice(0, CUT)), ("b", slice(CUT, WEIGHTS))]
+
+
+def torch_groups(options, schedule, start, x, y):
+    """The weights of every step by torch, with parameter groups whose numbers are set before each step."""
+    base = {k: v for k, v in options.items() if k not in ("type", "groups")}
+    own = {g["parameters"][0]: {k: v for k, v in g.items() if k != "parameters"} for g in options["groups"]}
+    weights = {name: torch.nn.Parameter(start[cut].clone()) for name, cut in PLACES}
+    numbers = {name: {"lr": RATE} | base | own.get(name, {}) for name in weights}
+    for group in numbers.values():
+        group["lr"] = group.pop("learning_rate", group["lr"])
+    groups = [{"params": [weights[name]]} | at_step(numbers[name], 0) for name in weights]
+    optimizer = TORCH[options["type"]](groups, lr=RATE, **at_step(base, 0))
+    rates, path = torch_schedule(schedule, optimizer), [start.numpy().copy()]
+    for s in range(STEPS):
+        for group, name in zip(optimizer.param_groups, weights):
+            group.update({k: v for k, v in at_step(numbers[name], s).items() if k != "lr"})
+        optimizer.zero_grad()
+        each_loss(torch.cat(list(weights.values())), x, y).sum().backward()
+        optimizer.step()
+        rates.step()
+        path.append(torch.cat(list(weights.values())).detach().numpy().copy())
+    return np.stack(path)
+
+
+def grouped_path(options, schedule, start, x, y, kind):
+    """The same by the reference's formulas."""
+    training = {"optimizer": {"learning_rate": RATE} | options, "schedule": schedule, "steps": STEPS}
+    optimizer, path = Grouped(kind, training, PLACES), [start.numpy().copy()]
+    for _ in range(STEPS):
+        w = path[-1]
+        each = torch.autograd.functional.jacobian(lambda v: each_loss(v, x, y), torch.from_numpy(w)).numpy()
+        if kind is Whole:
+            step = optimizer.step(w, each.sum(axis=0))
+        else:
+            examples, decay = optimizer.step(w, each)
+            step = examples.sum(axis=0) + decay
+        path.append(w + step)
+    return np.stack(path)
 
 
 def each_loss(weights, x, y):
@@ -196,6 +256,15 @@ def main():
                     have = reference_path(options, schedule, clip, start, x, y, parted)
                     largest = max(largest, np.abs(have - want).max() / np.abs(want).max())
         print(f"{largest:.1e}  {options}")
+        worst = max(worst, largest)
+    for options in GROUPED:
+        largest = 0.0
+        for schedule in SCHEDULES[3:]:
+            want = torch_groups(options, schedule, start, x, y)
+            for kind in (Whole, Parts):
+                have = grouped_path(options, schedule, start, x, y, kind)
+                largest = max(largest, np.abs(have - want).max() / np.abs(want).max())
+        print(f"{largest:.1e}  {options['type']}, in groups and with numbers that change")
         worst = max(worst, largest)
     print(f"{worst:.1e}  the largest")
     sys.exit(1 if not worst <= 1e-12 else 0)

@@ -6,7 +6,7 @@ DEFAULTS = dict(
     kernel={}, seed=1, gain=1.5, f64_only=None,
     x_type="float64", y_type=None, stored_as=None, fortran=False, npz=False, levels=None,
     flat_targets=False, w_types=["f64"], dead_units=[], query_targets=False,
-    group="descent", optimizer={}, schedule=None, clip=None, trajectory={}, recorded=None,
+    group="descent", optimizer={}, schedule=None, clip=None, trajectory={}, recorded=None, filed={},
 )  # fmt: skip
 Y_TYPES = {"cross_entropy": "int64", "squared_error": "float64", "logistic": "float64", "poisson": "float64"}
 
@@ -282,8 +282,6 @@ optimizers("adamw_cnn_pool", "AdamW on convolutions with ReLU and max pool", opt
            steps=5, lr=0.01, decay=0.1, layers=[conv(2, 3), act("relu"), pool("max", 2), FLATTEN, linear(3)])
 optimizers("adam_amsgrad", "AMSGrad with coupled decay, mini-batches with repeats", optimizer=adam(amsgrad=True, betas=[0.8, 0.6], eps=1e-4),
            lr=0.02, decay=0.1, batches=BATCHES)
-optimizers("adamw_amsgrad", "AMSGrad with decoupled decay", optimizer=adam("adamw", amsgrad=True, betas=[0.9, 0.5], eps=1e-4), lr=0.03,
-           decay=0.2)
 optimizers("adam_norm", "Adam with layer norm and coupled decay", optimizer=adam(eps=1e-5), lr=0.02, decay=0.05,
            layers=[linear(6), NORM, act("silu"), linear(3)])
 optimizers("adam_rms_norm", "Adam with RMS norm in a residual network", optimizer=adam(eps=1e-5), lr=0.02, decay=0.05, gain=3.0,
@@ -293,7 +291,6 @@ optimizers("adamw_graph", "AdamW on a residual graph", optimizer=adam("adamw", e
 # ---- RMSprop, NAdam, Lion
 optimizers("rmsprop", "RMSprop with decay, mini-batches with repeats", optimizer=adam("rmsprop", alpha=0.9, eps=1e-3), lr=0.02, decay=0.1,
            batches=BATCHES)
-optimizers("rmsprop_centered", "centered RMSprop", optimizer=adam("rmsprop", alpha=0.8, eps=1e-2, centered=True), lr=0.02)
 optimizers("rmsprop_momentum", "RMSprop with momentum, which sums what is preconditioned, and decay",
            optimizer=adam("rmsprop", alpha=0.9, eps=1e-3, momentum=0.8), lr=0.01, decay=0.2, batches=BATCHES)
 optimizers("rmsprop_whole", "centered RMSprop with momentum on convolutions", optimizer=adam("rmsprop", eps=1e-2, momentum=0.5, centered=True),
@@ -304,8 +301,28 @@ optimizers("nadam_decoupled", "NAdam with decoupled decay and a momentum that gr
            optimizer=adam("nadam", betas=[0.8, 0.95], eps=1e-4, momentum_decay=0.5, decoupled_weight_decay=True), lr=0.03, decay=0.2)
 optimizers("lion", "Lion with decay, clipped and with a schedule", optimizer=adam("lion"), lr=0.01, decay=0.2, clip=1.0, gain=2.0,
            schedule={"type": "cosine", "final": 0.002})
-optimizers("lion_batches", "Lion with other betas, mini-batches with repeats", optimizer=adam("lion", betas=[0.5, 0.8]), lr=0.01,
-           batches=BATCHES)
+
+# ---- numbers of each step, and groups of parameters
+GROWING = [[0.7 + 0.03 * s, 0.9 + 0.01 * s] for s in range(8)]
+optimizers("numbers_rmsprop", "RMSprop: rate, alpha, momentum and decay of each step's own", batches=BATCHES, lr=[0.01 / (1 + s) for s in range(8)],
+           optimizer=adam("rmsprop", eps=1e-2, alpha=[0.8 + 0.02 * s for s in range(8)], momentum=[0.9 - 0.1 * s for s in range(8)],
+                          weight_decay=[0.2, 0.2, 0.0, 0.1, 0.1, 0.3, 0.0, 0.0]))  # fmt: skip
+optimizers("numbers_lion", "Lion: betas and decay of each step's own", lr=0.01, batches=BATCHES,
+           optimizer=adam("lion", betas=[[0.4 + 0.05 * s, 0.95 - 0.1 * s] for s in range(8)], weight_decay=[0.05 * s for s in range(8)]))
+optimizers("groups_nesterov", "Nesterov, a momentum of each step's own; a layer with another, clipped", clip=0.75, gain=2.0, lr=0.05, decay=0.1,
+           batches=BATCHES, optimizer=sgd([0.5 + 0.05 * s for s in range(8)], nesterov=True,
+                                          groups=[{"parameters": ["0.*"], "momentum": 0.8, "learning_rate": 0.02, "weight_decay": 0.0}]))  # fmt: skip
+optimizers("groups_dampening", "heavy ball, a layer with another dampening and no decay", lr=0.1, decay=0.1,
+           optimizer=sgd(0.9, groups=[{"parameters": ["2.weight", "2.bias"], "weight_decay": 0.0, "dampening": 0.5}]))
+optimizers("groups_adamw", "AdamW: betas from a file; layers with other rates and decay; a schedule", filed={"betas": GROWING}, decay=0.3, lr=0.03,
+           schedule={"type": "cosine", "final": 0.004, "warmup": 2}, layers=mlp("tanh"),
+           optimizer=adam("adamw", eps=1e-4, groups=[{"parameters": ["2.*"], "weight_decay": 0.0, "learning_rate": 0.01, "eps": 1e-3},
+                                                     {"parameters": ["*"], "weight_decay": 0.1}]))  # fmt: skip
+optimizers("groups_bias", "AdamW without decay of biases, which are blocks of their own", decay=0.3, lr=0.03, batches=BATCHES, kernel={},
+           optimizer=adam("adamw", eps=1e-4, groups=[{"parameters": ["*.bias"], "weight_decay": 0.0}]))
+optimizers("groups_kernel", "plain descent: the kernel weighs each layer by its own rate", lr=0.3, decay=0.1, batches=BATCHES, kernel=FULL,
+           schedule={"type": "step", "every": 3, "factor": 0.5},
+           optimizer={"groups": [{"parameters": ["0.*"], "learning_rate": 0.1, "weight_decay": 0.0}]})
 
 # ---- clipping, active in some steps and not in others
 optimizers("clip_sgd", "clipping: the coefficients carry it, the kernel doesn't", clip=0.8, lr=0.3, kernel=FULL, gain=2.0)
@@ -463,6 +480,10 @@ superposed("superposition_nadam", "NAdam with coupled decay, mini-batches", opti
            batches=BATCHES, kernel=dict(superposition=True, superposition_vectors=[3]))
 superposed("superposition_lion", "Lion with decay", optimizer=adam("lion", betas=[0.6, 0.8]), decay=0.1, lr=0.01,
            kernel=dict(superposition=True, superposition_vectors=[0]))
+superposed("superposition_groups", "Adam with coupled decay, betas of each step's own, a layer with other numbers", decay=0.1, lr=0.03,
+           optimizer=adam(eps=1e-3, betas=[[0.7 + 0.03 * s, 0.9 + 0.01 * s] for s in range(8)],
+                          groups=[{"parameters": ["0.*"], "weight_decay": 0.0, "learning_rate": 0.01}]),
+           kernel=dict(superposition=True, superposition_vectors=[2, 5]))  # fmt: skip
 superposed("superposition_cnn", "convolutions and a layer norm, some without bias", input=[1, 5, 5], m=6, n=3, steps=5,
            layers=[conv(2, 3, bias=False), NORM, act("gelu"), FLATTEN, linear(3)], kernel=dict(superposition=True, superposition_vectors=[5, 1]))
 superposed("superposition_schedule", "rates differ by step; weights kept every third step", schedule={"type": "cosine", "warmup": 2}, lr=0.3,

@@ -54,6 +54,7 @@ def run_toml(case, trajectory):
         training["steps"] = case["steps"]
     if case["decay"] is not None:
         training["optimizer"]["weight_decay"] = case["decay"]
+    training["optimizer"] = training["optimizer"] | {key: f"{key}.npy" for key in case["filed"]}
     if case["schedule"]:
         training["schedule"] = case["schedule"]
     if case["clip"]:
@@ -158,6 +159,8 @@ def write_inputs(case, folder, seed):
     save_file(draw_weights(case, rng), folder / "w0.safetensors")
     if case["batches"] is not None:
         np.save(folder / "batches.npy", np.array(case["batches"], case["batch_type"]))
+    for key, values in case["filed"].items():
+        np.save(folder / f"{key}.npy", np.array(values))
     if case["query_targets"]:
         np.save(folder / "query_y.npy", draw_targets(case, rng, case["n"]))
     (folder / "run.toml").write_text(run_toml(case, {}))

@@ -4,6 +4,7 @@ NumPy alone, so that `against_torch.py` can hold it against torch.optim where th
 """
 
 import math
+from fnmatch import fnmatchcase
 
 import numpy as np
 
@@ -12,6 +13,8 @@ def learning_rate(training, s):
     """The learning rate of step s, counted from 0."""
     schedule = training.get("schedule", {})
     base, steps, warmup = training["optimizer"]["learning_rate"], training["steps"], schedule.get("warmup", 0)
+    if isinstance(base, list):
+        return base[s]
     if s < warmup:
         return base * (s + 1) / warmup
     s, steps = s - warmup, steps - warmup
@@ -94,6 +97,54 @@ class Whole:
         sign = np.sign(beta1 * self.first + (1 - beta1) * gradient)
         self.first = beta2 * self.first + (1 - beta2) * gradient
         return -rate * (sign + self.decay * w)
+
+
+def at_step(options, s):
+    """The options of step s: a list holds one for each step, betas a list of pairs."""
+    changes = lambda key, value: isinstance(value, list) and (key != "betas" or isinstance(value[0], list))
+    return {key: value[s] if changes(key, value) else value for key, value in options.items()}
+
+
+class Grouped:
+    """`Whole` or `Parts`, with numbers of their own for each group of parameters and each step.
+
+    `places` are the names of the tensors, each with its slice of the flat vector. A tensor belongs to the first group
+    with a pattern that matches its name, and else to the optimizer itself.
+    """
+
+    def __init__(self, kind, training, places):
+        options = {k: v for k, v in training["optimizer"].items() if k != "groups"}
+        groups = training["optimizer"].get("groups", [])
+        matches = lambda group, name: any(fnmatchcase(name, pattern) for pattern in group["parameters"])
+        group_of = lambda name: next((i for i, group in enumerate(groups) if matches(group, name)), -1)
+        self.training, self.s, self.members = training, 0, []
+        for number, group in enumerate([*groups, {}]):
+            number = -1 if number == len(groups) else number
+            cuts = [np.arange(cut.start, cut.stop) for name, cut in places if group_of(name) == number]
+            own = options | {k: v for k, v in group.items() if k != "parameters"}
+            if cuts:
+                self.members.append((own, kind(at_step(own, 0)), np.concatenate(cuts)))
+
+    def rates(self, s, dtype):
+        """Each weight's learning rate in step s."""
+        out = np.zeros(sum(len(cut) for _, _, cut in self.members), dtype)
+        for own, _, cut in self.members:
+            out[cut] = learning_rate(self.training | {"optimizer": own}, s)
+        return out
+
+    def step(self, w, gradient):
+        """As the kind's, of the next step: an array or two whose last axis is that of the weights."""
+        rates, out = self.rates(self.s, w.dtype), None
+        for own, one, cut in self.members:
+            one.options = at_step(own, self.s)
+            one.decay = one.options.get("weight_decay", 0.0)
+            made = one.step(w[cut], gradient[..., cut], rates[cut[0]])
+            made = made if isinstance(made, tuple) else (made,)
+            out = out or tuple(np.zeros((*part.shape[:-1], len(w)), w.dtype) for part in made)
+            for all, part in zip(out, made):
+                all[..., cut] = part
+        self.s += 1
+        return out if len(out) > 1 else out[0]
 
 
 def nadam_momenta(options, t):

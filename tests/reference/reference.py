@@ -20,7 +20,7 @@ from safetensors import safe_open
 
 from flow import flow
 from network import LOSSES, forward, readout_function
-from optimizers import Parts, Whole, clip_factor, learning_rate
+from optimizers import Grouped, Parts, Whole, clip_factor
 from segments import average_gradient
 
 
@@ -80,7 +80,10 @@ class Case:
             weights = load_weights(folder / model["weights"])
         self.names = {k: v.shape for k, v in weights.items()}
         self.w0 = np.concatenate([v.ravel() for v in weights.values()]).astype(dtype)
-        self.layer_slices = self._slices()
+        self.layer_slices, self.places = self._slices(), self._places()
+        options = train["optimizer"]
+        files = {k: v for k, v in options.items() if isinstance(v, str) and v.endswith(".npy")}
+        options.update({k: load_array(folder, v).tolist() for k, v in files.items()})
         self._compile()
 
     def unravel(self, w):
@@ -91,6 +94,12 @@ class Case:
             out[name] = w[at : at + size].reshape(shape)
             at += size
         return out
+
+    def _places(self):
+        """Each tensor's name, and its slice of the flat vector."""
+        sizes = [int(np.prod(shape)) for shape in self.names.values()]
+        ends = np.cumsum(sizes)
+        return [(name, slice(end - size, end)) for name, size, end in zip(self.names, sizes, ends)]
 
     def _slices(self):
         """Where each layer's weights lie in the flat vector, in layer order."""
@@ -182,12 +191,12 @@ def by_layer(slices, a, b):
 
 def path(case):
     """The weights of every step of the optimizer as a whole: a list of steps + 1 vectors."""
-    whole, weights = Whole(case.training["optimizer"]), [case.w0]
+    whole, weights = Grouped(Whole, case.training, case.places), [case.w0]
     for s in range(case.training["steps"]):
         w, shares = weights[-1], case.shares(*case.batch_counts(s))
         gradient = np.asarray(case.gradient(w, case.x, case.y, shares))
         gradient = gradient * clip_factor(gradient, case.training.get("clip_norm", 0.0))
-        weights.append(w + whole.step(w, gradient, case.dtype(learning_rate(case.training, s))))
+        weights.append(w + whole.step(w, gradient))
     return weights
 
 
@@ -196,11 +205,9 @@ def descend(case, totals):
 
     The step is the optimizer's as a whole, or the recorded one; its parts are kept example by example.
     """
-    options = case.training["optimizer"]
-    whole, parts = Whole(options), Parts(options)
+    whole, parts = (Grouped(kind, case.training, case.places) for kind in (Whole, Parts))
     w = case.w0
     for s in range(case.training["steps"]):
-        rate = case.dtype(learning_rate(case.training, s))
         counts, size = case.batch_counts(s)
         shares = case.shares(counts, size)
         example, near = case.jacobian(w, case.x)
@@ -212,8 +219,8 @@ def descend(case, totals):
 
         clip = clip_factor(gradient, case.training.get("clip_norm", 0.0))
         totals.clipped += int(clip < 1)
-        step = whole.step(w, clip * gradient, rate)
-        examples, decay = parts.step(w, clip * each, rate)
+        step = whole.step(w, clip * gradient)
+        examples, decay = parts.step(w, clip * each)
         if case.dtype == np.float64:
             assert np.abs(examples.sum(axis=0) + decay - step).max() < 1e-12 * np.abs(step).max()
         after = w + step if case.recorded is None else case.recorded[s + 1]
@@ -226,9 +233,10 @@ def descend(case, totals):
         totals.unexplained += phi @ (after - w - step)
         totals.travelled += examples
         if case.plain:
-            theta = by_layer(case.layer_slices, phi, np.asarray(example, np.float64))
-            totals.kernel += rate * (counts > 0)[:, None, None] * theta
-            totals.moved += -rate * clip * theta * shares[:, None, None] * dloss[:, None, :]
+            timed = phi * whole.rates(s, np.float64)
+            theta = by_layer(case.layer_slices, timed, np.asarray(example, np.float64))
+            totals.kernel += (counts > 0)[:, None, None] * theta
+            totals.moved += -clip * theta * shares[:, None, None] * dloss[:, None, :]
         w = after
     if case.plain:
         assert np.allclose(totals.moved.sum(axis=-1), totals.attribution, rtol=1e-3, atol=1e-6)

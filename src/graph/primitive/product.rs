@@ -94,16 +94,14 @@ impl Primitive for Product {
         turning: Turning<'_, B>,
         _visit: &mut Visit<'_, B>,
     ) -> Result<Deltas<B>> {
-        let each = back.wanted.iter().zip(others(&seen.inputs)?).zip(others(turning.slopes)?);
-        let turned = |((wanted, other), slope): ((&bool, Slice<'_, B::Buffer>), Option<Slice<'_, B::Buffer>>)| {
-            let make = || {
-                let through = times(site.backend, turning.change(), other)?;
-                let Some(slope) = slope else { return Ok(through) };
-                plus(site.backend, through, &times(site.backend, turning.delta, slope)?, turning.delta.len)
-            };
-            wanted.then(make).transpose()
+        let (backend, len) = (site.backend, turning.delta.len);
+        let (values, slopes) = (others(&seen.inputs)?, others(turning.slopes)?);
+        let turned = |input: usize| {
+            let through = times(backend, turning.change(), values[input])?;
+            let Some(slope) = slopes[input] else { return Ok(through) };
+            plus(backend, through, &times(backend, turning.delta, slope)?, len)
         };
-        each.map(turned).collect()
+        back.wanted.iter().enumerate().map(|(input, wanted)| wanted.then(|| turned(input)).transpose()).collect()
     }
 
     fn kinks(&self) -> Kinks {

@@ -210,7 +210,8 @@ mod tests {
 
     #[test]
     fn sums_over_axes_and_constants() {
-        let by_axis: [(&[usize], bool); 5] = [(&[0], false), (&[1], true), (&[0, 2], false), (&[2, 1], true), (&[0, 1, 2], false)];
+        let by_axis: [(&[usize], bool); 5] =
+            [(&[0], false), (&[1], true), (&[0, 2], false), (&[2, 1], true), (&[0, 1, 2], false)];
         for (axes, kept) in by_axis {
             holds(&[2, 3, 4], Rearrange::sum(&[2, 3, 4], axes, kept));
             holds(&[2, 3, 4], Rearrange::mean(&[2, 3, 4], axes, kept));

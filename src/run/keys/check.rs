@@ -1,9 +1,10 @@
 //! What keys do not allow together, and what no single key can tell.
 
-use super::{Kernel, KernelShape, Model, RunFile};
+use super::{Kernel, KernelShape, Model, RATE, RunFile};
 use crate::device::Precision;
 use crate::key::{Result, Wrong};
 use crate::path::Rule;
+use crate::training::schedule;
 
 /// Checks what was read by itself.
 ///
@@ -80,6 +81,12 @@ fn check_kernel(kernel: &Kernel) -> Result<()> {
 
 fn check_rates(RunFile { training, .. }: &RunFile) -> Result<()> {
     match training.schedule.rates() {
+        Some(_) if training.changing.get(RATE).is_some() => {
+            wrong("training.learning_rates", "says the rate of every step, and so does training.optimizer; remove one")
+        }
+        None if training.changing.get(RATE).is_some() && training.schedule != schedule::START => {
+            wrong("training.schedule", "has no place beside a learning rate for every step; remove one")
+        }
         Some(rates) if rates.len() != training.steps => {
             let problem = format!("has {} rates, but training.steps = {}", rates.len(), training.steps);
             wrong("training.learning_rates", problem)

@@ -4,7 +4,7 @@ use super::check::{check, check_model};
 use super::record::Record;
 use super::{KEYS, Model, RunFile, entries, graph, model, record, start, toml, training};
 use crate::error::RunFileError;
-use crate::key::{self, Entry, Shape, Table, Value, Wrong};
+use crate::key::{self, Entry, Shape, Table, Value};
 use std::path::{Path, PathBuf};
 
 type Result<T> = std::result::Result<T, RunFileError>;
@@ -19,14 +19,12 @@ impl Model {
         let file = path.display().to_string();
         let mut table = toml::parse(&read_text(path)?, &file)?;
         let mut model = model::start();
-        if let Some(section) = table.table("model") {
-            resolve_table(section, &key::entries(model::KEYS, &model), folder_of(path));
-        }
+        let not_a_table = || RunFileError::new(&file, "model", "must be a table");
+        let section = table.table("model").ok_or_else(not_a_table)?;
+        resolve_table(section, &key::entries(model::KEYS, &model), folder_of(path));
         let graph = graph::fill(&file, &mut table)?;
-        let read = match table.table("model") {
-            Some(section) => key::read(model::KEYS, "model", section, &mut model),
-            None => Err(Wrong::new("model", "must be a table")),
-        };
+        let section = table.table("model").ok_or_else(not_a_table)?;
+        let read = key::read(model::KEYS, "model", section, &mut model);
         let read = read.and_then(|()| check_model(&model)).map_err(|wrong| RunFileError::of(&file, wrong));
         read.map_err(|error| graph.as_ref().map_or(error.clone(), |graph| graph.name(error)))?;
         Ok(Self { graph, ..model })
@@ -121,7 +119,7 @@ pub(super) fn folder_of(path: &Path) -> &Path {
 }
 
 /// Makes every path in a table one from the root.
-pub(super) fn resolve_table(table: &mut Table, entries: &[Entry], folder: &Path) {
+fn resolve_table(table: &mut Table, entries: &[Entry], folder: &Path) {
     for entry in entries {
         if let Some(value) = table.get_mut(entry.name) {
             resolve(value, &entry.shape, folder);
@@ -130,7 +128,7 @@ pub(super) fn resolve_table(table: &mut Table, entries: &[Entry], folder: &Path)
 }
 
 /// Makes every path in a value one from the root. What is no name is left for the key's form to refuse.
-fn resolve(value: &mut Value, shape: &Shape, folder: &Path) {
+pub(super) fn resolve(value: &mut Value, shape: &Shape, folder: &Path) {
     match (value, shape) {
         (Value::Text(text), Shape::Path(_)) => resolve_text(text, folder),
         // Files by name, or tables in a list.

@@ -1,11 +1,10 @@
 //! `model.graph`: a network in a JSON file of its own.
 
-use super::file::{folder_of, resolve_table};
-use super::{RunFileError, model, toml};
+use super::file::{folder_of, resolve};
+use super::model::{self, Model};
+use super::{RunFileError, toml};
 use crate::key::{self, Custom, Name, Shape, Table, Value, near};
 use std::path::Path;
-
-use super::model::Model;
 
 /// What it may say, each with the key of `[model]` that says the same.
 const KEYS: [(&str, &str); 6] = [
@@ -84,9 +83,9 @@ fn fill_model(run_file: &str, model: &mut Table, path: &Path) -> Result<GraphFil
         wrong(&format!("line {}", error.line()), format!("must be a JSON object, without null: {error}"))
     })?;
     let Table(graph) = toml::given_table(graph);
-    let mut own = Table::default();
+    let entries = key::entries(model::KEYS, &model::start());
     let mut found = GraphFile { file: file.clone(), keys: Vec::new(), nodes: Vec::new() };
-    for (name, value) in graph {
+    for (name, mut value) in graph {
         let Some(&(_, key)) = KEYS.iter().find(|(own, _)| *own == name) else {
             return Err(wrong(&name, format!("unknown key{}", near(&name, &KEYS.map(|(own, _)| own)))));
         };
@@ -97,12 +96,13 @@ fn fill_model(run_file: &str, model: &mut Table, path: &Path) -> Result<GraphFil
         if let ("nodes", Value::List(nodes)) = (name.as_str(), &value) {
             found.nodes = nodes.iter().map(name_of).collect();
         }
+        // Its paths start at its own folder.
+        if let Some(entry) = entries.iter().find(|entry| entry.name == key) {
+            resolve(&mut value, &entry.shape, folder_of(path));
+        }
         found.keys.push(key);
-        own.set(key, value);
+        model.set(key, value);
     }
-    // Paths in the file start at its own folder.
-    resolve_table(&mut own, &key::entries(model::KEYS, &model::start()), folder_of(path));
-    own.0.into_iter().for_each(|(key, value)| model.set(&key, value));
     if found.keys.contains(&"layers") { Ok(found) } else { Err(wrong("nodes", "is required and missing".into())) }
 }
 

@@ -19,6 +19,7 @@ mod graph;
 mod kernel;
 mod memory;
 mod model;
+mod optimizer;
 mod record;
 mod run;
 #[cfg(test)]
@@ -33,10 +34,14 @@ pub use difference::difference;
 pub use graph::GraphFile;
 pub use kernel::{Kernel, KernelShape};
 pub use model::Model;
+pub(super) use optimizer::RATE;
+pub use optimizer::{NamedGroup, Numbers};
 pub use run::{Run, StoreKind};
 pub use training::{Batches, Training};
 pub use trajectory::Trajectory;
 
+use crate::error::Error;
+use crate::graph::Graph;
 use crate::key::{self, Entry, Key, Keys, at};
 
 /// A checked run file.
@@ -54,6 +59,19 @@ pub struct RunFile {
     pub trajectory: Trajectory,
     /// What is integrated.
     pub kernel: Kernel,
+}
+
+impl RunFile {
+    /// The network, whose blocks have the roles that the optimizer's groups give them.
+    ///
+    /// # Errors
+    ///
+    /// What does not fit, with the layer or the key, in the file that says it.
+    pub fn build(&self) -> Result<Graph, Error> {
+        let mut design = self.model.design();
+        design.roles.groups = self.training.groups.iter().map(|group| group.parameters.clone()).collect();
+        self.model.built(&design)
+    }
 }
 
 const KEYS: &[Key<RunFile>] = &[

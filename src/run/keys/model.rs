@@ -274,7 +274,12 @@ impl Model {
     ///
     /// What does not fit, with the layer or the key, in the file that says it.
     pub fn build(&self) -> Result<Graph, Error> {
-        self.design().build().map_err(|error| {
+        self.built(&self.design())
+    }
+
+    /// The graph of its design, or of one to which more was added.
+    pub(super) fn built(&self, design: &Design) -> Result<Graph, Error> {
+        design.build().map_err(|error| {
             let (key, problem) = match &error {
                 GraphError::Layer { layer, kind, problem, .. } => (format!("model.layers[{layer}] ({kind})"), problem),
                 GraphError::Key { key, problem } => (key.clone(), problem),

@@ -2,9 +2,10 @@
 
 use super::{RunFile, difference, entries};
 use crate::key::{Entry, Shape, dotted};
+use crate::layer::LayerKind;
 use crate::optimizer::Optimizer;
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const BASE: &str = r#"
 [run]
@@ -51,6 +52,7 @@ const CHANGES: &[Change] = &[
     ("data.train.inputs", &[], "a.npy"),
     ("data.train.targets", &[], "a.npy"),
     ("data.train.weights", &[], "w.npy"),
+    ("data.train.groups", &[], "g.npy"),
     ("data.query.inputs", &[], "q.npy"),
     ("data.query.targets", &[QUERY], "z.npy"),
     ("model.input", &[], "[5]"),
@@ -98,6 +100,7 @@ const CHANGES: &[Change] = &[
     ("training.optimizer.lion.learning_rate", &[LION], "0.25"),
     ("training.optimizer.lion.betas", &[LION], "[0.5, 0.5]"),
     ("training.optimizer.lion.weight_decay", &[LION], "0.1"),
+    ("training.optimizer.groups", &[], "[{ parameters = ['*.bias'], learning_rate = 0.1 }]"),
     ("training.optimizer.flow.time", &FLOW, "2.0"),
     ("training.optimizer.flow.tolerance", &FLOW, "0.1"),
     ("training.learning_rates", &[], "[0.5, 0.5, 0.25]"),
@@ -315,6 +318,12 @@ const LAYERS: &[(&str, [&str; 2])] = &[
         ["type = 'conv2d', channels = 1, kernel = 2", "type = 'conv2d', channels = 1, kernel = 2, weight = 'a'"],
     ),
     ("name", ["type = 'tanh'", "type = 'tanh', name = 'a'"]),
+    ("parameter.shape", ["type = 'parameter', shape = [2]", "type = 'parameter', shape = [3]"]),
+    ("embedding.count", ["type = 'embedding', count = 2, features = 2", "type = 'embedding', count = 3, features = 2"]),
+    (
+        "embedding.features",
+        ["type = 'embedding', count = 2, features = 2", "type = 'embedding', count = 2, features = 3"],
+    ),
     ("scale.by", ["type = 'scale', by = 2", "type = 'scale', by = 3"]),
     ("offset.by", ["type = 'offset', by = 2", "type = 'offset', by = 3"]),
     ("reshape.shape", ["type = 'reshape', shape = [2, 2]", "type = 'reshape', shape = [2, -1]"]),
@@ -372,6 +381,26 @@ fn names(at: &str, entries: &[Entry]) -> Vec<(String, bool)> {
             }
         })
         .collect()
+}
+
+/// A path in a layer starts at the run file's folder, one of an override at the current directory.
+#[test]
+fn paths_of_layers_are_told_by_where_they_stand() {
+    let layers = "[{ type = 'constant', values = 'm/../c.npy' }, { type = 'linear', features = 2, from = -1 }]";
+    let values = |text: &str, overrides: &[String]| {
+        let run_file = RunFile::parse(text, Path::new("/folder/run.toml"), overrides).expect("a run file");
+        match &run_file.model.layers[0].kind {
+            LayerKind::Constant(constant) => PathBuf::from(&constant.values),
+            other => panic!("{other:?}"),
+        }
+    };
+    let lines: Vec<String> = BASE
+        .lines()
+        .map(|line| if line.starts_with("layers") { format!("layers = {layers}") } else { line.into() })
+        .collect();
+    assert_eq!(values(&lines.join("\n"), &[]), Path::new("/folder/c.npy"));
+    let here = std::env::current_dir().expect("a directory");
+    assert_eq!(values(BASE, &[format!("model.layers={layers}")]), here.join("c.npy"));
 }
 
 #[test]

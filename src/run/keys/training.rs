@@ -1,5 +1,6 @@
 //! `[training]`: how the network is trained.
 
+use super::optimizer::{NamedGroup, Optimization};
 use crate::key::{
     self, Count, Custom, Each, Form, Key, List, Number, Optional, Path, Shape, Table, Value, Whole, Word, Words, Wrong,
     at,
@@ -25,8 +26,12 @@ pub struct Training {
     pub ignore: Option<i64>,
     /// Mean or sum over the batch.
     pub reduction: Reduction,
-    /// The optimizer.
+    /// The optimizer; of numbers that change from step to step, the first step's.
     pub optimizer: Optimizer,
+    /// Those that change: a list with one for each step, or a file of them.
+    pub changing: Table,
+    /// Groups of parameters with numbers of their own.
+    pub groups: Vec<NamedGroup>,
     /// Learning rates over the steps.
     pub schedule: Schedule,
     /// The largest norm of the loss gradient; 0: not clipped.
@@ -86,7 +91,11 @@ pub(super) const KEYS: &[Key<Training>] = &[
     )
     .unless(without_classes),
     Key::new("reduction", "of the losses of a batch", at!(Training.reduction, Words)),
-    Key::required("optimizer", "the optimizer", at!(Training.optimizer, optimizer::FORM)),
+    Key::required(
+        "optimizer",
+        "the optimizer; each of its numbers may be a list of one for each step, or a file of them, [steps] (betas: [steps, 2])",
+        &Optimization,
+    ),
     Key::new(
         "learning_rates",
         "the rate of every step, in place of a schedule; the optimizer needs no rate beside it",
@@ -160,6 +169,8 @@ pub(super) fn start() -> Training {
         ignore: None,
         reduction: Reduction::Mean,
         optimizer: optimizer::START,
+        changing: Table::default(),
+        groups: Vec::new(),
         schedule: schedule::START,
         clip_norm: 0.0,
         steps: 0,
@@ -324,9 +335,22 @@ impl Training {
         optimizer.or(clip)
     }
 
+    /// Whether weight decay has a part in any step of any parameters.
+    pub fn has_decay(&self) -> bool {
+        let own = self.groups.iter().map(|group| &group.own).chain([&self.changing]);
+        self.optimizer.has_decay() || own.into_iter().any(|numbers| numbers.get("weight_decay").is_some())
+    }
+
     /// The optimizer and everything that changes its steps, for people.
     pub(super) fn words(&self) -> String {
         let mut parts = vec![self.optimizer.words()];
+        if !self.changing.0.is_empty() {
+            let names: Vec<&str> = self.changing.0.iter().map(|(name, _)| name.as_str()).collect();
+            parts.push(format!("then {} of each step's own", names.join(" and ")));
+        }
+        if !self.groups.is_empty() {
+            parts.push(format!("other numbers for {} groups of parameters", self.groups.len()));
+        }
         parts.extend(self.schedule.words());
         if self.clip_norm > 0.0 {
             parts.push(format!("gradients clipped at a norm of {:?}", self.clip_norm));
@@ -352,6 +376,8 @@ mod tests {
         let mut training = Training {
             loss: Loss::CrossEntropy,
             optimizer: Optimizer::Sgd(sgd),
+            changing: Table::default(),
+            groups: Vec::new(),
             schedule: Schedule { kind: ScheduleKind::Cosine(Cosine { last: 0.05 }), warmup: 3 },
             clip_norm: 2.0,
             steps: 10,

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::formats::each_piece;
-use crate::key::dotted;
+use crate::key::{Value, dotted};
 use crate::layer::LayerKind;
 use crate::run::Checkpoints;
 use crate::run::keys::{Batches, InputFiles, RunFile};
@@ -46,6 +46,7 @@ fn files(run_file: &RunFile, checkpoints: Option<&Checkpoints>) -> Vec<(String, 
     let mut all = inputs("data.train.inputs", &data.inputs);
     all.extend(data.query_inputs.iter().flat_map(|files| inputs("data.query.inputs", files)));
     let mut files = vec![("data.train.targets", file(&data.targets))];
+    files.extend(data.groups.as_deref().map(|name| ("data.train.groups", file(name))));
     files.extend(data.weights.as_deref().map(|name| ("data.train.weights", file(name))));
     files.extend(data.query_targets.as_deref().map(|name| ("data.query.targets", file(name))));
     files.extend(run_file.model.weights.clone().map(|path| ("model.weights", path)));
@@ -58,6 +59,11 @@ fn files(run_file: &RunFile, checkpoints: Option<&Checkpoints>) -> Vec<(String, 
         _ => None,
     });
     all.extend(constants);
+    let changing = run_file.training.changing.0.iter().filter_map(|(key, value)| match value {
+        Value::Text(name) => Some((format!("training.optimizer.{key}"), file(name))),
+        _ => None,
+    });
+    all.extend(changing);
     let checkpoints = checkpoints.iter().flat_map(|checkpoints| checkpoints.files().enumerate());
     all.extend(checkpoints.map(|(number, path)| (format!("trajectory.import {number}"), path.to_owned())));
     all

@@ -125,9 +125,9 @@ impl Rearrange {
         if axis >= first.len() {
             return Err(format!("the first input has shape {first:?} and no axis {axis}"));
         }
-        let others = |shape: &[usize]| shape.iter().enumerate().filter(|(at, _)| *at != axis).map(|(_, &side)| side).collect::<Vec<_>>();
+        let others = |shape: &[usize]| [&shape[..axis], &shape[axis + 1..]].concat();
         if let Some(other) = inputs.iter().find(|other| other.len() != first.len() || others(other) != others(first)) {
-            return Err(format!("the shapes {first:?} and {other:?} differ in more than axis {axis}, along which they are joined"));
+            return Err(format!("the shapes {first:?} and {other:?} differ in more than axis {axis}, along which they join"));
         }
         let mut shape = first.to_vec();
         shape[axis] = inputs.iter().try_fold(0usize, |sum, input| sum.checked_add(input[axis])).unwrap_or(usize::MAX);

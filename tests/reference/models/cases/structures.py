@@ -108,3 +108,36 @@ case(
     rate=0.3,
     kernel={"nodes": 5},
 )
+
+
+class Tied(nn.Module):
+    """The next token by the rows that the tokens look up."""
+
+    def __init__(self):
+        super().__init__()
+        self.wte, self.norm, self.head = nn.Embedding(6, 4), nn.LayerNorm(4), nn.Linear(4, 6, bias=False)
+        self.head.weight = self.wte.weight
+
+    def forward(self, tokens):
+        return self.head(self.norm(self.wte(tokens)).mean(1))
+
+
+case(
+    "structures_tied",
+    "the last matrix is the table that tokens look up",
+    module=Tied,
+    model={
+        "input": [3],
+        "layers": [
+            {"type": "embedding", "name": "wte", "count": 6, "features": 4},
+            {"type": "layer_norm", "name": "norm"},
+            {"type": "mean", "axes": [0]},
+            {"type": "linear", "name": "head", "features": 6, "bias": False, "weight": "wte.weight"},
+        ],
+    },
+    inputs=integers(6, 3),
+    outputs=6,
+    rate=0.2,
+    m=5,
+    kernel={"nodes": 6},
+)
