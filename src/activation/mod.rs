@@ -48,6 +48,7 @@ pub(crate) trait Numbered: Function + PartialEq {
     const SAMPLES: &'static [Self];
 
     /// What its shader takes.
+    #[cfg_attr(not(feature = "gpu"), expect(dead_code, reason = "shaders alone read them"))]
     fn numbers(self) -> [f64; 2];
 }
 
