@@ -153,8 +153,8 @@ impl<B: Backend> Superposition<'_, B> {
             let input = Slice::new(inputs, 0, count * network.input_len());
             let pass = network.forward(backend, Segment::at(at.weights()), input, *count)?;
             let seed = loss_gradient(backend, network, spec.loss, targets, &pass, places)?;
-            let map = |&scale: &f64| map(backend, set.len(), columns.values(), scale);
-            let maps = scales.iter().map(map).collect::<Result<Vec<_>>>()?;
+            let one = |&scale: &f64| map(backend, set.len(), columns.values(), scale);
+            let maps = scales.iter().map(one).collect::<Result<Vec<_>>>()?;
             network.backward(backend, Segment::at(at.weights()), &pass, 1, seed, &mut |factor| {
                 let own = &network.blocks[factor.block];
                 let group = spec.optimizer.group_of(factor.block);

@@ -112,6 +112,9 @@ impl Problem {
         if solved && self.imported {
             return Err(wrong("trajectory.import: gradient flow records its own path"));
         }
+        if self.imported && !self.network.held.is_empty() && !self.network.follows_held() {
+            return Err(wrong("network: an imported path may move held parameters; take Graph::following_held"));
+        }
         Ok(())
     }
 
