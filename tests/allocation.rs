@@ -93,6 +93,7 @@ fn steps_take_no_fresh_memory() {
         examples: &examples,
         queries: &inputs,
         targets: &targets,
+        groups: None,
         query_targets: None,
     };
     let tile = Tile { queries: 0..queries, examples: 0..count };

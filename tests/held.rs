@@ -7,7 +7,7 @@ use pathkernel::compute::cpu::CpuBackend;
 use pathkernel::graph::{Design, Graph, GraphError, Role, Roles};
 use pathkernel::layer::{Layer, LayerKind, Linear};
 use pathkernel::loss::{Loss, Targets};
-use pathkernel::optimizer::{Adam, Optimizer, Sgd};
+use pathkernel::optimizer::{Adam, Flow, Optimizer, Sgd};
 use pathkernel::path::Rule;
 use pathkernel::plan::Device;
 use pathkernel::problem::{Explanation, Problem};
@@ -94,6 +94,11 @@ fn frozen_tensors_stay_and_the_rest_adds_up() {
             let problem = problem(network(&[frozen]).expect("a graph"), optimizer);
             let (graph, initial) = (&problem.network, problem.network.draw(3));
             let tape = train(&problem, &initial);
+            // Steps that are made again are the same.
+            let sparse = explain(
+                &Problem { every: 5, ..problem.clone() },
+                &train(&Problem { every: 5, ..problem.clone() }, &initial),
+            );
             let last = tape.last().expect("weights");
             for layer in ["0.", "2.", "4."] {
                 let moved = values(graph, &last, layer) != values(graph, &initial, layer);
@@ -101,8 +106,23 @@ fn frozen_tensors_stay_and_the_rest_adds_up() {
             }
             let found = explain(&problem, &tape);
             assert!(found.residual().iter().all(|rest| rest.abs() < 1e-11), "{frozen}: {:?}", found.residual());
+            assert_eq!(found.attribution, sparse.attribution);
         }
     }
+}
+
+#[test]
+fn gradient_flow_leaves_frozen_tensors_as_they_are() {
+    let flow = Optimizer::Flow(Flow { time: 1.0, tolerance: 1e-9 });
+    let mut problem = problem(network(&["2.*"]).expect("a graph"), flow);
+    problem.steps.clear();
+    let (graph, initial) = (&problem.network, problem.network.draw(3));
+    let tape = train(&problem, &initial);
+    let last = tape.last().expect("weights");
+    assert_eq!(values(graph, &last, "2."), values(graph, &initial, "2."));
+    assert_ne!(values(graph, &last, "0."), values(graph, &initial, "0."));
+    let found = explain(&problem, &tape);
+    assert!(found.residual().iter().all(|rest| rest.abs() < 1e-8), "{:?}", found.residual());
 }
 
 /// A path on which the frozen tensors move too: what they do to the readout is in `unexplained`, and nothing is left.

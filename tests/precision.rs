@@ -111,6 +111,7 @@ impl Problem {
             examples: &examples,
             queries: &queries,
             targets: &targets,
+            groups: None,
             query_targets: None,
         };
         let integration = Integration { setting, tape };

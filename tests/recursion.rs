@@ -164,7 +164,7 @@ impl<E: Element> Problem<E> {
         queries: &'a [E],
     ) -> Setting<'a, CpuBackend<E>> {
         let Self { backend, network, examples, targets, .. } = self;
-        Setting { backend, network, spec, contraction, examples, queries, targets, query_targets: None }
+        Setting { backend, network, spec, contraction, examples, queries, targets, groups: None, query_targets: None }
     }
 }
 

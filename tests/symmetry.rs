@@ -91,6 +91,7 @@ impl Problem {
             examples: &self.examples,
             queries: &self.inputs,
             targets: &self.targets,
+            groups: None,
             query_targets: None,
         };
         Integration { setting, tape: &self.tape }.tile(tile, &mut || Ok(())).expect("a tile")

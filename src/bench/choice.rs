@@ -92,7 +92,7 @@ fn cases() -> Vec<Case> {
 pub fn measure_choices(device: &DeviceOptions, repeats: usize) -> Result<Vec<ChoiceFigures>, Error> {
     let mut all = Vec::new();
     for case in cases() {
-        let layers: Vec<Layer> = case.layers.into_iter().map(|kind| Layer::new(kind)).collect();
+        let layers: Vec<Layer> = case.layers.into_iter().map(Layer::new).collect();
         let network = Graph::new(&case.input, &layers)?;
         let Case { queries, examples, nodes, entries, .. } = case;
         let bench = KernelBench {

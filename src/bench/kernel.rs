@@ -200,6 +200,7 @@ impl KernelBench {
             examples: &examples,
             queries: &queries,
             targets: &targets,
+            groups: None,
             query_targets: None,
         };
         let tile = Tile { queries: 0..self.queries, examples: 0..self.examples };

@@ -224,6 +224,11 @@ impl Graph {
         self
     }
 
+    /// Whether gradients of held parameters are taken as well.
+    pub fn follows_held(&self) -> bool {
+        self.follows_held
+    }
+
     /// Whether a node with or without parameters moves.
     fn depends(&self, has_parameters: bool, used: Used, inputs: &[NodeId]) -> bool {
         let own = has_parameters && (self.follows_held || !used.held);

@@ -38,7 +38,7 @@ impl<const N: usize> Conv<N> {
         let &Self { channels, groups, .. } = self;
         let shape = graph.shape(input).to_vec();
         let unfold = Unfold::new(&shape, sweep)?;
-        if groups == 0 || shape[0] % groups != 0 || channels % groups != 0 {
+        if groups == 0 || !shape[0].is_multiple_of(groups) || !channels.is_multiple_of(groups) {
             return Err(format!(
                 "groups = {groups}: does not divide the {} channels of an input of shape {shape:?} and the {channels} of the \
                  output",

@@ -38,7 +38,7 @@ impl<const N: usize> ConvTranspose<N> {
             return Err(format!("the input has shape {shape:?}; it takes {axes}"));
         }
         let groups = self.groups;
-        if groups == 0 || channels % groups != 0 || self.channels % groups != 0 {
+        if groups == 0 || !channels.is_multiple_of(groups) || !self.channels.is_multiple_of(groups) {
             return Err(format!(
                 "groups = {groups}: does not divide the {channels} channels of an input of shape {shape:?} and the {} of the \
                  output",

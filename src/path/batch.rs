@@ -6,7 +6,7 @@ use crate::graph::{Block, Forward, Graph};
 use crate::loss::Loss;
 use crate::tangent::ExampleRows;
 use crate::tape::Step;
-use crate::training::{Examples, Places, TargetBuffer};
+use crate::training::{Places, TargetBuffer};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -40,24 +40,20 @@ pub(crate) fn examples_at_once(network: &Graph, copies: usize) -> usize {
 
 impl<B: Backend> Batch<B> {
     /// The examples of a step's batch that lie in a range, in parts of `at_once`.
-    pub fn all(
-        backend: &B,
-        (inputs, targets): (&Examples<B>, &TargetBuffer<B>),
-        range: &Range<usize>,
-        step: &Step,
-        at_once: usize,
-    ) -> Result<Vec<Self>> {
-        let held: Vec<(usize, f64)> = step.shares(range);
-        held.chunks(at_once).map(|held| Self::new(backend, (inputs, targets), range.start, held)).collect()
+    /// Columns of a part ascend.
+    pub fn all(setting: &Setting<'_, B>, range: &Range<usize>, step: &Step, at_once: usize) -> Result<Vec<Self>> {
+        let passes = match setting.groups {
+            None => vec![step.shares(range)],
+            Some(groups) => groups.passes(range, &step.shares(&(0..setting.examples.count()))),
+        };
+        let parts = passes.iter().flat_map(|held| held.chunks(at_once));
+        parts.map(|held| Self::new(setting, range.start, held)).collect()
     }
 
-    fn new(
-        backend: &B,
-        (inputs, targets): (&Examples<B>, &TargetBuffer<B>),
-        first: usize,
-        held: &[(usize, f64)],
-    ) -> Result<Self> {
-        let columns: Vec<u32> = held.iter().map(|&(example, _)| (example - first) as u32).collect();
+    fn new(setting: &Setting<'_, B>, first: usize, held: &[(usize, f64)]) -> Result<Self> {
+        let Setting { backend, examples: inputs, targets, groups, .. } = *setting;
+        let column = |example: usize| groups.map_or(example, |groups| groups.column(example));
+        let columns: Vec<u32> = held.iter().map(|&(example, _)| (column(example) - first) as u32).collect();
         let examples: Vec<u32> = held.iter().map(|&(example, _)| example as u32).collect();
         Ok(Self {
             count: held.len(),

@@ -15,7 +15,7 @@ use crate::path::Rule;
 use crate::readout::Readout;
 use crate::tangent::Contraction;
 use crate::tape::{Kept, Step, Tape};
-use crate::training::{Examples, Recall, TargetBuffer, Training};
+use crate::training::{Examples, Groups, Recall, TargetBuffer, Training};
 use std::ops::Range;
 
 /// What all tiles share, but for the path.
@@ -34,6 +34,8 @@ pub struct Setting<'a, B: Backend> {
     pub queries: &'a [B::Element],
     /// The training targets on the device.
     pub targets: &'a TargetBuffer<B>,
+    /// The examples that share a column, where some do.
+    pub groups: Option<&'a Groups>,
     /// The targets of the queries, for readouts that depend on them.
     pub query_targets: Option<&'a QueryTargets<B>>,
 }
@@ -157,6 +159,11 @@ impl<B: Backend> Integration<'_, B> {
 }
 
 impl<'a, B: Backend> Setting<'a, B> {
+    /// Columns of the arrays.
+    pub(super) fn columns(&self) -> usize {
+        self.groups.map_or(self.examples.count(), Groups::count)
+    }
+
     /// The training that made the path. Each step has its own factor of clipping, so `clip_norm` is not needed.
     pub(super) fn training(&self) -> Training<'a, B> {
         Training {

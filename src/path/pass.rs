@@ -146,7 +146,7 @@ impl<'a, B: Backend> Pass<'a, B> {
             let psi = met.as_ref().unwrap_or(&state.psi);
             self.meet(&mut state.sums, psi, at, &recursions, batch)?;
         }
-        if at.step.batch.is_none() {
+        if at.step.batch.is_none() && self.setting.groups.is_none() {
             state.full = Some(batches);
         }
         Ok(())
@@ -157,9 +157,9 @@ impl<'a, B: Backend> Pass<'a, B> {
         if let Some(full) = state.full.take_if(|_| step.batch.is_none()) {
             return Ok(full);
         }
-        let Setting { backend, network, spec, examples, targets, .. } = *self.setting;
+        let Setting { network, spec, .. } = *self.setting;
         let copies = spec.kernel.map_or(1, |_| network.outputs);
-        Batch::all(backend, (examples, targets), &self.tile.examples, step, examples_at_once(network, copies))
+        Batch::all(self.setting, &self.tile.examples, step, examples_at_once(network, copies))
     }
 
     /// Takes the gradients of some rows of queries: adds their products with the step's vectors to the certificate, which comes

@@ -3,7 +3,7 @@
 use super::Setting;
 use super::at::At;
 use super::batch::{Batch, examples_at_once, loss_gradient};
-use crate::compute::{Backend, Result, RowMap, Slice, SliceMut, Start};
+use crate::compute::{Backend, Indices, Result, RowMap, Slice, SliceMut, Start};
 use crate::error::Error;
 use crate::graph::{Graph, Segment};
 use crate::optimizer::{Meets, Recursion};
@@ -77,17 +77,12 @@ impl<B: Backend> Psi<B> {
     }
 }
 
-/// The map from a batch's examples to the vectors of the set that they lie in, each with the same weight.
-fn map<B: Backend>(
-    backend: &B,
-    set: &Range<usize>,
-    held: &[(usize, f64)],
-    weight: f64,
-) -> Result<RowMap<B::Buffer, B::Index>> {
-    let before = |example: usize| held.partition_point(|&(held, _)| held < example) as u32;
-    let offsets: Vec<u32> = (set.start..=set.end).map(before).collect();
-    let inputs: Vec<u32> = (0..held.len() as u32).collect();
-    RowMap::new(backend, &offsets, &inputs, &vec![weight; held.len()])
+/// The map from the rows of a batch, whose columns ascend, to the `count` vectors of a set, each with the same weight.
+fn map<B: Backend>(backend: &B, count: usize, columns: &[u32], weight: f64) -> Result<RowMap<B::Buffer, B::Index>> {
+    let before = |column: usize| columns.partition_point(|&own| (own as usize) < column) as u32;
+    let offsets: Vec<u32> = (0..=count).map(before).collect();
+    let inputs: Vec<u32> = (0..columns.len() as u32).collect();
+    RowMap::new(backend, &offsets, &inputs, &vec![weight; columns.len()])
 }
 
 /// The number of elements in the vectors of one set of examples, of `count` examples in all. A constant bounds it, so that the
@@ -100,7 +95,7 @@ pub(crate) fn vectors_at_once(network: &Graph, count: usize) -> usize {
 impl<B: Backend> Superposition<'_, B> {
     /// The sets of examples whose vectors are summed at once.
     pub fn sets(&self) -> Vec<Range<usize>> {
-        let (count, len) = (self.setting.examples.count(), self.setting.network.len);
+        let (count, len) = (self.setting.columns(), self.setting.network.len);
         let at_once = (vectors_at_once(self.setting.network, count) / len.max(1)).max(1);
         (0..count).step_by(at_once).map(|from| from..(from + at_once).min(count)).collect()
     }
@@ -146,20 +141,20 @@ impl<B: Backend> Superposition<'_, B> {
 
     /// Adds the products of one step's ψ with the gradients of some examples.
     fn add(&self, sums: &mut [Sum<B>], psi: &mut [Psi<B>], at: &At<'_, B>, set: &Range<usize>) -> Result<()> {
-        let Setting { backend, network, spec, targets, examples, .. } = self.setting;
+        let Setting { backend, network, spec, targets, .. } = self.setting;
         let recursions = spec.optimizer.recursions(at.number, at.rate, at.step.clip);
         let scale = |(psi, recursion): (&mut Psi<B>, &Recursion)| {
             Ok(-recursion.gradient * psi.step(backend, recursion, at.preconditioner(), network.len)?)
         };
         let scales: Vec<f64> = psi.iter_mut().zip(&recursions).map(scale).collect::<Result<_>>()?;
         let at_once = examples_at_once(network, 1);
-        let batches = Batch::all(backend, (examples, targets), set, at.step, at_once)?;
-        for (batch, held) in batches.iter().zip(at.step.shares(set).chunks(at_once)) {
-            let Batch { count, places, inputs, .. } = batch;
+        for batch in Batch::all(&self.setting, set, at.step, at_once)? {
+            let Batch { count, places, inputs, columns, .. } = &batch;
             let input = Slice::new(inputs, 0, count * network.input_len());
             let pass = network.forward(backend, Segment::at(at.weights()), input, *count)?;
             let seed = loss_gradient(backend, network, spec.loss, targets, &pass, places)?;
-            let maps = scales.iter().map(|&scale| map(backend, set, held, scale)).collect::<Result<Vec<_>>>()?;
+            let one = |&scale: &f64| map(backend, set.len(), columns.values(), scale);
+            let maps = scales.iter().map(one).collect::<Result<Vec<_>>>()?;
             network.backward(backend, Segment::at(at.weights()), &pass, 1, seed, &mut |factor| {
                 let own = &network.blocks[factor.block];
                 let group = spec.optimizer.group_of(factor.block);

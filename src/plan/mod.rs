@@ -155,7 +155,7 @@ fn path_vectors(problem: &Problem) -> f64 {
 /// Bytes of the arrays of a problem.
 fn array_bytes(problem: &Problem, per_pair: &PerPair, bytes: usize) -> f64 {
     let Problem { network, spec, .. } = problem;
-    let (m, n, rows) = (problem.examples(), problem.query_count(), spec.values(network.outputs));
+    let (m, n, rows) = (problem.columns(), problem.query_count(), spec.values(network.outputs));
     // Of each example and layer a norm and a share, and the vectors asked for.
     let shares = if problem.superposition { 2.0 * real(m) * real(network.blocks.len()) } else { 0.0 };
     let superposed = real(problem.superposition_vectors.len()) * real(network.len) + shares;
@@ -166,7 +166,7 @@ impl Plan {
     /// Plans a problem for a device. A plan that does not fit has no tiles.
     pub fn new(problem: &Problem, device: &Device, cut: Cut) -> Self {
         let Problem { network, spec, steps, .. } = problem;
-        let (m, n, outputs) = (problem.examples(), problem.query_count(), network.outputs);
+        let (m, n, outputs) = (problem.columns(), problem.query_count(), network.outputs);
         let sizes = sizes(problem, device.rounding);
         let pick = |own| choose(network, own, spec.readout, &sizes, &device.choosing);
         let contraction = problem.contraction.clone();

@@ -25,8 +25,14 @@ impl Problem {
         if let Some(targets) = &self.query_targets {
             self.check_targets("query targets", targets, self.query_count())?;
         }
-        if self.spec.symmetric != self.queries.is_none() {
-            return Err(wrong("spec.symmetric: is true where the queries are the training set, and nowhere else"));
+        if self.spec.symmetric != (self.queries.is_none() && self.groups.is_none()) {
+            return Err(wrong(
+                "spec.symmetric: is true where the queries are the columns of the arrays, and nowhere else",
+            ));
+        }
+        if let Some(groups) = self.groups.as_ref().filter(|groups| groups.rows() != self.examples()) {
+            let (have, want) = (groups.rows(), self.examples());
+            return Err(wrong(format!("data.train.groups: has {have} numbers, and there are {want} examples")));
         }
         self.check_steps()?;
         self.check_path()?;
@@ -105,6 +111,9 @@ impl Problem {
         }
         if solved && self.imported {
             return Err(wrong("trajectory.import: gradient flow records its own path"));
+        }
+        if self.imported && !self.network.held.is_empty() && !self.network.follows_held() {
+            return Err(wrong("network: an imported path may move held parameters; take Graph::following_held"));
         }
         Ok(())
     }

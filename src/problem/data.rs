@@ -52,6 +52,7 @@ impl<'a, B: Backend> TrainingData<'a, B> {
             examples: &self.examples,
             queries: &queries.values,
             targets: &self.targets,
+            groups: self.problem.groups.as_ref(),
             query_targets: queries.targets.as_ref(),
         }
     }

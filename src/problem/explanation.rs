@@ -45,7 +45,7 @@ impl Explanation {
     /// Nothing yet of a problem along a recorded path.
     pub fn new(problem: &Problem, history: &History) -> Self {
         let Problem { network, spec, .. } = problem;
-        let (queries, examples) = (problem.query_count(), problem.examples());
+        let (queries, examples) = (problem.query_count(), problem.columns());
         let outputs = (spec.values(network.outputs), network.outputs);
         let entries = spec.kernel.unwrap_or(Entries::Trace);
         let halves = [spec.triangle(&history.steps), spec.half_tangent()];

@@ -23,7 +23,7 @@ use crate::path::{Finished, Integration, Quadrature, Spec, Tile};
 use crate::plan::{Cut, Device, Plan};
 use crate::tangent::Contraction;
 use crate::tape::{Recorder, Recording, Step, Tape};
-use crate::training::{Recorded, Reduction};
+use crate::training::{Groups, Recorded, Reduction};
 
 /// A network, how it is trained, on what, and what is asked of its predictions.
 #[derive(Debug, Clone)]
@@ -38,6 +38,8 @@ pub struct Problem {
     pub inputs: Vec<f64>,
     /// The training targets.
     pub targets: Targets,
+    /// Examples that share a column of the arrays, where some do.
+    pub groups: Option<Groups>,
     /// The numbers of the loss.
     pub numbers: Numbers,
     /// ω, `[m]`, or `[m, T]` of targets of T positions: what each counts in the loss; each is 1 without them.
@@ -73,6 +75,7 @@ impl Problem {
             inputs,
             query_targets: Some(targets.clone()),
             targets,
+            groups: None,
             numbers: Numbers::default(),
             weights: None,
             queries: None,
@@ -90,6 +93,12 @@ impl Problem {
     pub fn asking(mut self, queries: Vec<f64>, targets: Option<Targets>) -> Self {
         self.spec.symmetric = false;
         Self { queries: Some(queries), query_targets: targets, ..self }
+    }
+
+    /// The same with a column of the arrays for each group of examples.
+    pub fn grouped(mut self, groups: Groups) -> Self {
+        self.spec.symmetric = false;
+        Self { groups: Some(groups), ..self }
     }
 
     /// The same with so many steps of all examples, at the optimizer's own rate.
@@ -135,6 +144,11 @@ impl Problem {
     /// m.
     pub fn examples(&self) -> usize {
         self.inputs.len() / self.network.input_len().max(1)
+    }
+
+    /// Columns of the arrays: examples, or groups of them.
+    pub fn columns(&self) -> usize {
+        self.groups.as_ref().map_or_else(|| self.examples(), Groups::count)
     }
 
     /// The queries, be they the training set or their own.

@@ -151,7 +151,8 @@ impl Contents {
 
     /// The classes of the training examples, where there are classes.
     pub fn example_classes(&self) -> Option<&[u32]> {
-        self.problem.as_ref().ok().and_then(|problem| problem.targets.classes(self.examples))
+        let problem = self.problem.as_ref().ok().filter(|problem| problem.groups.is_none());
+        problem.and_then(|problem| problem.targets.classes(self.examples))
     }
 
     /// The classes of the queries, where they are known.
@@ -163,7 +164,7 @@ impl Contents {
 /// The run's problem, where its data are still what they were; `shapes` are n, m and C.
 fn problem(run_file: &RunFile, shapes: [usize; 3]) -> Result<Problem, Error> {
     let problem = read_problem(run_file)?;
-    if [problem.query_count(), problem.examples(), problem.network.outputs] == shapes {
+    if [problem.query_count(), problem.columns(), problem.network.outputs] == shapes {
         return Ok(problem);
     }
     Err(Error::Input(format!("{}: the data are not those of the run any more", run_file.data.inputs)))

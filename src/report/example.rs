@@ -23,8 +23,8 @@ pub(super) fn examples(problem: Option<&Problem>, list: &[(usize, f64)], say: im
                 @for &(place, amount) in list {
                     tr {
                         th class=(class(amount)) { (say(amount)) }
-                        td { (label(problem, place)) "no. " (place) }
-                        td { (input(problem, train, place)) }
+                        td { (label(problem, place)) "no. " (row(problem, place)) }
+                        td { (input(problem, train, row(problem, place))) }
                     }
                 }
             }
@@ -34,18 +34,27 @@ pub(super) fn examples(problem: Option<&Problem>, list: &[(usize, f64)], say: im
         div class="examples" {
             @for &(place, amount) in list {
                 div class="example" {
-                    (input(problem, train, place))
+                    (input(problem, train, row(problem, place)))
                     span class=(class(amount)) { (say(amount)) }
-                    small { (label(problem, place)) "no. " (place) }
+                    small { (label(problem, place)) "no. " (row(problem, place)) }
                 }
             }
         }
     }
 }
 
-/// The class or the targets of a training example.
-fn label(problem: Option<&Problem>, place: usize) -> String {
-    let Some(Problem { targets: known, network, .. }) = problem else { return String::new() };
+/// The first row of a column, which is shown for all.
+fn row(problem: Option<&Problem>, column: usize) -> usize {
+    problem.and_then(|problem| problem.groups.as_ref()?.first_row(column)).unwrap_or(column)
+}
+
+/// What a column of the arrays is, from its first row: its group, or the class or the targets of a training example.
+fn label(problem: Option<&Problem>, column: usize) -> String {
+    let Some(Problem { targets: known, network, groups, .. }) = problem else { return String::new() };
+    if let Some(number) = groups.as_ref().and_then(|groups| groups.number(column)) {
+        return format!("group {number}, from ");
+    }
+    let place = column;
     let class = problem.and_then(|problem| known.classes(problem.examples())?.get(place));
     match (class, known.reals(place, network.outputs)) {
         (Some(class), _) => format!("class {class}, "),

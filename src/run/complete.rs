@@ -214,14 +214,15 @@ fn superposition<E: Element>(session: &Session, tape: &DiskTape) -> Result<(f64,
     Ok((seconds[0], parts.undefined_shares()))
 }
 
-/// Writes the last weights, under the names of the first.
+/// Writes the last weights, under the names of the first; arrays of files stay where they are.
 fn write_weights<E: Element>(session: &Session, tape: &DiskTape) -> Result<(), Error> {
     let weights = Tape::<E>::last(tape)?;
     let view = |tensor: &Tensor| {
         let values = &weights[tensor.offset..tensor.offset + tensor.len()];
         (tensor.name.clone(), tensor.shape.clone(), values)
     };
-    let views: Vec<(String, Vec<usize>, &[E])> = session.problem().network.tensors().map(view).collect();
+    let views: Vec<(String, Vec<usize>, &[E])> =
+        session.problem().network.tensors().filter(|tensor| !tensor.is_given()).map(view).collect();
     Ok(write_safetensors(&session.store.path("weights_final.safetensors"), &views)?)
 }
 

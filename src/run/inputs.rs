@@ -5,7 +5,7 @@ use super::weights::{self, Notes, check_real};
 use crate::compute::Entries;
 use crate::device::Precision;
 use crate::error::Error;
-use crate::formats::{Array, read};
+use crate::formats::{Array, Values, read};
 use crate::graph::{Graph, from_tensors};
 use crate::loss::{TargetArray, Targets};
 use crate::path::Spec;
@@ -15,7 +15,7 @@ use crate::run::keys::{Batches, InputFiles, KernelShape, RunFile, Training};
 use crate::run::numbers::{parameter_groups, rates};
 use crate::run::rows::read_rows;
 use crate::tape::Step;
-use crate::training::draw_batches;
+use crate::training::{Groups, draw_batches};
 use std::path::Path;
 
 /// The inputs of a run, checked.
@@ -87,7 +87,8 @@ pub fn read_problem(run_file: &RunFile) -> Result<Problem, Error> {
     let precision = run_file.run.precision;
     let (examples, inputs) = read_rows("data.train.inputs", &data.inputs, &network, precision)?;
     let targets = read_targets(&data.targets, &network, training, examples, &data.inputs)?;
-    check_examples(&kernel.superposition_vectors, examples)?;
+    let groups = data.groups.as_deref().map(|path| read_groups(path, examples)).transpose()?;
+    check_examples(&kernel.superposition_vectors, groups.as_ref().map_or(examples, Groups::count))?;
     let mut queries = None;
     let mut query_targets = Some(targets.clone());
     if let Some(files) = &data.query_inputs {
@@ -113,7 +114,7 @@ pub fn read_problem(run_file: &RunFile) -> Result<Problem, Error> {
         coefficients: kernel.coefficients,
         tangent: kernel.tangent,
         layers: kernel.layers,
-        symmetric: queries.is_none(),
+        symmetric: queries.is_none() && groups.is_none(),
     };
     Ok(Problem {
         network,
@@ -123,6 +124,7 @@ pub fn read_problem(run_file: &RunFile) -> Result<Problem, Error> {
         targets,
         numbers: training.numbers(),
         weights,
+        groups,
         queries,
         query_targets,
         steps: Vec::new(),
@@ -204,6 +206,21 @@ fn read_targets(
     let shape = network.shape(network.output());
     let targets = TargetArray { loss: training.loss, array: &array, rows: count, shape, ignore: training.ignore };
     targets.read().map_err(|problem| Error::Input(format!("{path}: {problem}")))
+}
+
+/// The groups of examples.
+fn read_groups(path: &str, examples: usize) -> Result<Groups, Error> {
+    let array = read(path)?;
+    match &array.values {
+        Values::Integer(numbers) if array.shape == [examples] => Ok(Groups::new(numbers)),
+        values => {
+            let kind = if matches!(values, Values::Integer(_)) { "integers" } else { "real numbers" };
+            let shape = &array.shape;
+            Err(Error::Input(format!(
+                "{path}: has shape {shape:?} of {kind}; groups are [{examples}] integers, one an example"
+            )))
+        }
+    }
 }
 
 /// Weights of examples or of their positions.

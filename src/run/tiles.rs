@@ -76,7 +76,7 @@ pub(super) fn record(session: &Session, steps: usize, tile: &Tile) -> Result<Opt
 /// The arrays of a run, in the making.
 pub(super) fn arrays<E: Element>(session: &Session) -> Result<Arrays<E>, Error> {
     let problem = session.problem();
-    let pairs = [problem.query_count(), problem.examples()];
+    let pairs = [problem.query_count(), problem.columns()];
     let (outputs, layers) = (problem.network.outputs, problem.network.blocks.len());
     Arrays::create(&session.store, &problem.spec, outputs, layers, pairs, session.plan().sides)
 }

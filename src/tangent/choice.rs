@@ -287,7 +287,7 @@ mod tests {
     use crate::optimizer::{Adam, Sgd};
 
     fn network(input: &[usize], layers: Vec<LayerKind>) -> Graph {
-        let layers = layers.into_iter().map(|kind| Layer::new(kind)).collect::<Vec<_>>();
+        let layers = layers.into_iter().map(Layer::new).collect::<Vec<_>>();
         Graph::new(input, &layers).expect("a network")
     }
 

@@ -133,21 +133,16 @@ pub(crate) fn write_gradient<B: Backend>(
         Structure::Rows(table) => {
             backend.outer_rows(&outer_rows(table, start), map, out, factor.delta(), factor.input, preconditioner)
         }
-        Structure::Dense(len) => match preconditioner {
-            None => backend.average(len, start, map, out, factor.delta()),
-            Some(preconditioner) => {
-                let size = map.outputs * len;
-                let mean =
-                    fresh(backend, size, |mean| backend.average(len, Start::Value(0.0), map, mean, factor.delta()))?;
-                let rows =
-                    fresh(backend, size, |rows| backend.multiply(rows, Slice::new(&mean, 0, size), preconditioner))?;
-                let SliceMut { buffer, offset, len } = out;
-                if let Start::Value(value) = start {
-                    backend.fill(SliceMut::new(&mut *buffer, offset, len), value)?;
-                }
-                backend.axpy(SliceMut::new(buffer, offset, len), 1.0, Slice::new(&rows, 0, size))
+        Structure::Dense(len) => {
+            let Some(factors) = preconditioner else { return backend.average(len, start, map, out, factor.delta()) };
+            let SliceMut { buffer, offset, len: size } = out;
+            let mean = fresh(backend, size, |mean| backend.average(len, Start::Value(0.0), map, mean, factor.delta()))?;
+            let rows = fresh(backend, size, |rows| backend.multiply(rows, Slice::new(&mean, 0, size), factors))?;
+            if let Start::Value(value) = start {
+                backend.fill(SliceMut::new(&mut *buffer, offset, size), value)?;
             }
-        },
+            backend.axpy(SliceMut::new(buffer, offset, size), 1.0, Slice::new(&rows, 0, size))
+        }
     }
 }
 

@@ -30,12 +30,29 @@ impl<B: Backend> Examples<B> {
         self.count
     }
 
-    /// The inputs of some examples, which must ascend, as a new buffer.
+    /// The inputs of some examples as a new buffer.
     ///
     /// # Errors
     ///
     /// The device has no room.
     pub fn gather(&self, backend: &B, examples: &[u32]) -> Result<B::Buffer> {
+        if examples.is_sorted() {
+            return self.gather_sorted(backend, examples);
+        }
+        let mut order: Vec<u32> = (0..examples.len() as u32).collect();
+        order.sort_by_key(|&place| examples[place as usize]);
+        let sorted: Vec<u32> = order.iter().map(|&place| examples[place as usize]).collect();
+        let mut places = vec![0; order.len()];
+        order.iter().zip(0..).for_each(|(&place, from)| places[place as usize] = from);
+        let (len, from) = (examples.len() * self.width, self.gather_sorted(backend, &sorted)?);
+        let mut out = backend.scratch(len)?;
+        let from = Slice::new(&from, 0, len);
+        backend.gather(SliceMut::new(&mut out, 0, len), from, &backend.index(&places)?, self.width)?;
+        Ok(out)
+    }
+
+    /// The same of examples that ascend.
+    fn gather_sorted(&self, backend: &B, examples: &[u32]) -> Result<B::Buffer> {
         let mut out = backend.scratch(examples.len() * self.width)?;
         let mut done = 0;
         for (number, part) in self.parts.iter().enumerate() {

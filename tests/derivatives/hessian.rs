@@ -97,7 +97,7 @@ fn gradients_turn_as_their_differences_say() {
 fn random_graphs_agree_with_differences() {
     let (graphs, counts) = graphs();
     println!("{counts:?}");
-    assert!(counts.len() == 15 && counts.values().all(|&count| count >= 5), "{counts:?}");
+    assert!(counts.len() == 16 && counts.values().all(|&count| count >= 5), "{counts:?}");
     for (seed, case) in graphs.iter().enumerate() {
         let seed = seed as u64;
         let inputs = numbers(seed + 500, ROWS * case.network.input_len());

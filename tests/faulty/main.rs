@@ -43,7 +43,7 @@ impl Work for Small {
             backend,
             network: &network,
             loss: Loss::SquaredError,
-            optimizer,
+            optimizer: optimizer.into(),
             clip_norm: 0.0,
             examples: &examples,
             targets: &targets,
@@ -64,6 +64,7 @@ impl Work for Small {
             examples: &examples,
             queries: &query,
             targets: &targets,
+            groups: None,
             query_targets: None,
         };
         let integration = Integration { setting, tape: &tape };

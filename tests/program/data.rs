@@ -54,6 +54,47 @@ fn inputs_must_fit_the_model() {
 }
 
 #[test]
+fn weights_and_groups_must_fit_the_examples() {
+    let fixture = Fixture::new();
+    let key = "data.train.weights";
+    refuses_array(&fixture, key, &npy_f64(&[3], &[1.0; 3]), &["[3]", "[4], one an example"]);
+    for (weights, words) in [
+        (vec![1.0, -1.0, 1.0, 1.0], "entry 1 is -1"),
+        (vec![0.0; 4], "are all 0"),
+        (vec![1.0, f64::NAN, 1.0, 1.0], "NaN"),
+    ] {
+        fixture.write("bad.npy", &npy_f64(&[4], &weights));
+        fixture.refuses(&[&format!("{key}=bad.npy")], &[words]);
+    }
+    fixture.write("w.npy", &npy_f64(&[4], &[1.0, 0.0, 0.5, 2.0]));
+    fixture.write("b.npy", &npy_i64(&[3, 2], &[0, 1, 1, 1, 2, 3]));
+    let weights = format!("{key}=w.npy");
+    fixture.refuses(&[&weights, "training.batches=b.npy"], &["step 1's batch add up to 0", "training.reduction"]);
+    let key = "data.train.groups";
+    refuses_array(&fixture, key, &npy_i64(&[3], &[1; 3]), &["[3]", "[4] integers"]);
+    refuses_array(&fixture, key, &npy_f64(&[4], &[1.0; 4]), &["real numbers", "[4] integers"]);
+    fixture.write("g.npy", &npy_i64(&[4], &[5, -1, 5, 5]));
+    fixture.succeeds(&[&weights, "data.train.groups=g.npy", "kernel.superposition=true"]);
+    for (array, shape) in [("attribution.npy", "(4, 2, 2)"), ("superposition.npy", "(2, 2, 2)")] {
+        let bytes = std::fs::read(fixture.path("out").join(array)).expect("an array");
+        assert!(String::from_utf8_lossy(&bytes[..128]).contains(shape), "{array}");
+    }
+    let report = std::fs::read_to_string(fixture.path("out/report.html")).expect("a report");
+    // Group -1 has no weight.
+    assert!(report.contains("group 5, from no. 0") && !report.contains("group -1"));
+}
+
+#[test]
+fn classes_that_are_none_come_with_a_remedy() {
+    let fixture = Fixture::new();
+    let key = "data.train.targets";
+    refuses_array(&fixture, key, &npy_i64(&[4], &[1, 2, 2, 1]), &["count from 1", "subtract 1"]);
+    refuses_array(&fixture, key, &npy_i64(&[4], &[0, -1, 1, 1]), &["training.ignore = -1"]);
+    fixture.write("bad.npy", &npy_i64(&[4], &[0, -1, 1, 1]));
+    fixture.succeeds(&["data.train.targets=bad.npy", "training.ignore=-1"]);
+}
+
+#[test]
 fn there_must_be_examples_and_features() {
     let fixture = Fixture::new();
     for key in ["data.train.inputs", "data.query.inputs"] {

@@ -73,7 +73,7 @@ fn an_unknown_key_names_the_nearest() {
 fn an_unknown_word_names_the_nearest() {
     refuses_overrides(&[
         ("training.loss=crossentropy", &["training.loss", "mean \"cross_entropy\"", "squared_error"]),
-        ("training.loss=mse", &["training.loss", "\"mse\"", "squared_error"]),
+        ("training.loss=rmse", &["training.loss", "\"rmse\"", "mean \"mse\""]),
         ("training.reduction=average", &["training.reduction", "mean, sum"]),
         ("training.optimizer.type=sdg", &["training.optimizer.type", "mean \"sgd\""]),
         ("training.schedule.type=cosin", &["training.schedule.type", "mean \"cosine\""]),
@@ -205,7 +205,7 @@ fn a_record_is_named_where_it_is_wrong() {
 
 #[test]
 fn what_does_not_go_together_is_refused() {
-    let cases: [(&[&str], &[&str]); 15] = [
+    let cases: [(&[&str], &[&str]); 20] = [
         (&["training.optimizer.momentum=0.9", "kernel.kernel=full"], &["kernel.kernel", "set it to \"none\""]),
         (
             &["training.optimizer={ type = 'adam', learning_rate = 0.1 }", "kernel.kernel=trace"],
@@ -229,6 +229,11 @@ fn what_does_not_go_together_is_refused() {
             &["trajectory.import=gone.safetensors", "model.weights=w.safetensors"],
             &["model.weights", "first checkpoint"],
         ),
+        (&["training.smoothing=0.1", "training.loss=mse"], &["training.smoothing", "losses of classes"]),
+        (&["training.delta=2", "training.loss=mse"], &["training.delta", "training.loss = \"huber\""]),
+        (&["kernel.readout={ type = 'target', positions = [1] }"], &["kernel.readout", "positions 0 to 0"]),
+        (&["kernel.readout=difference"], &["kernel.readout", "classes = [a, b]"]),
+        (&["training.class_weights=[1, 2, 3]"], &["training.class_weights", "give one, or 2"]),
         (&["trajectory.importt=x"], &["trajectory.importt", "mean \"import\""]),
     ];
     let fixture = Fixture::new();

@@ -88,12 +88,11 @@ impl<E: Element> Visitor for Elementwise<'_, E> {
 
 /// `out = f(x)`, in vector code where `f` allows it, on all cores where the arrays are long.
 fn map<E: Element>(out: &mut [E], x: &[E], f: impl Fn(E) -> E + std::marker::Copy + Sync) {
-    let work = |out: &mut [E], x: &[E]| {
+    // Moved on from closure to closure: numbers that a reference leads to would have to be read again after every write.
+    let work = move |out: &mut [E], x: &[E]| {
         arch().dispatch(
             #[inline(always)]
-            || {
-                // Numbers that a reference leads to would have to be read again after every write.
-                let f = f;
+            move || {
                 for (out, &x) in out.iter_mut().zip(x) {
                     *out = f(x);
                 }

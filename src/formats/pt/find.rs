@@ -11,8 +11,11 @@ const DEPTH: usize = 2;
 
 type Dict = [(Handle, Handle)];
 
+/// A name of a state_dict, and its tensor, or what it has in place of one.
+type Named<'a> = (&'a str, Result<&'a Tensor, String>);
+
 /// The names of the state_dict, with their tensors, or why there is none.
-pub(super) fn state_dict(pickle: &Pickle) -> Result<Vec<(&str, Result<&Tensor, String>)>, String> {
+pub(super) fn state_dict(pickle: &Pickle) -> Result<Vec<Named<'_>>, String> {
     let Object::Dict(whole) = pickle.top() else {
         return Err(format!("holds {}, not a state_dict; {SAVE_STATE_DICT}", pickle.top().describe()));
     };

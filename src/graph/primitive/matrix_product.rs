@@ -150,13 +150,14 @@ impl Primitive for MatrixProduct {
     ) -> Result<Deltas<B>> {
         let (a, b) = both(&seen.inputs)?;
         let delta = Slice::new(&delta, 0, back.copies * seen.value.len);
-        let one = |(&wanted, (side, own, other)): (&bool, (Side, Slice<'_, B::Buffer>, Slice<'_, B::Buffer>))| {
+        let mut found = Vec::new();
+        for (wanted, (side, own, other)) in back.wanted.iter().zip([(Side::Left, a, b), (Side::Right, b, a)]) {
             let fill = |out: SliceMut<'_, B::Buffer>| {
                 self.through(site.backend, Start::Value(0.0), side, (delta, other), out)
             };
-            wanted.then(|| fresh(site.backend, back.copies * own.len, fill)).transpose()
-        };
-        back.wanted.iter().zip([(Side::Left, a, b), (Side::Right, b, a)]).map(one).collect()
+            found.push(wanted.then(|| fresh(site.backend, back.copies * own.len, fill)).transpose()?);
+        }
+        Ok(found)
     }
 
     fn tangent<B: Backend>(
@@ -189,7 +190,8 @@ impl Primitive for MatrixProduct {
         let ((a, b), slopes) = (both(&seen.inputs)?, both(turning.slopes)?);
         let (backend, change, delta) = (site.backend, turning.change(), turning.delta);
         let sides = [(Side::Left, a.len, b, slopes.1), (Side::Right, b.len, a, slopes.0)];
-        let one = |(&wanted, (side, len, other, slope)): (&bool, (Side, usize, Slice<'_, B::Buffer>, Option<_>))| {
+        let mut found = Vec::new();
+        for (wanted, (side, len, other, slope)) in back.wanted.iter().zip(sides) {
             let fill = |out: SliceMut<'_, B::Buffer>| {
                 let SliceMut { buffer, offset, len } = out;
                 let out = SliceMut::new(&mut *buffer, offset, len);
@@ -197,9 +199,9 @@ impl Primitive for MatrixProduct {
                 let Some(slope) = slope else { return Ok(()) };
                 self.through(backend, Start::Output, side, (delta, slope), SliceMut::new(buffer, offset, len))
             };
-            wanted.then(|| fresh(backend, back.copies * len, fill)).transpose()
-        };
-        back.wanted.iter().zip(sides).map(one).collect()
+            found.push(wanted.then(|| fresh(backend, back.copies * len, fill)).transpose()?);
+        }
+        Ok(found)
     }
 
     fn kinks(&self) -> Kinks {

@@ -149,7 +149,8 @@ impl<'a, B: Backend> Adaptive<'a, B> {
             None
         } else {
             let mut random = Random::new(0, "direction");
-            let signs: Vec<f64> = (0..network.len).map(|_| if random.unit() < 0.5 { -1.0 } else { 1.0 }).collect();
+            let mut signs = vec![0.0; network.len];
+            signs[..network.trained_len].fill_with(|| if random.unit() < 0.5 { -1.0 } else { 1.0 });
             Some(backend.upload(&convert::<B::Element>(&signs))?)
         };
         let kinks = kinks(network);

@@ -12,6 +12,8 @@ pub struct Data {
     pub targets: String,
     /// What each training example counts in the loss.
     pub weights: Option<String>,
+    /// The group of each training example.
+    pub groups: Option<String>,
     /// Query inputs; without them the queries are the training set.
     pub query_inputs: Option<InputFiles>,
     /// Query targets.
@@ -109,6 +111,12 @@ const TRAIN: &[Key<Data>] = &[
         "[m], or of targets [m, T] also [m, T]: what each counts in the loss, at least 0; a mean divides by their sum over the batch",
         at!(Data.weights, Optional(FILE)),
     ),
+    Key::new(
+        "groups",
+        "[m] integers: rows that are one example, such as views of an image. The arrays have a column a group, in the order of \
+         their numbers, with the sum over its rows; a coefficient is then the mean of the rows' weighted by their kernel",
+        at!(Data.groups, Optional(FILE)),
+    ),
 ];
 
 const QUERY: &[Key<Data>] = &[
@@ -121,6 +129,7 @@ pub(super) fn start() -> Data {
         inputs: InputFiles::default(),
         targets: String::new(),
         weights: None,
+        groups: None,
         query_inputs: None,
         query_targets: None,
     }

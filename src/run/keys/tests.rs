@@ -52,6 +52,7 @@ const CHANGES: &[Change] = &[
     ("data.train.inputs", &[], "a.npy"),
     ("data.train.targets", &[], "a.npy"),
     ("data.train.weights", &[], "w.npy"),
+    ("data.train.groups", &[], "g.npy"),
     ("data.query.inputs", &[], "q.npy"),
     ("data.query.targets", &[QUERY], "z.npy"),
     ("model.input", &[], "[5]"),

@@ -80,6 +80,8 @@ class Case:
     files: dict[str, np.ndarray] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
     rate: float = 0.1
+    # The group of each example: the arrays have a column a group, in the order of their numbers.
+    groups: list | None = None
     # Momentum of SGD.
     momentum: float = 0.0
     steps: int = 6
@@ -194,6 +196,10 @@ def compute(case, network, x, y, xq, yq):
         w = w + step
     prediction = read(w)
     network.set(w)
+    if case.groups:
+        columns = [[i for i in range(m) if case.groups[i] == number] for number in sorted(set(case.groups))]
+        merged = lambda array: torch.stack([array[:, rows].sum(1) for rows in columns], 1)
+        attribution, K, numerator = merged(attribution), merged(K), merged(numerator)
     residual = prediction - initial - attribution.sum(1)
     answers = dict(attribution=attribution, initial=initial, prediction=prediction, regularizer=torch.zeros_like(initial),
                    residual=residual)  # fmt: skip
@@ -225,7 +231,7 @@ def run_toml(case):
         return [f"[{name}]"] + [f"{k} = {toml_value(v)}" for k, v in keys.items()]
 
     lines = table("run", {"directory": "out"})
-    lines += table("data.train", {"inputs": inputs("train"), "targets": "train_y.npy"} | case.data)
+    lines += table("data.train", {"inputs": inputs("train"), "targets": "train_y.npy"} | ({"groups": "groups.npy"} if case.groups else {}) | case.data)
     if case.n:
         lines += table("data.query", {"inputs": inputs("query")} | ({"targets": "query_y.npy"} if case.query_targets else {}))
     model = {k: v for k, v in case.model.items() if k != "layers"}
@@ -267,6 +273,8 @@ def write_case(name, case):
             np.save(folder / f"{part}_y.npy", own)
     for file, array in case.files.items():
         np.save(folder / file, array)
+    if case.groups:
+        np.save(folder / "groups.npy", np.array(case.groups))
     if case.batches is not None:
         np.save(folder / "batches.npy", np.array(case.batches))
     save_file(case.file(state(case, network)), folder / "w0.safetensors")

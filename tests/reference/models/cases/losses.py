@@ -261,3 +261,39 @@ of_sequences(
 of_sequences(
     "read_difference", "the difference of two outputs at two positions", {"type": "difference", "classes": [2, 0], "positions": [1, 3]},
     lambda f, y: (f[:, 2] - f[:, 0])[[1, 3]])  # fmt: skip
+
+# Groups of rows.
+
+case(
+    "losses_groups",
+    "rows of four groups, some of them twice in a batch; weights of rows, the kernel and its coefficients",
+    module=network(4, 5, 3),
+    model=model([4], 5, 3),
+    inputs=normal(4),
+    training={"loss": "cross_entropy"},
+    loss=lambda outputs, target: F.cross_entropy(outputs, target),
+    weight=lambda number, target: OF_ROWS[number],
+    files={"weights.npy": OF_ROWS},
+    data={"weights": "weights.npy"},
+    groups=[7, -2, 7, 30, -2, 7],
+    batches=[[0, 1, 2], [3, 4, 4], [5, 2, 0], [1, 3, 5], [0, 4, 2], [3, 1, 5]],
+    kernel={"kernel": "full", "coefficients": True, "readout": "probabilities"},
+    readout=lambda outputs, target: F.softmax(outputs, -1),
+    rate=0.4,
+)
+
+case(
+    "losses_groups_of_all",
+    "groups in full batches with momentum, the queries being the examples",
+    module=network(4, 5, 2),
+    model=model([4], 5, 2),
+    inputs=normal(4),
+    outputs=2,
+    targets=normal(2),
+    training={"loss": "mse"},
+    loss=F.mse_loss,
+    groups=[1, 0, 1, 2, 0, 1],
+    momentum=0.5,
+    n=0,
+    rate=0.2,
+)
