@@ -17,10 +17,12 @@ pub(super) enum Tau<B: Backend> {
     Each(B::Buffer),
 }
 
+/// A node's rows, with what the step adds to ψ in each group of parameters.
+pub(super) type GroupNodes<B> = Vec<Rc<Node<B>>>;
+
 /// Rows of queries that pass together.
 pub(super) struct Rows<B: Backend> {
-    /// The same rows, with what the step adds to ψ in each group of parameters.
-    pub nodes: Vec<Rc<Node<B>>>,
+    pub nodes: GroupNodes<B>,
     /// The query of each row, counted from the tile's first; `None` where the rows are all queries in order.
     pub queries: Option<Vec<u32>>,
     pub tau: Tau<B>,
@@ -96,7 +98,7 @@ impl<'a, B: Backend> Finder<'a, B> {
     }
 
     /// Rows with what the step adds to ψ, in each group of parameters.
-    fn nodes(&self, rows: &[(u32, f64)], added: &[f64]) -> Result<Vec<Rc<Node<B>>>> {
+    fn nodes(&self, rows: &[(u32, f64)], added: &[f64]) -> Result<GroupNodes<B>> {
         let (backend, outputs) = (self.setting.backend, self.setting.rows());
         added.iter().map(|&added| Node::new(backend, outputs, self.queries, rows, added).map(Rc::new)).collect()
     }

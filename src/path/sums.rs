@@ -2,11 +2,11 @@
 
 use super::batch::Batch;
 use super::integrate::Setting;
+use super::rows::GroupNodes;
 use super::{Account, Finished, Tile, larger};
 use crate::compute::{Accumulator, Backend, Entries, Result, Slice, SliceMut, widen};
 use crate::readout::Readout;
-use crate::tangent::{Node, QueryFactors, Sum};
-use std::rc::Rc;
+use crate::tangent::{QueryFactors, Sum};
 
 /// The sums of one kind of result: one for all layers, or one for each.
 pub(super) struct Sums<B: Backend>(pub Vec<Sum<B>>);
@@ -42,9 +42,6 @@ impl<B: Backend> Sums<B> {
     }
 }
 
-/// The nodes of a rule, each with its maps of rows by group of parameters.
-pub(super) type NodesByGroup<B> = Vec<Vec<Rc<Node<B>>>>;
-
 /// The sums of a tile.
 pub(super) struct State<'a, B: Backend> {
     /// The full batch, once a step has asked for it.
@@ -52,7 +49,7 @@ pub(super) struct State<'a, B: Backend> {
     /// ψ.
     pub psi: QueryFactors<'a, B>,
     /// The nodes of the rule, with what the last step added to ψ, in each group of parameters.
-    pub nodes: Option<(Vec<f64>, NodesByGroup<B>)>,
+    pub nodes: Option<(Vec<f64>, Vec<GroupNodes<B>>)>,
     pub sums: PairSums<B>,
     /// `None` where the values that belong to single queries are not wanted.
     pub certificate: Option<Certificate<B>>,
