@@ -80,6 +80,11 @@ impl Graph {
         viewed.chain(self.names(tensor).map(|name| Found { name, view: None }))
     }
 
+    /// The names that a tensor may have in a file: that which the user says, and its own.
+    pub fn file_names<'a>(&'a self, tensor: &'a Tensor) -> impl Iterator<Item = &'a str> {
+        self.places(tensor).map(|found| found.name)
+    }
+
     /// Where a tensor is in a file that has tensors of some names; more than one for tensors that are tied.
     fn found<'a>(&'a self, tensor: &'a Tensor, has: impl Fn(&str) -> bool) -> Vec<Found<'a>> {
         let all: Vec<Found<'a>> = self.places(tensor).filter(|found| has(found.name)).collect();

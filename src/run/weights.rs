@@ -24,11 +24,11 @@ const LISTED: usize = 5;
 /// A file that cannot be read, or that lacks one of the model's tensors: the message names it and those that are near.
 pub(super) fn open(path: &Path, network: &Graph, notes: &mut Notes) -> Result<TensorFile, Error> {
     let file = TensorFile::open(path)?;
-    let wanted: BTreeSet<&str> = network.tensors().flat_map(|tensor| network.names(tensor)).collect();
+    let wanted: BTreeSet<&str> = network.tensors().flat_map(|tensor| network.file_names(tensor)).collect();
     // What has its values from elsewhere may be left out.
     let needed = network.tensors().filter(|tensor| !tensor.is_given());
     let needed: Vec<Needed<'_>> =
-        needed.map(|tensor| Needed { names: network.names(tensor).collect(), shape: &tensor.shape }).collect();
+        needed.map(|tensor| Needed { names: network.file_names(tensor).collect(), shape: &tensor.shape }).collect();
     let names: BTreeSet<&str> = file.names().collect();
     let prefix = prefix(&needed, &names).map_err(|problem| wrong(path, problem))?;
     let is_kept = |name: &str| name.strip_prefix(&prefix).is_some_and(|name| wanted.contains(name));
@@ -51,7 +51,8 @@ pub(super) fn open(path: &Path, network: &Graph, notes: &mut Notes) -> Result<Te
 ///
 /// A tensor of integers: the message names it.
 pub(super) fn check_real(network: &Graph, tensors: &BTreeMap<String, Array>) -> Result<(), String> {
-    let mut needed = network.tensors().filter(|tensor| !tensor.is_given()).flat_map(|tensor| network.names(tensor));
+    let mut needed =
+        network.tensors().filter(|tensor| !tensor.is_given()).flat_map(|tensor| network.file_names(tensor));
     match needed.find(|name| tensors.get(*name).is_some_and(Array::is_integer)) {
         None => Ok(()),
         Some(name) => Err(format!("tensor {name} holds integers; weights are double, float, half or bfloat16")),

@@ -167,7 +167,7 @@ fn tensors_are_found_where_the_run_file_says() {
     let good = renamed("{ tensor = '0.weight' }");
     let good: Vec<&str> = good.iter().map(String::as_str).chain(["run.directory=renamed"]).collect();
     fixture.succeeds(&good);
-    refuses("{ tensor = '0.wait' }", &["weights_final.safetensors", "0.weight", "belongs to no layer"]);
+    refuses("{ tensor = '0.wait' }", &["weights_final.safetensors", "0.wait or in.weight", "missing", "0.weight"]);
     refuses("{ tensor = '0.weight', rows = [0, 9] }", &["in.weight", "rows = [0, 9]", "0.weight", "[5, 3]"]);
     refuses("{ tensor = '0.weight', rows = [2, 1] }", &["model.parameters.in.weight.rows", "two numbers"]);
     refuses("{ tensor = '0.weight', transposed = true }", &["0.weight", "[3, 5]", "[5, 3]"]);

@@ -318,6 +318,36 @@ const LAYERS: &[(&str, [&str; 2])] = &[
         ["type = 'conv2d', channels = 1, kernel = 2", "type = 'conv2d', channels = 1, kernel = 2, weight = 'a'"],
     ),
     ("name", ["type = 'tanh'", "type = 'tanh', name = 'a'"]),
+    (
+        "attention.heads",
+        ["type = 'attention', from = [-1, -1, -1], heads = 1", "type = 'attention', from = [-1, -1, -1], heads = 2"],
+    ),
+    (
+        "attention.kv_heads",
+        [
+            "type = 'attention', from = [-1, -1, -1], heads = 2",
+            "type = 'attention', from = [-1, -1, -1], heads = 2, kv_heads = 1",
+        ],
+    ),
+    (
+        "attention.causal",
+        [
+            "type = 'attention', from = [-1, -1, -1], heads = 1",
+            "type = 'attention', from = [-1, -1, -1], heads = 1, causal = true",
+        ],
+    ),
+    (
+        "attention.scale",
+        [
+            "type = 'attention', from = [-1, -1, -1], heads = 1",
+            "type = 'attention', from = [-1, -1, -1], heads = 1, scale = 2",
+        ],
+    ),
+    ("softmax.axis", ["type = 'softmax', axis = 0", "type = 'softmax', axis = 1"]),
+    ("log_softmax.axis", ["type = 'log_softmax', axis = 0", "type = 'log_softmax', axis = 1"]),
+    ("mask.value", ["type = 'mask', from = [-1, -1]", "type = 'mask', from = [-1, -1], value = -9"]),
+    ("lstm.features", ["type = 'lstm', features = 2", "type = 'lstm', features = 3"]),
+    ("lstm.bias", ["type = 'lstm', features = 2", "type = 'lstm', features = 2, bias = false"]),
     ("parameter.shape", ["type = 'parameter', shape = [2]", "type = 'parameter', shape = [3]"]),
     ("embedding.count", ["type = 'embedding', count = 2, features = 2", "type = 'embedding', count = 3, features = 2"]),
     (
