@@ -88,7 +88,10 @@ pub fn near(word: &str, known: &[&str]) -> String {
 
 /// How similar two words are, whatever their capitals, from 0 to 1.
 pub(super) fn similarity(word: &str, known: &str) -> f64 {
-    strsim::jaro_winkler(&word.to_lowercase(), &known.to_lowercase())
+    let (word, known) = (word.to_lowercase(), known.to_lowercase());
+    // One slip in a short word leaves little that is alike.
+    let slip = word.len() > 2 && strsim::damerau_levenshtein(&word, &known) == 1;
+    if slip { LIKE.max(strsim::jaro_winkler(&word, &known)) } else { strsim::jaro_winkler(&word, &known) }
 }
 
 /// A word without capitals, `_` and `-`, and without the module that it is in.
