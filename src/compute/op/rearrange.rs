@@ -1,7 +1,9 @@
 //! Parts of rows copied, summed and put elsewhere.
 
 use super::*;
-use crate::compute::strided::{Axis, MOST_AXES, Strided, places};
+#[cfg(feature = "gpu")]
+use crate::compute::strided::places;
+use crate::compute::strided::{Axis, MOST_AXES, Strided};
 
 /// What a [`Strided`] map makes of each row of x, in place of the elements that it writes or added to them.
 #[derive(Debug, Clone)]
