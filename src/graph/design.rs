@@ -123,7 +123,13 @@ impl<'a> Places<'a> {
         let reads = layer.kind.reads();
         let mut places: Vec<Place> =
             layer.from.iter().map(|source| self.find(index, source)).collect::<Result<_, _>>()?;
-        if places.len() < reads.least() {
+        // A sum, a product or a row of values that names one has the layer before as its first; what tells its inputs apart,
+        // as attention does, names them all.
+        let takes_before = match reads {
+            Reads::Exactly(count) => count == 1 && places.is_empty(),
+            Reads::AtLeast(least) => least <= 2 && places.len() + 1 == least,
+        };
+        if takes_before {
             places.insert(0, self.before(index)?);
         }
         if reads.allows(places.len()) {

@@ -42,6 +42,7 @@ use naming::Naming;
 use primitive::{Kind, Magnitude, Primitive, Used};
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// The number of a node; 0 is the graph's input.
 pub type NodeId = usize;
@@ -198,6 +199,19 @@ impl Graph {
     /// The number of trained numbers, gaps excluded.
     pub fn parameter_count(&self) -> usize {
         self.blocks.iter().map(Block::len).sum()
+    }
+
+    /// The layers that have trained parameters, in order, each with its blocks. Where results are split by layer, they have one
+    /// entry for each.
+    pub fn layers(&self) -> Vec<Range<usize>> {
+        let mut layers: Vec<Range<usize>> = Vec::new();
+        for (number, block) in self.blocks.iter().enumerate() {
+            match layers.last_mut().filter(|last| self.blocks[last.start].layer == block.layer) {
+                Some(last) => last.end = number + 1,
+                None => layers.push(number..number + 1),
+            }
+        }
+        layers
     }
 
     /// Every tensor, in the order of the layers.

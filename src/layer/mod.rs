@@ -23,8 +23,8 @@ use crate::key::{Alternative, Key, Variant};
 pub struct Layer {
     /// What other layers call it, and what its tensors' names begin with; its index without one.
     pub name: Option<String>,
-    /// What it reads; the layer before where nothing is named. One that reads several and names fewer than it needs reads
-    /// the layer before first.
+    /// What it reads; the layer before where nothing is named. One that reads two or more of a kind, as a sum does, and names
+    /// one reads the layer before first.
     pub from: Vec<Source>,
     /// Its tensors that are other layers' by their names: its own name of each, such as `weight`, and the other's.
     pub ties: Vec<(String, String)>,

@@ -151,7 +151,11 @@ impl<B: Backend> Integration<'_, B> {
         for number in steps.clone().rev() {
             next = integration.step(&pass, &mut state, &mut recall, (number, &next), &mut account)?;
             if let Some(group) = state.sums.first_not_finite(backend)? {
-                return Ok(Error::NotFinite { first: number, last: number, layer: Some(network.blocks[group].layer) });
+                return Ok(Error::NotFinite {
+                    first: number,
+                    last: number,
+                    layer: Some(network.blocks[network.layers()[group].start].layer),
+                });
             }
         }
         Ok(Error::NotFinite { first: steps.start, last: steps.end - 1, layer: None })

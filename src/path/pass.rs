@@ -251,7 +251,8 @@ impl<'a, B: Backend> Pass<'a, B> {
         // The blocks that are summed together, those of a group at a time, with the number of their sum.
         let blocks = 0..network.blocks.len();
         let sets: Vec<(usize, Vec<usize>)> = if spec.layers {
-            blocks.map(|block| (block, vec![block])).collect()
+            let layers = network.layers().into_iter().enumerate();
+            layers.flat_map(|(layer, blocks)| blocks.map(move |block| (layer, vec![block]))).collect()
         } else {
             let of = |group| blocks.clone().filter(move |&block| spec.optimizer.group_of(block) == group).collect();
             (0..recursions.len())

@@ -79,7 +79,7 @@ impl<'a, B: Backend> State<'a, B> {
     pub fn new(setting: &Setting<'a, B>, tile: &Tile) -> Result<Self> {
         let (backend, spec, network) = (setting.backend, setting.spec, setting.network);
         let (queries, examples, rows) = (tile.queries.len(), tile.examples.len(), setting.rows());
-        let groups = if spec.layers { network.blocks.len() } else { 1 };
+        let groups = if spec.layers { network.layers().len() } else { 1 };
         let kernel_len = spec.kernel.map_or(0, |entries| entries.len(rows, network.outputs, queries, examples));
         let attribution_len = Entries::Loss.len(rows, 1, queries, examples);
         Ok(Self {

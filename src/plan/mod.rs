@@ -106,7 +106,7 @@ impl PerPair {
         let pair = real(spec.kernel.map_or(0, |entries| entries.per_pair(rows, network.outputs)));
         let attribution = if spec.attribution { real(rows) } else { 0.0 };
         let tangent = if spec.tangent { 2.0 * pair } else { 0.0 };
-        let groups = if spec.layers { real(network.blocks.len()) } else { 1.0 };
+        let groups = if spec.layers { real(network.layers().len()) } else { 1.0 };
         let parts = if spec.layers { 1.0 + groups } else { 1.0 };
         let coefficients = if spec.coefficients { pair } else { 0.0 };
         Self {
@@ -157,7 +157,7 @@ fn array_bytes(problem: &Problem, per_pair: &PerPair, bytes: usize) -> f64 {
     let Problem { network, spec, .. } = problem;
     let (m, n, rows) = (problem.columns(), problem.query_count(), spec.values(network.outputs));
     // Of each example and layer a norm and a share, and the vectors asked for.
-    let shares = if problem.superposition { 2.0 * real(m) * real(network.blocks.len()) } else { 0.0 };
+    let shares = if problem.superposition { 2.0 * real(m) * real(network.layers().len()) } else { 0.0 };
     let superposed = real(problem.superposition_vectors.len()) * real(network.len) + shares;
     (real(n) * real(m) * per_pair.arrays + 5.0 * real(n) * real(rows) + superposed) * real(bytes)
 }

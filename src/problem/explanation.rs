@@ -50,7 +50,7 @@ impl Explanation {
         let entries = spec.kernel.unwrap_or(Entries::Trace);
         let halves = [spec.triangle(&history.steps), spec.half_tangent()];
         let shape = Shape { examples, outputs, entries, halves };
-        let groups = if spec.layers { network.blocks.len() } else { 1 };
+        let groups = if spec.layers { network.layers().len() } else { 1 };
         let zeros = |wanted: bool, groups: usize, entries: Entries| -> Vec<Vec<f64>> {
             let len = queries * examples * entries.per_pair(outputs.0, outputs.1);
             vec![vec![0.0; len]; if wanted { groups } else { 0 }]

@@ -5,7 +5,7 @@ use super::contents::Contents;
 use super::example::examples;
 use super::queries::extremes;
 use crate::formats::MappedArray;
-use crate::graph::Block;
+use crate::graph::Graph;
 use maud::{Markup, html};
 
 /// Examples shown of each layer and sign.
@@ -93,9 +93,10 @@ fn rows(contents: &Contents, array: &MappedArray, layers: usize) -> Markup {
 /// The layers with trained parameters.
 fn names(contents: &Contents, layers: usize) -> Vec<String> {
     let model = &contents.run_file.model;
-    let blocks = contents.run_file.build().map(|network| network.blocks).unwrap_or_default();
-    let name = |block: &Block| format!("layer {}, {}", block.layer, model.layers[block.layer].kind.name());
-    let mut names: Vec<String> = blocks.iter().map(name).collect();
+    let name = |layer: usize| format!("layer {layer}, {}", model.layers[layer].kind.name());
+    let of =
+        |network: Graph| network.layers().into_iter().map(|blocks| name(network.blocks[blocks.start].layer)).collect();
+    let mut names: Vec<String> = contents.run_file.build().map(of).unwrap_or_default();
     names.resize(layers, "layer".into());
     names
 }

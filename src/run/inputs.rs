@@ -82,6 +82,10 @@ pub fn read_problem(run_file: &RunFile) -> Result<Problem, Error> {
         // Whoever recorded the path may have moved them.
         network = network.following_held();
     }
+    if network.blocks.is_empty() {
+        let problem = "model.output: the output depends on no trained parameter, so that nothing can be explained";
+        return Err(Error::Input(problem.into()));
+    }
     check_weights(&network)?;
     let (data, training, kernel) = (&run_file.data, &run_file.training, &run_file.kernel);
     let precision = run_file.run.precision;

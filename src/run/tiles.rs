@@ -77,7 +77,7 @@ pub(super) fn record(session: &Session, steps: usize, tile: &Tile) -> Result<Opt
 pub(super) fn arrays<E: Element>(session: &Session) -> Result<Arrays<E>, Error> {
     let problem = session.problem();
     let pairs = [problem.query_count(), problem.columns()];
-    let (outputs, layers) = (problem.network.outputs, problem.network.blocks.len());
+    let (outputs, layers) = (problem.network.outputs, problem.network.layers().len());
     Arrays::create(&session.store, &problem.spec, outputs, layers, pairs, session.plan().sides)
 }
 

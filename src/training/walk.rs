@@ -10,6 +10,11 @@ use crate::tape::{Kept, Metrics, Recorder, Step, Tape};
 use std::collections::VecDeque;
 use std::time::Instant;
 
+/// What is said of a loss that no step has led to.
+const NOT_FINITE: &str = "the loss is not finite at the first weights, before any step: some layer gives infinity or NaN (a logarithm or \
+                          rsqrt of a number below 0, a softmax of a row that is all masked, exp of a large number, a running_var \
+                          below 0), or inputs and weights are too large";
+
 /// Gives the weights before a step of a path that was recorded elsewhere.
 pub type Recorded<'a, E> = dyn FnMut(usize) -> Result<Vec<E>, Error> + 'a;
 
@@ -221,7 +226,7 @@ impl<B: Backend> Training<'_, B> {
         let metrics = Metrics::new(&self.backend.collect(statistics)?, &step);
         let diverged = Error::Diverged { step: number, learning_rate: step.learning_rate };
         if !metrics.loss.is_finite() {
-            return Err(diverged);
+            return Err(if number == 0 { Error::Input(NOT_FINITE.into()) } else { diverged });
         }
         for (kept, row, ticket) in rows {
             let values = self.backend.collect(ticket)?;

@@ -332,8 +332,10 @@ impl Training {
     pub(super) fn first_not_single(&self) -> Option<(String, f64)> {
         let optimizer = self.optimizer.first_not_single();
         let optimizer = optimizer.map(|(key, value)| (format!("optimizer.{key}"), value));
-        let clip = Some(("clip_norm".to_owned(), self.clip_norm)).filter(|&(_, value)| is_not_single(value));
-        optimizer.or(clip)
+        let own = [("clip_norm", self.clip_norm), ("smoothing", self.smoothing)].into_iter();
+        let of_outputs = self.numbers().of_outputs.unwrap_or_default();
+        let own = own.chain(of_outputs.into_iter().map(|value| (self.loss.number().unwrap_or_default(), value)));
+        optimizer.or_else(|| own.map(|(key, value)| (key.to_owned(), value)).find(|&(_, value)| is_not_single(value)))
     }
 
     /// Whether weight decay has a part in any step of any parameters.

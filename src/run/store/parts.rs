@@ -10,8 +10,8 @@ use std::ops::Range;
 /// `superposition.npy`, and the vectors of chosen examples.
 #[derive(Debug)]
 pub struct Parts<E> {
-    /// Of each layer, the place of its parameters in the flat vector.
-    layers: Vec<Range<usize>>,
+    /// Of each layer, the places of its blocks of parameters in the flat vector.
+    layers: Vec<Vec<Range<usize>>>,
     /// `w_S - w_0`, flat.
     change: Vec<f64>,
     /// Of each layer, the square of its change's norm; none of a layer whose change is mostly rounding.
@@ -27,11 +27,14 @@ impl<E: Element> Parts<E> {
     pub fn new(network: &Graph, steps: usize, [first, last]: [&[E]; 2], kept: &[u32]) -> Self {
         let [first, last] = [first, last].map(|weights| weights.iter().map(|w| w.to_f64()).collect::<Vec<f64>>());
         let change: Vec<f64> = last.iter().zip(&first).map(|(last, first)| last - first).collect();
-        let layers: Vec<Range<usize>> = network.blocks.iter().map(|own| own.offset..own.offset + own.len()).collect();
-        let square = |layer: &Range<usize>| {
-            let [change, first, last] = [&change, &first, &last].map(|vector| &vector[layer.clone()]);
-            let step = E::ROUNDING * norm(first).max(norm(last));
-            (norm(change) > rounding(steps, step)).then(|| dot(change, change))
+        let part =
+            |block: usize| network.blocks[block].offset..network.blocks[block].offset + network.blocks[block].len();
+        let layers: Vec<Vec<Range<usize>>> =
+            network.layers().into_iter().map(|blocks| blocks.map(part).collect()).collect();
+        let square = |layer: &Vec<Range<usize>>| {
+            let [change, first, last] = [&change, &first, &last].map(|vector| parts(vector, layer));
+            let step = E::ROUNDING * norm(&first).max(norm(&last));
+            (norm(&change) > rounding(steps, step)).then(|| dot(&change, &change))
         };
         Self {
             squares: layers.iter().map(square).collect(),
@@ -42,17 +45,21 @@ impl<E: Element> Parts<E> {
         }
     }
 
-    /// Takes in the vectors of a set of examples, for each layer `[examples, parameters]`. Sets come in order.
+    /// Takes in the vectors of a set of examples, for each block `[examples, parameters]`. Sets come in order.
     pub fn insert(&mut self, set: &Range<usize>, vectors: &[Vec<f64>]) {
         for (place, example) in set.clone().enumerate() {
-            for ((layer, vectors), square) in self.layers.iter().zip(vectors).zip(&self.squares) {
-                let own = &vectors[place * layer.len()..][..layer.len()];
-                let change = &self.change[layer.clone()];
-                let share = square.map_or(f64::NAN, |square| dot(own, change) / square);
-                self.sizes.extend([norm(own), share]);
-                for (_, kept) in self.kept.iter_mut().filter(|(wanted, _)| *wanted as usize == example) {
-                    kept[layer.clone()].copy_from_slice(&convert::<E>(own));
+            let mut vectors = vectors.iter();
+            for (layer, square) in self.layers.iter().zip(&self.squares) {
+                let mut whole = Vec::new();
+                for (block, vectors) in layer.iter().zip(vectors.by_ref()) {
+                    let own = &vectors[place * block.len()..][..block.len()];
+                    for (_, kept) in self.kept.iter_mut().filter(|(wanted, _)| *wanted as usize == example) {
+                        kept[block.clone()].copy_from_slice(&convert::<E>(own));
+                    }
+                    whole.extend_from_slice(own);
                 }
+                let share = square.map_or(f64::NAN, |square| dot(&whole, &parts(&self.change, layer)) / square);
+                self.sizes.extend([norm(&whole), share]);
             }
         }
     }
@@ -126,6 +133,11 @@ fn rounding(steps: usize, step: f64) -> f64 {
     const ACCURACY: f64 = 1e-3;
     let walk = (steps as f64).sqrt();
     step * walk * walk.max(1.0 / ACCURACY)
+}
+
+/// What a layer has of a flat vector.
+fn parts(vector: &[f64], layer: &[Range<usize>]) -> Vec<f64> {
+    layer.iter().flat_map(|block| &vector[block.clone()]).copied().collect()
 }
 
 fn dot(a: &[f64], b: &[f64]) -> f64 {
