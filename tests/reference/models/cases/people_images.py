@@ -129,7 +129,7 @@ case(
     inputs=normal(1, 16, 16),
     outputs=2,
     momentum=0.9,
-    rate=0.02,
+    rate=0.01,
     steps=3,
     m=4,
     n=2,
