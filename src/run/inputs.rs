@@ -96,7 +96,18 @@ pub fn read_problem(run_file: &RunFile) -> Result<Problem, Error> {
         queries = Some(values);
         query_targets = match &data.query_targets {
             None => None,
-            Some(targets) => Some(read_targets(targets, &network, training, count, files)?),
+            Some(path) => {
+                let own = read_targets(path, &network, training, count, files)?;
+                let positions = [targets.positions(examples, network.outputs), own.positions(count, network.outputs)];
+                if positions[0] != positions[1] {
+                    let (train, problem) = (&data.targets, "give both the same shape but for the first axis");
+                    let [one, other] = positions;
+                    return Err(Error::Input(format!(
+                        "{path}: has {other} targets a row, and {train} has {one}; {problem}"
+                    )));
+                }
+                Some(own)
+            }
         };
     }
     if let Targets::Reals(values) = &targets {

@@ -85,7 +85,9 @@ fn group(at: &str, numbers: &Numbers, steps: usize) -> Result<Group, Error> {
     };
     let count = if lists.is_empty() { 0 } else { steps };
     let own = (0..count).map(step).collect::<Result<Vec<_>, _>>()?;
-    Ok(Group { optimizer: *optimizer, steps: own.into(), rates: rates.into() })
+    // Numbers of files are not known before.
+    let optimizer = own.first().copied().unwrap_or(*optimizer);
+    Ok(Group { optimizer, steps: own.into(), rates: rates.into() })
 }
 
 /// One value for each step: those of a list, or of a file `[steps]` or `[steps, 2]`.

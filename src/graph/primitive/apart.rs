@@ -17,7 +17,10 @@ impl Kind {
     pub(in crate::graph) fn bare(&self) -> Option<Bare> {
         let (kind, after): (Kind, usize) = match self {
             Kind::Affine(affine) => (Affine::without_bias(affine).into(), 0),
-            Kind::Convolve(convolve) => (Convolve::without_bias(convolve).into(), 2),
+            Kind::Convolve(convolve) => {
+                let sides = convolve.built().shape.len() - 1;
+                (Convolve::without_bias(convolve).into(), sides)
+            }
             Kind::ScaleShift(scale) => (ScaleShift::without_shift(scale).into(), 0),
             _ => return None,
         };

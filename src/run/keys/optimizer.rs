@@ -10,6 +10,8 @@ const GROUPS: &str = "groups";
 const PARAMETERS: &str = "parameters";
 /// The only number that is two: a list of two is one of it.
 const PAIR: &str = "betas";
+/// The number that says whether there is a memory.
+const MOMENTUM: &str = "momentum";
 /// ε.
 pub(in crate::run) const RATE: &str = "learning_rate";
 
@@ -107,7 +109,9 @@ fn numbers(at: &str, mut table: Table) -> key::Result<Numbers> {
                 let mut first = values.iter().filter(|value| name != RATE || !is_zero(value));
                 table.set(name, first.next().ok_or_else(empty)?.clone());
             }
+            // What a file holds is not read yet: these stand for a rate, and for a momentum that there is.
             _ if name == RATE => table.set(name, Value::Number(1.0)),
+            _ if name == MOMENTUM => table.set(name, Value::Number(0.5)),
             _ => drop(table.remove(name)),
         }
     }

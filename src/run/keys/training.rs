@@ -279,8 +279,9 @@ pub(super) fn spread_loss(training: &mut Table) -> key::Result<()> {
     let name = loss.remove("type").ok_or_else(|| Wrong::new(at, "is a table without a `type`, the name of a loss"))?;
     training.set("loss", name);
     for (key, value) in loss.0 {
-        if !["delta", "pos_weight", "class_weights", "smoothing", "ignore"].contains(&key.as_str()) {
-            return Err(Wrong::new(format!("{at}.{key}"), "is no key of a loss"));
+        const OF_LOSS: [&str; 5] = ["delta", "pos_weight", "class_weights", "smoothing", "ignore"];
+        if !OF_LOSS.contains(&key.as_str()) {
+            return Err(Wrong::new(format!("{at}.{key}"), format!("is no key of a loss{}", key::near(&key, &OF_LOSS))));
         }
         if training.get(&key).is_some() {
             return Err(Wrong::new(format!("{at}.{key}"), format!("is given as training.{key} as well; remove one")));
