@@ -207,8 +207,11 @@ case(
     "ViT: patches by a convolution, a class token, positions, a block, the class token's value",
     module=Vit,
     names={"token": "token.weight", "positions": "positions.weight"},
+    # The file of weights has the module's own names.
+    file=lambda state: {{"token.weight": "token", "positions.weight": "positions"}.get(name, name): value for name, value in state.items()},
     model={
         "input": [1, 6, 6],
+        "parameters": {"token.weight": {"tensor": "token"}, "positions.weight": {"tensor": "positions"}},
         "layers": [
             {"type": "conv2d", "name": "patches", "channels": 4, "kernel": 3, "stride": 3},
             {"type": "reshape", "shape": [4, -1]},
