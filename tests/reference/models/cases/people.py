@@ -1,10 +1,9 @@
-"""Networks that people train, at small size: language and arithmetic. `docs/models.md` lists all of them.
+"""Networks that people train, at small size: of language. `docs/models.md` lists all of them.
 
 A network is here in its own order of layers, with its own options; only widths and depths are small. Dropout, of which evaluation
-has none, is left out. `people_images.py` has the networks of images, `people_decoders.py` those that say the next token.
+has none, is left out. Those that say the next token are in `people_decoders.py`, those of images in `people_images.py` and
+`people_wider.py`, those of sums in `people_arithmetic.py`.
 """
-
-import math
 
 import numpy as np
 import torch
@@ -18,73 +17,6 @@ from generate import case, integers
 
 def linear(name, features, **keys):
     return {"type": "linear", "name": name, "features": features, **keys}
-
-
-# ExPLAIND's transformer of modular addition.
-
-
-class ModularAddition(nn.Module):
-    """No positions, mask or norm; each head's one layer makes queries, keys and values; no residual around attention."""
-
-    def __init__(self, tokens=7, width=4, heads=2, wide=6):
-        super().__init__()
-        self.embed, self.up, self.down = nn.Embedding(tokens, width), nn.Linear(width, wide), nn.Linear(wide, width)
-        self.into = nn.ModuleList(nn.Linear(width, width // heads, bias=False) for _ in range(heads))
-        self.out = nn.ModuleList(nn.Linear(width // heads, width, bias=False) for _ in range(heads))
-        self.decoder = nn.Linear(width, tokens, bias=False)
-
-    def forward(self, tokens):
-        x = self.embed(tokens) * math.sqrt(4)
-        x = sum(out(attention(head, head, head)) for out, head in zip(self.out, (into(x) for into in self.into)))
-        x = x + torch.relu(self.down(torch.relu(self.up(x))))
-        return self.decoder(x)[:, -1]
-
-
-def head(at):
-    """One head of it."""
-    return [
-        linear(f"into.{at}", 2, bias=False, **{"from": "x"}),
-        {"type": "attention", "from": [f"into.{at}"] * 3},
-        linear(f"out.{at}", 4, bias=False),
-    ]
-
-
-def sums(rng, count):
-    """Tokens a, +, b, = of the numbers modulo 5."""
-    return np.stack([rng.integers(0, 5, count), np.full(count, 5), rng.integers(0, 5, count), np.full(count, 6)], 1)
-
-
-case(
-    "people_modular_addition",
-    "ExPLAIND's transformer of modular addition: queries, keys and values are one, relu after both layers; log-probabilities",
-    module=ModularAddition,
-    model={
-        "input": [4],
-        "layers": [
-            {"type": "embedding", "name": "embed", "count": 7, "features": 4},
-            {"type": "scale", "name": "x", "by": 2},
-            *head(0),
-            *head(1),
-            {"type": "add", "name": "y", "from": ["out.0", "out.1"]},
-            linear("up", 6),
-            {"type": "relu"},
-            linear("down", 4),
-            {"type": "relu", "name": "z"},
-            {"type": "add", "from": ["y", "z"]},
-            linear("decoder", 7, bias=False),
-            {"type": "slice", "axis": 0, "start": -1},
-            {"type": "flatten"},
-        ],
-    },
-    inputs=sums,
-    outputs=7,
-    targets=lambda rng, count: rng.integers(0, 5, count),
-    rate=0.1,
-    steps=4,
-    n=2,
-    kernel={"nodes": 5, "readout": "log_probabilities"},
-    readout=lambda outputs, target: F.log_softmax(outputs, -1),
-)
 
 
 # Omnigrok's LSTM of film reviews.
