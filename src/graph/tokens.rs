@@ -1,6 +1,7 @@
 //! Whether inputs hold the whole numbers that rows of tables are looked up by.
 
-use super::{Graph, NodeId, Segment, Structure};
+use super::primitive::Primitive;
+use super::{Graph, Node, NodeId, Segment, Structure};
 use crate::compute::cpu::CpuBackend;
 use crate::compute::{Backend, Slice};
 
@@ -30,15 +31,18 @@ impl Graph {
             return Ok(());
         }
         let read = self.read_by(&lookups);
+        let has_tensors = |(index, node): (usize, &Node)| read[index + 1] && node.kind.built().parameters.is_some();
+        let weights = if self.nodes.iter().enumerate().any(has_tensors) { self.draw(0) } else { Vec::new() };
         let at_once = (AT_ONCE / width).max(1);
         for (number, part) in inputs.chunks(at_once * width).enumerate() {
-            self.check_part(&lookups, &read, part, number * at_once)?;
+            self.check_part(&lookups, (&read, &weights), part, number * at_once)?;
         }
         Ok(())
     }
 
     fn lookups(&self) -> Vec<Lookup> {
-        let uses = self.blocks.iter().flat_map(|block| block.uses.iter().map(|one| (block.layer, one)));
+        let uses =
+            self.blocks.iter().chain(&self.held).flat_map(|block| block.uses.iter().map(|one| (block.layer, one)));
         let lookup = |(layer, one): (usize, &super::Use)| {
             let Structure::Rows(table) = one.structure else { return None };
             let tokens = *self.nodes.get(one.node.checked_sub(1)?)?.inputs.first()?;
@@ -59,13 +63,21 @@ impl Graph {
         read
     }
 
-    fn check_part(&self, lookups: &[Lookup], read: &[bool], inputs: &[f64], first: usize) -> Result<(), String> {
+    /// `weights` are needed for the arrays of files alone, which they hold whatever is drawn.
+    fn check_part(
+        &self,
+        lookups: &[Lookup],
+        (read, weights): (&[bool], &[f64]),
+        inputs: &[f64],
+        first: usize,
+    ) -> Result<(), String> {
         let backend = CpuBackend::<f64>::new();
         let failed = |error: crate::compute::BackendError| error.to_string();
         let rows = inputs.len() / self.input_len().max(1);
-        let (held, no_weights) = (backend.upload(inputs).map_err(failed)?, backend.zeros(0).map_err(failed)?);
+        let [held, weights] = [inputs, weights].map(|values| backend.upload(values));
+        let (held, weights) = (held.map_err(failed)?, weights.map_err(failed)?);
         let input = Slice::new(&held, 0, inputs.len());
-        let pass = self.forward_of(&backend, Segment::at(&no_weights), input, rows, &|node| read[node]);
+        let pass = self.forward_of(&backend, Segment::at(&weights), input, rows, &|node| read[node]);
         let pass = pass.map_err(failed)?;
         for &Lookup { layer, tokens, count } in lookups {
             let values = backend.download(self.value(&pass, tokens)).map_err(failed)?;

@@ -1,5 +1,6 @@
 """Tables whose rows are looked up, and raw parameters."""
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -140,4 +141,65 @@ case(
     rate=0.2,
     m=5,
     kernel={"nodes": 6},
+)
+
+
+class Distances(nn.Module):
+    """A table that is looked up by numbers of a file, the same for every example, added to the input."""
+
+    def __init__(self):
+        super().__init__()
+        self.table, self.head = nn.Embedding(3, 2), nn.Linear(8, 3)
+
+    def forward(self, x):
+        return self.head((x + self.table(torch.tensor([0, 1, 2, 1]))).flatten(1))
+
+
+case(
+    "structures_constant_tokens",
+    "rows of a table by numbers of a file",
+    module=Distances,
+    model={
+        "input": [4, 2],
+        "layers": [
+            {"type": "constant", "name": "ids", "values": "ids.npy"},
+            {"type": "embedding", "name": "table", "count": 3, "features": 2},
+            {"type": "add", "from": [-1, "table"]},
+            {"type": "flatten"},
+            {"type": "linear", "name": "head", "features": 3},
+        ],
+    },
+    files={"ids.npy": np.array([0, 1, 2, 1])},
+    inputs=normal(4, 2),
+    rate=0.3,
+)
+
+class FrozenLines(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.second, self.head = nn.Conv1d(2, 2, 3), nn.Conv1d(2, 2, 2), nn.Linear(8, 3)
+        self.second.bias = self.first.bias
+        self.first.bias.requires_grad_(False)
+
+    def forward(self, x):
+        return self.head(self.second(self.first(x).tanh()).flatten(1))
+
+
+case(
+    "structures_lines_apart",
+    "a convolution of lines whose bias is frozen and one that shares it",
+    module=FrozenLines,
+    model={
+        "input": [2, 7],
+        "layers": [
+            {"type": "conv1d", "name": "first", "channels": 2, "kernel": 3},
+            {"type": "tanh"},
+            {"type": "conv1d", "name": "second", "channels": 2, "kernel": 2, "bias": "first.bias"},
+            {"type": "flatten"},
+            {"type": "linear", "name": "head", "features": 3},
+        ],
+        "frozen": ["first.bias"],
+    },
+    inputs=normal(2, 7),
+    rate=0.3,
 )
