@@ -114,6 +114,30 @@ fn fixtures_are_complete() {
     }
 }
 
+/// docs/models.md says which fixture is which model's network: each is there, and each `people_…` is named.
+#[test]
+fn models_of_the_page_have_their_fixtures() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/models.md");
+    let page = fs::read_to_string(page).expect("docs/models.md can be read");
+    let table = page.split("## What is not there yet").next().unwrap_or_default();
+    let network = |line: &str| line.strip_prefix("| ").and_then(|line| line.split('✓').nth(1).map(str::to_owned));
+    let named: Vec<String> = table
+        .lines()
+        .filter_map(network)
+        .flat_map(|text| text.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>())
+        .filter(|name| !name.contains('.'))
+        .collect();
+    assert!(named.len() >= 28, "only {} fixtures are named", named.len());
+    let folders: Vec<String> =
+        folders().iter().filter_map(|path| Some(path.file_name()?.to_str()?.to_owned())).collect();
+    for name in &named {
+        assert!(folders.contains(name), "docs/models.md names {name}, which is no fixture");
+    }
+    for folder in folders.iter().filter(|folder| folder.starts_with("people_")) {
+        assert!(named.contains(folder), "docs/models.md does not name {folder}");
+    }
+}
+
 fn fixture_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
 }
