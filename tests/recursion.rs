@@ -154,7 +154,7 @@ impl<E: Element> Problem<E> {
     }
 
     fn spec(&self) -> Spec {
-        Spec { rule: Rule::Gauss { nodes: 8 }, ..Spec::new(Loss::SquaredError, self.optimizer) }
+        Spec { rule: Rule::Gauss { nodes: 12 }, ..Spec::new(Loss::SquaredError, self.optimizer) }
     }
 
     fn setting<'a>(

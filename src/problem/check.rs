@@ -69,21 +69,22 @@ impl Problem {
             return Err(wrong("every: must be at least 1"));
         }
         for (number, step) in self.steps.iter().enumerate() {
-            if self.reduction == Reduction::Mean && !(step.total > 0.0 && step.total.is_finite()) {
-                return Err(wrong(format!(
-                    "steps: the weights of step {number}'s batch add up to {}, and its loss is divided by their sum; give it an \
-                     example with a weight, or set training.reduction = \"sum\"",
-                    step.total
-                )));
-            }
-            let Some(batch) = &step.batch else { continue };
-            if batch.is_empty() {
+            let batch = step.batch.as_deref().unwrap_or_default();
+            if step.batch.is_some() && batch.is_empty() {
                 return Err(wrong(format!("steps: step {number} has no example")));
             }
             if let Some(example) = batch.iter().find(|&&example| example as usize >= examples) {
                 return Err(wrong(format!(
                     "steps: step {number} names example {example}, but there are examples 0 to {}",
                     examples - 1
+                )));
+            }
+            if self.reduction == Reduction::Mean && !(step.total > 0.0 && step.total.is_finite()) {
+                return Err(wrong(format!(
+                    "steps: the weights of step {number}'s batch add up to {}, and its loss is divided by their sum; give it an \
+                     example with a weight (data.train.weights, class_weights and ignore all count), or set \
+                     training.reduction = \"sum\"",
+                    step.total
                 )));
             }
         }
