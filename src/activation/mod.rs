@@ -90,7 +90,7 @@ macro_rules! activations {
         $(mod $file;)*
         $(mod $own_file; pub use $own_file::$own;)*
 
-        /// An elementwise function; [`help`](Self::help) says what each is.
+        /// An elementwise function.
         #[derive(Debug, Clone, Copy, PartialEq)]
         #[allow(missing_docs)]
         pub enum Activation {
