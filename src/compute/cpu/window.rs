@@ -22,62 +22,92 @@ impl Run {
     }
 }
 
-/// The entries of a window along an axis that lie in the image's side: from where the window begins, less the padding.
-fn inside(shape: &Window, axis: usize, start: usize, side: usize) -> Range<usize> {
+/// One place of a window along an axis: which of its entries lie in the image, and where the first of them does.
+struct Side {
+    entries: Range<usize>,
+    first: usize,
+}
+
+/// The places of a window along an axis of the image.
+fn sides(shape: &Window, axis: usize, count: usize, side: usize) -> Vec<Side> {
     let (padding, kernel, dilation) = (shape.padding[axis], shape.kernel[axis], shape.dilation[axis]);
-    let from = padding.saturating_sub(start).div_ceil(dilation).min(kernel);
-    from..(side + padding).saturating_sub(start).div_ceil(dilation).min(kernel).max(from)
+    let place = |place: usize| {
+        let start = place * shape.stride[axis];
+        let from = padding.saturating_sub(start).div_ceil(dilation).min(kernel);
+        let to = (side + padding).saturating_sub(start).div_ceil(dilation).min(kernel).max(from);
+        Side { entries: from..to, first: (start + from * dilation).saturating_sub(padding) }
+    };
+    (0..count).map(place).collect()
 }
 
-/// The window at a position: where it begins, and which of its rows and columns lie in the image.
-#[derive(Clone)]
-struct Placed<'a> {
+/// The places of a window over an image, worked out once for all images.
+pub(crate) struct Places<'a> {
     shape: &'a Window,
-    start: [usize; 2],
-    rows: Range<usize>,
-    columns: Range<usize>,
+    down: Vec<Side>,
+    across: Vec<Side>,
 }
 
-impl<'a> Placed<'a> {
-    fn new(shape: &'a Window, position: usize) -> Self {
-        let [down, across] = shape.stride;
-        let start = [position / shape.out_width() * down, position % shape.out_width() * across];
-        let (rows, columns) = (inside(shape, 0, start[0], shape.height), inside(shape, 1, start[1], shape.width));
-        // A window may lie beside the image as a whole.
-        let rows = if columns.is_empty() { 0..0 } else { rows };
-        Self { shape, start, rows, columns }
+impl<'a> Places<'a> {
+    pub fn new(shape: &'a Window) -> Self {
+        let down = sides(shape, 0, shape.out_height(), shape.height);
+        Self { shape, down, across: sides(shape, 1, shape.out_width(), shape.width) }
     }
 
-    /// Its runs in a channel, row by row.
-    fn runs(self, channel: usize) -> impl Iterator<Item = Run> + 'a {
-        let Self { shape, start: [y, x], rows, columns } = self;
-        let Window { height, width, kernel, padding, dilation, .. } = *shape;
-        rows.map(move |row| Run {
-            entry: (channel * kernel[0] + row) * kernel[1] + columns.start,
-            pixel: (channel * height + y + row * dilation[0] - padding[0]) * width + x + columns.start * dilation[1]
-                - padding[1],
-            len: columns.len(),
-            step: dilation[1],
+    /// The window over all channels, at each position in order.
+    pub fn patches(&self) -> impl Iterator<Item = Placed<'_>> {
+        self.over(0..self.shape.channels)
+    }
+
+    /// The window over one channel, for each entry of the pooled image in order.
+    pub fn pooled(&self) -> impl Iterator<Item = Placed<'_>> {
+        (0..self.shape.channels).flat_map(|channel| self.over(channel..channel + 1))
+    }
+
+    fn over(&self, channels: Range<usize>) -> impl Iterator<Item = Placed<'_>> {
+        let Self { shape, down, across } = self;
+        down.iter().flat_map(move |down| {
+            let channels = channels.clone();
+            across.iter().map(move |across| Placed { shape, channels: channels.clone(), down, across })
         })
     }
 }
 
-/// The runs of the window at a position, in the order of the patch.
-pub(in crate::compute) fn runs(shape: &Window, position: usize) -> impl Iterator<Item = Run> + '_ {
-    let placed = Placed::new(shape, position);
-    (0..shape.channels).flat_map(move |channel| placed.clone().runs(channel))
+/// The window over some channels at one place.
+pub(crate) struct Placed<'a> {
+    shape: &'a Window,
+    channels: Range<usize>,
+    down: &'a Side,
+    across: &'a Side,
 }
 
-/// The runs of the pooling window of an entry of the pooled image, row by row.
-pub(crate) fn pooled(shape: &Window, entry: usize) -> impl Iterator<Item = Run> + '_ {
-    let positions = shape.positions();
-    Placed::new(shape, entry % positions).runs(entry / positions)
-}
+impl<'a> Placed<'a> {
+    /// Its runs, in the order of the patch.
+    pub fn runs(&self) -> impl Iterator<Item = Run> + use<'a> {
+        let Self { shape, ref channels, down, across } = *self;
+        let Window { height, width, kernel, dilation, .. } = *shape;
+        let (columns, len) = (across.entries.start, across.entries.len());
+        // A window may lie beside the image as a whole.
+        let rows = if len == 0 { 0..0 } else { down.entries.clone() };
+        channels.clone().flat_map(move |channel| {
+            rows.clone().map(move |row| Run {
+                entry: (channel * kernel[0] + row) * kernel[1] + columns,
+                pixel: (channel * height + down.first + (row - down.entries.start) * dilation[0]) * width
+                    + across.first,
+                len,
+                step: dilation[1],
+            })
+        })
+    }
 
-/// The first largest pixel of the pooling window of an entry of the pooled image.
-pub(crate) fn largest<E: Element>(shape: &Window, image: &[E], entry: usize) -> usize {
-    let pixels = pooled(shape, entry).flat_map(Run::pixels);
-    pixels.reduce(|best, pixel| if image[pixel] > image[best] { pixel } else { best }).unwrap_or(0)
+    /// Its pixels in the image.
+    pub fn pixels(&self) -> impl Iterator<Item = usize> + use<'a> {
+        self.runs().flat_map(Run::pixels)
+    }
+
+    /// The first largest of its pixels.
+    pub fn largest<E: Element>(&self, image: &[E]) -> usize {
+        self.pixels().reduce(|best, pixel| if image[pixel] > image[best] { pixel } else { best }).unwrap_or(0)
+    }
 }
 
 #[cfg(test)]
@@ -100,9 +130,11 @@ mod tests {
         ] {
             let square = Window::square([2, side, side + 1], kernel, stride, padding);
             let shape = Window { kernel: [kernel, kernel + 1], dilation: [dilation, 1 + dilation / 2], ..square };
-            for position in 0..shape.positions() {
+            let places = Places::new(&shape);
+            assert_eq!(places.patches().count(), shape.positions());
+            for (position, placed) in places.patches().enumerate() {
                 let mut pixels = vec![None; shape.patch()];
-                for run in runs(&shape, position) {
+                for run in placed.runs() {
                     run.pixels().enumerate().for_each(|(k, pixel)| pixels[run.entry + k] = Some(pixel));
                 }
                 for (entry, &found) in pixels.iter().enumerate() {

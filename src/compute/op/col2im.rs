@@ -1,7 +1,7 @@
 //! Patches summed back into images.
 
 use super::*;
-use crate::compute::cpu::window::{Run, runs};
+use crate::compute::cpu::window::{Places, Run};
 
 /// The transpose of [`Im2col`](super::Im2col): each pixel sums the patch entries that hold it.
 #[derive(Debug, Clone, Copy)]
@@ -29,11 +29,11 @@ impl Operation for Col2im {
         (out, patches): Self::Arrays<'_, cpu::Buffer<E>, Vec<u32>>,
     ) -> Result<()> {
         let (shape, out, patches) = (&self.window, view_mut(out)?, view(patches)?);
-        let (positions, width) = (shape.positions(), shape.patch());
+        let (positions, width, places) = (shape.positions(), shape.patch(), Places::new(shape));
         out.par_chunks_mut(shape.image()).zip(patches.par_chunks(positions * width)).for_each(|(image, patches)| {
             image.fill(E::ZERO);
-            for (position, values) in patches.chunks(width).enumerate() {
-                for Run { entry, pixel, len, step } in runs(shape, position) {
+            for (placed, values) in places.patches().zip(patches.chunks(width)) {
+                for Run { entry, pixel, len, step } in placed.runs() {
                     if step > 1 {
                         let pair = image[pixel..].iter_mut().step_by(step).zip(&values[entry..entry + len]);
                         pair.for_each(|(pixel, &value)| *pixel += value);

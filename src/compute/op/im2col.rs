@@ -1,7 +1,7 @@
 //! Images unfolded into patches.
 
 use super::*;
-use crate::compute::cpu::window::{Run, runs};
+use crate::compute::cpu::window::{Places, Run};
 
 /// Unfolds images `[rows, channels, height, width]` into patches
 /// `[rows, out_height * out_width, channels * area]`, zeros in the padding.
@@ -26,13 +26,13 @@ impl Operation for Im2col {
 
     fn cpu<E: Element>(&self, _: &CpuBackend<E>, (out, x): Self::Arrays<'_, cpu::Buffer<E>, Vec<u32>>) -> Result<()> {
         let (shape, out, x) = (&self.window, view_mut(out)?, view(x)?);
-        let (positions, width) = (shape.positions(), shape.patch());
+        let (positions, width, places) = (shape.positions(), shape.patch(), Places::new(shape));
         out.par_chunks_mut(positions * width).zip(x.par_chunks(shape.image())).for_each(|(out, image)| {
             if shape.padding != [0; 2] {
                 out.fill(E::ZERO);
             }
-            for (position, out) in out.chunks_mut(width).enumerate() {
-                for Run { entry, pixel, len, step } in runs(shape, position) {
+            for (placed, out) in places.patches().zip(out.chunks_mut(width)) {
+                for Run { entry, pixel, len, step } in placed.runs() {
                     if step > 1 {
                         let pixels = image[pixel..].iter().step_by(step);
                         out[entry..entry + len].iter_mut().zip(pixels).for_each(|(out, &pixel)| *out = pixel);

@@ -1,7 +1,7 @@
 //! Pooling.
 
 use super::*;
-use crate::compute::cpu::window::{Run, largest, pooled};
+use crate::compute::cpu::window::Places;
 
 /// What a pooling window keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,14 +37,12 @@ impl Operation for Pool {
     fn cpu<E: Element>(&self, _: &CpuBackend<E>, (out, x): Self::Arrays<'_, cpu::Buffer<E>, Vec<u32>>) -> Result<()> {
         let (shape, out, x) = (&self.window, view_mut(out)?, view(x)?);
         let share = E::from_f64(1.0 / shape.area() as f64);
-        let size = shape.channels * shape.positions();
+        let (size, places) = (shape.channels * shape.positions(), Places::new(shape));
         out.par_chunks_mut(size).zip(x.par_chunks(shape.image())).for_each(|(out, image)| {
-            for (entry, out) in out.iter_mut().enumerate() {
+            for (placed, out) in places.pooled().zip(out) {
                 *out = match self.kind {
-                    Pooling::Max => image[largest(shape, image, entry)],
-                    Pooling::Average => {
-                        pooled(shape, entry).flat_map(Run::pixels).map(|pixel| image[pixel]).sum::<E>() * share
-                    }
+                    Pooling::Max => image[placed.largest(image)],
+                    Pooling::Average => placed.pixels().map(|pixel| image[pixel]).sum::<E>() * share,
                 };
             }
         });

@@ -2,7 +2,7 @@
 
 use super::pool::{WINDOW, check_copies};
 use super::*;
-use crate::compute::cpu::window::{Run, largest, pooled};
+use crate::compute::cpu::window::Places;
 
 /// The gradient of [`Pool`](super::Pool) with respect to its input, from `(delta, x)`; a tie of maxima goes to the first in
 /// row order.
@@ -34,16 +34,14 @@ impl Operation for PoolBackward {
         let (shape, out, delta, x) = (&self.window, view_mut(out)?, view(delta)?, view(x)?);
         let (size, width) = (shape.image(), shape.channels * shape.positions());
         let share = E::from_f64(1.0 / shape.area() as f64);
-        let base = x.len() / size;
+        let (base, places) = (x.len() / size, Places::new(shape));
         out.par_chunks_mut(size).zip(delta.par_chunks(width)).enumerate().for_each(|(row, (out, delta))| {
             let image = &x[row % base * size..][..size];
             out.fill(E::ZERO);
-            for (entry, &delta) in delta.iter().enumerate() {
+            for (placed, &delta) in places.pooled().zip(delta) {
                 match self.kind {
-                    Pooling::Max => out[largest(shape, image, entry)] += delta,
-                    Pooling::Average => {
-                        pooled(shape, entry).flat_map(Run::pixels).for_each(|pixel| out[pixel] += delta * share);
-                    }
+                    Pooling::Max => out[placed.largest(image)] += delta,
+                    Pooling::Average => placed.pixels().for_each(|pixel| out[pixel] += delta * share),
                 }
             }
         });

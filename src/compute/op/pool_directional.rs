@@ -2,7 +2,7 @@
 
 use super::pool::{WINDOW, check_copies};
 use super::*;
-use crate::compute::cpu::window::largest;
+use crate::compute::cpu::window::Places;
 
 /// The derivative of the maxima of [`Pool`](super::Pool) along directions, from `(slope, x)`: each is that of the entry
 /// which the pooling keeps.
@@ -31,11 +31,11 @@ impl Operation for PoolDirectional {
     ) -> Result<()> {
         let (shape, out, slope, x) = (&self.window, view_mut(out)?, view(slope)?, view(x)?);
         let (size, width) = (shape.image(), shape.channels * shape.positions());
-        let base = x.len() / size;
+        let (base, places) = (x.len() / size, Places::new(shape));
         out.par_chunks_mut(width).zip(slope.par_chunks(size)).enumerate().for_each(|(row, (out, slope))| {
             let image = &x[row % base * size..][..size];
-            for (entry, out) in out.iter_mut().enumerate() {
-                *out = slope[largest(shape, image, entry)];
+            for (placed, out) in places.pooled().zip(out) {
+                *out = slope[placed.largest(image)];
             }
         });
         Ok(())

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::compute::Pooling;
-use crate::compute::cpu::window::pooled;
+use crate::compute::cpu::window::Places;
 
 /// The largest entry or the mean of each window of an image.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,7 +29,7 @@ impl Pool {
         }
         // Without gaps a padding of half the kernel leaves every window a pixel; with gaps the image can fall between them.
         let has_gaps = padding != [0; 2] && dilation != [1; 2];
-        if has_gaps && (0..window.positions()).any(|entry| pooled(&window, entry).next().is_none()) {
+        if has_gaps && Places::new(&window).pooled().any(|placed| placed.runs().next().is_none()) {
             return Err(format!(
                 "a window of {kernel:?} with dilation {dilation:?} and padding {padding:?} misses the image as a whole; make \
                  one of them smaller"

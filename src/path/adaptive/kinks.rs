@@ -3,7 +3,7 @@
 use super::pieces::Piece;
 use super::polynomial::{Changes, Section};
 use crate::compute::Window;
-use crate::compute::cpu::window::{Run, largest, pooled};
+use crate::compute::cpu::window::Places;
 use crate::graph::Graph;
 use crate::graph::primitive::{Kinks, Magnitude, Primitive};
 
@@ -236,9 +236,9 @@ fn leads(window: &Window, seen: Seen<'_>, view: &View<'_>, noise: impl Fn(usize)
     let size = window.image();
     let first = &seen.values[..size];
     let (mut pairs, mut of) = (Vec::new(), Vec::new());
-    for entry in 0..window.channels * window.positions() {
-        let winner = largest(window, first, entry);
-        let others = pooled(window, entry).flat_map(Run::pixels).filter(|&pixel| pixel != winner);
+    for (entry, placed) in Places::new(window).pooled().enumerate() {
+        let winner = placed.largest(first);
+        let others = placed.pixels().filter(|&pixel| pixel != winner);
         pairs.extend(others.map(|other| (winner, other)));
         of.resize(pairs.len(), entry);
     }
