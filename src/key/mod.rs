@@ -121,7 +121,9 @@ impl<T> Key<T> {
                             let words: Vec<&str> = words.into_iter().map(|(word, _)| word).collect();
                             format!("; one of {}", words.join(", "))
                         }
-                        Shape::Plain(_) | Shape::Path(_) | Shape::Table(_) | Shape::OneOf { .. } => String::new(),
+                        Shape::Plain(_) | Shape::Number(_) | Shape::Path(_) | Shape::Table(_) | Shape::OneOf { .. } => {
+                            String::new()
+                        }
                     };
                     Err(Wrong::new(name, format!("is required and missing{words}")))
                 }
@@ -207,6 +209,8 @@ pub enum Unset {
 pub enum Shape {
     /// A value, described in words.
     Plain(String),
+    /// A number or two, described in words; where it may change from step to step, a file of them does as well.
+    Number(String),
     /// The name of a file or folder, and what else it may be.
     Path(String),
     /// One of these words, each with what it stands for.

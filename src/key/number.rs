@@ -77,7 +77,7 @@ impl Form<f64> for Number {
     }
 
     fn shape(&self, _start: &f64) -> Shape {
-        Shape::Plain(self.takes().into())
+        Shape::Number(self.takes().into())
     }
 }
 
@@ -138,7 +138,7 @@ impl Form<[f64; 2]> for Pair {
     }
 
     fn shape(&self, _start: &[f64; 2]) -> Shape {
-        Shape::Plain(format!("two of {}", self.0.takes()))
+        Shape::Number(format!("two of {}", self.0.takes()))
     }
 }
 

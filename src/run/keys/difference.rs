@@ -17,7 +17,7 @@ fn incidental_keys(at: &str, entries: &[Entry]) -> Vec<String> {
         match &entry.shape {
             _ if entry.incidental => vec![name],
             Shape::Table(entries) => incidental_keys(&name, entries),
-            Shape::Plain(_) | Shape::Path(_) | Shape::Words(_) | Shape::OneOf { .. } => Vec::new(),
+            Shape::Plain(_) | Shape::Number(_) | Shape::Path(_) | Shape::Words(_) | Shape::OneOf { .. } => Vec::new(),
         }
     };
     entries.iter().flat_map(of).collect()

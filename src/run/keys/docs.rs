@@ -24,7 +24,7 @@ fn rows(text: &mut String, typed: &mut String, at: &str, entries: &[Entry]) {
                 row(text, "", &name, entry);
                 *typed += &types(&name, variants, shared);
             }
-            Shape::Plain(_) | Shape::Path(_) | Shape::Words(_) => row(text, "", &name, entry),
+            Shape::Plain(_) | Shape::Number(_) | Shape::Path(_) | Shape::Words(_) => row(text, "", &name, entry),
         }
     }
 }
@@ -42,7 +42,7 @@ fn types(name: &str, variants: &[(&str, &str, Vec<Entry>)], shared: &[Entry]) ->
 
 fn row(text: &mut String, before: &str, name: &str, entry: &Entry) {
     let takes = match &entry.shape {
-        Shape::Plain(words) | Shape::Path(words) => words.clone(),
+        Shape::Plain(words) | Shape::Number(words) | Shape::Path(words) => words.clone(),
         Shape::Words(words) => words.iter().map(|(word, _)| format!("`{word}`")).collect::<Vec<_>>().join(", "),
         Shape::OneOf { .. } if entry.name == "layers" => "a list of tables, each with a `type`".into(),
         Shape::OneOf { .. } => "a table with a `type`".into(),

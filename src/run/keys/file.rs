@@ -131,8 +131,7 @@ fn resolve_table(table: &mut Table, entries: &[Entry], folder: &Path) {
 /// Makes every path in a value one from the root. What is no name is left for the key's form to refuse.
 pub(super) fn resolve(value: &mut Value, shape: &Shape, folder: &Path) {
     match (value, shape) {
-        // A number may be a file of them, and another text is left for its form to refuse.
-        (Value::Text(text), Shape::Path(words)) if words.contains("number") && !is_file(text) => {}
+        (Value::Text(text), Shape::Number(_)) if is_file(text) => resolve_text(text, folder),
         (Value::Text(text), Shape::Path(_)) => resolve_text(text, folder),
         // Files by name, or tables in a list.
         (Value::Table(Table(several)), Shape::Path(_)) => {

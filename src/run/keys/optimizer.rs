@@ -63,15 +63,7 @@ impl Form<Training> for Optimization {
 
     fn shape(&self, start: &Training) -> Shape {
         let mut shape = FORM.shape(&start.optimizer);
-        if let Shape::OneOf { variants, shared } = &mut shape {
-            // A number may be a file of them.
-            for entry in variants.iter_mut().flat_map(|(_, _, entries)| entries) {
-                if let Shape::Plain(words) = &entry.shape
-                    && words.contains("number")
-                {
-                    entry.shape = Shape::Path(words.clone());
-                }
-            }
+        if let Shape::OneOf { shared, .. } = &mut shape {
             shared.push(Entry {
                 name: GROUPS,
                 help: "parameters with numbers of their own; a tensor belongs to the first group that names it",

@@ -407,7 +407,7 @@ fn names(at: &str, entries: &[Entry]) -> Vec<(String, bool)> {
                     let all = own.chain(names(&name, shared)).collect::<Vec<_>>();
                     [vec![(name, entry.incidental)], all].concat()
                 }
-                Shape::Plain(_) | Shape::Path(_) | Shape::Words(_) => vec![(name, entry.incidental)],
+                Shape::Plain(_) | Shape::Number(_) | Shape::Path(_) | Shape::Words(_) => vec![(name, entry.incidental)],
             }
         })
         .collect()
