@@ -51,6 +51,19 @@ impl Graph {
     }
 }
 
+impl Graph {
+    /// The flat parameters of which tensors with values of their own have them, and the others are 0.
+    pub(super) fn given(&self) -> Vec<f64> {
+        let mut flat = vec![0.0; self.len];
+        for tensor in self.tensors() {
+            if let Initial::Values(values) = &tensor.initial {
+                flat[tensor.offset..tensor.offset + tensor.len()].copy_from_slice(values);
+            }
+        }
+        flat
+    }
+}
+
 /// What of a file is a tensor: the name of the file's, and how it is seen.
 struct Found<'a> {
     name: &'a str,

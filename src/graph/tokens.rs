@@ -32,7 +32,7 @@ impl Graph {
         }
         let read = self.read_by(&lookups);
         let has_tensors = |(index, node): (usize, &Node)| read[index + 1] && node.kind.built().parameters.is_some();
-        let weights = if self.nodes.iter().enumerate().any(has_tensors) { self.draw(0) } else { Vec::new() };
+        let weights = if self.nodes.iter().enumerate().any(has_tensors) { self.given() } else { Vec::new() };
         let at_once = (AT_ONCE / width).max(1);
         for (number, part) in inputs.chunks(at_once * width).enumerate() {
             self.check_part(&lookups, (&read, &weights), part, number * at_once)?;
@@ -63,7 +63,7 @@ impl Graph {
         read
     }
 
-    /// `weights` are needed for the arrays of files alone, which they hold whatever is drawn.
+    /// `weights` hold the arrays of files.
     fn check_part(
         &self,
         lookups: &[Lookup],
