@@ -52,8 +52,7 @@ impl Adam {
         preconditioner: &B::Buffer,
     ) -> Result<B::Buffer> {
         vectors.blend(own, self.betas[0], (1.0 - self.betas[0]) * self.weight_decay, weights)?;
-        let mut part = vectors.backend.scratch(vectors.len)?;
-        vectors.backend.multiply(vectors.out(&mut part), vectors.all(own), vectors.all(preconditioner))?;
+        let mut part = vectors.product(own, preconditioner)?;
         vectors.scale(&mut part, -rate)?;
         Ok(part)
     }
