@@ -394,41 +394,6 @@ pub trait Backend {
         self.run(shape, op::OuterArrays { map, out, delta, input, preconditioner })
     }
 
-    /// Runs [`op::OuterRows`].
-    fn outer_rows(
-        &self,
-        shape: &OuterRows,
-        map: &RowMap<Self::Buffer, Self::Index>,
-        out: SliceMut<'_, Self::Buffer>,
-        delta: Slice<'_, Self::Buffer>,
-        input: Slice<'_, Self::Buffer>,
-        preconditioner: Option<Slice<'_, Self::Buffer>>,
-    ) -> Result<()> {
-        self.run(shape, op::OuterArrays { map, out, delta, input, preconditioner })
-    }
-
-    /// Runs [`op::Lookup`].
-    fn lookup(
-        &self,
-        shape: &Lookup,
-        out: SliceMut<'_, Self::Buffer>,
-        tokens: Slice<'_, Self::Buffer>,
-        tables: Weights<'_, Self::Buffer>,
-    ) -> Result<()> {
-        self.run(shape, (out, tokens, tables))
-    }
-
-    /// Runs [`op::Matches`].
-    fn matches(
-        &self,
-        shape: &Matches,
-        out: SliceMut<'_, Self::Buffer>,
-        left: Slice<'_, Self::Buffer>,
-        right: Slice<'_, Self::Buffer>,
-    ) -> Result<()> {
-        self.run(shape, (out, left, right))
-    }
-
     /// Runs [`op::Average`].
     fn average(
         &self,

@@ -2,6 +2,7 @@
 
 use super::Contraction;
 use super::contract::gram;
+use crate::compute::op::OuterArrays;
 use crate::compute::{
     Backend, BackendError, Matches, Outer, OuterDiagonal, OuterRows, Part, Result, RowMap, Slice, SliceMut, Start,
 };
@@ -58,7 +59,7 @@ impl Structure {
             Structure::Outer(matrix) => gram(backend, (matrix, one), left, right, counts),
             &Structure::Rows(Table { count, positions, .. }) => {
                 let (len, matches) = (left.len * right.len, Matches { count, positions, examples: counts.1 });
-                Ok((fresh(backend, len, |out| backend.matches(&matches, out, left, right))?, len))
+                Ok((fresh(backend, len, |out| backend.run(&matches, (out, left, right)))?, len))
             }
             Structure::Diagonal(_) | Structure::Dense(_) => {
                 Err(BackendError::Invalid(format!("{self:?} is not contracted around products of inputs")))
@@ -103,7 +104,7 @@ pub(super) fn outer(matrix: Matrix, start: Start) -> Outer {
     Outer { height, width, positions, bias, start }
 }
 
-/// A table as `outer_rows` takes it.
+/// A table as the operation on rows takes it.
 fn outer_rows(table: Table, start: Start) -> OuterRows {
     let Table { count, width, positions } = table;
     OuterRows { count, width, positions, start }
@@ -131,7 +132,8 @@ pub(crate) fn write_gradient<B: Backend>(
             backend.outer_diagonal(&shape, map, out, factor.delta(), factor.input, preconditioner)
         }
         Structure::Rows(table) => {
-            backend.outer_rows(&outer_rows(table, start), map, out, factor.delta(), factor.input, preconditioner)
+            let (delta, input) = (factor.delta(), factor.input);
+            backend.run(&outer_rows(table, start), OuterArrays { map, out, delta, input, preconditioner })
         }
         Structure::Dense(len) => {
             let Some(factors) = preconditioner else { return backend.average(len, start, map, out, factor.delta()) };

@@ -3,6 +3,7 @@
 use crate::cases::Case;
 use crate::common::loops::{Entry, dot};
 use pathkernel::compute::cpu::{Buffer, CpuBackend};
+use pathkernel::compute::op::OuterArrays;
 use pathkernel::compute::{Backend, Outer, OuterDiagonal, OuterRows, RowMap, Slice, SliceMut, Start};
 use pathkernel::graph::{Block, Diagonal, Factor, Graph, Matrix, Segment, Structure, Table};
 
@@ -43,7 +44,7 @@ impl Factors {
             }
             Structure::Rows(Table { count, width, positions }) => {
                 let shape = OuterRows { count, width, positions, start };
-                backend.outer_rows(&shape, map, out, delta, input, None)
+                backend.run(&shape, OuterArrays { map, out, delta, input, preconditioner: None })
             }
             Structure::Dense(len) => backend.average(len, start, map, out, delta),
         };

@@ -157,7 +157,7 @@ fn products(left: &Factors, right: &Factors) -> Array {
         let mut out = upload(&vec![0.0; left.input.len() * right.input.len()]);
         let (left, right) = (upload(&left.input), upload(&right.input));
         let matches = Matches { count, positions, examples: EXAMPLES };
-        Cpu::new().matches(&matches, whole_mut(&mut out), whole(&left), whole(&right)).expect("matches");
+        Cpu::new().run(&matches, (whole_mut(&mut out), whole(&left), whole(&right))).expect("matches");
         return out;
     }
     let Structure::Outer(Matrix { width, positions: p, bias, .. }) = left.structure else {

@@ -49,7 +49,7 @@ impl Table {
     ) -> Result<()> {
         let Table { count, width, positions } = *self;
         let lookup = compute::Lookup { count, width, tables: 1 };
-        site.backend.lookup(&lookup, out, tokens, site.weights(0, count * width, positions))
+        site.backend.run(&lookup, (out, tokens, site.weights(0, count * width, positions)))
     }
 }
 
