@@ -26,6 +26,8 @@ pub(super) struct Pass<'a, B: Backend> {
     finder: Finder<'a, B>,
     /// The rows of a pass that takes all queries once.
     each: EachRow<B>,
+    /// The blocks that are summed together, those of one group of the optimizer, each set with the number of its sum.
+    sets: Vec<(usize, Vec<usize>)>,
     triangle: bool,
 }
 
@@ -49,6 +51,7 @@ impl<'a, B: Backend> Pass<'a, B> {
             numbers: (tile.queries.start as u32..tile.queries.end as u32).collect(),
             finder: Finder::new(setting, tile.queries.start, queries)?,
             each: EachRow::new(backend, setting.rows(), queries)?,
+            sets: sets(setting),
             triangle,
             inputs,
         })
@@ -248,18 +251,6 @@ impl<'a, B: Backend> Pass<'a, B> {
         let before = backend.enter(Phase::Contraction);
         let products = Products::new(backend, network, psi, &self.constant, &pass, constant)?;
 
-        // The blocks that are summed together, those of a group at a time, with the number of their sum.
-        let blocks = 0..network.blocks.len();
-        let sets: Vec<(usize, Vec<usize>)> = if spec.layers {
-            let layers = network.layers().into_iter().enumerate();
-            layers.flat_map(|(layer, blocks)| blocks.map(move |block| (layer, vec![block]))).collect()
-        } else {
-            let of = |group| blocks.clone().filter(move |&block| spec.optimizer.group_of(block) == group).collect();
-            (0..recursions.len())
-                .map(|group| (0, of(group)))
-                .filter(|(_, blocks): &(_, Vec<_>)| !blocks.is_empty())
-                .collect()
-        };
         let gram = Gram {
             entries: Entries::Loss,
             outputs: self.setting.rows(),
@@ -270,7 +261,7 @@ impl<'a, B: Backend> Pass<'a, B> {
             triangle: None,
         };
         let averaged = &self.averaged;
-        for (sum, blocks) in sets {
+        for &(sum, ref blocks) in &self.sets {
             let group = spec.optimizer.group_of(blocks[0]);
             let (gradient, rate) = (recursions[group].gradient, spec.optimizer.rate(group, at.number, at.rate));
             if let (Some(rows), Some(into)) = (&rows.loss, sums.attribution.of(sum, -gradient)) {
@@ -295,6 +286,18 @@ impl<'a, B: Backend> Pass<'a, B> {
         backend.enter(before);
         Ok(())
     }
+}
+
+/// The sets of a [`Pass`]: where results are split by layer, a block at a time.
+fn sets<B: Backend>(setting: &Setting<'_, B>) -> Vec<(usize, Vec<usize>)> {
+    let Setting { network, spec, .. } = *setting;
+    if spec.layers {
+        let layers = network.layers().into_iter().enumerate();
+        return layers.flat_map(|(layer, blocks)| blocks.map(move |block| (layer, vec![block]))).collect();
+    }
+    let group_of = |&block: &usize| spec.optimizer.group_of(block);
+    let of = |group| (0..network.blocks.len()).filter(|block| group_of(block) == group).collect::<Vec<_>>();
+    (0..spec.optimizer.count()).map(|group| (0, of(group))).filter(|(_, blocks)| !blocks.is_empty()).collect()
 }
 
 /// `out[o] += scale ∇f_o · direction`, the part of one use of a block.
