@@ -196,6 +196,7 @@ impl KernelBench {
         let setting = Setting {
             backend,
             network,
+            in_training: network.in_training(),
             spec: &spec,
             contraction,
             examples: &examples,

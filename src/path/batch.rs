@@ -91,7 +91,7 @@ impl<B: Backend> StepRows<B> {
         pass: &Forward<'_, B>,
         places: &Places<B>,
     ) -> Result<Self> {
-        let Setting { backend, network, spec, contraction, targets, .. } = *setting;
+        let Setting { backend, in_training: network, spec, contraction, targets, .. } = *setting;
         let (outputs, count) = (network.outputs, pass.rows);
         let size = count * outputs;
         let rows = |seed, copies| ExampleRows::new(backend, network, contraction, weights, pass, seed, copies);

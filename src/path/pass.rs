@@ -160,7 +160,7 @@ impl<'a, B: Backend> Pass<'a, B> {
         if let Some(full) = state.full.take_if(|_| step.batch.is_none()) {
             return Ok(full);
         }
-        let Setting { network, spec, .. } = *self.setting;
+        let Setting { in_training: network, spec, .. } = *self.setting;
         let at_once = examples_at_once(network, spec.copies(network.outputs));
         Batch::all(self.setting, &self.tile.examples, step, at_once)
     }
@@ -243,7 +243,7 @@ impl<'a, B: Backend> Pass<'a, B> {
         recursions: &[Recursion],
         batch: &mut Batch<B>,
     ) -> Result<()> {
-        let Setting { backend, network, spec, .. } = *self.setting;
+        let Setting { backend, in_training: network, spec, .. } = *self.setting;
         let Batch { count, columns, places, inputs, constant } = batch;
         let input = Slice::new(inputs, 0, *count * network.input_len());
         let pass = network.forward(backend, Segment::at(at.weights()), input, *count)?;
