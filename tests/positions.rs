@@ -298,7 +298,8 @@ fn a_run_directory_has_them() {
         let sum: f64 = layers.iter().skip(entry).step_by(shape.iter().product()).sum();
         assert_eq!(sum, *whole, "entry {entry}");
     }
-    let page = |directory: &str| fs::read_to_string(folder.path(&format!("{directory}/report.html"))).expect("a report");
+    let page =
+        |directory: &str| fs::read_to_string(folder.path(&format!("{directory}/report.html"))).expect("a report");
     assert!(page("npy").contains("class=\"strip\"") && page("npy").contains(" of position 3"));
     assert_eq!(page("npy").matches("class=\"strip\"").count(), page("zarr").matches("class=\"strip\"").count());
     folder.fails(
