@@ -2,10 +2,12 @@
 
 use crate::compute::{Entries, Rates};
 use crate::graph::Graph;
-use crate::tangent::{self, Carried, Contraction, Sizes};
+use crate::tangent::{self, Carried, Contraction, Sizes, is_directional};
 
 /// How often a pass writes or reads each element that it keeps: measured on the examples.
 const TOUCHED: f64 = 8.0;
+/// Forward passes that derivatives along a direction are worth.
+const ALONG: f64 = 2.0;
 /// How often each entry of an accumulator is touched beside its steps: once for all, and for each block of them. Measured on
 /// 600 million entries.
 const ONCE: f64 = 24.0;
@@ -28,13 +30,16 @@ pub(super) struct Cost<'a> {
     pub tiles: [usize; 2],
     /// Gradient rows of an example.
     pub copies: usize,
+    /// Sets of blocks that are summed apart.
+    pub sets: usize,
 }
 
 impl Cost<'_> {
     /// Operations of the contractions of a step.
     pub fn flops(&self) -> f64 {
         let layers = self.network.blocks.iter().zip(self.contraction);
-        layers.map(|(own, &choice)| tangent::flops(own, choice, &self.sizes)).sum()
+        let layers: f64 = layers.map(|(own, &choice)| tangent::flops(own, choice, &self.sizes)).sum();
+        layers + self.row_flops() * self.rows_along(&self.sizes)
     }
 
     /// Operations of the passes of a step.
@@ -66,7 +71,7 @@ impl Cost<'_> {
             ..self.sizes.clone()
         };
         let rows =
-            real(queries * (1 + outputs)) * real(columns) + real(self.examples * (1 + self.copies)) * real(lines);
+            real(queries * (1 + outputs)) * real(columns) + real(self.examples * (1 + self.copies())) * real(lines);
         2.0 * (self.contracting(&sizes) + self.passing(rows))
     }
 
@@ -88,7 +93,19 @@ impl Cost<'_> {
             Sizes { queries: all.queries.div_ceil(lines), examples: all.examples.div_ceil(columns), ..all.clone() };
         let layers = self.network.blocks.iter().zip(self.contraction);
         let tile: f64 = layers.map(|(own, &choice)| tangent::seconds(own, choice, &part, self.rates)).sum();
-        real(lines) * real(columns) * tile
+        real(lines) * real(columns) * (tile + self.passing_along(&part))
+    }
+
+    /// Rows that would pass forward in the time of the examples' derivatives along ψ, where layers are contracted by them.
+    fn rows_along(&self, sizes: &Sizes) -> f64 {
+        let sets = if is_directional(self.contraction) { self.sets } else { 0 };
+        ALONG * real(sets) * real(sizes.queries * sizes.outputs) * real(sizes.examples)
+    }
+
+    /// Seconds of these derivatives, and of adding those of the outputs to the accumulators.
+    fn passing_along(&self, sizes: &Sizes) -> f64 {
+        let rows = self.rows_along(sizes);
+        self.passing(rows) + rows * real(self.network.outputs) * self.rates.element
     }
 
     /// Rows that pass forward or backward in a step: queries at each node once for every tile of examples, the batch once
@@ -97,7 +114,12 @@ impl Cost<'_> {
         let [lines, columns] = self.tiles;
         let Sizes { queries, outputs, nodes, examples, .. } = self.sizes;
         let of_queries = real(queries * nodes * (2 + outputs) + queries) * real(columns);
-        of_queries + real(examples * (1 + self.copies)) * real(lines) + real(3 * examples)
+        of_queries + real(examples * (1 + self.copies())) * real(lines) + real(3 * examples)
+    }
+
+    /// Rows of an example that pass backward.
+    fn copies(&self) -> usize {
+        if is_directional(self.contraction) { 0 } else { self.copies }
     }
 
     /// Two operations for each weight and position, forward once and backward once a gradient row.

@@ -2,7 +2,7 @@
 
 use crate::compute::Entries;
 use crate::graph::{Block, Graph, Structure};
-use crate::tangent::{Carried, Contraction, Sizes};
+use crate::tangent::{Carried, Contraction, Sizes, directions_at_once, is_directional};
 
 /// Queries of a tile at the most: beyond, a step is no faster.
 pub(super) const MOST_QUERIES: usize = 256;
@@ -52,6 +52,7 @@ fn factors(block: &Block, contraction: Contraction, nodes: usize) -> ((f64, f64,
         Contraction::Output => ((sum(&Structure::input_len), delta, 1.0), 1.0),
         Contraction::Materialised => ((len, len, 0.0), 1.0),
         Contraction::Half => ((len, delta, 0.0), 1.0),
+        Contraction::Directional => ((len, 0.0, 0.0), 1.0),
     }
 }
 
@@ -99,18 +100,28 @@ impl Footprint {
                 match choice {
                     Contraction::Factored => real(nodes) * input,
                     Contraction::Averaged => input,
-                    Contraction::Output | Contraction::Materialised | Contraction::Half => 0.0,
+                    Contraction::Output | Contraction::Materialised | Contraction::Half | Contraction::Directional => {
+                        0.0
+                    }
                 }
             })
             .sum();
+        // Examples that pass along ψ have no gradient rows, but their losses' gradients in two orders, and derivatives along
+        // some directions at a time.
+        let (most, rows, along) = if is_directional(contraction) {
+            let directions = directions_at_once(network, sizes.examples).min(sizes.outputs * sizes.queries);
+            (0.0, 2.0 * seed, real(directions) * (real(network.len) + real(sizes.examples) * forward))
+        } else {
+            (most, most * (backward + seed), 0.0)
+        };
         // A product packs its factors: as much again.
         Self {
             query: forward + outputs * (backward + seed + sets * left) + inputs,
-            example: forward + most * (backward + seed) + 2.0 * all * right,
+            example: forward + rows + 2.0 * all * right,
             met,
             held,
             sums,
-            fixed: fixed + 8.0 * real(network.len),
+            fixed: fixed + 8.0 * real(network.len) + along,
             largest: [
                 (outputs * widest.0.max(backward)).max(forward),
                 (most * widest.1.max(backward)).max(forward),

@@ -168,11 +168,9 @@ impl Plan {
         let Problem { network, spec, steps, .. } = problem;
         let (m, n, outputs) = (problem.columns(), problem.query_count(), network.outputs);
         let sizes = sizes(problem, device.rounding);
-        let pick = |own| choose(network, own, spec.readout, &sizes, &device.choosing);
-        let contraction = problem.contraction.clone();
-        let contraction = contraction.unwrap_or_else(|| network.blocks.iter().map(pick).collect());
-        let copies = if spec.kernel.is_none() { 1 } else { outputs };
         let per_pair = PerPair::new(problem);
+        let contraction = problem.contraction.clone();
+        let contraction = contraction.unwrap_or_else(|| fastest(problem, &sizes, &per_pair, &device.choosing));
         let footprint = footprint(problem, device, &contraction, &sizes, &per_pair);
         let host_bytes = data_bytes(problem, device.bytes).saturating_add(PROGRAM);
         let room = device.allowed.map_or(device.memory, |allowed| allowed.saturating_sub(host_bytes));
@@ -188,15 +186,8 @@ impl Plan {
         let [down, across] = [down.min(n), across.min(m)];
         let superposing = vectors_at_once(network, m) as u64 * (device.bytes as u64 + 16);
         let superposing = if problem.superposition { superposing } else { 0 };
-        let cost = Cost {
-            network,
-            contraction: &contraction,
-            rates: &device.rates,
-            sizes: Sizes { queries: n, ..sizes },
-            examples: m,
-            tiles: [n.div_ceil(down), m.div_ceil(across)],
-            copies,
-        };
+        let sizes = Sizes { queries: n, ..sizes };
+        let cost = cost(problem, &contraction, &device.rates, sizes, [n.div_ceil(down), m.div_ceil(across)]);
         let taken =
             real(if spec.optimizer.whole().is_solved() { FLOW_STEPS * flow_nodes(&spec.rule) } else { steps.len() });
         let superposing_step = if problem.superposition { cost.superposing() } else { 0.0 };
@@ -263,6 +254,37 @@ impl Plan {
         }
         Ok(())
     }
+}
+
+/// What a problem costs that is cut into so many tiles.
+fn cost<'a>(
+    problem: &'a Problem,
+    contraction: &'a [Contraction],
+    rates: &'a Rates,
+    sizes: Sizes,
+    tiles: [usize; 2],
+) -> Cost<'a> {
+    let Problem { network, spec, .. } = problem;
+    let groups = spec.optimizer.count();
+    Cost {
+        network,
+        contraction,
+        rates,
+        sizes,
+        examples: problem.columns(),
+        tiles,
+        copies: if spec.kernel.is_none() { 1 } else { network.outputs },
+        sets: if spec.layers { network.blocks.len() } else { groups },
+    }
+}
+
+/// The fastest contraction: each layer's own, or passes along ψ for the whole network.
+fn fastest(problem: &Problem, sizes: &Sizes, per_pair: &PerPair, rates: &Rates) -> Vec<Contraction> {
+    let Problem { network, spec, .. } = problem;
+    let by_layer: Vec<_> = network.blocks.iter().map(|own| choose(network, own, spec.readout, sizes, rates)).collect();
+    let along = vec![Contraction::Directional; network.blocks.len()];
+    let step = |choice: &[Contraction]| cost(problem, choice, rates, sizes.clone(), [1, 1]).step(per_pair.sums);
+    if step(&along) < step(&by_layer) { along } else { by_layer }
 }
 
 /// What tiles of a problem hold on a device.

@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::loss::Targets;
 use crate::path::{Rule, Spec};
 use crate::readout::Readout;
-use crate::tangent::{Carried, Contraction, choices};
+use crate::tangent::{Carried, Contraction, choices, is_directional};
 use crate::training::Reduction;
 
 impl Problem {
@@ -165,6 +165,9 @@ impl Problem {
                 "kernel.contraction: names {have} layers, but {want} have weights; give one word for each, or \"auto\""
             )));
         }
+        if is_directional(wanted) {
+            return self.check_directional(wanted);
+        }
         for (own, wanted) in layers.iter().zip(wanted) {
             let possible = choices(&self.network, own, self.spec.readout, carried);
             if !possible.contains(wanted) {
@@ -178,6 +181,21 @@ impl Problem {
             }
         }
         Ok(())
+    }
+
+    /// A pass of the examples along ψ is for all layers.
+    fn check_directional(&self, wanted: &[Contraction]) -> Result<(), Error> {
+        let mut layers = self.network.blocks.iter().zip(wanted);
+        match layers.find(|(_, wanted)| **wanted != Contraction::Directional) {
+            None => Ok(()),
+            Some((own, other)) => Err(wrong(format!(
+                "kernel.contraction: layer {} is {}, and another one is directional, which is a way for all layers or for none; \
+                 give \"directional\" {} times, or other words alone",
+                own.layer,
+                other.name(),
+                wanted.len()
+            ))),
+        }
     }
 }
 

@@ -50,6 +50,8 @@ impl<B: Backend> ExampleRows<B> {
                     write_gradient(backend, &map, None, &factor, start, SliceMut::new(&mut rows, 0, len))?;
                     Held::Rows(rows, len)
                 }
+                // No row of an example is formed.
+                (Contraction::Directional, _) => Held::Nothing,
                 (Contraction::Factored | Contraction::Averaged | Contraction::Output | Contraction::Half, held) => {
                     let mut deltas = match held {
                         Held::Deltas(deltas) => deltas,
