@@ -108,7 +108,8 @@ impl Finished {
     pub(super) fn check(&self, steps: &[Step]) -> Result<(), Error> {
         let arrays = [&self.attribution, &self.kernel, &self.numerator, &self.tangent_initial, &self.tangent_final];
         let account = &self.account;
-        let queries = [&account.regularizer, &account.unexplained, &account.initial, &account.prediction];
+        let queries =
+            [&account.regularizer, &account.statistics, &account.unexplained, &account.initial, &account.prediction];
         let mut values = arrays.into_iter().flatten().chain(queries).flatten();
         let first = account.residuals.iter().position(|residual| !residual.is_finite());
         if first.is_none() && values.all(|value| value.is_finite()) {
