@@ -210,7 +210,7 @@ fn residual(found: &Finished) -> f64 {
     largest
 }
 
-/// Ways to contract the layers, one layer departing from whole rows at a time.
+/// Ways to contract the layers: one layer departing from whole rows at a time, and passes along ψ.
 fn all_choices(network: &Graph, carried: Carried) -> Vec<Vec<Contraction>> {
     let rows = vec![Contraction::Materialised; network.blocks.len()];
     let mut all = vec![rows.clone()];
@@ -221,6 +221,7 @@ fn all_choices(network: &Graph, carried: Carried) -> Vec<Vec<Contraction>> {
             all.push(choices);
         }
     }
+    all.push(vec![Contraction::Directional; network.blocks.len()]);
     all
 }
 

@@ -115,6 +115,8 @@ pub trait Lower: Clone + PartialEq + Sized + 'static {
     fn lower(&self, graph: &mut Graph, owner: &Owner, inputs: &[NodeId]) -> Result<NodeId, String>;
 }
 
+pub use batch_norm::Statistics;
+
 /// The only input of a layer that reads one.
 fn only(inputs: &[NodeId]) -> Result<NodeId, String> {
     let &[only] = inputs else { return Err(format!("reads one value, not {}", inputs.len())) };

@@ -6,7 +6,8 @@ use crate::error::Error;
 use crate::loss::Targets;
 use crate::path::{Rule, Spec};
 use crate::readout::Readout;
-use crate::tangent::{Carried, Contraction, choices};
+use crate::tangent::{Carried, Contraction, choices, is_directional};
+use crate::tape::Step;
 use crate::training::Reduction;
 
 impl Problem {
@@ -37,6 +38,7 @@ impl Problem {
         }
         self.check_steps()?;
         self.check_path()?;
+        self.check_coupling()?;
         self.check_kernel()?;
         self.check_readout()?;
         self.check_contraction()
@@ -120,6 +122,40 @@ impl Problem {
         Ok(())
     }
 
+    /// What has no meaning where the examples of a batch depend on each other.
+    fn check_coupling(&self) -> Result<(), Error> {
+        let network = self.network.in_training();
+        if !network.couples_rows() {
+            return Ok(());
+        }
+        if self.spec.optimizer.whole().is_solved() {
+            return Err(wrong(
+                "training.optimizer: gradient flow takes no batches by which batch_norm's running statistics would move; take an \
+                 optimizer with steps, or model.layers with statistics = \"running\"",
+            ));
+        }
+        if self.spec.kernel.is_some() {
+            return Err(wrong(
+                "kernel.kernel: batch_norm with statistics = \"batch\" makes each output depend on the whole batch, so that no kernel \
+                 pairs a query with one example; set kernel.kernel = \"none\" and take the attribution, or statistics = \"running\"",
+            ));
+        }
+        if self.spec.positions.is_some() {
+            return Err(wrong(
+                "kernel.positions: batch_norm with statistics = \"batch\" makes each position's loss depend on the whole batch, which \
+                 is not split yet; remove the key, or take statistics = \"running\"",
+            ));
+        }
+        let single = |step: &Step| step.batch_len() == 1;
+        match self.steps.iter().position(single).filter(|_| network.needs_two_rows()) {
+            None => Ok(()),
+            Some(number) => Err(wrong(format!(
+                "training.batch_size: the batch of step {number} is one example, and batch_norm with statistics = \"batch\" has one \
+                 number a channel there, which has no variance; give each batch two examples at least"
+            ))),
+        }
+    }
+
     fn check_kernel(&self) -> Result<(), Error> {
         let Spec { optimizer, attribution, kernel, coefficients, tangent, .. } = &self.spec;
         if optimizer.whole().has_memory() && kernel.is_some() {
@@ -185,10 +221,17 @@ impl Problem {
                 "kernel.contraction: names {have} layers, but {want} have weights; give one word for each, or \"auto\""
             )));
         }
+        if is_directional(wanted) {
+            return self.check_directional(wanted);
+        }
         for (own, wanted) in layers.iter().zip(wanted) {
             let possible = choices(&self.network, own, self.spec.readout, carried);
             if !possible.contains(wanted) {
-                let possible: Vec<&str> = possible.into_iter().map(Contraction::name).collect();
+                let mut possible: Vec<&str> = possible.into_iter().map(Contraction::name).collect();
+                if self.network.in_training().couples_rows() {
+                    possible
+                        .push("directional, of all layers (batch_norm with statistics = \"batch\" allows no other)");
+                }
                 return Err(wrong(format!(
                     "kernel.contraction: layer {} cannot be {}; one of {}",
                     own.layer,
@@ -198,6 +241,21 @@ impl Problem {
             }
         }
         Ok(())
+    }
+
+    /// A pass of the examples along ψ is for all layers.
+    fn check_directional(&self, wanted: &[Contraction]) -> Result<(), Error> {
+        let mut layers = self.network.blocks.iter().zip(wanted);
+        match layers.find(|(_, wanted)| **wanted != Contraction::Directional) {
+            None => Ok(()),
+            Some((own, other)) => Err(wrong(format!(
+                "kernel.contraction: layer {} is {}, and another one is directional, which is a way for all layers or for none; \
+                 give \"directional\" {} times, or other words alone",
+                own.layer,
+                other.name(),
+                wanted.len()
+            ))),
+        }
     }
 }
 

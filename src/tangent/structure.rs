@@ -13,7 +13,7 @@ impl Structure {
     /// The ways in which gradients of one use can be contracted, whatever their inputs. Those of a diagonal are short.
     pub(super) fn contractions(&self) -> &'static [Contraction] {
         match self {
-            Structure::Outer(_) => &Contraction::ALL,
+            Structure::Outer(_) => &Contraction::OF_LAYERS,
             Structure::Diagonal(_) => &[Contraction::Materialised],
             Structure::Rows(_) => {
                 &[Contraction::Factored, Contraction::Averaged, Contraction::Materialised, Contraction::Half]

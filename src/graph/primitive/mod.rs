@@ -288,6 +288,7 @@ macro_rules! primitives {
 primitives! {
     affine::Affine,
     attention::Attention,
+    batch_normalize::BatchNormalize,
     convolve::Convolve,
     lookup::Lookup,
     mask::Mask,

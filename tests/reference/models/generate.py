@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 import numpy as np
+import coupled
 import torch
 from safetensors.numpy import save_file
 
@@ -100,6 +101,8 @@ class Case:
     # Whether the queries have targets.
     query_targets: bool = False
     seed: int = 1
+    # How the module is trained in training mode, by coupled.py; without it examples meet it in evaluation mode.
+    coupled: Any = None
     # Why the case is run in f64 alone; f32 as well without it.
     f64_only: str = ""
 
@@ -259,6 +262,16 @@ def compute(case, network, x, y, xq, yq):
     return answers
 
 
+def batches(case):
+    """`batches` of the run file: those of one size are a file."""
+    return "batches.npy" if len({len(batch) for batch in case.batches}) == 1 else case.batches
+
+
+def imported(case):
+    """Whether the run follows the path that PyTorch took."""
+    return bool(case.coupled and (case.coupled.made_by or case.coupled.tampered))
+
+
 def toml_value(value):
     """A value as TOML, tables inline."""
     if isinstance(value, dict):
@@ -289,9 +302,13 @@ def run_toml(case):
     optimizer = {"type": "sgd", "learning_rate": case.rate} | ({"momentum": case.momentum} if case.momentum else {})
     if case.adamw:
         optimizer = {"type": "adamw", "learning_rate": case.rate} | case.adamw
+    optimizer = case.coupled.optimizer if case.coupled else optimizer
     training = {"optimizer": optimizer, "steps": case.steps} | case.training
-    lines += table("training", training | ({"batches": "batches.npy"} if case.batches else {}))
+    training |= {"clip_norm": case.coupled.clip_norm} if case.coupled and case.coupled.clip_norm else {}
+    lines += table("training", training | ({"batches": batches(case)} if case.batches else {}))
     lines += table("kernel", case.kernel)
+    if imported(case):
+        lines += table("trajectory", {"import": "checkpoints/*.safetensors"})
     return "\n".join(lines) + "\n"
 
 
@@ -325,13 +342,21 @@ def write_case(name, case):
         np.save(folder / file, array)
     if case.groups:
         np.save(folder / "groups.npy", np.array(case.groups))
-    if case.batches is not None:
+    if case.batches is not None and batches(case) == "batches.npy":
         np.save(folder / "batches.npy", np.array(case.batches))
     save_file(case.file(state(case, network)), folder / "w0.safetensors")
     if case.graph is not None:
         (folder / "model.json").write_text(json.dumps(case.graph, indent=1) + "\n")
     (folder / "run.toml").write_text(run_toml(case))
-    answers = compute(case, network, x, y, xq, yq)
+    if case.coupled:
+        answers, path = coupled.compute(case, network, x, y, xq, yq)
+        path = {case.names.get(k, k): v for k, v in path.items()}
+        save_file(path, folder / "path.safetensors")
+        for s in range(case.steps + 1) if imported(case) else []:
+            (folder / "checkpoints").mkdir(exist_ok=True)
+            save_file({k: np.ascontiguousarray(v[s]) for k, v in path.items()}, folder / f"checkpoints/{s:02}.safetensors")
+    else:
+        answers = compute(case, network, x, y, xq, yq)
     for key, value in answers.items():
         assert key == "coefficients" or torch.isfinite(value).all(), (name, key)
         np.save(folder / f"expected_{key}.npy", value.numpy())
