@@ -321,6 +321,7 @@ impl Design {
             nodes.push(part(&mut graph, from..from + len, &input.shape).map_err(wrong)?);
             from += len;
         }
+        graph.input_nodes = nodes.clone();
         Ok((graph, nodes))
     }
 

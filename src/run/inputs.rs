@@ -188,7 +188,9 @@ pub(super) fn fits_precision(name: &str, values: &[f64], precision: Precision) -
     if precision == Precision::F64 {
         return Ok(());
     }
-    match values.iter().position(|&value| !(value as f32).is_finite()) {
+    // -∞ is a mask's, and no number that single precision lacks.
+    let fits = |value: f64| (value as f32).is_finite() || value == f64::NEG_INFINITY;
+    match values.iter().position(|&value| !fits(value)) {
         None => Ok(()),
         Some(at) => Err(Error::Input(format!(
             "{name}: element {at} is {:?}, too large for f32; set run.precision = \"f64\" or scale the values",

@@ -122,6 +122,10 @@ impl Primitive for Lookup {
         Some(1)
     }
 
+    fn minus_infinity(&self, _input: usize) -> MinusInfinity {
+        MinusInfinity::Spoils
+    }
+
     fn magnitude(&self) -> Magnitude {
         Magnitude::Mixed
     }

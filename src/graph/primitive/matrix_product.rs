@@ -212,6 +212,10 @@ impl Primitive for MatrixProduct {
         Some(before.iter().sum())
     }
 
+    fn minus_infinity(&self, _input: usize) -> MinusInfinity {
+        MinusInfinity::Spoils
+    }
+
     fn magnitude(&self) -> Magnitude {
         Magnitude::Mixed
     }

@@ -251,6 +251,11 @@ impl Primitive for Attention {
         None
     }
 
+    fn minus_infinity(&self, input: usize) -> MinusInfinity {
+        // Queries, keys and values come first, then the mask.
+        if input == 3 { MinusInfinity::Vanishes } else { MinusInfinity::Spoils }
+    }
+
     fn magnitude(&self) -> Magnitude {
         Magnitude::Mixed
     }
