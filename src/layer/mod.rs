@@ -261,7 +261,7 @@ mod tests {
             LayerNorm::default().into(),
             Add.into(),
             Parameter { shape: vec![2] }.into(),
-            Embedding { count: 3, features: 2 }.into(),
+            Embedding { count: 3, features: 2, padding_idx: None }.into(),
             LayerKind::Activation(Activation::Tanh),
         ];
         for kind in kinds {

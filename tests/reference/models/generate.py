@@ -11,6 +11,7 @@ A file of cases/ calls `case` (see `Case` for what one is made of).
 """
 
 import argparse
+import contextlib
 import importlib
 import json
 import shutil
@@ -84,6 +85,10 @@ class Case:
     groups: list | None = None
     # Momentum of SGD.
     momentum: float = 0.0
+    # Weight decay.
+    decay: float = 0.0
+    # The betas of AdamW; SGD without them.
+    betas: tuple | None = None
     steps: int = 6
     m: int = 6
     n: int = 3
@@ -106,6 +111,16 @@ def case(name, about, **parts):
     CASES[name] = Case(about, **parts)
 
 
+@contextlib.contextmanager
+def unpadded(tables):
+    rows = [table.padding_idx for table in tables]
+    for table in tables:
+        table.padding_idx = None
+    yield
+    for table, row in zip(tables, rows):
+        table.padding_idx = row
+
+
 class Network:
     """A module as a function of one flat vector of its trained parameters (tied ones once)."""
 
@@ -125,6 +140,10 @@ class Network:
     def outputs(self, x):
         """Of one example, flat, with a graph for autograd."""
         return self.module(*(array[None] for array in x)).reshape(-1)
+
+    def whole(self):
+        """Within it, gradients take the rows of padding like any other, which PyTorch leaves out of those of losses."""
+        return unpadded([m for m in self.module.modules() if isinstance(m, torch.nn.Embedding)])
 
     def gradient(self, value):
         """The flat gradient of a number."""
@@ -167,28 +186,44 @@ def compute(case, network, x, y, xq, yq):
     full = kernel.get("kernel") == "full"
     K, numerator = (torch.zeros(n, m, initial.shape[1], case.outputs if full else 0) for _ in range(2))
     velocity = torch.zeros(m, len(w))
+    # What weight decay added to the velocity, the mean square of AdamW, and PyTorch's own training beside ours.
+    buffer, square, regularizer = torch.zeros_like(w), torch.zeros_like(w), torch.zeros_like(initial)
+    theirs = optimizer(case, network)
     for s in range(case.steps):
         batch = list(range(m)) if case.batches is None else case.batches[s]
         total = sum(case.weight(i, y[i]) for i in batch)
         mean = case.training.get("reduction", "mean") == "mean"
         network.set(w)
-        velocity *= case.momentum
-        jacobians, slopes = {}, {}
+        velocity *= case.betas[0] if case.betas else case.momentum
+        jacobians, slopes, gradients = {}, {}, torch.zeros_like(w)
         for i in sorted(set(batch)):
             outputs = network.outputs(example(x, i))
             counts = batch.count(i) * case.weight(i, y[i]) / (total if mean else 1.0)
             value = loss(i, outputs)
-            velocity[i] += counts * network.gradient(value)
+            gradient = counts * network.gradient(value)
+            gradients += gradient
+            velocity[i] += (1 - case.betas[0]) * gradient if case.betas else gradient
             if full:
                 slopes[i] = counts * torch.autograd.grad(value, outputs, retain_graph=True)[0]
                 jacobians[i] = torch.stack([network.gradient(f) for f in outputs])
-        step = -case.rate * velocity.sum(0)
+        theirs(gradients)
+        if case.betas:
+            square = case.betas[1] * square + (1 - case.betas[1]) * gradients**2
+            root = (square / (1 - case.betas[1] ** (s + 1))).sqrt() + 1e-8
+            factor, decayed = case.rate / (1 - case.betas[0] ** (s + 1)) / root, case.rate * case.decay * w
+        else:
+            buffer = case.momentum * buffer + case.decay * w
+            factor, decayed = torch.full_like(w, case.rate), case.rate * buffer
+        step = -factor * velocity.sum(0) - decayed
         for q in range(n):
             for tau, share in zip(nodes, shares):
                 network.set(w + tau * step)
-                for r, value in enumerate(case.readout(network.outputs(example(xq, q)), target(yq, q))):
-                    phi = network.gradient(value)
-                    attribution[q, :, r] -= case.rate * share * velocity @ phi
+                with network.whole():
+                    values = case.readout(network.outputs(example(xq, q)), target(yq, q))
+                    rows = [network.gradient(value) for value in values]
+                for r, phi in enumerate(rows):
+                    attribution[q, :, r] -= share * velocity @ (factor * phi)
+                    regularizer[q, r] -= share * decayed @ phi
                     for i, jacobian in jacobians.items():
                         products = case.rate * share * jacobian @ phi
                         K[q, i, r] += products
@@ -196,12 +231,13 @@ def compute(case, network, x, y, xq, yq):
         w = w + step
     prediction = read(w)
     network.set(w)
+    torch.testing.assert_close(theirs(None), w, rtol=1e-9, atol=1e-12)
     if case.groups:
         columns = [[i for i in range(m) if case.groups[i] == number] for number in sorted(set(case.groups))]
         merged = lambda array: torch.stack([array[:, rows].sum(1) for rows in columns], 1)
         attribution, K, numerator = merged(attribution), merged(K), merged(numerator)
-    residual = prediction - initial - attribution.sum(1)
-    answers = dict(attribution=attribution, initial=initial, prediction=prediction, regularizer=torch.zeros_like(initial),
+    residual = prediction - initial - attribution.sum(1) - regularizer
+    answers = dict(attribution=attribution, initial=initial, prediction=prediction, regularizer=regularizer,
                    residual=residual)  # fmt: skip
     if full:
         answers["kernel"] = K
@@ -209,6 +245,23 @@ def compute(case, network, x, y, xq, yq):
         vanishing = K.abs() < 1e-12 * K.abs().max()
         answers["coefficients"] = torch.where(vanishing, torch.full_like(K, torch.nan), numerator / K)
     return answers
+
+
+def optimizer(case, network):
+    """PyTorch's own optimizer: a function that makes its step with a flat gradient, or says its weights where there is none."""
+    start = network.flat()
+    w = torch.nn.Parameter(start.clone())
+    own = torch.optim.AdamW([w], lr=case.rate, betas=case.betas, weight_decay=case.decay) if case.betas else torch.optim.SGD(
+        [w], lr=case.rate, momentum=case.momentum, weight_decay=case.decay
+    )  # fmt: skip
+
+    def step(gradient):
+        if gradient is not None:
+            w.grad = gradient.clone()
+            own.step()
+        return w.detach()
+
+    return step
 
 
 def toml_value(value):
@@ -238,7 +291,9 @@ def run_toml(case):
     lines += table("model", model | {"weights": "w0.safetensors"})
     if "layers" in case.model:
         lines += ["layers = ["] + [f"  {toml_value(layer)}," for layer in case.model["layers"]] + ["]"]
-    optimizer = {"type": "sgd", "learning_rate": case.rate} | ({"momentum": case.momentum} if case.momentum else {})
+    kind = {"type": "adamw", "betas": list(case.betas)} if case.betas else {"type": "sgd"}
+    numbers = {"learning_rate": case.rate, "momentum": case.momentum, "weight_decay": case.decay}
+    optimizer = kind | {key: value for key, value in numbers.items() if value}
     training = {"optimizer": optimizer, "steps": case.steps} | case.training
     lines += table("training", training | ({"batches": "batches.npy"} if case.batches else {}))
     lines += table("kernel", case.kernel)
