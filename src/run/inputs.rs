@@ -55,6 +55,7 @@ impl Inputs {
         let rates = rates(run_file)?;
         let optimizer = parameter_groups(run_file, &problem.network, &rates)?;
         let steps = steps(run_file, &problem, &rates)?;
+        check_shares(&steps, run_file.run.precision)?;
         let problem = Problem { steps, spec: Spec { optimizer, ..problem.spec }, ..problem };
         problem.check()?;
         notes.iter().for_each(|note| tracing::warn!("{note}"));
@@ -292,6 +293,20 @@ fn check_batches(batches: &[Vec<u32>], steps: usize, size: Option<usize>, exampl
             batches[step].len()
         ))),
         _ => Ok(()),
+    }
+}
+
+/// What losses are divided by must not leave single precision: infinity times a weight that is as small is no number.
+fn check_shares(steps: &[Step], precision: Precision) -> Result<(), Error> {
+    let is_out = |step: &Step| step.total > 0.0 && step.total.is_finite() && !(step.share as f32).is_normal();
+    match steps.iter().position(is_out).filter(|_| precision != Precision::F64) {
+        None => Ok(()),
+        Some(number) => Err(Error::Input(format!(
+            "training: the weights of step {number}'s batch add up to {:?}, by which f32 cannot divide a loss; only their ratios \
+             count, so multiply data.train.weights (or training.class_weights) by a number that brings them near 1, or set \
+             run.precision = \"f64\"",
+            steps[number].total
+        ))),
     }
 }
 
