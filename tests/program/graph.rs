@@ -62,6 +62,10 @@ fn inputs_must_be_those_of_the_model() {
     two.succeeds(&["run.precision=f64", "run.directory=double"]);
     two.write("t.npy", &npy_i64(&[3], &[1, 2, 3]));
     two.refuses(&[], &["holds 4 examples, but", "t.npy", "holds 3"]);
+    let named = |name: &str| format!("model.inputs={{ x = {{ shape = [3] }}, {name} = {{ shape = [1] }} }}");
+    two.refuses(&[&named("0")], &["model.inputs.\"0\"", "the index of a layer"]);
+    two.refuses(&[&named("'-1'")], &["model.inputs.\"-1\"", "the index of a layer"]);
+    two.refuses(&[&named("''")], &["model.inputs.\"\"", "is empty"]);
     two.refuses(&["model.inputs={ x = 3 }"], &["model.inputs.x", "must be a table"]);
     two.refuses(&["model.inputs={ x = { shape = [0] } }"], &["model.inputs.x.shape", "at least 1"]);
     two.refuses(&["model.inputs={ x = { shape = [3], type = 'int' } }"], &["model.inputs.x.type", "mean \"integer\""]);
