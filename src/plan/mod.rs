@@ -169,8 +169,7 @@ impl Plan {
         let (m, n, outputs) = (problem.columns(), problem.query_count(), network.outputs);
         let sizes = sizes(problem, device.rounding);
         let pick = |own| choose(network, own, spec.readout, &sizes, &device.choosing);
-        let contraction = problem.contraction.clone();
-        let contraction = contraction.unwrap_or_else(|| network.blocks.iter().map(pick).collect());
+        let contraction = problem.contractions().unwrap_or_else(|| network.blocks.iter().map(pick).collect());
         let copies = if spec.kernel.is_none() { 1 } else { outputs };
         let per_pair = PerPair::new(problem);
         let footprint = footprint(problem, device, &contraction, &sizes, &per_pair);
