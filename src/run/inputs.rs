@@ -57,10 +57,22 @@ impl Inputs {
         let steps = steps(run_file, &problem, &rates)?;
         check_shares(&steps, run_file.run.precision)?;
         let problem = Problem { steps, spec: Spec { optimizer, ..problem.spec }, ..problem };
-        problem.check()?;
+        problem.check().map_err(|error| name_tokens(error, run_file, &problem))?;
         notes.iter().for_each(|note| tracing::warn!("{note}"));
         Ok(Self { problem, initial, checkpoints, notes })
     }
+}
+
+/// The problem of a check: where tokens name no row of their table, with the files that they are in.
+fn name_tokens(error: Error, run_file: &RunFile, problem: &Problem) -> Error {
+    let data = &run_file.data;
+    let queries = data.query_inputs.as_ref().zip(problem.queries.as_ref());
+    let parts = [Some((&data.inputs, &problem.inputs)), queries];
+    let wrong = |(files, rows): (&InputFiles, &Vec<f64>)| {
+        let problem = problem.network.check_tokens(rows).err()?;
+        Some(Error::Input(format!("{files}: {problem}")))
+    };
+    parts.into_iter().flatten().find_map(wrong).unwrap_or(error)
 }
 
 /// The flat weights of a file.
