@@ -13,6 +13,7 @@ mod npy;
 mod npz;
 mod pt;
 mod safetensors;
+mod shards;
 mod source;
 mod state;
 mod tensors;
@@ -25,6 +26,7 @@ pub use safetensors::{read_safetensors, write_safetensors};
 pub(crate) use source::each_piece;
 pub use state::{StateElement, StateReader, StateWriter};
 pub use tensors::TensorFile;
+pub(crate) use tensors::files_of_tensors;
 pub use write::{NpyElement, NpyWriter, write_npy};
 
 use crate::error::shortened;
