@@ -135,8 +135,27 @@ impl Problem {
         if *tangent && kernel.is_none() {
             return Err(wrong("kernel.tangent: has the kernel's shape, and no kernel is asked for"));
         }
+        self.check_positions()?;
         if !attribution && kernel.is_none() && !self.superposition {
             return Err(wrong("kernel.kernel: nothing is asked for"));
+        }
+        Ok(())
+    }
+
+    /// Attributions of positions need targets that have several.
+    fn check_positions(&self) -> Result<(), Error> {
+        let (Some(positions), have) = (self.spec.positions, self.aims().positions()) else { return Ok(()) };
+        if !self.spec.attribution {
+            return Err(wrong("kernel.positions: splits the attribution, which is not asked for"));
+        }
+        if have == 1 {
+            return Err(wrong(
+                "kernel.positions: the targets have one position, so that an example's loss has a single term, and the \
+                 attribution is that of it; remove the key, or give targets of several positions, [m, T]",
+            ));
+        }
+        if positions != have {
+            return Err(wrong(format!("kernel.positions: are {positions}, and the targets have {have}")));
         }
         Ok(())
     }

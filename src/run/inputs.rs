@@ -138,6 +138,7 @@ pub fn read_problem(run_file: &RunFile) -> Result<Problem, Error> {
         readout: kernel.readout,
         chosen: kernel.chosen.clone(),
         attribution: kernel.attribution,
+        positions: kernel.positions.then(|| targets.positions(examples, network.outputs)),
         kernel: entries(kernel.kernel),
         coefficients: kernel.coefficients,
         tangent: kernel.tangent,

@@ -77,6 +77,8 @@ class Case:
     weight: Callable = lambda number, target: 1.0
     # The loss of an example that depends on which one it is, in place of `loss`: (its number, outputs, target) -> a number.
     own_loss: Callable | None = None
+    # The loss of an example taken apart by the positions of its target: (its number, outputs, target) -> [T], ω times the loss.
+    terms: Callable | None = None
     # More arrays that the run file names: {file: array}, and keys of [data.train] that name them.
     files: dict[str, np.ndarray] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
@@ -85,10 +87,10 @@ class Case:
     groups: list | None = None
     # Momentum of SGD.
     momentum: float = 0.0
-    # Weight decay.
+    # Weight decay of SGD.
     decay: float = 0.0
-    # The betas of AdamW; SGD without them.
-    betas: tuple | None = None
+    # AdamW in place of SGD: its `betas`, `eps` and `weight_decay`.
+    adamw: dict[str, Any] | None = None
     steps: int = 6
     m: int = 6
     n: int = 3
@@ -113,6 +115,7 @@ def case(name, about, **parts):
 
 @contextlib.contextmanager
 def unpadded(tables):
+    """Within it, gradients have the rows of padding like any other: PyTorch leaves them out of those of losses alone."""
     rows = [table.padding_idx for table in tables]
     for table in tables:
         table.padding_idx = None
@@ -141,10 +144,6 @@ class Network:
         """Of one example, flat, with a graph for autograd."""
         return self.module(*(array[None] for array in x)).reshape(-1)
 
-    def whole(self):
-        """Within it, gradients take the rows of padding like any other, which PyTorch leaves out of those of losses."""
-        return unpadded([m for m in self.module.modules() if isinstance(m, torch.nn.Embedding)])
-
     def gradient(self, value):
         """The flat gradient of a number."""
         parts = torch.autograd.grad(value, [p for _, p in self.named], retain_graph=True, allow_unused=True)
@@ -161,6 +160,44 @@ def example(arrays, i):
     """One example as the module takes it."""
     tensor = lambda a: torch.as_tensor(a) if a.dtype.kind in "iu" else torch.as_tensor(a, dtype=torch.float64)
     return [tensor(a[i]) for a in arrays.values()]
+
+
+class Steps:
+    """The optimizer's steps, each a factor times the sum of moments, and what decay makes of the weights.
+
+    A moment is `keep` times itself, and `add` times the step's gradient: those of the examples add up to the optimizer's own.
+    """
+
+    def __init__(self, case):
+        self.case, self.number, self.squares = case, 0, 0.0
+        self.keep, self.add, self.decayed = case.momentum, 1.0, 0.0
+        if case.adamw:
+            self.keep, self.add = case.adamw["betas"][0], 1 - case.adamw["betas"][0]
+
+    def step(self, gradient, w):
+        """The factor of the next step, and the step's part that decay makes."""
+        case, own = self.case, self.case.adamw
+        self.number += 1
+        if not own:
+            self.decayed = case.momentum * self.decayed + case.decay * w
+            return case.rate, -case.rate * self.decayed
+        (first, second), t = own["betas"], self.number
+        self.squares = second * self.squares + (1 - second) * gradient**2
+        size = (self.squares / (1 - second**t)).sqrt() + own["eps"]
+        return case.rate / (1 - first**t) / size, -case.rate * own["weight_decay"] * w
+
+
+class Theirs:
+    """The steps of PyTorch's own optimizer, which has to end at the same weights."""
+
+    def __init__(self, case, w):
+        self.w = torch.nn.Parameter(w.clone())
+        decay = {"weight_decay": case.decay, "momentum": case.momentum}
+        self.own = torch.optim.AdamW([self.w], case.rate, **case.adamw) if case.adamw else torch.optim.SGD([self.w], case.rate, **decay)
+
+    def step(self, gradient):
+        self.w.grad = gradient.clone()
+        self.own.step()
 
 
 def compute(case, network, x, y, xq, yq):
@@ -181,49 +218,53 @@ def compute(case, network, x, y, xq, yq):
         return case.own_loss(i, outputs, target(y, i)) if case.own_loss else case.loss(outputs, target(y, i))
 
     w = network.flat()
+    steps, theirs = Steps(case), Theirs(case, w)
     initial = read(w)
     attribution = torch.zeros(n, m, initial.shape[1])
     full = kernel.get("kernel") == "full"
     K, numerator = (torch.zeros(n, m, initial.shape[1], case.outputs if full else 0) for _ in range(2))
+    regularizer = torch.zeros_like(initial)
     velocity = torch.zeros(m, len(w))
-    # What weight decay added to the velocity, the mean square of AdamW, and PyTorch's own training beside ours.
-    buffer, square, regularizer = torch.zeros_like(w), torch.zeros_like(w), torch.zeros_like(initial)
-    theirs = optimizer(case, network)
+    split = kernel.get("positions", False)
+    positions = len(y[0]) if split else 0
+    by_position, velocities = torch.zeros(n, m, initial.shape[1], positions), torch.zeros(m, positions, len(w))
     for s in range(case.steps):
         batch = list(range(m)) if case.batches is None else case.batches[s]
         total = sum(case.weight(i, y[i]) for i in batch)
         mean = case.training.get("reduction", "mean") == "mean"
         network.set(w)
-        velocity *= case.betas[0] if case.betas else case.momentum
-        jacobians, slopes, gradients = {}, {}, torch.zeros_like(w)
+        velocity *= steps.keep
+        velocities *= steps.keep
+        gradient = torch.zeros_like(w)
+        jacobians, slopes = {}, {}
         for i in sorted(set(batch)):
             outputs = network.outputs(example(x, i))
             counts = batch.count(i) * case.weight(i, y[i]) / (total if mean else 1.0)
             value = loss(i, outputs)
-            gradient = counts * network.gradient(value)
-            gradients += gradient
-            velocity[i] += (1 - case.betas[0]) * gradient if case.betas else gradient
+            own = network.gradient(value)
+            velocity[i] += steps.add * counts * own
+            gradient += counts * own
+            if split:
+                # Each term alone; they make up the loss.
+                terms, share = case.terms(i, outputs, target(y, i)), batch.count(i) / (total if mean else 1.0)
+                assert torch.allclose(terms.sum(), case.weight(i, y[i]) * value, rtol=1e-13, atol=1e-15), "the terms of a loss"
+                for t, term in enumerate(terms):
+                    velocities[i, t] += steps.add * share * network.gradient(term)
             if full:
                 slopes[i] = counts * torch.autograd.grad(value, outputs, retain_graph=True)[0]
                 jacobians[i] = torch.stack([network.gradient(f) for f in outputs])
-        theirs(gradients)
-        if case.betas:
-            square = case.betas[1] * square + (1 - case.betas[1]) * gradients**2
-            root = (square / (1 - case.betas[1] ** (s + 1))).sqrt() + 1e-8
-            factor, decayed = case.rate / (1 - case.betas[0] ** (s + 1)) / root, case.rate * case.decay * w
-        else:
-            buffer = case.momentum * buffer + case.decay * w
-            factor, decayed = torch.full_like(w, case.rate), case.rate * buffer
-        step = -factor * velocity.sum(0) - decayed
+        theirs.step(gradient)
+        factor, decay = steps.step(gradient, w)
+        step = -factor * velocity.sum(0) + decay
         for q in range(n):
             for tau, share in zip(nodes, shares):
                 network.set(w + tau * step)
-                with network.whole():
-                    values = case.readout(network.outputs(example(xq, q)), target(yq, q))
-                    rows = [network.gradient(value) for value in values]
+                with unpadded([own for own in network.module.modules() if isinstance(own, torch.nn.Embedding)]):
+                    rows = [network.gradient(value) for value in case.readout(network.outputs(example(xq, q)), target(yq, q))]
                 for r, phi in enumerate(rows):
-                    attribution[q, :, r] -= share * velocity @ (factor * phi)
-                    regularizer[q, r] -= share * decayed @ phi
+                    attribution[q, :, r] -= factor * share * velocity @ phi
+                    by_position[q, :, r] -= factor * share * velocities @ phi
+                    regularizer[q, r] += share * decay @ phi
                     for i, jacobian in jacobians.items():
                         products = case.rate * share * jacobian @ phi
                         K[q, i, r] += products
@@ -231,37 +272,22 @@ def compute(case, network, x, y, xq, yq):
         w = w + step
     prediction = read(w)
     network.set(w)
-    torch.testing.assert_close(theirs(None), w, rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(theirs.w.detach(), w, rtol=1e-9, atol=1e-12)
     if case.groups:
         columns = [[i for i in range(m) if case.groups[i] == number] for number in sorted(set(case.groups))]
         merged = lambda array: torch.stack([array[:, rows].sum(1) for rows in columns], 1)
-        attribution, K, numerator = merged(attribution), merged(K), merged(numerator)
+        attribution, K, numerator, by_position = merged(attribution), merged(K), merged(numerator), merged(by_position)
     residual = prediction - initial - attribution.sum(1) - regularizer
     answers = dict(attribution=attribution, initial=initial, prediction=prediction, regularizer=regularizer,
                    residual=residual)  # fmt: skip
+    if split:
+        answers["attribution_positions"] = by_position
     if full:
         answers["kernel"] = K
     if kernel.get("coefficients"):
         vanishing = K.abs() < 1e-12 * K.abs().max()
         answers["coefficients"] = torch.where(vanishing, torch.full_like(K, torch.nan), numerator / K)
     return answers
-
-
-def optimizer(case, network):
-    """PyTorch's own optimizer: a function that makes its step with a flat gradient, or says its weights where there is none."""
-    start = network.flat()
-    w = torch.nn.Parameter(start.clone())
-    own = torch.optim.AdamW([w], lr=case.rate, betas=case.betas, weight_decay=case.decay) if case.betas else torch.optim.SGD(
-        [w], lr=case.rate, momentum=case.momentum, weight_decay=case.decay
-    )  # fmt: skip
-
-    def step(gradient):
-        if gradient is not None:
-            w.grad = gradient.clone()
-            own.step()
-        return w.detach()
-
-    return step
 
 
 def toml_value(value):
@@ -291,9 +317,10 @@ def run_toml(case):
     lines += table("model", model | {"weights": "w0.safetensors"})
     if "layers" in case.model:
         lines += ["layers = ["] + [f"  {toml_value(layer)}," for layer in case.model["layers"]] + ["]"]
-    kind = {"type": "adamw", "betas": list(case.betas)} if case.betas else {"type": "sgd"}
-    numbers = {"learning_rate": case.rate, "momentum": case.momentum, "weight_decay": case.decay}
-    optimizer = kind | {key: value for key, value in numbers.items() if value}
+    numbers = {"momentum": case.momentum, "weight_decay": case.decay}
+    optimizer = {"type": "sgd", "learning_rate": case.rate} | {key: value for key, value in numbers.items() if value}
+    if case.adamw:
+        optimizer = {"type": "adamw", "learning_rate": case.rate} | case.adamw
     training = {"optimizer": optimizer, "steps": case.steps} | case.training
     lines += table("training", training | ({"batches": "batches.npy"} if case.batches else {}))
     lines += table("kernel", case.kernel)

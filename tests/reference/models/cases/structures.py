@@ -234,19 +234,20 @@ PADDED = dict(
     },
     inputs=integers(5, 4),
     rate=0.3,
-    decay=0.1,
 )
 
 case(
     "structures_padding",
     "rows of padding get no gradient; weight decay moves them, and queries with them",
     **PADDED,
+    decay=0.1,
     kernel={"nodes": 5, "kernel": "full"},
 )
 case(
     "structures_padding_momentum",
     "rows of padding with momentum and batches",
     **PADDED,
+    decay=0.1,
     kernel={"nodes": 5},
     momentum=0.8,
     batches=[[0, 1, 2], [3, 4, 5], [1, 1, 4], [0, 2, 5]],
@@ -256,6 +257,6 @@ case(
     "structures_padding_adamw",
     "rows of padding with AdamW, which decays them by itself",
     **PADDED | {"rate": 0.05},
-    betas=(0.9, 0.98),
+    adamw={"betas": [0.9, 0.98], "eps": 1e-8, "weight_decay": 0.1},
     kernel={"nodes": 5},
 )
