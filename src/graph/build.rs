@@ -56,6 +56,7 @@ impl Graph {
             trained_len: 0,
             outputs,
             naming: Naming::default(),
+            input_nodes: vec![0],
             views: BTreeMap::new(),
             follows_held: false,
             running: Vec::new(),

@@ -23,6 +23,7 @@ mod design;
 mod forward;
 mod hessian;
 mod initial;
+mod masks;
 mod mode;
 mod naming;
 pub mod primitive;
@@ -168,6 +169,8 @@ pub struct Graph {
     pub outputs: usize,
     /// What is said of tensors by their names.
     naming: Naming,
+    /// The node that holds each input.
+    input_nodes: Vec<NodeId>,
     /// Where tensors are found in files that name them otherwise, by their own names.
     views: BTreeMap<String, View>,
     /// Whether gradients of held parameters are taken as well.

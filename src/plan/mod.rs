@@ -176,7 +176,7 @@ impl Plan {
         let (m, n, outputs) = (problem.columns(), problem.query_count(), network.outputs);
         let sizes = sizes(problem, device.rounding);
         let per_pair = PerPair::new(problem);
-        let contraction = problem.contraction.clone();
+        let contraction = problem.contractions();
         let contraction = contraction.unwrap_or_else(|| fastest(problem, &sizes, &per_pair, &device.choosing));
         let footprint = footprint(problem, device, &contraction, &sizes, &per_pair);
         let host_bytes = data_bytes(problem, device.bytes).saturating_add(PROGRAM);

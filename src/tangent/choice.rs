@@ -429,7 +429,7 @@ mod tests {
 
     #[test]
     fn rows_of_a_long_table_are_not_formed_for_examples() {
-        let embedding = |count| LayerKind::Embedding(Embedding { count, features: 64 });
+        let embedding = |count| LayerKind::Embedding(Embedding { count, features: 64, padding_idx: None });
         let flat = LayerKind::Flatten(Flatten);
         let [averaged, materialised, half] = [Contraction::Averaged, Contraction::Materialised, Contraction::Half];
         let pick = |count, tokens: usize, optimizer: &Optimizer| {
