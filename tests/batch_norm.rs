@@ -139,6 +139,10 @@ fn both_ways_give_the_same_and_all_parts_add_up() {
     let backend = CpuBackend::<f64>::new();
     for (number, optimizer) in optimizers().into_iter().enumerate() {
         let mut problem = problem(optimizer);
+        if let Optimizer::Adam(adam) = optimizer {
+            // Rounding of a gradient that is zero would be a step as large as any.
+            problem.spec.optimizer = Optimizer::Adam(Adam { eps: 1e-12, ..adam }).into();
+        }
         problem.spec.layers = number % 2 == 1;
         problem.clip_norm = if number % 3 == 0 { 0.5 } else { 0.0 };
         if number == 4 {
@@ -362,7 +366,6 @@ fn run_files_are_refused_with_words() {
     let scratch = tempfile::tempdir().expect("a folder");
     let fixture = &fixtures()[0];
     for (setting, said) in [
-        ("kernel.kernel=full", "kernel.kernel = \"none\""),
         ("kernel.contraction=[\"half\", \"half\"]", "kernel.contraction"),
         ("training.batches=[[0], [1], [2], [3]]", "one example"),
     ] {

@@ -29,6 +29,7 @@ mod naming;
 pub mod primitive;
 mod roles;
 mod running;
+mod silent;
 mod structure;
 mod tangent;
 mod tokens;

@@ -34,6 +34,8 @@ pub(super) struct Pass<'a, B: Backend> {
     /// The blocks that are summed together, those of one group of the optimizer, each set with the number of its sum.
     sets: Vec<(usize, Vec<usize>)>,
     triangle: bool,
+    /// Ones, and zeros where no example has a gradient; `None` where all may have one.
+    silencing: Option<B::Buffer>,
 }
 
 impl<'a, B: Backend> Pass<'a, B> {
@@ -58,6 +60,7 @@ impl<'a, B: Backend> Pass<'a, B> {
             each: EachRow::new(backend, setting.rows(), queries)?,
             sets: sets(setting),
             triangle,
+            silencing: silencing(setting)?,
             inputs,
         })
     }
@@ -158,6 +161,8 @@ impl<'a, B: Backend> Pass<'a, B> {
         }
         if let Some(coupled) = &coupled {
             let psi = met.as_ref().unwrap_or(&state.psi);
+            let heard = self.silencing.as_ref().map(|silencing| psi.times(backend, silencing)).transpose()?;
+            let psi = heard.as_ref().unwrap_or(psi);
             self.meet_coupled(&mut state.sums, psi, at, &recursions, coupled)?;
         }
         if at.step.batch.is_none() && self.setting.groups.is_none() {
@@ -461,6 +466,21 @@ fn sets<B: Backend>(setting: &Setting<'_, B>) -> Vec<(usize, Vec<usize>)> {
     let group_of = |&block: &usize| spec.optimizer.group_of(block);
     let of = |group| (0..network.blocks.len()).filter(|block| group_of(block) == group).collect::<Vec<_>>();
     (0..spec.optimizer.count()).map(|group| (0, of(group))).filter(|(_, blocks)| !blocks.is_empty()).collect()
+}
+
+/// What ψ is multiplied by, entry by entry, so that rounding gives no example a part where it has none.
+pub(super) fn silencing<B: Backend>(setting: &Setting<'_, B>) -> Result<Option<B::Buffer>> {
+    let Setting { backend, in_training: network, .. } = *setting;
+    let places = network.silent();
+    if places.is_empty() {
+        return Ok(None);
+    }
+    let mut factors = backend.scratch(network.len)?;
+    backend.fill(SliceMut::new(&mut factors, 0, network.len), 1.0)?;
+    for place in places {
+        backend.fill(SliceMut::new(&mut factors, place.start, place.len()), 0.0)?;
+    }
+    Ok(Some(factors))
 }
 
 /// `out[o] += scale ∇f_o · direction`, the part of one use of a block.

@@ -4,6 +4,7 @@ use super::Setting;
 use super::at::At;
 use super::batch::{Batch, examples_at_once, loss_gradient};
 use super::coupled::{Copies, Coupled};
+use super::pass::silencing;
 use crate::compute::{Backend, Indices, Result, RowMap, Slice, SliceMut, Start};
 use crate::error::Error;
 use crate::graph::{Factor, Graph, Segment};
@@ -35,6 +36,17 @@ impl<B: Backend> Psi<B> {
     /// The vector that the gradients of the last step are multiplied by, with a preconditioner.
     fn vector(&self) -> Option<&B::Buffer> {
         self.met.as_ref().or(self.vector.as_ref())
+    }
+
+    /// Takes the vector as zero where no example has a gradient.
+    fn silence(&mut self, backend: &B, silencing: &B::Buffer, len: usize) -> Result<()> {
+        if let Some(vector) = self.vector() {
+            let mut met = backend.scratch(len)?;
+            let factors = Slice::new(silencing, 0, len);
+            backend.multiply(SliceMut::new(&mut met, 0, len), Slice::new(vector, 0, len), factors)?;
+            self.met = Some(met);
+        }
+        Ok(())
     }
 
     /// Goes one step back, and returns the number by which the step's gradients are multiplied, beside the vector.
@@ -169,13 +181,16 @@ impl<B: Backend> Superposition<'_, B> {
     fn add_coupled(
         &self,
         sums: &mut [Sum<B>],
-        (psi, scales): (&[Psi<B>], &[f64]),
+        (psi, scales): (&mut [Psi<B>], &[f64]),
         at: &At<'_, B>,
         set: &Range<usize>,
     ) -> Result<()> {
         let Setting { backend, in_training: network, .. } = self.setting;
         let Some(coupled) = Coupled::new(&self.setting, set, at.step)? else { return Ok(()) };
         let pass = coupled.pass(&self.setting, at.weights())?;
+        if let Some(silencing) = silencing(&self.setting)? {
+            psi.iter_mut().try_for_each(|psi| psi.silence(backend, &silencing, network.len))?;
+        }
         coupled.each_copies(&self.setting, &pass, &mut |Copies { columns, seed, .. }| {
             let (copies, rows) = (columns.len(), pass.rows);
             // Of each column in turn all rows of the batch.

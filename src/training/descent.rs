@@ -91,6 +91,9 @@ impl<B: Backend> Training<'_, B> {
             let out = SliceMut::new(&mut taken.gradient, own.offset, own.len());
             write_gradient(backend, &map, None, &factor, Start::Output, out)
         })?;
+        for place in network.silent() {
+            backend.fill(SliceMut::new(&mut taken.gradient, place.start, place.len()), 0.0)?;
+        }
         Ok(())
     }
 }

@@ -327,7 +327,7 @@ def run_toml(case):
     if case.n:
         lines += table("data.query", {"inputs": inputs("query")} | ({"targets": "query_y.npy"} if case.query_targets else {}))
     model = {k: v for k, v in case.model.items() if k != "layers"}
-    lines += table("model", model | {"weights": "w0.safetensors"})
+    lines += table("model", model | ({} if imported(case) else {"weights": "w0.safetensors"}))
     if "layers" in case.model:
         lines += ["layers = ["] + [f"  {toml_value(layer)}," for layer in case.model["layers"]] + ["]"]
     numbers = {"momentum": case.momentum, "weight_decay": case.decay}
@@ -376,7 +376,8 @@ def write_case(name, case):
         np.save(folder / "groups.npy", np.array(case.groups))
     if case.batches is not None and batches(case) == "batches.npy":
         np.save(folder / "batches.npy", np.array(case.batches))
-    save_file(case.file(state(case, network)), folder / "w0.safetensors")
+    if not imported(case):
+        save_file(case.file(state(case, network)), folder / "w0.safetensors")
     if case.graph is not None:
         (folder / "model.json").write_text(json.dumps(case.graph, indent=1) + "\n")
     (folder / "run.toml").write_text(run_toml(case))
