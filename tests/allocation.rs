@@ -88,6 +88,7 @@ fn steps_take_no_fresh_memory() {
     let setting = Setting {
         backend: &backend,
         network: &network,
+        in_training: &network,
         spec: &spec,
         contraction: &contraction,
         examples: &examples,

@@ -57,6 +57,9 @@ fn rows(network: &Graph, seed: u64, count: usize) -> Vec<f64> {
     values.map(|value| if is_of_tokens { (value * 2.99).floor() } else { value }).collect()
 }
 
+/// A network's name, the shape of its input, its layers, and which tensors are frozen.
+type Made<'a> = (&'static str, &'a [usize], Vec<Layer>, &'a [&'a str]);
+
 /// The networks by what they are.
 fn networks() -> Vec<(&'static str, Graph)> {
     let conv = |channels| Layer::new(Conv2d::square(channels, 3, 1, 1, true));
@@ -65,7 +68,7 @@ fn networks() -> Vec<(&'static str, Graph)> {
     // The table's rows are the last layer's as well.
     let mut last = Layer::new(Linear { features: OUTPUTS, bias: false });
     last.ties = vec![("weight".into(), "0.weight".into())];
-    let designs: [(&str, &[usize], Vec<Layer>, &[&str]); 6] = [
+    let designs: [Made<'_>; 6] = [
         ("dense", &[4], vec![linear(5), tanh(), linear(4), tanh(), norm(), linear(OUTPUTS)], &[]),
         ("held", &[4], vec![linear(5), tanh(), linear(4), tanh(), linear(OUTPUTS)], &["2.*"]),
         (
@@ -113,7 +116,7 @@ fn networks() -> Vec<(&'static str, Graph)> {
             &[],
         ),
     ];
-    let build = |(name, input, layers, frozen): (&'static str, &[usize], Vec<Layer>, &[&str])| {
+    let build = |(name, input, layers, frozen): Made<'_>| {
         let frozen = frozen.iter().map(|&pattern| pattern.to_owned()).collect();
         let roles = Roles { frozen, ..Roles::default() };
         let graph = Design { roles, ..Design::new(input, &layers) }.build();
@@ -175,8 +178,11 @@ fn problem(network: &Graph, optimizer: Optimizer, seed: usize) -> Problem {
     let mut problem = Problem::new(network.clone(), Loss::CrossEntropy, optimizer, inputs, Targets::Classes(classes))
         .asking(rows(network, 2, QUERIES), Some(asked));
     let batch = |step: usize| (0..4).map(|place| ((step * 5 + place * 2) % EXAMPLES) as u32).collect();
-    problem =
-        if seed % 3 == 0 { problem.full_batches(STEPS) } else { problem.batches((0..STEPS).map(batch).collect()) };
+    problem = if seed.is_multiple_of(3) {
+        problem.full_batches(STEPS)
+    } else {
+        problem.batches((0..STEPS).map(batch).collect())
+    };
     if seed % 5 == 4 {
         problem = problem.grouped(Groups::new(&[5, 1, 5, 2, 1, 9]));
     }
@@ -268,7 +274,6 @@ fn derivatives_along_psi_are_products_of_gradient_rows() {
             let error = apart(&what, &products, &passes);
             assert!(error < 1e-12, "{what}: {error:e}");
             most = most.max(error);
-            println!("{error:.1e} {what}");
             // However the pairs are cut, an entry has the same bits.
             let tiles = explained(&backend, &along(&problem), &tape, true);
             for ((array, whole), (_, tiles)) in arrays(&passes).into_iter().zip(arrays(&tiles)) {

@@ -198,6 +198,7 @@ impl KernelBench {
         let setting = Setting {
             backend,
             network,
+            in_training: network.in_training(),
             spec: &spec,
             contraction,
             examples: &examples,

@@ -76,7 +76,7 @@ pub(super) struct OutputGradients<B: Backend> {
 impl<B: Backend> OutputGradients<B> {
     /// Takes them at the outputs of a pass.
     pub fn new(setting: &Setting<'_, B>, pass: &Forward<'_, B>, places: &Places<B>) -> Result<Self> {
-        let Setting { backend, network, spec, targets, .. } = *setting;
+        let Setting { backend, in_training: network, spec, targets, .. } = *setting;
         let wanted = spec.attribution || spec.coefficients;
         let gradient = wanted.then(|| loss_gradient(backend, network, spec.loss, targets, pass, places)).transpose()?;
         let turned = gradient.as_ref().filter(|_| spec.kernel.is_some() && spec.coefficients).map(|gradient| {
@@ -114,7 +114,7 @@ impl<B: Backend> StepRows<B> {
         pass: &Forward<'_, B>,
         places: &Places<B>,
     ) -> Result<Self> {
-        let Setting { backend, network, spec, contraction, .. } = *setting;
+        let Setting { backend, in_training: network, spec, contraction, .. } = *setting;
         let (outputs, count) = (network.outputs, pass.rows);
         let rows = |seed, copies| ExampleRows::new(backend, network, contraction, weights, pass, seed, copies);
         let OutputGradients { gradient, weights } = OutputGradients::new(setting, pass, places)?;

@@ -163,7 +163,7 @@ impl<'a, B: Backend> Pass<'a, B> {
         if let Some(full) = state.full.take_if(|_| step.batch.is_none()) {
             return Ok(full);
         }
-        let Setting { network, spec, .. } = *self.setting;
+        let Setting { in_training: network, spec, .. } = *self.setting;
         let copies = spec.kernel.map_or(1, |_| network.outputs);
         Batch::all(self.setting, &self.tile.examples, step, examples_at_once(network, copies))
     }
@@ -246,7 +246,7 @@ impl<'a, B: Backend> Pass<'a, B> {
         recursions: &[Recursion],
         batch: &mut Batch<B>,
     ) -> Result<()> {
-        let Setting { backend, network, contraction, .. } = *self.setting;
+        let Setting { backend, in_training: network, contraction, .. } = *self.setting;
         let input = Slice::new(&batch.inputs, 0, batch.count * network.input_len());
         let pass = network.forward(backend, Segment::at(at.weights()), input, batch.count)?;
         if is_directional(contraction) {
@@ -285,7 +285,7 @@ impl<'a, B: Backend> Pass<'a, B> {
         batch: &Batch<B>,
         pass: &Forward<'_, B>,
     ) -> Result<()> {
-        let Setting { backend, network, .. } = *self.setting;
+        let Setting { backend, in_training: network, .. } = *self.setting;
         let Batch { count, columns, places, .. } = batch;
         let OutputGradients { gradient, weights } = OutputGradients::new(self.setting, pass, places)?;
         let gradient = gradient.as_ref().map(|gradient| Slice::new(gradient, 0, *count * network.outputs));
@@ -296,7 +296,8 @@ impl<'a, B: Backend> Pass<'a, B> {
             let losses = losses.map(|into| AlongTerm { gram: of_losses, gradient, into: vec![into] });
             let outputs = of_outputs.map(|gram| AlongTerm { gram, gradient: None, into: outputs });
             let mut terms: Vec<AlongTerm<'_, B>> = losses.into_iter().chain(outputs).collect();
-            contract_along(backend, &set.1, psi, (Segment::at(at.weights()), pass), columns, &mut terms)?;
+            let pass = (network, Segment::at(at.weights()), pass);
+            contract_along(backend, &set.1, psi, pass, columns, &mut terms)?;
         }
         backend.enter(before);
         Ok(())

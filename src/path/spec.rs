@@ -33,8 +33,8 @@ pub struct Spec {
     pub tangent: bool,
     /// Whether to keep the layers apart.
     pub layers: bool,
-    /// Whether the queries are the training set: then a tangent kernel is symmetric, and so is the path kernel where
-    /// both sides' gradients are taken at the same weights in every step.
+    /// Whether the queries are the training set and meet the same network: then a tangent kernel is symmetric, and so is the
+    /// path kernel where both sides' gradients are taken at the same weights in every step.
     pub symmetric: bool,
 }
 

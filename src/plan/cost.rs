@@ -6,8 +6,8 @@ use crate::tangent::{self, Carried, Contraction, Sizes, is_directional};
 
 /// How often a pass writes or reads each element that it keeps: measured on the examples.
 const TOUCHED: f64 = 8.0;
-/// Forward passes whose products derivatives along a direction are worth: one of the inputs' derivatives with the weights, and one of
-/// the inputs with the direction.
+/// Forward passes that derivatives along a direction are worth: their products, one of the inputs' derivatives with the weights and
+/// one of the inputs with the direction, and as much of everything else.
 const ALONG: f64 = 2.0;
 /// How often each entry of an accumulator is touched beside its steps: once for all, and for each block of them. Measured on
 /// 600 million entries.
@@ -40,7 +40,7 @@ impl Cost<'_> {
     pub fn flops(&self) -> f64 {
         let layers = self.network.blocks.iter().zip(self.contraction);
         let layers: f64 = layers.map(|(own, &choice)| tangent::flops(own, choice, &self.sizes)).sum();
-        layers + ALONG * self.row_flops() * self.rows_along(&self.sizes)
+        layers + self.row_flops() * self.rows_along(&self.sizes)
     }
 
     /// Operations of the passes of a step.
@@ -97,17 +97,16 @@ impl Cost<'_> {
         real(lines) * real(columns) * (tile + self.passing_along(&part))
     }
 
-    /// Rows of the examples' derivatives along ψ, where the network is contracted by them.
+    /// Rows that would pass forward in the time of the examples' derivatives along ψ, where layers are contracted by them.
     fn rows_along(&self, sizes: &Sizes) -> f64 {
         let sets = if is_directional(self.contraction) { self.sets } else { 0 };
-        real(sets) * real(sizes.queries) * real(sizes.outputs) * real(sizes.examples)
+        ALONG * real(sets) * real(sizes.queries * sizes.outputs) * real(sizes.examples)
     }
 
     /// Seconds of these derivatives, and of adding those of the outputs to the accumulators.
     fn passing_along(&self, sizes: &Sizes) -> f64 {
-        let elements = TOUCHED * real(self.network.forward_len()) + real(self.network.outputs);
-        let multiply_adds = ALONG * self.row_flops() / 2.0;
-        self.rows_along(sizes) * (multiply_adds * self.rates.multiply_add + elements * self.rates.element)
+        let rows = self.rows_along(sizes);
+        self.passing(rows) + rows * real(self.network.outputs) * self.rates.element
     }
 
     /// Rows that pass forward or backward in a step: queries at each node once for every tile of examples, the batch once

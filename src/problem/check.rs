@@ -25,9 +25,10 @@ impl Problem {
         if let Some(targets) = &self.query_targets {
             self.check_targets("query targets", targets, self.query_count())?;
         }
-        if self.spec.symmetric != (self.queries.is_none() && self.groups.is_none()) {
+        let same = self.queries.is_none() && self.groups.is_none() && !self.network.differs_in_training();
+        if self.spec.symmetric != same {
             return Err(wrong(
-                "spec.symmetric: is true where the queries are the columns of the arrays, and nowhere else",
+                "spec.symmetric: is true where the queries are the columns of the arrays and meet the same network, and nowhere else",
             ));
         }
         if let Some(groups) = self.groups.as_ref().filter(|groups| groups.rows() != self.examples()) {

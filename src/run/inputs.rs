@@ -129,7 +129,7 @@ pub fn read_problem(run_file: &RunFile) -> Result<Problem, Error> {
         coefficients: kernel.coefficients,
         tangent: kernel.tangent,
         layers: kernel.layers,
-        symmetric: queries.is_none() && groups.is_none(),
+        symmetric: queries.is_none() && groups.is_none() && !network.differs_in_training(),
     };
     Ok(Problem {
         network,

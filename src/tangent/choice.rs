@@ -268,20 +268,26 @@ pub fn flops(block: &Block, contraction: Contraction, sizes: &Sizes) -> f64 {
     2.0 * (work.multiply_adds + work.forming)
 }
 
-/// The ways in which a block can be contracted whatever the others are: all but [`Contraction::Directional`]. Rows of tied weights are sums over their uses, which no product around one
-/// input makes.
+/// The ways in which a block can be contracted whatever the others are: all but [`Contraction::Directional`]. Rows of tied weights
+/// are sums over their uses, which no product around one input makes.
 pub fn choices(network: &Graph, block: &Block, readout: Readout, carried: Carried) -> Vec<Contraction> {
     let means = !matches!(carried, Carried::Rows { .. });
+    let own = |other: &&Block| other.offset == block.offset;
+    let twin = network.in_training().blocks.iter().find(own).and_then(Block::only_use);
     let possible = |contraction: &Contraction| {
         let structures = block.uses.iter().all(|one| one.structure.contractions().contains(contraction));
         let only = |allowed: &dyn Fn(&Use) -> bool| block.only_use().is_some_and(allowed);
+        // What queries and examples meet.
+        let both = |allowed: &dyn Fn(&Graph, &Use) -> bool| {
+            only(&|one| allowed(network, one)) && twin.is_some_and(|twin| allowed(network.in_training(), twin))
+        };
         structures
             && match contraction {
                 Contraction::Materialised | Contraction::Half => true,
                 Contraction::Directional => false,
                 Contraction::Factored => only(&|_| matches!(carried, Carried::Nothing | Carried::Factors { .. })),
-                Contraction::Averaged => only(&|one| network.has_constant_input(one) && means),
-                Contraction::Output => only(&|one| network.makes_outputs(one) && readout.is_identity() && means),
+                Contraction::Averaged => both(&Graph::has_constant_input) && means,
+                Contraction::Output => both(&Graph::makes_outputs) && readout.is_identity() && means,
             }
     };
     Contraction::OF_LAYERS.into_iter().filter(possible).collect()

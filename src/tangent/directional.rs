@@ -29,6 +29,9 @@ pub struct PsiRow {
     pub query: usize,
 }
 
+/// A pass of examples: the network as they meet it, the segment that the pass was made with, and the pass.
+pub type AlongPass<'a, B> = (&'a Graph, Segment<'a, <B as Backend>::Buffer>, &'a Forward<'a, B>);
+
 /// What derivatives along ψ are added to.
 pub struct AlongTerm<'a, B: Backend + ?Sized> {
     /// Which pairs, and the shape of the accumulators.
@@ -77,7 +80,8 @@ impl<B: Backend> QueryFactors<'_, B> {
         Ok(vector)
     }
 
-    /// The derivatives of a pass along some of ψ's rows, as far as these lie in `blocks`: those of its outputs are ψ · ∇f.
+    /// The derivatives of a pass of a network with the same parameters along some of ψ's rows, as far as these lie in `blocks`:
+    /// those of its outputs are ψ · ∇f.
     ///
     /// # Errors
     ///
@@ -85,13 +89,12 @@ impl<B: Backend> QueryFactors<'_, B> {
     pub fn along(
         &self,
         backend: &B,
-        segment: Segment<'_, B::Buffer>,
-        pass: &Forward<'_, B>,
+        (network, segment, pass): AlongPass<'_, B>,
         rows: &[PsiRow],
         blocks: &[usize],
     ) -> Result<Directional<B>> {
         let vectors = rows.iter().map(|&row| self.vector(backend, row, blocks)).collect::<Result<Vec<_>>>()?;
-        self.network.directional(backend, segment, pass, &vectors.iter().collect::<Vec<_>>())
+        network.directional(backend, segment, pass, &vectors.iter().collect::<Vec<_>>())
     }
 }
 
@@ -105,19 +108,18 @@ pub fn contract_along<B: Backend>(
     backend: &B,
     blocks: &[usize],
     queries: &QueryFactors<'_, B>,
-    (segment, pass): (Segment<'_, B::Buffer>, &Forward<'_, B>),
+    (network, segment, pass): AlongPass<'_, B>,
     columns: &B::Index,
     terms: &mut [AlongTerm<'_, B>],
 ) -> Result<()> {
     if blocks.iter().all(|&block| queries.side(block).is_none()) {
         return Ok(());
     }
-    let network = queries.network;
     let wanted = terms.iter().map(|term| term.wanted(columns.values())).max().unwrap_or(0);
     let of_output = |output| (0..wanted).map(move |query| PsiRow { output, query });
     let rows: Vec<PsiRow> = (0..queries.outputs).flat_map(of_output).collect();
     for rows in rows.chunks(directions_at_once(network, pass.rows)) {
-        let found = queries.along(backend, segment, pass, rows, blocks)?;
+        let found = queries.along(backend, (network, segment, pass), rows, blocks)?;
         let Some(derivatives) = network.output_derivatives(&found) else { return Ok(()) };
         let each = pass.rows * network.outputs;
         let mut first = 0;

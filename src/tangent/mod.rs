@@ -18,7 +18,7 @@ mod structure;
 pub use choice::{Carried, Contraction, Sizes, choices, choose, flops, seconds};
 pub use contract::{Products, Sum, Term, contract};
 pub(crate) use directional::directions_at_once;
-pub use directional::{AlongTerm, PsiRow, contract_along, is_directional};
+pub use directional::{AlongPass, AlongTerm, PsiRow, contract_along, is_directional};
 pub use examples::ExampleRows;
 pub use queries::{ConstantInputs, Node, QueryFactors};
 pub(crate) use structure::{along, write_gradient};

@@ -148,7 +148,8 @@ impl<'a> Step<'a> {
             let gradient = (gram.entries == Entries::Loss).then(|| whole(&gradient));
             let blocks: Vec<usize> = layers.collect();
             let mut terms = [AlongTerm { gram, gradient, into }];
-            let found = contract_along(&backend, &blocks, &queries, (segment, &pass), columns, &mut terms);
+            let pass = (network, segment, &pass);
+            let found = contract_along(&backend, &blocks, &queries, pass, columns, &mut terms);
             found.expect("derivatives");
         });
     }
