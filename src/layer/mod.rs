@@ -226,6 +226,7 @@ layers! {
     softmax::Softmax,
     log_softmax::LogSoftmax,
     mask::Mask,
+    dropout::Dropout,
     attention::Attention,
     lstm::Lstm,
 }

@@ -244,9 +244,10 @@ impl<'a, B: Backend> Pass<'a, B> {
         batch: &mut Batch<B>,
     ) -> Result<()> {
         let Setting { backend, in_training: network, spec, .. } = *self.setting;
-        let Batch { count, columns, places, inputs, constant } = batch;
+        let Batch { count, columns, places, inputs, drawn, constant } = batch;
         let input = Slice::new(inputs, 0, *count * network.input_len());
-        let pass = network.forward(backend, Segment::at(at.weights()), input, *count)?;
+        let draw = network.drawing(at.number, drawn.as_ref());
+        let pass = network.forward_drawing(backend, Segment::at(at.weights()), input, *count, draw)?;
         let rows = StepRows::new(self.setting, at.weights(), &pass, places)?;
         let before = backend.enter(Phase::Contraction);
         let products = Products::new(backend, network, psi, &self.constant, &pass, constant)?;

@@ -149,9 +149,10 @@ impl<B: Backend> Superposition<'_, B> {
         let scales: Vec<f64> = psi.iter_mut().zip(&recursions).map(scale).collect::<Result<_>>()?;
         let at_once = examples_at_once(network, 1);
         for batch in Batch::all(&self.setting, set, at.step, at_once)? {
-            let Batch { count, places, inputs, columns, .. } = &batch;
+            let Batch { count, places, inputs, drawn, columns, .. } = &batch;
             let input = Slice::new(inputs, 0, count * network.input_len());
-            let pass = network.forward(backend, Segment::at(at.weights()), input, *count)?;
+            let draw = network.drawing(at.number, drawn.as_ref());
+            let pass = network.forward_drawing(backend, Segment::at(at.weights()), input, *count, draw)?;
             let seed = loss_gradient(backend, network, spec.loss, targets, &pass, places)?;
             let one = |&scale: &f64| map(backend, set.len(), columns.values(), scale);
             let maps = scales.iter().map(one).collect::<Result<Vec<_>>>()?;

@@ -70,6 +70,8 @@ impl Footprint {
         let most = sizes.entries.iter().map(copies).fold(1.0, f64::max);
         let all: f64 = sizes.entries.iter().map(copies).sum();
         let (forward, backward) = (real(network.forward_len()), real(network.backward_len()));
+        let met_in = network.in_training();
+        let (forward_of_example, backward_of_example) = (real(met_in.forward_len()), real(met_in.backward_len()));
         let layers = network.blocks.iter().zip(contraction);
         // Factors of single nodes are held for as many steps as ψ is carried, together with the inputs.
         let nodes = sizes.nodes * sizes.carried.window();
@@ -106,14 +108,14 @@ impl Footprint {
         // A product packs its factors: as much again.
         Self {
             query: forward + outputs * (backward + seed + sets * left) + inputs,
-            example: forward + most * (backward + seed) + 2.0 * all * right,
+            example: forward_of_example + most * (backward_of_example + seed) + 2.0 * all * right,
             met,
             held,
             sums,
             fixed: fixed + 8.0 * real(network.len),
             largest: [
                 (outputs * widest.0.max(backward)).max(forward),
-                (most * widest.1.max(backward)).max(forward),
+                (most * widest.1.max(backward_of_example)).max(forward_of_example),
                 widest.2,
                 sizes
                     .entries

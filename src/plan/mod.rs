@@ -275,7 +275,8 @@ fn footprint(
 ) -> Footprint {
     let Problem { network, spec, steps, .. } = problem;
     let copies = if spec.kernel.is_none() { 1 } else { network.outputs };
-    let at_once = Sizes { examples: sizes.examples.min(examples_at_once(network, copies)), ..sizes.clone() };
+    let at_once =
+        Sizes { examples: sizes.examples.min(examples_at_once(network.in_training(), copies)), ..sizes.clone() };
     // The inputs, those of a full batch once more, and the steps that are made again: their weights, and what their
     // decomposition needs.
     let again = if problem.every > 1 { problem.every.min(steps.len()) } else { 0 };

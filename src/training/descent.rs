@@ -34,8 +34,12 @@ const ELEMENTS_AT_ONCE: usize = 1 << 20;
 const CLIP_EPS: f64 = 1e-6;
 
 impl<B: Backend> Training<'_, B> {
-    /// The loss gradient of a step's batch at some weights, and `[loss, share of hits]`.
-    pub(super) fn gradient(&self, weights: &B::Buffer, step: &Step) -> Result<(B::Buffer, B::Buffer), Error> {
+    /// The loss gradient of a step's batch at some weights, and `[loss, share of hits]`; the step comes with its number.
+    pub(super) fn gradient(
+        &self,
+        weights: &B::Buffer,
+        (number, step): (usize, &Step),
+    ) -> Result<(B::Buffer, B::Buffer), Error> {
         let (backend, network) = (self.backend, self.network);
         let held = step.shares(&(0..self.examples.count()));
         let mut statistics = backend.zeros(2)?;
@@ -43,7 +47,7 @@ impl<B: Backend> Training<'_, B> {
         let mut gradient = backend.zeros(network.len)?;
         let at_once = (ELEMENTS_AT_ONCE / network.widest_row().max(1)).max(1);
         for chunk in held.chunks(at_once) {
-            self.add_gradient(weights, chunk, &mut gradient, &mut statistics)?;
+            self.add_gradient((weights, number), chunk, &mut gradient, &mut statistics)?;
         }
         Ok((gradient, statistics))
     }
@@ -61,7 +65,7 @@ impl<B: Backend> Training<'_, B> {
     /// Adds some examples' part of the gradient and of the statistics; each example comes with its factor in the loss.
     fn add_gradient(
         &self,
-        weights: &B::Buffer,
+        (weights, step): (&B::Buffer, usize),
         held: &[(usize, f64)],
         gradient: &mut B::Buffer,
         statistics: &mut B::Buffer,
@@ -71,7 +75,9 @@ impl<B: Backend> Training<'_, B> {
         let examples: Vec<u32> = held.iter().map(|&(example, _)| example as u32).collect();
         let inputs = self.examples.gather(backend, &examples)?;
         let segment = Segment::at(weights);
-        let pass = network.forward(backend, segment, Slice::new(&inputs, 0, rows * width), rows)?;
+        let drawn = network.draws().then(|| backend.index(&examples)).transpose()?;
+        let draw = network.drawing(step, drawn.as_ref());
+        let pass = network.forward_drawing(backend, segment, Slice::new(&inputs, 0, rows * width), rows, draw)?;
         let places = self.targets.places(backend, held)?;
         let losses = self.targets.losses(backend, self.loss, network.outputs(&pass), &places)?;
         losses.add_sums(backend, &places, SliceMut::new(statistics, 0, 2))?;

@@ -161,7 +161,7 @@ impl<B: Backend> Training<'_, B> {
         for (which, vector) in memory.vectors().enumerate() {
             keep(Kept::Memory(which), recording.place(number), vector)?;
         }
-        let (gradient, statistics) = self.gradient(weights, &step)?;
+        let (gradient, statistics) = self.gradient(weights, (number, &step))?;
         step.clip = self.clip(&gradient)?;
         let Made { next, preconditioner, decay } = self.make((number, &step), memory, weights, gradient)?;
         *weights = next;
@@ -252,7 +252,7 @@ impl<B: Backend> Training<'_, B> {
         let mut weights = backend.upload(&tape.row(Kept::Weights, row)?)?;
         let mut legs = Vec::new();
         for (number, step) in steps.iter().enumerate().skip(first).take(recording.every()) {
-            let (gradient, _) = self.gradient(&weights, step)?;
+            let (gradient, _) = self.gradient(&weights, (number, step))?;
             let Made { next, preconditioner, decay } = self.make((number, step), &mut memory, &weights, gradient)?;
             legs.push(Leg { weights: std::mem::replace(&mut weights, next), preconditioner, decay, unexplained: None });
         }

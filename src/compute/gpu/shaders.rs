@@ -14,6 +14,7 @@ macro_rules! shared {
 shared! {
     INDEX = "index";
     MATH = "math";
+    PHILOX = "philox";
     TILE_SMALL = "tile_small";
     TILE_LARGE = "tile_large";
     STORE_F32 = "store_f32";

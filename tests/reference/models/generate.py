@@ -7,12 +7,13 @@ The module is PyTorch's own wherever PyTorch has one; the run file says the same
 spelled out: gradients of single examples by autograd, the steps, and every term of the sum over queries, examples and steps,
 forwards in time. It shares no code with the engine, nor with the JAX reference beside it.
 
-A file of cases/ calls `case` (see `Case` for what one is made of).
+A file of cases/ calls `case` (see `Case` for what one is made of). Masks of dropout are made by the code of docs/pytorch.md.
 """
 
 import argparse
 import importlib
 import json
+import re
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,9 +23,23 @@ import numpy as np
 import torch
 from safetensors.numpy import save_file
 
-FIXTURES = Path(__file__).resolve().parent.parent.parent / "fixtures"
+REPOSITORY = Path(__file__).resolve().parents[3]
+FIXTURES = REPOSITORY / "tests" / "fixtures"
 CASES: dict[str, "Case"] = {}
 torch.set_default_dtype(torch.float64)
+
+
+def documented(name):
+    """What the block of docs/pytorch.md that defines a name defines."""
+    blocks = re.findall(r"```python\n(.*?)```", (REPOSITORY / "docs" / "pytorch.md").read_text(), re.S)
+    [block] = [block for block in blocks if re.search(rf"^(def|class) {name}\b", block, re.M)]
+    defined = {}
+    exec(block, defined)
+    return defined
+
+
+DRAWN = documented("Dropout")
+mask, Dropout = DRAWN["mask"], DRAWN["Dropout"]
 
 
 def normal(*shape):
@@ -84,6 +99,10 @@ class Case:
     groups: list | None = None
     # Momentum of SGD.
     momentum: float = 0.0
+    # AdamW instead of SGD: its weight decay.
+    adamw: float | None = None
+    # The seed of the run, for masks of dropout.
+    run_seed: int | None = None
     steps: int = 6
     m: int = 6
     n: int = 3
@@ -122,8 +141,12 @@ class Network:
             p.data.copy_(w[at : at + p.numel()].reshape(p.shape))
             at += p.numel()
 
-    def outputs(self, x):
-        """Of one example, flat, with a graph for autograd."""
+    def outputs(self, x, drawn=None):
+        """Of one example, flat, with a graph for autograd; in training with what dropout draws by."""
+        Dropout.drawn = drawn
+        for part in self.module.modules():
+            if isinstance(part, Dropout):
+                part.training = drawn is not None
         return self.module(*(array[None] for array in x)).reshape(-1)
 
     def gradient(self, value):
@@ -167,28 +190,38 @@ def compute(case, network, x, y, xq, yq):
     full = kernel.get("kernel") == "full"
     K, numerator = (torch.zeros(n, m, initial.shape[1], case.outputs if full else 0) for _ in range(2))
     velocity = torch.zeros(m, len(w))
+    square, regularizer = torch.zeros_like(w), torch.zeros_like(initial)
+    betas, decay = ((0.0, 0.0), 0.0) if case.adamw is None else ((0.9, 0.999), case.adamw)
     for s in range(case.steps):
         batch = list(range(m)) if case.batches is None else case.batches[s]
         total = sum(case.weight(i, y[i]) for i in batch)
         mean = case.training.get("reduction", "mean") == "mean"
         network.set(w)
-        velocity *= case.momentum
-        jacobians, slopes = {}, {}
+        velocity *= case.momentum if case.adamw is None else betas[0]
+        jacobians, slopes, gradient = {}, {}, torch.zeros_like(velocity)
         for i in sorted(set(batch)):
-            outputs = network.outputs(example(x, i))
+            outputs = network.outputs(example(x, i), None if case.run_seed is None else (case.run_seed, s, [i]))
             counts = batch.count(i) * case.weight(i, y[i]) / (total if mean else 1.0)
             value = loss(i, outputs)
-            velocity[i] += counts * network.gradient(value)
+            gradient[i] = counts * network.gradient(value)
+            velocity[i] += (1 - betas[0]) * gradient[i]
             if full:
                 slopes[i] = counts * torch.autograd.grad(value, outputs, retain_graph=True)[0]
                 jacobians[i] = torch.stack([network.gradient(f) for f in outputs])
-        step = -case.rate * velocity.sum(0)
+        # What the examples' parts of the momentum are multiplied by, entry by entry.
+        scale = torch.full_like(w, case.rate)
+        if case.adamw is not None:
+            square = betas[1] * square + (1 - betas[1]) * gradient.sum(0) ** 2
+            root = (square / (1 - betas[1] ** (s + 1))).sqrt() + 1e-8
+            scale = case.rate / (1 - betas[0] ** (s + 1)) / root
+        step = -scale * velocity.sum(0) - case.rate * decay * w
         for q in range(n):
             for tau, share in zip(nodes, shares):
                 network.set(w + tau * step)
                 for r, value in enumerate(case.readout(network.outputs(example(xq, q)), target(yq, q))):
                     phi = network.gradient(value)
-                    attribution[q, :, r] -= case.rate * share * velocity @ phi
+                    attribution[q, :, r] -= share * velocity @ (scale * phi)
+                    regularizer[q, r] -= case.rate * decay * share * (w @ phi)
                     for i, jacobian in jacobians.items():
                         products = case.rate * share * jacobian @ phi
                         K[q, i, r] += products
@@ -200,8 +233,8 @@ def compute(case, network, x, y, xq, yq):
         columns = [[i for i in range(m) if case.groups[i] == number] for number in sorted(set(case.groups))]
         merged = lambda array: torch.stack([array[:, rows].sum(1) for rows in columns], 1)
         attribution, K, numerator = merged(attribution), merged(K), merged(numerator)
-    residual = prediction - initial - attribution.sum(1)
-    answers = dict(attribution=attribution, initial=initial, prediction=prediction, regularizer=torch.zeros_like(initial),
+    residual = prediction - initial - attribution.sum(1) - regularizer
+    answers = dict(attribution=attribution, initial=initial, prediction=prediction, regularizer=regularizer,
                    residual=residual)  # fmt: skip
     if full:
         answers["kernel"] = K
@@ -230,7 +263,7 @@ def run_toml(case):
     def table(name, keys):
         return [f"[{name}]"] + [f"{k} = {toml_value(v)}" for k, v in keys.items()]
 
-    lines = table("run", {"directory": "out"})
+    lines = table("run", {"directory": "out"} | ({} if case.run_seed is None else {"seed": case.run_seed}))
     lines += table("data.train", {"inputs": inputs("train"), "targets": "train_y.npy"} | ({"groups": "groups.npy"} if case.groups else {}) | case.data)
     if case.n:
         lines += table("data.query", {"inputs": inputs("query")} | ({"targets": "query_y.npy"} if case.query_targets else {}))
@@ -239,6 +272,8 @@ def run_toml(case):
     if "layers" in case.model:
         lines += ["layers = ["] + [f"  {toml_value(layer)}," for layer in case.model["layers"]] + ["]"]
     optimizer = {"type": "sgd", "learning_rate": case.rate} | ({"momentum": case.momentum} if case.momentum else {})
+    if case.adamw is not None:
+        optimizer = {"type": "adamw", "learning_rate": case.rate, "weight_decay": case.adamw}
     training = {"optimizer": optimizer, "steps": case.steps} | case.training
     lines += table("training", training | ({"batches": "batches.npy"} if case.batches else {}))
     lines += table("kernel", case.kernel)
