@@ -53,7 +53,8 @@ impl Dropout {
 
 impl Operation for Dropout {
     const NAME: &'static str = "dropout";
-    const ROUNDINGS: f64 = 1.0;
+    // That of the factor, and that of the product, of numbers up to 1 / (1 - 0.3).
+    const ROUNDINGS: f64 = 3.0;
 
     type Arrays<'a, T: 'a, I: 'a> = (SliceMut<'a, T>, Slice<'a, T>, &'a I);
 

@@ -7,10 +7,12 @@ from torch.nn import functional as F
 from cases.attention import attention
 from cases.images import shaken
 from cases.people_decoders import LENGTH, TOKENS, WIDTH, add, decoder, linear, part
-from generate import Dropout, case, normal
+from generate import Dropout, case, mask, normal
 
 # More than 32 bits: both words of the key count.
 SEED = 5_000_000_123
+# The batch beside an example does not change its mask.
+assert (mask(SEED, 3, 2, [4, 9], (2, 5), 0.3)[1] == mask(SEED, 3, 2, [9], (2, 5), 0.3)[0]).all()
 
 
 def drop(p, **keys):
@@ -120,7 +122,8 @@ class Gpt(nn.Module):
         super().__init__()
         self.wte, self.wpe = nn.Embedding(TOKENS, WIDTH), nn.Embedding(LENGTH, WIDTH)
         self.ln_1, self.ln_2, self.ln_f = nn.LayerNorm(WIDTH), nn.LayerNorm(WIDTH), nn.LayerNorm(WIDTH)
-        self.c_attn, self.c_proj = nn.Linear(WIDTH, 3 * WIDTH), nn.Linear(WIDTH, WIDTH)
+        # A bias of the keys has no gradient but rounding, by which AdamW would divide.
+        self.c_attn, self.c_proj = nn.Linear(WIDTH, 3 * WIDTH, bias=False), nn.Linear(WIDTH, WIDTH)
         self.c_fc, self.c_out = nn.Linear(WIDTH, 2 * WIDTH), nn.Linear(2 * WIDTH, WIDTH)
         self.head = nn.Linear(WIDTH, TOKENS, bias=False)
         self.head.weight = self.wte.weight
@@ -140,7 +143,7 @@ GPT = [
     add("sum", "wte", "wpe"),
     drop(0.2, name="embedded"),
     {"type": "layer_norm", "name": "ln_1"},
-    linear("c_attn", 3 * WIDTH),
+    linear("c_attn", 3 * WIDTH, bias=False),
     *[part(name, 1, at * WIDTH, (at + 1) * WIDTH, "c_attn") for at, name in enumerate("qkv")],
     {"type": "attention", "name": "attention", "from": ["q", "k", "v"], "heads": 2, "causal": True, "dropout": 0.2},
     linear("c_proj", WIDTH),
