@@ -84,7 +84,7 @@ fn results_depend_on_no_cut() {
     for optimizer in [momentum(0.0), momentum(0.9), adam()] {
         for batches in [false, true] {
             let plain = !optimizer.has_memory();
-            let problem = problem(optimizer.clone());
+            let problem = problem(optimizer);
             let mut problem = if batches { with_batches(problem) } else { problem.full_batches(5) };
             problem.spec.kernel = plain.then_some(Entries::Full);
             problem.spec.coefficients = plain;
