@@ -1,7 +1,7 @@
 //! Whether inputs hold the whole numbers that rows of tables are looked up by.
 
 use super::primitive::Primitive;
-use super::{Block, Graph, Node, NodeId, Segment, Structure};
+use super::{Block, Forward, Graph, Node, NodeId, Segment, Structure};
 use crate::compute::cpu::CpuBackend;
 use crate::compute::{Backend, Slice};
 
@@ -79,7 +79,8 @@ impl Graph {
         let [held, weights] = [inputs, weights].map(|values| backend.upload(values));
         let (held, weights) = (held.map_err(failed)?, weights.map_err(failed)?);
         let input = Slice::new(&held, 0, inputs.len());
-        let pass = self.forward_of(&backend, Segment::at(&weights), input, rows, &|node| read[node]);
+        let pass = Forward::begin(input, rows, None);
+        let pass = self.forward_of(&backend, Segment::at(&weights), pass, &|node| read[node]);
         let pass = pass.map_err(failed)?;
         for Lookup { layer, table, tokens, count } in lookups {
             let values = backend.download(self.value(&pass, *tokens)).map_err(failed)?;

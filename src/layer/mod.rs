@@ -242,6 +242,7 @@ layers! {
     softmax::Softmax,
     log_softmax::LogSoftmax,
     mask::Mask,
+    dropout::Dropout,
     attention::Attention,
     lstm::Lstm,
 }

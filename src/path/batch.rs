@@ -21,6 +21,8 @@ pub(super) struct Batch<B: Backend> {
     pub places: Places<B>,
     /// Their inputs.
     pub inputs: B::Buffer,
+    /// Their numbers among all examples, where the network draws by them.
+    pub drawn: Option<B::Index>,
     /// By layer, products with the queries' inputs that are the same in every step, each with its length.
     pub constant: BTreeMap<usize, (B::Buffer, usize)>,
 }
@@ -52,13 +54,14 @@ impl<B: Backend> Batch<B> {
     }
 
     fn new(setting: &Setting<'_, B>, first: usize, held: &[(usize, f64)]) -> Result<Self> {
-        let Setting { backend, examples: inputs, targets, groups, .. } = *setting;
+        let Setting { backend, in_training, examples: inputs, targets, groups, .. } = *setting;
         let column = |example: usize| groups.map_or(example, |groups| groups.column(example));
         let columns: Vec<u32> = held.iter().map(|&(example, _)| (column(example) - first) as u32).collect();
         let examples: Vec<u32> = held.iter().map(|&(example, _)| example as u32).collect();
         Ok(Self {
             count: held.len(),
             inputs: inputs.gather(backend, &examples)?,
+            drawn: in_training.draws().then(|| backend.index(&examples)).transpose()?,
             columns: backend.index(&columns)?,
             places: targets.places(backend, held)?,
             constant: BTreeMap::new(),

@@ -104,7 +104,7 @@ impl<'a, B: Backend> Pass<'a, B> {
         let recursions = spec.optimizer.recursions(at.number, at.rate, at.step.clip);
         let of = |block: usize| &recursions[spec.optimizer.group_of(block)];
         let couples = self.setting.in_training.couples_rows();
-        let coupled = if couples { Coupled::new(self.setting, &self.tile.examples, at.step)? } else { None };
+        let coupled = if couples { Coupled::new(self.setting, &self.tile.examples, at)? } else { None };
         let mut batches = if couples { Vec::new() } else { self.batches(state, at.step)? };
         if batches.is_empty() && coupled.is_none() && state.certificate.is_none() && !spec.optimizer.carries() {
             return Ok(());
@@ -264,7 +264,8 @@ impl<'a, B: Backend> Pass<'a, B> {
     ) -> Result<()> {
         let Setting { backend, in_training: network, contraction, .. } = *self.setting;
         let input = Slice::new(&batch.inputs, 0, batch.count * network.input_len());
-        let pass = network.forward(backend, Segment::at(at.weights()), input, batch.count)?;
+        let draw = network.drawing(at.number, batch.drawn.as_ref());
+        let pass = network.forward_drawing(backend, Segment::at(at.weights()), input, batch.count, draw)?;
         if is_directional(contraction) {
             return self.meet_along(sums, psi, at, recursions, batch, &pass);
         }

@@ -72,7 +72,7 @@ impl WholeBatch {
         let network = network.in_training();
         let (rows, forward, backward) =
             (real(sizes.examples), real(network.forward_len()), real(network.backward_len()));
-        let directions = directions_at_once(network, sizes.examples).min(sizes.outputs * sizes.queries);
+        let directions = directions_at_once(met_in, sizes.examples).min(sizes.outputs * sizes.queries);
         // Training takes the gradient of the whole batch once.
         let passing = if is_directional(contraction) {
             (real(directions) * (real(network.len) + rows * forward)).max(rows * backward)
@@ -99,6 +99,8 @@ impl Footprint {
         let most = sizes.sums().map(|(_, copies)| real(copies)).fold(1.0, f64::max);
         let all: f64 = sizes.sums().map(|(_, copies)| real(copies)).sum();
         let (forward, backward) = (real(network.forward_len()), real(network.backward_len()));
+        let met_in = network.in_training();
+        let (forward_of_example, backward_of_example) = (real(met_in.forward_len()), real(met_in.backward_len()));
         let layers = network.blocks.iter().zip(contraction);
         // Factors of single nodes are held for as many steps as ψ is carried, together with the inputs.
         let nodes = sizes.nodes * sizes.carried.window();
@@ -138,21 +140,21 @@ impl Footprint {
         // some directions at a time.
         let (most, rows, along) = if is_directional(contraction) {
             let directions = directions_at_once(network, sizes.examples).min(sizes.outputs * sizes.queries);
-            (0.0, 2.0 * seed, real(directions) * (real(network.len) + real(sizes.examples) * forward))
+            (0.0, 2.0 * seed, real(directions) * (real(network.len) + real(sizes.examples) * forward_of_example))
         } else {
-            (most, most * (backward + seed), 0.0)
+            (most, most * (backward_of_example + seed), 0.0)
         };
         // A product packs its factors: as much again.
         Self {
             query: forward + outputs * (backward + seed + sets * left) + inputs,
-            example: forward + rows + 2.0 * all * right,
+            example: forward_of_example + rows + 2.0 * all * right,
             met,
             held,
             sums,
             fixed: fixed + 8.0 * real(network.len) + along,
             largest: [
                 (outputs * widest.0.max(backward)).max(forward),
-                (most * widest.1.max(backward)).max(forward),
+                (most * widest.1.max(backward_of_example)).max(forward_of_example),
                 widest.2,
                 sizes.sums().map(|(entries, copies)| real(entries.per_pair(sizes.outputs, copies))).fold(1.0, f64::max),
             ],

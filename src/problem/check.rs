@@ -111,6 +111,12 @@ impl Problem {
                 loss.name()
             )));
         }
+        if solved && self.network.in_training().draws() {
+            return Err(wrong(
+                "training.optimizer: gradient flow has no steps for which dropout could be drawn; set p = 0, or take another \
+                 optimizer",
+            ));
+        }
         if self.every > 1 && (solved || self.imported) {
             return Err(wrong("trajectory.every: gradient flow and imported paths record every step"));
         }

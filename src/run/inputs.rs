@@ -59,6 +59,9 @@ impl Inputs {
         let problem = Problem { steps, spec: Spec { optimizer, ..problem.spec }, ..problem };
         problem.check().map_err(|error| name_tokens(error, run_file, &problem))?;
         notes.iter().for_each(|note| tracing::warn!("{note}"));
+        if problem.imported && problem.network.in_training().draws() {
+            tracing::warn!("{FOREIGN_MASKS}");
+        }
         Ok(Self { problem, initial, checkpoints, notes })
     }
 }
@@ -74,6 +77,9 @@ fn name_tokens(error: Error, run_file: &RunFile, problem: &Problem) -> Error {
     };
     parts.into_iter().flatten().find_map(wrong).unwrap_or(error)
 }
+/// What is said of an imported path of a network with dropout.
+const FOREIGN_MASKS: &str = "trajectory.import: the network has dropout. What it dropped is known only where the path was made with \
+                             pathkernel's masks (docs/pytorch.md) and this run.seed; what other masks did is in unexplained.npy";
 
 /// The flat weights of a file.
 fn read_initial(path: &Path, network: &Graph, said: &mut Vec<String>) -> Result<Vec<f64>, Error> {
@@ -90,7 +96,7 @@ fn read_initial(path: &Path, network: &Graph, said: &mut Vec<String>) -> Result<
 ///
 /// What does not fit, with the file, the shapes, and what to do.
 pub fn read_problem(run_file: &RunFile) -> Result<Problem, Error> {
-    let mut network = run_file.build()?;
+    let mut network = run_file.build()?.seeded(run_file.run.seed);
     if run_file.trajectory.import.is_some() && !network.held.is_empty() {
         // Whoever recorded the path may have moved them.
         network = network.following_held();

@@ -162,7 +162,7 @@ pub(crate) fn along<B: Backend>(
     factor: &Factor<'_, B::Buffer>,
 ) -> Result<B::Buffer> {
     let used = Used { offset, ..Used::default() };
-    let site = Site { backend, segment: Segment::at(direction), used, rows };
+    let site = Site { backend, segment: Segment::at(direction), used, rows, draw: None };
     fresh(backend, rows * factor.structure.delta_len(), |out| match factor.structure {
         Structure::Outer(matrix) => matrix.values(&site, out, factor.input),
         Structure::Diagonal(diagonal) => diagonal.values(&site, out, factor.input),

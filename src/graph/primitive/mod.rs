@@ -14,6 +14,7 @@ mod site;
 
 pub(in crate::graph) use apart::Bare;
 pub use attention::Heads;
+pub use dropout::Dropped;
 pub(crate) use parameter::raw;
 pub use rearrange::Part;
 pub(crate) use rearrange::broadcast_shape;
@@ -122,12 +123,14 @@ pub struct Built {
     pub parameters: Option<Parameters>,
     /// Whether its value is that of its first input in another shape, so that it needs no buffer.
     pub aliases: bool,
+    /// Whether its value depends on what a step draws; see [`Draw`](crate::graph::Draw).
+    pub draws: bool,
 }
 
 impl Built {
     /// Of a primitive without parameters.
     fn plain(inputs: Vec<usize>, shape: &[usize]) -> Self {
-        Self { inputs, shape: shape.to_vec(), parameters: None, aliases: false }
+        Self { inputs, shape: shape.to_vec(), parameters: None, aliases: false, draws: false }
     }
 }
 
@@ -308,6 +311,7 @@ primitives! {
     attention::Attention,
     batch_normalize::BatchNormalize,
     convolve::Convolve,
+    dropout::Dropout,
     lookup::Lookup,
     mask::Mask,
     matrix_product::MatrixProduct,

@@ -338,6 +338,14 @@ const LAYERS: &[(&str, [&str; 2])] = &[
         ],
     ),
     (
+        "attention.dropout",
+        [
+            "type = 'attention', from = [-1, -1, -1], heads = 1",
+            "type = 'attention', from = [-1, -1, -1], heads = 1, dropout = 0.1",
+        ],
+    ),
+    ("dropout.p", ["type = 'dropout'", "type = 'dropout', p = 0.1"]),
+    (
         "attention.scale",
         [
             "type = 'attention', from = [-1, -1, -1], heads = 1",

@@ -7,13 +7,14 @@ The module is PyTorch's own wherever PyTorch has one; the run file says the same
 spelled out: gradients of single examples by autograd, the steps, and every term of the sum over queries, examples and steps,
 forwards in time. It shares no code with the engine, nor with the JAX reference beside it.
 
-A file of cases/ calls `case` (see `Case` for what one is made of).
+A file of cases/ calls `case` (see `Case` for what one is made of). Masks of dropout are made by the code of docs/pytorch.md.
 """
 
 import argparse
 import contextlib
 import importlib
 import json
+import re
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,9 +25,23 @@ import coupled
 import torch
 from safetensors.numpy import save_file
 
-FIXTURES = Path(__file__).resolve().parent.parent.parent / "fixtures"
+REPOSITORY = Path(__file__).resolve().parents[3]
+FIXTURES = REPOSITORY / "tests" / "fixtures"
 CASES: dict[str, "Case"] = {}
 torch.set_default_dtype(torch.float64)
+
+
+def documented(name):
+    """What the block of docs/pytorch.md that defines a name defines."""
+    blocks = re.findall(r"```python\n(.*?)```", (REPOSITORY / "docs" / "pytorch.md").read_text(), re.S)
+    [block] = [block for block in blocks if re.search(rf"^(def|class) {name}\b", block, re.M)]
+    defined = {}
+    exec(block, defined)
+    return defined
+
+
+DRAWN = documented("Dropout")
+mask, Dropout = DRAWN["mask"], DRAWN["Dropout"]
 
 
 def normal(*shape):
@@ -92,6 +107,8 @@ class Case:
     decay: float = 0.0
     # AdamW in place of SGD: its `betas`, `eps` and `weight_decay`.
     adamw: dict[str, Any] | None = None
+    # The seed of the run, for masks of dropout.
+    run_seed: int | None = None
     steps: int = 6
     m: int = 6
     n: int = 3
@@ -143,8 +160,12 @@ class Network:
             p.data.copy_(w[at : at + p.numel()].reshape(p.shape))
             at += p.numel()
 
-    def outputs(self, x):
-        """Of one example, flat, with a graph for autograd."""
+    def outputs(self, x, drawn=None):
+        """Of one example, flat, with a graph for autograd; in training with what dropout draws by."""
+        Dropout.drawn = drawn
+        for part in self.module.modules():
+            if isinstance(part, Dropout):
+                part.training = drawn is not None
         return self.module(*(array[None] for array in x)).reshape(-1)
 
     def gradient(self, value):
@@ -241,7 +262,7 @@ def compute(case, network, x, y, xq, yq):
         gradient = torch.zeros_like(w)
         jacobians, slopes = {}, {}
         for i in sorted(set(batch)):
-            outputs = network.outputs(example(x, i))
+            outputs = network.outputs(example(x, i), None if case.run_seed is None else (case.run_seed, s, [i]))
             counts = batch.count(i) * case.weight(i, y[i]) / (total if mean else 1.0)
             value = loss(i, outputs)
             own = network.gradient(value)
@@ -322,7 +343,7 @@ def run_toml(case):
     def table(name, keys):
         return [f"[{name}]"] + [f"{k} = {toml_value(v)}" for k, v in keys.items()]
 
-    lines = table("run", {"directory": "out"})
+    lines = table("run", {"directory": "out"} | ({} if case.run_seed is None else {"seed": case.run_seed}))
     lines += table("data.train", {"inputs": inputs("train"), "targets": "train_y.npy"} | ({"groups": "groups.npy"} if case.groups else {}) | case.data)
     if case.n:
         lines += table("data.query", {"inputs": inputs("query")} | ({"targets": "query_y.npy"} if case.query_targets else {}))

@@ -9,7 +9,7 @@ from torch import nn
 from generate import case, integers, normal
 
 
-def attention(q, k, v, heads=1, kv_heads=None, causal=False, scale=None, mask=None):
+def attention(q, k, v, heads=1, kv_heads=None, causal=False, scale=None, mask=None, left=lambda weights: weights):
     """What scaled_dot_product_attention does, of [batch, positions, heads * width], heads side by side."""
     kv_heads = kv_heads or heads
     cut = lambda x, heads: x.reshape(*x.shape[:2], heads, -1).transpose(1, 2)
@@ -21,7 +21,7 @@ def attention(q, k, v, heads=1, kv_heads=None, causal=False, scale=None, mask=No
     if causal:
         seen = torch.ones(scores.shape[-2:], dtype=torch.bool).tril()
         scores = scores.masked_fill(~seen, -math.inf)
-    return (scores.softmax(-1) @ v).transpose(1, 2).flatten(2)
+    return (left(scores.softmax(-1)) @ v).transpose(1, 2).flatten(2)
 
 
 class Causal(nn.Module):
