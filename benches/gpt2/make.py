@@ -17,7 +17,7 @@ from network import LENGTH, TOKENS, Gpt2, graph, losses
 
 SEQUENCES, QUERIES = 64, 8
 OPTIMIZERS = {
-    "sgd": {"type": "sgd", "learning_rate": 0.1},
+    "sgd": {"type": "sgd", "learning_rate": 0.02},
     "adamw": {"type": "adamw", "learning_rate": 3e-4, "weight_decay": 0.01},
 }
 

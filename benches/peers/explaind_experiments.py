@@ -8,10 +8,12 @@ The networks are ExPLAIND's own classes at their own sizes, trained with its exp
 and a rate that rises, and AdamW. There are fewer examples and steps, and images are noise with a mean of each class, as
 CIFAR's cannot be fetched. ExPLAIND records the run; pathkernel imports the very checkpoints and batches. Both take the queries'
 log-probabilities apart. The time is that of all steps divided by their number; pathkernel's has the gradients along the path.
+Beside it stand seconds of processors, which other work on the machine moves less: pathkernel's are of its whole process.
 """
 
 import json
 import math
+import resource
 import sys
 import tempfile
 from importlib.metadata import version
@@ -43,35 +45,35 @@ EXPERIMENTS = {
         {"type": "adamw", "learning_rate": 0.001, "betas": [0.9, 0.98], "weight_decay": 4.0},
     ),
 }  # fmt: skip
-# The rates of ResNet9's steps; ExPLAIND's rise from 0 to 0.1.
-PEAK = 0.1
+# ResNet9's rates rise from 0 to the peak in five epochs of 39 steps; these are the first.
+PEAK, RISE = 0.1, 195
 MODULUS = 113
 
 
 def rates(steps):
-    return [PEAK * (step + 1) / steps for step in range(steps)]
+    return [PEAK * (step + 1) / RISE for step in range(steps)]
 
 
 def resnet9():
-    """ExPLAIND's ResNet9 in a run file, its tensors under the names of its module."""
+    """ExPLAIND's ResNet9 in a run file, its convolutions under the names of its module."""
     def unit(name, before, channels, kernel=3, stride=1, padding=1):
         keys = {"channels": channels, "kernel": kernel, "stride": stride, "padding": padding, "bias": False}
-        return [{"type": "conv2d", "name": f"{name}.0", "from": before} | keys, {"type": "relu", "name": name}]
+        return [{"type": "conv2d", "name": f"{name}.0", "from": before} | keys, {"type": "relu", "name": f"relu.{name}"}]
 
     return [
         *unit("0", -1, 64),
-        *unit("1", "0", 128, 5, 2, 2),
-        *unit("2.module.0", "1", 128),
-        *unit("2.module.1", "2.module.0", 128),
-        {"type": "add", "name": "2", "from": ["1", "2.module.1"]},
-        *unit("3", "2", 256),
-        {"type": "max_pool2d", "name": "4", "kernel": 2},
-        *unit("5.module.0", "4", 256),
-        *unit("5.module.1", "5.module.0", 256),
-        {"type": "add", "name": "5", "from": ["4", "5.module.1"]},
-        *unit("6", "5", 128, padding=0),
+        *unit("1", "relu.0", 128, 5, 2, 2),
+        *unit("2.module.0", "relu.1", 128),
+        *unit("2.module.1", "relu.2.module.0", 128),
+        {"type": "add", "name": "first", "from": ["relu.1", "relu.2.module.1"]},
+        *unit("3", "first", 256),
+        {"type": "max_pool2d", "name": "pool", "kernel": 2},
+        *unit("5.module.0", "pool", 256),
+        *unit("5.module.1", "relu.5.module.0", 256),
+        {"type": "add", "name": "second", "from": ["pool", "relu.5.module.1"]},
+        *unit("6", "second", 128, padding=0),
         {"type": "global_max_pool"},
-        {"type": "linear", "name": "9", "features": 2, "bias": False},
+        {"type": "linear", "name": "head", "features": 2, "bias": False},
     ]
 
 
@@ -106,6 +108,7 @@ def main():
     parser.add_argument("--case", choices=EXPERIMENTS, default="resnet9", help="which experiment (default: resnet9)")
     for name in ("examples", "queries", "batch", "steps", "nodes"):
         parser.add_argument(f"--{name}", type=int, help=f"in place of the experiment's {name}")
+    parser.add_argument("--midpoints", type=int, default=100, help="of ExPLAIND, as in its README (default: 100)")
     options = common.start(common.TORCH, parser)
     experiment = EXPERIMENTS[options.case]
     asked = {name: getattr(options, name) for name in ("examples", "queries", "batch", "steps", "nodes")}
@@ -139,7 +142,7 @@ def drawn(case, experiment):
     return (inputs[:cut], targets[:cut]), (inputs[cut:], targets[cut:])
 
 
-def trained(case, experiment, train):
+def trained(experiment, train, options):
     """ExPLAIND's explainer of a network that it watched in training."""
     import torch
     from explaind.cifar_model.model import construct_rn9
@@ -151,6 +154,7 @@ def trained(case, experiment, train):
     from paths import Examples, Explainer
 
     torch.manual_seed(0)
+    case = options.case
     numbers = experiment.optimizer
     # An empty list of its own: the default is one list that all optimizers share.
     shared = {"checkpoints": [], "device": "cpu", "weight_decay": numbers["weight_decay"]}
@@ -178,7 +182,7 @@ def trained(case, experiment, train):
             model.log_checkpoint()
             optimizer.log_checkpoint()
             step += 1
-    return Explainer(model, optimizer, data)
+    return Explainer(model, optimizer, data, options.midpoints)
 
 
 def write_run(folder, case, experiment, explainer, train, queries):
@@ -193,7 +197,10 @@ def write_run(folder, case, experiment, explainer, train, queries):
     for name, array in (("train_x", train[0]), ("train_y", train[1]), ("query_x", queries[0])):
         np.save(folder / f"{name}.npy", array)
     batches = [checkpoint["indices"].tolist() for checkpoint in explainer.data_path.checkpoints]
-    model = {"resnet9": {"input": [3, 32, 32], "layers": resnet9()}, "addition": {"input": [4], "layers": addition()}}[case]
+    model = {
+        "resnet9": {"input": [3, 32, 32], "layers": resnet9(), "parameters": {"head.weight": {"tensor": "9.weight"}}},
+        "addition": {"input": [4], "layers": addition()},
+    }[case]
     training = {"loss": "cross_entropy", "optimizer": experiment.optimizer, "steps": experiment.steps}
     if experiment.batch < experiment.examples:
         training["batches"] = batches
@@ -212,32 +219,46 @@ def write_run(folder, case, experiment, explainer, train, queries):
     (folder / "run.toml").write_text("\n".join(lines))
 
 
+def processor_seconds(of):
+    used = resource.getrusage(of)
+    return used.ru_utime + used.ru_stime
+
+
 def compare(folder, experiment, options):
     import numpy as np
     import torch
 
-    from paths import MIDPOINTS, attributions
+    from paths import attributions
 
     torch.set_num_threads(options.threads)
     heading = common.heading(f"ExPLAIND {version('explaind')}", {"torch": torch.__version__}, options)
     train, queries = drawn(options.case, experiment)
-    explainer = trained(options.case, experiment, train)
+    explainer = trained(experiment, train, options)
     write_run(folder, options.case, experiment, explainer, train, queries)
-    answers, summaries = [], []
+    answers, summaries, processors = [], [], {"pathkernel": [], "ExPLAIND": []}
 
     def ours():
-        directory = folder / f"run{len(summaries)}"
+        directory, before = folder / f"run{len(summaries)}", processor_seconds(resource.RUSAGE_CHILDREN)
         common.pathkernel(options, "run", folder / "run.toml", f"run.directory={directory}")
+        processors["pathkernel"].append(processor_seconds(resource.RUSAGE_CHILDREN) - before)
         summaries.append(json.loads((directory / "summary.json").read_text()))
         return (summaries[-1]["seconds"]["train"] + summaries[-1]["seconds"]["integrate"]) / experiment.steps
 
-    clock = common.clocked(lambda: answers.append(explainer.explain(torch.from_numpy(queries[0]))))
+    def theirs():
+        before = processor_seconds(resource.RUSAGE_SELF)
+        answers.append(explainer.explain(torch.from_numpy(queries[0])))
+        processors["ExPLAIND"].append(processor_seconds(resource.RUSAGE_SELF) - before)
+
+    clock = common.clocked(theirs)
     candidates = {"ExPLAIND": lambda: clock() / experiment.steps}
     if not options.peer_only:
         candidates = {"pathkernel": ours} | candidates
     times = common.in_turns(candidates, options.repeats)
     if not answers:
         sys.exit(f"ExPLAIND failed: {times['ExPLAIND']['error']}")
+    for name, taken in processors.items():
+        if taken:
+            times[name]["processor_seconds"] = min(taken) / experiment.steps
 
     predicted, initial, kernels = answers[-1]
     with torch.no_grad():
@@ -250,12 +271,12 @@ def compare(folder, experiment, options):
         "optimizer": experiment.optimizer,
         **{name: getattr(experiment, name) for name in ("queries", "examples", "batch", "steps")},
         "pathkernel": None,
-        "explaind": times["ExPLAIND"] | {"midpoints": MIDPOINTS, "relative_residual": float(residual)},
+        "explaind": times["ExPLAIND"] | {"midpoints": options.midpoints, "relative_residual": float(residual)},
         "ratio": None,
     }
     if not options.peer_only:
         run = folder / f"run{len(summaries) - 1}"
-        same, theirs = np.load(run / "attribution.npy"), attributions(kernels, experiment.batch)
+        same, other = np.load(run / "attribution.npy"), attributions(kernels, experiment.batch)
         unexplained = np.abs(np.load(run / "unexplained.npy")).max() / float(change)
         result["pathkernel"] = times["pathkernel"] | {
             "nodes": experiment.nodes,
@@ -263,8 +284,9 @@ def compare(folder, experiment, options):
             "relative_unexplained": float(unexplained),
             "contraction": summaries[-1]["contraction"],
         }
+        result["processor_ratio"] = times["ExPLAIND"]["processor_seconds"] / times["pathkernel"]["processor_seconds"]
         result["ratio"] = times["ExPLAIND"]["seconds"] / times["pathkernel"]["seconds"]
-        result["difference"] = float(np.abs(theirs - same).max() / np.abs(same).max())
+        result["difference"] = float(np.abs(other - same).max() / np.abs(same).max())
     return result
 
 
@@ -273,11 +295,15 @@ def show(result):
     print(f"\n{result['title']}: {result['queries']} queries, {result['examples']} examples, {result['steps']} steps of {result['batch']}")
     print(", ".join(f"{key} {value}" for key, value in result["optimizer"].items()))
     ours, theirs = result["pathkernel"], result["explaind"]
-    rows = [("", "seconds a step", "ratio", "residual")]
+    rows = [("", "seconds a step", "ratio", "of processors", "ratio", "residual")]
+
+    def row(name, own, ratios):
+        return (name, f"{own['seconds']:.4g}", ratios[0], f"{own['processor_seconds']:.4g}", ratios[1], f"{own['relative_residual']:.1e}")
+
     if ours:
-        rows.append((f"pathkernel, {ours['nodes']} nodes", f"{ours['seconds']:.4g}", "1", f"{ours['relative_residual']:.1e}"))
-    ratio = f"{result['ratio']:.0f}" if ours else ""
-    rows.append((f"ExPLAIND, {theirs['midpoints']} midpoints", f"{theirs['seconds']:.4g}", ratio, f"{theirs['relative_residual']:.1e}"))
+        rows.append(row(f"pathkernel, {ours['nodes']} nodes", ours, ("1", "1")))
+    ratios = [f"{result[name]:.0f}" if ours else "" for name in ("ratio", "processor_ratio")]
+    rows.append(row(f"ExPLAIND, {theirs['midpoints']} midpoints", theirs, ratios))
     common.table(rows)
     if ours:
         print(f"The attributions agree to {result['difference']:.1e} of the largest; {ours['relative_unexplained']:.1e} is unexplained.")

@@ -12,13 +12,14 @@ MIDPOINTS = 100  # "1/eps = 1/0.01 = 100 integral steps" in ExPLAIND's README, a
 class Explainer(ExactPathKernelModel):
     """ExPLAIND's, at its README's setting."""
 
-    def __init__(self, model, optimizer, data):
+    def __init__(self, model, optimizer, data, midpoints=MIDPOINTS):
         super().__init__(
             model=model,
             optimizer=optimizer,
             loss_fn=torch.nn.CrossEntropyLoss(),
             data_path=data,
-            integral_eps=1 / MIDPOINTS,
+            integral_eps=1 / midpoints,
+            early_integral_eps=1 / midpoints,
             early_steps=0,  # else the first four steps take 1,000 midpoints
             device="cpu",
             evaluate_predictions=True,
