@@ -34,28 +34,31 @@ def main():
         network.load_state_dict(torch.load(options.folder / f"step_{step}.bin"))
         return torch.cat([parameter.detach().flatten() for parameter in parameters])
 
-    def gradient(at, kind, number):
-        """Of the loss of one sequence, the sum over its positions, and that loss."""
+    def loss(at, kind, number):
+        """Of one sequence: the sum over its positions."""
         with torch.no_grad():
             torch.nn.utils.vector_to_parameters(at, parameters)
-        loss = losses(network, data[f"{kind}_x"][number : number + 1], data[f"{kind}_y"][number : number + 1]).sum()
-        return torch.cat([part.flatten() for part in torch.autograd.grad(loss, parameters)]), loss.item()
+        return losses(network, data[f"{kind}_x"][number : number + 1], data[f"{kind}_y"][number : number + 1]).sum()
+
+    def gradient(at, kind, number):
+        return torch.cat([part.flatten() for part in torch.autograd.grad(loss(at, kind, number), parameters)])
 
     start, end = weights(0), weights(1)
     rate, share = optimizer["learning_rate"], 1 / data["train_y"].numel()
     scale = rate
     if optimizer["type"] == "adamw":
         # After one step the mean of squares, corrected, is the square of the gradient, and so is the mean of gradients.
-        total = sum(gradient(start, "train", number)[0] for number in range(len(data["train_x"]))) * share
+        total = sum(gradient(start, "train", number) for number in range(len(data["train_x"]))) * share
         scale = rate / (total.abs() + 1e-8)
-    examples = [scale * share * gradient(start, "train", number)[0] for number in options.examples]
+    examples = [scale * share * gradient(start, "train", number) for number in options.examples]
     places, shares = np.polynomial.legendre.leggauss(options.nodes)
     run = options.folder / options.run
     ours = {name: np.load(run / f"{name}.npy") for name in ("attribution", "initial", "prediction", "unexplained", "residual", "regularizer")}
     worst = 0
     for query in options.queries:
-        mean = sum(share / 2 * gradient(start + (1 + place) / 2 * (end - start), "query", query)[0] for place, share in zip(places, shares))
-        before, after = (gradient(at, "query", query)[1] for at in (start, end))
+        mean = sum(share / 2 * gradient(start + (1 + place) / 2 * (end - start), "query", query) for place, share in zip(places, shares))
+        with torch.no_grad():
+            before, after = (loss(at, "query", query).item() for at in (start, end))
         print(f"query {query}: loss {before:.6f} to {after:.6f}, along the step {float(mean @ (end - start)) - (after - before):.1e} off")
         print(f"  pathkernel's losses differ by {ours['initial'][query, 0] - before:.1e} and {ours['prediction'][query, 0] - after:.1e}")
         theirs = np.array([-float(mean @ example) for example in examples])
