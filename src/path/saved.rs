@@ -18,18 +18,18 @@ impl<B: Backend> Sums<B> {
 
 impl<B: Backend> PairSums<B> {
     fn save(&self, backend: &B, writer: &mut StateWriter) -> Result<(), Error> {
-        [&self.attribution, &self.kernel, &self.numerator].into_iter().try_for_each(|sums| sums.save(backend, writer))
+        self.all().into_iter().try_for_each(|sums| sums.save(backend, writer))
     }
 
     fn restore(&mut self, backend: &B, reader: &mut StateReader) -> Result<(), Error> {
-        let all = [&mut self.attribution, &mut self.kernel, &mut self.numerator];
-        all.into_iter().try_for_each(|sums| sums.restore(backend, reader))
+        self.all_mut().into_iter().try_for_each(|sums| sums.restore(backend, reader))
     }
 }
 
 impl<B: Backend> Certificate<B> {
     fn save(&self, backend: &B, writer: &mut StateWriter) -> Result<(), Error> {
         self.regularizer.save(backend, writer)?;
+        self.statistics.save(backend, writer)?;
         self.unexplained.save(backend, writer)?;
         let [explained, values, outputs] = self.lens();
         writer.put("explained", &backend.download(Slice::new(&self.explained, 0, explained))?)?;
@@ -40,6 +40,7 @@ impl<B: Backend> Certificate<B> {
 
     fn restore(&mut self, backend: &B, reader: &mut StateReader) -> Result<(), Error> {
         self.regularizer.restore(backend, reader)?;
+        self.statistics.restore(backend, reader)?;
         self.unexplained.restore(backend, reader)?;
         let [explained, values, outputs] = self.lens();
         self.explained = backend.upload(&reader.take_exactly::<B::Element>("explained", explained)?)?;

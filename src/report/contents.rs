@@ -33,10 +33,14 @@ pub(super) struct Contents {
     pub initial: Vec<f64>,
     pub prediction: Vec<f64>,
     pub regularizer: Vec<f64>,
+    /// What running statistics moved, where training moved any.
+    pub statistics: Option<Vec<f64>>,
     /// Of an imported path.
     pub unexplained: Option<Vec<f64>>,
     pub residual: Vec<f64>,
     pub attribution: Option<PairArray>,
+    /// `[n, m, R, T]`.
+    pub attribution_positions: Option<PairArray>,
     pub kernel: Option<PairArray>,
     /// `[m, layers, 2]`.
     pub superposition: Option<MappedArray>,
@@ -78,22 +82,30 @@ impl Contents {
         let per_query = ["initial.npy", "regularizer.npy", "residual.npy"].map(needed);
         let [initial, regularizer, residual] = per_query;
         let (initial, regularizer, residual) = (initial?, regularizer?, residual?);
+        let statistics = MappedArray::open(&path("statistics.npy"))?;
         let unexplained = MappedArray::open(&path("unexplained.npy"))?;
         let pairs = |name: &str, written: bool| match PairArray::open(directory, name)? {
             None if written => Err(missing(&format!("{name}.{}", run_file.run.store.name()))),
             array => Ok(array),
         };
         let attribution = pairs("attribution", run_file.kernel.attribution)?;
+        let attribution_positions = pairs("attribution_positions", run_file.kernel.positions)?;
         let kernel = pairs("kernel", run_file.kernel.kernel != KernelShape::None)?;
         let superposition = MappedArray::open(&path("superposition.npy"))?;
-        let of_queries = [&prediction, &initial, &regularizer, &residual].into_iter().chain(&unexplained);
+        let of_queries = [&prediction, &initial, &regularizer, &residual].into_iter();
+        let of_queries = of_queries.chain(&statistics).chain(&unexplained);
         let wrong = [queries, values, examples].contains(&0)
             || values != run_file.kernel.values(outputs)
             || of_queries.into_iter().any(|array| array.shape != [queries, values])
             || attribution.iter().any(|array| array.shape() != [queries, examples, values])
+            || attribution_positions.iter().any(|array| !array.shape().starts_with(&[queries, examples, values]))
+            || attribution_positions.iter().any(|array| array.shape().len() != 4)
             || kernel.iter().any(|array| !array.shape().starts_with(&[queries, examples]))
             || superposition.iter().any(|array| array.shape.first() != Some(&examples))
-            || [&attribution, &kernel].into_iter().flatten().any(|array| array.shape().contains(&0))
+            || [&attribution, &attribution_positions, &kernel]
+                .into_iter()
+                .flatten()
+                .any(|array| array.shape().contains(&0))
             || superposition.iter().any(|array| array.shape.contains(&0));
         if wrong {
             return Err(Error::Input(format!(
@@ -112,9 +124,11 @@ impl Contents {
             initial: initial.all(),
             prediction: prediction.all(),
             regularizer: regularizer.all(),
+            statistics: statistics.as_ref().map(MappedArray::all),
             unexplained: unexplained.as_ref().map(MappedArray::all),
             residual: residual.all(),
             attribution,
+            attribution_positions,
             kernel,
             superposition,
             queries,

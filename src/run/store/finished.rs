@@ -15,6 +15,8 @@ pub fn file_names(run_file: &RunFile) -> Vec<String> {
     let pairs = [
         ("attribution", kernel.attribution),
         ("attribution_layers", kernel.attribution && kernel.layers),
+        ("attribution_positions", kernel.positions),
+        ("attribution_positions_layers", kernel.positions && kernel.layers),
         ("kernel", has_kernel),
         ("kernel_layers", has_kernel && kernel.layers),
         ("coefficients", kernel.coefficients),
@@ -26,6 +28,7 @@ pub fn file_names(run_file: &RunFile) -> Vec<String> {
         ("prediction.npy", true),
         ("regularizer.npy", true),
         ("residual.npy", true),
+        ("statistics.npy", run_file.build().is_ok_and(|network| network.has_running())),
         ("unexplained.npy", run_file.trajectory.import.is_some()),
         ("superposition.npy", kernel.superposition),
         ("superposition.safetensors", !kernel.superposition_vectors.is_empty()),
