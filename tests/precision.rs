@@ -106,6 +106,7 @@ impl Problem {
         let setting = Setting {
             backend,
             network: &self.network,
+            in_training: &self.network,
             spec: &spec,
             contraction: &choice,
             examples: &examples,

@@ -164,7 +164,18 @@ impl<E: Element> Problem<E> {
         queries: &'a [E],
     ) -> Setting<'a, CpuBackend<E>> {
         let Self { backend, network, examples, targets, .. } = self;
-        Setting { backend, network, spec, contraction, examples, queries, targets, groups: None, query_targets: None }
+        Setting {
+            backend,
+            network,
+            in_training: network,
+            spec,
+            contraction,
+            examples,
+            queries,
+            targets,
+            groups: None,
+            query_targets: None,
+        }
     }
 }
 

@@ -86,6 +86,7 @@ impl Problem {
         let setting = Setting {
             backend: &self.backend,
             network: &self.network,
+            in_training: &self.network,
             spec: &spec,
             contraction: choice,
             examples: &self.examples,

@@ -1,5 +1,6 @@
 //! Graphs are built node by node; every shape is worked out and checked on the way.
 
+use super::mode::{Modal, Mode};
 use super::naming::{Naming, Ownership};
 use super::primitive::{Bare, Built, Kind, Parameter, Parameters, Primitive, Rearrange, Used};
 use super::{Block, Graph, Input, Node, NodeId, Role, Structure, Tensor, Use};
@@ -57,6 +58,8 @@ impl Graph {
             naming: Naming::default(),
             views: BTreeMap::new(),
             follows_held: false,
+            modal: Modal::new(Mode::Evaluation),
+            twin: None,
         }
     }
 

@@ -1,6 +1,7 @@
 //! A network before it is a graph: its input, its layers, and what is said of its tensors.
 
 use super::build::elements;
+use super::mode::{Modal, Mode};
 use super::naming::Naming;
 use super::primitive::Rearrange;
 use super::{Graph, NodeId, Owner, Roles, View};
@@ -217,7 +218,24 @@ impl Design {
         let reads: Vec<Vec<Place>> = self.layers.iter().enumerate().map(read).collect::<Result<_, _>>()?;
         let last = self.last(&places)?;
         let needed = needed(&reads, last);
+        let mut graph = self.build_in(Mode::Evaluation, &reads, &needed, last)?;
+        self.check(&graph)?;
+        if graph.modal.asked {
+            graph.twin = Some(Box::new(self.build_in(Mode::Training, &reads, &needed, last)?));
+        }
+        Ok(graph)
+    }
+
+    /// The graph of one mode, from what each layer reads, whether the output needs it, and which value is the output.
+    fn build_in(
+        &self,
+        mode: Mode,
+        reads: &[Vec<Place>],
+        needed: &[bool],
+        last: Option<Place>,
+    ) -> Result<Graph, GraphError> {
         let (mut graph, inputs) = self.begin()?;
+        graph.modal = Modal::new(mode);
         let mut lowered = Lowered { inputs, layers: vec![None; self.layers.len()] };
         let (used, idle): (Vec<usize>, Vec<usize>) = (0..self.layers.len()).partition(|&index| needed[index]);
         for index in used {
@@ -229,7 +247,6 @@ impl Design {
             self.lower(index, &reads[index], &mut graph, &mut lowered)?;
         }
         graph.end_at(output);
-        self.check(&graph)?;
         graph.views = self.views.clone();
         Ok(graph)
     }

@@ -11,6 +11,9 @@ gradient is the sum of its [uses](Use).
 What training leaves as it is lies behind the trained parameters, in blocks that are [held](Graph::held): frozen tensors, and
 fixed ones such as running statistics. Their values are as much a part of the weights, but no pass shows their gradients, and a
 node that depends on no others has no backward pass. Of a path whose held tensors move as well, [`Graph::following_held`] does.
+
+Where some layer acts otherwise in training, as dropout does, a graph is that of predictions, which queries meet, and has a twin
+for training, [`Graph::in_training`], which examples meet. Both have the same parameters at the same places, used as often.
 */
 
 mod backward;
@@ -19,6 +22,7 @@ mod design;
 mod forward;
 mod hessian;
 mod initial;
+mod mode;
 mod naming;
 pub mod primitive;
 mod roles;
@@ -33,11 +37,13 @@ pub use design::{Design, GraphError, Input};
 pub use forward::{Forward, Segment};
 pub use hessian::Seeds;
 pub use initial::{Initial, check_tensors, from_tensors};
+pub use mode::Mode;
 pub use roles::{Role, Roles};
 pub use structure::{Diagonal, Matrix, Structure, Table};
 pub use tangent::Directional;
 pub use view::View;
 
+use mode::Modal;
 use naming::Naming;
 use primitive::{Kind, Magnitude, Primitive, Used};
 
@@ -163,6 +169,9 @@ pub struct Graph {
     views: BTreeMap<String, View>,
     /// Whether gradients of held parameters are taken as well.
     follows_held: bool,
+    modal: Modal,
+    /// The same network in training, where some layer acts otherwise there.
+    twin: Option<Box<Graph>>,
 }
 
 impl Graph {

@@ -1,6 +1,7 @@
 //! The examples of a step's batch, and their gradient rows.
 
 use super::Setting;
+use super::readout::each_alone;
 use crate::compute::{Backend, Result, Slice, SliceMut, Transpose};
 use crate::graph::{Block, Forward, Graph};
 use crate::loss::Loss;
@@ -69,6 +70,8 @@ impl<B: Backend> Batch<B> {
 pub(super) struct StepRows<B: Backend> {
     /// One row an example: the gradient of its loss.
     pub loss: Option<ExampleRows<B>>,
+    /// A row for each position of an example: the gradient of its part of the loss.
+    pub positions: Option<ExampleRows<B>>,
     /// A row for each output of an example.
     pub kernel: Option<OutputRows<B>>,
 }
@@ -88,7 +91,7 @@ impl<B: Backend> StepRows<B> {
         pass: &Forward<'_, B>,
         places: &Places<B>,
     ) -> Result<Self> {
-        let Setting { backend, network, spec, contraction, targets, .. } = *setting;
+        let Setting { backend, in_training: network, spec, contraction, targets, .. } = *setting;
         let (outputs, count) = (network.outputs, pass.rows);
         let size = count * outputs;
         let rows = |seed, copies| ExampleRows::new(backend, network, contraction, weights, pass, seed, copies);
@@ -106,8 +109,14 @@ impl<B: Backend> StepRows<B> {
             Ok(OutputRows { rows: rows(seed, outputs)?, weights: weights.transpose()? })
         });
         let kernel = kernel.transpose()?;
+        let positions = gradient.as_ref().filter(|_| spec.positions.is_some()).map(|gradient| {
+            let of_row = targets.of_row();
+            let all: Vec<u32> = (0..of_row.0 as u32).collect();
+            rows(each_alone(backend, gradient, count, of_row, &all)?, of_row.0)
+        });
+        let positions = positions.transpose()?;
         let loss = gradient.filter(|_| spec.attribution).map(|gradient| rows(gradient, 1)).transpose()?;
-        Ok(Self { loss, kernel })
+        Ok(Self { loss, positions, kernel })
     }
 }
 

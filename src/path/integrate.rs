@@ -22,8 +22,10 @@ use std::ops::Range;
 pub struct Setting<'a, B: Backend> {
     /// The device.
     pub backend: &'a B,
-    /// The network.
+    /// The network, as the queries meet it.
     pub network: &'a Graph,
+    /// The same as the examples meet it; see [`Graph::in_training`].
+    pub in_training: &'a Graph,
     /// What to compute.
     pub spec: &'a Spec,
     /// The contraction of each layer that has parameters.
@@ -172,7 +174,7 @@ impl<'a, B: Backend> Setting<'a, B> {
     pub(super) fn training(&self) -> Training<'a, B> {
         Training {
             backend: self.backend,
-            network: self.network,
+            network: self.in_training,
             loss: self.spec.loss,
             optimizer: self.spec.optimizer.clone(),
             clip_norm: 0.0,
@@ -181,7 +183,8 @@ impl<'a, B: Backend> Setting<'a, B> {
         }
     }
 
-    /// The tangent kernel of a tile at some weights.
+    /// The tangent kernel of a tile at some weights. It is of no step of training, so the examples meet the network as the
+    /// queries do.
     fn tangent(&self, tile: &Tile, weights: &B::Buffer) -> Result<Vec<Vec<f64>>> {
         let spec = Spec {
             kernel: self.spec.kernel,
@@ -191,7 +194,7 @@ impl<'a, B: Backend> Setting<'a, B> {
             attribution: false,
             ..Spec::at_once(self.spec.loss)
         };
-        let setting = Setting { spec: &spec, ..*self };
+        let setting = Setting { spec: &spec, in_training: self.network, ..*self };
         let mut evaluation = Evaluation::new(&setting, tile)?;
         evaluation.add(weights)?;
         evaluation.fold()?;

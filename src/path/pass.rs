@@ -160,9 +160,9 @@ impl<'a, B: Backend> Pass<'a, B> {
         if let Some(full) = state.full.take_if(|_| step.batch.is_none()) {
             return Ok(full);
         }
-        let Setting { network, spec, .. } = *self.setting;
-        let copies = spec.kernel.map_or(1, |_| network.outputs);
-        Batch::all(self.setting, &self.tile.examples, step, examples_at_once(network, copies))
+        let Setting { in_training: network, spec, .. } = *self.setting;
+        let at_once = examples_at_once(network, spec.copies(network.outputs));
+        Batch::all(self.setting, &self.tile.examples, step, at_once)
     }
 
     /// Takes the gradients of some rows of queries: adds their products with the step's vectors to the certificate, which comes
@@ -243,7 +243,7 @@ impl<'a, B: Backend> Pass<'a, B> {
         recursions: &[Recursion],
         batch: &mut Batch<B>,
     ) -> Result<()> {
-        let Setting { backend, network, spec, .. } = *self.setting;
+        let Setting { backend, in_training: network, spec, .. } = *self.setting;
         let Batch { count, columns, places, inputs, constant } = batch;
         let input = Slice::new(inputs, 0, *count * network.input_len());
         let pass = network.forward(backend, Segment::at(at.weights()), input, *count)?;
@@ -266,6 +266,12 @@ impl<'a, B: Backend> Pass<'a, B> {
             let (gradient, rate) = (recursions[group].gradient, spec.optimizer.rate(group, at.number, at.rate));
             if let (Some(rows), Some(into)) = (&rows.loss, sums.attribution.of(sum, -gradient)) {
                 let mut term = Term { gram, rows, averaged, columns, into: vec![into] };
+                contract(backend, blocks.iter().copied(), psi, &products, &mut term)?;
+            }
+            if let (Some(rows), Some(copies)) = (&rows.positions, spec.positions) {
+                let gram = Gram { entries: Entries::Full, copies, ..gram };
+                let into = sums.positions.of(sum, -gradient).into_iter().collect();
+                let mut term = Term { gram, rows, averaged, columns, into };
                 contract(backend, blocks.iter().copied(), psi, &products, &mut term)?;
             }
             if let (Some(rows), Some(entries)) = (&rows.kernel, spec.kernel) {

@@ -141,7 +141,7 @@ impl<B: Backend> Superposition<'_, B> {
 
     /// Adds the products of one step's ψ with the gradients of some examples.
     fn add(&self, sums: &mut [Sum<B>], psi: &mut [Psi<B>], at: &At<'_, B>, set: &Range<usize>) -> Result<()> {
-        let Setting { backend, network, spec, targets, .. } = self.setting;
+        let Setting { backend, in_training: network, spec, targets, .. } = self.setting;
         let recursions = spec.optimizer.recursions(at.number, at.rate, at.step.clip);
         let scale = |(psi, recursion): (&mut Psi<B>, &Recursion)| {
             Ok(-recursion.gradient * psi.step(backend, recursion, at.preconditioner(), network.len)?)

@@ -62,11 +62,12 @@ impl Cost<'_> {
             nodes: 1,
             examples: self.examples,
             entries: vec![entries],
+            positions: None,
             carried: Carried::Nothing,
             ..self.sizes.clone()
         };
         let rows =
-            real(queries * (1 + outputs)) * real(columns) + real(self.examples * (1 + self.copies)) * real(lines);
+            real(queries * (1 + outputs)) * real(columns) + real(self.examples * (1 + sizes.copies)) * real(lines);
         2.0 * (self.contracting(&sizes) + self.passing(rows))
     }
 

@@ -1,6 +1,5 @@
 //! What a tile holds on the device, and the largest tile that fits.
 
-use crate::compute::Entries;
 use crate::graph::{Block, Graph, Structure};
 use crate::tangent::{Carried, Contraction, Sizes};
 
@@ -66,9 +65,8 @@ impl Footprint {
         bytes: usize,
     ) -> Self {
         let outputs = real(sizes.outputs);
-        let copies = |entries: &Entries| real(entries.copies(sizes.copies));
-        let most = sizes.entries.iter().map(copies).fold(1.0, f64::max);
-        let all: f64 = sizes.entries.iter().map(copies).sum();
+        let most = sizes.sums().map(|(_, copies)| real(copies)).fold(1.0, f64::max);
+        let all: f64 = sizes.sums().map(|(_, copies)| real(copies)).sum();
         let (forward, backward) = (real(network.forward_len()), real(network.backward_len()));
         let layers = network.blocks.iter().zip(contraction);
         // Factors of single nodes are held for as many steps as ψ is carried, together with the inputs.
@@ -115,11 +113,7 @@ impl Footprint {
                 (outputs * widest.0.max(backward)).max(forward),
                 (most * widest.1.max(backward)).max(forward),
                 widest.2,
-                sizes
-                    .entries
-                    .iter()
-                    .map(|entries| real(entries.per_pair(sizes.outputs, sizes.copies)))
-                    .fold(1.0, f64::max),
+                sizes.sums().map(|(entries, copies)| real(entries.per_pair(sizes.outputs, copies))).fold(1.0, f64::max),
             ],
             psi: if sizes.carried == Carried::Nothing { 0.0 } else { outputs * left },
             kept: 0.0,

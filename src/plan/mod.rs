@@ -106,13 +106,14 @@ impl PerPair {
         let pair = real(spec.kernel.map_or(0, |entries| entries.per_pair(rows, network.outputs)));
         let attribution = if spec.attribution { real(rows) } else { 0.0 };
         let tangent = if spec.tangent { 2.0 * pair } else { 0.0 };
+        let positions = spec.positions.map_or(0.0, |positions| real(rows) * real(positions));
         let groups = if spec.layers { real(network.layers().len()) } else { 1.0 };
         let parts = if spec.layers { 1.0 + groups } else { 1.0 };
         let coefficients = if spec.coefficients { pair } else { 0.0 };
         Self {
-            sums: groups * (attribution + pair) + coefficients,
+            sums: groups * (attribution + positions + pair) + coefficients,
             tangent,
-            arrays: parts * (attribution + pair) + 2.0 * coefficients + tangent,
+            arrays: parts * (attribution + positions + pair) + 2.0 * coefficients + tangent,
         }
     }
 }
@@ -135,6 +136,7 @@ fn sizes(problem: &Problem, rounding: f64) -> Sizes {
         nodes,
         examples: steps.iter().map(|step| step.batch_len().min(m)).max().unwrap_or(m),
         entries: spec.attribution.then_some(Entries::Loss).into_iter().chain(spec.kernel).collect(),
+        positions: spec.positions,
         carried: Carried::new(spec.optimizer.whole(), &rates, rounding),
     }
 }
@@ -171,7 +173,7 @@ impl Plan {
         let pick = |own| choose(network, own, spec.readout, &sizes, &device.choosing);
         let contraction = problem.contraction.clone();
         let contraction = contraction.unwrap_or_else(|| network.blocks.iter().map(pick).collect());
-        let copies = if spec.kernel.is_none() { 1 } else { outputs };
+        let copies = spec.kernel.map_or(0, |_| outputs) + spec.positions.unwrap_or(0);
         let per_pair = PerPair::new(problem);
         let footprint = footprint(problem, device, &contraction, &sizes, &per_pair);
         let host_bytes = data_bytes(problem, device.bytes).saturating_add(PROGRAM);
@@ -195,7 +197,7 @@ impl Plan {
             sizes: Sizes { queries: n, ..sizes },
             examples: m,
             tiles: [n.div_ceil(down), m.div_ceil(across)],
-            copies,
+            copies: copies.max(1),
         };
         let taken =
             real(if spec.optimizer.whole().is_solved() { FLOW_STEPS * flow_nodes(&spec.rule) } else { steps.len() });
@@ -274,8 +276,8 @@ fn footprint(
     per_pair: &PerPair,
 ) -> Footprint {
     let Problem { network, spec, steps, .. } = problem;
-    let copies = if spec.kernel.is_none() { 1 } else { network.outputs };
-    let at_once = Sizes { examples: sizes.examples.min(examples_at_once(network, copies)), ..sizes.clone() };
+    let at_once = examples_at_once(network, spec.copies(network.outputs));
+    let at_once = Sizes { examples: sizes.examples.min(at_once), ..sizes.clone() };
     // The inputs, those of a full batch once more, and the steps that are made again: their weights, and what their
     // decomposition needs.
     let again = if problem.every > 1 { problem.every.min(steps.len()) } else { 0 };

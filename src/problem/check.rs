@@ -25,9 +25,10 @@ impl Problem {
         if let Some(targets) = &self.query_targets {
             self.check_targets("query targets", targets, self.query_count())?;
         }
-        if self.spec.symmetric != (self.queries.is_none() && self.groups.is_none()) {
+        let same = self.queries.is_none() && self.groups.is_none() && !self.network.differs_in_training();
+        if self.spec.symmetric != same {
             return Err(wrong(
-                "spec.symmetric: is true where the queries are the columns of the arrays, and nowhere else",
+                "spec.symmetric: is true where the queries are the columns of the arrays and meet the same network, and nowhere else",
             ));
         }
         if let Some(groups) = self.groups.as_ref().filter(|groups| groups.rows() != self.examples()) {
@@ -133,8 +134,27 @@ impl Problem {
         if *tangent && kernel.is_none() {
             return Err(wrong("kernel.tangent: has the kernel's shape, and no kernel is asked for"));
         }
+        self.check_positions()?;
         if !attribution && kernel.is_none() && !self.superposition {
             return Err(wrong("kernel.kernel: nothing is asked for"));
+        }
+        Ok(())
+    }
+
+    /// Attributions of positions need targets that have several.
+    fn check_positions(&self) -> Result<(), Error> {
+        let (Some(positions), have) = (self.spec.positions, self.aims().positions()) else { return Ok(()) };
+        if !self.spec.attribution {
+            return Err(wrong("kernel.positions: splits the attribution, which is not asked for"));
+        }
+        if have == 1 {
+            return Err(wrong(
+                "kernel.positions: the targets have one position, so that an example's loss has a single term, and the \
+                 attribution is that of it; remove the key, or give targets of several positions, [m, T]",
+            ));
+        }
+        if positions != have {
+            return Err(wrong(format!("kernel.positions: are {positions}, and the targets have {have}")));
         }
         Ok(())
     }

@@ -33,7 +33,7 @@ impl<'a, B: Backend> TrainingData<'a, B> {
         let Problem { network, spec, clip_norm, .. } = self.problem;
         Training {
             backend: self.backend,
-            network,
+            network: network.in_training(),
             loss: spec.loss,
             optimizer: spec.optimizer.clone(),
             clip_norm: *clip_norm,
@@ -47,6 +47,7 @@ impl<'a, B: Backend> TrainingData<'a, B> {
         Setting {
             backend: self.backend,
             network: &self.problem.network,
+            in_training: self.problem.network.in_training(),
             spec: &self.problem.spec,
             contraction,
             examples: &self.examples,

@@ -68,9 +68,10 @@ impl Problem {
     /// A network that is trained on some examples, which are the queries as well. [`Spec::new`] says what is asked, and no step
     /// is taken yet.
     pub fn new(network: Graph, loss: Loss, optimizer: Optimizer, inputs: Vec<f64>, targets: Targets) -> Self {
+        let symmetric = !network.differs_in_training();
         Self {
             network,
-            spec: Spec { symmetric: true, ..Spec::new(loss, optimizer) },
+            spec: Spec { symmetric, ..Spec::new(loss, optimizer) },
             contraction: None,
             inputs,
             query_targets: Some(targets.clone()),

@@ -125,11 +125,12 @@ pub fn read_problem(run_file: &RunFile) -> Result<Problem, Error> {
         readout: kernel.readout,
         chosen: kernel.chosen.clone(),
         attribution: kernel.attribution,
+        positions: kernel.positions.then(|| targets.positions(examples, network.outputs)),
         kernel: entries(kernel.kernel),
         coefficients: kernel.coefficients,
         tangent: kernel.tangent,
         layers: kernel.layers,
-        symmetric: queries.is_none() && groups.is_none(),
+        symmetric: queries.is_none() && groups.is_none() && !network.differs_in_training(),
     };
     Ok(Problem {
         network,

@@ -59,6 +59,7 @@ impl Work for Small {
         let setting = Setting {
             backend,
             network: &network,
+            in_training: &network,
             spec: &spec,
             contraction: &contraction,
             examples: &examples,

@@ -119,6 +119,7 @@ const CHANGES: &[Change] = &[
     ("kernel.nodes", &[], "5"),
     ("kernel.tolerance", &["kernel.rule=adaptive"], "0.1"),
     ("kernel.attribution", &["kernel.kernel=full"], "false"),
+    ("kernel.positions", &[], "true"),
     ("kernel.kernel", &[], "trace"),
     ("kernel.coefficients", &["kernel.kernel=full"], "true"),
     ("kernel.layers", &[], "true"),

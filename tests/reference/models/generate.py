@@ -76,6 +76,8 @@ class Case:
     weight: Callable = lambda number, target: 1.0
     # The loss of an example that depends on which one it is, in place of `loss`: (its number, outputs, target) -> a number.
     own_loss: Callable | None = None
+    # The loss of an example taken apart by the positions of its target: (its number, outputs, target) -> [T], ω times the loss.
+    terms: Callable | None = None
     # More arrays that the run file names: {file: array}, and keys of [data.train] that name them.
     files: dict[str, np.ndarray] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
@@ -84,6 +86,8 @@ class Case:
     groups: list | None = None
     # Momentum of SGD.
     momentum: float = 0.0
+    # AdamW in place of SGD: its `betas`, `eps` and `weight_decay`.
+    adamw: dict[str, Any] | None = None
     steps: int = 6
     m: int = 6
     n: int = 3
@@ -144,6 +148,30 @@ def example(arrays, i):
     return [tensor(a[i]) for a in arrays.values()]
 
 
+class Steps:
+    """The optimizer's steps, each a factor times the sum of moments, and what decay makes of the weights.
+
+    A moment is `keep` times itself, and `add` times the step's gradient: those of the examples add up to the optimizer's own.
+    """
+
+    def __init__(self, case):
+        self.case, self.number, self.squares = case, 0, 0.0
+        self.keep, self.add = case.momentum, 1.0
+        if case.adamw:
+            self.keep, self.add = case.adamw["betas"][0], 1 - case.adamw["betas"][0]
+
+    def step(self, gradient, w):
+        """The factor of the next step, and the step's part that decay makes."""
+        case, own = self.case, self.case.adamw
+        self.number += 1
+        if not own:
+            return case.rate, torch.zeros_like(w)
+        (first, second), t = own["betas"], self.number
+        self.squares = second * self.squares + (1 - second) * gradient**2
+        size = (self.squares / (1 - second**t)).sqrt() + own["eps"]
+        return case.rate / (1 - first**t) / size, -case.rate * own["weight_decay"] * w
+
+
 def compute(case, network, x, y, xq, yq):
     """Every array of the answer."""
     kernel = {"rule": "gauss", "nodes": 3} | case.kernel
@@ -162,33 +190,51 @@ def compute(case, network, x, y, xq, yq):
         return case.own_loss(i, outputs, target(y, i)) if case.own_loss else case.loss(outputs, target(y, i))
 
     w = network.flat()
+    steps = Steps(case)
     initial = read(w)
     attribution = torch.zeros(n, m, initial.shape[1])
     full = kernel.get("kernel") == "full"
     K, numerator = (torch.zeros(n, m, initial.shape[1], case.outputs if full else 0) for _ in range(2))
+    regularizer = torch.zeros_like(initial)
     velocity = torch.zeros(m, len(w))
+    split = kernel.get("positions", False)
+    positions = len(y[0]) if split else 0
+    by_position, velocities = torch.zeros(n, m, initial.shape[1], positions), torch.zeros(m, positions, len(w))
     for s in range(case.steps):
         batch = list(range(m)) if case.batches is None else case.batches[s]
         total = sum(case.weight(i, y[i]) for i in batch)
         mean = case.training.get("reduction", "mean") == "mean"
         network.set(w)
-        velocity *= case.momentum
+        velocity *= steps.keep
+        velocities *= steps.keep
+        gradient = torch.zeros_like(w)
         jacobians, slopes = {}, {}
         for i in sorted(set(batch)):
             outputs = network.outputs(example(x, i))
             counts = batch.count(i) * case.weight(i, y[i]) / (total if mean else 1.0)
             value = loss(i, outputs)
-            velocity[i] += counts * network.gradient(value)
+            own = network.gradient(value)
+            velocity[i] += steps.add * counts * own
+            gradient += counts * own
+            if split:
+                # Each term alone; they make up the loss.
+                terms, share = case.terms(i, outputs, target(y, i)), batch.count(i) / (total if mean else 1.0)
+                assert torch.allclose(terms.sum(), case.weight(i, y[i]) * value, rtol=1e-13, atol=1e-15), "the terms of a loss"
+                for t, term in enumerate(terms):
+                    velocities[i, t] += steps.add * share * network.gradient(term)
             if full:
                 slopes[i] = counts * torch.autograd.grad(value, outputs, retain_graph=True)[0]
                 jacobians[i] = torch.stack([network.gradient(f) for f in outputs])
-        step = -case.rate * velocity.sum(0)
+        factor, decay = steps.step(gradient, w)
+        step = -factor * velocity.sum(0) + decay
         for q in range(n):
             for tau, share in zip(nodes, shares):
                 network.set(w + tau * step)
                 for r, value in enumerate(case.readout(network.outputs(example(xq, q)), target(yq, q))):
                     phi = network.gradient(value)
-                    attribution[q, :, r] -= case.rate * share * velocity @ phi
+                    attribution[q, :, r] -= factor * share * velocity @ phi
+                    by_position[q, :, r] -= factor * share * velocities @ phi
+                    regularizer[q, r] += share * decay @ phi
                     for i, jacobian in jacobians.items():
                         products = case.rate * share * jacobian @ phi
                         K[q, i, r] += products
@@ -199,10 +245,12 @@ def compute(case, network, x, y, xq, yq):
     if case.groups:
         columns = [[i for i in range(m) if case.groups[i] == number] for number in sorted(set(case.groups))]
         merged = lambda array: torch.stack([array[:, rows].sum(1) for rows in columns], 1)
-        attribution, K, numerator = merged(attribution), merged(K), merged(numerator)
-    residual = prediction - initial - attribution.sum(1)
-    answers = dict(attribution=attribution, initial=initial, prediction=prediction, regularizer=torch.zeros_like(initial),
+        attribution, K, numerator, by_position = merged(attribution), merged(K), merged(numerator), merged(by_position)
+    residual = prediction - initial - attribution.sum(1) - regularizer
+    answers = dict(attribution=attribution, initial=initial, prediction=prediction, regularizer=regularizer,
                    residual=residual)  # fmt: skip
+    if split:
+        answers["attribution_positions"] = by_position
     if full:
         answers["kernel"] = K
     if kernel.get("coefficients"):
@@ -239,6 +287,8 @@ def run_toml(case):
     if "layers" in case.model:
         lines += ["layers = ["] + [f"  {toml_value(layer)}," for layer in case.model["layers"]] + ["]"]
     optimizer = {"type": "sgd", "learning_rate": case.rate} | ({"momentum": case.momentum} if case.momentum else {})
+    if case.adamw:
+        optimizer = {"type": "adamw", "learning_rate": case.rate} | case.adamw
     training = {"optimizer": optimizer, "steps": case.steps} | case.training
     lines += table("training", training | ({"batches": "batches.npy"} if case.batches else {}))
     lines += table("kernel", case.kernel)
