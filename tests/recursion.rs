@@ -32,7 +32,7 @@ fn network() -> Graph {
     // Rows of a table that four times a number in ±1 names, and a raw parameter, are added to the first layer.
     let layers = [
         Layer::new(Scale { by: 4.0 }),
-        Layer::new(Embedding { count: 3, features: 2 }),
+        Layer::new(Embedding { count: 3, features: 2, padding_idx: None }),
         Layer::new(Flatten),
         Layer::new(Parameter { shape: vec![8] }),
         Layer::new(linear(8)).reading(&[-1]),
@@ -210,7 +210,7 @@ fn residual(found: &Finished) -> f64 {
     largest
 }
 
-/// Ways to contract the layers, one layer departing from whole rows at a time.
+/// Ways to contract the layers: one layer departing from whole rows at a time, and passes along ψ.
 fn all_choices(network: &Graph, carried: Carried) -> Vec<Vec<Contraction>> {
     let rows = vec![Contraction::Materialised; network.blocks.len()];
     let mut all = vec![rows.clone()];
@@ -221,6 +221,7 @@ fn all_choices(network: &Graph, carried: Carried) -> Vec<Vec<Contraction>> {
             all.push(choices);
         }
     }
+    all.push(vec![Contraction::Directional; network.blocks.len()]);
     all
 }
 

@@ -163,10 +163,13 @@ impl KernelBench {
             None => self.device.rates(backend)?,
         };
         let pick = |own: &Block| {
-            let wanted = self.contraction.filter(|(layers, _)| layers.contains(own.layer)).map(|(_, wanted)| wanted);
+            let allows = |layers: Layers, wanted: Contraction| match wanted {
+                Contraction::Directional => layers == Layers::All,
+                _ => choices(network, own, Readout::Outputs, Carried::Nothing).contains(&wanted),
+            };
             let wanted =
-                wanted.filter(|wanted| choices(network, own, Readout::Outputs, Carried::Nothing).contains(wanted));
-            wanted.unwrap_or_else(|| choose(network, own, Readout::Outputs, &sizes, &rates))
+                self.contraction.filter(|&(layers, wanted)| layers.contains(own.layer) && allows(layers, wanted));
+            wanted.map(|(_, wanted)| wanted).unwrap_or_else(|| choose(network, own, Readout::Outputs, &sizes, &rates))
         };
         Ok(network.blocks.iter().map(pick).collect())
     }

@@ -56,8 +56,10 @@ impl Graph {
             trained_len: 0,
             outputs,
             naming: Naming::default(),
+            input_nodes: vec![0],
             views: BTreeMap::new(),
             follows_held: false,
+            running: Vec::new(),
             modal: Modal::new(Mode::Evaluation),
             twin: None,
         }
@@ -134,11 +136,15 @@ impl Graph {
         kind: impl Into<Kind>,
         inputs: &[NodeId],
     ) -> Result<NodeId, String> {
-        let kind = kind.into();
+        self.add_as(Role::Fixed, owner.into(), kind.into(), inputs)
+    }
+
+    /// Adds a node whose tensors are of a role, whatever their names.
+    pub(super) fn add_as(&mut self, role: Role, owner: Owner, kind: Kind, inputs: &[NodeId]) -> Result<NodeId, String> {
         let built = self.check(&kind, inputs)?;
         let used = match &built.parameters {
             None => Used::default(),
-            Some(parameters) => self.add_block(&owner.into(), parameters, Role::Fixed)?,
+            Some(parameters) => self.add_block(&owner, parameters, role)?,
         };
         Ok(self.push(kind, built, inputs, used))
     }
@@ -149,6 +155,7 @@ impl Graph {
         self.outputs = self.node_len(output);
         let blocks = self.blocks.iter_mut().chain(&mut self.held);
         blocks.for_each(|block| block.uses.retain(|one| one.node <= output));
+        self.running.retain(|running| running.normal <= output);
     }
 
     /// Adds a node that shares the parameters of a block with the nodes that use it already.
@@ -259,7 +266,7 @@ impl Graph {
     }
 
     /// The block that a node uses.
-    fn block(&self, used: Used) -> &Block {
+    pub(super) fn block(&self, used: Used) -> &Block {
         if used.held { &self.held[used.block] } else { &self.blocks[used.block] }
     }
 

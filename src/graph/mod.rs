@@ -11,6 +11,7 @@ gradient is the sum of its [uses](Use).
 What training leaves as it is lies behind the trained parameters, in blocks that are [held](Graph::held): frozen tensors, and
 fixed ones such as running statistics. Their values are as much a part of the weights, but no pass shows their gradients, and a
 node that depends on no others has no backward pass. Of a path whose held tensors move as well, [`Graph::following_held`] does.
+Running statistics move in every training, and are always followed.
 
 Where some layer acts otherwise in training, as dropout does, a graph is that of predictions, which queries meet, and has a twin
 for training, [`Graph::in_training`], which examples meet. Both have the same parameters at the same places, used as often.
@@ -22,10 +23,13 @@ mod design;
 mod forward;
 mod hessian;
 mod initial;
+mod masks;
 mod mode;
 mod naming;
 pub mod primitive;
 mod roles;
+mod running;
+mod silent;
 mod structure;
 mod tangent;
 mod tokens;
@@ -39,6 +43,7 @@ pub use hessian::Seeds;
 pub use initial::{Initial, check_tensors, from_tensors};
 pub use mode::Mode;
 pub use roles::{Role, Roles};
+pub use running::Running;
 pub use structure::{Diagonal, Matrix, Structure, Table};
 pub use tangent::Directional;
 pub use view::View;
@@ -64,7 +69,7 @@ pub struct Node {
     pub shape: Vec<usize>,
     /// The node whose buffer holds the value: itself, or where it is only another shape of its input, that one's.
     storage: NodeId,
-    /// Whether the value depends on trained parameters, or where held ones are followed on any.
+    /// Whether the value depends on trained parameters or on held ones that are followed.
     trained: bool,
     /// Whether the value depends on any parameters.
     parametric: bool,
@@ -165,10 +170,14 @@ pub struct Graph {
     pub outputs: usize,
     /// What is said of tensors by their names.
     naming: Naming,
+    /// The node that holds each input.
+    input_nodes: Vec<NodeId>,
     /// Where tensors are found in files that name them otherwise, by their own names.
     views: BTreeMap<String, View>,
     /// Whether gradients of held parameters are taken as well.
     follows_held: bool,
+    /// The running statistics that its passes move.
+    running: Vec<Running>,
     modal: Modal,
     /// The same network in training, where some layer acts otherwise there.
     twin: Option<Box<Graph>>,
@@ -195,7 +204,7 @@ impl Graph {
         self.shape(node).iter().product()
     }
 
-    /// Whether a node's value depends on trained parameters, or where held ones are followed on any.
+    /// Whether a node's value depends on trained parameters or on held ones that are followed.
     pub(crate) fn is_trained(&self, node: NodeId) -> bool {
         node.checked_sub(1).is_some_and(|index| self.nodes[index].trained)
     }
@@ -254,7 +263,7 @@ impl Graph {
 
     /// Whether a node with or without parameters moves.
     fn depends(&self, has_parameters: bool, used: Used, inputs: &[NodeId]) -> bool {
-        let own = has_parameters && (self.follows_held || !used.held);
+        let own = has_parameters && (self.follows_held || !used.held || self.block(used).role == Role::Running);
         own || inputs.iter().any(|&input| self.is_trained(input))
     }
 

@@ -11,12 +11,14 @@ pub enum Role {
     Trained(usize),
     /// It leaves them as they are, because the user says so.
     Frozen,
-    /// It leaves them as they are, because they are no parameters: running statistics, arrays from files.
+    /// It leaves them as they are, because they are no parameters: arrays from files, statistics that were kept.
     Fixed,
+    /// It moves them by no gradient: the running statistics of batches.
+    Running,
 }
 
 impl Role {
-    /// Whether training leaves them as they are.
+    /// Whether the optimizer leaves them as they are.
     pub fn is_held(self) -> bool {
         !matches!(self, Role::Trained(_))
     }

@@ -15,6 +15,7 @@ mod sweep;
 pub(crate) mod keys;
 
 use crate::activation::Activation;
+use crate::graph::primitive::Rearrange;
 use crate::graph::{Graph, NodeId, Owner};
 use crate::key::{Alternative, Key, Variant};
 
@@ -115,10 +116,25 @@ pub trait Lower: Clone + PartialEq + Sized + 'static {
     fn lower(&self, graph: &mut Graph, owner: &Owner, inputs: &[NodeId]) -> Result<NodeId, String>;
 }
 
+pub use batch_norm::Statistics;
+
 /// The only input of a layer that reads one.
 fn only(inputs: &[NodeId]) -> Result<NodeId, String> {
     let &[only] = inputs else { return Err(format!("reads one value, not {}", inputs.len())) };
     Ok(only)
+}
+
+/// A value stretched to a shape, as PyTorch and NumPy broadcast; leading axes of length 1 that the shape lacks fall away.
+fn stretched(graph: &mut Graph, owner: &Owner, node: NodeId, shape: &[usize]) -> Result<NodeId, String> {
+    let own = graph.shape(node);
+    if own == shape {
+        return Ok(node);
+    }
+    let own = own[own.len().saturating_sub(shape.len())..].to_vec();
+    let reshape = Rearrange::reshape(graph.shape(node), &own)?;
+    let node = graph.add(owner, reshape, &[node])?;
+    let broadcast = Rearrange::broadcast(&own, shape)?;
+    graph.add(owner, broadcast, &[node])
 }
 
 /// Makes one type of all kinds of layer.
@@ -247,7 +263,7 @@ mod tests {
             LayerNorm::default().into(),
             Add.into(),
             Parameter { shape: vec![2] }.into(),
-            Embedding { count: 3, features: 2 }.into(),
+            Embedding { count: 3, features: 2, padding_idx: None }.into(),
             LayerKind::Activation(Activation::Tanh),
         ];
         for kind in kinds {

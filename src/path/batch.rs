@@ -66,6 +66,32 @@ impl<B: Backend> Batch<B> {
     }
 }
 
+/// The gradients of a batch's losses with respect to the outputs, as far as the run's results ask for them.
+pub(super) struct OutputGradients<B: Backend> {
+    /// `[examples, C]`, times each example's factor.
+    pub gradient: Option<B::Buffer>,
+    /// The same as `[C, examples]`, for coefficients.
+    pub weights: Option<B::Buffer>,
+}
+
+impl<B: Backend> OutputGradients<B> {
+    /// Takes them at the outputs of a pass.
+    pub fn new(setting: &Setting<'_, B>, pass: &Forward<'_, B>, places: &Places<B>) -> Result<Self> {
+        let Setting { backend, in_training: network, spec, targets, .. } = *setting;
+        let wanted = spec.attribution || spec.coefficients;
+        let gradient = wanted.then(|| loss_gradient(backend, network, spec.loss, targets, pass, places)).transpose()?;
+        let turned = gradient.as_ref().filter(|_| spec.kernel.is_some() && spec.coefficients).map(|gradient| {
+            let size = pass.rows * network.outputs;
+            let mut weights = backend.scratch(size)?;
+            let shape = Transpose { batches: 1, rows: pass.rows, columns: network.outputs };
+            backend.transpose(&shape, SliceMut::new(&mut weights, 0, size), Slice::new(gradient, 0, size))?;
+            Ok(weights)
+        });
+        let weights = turned.transpose()?;
+        Ok(Self { gradient, weights })
+    }
+}
+
 /// The gradient rows of a batch, as far as the run's results ask for them.
 pub(super) struct StepRows<B: Backend> {
     /// One row an example: the gradient of its loss.
@@ -93,20 +119,13 @@ impl<B: Backend> StepRows<B> {
     ) -> Result<Self> {
         let Setting { backend, in_training: network, spec, contraction, targets, .. } = *setting;
         let (outputs, count) = (network.outputs, pass.rows);
-        let size = count * outputs;
         let rows = |seed, copies| ExampleRows::new(backend, network, contraction, weights, pass, seed, copies);
-        let wanted = spec.attribution || spec.coefficients;
-        let gradient = wanted.then(|| loss_gradient(backend, network, spec.loss, targets, pass, places)).transpose()?;
+        let OutputGradients { gradient, weights } = OutputGradients::new(setting, pass, places)?;
         let kernel = spec.kernel.map(|_| {
-            let mut seed = backend.scratch(size * outputs)?;
-            backend.seed(count, outputs, SliceMut::new(&mut seed, 0, size * outputs), None)?;
-            let weights = gradient.as_ref().filter(|_| spec.coefficients).map(|gradient| {
-                let mut weights = backend.scratch(size)?;
-                let shape = Transpose { batches: 1, rows: count, columns: outputs };
-                backend.transpose(&shape, SliceMut::new(&mut weights, 0, size), Slice::new(gradient, 0, size))?;
-                Ok(weights)
-            });
-            Ok(OutputRows { rows: rows(seed, outputs)?, weights: weights.transpose()? })
+            let size = count * outputs * outputs;
+            let mut seed = backend.scratch(size)?;
+            backend.seed(count, outputs, SliceMut::new(&mut seed, 0, size), None)?;
+            Ok(OutputRows { rows: rows(seed, outputs)?, weights })
         });
         let kernel = kernel.transpose()?;
         let positions = gradient.as_ref().filter(|_| spec.positions.is_some()).map(|gradient| {

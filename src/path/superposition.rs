@@ -3,9 +3,11 @@
 use super::Setting;
 use super::at::At;
 use super::batch::{Batch, examples_at_once, loss_gradient};
+use super::coupled::{Copies, Coupled};
+use super::pass::silencing;
 use crate::compute::{Backend, Indices, Result, RowMap, Slice, SliceMut, Start};
 use crate::error::Error;
-use crate::graph::{Graph, Segment};
+use crate::graph::{Factor, Graph, Segment};
 use crate::optimizer::{Meets, Recursion};
 use crate::tangent::{Sum, write_gradient};
 use crate::tape::{Kept, Tape};
@@ -34,6 +36,17 @@ impl<B: Backend> Psi<B> {
     /// The vector that the gradients of the last step are multiplied by, with a preconditioner.
     fn vector(&self) -> Option<&B::Buffer> {
         self.met.as_ref().or(self.vector.as_ref())
+    }
+
+    /// Takes the vector as zero where no example has a gradient.
+    fn silence(&mut self, backend: &B, silencing: &B::Buffer, len: usize) -> Result<()> {
+        if let Some(vector) = self.vector() {
+            let mut met = backend.scratch(len)?;
+            let factors = Slice::new(silencing, 0, len);
+            backend.multiply(SliceMut::new(&mut met, 0, len), Slice::new(vector, 0, len), factors)?;
+            self.met = Some(met);
+        }
+        Ok(())
     }
 
     /// Goes one step back, and returns the number by which the step's gradients are multiplied, beside the vector.
@@ -147,6 +160,9 @@ impl<B: Backend> Superposition<'_, B> {
             Ok(-recursion.gradient * psi.step(backend, recursion, at.preconditioner(), network.len)?)
         };
         let scales: Vec<f64> = psi.iter_mut().zip(&recursions).map(scale).collect::<Result<_>>()?;
+        if network.couples_rows() {
+            return self.add_coupled(sums, (psi, &scales), at, set);
+        }
         let at_once = examples_at_once(network, 1);
         for batch in Batch::all(&self.setting, set, at.step, at_once)? {
             let Batch { count, places, inputs, columns, .. } = &batch;
@@ -155,14 +171,51 @@ impl<B: Backend> Superposition<'_, B> {
             let seed = loss_gradient(backend, network, spec.loss, targets, &pass, places)?;
             let one = |&scale: &f64| map(backend, set.len(), columns.values(), scale);
             let maps = scales.iter().map(one).collect::<Result<Vec<_>>>()?;
-            network.backward(backend, Segment::at(at.weights()), &pass, 1, seed, &mut |factor| {
-                let own = &network.blocks[factor.block];
-                let group = spec.optimizer.group_of(factor.block);
-                let preconditioner = psi[group].vector().map(|vector| Slice::new(vector, own.offset, own.len()));
-                let out = sums[factor.block].block();
-                write_gradient(backend, &maps[group], preconditioner, &factor, Start::Output, out)
-            })?;
+            let take = &mut |factor: Factor<'_, B::Buffer>| self.take(sums, psi, &maps, &factor);
+            network.backward(backend, Segment::at(at.weights()), &pass, 1, seed, take)?;
         }
         Ok(())
+    }
+
+    /// The same with a batch whose rows depend on each other; each group of parameters has its ψ and a scale.
+    fn add_coupled(
+        &self,
+        sums: &mut [Sum<B>],
+        (psi, scales): (&mut [Psi<B>], &[f64]),
+        at: &At<'_, B>,
+        set: &Range<usize>,
+    ) -> Result<()> {
+        let Setting { backend, in_training: network, .. } = self.setting;
+        let Some(coupled) = Coupled::new(&self.setting, set, at.step)? else { return Ok(()) };
+        let pass = coupled.pass(&self.setting, at.weights())?;
+        if let Some(silencing) = silencing(&self.setting)? {
+            psi.iter_mut().try_for_each(|psi| psi.silence(backend, &silencing, network.len))?;
+        }
+        coupled.each_copies(&self.setting, &pass, &mut |Copies { columns, seed, .. }| {
+            let (copies, rows) = (columns.len(), pass.rows);
+            // Of each column in turn all rows of the batch.
+            let before = |column: usize| columns.partition_point(|&own| (own as usize) < column) * rows;
+            let offsets: Vec<u32> = (0..=set.len()).map(|column| before(column) as u32).collect();
+            let inputs: Vec<u32> = (0..copies * rows).map(|row| (row % rows) as u32).collect();
+            let one = |&scale: &f64| RowMap::new(backend, &offsets, &inputs, &vec![scale; copies * rows]);
+            let maps = scales.iter().map(one).collect::<Result<Vec<_>>>()?;
+            let take = &mut |factor: Factor<'_, B::Buffer>| self.take(sums, psi, &maps, &factor);
+            network.backward(backend, Segment::at(at.weights()), &pass, copies, seed, take)
+        })
+    }
+
+    /// Adds the rows of one factor; each group of parameters has its ψ and its map.
+    fn take(
+        &self,
+        sums: &mut [Sum<B>],
+        psi: &[Psi<B>],
+        maps: &[RowMap<B::Buffer, B::Index>],
+        factor: &Factor<'_, B::Buffer>,
+    ) -> Result<()> {
+        let Setting { backend, in_training: network, spec, .. } = self.setting;
+        let own = &network.blocks[factor.block];
+        let group = spec.optimizer.group_of(factor.block);
+        let preconditioner = psi[group].vector().map(|vector| Slice::new(vector, own.offset, own.len()));
+        write_gradient(backend, &maps[group], preconditioner, factor, Start::Output, sums[factor.block].block())
     }
 }

@@ -2,10 +2,13 @@
 
 use crate::compute::{Entries, Rates};
 use crate::graph::Graph;
-use crate::tangent::{self, Carried, Contraction, Sizes};
+use crate::tangent::{self, Carried, Contraction, Sizes, is_directional};
 
 /// How often a pass writes or reads each element that it keeps: measured on the examples.
 const TOUCHED: f64 = 8.0;
+/// Forward passes that derivatives along a direction are worth: their products, one of the inputs' derivatives with the weights and
+/// one of the inputs with the direction, and as much of everything else.
+const ALONG: f64 = 2.0;
 /// How often each entry of an accumulator is touched beside its steps: once for all, and for each block of them. Measured on
 /// 600 million entries.
 const ONCE: f64 = 24.0;
@@ -28,13 +31,16 @@ pub(super) struct Cost<'a> {
     pub tiles: [usize; 2],
     /// Gradient rows of an example.
     pub copies: usize,
+    /// Sets of blocks that are summed apart.
+    pub sets: usize,
 }
 
 impl Cost<'_> {
     /// Operations of the contractions of a step.
     pub fn flops(&self) -> f64 {
         let layers = self.network.blocks.iter().zip(self.contraction);
-        layers.map(|(own, &choice)| tangent::flops(own, choice, &self.sizes)).sum()
+        let layers: f64 = layers.map(|(own, &choice)| tangent::flops(own, choice, &self.sizes)).sum();
+        layers + self.row_flops() * self.rows_along(&self.sizes)
     }
 
     /// Operations of the passes of a step.
@@ -66,8 +72,8 @@ impl Cost<'_> {
             carried: Carried::Nothing,
             ..self.sizes.clone()
         };
-        let rows =
-            real(queries * (1 + outputs)) * real(columns) + real(self.examples * (1 + sizes.copies)) * real(lines);
+        let copies = if is_directional(self.contraction) { 0 } else { sizes.copies };
+        let rows = real(queries * (1 + outputs)) * real(columns) + real(self.examples * (1 + copies)) * real(lines);
         2.0 * (self.contracting(&sizes) + self.passing(rows))
     }
 
@@ -77,8 +83,10 @@ impl Cost<'_> {
         let (batch, rates) = (self.sizes.examples, self.rates);
         let uses = self.network.blocks.iter().flat_map(|block| &block.uses);
         let formed: f64 = uses.map(|one| real(one.structure.formed())).sum();
-        let gradient = formed * rates.forming + 2.0 * real(self.network.len) * rates.element;
-        self.passing(real(3 * batch)) + real(batch) * gradient
+        let formed = formed * rates.forming * real(self.rows_of_a_gradient());
+        let gradient = formed + 2.0 * real(self.network.len) * rates.element;
+        let passing = if self.couples() { real(batch) * real(1 + batch) } else { real(3 * batch) };
+        self.passing(passing) + real(batch) * gradient
     }
 
     /// Seconds of contractions. What is done with a query's rows is done once for every tile of examples, and the other
@@ -89,7 +97,41 @@ impl Cost<'_> {
             Sizes { queries: all.queries.div_ceil(lines), examples: all.examples.div_ceil(columns), ..all.clone() };
         let layers = self.network.blocks.iter().zip(self.contraction);
         let tile: f64 = layers.map(|(own, &choice)| tangent::seconds(own, choice, &part, self.rates)).sum();
-        real(lines) * real(columns) * tile
+        real(lines) * real(columns) * (tile + self.summing(&part) + self.passing_along(&part))
+    }
+
+    /// Whether the examples of a batch depend on each other, so that each gradient is a sum over its rows.
+    fn couples(&self) -> bool {
+        self.network.in_training().couples_rows()
+    }
+
+    /// Rows whose parts a gradient of an example adds up.
+    fn rows_of_a_gradient(&self) -> usize {
+        if self.couples() { self.sizes.examples } else { 1 }
+    }
+
+    /// Seconds of adding up gradients over the rows of a batch but the first, which every gradient has.
+    fn summing(&self, sizes: &Sizes) -> f64 {
+        if is_directional(self.contraction) {
+            return 0.0;
+        }
+        let uses = self.network.blocks.iter().flat_map(|block| &block.uses);
+        let formed: f64 = uses.map(|one| real(one.structure.formed())).sum();
+        real(sizes.examples) * real(self.rows_of_a_gradient() - 1) * formed * self.rates.forming
+    }
+
+    /// Rows that would pass forward in the time of the examples' derivatives along ψ, where layers are contracted by them.
+    fn rows_along(&self, sizes: &Sizes) -> f64 {
+        let sets = if is_directional(self.contraction) { self.sets } else { 0 };
+        // A batch whose rows depend on each other passes whole.
+        let examples = if self.couples() { self.sizes.examples } else { sizes.examples };
+        ALONG * real(sets) * real(sizes.queries * sizes.outputs) * real(examples)
+    }
+
+    /// Seconds of these derivatives, and of adding those of the outputs to the accumulators.
+    fn passing_along(&self, sizes: &Sizes) -> f64 {
+        let rows = self.rows_along(sizes);
+        self.passing(rows) + rows * real(self.network.outputs) * self.rates.element
     }
 
     /// Rows that pass forward or backward in a step: queries at each node once for every tile of examples, the batch once
@@ -98,7 +140,17 @@ impl Cost<'_> {
         let [lines, columns] = self.tiles;
         let Sizes { queries, outputs, nodes, examples, .. } = self.sizes;
         let of_queries = real(queries * nodes * (2 + outputs) + queries) * real(columns);
-        of_queries + real(examples * (1 + self.copies)) * real(lines) + real(3 * examples)
+        let of_batch = if self.couples() {
+            real(examples) * (real(columns) + real(self.copies()) * real(examples))
+        } else {
+            real(examples * (1 + self.copies()))
+        };
+        of_queries + of_batch * real(lines) + real(3 * examples)
+    }
+
+    /// Rows of an example that pass backward.
+    fn copies(&self) -> usize {
+        if is_directional(self.contraction) { 0 } else { self.copies }
     }
 
     /// Two operations for each weight and position, forward once and backward once a gradient row.

@@ -1,7 +1,7 @@
 //! What a tile holds on the device, and the largest tile that fits.
 
 use crate::graph::{Block, Graph, Structure};
-use crate::tangent::{Carried, Contraction, Sizes};
+use crate::tangent::{Carried, Contraction, Sizes, directions_at_once, is_directional};
 
 /// Queries of a tile at the most: beyond, a step is no faster.
 pub(super) const MOST_QUERIES: usize = 256;
@@ -26,6 +26,8 @@ pub(super) struct Footprint {
     largest: [f64; 4],
     /// Of ψ, for each query, where it is carried from step to step.
     psi: f64,
+    /// The largest array of a batch that passes whole.
+    whole: f64,
     /// Bytes on the host for each pair of the tile, beside its sums.
     kept: f64,
     /// Examples of a batch.
@@ -51,6 +53,35 @@ fn factors(block: &Block, contraction: Contraction, nodes: usize) -> ((f64, f64,
         Contraction::Output => ((sum(&Structure::input_len), delta, 1.0), 1.0),
         Contraction::Materialised => ((len, len, 0.0), 1.0),
         Contraction::Half => ((len, delta, 0.0), 1.0),
+        Contraction::Directional => ((len, 0.0, 0.0), 1.0),
+    }
+}
+
+/// Elements of a batch whose rows depend on each other, so that it passes whole.
+#[derive(Default)]
+pub(super) struct WholeBatch {
+    /// All that are held at once.
+    pub elements: f64,
+    /// Those of the largest array.
+    largest: f64,
+}
+
+impl WholeBatch {
+    /// Of `sizes.examples` rows, with the gradients of `columns` columns at once, or with derivatives along some of ψ's rows.
+    pub fn new(network: &Graph, contraction: &[Contraction], sizes: &Sizes, columns: usize) -> Self {
+        let network = network.in_training();
+        let (rows, forward, backward) =
+            (real(sizes.examples), real(network.forward_len()), real(network.backward_len()));
+        let directions = directions_at_once(network, sizes.examples).min(sizes.outputs * sizes.queries);
+        // Training takes the gradient of the whole batch once.
+        let passing = if is_directional(contraction) {
+            (real(directions) * (real(network.len) + rows * forward)).max(rows * backward)
+        } else {
+            real(columns) * rows * (backward + real(network.outputs))
+        };
+        let elements = rows * (forward + 2.0 * real(network.outputs)) + passing;
+        let copies = if is_directional(contraction) { real(directions) } else { real(columns) };
+        Self { elements, largest: copies * rows * real(network.widest_row()) }
     }
 }
 
@@ -97,18 +128,28 @@ impl Footprint {
                 match choice {
                     Contraction::Factored => real(nodes) * input,
                     Contraction::Averaged => input,
-                    Contraction::Output | Contraction::Materialised | Contraction::Half => 0.0,
+                    Contraction::Output | Contraction::Materialised | Contraction::Half | Contraction::Directional => {
+                        0.0
+                    }
                 }
             })
             .sum();
+        // Examples that pass along ψ have no gradient rows, but their losses' gradients in two orders, and derivatives along
+        // some directions at a time.
+        let (most, rows, along) = if is_directional(contraction) {
+            let directions = directions_at_once(network, sizes.examples).min(sizes.outputs * sizes.queries);
+            (0.0, 2.0 * seed, real(directions) * (real(network.len) + real(sizes.examples) * forward))
+        } else {
+            (most, most * (backward + seed), 0.0)
+        };
         // A product packs its factors: as much again.
         Self {
             query: forward + outputs * (backward + seed + sets * left) + inputs,
-            example: forward + most * (backward + seed) + 2.0 * all * right,
+            example: forward + rows + 2.0 * all * right,
             met,
             held,
             sums,
-            fixed: fixed + 8.0 * real(network.len),
+            fixed: fixed + 8.0 * real(network.len) + along,
             largest: [
                 (outputs * widest.0.max(backward)).max(forward),
                 (most * widest.1.max(backward)).max(forward),
@@ -116,6 +157,7 @@ impl Footprint {
                 sizes.sums().map(|(entries, copies)| real(entries.per_pair(sizes.outputs, copies))).fold(1.0, f64::max),
             ],
             psi: if sizes.carried == Carried::Nothing { 0.0 } else { outputs * left },
+            whole: 0.0,
             kept: 0.0,
             batch: sizes.examples,
             bytes: real(bytes),
@@ -125,6 +167,11 @@ impl Footprint {
     /// With so many bytes more on the host for each pair.
     pub fn keeping(self, kept: f64) -> Self {
         Self { kept, ..self }
+    }
+
+    /// With a batch that passes whole, whatever the tile has of it.
+    pub fn passing_whole(self, whole: WholeBatch) -> Self {
+        Self { whole: whole.largest, ..self }
     }
 
     /// Bytes of a tile: its arrays; and for each entry of an accumulator a block of steps, their sum, and the sum on its
@@ -152,7 +199,7 @@ impl Footprint {
         let batch = real(examples.min(self.batch));
         let (queries, examples) = (real(queries), real(examples));
         let [query, example, met, pair] = self.largest;
-        (queries * query).max(batch * example).max(queries * batch * met).max(queries * examples * pair)
+        (queries * query).max(batch * example).max(queries * batch * met).max(queries * examples * pair).max(self.whole)
     }
 
     /// Queries and examples of the largest tile that fits `memory` bytes and arrays of `largest` elements: all examples,

@@ -12,11 +12,12 @@ pub use tiles::Cut;
 use crate::compute::{Backend, Element, Entries, Rates};
 use crate::device::free_memory;
 use crate::error::Error;
-use crate::path::{Quadrature, Rule, Spec, Tile, examples_at_once, vectors_at_once};
+use crate::path::{Quadrature, Rule, Spec, Tile, columns_at_once, examples_at_once, vectors_at_once};
 use crate::problem::Problem;
 use crate::tangent::{Carried, Contraction, Sizes, choose};
+use crate::tape::Step;
 use cost::Cost;
-use footprint::{Footprint, MOST_QUERIES};
+use footprint::{Footprint, MOST_QUERIES, WholeBatch};
 use tiles::{cut_sides, tiles};
 
 /// A problem's cost, and its tiles.
@@ -129,12 +130,16 @@ fn sizes(problem: &Problem, rounding: f64) -> Sizes {
         Rule::Gauss { .. } | Rule::Left => 1,
     };
     let rates: Vec<f64> = steps.iter().map(|step| step.learning_rate).collect();
+    // What a batch repeats passes once, unless rows depend on each other.
+    let rows = |step: &Step| {
+        if network.in_training().couples_rows() { step.batch_len() } else { step.batch_len().min(m) }
+    };
     Sizes {
         queries: problem.query_count().min(MOST_QUERIES),
         outputs: spec.values(network.outputs),
         copies: network.outputs,
         nodes,
-        examples: steps.iter().map(|step| step.batch_len().min(m)).max().unwrap_or(m),
+        examples: steps.iter().map(rows).max().unwrap_or(m),
         entries: spec.attribution.then_some(Entries::Loss).into_iter().chain(spec.kernel).collect(),
         positions: spec.positions,
         carried: Carried::new(spec.optimizer.whole(), &rates, rounding),
@@ -170,11 +175,9 @@ impl Plan {
         let Problem { network, spec, steps, .. } = problem;
         let (m, n, outputs) = (problem.columns(), problem.query_count(), network.outputs);
         let sizes = sizes(problem, device.rounding);
-        let pick = |own| choose(network, own, spec.readout, &sizes, &device.choosing);
-        let contraction = problem.contraction.clone();
-        let contraction = contraction.unwrap_or_else(|| network.blocks.iter().map(pick).collect());
-        let copies = spec.kernel.map_or(0, |_| outputs) + spec.positions.unwrap_or(0);
         let per_pair = PerPair::new(problem);
+        let contraction = problem.contractions();
+        let contraction = contraction.unwrap_or_else(|| fastest(problem, &sizes, &per_pair, &device.choosing));
         let footprint = footprint(problem, device, &contraction, &sizes, &per_pair);
         let host_bytes = data_bytes(problem, device.bytes).saturating_add(PROGRAM);
         let room = device.allowed.map_or(device.memory, |allowed| allowed.saturating_sub(host_bytes));
@@ -190,15 +193,8 @@ impl Plan {
         let [down, across] = [down.min(n), across.min(m)];
         let superposing = vectors_at_once(network, m) as u64 * (device.bytes as u64 + 16);
         let superposing = if problem.superposition { superposing } else { 0 };
-        let cost = Cost {
-            network,
-            contraction: &contraction,
-            rates: &device.rates,
-            sizes: Sizes { queries: n, ..sizes },
-            examples: m,
-            tiles: [n.div_ceil(down), m.div_ceil(across)],
-            copies: copies.max(1),
-        };
+        let sizes = Sizes { queries: n, ..sizes };
+        let cost = cost(problem, &contraction, &device.rates, sizes, [n.div_ceil(down), m.div_ceil(across)]);
         let taken =
             real(if spec.optimizer.whole().is_solved() { FLOW_STEPS * flow_nodes(&spec.rule) } else { steps.len() });
         let superposing_step = if problem.superposition { cost.superposing() } else { 0.0 };
@@ -267,6 +263,37 @@ impl Plan {
     }
 }
 
+/// What a problem costs that is cut into so many tiles.
+fn cost<'a>(
+    problem: &'a Problem,
+    contraction: &'a [Contraction],
+    rates: &'a Rates,
+    sizes: Sizes,
+    tiles: [usize; 2],
+) -> Cost<'a> {
+    let Problem { network, spec, .. } = problem;
+    let groups = spec.optimizer.count();
+    Cost {
+        network,
+        contraction,
+        rates,
+        sizes,
+        examples: problem.columns(),
+        tiles,
+        copies: (spec.kernel.map_or(0, |_| network.outputs) + spec.positions.unwrap_or(0)).max(1),
+        sets: if spec.layers { network.blocks.len() } else { groups },
+    }
+}
+
+/// The fastest contraction: each layer's own, or passes along ψ for the whole network.
+fn fastest(problem: &Problem, sizes: &Sizes, per_pair: &PerPair, rates: &Rates) -> Vec<Contraction> {
+    let Problem { network, spec, .. } = problem;
+    let by_layer: Vec<_> = network.blocks.iter().map(|own| choose(network, own, spec.readout, sizes, rates)).collect();
+    let along = vec![Contraction::Directional; network.blocks.len()];
+    let step = |choice: &[Contraction]| cost(problem, choice, rates, sizes.clone(), [1, 1]).step(per_pair.sums);
+    if step(&along) < step(&by_layer) { along } else { by_layer }
+}
+
 /// What tiles of a problem hold on a device.
 fn footprint(
     problem: &Problem,
@@ -276,14 +303,19 @@ fn footprint(
     per_pair: &PerPair,
 ) -> Footprint {
     let Problem { network, spec, steps, .. } = problem;
-    let at_once = examples_at_once(network, spec.copies(network.outputs));
+    let copies = spec.copies(network.outputs);
+    let couples = network.in_training().couples_rows();
+    let at_once = if couples { columns_at_once(network, sizes.examples) } else { examples_at_once(network, copies) };
     let at_once = Sizes { examples: sizes.examples.min(at_once), ..sizes.clone() };
     // The inputs, those of a full batch once more, and the steps that are made again: their weights, and what their
     // decomposition needs.
     let again = if problem.every > 1 { problem.every.min(steps.len()) } else { 0 };
     let held = 2.0 * real(problem.examples()) * real(network.input_len()) + 3.0 * real(again) * real(network.len);
-    let footprint = Footprint::new(network, contraction, &at_once, per_pair.sums.max(1.0), held, device.bytes);
-    footprint.keeping(8.0 * per_pair.tangent)
+    let whole =
+        if couples { WholeBatch::new(network, contraction, sizes, at_once.examples) } else { WholeBatch::default() };
+    let fixed = held + whole.elements;
+    let footprint = Footprint::new(network, contraction, &at_once, per_pair.sums.max(1.0), fixed, device.bytes);
+    footprint.keeping(8.0 * per_pair.tangent).passing_whole(whole)
 }
 
 /// What has to be assumed.

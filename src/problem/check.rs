@@ -6,8 +6,10 @@ use crate::error::Error;
 use crate::loss::Targets;
 use crate::path::{Rule, Spec};
 use crate::readout::Readout;
-use crate::tangent::{Carried, Contraction, choices};
+use crate::tangent::{Carried, Contraction, choices, is_directional};
+use crate::tape::Step;
 use crate::training::Reduction;
+use std::ops::Range;
 
 impl Problem {
     /// Checks numbers of elements, classes, batches and contractions against each other.
@@ -37,6 +39,7 @@ impl Problem {
         }
         self.check_steps()?;
         self.check_path()?;
+        self.check_coupling()?;
         self.check_kernel()?;
         self.check_readout()?;
         self.check_contraction()
@@ -120,6 +123,40 @@ impl Problem {
         Ok(())
     }
 
+    /// What has no meaning where the examples of a batch depend on each other.
+    fn check_coupling(&self) -> Result<(), Error> {
+        let network = self.network.in_training();
+        if !network.couples_rows() {
+            return Ok(());
+        }
+        if self.spec.optimizer.whole().is_solved() {
+            return Err(wrong(
+                "training.optimizer: gradient flow takes no batches by which batch_norm's running statistics would move; take an \
+                 optimizer with steps, or model.layers with statistics = \"running\"",
+            ));
+        }
+        if self.spec.kernel.is_some() {
+            return Err(wrong(
+                "kernel.kernel: batch_norm with statistics = \"batch\" makes each output depend on the whole batch, so that no kernel \
+                 pairs a query with one example; set kernel.kernel = \"none\" and take the attribution, or statistics = \"running\"",
+            ));
+        }
+        if self.spec.positions.is_some() {
+            return Err(wrong(
+                "kernel.positions: batch_norm with statistics = \"batch\" makes each position's loss depend on the whole batch, which \
+                 is not split yet; remove the key, or take statistics = \"running\"",
+            ));
+        }
+        let single = |step: &Step| step.batch_len() == 1;
+        match self.steps.iter().position(single).filter(|_| network.needs_two_rows()) {
+            None => Ok(()),
+            Some(number) => Err(wrong(format!(
+                "training.batch_size: the batch of step {number} is one example, and batch_norm with statistics = \"batch\" has one \
+                 number a channel there, which has no variance; give each batch two examples at least"
+            ))),
+        }
+    }
+
     fn check_kernel(&self) -> Result<(), Error> {
         let Spec { optimizer, attribution, kernel, coefficients, tangent, .. } = &self.spec;
         if optimizer.whole().has_memory() && kernel.is_some() {
@@ -177,18 +214,32 @@ impl Problem {
     /// Contractions must be possible ones, one for each layer that has parameters.
     fn check_contraction(&self) -> Result<(), Error> {
         let Some(wanted) = &self.contraction else { return Ok(()) };
-        let layers = &self.network.blocks;
-        let carried = Carried::new(self.spec.optimizer.whole(), &[], <f32 as Element>::ROUNDING);
-        if wanted.len() != layers.len() {
+        let (blocks, layers) = (&self.network.blocks, self.network.layers());
+        if wanted.len() != blocks.len() && wanted.len() != layers.len() {
             let (have, want) = (wanted.len(), layers.len());
             return Err(wrong(format!(
                 "kernel.contraction: names {have} layers, but {want} have weights; give one word for each, or \"auto\""
             )));
         }
-        for (own, wanted) in layers.iter().zip(wanted) {
-            let possible = choices(&self.network, own, self.spec.readout, carried);
+        if is_directional(wanted) {
+            return self.check_directional(wanted);
+        }
+        let each: Vec<Range<usize>> = if wanted.len() == blocks.len() {
+            (0..blocks.len()).map(|block| block..block + 1).collect()
+        } else {
+            layers
+        };
+        for (range, wanted) in each.into_iter().zip(wanted) {
+            let own = &blocks[range.start];
+            let mut possible: Vec<Contraction> = range.flat_map(|block| self.possible(block)).collect();
             if !possible.contains(wanted) {
-                let possible: Vec<&str> = possible.into_iter().map(Contraction::name).collect();
+                possible.sort_by_key(|choice| Contraction::ALL.iter().position(|other| other == choice));
+                possible.dedup();
+                let mut possible: Vec<&str> = possible.into_iter().map(Contraction::name).collect();
+                if self.network.in_training().couples_rows() {
+                    possible
+                        .push("directional, of all layers (batch_norm with statistics = \"batch\" allows no other)");
+                }
                 return Err(wrong(format!(
                     "kernel.contraction: layer {} cannot be {}; one of {}",
                     own.layer,
@@ -199,8 +250,87 @@ impl Problem {
         }
         Ok(())
     }
+
+    /// A pass of the examples along ψ is for all layers.
+    fn check_directional(&self, wanted: &[Contraction]) -> Result<(), Error> {
+        let mut others = wanted.iter().filter(|wanted| **wanted != Contraction::Directional);
+        match others.next() {
+            None => Ok(()),
+            Some(other) => Err(wrong(format!(
+                "kernel.contraction: one layer is {}, and another one is directional, which is a way for all layers or for none; \
+                 give \"directional\" {} times, or other words alone",
+                other.name(),
+                wanted.len()
+            ))),
+        }
+    }
+
+    /// The ways in which a block's gradients can be contracted.
+    fn possible(&self, block: usize) -> Vec<Contraction> {
+        let carried = Carried::new(self.spec.optimizer.whole(), &[], <f32 as Element>::ROUNDING);
+        choices(&self.network, &self.network.blocks[block], self.spec.readout, carried)
+    }
+
+    /// The contraction of each block, where they are given. A layer's word is that of all its blocks that can be contracted so;
+    /// the others are materialised.
+    pub(crate) fn contractions(&self) -> Option<Vec<Contraction>> {
+        let (wanted, layers) = (self.contraction.as_ref()?, self.network.layers());
+        if wanted.len() == self.network.blocks.len() || wanted.len() != layers.len() {
+            return Some(wanted.clone());
+        }
+        let of = |block: usize, word: Contraction| {
+            let takes = word == Contraction::Directional || self.possible(block).contains(&word);
+            if takes { word } else { Contraction::Materialised }
+        };
+        Some(
+            layers
+                .into_iter()
+                .zip(wanted)
+                .flat_map(|(blocks, &word)| blocks.map(move |block| of(block, word)))
+                .collect(),
+        )
+    }
 }
 
 fn wrong(problem: impl Into<String>) -> Error {
     Error::Input(problem.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::Graph;
+    use crate::layer::{Flatten, Layer, LayerKind, Linear, Lstm};
+    use crate::loss::Loss;
+    use crate::optimizer::{Optimizer, Sgd};
+
+    /// An lstm has four blocks of parameters, two of which are biases, whose gradient rows have no factors.
+    #[test]
+    fn a_word_for_a_layer_is_for_all_its_blocks() {
+        use Contraction::{Factored, Half, Materialised, Output};
+        let layers: [LayerKind; 3] =
+            [Lstm { features: 2, bias: true }.into(), Flatten.into(), Linear { features: 1, bias: true }.into()];
+        let network = Graph::new(&[2, 3], &layers.map(Layer::new)).expect("a graph");
+        assert_eq!((network.blocks.len(), network.layers().len()), (5, 2));
+        let with = |words: &[Contraction]| {
+            let (inputs, targets) = (vec![0.5; 6], Targets::Reals(vec![1.0]));
+            let optimizer = Optimizer::Sgd(Sgd::plain(0.1));
+            let problem = Problem::new(network.clone(), Loss::SquaredError, optimizer, inputs, targets).full_batches(1);
+            Problem { contraction: Some(words.to_vec()), ..problem }
+        };
+        let found = |words: &[Contraction]| {
+            let problem = with(words);
+            problem.check().map(|()| problem.contractions().unwrap_or_default()).map_err(|error| error.to_string())
+        };
+        assert_eq!(found(&[Factored, Output]), Ok(vec![Factored, Materialised, Materialised, Factored, Output]));
+        assert_eq!(found(&[Half, Materialised]), Ok(vec![Half, Half, Half, Half, Materialised]));
+        let each = [Half, Materialised, Half, Factored, Output];
+        assert_eq!(found(&each), Ok(each.to_vec()));
+        let problem = |words: &[Contraction]| found(words).expect_err("an error");
+        assert!(
+            problem(&[Output, Half])
+                .contains("layer 0 cannot be output; one of factored, averaged, materialised, half")
+        );
+        assert!(problem(&[Half; 3]).contains("names 3 layers, but 2 have weights"));
+    }
 }

@@ -121,12 +121,17 @@ impl Explanation {
         }
     }
 
-    /// `[n, R]`: what contributions, weight decay and the unexplained part of an imported path do not add up to:
-    /// `prediction - initial - Σ attribution - regularizer - unexplained`.
+    /// `[n, R]`: what contributions, weight decay, running statistics and the unexplained part of an imported path do not add up
+    /// to: `prediction - initial - Σ attribution - regularizer - statistics - unexplained`.
     pub fn residual(&self) -> Vec<f64> {
         let (account, rows) = (&self.account, self.shape.outputs.0);
         let mut rest: Vec<f64> = (0..account.values())
-            .map(|at| account.prediction[at] - account.initial[at] - account.regularizer[at] - account.unexplained[at])
+            .map(|at| {
+                account
+                    .apart(at)
+                    .into_iter()
+                    .fold(account.prediction[at] - account.initial[at], |rest, part| rest - part)
+            })
             .collect();
         for array in &self.attribution {
             for (query, contributions) in array.chunks_exact((self.shape.examples * rows).max(1)).enumerate() {

@@ -33,6 +33,8 @@ pub(super) struct Contents {
     pub initial: Vec<f64>,
     pub prediction: Vec<f64>,
     pub regularizer: Vec<f64>,
+    /// What running statistics moved, where training moved any.
+    pub statistics: Option<Vec<f64>>,
     /// Of an imported path.
     pub unexplained: Option<Vec<f64>>,
     pub residual: Vec<f64>,
@@ -80,6 +82,7 @@ impl Contents {
         let per_query = ["initial.npy", "regularizer.npy", "residual.npy"].map(needed);
         let [initial, regularizer, residual] = per_query;
         let (initial, regularizer, residual) = (initial?, regularizer?, residual?);
+        let statistics = MappedArray::open(&path("statistics.npy"))?;
         let unexplained = MappedArray::open(&path("unexplained.npy"))?;
         let pairs = |name: &str, written: bool| match PairArray::open(directory, name)? {
             None if written => Err(missing(&format!("{name}.{}", run_file.run.store.name()))),
@@ -89,7 +92,8 @@ impl Contents {
         let attribution_positions = pairs("attribution_positions", run_file.kernel.positions)?;
         let kernel = pairs("kernel", run_file.kernel.kernel != KernelShape::None)?;
         let superposition = MappedArray::open(&path("superposition.npy"))?;
-        let of_queries = [&prediction, &initial, &regularizer, &residual].into_iter().chain(&unexplained);
+        let of_queries = [&prediction, &initial, &regularizer, &residual].into_iter();
+        let of_queries = of_queries.chain(&statistics).chain(&unexplained);
         let wrong = [queries, values, examples].contains(&0)
             || values != run_file.kernel.values(outputs)
             || of_queries.into_iter().any(|array| array.shape != [queries, values])
@@ -120,6 +124,7 @@ impl Contents {
             initial: initial.all(),
             prediction: prediction.all(),
             regularizer: regularizer.all(),
+            statistics: statistics.as_ref().map(MappedArray::all),
             unexplained: unexplained.as_ref().map(MappedArray::all),
             residual: residual.all(),
             attribution,

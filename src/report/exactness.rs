@@ -55,6 +55,7 @@ fn terms(contents: &Contents) -> Markup {
     let rows = [
         ("change in training", Some(change)),
         ("weight decay", contents.has_decay().then(|| size(&contents.regularizer))),
+        ("running statistics", contents.statistics.as_deref().map(size)),
         ("unexplained", contents.unexplained.as_deref().map(size)),
         ("residual", Some(size(&contents.residual))),
     ];

@@ -86,6 +86,7 @@ fn sum(contents: &Contents, words: &Words, shown: &Shown) -> Markup {
                 " from the examples that raised and lowered it"
             }
             @if contents.has_decay() { ", " (signed(of(&contents.regularizer))) " from weight decay" }
+            @if let Some(statistics) = &contents.statistics { ", " (signed(of(statistics))) " from running statistics" }
             @if let Some(unexplained) = &contents.unexplained { ", " (signed(of(unexplained))) " unexplained" }
             "."
         }

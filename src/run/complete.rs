@@ -129,7 +129,8 @@ pub(super) fn complete<E: Element>(
     let arrays = tiles::arrays::<E>(session)?;
     arrays.sweep()?;
     watch.begin("finishing", (plan.tiles.len() + arrays.published(plan.tiles.len())) as u64);
-    let mut queries = Queries::new(problem.query_count(), spec.values(network.outputs), &tape.history);
+    let mut queries =
+        Queries::new(problem.query_count(), spec.values(network.outputs), &tape.history, network.has_running());
     let largest = records.iter().fold(0.0, |largest: f64, record| largest.max(record.largest_kernel));
     let unit = if run_file.run.precision == Precision::Mixed { HALF_ROUNDING } else { E::ROUNDING };
     let mut undefined_coefficients = 0;

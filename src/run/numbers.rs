@@ -132,6 +132,6 @@ fn as_rates(at: &str, values: &[Value]) -> Result<Vec<f64>, Error> {
 fn group_of(block: &Block, groups: &[NamedGroup]) -> usize {
     match block.role {
         Role::Trained(group) if group < groups.len() => group + 1,
-        Role::Trained(_) | Role::Frozen | Role::Fixed => 0,
+        Role::Trained(_) | Role::Frozen | Role::Fixed | Role::Running => 0,
     }
 }

@@ -22,11 +22,23 @@ pub enum Contraction {
     Materialised,
     /// Whole gradient rows of the queries, averaged over the nodes first, applied to the factors of the examples.
     Half,
+    /// Whole gradient rows of the queries, along which the examples pass: all layers together, or none.
+    Directional,
 }
 
 impl Contraction {
     /// All of them.
-    pub const ALL: [Contraction; 5] = [
+    pub const ALL: [Contraction; 6] = [
+        Contraction::Factored,
+        Contraction::Averaged,
+        Contraction::Output,
+        Contraction::Materialised,
+        Contraction::Half,
+        Contraction::Directional,
+    ];
+
+    /// Those that one layer can have, whatever the others have.
+    pub const OF_LAYERS: [Contraction; 5] = [
         Contraction::Factored,
         Contraction::Averaged,
         Contraction::Output,
@@ -37,7 +49,7 @@ impl Contraction {
     /// Whether the queries' gradient rows are whole: what tied weights ask for.
     pub(super) fn takes_whole_rows(self) -> bool {
         match self {
-            Contraction::Materialised | Contraction::Half => true,
+            Contraction::Materialised | Contraction::Half | Contraction::Directional => true,
             Contraction::Factored | Contraction::Averaged | Contraction::Output => false,
         }
     }
@@ -50,6 +62,7 @@ impl Contraction {
             Contraction::Output => "output",
             Contraction::Materialised => "materialised",
             Contraction::Half => "half",
+            Contraction::Directional => "directional",
         }
     }
 }
@@ -235,6 +248,8 @@ fn work(block: &Block, contraction: Contraction, sizes: &Sizes) -> Work {
             let own = Work { entries: sums, elements: held, forming: k * rows * formed, ..Work::default() };
             structures().map(applied).fold(own, Work::plus)
         }
+        // The passes along the rows, which are put into flat vectors, are the network's.
+        Contraction::Directional => Work { elements: held + rows * len, forming: k * rows * formed, ..Work::default() },
     }
 }
 
@@ -262,8 +277,8 @@ pub fn flops(block: &Block, contraction: Contraction, sizes: &Sizes) -> f64 {
     2.0 * (work.multiply_adds + work.forming)
 }
 
-/// The ways in which a block can be contracted. Rows of tied weights are sums over their uses, which no product around one
-/// input makes.
+/// The ways in which a block can be contracted whatever the others are: all but [`Contraction::Directional`]. Rows of tied weights
+/// are sums over their uses, which no product around one input makes.
 pub fn choices(network: &Graph, block: &Block, readout: Readout, carried: Carried) -> Vec<Contraction> {
     let means = !matches!(carried, Carried::Rows { .. });
     let own = |other: &&Block| other.offset == block.offset;
@@ -275,15 +290,20 @@ pub fn choices(network: &Graph, block: &Block, readout: Readout, carried: Carrie
         let both = |allowed: &dyn Fn(&Graph, &Use) -> bool| {
             only(&|one| allowed(network, one)) && twin.is_some_and(|twin| allowed(network.in_training(), twin))
         };
+        // Where rows depend on each other, a gradient is the sum of as many products as a batch has rows.
+        let couples = network.in_training().couples_rows();
         structures
             && match contraction {
-                Contraction::Materialised | Contraction::Half => true,
+                Contraction::Materialised => true,
+                _ if couples => false,
+                Contraction::Half => true,
+                Contraction::Directional => false,
                 Contraction::Factored => only(&|_| matches!(carried, Carried::Nothing | Carried::Factors { .. })),
                 Contraction::Averaged => both(&Graph::has_constant_input) && means,
                 Contraction::Output => both(&Graph::makes_outputs) && readout.is_identity() && means,
             }
     };
-    Contraction::ALL.into_iter().filter(possible).collect()
+    Contraction::OF_LAYERS.into_iter().filter(possible).collect()
 }
 
 /// The fastest contraction of a layer.
@@ -409,7 +429,7 @@ mod tests {
 
     #[test]
     fn rows_of_a_long_table_are_not_formed_for_examples() {
-        let embedding = |count| LayerKind::Embedding(Embedding { count, features: 64 });
+        let embedding = |count| LayerKind::Embedding(Embedding { count, features: 64, padding_idx: None });
         let flat = LayerKind::Flatten(Flatten);
         let [averaged, materialised, half] = [Contraction::Averaged, Contraction::Materialised, Contraction::Half];
         let pick = |count, tokens: usize, optimizer: &Optimizer| {

@@ -21,7 +21,7 @@ enum Held<B: Backend + ?Sized> {
 
 impl<B: Backend> ExampleRows<B> {
     /// Back-propagates `seed`, `[copies * examples, C]`, through a pass and keeps what the contraction of each block
-    /// needs.
+    /// needs: a row for each row of the seed.
     ///
     /// # Errors
     ///
@@ -36,6 +36,23 @@ impl<B: Backend> ExampleRows<B> {
         copies: usize,
     ) -> Result<Self> {
         let map = RowMap::each(backend, copies, pass.rows, 1.0)?;
+        Self::mapped(backend, network, choice, weights, pass, (seed, copies), &map)
+    }
+
+    /// The same with a row for each output of a map, where whole rows are kept: what its rows of the seed add up to.
+    ///
+    /// # Errors
+    ///
+    /// A device error.
+    pub(crate) fn mapped(
+        backend: &B,
+        network: &Graph,
+        choice: &[Contraction],
+        weights: &B::Buffer,
+        pass: &Forward<'_, B>,
+        (seed, copies): (B::Buffer, usize),
+        map: &RowMap<B::Buffer, B::Index>,
+    ) -> Result<Self> {
         let mut rows: Vec<Held<B>> = network.blocks.iter().map(|_| Held::Nothing).collect();
         network.backward(backend, Segment::at(weights), pass, copies, seed, &mut |factor| {
             let block = &network.blocks[factor.block];
@@ -47,9 +64,11 @@ impl<B: Backend> ExampleRows<B> {
                         Held::Rows(rows, _) => (rows, Start::Output),
                         Held::Nothing | Held::Deltas(_) => (backend.scratch(len)?, Start::Value(0.0)),
                     };
-                    write_gradient(backend, &map, None, &factor, start, SliceMut::new(&mut rows, 0, len))?;
+                    write_gradient(backend, map, None, &factor, start, SliceMut::new(&mut rows, 0, len))?;
                     Held::Rows(rows, len)
                 }
+                // No row of an example is formed.
+                (Contraction::Directional, _) => Held::Nothing,
                 (Contraction::Factored | Contraction::Averaged | Contraction::Output | Contraction::Half, held) => {
                     let mut deltas = match held {
                         Held::Deltas(deltas) => deltas,

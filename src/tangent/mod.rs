@@ -2,12 +2,14 @@
 Per-example Jacobians, contracted without forming what can be factored.
 
 A layer's gradient row is `Σ_p δ_p ⊗ a_p`. [`Contraction`] lists the ways to multiply two rows; what is constant is
-averaged over the quadrature nodes before it is contracted. [`choose`] picks per layer.
+averaged over the quadrature nodes before it is contracted. [`choose`] picks per layer. Beside these ways stands one for the
+whole network, [`Contraction::Directional`].
 */
 
 mod calibrate;
 mod choice;
 mod contract;
+mod directional;
 mod examples;
 mod queries;
 mod saved;
@@ -15,6 +17,8 @@ mod structure;
 
 pub use choice::{Carried, Contraction, Sizes, choices, choose, flops, seconds};
 pub use contract::{Products, Sum, Term, contract};
+pub use directional::{Along, AlongTerm, PsiRow, contract_along, is_directional};
+pub(crate) use directional::{add_along, directions_at_once};
 pub use examples::ExampleRows;
 pub use queries::{ConstantInputs, Node, QueryFactors};
 pub(crate) use structure::{along, write_gradient};

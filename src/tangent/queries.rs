@@ -254,7 +254,7 @@ impl<'a, B: Backend> QueryFactors<'a, B> {
                 backend.average(width, start, &node.inputs, SliceMut::new(&mut mean, 0, len), factor.input)?;
                 Side::Input(mean, len)
             }
-            (Contraction::Materialised | Contraction::Half, side) => {
+            (Contraction::Materialised | Contraction::Half | Contraction::Directional, side) => {
                 let len = self.outputs * self.queries * block.len();
                 let mut rows = if let Some(Side::Rows(rows, _)) = side { rows } else { fresh(len)? };
                 let preconditioner = preconditioner.map(|values| Slice::new(values, block.offset, block.len()));

@@ -27,6 +27,16 @@ impl Step {
         self.batch.as_ref().map_or(self.examples, Vec::len)
     }
 
+    /// The rows of the batch, ascending, each with its factor in the loss. An example that the batch repeats has as many.
+    pub fn rows(&self) -> Vec<(usize, f64)> {
+        let mut examples: Vec<usize> = match &self.batch {
+            None => (0..self.examples).collect(),
+            Some(batch) => batch.iter().map(|&example| example as usize).collect(),
+        };
+        examples.sort_unstable();
+        examples.into_iter().map(|example| (example, self.share)).collect()
+    }
+
     /// The distinct examples of the batch that lie in a range, ascending, each with its factor in the loss. An example that
     /// the batch repeats counts as often.
     pub fn shares(&self, range: &Range<usize>) -> Vec<(usize, f64)> {
@@ -69,5 +79,6 @@ mod tests {
             Step { learning_rate: 0.1, batch: Some(vec![4, 1, 4]), examples: 5, share: 0.25, total: 3.0, clip: 1.0 };
         assert_eq!(step.shares(&(0..5)), [(1, 0.25), (4, 0.5)]);
         assert_eq!(step.shares(&(2..4)), []);
+        assert_eq!(step.rows(), [(1, 0.25), (4, 0.25), (4, 0.25)]);
     }
 }

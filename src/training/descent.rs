@@ -33,19 +33,32 @@ const ELEMENTS_AT_ONCE: usize = 1 << 20;
 /// The number that PyTorch adds to the norm before it divides by it.
 const CLIP_EPS: f64 = 1e-6;
 
+/// What a batch gives at some weights.
+pub(super) struct Taken<B: Backend> {
+    /// The loss gradient.
+    pub gradient: B::Buffer,
+    /// `[loss, share of hits]`.
+    pub statistics: B::Buffer,
+    /// The flat weights with the running statistics after the batch, where it moves any.
+    pub running: Option<B::Buffer>,
+}
+
 impl<B: Backend> Training<'_, B> {
-    /// The loss gradient of a step's batch at some weights, and `[loss, share of hits]`.
-    pub(super) fn gradient(&self, weights: &B::Buffer, step: &Step) -> Result<(B::Buffer, B::Buffer), Error> {
+    /// The loss gradient of a step's batch at some weights, and what else its passes give.
+    pub(super) fn gradient(&self, weights: &B::Buffer, step: &Step) -> Result<Taken<B>, Error> {
         let (backend, network) = (self.backend, self.network);
-        let held = step.shares(&(0..self.examples.count()));
-        let mut statistics = backend.zeros(2)?;
         // No layer writes the gaps between layers: they stay zero.
-        let mut gradient = backend.zeros(network.len)?;
+        let mut taken = Taken { gradient: backend.zeros(network.len)?, statistics: backend.zeros(2)?, running: None };
+        if network.couples_rows() {
+            self.add_gradient(weights, &step.rows(), &mut taken)?;
+            return Ok(taken);
+        }
+        let held = step.shares(&(0..self.examples.count()));
         let at_once = (ELEMENTS_AT_ONCE / network.widest_row().max(1)).max(1);
         for chunk in held.chunks(at_once) {
-            self.add_gradient(weights, chunk, &mut gradient, &mut statistics)?;
+            self.add_gradient(weights, chunk, &mut taken)?;
         }
-        Ok((gradient, statistics))
+        Ok(taken)
     }
 
     /// The factor by which torch.nn.utils.clip_grad_norm_ would clip a loss gradient; 1 where nothing is clipped.
@@ -58,14 +71,8 @@ impl<B: Backend> Training<'_, B> {
         Ok((self.clip_norm / (norm + CLIP_EPS)).min(1.0))
     }
 
-    /// Adds some examples' part of the gradient and of the statistics; each example comes with its factor in the loss.
-    fn add_gradient(
-        &self,
-        weights: &B::Buffer,
-        held: &[(usize, f64)],
-        gradient: &mut B::Buffer,
-        statistics: &mut B::Buffer,
-    ) -> Result<(), Error> {
+    /// Adds some rows' part of the gradient and of the statistics; each comes with its factor in the loss.
+    fn add_gradient(&self, weights: &B::Buffer, held: &[(usize, f64)], taken: &mut Taken<B>) -> Result<(), Error> {
         let (backend, network) = (self.backend, self.network);
         let (rows, width) = (held.len(), network.input_len());
         let examples: Vec<u32> = held.iter().map(|&(example, _)| example as u32).collect();
@@ -74,15 +81,19 @@ impl<B: Backend> Training<'_, B> {
         let pass = network.forward(backend, segment, Slice::new(&inputs, 0, rows * width), rows)?;
         let places = self.targets.places(backend, held)?;
         let losses = self.targets.losses(backend, self.loss, network.outputs(&pass), &places)?;
-        losses.add_sums(backend, &places, SliceMut::new(statistics, 0, 2))?;
+        losses.add_sums(backend, &places, SliceMut::new(&mut taken.statistics, 0, 2))?;
+        taken.running = network.run_statistics(backend, weights, &pass)?;
 
         let inputs: Vec<u32> = (0..rows as u32).collect();
         let map = RowMap::new(backend, &[0, rows as u32], &inputs, &vec![1.0; rows])?;
         network.backward(backend, segment, &pass, 1, losses.gradient, &mut |factor| {
             let own = &network.blocks[factor.block];
-            let out = SliceMut::new(&mut *gradient, own.offset, own.len());
+            let out = SliceMut::new(&mut taken.gradient, own.offset, own.len());
             write_gradient(backend, &map, None, &factor, Start::Output, out)
         })?;
+        for place in network.silent() {
+            backend.fill(SliceMut::new(&mut taken.gradient, place.start, place.len()), 0.0)?;
+        }
         Ok(())
     }
 }

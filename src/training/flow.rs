@@ -1,6 +1,7 @@
 //! Gradient flow: the path of `dw/dt = -∇L`, and the nodes within its steps.
 
 use super::Training;
+use super::descent::Taken;
 use super::dormand_prince::{DormandPrince, least_tolerance};
 use crate::compute::{Backend, Element, Slice, SliceMut};
 use crate::error::Error;
@@ -102,7 +103,7 @@ impl<B: Backend> Training<'_, B> {
 
     /// `-∇L` at some weights, and the metrics there.
     fn slope(&self, weights: &B::Buffer, full: &Step) -> Result<(B::Buffer, Metrics), Error> {
-        let (mut gradient, statistics) = self.gradient(weights, full)?;
+        let Taken { mut gradient, statistics, .. } = self.gradient(weights, full)?;
         self.backend.scale(SliceMut::new(&mut gradient, 0, self.network.len), -1.0)?;
         let statistics = self.backend.download(Slice::new(&statistics, 0, 2))?;
         Ok((gradient, Metrics::new(&statistics, full)))

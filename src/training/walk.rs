@@ -1,6 +1,7 @@
 //! Makes a path step by step, or follows one that was recorded elsewhere, and records it.
 
 use super::Training;
+use super::descent::Taken;
 use crate::compute::{Backend, Element, Slice, SliceMut};
 use crate::error::Error;
 use crate::formats::StateWriter;
@@ -161,34 +162,39 @@ impl<B: Backend> Training<'_, B> {
         for (which, vector) in memory.vectors().enumerate() {
             keep(Kept::Memory(which), recording.place(number), vector)?;
         }
-        let (gradient, statistics) = self.gradient(weights, &step)?;
-        step.clip = self.clip(&gradient)?;
-        let Made { next, preconditioner, decay } = self.make((number, &step), memory, weights, gradient)?;
+        let taken = self.gradient(weights, &step)?;
+        step.clip = self.clip(&taken.gradient)?;
+        let statistics = backend.download_later(Slice::new(&taken.statistics, 0, 2))?;
+        let Made { next, preconditioner, decay } = self.make((number, &step), memory, weights, taken)?;
         *weights = next;
         if let Some(recorded) = recorded {
             let found = backend.upload(&recorded)?;
             let mut rest = std::mem::replace(weights, found);
             backend.scale(SliceMut::new(&mut rest, 0, len), -1.0)?;
             backend.axpy(SliceMut::new(&mut rest, 0, len), 1.0, Slice::new(weights, 0, len))?;
+            // What running statistics move is their own part, whoever moved them.
+            for block in self.network.running_blocks() {
+                backend.fill(SliceMut::new(&mut rest, block.offset, block.len()), 0.0)?;
+            }
             keep(Kept::Unexplained, Some(number), &rest)?;
         }
         for (kept, vector) in [(Kept::Preconditioner, &preconditioner), (Kept::Decay, &decay)] {
             vector.as_ref().map_or(Ok(()), |vector| keep(kept, Some(number), vector))?;
         }
         keep(Kept::Weights, recording.place(number + 1), weights)?;
-        let statistics = backend.download_later(Slice::new(&statistics, 0, 2))?;
         pending.push_back(Pending { number, step, rows, statistics });
         Ok(())
     }
 
-    /// Clips a loss gradient by the step's factor, and lets the optimizer make its step of it.
+    /// Clips a loss gradient by the step's factor, and lets the optimizer make its step of it. Running statistics move with it.
     fn make(
         &self,
         (number, step): (usize, &Step),
         memory: &mut Memory<B>,
         weights: &B::Buffer,
-        mut gradient: B::Buffer,
+        taken: Taken<B>,
     ) -> Result<Made<B>, Error> {
+        let Taken { mut gradient, running, .. } = taken;
         let len = self.network.trained_len;
         if step.clip != 1.0 {
             self.backend.scale(SliceMut::new(&mut gradient, 0, len), step.clip)?;
@@ -198,7 +204,7 @@ impl<B: Backend> Training<'_, B> {
         let Made { next, preconditioner, decay } = self.optimizer.step(&vectors, memory, given)?;
         let whole = |part: Option<B::Buffer>| part.map(|part| self.whole(part, None)).transpose();
         Ok(Made {
-            next: self.whole(next, Some(weights))?,
+            next: self.whole(next, Some(running.as_ref().unwrap_or(weights)))?,
             preconditioner: whole(preconditioner)?,
             decay: whole(decay)?,
         })
@@ -252,8 +258,8 @@ impl<B: Backend> Training<'_, B> {
         let mut weights = backend.upload(&tape.row(Kept::Weights, row)?)?;
         let mut legs = Vec::new();
         for (number, step) in steps.iter().enumerate().skip(first).take(recording.every()) {
-            let (gradient, _) = self.gradient(&weights, step)?;
-            let Made { next, preconditioner, decay } = self.make((number, step), &mut memory, &weights, gradient)?;
+            let taken = self.gradient(&weights, step)?;
+            let Made { next, preconditioner, decay } = self.make((number, step), &mut memory, &weights, taken)?;
             legs.push(Leg { weights: std::mem::replace(&mut weights, next), preconditioner, decay, unexplained: None });
         }
         Ok(legs)

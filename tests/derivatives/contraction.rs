@@ -10,7 +10,8 @@ use pathkernel::graph::Segment;
 use pathkernel::random::numbers;
 use pathkernel::readout::Readout;
 use pathkernel::tangent::{
-    Carried, ConstantInputs, Contraction, ExampleRows, Node, Products, QueryFactors, Term, choices, contract,
+    Along, AlongTerm, Carried, ConstantInputs, Contraction, ExampleRows, Node, Products, QueryFactors, Term, choices,
+    contract, contract_along,
 };
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -26,6 +27,9 @@ const STRIDE: usize = 6;
 /// Quadrature nodes and weights.
 const NODES: [f64; 2] = [0.2, 0.9];
 const RULE: [f64; 2] = [0.3, 0.7];
+
+/// Adds the contraction of some layers to accumulators of a shape, whose columns are given.
+type Adding<'a> = dyn Fn(Range<usize>, Gram, &Vec<u32>, Vec<Accumulator<'_, Array>>) + 'a;
 
 /// A step, and what its contraction must give.
 struct Step<'a> {
@@ -91,16 +95,9 @@ impl<'a> Step<'a> {
         upload(&moved)
     }
 
-    /// Contracts as an integration does, every layer alone and all of them together.
-    fn check(&self, choice: &[Contraction], constant: &mut BTreeMap<usize, (Array, usize)>) {
+    /// ψ of the nodes, and the layer inputs that no step changes.
+    fn queries<'c>(&'c self, choice: &'c [Contraction]) -> (QueryFactors<'c, Cpu>, ConstantInputs<Cpu>) {
         let (backend, network, outputs) = (Cpu::new(), &self.case.network, self.case.network.outputs);
-        let segment = Segment::at(&self.weights);
-        let pass = network.forward(&backend, segment, whole(&self.examples), EXAMPLES).expect("forward");
-        let rows = |seed: Array, copies: usize| {
-            ExampleRows::new(&backend, network, choice, &self.weights, &pass, seed, copies).expect("rows")
-        };
-        let (kernel, loss) = (rows(seeds(self.case, EXAMPLES), outputs), rows(upload(&self.losses), 1));
-
         let mut queries = QueryFactors::new(network, choice, outputs, QUERIES);
         queries.begin(&backend, |_| (0.0, 1.0)).expect("a step");
         let mut inputs = None;
@@ -117,32 +114,60 @@ impl<'a> Step<'a> {
             visited.expect("backward");
             inputs = Some(ConstantInputs::new(&backend, network, choice, &pass).expect("inputs"));
         }
-        let inputs = inputs.expect("a node");
-        let products = Products::new(&backend, network, &queries, &inputs, &pass, constant).expect("products");
+        (queries, inputs.expect("a node"))
+    }
 
-        let all = network.blocks.len();
+    /// Contracts as an integration does, every layer alone and all of them together.
+    fn check(&self, choice: &[Contraction], constant: &mut BTreeMap<usize, (Array, usize)>) {
+        let (backend, network, outputs) = (Cpu::new(), &self.case.network, self.case.network.outputs);
+        let segment = Segment::at(&self.weights);
+        let pass = network.forward(&backend, segment, whole(&self.examples), EXAMPLES).expect("forward");
+        let rows = |seed: Array, copies: usize| {
+            ExampleRows::new(&backend, network, choice, &self.weights, &pass, seed, copies).expect("rows")
+        };
+        let (kernel, loss) = (rows(seeds(self.case, EXAMPLES), outputs), rows(upload(&self.losses), 1));
+        let (queries, inputs) = self.queries(choice);
+        let products = Products::new(&backend, network, &queries, &inputs, &pass, constant).expect("products");
+        let averaged = RowMap::each(&backend, outputs, QUERIES, 1.0).expect("a map");
+        self.compare_all(choice, &|layers, gram, columns, into| {
+            let rows = if gram.entries == Entries::Loss { &loss } else { &kernel };
+            let mut term = Term { gram, rows, averaged: &averaged, columns, into };
+            contract(&backend, layers, &queries, &products, &mut term).expect("contract");
+        });
+    }
+
+    /// The same by a pass of the examples along ψ.
+    fn check_along(&self) {
+        let (backend, network) = (Cpu::new(), &self.case.network);
+        let choice = vec![Contraction::Directional; network.blocks.len()];
+        let segment = Segment::at(&self.weights);
+        let pass = network.forward(&backend, segment, whole(&self.examples), EXAMPLES).expect("forward");
+        let (queries, _) = self.queries(&choice);
+        let gradient = upload(&self.losses);
+        self.compare_all(&choice, &|layers, gram, columns, into| {
+            let gradient = (gram.entries == Entries::Loss).then(|| whole(&gradient));
+            let blocks: Vec<usize> = layers.collect();
+            let along = Along { network, segment, pass: &pass };
+            let mut terms = [AlongTerm { gram, gradient, into }];
+            let found = contract_along(&backend, &blocks, &queries, &along, columns, &mut terms);
+            found.expect("derivatives");
+        });
+    }
+
+    /// Every layer alone and all of them together, with all entries.
+    fn compare_all(&self, choice: &[Contraction], add: &Adding<'_>) {
+        let all = self.case.network.blocks.len();
         let alone = (0..all).map(|layer| layer..layer + 1);
         for layers in alone.chain(std::iter::once(0..all)) {
             for entries in [Entries::Loss, Entries::Trace, Entries::Diagonal, Entries::Full] {
-                let rows = if entries == Entries::Loss { &loss } else { &kernel };
-                let add = |term: &mut Term<'_, Cpu>| {
-                    contract(&backend, layers.clone(), &queries, &products, term).expect("contract");
-                };
                 let what = format!("{}, layers {layers:?}, {entries:?}, {choice:?}", self.case.name);
-                self.compare(&what, &layers, entries, rows, &add);
+                self.compare(&what, &layers, entries, add);
             }
         }
     }
 
     /// One term, with the column weights in a second accumulator.
-    fn compare(
-        &self,
-        what: &str,
-        layers: &Range<usize>,
-        entries: Entries,
-        rows: &ExampleRows<Cpu>,
-        add: &dyn Fn(&mut Term<'_, Cpu>),
-    ) {
+    fn compare(&self, what: &str, layers: &Range<usize>, entries: Entries, add: &Adding<'_>) {
         let (backend, outputs) = (Cpu::new(), self.case.network.outputs);
         let (queries, examples, stride) = (QUERIES, EXAMPLES, STRIDE);
         let copies = entries.copies(outputs);
@@ -160,8 +185,7 @@ impl<'a> Step<'a> {
             scale: -0.75,
             weights: weights.map(|_| whole(&held)),
         });
-        let averaged = RowMap::each(&backend, outputs, QUERIES, 1.0).expect("a map");
-        add(&mut Term { gram, rows, averaged: &averaged, columns: &columns, into: into.collect() });
+        add(layers.clone(), gram, &columns, into.collect());
 
         let (wanted, across) = match entries {
             Entries::Loss => (&self.loss, EXAMPLES),
@@ -189,7 +213,8 @@ fn every_contraction_agrees_with_loops() {
     let mut seen = BTreeMap::new();
     for (seed, case) in cases().into_iter().enumerate() {
         let steps = [0, 1].map(|number| Step::new(&case, seed as u64 + 4000, number));
-        for wanted in Contraction::ALL {
+        steps.iter().for_each(Step::check_along);
+        for wanted in Contraction::OF_LAYERS {
             let allowed =
                 case.network.blocks.iter().map(|own| choices(&case.network, own, Readout::Outputs, Carried::Nothing));
             let layers = allowed.clone().filter(|allowed| allowed.contains(&wanted)).count();

@@ -13,6 +13,7 @@ macro_rules! shared {
 
 shared! {
     INDEX = "index";
+    GROUP_SUM = "group_sum";
     MATH = "math";
     TILE_SMALL = "tile_small";
     TILE_LARGE = "tile_large";

@@ -5,6 +5,7 @@ told, and a trial.
 To add one: write its file and its shader, and put its name into [`for_each_operation`](crate::for_each_operation).
 */
 
+mod accumulate;
 mod activation;
 mod adam;
 mod average;
@@ -47,6 +48,7 @@ mod softmax;
 pub(super) mod testing;
 mod transpose;
 
+pub use accumulate::{Accumulate, AccumulateArrays};
 pub use activation::Activate;
 pub use adam::{Adam, AdamOut};
 pub use average::Average;
@@ -90,8 +92,8 @@ pub use transpose::Transpose;
 use super::cpu::{self, CHUNK, CpuBackend, Parameters, view, view_mut, weight};
 #[cfg(feature = "gpu")]
 use super::gpu::{
-    self, Along, BlockArray, Bound, Dispatch, GpuBackend, INDEX, MapSizes, Mapped, Shader, Size, WindowNumbers, Words,
-    numbers, read, start_numbers, write,
+    self, Along, BlockArray, Bound, Dispatch, GROUP_SUM, GpuBackend, INDEX, MapSizes, Mapped, Shader, Size,
+    WindowNumbers, Words, numbers, read, start_numbers, write,
 };
 use super::operation::{Indices, Operation, fit, require};
 use super::trial::{Trial, front, front_mut};
@@ -103,10 +105,10 @@ use rayon::prelude::*;
 macro_rules! for_each_operation {
     ($call:ident) => {
         $call! {
-            Activate, Adam, Average, Axpy, BatchLoss, BatchMatMul, Bias, Center, Col2im, ConvolveBackward, Copy, Fill,
-            Gather, Gram, Im2col, Lookup, Mask, Matches, MatMul, Maximum, Multiply, Normalize, NormalizeBackward,
-            NormalizeCurvature, Outer, OuterDiagonal, OuterRows, Pool, PoolBackward, PoolDirectional, Read, Rearrange,
-            Reciprocal, RowDot, Scale, ScaleFeatures, Seed, Softmax, Transpose
+            Accumulate, Activate, Adam, Average, Axpy, BatchLoss, BatchMatMul, Bias, Center, Col2im, ConvolveBackward,
+            Copy, Fill, Gather, Gram, Im2col, Lookup, Mask, Matches, MatMul, Maximum, Multiply, Normalize,
+            NormalizeBackward, NormalizeCurvature, Outer, OuterDiagonal, OuterRows, Pool, PoolBackward, PoolDirectional,
+            Read, Rearrange, Reciprocal, RowDot, Scale, ScaleFeatures, Seed, Softmax, Transpose
         }
     };
 }

@@ -14,6 +14,18 @@ pub struct Normalize {
     pub eps: f64,
 }
 
+/// Elements from which a row is one workgroup's on the GPU, and no longer one invocation's.
+#[cfg(feature = "gpu")]
+const LONG: usize = 1024;
+
+impl Normalize {
+    /// Which of two shaders rows of this width take, and how many invocations a row.
+    #[cfg(feature = "gpu")]
+    pub(super) fn shader(&self, short: &'static str, long: &'static str) -> (&'static str, usize) {
+        if self.width < LONG { (short, 1) } else { (long, 256) }
+    }
+}
+
 impl Operation for Normalize {
     const NAME: &'static str = "normalize";
     const ROUNDINGS: f64 = 200.0;
@@ -52,7 +64,8 @@ impl Operation for Normalize {
         let (rows, width) = (scale.len, self.width);
         let (normal, scale) = (BlockArray::rows(write(&normal), width), BlockArray::rows(write(&scale), 1));
         let arrays = [normal, scale, BlockArray::rows(read(x), width)];
-        gpu.by_rows(Self::NAME, &arrays, rows, 1, &|block| Numbers {
+        let (shader, invocations) = self.shader(Self::NAME, "normalize_long");
+        gpu.by_rows(shader, &arrays, rows, invocations, &|block| Numbers {
             rows: block.len() as u32,
             width: width as u32,
             about_mean: u32::from(self.about_mean),
@@ -62,16 +75,19 @@ impl Operation for Normalize {
 
     #[cfg(feature = "gpu")]
     fn shaders() -> Vec<Shader> {
-        vec![Shader::new::<Numbers>(Self::NAME, &[INDEX, include_str!("../../../shaders/op/normalize.wgsl")])]
+        let long = include_str!("../../../shaders/op/normalize_long.wgsl");
+        vec![
+            Shader::new::<Numbers>(Self::NAME, &[INDEX, include_str!("../../../shaders/op/normalize.wgsl")]),
+            Shader::new::<Numbers>("normalize_long", &[GROUP_SUM, long]),
+        ]
     }
 
     fn trial<B: Backend>(trial: &mut Trial<'_, B>) -> Result<()> {
         let backend = trial.backend;
-        let width = 11;
-        let rows = trial.rows(width);
-        let len = rows * width;
-        let (x, mut normal, mut scale) = (trial.numbers(len)?, backend.zeros(len)?, backend.zeros(rows)?);
-        for about_mean in [false, true] {
+        for (width, about_mean) in [(11, false), (11, true), (LONG_TRIAL, false), (LONG_TRIAL, true)] {
+            let rows = trial.rows(width);
+            let len = rows * width;
+            let (x, mut normal, mut scale) = (trial.numbers(len)?, backend.zeros(len)?, backend.zeros(rows)?);
             let normalize = Normalize { width, about_mean, eps: 1e-5 };
             trial.run(|| {
                 let arrays = (front_mut(&mut normal, len), front_mut(&mut scale, rows), front(&x, len));
@@ -83,6 +99,9 @@ impl Operation for Normalize {
         Ok(())
     }
 }
+
+/// The width of rows in trials that the GPU takes as long ones.
+pub(super) const LONG_TRIAL: usize = 1300;
 
 #[cfg(feature = "gpu")]
 numbers! {

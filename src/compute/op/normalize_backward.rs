@@ -1,5 +1,6 @@
 //! Gradients through the normalisation of rows.
 
+use super::normalize::LONG_TRIAL;
 use super::*;
 
 /// The gradient of [`Normalize`](super::Normalize) with respect to its input, from `(delta, normal, scale)`:
@@ -61,7 +62,8 @@ impl Operation for NormalizeBackward {
             BlockArray::repeated(read(normal), width),
             BlockArray::repeated(read(scale), 1),
         ];
-        gpu.by_rows(Self::NAME, &arrays, out.len / width.max(1), 1, &|block| Numbers {
+        let (shader, invocations) = self.shape.shader(Self::NAME, "normalize_backward_long");
+        gpu.by_rows(shader, &arrays, out.len / width.max(1), invocations, &|block| Numbers {
             rows: block.len() as u32,
             base: scale.len as u32,
             width: width as u32,
@@ -71,17 +73,21 @@ impl Operation for NormalizeBackward {
 
     #[cfg(feature = "gpu")]
     fn shaders() -> Vec<Shader> {
-        vec![Shader::new::<Numbers>(Self::NAME, &[INDEX, include_str!("../../../shaders/op/normalize_backward.wgsl")])]
+        let long = include_str!("../../../shaders/op/normalize_backward_long.wgsl");
+        vec![
+            Shader::new::<Numbers>(Self::NAME, &[INDEX, include_str!("../../../shaders/op/normalize_backward.wgsl")]),
+            Shader::new::<Numbers>("normalize_backward_long", &[GROUP_SUM, long]),
+        ]
     }
 
     fn trial<B: Backend>(trial: &mut Trial<'_, B>) -> Result<()> {
         let backend = trial.backend;
-        let (width, copies) = (7, 3);
-        let base = trial.rows(copies * width);
-        let len = copies * base * width;
-        let (delta, normal) = (trial.numbers(len)?, trial.numbers(base * width)?);
-        let (scale, mut out) = (trial.numbers(base)?, backend.zeros(len)?);
-        for about_mean in [false, true] {
+        let copies = 3;
+        for (width, about_mean) in [(7, false), (7, true), (LONG_TRIAL, false), (LONG_TRIAL, true)] {
+            let base = trial.rows(copies * width);
+            let len = copies * base * width;
+            let (delta, normal) = (trial.numbers(len)?, trial.numbers(base * width)?);
+            let (scale, mut out) = (trial.numbers(base)?, backend.zeros(len)?);
             let backward = NormalizeBackward { shape: Normalize { width, about_mean, eps: 1e-5 } };
             trial.run(|| {
                 let (normal, scale) = (front(&normal, base * width), front(&scale, base));

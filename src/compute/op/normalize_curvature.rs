@@ -1,5 +1,6 @@
 //! How gradients through the normalisation of rows change with its input.
 
+use super::normalize::LONG_TRIAL;
 use super::*;
 
 /// How [`NormalizeBackward`](super::NormalizeBackward) of a fixed `delta` changes as the input moves along `slope`.
@@ -76,7 +77,8 @@ impl Operation for NormalizeCurvature {
             BlockArray::repeated(read(scale), 1),
             BlockArray::repeated(read(slope), width),
         ];
-        gpu.by_rows(Self::NAME, &arrays, out.len / width.max(1), 1, &|block| Numbers {
+        let (shader, invocations) = self.shape.shader(Self::NAME, "normalize_curvature_long");
+        gpu.by_rows(shader, &arrays, out.len / width.max(1), invocations, &|block| Numbers {
             rows: block.len() as u32,
             base: scale.len as u32,
             width: width as u32,
@@ -86,17 +88,21 @@ impl Operation for NormalizeCurvature {
 
     #[cfg(feature = "gpu")]
     fn shaders() -> Vec<Shader> {
-        vec![Shader::new::<Numbers>(Self::NAME, &[INDEX, include_str!("../../../shaders/op/normalize_curvature.wgsl")])]
+        let long = include_str!("../../../shaders/op/normalize_curvature_long.wgsl");
+        vec![
+            Shader::new::<Numbers>(Self::NAME, &[INDEX, include_str!("../../../shaders/op/normalize_curvature.wgsl")]),
+            Shader::new::<Numbers>("normalize_curvature_long", &[GROUP_SUM, long]),
+        ]
     }
 
     fn trial<B: Backend>(trial: &mut Trial<'_, B>) -> Result<()> {
         let backend = trial.backend;
-        let (width, copies) = (7, 3);
-        let base = trial.rows(copies * width);
-        let (len, own) = (copies * base * width, base * width);
-        let (delta, normal, slope) = (trial.numbers(len)?, trial.numbers(own)?, trial.numbers(own)?);
-        let (scale, mut out) = (trial.numbers(base)?, backend.zeros(len)?);
-        for about_mean in [false, true] {
+        let copies = 3;
+        for (width, about_mean) in [(7, false), (7, true), (LONG_TRIAL, false), (LONG_TRIAL, true)] {
+            let base = trial.rows(copies * width);
+            let (len, own) = (copies * base * width, base * width);
+            let (delta, normal, slope) = (trial.numbers(len)?, trial.numbers(own)?, trial.numbers(own)?);
+            let (scale, mut out) = (trial.numbers(base)?, backend.zeros(len)?);
             let curvature = NormalizeCurvature { shape: Normalize { width, about_mean, eps: 1e-5 } };
             trial.run(|| {
                 let (out, delta, normal) = (front_mut(&mut out, len), front(&delta, len), front(&normal, own));

@@ -49,16 +49,19 @@ impl Alone {
         backend.download(self.graph.outputs(&pass)).expect("outputs")
     }
 
-    /// `[C * rows, parameters]`: the Jacobian, or how it changes along a direction.
+    /// `[rows * C, parameters]`: the Jacobian, or how it changes along a direction. Each value has a copy of all rows, whose
+    /// parts add up, so that rows may depend on each other.
     fn gradients(&self, weights: &[f64], direction: Option<&[f64]>) -> Vec<f64> {
         let (backend, graph, weights) = (Cpu::new(), &self.graph, upload(weights));
-        let (segment, copies) = (Segment::at(&weights), graph.outputs);
+        let (segment, copies) = (Segment::at(&weights), ROWS * graph.outputs);
         let input = Slice::new(&self.inputs, 0, self.inputs.len());
         let pass = graph.forward(&backend, segment, input, ROWS).expect("forward");
-        let mut seed = upload(&vec![0.0; ROWS * copies * copies]);
-        let len = seed.len();
-        backend.seed(ROWS, copies, SliceMut::new(&mut seed, 0, len), None).expect("a seed");
-        let map = RowMap::each(&backend, copies, ROWS, 1.0).expect("a map");
+        let seed: Vec<f64> =
+            (0..copies * copies).map(|at| if at / copies == at % copies { 1.0 } else { 0.0 }).collect();
+        let seed = upload(&seed);
+        let offsets: Vec<u32> = (0..=copies).map(|copy| (copy * ROWS) as u32).collect();
+        let inputs: Vec<u32> = (0..copies * ROWS).map(|row| (row % ROWS) as u32).collect();
+        let map = RowMap::new(&backend, &offsets, &inputs, &vec![1.0; copies * ROWS]).expect("a map");
         let mut all = vec![0.0; map.outputs * graph.len];
         let mut visit = |factor: Factor<'_, Buffer<f64>>| -> Result<()> {
             let (len, offset) = (factor.structure.len(), graph.blocks[factor.block].offset);
@@ -74,7 +77,8 @@ impl Alone {
         let visited = match direction {
             None => graph.backward(&backend, segment, &pass, copies, seed, &mut visit),
             Some(direction) => {
-                let seeds = Seeds { copies, seed, change: upload(&vec![0.0; len]) };
+                let change = upload(&vec![0.0; copies * copies]);
+                let seeds = Seeds { copies, seed, change };
                 graph.tangent_of_backward(&backend, segment, &pass, &upload(direction), seeds, &mut visit)
             }
         };
@@ -97,7 +101,7 @@ impl Alone {
 /// derivatives of.
 pub(super) fn against_differences(input: &[usize], kind: impl Into<Kind>) {
     let alone = Alone::new(input, kind.into());
-    let (len, count) = (alone.graph.len, alone.graph.outputs);
+    let len = alone.graph.len;
     let (weights, direction) = (numbers(50, len), numbers(90, len));
     let moved = |by: f64| -> Vec<f64> { weights.iter().zip(&direction).map(|(w, d)| w + by * d).collect() };
     let difference = |of: &dyn Fn(&[f64]) -> Vec<f64>| -> Vec<f64> {
@@ -113,8 +117,7 @@ pub(super) fn against_differences(input: &[usize], kind: impl Into<Kind>) {
     let size = [&gradients, &slopes, &turned].into_iter().flatten().fold(1.0f64, |top, x| top.max(x.abs()));
     let tolerance = 400.0 * (STEP * STEP + f64::EPSILON / STEP) * size;
     for (entry, (&derivative, &slope)) in derivatives.iter().zip(&slopes).enumerate() {
-        let (row, output) = (entry / count, entry % count);
-        let gradient = &gradients[(output * ROWS + row) * len..][..len];
+        let gradient = &gradients[entry * len..][..len];
         let product: f64 = gradient.iter().zip(&direction).map(|(a, b)| a * b).sum();
         assert!((derivative - slope).abs() <= tolerance, "derivative {entry}: {derivative}, not {slope}");
         assert!((product - slope).abs() <= tolerance, "gradient {entry}: {product}, not {slope}");

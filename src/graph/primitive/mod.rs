@@ -101,6 +101,9 @@ pub trait Primitive {
     /// 1; `None` where it is no polynomial.
     fn degree(&self, before: &[usize]) -> Option<usize>;
 
+    /// What an element of an input that is -∞ for every weight makes of the value.
+    fn minus_infinity(&self, input: usize) -> MinusInfinity;
+
     /// Which weights say how large an element of its value is.
     fn magnitude(&self) -> Magnitude;
 
@@ -164,6 +167,17 @@ pub enum Kinks {
     Elements(Vec<f64>),
     /// Where another entry of a window of the first input becomes the largest.
     Windows(Window),
+}
+
+/// What becomes of -∞ in an input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MinusInfinity {
+    /// Elements that have no use: infinite, no numbers, or their derivatives are.
+    Spoils,
+    /// It stays -∞, with derivatives of 0.
+    Stays,
+    /// It has no weight in a sum of weights: the value is finite.
+    Vanishes,
 }
 
 /// Where the size of an element of a value, and so of its roundings, comes from.
@@ -274,6 +288,10 @@ macro_rules! primitives {
                 match self { $(Kind::$name(own) => own.degree(before),)* }
             }
 
+            fn minus_infinity(&self, input: usize) -> MinusInfinity {
+                match self { $(Kind::$name(own) => own.minus_infinity(input),)* }
+            }
+
             fn magnitude(&self) -> Magnitude {
                 match self { $(Kind::$name(own) => own.magnitude(),)* }
             }
@@ -288,6 +306,7 @@ macro_rules! primitives {
 primitives! {
     affine::Affine,
     attention::Attention,
+    batch_normalize::BatchNormalize,
     convolve::Convolve,
     lookup::Lookup,
     mask::Mask,

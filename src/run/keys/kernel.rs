@@ -31,7 +31,7 @@ pub struct Kernel {
     pub superposition: bool,
     /// Examples whose part of the weights' change is wanted whole.
     pub superposition_vectors: Vec<u32>,
-    /// How each layer that has parameters is contracted; the fastest without it.
+    /// How each layer that has parameters is contracted, or each block of parameters; the fastest without it.
     pub contraction: Option<Vec<Contraction>>,
 }
 
@@ -101,7 +101,7 @@ pub(super) const KEYS: &[Key<Kernel>] = &[
     ),
     Key::new(
         "contraction",
-        "how gradient rows are contracted; `auto` takes the fastest",
+        "how gradient rows are contracted; `auto` takes the fastest; `directional` is for all layers or for none",
         at!(Kernel.contraction, Contractions),
     ),
     Key::new(
@@ -233,7 +233,8 @@ impl Form<Option<Vec<Contraction>>> for Contractions {
             Value::Text(word) if word == AUTO => None,
             Value::List(values) => Some(values.iter().map(one).collect::<Result<_>>()?),
             _ => {
-                let problem = "must be \"auto\" or a list with a word for each layer that has weights";
+                let problem =
+                    "must be \"auto\" or a list with a word for each layer that has weights, or for each block of them";
                 return Err(Wrong::new(at, problem));
             }
         };
@@ -246,7 +247,9 @@ impl Form<Option<Vec<Contraction>>> for Contractions {
 
     fn shape(&self, _start: &Option<Vec<Contraction>>) -> Shape {
         let names = Contraction::ALL.map(Contraction::name).join(", ");
-        Shape::Plain(format!("`auto`, or a list with a word for each layer that has weights: {names}"))
+        Shape::Plain(format!(
+            "`auto`, or a list with a word for each layer that has weights, for those of its parameters that can be contracted so: {names}"
+        ))
     }
 }
 

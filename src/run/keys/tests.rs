@@ -355,6 +355,13 @@ const LAYERS: &[(&str, [&str; 2])] = &[
         "embedding.features",
         ["type = 'embedding', count = 2, features = 2", "type = 'embedding', count = 2, features = 3"],
     ),
+    (
+        "embedding.padding_idx",
+        [
+            "type = 'embedding', count = 2, features = 2, padding_idx = 0",
+            "type = 'embedding', count = 2, features = 2, padding_idx = 1",
+        ],
+    ),
     ("scale.by", ["type = 'scale', by = 2", "type = 'scale', by = 3"]),
     ("offset.by", ["type = 'offset', by = 2", "type = 'offset', by = 3"]),
     ("reshape.shape", ["type = 'reshape', shape = [2, 2]", "type = 'reshape', shape = [2, -1]"]),

@@ -28,6 +28,7 @@ pub fn file_names(run_file: &RunFile) -> Vec<String> {
         ("prediction.npy", true),
         ("regularizer.npy", true),
         ("residual.npy", true),
+        ("statistics.npy", run_file.build().is_ok_and(|network| network.has_running())),
         ("unexplained.npy", run_file.trajectory.import.is_some()),
         ("superposition.npy", kernel.superposition),
         ("superposition.safetensors", !kernel.superposition_vectors.is_empty()),

@@ -34,18 +34,21 @@ pub struct Queries {
     residual: Vec<f64>,
     /// Whether the path was recorded elsewhere, so that there are unexplained parts.
     imported: bool,
+    /// Whether training moved running statistics, so that they have a part.
+    running: bool,
     /// The largest share that rounding has of what it may have.
     largest_share: f64,
 }
 
 impl Queries {
     /// Nothing yet of `queries` queries with `rows` values each, along a path.
-    pub fn new(queries: usize, rows: usize, history: &History) -> Self {
+    pub fn new(queries: usize, rows: usize, history: &History, running: bool) -> Self {
         Self {
             rows,
             account: Account::new(queries * rows, history.steps.len()),
             residual: vec![0.0; queries * rows],
             imported: history.recording.keeps(Kept::Unexplained),
+            running,
             largest_share: 0.0,
         }
     }
@@ -60,7 +63,7 @@ impl Queries {
     }
 
     /// The residual of a tile's queries, once all their attributions are there: prediction - initial - Σ attribution -
-    /// regularizer - unexplained. Without attribution, what the steps add up to: the same but for rounding, whose unit is
+    /// regularizer - statistics - unexplained. Without attribution, what the steps add up to: the same but for rounding, whose unit is
     /// `unit`. What is more than that is in doubt, and is returned.
     ///
     /// # Errors
@@ -81,9 +84,9 @@ impl Queries {
         for (at, size) in place.clone().zip(&mut sizes) {
             let account = &self.account;
             let (first, last) = (account.initial[at], account.prediction[at]);
-            let (regularizer, unexplained) = (account.regularizer[at], account.unexplained[at]);
-            self.residual[at] = last - first - regularizer - unexplained;
-            *size = [last, first, regularizer, unexplained].into_iter().map(f64::abs).sum();
+            let apart = account.apart(at);
+            self.residual[at] = apart.into_iter().fold(last - first, |rest, part| rest - part);
+            *size = [last, first].into_iter().chain(apart).map(f64::abs).sum();
         }
         arrays.take_attribution(&tile.queries, &mut self.residual[place.clone()], &mut sizes)?;
         let sums: Vec<f64> = [&self.residual[place.clone()], &sizes, &missed].into_iter().flatten().copied().collect();
@@ -165,8 +168,9 @@ impl Queries {
             ("regularizer.npy", &self.account.regularizer),
             ("residual.npy", &self.residual),
         ];
+        let statistics = self.running.then_some(("statistics.npy", &self.account.statistics));
         let unexplained = self.imported.then_some(("unexplained.npy", &self.account.unexplained));
-        for (name, values) in per_query.into_iter().chain(unexplained) {
+        for (name, values) in per_query.into_iter().chain(statistics).chain(unexplained) {
             let shape = [values.len() / self.rows.max(1), self.rows];
             write_npy(&store.path(name), &shape, &convert::<E>(values))?;
         }

@@ -80,6 +80,7 @@ mod tests {
             prediction: values.to_vec(),
             missed: values.to_vec(),
             regularizer: values.to_vec(),
+            statistics: vec![0.0; 2],
             unexplained: vec![0.0; 2],
             residuals: vec![values[0]],
             nodes: vec![nodes],

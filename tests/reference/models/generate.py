@@ -11,6 +11,7 @@ A file of cases/ calls `case` (see `Case` for what one is made of).
 """
 
 import argparse
+import contextlib
 import importlib
 import json
 import shutil
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 import numpy as np
+import coupled
 import torch
 from safetensors.numpy import save_file
 
@@ -86,6 +88,8 @@ class Case:
     groups: list | None = None
     # Momentum of SGD.
     momentum: float = 0.0
+    # Weight decay of SGD.
+    decay: float = 0.0
     # AdamW in place of SGD: its `betas`, `eps` and `weight_decay`.
     adamw: dict[str, Any] | None = None
     steps: int = 6
@@ -100,6 +104,8 @@ class Case:
     # Whether the queries have targets.
     query_targets: bool = False
     seed: int = 1
+    # How the module is trained in training mode, by coupled.py; without it examples meet it in evaluation mode.
+    coupled: Any = None
     # Why the case is run in f64 alone; f32 as well without it.
     f64_only: str = ""
 
@@ -108,6 +114,17 @@ def case(name, about, **parts):
     """Adds a case."""
     assert name not in CASES, name
     CASES[name] = Case(about, **parts)
+
+
+@contextlib.contextmanager
+def unpadded(tables):
+    """Within it, gradients have the rows of padding like any other: PyTorch leaves them out of those of losses alone."""
+    rows = [table.padding_idx for table in tables]
+    for table in tables:
+        table.padding_idx = None
+    yield
+    for table, row in zip(tables, rows):
+        table.padding_idx = row
 
 
 class Network:
@@ -156,7 +173,7 @@ class Steps:
 
     def __init__(self, case):
         self.case, self.number, self.squares = case, 0, 0.0
-        self.keep, self.add = case.momentum, 1.0
+        self.keep, self.add, self.decayed = case.momentum, 1.0, 0.0
         if case.adamw:
             self.keep, self.add = case.adamw["betas"][0], 1 - case.adamw["betas"][0]
 
@@ -165,11 +182,25 @@ class Steps:
         case, own = self.case, self.case.adamw
         self.number += 1
         if not own:
-            return case.rate, torch.zeros_like(w)
+            self.decayed = case.momentum * self.decayed + case.decay * w
+            return case.rate, -case.rate * self.decayed
         (first, second), t = own["betas"], self.number
         self.squares = second * self.squares + (1 - second) * gradient**2
         size = (self.squares / (1 - second**t)).sqrt() + own["eps"]
         return case.rate / (1 - first**t) / size, -case.rate * own["weight_decay"] * w
+
+
+class Theirs:
+    """The steps of PyTorch's own optimizer, which has to end at the same weights."""
+
+    def __init__(self, case, w):
+        self.w = torch.nn.Parameter(w.clone())
+        decay = {"weight_decay": case.decay, "momentum": case.momentum}
+        self.own = torch.optim.AdamW([self.w], case.rate, **case.adamw) if case.adamw else torch.optim.SGD([self.w], case.rate, **decay)
+
+    def step(self, gradient):
+        self.w.grad = gradient.clone()
+        self.own.step()
 
 
 def compute(case, network, x, y, xq, yq):
@@ -190,7 +221,7 @@ def compute(case, network, x, y, xq, yq):
         return case.own_loss(i, outputs, target(y, i)) if case.own_loss else case.loss(outputs, target(y, i))
 
     w = network.flat()
-    steps = Steps(case)
+    steps, theirs = Steps(case), Theirs(case, w)
     initial = read(w)
     attribution = torch.zeros(n, m, initial.shape[1])
     full = kernel.get("kernel") == "full"
@@ -225,13 +256,15 @@ def compute(case, network, x, y, xq, yq):
             if full:
                 slopes[i] = counts * torch.autograd.grad(value, outputs, retain_graph=True)[0]
                 jacobians[i] = torch.stack([network.gradient(f) for f in outputs])
+        theirs.step(gradient)
         factor, decay = steps.step(gradient, w)
         step = -factor * velocity.sum(0) + decay
         for q in range(n):
             for tau, share in zip(nodes, shares):
                 network.set(w + tau * step)
-                for r, value in enumerate(case.readout(network.outputs(example(xq, q)), target(yq, q))):
-                    phi = network.gradient(value)
+                with unpadded([own for own in network.module.modules() if isinstance(own, torch.nn.Embedding)]):
+                    rows = [network.gradient(value) for value in case.readout(network.outputs(example(xq, q)), target(yq, q))]
+                for r, phi in enumerate(rows):
                     attribution[q, :, r] -= factor * share * velocity @ phi
                     by_position[q, :, r] -= factor * share * velocities @ phi
                     regularizer[q, r] += share * decay @ phi
@@ -242,6 +275,7 @@ def compute(case, network, x, y, xq, yq):
         w = w + step
     prediction = read(w)
     network.set(w)
+    torch.testing.assert_close(theirs.w.detach(), w, rtol=1e-9, atol=1e-12)
     if case.groups:
         columns = [[i for i in range(m) if case.groups[i] == number] for number in sorted(set(case.groups))]
         merged = lambda array: torch.stack([array[:, rows].sum(1) for rows in columns], 1)
@@ -257,6 +291,16 @@ def compute(case, network, x, y, xq, yq):
         vanishing = K.abs() < 1e-12 * K.abs().max()
         answers["coefficients"] = torch.where(vanishing, torch.full_like(K, torch.nan), numerator / K)
     return answers
+
+
+def batches(case):
+    """`batches` of the run file: those of one size are a file."""
+    return "batches.npy" if len({len(batch) for batch in case.batches}) == 1 else case.batches
+
+
+def imported(case):
+    """Whether the run follows the path that PyTorch took."""
+    return bool(case.coupled and (case.coupled.made_by or case.coupled.tampered))
 
 
 def toml_value(value):
@@ -283,15 +327,20 @@ def run_toml(case):
     if case.n:
         lines += table("data.query", {"inputs": inputs("query")} | ({"targets": "query_y.npy"} if case.query_targets else {}))
     model = {k: v for k, v in case.model.items() if k != "layers"}
-    lines += table("model", model | {"weights": "w0.safetensors"})
+    lines += table("model", model | ({} if imported(case) else {"weights": "w0.safetensors"}))
     if "layers" in case.model:
         lines += ["layers = ["] + [f"  {toml_value(layer)}," for layer in case.model["layers"]] + ["]"]
-    optimizer = {"type": "sgd", "learning_rate": case.rate} | ({"momentum": case.momentum} if case.momentum else {})
+    numbers = {"momentum": case.momentum, "weight_decay": case.decay}
+    optimizer = {"type": "sgd", "learning_rate": case.rate} | {key: value for key, value in numbers.items() if value}
     if case.adamw:
         optimizer = {"type": "adamw", "learning_rate": case.rate} | case.adamw
+    optimizer = case.coupled.optimizer if case.coupled else optimizer
     training = {"optimizer": optimizer, "steps": case.steps} | case.training
-    lines += table("training", training | ({"batches": "batches.npy"} if case.batches else {}))
+    training |= {"clip_norm": case.coupled.clip_norm} if case.coupled and case.coupled.clip_norm else {}
+    lines += table("training", training | ({"batches": batches(case)} if case.batches else {}))
     lines += table("kernel", case.kernel)
+    if imported(case):
+        lines += table("trajectory", {"import": "checkpoints/*.safetensors"})
     return "\n".join(lines) + "\n"
 
 
@@ -325,13 +374,22 @@ def write_case(name, case):
         np.save(folder / file, array)
     if case.groups:
         np.save(folder / "groups.npy", np.array(case.groups))
-    if case.batches is not None:
+    if case.batches is not None and batches(case) == "batches.npy":
         np.save(folder / "batches.npy", np.array(case.batches))
-    save_file(case.file(state(case, network)), folder / "w0.safetensors")
+    if not imported(case):
+        save_file(case.file(state(case, network)), folder / "w0.safetensors")
     if case.graph is not None:
         (folder / "model.json").write_text(json.dumps(case.graph, indent=1) + "\n")
     (folder / "run.toml").write_text(run_toml(case))
-    answers = compute(case, network, x, y, xq, yq)
+    if case.coupled:
+        answers, path = coupled.compute(case, network, x, y, xq, yq)
+        path = {case.names.get(k, k): v for k, v in path.items()}
+        save_file(path, folder / "path.safetensors")
+        for s in range(case.steps + 1) if imported(case) else []:
+            (folder / "checkpoints").mkdir(exist_ok=True)
+            save_file({k: np.ascontiguousarray(v[s]) for k, v in path.items()}, folder / f"checkpoints/{s:02}.safetensors")
+    else:
+        answers = compute(case, network, x, y, xq, yq)
     for key, value in answers.items():
         assert key == "coefficients" or torch.isfinite(value).all(), (name, key)
         np.save(folder / f"expected_{key}.npy", value.numpy())

@@ -216,11 +216,7 @@ impl Operation for Gram {
     type Arrays<'a, T: 'a, I: 'a> = GramArrays<'a, T, I>;
 
     fn check<T, I: Indices>(&self, arrays: &Self::Arrays<'_, T, I>) -> Result<()> {
-        let columns = arrays.columns.values();
-        let end = columns.last().map_or(0, |&column| column as usize + 1);
-        fit(Self::NAME, &[(columns.len(), self.examples), (self.copies, self.wanted_copies())])?;
-        let ascend = columns.windows(2).all(|pair| pair[0] < pair[1]);
-        require(Self::NAME, ascend && end <= self.stride, "columns do not ascend, or leave the accumulator's rows")?;
+        self.check_columns(Self::NAME, arrays.columns.values())?;
         arrays.parts.iter().try_for_each(|part| self.check_part(part))?;
         arrays.into.iter().try_for_each(|accumulator| {
             let columns = accumulator.weights.map_or(self.columns(), |weights| weights.len);
@@ -285,6 +281,14 @@ impl Operation for Gram {
 }
 
 impl Gram {
+    /// Fails where an operation's columns, or its copies, are not those of the accumulators.
+    pub(super) fn check_columns(&self, operation: &str, columns: &[u32]) -> Result<()> {
+        let end = columns.last().map_or(0, |&column| column as usize + 1);
+        fit(operation, &[(columns.len(), self.examples), (self.copies, self.wanted_copies())])?;
+        let ascend = columns.windows(2).all(|pair| pair[0] < pair[1]);
+        require(operation, ascend && end <= self.stride, "columns do not ascend, or leave the accumulator's rows")
+    }
+
     /// Fails where a part's arrays do not fit.
     fn check_part<T, I: Indices>(&self, part: &Part<'_, T, I>) -> Result<()> {
         let (rows, columns) = (self.outputs * self.queries, self.columns());

@@ -94,7 +94,8 @@ impl Attention {
             [mask] if *mask == [heads, queries, keys] => heads,
             [mask] => {
                 return Err(format!(
-                    "the mask has the shape {mask:?}; it must be [{queries}, {keys}] or [{heads}, {queries}, {keys}]"
+                    "the mask has the shape {mask:?}; it must be [{queries}, {keys}] or [{heads}, {queries}, {keys}], or have \
+                     lengths of 1 instead"
                 ));
             }
             _ => return Err(format!("reads queries, keys, values and perhaps a mask, not {} layers", inputs.len())),
@@ -249,6 +250,11 @@ impl Primitive for Attention {
 
     fn degree(&self, _before: &[usize]) -> Option<usize> {
         None
+    }
+
+    fn minus_infinity(&self, input: usize) -> MinusInfinity {
+        // Queries, keys and values come first, then the mask.
+        if input == 3 { MinusInfinity::Vanishes } else { MinusInfinity::Spoils }
     }
 
     fn magnitude(&self) -> Magnitude {

@@ -1,0 +1,222 @@
+//! Channels, normalised over all rows of a pass: the one primitive by which rows depend on each other.
+
+use super::*;
+use crate::compute::{self, Transpose};
+
+/// Every channel, the first axis, less its mean over the root of its variance, both over all rows of the pass and all
+/// positions, as PyTorch's BatchNorm in train mode: `(x - mean) / √(variance + eps)` with the biased variance.
+///
+/// Channels of all rows are the rows of [`Normalize`](super::Normalize)'s operations. A δ at one row reaches every row, so that
+/// the gradient of one row's value is the sum over all base rows of a copy.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BatchNormalize {
+    shape: Vec<usize>,
+    channels: usize,
+    /// Added to the variance.
+    eps: f64,
+}
+
+/// Rows of some copies of a pass: copies, rows of each, channels, positions.
+type Sizes = [usize; 4];
+
+impl BatchNormalize {
+    /// Of the first axis.
+    ///
+    /// # Errors
+    ///
+    /// An input without axes.
+    pub fn new(input: &[usize], eps: f64) -> std::result::Result<Self, String> {
+        let channels = *input.first().ok_or("the input is a number without axes")?;
+        Ok(Self { shape: input.to_vec(), channels, eps })
+    }
+
+    /// Positions of a channel in each row.
+    pub(crate) fn positions(&self) -> usize {
+        count(&self.shape) / self.channels.max(1)
+    }
+
+    fn sizes(&self, copies: usize, rows: usize) -> Sizes {
+        [copies, rows, self.channels, self.positions()]
+    }
+
+    fn row(&self, rows: usize) -> compute::Normalize {
+        compute::Normalize { width: rows * self.positions(), about_mean: true, eps: self.eps }
+    }
+
+    /// What a pass of `rows` rows left: the scale of each channel, and the normalised channels.
+    fn saved<'p, B: Backend>(&self, rows: usize, seen: &Seen<'p, B>) -> Result<[Slice<'p, B::Buffer>; 2]> {
+        let [scale, normal] = seen.saved else {
+            return Err(BackendError::Invalid("a normalised batch that saved nothing".into()));
+        };
+        Ok([Slice::new(scale, 0, self.channels), Slice::new(normal, 0, rows * count(&self.shape))])
+    }
+
+    /// The channels of some rows of a pass, each with all rows and positions side by side.
+    pub(crate) fn by_channel<B: Backend>(&self, backend: &B, x: Slice<'_, B::Buffer>, rows: usize) -> Result<B::Buffer> {
+        by_channel(backend, x, self.sizes(1, rows))
+    }
+
+    /// `normalize_backward` of rows as they are; it is also the forward derivative, since the Jacobian is symmetric.
+    fn through<B: Backend>(
+        &self,
+        site: &Site<'_, B>,
+        seen: &Seen<'_, B>,
+        copies: usize,
+        delta: Slice<'_, B::Buffer>,
+        out: SliceMut<'_, B::Buffer>,
+    ) -> Result<()> {
+        let (backend, sizes) = (site.backend, self.sizes(copies, site.rows));
+        let [scale, normal] = self.saved(site.rows, seen)?;
+        let turned = by_channel(backend, delta, sizes)?;
+        let turned = Slice::new(&turned, 0, delta.len);
+        let found = fresh(backend, delta.len, |out| {
+            backend.normalize_backward(&self.row(site.rows), out, turned, normal, scale)
+        })?;
+        by_row(backend, Slice::new(&found, 0, delta.len), sizes, out)
+    }
+}
+
+/// `[copies, C, rows, P]` of `[copies, rows, C, P]`.
+fn by_channel<B: Backend>(backend: &B, x: Slice<'_, B::Buffer>, sizes: Sizes) -> Result<B::Buffer> {
+    let [copies, rows, channels, positions] = sizes;
+    fresh(backend, x.len, |out| swap(backend, x, (copies, rows, channels), positions, out))
+}
+
+/// `[copies, rows, C, P]` of `[copies, C, rows, P]`.
+fn by_row<B: Backend>(
+    backend: &B,
+    x: Slice<'_, B::Buffer>,
+    [copies, rows, channels, positions]: Sizes,
+    out: SliceMut<'_, B::Buffer>,
+) -> Result<()> {
+    swap(backend, x, (copies, channels, rows), positions, out)
+}
+
+/// `out[k, j, i, ..] = x[k, i, j, ..]` of matrices of `rows` times `columns` entries, each of `width` elements.
+fn swap<B: Backend>(
+    backend: &B,
+    x: Slice<'_, B::Buffer>,
+    (batches, rows, columns): (usize, usize, usize),
+    width: usize,
+    out: SliceMut<'_, B::Buffer>,
+) -> Result<()> {
+    if width == 1 {
+        return backend.transpose(&Transpose { batches, rows, columns }, out, x);
+    }
+    let size = rows * columns;
+    let from = |at: usize| at / size * size + at % rows * columns + at % size / rows;
+    let places: Vec<u32> = (0..batches * size).map(|at| from(at) as u32).collect();
+    backend.gather(out, x, &backend.index(&places)?, width)
+}
+
+impl Primitive for BatchNormalize {
+    fn name(&self) -> &'static str {
+        "batch_normalize"
+    }
+
+    fn built(&self) -> Built {
+        Built::plain(vec![count(&self.shape)], &self.shape)
+    }
+
+    fn forward<B: Backend>(
+        &self,
+        site: &Site<'_, B>,
+        inputs: &[Slice<'_, B::Buffer>],
+        out: SliceMut<'_, B::Buffer>,
+    ) -> Result<Vec<B::Buffer>> {
+        let (backend, x) = (site.backend, first(inputs)?);
+        let turned = by_channel(backend, x, self.sizes(1, site.rows))?;
+        let (mut normal, mut scale) = (backend.scratch(x.len)?, backend.scratch(self.channels)?);
+        backend.normalize(
+            &self.row(site.rows),
+            SliceMut::new(&mut normal, 0, x.len),
+            SliceMut::new(&mut scale, 0, self.channels),
+            Slice::new(&turned, 0, x.len),
+        )?;
+        by_row(backend, Slice::new(&normal, 0, x.len), self.sizes(1, site.rows), out)?;
+        Ok(vec![scale, normal])
+    }
+
+    fn backward<B: Backend>(
+        &self,
+        site: &Site<'_, B>,
+        seen: &Seen<'_, B>,
+        back: &Back<'_>,
+        delta: B::Buffer,
+        _visit: &mut Visit<'_, B>,
+    ) -> Result<Deltas<B>> {
+        let delta = Slice::new(&delta, 0, back.copies * seen.value.len);
+        back.to_input(|| {
+            fresh(site.backend, delta.len, |out| self.through(site, seen, back.copies, delta, out))
+        })
+    }
+
+    fn tangent<B: Backend>(
+        &self,
+        site: &Site<'_, B>,
+        seen: &Seen<'_, B>,
+        moved: &Moved<'_, B>,
+        out: SliceMut<'_, B::Buffer>,
+    ) -> Result<()> {
+        self.through(site, seen, moved.directions.len(), moved.only_slope()?, out)
+    }
+
+    fn tangent_of_backward<B: Backend>(
+        &self,
+        site: &Site<'_, B>,
+        seen: &Seen<'_, B>,
+        back: &Back<'_>,
+        turning: Turning<'_, B>,
+        _visit: &mut Visit<'_, B>,
+    ) -> Result<Deltas<B>> {
+        let (backend, rows, len) = (site.backend, site.rows, turning.delta.len);
+        let [scale, normal] = self.saved(rows, seen)?;
+        back.to_input(|| {
+            let through = fresh(backend, len, |out| self.through(site, seen, back.copies, turning.change(), out))?;
+            let Some(slope) = turning.slope() else { return Ok(through) };
+            let sizes = self.sizes(back.copies, rows);
+            let (delta, slopes) =
+                (by_channel(backend, turning.delta, sizes)?, by_channel(backend, slope, self.sizes(1, rows))?);
+            let (delta, slope) = (Slice::new(&delta, 0, len), Slice::new(&slopes, 0, slope.len));
+            let turned = fresh(backend, len, |out| {
+                backend.normalize_curvature(&self.row(rows), out, delta, normal, scale, slope)
+            })?;
+            let curved = fresh(backend, len, |out| by_row(backend, Slice::new(&turned, 0, len), sizes, out))?;
+            plus(backend, through, &curved, len)
+        })
+    }
+
+    fn kinks(&self) -> Kinks {
+        Kinks::Nowhere
+    }
+
+    fn degree(&self, _before: &[usize]) -> Option<usize> {
+        None
+    }
+
+    fn minus_infinity(&self, _input: usize) -> MinusInfinity {
+        MinusInfinity::Spoils
+    }
+
+    fn magnitude(&self) -> Magnitude {
+        Magnitude::Mixed
+    }
+
+    /// Beside the value, the normalised channels.
+    fn work(&self) -> Work {
+        Work { kept: count(&self.shape), ..Work::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::check;
+    use super::*;
+
+    #[test]
+    fn channels_of_all_rows() {
+        check::against_differences(&[3], BatchNormalize::new(&[3], 1e-3).expect("channels"));
+        check::against_differences(&[2, 3], BatchNormalize::new(&[2, 3], 1e-5).expect("channels"));
+        check::against_differences(&[2, 2, 2], BatchNormalize::new(&[2, 2, 2], 1e-5).expect("channels"));
+    }
+}
