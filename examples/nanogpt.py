@@ -31,7 +31,8 @@ for number, (before, word) in enumerate(ASKED):
 def line(text, word):
     """A part of a sentence that fits, around the word where it is there."""
     at = max(0, text.find(word))
-    start = 0 if len(text) <= WIDTH or at + len(word) < WIDTH - 10 else max(0, min(at - WIDTH // 2, len(text) - WIDTH + 1))
+    fits = len(text) <= WIDTH or at + len(word) < WIDTH - 10
+    start = 0 if fits else max(0, min(at - WIDTH // 2, len(text) - WIDTH + 1))
     cut = text[start:start + WIDTH]
     return ("…" + cut[1:] if start else cut)[:WIDTH - 1] + ("…" if start + WIDTH < len(text) else cut[WIDTH - 1:])
 
