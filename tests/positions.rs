@@ -36,7 +36,7 @@ const WEIGHTLESS_AT: (usize, usize) = (3, 0);
 /// Causal attention over the hidden rows of four positions, and one layer that makes all positions' outputs.
 fn network() -> Graph {
     let linear = |features| Layer::new(LayerKind::Linear(Linear { features, bias: true }));
-    let attention = Attention { heads: 1, kv_heads: None, causal: true, scale: None };
+    let attention = Attention { heads: 1, kv_heads: None, causal: true, scale: None, dropout: 0.0 };
     let layers = [
         linear(3),
         Layer::new(LayerKind::Activation(Activation::Tanh)),

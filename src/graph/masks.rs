@@ -54,8 +54,12 @@ mod tests {
     #[test]
     fn only_masks_take_minus_infinity() {
         let linear = || named("h", layer(Linear { features: 3, bias: false }, &["x"]));
-        let attention =
-            || layer(Attention { heads: 1, kv_heads: None, causal: false, scale: None }, &["h", "h", "h", "mask"]);
+        let attention = || {
+            layer(
+                Attention { heads: 1, kv_heads: None, causal: false, scale: None, dropout: 0.0 },
+                &["h", "h", "h", "mask"],
+            )
+        };
         let sum = || named("sum", layer(Add, &["h", "mask"]));
         let scaled = |by| named("scaled", layer(Scale { by }, &["mask"]));
         let softmax = || layer(Softmax { axis: -1 }, &["sum"]);

@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn tokens_are_not_dropped() {
-        let kinds = [Dropout { p: 0.1 }.into(), Embedding { count: 5, features: 2 }.into(), Flatten.into()];
+        let kinds = [Dropout { p: 0.1 }.into(), Embedding { count: 5, features: 2, padding_idx: None }.into(), Flatten.into()];
         let layers: Vec<Layer> = kinds.into_iter().map(|kind: LayerKind| Layer::new(kind)).collect();
         let problem = Graph::new(&[3], &layers).err().map(|error| error.to_string()).unwrap_or_default();
         assert!(problem.contains("put dropout behind it"), "{problem}");

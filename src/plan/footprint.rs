@@ -72,7 +72,7 @@ impl WholeBatch {
         let network = network.in_training();
         let (rows, forward, backward) =
             (real(sizes.examples), real(network.forward_len()), real(network.backward_len()));
-        let directions = directions_at_once(met_in, sizes.examples).min(sizes.outputs * sizes.queries);
+        let directions = directions_at_once(network, sizes.examples).min(sizes.outputs * sizes.queries);
         // Training takes the gradient of the whole batch once.
         let passing = if is_directional(contraction) {
             (real(directions) * (real(network.len) + rows * forward)).max(rows * backward)
@@ -139,7 +139,7 @@ impl Footprint {
         // Examples that pass along ψ have no gradient rows, but their losses' gradients in two orders, and derivatives along
         // some directions at a time.
         let (most, rows, along) = if is_directional(contraction) {
-            let directions = directions_at_once(network, sizes.examples).min(sizes.outputs * sizes.queries);
+            let directions = directions_at_once(met_in, sizes.examples).min(sizes.outputs * sizes.queries);
             (0.0, 2.0 * seed, real(directions) * (real(network.len) + real(sizes.examples) * forward_of_example))
         } else {
             (most, most * (backward_of_example + seed), 0.0)

@@ -304,11 +304,8 @@ fn footprint(
 ) -> Footprint {
     let Problem { network, spec, steps, .. } = problem;
     let (copies, met_in) = (spec.copies(network.outputs), network.in_training());
-    let at_once = if met_in.couples_rows() {
-        columns_at_once(met_in, sizes.examples)
-    } else {
-        examples_at_once(met_in, copies)
-    };
+    let couples = met_in.couples_rows();
+    let at_once = if couples { columns_at_once(met_in, sizes.examples) } else { examples_at_once(met_in, copies) };
     let at_once = Sizes { examples: sizes.examples.min(at_once), ..sizes.clone() };
     // The inputs, those of a full batch once more, and the steps that are made again: their weights, and what their
     // decomposition needs.

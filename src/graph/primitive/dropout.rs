@@ -124,6 +124,10 @@ impl Primitive for Dropout {
         Some(highest(before))
     }
 
+    fn minus_infinity(&self, _input: usize) -> MinusInfinity {
+        MinusInfinity::Spoils
+    }
+
     fn magnitude(&self) -> Magnitude {
         Magnitude::Element
     }
