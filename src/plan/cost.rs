@@ -6,7 +6,8 @@ use crate::tangent::{self, Carried, Contraction, Sizes, is_directional};
 
 /// How often a pass writes or reads each element that it keeps: measured on the examples.
 const TOUCHED: f64 = 8.0;
-/// Forward passes that derivatives along a direction are worth.
+/// Forward passes that derivatives along a direction are worth: their products, one of the inputs' derivatives with the weights and
+/// one of the inputs with the direction, and as much of everything else.
 const ALONG: f64 = 2.0;
 /// How often each entry of an accumulator is touched beside its steps: once for all, and for each block of them. Measured on
 /// 600 million entries.

@@ -268,8 +268,8 @@ pub fn flops(block: &Block, contraction: Contraction, sizes: &Sizes) -> f64 {
     2.0 * (work.multiply_adds + work.forming)
 }
 
-/// The ways in which a block can be contracted whatever the others are: all but [`Contraction::Directional`]. Rows of tied weights are sums over their uses, which no product around one
-/// input makes.
+/// The ways in which a block can be contracted whatever the others are: all but [`Contraction::Directional`]. Rows of tied weights
+/// are sums over their uses, which no product around one input makes.
 pub fn choices(network: &Graph, block: &Block, readout: Readout, carried: Carried) -> Vec<Contraction> {
     let means = !matches!(carried, Carried::Rows { .. });
     let own = |other: &&Block| other.offset == block.offset;

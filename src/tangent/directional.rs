@@ -87,7 +87,8 @@ impl<B: Backend> QueryFactors<'_, B> {
         Ok(vector)
     }
 
-    /// The derivatives of a pass along some of ψ's rows, as far as these lie in `blocks`: those of its outputs are ψ · ∇f.
+    /// The derivatives of a pass of a network with the same parameters along some of ψ's rows, as far as these lie in `blocks`:
+    /// those of its outputs are ψ · ∇f.
     ///
     /// # Errors
     ///

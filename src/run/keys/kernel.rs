@@ -94,7 +94,7 @@ pub(super) const KEYS: &[Key<Kernel>] = &[
     ),
     Key::new(
         "contraction",
-        "how gradient rows are contracted; `auto` takes the fastest",
+        "how gradient rows are contracted; `auto` takes the fastest; `directional` is for all layers or for none",
         at!(Kernel.contraction, Contractions),
     ),
     Key::new(
