@@ -84,6 +84,7 @@ pub mod loss;
 pub mod optimizer;
 pub mod path;
 pub mod plan;
+mod plural;
 pub mod problem;
 pub mod random;
 pub mod readout;

@@ -63,7 +63,7 @@ type Made<'a> = (&'static str, &'a [usize], Vec<Layer>, &'a [&'a str]);
 /// The networks by what they are.
 fn networks() -> Vec<(&'static str, Graph)> {
     let conv = |channels| Layer::new(Conv2d::square(channels, 3, 1, 1, true));
-    let heads = Layer::new(Attention { heads: 2, causal: true, kv_heads: None, scale: None });
+    let heads = Layer::new(Attention { heads: 2, causal: true, kv_heads: None, scale: None, dropout: 0.0 });
     let relu = || Layer::new(LayerKind::Activation(Activation::Relu));
     // The table's rows are the last layer's as well.
     let mut last = Layer::new(Linear { features: OUTPUTS, bias: false });
@@ -105,7 +105,7 @@ fn networks() -> Vec<(&'static str, Graph)> {
             "tied table",
             &[TOKENS],
             vec![
-                Layer::new(Embedding { count: OUTPUTS, features: 4 }),
+                Layer::new(Embedding { count: OUTPUTS, features: 4, padding_idx: None }),
                 Layer::new(Parameter { shape: vec![TOKENS, 4] }),
                 Layer::new(Add).reading(&[0, 1]),
                 norm(),

@@ -32,7 +32,7 @@ fn network() -> Graph {
     // Rows of a table that four times a number in ±1 names, and a raw parameter, are added to the first layer.
     let layers = [
         Layer::new(Scale { by: 4.0 }),
-        Layer::new(Embedding { count: 3, features: 2 }),
+        Layer::new(Embedding { count: 3, features: 2, padding_idx: None }),
         Layer::new(Flatten),
         Layer::new(Parameter { shape: vec![8] }),
         Layer::new(linear(8)).reading(&[-1]),

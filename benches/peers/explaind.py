@@ -11,9 +11,7 @@ in a log-softmax, so it attributes log-probabilities, pathkernel outputs; differ
 in both, and the script compares them.
 """
 
-import contextlib
 import json
-import os
 import sys
 import tempfile
 from importlib.metadata import version
@@ -22,7 +20,6 @@ from pathlib import Path
 import common
 
 QUERIES = 50
-MIDPOINTS = 100  # "1/eps = 1/0.01 = 100 integral steps" in ExPLAIND's README
 NODES = 3
 CLASSES = 10
 # As in a run file. ExPLAIND takes the same numbers, the learning rate under the name of `lr`.
@@ -49,31 +46,13 @@ def main():
     import numpy as np
     import torch
     from explaind.data_paths import DataPath
-    from explaind.epk_model import ExactPathKernelModel
     from explaind.model_paths import ModelPath
     from explaind.optimizer_paths import AdamWOptimizerPath, SGDOptimizerPath
 
     import networks
+    from paths import MIDPOINTS, Examples, Explainer, attributions
 
     torch.set_num_threads(options.threads)
-
-    class Model(ExactPathKernelModel):
-        def exact_path_kernel_step_test(self, *arguments, prev_eval=None, **named):
-            # Kernels by parameter would need 100 GB here. Without them version 0.0.2 fails on a None at its first step.
-            return super().exact_path_kernel_step_test(*arguments, prev_eval=prev_eval or {}, **named)
-
-    class Digits(torch.utils.data.Dataset):
-        """The training digits; ExPLAIND writes each one's index into `targets`."""
-
-        def __init__(self, inputs, targets):
-            self.inputs = torch.from_numpy(inputs)
-            self.targets = [int(target) for target in targets]
-
-        def __len__(self):
-            return len(self.inputs)
-
-        def __getitem__(self, index):
-            return self.inputs[index], self.targets[index]
 
     def optimizer_path(model):
         """ExPLAIND's optimizer, which keeps what it needs of every step."""
@@ -95,7 +74,7 @@ def main():
         network.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
         model = ModelPath(network, device="cpu", output_dim=CLASSES)
         optimizer = optimizer_path(model)
-        data = DataPath(torch.utils.data.DataLoader(Digits(*train), batch_size=len(train[0])), full_batch=False)
+        data = DataPath(torch.utils.data.DataLoader(Examples(*train), batch_size=len(train[0])), full_batch=False)
         loss = torch.nn.NLLLoss()
         for _ in range(options.peer_steps):
             for batch in data.dataloader:
@@ -105,16 +84,7 @@ def main():
                 optimizer.step()
                 model.log_checkpoint()
                 optimizer.log_checkpoint()
-        return Model(
-            model=model,
-            optimizer=optimizer,
-            loss_fn=torch.nn.CrossEntropyLoss(),
-            data_path=data,
-            integral_eps=1 / MIDPOINTS,
-            early_steps=0,  # else the first four steps take 1,000 midpoints
-            device="cpu",
-            evaluate_predictions=True,
-        )
+        return Explainer(model, optimizer, data)
 
     def run(folder, name, steps):
         """One run of pathkernel: its summary and its attributions."""
@@ -149,15 +119,7 @@ def main():
             summaries.append(run(folder, f"run{len(summaries)}", options.steps)[0])
             return (summaries[-1]["seconds"]["train"] + summaries[-1]["seconds"]["integrate"]) / options.steps
 
-        def predict():
-            with (
-                open(os.devnull, "w") as nothing,
-                contextlib.redirect_stdout(nothing),
-                contextlib.redirect_stderr(nothing),
-            ):
-                answers.append(explainer.predict(torch.from_numpy(queries), keep_kernel_matrices=True))
-
-        clock = common.clocked(predict)
+        clock = common.clocked(lambda: answers.append(explainer.explain(torch.from_numpy(queries))))
         candidates = {"ExPLAIND": lambda: clock() / options.peer_steps}
         if not options.peer_only:
             candidates = {"pathkernel": ours} | candidates
@@ -165,7 +127,7 @@ def main():
 
         if not answers:
             sys.exit(f"ExPLAIND failed: {times['ExPLAIND']['error']}")
-        predicted, initial, kernels = answers[-1][:3]
+        predicted, initial, kernels = answers[-1]
         with torch.no_grad():
             final = explainer.model.forward(torch.from_numpy(queries), step=options.peer_steps)
             residual = (final - predicted).abs().max() / (final - initial).abs().max()
@@ -179,7 +141,7 @@ def main():
             "ratio": None,
         }
         if not options.peer_only:
-            theirs = sum(kernels.values())[:, 0].permute(0, 2, 1).numpy() / len(train[0])
+            theirs = attributions(kernels, len(train[0]))
             same = centred(run(folder, "same", options.peer_steps)[1])
             result["pathkernel"] = times["pathkernel"] | {
                 "nodes": NODES,

@@ -17,7 +17,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     let own = shape.derivatives + (row * shape.examples + example) * shape.width;
     var value = 0.0;
     if shape.met > 0u {
-        for (var k = 0u; k < shape.width; k++) { value += gradient[shape.gradient + example * shape.width + k] * derivatives[own + k]; }
+        let span = shape.width / shape.lines;
+        let from = line % shape.lines * span;
+        for (var k = from; k < from + span; k++) { value += gradient[shape.gradient + example * shape.width + k] * derivatives[own + k]; }
     } else {
         value = derivatives[own + output];
     }

@@ -62,6 +62,10 @@ impl Numbered for Clamp {
     const SAMPLES: &'static [Self] =
         &[Clamp { min: Some(-0.5), max: Some(0.75) }, Clamp { min: None, max: Some(0.25) }, Self::START];
 
+    fn check(&self) -> Result<(), (&'static str, String)> {
+        Ok(())
+    }
+
     /// WGSL does not promise infinity.
     fn numbers(self) -> [f64; 2] {
         [self.min.unwrap_or(f32::MIN.into()), self.max.unwrap_or(f32::MAX.into())]

@@ -47,6 +47,10 @@ impl Numbered for Elu {
     const KEYS: &'static [Key<Self>] = &[Key::new("alpha", "how far below 0 it goes", at!(Elu.alpha, Number::Any))];
     const SAMPLES: &'static [Self] = &[Self::START, Elu { alpha: 0.5 }];
 
+    fn check(&self) -> Result<(), (&'static str, String)> {
+        Ok(())
+    }
+
     fn numbers(self) -> [f64; 2] {
         [self.alpha, 0.0]
     }

@@ -121,6 +121,10 @@ impl Numbered for Gelu {
         &[Key::new("approximate", "how it is computed", at!(Gelu.approximate, Words))];
     const SAMPLES: &'static [Self] = &[Self::START, Gelu { approximate: Approximate::Tanh }];
 
+    fn check(&self) -> Result<(), (&'static str, String)> {
+        Ok(())
+    }
+
     fn numbers(self) -> [f64; 2] {
         [f64::from(u8::from(self.approximate == Approximate::Tanh)), 0.0]
     }

@@ -52,6 +52,14 @@ impl Numbered for Hardtanh {
     ];
     const SAMPLES: &'static [Self] = &[Self::START, Hardtanh { min_val: -0.25, max_val: 2.0 }];
 
+    fn check(&self) -> Result<(), (&'static str, String)> {
+        let Self { min_val, max_val } = *self;
+        if min_val < max_val {
+            return Ok(());
+        }
+        Err(("max_val", format!("is {max_val:?}, and min_val is {min_val:?}; it must be the larger one")))
+    }
+
     fn numbers(self) -> [f64; 2] {
         [self.min_val, self.max_val]
     }
@@ -60,6 +68,15 @@ impl Numbered for Hardtanh {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_least_value_is_below_the_largest() {
+        assert_eq!(Hardtanh::START.check(), Ok(()));
+        for (min_val, max_val) in [(1.0, -1.0), (0.5, 0.5)] {
+            let problem = Hardtanh { min_val, max_val }.check().expect_err("no range");
+            assert!(problem.0 == "max_val" && problem.1.contains("the larger one"), "{problem:?}");
+        }
+    }
 
     #[test]
     fn derivatives_and_kinks() {

@@ -43,6 +43,10 @@ impl Numbered for LeakyRelu {
     const KEYS: &'static [Key<Self>] = &[Key::new("slope", "the slope below 0", at!(LeakyRelu.slope, Number::Any))];
     const SAMPLES: &'static [Self] = &[Self::START, LeakyRelu { slope: -0.25 }];
 
+    fn check(&self) -> Result<(), (&'static str, String)> {
+        Ok(())
+    }
+
     fn numbers(self) -> [f64; 2] {
         [self.slope, 0.0]
     }

@@ -47,6 +47,9 @@ pub(crate) trait Numbered: Function + PartialEq {
     /// The numbers that tests try it with.
     const SAMPLES: &'static [Self];
 
+    /// Checks its numbers against each other: the key, and what is wrong with it.
+    fn check(&self) -> Result<(), (&'static str, String)>;
+
     /// What its shader takes.
     #[cfg_attr(not(feature = "gpu"), expect(dead_code, reason = "shaders alone read them"))]
     fn numbers(self) -> [f64; 2];
@@ -174,7 +177,7 @@ macro_rules! activations {
                         help: $own::HELP,
                         start: $own::START,
                         keys: $own::KEYS,
-                        check: |_| Ok(()),
+                        check: |own| own.check(),
                         make: Activation::$own,
                         of: |kind| if let Activation::$own(own) = kind { Some(*own) } else { None },
                     }),)*

@@ -155,6 +155,7 @@ impl KernelBench {
             examples: self.examples,
             copies: network.outputs,
             entries: vec![self.entries],
+            positions: None,
             carried: Carried::Nothing,
         };
         let rates = match backend.fixed_rates() {

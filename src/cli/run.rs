@@ -7,6 +7,10 @@ use pathkernel::run::keys::RunFile;
 use pathkernel::run::store::Summary;
 use pathkernel::run::{Outcome, Part, Progress, run_part};
 use std::path::Path;
+use std::time::Duration;
+
+/// How often the bar's time is drawn again.
+const TICK: Duration = Duration::from_secs(1);
 
 /// A bar on a terminal; nothing elsewhere.
 struct Bar {
@@ -19,9 +23,11 @@ impl Progress for Bar {
         self.bar.finish_and_clear();
         let target = if self.quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
         self.bar = ProgressBar::with_draw_target(Some(total), target).with_message(phase.to_owned());
-        if let Ok(style) = ProgressStyle::with_template("{msg:18} {wide_bar} {pos}/{len}, {eta} left") {
+        if let Ok(style) = ProgressStyle::with_template("{msg:18} {wide_bar} {pos}/{len}, {elapsed}, {eta} left") {
             self.bar.set_style(style);
         }
+        // The time goes on where a unit takes long.
+        self.bar.enable_steady_tick(TICK);
     }
 
     fn advance(&mut self) {

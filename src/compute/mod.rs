@@ -22,6 +22,7 @@ pub mod op;
 mod element;
 mod operation;
 mod phase;
+mod philox;
 mod rates;
 mod row_map;
 pub(crate) mod scalar;

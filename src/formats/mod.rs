@@ -13,6 +13,7 @@ mod npy;
 mod npz;
 mod pt;
 mod safetensors;
+mod shards;
 mod source;
 mod state;
 mod tensors;
@@ -25,6 +26,7 @@ pub use safetensors::{read_safetensors, write_safetensors};
 pub(crate) use source::each_piece;
 pub use state::{StateElement, StateReader, StateWriter};
 pub use tensors::TensorFile;
+pub(crate) use tensors::files_of_tensors;
 pub use write::{NpyElement, NpyWriter, write_npy};
 
 use crate::error::shortened;
@@ -141,9 +143,19 @@ impl Array {
 
     /// The first NaN or infinity.
     pub fn first_not_finite(&self) -> Option<usize> {
+        self.first_of(|value| !value.is_finite())
+    }
+
+    /// The first NaN or +∞.
+    pub fn first_not_below_infinity(&self) -> Option<usize> {
+        self.first_of(|value| value.is_nan() || value == f64::INFINITY)
+    }
+
+    /// The first real number of some kind.
+    fn first_of(&self, is_one: impl Fn(f64) -> bool) -> Option<usize> {
         match &self.values {
-            Values::Real32(values) => values.iter().position(|value| !value.is_finite()),
-            Values::Real64(values) => values.iter().position(|value| !value.is_finite()),
+            Values::Real32(values) => values.iter().position(|&value| is_one(f64::from(value))),
+            Values::Real64(values) => values.iter().position(|&value| is_one(value)),
             Values::Integer(_) => None,
         }
     }

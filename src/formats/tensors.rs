@@ -1,5 +1,6 @@
 //! Files of named tensors, read a tensor or a row at a time.
 
+use super::shards::{self, Shard};
 use super::{Array, DataError, Values, count, npz, pt, safetensors, source};
 use half::{bf16, f16};
 use std::collections::BTreeMap;
@@ -218,25 +219,68 @@ impl Contents {
 }
 
 /// A file of named tensors: `.safetensors`, what PyTorch's `torch.save` writes (`.pt`, `.pth`, `.ckpt`, `.bin` and whatever else
-/// it is called), or NumPy's `.npz`. Only what the file says of them is kept in memory; numbers are read when they are asked
-/// for.
+/// it is called), or NumPy's `.npz`; or the index of several, `model.safetensors.index.json`. Only what the files say of them is
+/// kept in memory; numbers are read when they are asked for.
 #[derive(Debug)]
 pub struct TensorFile {
     path: PathBuf,
+    parts: Vec<Part>,
+}
+
+/// A file with tensors in it.
+#[derive(Debug)]
+struct Part {
+    path: PathBuf,
     contents: Contents,
+}
+
+/// The files that a file of tensors is made of: itself, and those that it is the index of.
+///
+/// # Errors
+///
+/// An index that cannot be read.
+pub(crate) fn files_of_tensors(path: &Path) -> Result<Vec<PathBuf>, DataError> {
+    let mut files = vec![path.to_owned()];
+    if shards::is_index(path) {
+        files.extend(shards::read(path)?.into_iter().map(|shard| shard.path));
+    }
+    Ok(files)
 }
 
 /// How often the tensors of a file may share its bytes, on the whole.
 const MOST_SHARED: usize = 16;
 
 impl TensorFile {
-    /// Reads what a file says of its tensors. `.safetensors` and `.npz` are known by their names, PyTorch's files by what they
-    /// begin with.
+    /// Reads what a file says of its tensors. `.safetensors`, `.npz` and an index, `.json`, are known by their names, PyTorch's
+    /// files by what they begin with.
     ///
     /// # Errors
     ///
-    /// A file that is missing, malformed or of another kind, or holds another type of element.
+    /// A file that is missing, malformed or of another kind, or holds another type of element; a tensor that is not in the file
+    /// that an index names.
     pub fn open(path: &Path) -> Result<Self, DataError> {
+        if !shards::is_index(path) {
+            return Self::open_one(path);
+        }
+        let mut parts = Vec::new();
+        for Shard { path: file, tensors } in shards::read(path)? {
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            if !file.exists() {
+                let problem = format!("weight_map: {name} is not there; put every file that it names in its folder");
+                return Err(DataError::new(path, problem));
+            }
+            let mut shard = Self::open_one(&file)?.keeping("", |name| tensors.contains(name))?;
+            let found: Vec<&str> = shard.names().collect();
+            if let Some(missing) = tensors.iter().find(|tensor| !found.contains(&tensor.as_str())) {
+                let problem = format!("weight_map: tensor {missing:.200} is not in {name}, which it names for it");
+                return Err(DataError::new(path, problem));
+            }
+            parts.append(&mut shard.parts);
+        }
+        Ok(Self { path: path.to_owned(), parts })
+    }
+
+    fn open_one(path: &Path) -> Result<Self, DataError> {
         match path.extension().and_then(|name| name.to_str()).map(str::to_ascii_lowercase).as_deref() {
             Some("safetensors") => Self::open_as(path, safetensors::contents),
             Some("npz") => Self::open_as(path, npz::contents),
@@ -260,7 +304,7 @@ impl TensorFile {
                 "its tensors share their elements more than {MOST_SHARED} times over; save contiguous copies"
             )));
         }
-        Ok(Self { path: path.to_owned(), contents })
+        Ok(Self { path: path.to_owned(), parts: vec![Part { path: path.to_owned(), contents }] })
     }
 
     /// Where it is.
@@ -270,7 +314,8 @@ impl TensorFile {
 
     /// The names of all that the file holds.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.contents.tensors.keys().chain(self.contents.unreadable.keys()).map(String::as_str)
+        let contents = self.parts.iter().map(|part| &part.contents);
+        contents.flat_map(|own| own.tensors.keys().chain(own.unreadable.keys())).map(String::as_str)
     }
 
     /// Keeps the tensors whose names begin with a prefix and go on with a name that is wanted, without the prefix.
@@ -280,28 +325,31 @@ impl TensorFile {
     /// One of them cannot be read.
     pub fn keeping(mut self, prefix: &str, wanted: impl Fn(&str) -> bool) -> Result<Self, DataError> {
         let kept = |name: &str| name.strip_prefix(prefix).filter(|name| wanted(name)).map(str::to_owned);
-        let Contents { tensors, unreadable, .. } = &mut self.contents;
-        *tensors =
-            std::mem::take(tensors).into_iter().filter_map(|(name, place)| Some((kept(&name)?, place))).collect();
-        *unreadable = std::mem::take(unreadable)
-            .into_iter()
-            .filter_map(|(name, problem)| Some((kept(&name)?, problem)))
-            .collect();
+        for Part { contents: Contents { tensors, unreadable, .. }, .. } in &mut self.parts {
+            *tensors =
+                std::mem::take(tensors).into_iter().filter_map(|(name, place)| Some((kept(&name)?, place))).collect();
+            *unreadable = std::mem::take(unreadable)
+                .into_iter()
+                .filter_map(|(name, problem)| Some((kept(&name)?, problem)))
+                .collect();
+        }
         self.readable()?;
         Ok(self)
     }
 
     /// Fails where something that is kept cannot be read.
     fn readable(&self) -> Result<(), DataError> {
-        match self.contents.unreadable.first_key_value() {
-            None => Ok(()),
-            Some((name, problem)) => Err(DataError::new(&self.path, format!("tensor {name:.200}: {problem}"))),
-        }
+        let unreadable = |part: &Part| {
+            let (name, problem) = part.contents.unreadable.first_key_value()?;
+            Some(DataError::new(&part.path, format!("tensor {name:.200}: {problem}")))
+        };
+        self.parts.iter().find_map(unreadable).map_or(Ok(()), Err)
     }
 
     /// The names and shapes of its tensors that can be read.
     pub fn shapes(&self) -> BTreeMap<&str, &[usize]> {
-        self.contents.tensors.iter().map(|(name, place)| (name.as_str(), place.shape.as_slice())).collect()
+        let tensors = self.parts.iter().flat_map(|part| &part.contents.tensors);
+        tensors.map(|(name, place)| (name.as_str(), place.shape.as_slice())).collect()
     }
 
     /// Compares the data with the check sums of a zip archive; other files have none.
@@ -310,7 +358,8 @@ impl TensorFile {
     ///
     /// Damaged data.
     pub fn verify(&self) -> Result<(), DataError> {
-        if self.contents.zipped { super::archive::verify(&self.path) } else { Ok(()) }
+        let zipped = self.parts.iter().filter(|part| part.contents.zipped);
+        zipped.into_iter().try_for_each(|part| super::archive::verify(&part.path))
     }
 
     /// Reads every tensor, after [`verify`](Self::verify).
@@ -343,6 +392,17 @@ impl TensorFile {
         place: impl Fn(&Place) -> Result<Place, String>,
     ) -> Result<BTreeMap<String, Array>, DataError> {
         self.readable()?;
+        let parts: Vec<BTreeMap<String, Array>> =
+            self.parts.iter().map(|part| part.read_places(&place)).collect::<Result<_, _>>()?;
+        Ok(parts.into_iter().flatten().collect())
+    }
+}
+
+impl Part {
+    fn read_places(
+        &self,
+        place: impl Fn(&Place) -> Result<Place, String>,
+    ) -> Result<BTreeMap<String, Array>, DataError> {
         let (mut file, _) = source::open(&self.path)?;
         let mut read = |(name, whole): (&String, &Place)| {
             let array = place(whole).and_then(|place| {

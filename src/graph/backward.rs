@@ -71,7 +71,7 @@ impl Graph {
             let Some(delta) = deltas[index + 1].take().filter(|_| node.trained) else {
                 continue;
             };
-            let site = Site { backend, segment, used: node.used, rows: pass.rows };
+            let site = Site { backend, segment, used: node.used, rows: pass.rows, draw: pass.draw };
             let wanted = self.wanted(index);
             let back = Back { copies, wanted: &wanted };
             let found = node.kind.backward(&site, &self.seen(pass, index), &back, delta, visit)?;

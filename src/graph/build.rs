@@ -56,10 +56,12 @@ impl Graph {
             trained_len: 0,
             outputs,
             naming: Naming::default(),
+            input_nodes: vec![0],
             views: BTreeMap::new(),
             follows_held: false,
             running: Vec::new(),
             modal: Modal::new(Mode::Evaluation),
+            seed: 0,
             twin: None,
         }
     }
@@ -212,20 +214,26 @@ impl Graph {
                 "it looks rows up by whole numbers, and its input depends on parameters; let it read an input".into()
             );
         }
+        if looked_up && self.reads(inputs, |node| node.drawn) {
+            return Err(
+                "it looks rows up by whole numbers, which dropout before it would change; put dropout behind it".into(),
+            );
+        }
         Ok(built)
     }
 
     fn push(&mut self, kind: Kind, built: Built, inputs: &[NodeId], used: Used) -> NodeId {
         let node = self.nodes.len() + 1;
-        let Built { shape, parameters, aliases, .. } = built;
+        let Built { shape, parameters, aliases, draws, .. } = built;
         let storage = inputs.first().filter(|_| aliases).map_or(node, |&input| self.storage(input));
         let trained = self.depends(parameters.is_some(), used, inputs);
-        let parametric = parameters.is_some() || self.reads_parameters(inputs);
+        let parametric = parameters.is_some() || self.reads(inputs, |node| node.parametric);
+        let drawn = draws || self.reads(inputs, |node| node.drawn);
         if let Some(Parameters { structure, .. }) = parameters {
             self.block_mut(used).uses.push(Use { node, structure });
         }
         self.outputs = shape.iter().product();
-        self.nodes.push(Node { kind, inputs: inputs.to_vec(), shape, storage, trained, parametric, used });
+        self.nodes.push(Node { kind, inputs: inputs.to_vec(), shape, storage, trained, parametric, drawn, used });
         node
     }
 

@@ -105,7 +105,17 @@ impl<'a> Places<'a> {
     fn of(design: &'a Design) -> Result<Self, GraphError> {
         let mut named = BTreeMap::new();
         for (index, input) in design.inputs.iter().enumerate() {
-            named.extend(input.name.as_deref().map(|name| (name, Place::Input(index))));
+            let Some(name) = input.name.as_deref() else { continue };
+            let problem = if name.is_empty() {
+                "an input's name is empty; give it one"
+            } else if name.parse::<i64>().is_ok() {
+                "a whole number is the index of a layer; give the input a name with a letter in it"
+            } else if named.insert(name, Place::Input(index)).is_some() {
+                "two inputs have this name; give each its own"
+            } else {
+                continue;
+            };
+            return Err(GraphError::Key { key: format!("model.inputs.{name:?}"), problem: problem.into() });
         }
         for (index, layer) in design.layers.iter().enumerate() {
             let Some(name) = layer.name.as_deref() else { continue };
@@ -321,6 +331,7 @@ impl Design {
             nodes.push(part(&mut graph, from..from + len, &input.shape).map_err(wrong)?);
             from += len;
         }
+        graph.input_nodes = nodes.clone();
         Ok((graph, nodes))
     }
 

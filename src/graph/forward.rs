@@ -1,7 +1,7 @@
 //! The forward pass.
 
 use super::primitive::{Primitive, Seen, Site, fresh};
-use super::{Graph, NodeId};
+use super::{Draw, Graph, NodeId};
 use crate::compute::{Backend, Position, Result, Slice, Weights};
 
 /// Weights, or a segment of them with each base row at its own position.
@@ -47,6 +47,15 @@ pub struct Forward<'a, B: Backend + ?Sized> {
     values: Vec<Option<B::Buffer>>,
     /// What each node saved beside its value.
     saved: Vec<Vec<B::Buffer>>,
+    /// What its rows draw by.
+    pub(super) draw: Option<Draw<'a, B>>,
+}
+
+impl<'a, B: Backend> Forward<'a, B> {
+    /// A pass of which nothing is computed yet.
+    pub(super) fn begin(input: Slice<'a, B::Buffer>, rows: usize, draw: Option<Draw<'a, B>>) -> Self {
+        Self { rows, input, values: Vec::new(), saved: Vec::new(), draw }
+    }
 }
 
 impl Graph {
@@ -62,25 +71,39 @@ impl Graph {
         input: Slice<'a, B::Buffer>,
         rows: usize,
     ) -> Result<Forward<'a, B>> {
-        self.forward_of(backend, segment, input, rows, &|_| true)
+        self.forward_drawing(backend, segment, input, rows, None)
     }
 
-    /// The same of some nodes alone, with all that they read; the others have no value.
-    pub(super) fn forward_of<'a, B: Backend>(
+    /// The same in a step of training, for which a graph that [draws](Self::draws) needs `draw`.
+    ///
+    /// # Errors
+    ///
+    /// A device error.
+    pub fn forward_drawing<'a, B: Backend>(
         &self,
         backend: &B,
         segment: Segment<'_, B::Buffer>,
         input: Slice<'a, B::Buffer>,
         rows: usize,
+        draw: Option<Draw<'a, B>>,
+    ) -> Result<Forward<'a, B>> {
+        self.forward_of(backend, segment, Forward::begin(input, rows, draw), &|_| true)
+    }
+
+    /// Runs a pass that has begun, of some nodes alone, with all that they read; the others have no value.
+    pub(super) fn forward_of<'a, B: Backend>(
+        &self,
+        backend: &B,
+        segment: Segment<'_, B::Buffer>,
+        mut pass: Forward<'a, B>,
         wanted: &dyn Fn(NodeId) -> bool,
     ) -> Result<Forward<'a, B>> {
-        let mut pass = Forward { rows, input, values: Vec::new(), saved: Vec::new() };
         for (index, node) in self.nodes.iter().enumerate() {
             let (mut value, mut saved) = (None, Vec::new());
             if node.storage == index + 1 && wanted(index + 1) {
                 let inputs = self.input_values(&pass, index);
-                let site = Site { backend, segment, used: node.used, rows };
-                value = Some(fresh(backend, rows * self.node_len(index + 1), |out| {
+                let site = Site { backend, segment, used: node.used, rows: pass.rows, draw: pass.draw };
+                value = Some(fresh(backend, pass.rows * self.node_len(index + 1), |out| {
                     saved = node.kind.forward(&site, &inputs, out)?;
                     Ok(())
                 })?);

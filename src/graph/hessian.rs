@@ -45,7 +45,7 @@ impl Graph {
             let Some((delta, change)) = pair.filter(|_| node.trained) else {
                 continue;
             };
-            let site = Site { backend, segment, used: node.used, rows: pass.rows };
+            let site = Site { backend, segment, used: node.used, rows: pass.rows, draw: pass.draw };
             let (seen, wanted) = (self.seen(pass, index), self.wanted(index));
             let slopes: Vec<_> = node.inputs.iter().map(|&input| self.derivative(&derivatives, input)).collect();
             let back = Back { copies, wanted: &wanted };

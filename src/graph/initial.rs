@@ -5,6 +5,7 @@ use crate::formats::Array;
 use crate::key::near;
 use crate::random::Random;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// How a tensor is drawn.
@@ -14,6 +15,8 @@ pub enum Initial {
     Uniform(f64),
     /// Normal about 0, of a standard deviation.
     Normal(f64),
+    /// The same, with zeros in a range of entries.
+    NormalAround(f64, Range<usize>),
     /// Every entry the same.
     Constant(f64),
     /// These values, in order. A file of weights need not have the tensor.
@@ -32,6 +35,10 @@ impl Initial {
                 values.iter_mut().for_each(|value| *value = bound * (2.0 * random.unit() - 1.0));
             }
             Initial::Normal(deviation) => values.iter_mut().for_each(|value| *value = deviation * random.normal()),
+            Initial::NormalAround(deviation, zeros) => {
+                Initial::Normal(*deviation).draw(random, values);
+                values[zeros.clone()].fill(0.0);
+            }
             Initial::Constant(constant) => values.fill(*constant),
             Initial::Values(given) => values.copy_from_slice(given),
         }

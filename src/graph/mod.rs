@@ -20,9 +20,11 @@ for training, [`Graph::in_training`], which examples meet. Both have the same pa
 mod backward;
 mod build;
 mod design;
+mod drawing;
 mod forward;
 mod hessian;
 mod initial;
+mod masks;
 mod mode;
 mod naming;
 pub mod primitive;
@@ -37,6 +39,7 @@ mod view;
 pub use backward::Factor;
 pub use build::Owner;
 pub use design::{Design, GraphError, Input};
+pub use drawing::Draw;
 pub use forward::{Forward, Segment};
 pub use hessian::Seeds;
 pub use initial::{Initial, check_tensors, from_tensors};
@@ -72,6 +75,8 @@ pub struct Node {
     trained: bool,
     /// Whether the value depends on any parameters.
     parametric: bool,
+    /// Whether the value depends on what a step draws.
+    drawn: bool,
     /// Where its own parameters lie.
     used: Used,
 }
@@ -169,6 +174,8 @@ pub struct Graph {
     pub outputs: usize,
     /// What is said of tensors by their names.
     naming: Naming,
+    /// The node that holds each input.
+    input_nodes: Vec<NodeId>,
     /// Where tensors are found in files that name them otherwise, by their own names.
     views: BTreeMap<String, View>,
     /// Whether gradients of held parameters are taken as well.
@@ -176,6 +183,8 @@ pub struct Graph {
     /// The running statistics that its passes move.
     running: Vec<Running>,
     modal: Modal,
+    /// What is drawn from in training.
+    seed: u64,
     /// The same network in training, where some layer acts otherwise there.
     twin: Option<Box<Graph>>,
 }
@@ -264,14 +273,16 @@ impl Graph {
         own || inputs.iter().any(|&input| self.is_trained(input))
     }
 
-    /// Whether the input of a use depends on no parameter: it is the same all along the path.
+    /// Whether the input of a use depends on no parameter, nor on what steps draw: it is the same all along the path.
     pub fn has_constant_input(&self, one: &Use) -> bool {
-        one.node.checked_sub(1).is_none_or(|index| !self.reads_parameters(&self.nodes[index].inputs))
+        one.node
+            .checked_sub(1)
+            .is_none_or(|index| !self.reads(&self.nodes[index].inputs, |node| node.parametric || node.drawn))
     }
 
-    /// Whether any of some nodes depends on parameters, be they trained or held.
-    fn reads_parameters(&self, nodes: &[NodeId]) -> bool {
-        nodes.iter().any(|node| node.checked_sub(1).is_some_and(|index| self.nodes[index].parametric))
+    /// Whether any of some nodes is such a one; the graph's input is not.
+    fn reads(&self, nodes: &[NodeId], such: impl Fn(&Node) -> bool) -> bool {
+        nodes.iter().any(|node| node.checked_sub(1).is_some_and(|index| such(&self.nodes[index])))
     }
 
     /// Whether the outputs are `x Wᵀ + b` of one use, features side by side: the gradient of output c with respect to them is

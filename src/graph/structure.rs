@@ -48,6 +48,8 @@ pub struct Table {
     pub width: usize,
     /// Tokens of one example.
     pub positions: usize,
+    /// A row that no loss is derived by: the gradients of examples, and so those of training, are 0 there.
+    pub padding: Option<usize>,
 }
 
 impl Structure {

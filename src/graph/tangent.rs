@@ -32,7 +32,7 @@ impl Graph {
         for (index, node) in self.nodes.iter().enumerate() {
             let mut value = None;
             if node.trained && node.storage == index + 1 {
-                let site = Site { backend, segment, used: node.used, rows: pass.rows };
+                let site = Site { backend, segment, used: node.used, rows: pass.rows, draw: pass.draw };
                 let slopes: Vec<_> = node.inputs.iter().map(|&input| self.derivative(&found, input)).collect();
                 let moved = Moved { directions, slopes: &slopes };
                 value = Some(fresh(backend, found.rows * self.node_len(index + 1), |out| {

@@ -1,7 +1,7 @@
 //! Whether inputs hold the whole numbers that rows of tables are looked up by.
 
 use super::primitive::Primitive;
-use super::{Graph, Node, NodeId, Segment, Structure};
+use super::{Block, Forward, Graph, Node, NodeId, Segment, Structure};
 use crate::compute::cpu::CpuBackend;
 use crate::compute::{Backend, Slice};
 
@@ -11,6 +11,8 @@ const AT_ONCE: usize = 1 << 20;
 /// A node whose values name rows of a table.
 struct Lookup {
     layer: usize,
+    /// The name of the table.
+    table: String,
     /// The node that holds the tokens.
     tokens: NodeId,
     /// Rows of the table.
@@ -42,11 +44,11 @@ impl Graph {
 
     fn lookups(&self) -> Vec<Lookup> {
         let uses =
-            self.blocks.iter().chain(&self.held).flat_map(|block| block.uses.iter().map(|one| (block.layer, one)));
-        let lookup = |(layer, one): (usize, &super::Use)| {
+            self.blocks.iter().chain(&self.held).flat_map(|block| block.uses.iter().map(move |one| (block, one)));
+        let lookup = |(block, one): (&Block, &super::Use)| {
             let Structure::Rows(table) = one.structure else { return None };
             let tokens = *self.nodes.get(one.node.checked_sub(1)?)?.inputs.first()?;
-            Some(Lookup { layer, tokens, count: table.count })
+            Some(Lookup { layer: block.layer, table: block.tensors.first()?.name.clone(), tokens, count: table.count })
         };
         uses.filter_map(lookup).collect()
     }
@@ -77,16 +79,17 @@ impl Graph {
         let [held, weights] = [inputs, weights].map(|values| backend.upload(values));
         let (held, weights) = (held.map_err(failed)?, weights.map_err(failed)?);
         let input = Slice::new(&held, 0, inputs.len());
-        let pass = self.forward_of(&backend, Segment::at(&weights), input, rows, &|node| read[node]);
+        let pass = Forward::begin(input, rows, None);
+        let pass = self.forward_of(&backend, Segment::at(&weights), pass, &|node| read[node]);
         let pass = pass.map_err(failed)?;
-        for &Lookup { layer, tokens, count } in lookups {
-            let values = backend.download(self.value(&pass, tokens)).map_err(failed)?;
-            let names_one = |value: f64| value >= 0.0 && value < count as f64 && value.fract() == 0.0;
+        for Lookup { layer, table, tokens, count } in lookups {
+            let values = backend.download(self.value(&pass, *tokens)).map_err(failed)?;
+            let names_one = |value: f64| value >= 0.0 && value < *count as f64 && value.fract() == 0.0;
             if let Some(at) = values.iter().position(|&value| !names_one(value)) {
-                let (example, last) = (first + at / self.node_len(tokens).max(1), count - 1);
+                let (example, last) = (first + at / self.node_len(*tokens).max(1), count - 1);
                 return Err(format!(
-                    "example {example} holds {} where layer {layer} looks up a row of its table; it must be a whole number \
-                     from 0 to {last}",
+                    "example {example} holds {} where layer {layer} looks up a row of its table, {table}; it must be a whole \
+                     number from 0 to {last}",
                     values[at]
                 ));
             }

@@ -32,15 +32,20 @@ impl Lower for Lstm {
     fn lower(&self, graph: &mut Graph, owner: &Owner, inputs: &[NodeId]) -> Result<NodeId, String> {
         let input = only(inputs)?;
         let positions = match *graph.shape(input) {
-            [positions @ 2..=MOST_POSITIONS, _] => positions,
+            [positions @ 1..=MOST_POSITIONS, _] => positions,
             ref shape => {
                 return Err(format!(
-                    "the input has shape {shape:?}; lstm reads [positions, features] of 2 to {MOST_POSITIONS} positions"
+                    "the input has shape {shape:?}; lstm reads [positions, features] of 1 to {MOST_POSITIONS} positions"
                 ));
             }
         };
-        let gates = self.of_inputs(graph, owner, input)?;
+        let mut gates = self.of_inputs(graph, owner, input)?;
         let mut cell = Cell { graph, owner, features: self.features, recurrent: None };
+        if positions == 1 {
+            // The weights of the output before are there all the same: what they get is 0.
+            let nothing = cell.nothing(gates)?;
+            gates = cell.sum(gates, nothing)?;
+        }
         let mut state = None;
         let mut outputs = Vec::with_capacity(positions);
         for position in 0..positions {
@@ -119,6 +124,13 @@ impl Cell<'_> {
         Ok(first)
     }
 
+    /// What the gates get of an output of zeros.
+    fn nothing(&mut self, gates: NodeId) -> Result<NodeId, String> {
+        let gate = self.gate(gates, 0)?;
+        let zeros = self.graph.add(self.owner, Rearrange::scale(&[1, self.features], 0.0), &[gate])?;
+        self.of_output(zeros)
+    }
+
     fn gate(&mut self, gates: NodeId, number: usize) -> Result<NodeId, String> {
         let from = number * self.features;
         let slice = Rearrange::slice(self.graph.shape(gates), 1, from..from + self.features, 1)?;
@@ -149,21 +161,23 @@ mod tests {
     #[test]
     fn tensors_have_pytorchs_names_and_shapes() {
         let layer = Layer::new(Lstm { features: 3, bias: true });
-        let graph = Graph::new(&[5, 2], std::slice::from_ref(&layer)).expect("a graph");
-        let mut tensors: Vec<(&str, &[usize])> =
-            graph.tensors().map(|tensor| (tensor.name.as_str(), tensor.shape.as_slice())).collect();
-        tensors.sort_unstable();
         let want: [(&str, &[usize]); 4] = [
             ("0.bias_hh_l0", &[12]),
             ("0.bias_ih_l0", &[12]),
             ("0.weight_hh_l0", &[12, 3]),
             ("0.weight_ih_l0", &[12, 2]),
         ];
-        assert_eq!(tensors, want);
-        assert_eq!(graph.shape(graph.output()), [5, 3]);
-        for shape in [&[1, 2][..], &[5], &[MOST_POSITIONS + 1, 1]] {
+        for positions in [1, 5] {
+            let graph = Graph::new(&[positions, 2], std::slice::from_ref(&layer)).expect("a graph");
+            let mut tensors: Vec<(&str, &[usize])> =
+                graph.tensors().map(|tensor| (tensor.name.as_str(), tensor.shape.as_slice())).collect();
+            tensors.sort_unstable();
+            assert_eq!(tensors, want);
+            assert_eq!(graph.shape(graph.output()), [positions, 3]);
+        }
+        for shape in [&[5][..], &[MOST_POSITIONS + 1, 1]] {
             let problem = Graph::new(shape, std::slice::from_ref(&layer)).expect_err("no sequence").to_string();
-            assert!(problem.contains("2 to 4096 positions"), "{problem}");
+            assert!(problem.contains("1 to 4096 positions"), "{problem}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `mask`: a number in place of the elements that a mask names.
 
-use super::{Lower, Reads};
-use crate::graph::primitive;
+use super::{Lower, Reads, stretched};
+use crate::graph::primitive::{self, broadcast_shape};
 use crate::graph::{Graph, NodeId, Owner};
 use crate::key::{Custom, Form, Key, Number, Result as Read, Shape, Value};
 
@@ -38,8 +38,13 @@ impl Lower for Mask {
 
     fn lower(&self, graph: &mut Graph, owner: &Owner, inputs: &[NodeId]) -> Result<NodeId, String> {
         let &[input, mask] = inputs else { return Err(format!("reads a value and its mask, not {}", inputs.len())) };
-        let fill = primitive::Mask::new(graph.shape(input), graph.shape(mask), self.value)?;
-        graph.add(owner, fill, inputs)
+        let shape = graph.shape(input).to_vec();
+        // A mask of the last axes is read as it is.
+        let is_whole = primitive::Mask::new(&shape, graph.shape(mask), self.value).is_ok();
+        let stretches = broadcast_shape(&[graph.shape(mask), &shape]).is_ok_and(|both| both == shape);
+        let mask = if is_whole || !stretches { mask } else { stretched(graph, owner, mask, &shape)? };
+        let fill = primitive::Mask::new(&shape, graph.shape(mask), self.value)?;
+        graph.add(owner, fill, &[input, mask])
     }
 }
 

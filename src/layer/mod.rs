@@ -15,6 +15,7 @@ mod sweep;
 pub(crate) mod keys;
 
 use crate::activation::Activation;
+use crate::graph::primitive::Rearrange;
 use crate::graph::{Graph, NodeId, Owner};
 use crate::key::{Alternative, Key, Variant};
 
@@ -123,6 +124,19 @@ fn only(inputs: &[NodeId]) -> Result<NodeId, String> {
     Ok(only)
 }
 
+/// A value stretched to a shape, as PyTorch and NumPy broadcast; leading axes of length 1 that the shape lacks fall away.
+fn stretched(graph: &mut Graph, owner: &Owner, node: NodeId, shape: &[usize]) -> Result<NodeId, String> {
+    let own = graph.shape(node);
+    if own == shape {
+        return Ok(node);
+    }
+    let own = own[own.len().saturating_sub(shape.len())..].to_vec();
+    let reshape = Rearrange::reshape(graph.shape(node), &own)?;
+    let node = graph.add(owner, reshape, &[node])?;
+    let broadcast = Rearrange::broadcast(&own, shape)?;
+    graph.add(owner, broadcast, &[node])
+}
+
 /// Makes one type of all kinds of layer.
 macro_rules! layers {
     ($($module:ident::$name:ident,)*) => {
@@ -228,6 +242,7 @@ layers! {
     softmax::Softmax,
     log_softmax::LogSoftmax,
     mask::Mask,
+    dropout::Dropout,
     attention::Attention,
     lstm::Lstm,
 }
@@ -249,7 +264,7 @@ mod tests {
             LayerNorm::default().into(),
             Add.into(),
             Parameter { shape: vec![2] }.into(),
-            Embedding { count: 3, features: 2 }.into(),
+            Embedding { count: 3, features: 2, padding_idx: None }.into(),
             LayerKind::Activation(Activation::Tanh),
         ];
         for kind in kinds {

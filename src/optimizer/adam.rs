@@ -1,7 +1,7 @@
 //! Adam, with its decay in the gradient, and AdamW, whose decay acts on the weights by itself.
 
 use super::vectors::wrong_memory;
-use super::{Decay, Given, Made, Meets, Memory, Motion, Past, Recursion, Update, Vectors, decay_words};
+use super::{Decay, Given, Made, Meets, Memory, Motion, Past, Recursion, Say, Update, Vectors};
 use crate::compute::op::{Reciprocal, SizeOf};
 use crate::compute::{self, AdamOut, Backend, Result};
 use crate::key::{Flag, Key, Number, Pair, at};
@@ -92,14 +92,12 @@ impl Update for Adam {
         if self.decoupled { "adamw" } else { "adam" }
     }
 
-    fn words(&self) -> String {
-        let Self { learning_rate, betas: [first, second], eps, weight_decay, amsgrad, decoupled } = *self;
+    fn words(&self, say: &Say<'_>) -> String {
+        let Self { learning_rate, betas, eps, weight_decay, amsgrad, decoupled } = *self;
         let name = if decoupled { "AdamW" } else { "Adam" };
         let largest = if amsgrad { ", AMSGrad" } else { "" };
-        let decay = decay_words(weight_decay);
-        format!(
-            "{name} with betas {first:?} and {second:?}, eps {eps:?}{largest}, learning rate {learning_rate:?}{decay}"
-        )
+        let (betas, eps) = (say.betas(betas), say.number(", eps", "eps", eps));
+        format!("{name} with {betas}{eps}{largest}{}", say.rate_and_decay(learning_rate, weight_decay))
     }
 
     fn learning_rate(&self) -> f64 {

@@ -1,6 +1,6 @@
 //! Gradient flow.
 
-use super::{Decay, Given, Made, Meets, Memory, Motion, Past, Recursion, Update, Vectors};
+use super::{Decay, Given, Made, Meets, Memory, Motion, Past, Recursion, Say, Update, Vectors};
 use crate::compute::{Backend, BackendError, Result};
 use crate::key::{Key, Number, at};
 
@@ -33,7 +33,7 @@ impl Update for Flow {
         "flow"
     }
 
-    fn words(&self) -> String {
+    fn words(&self, _say: &Say<'_>) -> String {
         let Self { time, tolerance } = *self;
         format!("gradient flow over a time of {time:?}, solved to a tolerance of {tolerance:?}")
     }

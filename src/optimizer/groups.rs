@@ -28,6 +28,12 @@ impl Group {
         self.steps.get(number).or(self.steps.last()).unwrap_or(&self.optimizer)
     }
 
+    /// The numbers of each step, or where they do not change those of all.
+    fn numbered(&self) -> impl Iterator<Item = (Option<usize>, &Optimizer)> {
+        let constant = self.steps.is_empty().then_some((None, &self.optimizer));
+        constant.into_iter().chain(self.steps.iter().enumerate().map(|(step, one)| (Some(step), one)))
+    }
+
     /// All numbers that it ever has.
     fn all(&self) -> impl Iterator<Item = &Optimizer> {
         std::iter::once(&self.optimizer).chain(self.steps.iter())
@@ -206,14 +212,21 @@ impl ParameterGroups {
                 return wrong(problem.into());
             }
         }
-        match self.groups.iter().flat_map(Group::all).find(|one| !one.is_like(&self.whole)) {
+        let numbered =
+            self.groups.iter().enumerate().flat_map(|(group, own)| own.numbered().map(move |one| (group, one)));
+        let mut unlike = numbered.filter(|(_, (_, one))| !one.is_like(&self.whole));
+        match unlike.next() {
             None => Ok(()),
-            Some(one) => wrong(format!(
-                "is {} for some parameters or steps and {} for others; only numbers may differ, and a momentum is 0 everywhere \
-                 or nowhere",
-                one.words(),
-                self.whole.words()
-            )),
+            Some((group, (step, one))) => {
+                let of =
+                    if group == 0 { String::new() } else { format!(" for the parameters of groups[{}]", group - 1) };
+                let at = step.map_or(String::new(), |step| format!(" in step {step}"));
+                wrong(format!(
+                    "is {}{of}{at}, and elsewhere {}; only numbers may differ, and a momentum is 0 everywhere or nowhere",
+                    one.words_without_rate(),
+                    self.whole.words_without_rate()
+                ))
+            }
         }
     }
 }

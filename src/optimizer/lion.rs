@@ -1,7 +1,7 @@
 //! Lion: steps by the sign of a mean of gradients.
 
 use super::vectors::wrong_memory;
-use super::{Decay, Given, Made, Meets, Memory, Motion, Past, Recursion, Update, Vectors, decay_words};
+use super::{Decay, Given, Made, Meets, Memory, Motion, Past, Recursion, Say, Update, Vectors};
 use crate::compute::op::{Reciprocal, SizeOf};
 use crate::compute::{Backend, Result};
 use crate::key::{Key, Number, Pair, at};
@@ -50,10 +50,9 @@ impl Update for Lion {
         "lion"
     }
 
-    fn words(&self) -> String {
-        let Self { learning_rate, betas: [first, second], weight_decay } = *self;
-        let decay = decay_words(weight_decay);
-        format!("Lion with betas {first:?} and {second:?}, learning rate {learning_rate:?}{decay}")
+    fn words(&self, say: &Say<'_>) -> String {
+        let Self { learning_rate, betas, weight_decay } = *self;
+        format!("Lion with {}{}", say.betas(betas), say.rate_and_decay(learning_rate, weight_decay))
     }
 
     fn learning_rate(&self) -> f64 {

@@ -87,7 +87,7 @@ pub(crate) trait Update: Copy + Sync + 'static {
     fn name(&self) -> &'static str;
 
     /// It and its numbers.
-    fn words(&self) -> String;
+    fn words(&self, say: &Say<'_>) -> String;
 
     /// ε before any schedule; 1 where there is none.
     fn learning_rate(&self) -> f64;
@@ -222,7 +222,17 @@ impl Optimizer {
 
     /// It and its numbers.
     pub fn words(&self) -> String {
-        of_each!(self, own => own.words())
+        self.words_where(&[])
+    }
+
+    /// The same, where numbers of some keys change from step to step.
+    pub fn words_where(&self, changing: &[&str]) -> String {
+        of_each!(self, own => own.words(&Say { changing, rate: true }))
+    }
+
+    /// The same without the learning rate.
+    fn words_without_rate(&self) -> String {
+        of_each!(self, own => own.words(&Say { changing: &[], rate: false }))
     }
 
     /// ε before any schedule; 1 for gradient flow.
@@ -319,6 +329,41 @@ pub(crate) fn is_not_single(value: f64) -> bool {
 }
 
 /// ", weight decay 0.1", or nothing where there is none.
-fn decay_words(weight_decay: f64) -> String {
-    if weight_decay == 0.0 { String::new() } else { format!(", weight decay {weight_decay:?}") }
+/// How an optimizer's numbers are said.
+pub(crate) struct Say<'a> {
+    /// Keys of numbers that change from step to step: none of them stands for all.
+    changing: &'a [&'a str],
+    /// Whether the learning rate is said.
+    rate: bool,
+}
+
+impl Say<'_> {
+    fn changes(&self, key: &str) -> bool {
+        self.changing.contains(&key)
+    }
+
+    /// A number after its name.
+    fn number(&self, words: &str, key: &str, number: f64) -> String {
+        if self.changes(key) { format!("{words} of each step's own") } else { format!("{words} {number:?}") }
+    }
+
+    /// The same; nothing where it is always 0.
+    fn unless_zero(&self, words: &str, key: &str, number: f64) -> String {
+        if number == 0.0 && !self.changes(key) { String::new() } else { self.number(words, key, number) }
+    }
+
+    /// The learning rate and weight decay, after the other numbers.
+    fn rate_and_decay(&self, rate: f64, decay: f64) -> String {
+        let rate = if self.rate { self.number(", learning rate", "learning_rate", rate) } else { String::new() };
+        format!("{rate}{}", self.unless_zero(", weight decay", "weight_decay", decay))
+    }
+
+    /// Adam's two.
+    fn betas(&self, [first, second]: [f64; 2]) -> String {
+        if self.changes("betas") {
+            "betas of each step's own".into()
+        } else {
+            format!("betas {first:?} and {second:?}")
+        }
+    }
 }

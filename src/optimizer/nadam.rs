@@ -2,7 +2,7 @@
 
 use super::adam::bias;
 use super::vectors::wrong_memory;
-use super::{Decay, Given, Made, Meets, Memory, Motion, Past, Recursion, Update, Vectors, decay_words};
+use super::{Decay, Given, Made, Meets, Memory, Motion, Past, Recursion, Say, Update, Vectors};
 use crate::compute::{self, AdamOut, Backend, Result};
 use crate::key::{Flag, Key, Number, Pair, at};
 
@@ -118,15 +118,13 @@ impl Update for NAdam {
         "nadam"
     }
 
-    fn words(&self) -> String {
-        let Self { learning_rate, betas: [first, second], eps, weight_decay, momentum_decay, decoupled_weight_decay } =
-            *self;
-        let decoupled = if decoupled_weight_decay && weight_decay != 0.0 { ", decoupled" } else { "" };
-        let decay = decay_words(weight_decay);
-        format!(
-            "NAdam with betas {first:?} and {second:?}, eps {eps:?}, momentum decay {momentum_decay:?}, learning rate \
-             {learning_rate:?}{decay}{decoupled}"
-        )
+    fn words(&self, say: &Say<'_>) -> String {
+        let Self { learning_rate, betas, eps, weight_decay, momentum_decay, decoupled_weight_decay } = *self;
+        let decay = say.rate_and_decay(learning_rate, weight_decay);
+        let decoupled = if decoupled_weight_decay && decay.contains("weight decay") { ", decoupled" } else { "" };
+        let (betas, eps) = (say.betas(betas), say.number(", eps", "eps", eps));
+        let momentum = say.number(", momentum decay", "momentum_decay", momentum_decay);
+        format!("NAdam with {betas}{eps}{momentum}{decay}{decoupled}")
     }
 
     fn learning_rate(&self) -> f64 {

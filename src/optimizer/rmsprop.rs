@@ -1,7 +1,7 @@
 //! RMSprop, plain, centered, and with momentum.
 
 use super::vectors::wrong_memory;
-use super::{Decay, Given, Made, Meets, Memory, Motion, Past, Recursion, Update, Vectors, decay_words};
+use super::{Decay, Given, Made, Meets, Memory, Motion, Past, Recursion, Say, Update, Vectors};
 use crate::compute::op::{Reciprocal, SizeOf};
 use crate::compute::{Backend, Result};
 use crate::key::{Flag, Key, Number, at};
@@ -106,12 +106,12 @@ impl Update for RmsProp {
         "rmsprop"
     }
 
-    fn words(&self) -> String {
+    fn words(&self, say: &Say<'_>) -> String {
         let Self { learning_rate, alpha, eps, weight_decay, momentum, centered } = *self;
+        let (alpha, eps) = (say.number("alpha", "alpha", alpha), say.number(", eps", "eps", eps));
         let centered = if centered { ", centered" } else { "" };
-        let momentum = if momentum == 0.0 { String::new() } else { format!(", momentum {momentum:?}") };
-        let decay = decay_words(weight_decay);
-        format!("RMSprop with alpha {alpha:?}, eps {eps:?}{centered}{momentum}, learning rate {learning_rate:?}{decay}")
+        let momentum = say.unless_zero(", momentum", "momentum", momentum);
+        format!("RMSprop with {alpha}{eps}{centered}{momentum}{}", say.rate_and_decay(learning_rate, weight_decay))
     }
 
     fn learning_rate(&self) -> f64 {

@@ -1,7 +1,7 @@
 //! Stochastic gradient descent, plain, with momentum, and with Nesterov's.
 
 use super::vectors::wrong_memory;
-use super::{Decay, Given, Made, Meets, Memory, Motion, Past, Recursion, Update, Vectors, decay_words};
+use super::{Decay, Given, Made, Meets, Memory, Motion, Past, Recursion, Say, Update, Vectors};
 use crate::compute::{Backend, Result};
 use crate::key::{Flag, Key, Number, at};
 
@@ -80,12 +80,12 @@ impl Update for Sgd {
         "sgd"
     }
 
-    fn words(&self) -> String {
+    fn words(&self, say: &Say<'_>) -> String {
         let Self { learning_rate, momentum, dampening, nesterov, weight_decay } = *self;
-        let kind = if nesterov { "Nesterov momentum" } else { "momentum" };
-        let momentum = if momentum == 0.0 { String::new() } else { format!(" with {kind} {momentum:?}") };
-        let dampening = if dampening == 0.0 { String::new() } else { format!(", dampening {dampening:?}") };
-        format!("SGD{momentum}{dampening}, learning rate {learning_rate:?}{}", decay_words(weight_decay))
+        let kind = if nesterov { " with Nesterov momentum" } else { " with momentum" };
+        let momentum = say.unless_zero(kind, "momentum", momentum);
+        let dampening = say.unless_zero(", dampening", "dampening", dampening);
+        format!("SGD{momentum}{dampening}{}", say.rate_and_decay(learning_rate, weight_decay))
     }
 
     fn learning_rate(&self) -> f64 {

@@ -157,3 +157,15 @@ fn numbers_are_checked_as_those_of_a_run_file() {
         wrong(Sgd { nesterov: true, ..Sgd::plain(0.1) }).starts_with("training.optimizer.nesterov: needs a momentum")
     );
 }
+
+/// Numbers that stand for others are not said, and what differs is said with its place.
+#[test]
+fn what_differs_is_said_with_its_step() {
+    let momentum = |momentum| Optimizer::Sgd(Sgd { momentum, ..Sgd::plain(1.0) });
+    let group = Group { optimizer: momentum(0.9), steps: [momentum(0.9), momentum(0.0)].into(), rates: [].into() };
+    let problem = ParameterGroups::one(group).check(1, 2).expect_err("a momentum that comes and goes").to_string();
+    assert!(problem.contains("is SGD in step 1, and elsewhere SGD with momentum 0.9; only numbers"), "{problem}");
+    let words = momentum(0.5).words_where(&["momentum", "learning_rate", "weight_decay"]);
+    let each = "of each step's own";
+    assert_eq!(words, format!("SGD with momentum {each}, learning rate {each}, weight decay {each}"));
+}

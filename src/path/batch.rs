@@ -1,6 +1,7 @@
 //! The examples of a step's batch, and their gradient rows.
 
 use super::Setting;
+use super::readout::each_alone;
 use crate::compute::{Backend, Result, Slice, SliceMut, Transpose};
 use crate::graph::{Block, Forward, Graph};
 use crate::loss::Loss;
@@ -20,6 +21,8 @@ pub(super) struct Batch<B: Backend> {
     pub places: Places<B>,
     /// Their inputs.
     pub inputs: B::Buffer,
+    /// Their numbers among all examples, where the network draws by them.
+    pub drawn: Option<B::Index>,
     /// By layer, products with the queries' inputs that are the same in every step, each with its length.
     pub constant: BTreeMap<usize, (B::Buffer, usize)>,
 }
@@ -51,13 +54,14 @@ impl<B: Backend> Batch<B> {
     }
 
     fn new(setting: &Setting<'_, B>, first: usize, held: &[(usize, f64)]) -> Result<Self> {
-        let Setting { backend, examples: inputs, targets, groups, .. } = *setting;
+        let Setting { backend, in_training, examples: inputs, targets, groups, .. } = *setting;
         let column = |example: usize| groups.map_or(example, |groups| groups.column(example));
         let columns: Vec<u32> = held.iter().map(|&(example, _)| (column(example) - first) as u32).collect();
         let examples: Vec<u32> = held.iter().map(|&(example, _)| example as u32).collect();
         Ok(Self {
             count: held.len(),
             inputs: inputs.gather(backend, &examples)?,
+            drawn: in_training.draws().then(|| backend.index(&examples)).transpose()?,
             columns: backend.index(&columns)?,
             places: targets.places(backend, held)?,
             constant: BTreeMap::new(),
@@ -95,6 +99,8 @@ impl<B: Backend> OutputGradients<B> {
 pub(super) struct StepRows<B: Backend> {
     /// One row an example: the gradient of its loss.
     pub loss: Option<ExampleRows<B>>,
+    /// A row for each position of an example: the gradient of its part of the loss.
+    pub positions: Option<ExampleRows<B>>,
     /// A row for each output of an example.
     pub kernel: Option<OutputRows<B>>,
 }
@@ -114,7 +120,7 @@ impl<B: Backend> StepRows<B> {
         pass: &Forward<'_, B>,
         places: &Places<B>,
     ) -> Result<Self> {
-        let Setting { backend, in_training: network, spec, contraction, .. } = *setting;
+        let Setting { backend, in_training: network, spec, contraction, targets, .. } = *setting;
         let (outputs, count) = (network.outputs, pass.rows);
         let rows = |seed, copies| ExampleRows::new(backend, network, contraction, weights, pass, seed, copies);
         let OutputGradients { gradient, weights } = OutputGradients::new(setting, pass, places)?;
@@ -125,8 +131,14 @@ impl<B: Backend> StepRows<B> {
             Ok(OutputRows { rows: rows(seed, outputs)?, weights })
         });
         let kernel = kernel.transpose()?;
+        let positions = gradient.as_ref().filter(|_| spec.positions.is_some()).map(|gradient| {
+            let of_row = targets.of_row();
+            let all: Vec<u32> = (0..of_row.0 as u32).collect();
+            rows(each_alone(backend, gradient, count, of_row, &all)?, of_row.0)
+        });
+        let positions = positions.transpose()?;
         let loss = gradient.filter(|_| spec.attribution).map(|gradient| rows(gradient, 1)).transpose()?;
-        Ok(Self { loss, kernel })
+        Ok(Self { loss, positions, kernel })
     }
 }
 

@@ -3,10 +3,10 @@
 //! What belongs to a column is the gradient of its rows' losses, through all rows of the batch.
 
 use super::Setting;
+use super::at::At;
 use super::batch::loss_gradient;
 use crate::compute::{Backend, Result, RowMap, Slice, SliceMut};
 use crate::graph::{Forward, Graph, Segment};
-use crate::tape::Step;
 use crate::training::Places;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -15,6 +15,10 @@ use std::ops::Range;
 pub(super) struct Coupled<B: Backend> {
     rows: usize,
     inputs: B::Buffer,
+    /// The rows' numbers among all examples, where the network draws by them.
+    drawn: Option<B::Index>,
+    /// The number of the step.
+    step: usize,
     places: Places<B>,
     /// The columns of the tile that the batch holds, ascending, each with its rows in the batch.
     columns: Vec<(u32, Vec<u32>)>,
@@ -51,9 +55,9 @@ pub(crate) fn columns_at_once(network: &Graph, rows: usize) -> usize {
 
 impl<B: Backend> Coupled<B> {
     /// The batch of a step; `None` where it has nothing of a range of columns.
-    pub fn new(setting: &Setting<'_, B>, range: &Range<usize>, step: &Step) -> Result<Option<Self>> {
-        let Setting { backend, examples: inputs, targets, groups, .. } = *setting;
-        let held = step.rows();
+    pub fn new(setting: &Setting<'_, B>, range: &Range<usize>, at: &At<'_, B>) -> Result<Option<Self>> {
+        let Setting { backend, in_training, examples: inputs, targets, groups, .. } = *setting;
+        let held = at.step.rows();
         let mut columns: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
         for (row, &(example, _)) in held.iter().enumerate() {
             let column = groups.map_or(example, |groups| groups.column(example));
@@ -68,6 +72,8 @@ impl<B: Backend> Coupled<B> {
         Ok(Some(Self {
             rows: held.len(),
             inputs: inputs.gather(backend, &examples)?,
+            drawn: in_training.draws().then(|| backend.index(&examples)).transpose()?,
+            step: at.number,
             places: targets.places(backend, &held)?,
             columns: columns.into_iter().map(|(column, rows)| ((column - range.start) as u32, rows)).collect(),
         }))
@@ -77,7 +83,8 @@ impl<B: Backend> Coupled<B> {
     pub fn pass(&self, setting: &Setting<'_, B>, weights: &B::Buffer) -> Result<Forward<'_, B>> {
         let Setting { backend, in_training: network, .. } = *setting;
         let input = Slice::new(&self.inputs, 0, self.rows * network.input_len());
-        network.forward(backend, Segment::at(weights), input, self.rows)
+        let draw = network.drawing(self.step, self.drawn.as_ref());
+        network.forward_drawing(backend, Segment::at(weights), input, self.rows, draw)
     }
 
     /// `[rows + 1, C]`: the gradients of the losses with respect to the outputs, times each row's factor, and a row of zeros.

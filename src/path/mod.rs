@@ -12,6 +12,7 @@ mod at;
 mod batch;
 mod coupled;
 mod integrate;
+mod meet;
 mod pass;
 mod place;
 mod quadrature;

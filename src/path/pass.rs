@@ -1,39 +1,36 @@
 //! One step of a tile: the queries' gradients at its nodes, contracted with those of the examples.
 
 use super::at::At;
-use super::batch::{Batch, OutputGradients, StepRows, examples_at_once};
-use super::coupled::{Copies, Coupled};
+use super::batch::{Batch, examples_at_once};
+use super::coupled::Coupled;
 use super::integrate::Setting;
+use super::meet::Meeting;
 use super::rounding::{EachRow, add_reach};
 use super::rows::{Finder, Rows, Tau};
-use super::sums::{Certificate, PairSums, State};
+use super::sums::{Certificate, State};
 use super::{Account, Tile};
-use crate::compute::{Accumulator, Backend, Entries, Gram, Phase, Result, RowMap, Slice, SliceMut};
-use crate::graph::{Block, Factor, Forward, Role, Segment};
-use crate::optimizer::{Meets, Recursion};
-use crate::tangent::{
-    Along, AlongTerm, ConstantInputs, Contraction, ExampleRows, Node, Products, QueryFactors, Term, add_along, along,
-    contract, contract_along, is_directional,
-};
+use crate::compute::{Backend, Phase, Result, RowMap, Slice, SliceMut};
+use crate::graph::{Block, Factor, Role, Segment};
+use crate::optimizer::Meets;
+use crate::tangent::{ConstantInputs, Contraction, Node, QueryFactors, along};
 use crate::tape::Step;
-use std::collections::BTreeMap;
 
 /// What a tile's steps share.
 pub(super) struct Pass<'a, B: Backend> {
     pub setting: &'a Setting<'a, B>,
-    tile: &'a Tile,
+    pub tile: &'a Tile,
     inputs: B::Buffer,
-    constant: ConstantInputs<B>,
+    pub constant: ConstantInputs<B>,
     /// The map from the queries' rows, averaged over nodes, to their outputs: one row an output.
-    averaged: RowMap<B::Buffer, B::Index>,
+    pub averaged: RowMap<B::Buffer, B::Index>,
     /// The numbers of the tile's queries among all queries.
     numbers: Vec<u32>,
     finder: Finder<'a, B>,
     /// The rows of a pass that takes all queries once.
     each: EachRow<B>,
     /// The blocks that are summed together, those of one group of the optimizer, each set with the number of its sum.
-    sets: Vec<(usize, Vec<usize>)>,
-    triangle: bool,
+    pub sets: Vec<(usize, Vec<usize>)>,
+    pub triangle: bool,
     /// Ones, and zeros where no example has a gradient; `None` where all may have one.
     silencing: Option<B::Buffer>,
 }
@@ -104,7 +101,7 @@ impl<'a, B: Backend> Pass<'a, B> {
         let recursions = spec.optimizer.recursions(at.number, at.rate, at.step.clip);
         let of = |block: usize| &recursions[spec.optimizer.group_of(block)];
         let couples = self.setting.in_training.couples_rows();
-        let coupled = if couples { Coupled::new(self.setting, &self.tile.examples, at.step)? } else { None };
+        let coupled = if couples { Coupled::new(self.setting, &self.tile.examples, at)? } else { None };
         let mut batches = if couples { Vec::new() } else { self.batches(state, at.step)? };
         if batches.is_empty() && coupled.is_none() && state.certificate.is_none() && !spec.optimizer.carries() {
             return Ok(());
@@ -154,16 +151,15 @@ impl<'a, B: Backend> Pass<'a, B> {
                 Some(met)
             }
         };
-        let wanted = spec.attribution || spec.kernel.is_some();
-        for batch in batches.iter_mut().filter(|_| wanted) {
-            let psi = met.as_ref().unwrap_or(&state.psi);
-            self.meet(&mut state.sums, psi, at, &recursions, batch)?;
+        let psi = met.as_ref().unwrap_or(&state.psi);
+        if spec.attribution || spec.kernel.is_some() {
+            let meeting = Meeting { pass: self, psi, at, recursions: &recursions };
+            batches.iter_mut().try_for_each(|batch| meeting.examples(&mut state.sums, batch))?;
         }
         if let Some(coupled) = &coupled {
-            let psi = met.as_ref().unwrap_or(&state.psi);
             let heard = self.silencing.as_ref().map(|silencing| psi.times(backend, silencing)).transpose()?;
-            let psi = heard.as_ref().unwrap_or(psi);
-            self.meet_coupled(&mut state.sums, psi, at, &recursions, coupled)?;
+            let meeting = Meeting { pass: self, psi: heard.as_ref().unwrap_or(psi), at, recursions: &recursions };
+            meeting.coupled(&mut state.sums, coupled)?;
         }
         if at.step.batch.is_none() && self.setting.groups.is_none() {
             state.full = Some(batches);
@@ -177,8 +173,8 @@ impl<'a, B: Backend> Pass<'a, B> {
             return Ok(full);
         }
         let Setting { in_training: network, spec, .. } = *self.setting;
-        let copies = spec.kernel.map_or(1, |_| network.outputs);
-        Batch::all(self.setting, &self.tile.examples, step, examples_at_once(network, copies))
+        let at_once = examples_at_once(network, spec.copies(network.outputs));
+        Batch::all(self.setting, &self.tile.examples, step, at_once)
     }
 
     /// Takes the gradients of some rows of queries: adds their products with the step's vectors to the certificate, which comes
@@ -252,185 +248,6 @@ impl<'a, B: Backend> Pass<'a, B> {
             Ok(())
         })
     }
-
-    /// Contracts ψ with the gradient rows of some examples, and adds the products to the sums.
-    fn meet(
-        &self,
-        sums: &mut PairSums<B>,
-        psi: &QueryFactors<'_, B>,
-        at: &At<'_, B>,
-        recursions: &[Recursion],
-        batch: &mut Batch<B>,
-    ) -> Result<()> {
-        let Setting { backend, in_training: network, contraction, .. } = *self.setting;
-        let input = Slice::new(&batch.inputs, 0, batch.count * network.input_len());
-        let pass = network.forward(backend, Segment::at(at.weights()), input, batch.count)?;
-        if is_directional(contraction) {
-            return self.meet_along(sums, psi, at, recursions, batch, &pass);
-        }
-        let Batch { count, columns, places, constant, .. } = batch;
-        let rows = StepRows::new(self.setting, at.weights(), &pass, places)?;
-        let before = backend.enter(Phase::Contraction);
-        let products = Products::new(backend, network, psi, &self.constant, &pass, constant)?;
-        let (of_losses, of_outputs) = self.pairs(*count);
-        let averaged = &self.averaged;
-        let weights = rows.kernel.as_ref().and_then(|rows| rows.weights.as_ref());
-        for set in &self.sets {
-            let blocks = || set.1.iter().copied();
-            let Sinks { losses, outputs } = self.sinks(sums, set, at, recursions, weights, *count);
-            if let (Some(rows), Some(into)) = (&rows.loss, losses) {
-                let mut term = Term { gram: of_losses, rows, averaged, columns, into: vec![into] };
-                contract(backend, blocks(), psi, &products, &mut term)?;
-            }
-            if let (Some(rows), Some(gram)) = (&rows.kernel, of_outputs) {
-                let mut term = Term { gram, rows: &rows.rows, averaged, columns, into: outputs };
-                contract(backend, blocks(), psi, &products, &mut term)?;
-            }
-        }
-        backend.enter(before);
-        Ok(())
-    }
-
-    /// The same by derivatives of the examples' pass along ψ.
-    fn meet_along(
-        &self,
-        sums: &mut PairSums<B>,
-        psi: &QueryFactors<'_, B>,
-        at: &At<'_, B>,
-        recursions: &[Recursion],
-        batch: &Batch<B>,
-        pass: &Forward<'_, B>,
-    ) -> Result<()> {
-        let Setting { backend, in_training: network, .. } = *self.setting;
-        let Batch { count, columns, places, .. } = batch;
-        let OutputGradients { gradient, weights } = OutputGradients::new(self.setting, pass, places)?;
-        let gradient = gradient.as_ref().map(|gradient| Slice::new(gradient, 0, *count * network.outputs));
-        let before = backend.enter(Phase::Contraction);
-        let (of_losses, of_outputs) = self.pairs(*count);
-        for set in &self.sets {
-            let Sinks { losses, outputs } = self.sinks(sums, set, at, recursions, weights.as_ref(), *count);
-            let losses = losses.map(|into| AlongTerm { gram: of_losses, gradient, into: vec![into] });
-            let outputs = of_outputs.map(|gram| AlongTerm { gram, gradient: None, into: outputs });
-            let mut terms: Vec<AlongTerm<'_, B>> = losses.into_iter().chain(outputs).collect();
-            let pass = Along { network, segment: Segment::at(at.weights()), pass };
-            contract_along(backend, &set.1, psi, &pass, columns, &mut terms)?;
-        }
-        backend.enter(before);
-        Ok(())
-    }
-
-    /// The same with a batch whose rows depend on each other, which has no kernel.
-    fn meet_coupled(
-        &self,
-        sums: &mut PairSums<B>,
-        psi: &QueryFactors<'_, B>,
-        at: &At<'_, B>,
-        recursions: &[Recursion],
-        coupled: &Coupled<B>,
-    ) -> Result<()> {
-        let Setting { backend, in_training: network, contraction, .. } = *self.setting;
-        let pass = coupled.pass(self.setting, at.weights())?;
-        if is_directional(contraction) {
-            return self.meet_coupled_along(sums, psi, at, recursions, (coupled, &pass));
-        }
-        let mut constant = BTreeMap::new();
-        let products = Products::new(backend, network, psi, &self.constant, &pass, &mut constant)?;
-        coupled.each_copies(self.setting, &pass, &mut |Copies { columns, seed, map }| {
-            let count = columns.len();
-            let rows = ExampleRows::mapped(backend, network, contraction, at.weights(), &pass, (seed, count), &map)?;
-            let before = backend.enter(Phase::Contraction);
-            let (gram, _) = self.pairs(count);
-            let columns = backend.index(&columns)?;
-            for set in &self.sets {
-                let Sinks { losses, .. } = self.sinks(sums, set, at, recursions, None, count);
-                let into = losses.into_iter().collect();
-                let mut term = Term { gram, rows: &rows, averaged: &self.averaged, columns: &columns, into };
-                contract(backend, set.1.iter().copied(), psi, &products, &mut term)?;
-            }
-            backend.enter(before);
-            Ok(())
-        })
-    }
-
-    /// The same by derivatives of the batch's pass along ψ.
-    fn meet_coupled_along(
-        &self,
-        sums: &mut PairSums<B>,
-        psi: &QueryFactors<'_, B>,
-        at: &At<'_, B>,
-        recursions: &[Recursion],
-        (coupled, pass): (&Coupled<B>, &Forward<'_, B>),
-    ) -> Result<()> {
-        let Setting { backend, in_training: network, .. } = *self.setting;
-        let picks = coupled.picks(self.setting, pass)?;
-        let before = backend.enter(Phase::Contraction);
-        let along = Along { network, segment: Segment::at(at.weights()), pass };
-        let (queries, outputs) = (self.tile.queries.len(), network.outputs);
-        for set in &self.sets {
-            psi.each_along(backend, &along, &set.1, queries, &mut |row, derivatives| {
-                picks.iter().try_for_each(|pick| {
-                    let count = pick.rows.len();
-                    let (picked, len) = pick.of_copies(backend, derivatives, pass.rows, outputs)?;
-                    let Sinks { losses, .. } = self.sinks(sums, set, at, recursions, None, count);
-                    let gradient = Some(Slice::new(&pick.gradient, 0, count * outputs));
-                    let mut term =
-                        AlongTerm { gram: self.pairs(count).0, gradient, into: losses.into_iter().collect() };
-                    add_along(backend, outputs, row, &pick.columns, Slice::new(&picked, 0, len), &mut term)
-                })
-            })?;
-        }
-        backend.enter(before);
-        Ok(())
-    }
-
-    /// Which pairs of the queries and so many examples are summed: of losses, and of outputs.
-    fn pairs(&self, examples: usize) -> (Gram, Option<Gram>) {
-        let Setting { network, spec, .. } = *self.setting;
-        let Tile { queries, examples: columns } = self.tile;
-        let losses = Gram {
-            entries: Entries::Loss,
-            outputs: self.setting.rows(),
-            copies: 1,
-            queries: queries.len(),
-            examples,
-            stride: columns.len(),
-            triangle: None,
-        };
-        // A tile whose examples begin after its queries is computed whole.
-        let triangle = queries.start.checked_sub(columns.start).filter(|_| self.triangle);
-        (losses, spec.kernel.map(|entries| Gram { entries, copies: network.outputs, triangle, ..losses }))
-    }
-
-    /// What a set of blocks is added to in a step; `weights` are those of the coefficients' numerator.
-    fn sinks<'s>(
-        &self,
-        sums: &'s mut PairSums<B>,
-        &(sum, ref blocks): &(usize, Vec<usize>),
-        at: &At<'_, B>,
-        recursions: &[Recursion],
-        weights: Option<&'s B::Buffer>,
-        examples: usize,
-    ) -> Sinks<'s, B> {
-        let Setting { network, spec, .. } = *self.setting;
-        let group = spec.optimizer.group_of(blocks[0]);
-        let (gradient, rate) = (recursions[group].gradient, spec.optimizer.rate(group, at.number, at.rate));
-        let numerator = sums.numerator.of(sum, -gradient).zip(weights).map(|(into, weights)| Accumulator {
-            weights: Some(Slice::new(weights, 0, network.outputs * examples)),
-            ..into
-        });
-        Sinks {
-            losses: sums.attribution.of(sum, -gradient),
-            outputs: sums.kernel.of(sum, rate).into_iter().chain(numerator).collect(),
-        }
-    }
-}
-
-/// What a set of blocks is added to.
-struct Sinks<'s, B: Backend> {
-    /// The attribution.
-    losses: Option<Accumulator<'s, B::Buffer>>,
-    /// The kernel, and the coefficients' numerator.
-    outputs: Vec<Accumulator<'s, B::Buffer>>,
 }
 
 /// The sets of a [`Pass`]: where results are split by layer, a block at a time.

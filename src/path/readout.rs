@@ -59,23 +59,9 @@ impl<B: Backend> Setting<'_, B> {
         Ok((out, len))
     }
 
-    /// The seeds `[positions * rows, T, V]` of seeds `[rows, positions, V]`, each of which is of its own position alone.
+    /// A readout of positions, with the seeds of each made those of all outputs.
     fn spread(&self, read: Read<B>, rows: usize, positions: &[u32]) -> Result<Read<B>> {
-        let (backend, (all, width)) = (self.backend, self.position());
-        // One row of zeros after them.
-        let own = rows * positions.len();
-        let mut from = backend.zeros((own + 1) * width)?;
-        backend.copy(SliceMut::new(&mut from, 0, own * width), Slice::new(&read.seeds, 0, own * width))?;
-        let mut order = vec![own as u32; own * all];
-        for (which, &position) in positions.iter().enumerate() {
-            for row in 0..rows {
-                order[(which * rows + row) * all + position as usize] = (row * positions.len() + which) as u32;
-            }
-        }
-        let (len, index) = (order.len() * width, backend.index(&order)?);
-        let mut seeds = backend.scratch(len)?;
-        backend.gather(SliceMut::new(&mut seeds, 0, len), Slice::new(&from, 0, (own + 1) * width), &index, width)?;
-        Ok(Read { values: read.values, seeds })
+        Ok(Read { seeds: each_alone(self.backend, &read.seeds, rows, self.position(), positions)?, ..read })
     }
 
     /// A function of some positions of every query, whose outputs are `[rows, positions, V]`.
@@ -154,4 +140,29 @@ impl<B: Backend> Setting<'_, B> {
         let losses = targets.losses(backend, self.spec.loss, outputs, &places)?;
         Ok(Read { values: losses.of_rows(backend)?, seeds: losses.gradient })
     }
+}
+
+/// `[positions * rows, T, V]` of gradients `[rows, positions, V]`: each is of its own position alone, and 0 elsewhere. `all` and
+/// `width` are T and V.
+pub(super) fn each_alone<B: Backend>(
+    backend: &B,
+    gradients: &B::Buffer,
+    rows: usize,
+    (all, width): (usize, usize),
+    positions: &[u32],
+) -> Result<B::Buffer> {
+    // One row of zeros after them.
+    let own = rows * positions.len();
+    let mut from = backend.zeros((own + 1) * width)?;
+    backend.copy(SliceMut::new(&mut from, 0, own * width), Slice::new(gradients, 0, own * width))?;
+    let mut order = vec![own as u32; own * all];
+    for (which, &position) in positions.iter().enumerate() {
+        for row in 0..rows {
+            order[(which * rows + row) * all + position as usize] = (row * positions.len() + which) as u32;
+        }
+    }
+    let (len, index) = (order.len() * width, backend.index(&order)?);
+    let mut seeds = backend.scratch(len)?;
+    backend.gather(SliceMut::new(&mut seeds, 0, len), Slice::new(&from, 0, (own + 1) * width), &index, width)?;
+    Ok(seeds)
 }

@@ -18,12 +18,11 @@ impl<B: Backend> Sums<B> {
 
 impl<B: Backend> PairSums<B> {
     fn save(&self, backend: &B, writer: &mut StateWriter) -> Result<(), Error> {
-        [&self.attribution, &self.kernel, &self.numerator].into_iter().try_for_each(|sums| sums.save(backend, writer))
+        self.all().into_iter().try_for_each(|sums| sums.save(backend, writer))
     }
 
     fn restore(&mut self, backend: &B, reader: &mut StateReader) -> Result<(), Error> {
-        let all = [&mut self.attribution, &mut self.kernel, &mut self.numerator];
-        all.into_iter().try_for_each(|sums| sums.restore(backend, reader))
+        self.all_mut().into_iter().try_for_each(|sums| sums.restore(backend, reader))
     }
 }
 

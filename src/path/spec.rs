@@ -25,6 +25,8 @@ pub struct Spec {
     pub chosen: Chosen,
     /// Whether to sum attributions.
     pub attribution: bool,
+    /// T, where attributions are summed for each position of an example's loss as well.
+    pub positions: Option<usize>,
     /// Which entries of the kernel, if any.
     pub kernel: Option<Entries>,
     /// Whether to sum the coefficients' numerators.
@@ -48,6 +50,7 @@ impl Spec {
             readout: Readout::Outputs,
             chosen: Chosen::default(),
             attribution: true,
+            positions: None,
             kernel: None,
             coefficients: false,
             tangent: false,
@@ -59,6 +62,11 @@ impl Spec {
     /// R: the readout's values for each query, of a network with C outputs.
     pub fn values(&self, outputs: usize) -> usize {
         self.chosen.positions.as_ref().map_or_else(|| self.readout.len(outputs), Vec::len)
+    }
+
+    /// Gradient rows of an example that pass together at the most, of a network with C outputs.
+    pub(crate) fn copies(&self, outputs: usize) -> usize {
+        self.kernel.map_or(1, |_| outputs).max(self.positions.unwrap_or(1))
     }
 
     /// Whether only one half of the tangent kernels is computed.
@@ -89,6 +97,8 @@ pub struct Tile {
 pub struct Finished {
     /// Attribution.
     pub attribution: Vec<Vec<f64>>,
+    /// Attribution of each position of the examples' losses.
+    pub positions: Vec<Vec<f64>>,
     /// Path kernel. Where it is symmetric (see [`Spec::triangle`]), entries with an example before the query are not
     /// computed: they are those of the pair the other way round.
     pub kernel: Vec<Vec<f64>>,
@@ -106,7 +116,8 @@ pub struct Finished {
 impl Finished {
     /// Fails where a number is not finite: then the path diverged, even if every loss along it was finite.
     pub(super) fn check(&self, steps: &[Step]) -> Result<(), Error> {
-        let arrays = [&self.attribution, &self.kernel, &self.numerator, &self.tangent_initial, &self.tangent_final];
+        let Self { attribution, positions, kernel, numerator, tangent_initial, tangent_final, .. } = self;
+        let arrays = [attribution, positions, kernel, numerator, tangent_initial, tangent_final];
         let account = &self.account;
         let queries =
             [&account.regularizer, &account.statistics, &account.unexplained, &account.initial, &account.prediction];

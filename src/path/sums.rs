@@ -58,14 +58,26 @@ pub(super) struct State<'a, B: Backend> {
 /// Sums for each pair of a query and an example.
 pub(super) struct PairSums<B: Backend> {
     pub attribution: Sums<B>,
+    /// Of the examples' positions.
+    pub positions: Sums<B>,
     pub kernel: Sums<B>,
     pub numerator: Sums<B>,
 }
 
 impl<B: Backend> PairSums<B> {
+    /// The sums of every kind.
+    pub fn all(&self) -> [&Sums<B>; 4] {
+        [&self.attribution, &self.positions, &self.kernel, &self.numerator]
+    }
+
+    /// The same, to be changed.
+    pub fn all_mut(&mut self) -> [&mut Sums<B>; 4] {
+        [&mut self.attribution, &mut self.positions, &mut self.kernel, &mut self.numerator]
+    }
+
     /// The first group of layers with a number in a block that is not finite.
     pub fn first_not_finite(&self, backend: &B) -> Result<Option<usize>> {
-        for sums in [&self.attribution, &self.kernel, &self.numerator] {
+        for sums in self.all() {
             if let Some(group) = sums.first_not_finite(backend)? {
                 return Ok(Some(group));
             }
@@ -82,12 +94,14 @@ impl<'a, B: Backend> State<'a, B> {
         let groups = if spec.layers { network.layers().len() } else { 1 };
         let kernel_len = spec.kernel.map_or(0, |entries| entries.len(rows, network.outputs, queries, examples));
         let attribution_len = Entries::Loss.len(rows, 1, queries, examples);
+        let positions_len = spec.positions.map_or(0, |positions| Entries::Full.len(rows, positions, queries, examples));
         Ok(Self {
             full: None,
             psi: QueryFactors::new(network, setting.contraction, rows, queries),
             nodes: None,
             sums: PairSums {
                 attribution: Sums::new(backend, spec.attribution, groups, attribution_len)?,
+                positions: Sums::new(backend, spec.positions.is_some(), groups, positions_len)?,
                 kernel: Sums::new(backend, spec.kernel.is_some(), groups, kernel_len)?,
                 numerator: Sums::new(backend, spec.coefficients, 1, kernel_len)?,
             },
@@ -97,9 +111,7 @@ impl<'a, B: Backend> State<'a, B> {
 
     /// Folds the sums of a block of steps.
     pub fn fold(&mut self, backend: &B) -> Result<()> {
-        self.sums.attribution.fold(backend)?;
-        self.sums.kernel.fold(backend)?;
-        self.sums.numerator.fold(backend)
+        self.sums.all_mut().into_iter().try_for_each(|sums| sums.fold(backend))
     }
 
     /// Ends a block of `count` steps from `first` on.
@@ -111,6 +123,7 @@ impl<'a, B: Backend> State<'a, B> {
     /// Copies the sums to the host; the last block must have been ended.
     pub fn download(&self, backend: &B, finished: &mut Finished) -> Result<()> {
         finished.attribution = self.sums.attribution.download(backend)?;
+        finished.positions = self.sums.positions.download(backend)?;
         finished.kernel = self.sums.kernel.download(backend)?;
         finished.numerator = self.sums.numerator.download(backend)?;
         if let Some(certificate) = &self.certificate {

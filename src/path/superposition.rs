@@ -165,9 +165,10 @@ impl<B: Backend> Superposition<'_, B> {
         }
         let at_once = examples_at_once(network, 1);
         for batch in Batch::all(&self.setting, set, at.step, at_once)? {
-            let Batch { count, places, inputs, columns, .. } = &batch;
+            let Batch { count, places, inputs, drawn, columns, .. } = &batch;
             let input = Slice::new(inputs, 0, count * network.input_len());
-            let pass = network.forward(backend, Segment::at(at.weights()), input, *count)?;
+            let draw = network.drawing(at.number, drawn.as_ref());
+            let pass = network.forward_drawing(backend, Segment::at(at.weights()), input, *count, draw)?;
             let seed = loss_gradient(backend, network, spec.loss, targets, &pass, places)?;
             let one = |&scale: &f64| map(backend, set.len(), columns.values(), scale);
             let maps = scales.iter().map(one).collect::<Result<Vec<_>>>()?;
@@ -186,7 +187,7 @@ impl<B: Backend> Superposition<'_, B> {
         set: &Range<usize>,
     ) -> Result<()> {
         let Setting { backend, in_training: network, .. } = self.setting;
-        let Some(coupled) = Coupled::new(&self.setting, set, at.step)? else { return Ok(()) };
+        let Some(coupled) = Coupled::new(&self.setting, set, at)? else { return Ok(()) };
         let pass = coupled.pass(&self.setting, at.weights())?;
         if let Some(silencing) = silencing(&self.setting)? {
             psi.iter_mut().try_for_each(|psi| psi.silence(backend, &silencing, network.len))?;

@@ -68,11 +68,12 @@ impl Cost<'_> {
             nodes: 1,
             examples: self.examples,
             entries: vec![entries],
+            positions: None,
             carried: Carried::Nothing,
             ..self.sizes.clone()
         };
-        let rows =
-            real(queries * (1 + outputs)) * real(columns) + real(self.examples * (1 + self.copies())) * real(lines);
+        let copies = if is_directional(self.contraction) { 0 } else { sizes.copies };
+        let rows = real(queries * (1 + outputs)) * real(columns) + real(self.examples * (1 + copies)) * real(lines);
         2.0 * (self.contracting(&sizes) + self.passing(rows))
     }
 

@@ -1,6 +1,5 @@
 //! What a tile holds on the device, and the largest tile that fits.
 
-use crate::compute::Entries;
 use crate::graph::{Block, Graph, Structure};
 use crate::tangent::{Carried, Contraction, Sizes, directions_at_once, is_directional};
 
@@ -97,10 +96,11 @@ impl Footprint {
         bytes: usize,
     ) -> Self {
         let outputs = real(sizes.outputs);
-        let copies = |entries: &Entries| real(entries.copies(sizes.copies));
-        let most = sizes.entries.iter().map(copies).fold(1.0, f64::max);
-        let all: f64 = sizes.entries.iter().map(copies).sum();
+        let most = sizes.sums().map(|(_, copies)| real(copies)).fold(1.0, f64::max);
+        let all: f64 = sizes.sums().map(|(_, copies)| real(copies)).sum();
         let (forward, backward) = (real(network.forward_len()), real(network.backward_len()));
+        let met_in = network.in_training();
+        let (forward_of_example, backward_of_example) = (real(met_in.forward_len()), real(met_in.backward_len()));
         let layers = network.blocks.iter().zip(contraction);
         // Factors of single nodes are held for as many steps as ψ is carried, together with the inputs.
         let nodes = sizes.nodes * sizes.carried.window();
@@ -139,28 +139,24 @@ impl Footprint {
         // Examples that pass along ψ have no gradient rows, but their losses' gradients in two orders, and derivatives along
         // some directions at a time.
         let (most, rows, along) = if is_directional(contraction) {
-            let directions = directions_at_once(network, sizes.examples).min(sizes.outputs * sizes.queries);
-            (0.0, 2.0 * seed, real(directions) * (real(network.len) + real(sizes.examples) * forward))
+            let directions = directions_at_once(met_in, sizes.examples).min(sizes.outputs * sizes.queries);
+            (0.0, 2.0 * seed, real(directions) * (real(network.len) + real(sizes.examples) * forward_of_example))
         } else {
-            (most, most * (backward + seed), 0.0)
+            (most, most * (backward_of_example + seed), 0.0)
         };
         // A product packs its factors: as much again.
         Self {
             query: forward + outputs * (backward + seed + sets * left) + inputs,
-            example: forward + rows + 2.0 * all * right,
+            example: forward_of_example + rows + 2.0 * all * right,
             met,
             held,
             sums,
             fixed: fixed + 8.0 * real(network.len) + along,
             largest: [
                 (outputs * widest.0.max(backward)).max(forward),
-                (most * widest.1.max(backward)).max(forward),
+                (most * widest.1.max(backward_of_example)).max(forward_of_example),
                 widest.2,
-                sizes
-                    .entries
-                    .iter()
-                    .map(|entries| real(entries.per_pair(sizes.outputs, sizes.copies)))
-                    .fold(1.0, f64::max),
+                sizes.sums().map(|(entries, copies)| real(entries.per_pair(sizes.outputs, copies))).fold(1.0, f64::max),
             ],
             psi: if sizes.carried == Carried::Nothing { 0.0 } else { outputs * left },
             whole: 0.0,

@@ -107,13 +107,14 @@ impl PerPair {
         let pair = real(spec.kernel.map_or(0, |entries| entries.per_pair(rows, network.outputs)));
         let attribution = if spec.attribution { real(rows) } else { 0.0 };
         let tangent = if spec.tangent { 2.0 * pair } else { 0.0 };
+        let positions = spec.positions.map_or(0.0, |positions| real(rows) * real(positions));
         let groups = if spec.layers { real(network.layers().len()) } else { 1.0 };
         let parts = if spec.layers { 1.0 + groups } else { 1.0 };
         let coefficients = if spec.coefficients { pair } else { 0.0 };
         Self {
-            sums: groups * (attribution + pair) + coefficients,
+            sums: groups * (attribution + positions + pair) + coefficients,
             tangent,
-            arrays: parts * (attribution + pair) + 2.0 * coefficients + tangent,
+            arrays: parts * (attribution + positions + pair) + 2.0 * coefficients + tangent,
         }
     }
 }
@@ -140,6 +141,7 @@ fn sizes(problem: &Problem, rounding: f64) -> Sizes {
         nodes,
         examples: steps.iter().map(rows).max().unwrap_or(m),
         entries: spec.attribution.then_some(Entries::Loss).into_iter().chain(spec.kernel).collect(),
+        positions: spec.positions,
         carried: Carried::new(spec.optimizer.whole(), &rates, rounding),
     }
 }
@@ -174,7 +176,7 @@ impl Plan {
         let (m, n, outputs) = (problem.columns(), problem.query_count(), network.outputs);
         let sizes = sizes(problem, device.rounding);
         let per_pair = PerPair::new(problem);
-        let contraction = problem.contraction.clone();
+        let contraction = problem.contractions();
         let contraction = contraction.unwrap_or_else(|| fastest(problem, &sizes, &per_pair, &device.choosing));
         let footprint = footprint(problem, device, &contraction, &sizes, &per_pair);
         let host_bytes = data_bytes(problem, device.bytes).saturating_add(PROGRAM);
@@ -278,7 +280,7 @@ fn cost<'a>(
         sizes,
         examples: problem.columns(),
         tiles,
-        copies: if spec.kernel.is_none() { 1 } else { network.outputs },
+        copies: (spec.kernel.map_or(0, |_| network.outputs) + spec.positions.unwrap_or(0)).max(1),
         sets: if spec.layers { network.blocks.len() } else { groups },
     }
 }
@@ -301,9 +303,9 @@ fn footprint(
     per_pair: &PerPair,
 ) -> Footprint {
     let Problem { network, spec, steps, .. } = problem;
-    let copies = if spec.kernel.is_none() { 1 } else { network.outputs };
-    let couples = network.in_training().couples_rows();
-    let at_once = if couples { columns_at_once(network, sizes.examples) } else { examples_at_once(network, copies) };
+    let (copies, met_in) = (spec.copies(network.outputs), network.in_training());
+    let couples = met_in.couples_rows();
+    let at_once = if couples { columns_at_once(met_in, sizes.examples) } else { examples_at_once(met_in, copies) };
     let at_once = Sizes { examples: sizes.examples.min(at_once), ..sizes.clone() };
     // The inputs, those of a full batch once more, and the steps that are made again: their weights, and what their
     // decomposition needs.

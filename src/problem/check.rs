@@ -9,6 +9,7 @@ use crate::readout::Readout;
 use crate::tangent::{Carried, Contraction, choices, is_directional};
 use crate::tape::Step;
 use crate::training::Reduction;
+use std::ops::Range;
 
 impl Problem {
     /// Checks numbers of elements, classes, batches and contractions against each other.
@@ -110,6 +111,12 @@ impl Problem {
                 loss.name()
             )));
         }
+        if solved && self.network.in_training().draws() {
+            return Err(wrong(
+                "training.optimizer: gradient flow has no steps for which dropout could be drawn; set p = 0, or take another \
+                 optimizer",
+            ));
+        }
         if self.every > 1 && (solved || self.imported) {
             return Err(wrong("trajectory.every: gradient flow and imported paths record every step"));
         }
@@ -140,6 +147,12 @@ impl Problem {
                  pairs a query with one example; set kernel.kernel = \"none\" and take the attribution, or statistics = \"running\"",
             ));
         }
+        if self.spec.positions.is_some() {
+            return Err(wrong(
+                "kernel.positions: batch_norm with statistics = \"batch\" makes each position's loss depend on the whole batch, which \
+                 is not split yet; remove the key, or take statistics = \"running\"",
+            ));
+        }
         let single = |step: &Step| step.batch_len() == 1;
         match self.steps.iter().position(single).filter(|_| network.needs_two_rows()) {
             None => Ok(()),
@@ -164,8 +177,27 @@ impl Problem {
         if *tangent && kernel.is_none() {
             return Err(wrong("kernel.tangent: has the kernel's shape, and no kernel is asked for"));
         }
+        self.check_positions()?;
         if !attribution && kernel.is_none() && !self.superposition {
             return Err(wrong("kernel.kernel: nothing is asked for"));
+        }
+        Ok(())
+    }
+
+    /// Attributions of positions need targets that have several.
+    fn check_positions(&self) -> Result<(), Error> {
+        let (Some(positions), have) = (self.spec.positions, self.aims().positions()) else { return Ok(()) };
+        if !self.spec.attribution {
+            return Err(wrong("kernel.positions: splits the attribution, which is not asked for"));
+        }
+        if have == 1 {
+            return Err(wrong(
+                "kernel.positions: the targets have one position, so that an example's loss has a single term, and the \
+                 attribution is that of it; remove the key, or give targets of several positions, [m, T]",
+            ));
+        }
+        if positions != have {
+            return Err(wrong(format!("kernel.positions: are {positions}, and the targets have {have}")));
         }
         Ok(())
     }
@@ -188,9 +220,8 @@ impl Problem {
     /// Contractions must be possible ones, one for each layer that has parameters.
     fn check_contraction(&self) -> Result<(), Error> {
         let Some(wanted) = &self.contraction else { return Ok(()) };
-        let layers = &self.network.blocks;
-        let carried = Carried::new(self.spec.optimizer.whole(), &[], <f32 as Element>::ROUNDING);
-        if wanted.len() != layers.len() {
+        let (blocks, layers) = (&self.network.blocks, self.network.layers());
+        if wanted.len() != blocks.len() && wanted.len() != layers.len() {
             let (have, want) = (wanted.len(), layers.len());
             return Err(wrong(format!(
                 "kernel.contraction: names {have} layers, but {want} have weights; give one word for each, or \"auto\""
@@ -199,9 +230,17 @@ impl Problem {
         if is_directional(wanted) {
             return self.check_directional(wanted);
         }
-        for (own, wanted) in layers.iter().zip(wanted) {
-            let possible = choices(&self.network, own, self.spec.readout, carried);
+        let each: Vec<Range<usize>> = if wanted.len() == blocks.len() {
+            (0..blocks.len()).map(|block| block..block + 1).collect()
+        } else {
+            layers
+        };
+        for (range, wanted) in each.into_iter().zip(wanted) {
+            let own = &blocks[range.start];
+            let mut possible: Vec<Contraction> = range.flat_map(|block| self.possible(block)).collect();
             if !possible.contains(wanted) {
+                possible.sort_by_key(|choice| Contraction::ALL.iter().position(|other| other == choice));
+                possible.dedup();
                 let mut possible: Vec<&str> = possible.into_iter().map(Contraction::name).collect();
                 if self.network.in_training().couples_rows() {
                     possible
@@ -220,20 +259,84 @@ impl Problem {
 
     /// A pass of the examples along ψ is for all layers.
     fn check_directional(&self, wanted: &[Contraction]) -> Result<(), Error> {
-        let mut layers = self.network.blocks.iter().zip(wanted);
-        match layers.find(|(_, wanted)| **wanted != Contraction::Directional) {
+        let mut others = wanted.iter().filter(|wanted| **wanted != Contraction::Directional);
+        match others.next() {
             None => Ok(()),
-            Some((own, other)) => Err(wrong(format!(
-                "kernel.contraction: layer {} is {}, and another one is directional, which is a way for all layers or for none; \
+            Some(other) => Err(wrong(format!(
+                "kernel.contraction: one layer is {}, and another one is directional, which is a way for all layers or for none; \
                  give \"directional\" {} times, or other words alone",
-                own.layer,
                 other.name(),
                 wanted.len()
             ))),
         }
     }
+
+    /// The ways in which a block's gradients can be contracted.
+    fn possible(&self, block: usize) -> Vec<Contraction> {
+        let carried = Carried::new(self.spec.optimizer.whole(), &[], <f32 as Element>::ROUNDING);
+        choices(&self.network, &self.network.blocks[block], self.spec.readout, carried)
+    }
+
+    /// The contraction of each block, where they are given. A layer's word is that of all its blocks that can be contracted so;
+    /// the others are materialised.
+    pub(crate) fn contractions(&self) -> Option<Vec<Contraction>> {
+        let (wanted, layers) = (self.contraction.as_ref()?, self.network.layers());
+        if wanted.len() == self.network.blocks.len() || wanted.len() != layers.len() {
+            return Some(wanted.clone());
+        }
+        let of = |block: usize, word: Contraction| {
+            let takes = word == Contraction::Directional || self.possible(block).contains(&word);
+            if takes { word } else { Contraction::Materialised }
+        };
+        Some(
+            layers
+                .into_iter()
+                .zip(wanted)
+                .flat_map(|(blocks, &word)| blocks.map(move |block| of(block, word)))
+                .collect(),
+        )
+    }
 }
 
 fn wrong(problem: impl Into<String>) -> Error {
     Error::Input(problem.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::Graph;
+    use crate::layer::{Flatten, Layer, LayerKind, Linear, Lstm};
+    use crate::loss::Loss;
+    use crate::optimizer::{Optimizer, Sgd};
+
+    /// An lstm has four blocks of parameters, two of which are biases, whose gradient rows have no factors.
+    #[test]
+    fn a_word_for_a_layer_is_for_all_its_blocks() {
+        use Contraction::{Factored, Half, Materialised, Output};
+        let layers: [LayerKind; 3] =
+            [Lstm { features: 2, bias: true }.into(), Flatten.into(), Linear { features: 1, bias: true }.into()];
+        let network = Graph::new(&[2, 3], &layers.map(Layer::new)).expect("a graph");
+        assert_eq!((network.blocks.len(), network.layers().len()), (5, 2));
+        let with = |words: &[Contraction]| {
+            let (inputs, targets) = (vec![0.5; 6], Targets::Reals(vec![1.0]));
+            let optimizer = Optimizer::Sgd(Sgd::plain(0.1));
+            let problem = Problem::new(network.clone(), Loss::SquaredError, optimizer, inputs, targets).full_batches(1);
+            Problem { contraction: Some(words.to_vec()), ..problem }
+        };
+        let found = |words: &[Contraction]| {
+            let problem = with(words);
+            problem.check().map(|()| problem.contractions().unwrap_or_default()).map_err(|error| error.to_string())
+        };
+        assert_eq!(found(&[Factored, Output]), Ok(vec![Factored, Materialised, Materialised, Factored, Output]));
+        assert_eq!(found(&[Half, Materialised]), Ok(vec![Half, Half, Half, Half, Materialised]));
+        let each = [Half, Materialised, Half, Factored, Output];
+        assert_eq!(found(&each), Ok(each.to_vec()));
+        let problem = |words: &[Contraction]| found(words).expect_err("an error");
+        assert!(
+            problem(&[Output, Half])
+                .contains("layer 0 cannot be output; one of factored, averaged, materialised, half")
+        );
+        assert!(problem(&[Half; 3]).contains("names 3 layers, but 2 have weights"));
+    }
 }

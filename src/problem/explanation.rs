@@ -16,6 +16,8 @@ use crate::tape::{History, Tape};
 pub struct Explanation {
     /// `[n, m, R]`: contributions of examples to the values of the queries' readout.
     pub attribution: Vec<Vec<f64>>,
+    /// `[n, m, R, T]`: the same of each position of the examples' losses.
+    pub attribution_positions: Vec<Vec<f64>>,
     /// The path kernel, `[n, m]`, `[n, m, R]` or `[n, m, R, C]`.
     pub kernel: Vec<Vec<f64>>,
     /// The coefficients times the kernel, of the kernel's shape.
@@ -35,6 +37,8 @@ struct Shape {
     examples: usize,
     /// R and C.
     outputs: (usize, usize),
+    /// T, where the attribution is split by positions.
+    positions: usize,
     /// Entries of the kernel.
     entries: Entries,
     /// Whether only one half of the path kernel, and of the tangent kernels, is computed.
@@ -49,18 +53,20 @@ impl Explanation {
         let outputs = (spec.values(network.outputs), network.outputs);
         let entries = spec.kernel.unwrap_or(Entries::Trace);
         let halves = [spec.triangle(&history.steps), spec.half_tangent()];
-        let shape = Shape { examples, outputs, entries, halves };
+        let positions = spec.positions.unwrap_or(0);
+        let shape = Shape { examples, outputs, positions, entries, halves };
         let groups = if spec.layers { network.layers().len() } else { 1 };
-        let zeros = |wanted: bool, groups: usize, entries: Entries| -> Vec<Vec<f64>> {
-            let len = queries * examples * entries.per_pair(outputs.0, outputs.1);
-            vec![vec![0.0; len]; if wanted { groups } else { 0 }]
+        let zeros = |wanted: bool, groups: usize, per_pair: usize| -> Vec<Vec<f64>> {
+            vec![vec![0.0; queries * examples * per_pair]; if wanted { groups } else { 0 }]
         };
+        let of_kernel = entries.per_pair(outputs.0, outputs.1);
         Self {
-            attribution: zeros(spec.attribution, groups, Entries::Loss),
-            kernel: zeros(spec.kernel.is_some(), groups, entries),
-            numerator: zeros(spec.coefficients, 1, entries),
-            tangent_initial: zeros(spec.tangent, 1, entries),
-            tangent_final: zeros(spec.tangent, 1, entries),
+            attribution: zeros(spec.attribution, groups, outputs.0),
+            attribution_positions: zeros(spec.positions.is_some(), groups, outputs.0 * positions),
+            kernel: zeros(spec.kernel.is_some(), groups, of_kernel),
+            numerator: zeros(spec.coefficients, 1, of_kernel),
+            tangent_initial: zeros(spec.tangent, 1, of_kernel),
+            tangent_final: zeros(spec.tangent, 1, of_kernel),
             account: Account::new(queries * outputs.0, history.steps.len()),
             shape,
         }
@@ -90,14 +96,17 @@ impl Explanation {
     /// earlier ones.
     pub fn put(&mut self, tile: &Tile, finished: &Finished) {
         let shape = self.shape;
-        shape.put(&mut self.attribution, &finished.attribution, Entries::Loss, tile);
+        let (rows, outputs) = shape.outputs;
+        shape.put(&mut self.attribution, &finished.attribution, (Entries::Loss, 1), tile);
+        let of_positions = (Entries::Full, shape.positions);
+        shape.put(&mut self.attribution_positions, &finished.positions, of_positions, tile);
         for (all, part) in [
             (&mut self.kernel, &finished.kernel),
             (&mut self.numerator, &finished.numerator),
             (&mut self.tangent_initial, &finished.tangent_initial),
             (&mut self.tangent_final, &finished.tangent_final),
         ] {
-            shape.put(all, part, shape.entries, tile);
+            shape.put(all, part, (shape.entries, outputs), tile);
         }
         let [kernel, tangent] = shape.halves;
         for (half, all) in
@@ -108,7 +117,7 @@ impl Explanation {
             }
         }
         if tile.examples.start == 0 {
-            self.account.put(tile.queries.start * shape.outputs.0, &finished.account);
+            self.account.put(tile.queries.start * rows, &finished.account);
         }
     }
 
@@ -137,14 +146,15 @@ impl Explanation {
 }
 
 impl Shape {
-    /// Puts a tile's entries in their places in some arrays.
-    fn put(&self, all: &mut [Vec<f64>], parts: &[Vec<f64>], entries: Entries, tile: &Tile) {
-        let per_pair = entries.per_pair(self.outputs.0, self.outputs.1);
+    /// Puts a tile's entries, of so many gradient rows of an example, in their places in some arrays.
+    fn put(&self, all: &mut [Vec<f64>], parts: &[Vec<f64>], (entries, copies): (Entries, usize), tile: &Tile) {
+        let size = (self.outputs.0, copies);
+        let per_pair = entries.per_pair(size.0, size.1);
         for (array, part) in all.iter_mut().zip(parts) {
             for query in tile.queries.clone() {
                 let first = (query * self.examples + tile.examples.start) * per_pair;
                 let out = &mut array[first..first + tile.examples.len() * per_pair];
-                interleave(out, part, entries, self.outputs, tile, query, tile.examples.clone());
+                interleave(out, part, entries, size, tile, query, tile.examples.clone());
             }
         }
     }

@@ -39,6 +39,8 @@ pub(super) struct Contents {
     pub unexplained: Option<Vec<f64>>,
     pub residual: Vec<f64>,
     pub attribution: Option<PairArray>,
+    /// `[n, m, R, T]`.
+    pub attribution_positions: Option<PairArray>,
     pub kernel: Option<PairArray>,
     /// `[m, layers, 2]`.
     pub superposition: Option<MappedArray>,
@@ -87,6 +89,7 @@ impl Contents {
             array => Ok(array),
         };
         let attribution = pairs("attribution", run_file.kernel.attribution)?;
+        let attribution_positions = pairs("attribution_positions", run_file.kernel.positions)?;
         let kernel = pairs("kernel", run_file.kernel.kernel != KernelShape::None)?;
         let superposition = MappedArray::open(&path("superposition.npy"))?;
         let of_queries = [&prediction, &initial, &regularizer, &residual].into_iter();
@@ -95,9 +98,14 @@ impl Contents {
             || values != run_file.kernel.values(outputs)
             || of_queries.into_iter().any(|array| array.shape != [queries, values])
             || attribution.iter().any(|array| array.shape() != [queries, examples, values])
+            || attribution_positions.iter().any(|array| !array.shape().starts_with(&[queries, examples, values]))
+            || attribution_positions.iter().any(|array| array.shape().len() != 4)
             || kernel.iter().any(|array| !array.shape().starts_with(&[queries, examples]))
             || superposition.iter().any(|array| array.shape.first() != Some(&examples))
-            || [&attribution, &kernel].into_iter().flatten().any(|array| array.shape().contains(&0))
+            || [&attribution, &attribution_positions, &kernel]
+                .into_iter()
+                .flatten()
+                .any(|array| array.shape().contains(&0))
             || superposition.iter().any(|array| array.shape.contains(&0));
         if wrong {
             return Err(Error::Input(format!(
@@ -120,6 +128,7 @@ impl Contents {
             unexplained: unexplained.as_ref().map(MappedArray::all),
             residual: residual.all(),
             attribution,
+            attribution_positions,
             kernel,
             superposition,
             queries,

@@ -10,8 +10,13 @@ const VALUES: usize = 8;
 /// Real targets listed of an example.
 const TARGETS: usize = 3;
 
-/// Some training examples, each with an amount that `say` words.
-pub(super) fn examples(problem: Option<&Problem>, list: &[(usize, f64)], say: impl Fn(f64) -> String) -> Markup {
+/// Some training examples, each with an amount that `say` words, and what `more` says of it.
+pub(super) fn examples(
+    problem: Option<&Problem>,
+    list: &[(usize, f64)],
+    say: impl Fn(f64) -> String,
+    more: impl Fn(usize) -> Markup,
+) -> Markup {
     let train = problem.map(|problem| problem.inputs.as_slice());
     let class = |amount: f64| if amount < 0.0 { "down" } else { "up" };
     if list.is_empty() {
@@ -24,7 +29,7 @@ pub(super) fn examples(problem: Option<&Problem>, list: &[(usize, f64)], say: im
                     tr {
                         th class=(class(amount)) { (say(amount)) }
                         td { (label(problem, place)) "no. " (row(problem, place)) }
-                        td { (input(problem, train, row(problem, place))) }
+                        td { (input(problem, train, row(problem, place))) (more(place)) }
                     }
                 }
             }
@@ -35,6 +40,7 @@ pub(super) fn examples(problem: Option<&Problem>, list: &[(usize, f64)], say: im
             @for &(place, amount) in list {
                 div class="example" {
                     (input(problem, train, row(problem, place)))
+                    (more(place))
                     span class=(class(amount)) { (say(amount)) }
                     small { (label(problem, place)) "no. " (row(problem, place)) }
                 }

@@ -14,6 +14,7 @@ mod page;
 mod picture;
 mod queries;
 mod query;
+mod strip;
 mod superposition;
 mod words;
 

@@ -2,6 +2,7 @@
 
 use super::contents::{Contents, largest};
 use crate::error::Error;
+use std::collections::BTreeMap;
 
 /// Queries shown.
 const SHOWN: usize = 12;
@@ -18,6 +19,8 @@ pub(super) struct Shown {
     /// The examples that raised the value most, and those that lowered it most, each with its amount.
     pub raised: Vec<(usize, f64)>,
     pub lowered: Vec<(usize, f64)>,
+    /// Of these examples, what each position of their targets contributed, where that is known.
+    pub positions: BTreeMap<usize, Vec<f64>>,
     /// The sum over the examples that raised the value, and over those that lowered it, where attributions are known.
     pub sums: Option<(f64, f64)>,
 }
@@ -83,8 +86,25 @@ fn show(contents: &Contents, query: usize) -> Result<Shown, Error> {
     let sum = |sign: f64| amounts.iter().map(|&(_, amount)| amount).filter(|amount| amount * sign > 0.0).sum();
     let sums = contents.attribution.is_some().then(|| (sum(1.0), sum(-1.0)));
     let [raised, lowered] = extremes(&mut amounts, EXAMPLES);
+    let positions = positions(contents, query, value, raised.iter().chain(&lowered).map(|&(example, _)| example))?;
     let class = contents.query_classes().map(|classes| classes[query]);
-    Ok(Shown { query, value, class, raised, lowered, sums })
+    Ok(Shown { query, value, class, raised, lowered, positions, sums })
+}
+
+/// What the positions of some examples contributed to a value of a query.
+fn positions(
+    contents: &Contents,
+    query: usize,
+    value: usize,
+    examples: impl Iterator<Item = usize>,
+) -> Result<BTreeMap<usize, Vec<f64>>, Error> {
+    let Some(array) = &contents.attribution_positions else { return Ok(BTreeMap::new()) };
+    let count = array.entry() / contents.values.max(1);
+    let of = |example: usize| {
+        let pair = array.values(query..query + 1, example..example + 1)?;
+        Ok((example, pair.into_iter().skip(value * count).take(count).collect()))
+    };
+    examples.map(of).collect()
 }
 
 /// The `count` largest amounts above zero, and the smallest below.

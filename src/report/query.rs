@@ -4,6 +4,7 @@ use super::chart::{number, signed};
 use super::contents::Contents;
 use super::example::{examples, input, targets};
 use super::queries::Shown;
+use super::strip::Strips;
 use super::words::Words;
 use crate::problem::Problem;
 use maud::{Markup, html};
@@ -28,6 +29,10 @@ pub(super) fn queries(contents: &Contents, shown: &[Shown]) -> Markup {
                 (words.unit()) ". Over all examples" (more) ", the amounts make up the change of the "
                 (words.readout.noun()) "."
                 @if let Some(meaning) = words.meaning() { " " (meaning) }
+                @if contents.attribution_positions.is_some() {
+                    " The strip at an example has what each position of its targets contributed: red raised the "
+                    (words.readout.noun()) ", blue lowered it."
+                }
             }
             @if let Err(error) = &contents.problem {
                 p class="note" { "The data cannot be read any more, so examples are shown by number: " (error.to_string()) }
@@ -41,6 +46,8 @@ fn one_query(contents: &Contents, words: &Words, shown: &Shown) -> Markup {
     let predicted = contents.predicted(shown.query);
     let wrong = shown.class.zip(predicted).is_some_and(|(class, predicted)| class as usize != predicted);
     let problem = contents.problem.as_ref().ok();
+    let strips = Strips::new(&shown.positions);
+    let list = |moved| examples(problem, moved, signed, |place| strips.of(place));
     html! {
         article class=(if wrong { "query wrong" } else { "query" }) {
             div class="asked" {
@@ -59,8 +66,8 @@ fn one_query(contents: &Contents, words: &Words, shown: &Shown) -> Markup {
                 @if contents.attribution.is_none() {
                     p class="note" { "kernel.attribution is off, so what each example contributed is not known." }
                 }
-                (examples(problem, &shown.raised, signed))
-                (examples(problem, &shown.lowered, signed))
+                (list(&shown.raised))
+                (list(&shown.lowered))
             }
         }
     }

@@ -82,8 +82,8 @@ fn rows(contents: &Contents, array: &MappedArray, layers: usize) -> Markup {
                     "longest part: " (number(parts.longest))
                 }
                 div {
-                    (examples(problem, &parts.along, percent))
-                    (examples(problem, &parts.against, percent))
+                    (examples(problem, &parts.along, percent, |_| html! {}))
+                    (examples(problem, &parts.against, percent, |_| html! {}))
                 }
             }
         }

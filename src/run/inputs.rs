@@ -55,12 +55,31 @@ impl Inputs {
         let rates = rates(run_file)?;
         let optimizer = parameter_groups(run_file, &problem.network, &rates)?;
         let steps = steps(run_file, &problem, &rates)?;
+        check_shares(&steps, run_file.run.precision)?;
         let problem = Problem { steps, spec: Spec { optimizer, ..problem.spec }, ..problem };
-        problem.check()?;
+        problem.check().map_err(|error| name_tokens(error, run_file, &problem))?;
         notes.iter().for_each(|note| tracing::warn!("{note}"));
+        if problem.imported && problem.network.in_training().draws() {
+            tracing::warn!("{FOREIGN_MASKS}");
+        }
         Ok(Self { problem, initial, checkpoints, notes })
     }
 }
+
+/// The problem of a check: where tokens name no row of their table, with the files that they are in.
+fn name_tokens(error: Error, run_file: &RunFile, problem: &Problem) -> Error {
+    let data = &run_file.data;
+    let queries = data.query_inputs.as_ref().zip(problem.queries.as_ref());
+    let parts = [Some((&data.inputs, &problem.inputs)), queries];
+    let wrong = |(files, rows): (&InputFiles, &Vec<f64>)| {
+        let problem = problem.network.check_tokens(rows).err()?;
+        Some(Error::Input(format!("{files}: {problem}")))
+    };
+    parts.into_iter().flatten().find_map(wrong).unwrap_or(error)
+}
+/// What is said of an imported path of a network with dropout.
+const FOREIGN_MASKS: &str = "trajectory.import: the network has dropout. What it dropped is known only where the path was made with \
+                             pathkernel's masks (docs/pytorch.md) and this run.seed; what other masks did is in unexplained.npy";
 
 /// The flat weights of a file.
 fn read_initial(path: &Path, network: &Graph, said: &mut Vec<String>) -> Result<Vec<f64>, Error> {
@@ -77,7 +96,7 @@ fn read_initial(path: &Path, network: &Graph, said: &mut Vec<String>) -> Result<
 ///
 /// What does not fit, with the file, the shapes, and what to do.
 pub fn read_problem(run_file: &RunFile) -> Result<Problem, Error> {
-    let mut network = run_file.build()?;
+    let mut network = run_file.build()?.seeded(run_file.run.seed);
     if run_file.trajectory.import.is_some() && !network.held.is_empty() {
         // Whoever recorded the path may have moved them.
         network = network.following_held();
@@ -125,6 +144,7 @@ pub fn read_problem(run_file: &RunFile) -> Result<Problem, Error> {
         readout: kernel.readout,
         chosen: kernel.chosen.clone(),
         attribution: kernel.attribution,
+        positions: kernel.positions.then(|| targets.positions(examples, network.outputs)),
         kernel: entries(kernel.kernel),
         coefficients: kernel.coefficients,
         tangent: kernel.tangent,
@@ -188,7 +208,9 @@ pub(super) fn fits_precision(name: &str, values: &[f64], precision: Precision) -
     if precision == Precision::F64 {
         return Ok(());
     }
-    match values.iter().position(|&value| !(value as f32).is_finite()) {
+    // -∞ is a mask's, and no number that single precision lacks.
+    let fits = |value: f64| (value as f32).is_finite() || value == f64::NEG_INFINITY;
+    match values.iter().position(|&value| !fits(value)) {
         None => Ok(()),
         Some(at) => Err(Error::Input(format!(
             "{name}: element {at} is {:?}, too large for f32; set run.precision = \"f64\" or scale the values",
@@ -290,6 +312,20 @@ fn check_batches(batches: &[Vec<u32>], steps: usize, size: Option<usize>, exampl
             batches[step].len()
         ))),
         _ => Ok(()),
+    }
+}
+
+/// What losses are divided by must not leave single precision: infinity times a weight that is as small is no number.
+fn check_shares(steps: &[Step], precision: Precision) -> Result<(), Error> {
+    let is_out = |step: &Step| step.total > 0.0 && step.total.is_finite() && !(step.share as f32).is_normal();
+    match steps.iter().position(is_out).filter(|_| precision != Precision::F64) {
+        None => Ok(()),
+        Some(number) => Err(Error::Input(format!(
+            "training: the weights of step {number}'s batch add up to {:?}, by which f32 cannot divide a loss; only their ratios \
+             count, so multiply data.train.weights (or training.class_weights) by a number that brings them near 1, or set \
+             run.precision = \"f64\"",
+            steps[number].total
+        ))),
     }
 }
 

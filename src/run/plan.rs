@@ -6,9 +6,12 @@ use crate::cache::Cache;
 use crate::compute::Backend;
 use crate::device::{Devices, LocalDevices, Work};
 use crate::error::Error;
+use crate::graph::Graph;
 use crate::plan::{Cut, Device, Plan, size};
+use crate::plural::counted;
 use crate::run::keys::{RunFile, StoreKind};
 use crate::run::store::Store;
+use crate::tangent::Contraction;
 use std::path::Path;
 
 /// What a run costs.
@@ -24,6 +27,8 @@ pub struct RunPlan {
     path: String,
     /// What is integrated, in words.
     integral: String,
+    /// How gradient rows are contracted, in words.
+    contraction: Vec<String>,
     /// The device.
     device: Device,
     /// Its name.
@@ -41,7 +46,7 @@ impl RunPlan {
         LocalDevices::find(options(run_file, cache))?.on(0, Planning { run_file, inputs, cut, cache })
     }
 
-    fn new(run_file: &RunFile, plan: Plan, device: Device, name: String) -> Self {
+    fn new(run_file: &RunFile, network: &Graph, plan: Plan, device: Device, name: String) -> Self {
         // Tiles stay until the arrays that they are put together to are whole.
         let copies = if run_file.run.store == StoreKind::Npy { 2.0 } else { 1.0 };
         let arrays = plan.array_bytes * copies;
@@ -51,6 +56,7 @@ impl RunPlan {
             seconds: plan.seconds + arrays * WRITTEN,
             path: run_file.path_words(),
             integral: run_file.integral_words(),
+            contraction: contraction_words(network, &plan.contraction),
             plan,
             device,
             name,
@@ -120,17 +126,55 @@ impl Work for Planning<'_> {
         let Self { run_file, inputs, cut, cache } = self;
         let options = options(run_file, cache);
         let device = Device { allowed: options.memory, ..Device::new(backend, options.rates(backend)?) };
-        Ok(RunPlan::new(run_file, Plan::new(&inputs.problem, &device, cut), device, backend.name()))
+        let plan = Plan::new(&inputs.problem, &device, cut);
+        Ok(RunPlan::new(run_file, &inputs.problem.network, plan, device, backend.name()))
     }
+}
+
+/// Runs of layers that a line names at the most.
+const NAMED: usize = 8;
+
+/// Each contraction that is taken, by its word in a run file, with the layers that take it for any of their parameters. Layers
+/// that follow one another among those that have parameters are a run.
+fn contraction_words(network: &Graph, choices: &[Contraction]) -> Vec<String> {
+    let layers: Vec<(usize, &[Contraction])> =
+        network.layers().into_iter().map(|blocks| (network.blocks[blocks.start].layer, &choices[blocks])).collect();
+    let mut lines = Vec::new();
+    for choice in Contraction::ALL {
+        let mut runs: Vec<[usize; 2]> = Vec::new();
+        let mut before = false;
+        for (layer, own) in &layers {
+            let takes = own.contains(&choice);
+            match runs.last_mut().filter(|_| before && takes) {
+                Some(run) => run[1] = *layer,
+                None if takes => runs.push([*layer; 2]),
+                None => {}
+            }
+            before = takes;
+        }
+        if runs.is_empty() {
+            continue;
+        }
+        let run =
+            |&[first, last]: &[usize; 2]| if first == last { first.to_string() } else { format!("{first} to {last}") };
+        let named: Vec<String> = runs.iter().take(NAMED).map(run).collect();
+        let more = runs.len().saturating_sub(NAMED);
+        let more = if more > 0 { format!(" and {more} more runs of layers") } else { String::new() };
+        let noun = if matches!(runs.as_slice(), [[first, last]] if first == last) { "layer" } else { "layers" };
+        lines.push(format!("{} in {noun} {}{more}", choice.name(), named.join(", ")));
+    }
+    lines
 }
 
 impl std::fmt::Display for RunPlan {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Plan { shapes: [m, n, outputs, parameters, steps], tiles, contraction, flops, .. } = &self.plan;
-        let steps = if *steps == 0 { "the solver's steps".to_owned() } else { format!("{steps} steps") };
+        let Plan { shapes: [m, n, outputs, parameters, steps], tiles, flops, .. } = &self.plan;
+        let steps = if *steps == 0 { "the solver's steps".to_owned() } else { counted(*steps, "step") };
         writeln!(out, "path         {}", self.path)?;
         writeln!(out, "integral     {}", self.integral)?;
-        writeln!(out, "shapes       {m} examples, {n} queries, {outputs} outputs, {parameters} parameters, {steps}")?;
+        let counts = [(m, "example"), (n, "query"), (outputs, "output"), (parameters, "parameter")];
+        let counts = counts.map(|(&count, one)| counted(count, one)).join(", ");
+        writeln!(out, "shapes       {counts}, {steps}")?;
         if let Some(assumed) = &self.plan.assumed {
             writeln!(out, "assumed      {assumed}")?;
         }
@@ -143,13 +187,31 @@ impl std::fmt::Display for RunPlan {
         )?;
         writeln!(out, "disk         {}", size(self.disk_bytes))?;
         writeln!(out, "time         about {}", duration(self.seconds))?;
-        writeln!(out, "contraction  {contraction:?}, {flops:.3e} floating-point operations")
+        for (number, words) in self.contraction.iter().enumerate() {
+            writeln!(out, "{:<13}{words}", if number == 0 { "contraction" } else { "" })?;
+        }
+        writeln!(out, "{:<13}{flops:.3e} floating-point operations", "")
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::activation::Activation;
+    use crate::layer::{Layer, LayerKind, Linear};
+
+    #[test]
+    fn contractions_are_said_with_their_layers() -> Result<(), Box<dyn std::error::Error>> {
+        use Contraction::{Factored, Materialised, Output};
+        let layer = || Layer::new(Linear { features: 2, bias: true });
+        let relu = || Layer::new(LayerKind::Activation(Activation::Relu));
+        let network = Graph::new(&[2], &[layer(), relu(), layer(), layer(), relu(), layer()])?;
+        let words = contraction_words(&network, &[Factored, Factored, Materialised, Output]);
+        assert_eq!(words, ["factored in layers 0 to 2", "output in layer 5", "materialised in layer 3"]);
+        let words = contraction_words(&network, &[Factored, Materialised, Factored, Materialised]);
+        assert_eq!(words, ["factored in layers 0, 3", "materialised in layers 2, 5"]);
+        Ok(())
+    }
 
     /// Arrays lie in files, so that only the disk bounds them.
     #[test]

@@ -1,6 +1,6 @@
 //! The rows of examples, from one file or one for each input.
 
-use super::inputs::{finite, fits_precision};
+use super::inputs::fits_precision;
 use crate::device::Precision;
 use crate::error::Error;
 use crate::formats::{Array, read};
@@ -20,10 +20,12 @@ pub(super) fn read_rows(
     precision: Precision,
 ) -> Result<(usize, Vec<f64>), Error> {
     let parts = paired(key, files, &network.inputs)?;
+    let masks = network.take_minus_infinity();
     let mut columns: Vec<(usize, Vec<f64>)> = Vec::new();
     let mut count: Option<(usize, &str)> = None;
-    for (input, path) in parts {
+    for ((input, path), is_mask) in parts.into_iter().zip(masks) {
         let array = read(path)?;
+        check_finite(path, &array, is_mask)?;
         let rows = check(path, &array, input, precision)?;
         match count {
             Some((first, other)) if first != rows => {
@@ -83,9 +85,23 @@ fn paired<'a>(key: &str, files: &'a InputFiles, inputs: &'a [Input]) -> Result<V
     }
 }
 
+/// Fails where a value is no number. Only a mask may hold -∞.
+fn check_finite(path: &str, array: &Array, is_mask: bool) -> Result<(), Error> {
+    let first = if is_mask { array.first_not_below_infinity() } else { array.first_not_finite() };
+    let Some(at) = first else { return Ok(()) };
+    let problem = format!("{path}: holds NaN or infinity, first at element {at} (counted from 0, in C order)");
+    Err(Error::Input(if is_mask {
+        format!("{problem}; a mask may hold -inf, and nothing else of the kind")
+    } else {
+        format!(
+            "{problem}; remove or replace it. -inf may be in an input of its own that is only added to the scores of attention or \
+             of a softmax"
+        )
+    }))
+}
+
 /// How many examples the array of an input holds.
 fn check(path: &str, array: &Array, input: &Input, precision: Precision) -> Result<usize, Error> {
-    finite(path, array)?;
     let width = input.len();
     let count = match array.shape.as_slice() {
         [] => 0,

@@ -104,7 +104,8 @@ impl Session {
         let setup = Lock::wait(&self.store.path("setup.lock"), &mut || watch.check())?;
         match self.store.identity()? {
             None => {
-                self.run_file.kernel.contraction = Some(self.plan().contraction.clone());
+                let planned = self.plan().contraction.clone();
+                self.run_file.kernel.contraction.get_or_insert(planned);
                 self.store.begin(&self.run_file.to_toml(), &self.identity)?;
             }
             begun if begun == known => {}

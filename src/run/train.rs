@@ -11,8 +11,8 @@ use crate::optimizer::Motion;
 use crate::tape::{DiskRecorder, DiskTape, Step, describe};
 use std::path::{Path, PathBuf};
 
-/// Units of a phase of unknown length.
-const PERCENT: u64 = 100;
+/// Units of a phase of unknown length: so many that a flow of short steps is seen to go on.
+const UNITS: u64 = 10_000;
 
 /// The whole path of a run, where it is there already.
 pub(super) fn recorded(session: &Session) -> Result<Option<DiskTape>, Error> {
@@ -50,7 +50,7 @@ impl Work for Train<'_, '_> {
         let mut recorder = DiskRecorder::create(self.directory, problem.recording(), problem.network.len)?;
         let count = problem.steps.len() as u64;
         let (phase, units) = match (problem.spec.optimizer.whole().motion(), checkpoints) {
-            (Motion::Solved { .. }, _) => ("following the flow", PERCENT),
+            (Motion::Solved { .. }, _) => ("following the flow", UNITS),
             (Motion::Steps, Some(_)) => ("importing", count),
             (Motion::Steps, None) => ("training", count),
         };

@@ -147,8 +147,18 @@ pub struct Sizes {
     pub examples: usize,
     /// What is summed.
     pub entries: Vec<Entries>,
+    /// T, where there is a sum for each position of an example as well.
+    pub positions: Option<usize>,
     /// How ψ is carried.
     pub carried: Carried,
+}
+
+impl Sizes {
+    /// What is summed, each with the number of gradient rows that an example has for it.
+    pub(crate) fn sums(&self) -> impl Iterator<Item = (Entries, usize)> {
+        let entries = self.entries.iter().map(|entries| (*entries, entries.copies(self.copies)));
+        entries.chain(self.positions.map(|positions| (Entries::Full, positions)))
+    }
 }
 
 /// What a contraction is made of, for one step.
@@ -182,14 +192,13 @@ fn work(block: &Block, contraction: Contraction, sizes: &Sizes) -> Work {
     let len = real(block.len());
     let rows = n * c;
     // Pairs of rows, entries that they are summed to, and rows of examples.
-    let pairs: f64 = sizes.entries.iter().map(|entries| n * m * real(pairs_of(*entries, sizes))).sum();
-    let per_pair = |entries: &Entries| real(entries.per_pair(sizes.outputs, sizes.copies));
-    let sums: f64 = sizes.entries.iter().map(|entries| n * m * per_pair(entries)).sum();
-    let copies: f64 = sizes.entries.iter().map(|entries| m * real(entries.copies(sizes.copies))).sum();
+    let pairs: f64 = sizes.sums().map(|(entries, copies)| n * m * real(pairs_of(entries, sizes.outputs, copies))).sum();
+    let sums: f64 = sizes.sums().map(|(entries, copies)| n * m * real(entries.per_pair(sizes.outputs, copies))).sum();
+    let copies: f64 = sizes.sums().map(|(_, copies)| m * real(copies)).sum();
     // A state that is carried is scaled once more.
     let carrying = if sizes.carried == Carried::Nothing { 0.0 } else { 1.0 };
     let window = real(sizes.carried.window());
-    let accumulators = real(sizes.entries.len().max(1));
+    let accumulators = real(sizes.sums().count().max(1));
     let packing = |left: f64, right: f64| accumulators * left + right;
     let structures = || block.uses.iter().map(|one| &one.structure);
     let formed: f64 = structures().map(|one| real(one.formed())).sum();
@@ -245,10 +254,10 @@ fn work(block: &Block, contraction: Contraction, sizes: &Sizes) -> Work {
 }
 
 /// Pairs of rows of one query and one example.
-fn pairs_of(entries: Entries, sizes: &Sizes) -> usize {
+fn pairs_of(entries: Entries, outputs: usize, copies: usize) -> usize {
     match entries {
-        Entries::Loss | Entries::Trace | Entries::Diagonal => sizes.outputs,
-        Entries::Full => sizes.outputs.saturating_mul(sizes.copies),
+        Entries::Loss | Entries::Trace | Entries::Diagonal => outputs,
+        Entries::Full => outputs.saturating_mul(copies),
     }
 }
 
@@ -328,7 +337,8 @@ mod tests {
     /// Of one query and example, for `outputs` outputs.
     fn sized(outputs: usize, entries: Entries) -> Sizes {
         let (queries, nodes, examples) = (1, 1, 1);
-        Sizes { queries, outputs, copies: outputs, nodes, examples, entries: vec![entries], carried: Carried::Nothing }
+        let (entries, carried) = (vec![entries], Carried::Nothing);
+        Sizes { queries, outputs, copies: outputs, nodes, examples, entries, positions: None, carried }
     }
 
     const TANH: LayerKind = LayerKind::Activation(Activation::Tanh);
@@ -419,7 +429,7 @@ mod tests {
 
     #[test]
     fn rows_of_a_long_table_are_not_formed_for_examples() {
-        let embedding = |count| LayerKind::Embedding(Embedding { count, features: 64 });
+        let embedding = |count| LayerKind::Embedding(Embedding { count, features: 64, padding_idx: None });
         let flat = LayerKind::Flatten(Flatten);
         let [averaged, materialised, half] = [Contraction::Averaged, Contraction::Materialised, Contraction::Half];
         let pick = |count, tokens: usize, optimizer: &Optimizer| {

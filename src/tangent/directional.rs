@@ -90,8 +90,7 @@ impl<B: Backend> QueryFactors<'_, B> {
         Ok(vector)
     }
 
-    /// The derivatives of a pass of a network with the same parameters along some of ψ's rows, as far as these lie in `blocks`:
-    /// those of its outputs are ψ · ∇f.
+    /// The derivatives of a pass along some of ψ's rows, as far as these lie in `blocks`: those of its outputs are ψ · ∇f.
     ///
     /// # Errors
     ///
@@ -108,7 +107,7 @@ impl<B: Backend> QueryFactors<'_, B> {
     }
 
     /// Shows the derivatives of a pass's outputs along the rows of the first `wanted` queries to `visit`, some rows of one output
-    /// at a time.
+    /// at a time, with the first of them: `[rows, rows of the pass, C]`.
     ///
     /// # Errors
     ///

@@ -15,6 +15,10 @@ impl Structure {
         match self {
             Structure::Outer(_) => &Contraction::OF_LAYERS,
             Structure::Diagonal(_) => &[Contraction::Materialised],
+            // Rows of queries are picked whatever they are of, so that the padding's would be too.
+            Structure::Rows(Table { padding: Some(_), .. }) => {
+                &[Contraction::Factored, Contraction::Averaged, Contraction::Materialised]
+            }
             Structure::Rows(_) => {
                 &[Contraction::Factored, Contraction::Averaged, Contraction::Materialised, Contraction::Half]
             }
@@ -34,7 +38,7 @@ impl Structure {
             Structure::Outer(matrix) => {
                 Some(Part::Half { shape: outer(*matrix, Start::Value(0.0)), left, delta, input })
             }
-            Structure::Diagonal(_) => None,
+            Structure::Diagonal(_) | Structure::Rows(Table { padding: Some(_), .. }) => None,
             Structure::Rows(table) => {
                 Some(Part::Picked { shape: outer_rows(*table, Start::Value(0.0)), left, delta, tokens: input })
             }
@@ -57,8 +61,8 @@ impl Structure {
     ) -> Result<(B::Buffer, usize)> {
         match self {
             Structure::Outer(matrix) => gram(backend, (matrix, one), left, right, counts),
-            &Structure::Rows(Table { count, positions, .. }) => {
-                let (len, matches) = (left.len * right.len, Matches { count, positions, examples: counts.1 });
+            &Structure::Rows(Table { count, positions, padding, .. }) => {
+                let (len, matches) = (left.len * right.len, Matches { count, positions, examples: counts.1, padding });
                 Ok((fresh(backend, len, |out| backend.run(&matches, (out, left, right)))?, len))
             }
             Structure::Diagonal(_) | Structure::Dense(_) => {
@@ -106,8 +110,8 @@ pub(super) fn outer(matrix: Matrix, start: Start) -> Outer {
 
 /// A table as the operation on rows takes it.
 fn outer_rows(table: Table, start: Start) -> OuterRows {
-    let Table { count, width, positions } = table;
-    OuterRows { count, width, positions, start }
+    let Table { count, width, positions, padding } = table;
+    OuterRows { count, width, positions, padding, start }
 }
 
 /// `out = start +` the gradient rows of a map's outputs, each as long as the factor's structure, times a preconditioner.
@@ -158,7 +162,7 @@ pub(crate) fn along<B: Backend>(
     factor: &Factor<'_, B::Buffer>,
 ) -> Result<B::Buffer> {
     let used = Used { offset, ..Used::default() };
-    let site = Site { backend, segment: Segment::at(direction), used, rows };
+    let site = Site { backend, segment: Segment::at(direction), used, rows, draw: None };
     fresh(backend, rows * factor.structure.delta_len(), |out| match factor.structure {
         Structure::Outer(matrix) => matrix.values(&site, out, factor.input),
         Structure::Diagonal(diagonal) => diagonal.values(&site, out, factor.input),

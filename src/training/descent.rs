@@ -44,19 +44,19 @@ pub(super) struct Taken<B: Backend> {
 }
 
 impl<B: Backend> Training<'_, B> {
-    /// The loss gradient of a step's batch at some weights, and what else its passes give.
-    pub(super) fn gradient(&self, weights: &B::Buffer, step: &Step) -> Result<Taken<B>, Error> {
+    /// The loss gradient of a step's batch at some weights, and what else its passes give; the step comes with its number.
+    pub(super) fn gradient(&self, weights: &B::Buffer, (number, step): (usize, &Step)) -> Result<Taken<B>, Error> {
         let (backend, network) = (self.backend, self.network);
         // No layer writes the gaps between layers: they stay zero.
         let mut taken = Taken { gradient: backend.zeros(network.len)?, statistics: backend.zeros(2)?, running: None };
         if network.couples_rows() {
-            self.add_gradient(weights, &step.rows(), &mut taken)?;
+            self.add_gradient((weights, number), &step.rows(), &mut taken)?;
             return Ok(taken);
         }
         let held = step.shares(&(0..self.examples.count()));
         let at_once = (ELEMENTS_AT_ONCE / network.widest_row().max(1)).max(1);
         for chunk in held.chunks(at_once) {
-            self.add_gradient(weights, chunk, &mut taken)?;
+            self.add_gradient((weights, number), chunk, &mut taken)?;
         }
         Ok(taken)
     }
@@ -72,13 +72,20 @@ impl<B: Backend> Training<'_, B> {
     }
 
     /// Adds some rows' part of the gradient and of the statistics; each comes with its factor in the loss.
-    fn add_gradient(&self, weights: &B::Buffer, held: &[(usize, f64)], taken: &mut Taken<B>) -> Result<(), Error> {
+    fn add_gradient(
+        &self,
+        (weights, step): (&B::Buffer, usize),
+        held: &[(usize, f64)],
+        taken: &mut Taken<B>,
+    ) -> Result<(), Error> {
         let (backend, network) = (self.backend, self.network);
         let (rows, width) = (held.len(), network.input_len());
         let examples: Vec<u32> = held.iter().map(|&(example, _)| example as u32).collect();
         let inputs = self.examples.gather(backend, &examples)?;
         let segment = Segment::at(weights);
-        let pass = network.forward(backend, segment, Slice::new(&inputs, 0, rows * width), rows)?;
+        let drawn = network.draws().then(|| backend.index(&examples)).transpose()?;
+        let draw = network.drawing(step, drawn.as_ref());
+        let pass = network.forward_drawing(backend, segment, Slice::new(&inputs, 0, rows * width), rows, draw)?;
         let places = self.targets.places(backend, held)?;
         let losses = self.targets.losses(backend, self.loss, network.outputs(&pass), &places)?;
         losses.add_sums(backend, &places, SliceMut::new(&mut taken.statistics, 0, 2))?;

@@ -101,9 +101,9 @@ impl<B: Backend> Training<'_, B> {
         Ok(())
     }
 
-    /// `-∇L` at some weights, and the metrics there.
+    /// `-∇L` at some weights, and the metrics there. Nothing is drawn: a flow has no steps that could.
     fn slope(&self, weights: &B::Buffer, full: &Step) -> Result<(B::Buffer, Metrics), Error> {
-        let Taken { mut gradient, statistics, .. } = self.gradient(weights, full)?;
+        let Taken { mut gradient, statistics, .. } = self.gradient(weights, (0, full))?;
         self.backend.scale(SliceMut::new(&mut gradient, 0, self.network.len), -1.0)?;
         let statistics = self.backend.download(Slice::new(&statistics, 0, 2))?;
         Ok((gradient, Metrics::new(&statistics, full)))

@@ -1,6 +1,7 @@
 //! Learning rates over the steps.
 
 use crate::key::{Alternative, Count, Key, Number, OneOf, at};
+use crate::plural::counted;
 
 /// Learning rates over the steps: factors of the optimizer's rate, or a list.
 #[derive(Debug, Clone, PartialEq)]
@@ -132,15 +133,21 @@ impl Schedule {
 
     /// The course in words, unless every step has the optimizer's rate.
     pub fn words(&self) -> Option<String> {
-        let warmup = if self.warmup == 0 { String::new() } else { format!(" after a warmup of {} steps", self.warmup) };
+        let warmup = if self.warmup == 0 {
+            String::new()
+        } else {
+            format!(" after a warmup of {}", counted(self.warmup, "step"))
+        };
         match &self.kind {
             ScheduleKind::Constant if self.warmup == 0 => None,
             ScheduleKind::Constant => Some(format!("constant{warmup}")),
             ScheduleKind::Step(StepDecay { every, factor }) => {
-                Some(format!("times {factor:?} every {every} steps{warmup}"))
+                let every = if *every == 1 { "step".to_owned() } else { counted(*every, "step") };
+                Some(format!("times {factor:?} every {every}{warmup}"))
             }
             ScheduleKind::Cosine(Cosine { last }) => Some(format!("a cosine down to {last:?}{warmup}")),
-            ScheduleKind::List(_) => Some("then a learning rate for each step".into()),
+            // What it is a course of is said with the optimizer's numbers.
+            ScheduleKind::List(_) => None,
         }
     }
 }

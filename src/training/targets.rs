@@ -78,6 +78,11 @@ impl<B: Backend> TargetBuffer<B> {
         })
     }
 
+    /// T and the outputs of a position.
+    pub(crate) fn of_row(&self) -> (usize, usize) {
+        (self.positions, self.width)
+    }
+
     /// Where rows of a pass find their targets: each comes with its example and the factor of its loss.
     ///
     /// # Errors

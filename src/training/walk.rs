@@ -162,7 +162,7 @@ impl<B: Backend> Training<'_, B> {
         for (which, vector) in memory.vectors().enumerate() {
             keep(Kept::Memory(which), recording.place(number), vector)?;
         }
-        let taken = self.gradient(weights, &step)?;
+        let taken = self.gradient(weights, (number, &step))?;
         step.clip = self.clip(&taken.gradient)?;
         let statistics = backend.download_later(Slice::new(&taken.statistics, 0, 2))?;
         let Made { next, preconditioner, decay } = self.make((number, &step), memory, weights, taken)?;
@@ -258,7 +258,7 @@ impl<B: Backend> Training<'_, B> {
         let mut weights = backend.upload(&tape.row(Kept::Weights, row)?)?;
         let mut legs = Vec::new();
         for (number, step) in steps.iter().enumerate().skip(first).take(recording.every()) {
-            let taken = self.gradient(&weights, step)?;
+            let taken = self.gradient(&weights, (number, step))?;
             let Made { next, preconditioner, decay } = self.make((number, step), &mut memory, &weights, taken)?;
             legs.push(Leg { weights: std::mem::replace(&mut weights, next), preconditioner, decay, unexplained: None });
         }

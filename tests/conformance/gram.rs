@@ -117,7 +117,7 @@ fn fused<B: Backend>(backend: &B, shape: &Shape<'_>) -> Vec<f64> {
                     Part::Half { shape, left, delta: right, input: inputs }
                 }
                 Kind::Picked { positions, count, width } => {
-                    let shape = OuterRows { count, width, positions, start: Start::Value(0.0) };
+                    let shape = OuterRows { count, width, positions, padding: None, start: Start::Value(0.0) };
                     Part::Picked { shape, left, delta: right, tokens: inputs }
                 }
             }

@@ -16,7 +16,7 @@ const POSITIONS: usize = 256;
 #[test]
 fn long_sequences_agree_with_differences() {
     let linear = |features| LayerKind::from(Linear { features, bias: true });
-    let attention = LayerKind::from(Attention { heads: 2, causal: true, kv_heads: None, scale: None });
+    let attention = LayerKind::from(Attention { heads: 2, causal: true, kv_heads: None, scale: None, dropout: 0.0 });
     let layers = [
         Layer::new(linear(4)),
         Layer::new(linear(4)).reading(&[-1]),

@@ -42,8 +42,8 @@ impl Factors {
                 let shape = OuterDiagonal { width, positions, shift, start };
                 backend.outer_diagonal(&shape, map, out, delta, input, None)
             }
-            Structure::Rows(Table { count, width, positions }) => {
-                let shape = OuterRows { count, width, positions, start };
+            Structure::Rows(Table { count, width, positions, padding }) => {
+                let shape = OuterRows { count, width, positions, padding, start };
                 backend.run(&shape, OuterArrays { map, out, delta, input, preconditioner: None })
             }
             Structure::Dense(len) => backend.average(len, start, map, out, delta),
@@ -144,7 +144,7 @@ pub fn add_gradient(layer: &Factors, row: usize, base: usize, scale: f64, out: &
                 }
             }
         }
-        Structure::Rows(Table { count, width, positions }) => {
+        Structure::Rows(Table { count, width, positions, .. }) => {
             for p in 0..positions {
                 let delta = &layer.delta[(row * positions + p) * width..][..width];
                 let token = (layer.input[base * positions + p].max(0.0) as usize).min(count - 1);

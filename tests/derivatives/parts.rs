@@ -131,9 +131,9 @@ impl<'a> Layer<'a> {
             let right = whole(&self.right).part(0, columns * depth);
             parts.push(Part::Rows { depth, left: whole(&self.left_rows), right });
         }
-        if let Structure::Rows(Table { count, width, positions }) = self.structure {
+        if let Structure::Rows(Table { count, width, positions, padding }) = self.structure {
             let delta = whole(&self.right).part(0, columns * positions * width);
-            let shape = OuterRows { count, width, positions, start: Start::Value(0.0) };
+            let shape = OuterRows { count, width, positions, padding, start: Start::Value(0.0) };
             let (left, tokens) = (whole(&self.left_rows), whole(&self.inputs));
             parts.push(Part::Picked { shape, left, delta, tokens });
             let (left, inputs) = (whole(&self.left), whole(&self.products));
@@ -153,10 +153,10 @@ impl<'a> Layer<'a> {
 
 /// The products of a layer's inputs, `[base rows, P, P, examples]`, and 1 for a bias; nothing for a diagonal.
 fn products(left: &Factors, right: &Factors) -> Array {
-    if let Structure::Rows(Table { count, positions, .. }) = left.structure {
+    if let Structure::Rows(Table { count, positions, padding, .. }) = left.structure {
         let mut out = upload(&vec![0.0; left.input.len() * right.input.len()]);
         let (left, right) = (upload(&left.input), upload(&right.input));
-        let matches = Matches { count, positions, examples: EXAMPLES };
+        let matches = Matches { count, positions, examples: EXAMPLES, padding };
         Cpu::new().run(&matches, (whole_mut(&mut out), whole(&left), whole(&right))).expect("matches");
         return out;
     }

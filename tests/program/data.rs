@@ -242,3 +242,18 @@ fn batches_must_fit_the_steps_and_the_examples() {
     let overrides = ["training.batches=bad.npy", "training.batch_size=3"];
     fixture.refuses(&overrides, &["bad.npy", "2 entries", "training.batch_size = 3"]);
 }
+
+/// Weights so small that f32 has no number to divide by: of the same ratios, others would do.
+#[test]
+fn weights_that_single_precision_cannot_divide_by_are_refused() {
+    let fixture = Fixture::with("targets = \"y.npy\"", "targets = \"y.npy\"\nweights = \"w.npy\"");
+    let write = |weight: f64| fixture.write("w.npy", &npy_f64(&[4], &[weight; 4]));
+    for weight in [1e-40, 1e38] {
+        write(weight);
+        fixture.refuses(&[], &["weights of step 0's batch", "only their ratios count", "data.train.weights"]);
+    }
+    fixture.succeeds(&["run.precision=f64"]);
+    // What is added up is not divided.
+    write(1e-40);
+    fixture.succeeds(&["training.reduction=sum", "run.directory=sum"]);
+}

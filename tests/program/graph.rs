@@ -62,6 +62,10 @@ fn inputs_must_be_those_of_the_model() {
     two.succeeds(&["run.precision=f64", "run.directory=double"]);
     two.write("t.npy", &npy_i64(&[3], &[1, 2, 3]));
     two.refuses(&[], &["holds 4 examples, but", "t.npy", "holds 3"]);
+    let named = |name: &str| format!("model.inputs={{ x = {{ shape = [3] }}, {name} = {{ shape = [1] }} }}");
+    two.refuses(&[&named("0")], &["model.inputs.\"0\"", "the index of a layer"]);
+    two.refuses(&[&named("'-1'")], &["model.inputs.\"-1\"", "the index of a layer"]);
+    two.refuses(&[&named("''")], &["model.inputs.\"\"", "is empty"]);
     two.refuses(&["model.inputs={ x = 3 }"], &["model.inputs.x", "must be a table"]);
     two.refuses(&["model.inputs={ x = { shape = [0] } }"], &["model.inputs.x.shape", "at least 1"]);
     two.refuses(&["model.inputs={ x = { shape = [3], type = 'int' } }"], &["model.inputs.x.type", "mean \"integer\""]);
@@ -210,4 +214,42 @@ fn names_of_pytorch_are_understood() {
     }
     let output = fixture.run(&["model.layers=[{ type = 'banana' }]"]);
     assert!(!crate::fixture::stderr(&output).contains("did you mean"));
+}
+
+/// A row of padding may be looked up, and one that is not there is named with the file and its table.
+#[test]
+fn tokens_beyond_a_table_are_named_with_their_file() {
+    let fixture = two();
+    let layers = "model.layers=[{ type = 'embedding', name = 'wte', from = 'tokens', count = 4, features = 5, padding_idx = 0 }, \
+                  { type = 'flatten' }, { type = 'linear', name = 'b', features = 5, from = 'x' }, { type = 'add', from = [1, 'b'] }, \
+                  { type = 'linear', features = 2 }]";
+    fixture.succeeds(&[layers]);
+    fixture.refuses(
+        &[&layers.replace("padding_idx = 0", "padding_idx = 4"), "run.directory=x"],
+        &["layers[0]", "padding_idx = 4 is no row", "-4 to 3"],
+    );
+    fixture.write("t.npy", &npy_i64(&[4], &[3, 0, 4, 2]));
+    fixture.refuses(&[layers, "run.directory=x"], &["t.npy", "example 2 holds 4", "wte.weight", "from 0 to 3"]);
+}
+
+/// Masks are added to scores: nothing else may be infinite.
+#[test]
+fn only_masks_hold_minus_infinity() {
+    let fixture = two();
+    let none = f64::NEG_INFINITY;
+    let layers = "model.layers=[{ type = 'linear', name = 'b', features = 5, from = 'x' }, \
+                  { type = 'add', from = ['b', 'mask'] }, { type = 'softmax' }, { type = 'linear', features = 2 }]";
+    let inputs = "model.inputs={ x = { shape = [3] }, mask = { shape = [5] } }";
+    let files = "data.train.inputs={ x = 'x.npy', mask = 'm.npy' }";
+    let rows =
+        |last: f64| [[0.0, none, none, none, 0.0], [none, 0.0, 1.0, 0.5, none], [0.0; 5], [0.0, 0.0, 0.0, none, last]];
+    let write = |name: &str, last: f64| fixture.write(name, &npy_f64(&[4, 5], rows(last).as_flattened()));
+    write("m.npy", -2.0);
+    fixture.succeeds(&[inputs, files, layers]);
+    write("m.npy", f64::INFINITY);
+    fixture.refuses(&[inputs, files, layers, "run.directory=x"], &["m.npy", "element 19", "a mask may hold -inf"]);
+    write("m.npy", none);
+    let product = layers.replace("'add'", "'multiply'");
+    let words = ["m.npy", "element 1 ", "only added to the scores"];
+    fixture.refuses(&[inputs, files, &product, "run.directory=x"], &words);
 }

@@ -28,6 +28,11 @@ fn a_plan_names_path_and_integral() {
     let integral = "attribution and trace kernel of the outputs; 3 Gauss nodes on each step";
     assert_eq!(line(&printed, "integral "), Some(integral), "{printed}");
     assert!(printed.contains("3 steps") && line(&printed, "assumed ").is_none(), "{printed}");
+    let shapes = "4 examples, 4 queries, 2 outputs, 32 parameters, 1 step";
+    let one = plan(&fixture, &["training.steps=1", "kernel.contraction=['averaged', 'output']"]);
+    assert_eq!(line(&one, "shapes "), Some(shapes), "{one}");
+    assert_eq!(line(&one, "contraction "), Some("averaged in layer 0"), "{one}");
+    assert!(one.contains("\n             output in layer 2\n"), "{one}");
 }
 
 /// Not even what it measures of the machine is kept; what a run has kept is read.
@@ -72,7 +77,7 @@ fn a_plan_says_what_it_assumes() {
 fn a_plan_names_the_imported_path() {
     let printed = plan(&Fixture::imported(), &[]);
     assert!(line(&printed, "path ").is_some_and(|path| path.starts_with("imported from")), "{printed}");
-    assert!(printed.contains("*.safetensors, explained by SGD") && printed.contains(" 1 steps"), "{printed}");
+    assert!(printed.contains("*.safetensors, explained by SGD") && printed.contains(" 1 step\n"), "{printed}");
 }
 
 /// What it prints besides the usual.

@@ -50,6 +50,17 @@ fn a_killed_run_goes_on_to_the_same_bits() {
     killed_and_resumed(&[]);
 }
 
+/// What was drawn is drawn again, also where steps are made again.
+#[test]
+fn a_killed_run_with_dropout_goes_on_to_the_same_bits() {
+    killed_and_resumed(&[
+        "model.layers=[{ type = \"dropout\", p = 0.1 }, { type = \"linear\", features = 16 }, { type = \"tanh\" }, \
+         { type = \"dropout\" }, { type = \"linear\", features = 4 }]",
+        "run.seed=5",
+        "trajectory.every=7",
+    ]);
+}
+
 #[test]
 fn a_killed_run_in_zarr_goes_on_to_the_same_bits() {
     killed_and_resumed(&[

@@ -15,6 +15,7 @@ shared! {
     INDEX = "index";
     GROUP_SUM = "group_sum";
     MATH = "math";
+    PHILOX = "philox";
     TILE_SMALL = "tile_small";
     TILE_LARGE = "tile_large";
     STORE_F32 = "store_f32";

@@ -10,7 +10,10 @@ use super::*;
 /// Trace     out[query + r, columns[i]]          += scale / R             D[r, i, c]
 /// Diagonal  out[(c, query + r), columns[i]]     += scale w[(c, i)]       D[r, i, c]
 /// Full      out[(c, query + r), d, columns[i]]  += scale w[(d, i)]       D[r, i, d]
+/// Full, G   out[(c, query + r), t, columns[i]]  += scale     Σ_v G[i, (t, v)] D[r, i, (t, v)]
 /// ```
+///
+/// The last is of the positions t of an example's loss, as many as the accumulator has copies.
 ///
 /// Each entry is added to once, so that its bits do not depend on how many rows a call has.
 #[derive(Debug, Clone, Copy)]
@@ -32,7 +35,7 @@ pub struct AccumulateArrays<'a, T, I> {
     pub columns: &'a I,
     /// D, `[rows, examples, width]`.
     pub derivatives: Slice<'a, T>,
-    /// G, `[examples, width]`: for [`Entries::Loss`], and for no others.
+    /// G, `[examples, width]`: for [`Entries::Loss`], and for positions.
     pub gradient: Option<Slice<'a, T>>,
     /// What is added to.
     pub into: Accumulator<'a, T>,
@@ -80,13 +83,18 @@ impl Operation for Accumulate {
         fit(Self::NAME, &[(derivatives.len, rows * gram.examples * width), (into.out.len, gram.len())])?;
         let inside = output < gram.outputs.max(1) && query + rows <= gram.queries;
         require(Self::NAME, rows == 0 || inside, "rows of queries that the accumulator does not have")?;
-        let is_loss = gram.entries == Entries::Loss;
-        fit(Self::NAME, &[(gradient.map_or(0, |own| own.len), if is_loss { gram.examples * width } else { 0 })])?;
-        require(Self::NAME, is_loss || gram.copies == width, "an example has another number of outputs")?;
+        let is_met = gradient.is_some();
+        fit(Self::NAME, &[(gradient.map_or(0, |own| own.len), if is_met { gram.examples * width } else { 0 })])?;
+        let fits = match gram.entries {
+            Entries::Loss => is_met,
+            Entries::Full if is_met => width.is_multiple_of(gram.copies.max(1)),
+            Entries::Full | Entries::Trace | Entries::Diagonal => !is_met && gram.copies == width,
+        };
+        require(Self::NAME, fits, "an example has another number of outputs")?;
         let columns = into.weights.map_or(gram.columns(), |weights| weights.len);
         fit(Self::NAME, &[(columns, gram.columns())])?;
-        let weighted = into.weights.is_some() && matches!(gram.entries, Entries::Loss | Entries::Trace);
-        require(Self::NAME, !weighted, "a loss and a trace have no weights")
+        let weighted = into.weights.is_some() && (is_met || gram.entries == Entries::Trace);
+        require(Self::NAME, !weighted, "losses and a trace have no weights")
     }
 
     fn cpu<E: Element>(&self, _: &CpuBackend<E>, arrays: Self::Arrays<'_, cpu::Buffer<E>, Vec<u32>>) -> Result<()> {
@@ -96,10 +104,16 @@ impl Operation for Accumulate {
         let (scale, first) = (E::from_f64(self.scale(into.scale)), self.first());
         let (out, derivatives) = (view_mut(into.out)?, view(derivatives)?);
         let (gradient, weights) = (gradient.map(view).transpose()?, into.weights.map(view).transpose()?);
-        let value = |row: usize, example: usize, output: usize| {
+        let span = width / self.lines().max(1);
+        let value = |row: usize, example: usize, line: usize| {
             let own = &derivatives[(row * gram.examples + example) * width..][..width];
+            let output = first + line;
             match (gradient, weights) {
-                (Some(gradient), _) => gradient[example * width..][..width].iter().zip(own).map(|(&a, &b)| a * b).sum(),
+                (Some(gradient), _) => {
+                    let gradient = &gradient[example * width..][..width];
+                    let part = line * span..(line + 1) * span;
+                    gradient[part.clone()].iter().zip(&own[part]).map(|(&a, &b)| a * b).sum()
+                }
                 (None, Some(weights)) => weights[output * gram.examples + example] * own[output],
                 (None, None) => own[output],
             }
@@ -108,7 +122,7 @@ impl Operation for Accumulate {
         out.par_chunks_mut(length.max(1)).enumerate().for_each(|(row, out)| {
             for (line, out) in out.chunks_mut(gram.stride.max(1)).enumerate() {
                 for (example, &column) in columns.iter().enumerate() {
-                    out[column as usize] += scale * value(row, example, first + line);
+                    out[column as usize] += scale * value(row, example, line);
                 }
             }
         });
@@ -174,7 +188,24 @@ impl Operation for Accumulate {
             })?;
             trial.wrote(&out, gram.len())?;
         }
-        Ok(())
+        // Positions of one output each.
+        let gram = Gram {
+            entries: Entries::Full,
+            outputs,
+            copies: outputs,
+            queries,
+            examples,
+            stride: examples,
+            triangle: None,
+        };
+        let mut out = trial.numbers(gram.len())?;
+        trial.run(|| {
+            let into = Accumulator { out: front_mut(&mut out, gram.len()), scale: 0.5, weights: None };
+            let (derivatives, gradient) = (front(&derivatives, queries * each), Some(front(&rest, each)));
+            let arrays = AccumulateArrays { columns: &columns, derivatives, gradient, into };
+            backend.run(&Accumulate { gram, width: outputs, output: 2, query: 0 }, arrays)
+        })?;
+        trial.wrote(&out, gram.len())
     }
 }
 
@@ -231,6 +262,35 @@ mod tests {
                     Entries::Full => want[(line * OUTPUTS + other) * STRIDE + column] += 0.7 * weighted,
                     Entries::Trace | Entries::Diagonal => {}
                 }
+            }
+        }
+        close(&got, |entry| want[entry]);
+    }
+
+    /// Two positions of two outputs each.
+    #[test]
+    fn positions_as_plain_loops() {
+        let (width, copies, examples, stride) = (4, 2, COLUMNS.len(), STRIDE);
+        let (entries, outputs, queries) = (Entries::Full, OUTPUTS, QUERIES);
+        let gram = Gram { entries, outputs, copies, queries, examples, stride, triangle: None };
+        let (derivatives, gradient) = (numbers(5, examples * width), numbers(6, examples * width));
+        let before = numbers(7, gram.len());
+        let got = written(&before, |cpu, out| {
+            let [derivatives, gradient] = [&derivatives, &gradient].map(|own| held(own));
+            let arrays = AccumulateArrays {
+                columns: &COLUMNS.to_vec(),
+                derivatives: derivatives.all(),
+                gradient: Some(gradient.all()),
+                into: Accumulator { out, scale: -2.0, weights: None },
+            };
+            cpu.run(&Accumulate { gram, width, output: 1, query: 2 }, arrays)
+        });
+        let mut want = before;
+        for (example, &column) in COLUMNS.iter().enumerate() {
+            for at in 0..width {
+                let line = (QUERIES + 2) * copies + at / 2;
+                let place = example * width + at;
+                want[line * STRIDE + column as usize] += -2.0 * gradient[place] * derivatives[place];
             }
         }
         close(&got, |entry| want[entry]);

@@ -3,7 +3,8 @@
 use super::lookup::row_of;
 use super::*;
 
-/// `out[l, p, i] = [left[l] and right[i, p] name the same row]` of a table, as [`Lookup`] takes them. The arrays are
+/// `out[l, p, i] = [left[l] and right[i, p] name the same row]` of a table, as [`Lookup`] takes them; the row of padding is the
+/// same as none. The arrays are
 /// `(out, left, right)`; `right` is `[examples, positions]`.
 #[derive(Debug, Clone, Copy)]
 pub struct Matches {
@@ -13,6 +14,8 @@ pub struct Matches {
     pub positions: usize,
     /// Examples.
     pub examples: usize,
+    /// The row of padding.
+    pub padding: Option<usize>,
 }
 
 impl Operation for Matches {
@@ -30,14 +33,16 @@ impl Operation for Matches {
         _: &CpuBackend<E>,
         (out, left, right): Self::Arrays<'_, cpu::Buffer<E>, Vec<u32>>,
     ) -> Result<()> {
-        let &Self { count, positions, examples } = self;
+        let &Self { count, positions, examples, padding } = self;
         let (out, left, right) = (view_mut(out)?, view(left)?, view(right)?);
         let right: Vec<usize> = right.iter().map(|&token| row_of(token, count)).collect();
         out.par_chunks_mut(right.len().max(1)).zip(left).with_min_len(16).for_each(|(out, &token)| {
-            let own = row_of(token, count);
+            let own = Some(row_of(token, count)).filter(|&row| Some(row) != padding);
             for (p, out) in out.chunks_mut(examples.max(1)).enumerate() {
                 let others = right[p..].iter().step_by(positions);
-                out.iter_mut().zip(others).for_each(|(out, &other)| *out = if other == own { E::ONE } else { E::ZERO });
+                out.iter_mut()
+                    .zip(others)
+                    .for_each(|(out, &other)| *out = if Some(other) == own { E::ONE } else { E::ZERO });
             }
         });
         Ok(())
@@ -45,7 +50,7 @@ impl Operation for Matches {
 
     #[cfg(feature = "gpu")]
     fn gpu(&self, gpu: &GpuBackend, (out, left, right): Self::Arrays<'_, gpu::Buffer, gpu::Index>) -> Result<()> {
-        let (&Self { count, positions, examples }, width) = (self, right.len);
+        let (&Self { count, positions, examples, padding }, width) = (self, right.len);
         let arrays =
             [BlockArray::rows(write(&out), width), BlockArray::rows(read(left), 1), BlockArray::shared(read(right))];
         gpu.by_rows(Self::NAME, &arrays, left.len, width, &|block| Numbers {
@@ -53,6 +58,7 @@ impl Operation for Matches {
             count: count as u32,
             positions: positions as u32,
             examples: examples as u32,
+            padding: padding.map_or(u32::MAX, |row| row as u32),
         })
     }
 
@@ -68,17 +74,20 @@ impl Operation for Matches {
         let len = lines * positions * examples;
         let (left, right) = (trial.tokens(lines, count)?, trial.tokens(positions * examples, count)?);
         let mut out = backend.zeros(len)?;
-        trial.run(|| {
-            let (left, right) = (front(&left, lines), front(&right, positions * examples));
-            backend.run(&Matches { count, positions, examples }, (front_mut(&mut out, len), left, right))
-        })?;
-        trial.wrote(&out, len)
+        for padding in [None, Some(1)] {
+            trial.run(|| {
+                let (left, right) = (front(&left, lines), front(&right, positions * examples));
+                backend.run(&Matches { count, positions, examples, padding }, (front_mut(&mut out, len), left, right))
+            })?;
+            trial.wrote(&out, len)?;
+        }
+        Ok(())
     }
 }
 
 #[cfg(feature = "gpu")]
 numbers! {
-    struct Numbers { len: u32, count: u32, positions: u32, examples: u32 }
+    struct Numbers { len: u32, count: u32, positions: u32, examples: u32, padding: u32 }
 }
 
 #[cfg(test)]
@@ -90,12 +99,16 @@ mod tests {
     fn as_plain_loops() {
         let (left, right) = ([2.0, 0.0, 1.0], [0.0, 1.0, 2.0, 2.0, 1.0, 0.0, 3.0, 1.0]);
         let (positions, examples) = (2, 4);
-        let got = written(&[7.0; 24], |cpu, out| {
-            cpu.run(&Matches { count: 4, positions, examples }, (out, held(&left).all(), held(&right).all()))
-        });
-        close(&got, |e| {
-            let (line, p, example) = (e / 8, e / examples % positions, e % examples);
-            if left[line] == right[example * positions + p] { 1.0 } else { 0.0 }
-        });
+        for padding in [None, Some(2)] {
+            let got = written(&[7.0; 24], |cpu, out| {
+                let matches = Matches { count: 4, positions, examples, padding };
+                cpu.run(&matches, (out, held(&left).all(), held(&right).all()))
+            });
+            close(&got, |e| {
+                let (line, p, example) = (e / 8, e / examples % positions, e % examples);
+                let is_padding = padding.is_some_and(|row| left[line] == row as f64);
+                if left[line] == right[example * positions + p] && !is_padding { 1.0 } else { 0.0 }
+            });
+        }
     }
 }

@@ -16,6 +16,7 @@ mod center;
 mod col2im;
 mod convolve_backward;
 pub(super) mod copy;
+mod dropout;
 pub(super) mod fill;
 mod gather;
 mod gram;
@@ -59,6 +60,7 @@ pub use center::{Center, CenterArrays};
 pub use col2im::Col2im;
 pub use convolve_backward::{Convolution, ConvolveBackward};
 pub use copy::Copy;
+pub use dropout::Dropout;
 pub use fill::Fill;
 pub use gather::Gather;
 pub use gram::{Accumulator, Entries, Gram, GramArrays, Part};
@@ -106,7 +108,7 @@ macro_rules! for_each_operation {
     ($call:ident) => {
         $call! {
             Accumulate, Activate, Adam, Average, Axpy, BatchLoss, BatchMatMul, Bias, Center, Col2im, ConvolveBackward,
-            Copy, Fill, Gather, Gram, Im2col, Lookup, Mask, Matches, MatMul, Maximum, Multiply, Normalize,
+            Copy, Dropout, Fill, Gather, Gram, Im2col, Lookup, Mask, Matches, MatMul, Maximum, Multiply, Normalize,
             NormalizeBackward, NormalizeCurvature, Outer, OuterDiagonal, OuterRows, Pool, PoolBackward, PoolDirectional,
             Read, Rearrange, Reciprocal, RowDot, Scale, ScaleFeatures, Seed, Softmax, Transpose
         }

@@ -15,6 +15,8 @@ pub struct OuterRows {
     pub width: usize,
     /// Tokens of an example.
     pub positions: usize,
+    /// A row of which nothing is added up.
+    pub padding: Option<usize>,
     /// What the rows are added to.
     pub start: Start,
 }
@@ -37,7 +39,7 @@ impl Operation for OuterRows {
     }
 
     fn cpu<E: Element>(&self, _: &CpuBackend<E>, arrays: Self::Arrays<'_, cpu::Buffer<E>, Vec<u32>>) -> Result<()> {
-        let &Self { count, width, positions, start } = self;
+        let &Self { count, width, positions, padding, start } = self;
         let OuterArrays { map, out, .. } = arrays;
         let factors = Factors::new(arrays.delta, arrays.input, arrays.preconditioner)?;
         view_mut(out)?.par_chunks_mut(self.row().max(1)).enumerate().for_each(|(output, out)| {
@@ -48,8 +50,9 @@ impl Operation for OuterRows {
             for row in map.offsets[output] as usize..map.offsets[output + 1] as usize {
                 let tokens = &factors.input[map.inputs[row] as usize * positions..][..positions];
                 let deltas = factors.delta[row * positions * width..].chunks(width);
-                for (&token, delta) in tokens.iter().zip(deltas) {
-                    let from = row_of(token, count) * width;
+                let named = tokens.iter().map(|&token| row_of(token, count)).zip(deltas);
+                for (token, delta) in named.filter(|&(token, _)| Some(token) != padding) {
+                    let from = token * width;
                     sums.iter_mut().zip(delta).for_each(|(sum, &delta)| *sum = map.weights[row] * delta);
                     factors.precondition(from, &mut sums);
                     out[from..from + width].iter_mut().zip(&sums).for_each(|(out, &sum)| *out += sum);
@@ -62,7 +65,7 @@ impl Operation for OuterRows {
     /// An invocation has a column of an output, so that no two add to the same element.
     #[cfg(feature = "gpu")]
     fn gpu(&self, gpu: &GpuBackend, arrays: Self::Arrays<'_, gpu::Buffer, gpu::Index>) -> Result<()> {
-        let &Self { count, width, positions, start } = self;
+        let &Self { count, width, positions, padding, start } = self;
         let OuterArrays { map, out: SliceMut { buffer, offset, len }, delta, input, preconditioner } = arrays;
         if let Start::Value(value) = start {
             Fill { value }.gpu(gpu, SliceMut::new(&mut *buffer, offset, len))?;
@@ -84,6 +87,7 @@ impl Operation for OuterRows {
                 width: width as u32,
                 positions: positions as u32,
                 preconditioned: u32::from(preconditioner.is_some()),
+                padding: padding.map_or(u32::MAX, |row| row as u32),
             };
             gpu.context.dispatch(&Dispatch {
                 shader: (Self::NAME, None),
@@ -108,13 +112,14 @@ impl Operation for OuterRows {
         let (deltas, inputs) = (map.rows * positions * width, map.base * positions);
         let (delta, input) = (trial.numbers(deltas)?, trial.tokens(inputs, count)?);
         let (factors, mut out) = (trial.numbers(count * width)?, backend.zeros(len)?);
-        for (start, preconditioner) in
-            [(Start::Value(0.5), None), (Start::Output, Some(front(&factors, count * width)))]
+        let factors = front(&factors, count * width);
+        for (start, padding, preconditioner) in
+            [(Start::Value(0.5), None, None), (Start::Output, None, Some(factors)), (Start::Output, Some(2), None)]
         {
             trial.run(|| {
                 let (out, delta, input) = (front_mut(&mut out, len), front(&delta, deltas), front(&input, inputs));
                 let arrays = OuterArrays { map: &map, out, delta, input, preconditioner };
-                backend.run(&OuterRows { count, width, positions, start }, arrays)
+                backend.run(&OuterRows { count, width, positions, padding, start }, arrays)
             })?;
             trial.wrote(&out, len)?;
         }
@@ -126,6 +131,7 @@ impl Operation for OuterRows {
 numbers! {
     struct Numbers {
         first: u32, first_row: u32, first_base: u32, len: u32, count: u32, width: u32, positions: u32, preconditioned: u32,
+        padding: u32,
     }
 }
 
@@ -139,8 +145,8 @@ mod tests {
         let (map, count, width, positions) = (map(), 4, 3, 2);
         let tokens = [1.0, 3.0, 3.0, 3.0, 0.0, 1.0];
         let delta = numbers(1, map.rows * positions * width);
-        for start in [Start::Value(0.5), Start::Output] {
-            let shape = OuterRows { count, width, positions, start };
+        for (start, padding) in [(Start::Value(0.5), None), (Start::Output, None), (Start::Output, Some(3))] {
+            let shape = OuterRows { count, width, positions, padding, start };
             let row = shape.row();
             let (factors, before) = (numbers(3, row), numbers(4, map.outputs * row));
             let got = written(&before, |cpu, out| {
@@ -154,7 +160,7 @@ mod tests {
                 let mut sum = 0.0;
                 for row in rows_of(&map, output) {
                     for p in 0..positions {
-                        if tokens[map.inputs[row] as usize * positions + p] == token as f64 {
+                        if tokens[map.inputs[row] as usize * positions + p] == token as f64 && Some(token) != padding {
                             sum += map.weights[row] * delta[(row * positions + p) * width + j];
                         }
                     }

@@ -116,6 +116,10 @@ impl Primitive for Affine {
         Some(highest(before) + 1)
     }
 
+    fn minus_infinity(&self, _input: usize) -> MinusInfinity {
+        MinusInfinity::Spoils
+    }
+
     fn magnitude(&self) -> Magnitude {
         Magnitude::Features(self.matrix.height)
     }

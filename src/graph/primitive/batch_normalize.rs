@@ -194,6 +194,10 @@ impl Primitive for BatchNormalize {
         None
     }
 
+    fn minus_infinity(&self, _input: usize) -> MinusInfinity {
+        MinusInfinity::Spoils
+    }
+
     fn magnitude(&self) -> Magnitude {
         Magnitude::Mixed
     }

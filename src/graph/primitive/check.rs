@@ -3,7 +3,7 @@
 use super::{Kind, Primitive, Rearrange, ScaleShift};
 use crate::compute::cpu::{Buffer, CpuBackend};
 use crate::compute::{Backend, Result, RowMap, Slice, SliceMut, Start};
-use crate::graph::{Factor, Graph, Seeds, Segment};
+use crate::graph::{Factor, Forward, Graph, Seeds, Segment};
 use crate::tangent::write_gradient;
 
 type Cpu = CpuBackend<f64>;
@@ -17,6 +17,8 @@ const STEP: f64 = 6e-6;
 struct Alone {
     graph: Graph,
     inputs: Buffer<f64>,
+    /// The number of each row's example, for primitives that draw.
+    examples: Vec<u32>,
 }
 
 /// Numbers in ±1 that lie apart from each other and from 0.
@@ -39,13 +41,18 @@ impl Alone {
         let inputs = vec![from; kind.built().inputs.len()];
         graph.add(1, kind, &inputs).expect("a primitive");
         let inputs = upload(&numbers(1, ROWS * graph.input_len()));
-        Self { graph, inputs }
+        Self { graph, inputs, examples: vec![4, 2] }
+    }
+
+    fn pass(&self, segment: Segment<'_, Buffer<f64>>) -> Forward<'_, Cpu> {
+        let input = Slice::new(&self.inputs, 0, self.inputs.len());
+        let draw = self.graph.drawing(5, Some(&self.examples));
+        self.graph.forward_drawing(&Cpu::new(), segment, input, ROWS, draw).expect("forward")
     }
 
     fn outputs(&self, weights: &[f64]) -> Vec<f64> {
         let (backend, weights) = (Cpu::new(), upload(weights));
-        let input = Slice::new(&self.inputs, 0, self.inputs.len());
-        let pass = self.graph.forward(&backend, Segment::at(&weights), input, ROWS).expect("forward");
+        let pass = self.pass(Segment::at(&weights));
         backend.download(self.graph.outputs(&pass)).expect("outputs")
     }
 
@@ -54,8 +61,7 @@ impl Alone {
     fn gradients(&self, weights: &[f64], direction: Option<&[f64]>) -> Vec<f64> {
         let (backend, graph, weights) = (Cpu::new(), &self.graph, upload(weights));
         let (segment, copies) = (Segment::at(&weights), ROWS * graph.outputs);
-        let input = Slice::new(&self.inputs, 0, self.inputs.len());
-        let pass = graph.forward(&backend, segment, input, ROWS).expect("forward");
+        let pass = self.pass(segment);
         let seed: Vec<f64> =
             (0..copies * copies).map(|at| if at / copies == at % copies { 1.0 } else { 0.0 }).collect();
         let seed = upload(&seed);
@@ -90,8 +96,7 @@ impl Alone {
     fn derivatives(&self, weights: &[f64], direction: &[f64]) -> Vec<f64> {
         let (backend, weights, direction) = (Cpu::new(), upload(weights), upload(direction));
         let segment = Segment::at(&weights);
-        let input = Slice::new(&self.inputs, 0, self.inputs.len());
-        let pass = self.graph.forward(&backend, segment, input, ROWS).expect("forward");
+        let pass = self.pass(segment);
         let found = self.graph.directional(&backend, segment, &pass, &[&direction]).expect("derivatives");
         backend.download(self.graph.output_derivatives(&found).expect("weights")).expect("values")
     }

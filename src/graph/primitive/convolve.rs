@@ -202,6 +202,10 @@ impl Primitive for Convolve {
         Some(highest(before) + 1)
     }
 
+    fn minus_infinity(&self, _input: usize) -> MinusInfinity {
+        MinusInfinity::Spoils
+    }
+
     fn magnitude(&self) -> Magnitude {
         Magnitude::Channels(self.matrix.height)
     }

@@ -17,7 +17,7 @@ pub struct Lookup {
 const MOST_ROWS: usize = 1 << 24;
 
 impl Lookup {
-    /// Of inputs of a shape, in a table of `count` rows of `width` features.
+    /// Of inputs of a shape, in a table of `count` rows of `width` features, all of which are trained.
     ///
     /// # Errors
     ///
@@ -31,7 +31,13 @@ impl Lookup {
         }
         let shape: Vec<usize> = input.iter().copied().chain([width]).collect();
         elements(&shape)?;
-        Ok(Self { table: Table { count, width, positions: self::count(input) }, shape })
+        Ok(Self { table: Table { count, width, positions: self::count(input), padding: None }, shape })
+    }
+
+    /// The same with a row that losses are not derived by, and that is drawn as zeros. Values, and what they owe to the row, are
+    /// as those of any other: weight decay may move it.
+    pub fn padded(self, row: usize) -> Self {
+        Self { table: Table { padding: Some(row), ..self.table }, ..self }
     }
 
     fn structure(&self) -> Structure {
@@ -47,7 +53,7 @@ impl Table {
         out: SliceMut<'_, B::Buffer>,
         tokens: Slice<'_, B::Buffer>,
     ) -> Result<()> {
-        let Table { count, width, positions } = *self;
+        let Table { count, width, positions, .. } = *self;
         let lookup = compute::Lookup { count, width, tables: 1 };
         site.backend.run(&lookup, (out, tokens, site.weights(0, count * width, positions)))
     }
@@ -59,8 +65,12 @@ impl Primitive for Lookup {
     }
 
     fn built(&self) -> Built {
-        let Table { count, width, positions } = self.table;
-        let tensor = Drawn { name: "weight", shape: vec![count, width], initial: Initial::Normal(1.0) };
+        let Table { count, width, positions, padding } = self.table;
+        let initial = match padding {
+            None => Initial::Normal(1.0),
+            Some(row) => Initial::NormalAround(1.0, row * width..(row + 1) * width),
+        };
+        let tensor = Drawn { name: "weight", shape: vec![count, width], initial };
         let parameters = Some(Parameters { structure: self.structure(), tensors: vec![tensor] });
         Built { parameters, ..Built::plain(vec![positions], &self.shape) }
     }
@@ -120,6 +130,10 @@ impl Primitive for Lookup {
 
     fn degree(&self, _before: &[usize]) -> Option<usize> {
         Some(1)
+    }
+
+    fn minus_infinity(&self, _input: usize) -> MinusInfinity {
+        MinusInfinity::Spoils
     }
 
     fn magnitude(&self) -> Magnitude {

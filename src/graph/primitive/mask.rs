@@ -120,6 +120,11 @@ impl Primitive for Mask {
         Some(input)
     }
 
+    fn minus_infinity(&self, input: usize) -> MinusInfinity {
+        // The mask's are other than 0 as any number is.
+        if input == 0 { MinusInfinity::Stays } else { MinusInfinity::Vanishes }
+    }
+
     fn magnitude(&self) -> Magnitude {
         Magnitude::Element
     }

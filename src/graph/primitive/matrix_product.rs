@@ -27,19 +27,14 @@ enum Side {
 type Matrices<'a, T> = (Side, Slice<'a, T>);
 
 impl MatrixProduct {
-    /// Of values of these shapes, as PyTorch's `matmul`: `[.., a, b]` and `[.., b, c]` with equal leading axes; a second factor
-    /// `[b, c]` serves all matrices of the first, and vectors are a line or a column.
+    /// Of values of these shapes: `[.., a, b]` and `[.., b, c]` with equal leading axes; a second factor `[b, c]` serves all
+    /// matrices of the first, and vectors are a line or a column.
     ///
     /// # Errors
     ///
     /// Shapes that have no product.
     pub fn new(left: &[usize], right: &[usize]) -> std::result::Result<Self, String> {
-        let problem = || {
-            format!(
-                "the shapes {left:?} and {right:?} have no product: it takes [.., a, b] and [.., b, c] with equal axes before \
-                 them, or a second one of [b, c]; reshape or permute one of them"
-            )
-        };
+        let problem = || no_product(left, right);
         let (&depth, left_lines) = left.split_last().ok_or_else(problem)?;
         let (before, own, columns) = match right {
             [own] => (&[][..], *own, None),
@@ -56,6 +51,31 @@ impl MatrixProduct {
         elements(&[count(before), lines, columns.unwrap_or(1)])?;
         let shape = left_lines.iter().copied().chain(columns).collect();
         Ok(Self { shape, batches: count(before), lines, columns: columns.unwrap_or(1), depth })
+    }
+
+    /// The shapes that both factors are stretched to before their product, for PyTorch's `matmul`: leading axes are matched from
+    /// the last one on, and one of length 1 stretches. A vector in front of several matrices becomes a line for each.
+    ///
+    /// # Errors
+    ///
+    /// Shapes that have no product.
+    pub fn stretched(left: &[usize], right: &[usize]) -> std::result::Result<[Vec<usize>; 2], String> {
+        let [right_axes @ .., depth, _] = right else { return Ok([left.to_vec(), right.to_vec()]) };
+        if right_axes.is_empty() {
+            return Ok([left.to_vec(), right.to_vec()]);
+        }
+        let line = if left.len() == 1 { &[1][..] } else { &[] };
+        let left_lines = [line, left].concat();
+        let [left_axes @ .., _, own] = left_lines.as_slice() else { return Err(no_product(left, right)) };
+        if own != depth {
+            return Err(no_product(left, right));
+        }
+        let common = broadcast_shape(&[left_axes, right_axes]).map_err(|_| no_product(left, right))?;
+        let matrix = |shape: &[usize]| shape[shape.len() - 2..].to_vec();
+        if right_axes.len() <= left_axes.len() && count(right_axes) == 1 {
+            return Ok([left_lines.clone(), matrix(right)]);
+        }
+        Ok([[common.clone(), matrix(&left_lines)].concat(), [common, matrix(right)].concat()])
     }
 
     /// Lines and columns of the matrices of a side.
@@ -111,6 +131,13 @@ impl MatrixProduct {
         };
         self.write(backend, start, (side, out), factors)
     }
+}
+
+fn no_product(left: &[usize], right: &[usize]) -> String {
+    format!(
+        "the shapes {left:?} and {right:?} have no product: it takes [.., a, b] and [.., b, c], of whose axes before, from the last \
+         one on, two lengths are equal or one of them 1; reshape or permute one of them"
+    )
 }
 
 /// Both factors of a product.
@@ -212,6 +239,10 @@ impl Primitive for MatrixProduct {
         Some(before.iter().sum())
     }
 
+    fn minus_infinity(&self, _input: usize) -> MinusInfinity {
+        MinusInfinity::Spoils
+    }
+
     fn magnitude(&self) -> Magnitude {
         Magnitude::Mixed
     }
@@ -241,6 +272,19 @@ mod tests {
         assert_eq!(shape(&[2, 3, 4], &[2, 4, 5]), Ok(vec![2, 3, 5]));
         assert_eq!(shape(&[2, 3, 4], &[4, 5]), Ok(vec![2, 3, 5]));
         assert_eq!((shape(&[3, 4], &[4]), shape(&[4], &[4, 5])), (Ok(vec![3]), Ok(vec![5])));
+        let stretched = |left: &[usize], right: &[usize]| {
+            MatrixProduct::stretched(left, right).and_then(|[left, right]| shape(&left, &right))
+        };
+        assert_eq!(stretched(&[3, 4], &[2, 4, 5]), Ok(vec![2, 3, 5]));
+        assert_eq!(stretched(&[2, 1, 3, 4], &[6, 4, 5]), Ok(vec![2, 6, 3, 5]));
+        assert_eq!(stretched(&[2, 3, 4], &[1, 4, 5]), Ok(vec![2, 3, 5]));
+        assert_eq!(stretched(&[3, 4], &[1, 4, 5]), Ok(vec![1, 3, 5]));
+        assert_eq!(stretched(&[4], &[2, 4, 5]), Ok(vec![2, 1, 5]));
+        assert_eq!((stretched(&[3, 4], &[4]), stretched(&[2, 3, 4], &[4, 5])), (Ok(vec![3]), Ok(vec![2, 3, 5])));
+        for (left, right) in [(&[2, 3, 4][..], &[3, 4, 5][..]), (&[3, 3], &[2, 4, 5]), (&[], &[2, 4, 5])] {
+            let problem = stretched(left, right).err();
+            assert!(problem.is_some_and(|problem| problem.contains(&format!("{left:?} and {right:?}"))));
+        }
         let many = 1 << 30;
         assert!(shape(&[many, 1], &[1, many]).is_err_and(|problem| problem.contains("make it smaller")));
         for (left, right) in [(&[2, 3, 4][..], &[3, 4, 5][..]), (&[3, 4], &[3, 4]), (&[4], &[1, 4, 5]), (&[], &[3])] {

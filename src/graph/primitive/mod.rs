@@ -14,6 +14,7 @@ mod site;
 
 pub(in crate::graph) use apart::Bare;
 pub use attention::Heads;
+pub use dropout::Dropped;
 pub(crate) use parameter::raw;
 pub use rearrange::Part;
 pub(crate) use rearrange::broadcast_shape;
@@ -101,6 +102,9 @@ pub trait Primitive {
     /// 1; `None` where it is no polynomial.
     fn degree(&self, before: &[usize]) -> Option<usize>;
 
+    /// What an element of an input that is -∞ for every weight makes of the value.
+    fn minus_infinity(&self, input: usize) -> MinusInfinity;
+
     /// Which weights say how large an element of its value is.
     fn magnitude(&self) -> Magnitude;
 
@@ -119,12 +123,14 @@ pub struct Built {
     pub parameters: Option<Parameters>,
     /// Whether its value is that of its first input in another shape, so that it needs no buffer.
     pub aliases: bool,
+    /// Whether its value depends on what a step draws; see [`Draw`](crate::graph::Draw).
+    pub draws: bool,
 }
 
 impl Built {
     /// Of a primitive without parameters.
     fn plain(inputs: Vec<usize>, shape: &[usize]) -> Self {
-        Self { inputs, shape: shape.to_vec(), parameters: None, aliases: false }
+        Self { inputs, shape: shape.to_vec(), parameters: None, aliases: false, draws: false }
     }
 }
 
@@ -164,6 +170,17 @@ pub enum Kinks {
     Elements(Vec<f64>),
     /// Where another entry of a window of the first input becomes the largest.
     Windows(Window),
+}
+
+/// What becomes of -∞ in an input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MinusInfinity {
+    /// Elements that have no use: infinite, no numbers, or their derivatives are.
+    Spoils,
+    /// It stays -∞, with derivatives of 0.
+    Stays,
+    /// It has no weight in a sum of weights: the value is finite.
+    Vanishes,
 }
 
 /// Where the size of an element of a value, and so of its roundings, comes from.
@@ -274,6 +291,10 @@ macro_rules! primitives {
                 match self { $(Kind::$name(own) => own.degree(before),)* }
             }
 
+            fn minus_infinity(&self, input: usize) -> MinusInfinity {
+                match self { $(Kind::$name(own) => own.minus_infinity(input),)* }
+            }
+
             fn magnitude(&self) -> Magnitude {
                 match self { $(Kind::$name(own) => own.magnitude(),)* }
             }
@@ -290,6 +311,7 @@ primitives! {
     attention::Attention,
     batch_normalize::BatchNormalize,
     convolve::Convolve,
+    dropout::Dropout,
     lookup::Lookup,
     mask::Mask,
     matrix_product::MatrixProduct,

@@ -114,6 +114,10 @@ impl Primitive for Parameter {
         Some(1)
     }
 
+    fn minus_infinity(&self, _input: usize) -> MinusInfinity {
+        MinusInfinity::Spoils
+    }
+
     fn magnitude(&self) -> Magnitude {
         Magnitude::Features(count(&self.tensor.shape))
     }

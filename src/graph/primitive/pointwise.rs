@@ -105,6 +105,10 @@ impl Primitive for Pointwise {
         self.function.degree().map(|degree| highest(before) * degree)
     }
 
+    fn minus_infinity(&self, _input: usize) -> MinusInfinity {
+        MinusInfinity::Spoils
+    }
+
     fn magnitude(&self) -> Magnitude {
         // Between kinks a linear function leaves an element its weights, but for a factor and a constant.
         if self.function.degree().is_some_and(|degree| degree <= 1) { Magnitude::Element } else { Magnitude::Mixed }

@@ -139,6 +139,10 @@ impl Primitive for Pool {
         Some(highest(before))
     }
 
+    fn minus_infinity(&self, _input: usize) -> MinusInfinity {
+        MinusInfinity::Spoils
+    }
+
     fn magnitude(&self) -> Magnitude {
         Magnitude::Channel
     }

@@ -112,6 +112,10 @@ impl Primitive for Product {
         Some(before.iter().sum())
     }
 
+    fn minus_infinity(&self, _input: usize) -> MinusInfinity {
+        MinusInfinity::Spoils
+    }
+
     fn magnitude(&self) -> Magnitude {
         Magnitude::Mixed
     }

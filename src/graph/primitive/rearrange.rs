@@ -153,6 +153,11 @@ impl Primitive for Rearrange {
         Some(highest(before))
     }
 
+    fn minus_infinity(&self, input: usize) -> MinusInfinity {
+        let grows = self.parts.get(input).is_some_and(|part| part.map.factor() > 0.0);
+        if grows { MinusInfinity::Stays } else { MinusInfinity::Spoils }
+    }
+
     fn magnitude(&self) -> Magnitude {
         self.magnitude
     }

@@ -147,6 +147,10 @@ impl Primitive for ScaleShift {
         Some(highest(before) + 1)
     }
 
+    fn minus_infinity(&self, _input: usize) -> MinusInfinity {
+        MinusInfinity::Spoils
+    }
+
     fn magnitude(&self) -> Magnitude {
         Magnitude::Mixed
     }

@@ -1,7 +1,7 @@
 //! What the passes over a graph tell a node, and what it tells them.
 
 use crate::compute::{Backend, BackendError, Result, Slice, SliceMut, Weights};
-use crate::graph::{Factor, Segment, Structure};
+use crate::graph::{Draw, Factor, Segment, Structure};
 
 /// Shows the factors of a gradient to whoever asked for it.
 pub type Visit<'v, B> = dyn FnMut(Factor<'_, <B as Backend>::Buffer>) -> Result<()> + 'v;
@@ -31,6 +31,8 @@ pub struct Site<'a, B: Backend> {
     pub used: Used,
     /// Base rows.
     pub rows: usize,
+    /// What they draw by, in a pass in training.
+    pub draw: Option<Draw<'a, B>>,
 }
 
 impl<'a, B: Backend> Site<'a, B> {
@@ -41,7 +43,8 @@ impl<'a, B: Backend> Site<'a, B> {
 
     /// The same at other weights.
     pub(crate) fn at<'b>(&'b self, weights: &'b B::Buffer) -> Site<'b, B> {
-        Site { backend: self.backend, segment: Segment::at(weights), used: self.used, rows: self.rows }
+        let Self { backend, used, rows, draw, .. } = *self;
+        Site { backend, segment: Segment::at(weights), used, rows, draw }
     }
 
     /// The factors of its parameters' gradient.

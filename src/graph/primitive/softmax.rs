@@ -200,6 +200,10 @@ impl Primitive for Softmax {
         None
     }
 
+    fn minus_infinity(&self, _input: usize) -> MinusInfinity {
+        if self.sums.log { MinusInfinity::Spoils } else { MinusInfinity::Vanishes }
+    }
+
     fn magnitude(&self) -> Magnitude {
         Magnitude::Mixed
     }

@@ -73,6 +73,9 @@ fn check_kernel(kernel: &Kernel) -> Result<()> {
     if !kernel.attribution && kernel.kernel == KernelShape::None && !kernel.superposition {
         return wrong("kernel.kernel", "nothing to compute: set attribution = true or a kernel");
     }
+    if kernel.positions && !kernel.attribution {
+        return wrong("kernel.positions", "splits the attribution; set kernel.attribution = true");
+    }
     if !kernel.superposition && !kernel.superposition_vectors.is_empty() {
         return wrong("kernel.superposition_vectors", "needs kernel.superposition = true");
     }

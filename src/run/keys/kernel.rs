@@ -13,6 +13,8 @@ pub struct Kernel {
     pub rule: Rule,
     /// Whether A is wanted.
     pub attribution: bool,
+    /// Whether A is wanted of each position of an example's loss as well.
+    pub positions: bool,
     /// Which entries of K.
     pub kernel: KernelShape,
     /// Whether the coefficients are wanted.
@@ -29,7 +31,7 @@ pub struct Kernel {
     pub superposition: bool,
     /// Examples whose part of the weights' change is wanted whole.
     pub superposition_vectors: Vec<u32>,
-    /// How each layer that has parameters is contracted; the fastest without it.
+    /// How each layer that has parameters is contracted, or each block of parameters; the fastest without it.
     pub contraction: Option<Vec<Contraction>>,
 }
 
@@ -84,6 +86,11 @@ pub(super) const KEYS: &[Key<Kernel>] = &[
         },
     ),
     Key::new("attribution", "A [n, m, C]", at!(Kernel.attribution, Flag)),
+    Key::new(
+        "positions",
+        "also split the attribution by the positions of an example's targets [m, T]",
+        at!(Kernel.positions, Flag),
+    ),
     Key::new("kernel", "which entries of K", at!(Kernel.kernel, Words)),
     Key::new("coefficients", "needs `kernel` = diagonal or full", at!(Kernel.coefficients, Flag)),
     Key::new("layers", "also split attribution and kernel by layer", at!(Kernel.layers, Flag)),
@@ -119,6 +126,7 @@ pub(super) fn start() -> Kernel {
     Kernel {
         rule: Rule::Gauss { nodes: 3 },
         attribution: true,
+        positions: false,
         kernel: KernelShape::None,
         coefficients: false,
         layers: false,
@@ -225,7 +233,8 @@ impl Form<Option<Vec<Contraction>>> for Contractions {
             Value::Text(word) if word == AUTO => None,
             Value::List(values) => Some(values.iter().map(one).collect::<Result<_>>()?),
             _ => {
-                let problem = "must be \"auto\" or a list with a word for each layer that has weights";
+                let problem =
+                    "must be \"auto\" or a list with a word for each layer that has weights, or for each block of them";
                 return Err(Wrong::new(at, problem));
             }
         };
@@ -238,7 +247,9 @@ impl Form<Option<Vec<Contraction>>> for Contractions {
 
     fn shape(&self, _start: &Option<Vec<Contraction>>) -> Shape {
         let names = Contraction::ALL.map(Contraction::name).join(", ");
-        Shape::Plain(format!("`auto`, or a list with a word for each layer that has weights: {names}"))
+        Shape::Plain(format!(
+            "`auto`, or a list with a word for each layer that has weights, for those of its parameters that can be contracted so: {names}"
+        ))
     }
 }
 
@@ -289,14 +300,15 @@ impl Kernel {
 impl RunFile {
     /// What is integrated along the path, and by which rule, for people.
     pub fn integral_words(&self) -> String {
-        let Kernel { rule, attribution, kernel, superposition, readout, .. } = &self.kernel;
+        let Kernel { rule, attribution, positions, kernel, superposition, readout, .. } = &self.kernel;
         let shape = match kernel {
             KernelShape::None => None,
             KernelShape::Trace => Some("trace kernel"),
             KernelShape::Diagonal => Some("diagonal kernel"),
             KernelShape::Full => Some("full kernel"),
         };
-        let parts = [attribution.then_some("attribution"), shape, superposition.then_some("superposition")];
+        let of_examples = if *positions { "attribution by position" } else { "attribution" };
+        let parts = [attribution.then_some(of_examples), shape, superposition.then_some("superposition")];
         let parts: Vec<&str> = parts.into_iter().flatten().collect();
         let flow = self.training.optimizer.is_solved();
         let place = if flow { "in each of the solver's steps" } else { "on each step" };

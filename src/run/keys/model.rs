@@ -64,7 +64,9 @@ pub(super) const KEYS: &[Key<Model>] = &[
          layouts (linear [out, in], conv2d [out, in, kh, kw]); without it, they are drawn from the seed",
         at!(
             Model.weights,
-            Optional(Path { takes: "`.safetensors`, `.npz`, or what PyTorch saves: `.pt`, `.pth`, `.ckpt`, `.bin`" })
+            Optional(Path {
+                takes: "`.safetensors`, its index `.safetensors.index.json`, `.npz`, or what PyTorch saves: `.pt`, `.pth`, `.ckpt`, `.bin`"
+            })
         ),
     ),
     Key::new(

@@ -51,7 +51,7 @@ pub(super) const KEYS: &[Key<Run>] = &[
     Key::new("store", "how the arrays of pairs are kept", at!(Run.store, Words)),
     Key::new(
         "seed",
-        "what weights and batches are drawn from",
+        "what weights, batches and dropout's masks are drawn from",
         &Custom {
             read: |at, given, run: &mut Run| match given {
                 Value::Integer(seed @ 0..) => {

@@ -119,6 +119,7 @@ const CHANGES: &[Change] = &[
     ("kernel.nodes", &[], "5"),
     ("kernel.tolerance", &["kernel.rule=adaptive"], "0.1"),
     ("kernel.attribution", &["kernel.kernel=full"], "false"),
+    ("kernel.positions", &[], "true"),
     ("kernel.kernel", &[], "trace"),
     ("kernel.coefficients", &["kernel.kernel=full"], "true"),
     ("kernel.layers", &[], "true"),
@@ -337,6 +338,14 @@ const LAYERS: &[(&str, [&str; 2])] = &[
         ],
     ),
     (
+        "attention.dropout",
+        [
+            "type = 'attention', from = [-1, -1, -1], heads = 1",
+            "type = 'attention', from = [-1, -1, -1], heads = 1, dropout = 0.1",
+        ],
+    ),
+    ("dropout.p", ["type = 'dropout'", "type = 'dropout', p = 0.1"]),
+    (
         "attention.scale",
         [
             "type = 'attention', from = [-1, -1, -1], heads = 1",
@@ -353,6 +362,13 @@ const LAYERS: &[(&str, [&str; 2])] = &[
     (
         "embedding.features",
         ["type = 'embedding', count = 2, features = 2", "type = 'embedding', count = 2, features = 3"],
+    ),
+    (
+        "embedding.padding_idx",
+        [
+            "type = 'embedding', count = 2, features = 2, padding_idx = 0",
+            "type = 'embedding', count = 2, features = 2, padding_idx = 1",
+        ],
     ),
     ("scale.by", ["type = 'scale', by = 2", "type = 'scale', by = 3"]),
     ("offset.by", ["type = 'offset', by = 2", "type = 'offset', by = 3"]),

@@ -1,12 +1,13 @@
 //! `[training]`: how the network is trained.
 
-use super::optimizer::{NamedGroup, Optimization};
+use super::optimizer::{NamedGroup, Optimization, RATE};
 use crate::key::{
     self, Count, Custom, Each, Form, Key, List, Number, Optional, Path, Shape, Table, Value, Whole, Word, Words, Wrong,
     at,
 };
 use crate::loss::{Loss, Numbers, TargetKind};
 use crate::optimizer::{self, Optimizer, is_not_single};
+use crate::plural::counted;
 use crate::training::{Reduction, Schedule, ScheduleKind, schedule};
 
 /// How the network is trained.
@@ -346,13 +347,12 @@ impl Training {
 
     /// The optimizer and everything that changes its steps, for people.
     pub(super) fn words(&self) -> String {
-        let mut parts = vec![self.optimizer.words()];
-        if !self.changing.0.is_empty() {
-            let names: Vec<&str> = self.changing.0.iter().map(|(name, _)| name.as_str()).collect();
-            parts.push(format!("then {} of each step's own", names.join(" and ")));
-        }
+        let mut changing: Vec<&str> = self.changing.0.iter().map(|(name, _)| name.as_str()).collect();
+        // A list of rates has the place of a schedule.
+        changing.extend(self.schedule.rates().map(|_| RATE));
+        let mut parts = vec![self.optimizer.words_where(&changing)];
         if !self.groups.is_empty() {
-            parts.push(format!("other numbers for {} groups of parameters", self.groups.len()));
+            parts.push(format!("other numbers for {} of parameters", counted(self.groups.len(), "group")));
         }
         parts.extend(self.schedule.words());
         if self.clip_norm > 0.0 {

@@ -26,8 +26,11 @@ pub struct Arrays<E> {
     rows: usize,
     outputs: usize,
     examples: usize,
+    /// T, where the attribution is split by positions.
+    positions: usize,
     entries: Entries,
     attribution: Option<Group<E>>,
+    attribution_positions: Option<Group<E>>,
     kernel: Option<Group<E>>,
     /// The coefficients' numerators, which are no result, and the coefficients.
     coefficients: Option<[TiledArray<E>; 2]>,
@@ -123,22 +126,36 @@ impl<E: Element> Arrays<E> {
         let attribution = [queries, examples, rows];
         let attribution =
             spec.attribution.then(|| Group::create(store, "attribution", &attribution, groups, &grid(rows)));
+        let of_positions = |positions: usize| {
+            let shape = [queries, examples, rows, positions];
+            Group::create(store, "attribution_positions", &shape, groups, &grid(rows * positions))
+        };
         let kernel = spec.kernel.map(|_| Group::create(store, "kernel", &shape, groups, &of_kernel));
         Ok(Self {
             rows,
             outputs,
             examples,
+            positions: spec.positions.unwrap_or(0),
             entries,
             attribution: attribution.transpose()?,
+            attribution_positions: spec.positions.map(of_positions).transpose()?,
             kernel: kernel.transpose()?,
             coefficients: pair(spec.coefficients, ["numerators", "coefficients"])?,
             tangent: pair(spec.tangent, ["tangent_initial", "tangent_final"])?,
         })
     }
 
+    /// The arrays that may have parts by layer, with their names.
+    fn groups(&self) -> impl Iterator<Item = (&'static str, &Group<E>)> {
+        let Self { attribution, attribution_positions, kernel, .. } = self;
+        let named =
+            [("attribution", attribution), ("attribution_positions", attribution_positions), ("kernel", kernel)];
+        named.into_iter().filter_map(|(name, group)| Some((name, group.as_ref()?)))
+    }
+
     /// The arrays that tiles are written to.
     fn of_tiles(&self) -> impl Iterator<Item = &TiledArray<E>> {
-        let groups = self.attribution.iter().chain(&self.kernel).flat_map(Group::all);
+        let groups = self.groups().flat_map(|(_, group)| group.all());
         groups.chain(self.coefficients.iter().map(|[numerators, _]| numerators)).chain(self.tangent.iter().flatten())
     }
 
@@ -174,9 +191,15 @@ impl<E: Element> Arrays<E> {
     pub fn write(&self, tile: &Tile, pieces: &[(Tile, Finished)]) -> Result<f64, Error> {
         let kernel = Pieces { size: (self.rows, self.outputs), entries: self.entries, pieces };
         let attribution = Pieces { entries: Entries::Loss, ..kernel };
+        let positions = Pieces { size: (self.rows, self.positions), entries: Entries::Full, pieces };
         if let Some(group) = &self.attribution {
             group.write(tile, &|layer, query, examples, out| {
                 attribution.fill(|finished| &finished.attribution, layer, query, examples, out);
+            })?;
+        }
+        if let Some(group) = &self.attribution_positions {
+            group.write(tile, &|layer, query, examples, out| {
+                positions.fill(|finished| &finished.positions, layer, query, examples, out);
             })?;
         }
         if let Some(group) = &self.kernel {
@@ -293,11 +316,9 @@ impl<E: Element> Arrays<E> {
     /// The results, with the names that they will have.
     fn results(&self) -> Vec<(String, &TiledArray<E>)> {
         let mut results = Vec::new();
-        for (name, group) in [("attribution", &self.attribution), ("kernel", &self.kernel)] {
-            if let Some(group) = group {
-                results.push((name.to_owned(), &group.whole));
-                results.extend(group.layers.iter().map(|layers| (format!("{name}_layers"), layers)));
-            }
+        for (name, group) in self.groups() {
+            results.push((name.to_owned(), &group.whole));
+            results.extend(group.layers.iter().map(|layers| (format!("{name}_layers"), layers)));
         }
         results.extend(self.coefficients.iter().map(|[_, coefficients]| ("coefficients".to_owned(), coefficients)));
         if let Some([first, last]) = &self.tangent {

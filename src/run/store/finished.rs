@@ -15,6 +15,8 @@ pub fn file_names(run_file: &RunFile) -> Vec<String> {
     let pairs = [
         ("attribution", kernel.attribution),
         ("attribution_layers", kernel.attribution && kernel.layers),
+        ("attribution_positions", kernel.positions),
+        ("attribution_positions_layers", kernel.positions && kernel.layers),
         ("kernel", has_kernel),
         ("kernel_layers", has_kernel && kernel.layers),
         ("coefficients", kernel.coefficients),

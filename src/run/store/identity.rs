@@ -1,7 +1,7 @@
 //! What a run directory was begun with: the version, the tiles, and a hash of every input file.
 
 use crate::error::Error;
-use crate::formats::each_piece;
+use crate::formats::{DataError, each_piece, files_of_tensors};
 use crate::key::{Value, dotted};
 use crate::layer::LayerKind;
 use crate::run::Checkpoints;
@@ -32,7 +32,11 @@ pub struct Identity {
 }
 
 /// The files that a run file names, by key.
-fn files(run_file: &RunFile, checkpoints: Option<&Checkpoints>) -> Vec<(String, PathBuf)> {
+///
+/// # Errors
+///
+/// An index of files that cannot be read.
+fn files(run_file: &RunFile, checkpoints: Option<&Checkpoints>) -> Result<Vec<(String, PathBuf)>, DataError> {
     // An array of an archive is named after a colon.
     let file = |name: &str| match name.rsplit_once(".npz:") {
         Some((archive, _)) => PathBuf::from(format!("{archive}.npz")),
@@ -49,11 +53,13 @@ fn files(run_file: &RunFile, checkpoints: Option<&Checkpoints>) -> Vec<(String, 
     files.extend(data.groups.as_deref().map(|name| ("data.train.groups", file(name))));
     files.extend(data.weights.as_deref().map(|name| ("data.train.weights", file(name))));
     files.extend(data.query_targets.as_deref().map(|name| ("data.query.targets", file(name))));
-    files.extend(run_file.model.weights.clone().map(|path| ("model.weights", path)));
     if let Some(Batches::File(name)) = &run_file.training.batches {
         files.push(("training.batches", file(name)));
     }
     all.extend(files.into_iter().map(|(key, path)| (key.to_owned(), path)));
+    if let Some(path) = &run_file.model.weights {
+        all.extend(tensors("model.weights".into(), path)?);
+    }
     let constants = run_file.model.layers.iter().enumerate().filter_map(|(index, layer)| match &layer.kind {
         LayerKind::Constant(constant) => Some((format!("model.layers[{index}].values"), file(&constant.values))),
         _ => None,
@@ -64,9 +70,19 @@ fn files(run_file: &RunFile, checkpoints: Option<&Checkpoints>) -> Vec<(String, 
         _ => None,
     });
     all.extend(changing);
-    let checkpoints = checkpoints.iter().flat_map(|checkpoints| checkpoints.files().enumerate());
-    all.extend(checkpoints.map(|(number, path)| (format!("trajectory.import {number}"), path.to_owned())));
-    all
+    for (number, path) in checkpoints.iter().flat_map(|checkpoints| checkpoints.files().enumerate()) {
+        all.extend(tensors(format!("trajectory.import {number}"), path)?);
+    }
+    Ok(all)
+}
+
+/// A file of tensors, and those that it is the index of.
+fn tensors(key: String, path: &Path) -> Result<Vec<(String, PathBuf)>, DataError> {
+    let named = |(number, file): (usize, PathBuf)| match number {
+        0 => (key.clone(), file),
+        _ => (format!("{key} {}", file.file_name().unwrap_or_default().to_string_lossy()), file),
+    };
+    Ok(files_of_tensors(path)?.into_iter().enumerate().map(named).collect())
 }
 
 fn sha256(path: &Path) -> std::io::Result<String> {
@@ -83,7 +99,7 @@ impl Identity {
     /// A file that cannot be read.
     pub fn new(run_file: &RunFile, checkpoints: Option<&Checkpoints>, tile: [usize; 2]) -> Result<Self, Error> {
         let mut inputs = BTreeMap::new();
-        for (key, path) in files(run_file, checkpoints) {
+        for (key, path) in files(run_file, checkpoints)? {
             let sha256 = sha256(&path).map_err(|source| Error::file(&path, source))?;
             inputs.insert(key, Fingerprint { path, sha256 });
         }

@@ -50,7 +50,7 @@ pub struct Summary {
     pub flops: f64,
     /// Floating-point operations of the forward and backward passes, roughly.
     pub pass_flops: f64,
-    /// The contraction of each layer with parameters.
+    /// The layer of each block of parameters, and its contraction.
     pub contraction: Vec<(usize, Contraction)>,
     /// Tiles.
     pub tiles: usize,
@@ -99,8 +99,7 @@ impl Store {
     pub fn finish(&self, summary: &Summary) -> Result<(), Error> {
         let [examples, queries, outputs, parameters, steps] = summary.shapes;
         let [train, integrate, write] = summary.seconds;
-        let contraction: serde_json::Map<String, serde_json::Value> =
-            summary.contraction.iter().map(|(layer, choice)| (layer.to_string(), json!(choice))).collect();
+        let contraction = by_layer(&summary.contraction);
         let lasting =
             |path: &PathBuf| path.is_file() && ["tmp", "html"].iter().all(|end| path.extension() != Some(end.as_ref()));
         let mut checksums = BTreeMap::new();
@@ -143,4 +142,28 @@ pub(super) fn checksum(path: &Path) -> Result<String, Error> {
     each_piece(path, &mut |piece| checksum = crc32c::crc32c_append(checksum, piece))
         .map_err(|source| Error::file(path, source))?;
     Ok(format!("{checksum:08x}"))
+}
+
+/// By layer the contraction, or where its blocks of parameters differ, theirs in order.
+fn by_layer(blocks: &[(usize, Contraction)]) -> serde_json::Map<String, serde_json::Value> {
+    let mut layers: BTreeMap<usize, Vec<Contraction>> = BTreeMap::new();
+    blocks.iter().for_each(|&(layer, choice)| layers.entry(layer).or_default().push(choice));
+    let one = |(layer, choices): (usize, Vec<Contraction>)| {
+        let is_one = choices.iter().all(|choice| *choice == choices[0]);
+        (layer.to_string(), if is_one { json!(choices[0]) } else { json!(choices) })
+    };
+    layers.into_iter().map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_block_of_a_layer_is_lost() {
+        use Contraction::{Factored, Materialised, Output};
+        let blocks = [(0, Factored), (0, Materialised), (2, Materialised), (2, Materialised), (3, Output)];
+        let want = json!({ "0": ["factored", "materialised"], "2": "materialised", "3": "output" });
+        assert_eq!(serde_json::Value::Object(by_layer(&blocks)), want);
+    }
 }

@@ -7,12 +7,14 @@ The module is PyTorch's own wherever PyTorch has one; the run file says the same
 spelled out: gradients of single examples by autograd, the steps, and every term of the sum over queries, examples and steps,
 forwards in time. It shares no code with the engine, nor with the JAX reference beside it.
 
-A file of cases/ calls `case` (see `Case` for what one is made of).
+A file of cases/ calls `case` (see `Case` for what one is made of). Masks of dropout are made by the code of docs/pytorch.md.
 """
 
 import argparse
+import contextlib
 import importlib
 import json
+import re
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,9 +25,23 @@ import coupled
 import torch
 from safetensors.numpy import save_file
 
-FIXTURES = Path(__file__).resolve().parent.parent.parent / "fixtures"
+REPOSITORY = Path(__file__).resolve().parents[3]
+FIXTURES = REPOSITORY / "tests" / "fixtures"
 CASES: dict[str, "Case"] = {}
 torch.set_default_dtype(torch.float64)
+
+
+def documented(name):
+    """What the block of docs/pytorch.md that defines a name defines."""
+    blocks = re.findall(r"```python\n(.*?)```", (REPOSITORY / "docs" / "pytorch.md").read_text(), re.S)
+    [block] = [block for block in blocks if re.search(rf"^(def|class) {name}\b", block, re.M)]
+    defined = {}
+    exec(block, defined)
+    return defined
+
+
+DRAWN = documented("Dropout")
+mask, Dropout = DRAWN["mask"], DRAWN["Dropout"]
 
 
 def normal(*shape):
@@ -77,6 +93,8 @@ class Case:
     weight: Callable = lambda number, target: 1.0
     # The loss of an example that depends on which one it is, in place of `loss`: (its number, outputs, target) -> a number.
     own_loss: Callable | None = None
+    # The loss of an example taken apart by the positions of its target: (its number, outputs, target) -> [T], ω times the loss.
+    terms: Callable | None = None
     # More arrays that the run file names: {file: array}, and keys of [data.train] that name them.
     files: dict[str, np.ndarray] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
@@ -85,6 +103,12 @@ class Case:
     groups: list | None = None
     # Momentum of SGD.
     momentum: float = 0.0
+    # Weight decay of SGD.
+    decay: float = 0.0
+    # AdamW in place of SGD: its `betas`, `eps` and `weight_decay`.
+    adamw: dict[str, Any] | None = None
+    # The seed of the run, for masks of dropout.
+    run_seed: int | None = None
     steps: int = 6
     m: int = 6
     n: int = 3
@@ -109,6 +133,17 @@ def case(name, about, **parts):
     CASES[name] = Case(about, **parts)
 
 
+@contextlib.contextmanager
+def unpadded(tables):
+    """Within it, gradients have the rows of padding like any other: PyTorch leaves them out of those of losses alone."""
+    rows = [table.padding_idx for table in tables]
+    for table in tables:
+        table.padding_idx = None
+    yield
+    for table, row in zip(tables, rows):
+        table.padding_idx = row
+
+
 class Network:
     """A module as a function of one flat vector of its trained parameters (tied ones once)."""
 
@@ -125,8 +160,12 @@ class Network:
             p.data.copy_(w[at : at + p.numel()].reshape(p.shape))
             at += p.numel()
 
-    def outputs(self, x):
-        """Of one example, flat, with a graph for autograd."""
+    def outputs(self, x, drawn=None):
+        """Of one example, flat, with a graph for autograd; in training with what dropout draws by."""
+        Dropout.drawn = drawn
+        for part in self.module.modules():
+            if isinstance(part, Dropout):
+                part.training = drawn is not None
         return self.module(*(array[None] for array in x)).reshape(-1)
 
     def gradient(self, value):
@@ -147,6 +186,44 @@ def example(arrays, i):
     return [tensor(a[i]) for a in arrays.values()]
 
 
+class Steps:
+    """The optimizer's steps, each a factor times the sum of moments, and what decay makes of the weights.
+
+    A moment is `keep` times itself, and `add` times the step's gradient: those of the examples add up to the optimizer's own.
+    """
+
+    def __init__(self, case):
+        self.case, self.number, self.squares = case, 0, 0.0
+        self.keep, self.add, self.decayed = case.momentum, 1.0, 0.0
+        if case.adamw:
+            self.keep, self.add = case.adamw["betas"][0], 1 - case.adamw["betas"][0]
+
+    def step(self, gradient, w):
+        """The factor of the next step, and the step's part that decay makes."""
+        case, own = self.case, self.case.adamw
+        self.number += 1
+        if not own:
+            self.decayed = case.momentum * self.decayed + case.decay * w
+            return case.rate, -case.rate * self.decayed
+        (first, second), t = own["betas"], self.number
+        self.squares = second * self.squares + (1 - second) * gradient**2
+        size = (self.squares / (1 - second**t)).sqrt() + own["eps"]
+        return case.rate / (1 - first**t) / size, -case.rate * own["weight_decay"] * w
+
+
+class Theirs:
+    """The steps of PyTorch's own optimizer, which has to end at the same weights."""
+
+    def __init__(self, case, w):
+        self.w = torch.nn.Parameter(w.clone())
+        decay = {"weight_decay": case.decay, "momentum": case.momentum}
+        self.own = torch.optim.AdamW([self.w], case.rate, **case.adamw) if case.adamw else torch.optim.SGD([self.w], case.rate, **decay)
+
+    def step(self, gradient):
+        self.w.grad = gradient.clone()
+        self.own.step()
+
+
 def compute(case, network, x, y, xq, yq):
     """Every array of the answer."""
     kernel = {"rule": "gauss", "nodes": 3} | case.kernel
@@ -165,33 +242,53 @@ def compute(case, network, x, y, xq, yq):
         return case.own_loss(i, outputs, target(y, i)) if case.own_loss else case.loss(outputs, target(y, i))
 
     w = network.flat()
+    steps, theirs = Steps(case), Theirs(case, w)
     initial = read(w)
     attribution = torch.zeros(n, m, initial.shape[1])
     full = kernel.get("kernel") == "full"
     K, numerator = (torch.zeros(n, m, initial.shape[1], case.outputs if full else 0) for _ in range(2))
+    regularizer = torch.zeros_like(initial)
     velocity = torch.zeros(m, len(w))
+    split = kernel.get("positions", False)
+    positions = len(y[0]) if split else 0
+    by_position, velocities = torch.zeros(n, m, initial.shape[1], positions), torch.zeros(m, positions, len(w))
     for s in range(case.steps):
         batch = list(range(m)) if case.batches is None else case.batches[s]
         total = sum(case.weight(i, y[i]) for i in batch)
         mean = case.training.get("reduction", "mean") == "mean"
         network.set(w)
-        velocity *= case.momentum
+        velocity *= steps.keep
+        velocities *= steps.keep
+        gradient = torch.zeros_like(w)
         jacobians, slopes = {}, {}
         for i in sorted(set(batch)):
-            outputs = network.outputs(example(x, i))
+            outputs = network.outputs(example(x, i), None if case.run_seed is None else (case.run_seed, s, [i]))
             counts = batch.count(i) * case.weight(i, y[i]) / (total if mean else 1.0)
             value = loss(i, outputs)
-            velocity[i] += counts * network.gradient(value)
+            own = network.gradient(value)
+            velocity[i] += steps.add * counts * own
+            gradient += counts * own
+            if split:
+                # Each term alone; they make up the loss.
+                terms, share = case.terms(i, outputs, target(y, i)), batch.count(i) / (total if mean else 1.0)
+                assert torch.allclose(terms.sum(), case.weight(i, y[i]) * value, rtol=1e-13, atol=1e-15), "the terms of a loss"
+                for t, term in enumerate(terms):
+                    velocities[i, t] += steps.add * share * network.gradient(term)
             if full:
                 slopes[i] = counts * torch.autograd.grad(value, outputs, retain_graph=True)[0]
                 jacobians[i] = torch.stack([network.gradient(f) for f in outputs])
-        step = -case.rate * velocity.sum(0)
+        theirs.step(gradient)
+        factor, decay = steps.step(gradient, w)
+        step = -factor * velocity.sum(0) + decay
         for q in range(n):
             for tau, share in zip(nodes, shares):
                 network.set(w + tau * step)
-                for r, value in enumerate(case.readout(network.outputs(example(xq, q)), target(yq, q))):
-                    phi = network.gradient(value)
-                    attribution[q, :, r] -= case.rate * share * velocity @ phi
+                with unpadded([own for own in network.module.modules() if isinstance(own, torch.nn.Embedding)]):
+                    rows = [network.gradient(value) for value in case.readout(network.outputs(example(xq, q)), target(yq, q))]
+                for r, phi in enumerate(rows):
+                    attribution[q, :, r] -= factor * share * velocity @ phi
+                    by_position[q, :, r] -= factor * share * velocities @ phi
+                    regularizer[q, r] += share * decay @ phi
                     for i, jacobian in jacobians.items():
                         products = case.rate * share * jacobian @ phi
                         K[q, i, r] += products
@@ -199,13 +296,16 @@ def compute(case, network, x, y, xq, yq):
         w = w + step
     prediction = read(w)
     network.set(w)
+    torch.testing.assert_close(theirs.w.detach(), w, rtol=1e-9, atol=1e-12)
     if case.groups:
         columns = [[i for i in range(m) if case.groups[i] == number] for number in sorted(set(case.groups))]
         merged = lambda array: torch.stack([array[:, rows].sum(1) for rows in columns], 1)
-        attribution, K, numerator = merged(attribution), merged(K), merged(numerator)
-    residual = prediction - initial - attribution.sum(1)
-    answers = dict(attribution=attribution, initial=initial, prediction=prediction, regularizer=torch.zeros_like(initial),
+        attribution, K, numerator, by_position = merged(attribution), merged(K), merged(numerator), merged(by_position)
+    residual = prediction - initial - attribution.sum(1) - regularizer
+    answers = dict(attribution=attribution, initial=initial, prediction=prediction, regularizer=regularizer,
                    residual=residual)  # fmt: skip
+    if split:
+        answers["attribution_positions"] = by_position
     if full:
         answers["kernel"] = K
     if kernel.get("coefficients"):
@@ -243,7 +343,7 @@ def run_toml(case):
     def table(name, keys):
         return [f"[{name}]"] + [f"{k} = {toml_value(v)}" for k, v in keys.items()]
 
-    lines = table("run", {"directory": "out"})
+    lines = table("run", {"directory": "out"} | ({} if case.run_seed is None else {"seed": case.run_seed}))
     lines += table("data.train", {"inputs": inputs("train"), "targets": "train_y.npy"} | ({"groups": "groups.npy"} if case.groups else {}) | case.data)
     if case.n:
         lines += table("data.query", {"inputs": inputs("query")} | ({"targets": "query_y.npy"} if case.query_targets else {}))
@@ -251,7 +351,10 @@ def run_toml(case):
     lines += table("model", model | ({} if imported(case) else {"weights": "w0.safetensors"}))
     if "layers" in case.model:
         lines += ["layers = ["] + [f"  {toml_value(layer)}," for layer in case.model["layers"]] + ["]"]
-    optimizer = {"type": "sgd", "learning_rate": case.rate} | ({"momentum": case.momentum} if case.momentum else {})
+    numbers = {"momentum": case.momentum, "weight_decay": case.decay}
+    optimizer = {"type": "sgd", "learning_rate": case.rate} | {key: value for key, value in numbers.items() if value}
+    if case.adamw:
+        optimizer = {"type": "adamw", "learning_rate": case.rate} | case.adamw
     optimizer = case.coupled.optimizer if case.coupled else optimizer
     training = {"optimizer": optimizer, "steps": case.steps} | case.training
     training |= {"clip_norm": case.coupled.clip_norm} if case.coupled and case.coupled.clip_norm else {}

@@ -36,6 +36,8 @@ pub struct Attention {
     causal: bool,
     /// 0: no mask is read; 1: one for all heads; or one for each.
     masks: usize,
+    /// What is dropped of the softmax, whose elements are numbered as [heads, queries, keys].
+    dropped: Option<Dropped>,
     /// Scores that are held at once.
     scores: usize,
 }
@@ -94,7 +96,8 @@ impl Attention {
             [mask] if *mask == [heads, queries, keys] => heads,
             [mask] => {
                 return Err(format!(
-                    "the mask has the shape {mask:?}; it must be [{queries}, {keys}] or [{heads}, {queries}, {keys}]"
+                    "the mask has the shape {mask:?}; it must be [{queries}, {keys}] or [{heads}, {queries}, {keys}], or have \
+                     lengths of 1 instead"
                 ));
             }
             _ => return Err(format!("reads queries, keys, values and perhaps a mask, not {} layers", inputs.len())),
@@ -103,7 +106,12 @@ impl Attention {
         elements(&[heads, queries, v_features])?;
         let (groups, group, values) = (kv_heads, heads / kv_heads, v_features / kv_heads);
         let scale = scale.unwrap_or(1.0 / (width as f64).sqrt());
-        Ok(Self { queries, keys, groups, group, width, values, scale, causal, masks, scores: SCORES })
+        Ok(Self { queries, keys, groups, group, width, values, scale, causal, masks, dropped: None, scores: SCORES })
+    }
+
+    /// The same, with elements of the softmax dropped.
+    pub fn dropping(self, dropped: Option<Dropped>) -> Self {
+        Self { dropped, ..self }
     }
 
     fn heads(&self) -> usize {
@@ -152,7 +160,7 @@ impl Attention {
         let mut one = || parts.next().flatten();
         let mut places = Found { q: one(), k: one(), v: one(), mask: one() };
         for tile in self.tiles(site.rows) {
-            write(&AtWork { backend: site.backend, own: self, tile: &tile }, &mut places)?;
+            write(&AtWork { backend: site.backend, own: self, tile: &tile, draw: site.draw }, &mut places)?;
         }
         Ok(found)
     }
@@ -168,7 +176,8 @@ impl Primitive for Attention {
         let (queries, keys) = (self.queries * heads * self.width, self.keys * groups * self.width);
         let inputs = [queries, keys, self.keys * groups * self.values, self.mask_len()];
         let count = if self.masks > 0 { 4 } else { 3 };
-        Built::plain(inputs[..count].to_vec(), &[self.queries, heads * self.values])
+        let draws = self.dropped.is_some();
+        Built { draws, ..Built::plain(inputs[..count].to_vec(), &[self.queries, heads * self.values]) }
     }
 
     fn forward<B: Backend>(
@@ -179,9 +188,9 @@ impl Primitive for Attention {
     ) -> Result<Vec<B::Buffer>> {
         let inputs = self.inputs(inputs)?;
         for tile in self.tiles(site.rows) {
-            let work = AtWork { backend: site.backend, own: self, tile: &tile };
+            let work = AtWork { backend: site.backend, own: self, tile: &tile, draw: site.draw };
             let weights = work.weights(&inputs)?;
-            work.weigh((Side::Queries, &mut out, self.values), PRODUCT, &weights, inputs.v)?;
+            work.weigh((Side::Queries, &mut out, self.values), PRODUCT, weights.left(), inputs.v)?;
         }
         Ok(Vec::new())
     }
@@ -214,7 +223,7 @@ impl Primitive for Attention {
     ) -> Result<()> {
         let inputs = self.inputs(&seen.inputs)?;
         for tile in self.tiles(site.rows) {
-            let work = AtWork { backend: site.backend, own: self, tile: &tile };
+            let work = AtWork { backend: site.backend, own: self, tile: &tile, draw: site.draw };
             let weights = work.weights(&inputs)?;
             for of in work.copies(moved.directions.len()) {
                 work.tangent(&inputs, &weights, &self.slopes(moved.slopes, of), &mut out)?;
@@ -234,7 +243,7 @@ impl Primitive for Attention {
         let (inputs, slopes) = (self.inputs(&seen.inputs)?, self.slopes(turning.slopes, Of::Base));
         self.deltas(site, back, |work, found| {
             let weights = work.weights(&inputs)?;
-            let change = work.moved(&inputs, &slopes)?.map(|moved| work.center(&moved, &weights)).transpose()?;
+            let change = work.moved(&inputs, &slopes)?.map(|moved| work.center(&moved, &weights.softmax)).transpose()?;
             work.copies(back.copies).into_iter().try_for_each(|of| {
                 let features = |values| Features { values, width: self.values, of };
                 let delta = (features(turning.delta), features(turning.change()));
@@ -249,6 +258,11 @@ impl Primitive for Attention {
 
     fn degree(&self, _before: &[usize]) -> Option<usize> {
         None
+    }
+
+    fn minus_infinity(&self, input: usize) -> MinusInfinity {
+        // Queries, keys and values come first, then the mask.
+        if input == 3 { MinusInfinity::Vanishes } else { MinusInfinity::Spoils }
     }
 
     fn magnitude(&self) -> Magnitude {

@@ -1,6 +1,6 @@
 //! What each pass does with a tile.
 
-use super::tile::{Features, Of, Scores, Side, Work};
+use super::tile::{Features, Of, Scores, Side, Weighed, Work};
 use crate::compute::{Backend, Result, Slice, SliceMut, Start};
 use crate::graph::primitive::softmax::add_turn;
 
@@ -36,7 +36,7 @@ const MORE: (Start, f64) = (Start::Output, 1.0);
 
 impl<B: Backend> Work<'_, B> {
     /// s, the softmax of the scores.
-    pub fn weights(&self, inputs: &Inputs<'_, B::Buffer>) -> Result<Scores<B>> {
+    pub fn weights(&self, inputs: &Inputs<'_, B::Buffer>) -> Result<Weighed<B>> {
         let mut scores = self.scores(Of::Base)?;
         if let Some(mask) = inputs.mask {
             self.add_mask(&mut scores, Start::Value(0.0), (mask, Of::Base))?;
@@ -66,39 +66,41 @@ impl<B: Backend> Work<'_, B> {
         Ok((start == Start::Output).then_some(scores))
     }
 
-    /// `ṡ v + s v̇`.
+    /// `ṡ v + s v̇`, with what dropout leaves of both.
     pub fn tangent(
         &self,
         inputs: &Inputs<'_, B::Buffer>,
-        weights: &Scores<B>,
+        weights: &Weighed<B>,
         slopes: &Slopes<'_, B::Buffer>,
         out: &mut SliceMut<'_, B::Buffer>,
     ) -> Result<()> {
         let mut product = PRODUCT;
         if let Some(moved) = self.moved(inputs, slopes)? {
-            let change = self.center(&moved, weights)?;
+            let change = self.thinned(self.center(&moved, &weights.softmax)?)?;
             self.weigh((Side::Queries, &mut *out, inputs.v.width), product, &change, inputs.v)?;
             product = MORE;
         }
         match slopes.v {
-            Some(v) => self.weigh((Side::Queries, out, v.width), product, weights, v),
+            Some(v) => self.weigh((Side::Queries, out, v.width), product, weights.left(), v),
             None => Ok(()),
         }
     }
 
-    /// `sᵀ δ` for the values; with `g = s ∘ (δ vᵀ - Σ s δ vᵀ)`, `g k` for the queries and `gᵀ q` for the keys.
+    /// `sᵀ δ` for the values, with what dropout leaves of s; with `g = s ∘ (δ vᵀ - Σ s δ vᵀ)`, and what it leaves of `δ vᵀ`, `g k`
+    /// for the queries and `gᵀ q` for the keys.
     pub fn backward(
         &self,
         inputs: &Inputs<'_, B::Buffer>,
-        weights: &Scores<B>,
+        weights: &Weighed<B>,
         delta: Features<'_, B::Buffer>,
         found: &mut Found<'_, B>,
     ) -> Result<()> {
         if let Some(v) = &mut found.v {
-            self.weigh((Side::Keys, v, delta.width), PRODUCT, weights, delta)?;
+            self.weigh((Side::Keys, v, delta.width), PRODUCT, weights.left(), delta)?;
         }
         if found.scores_are_wanted() {
-            let through = self.center(&self.paired(delta, inputs.v)?, weights)?;
+            let met = self.thinned(self.paired(delta, inputs.v)?)?;
+            let through = self.center(&met, &weights.softmax)?;
             self.hand_on(inputs, &through, found)?;
         }
         Ok(())
@@ -108,31 +110,32 @@ impl<B: Backend> Work<'_, B> {
     pub fn turn(
         &self,
         (inputs, slopes): (&Inputs<'_, B::Buffer>, &Slopes<'_, B::Buffer>),
-        (weights, change): (&Scores<B>, Option<&Scores<B>>),
+        (weights, change): (&Weighed<B>, Option<&Scores<B>>),
         (delta, turned): (Features<'_, B::Buffer>, Features<'_, B::Buffer>),
         found: &mut Found<'_, B>,
     ) -> Result<()> {
         if let Some(v) = &mut found.v {
-            self.weigh((Side::Keys, &mut *v, delta.width), PRODUCT, weights, turned)?;
+            self.weigh((Side::Keys, &mut *v, delta.width), PRODUCT, weights.left(), turned)?;
             if let Some(change) = change {
-                self.weigh((Side::Keys, v, delta.width), MORE, change, delta)?;
+                let left = self.left(change)?;
+                self.weigh((Side::Keys, v, delta.width), MORE, left.as_ref().unwrap_or(change), delta)?;
             }
         }
         if !found.scores_are_wanted() {
             return Ok(());
         }
-        let met = self.paired(delta, inputs.v)?;
+        let met = self.thinned(self.paired(delta, inputs.v)?)?;
         let mut turn = self.paired(turned, inputs.v)?;
         if let Some(v) = slopes.v {
             self.pair(&mut turn, MORE, delta, v)?;
         }
-        let mut turn = self.center(&turn, weights)?;
+        let mut turn = self.center(&self.thinned(turn)?, &weights.softmax)?;
         if let Some(change) = change {
-            let softmax = (weights.all(), change.all());
+            let softmax = (weights.softmax.all(), change.all());
             add_turn(self.backend, self.own.sums(), softmax, met.all(), &mut turn.values)?;
         }
         self.hand_on(inputs, &turn, found)?;
-        let (through, more) = (self.center(&met, weights)?, (Start::Output, self.own.scale));
+        let (through, more) = (self.center(&met, &weights.softmax)?, (Start::Output, self.own.scale));
         if let (Some(out), Some(k)) = (&mut found.q, slopes.k) {
             self.weigh((Side::Queries, out, k.width), more, &through, k)?;
         }

@@ -3,7 +3,7 @@
 use super::super::check;
 use super::*;
 use crate::compute::cpu::CpuBackend;
-use crate::graph::Segment;
+use crate::graph::{Draw, Segment};
 
 const ONE: Heads = Heads { heads: 1, kv_heads: 1, causal: false, scale: None };
 
@@ -31,6 +31,42 @@ fn derivatives() {
     }
 }
 
+/// The same elements of the softmax are dropped, however it is cut into tiles.
+#[test]
+fn derivatives_with_dropout() {
+    let square = [4, 4].as_slice();
+    let dropped = Some(Dropped { share: 0.4, layer: 1 });
+    for heads in [ONE, Heads { heads: 4, kv_heads: 2, causal: true, scale: Some(0.7) }] {
+        let inputs: &[&[usize]] = if heads.kv_heads == 2 { &[square, &[4, 2], &[4, 2]] } else { &[square; 3] };
+        let own = attention(inputs, &heads).dropping(dropped);
+        let all = values(&own);
+        for scores in [SCORES, 70, 33, 17, 1] {
+            let own = Attention { scores, ..own.clone() };
+            let tiled = values(&own);
+            assert!(all.iter().zip(&tiled).all(|(a, b)| (a - b).abs() < 1e-14), "{scores}: {tiled:?}, not {all:?}");
+            if heads == ONE {
+                check::against_differences(square, own);
+            }
+        }
+        let whole = values(&own.clone().dropping(None));
+        assert!(all.iter().zip(&whole).any(|(a, b)| (a - b).abs() > 1e-3));
+    }
+}
+
+/// The values of two rows, of the examples 4 and 2, in step 5.
+fn values(own: &Attention) -> Vec<f64> {
+    let (backend, examples) = (CpuBackend::<f64>::new(), vec![4, 2]);
+    let weights = backend.zeros(1).expect("room");
+    let lens = own.built().inputs;
+    let arrays: Vec<_> = lens.iter().map(|len| backend.upload(&numbers(*len, 2 * len)).expect("room")).collect();
+    let inputs: Vec<_> = arrays.iter().map(|array| Slice::new(array, 0, array.len())).collect();
+    let draw = Some(Draw { seed: 3, step: 5, examples: &examples });
+    let site = Site { backend: &backend, segment: Segment::at(&weights), used: Used::default(), rows: 2, draw };
+    let len = 2 * own.built().shape.iter().product::<usize>();
+    let out = fresh(&backend, len, |out| own.forward(&site, &inputs, out).map(drop)).expect("a pass");
+    backend.download(Slice::new(&out, 0, len)).expect("values")
+}
+
 /// A mask for each head: [2, 2, 2] has as many elements as [2, 4].
 #[test]
 fn derivatives_with_a_mask_for_each_head() {
@@ -56,7 +92,7 @@ fn heads_share_keys() {
         let weights = backend.zeros(1).expect("room");
         let uploaded: Vec<_> = arrays.iter().map(|array| backend.upload(array).expect("room")).collect();
         let inputs: Vec<_> = uploaded.iter().map(|array| Slice::new(array, 0, array.len())).collect();
-        let site = Site { backend: &backend, segment: Segment::at(&weights), used: Used::default(), rows };
+        let site = Site { backend: &backend, segment: Segment::at(&weights), used: Used::default(), rows, draw: None };
         let len = rows * queries * 4 * values;
         let out = fresh(&backend, len, |out| own.forward(&site, &inputs, out).map(drop)).expect("a pass");
         for (place, &got) in backend.download(Slice::new(&out, 0, len)).expect("values").iter().enumerate() {

@@ -3,6 +3,7 @@
 use super::Attention;
 use crate::compute::op::{BatchMatMul, Center, CenterArrays, Softmax, Strides, Visible};
 use crate::compute::{Backend, Result, Slice, SliceMut, Start};
+use crate::graph::Draw;
 use std::ops::Range;
 
 /// A part of the scores: those of some queries, in some groups of heads, of some base rows.
@@ -57,6 +58,18 @@ impl<B: Backend> Scores<B> {
     }
 }
 
+/// The softmax of scores, and what dropout leaves of it.
+pub(super) struct Weighed<B: Backend> {
+    pub softmax: Scores<B>,
+    left: Option<Scores<B>>,
+}
+
+impl<B: Backend> Weighed<B> {
+    pub fn left(&self) -> &Scores<B> {
+        self.left.as_ref().unwrap_or(&self.softmax)
+    }
+}
+
 /// Which array of features a product writes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Side {
@@ -95,6 +108,8 @@ pub(super) struct Work<'a, B: Backend> {
     pub backend: &'a B,
     pub own: &'a Attention,
     pub tile: &'a Tile,
+    /// What the rows draw by, in a pass in training.
+    pub draw: Option<Draw<'a, B>>,
 }
 
 impl<B: Backend> Work<'_, B> {
@@ -220,14 +235,41 @@ impl<B: Backend> Work<'_, B> {
         copy * self.tile.base + self.tile.rows.start
     }
 
+    /// What dropout leaves of a softmax, or of what it is multiplied with; `None`: all of it.
+    pub fn left(&self, of: &Scores<B>) -> Result<Option<Scores<B>>> {
+        let Self { backend, own, tile, draw } = *self;
+        let Some(dropped) = own.dropped else { return Ok(None) };
+        let mut found = self.scores(of.of)?;
+        let (head, heads) = (own.queries * own.keys, tile.groups.len() * own.group);
+        let (first, before) = (tile.groups.start * own.group, tile.queries.start * own.keys);
+        if tile.queries.len() == own.queries {
+            let elements = first * head..(first + heads) * head;
+            dropped.run(backend, draw, (&tile.rows, elements), found.all_mut(), of.all())?;
+            return Ok(Some(found));
+        }
+        // Parts of heads do not follow one another.
+        let len = self.square();
+        for part in 0..of.len / len {
+            let start = (first + part % heads) * head + before;
+            let out = SliceMut::new(&mut found.values, part * len, len);
+            dropped.run(backend, draw, (&tile.rows, start..start + len), out, of.all().part(part * len, len))?;
+        }
+        Ok(Some(found))
+    }
+
+    /// The same, where what there was before is not needed.
+    pub fn thinned(&self, scores: Scores<B>) -> Result<Scores<B>> {
+        Ok(self.left(&scores)?.unwrap_or(scores))
+    }
+
     /// Softmax over the keys.
-    pub fn softmax(&self, scores: &Scores<B>) -> Result<Scores<B>> {
+    pub fn softmax(&self, scores: &Scores<B>) -> Result<Weighed<B>> {
         let Range { start: first, end } = self.tile.queries;
         let seen = if self.own.causal { Visible::Causal { first, lines: end - first } } else { Visible::All };
         let softmax = Softmax { length: self.own.keys, inner: 1, seen, log: false };
         let mut found = self.scores(scores.of)?;
         self.backend.run(&softmax, (found.all_mut(), scores.all()))?;
-        Ok(found)
+        Ok(Weighed { left: self.left(&found)?, softmax: found })
     }
 
     /// `s ∘ (x - Σ s x)` over the keys: what the derivative of the softmax s makes of x.

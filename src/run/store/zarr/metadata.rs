@@ -25,7 +25,7 @@ pub(super) fn metadata(layout: &Layout, name: &str) -> Value {
         "chunk_key_encoding": { "name": "default", "configuration": { "separator": "/" } },
         "fill_value": 0.0,
         "codecs": [{ "name": "sharding_indexed", "configuration": sharding }],
-        "dimension_names": names(layout),
+        "dimension_names": names(layout, name),
         "attributes": { "written_by": "pathkernel", "meaning": meaning(name) },
     })
 }
@@ -48,7 +48,9 @@ pub(super) fn layout(text: &[u8]) -> Result<Layout, String> {
     let grid = Grid { tile: of_pairs(&tile)?, part: of_pairs(&part)? };
     let size = [4, 8].into_iter().find(|&size| value["data_type"] == data_type(size));
     let layout = Layout::new(&shape, axis, grid, size.ok_or("its numbers are neither float32 nor float64")?)?;
-    let expected = metadata(&layout, "");
+    let by_position =
+        value["dimension_names"].as_array().is_some_and(|names| names.iter().any(|name| name == POSITION));
+    let expected = metadata(&layout, if by_position { POSITIONS } else { "" });
     let fields = value.as_object().into_iter().flatten().map(|(key, _)| key.as_str());
     let keys = expected.as_object().into_iter().flatten().map(|(key, _)| key.as_str());
     let mut differing = keys.chain(fields).filter(|&key| key != "attributes" && value[key] != expected[key]);
@@ -66,16 +68,27 @@ fn data_type(size: usize) -> &'static str {
     if size == 4 { "float32" } else { "float64" }
 }
 
-fn names(layout: &Layout) -> Vec<&'static str> {
-    let names = ["layer", "query", "example", "value", "output"];
+/// The array whose last axis is the positions of the examples' losses, and what that axis is called.
+const POSITIONS: &str = "attribution_positions";
+const POSITION: &str = "position";
+
+fn names(layout: &Layout, name: &str) -> Vec<&'static str> {
+    let last = if array_of(name) == POSITIONS { POSITION } else { "output" };
+    let names = ["layer", "query", "example", "value", last];
     names.into_iter().skip(1 - layout.axis).take(layout.shape.len()).collect()
+}
+
+/// The array that a folder belongs to, by the folder's name.
+fn array_of(name: &str) -> &str {
+    let name = name.split('.').next().unwrap_or_default();
+    name.strip_suffix("_layers").unwrap_or(name)
 }
 
 /// What the numbers are, by the array's name.
 fn meaning(name: &str) -> &'static str {
-    let name = name.split('.').next().unwrap_or_default();
-    match name.strip_suffix("_layers").unwrap_or(name) {
+    match array_of(name) {
         "attribution" => "what each training example contributed to each value of each query",
+        POSITIONS => "what each position of each training example's loss contributed to each value of each query",
         "kernel" => "the path kernel of each query and each training example",
         "coefficients" => "the coefficients of the path kernel",
         "tangent_initial" => "the tangent kernel at the first weights",

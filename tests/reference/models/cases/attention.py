@@ -9,7 +9,7 @@ from torch import nn
 from generate import case, integers, normal
 
 
-def attention(q, k, v, heads=1, kv_heads=None, causal=False, scale=None, mask=None):
+def attention(q, k, v, heads=1, kv_heads=None, causal=False, scale=None, mask=None, left=lambda weights: weights):
     """What scaled_dot_product_attention does, of [batch, positions, heads * width], heads side by side."""
     kv_heads = kv_heads or heads
     cut = lambda x, heads: x.reshape(*x.shape[:2], heads, -1).transpose(1, 2)
@@ -21,7 +21,7 @@ def attention(q, k, v, heads=1, kv_heads=None, causal=False, scale=None, mask=No
     if causal:
         seen = torch.ones(scores.shape[-2:], dtype=torch.bool).tril()
         scores = scores.masked_fill(~seen, -math.inf)
-    return (scores.softmax(-1) @ v).transpose(1, 2).flatten(2)
+    return (left(scores.softmax(-1)) @ v).transpose(1, 2).flatten(2)
 
 
 class Causal(nn.Module):
@@ -408,4 +408,173 @@ case(
     outputs=5,
     rate=0.1,
     kernel={"nodes": 6},
+)
+
+
+class Masked(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.q, self.k, self.v = nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 4)
+        self.head = nn.Linear(12, 3)
+
+    def forward(self, x, keys, pairs):
+        seen = attention(self.q(x), self.k(x), self.v(x), heads=2, mask=keys[:, None, None])
+        by_hand = (self.q(x) @ self.k(x).transpose(-1, -2) + 2 * pairs).softmax(-1) @ self.v(x)
+        return self.head((seen + by_hand).flatten(1))
+
+
+def padding(rng, count):
+    """0 for the keys that are there, at least the first, and -inf for the padding behind them, [count, 3]."""
+    return np.where(np.arange(3) < rng.integers(1, 4, count)[:, None], 0.0, -np.inf)
+
+
+def lower(rng, count):
+    """0 on and below the diagonal, -inf above it or a bias of some pairs, [count, 3, 3]."""
+    return np.where(np.tri(3) > 0, rng.integers(-2, 3, (count, 3, 3)) / 2, -np.inf)
+
+
+case(
+    "models_attention_infinite_mask",
+    "masks of -inf among the inputs: of the keys, for all heads and queries; and of pairs, scaled and added before a softmax",
+    module=Masked,
+    model={
+        "inputs": {"x": {"shape": [3, 4]}, "keys": {"shape": [3]}, "pairs": {"shape": [3, 3]}},
+        "layers": [
+            {"type": "linear", "name": "q", "features": 4, "from": "x"},
+            {"type": "linear", "name": "k", "features": 4, "from": "x"},
+            {"type": "linear", "name": "v", "features": 4, "from": "x"},
+            {"type": "attention", "name": "seen", "from": ["q", "k", "v", "keys"], "heads": 2},
+            {"type": "permute", "name": "kt", "axes": [1, 0], "from": "k"},
+            {"type": "matmul", "name": "scores", "from": ["q", "kt"]},
+            {"type": "scale", "name": "twice", "by": 2.0, "from": "pairs"},
+            {"type": "add", "from": ["scores", "twice"]},
+            {"type": "softmax", "name": "weights"},
+            {"type": "matmul", "name": "by_hand", "from": ["weights", "v"]},
+            {"type": "add", "from": ["seen", "by_hand"]},
+            {"type": "flatten"},
+            {"type": "linear", "name": "head", "features": 3},
+        ],
+    },
+    inputs={"x": normal(3, 4), "keys": padding, "pairs": lower},
+    rate=0.2,
+    kernel={"nodes": 6},
+)
+
+
+class Stretched(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.line, self.matrix = nn.Parameter(torch.randn(4)), nn.Parameter(torch.randn(1, 2, 4, 3))
+        self.k, self.head = nn.Parameter(torch.randn(4, 3)), nn.Linear(2 * 5 * 2 * 3 + 5 * 3 + 2 * 3 * 3, 3)
+
+    def forward(self, x):
+        x = torch.relu(x)[:, :, None]  # [batch, 5, 1, 3, 4]
+        many = x[:, :, :, :2] @ self.matrix  # [batch, 5, 2, 2, 3]
+        lines = torch.matmul(self.line, x.transpose(-1, -2)[:, :, 0])  # [batch, 5, 3]
+        few = self.k.T @ self.matrix[0]  # [2, 3, 3]
+        return self.head(torch.cat([many.flatten(1), lines.flatten(1), few.flatten().expand(len(x), -1)], 1))
+
+
+case(
+    "models_matmul_broadcast",
+    "matrix products whose leading axes are broadcast: of length 1, missing, and of a vector in front of matrices",
+    module=Stretched,
+    names={"line": "line.weight", "matrix": "matrix.weight", "k": "k.weight"},
+    model={
+        "input": [5, 3, 4],
+        "layers": [
+            {"type": "parameter", "name": "line", "shape": [4]},
+            {"type": "parameter", "name": "matrix", "shape": [1, 2, 4, 3]},
+            {"type": "parameter", "name": "k", "shape": [4, 3]},
+            {"type": "relu", "name": "x", "from": -1},
+            {"type": "reshape", "name": "apart", "shape": [5, 1, 3, 4]},
+            {"type": "slice", "name": "two", "axis": 2, "stop": 2},
+            {"type": "matmul", "name": "many", "from": ["two", "matrix"]},
+            {"type": "flatten", "name": "many.flat"},
+            {"type": "permute", "name": "turned", "axes": [0, 2, 1], "from": "x"},
+            {"type": "matmul", "name": "lines", "from": ["line", "turned"]},
+            {"type": "flatten", "name": "lines.flat"},
+            {"type": "permute", "name": "kt", "axes": [1, 0], "from": "k"},
+            {"type": "reshape", "name": "matrices", "shape": [2, 4, 3], "from": "matrix"},
+            {"type": "matmul", "name": "few", "from": ["kt", "matrices"]},
+            {"type": "flatten", "name": "few.flat"},
+            {"type": "concat", "axis": 0, "from": ["many.flat", "lines.flat", "few.flat"]},
+            {"type": "linear", "name": "head", "features": 3},
+        ],
+    },
+    inputs=normal(5, 3, 4),
+    rate=0.02,
+    kernel={"nodes": 4},
+)
+
+
+class MaskedByAxis(nn.Module):
+    """Masks of fewer axes than what they mask, or of lengths of 1."""
+
+    def __init__(self):
+        super().__init__()
+        self.q, self.k, self.v = nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 4)
+        self.by_head, self.by_query = nn.Parameter(torch.randn(2, 1, 3)), nn.Parameter(torch.randn(1, 3, 3))
+        self.head = nn.Linear(12, 3)
+
+    def forward(self, x):
+        q, k, v = self.q(x), self.k(x), self.v(x)
+        seen = attention(q, k, v, heads=2, mask=self.by_head) + attention(q, k, v, heads=2, mask=self.by_query)
+        first = (x[:, :, :1] > 0).expand(-1, -1, 4)
+        return self.head(seen.masked_fill(first, 0.5).flatten(1))
+
+
+case(
+    "models_attention_mask_broadcast",
+    "trained masks of each head and key and of all heads, and a mask of rows: all are broadcast",
+    module=MaskedByAxis,
+    names={"by_head": "by_head.weight", "by_query": "by_query.weight"},
+    model={
+        "input": [3, 4],
+        "layers": [
+            {"type": "linear", "name": "q", "features": 4},
+            {"type": "linear", "name": "k", "features": 4, "from": -1},
+            {"type": "linear", "name": "v", "features": 4, "from": -1},
+            {"type": "parameter", "name": "by_head", "shape": [2, 1, 3]},
+            {"type": "parameter", "name": "by_query", "shape": [1, 3, 3]},
+            {"type": "attention", "name": "one", "from": ["q", "k", "v", "by_head"], "heads": 2},
+            {"type": "attention", "name": "other", "from": ["q", "k", "v", "by_query"], "heads": 2},
+            {"type": "add", "name": "seen", "from": ["one", "other"]},
+            {"type": "relu", "from": -1},
+            {"type": "slice", "name": "first", "axis": 1, "stop": 1},
+            {"type": "mask", "value": 0.5, "from": ["seen", "first"]},
+            {"type": "flatten"},
+            {"type": "linear", "name": "head", "features": 3},
+        ],
+    },
+    inputs=normal(3, 4),
+    rate=0.3,
+    kernel={"nodes": 5},
+)
+
+
+class OneStep(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm, self.head = nn.LSTM(2, 3, batch_first=True), nn.Linear(3, 3)
+
+    def forward(self, x):
+        return self.head(self.lstm(x)[0].flatten(1))
+
+
+case(
+    "models_lstm_one_position",
+    "an LSTM of a single position, whose weights of the output before get no gradient",
+    module=OneStep,
+    model={
+        "input": [1, 2],
+        "layers": [
+            {"type": "lstm", "name": "lstm", "features": 3},
+            {"type": "flatten"},
+            {"type": "linear", "name": "head", "features": 3},
+        ],
+    },
+    inputs=normal(1, 2),
+    rate=0.5,
+    kernel={"nodes": 5},
 )

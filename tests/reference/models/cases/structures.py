@@ -203,3 +203,60 @@ case(
     inputs=normal(2, 7),
     rate=0.3,
 )
+
+
+class Padded(nn.Module):
+    """Tokens with padding, whose row is not 0 and is read by all; and a second table that counts its row from the end."""
+
+    def __init__(self):
+        super().__init__()
+        self.wte, self.other = nn.Embedding(5, 3, padding_idx=1), nn.Embedding(5, 2, padding_idx=-1)
+        self.head = nn.Linear(5, 3)
+        with torch.no_grad():
+            self.wte.weight[1], self.other.weight[-1] = torch.tensor([0.5, -1.0, 0.25]), torch.tensor([1.0, -0.5])
+
+    def forward(self, tokens):
+        return self.head(torch.tanh(torch.cat([self.wte(tokens), self.other(tokens)], -1)).mean(1))
+
+
+PADDED = dict(
+    module=Padded,
+    model={
+        "input": [4],
+        "layers": [
+            {"type": "embedding", "name": "wte", "count": 5, "features": 3, "padding_idx": 1},
+            {"type": "embedding", "name": "other", "count": 5, "features": 2, "padding_idx": -1, "from": -1},
+            {"type": "concat", "axis": 1, "from": ["wte", "other"]},
+            {"type": "tanh"},
+            {"type": "mean", "axes": [0]},
+            {"type": "linear", "name": "head", "features": 3},
+        ],
+    },
+    inputs=integers(5, 4),
+    rate=0.3,
+)
+
+case(
+    "structures_padding",
+    "rows of padding get no gradient; weight decay moves them, and queries with them",
+    **PADDED,
+    decay=0.1,
+    kernel={"nodes": 5, "kernel": "full"},
+)
+case(
+    "structures_padding_momentum",
+    "rows of padding with momentum and batches",
+    **PADDED,
+    decay=0.1,
+    kernel={"nodes": 5},
+    momentum=0.8,
+    batches=[[0, 1, 2], [3, 4, 5], [1, 1, 4], [0, 2, 5]],
+    steps=4,
+)
+case(
+    "structures_padding_adamw",
+    "rows of padding with AdamW, which decays them by itself",
+    **PADDED | {"rate": 0.05},
+    adamw={"betas": [0.9, 0.98], "eps": 1e-8, "weight_decay": 0.1},
+    kernel={"nodes": 5},
+)
