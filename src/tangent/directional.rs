@@ -29,6 +29,9 @@ pub struct PsiRow {
     pub query: usize,
 }
 
+/// Takes derivatives along some rows of one output: the first of them, and `[rows, rows of the pass, C]`.
+type Visit<'v, B> = dyn FnMut(PsiRow, Slice<'_, <B as Backend>::Buffer>) -> Result<()> + 'v;
+
 /// A pass whose derivatives along ψ are taken.
 pub struct Along<'a, B: Backend> {
     /// The network, as the pass met it.
@@ -115,7 +118,7 @@ impl<B: Backend> QueryFactors<'_, B> {
         along: &Along<'_, B>,
         blocks: &[usize],
         wanted: usize,
-        visit: &mut dyn FnMut(PsiRow, Slice<'_, B::Buffer>) -> Result<()>,
+        visit: &mut Visit<'_, B>,
     ) -> Result<()> {
         if blocks.iter().all(|&block| self.side(block).is_none()) {
             return Ok(());
