@@ -18,8 +18,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     var value = 0.0;
     if shape.met > 0u {
         let span = shape.width / shape.lines;
-        let from = line % shape.lines * span;
-        for (var k = from; k < from + span; k++) { value += gradient[shape.gradient + example * shape.width + k] * derivatives[own + k]; }
+        let start = line % shape.lines * span;
+        for (var k = start; k < start + span; k++) { value += gradient[shape.gradient + example * shape.width + k] * derivatives[own + k]; }
     } else {
         value = derivatives[own + output];
     }

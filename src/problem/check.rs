@@ -259,16 +259,17 @@ impl Problem {
 
     /// A pass of the examples along ψ is for all layers.
     fn check_directional(&self, wanted: &[Contraction]) -> Result<(), Error> {
-        let mut others = wanted.iter().filter(|wanted| **wanted != Contraction::Directional);
-        match others.next() {
-            None => Ok(()),
-            Some(other) => Err(wrong(format!(
-                "kernel.contraction: one layer is {}, and another one is directional, which is a way for all layers or for none; \
-                 give \"directional\" {} times, or other words alone",
-                other.name(),
-                wanted.len()
-            ))),
-        }
+        let Some(at) = wanted.iter().position(|own| *own != Contraction::Directional) else { return Ok(()) };
+        let (blocks, layers) = (&self.network.blocks, self.network.layers());
+        // A word is a block's or a layer's.
+        let block = if wanted.len() == blocks.len() { at } else { layers[at].start };
+        Err(wrong(format!(
+            "kernel.contraction: layer {} is {}, and another one is directional, which is a way for all layers or for none; give \
+             \"directional\" {} times, or other words alone",
+            blocks[block].layer,
+            wanted[at].name(),
+            wanted.len()
+        )))
     }
 
     /// The ways in which a block's gradients can be contracted.
