@@ -40,7 +40,6 @@ fn a_layer_needs_its_keys_and_no_others() {
         ("[{ type = 'max_pool2d', kernel = [1, 2, 3] }]", &["model.layers[0].kernel", "one for each of 2 axes"]),
         ("[{ type = 'conv1d', channels = 1, kernel = 2 }]", &["model.layers[0]", "lines are [channels, length]"]),
         ("[{ type = 'group_norm', groups = 3 }]", &["model.layers[0]", "groups = 3", "does not divide the channels"]),
-        ("[{ type = 'batch_norm', statistics = 'batch' }]", &["model.layers[0]", "not there yet", "running"]),
         (
             "[{ type = 'conv2d', channels = 3, kernel = 2, groups = 2 }]",
             &["model.layers[0]", "groups = 2", "does not divide"],
