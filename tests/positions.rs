@@ -122,7 +122,7 @@ fn largest(values: &[f64]) -> f64 {
 #[track_caller]
 fn add_up(what: &str, found: &Explanation) {
     assert_eq!(found.attribution.len(), found.attribution_positions.len());
-    let mut moved = vec![0.0; EXAMPLES * POSITIONS];
+    let mut moved = [0.0; EXAMPLES * POSITIONS];
     for (whole, parts) in found.attribution.iter().zip(&found.attribution_positions) {
         assert_eq!((whole.len() * POSITIONS, whole.len()), (parts.len(), QUERIES * EXAMPLES * OUTPUTS));
         for (entry, (whole, parts)) in whole.iter().zip(parts.chunks(POSITIONS)).enumerate() {
