@@ -38,8 +38,9 @@ pub enum Error {
     },
     /// A sum over steps left the finite numbers, though the path did not.
     #[error(
-        "integration: contributions are not finite {}{}: products of gradients are beyond the precision's range; scale the \
-         data, or lower training.optimizer.learning_rate",
+        "integration: contributions are not finite {}{}: products of gradients are beyond the precision's range, or a \
+         query is the cause (a softmax of a row that is all masked, a logarithm of 0, a running_var below 0); scale the data, lower \
+         training.optimizer.learning_rate, or look at the queries",
         steps(*first, *last),
         layer.map_or(String::new(), |layer| format!(", in layer {layer}"))
     )]

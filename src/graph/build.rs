@@ -115,6 +115,7 @@ impl Graph {
         };
         let mut used = Used { block, held: held.is_some(), ..Used::default() };
         let shared = self.block(used);
+        check_padding(shared, parameters)?;
         let (wanted, shape) = (parameters.shapes().next().unwrap_or_default(), &shared.tensors[0].shape);
         if wanted != shape.as_slice() {
             let drawn = parameters.tensors[0].name;
@@ -173,6 +174,7 @@ impl Graph {
         if wanted != shapes {
             return Err(format!("it needs parameters of the shapes {wanted:?}; those to share have {shapes:?}"));
         }
+        built.parameters.iter().try_for_each(|parameters| check_padding(shared, parameters))?;
         let used = Used { block, held: false, place: shared.uses.len(), offset: shared.offset };
         Ok(self.push(kind, built, inputs, used))
     }
@@ -281,6 +283,20 @@ impl Graph {
     fn block_mut(&mut self, used: Used) -> &mut Block {
         if used.held { &mut self.held[used.block] } else { &mut self.blocks[used.block] }
     }
+}
+
+/// Fails where one use of a table leaves a row out of its gradient and another does not: the queries' rows, which are those of all
+/// uses together, could not tell.
+fn check_padding(shared: &Block, parameters: &Parameters) -> Result<(), String> {
+    let padding = parameters.structure.padding();
+    if shared.uses.iter().all(|one| one.structure.padding() == padding) {
+        return Ok(());
+    }
+    let table = shared.tensors.first().map_or("", |tensor| &tensor.name);
+    Err(format!(
+        "padding_idx: {table:?} is shared by layers that do not leave the same row out of their gradients; give all of them the same \
+         padding_idx or none, or a table of its own"
+    ))
 }
 
 /// How many elements a shape has.

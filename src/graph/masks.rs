@@ -4,11 +4,14 @@ use super::primitive::{MinusInfinity, Primitive};
 use super::{Graph, NodeId};
 
 impl Graph {
-    /// Of each input, whether it may hold -∞: whether everything that reads it adds it to the scores of a softmax or of
-    /// attention, where it leaves a weight of 0.
+    /// Of each input, whether it may hold -∞: whether everything that reads it, in training as well, adds it to the scores of a
+    /// softmax or of attention, where it leaves a weight of 0.
     pub fn take_minus_infinity(&self) -> Vec<bool> {
-        let vanishes = self.vanishing();
-        self.input_nodes.iter().map(|&node| vanishes[node]).collect()
+        let [predicting, training] = [self, self.in_training()].map(|graph| {
+            let vanishes = graph.vanishing();
+            graph.input_nodes.iter().map(|&node| vanishes[node]).collect::<Vec<bool>>()
+        });
+        predicting.into_iter().zip(training).map(|(predicting, training)| predicting && training).collect()
     }
 
     /// Of each node, whether a value of -∞ becomes a weight of 0 wherever it is read.
@@ -34,7 +37,7 @@ impl Graph {
 #[cfg(test)]
 mod tests {
     use crate::graph::{Design, Input};
-    use crate::layer::{Add, Attention, Layer, LayerKind, Linear, Scale, Softmax, Source};
+    use crate::layer::{Add, Attention, Dropout, Layer, LayerKind, Linear, Scale, Softmax, Source};
 
     fn layer(kind: impl Into<LayerKind>, from: &[&str]) -> Layer {
         Layer { from: from.iter().map(|&name| Source::Name(name.to_owned())).collect(), ..Layer::new(kind) }
@@ -71,6 +74,10 @@ mod tests {
         let positive = layer(Add, &["h", "scaled"]);
         assert_eq!(takes(vec![linear(), scaled(2.0), named("sum", positive.clone()), softmax()]), [false, true]);
         assert_eq!(takes(vec![linear(), scaled(-2.0), named("sum", positive), softmax()]), [false, false]);
+        // What is dropped in training is a score again.
+        let dropped = named("dropped", layer(Dropout { p: 0.5 }, &["mask"]));
+        let sum = named("sum", layer(Add, &["h", "dropped"]));
+        assert_eq!(takes(vec![linear(), dropped, sum, softmax()]), [false, false]);
         // An input that nothing reads is no mask.
         assert_eq!(takes(vec![linear()]), [false, false]);
     }

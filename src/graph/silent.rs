@@ -31,17 +31,21 @@ impl Graph {
             Kind::Parameter(_) if is_one && own.shape[0] == channels => found.extend(self.alone(node, "")),
             kind if kind.name() == "add" => {
                 for &input in &own.inputs {
-                    let shape = self.shape(input);
+                    let (shape, source) = (self.shape(input), self.unshaped(input));
                     let column = shape.len() == own.shape.len() && shape[0] == channels;
-                    if shape == own.shape.as_slice() {
+                    if column && self.node_len(input) == channels && self.is_parameter(source) {
+                        self.constants_of(source, channels, found);
+                    } else if shape == own.shape.as_slice() {
                         self.constants_of(input, channels, found);
-                    } else if column && self.node_len(input) == channels {
-                        self.constants_of(self.unshaped(input), channels, found);
                     }
                 }
             }
             _ => {}
         }
+    }
+
+    fn is_parameter(&self, node: NodeId) -> bool {
+        node.checked_sub(1).is_some_and(|index| matches!(self.nodes[index].kind, Kind::Parameter(_)))
     }
 
     /// How many nodes read a node's value.
@@ -64,5 +68,62 @@ impl Graph {
         block.only_use()?;
         let tensor = block.tensors.last().filter(|tensor| tensor.name.ends_with(name))?;
         Some(tensor.offset..tensor.offset + tensor.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::graph::{Design, Graph, Roles};
+    use crate::layer::{BatchNorm, Conv2d, Layer, LayerKind, Linear, Lower, Reshape, Statistics};
+
+    fn norm() -> LayerKind {
+        BatchNorm { statistics: Statistics::Batch, ..BatchNorm::START }.into()
+    }
+
+    fn linear(features: usize) -> LayerKind {
+        Linear { features, bias: true }.into()
+    }
+
+    fn network(input: &[usize], kinds: Vec<LayerKind>, roles: Roles) -> Graph {
+        let layers: Vec<Layer> = kinds.into_iter().map(Layer::new).collect();
+        Design { roles, ..Design::new(input, &layers) }.build().expect("a network")
+    }
+
+    /// The tensors whose gradients are zero in training.
+    fn silent(network: &Graph) -> Vec<&str> {
+        let places = network.in_training().silent();
+        let is_silent = |offset: usize| places.iter().any(|place| place.start == offset);
+        network.tensors().filter(|tensor| is_silent(tensor.offset)).map(|tensor| tensor.name.as_str()).collect()
+    }
+
+    #[test]
+    fn biases_before_a_norm_are_silent() {
+        let kinds = || vec![linear(3), norm(), linear(2)];
+        assert_eq!(silent(&network(&[4], kinds(), Roles::default())), ["0.bias"]);
+        let conv = Conv2d::square(3, 2, 1, 0, true).into();
+        assert_eq!(silent(&network(&[1, 4, 4], vec![conv, norm()], Roles::default())), ["0.bias"]);
+    }
+
+    /// A bias that is trained otherwise than its weight is a node of its own.
+    #[test]
+    fn biases_apart_are_silent() {
+        let patterns = || vec!["*.bias".to_owned()];
+        let grouped = Roles { groups: vec![patterns()], ..Roles::default() };
+        let frozen = Roles { frozen: vec!["0.weight".to_owned()], ..Roles::default() };
+        for roles in [grouped, frozen] {
+            assert_eq!(silent(&network(&[4], vec![linear(3), norm(), linear(2)], roles.clone())), ["0.bias"]);
+            let conv = Conv2d::square(3, 2, 1, 0, true).into();
+            assert_eq!(silent(&network(&[1, 4, 4], vec![conv, norm()], roles)), ["0.bias"]);
+        }
+    }
+
+    /// A number for each position is no constant of a channel.
+    #[test]
+    fn biases_of_positions_are_heard() {
+        let kinds = |bias| vec![linear(8), Reshape { shape: vec![2, 2, 2] }.into(), norm(), bias];
+        let heard = network(&[4], kinds(Reshape { shape: vec![8] }.into()), Roles::default());
+        assert!(silent(&heard).is_empty());
+        let roles = Roles { groups: vec![vec!["*.bias".to_owned()]], ..Roles::default() };
+        assert!(silent(&network(&[4], kinds(Reshape { shape: vec![8] }.into()), roles)).is_empty());
     }
 }

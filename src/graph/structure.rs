@@ -53,6 +53,11 @@ pub struct Table {
 }
 
 impl Structure {
+    /// The row of a table whose uses have no gradient.
+    pub(crate) fn padding(&self) -> Option<usize> {
+        if let Structure::Rows(table) = self { table.padding } else { None }
+    }
+
     /// Entries of a gradient row, in the order of the parameters.
     pub fn len(&self) -> usize {
         match self {

@@ -45,7 +45,7 @@ impl Word for Statistics {
         match self {
             Statistics::Running => "the tensors running_mean and running_var, as PyTorch in eval mode",
             Statistics::Batch => {
-                "those of the batch in training, as PyTorch in train mode, and the running ones, which training moves, for queries"
+                "those of the batch in training, as PyTorch in train mode, and the running ones, which training moves even where `frozen` names them, for queries"
             }
         }
     }
@@ -60,7 +60,7 @@ impl Lower for BatchNorm {
         Key::new(
             "momentum",
             "how much of a batch's statistics enters the running ones; nothing does with statistics = \"running\"",
-            at!(BatchNorm.momentum, Number::NotNegative),
+            at!(BatchNorm.momentum, Number::Share),
         ),
         Key::new("affine", "whether a weight and a bias follow", at!(BatchNorm.affine, Flag)),
         Key::new("statistics", "where mean and variance come from", at!(BatchNorm.statistics, Words)),

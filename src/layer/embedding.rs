@@ -57,11 +57,24 @@ impl Embedding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::layer::Layer;
+    use crate::layer::{Layer, LayerKind, Linear};
 
     fn graph(padding_idx: Option<i64>) -> Result<Graph, String> {
         let layer = Layer::new(Embedding { count: 3, features: 2, padding_idx });
         Graph::new(&[4], &[layer]).map_err(|error| error.to_string())
+    }
+
+    /// A head that is tied to a padded table has a gradient at the row.
+    #[test]
+    fn a_padded_table_is_not_shared_with_others() {
+        let table = || Layer { name: Some("e".into()), ..Layer::new(Embedding { count: 3, features: 2, padding_idx: Some(0) }) };
+        let tied = |kind: LayerKind| Layer { ties: vec![("weight".into(), "e.weight".into())], ..Layer::new(kind) };
+        let head = tied(Linear { features: 3, bias: false }.into());
+        let problem = Graph::new(&[4], &[table(), head]).expect_err("a head").to_string();
+        assert!(problem.contains("padding_idx") && problem.contains("e.weight"), "{problem}");
+        let again = |padding_idx| tied(Embedding { count: 3, features: 2, padding_idx }.into()).reading(&[-1]);
+        assert!(Graph::new(&[4], &[table(), again(Some(0))]).is_ok());
+        assert!(Graph::new(&[4], &[table(), again(Some(1))]).is_err() && Graph::new(&[4], &[table(), again(None)]).is_err());
     }
 
     /// As torch.nn.Embedding draws it; the others are drawn as they are without it.

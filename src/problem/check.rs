@@ -157,8 +157,9 @@ impl Problem {
         match self.steps.iter().position(single).filter(|_| network.needs_two_rows()) {
             None => Ok(()),
             Some(number) => Err(wrong(format!(
-                "training.batch_size: the batch of step {number} is one example, and batch_norm with statistics = \"batch\" has one \
-                 number a channel there, which has no variance; give each batch two examples at least"
+                "training.batch_size or training.batches: the batch of step {number} is one example, and batch_norm with statistics = \
+                 \"batch\" has one number a channel there, which has no variance; give each batch two examples at least, the last \
+                 one of a pass over the data among them"
             ))),
         }
     }
