@@ -12,6 +12,7 @@ A file of cases/ calls `case` (see `Case` for what one is made of). Masks of dro
 
 import argparse
 import contextlib
+import fnmatch
 import importlib
 import json
 import re
@@ -107,6 +108,8 @@ class Case:
     decay: float = 0.0
     # AdamW in place of SGD: its `betas`, `eps` and `weight_decay`.
     adamw: dict[str, Any] | None = None
+    # Groups of parameters, as the optimizer of a run file has them: `parameters`, and numbers that `Steps` takes by group.
+    parameter_groups: list[dict[str, Any]] = field(default_factory=list)
     # The seed of the run, for masks of dropout.
     run_seed: int | None = None
     steps: int = 6
@@ -154,11 +157,14 @@ class Network:
     def flat(self):
         return torch.cat([p.detach().reshape(-1) for _, p in self.named])
 
+    def tensors(self, w):
+        """A flat vector's parts, each with the shape of its parameter."""
+        parts = w.split([p.numel() for _, p in self.named])
+        return [part.reshape(p.shape) for part, (_, p) in zip(parts, self.named)]
+
     def set(self, w):
-        at = 0
-        for _, p in self.named:
-            p.data.copy_(w[at : at + p.numel()].reshape(p.shape))
-            at += p.numel()
+        for part, (_, p) in zip(self.tensors(w), self.named):
+            p.data.copy_(part)
 
     def outputs(self, x, drawn=None):
         """Of one example, flat, with a graph for autograd; in training with what dropout draws by."""
@@ -186,42 +192,67 @@ def example(arrays, i):
     return [tensor(a[i]) for a in arrays.values()]
 
 
+def own_numbers(case, network):
+    """Of each trained tensor the numbers of the first group of parameters that names it; none without one."""
+    found = []
+    for name, _ in network.named:
+        named = lambda group: any(fnmatch.fnmatchcase(case.names.get(name, name), of) for of in group["parameters"])
+        group = next(filter(named, case.parameter_groups), {})
+        found.append({key: value for key, value in group.items() if key != "parameters"})
+    return found
+
+
 class Steps:
     """The optimizer's steps, each a factor times the sum of moments, and what decay makes of the weights.
 
     A moment is `keep` times itself, and `add` times the step's gradient: those of the examples add up to the optimizer's own.
+    With groups of parameters the rate, the decay and SGD's momentum are vectors, an entry for each of the weights.
     """
 
-    def __init__(self, case):
-        self.case, self.number, self.squares = case, 0, 0.0
-        self.keep, self.add, self.decayed = case.momentum, 1.0, 0.0
+    def __init__(self, case, network):
+        own = own_numbers(case, network)
+
+        def spread(key, number):
+            """A number as the groups have it."""
+            parts = [torch.full((p.numel(),), numbers.get(key, number)) for numbers, (_, p) in zip(own, network.named)]
+            return torch.cat(parts) if any(key in numbers for numbers in own) else number
+
+        self.adamw, self.number, self.squares, self.decayed = case.adamw, 0, 0.0, 0.0
+        self.rate = spread("learning_rate", case.rate)
+        self.decay = spread("weight_decay", case.adamw["weight_decay"] if case.adamw else case.decay)
+        self.keep, self.add = spread("momentum", case.momentum), 1.0
         if case.adamw:
             self.keep, self.add = case.adamw["betas"][0], 1 - case.adamw["betas"][0]
 
     def step(self, gradient, w):
         """The factor of the next step, and the step's part that decay makes."""
-        case, own = self.case, self.case.adamw
         self.number += 1
-        if not own:
-            self.decayed = case.momentum * self.decayed + case.decay * w
-            return case.rate, -case.rate * self.decayed
-        (first, second), t = own["betas"], self.number
+        if not self.adamw:
+            self.decayed = self.keep * self.decayed + self.decay * w
+            return self.rate, -self.rate * self.decayed
+        (first, second), t = self.adamw["betas"], self.number
         self.squares = second * self.squares + (1 - second) * gradient**2
-        size = (self.squares / (1 - second**t)).sqrt() + own["eps"]
-        return case.rate / (1 - first**t) / size, -case.rate * own["weight_decay"] * w
+        size = (self.squares / (1 - second**t)).sqrt() + self.adamw["eps"]
+        return self.rate / (1 - first**t) / size, -self.rate * self.decay * w
 
 
 class Theirs:
     """The steps of PyTorch's own optimizer, which has to end at the same weights."""
 
-    def __init__(self, case, w):
-        self.w = torch.nn.Parameter(w.clone())
+    def __init__(self, case, network):
+        self.network, self.tensors = network, [p.detach().clone() for _, p in network.named]
+        named = lambda own: {"lr" if key == "learning_rate" else key: value for key, value in own.items()}
+        groups = [{"params": [tensor]} | named(own) for tensor, own in zip(self.tensors, own_numbers(case, network))]
         decay = {"weight_decay": case.decay, "momentum": case.momentum}
-        self.own = torch.optim.AdamW([self.w], case.rate, **case.adamw) if case.adamw else torch.optim.SGD([self.w], case.rate, **decay)
+        self.own = torch.optim.AdamW(groups, case.rate, **case.adamw) if case.adamw else torch.optim.SGD(groups, case.rate, **decay)
 
     def step(self, gradient):
-        self.w.grad = gradient.clone()
+        for tensor, part in zip(self.tensors, self.network.tensors(gradient)):
+            tensor.grad = part.clone()
         self.own.step()
+
+    def flat(self):
+        return torch.cat([tensor.reshape(-1) for tensor in self.tensors])
 
 
 def compute(case, network, x, y, xq, yq):
@@ -242,7 +273,7 @@ def compute(case, network, x, y, xq, yq):
         return case.own_loss(i, outputs, target(y, i)) if case.own_loss else case.loss(outputs, target(y, i))
 
     w = network.flat()
-    steps, theirs = Steps(case), Theirs(case, w)
+    steps, theirs = Steps(case, network), Theirs(case, network)
     initial = read(w)
     attribution = torch.zeros(n, m, initial.shape[1])
     full = kernel.get("kernel") == "full"
@@ -290,13 +321,13 @@ def compute(case, network, x, y, xq, yq):
                     by_position[q, :, r] -= factor * share * velocities @ phi
                     regularizer[q, r] += share * decay @ phi
                     for i, jacobian in jacobians.items():
-                        products = case.rate * share * jacobian @ phi
+                        products = steps.rate * share * jacobian @ phi
                         K[q, i, r] += products
                         numerator[q, i, r] -= products * slopes[i]
         w = w + step
     prediction = read(w)
     network.set(w)
-    torch.testing.assert_close(theirs.w.detach(), w, rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(theirs.flat(), w, rtol=1e-9, atol=1e-12)
     if case.groups:
         columns = [[i for i in range(m) if case.groups[i] == number] for number in sorted(set(case.groups))]
         merged = lambda array: torch.stack([array[:, rows].sum(1) for rows in columns], 1)
@@ -355,6 +386,7 @@ def run_toml(case):
     optimizer = {"type": "sgd", "learning_rate": case.rate} | {key: value for key, value in numbers.items() if value}
     if case.adamw:
         optimizer = {"type": "adamw", "learning_rate": case.rate} | case.adamw
+    optimizer |= {"groups": case.parameter_groups} if case.parameter_groups else {}
     optimizer = case.coupled.optimizer if case.coupled else optimizer
     training = {"optimizer": optimizer, "steps": case.steps} | case.training
     training |= {"clip_norm": case.coupled.clip_norm} if case.coupled and case.coupled.clip_norm else {}
