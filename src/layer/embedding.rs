@@ -57,7 +57,7 @@ impl Embedding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::layer::{Layer, LayerKind, Linear};
+    use crate::layer::{Add, Layer, LayerKind, Linear};
 
     fn graph(padding_idx: Option<i64>) -> Result<Graph, String> {
         let layer = Layer::new(Embedding { count: 3, features: 2, padding_idx });
@@ -72,9 +72,15 @@ mod tests {
         let head = tied(Linear { features: 3, bias: false }.into());
         let problem = Graph::new(&[4], &[table(), head]).expect_err("a head").to_string();
         assert!(problem.contains("padding_idx") && problem.contains("e.weight"), "{problem}");
-        let again = |padding_idx| tied(Embedding { count: 3, features: 2, padding_idx }.into()).reading(&[-1]);
-        assert!(Graph::new(&[4], &[table(), again(Some(0))]).is_ok());
-        assert!(Graph::new(&[4], &[table(), again(Some(1))]).is_err() && Graph::new(&[4], &[table(), again(None)]).is_err());
+        let both = |padding_idx| {
+            let again = tied(Embedding { count: 3, features: 2, padding_idx }.into()).reading(&[-1]);
+            Graph::new(&[4], &[table(), again, Layer::new(Add).reading(&[0, 1])]).map_err(|error| error.to_string())
+        };
+        assert!(both(Some(0)).is_ok(), "{:?}", both(Some(0)).err());
+        for other in [Some(1), None] {
+            let problem = both(other).expect_err("another row");
+            assert!(problem.contains("padding_idx"), "{problem}");
+        }
     }
 
     /// As torch.nn.Embedding draws it; the others are drawn as they are without it.
