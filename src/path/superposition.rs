@@ -131,6 +131,7 @@ impl<B: Backend> Superposition<'_, B> {
         let mut sums = sums.collect::<Result<Vec<Sum<B>>>>()?;
         let groups = self.setting.spec.optimizer.count();
         let mut psi: Vec<Psi<B>> = (0..groups).map(|_| Psi { number: 0.0, vector: None, met: None }).collect();
+        let silencing = silencing(&self.setting)?;
         let mut next = recall.last()?;
         for (number, step) in history.steps.iter().enumerate().rev() {
             let leg = recall.leg(number)?;
@@ -140,7 +141,7 @@ impl<B: Backend> Superposition<'_, B> {
                 vec![At::segment(&self.setting, &leg, &next, (number, step), 0)?]
             };
             for at in &places {
-                self.add(&mut sums, &mut psi, at, set)?;
+                self.add(&mut sums, &mut psi, at, (set, silencing.as_ref()))?;
             }
             if number % history.block() == 0 {
                 sums.iter_mut().try_for_each(|sum| sum.fold(backend))?;
@@ -152,8 +153,15 @@ impl<B: Backend> Superposition<'_, B> {
         Ok(sums.iter().map(|sum| sum.download(backend)).collect::<Result<_>>()?)
     }
 
-    /// Adds the products of one step's ψ with the gradients of some examples.
-    fn add(&self, sums: &mut [Sum<B>], psi: &mut [Psi<B>], at: &At<'_, B>, set: &Range<usize>) -> Result<()> {
+    /// Adds the products of one step's ψ with the gradients of some examples; where some numbers have none, these come with
+    /// the vector that silences them.
+    fn add(
+        &self,
+        sums: &mut [Sum<B>],
+        psi: &mut [Psi<B>],
+        at: &At<'_, B>,
+        (set, silencing): (&Range<usize>, Option<&B::Buffer>),
+    ) -> Result<()> {
         let Setting { backend, in_training: network, spec, targets, .. } = self.setting;
         let recursions = spec.optimizer.recursions(at.number, at.rate, at.step.clip);
         let scale = |(psi, recursion): (&mut Psi<B>, &Recursion)| {
@@ -161,7 +169,7 @@ impl<B: Backend> Superposition<'_, B> {
         };
         let scales: Vec<f64> = psi.iter_mut().zip(&recursions).map(scale).collect::<Result<_>>()?;
         if network.couples_rows() {
-            return self.add_coupled(sums, (psi, &scales), at, set);
+            return self.add_coupled(sums, (psi, &scales), at, (set, silencing));
         }
         let at_once = examples_at_once(network, 1);
         for batch in Batch::all(&self.setting, set, at.step, at_once)? {
@@ -184,13 +192,13 @@ impl<B: Backend> Superposition<'_, B> {
         sums: &mut [Sum<B>],
         (psi, scales): (&mut [Psi<B>], &[f64]),
         at: &At<'_, B>,
-        set: &Range<usize>,
+        (set, silencing): (&Range<usize>, Option<&B::Buffer>),
     ) -> Result<()> {
         let Setting { backend, in_training: network, .. } = self.setting;
         let Some(coupled) = Coupled::new(&self.setting, set, at)? else { return Ok(()) };
         let pass = coupled.pass(&self.setting, at.weights())?;
-        if let Some(silencing) = silencing(&self.setting)? {
-            psi.iter_mut().try_for_each(|psi| psi.silence(backend, &silencing, network.len))?;
+        if let Some(silencing) = silencing {
+            psi.iter_mut().try_for_each(|psi| psi.silence(backend, silencing, network.len))?;
         }
         coupled.each_copies(&self.setting, &pass, &mut |Copies { columns, seed, .. }| {
             let (copies, rows) = (columns.len(), pass.rows);

@@ -1,7 +1,7 @@
 //! Channels, normalised over all rows of a pass: the one primitive by which rows depend on each other.
 
 use super::*;
-use crate::compute::{self, Transpose};
+use crate::compute::{self, Axis, Side, Start, Strided};
 
 /// Every channel, the first axis, less its mean over the root of its variance, both over all rows of the pass and all
 /// positions, as PyTorch's BatchNorm in train mode: `(x - mean) / √(variance + eps)` with the biased variance.
@@ -15,9 +15,6 @@ pub struct BatchNormalize {
     /// Added to the variance.
     eps: f64,
 }
-
-/// Rows of some copies of a pass: copies, rows of each, channels, positions.
-type Sizes = [usize; 4];
 
 impl BatchNormalize {
     /// Of the first axis.
@@ -35,10 +32,6 @@ impl BatchNormalize {
         count(&self.shape) / self.channels.max(1)
     }
 
-    fn sizes(&self, copies: usize, rows: usize) -> Sizes {
-        [copies, rows, self.channels, self.positions()]
-    }
-
     fn row(&self, rows: usize) -> compute::Normalize {
         compute::Normalize { width: rows * self.positions(), about_mean: true, eps: self.eps }
     }
@@ -51,9 +44,33 @@ impl BatchNormalize {
         Ok([Slice::new(scale, 0, self.channels), Slice::new(normal, 0, rows * count(&self.shape))])
     }
 
-    /// The channels of some rows of a pass, each with all rows and positions side by side.
+    /// The map from `[rows, C, P]` to `[C, rows, P]`, of all rows of a pass.
+    fn turning(&self, rows: usize) -> Result<Strided> {
+        let (channels, positions) = (self.channels, self.positions());
+        let side = Side { start: 0, width: rows * count(&self.shape) };
+        let axes = vec![
+            Axis { extent: rows, to: positions, from: channels * positions },
+            Axis { extent: channels, to: rows * positions, from: positions },
+            Axis { extent: positions, to: 1, from: 1 },
+        ];
+        Strided::new(axes, side, side, 1.0).map_err(BackendError::Invalid)
+    }
+
+    /// The channels of some copies of a pass, each with all rows and positions of a copy side by side.
     pub(crate) fn by_channel<B: Backend>(&self, backend: &B, x: Slice<'_, B::Buffer>, rows: usize) -> Result<B::Buffer> {
-        by_channel(backend, x, self.sizes(1, rows))
+        let map = self.turning(rows)?;
+        fresh(backend, x.len, |out| backend.rearrange(&map, Start::Value(0.0), out, x))
+    }
+
+    /// The way back.
+    fn by_row<B: Backend>(
+        &self,
+        backend: &B,
+        x: Slice<'_, B::Buffer>,
+        rows: usize,
+        out: SliceMut<'_, B::Buffer>,
+    ) -> Result<()> {
+        backend.rearrange(&self.turning(rows)?.transposed(), Start::Value(0.0), out, x)
     }
 
     /// `normalize_backward` of rows as they are; it is also the forward derivative, since the Jacobian is symmetric.
@@ -61,52 +78,18 @@ impl BatchNormalize {
         &self,
         site: &Site<'_, B>,
         seen: &Seen<'_, B>,
-        copies: usize,
         delta: Slice<'_, B::Buffer>,
         out: SliceMut<'_, B::Buffer>,
     ) -> Result<()> {
-        let (backend, sizes) = (site.backend, self.sizes(copies, site.rows));
-        let [scale, normal] = self.saved(site.rows, seen)?;
-        let turned = by_channel(backend, delta, sizes)?;
+        let (backend, rows) = (site.backend, site.rows);
+        let [scale, normal] = self.saved(rows, seen)?;
+        let turned = self.by_channel(backend, delta, rows)?;
         let turned = Slice::new(&turned, 0, delta.len);
         let found = fresh(backend, delta.len, |out| {
             backend.normalize_backward(&self.row(site.rows), out, turned, normal, scale)
         })?;
-        by_row(backend, Slice::new(&found, 0, delta.len), sizes, out)
+        self.by_row(backend, Slice::new(&found, 0, delta.len), rows, out)
     }
-}
-
-/// `[copies, C, rows, P]` of `[copies, rows, C, P]`.
-fn by_channel<B: Backend>(backend: &B, x: Slice<'_, B::Buffer>, sizes: Sizes) -> Result<B::Buffer> {
-    let [copies, rows, channels, positions] = sizes;
-    fresh(backend, x.len, |out| swap(backend, x, (copies, rows, channels), positions, out))
-}
-
-/// `[copies, rows, C, P]` of `[copies, C, rows, P]`.
-fn by_row<B: Backend>(
-    backend: &B,
-    x: Slice<'_, B::Buffer>,
-    [copies, rows, channels, positions]: Sizes,
-    out: SliceMut<'_, B::Buffer>,
-) -> Result<()> {
-    swap(backend, x, (copies, channels, rows), positions, out)
-}
-
-/// `out[k, j, i, ..] = x[k, i, j, ..]` of matrices of `rows` times `columns` entries, each of `width` elements.
-fn swap<B: Backend>(
-    backend: &B,
-    x: Slice<'_, B::Buffer>,
-    (batches, rows, columns): (usize, usize, usize),
-    width: usize,
-    out: SliceMut<'_, B::Buffer>,
-) -> Result<()> {
-    if width == 1 {
-        return backend.transpose(&Transpose { batches, rows, columns }, out, x);
-    }
-    let size = rows * columns;
-    let from = |at: usize| at / size * size + at % rows * columns + at % size / rows;
-    let places: Vec<u32> = (0..batches * size).map(|at| from(at) as u32).collect();
-    backend.gather(out, x, &backend.index(&places)?, width)
 }
 
 impl Primitive for BatchNormalize {
@@ -125,7 +108,7 @@ impl Primitive for BatchNormalize {
         out: SliceMut<'_, B::Buffer>,
     ) -> Result<Vec<B::Buffer>> {
         let (backend, x) = (site.backend, first(inputs)?);
-        let turned = by_channel(backend, x, self.sizes(1, site.rows))?;
+        let turned = self.by_channel(backend, x, site.rows)?;
         let (mut normal, mut scale) = (backend.scratch(x.len)?, backend.scratch(self.channels)?);
         backend.normalize(
             &self.row(site.rows),
@@ -133,7 +116,7 @@ impl Primitive for BatchNormalize {
             SliceMut::new(&mut scale, 0, self.channels),
             Slice::new(&turned, 0, x.len),
         )?;
-        by_row(backend, Slice::new(&normal, 0, x.len), self.sizes(1, site.rows), out)?;
+        self.by_row(backend, Slice::new(&normal, 0, x.len), site.rows, out)?;
         Ok(vec![scale, normal])
     }
 
@@ -147,7 +130,7 @@ impl Primitive for BatchNormalize {
     ) -> Result<Deltas<B>> {
         let delta = Slice::new(&delta, 0, back.copies * seen.value.len);
         back.to_input(|| {
-            fresh(site.backend, delta.len, |out| self.through(site, seen, back.copies, delta, out))
+            fresh(site.backend, delta.len, |out| self.through(site, seen, delta, out))
         })
     }
 
@@ -158,7 +141,7 @@ impl Primitive for BatchNormalize {
         moved: &Moved<'_, B>,
         out: SliceMut<'_, B::Buffer>,
     ) -> Result<()> {
-        self.through(site, seen, moved.directions.len(), moved.only_slope()?, out)
+        self.through(site, seen, moved.only_slope()?, out)
     }
 
     fn tangent_of_backward<B: Backend>(
@@ -172,16 +155,15 @@ impl Primitive for BatchNormalize {
         let (backend, rows, len) = (site.backend, site.rows, turning.delta.len);
         let [scale, normal] = self.saved(rows, seen)?;
         back.to_input(|| {
-            let through = fresh(backend, len, |out| self.through(site, seen, back.copies, turning.change(), out))?;
+            let through = fresh(backend, len, |out| self.through(site, seen, turning.change(), out))?;
             let Some(slope) = turning.slope() else { return Ok(through) };
-            let sizes = self.sizes(back.copies, rows);
-            let (delta, slopes) =
-                (by_channel(backend, turning.delta, sizes)?, by_channel(backend, slope, self.sizes(1, rows))?);
+            let delta = self.by_channel(backend, turning.delta, rows)?;
+            let slopes = self.by_channel(backend, slope, rows)?;
             let (delta, slope) = (Slice::new(&delta, 0, len), Slice::new(&slopes, 0, slope.len));
             let turned = fresh(backend, len, |out| {
                 backend.normalize_curvature(&self.row(rows), out, delta, normal, scale, slope)
             })?;
-            let curved = fresh(backend, len, |out| by_row(backend, Slice::new(&turned, 0, len), sizes, out))?;
+            let curved = fresh(backend, len, |out| self.by_row(backend, Slice::new(&turned, 0, len), rows, out))?;
             plus(backend, through, &curved, len)
         })
     }
