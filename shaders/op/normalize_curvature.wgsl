@@ -1,4 +1,4 @@
-// How the gradient of normalize with respect to its input changes with the input, one invocation a row.
+// How the gradient of normalize with respect to its input changes with the input, a row at a time.
 @group(0) @binding(0) var<storage, read_write> out: array<f32>;
 @group(0) @binding(1) var<storage, read> delta: array<f32>;
 @group(0) @binding(2) var<storage, read> normal: array<f32>;
@@ -8,8 +8,8 @@ struct Shape { out: u32, delta: u32, normal: u32, scale: u32, slope: u32, rows: 
 @group(1) @binding(0) var<uniform> shape: Shape;
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let i = place(group, groups, local);
-    if i >= shape.rows { return; }
+    let number = row_number(group, groups, local);
+    let i = min(number, shape.rows - 1u);
     let row = i % shape.base;
     let first = row * shape.width;
     let start = i * shape.width;
@@ -20,7 +20,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     var along_x = 0.0;
     var mean_h = 0.0;
     var along_h = 0.0;
-    for (var j = 0u; j < shape.width; j++) {
+    for (var j = lane(local); j < shape.width; j += LANES) {
         let x = slope[shape.slope + first + j];
         let h = delta[shape.delta + start + j];
         let y = normal[shape.normal + first + j];
@@ -29,17 +29,18 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
         mean_h += h;
         along_h += h * y;
     }
-    mean_x *= mean_share;
-    along_x *= share;
-    mean_h *= mean_share;
-    along_h *= share;
+    mean_x = row_sum(local, mean_x) * mean_share;
+    along_x = row_sum(local, along_x) * share;
+    mean_h = row_sum(local, mean_h) * mean_share;
+    along_h = row_sum(local, along_h) * share;
     var turned = 0.0;
-    for (var j = 0u; j < shape.width; j++) {
+    for (var j = lane(local); j < shape.width; j += LANES) {
         let y = normal[shape.normal + first + j];
         turned += delta[shape.delta + start + j] * factor * (slope[shape.slope + first + j] - mean_x - y * along_x);
     }
-    turned *= share;
-    for (var j = 0u; j < shape.width; j++) {
+    turned = row_sum(local, turned) * share;
+    if number >= shape.rows { return; }
+    for (var j = lane(local); j < shape.width; j += LANES) {
         let y = normal[shape.normal + first + j];
         let moved = factor * (slope[shape.slope + first + j] - mean_x - y * along_x);
         let back = factor * (delta[shape.delta + start + j] - mean_h - y * along_h);

@@ -13,9 +13,10 @@ macro_rules! shared {
 
 shared! {
     INDEX = "index";
-    GROUP_SUM = "group_sum";
     MATH = "math";
     PHILOX = "philox";
+    ROW_ALONE = "row_alone";
+    ROW_GROUP = "row_group";
     TILE_SMALL = "tile_small";
     TILE_LARGE = "tile_large";
     STORE_F32 = "store_f32";

@@ -1,6 +1,8 @@
 //! Rows normalised.
 
 use super::*;
+#[cfg(feature = "gpu")]
+use crate::compute::gpu::{ROW_ALONE, ROW_GROUP};
 
 /// Normalises rows: `normal = (x - mean) scale` with `scale = 1/√(mean (x - mean)² + eps)`. The arrays are
 /// `(normal, scale, x)`, `scale` one a row.
@@ -24,6 +26,12 @@ impl Normalize {
     pub(super) fn shader(&self, short: &'static str, long: &'static str) -> (&'static str, usize) {
         if self.width < LONG { (short, 1) } else { (long, 256) }
     }
+}
+
+/// The shaders of rows, by their names: for those that are one invocation's, and for those that are one workgroup's.
+#[cfg(feature = "gpu")]
+pub(super) fn rows_of<N: Words>([short, long]: [&'static str; 2], text: &str) -> Vec<Shader> {
+    vec![Shader::new::<N>(short, &[INDEX, ROW_ALONE, text]), Shader::new::<N>(long, &[INDEX, ROW_GROUP, text])]
 }
 
 impl Operation for Normalize {
@@ -75,11 +83,7 @@ impl Operation for Normalize {
 
     #[cfg(feature = "gpu")]
     fn shaders() -> Vec<Shader> {
-        let long = include_str!("../../../shaders/op/normalize_long.wgsl");
-        vec![
-            Shader::new::<Numbers>(Self::NAME, &[INDEX, include_str!("../../../shaders/op/normalize.wgsl")]),
-            Shader::new::<Numbers>("normalize_long", &[GROUP_SUM, long]),
-        ]
+        rows_of::<Numbers>([Self::NAME, "normalize_long"], include_str!("../../../shaders/op/normalize.wgsl"))
     }
 
     fn trial<B: Backend>(trial: &mut Trial<'_, B>) -> Result<()> {

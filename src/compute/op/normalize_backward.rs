@@ -1,6 +1,8 @@
 //! Gradients through the normalisation of rows.
 
 use super::normalize::LONG_TRIAL;
+#[cfg(feature = "gpu")]
+use super::normalize::rows_of;
 use super::*;
 
 /// The gradient of [`Normalize`](super::Normalize) with respect to its input, from `(delta, normal, scale)`:
@@ -73,11 +75,10 @@ impl Operation for NormalizeBackward {
 
     #[cfg(feature = "gpu")]
     fn shaders() -> Vec<Shader> {
-        let long = include_str!("../../../shaders/op/normalize_backward_long.wgsl");
-        vec![
-            Shader::new::<Numbers>(Self::NAME, &[INDEX, include_str!("../../../shaders/op/normalize_backward.wgsl")]),
-            Shader::new::<Numbers>("normalize_backward_long", &[GROUP_SUM, long]),
-        ]
+        rows_of::<Numbers>(
+            [Self::NAME, "normalize_backward_long"],
+            include_str!("../../../shaders/op/normalize_backward.wgsl"),
+        )
     }
 
     fn trial<B: Backend>(trial: &mut Trial<'_, B>) -> Result<()> {

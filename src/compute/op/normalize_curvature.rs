@@ -1,6 +1,8 @@
 //! How gradients through the normalisation of rows change with its input.
 
 use super::normalize::LONG_TRIAL;
+#[cfg(feature = "gpu")]
+use super::normalize::rows_of;
 use super::*;
 
 /// How [`NormalizeBackward`](super::NormalizeBackward) of a fixed `delta` changes as the input moves along `slope`.
@@ -88,11 +90,10 @@ impl Operation for NormalizeCurvature {
 
     #[cfg(feature = "gpu")]
     fn shaders() -> Vec<Shader> {
-        let long = include_str!("../../../shaders/op/normalize_curvature_long.wgsl");
-        vec![
-            Shader::new::<Numbers>(Self::NAME, &[INDEX, include_str!("../../../shaders/op/normalize_curvature.wgsl")]),
-            Shader::new::<Numbers>("normalize_curvature_long", &[GROUP_SUM, long]),
-        ]
+        rows_of::<Numbers>(
+            [Self::NAME, "normalize_curvature_long"],
+            include_str!("../../../shaders/op/normalize_curvature.wgsl"),
+        )
     }
 
     fn trial<B: Backend>(trial: &mut Trial<'_, B>) -> Result<()> {
