@@ -22,6 +22,7 @@ pub(super) fn exactness(contents: &Contents) -> Markup {
             p {
                 "The sum is the first " (noun) ", plus what every example contributed along the path"
                 @if contents.has_decay() { ", plus what weight decay added" }
+                @if contents.statistics.is_some() { ", plus what running statistics moved" }
                 @if contents.unexplained.is_some() { ", plus what the optimizer does not explain of the path" }
                 ". What it misses of the network's " (noun) " is the residual: the error of the quadrature and of the \
                  arithmetic."

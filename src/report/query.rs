@@ -14,12 +14,13 @@ const VALUES: usize = 12;
 
 pub(super) fn queries(contents: &Contents, shown: &[Shown]) -> Markup {
     let words = Words::of(contents);
-    let more = match (contents.has_decay(), contents.unexplained.is_some()) {
-        (false, false) => "",
-        (true, false) => ", and with what weight decay added",
-        (false, true) => ", and with what is unexplained of the path",
-        (true, true) => ", with what weight decay added and what is unexplained of the path",
-    };
+    let others = [
+        (contents.has_decay(), "what weight decay added"),
+        (contents.statistics.is_some(), "what running statistics moved"),
+        (contents.unexplained.is_some(), "what is unexplained of the path"),
+    ];
+    let others: Vec<&str> = others.into_iter().filter(|(is_there, _)| *is_there).map(|(_, words)| words).collect();
+    let more = if others.is_empty() { String::new() } else { format!(", and with {}", others.join(" and ")) };
     html! {
         section {
             h2 { "Queries" }

@@ -204,3 +204,11 @@ fn one_query_and_one_example_make_a_report() {
     fs::remove_dir_all(fixture.path("out")).expect("a run directory");
     holds(&page(&fixture, &["kernel.attribution=false", "kernel.kernel=trace"]), &["kernel.attribution is off"]);
 }
+
+#[test]
+fn running_statistics_are_a_term_of_the_sum() {
+    let layers = "model.layers=[{ type = 'linear', features = 3, bias = false }, { type = 'batch_norm', statistics = 'batch' }, \
+                  { type = 'tanh' }, { type = 'linear', features = 2 }]";
+    let text = page(&Fixture::new(), &[layers]);
+    holds(&text, &["plus what running statistics moved", "and with what running statistics moved, the amounts"]);
+}
