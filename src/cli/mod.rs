@@ -8,6 +8,7 @@ mod report;
 mod run;
 mod shard;
 mod stop;
+mod top;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
@@ -74,6 +75,8 @@ enum Command {
         #[arg(required = true, value_name = "DIRECTORY")]
         directories: Vec<PathBuf>,
     },
+    /// Say which examples raised and lowered a query most, or which queries an example moved most.
+    Top(top::Question),
     /// Write the arrays of a finished run that are in tiles (.zarr) as .npy; the tiles stay.
     Export {
         /// Run directories, such as runs/digits.
@@ -109,6 +112,7 @@ pub fn main(arguments: Arguments) -> ExitCode {
         },
         Command::Plan { words } => each_file(words, plan::plan),
         Command::Report { directories } => each(directories, |directory| report::report(directory, arguments.quiet)),
+        Command::Top(question) => one(top::answer(question)),
         Command::Export { directories, to } => match stop::listen(None).and_then(|()| one_folder(directories, to)) {
             Ok(()) => each(directories, |directory| export::export(directory, to.as_deref(), arguments.quiet)),
             failed => one(failed),

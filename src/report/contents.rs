@@ -13,7 +13,7 @@ use std::path::Path;
 
 /// One line of `metrics.jsonl`.
 #[derive(Debug, Clone, Copy, Deserialize)]
-pub(super) struct Line {
+pub(crate) struct Line {
     /// `None` where it is not finite, as the residual.
     pub loss: Option<f64>,
     /// `None` where there are no classes.
@@ -22,7 +22,7 @@ pub(super) struct Line {
 }
 
 /// A finished run, as far as its report needs it.
-pub(super) struct Contents {
+pub(crate) struct Contents {
     /// What the run is called: its directory's name.
     pub name: String,
     pub run_file: RunFile,
@@ -150,6 +150,16 @@ impl Contents {
         told.then(|| largest(self.values_of(&self.prediction, query)))
     }
 
+    /// The value of a query that is shown where none is asked for: of classes the predicted one, of other values the one that
+    /// training moved most.
+    pub fn shown_value(&self, query: usize) -> usize {
+        self.predicted(query).unwrap_or_else(|| {
+            let last = self.values_of(&self.prediction, query);
+            let change = last.iter().zip(self.values_of(&self.initial, query));
+            largest(&change.map(|(last, first)| (last - first).abs()).collect::<Vec<_>>())
+        })
+    }
+
     /// Whether weight decay has a term.
     pub fn has_decay(&self) -> bool {
         self.run_file.training.has_decay()
@@ -185,6 +195,6 @@ fn problem(run_file: &RunFile, shapes: [usize; 3]) -> Result<Problem, Error> {
 }
 
 /// Where the largest value is, the first of several.
-pub(super) fn largest(values: &[f64]) -> usize {
+fn largest(values: &[f64]) -> usize {
     (1..values.len()).fold(0, |best, place| if values[place] > values[best] { place } else { best })
 }

@@ -18,6 +18,8 @@ mod strip;
 mod superposition;
 mod words;
 
+pub(crate) use contents::Contents;
+
 use crate::error::Error;
 use crate::run::store::Store;
 use std::path::{Path, PathBuf};
@@ -29,7 +31,7 @@ use std::path::{Path, PathBuf};
 ///
 /// A directory that holds no finished run, a file in it that cannot be read, or the report that cannot be written.
 pub fn write(directory: &Path) -> Result<PathBuf, Error> {
-    let contents = contents::Contents::read(directory)?;
+    let contents = Contents::read(directory)?;
     let store = Store::new(directory);
     store.write("report.html", &page::page(&contents)?.into_string())?;
     Ok(store.path("report.html"))

@@ -1,7 +1,8 @@
 //! Which queries a report shows, and which examples with them.
 
-use super::contents::{Contents, largest};
+use super::contents::Contents;
 use crate::error::Error;
+use crate::question::extremes;
 use std::collections::BTreeMap;
 
 /// Queries shown.
@@ -70,13 +71,8 @@ fn badness(contents: &Contents, query: usize) -> Option<f64> {
 }
 
 fn show(contents: &Contents, query: usize) -> Result<Shown, Error> {
-    // Of classes the predicted one; of other values the one that training moved most.
-    let value = contents.predicted(query).unwrap_or_else(|| {
-        let last = contents.values_of(&contents.prediction, query);
-        let change = last.iter().zip(contents.values_of(&contents.initial, query));
-        largest(&change.map(|(last, first)| (last - first).abs()).collect::<Vec<_>>())
-    });
-    let mut amounts: Vec<(usize, f64)> = match &contents.attribution {
+    let value = contents.shown_value(query);
+    let amounts: Vec<(usize, f64)> = match &contents.attribution {
         None => Vec::new(),
         Some(attribution) => {
             let row = attribution.values(query..query + 1, 0..contents.examples)?;
@@ -85,7 +81,7 @@ fn show(contents: &Contents, query: usize) -> Result<Shown, Error> {
     };
     let sum = |sign: f64| amounts.iter().map(|&(_, amount)| amount).filter(|amount| amount * sign > 0.0).sum();
     let sums = contents.attribution.is_some().then(|| (sum(1.0), sum(-1.0)));
-    let [raised, lowered] = extremes(&mut amounts, EXAMPLES);
+    let [raised, lowered] = extremes(&amounts, EXAMPLES);
     let positions = positions(contents, query, value, raised.iter().chain(&lowered).map(|&(example, _)| example))?;
     let class = contents.query_classes().map(|classes| classes[query]);
     Ok(Shown { query, value, class, raised, lowered, positions, sums })
@@ -105,12 +101,4 @@ fn positions(
         Ok((example, pair.into_iter().skip(value * count).take(count).collect()))
     };
     examples.map(of).collect()
-}
-
-/// The `count` largest amounts above zero, and the smallest below.
-pub(super) fn extremes(amounts: &mut [(usize, f64)], count: usize) -> [Vec<(usize, f64)>; 2] {
-    amounts.sort_by(|a, b| b.1.total_cmp(&a.1));
-    let raised = amounts.iter().copied().take(count).filter(|&(_, amount)| amount > 0.0).collect();
-    let lowered = amounts.iter().rev().copied().take(count).filter(|&(_, amount)| amount < 0.0).collect();
-    [raised, lowered]
 }

@@ -20,4 +20,5 @@ mod resources;
 mod run_file;
 mod stop;
 mod threads;
+mod top;
 mod trajectory;

@@ -1,0 +1,124 @@
+//! `pathkernel top`.
+
+use anyhow::Context;
+use pathkernel::error::Error;
+use pathkernel::question::{Asked, Moved, Top, top};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+/// What is asked, and how it is answered.
+#[derive(Debug, clap::Args)]
+pub struct Question {
+    /// The directory of a finished run, such as runs/digits.
+    #[arg(value_name = "DIRECTORY")]
+    directory: PathBuf,
+    #[command(flatten)]
+    subject: Subject,
+    /// The output, or other value of the readout, from 0; without it the predicted class, or the value that moved most.
+    #[arg(long, value_name = "NUMBER")]
+    output: Option<usize>,
+    /// How many of each sign.
+    #[arg(long, value_name = "COUNT", default_value_t = 10)]
+    k: usize,
+    /// Print the answer as JSON.
+    #[arg(long)]
+    json: bool,
+    /// Write the lists to a CSV file as well.
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
+}
+
+/// Whom the question is about: one of the two.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+struct Subject {
+    /// The query whose examples are wanted, from 0.
+    #[arg(long, value_name = "NUMBER")]
+    query: Option<usize>,
+    /// The example whose queries are wanted, from 0.
+    #[arg(long, value_name = "NUMBER")]
+    example: Option<usize>,
+}
+
+/// Answers.
+pub fn answer(question: &Question) -> anyhow::Result<()> {
+    let Question { directory, subject, output, k, json, csv } = question;
+    let asked = match (subject.query, subject.example) {
+        (Some(query), _) => Asked::Query(query),
+        (None, Some(example)) => Asked::Example(example),
+        (None, None) => return Err(Error::Input("--query or --example says what is asked".into()).into()),
+    };
+    let top = top(directory, asked, *output, *k)?;
+    if let Some(file) = csv {
+        write_csv(&top, file)?;
+    }
+    if *json {
+        println!("{:#}", as_json(&top));
+    } else {
+        print(&top);
+    }
+    Ok(())
+}
+
+/// What those in the lists are.
+fn noun(top: &Top) -> &'static str {
+    match top.asked {
+        Asked::Query(_) => "example",
+        Asked::Example(_) => "query",
+    }
+}
+
+fn print(top: &Top) {
+    let class = top.class.map_or(String::new(), |class| format!(", of class {class}"));
+    match top.asked {
+        Asked::Query(query) => {
+            let output = top.output.map_or(String::new(), |output| format!(" {output}"));
+            let [first, last] = top.change.unwrap_or_default();
+            println!("query {query}{class}: {}{output} went from {first:.6} to {last:.6}", top.readout);
+        }
+        Asked::Example(example) => {
+            let output = top.output.map_or("; each query's own value".to_owned(), |output| format!("; value {output}"));
+            println!("example {example}{class}: what it moved of the {}{output}", top.readout);
+        }
+    }
+    let lists = [("raised", &top.raised), ("lowered", &top.lowered)];
+    for (((word, list), sum), covered) in lists.into_iter().zip(top.sums).zip(top.covered()) {
+        println!("\n{word} by {sum:+.6} in all; listed are {:.0}% of it", 100.0 * covered);
+        list.iter().for_each(|moved| println!("{}", row(top, moved)));
+    }
+}
+
+/// A line of a list.
+fn row(top: &Top, Moved { number, amount, class, group, output }: &Moved) -> String {
+    let class = class.map_or(String::new(), |class| format!("  class {class}"));
+    let group = group.map_or(String::new(), |group| format!("  group {group}"));
+    let own = if top.output.is_none() { format!("  value {output}") } else { String::new() };
+    format!("  {amount:+14.6}  {} {number}{class}{group}{own}", noun(top))
+}
+
+fn as_json(top: &Top) -> serde_json::Value {
+    let one = |Moved { number, amount, class, group, output }: &Moved| json!({ "number": number, "amount": amount, "class": class, "group": group, "output": output });
+    let list = |list: &[Moved]| list.iter().map(one).collect::<Vec<_>>();
+    let (subject, number) = match top.asked {
+        Asked::Query(query) => ("query", query),
+        Asked::Example(example) => ("example", example),
+    };
+    let [initial, prediction] = top.change.map_or([None; 2], |change| change.map(Some));
+    let [raised_by, lowered_by] = top.sums;
+    json!({
+        subject: number, "class": top.class, "readout": top.readout, "output": top.output,
+        "initial": initial, "prediction": prediction,
+        "raised_by": raised_by, "lowered_by": lowered_by,
+        "raised": list(&top.raised), "lowered": list(&top.lowered),
+    })
+}
+
+fn write_csv(top: &Top, file: &Path) -> anyhow::Result<()> {
+    let whole = |number: Option<String>| number.unwrap_or_default();
+    let rows = top.raised.iter().chain(&top.lowered).map(|Moved { number, amount, class, group, output }| {
+        let (class, group) = (class.map(|class| class.to_string()), group.map(|group| group.to_string()));
+        format!("{number},{amount},{},{},{output}\n", whole(class), whole(group))
+    });
+    let text: String = std::iter::once(format!("{},amount,class,group,output\n", noun(top))).chain(rows).collect();
+    std::fs::write(file, text).with_context(|| format!("{}: cannot be written", file.display()))
+}

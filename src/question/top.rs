@@ -1,0 +1,122 @@
+//! What moved a query most, or what an example moved most.
+
+use super::extremes::extremes;
+use crate::error::Error;
+use crate::report::Contents;
+use std::path::Path;
+
+/// Whom a question is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// A query, whose examples are wanted.
+    Query(usize),
+    /// An example, whose queries are wanted.
+    Example(usize),
+}
+
+/// An example that moved the query asked about, or a query that the example asked about moved.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Moved {
+    /// Its row or column in `attribution.npy`.
+    pub number: usize,
+    /// The entry there: what was added to the readout.
+    pub amount: f64,
+    /// Its class, where it is known.
+    pub class: Option<u32>,
+    /// Of a column that is several rows, the number of its group.
+    pub group: Option<i64>,
+    /// Of a query, the place of the readout's value that the amount was added to.
+    pub output: usize,
+}
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Top {
+    /// Whom it is about.
+    pub asked: Asked,
+    /// What was taken apart, in the plural: "outputs".
+    pub readout: &'static str,
+    /// The place of the value; `None` where each query has its own.
+    pub output: Option<usize>,
+    /// The readout at the first and at the last weights, where the question is about a query.
+    pub change: Option<[f64; 2]>,
+    /// The class of the query or the example asked about, where it is known.
+    pub class: Option<u32>,
+    /// Those that raised it most, the largest amount first.
+    pub raised: Vec<Moved>,
+    /// Those that lowered it most, the smallest amount first.
+    pub lowered: Vec<Moved>,
+    /// The sums over all that raised it and over all that lowered it, listed or not.
+    pub sums: [f64; 2],
+}
+
+impl Top {
+    /// How much of all that raised it, and of all that lowered it, the listed ones make up.
+    pub fn covered(&self) -> [f64; 2] {
+        let of = |list: &[Moved], sum: f64| {
+            if sum == 0.0 { 1.0 } else { list.iter().map(|moved| moved.amount).sum::<f64>() / sum }
+        };
+        [of(&self.raised, self.sums[0]), of(&self.lowered, self.sums[1])]
+    }
+}
+
+/// The `count` examples that raised a query most and as many that lowered it, or the queries that an example moved most.
+///
+/// `output` is the place of the readout's value, from 0. Without it a query's value is the one that its report shows: of
+/// classes the predicted one, of others the one that training moved most. Reads one row, or one column, of the attribution.
+///
+/// # Errors
+///
+/// A directory without a finished run or without attributions, a damaged file, or a number beyond the arrays.
+pub fn top(directory: &Path, asked: Asked, output: Option<usize>, count: usize) -> Result<Top, Error> {
+    let contents = Contents::read(directory)?;
+    let wrong = |problem: String| Error::Input(format!("{}: {problem}", directory.display()));
+    let Some(attribution) = &contents.attribution else {
+        return Err(wrong("has no attribution; run it again with kernel.attribution=true".into()));
+    };
+    let (number, all, noun) = match asked {
+        Asked::Query(number) => (number, contents.queries, "query"),
+        Asked::Example(number) => (number, contents.examples, "example"),
+    };
+    if number >= all {
+        return Err(wrong(format!("has no {noun} {number}; they are numbered from 0 to {}", all - 1)));
+    }
+    let values = contents.values;
+    if let Some(output) = output.filter(|&output| output >= values) {
+        let last = values - 1;
+        return Err(wrong(format!("has no output {output}; its readout's values are numbered from 0 to {last}")));
+    }
+    let value = |query: usize| output.unwrap_or_else(|| contents.shown_value(query));
+    let amounts: Vec<(usize, f64)> = match asked {
+        Asked::Query(query) => {
+            let row = attribution.values(query..query + 1, 0..contents.examples)?;
+            row.into_iter().skip(value(query)).step_by(values).enumerate().collect()
+        }
+        Asked::Example(example) => {
+            let column = attribution.values(0..contents.queries, example..example + 1)?;
+            column.chunks_exact(values).enumerate().map(|(query, own)| (query, own[value(query)])).collect()
+        }
+    };
+    let groups = contents.problem.as_ref().ok().and_then(|problem| problem.groups.as_ref());
+    let query_class = |query: usize| contents.query_classes().map(|classes| classes[query]);
+    let example_class = |example: usize| contents.example_classes().map(|classes| classes[example]);
+    let moved = |(number, amount): (usize, f64)| match asked {
+        Asked::Query(query) => {
+            let group = groups.and_then(|groups| groups.number(number));
+            Moved { number, amount, class: example_class(number), group, output: value(query) }
+        }
+        Asked::Example(_) => Moved { number, amount, class: query_class(number), group: None, output: value(number) },
+    };
+    let sum = |sign: f64| amounts.iter().map(|&(_, amount)| amount).filter(|amount| amount * sign > 0.0).sum();
+    let [raised, lowered] = extremes(&amounts, count).map(|list| list.into_iter().map(moved).collect());
+    let (output, change, class) = match asked {
+        Asked::Query(query) => {
+            let of = |array| contents.values_of(array, query)[value(query)];
+            let change = [of(&contents.initial), of(&contents.prediction)];
+            (Some(value(query)), Some(change), query_class(query))
+        }
+        Asked::Example(example) => (output, None, example_class(example)),
+    };
+    let readout = contents.run_file.kernel.readout.noun();
+    Ok(Top { asked, readout, output, change, class, raised, lowered, sums: [sum(1.0), sum(-1.0)] })
+}
