@@ -178,10 +178,10 @@ fn cards(options: &DeviceOptions) -> Result<Vec<Card>, Error> {
         "cpu" => return Ok(Vec::new()),
         "auto" if options.precision == Precision::F64 => return Ok(Vec::new()),
         // Without a GPU, `auto` is the CPU.
-        "auto" => return Ok(Card::find(&Choice::Hardware).into_iter().collect()),
-        "gpu" => vec![Card::find(&Choice::Any)?],
-        "gpu:all" => Card::all()?,
-        name => return Ok(vec![Card::find(&Choice::Named(name.to_owned()))?]),
+        "auto" => return Ok(Card::find(&Choice::Hardware, options.cache).into_iter().collect()),
+        "gpu" => vec![Card::find(&Choice::Any, options.cache)?],
+        "gpu:all" => Card::all(options.cache)?,
+        name => return Ok(vec![Card::find(&Choice::Named(name.to_owned()), options.cache)?]),
     };
     for card in cards.iter().filter(|card| card.is_software()) {
         tracing::warn!("{} computes on the CPU; run.device = \"cpu\" is much faster", card.name());

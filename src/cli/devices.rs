@@ -28,7 +28,8 @@ fn size(bytes: u64) -> String {
 
 #[cfg(feature = "gpu")]
 fn adapters() {
-    use pathkernel::compute::gpu::{adapters, describe};
+    use pathkernel::cache::Cache;
+    use pathkernel::compute::gpu::{Card, adapters, describe};
     let found = adapters();
     if found.is_empty() {
         println!("no GPU adapter: neither Vulkan, Metal nor DX12 offers one\n");
@@ -38,6 +39,10 @@ fn adapters() {
         println!("{} (run.device = {:?})", about.name, about.name);
         println!("  type       {}{}", about.kind, if about.software { ", only taken when named" } else { "" });
         println!("  driver     {}, {}", about.interface, about.driver);
+        match Card::of(adapter).try_out(Cache::Written) {
+            Ok(()) => println!("  self-test  passed"),
+            Err(problem) => println!("  self-test  failed, never taken: {problem}"),
+        }
         println!("  buffers    up to {}, {} in one binding", size(about.buffer), size(about.binding));
         println!("  workgroups up to {} a dimension, {} of shared memory", about.workgroups, about.shared);
         println!(

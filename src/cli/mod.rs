@@ -4,6 +4,7 @@ mod bench;
 mod devices;
 mod export;
 mod plan;
+mod progress;
 mod report;
 mod run;
 mod shard;
@@ -99,24 +100,26 @@ pub fn main(arguments: Arguments) -> ExitCode {
         Command::Bench(what) => one(bench::bench(what)),
         Command::Run { words, no_tune, shard, max_time } => {
             let part = shard.as_deref().map_or(Ok(Part::Whole), shard::shard);
-            match part.map_err(usage).and_then(|part| stop::listen(*max_time).map(|()| part)) {
+            match part.map_err(usage).and_then(|part| stop::listen(*max_time, arguments.quiet).map(|()| part)) {
                 Ok(part) => each_file(&tuned(words, *no_tune), |file, overrides| {
                     run::run(file, overrides, part, arguments.quiet)
                 }),
                 Err(error) => one(Err(error)),
             }
         }
-        Command::Finish { words } => match stop::listen(None) {
+        Command::Finish { words } => match stop::listen(None, arguments.quiet) {
             Ok(()) => each_file(words, |file, overrides| run::run(file, overrides, Part::Finish, arguments.quiet)),
             failed => one(failed),
         },
         Command::Plan { words } => each_file(words, plan::plan),
         Command::Report { directories } => each(directories, |directory| report::report(directory, arguments.quiet)),
         Command::Top(question) => one(top::answer(question)),
-        Command::Export { directories, to } => match stop::listen(None).and_then(|()| one_folder(directories, to)) {
-            Ok(()) => each(directories, |directory| export::export(directory, to.as_deref(), arguments.quiet)),
-            failed => one(failed),
-        },
+        Command::Export { directories, to } => {
+            match stop::listen(None, arguments.quiet).and_then(|()| one_folder(directories, to)) {
+                Ok(()) => each(directories, |directory| export::export(directory, to.as_deref(), arguments.quiet)),
+                failed => one(failed),
+            }
+        }
     };
     ExitCode::from(worst)
 }

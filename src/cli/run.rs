@@ -1,51 +1,24 @@
 //! `pathkernel run` and `pathkernel finish`.
 
-use super::stop;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use super::progress::Course;
+use anyhow::Context;
+use pathkernel::error::Error;
 use pathkernel::readout::Readout;
 use pathkernel::run::keys::RunFile;
 use pathkernel::run::store::Summary;
-use pathkernel::run::{Outcome, Part, Progress, run_part};
+use pathkernel::run::{Outcome, Part, run_part};
 use std::path::Path;
-use std::time::Duration;
-
-/// How often the bar's time is drawn again.
-const TICK: Duration = Duration::from_secs(1);
-
-/// A bar on a terminal; nothing elsewhere.
-struct Bar {
-    bar: ProgressBar,
-    quiet: bool,
-}
-
-impl Progress for Bar {
-    fn begin(&mut self, phase: &str, total: u64) {
-        self.bar.finish_and_clear();
-        let target = if self.quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
-        self.bar = ProgressBar::with_draw_target(Some(total), target).with_message(phase.to_owned());
-        if let Ok(style) = ProgressStyle::with_template("{msg:18} {wide_bar} {pos}/{len}, {elapsed}, {eta} left") {
-            self.bar.set_style(style);
-        }
-        // The time goes on where a unit takes long.
-        self.bar.enable_steady_tick(TICK);
-    }
-
-    fn advance(&mut self) {
-        self.bar.inc(1);
-    }
-
-    fn stopped(&self) -> bool {
-        stop::requested()
-    }
-}
 
 /// Runs one file, or a part of it.
 pub fn run(file: &Path, overrides: &[String], part: Part, quiet: bool) -> anyhow::Result<()> {
     let description = RunFile::load(file, overrides)?;
-    let mut bar = Bar { bar: ProgressBar::hidden(), quiet };
-    let outcome = run_part(&description, part, &mut bar);
-    bar.bar.finish_and_clear();
-    let outcome = outcome?;
+    let mut course = Course::new(quiet);
+    let outcome = run_part(&description, part, &mut course);
+    course.clear();
+    let outcome = match (outcome, course.place()) {
+        (Err(Error::Stopped), Some(place)) => return Err(Error::Stopped).context(place),
+        (outcome, _) => outcome?,
+    };
     if let Outcome::ShardDone { tiles, all } = outcome {
         if !quiet {
             println!("{} of {all} tiles are done: those of this shard", tiles);

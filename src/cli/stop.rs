@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(16);
 const POLL: Duration = Duration::from_millis(50);
 
 /// Takes over both signals. SIGHUP is left as it is: a run under nohup goes on without its terminal.
-pub fn listen(most: Option<Duration>) -> anyhow::Result<()> {
+pub fn listen(most: Option<Duration>, quiet: bool) -> anyhow::Result<()> {
     for signal in [SIGINT, SIGTERM] {
         // In this order: the flag that ends the process is looked at before the same signal sets it.
         flag::register_conditional_shutdown(signal, STOPPED, Arc::clone(&SIGNALLED))
@@ -30,18 +30,21 @@ pub fn listen(most: Option<Duration>) -> anyhow::Result<()> {
     let deadline = most.and_then(|most| Instant::now().checked_add(most));
     std::thread::Builder::new()
         .name("stop".into())
-        .spawn(move || watch(deadline))
+        .spawn(move || watch(deadline, quiet))
         .context("the thread that stops a run cannot be started")?;
     Ok(())
 }
 
 /// Asks the run to stop when its time is over, and ends a process whose step takes too long: its last saved state stays.
-fn watch(deadline: Option<Instant>) {
+fn watch(deadline: Option<Instant>, quiet: bool) {
     while !requested() {
         std::thread::sleep(POLL);
         if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             OVER.store(true, Ordering::Relaxed);
         }
+    }
+    if !quiet {
+        eprintln!("stopping at the next step, and saving what is done");
     }
     std::thread::sleep(PATIENCE);
     eprintln!("error: stopped within a step; the same command goes on from the last state that was saved");

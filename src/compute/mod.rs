@@ -28,6 +28,7 @@ mod row_map;
 pub(crate) mod scalar;
 mod shapes;
 mod slice;
+mod sound;
 mod strided;
 mod trial;
 
@@ -43,6 +44,7 @@ pub use rates::Rates;
 pub use row_map::RowMap;
 pub use shapes::*;
 pub use slice::*;
+pub use sound::is_sound;
 pub use strided::{Axis, MOST_AXES, Side, Strided};
 pub use trial::{Call, Trial};
 

@@ -52,7 +52,7 @@ impl Work for Superpose<'_, '_> {
         watch.begin("superposing", (sets.len() * tape.history.steps.len()) as u64);
         for set in sets {
             if set.end <= parts.examples() {
-                (0..tape.history.steps.len()).for_each(|_| watch.advance());
+                watch.resume(tape.history.steps.len() as u64);
                 continue;
             }
             let vectors = superposition.vectors(&set, &mut || watch.step())?;

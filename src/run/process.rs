@@ -20,6 +20,10 @@ pub trait Progress: Send {
     fn begin(&mut self, phase: &str, total: u64);
     /// One unit is done.
     fn advance(&mut self);
+    /// So many units were done by an earlier attempt. A unit like any other where nothing else is said.
+    fn resume(&mut self, units: u64) {
+        (0..units).for_each(|_| self.advance());
+    }
     /// Whether the run shall stop: asked after each step.
     fn stopped(&self) -> bool {
         false

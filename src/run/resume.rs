@@ -53,6 +53,13 @@ impl<'a> Watch<'a> {
         self.with(|progress| progress.advance());
     }
 
+    /// Units that an earlier attempt did.
+    pub fn resume(&self, units: u64) {
+        if units > 0 {
+            self.with(|progress| progress.resume(units));
+        }
+    }
+
     /// Fails where the run shall stop.
     pub fn check(&self) -> Result<(), Error> {
         let stopped = self.failed.load(Ordering::Relaxed) || self.with(|progress| progress.stopped());
@@ -114,6 +121,8 @@ pub(super) struct FileKeeper<'a, 'w> {
     /// Units of progress that the whole work counts.
     units: u64,
     reported: u64,
+    /// Whether the work goes on from a state, and has not said so yet.
+    resumed: bool,
     started: Instant,
     /// What saving is expected to take.
     expected: Duration,
@@ -135,6 +144,7 @@ impl<'a, 'w> FileKeeper<'a, 'w> {
             path,
             units,
             reported: 0,
+            resumed: false,
             started: now,
             expected,
             before: 0.0,
@@ -202,11 +212,18 @@ impl Keeper for FileKeeper<'_, '_> {
         if !(0.0..f64::INFINITY).contains(&self.before) {
             return Err(reader.refused(&format!("says that its work took {} seconds", self.before)).into());
         }
+        self.resumed = true;
         Ok(Some(reader))
     }
 
     fn step(&mut self, done: f64, save: &mut Save<'_>) -> Result<(), Error> {
         let reached = (done * self.units as f64).round() as u64;
+        if std::mem::take(&mut self.resumed) {
+            // The last of these is this step's own, or its share of it.
+            let earlier = reached.saturating_sub(1);
+            self.watch.resume(earlier);
+            self.reported = earlier;
+        }
         (self.reported..reached).for_each(|_| self.watch.advance());
         self.reported = self.reported.max(reached);
         let stopped = self.watch.check();

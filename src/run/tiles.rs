@@ -97,7 +97,7 @@ pub(super) fn integrate(
     watch.begin("integrating", (tiles.len() * steps) as u64);
     let left = if session.is_double() { left::<f64> } else { left::<f32> };
     let jobs = left(session, steps, tiles)?;
-    (0..(tiles.len() - jobs.len()) * steps).for_each(|_| watch.advance());
+    watch.resume(((tiles.len() - jobs.len()) * steps) as u64);
     if jobs.is_empty() {
         return Ok(());
     }

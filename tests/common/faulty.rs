@@ -6,7 +6,7 @@ use pathkernel::device::{Devices, Work};
 use pathkernel::error::Error;
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// What goes wrong at a call.
@@ -18,6 +18,8 @@ pub enum Fault {
     Invalid,
     /// This call alone finds no memory.
     OutOfMemory,
+    /// From this call on, operations of the same instance are taken and none of them is done.
+    Idle,
     /// From this call on, whatever the instance, no array of more elements than this is to be had.
     Full(usize),
 }
@@ -66,13 +68,15 @@ impl Plan {
 pub struct Faulty<B> {
     inner: B,
     plan: Arc<Plan>,
+    /// Whether operations are taken and not done.
+    idle: AtomicBool,
     /// What every call fails with from now on.
     broken: Mutex<Option<BackendError>>,
 }
 
 impl<B: Backend> Faulty<B> {
     pub fn new(inner: B, plan: Arc<Plan>) -> Self {
-        Self { inner, plan, broken: Mutex::new(None) }
+        Self { inner, plan, idle: AtomicBool::new(false), broken: Mutex::new(None) }
     }
 
     /// Before each call.
@@ -88,6 +92,10 @@ impl<B: Backend> Faulty<B> {
             Fault::OutOfMemory => return Err(BackendError::OutOfMemory(text)),
             Fault::Full(elements) => {
                 self.plan.room.store(elements, Ordering::SeqCst);
+                return Ok(());
+            }
+            Fault::Idle => {
+                self.idle.store(true, Ordering::SeqCst);
                 return Ok(());
             }
             Fault::Lost => BackendError::Lost(text),
@@ -183,6 +191,9 @@ impl<B: Backend> Backend for Faulty<B> {
 
     fn run<O: Operation>(&self, operation: &O, arrays: O::Arrays<'_, B::Buffer, B::Index>) -> Result<()> {
         self.call()?;
+        if self.idle.load(Ordering::SeqCst) {
+            return Ok(());
+        }
         self.inner.run(operation, arrays)
     }
 }

@@ -6,7 +6,7 @@ mod common;
 use common::faulty::{Fault, Faulty, FaultyDevices, Plan};
 use pathkernel::activation::Activation;
 use pathkernel::compute::cpu::CpuBackend;
-use pathkernel::compute::{Backend, BackendError, Element, Slice};
+use pathkernel::compute::{Backend, BackendError, Element, Slice, is_sound};
 use pathkernel::device::{Devices, Work};
 use pathkernel::error::Error;
 use pathkernel::graph::Graph;
@@ -161,4 +161,13 @@ fn a_full_device_stays_full() {
         assert!(matches!(device.totals(101), Err(BackendError::OutOfMemory(_))));
         assert!(device.scratch(100).is_ok());
     }
+}
+
+/// What is tried before a GPU is taken: one that does nothing is found out, and so is one that fails.
+#[test]
+fn a_device_that_computes_nothing_is_found_out() {
+    let device = |fault| Faulty::new(CpuBackend::<f32>::new(), Plan::new([(0, fault)]));
+    assert!(matches!(is_sound(&CpuBackend::<f32>::new()), Ok(true)));
+    assert!(matches!(is_sound(&device(Fault::Idle)), Ok(false)));
+    assert!(is_sound(&device(Fault::Lost)).is_err());
 }

@@ -1,6 +1,9 @@
 //! Which adapters there are, and which one a run gets.
 
-use crate::compute::{BackendError, Result};
+use super::hush::hushed;
+use super::{GpuBackend, Options, Tune};
+use crate::cache::Cache;
+use crate::compute::{BackendError, Result, is_sound};
 use wgpu::{Adapter, AdapterInfo, Backends, DeviceType, Features, Instance, InstanceDescriptor};
 
 /// Which adapter is wanted.
@@ -21,25 +24,56 @@ pub enum Choice {
 pub struct Card(Box<AdapterInfo>);
 
 impl Card {
-    /// The card of a choice.
-    ///
-    /// # Errors
-    ///
-    /// No adapter fits.
-    pub fn find(choice: &Choice) -> Result<Self> {
-        choose(choice).map(|adapter| Self(Box::new(adapter.get_info())))
+    /// The card of an adapter.
+    pub fn of(adapter: &Adapter) -> Self {
+        Self(Box::new(adapter.get_info()))
     }
 
-    /// Every hardware card, or the first software adapter where there is none. A card that shows through several
-    /// interfaces is taken through the first, and those that cannot be told apart count as one.
+    /// The first card of a choice that is sound. Others that fit are passed over with a warning.
     ///
     /// # Errors
     ///
-    /// There is no adapter.
-    pub fn all() -> Result<Vec<Self>> {
+    /// No adapter fits, or none of those that do computes.
+    pub fn find(choice: &Choice, cache: Cache) -> Result<Self> {
+        let mut cards = fitting(choice)?.into_iter();
+        let mut passed_over = Vec::new();
+        cards.find_map(|card| sound(card, cache, &mut passed_over)).ok_or_else(|| unsound(&passed_over))
+    }
+
+    /// Every hardware card that is sound, or the first software adapter where there is no hardware. A card that shows through
+    /// several interfaces is taken through the first, and those that cannot be told apart count as one.
+    ///
+    /// # Errors
+    ///
+    /// There is no adapter, or none that computes.
+    pub fn all(cache: Cache) -> Result<Vec<Self>> {
         let hardware = adapters().into_iter().filter(|adapter| !is_software(adapter));
         let cards = each_once(hardware.map(|adapter| adapter.get_info()));
-        if cards.is_empty() { Self::find(&Choice::Any).map(|card| vec![card]) } else { Ok(cards) }
+        if cards.is_empty() {
+            return Self::find(&Choice::Any, cache).map(|card| vec![card]);
+        }
+        let mut passed_over = Vec::new();
+        let cards: Vec<Self> = cards.into_iter().filter_map(|card| sound(card, cache, &mut passed_over)).collect();
+        if cards.is_empty() { Err(unsound(&passed_over)) } else { Ok(cards) }
+    }
+
+    /// Tries the card on a small product, unless that went well with the same driver before.
+    ///
+    /// # Errors
+    ///
+    /// The product is wrong, or the card fails at it.
+    pub fn try_out(&self, cache: Cache) -> Result<()> {
+        let identity = identity(&self.0);
+        if cache.read(SOUND, &identity) == Some(true) {
+            return Ok(());
+        }
+        let choice = Choice::Card(self.clone());
+        let device = GpuBackend::open_with(&Options { choice, tune: Tune::Table, cache, ..Options::default() })?;
+        if !is_sound(&device)? {
+            return Err(BackendError::NoAdapter(format!("{} gets a small matrix product wrong", self.name())));
+        }
+        cache.write(SOUND, &identity, &true);
+        Ok(())
     }
 
     /// Its name.
@@ -74,7 +108,8 @@ fn each_once(infos: impl Iterator<Item = AdapterInfo>) -> Vec<Card> {
 pub fn adapters() -> Vec<Adapter> {
     let mut descriptor = InstanceDescriptor::new_without_display_handle();
     descriptor.backends = Backends::VULKAN | Backends::METAL | Backends::DX12;
-    let mut adapters = pollster::block_on(Instance::new(descriptor).enumerate_adapters(Backends::all()));
+    let found = || pollster::block_on(Instance::new(descriptor).enumerate_adapters(Backends::all()));
+    let mut adapters = hushed(found);
     adapters.sort_by_key(|adapter| match adapter.get_info().device_type {
         DeviceType::DiscreteGpu => 0,
         DeviceType::IntegratedGpu => 1,
@@ -143,17 +178,52 @@ pub fn describe(adapter: &Adapter) -> About {
     }
 }
 
+/// An adapter and its driver, as a name for what was measured on them.
+pub(super) fn identity(info: &AdapterInfo) -> String {
+    format!("{} {} {} {}", info.name, info.backend, info.driver, info.driver_info)
+}
+
+/// What is kept of a card that was tried out.
+const SOUND: &str = "sound";
+
+/// The card, where it is sound; else a warning, and its name goes to `passed_over`.
+fn sound(card: Card, cache: Cache, passed_over: &mut Vec<String>) -> Option<Card> {
+    let Err(problem) = card.try_out(cache) else { return Some(card) };
+    tracing::warn!("{}: not taken: {problem}", card.name());
+    passed_over.push(card.name().to_owned());
+    None
+}
+
+fn unsound(names: &[String]) -> BackendError {
+    BackendError::NoAdapter(format!(
+        "{}: no small matrix product comes out right; update the driver, or set run.device = \"cpu\"",
+        names.join(", ")
+    ))
+}
+
+/// The cards of a choice, in the order of [`adapters`].
+fn fitting(choice: &Choice) -> Result<Vec<Card>> {
+    Ok(choose_all(choice)?.iter().map(Card::of).collect())
+}
+
 /// The adapter of a choice.
 pub(super) fn choose(choice: &Choice) -> Result<Adapter> {
+    let mut all = choose_all(choice)?;
+    Ok(all.swap_remove(0))
+}
+
+/// The adapters of a choice, at least one, in the order of [`adapters`].
+fn choose_all(choice: &Choice) -> Result<Vec<Adapter>> {
     let adapters = adapters();
     let names: Vec<String> = adapters.iter().map(|adapter| adapter.get_info().name).collect();
-    let found = adapters.into_iter().find(|adapter| match choice {
+    let fits = |adapter: &Adapter| match choice {
         Choice::Hardware => !is_software(adapter),
         Choice::Any => true,
         Choice::Named(part) => adapter.get_info().name.to_lowercase().contains(&part.to_lowercase()),
         Choice::Card(card) => adapter.get_info() == *card.0,
-    });
-    found.ok_or_else(|| {
+    };
+    let found: Vec<Adapter> = adapters.into_iter().filter(fits).collect();
+    (!found.is_empty()).then_some(found).ok_or_else(|| {
         let have =
             if names.is_empty() { "there is none".to_owned() } else { format!("there are: {}", names.join(", ")) };
         BackendError::NoAdapter(match choice {

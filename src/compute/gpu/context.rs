@@ -1,8 +1,9 @@
 //! The device and its buffers.
 
-use super::adapter::{choose, is_software};
+use super::adapter::{choose, identity, is_software};
 use super::clock::Clock;
 use super::faults::Faults;
+use super::hush::hushed;
 use super::pipelines::{Key, Pipeline, Pipelines, uniform_layout};
 use super::pool::{self, Pool, Use, size_class};
 use super::queue::{Command, NumbersBuffer, Pending};
@@ -83,14 +84,14 @@ impl Context {
         let binding = (largest as usize).min(u32::MAX as usize).saturating_sub(alignment);
         let required_features = adapter.features() & Features::TIMESTAMP_QUERY;
         let descriptor = DeviceDescriptor { required_features, required_limits: limits.clone(), ..Default::default() };
-        let (device, queue) = pollster::block_on(adapter.request_device(&descriptor))
+        let (device, queue) = hushed(|| pollster::block_on(adapter.request_device(&descriptor)))
             .map_err(|error| BackendError::NoAdapter(format!("{} gives no device: {error}", info.name)))?;
         let faults = Faults::of(&device);
         let software = is_software(&adapter);
         let layout = uniform_layout(&device);
         Ok(Self {
             name: format!("{} ({})", info.name, info.backend),
-            identity: format!("{} {} {} {}", info.name, info.backend, info.driver, info.driver_info),
+            identity: identity(&info),
             software,
             patience: options.patience.unwrap_or(Duration::from_secs(if software { 600 } else { 60 })),
             binding,

@@ -13,6 +13,7 @@ mod blocks;
 mod clock;
 mod context;
 mod faults;
+mod hush;
 mod mapped;
 mod numbers;
 mod pipelines;
