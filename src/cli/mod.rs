@@ -3,6 +3,7 @@
 mod bench;
 mod devices;
 mod export;
+mod init;
 mod plan;
 mod progress;
 mod report;
@@ -59,6 +60,12 @@ enum Command {
         #[arg(required = true, value_name = "FILE|KEY=VALUE")]
         words: Vec<String>,
     },
+    /// Write run.toml, a commented run file to start from, filled in with what files tell.
+    Init {
+        /// A file of weights, or a folder with data, checkpoints or both.
+        #[arg(long, value_name = "PATH")]
+        from: Option<PathBuf>,
+    },
     /// Say what a run would compute and need; compute nothing.
     Plan {
         /// A run file, and overrides.
@@ -111,6 +118,7 @@ pub fn main(arguments: Arguments) -> ExitCode {
             Ok(()) => each_file(words, |file, overrides| run::run(file, overrides, Part::Finish, arguments.quiet)),
             failed => one(failed),
         },
+        Command::Init { from } => one(init::init(from.as_deref(), arguments.quiet)),
         Command::Plan { words } => each_file(words, plan::plan),
         Command::Report { directories } => each(directories, |directory| report::report(directory, arguments.quiet)),
         Command::Top(question) => one(top::answer(question)),

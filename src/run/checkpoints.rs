@@ -164,7 +164,7 @@ fn split(pattern: &str) -> (PathBuf, PathBuf) {
 }
 
 /// Compares names, with runs of digits as numbers: `step_2` comes before `step_10`.
-fn natural(a: &str, b: &str) -> Ordering {
+pub(super) fn natural(a: &str, b: &str) -> Ordering {
     let (mut left, mut right) = (a, b);
     loop {
         let (word, rest) = chunk(left);

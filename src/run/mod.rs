@@ -11,6 +11,7 @@ with it; several processes may share it.
 mod checkpoints;
 mod complete;
 mod doubts;
+mod draft;
 mod inputs;
 pub mod keys;
 mod numbers;
@@ -25,6 +26,7 @@ mod train;
 mod weights;
 
 pub use checkpoints::Checkpoints;
+pub use draft::draft;
 pub use inputs::{Inputs, read_problem};
 pub use plan::RunPlan;
 pub use process::{Outcome, Part, Progress, run, run_on, run_part};

@@ -1,0 +1,131 @@
+//! What lies in a folder, or in a file of weights.
+
+use super::layers::Layers;
+use crate::error::Error;
+use crate::formats::{TensorFile, Values, read};
+use crate::run::checkpoints::natural;
+use std::path::{Path, PathBuf};
+
+/// A file of data.
+#[derive(Debug, Clone)]
+pub(super) struct File {
+    pub name: String,
+    pub shape: Vec<usize>,
+}
+
+/// Everything of use that was found.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub inputs: Option<File>,
+    pub targets: Option<File>,
+    pub queries: Option<File>,
+    pub query_targets: Option<File>,
+    /// How many classes the targets name, where they are whole numbers.
+    pub classes: Option<usize>,
+    pub network: Layers,
+    /// A single file of weights.
+    pub weights: Option<String>,
+    /// The pattern of several files that differ in a number, and how many they are.
+    pub checkpoints: Option<(String, usize)>,
+}
+
+/// Endings of files of weights.
+const WEIGHTS: [&str; 7] = ["safetensors", "pt", "pth", "ckpt", "bin", "tar", "npz"];
+/// Endings of files of data.
+const DATA: [&str; 2] = ["npy", "csv"];
+
+const INPUTS: [&str; 7] = ["x", "input", "inputs", "images", "data", "features", "tokens"];
+const TARGETS: [&str; 6] = ["y", "target", "targets", "label", "labels", "classes"];
+const QUERIES: [&str; 7] = ["test", "query", "queries", "val", "valid", "validation", "q"];
+
+impl Found {
+    /// What a file or a folder holds.
+    pub fn at(path: &Path) -> Result<Self, Error> {
+        let mut found = Self::default();
+        if !path.is_dir() {
+            found.network = Layers::of(&TensorFile::open(path)?);
+            found.weights = Some(path.display().to_string());
+            return Ok(found);
+        }
+        let mut files: Vec<PathBuf> = std::fs::read_dir(path)
+            .map_err(|source| Error::file(path, source))?
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|path| path.is_file())
+            .collect();
+        files.sort_by(|a, b| natural(&a.to_string_lossy(), &b.to_string_lossy()));
+        let has = |endings: &[&str], path: &PathBuf| {
+            path.extension().is_some_and(|own| endings.iter().any(|ending| own.eq_ignore_ascii_case(ending)))
+        };
+        for file in files.iter().filter(|file| has(&DATA, file)) {
+            found.data(file)?;
+        }
+        let weights: Vec<&PathBuf> =
+            files.iter().filter(|file| has(&WEIGHTS, file) && TensorFile::open(file).is_ok()).collect();
+        if let Some(first) = weights.first() {
+            found.network = Layers::of(&TensorFile::open(first)?);
+        }
+        match weights.as_slice() {
+            [] => {}
+            [one] => found.weights = Some(one.display().to_string()),
+            [first, ..] => {
+                let pattern = first.with_file_name(pattern(&first.file_name().unwrap_or_default().to_string_lossy()));
+                let alike = weights.iter().filter(|file| file.extension() == first.extension()).count();
+                found.checkpoints = Some((pattern.display().to_string(), alike));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Takes a file of data for what its name says.
+    fn data(&mut self, path: &Path) -> Result<(), Error> {
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy().to_lowercase();
+        let words: Vec<&str> = stem.split(|letter: char| !letter.is_alphanumeric()).collect();
+        let is = |names: &[&str]| words.iter().any(|word| names.contains(word));
+        let (targets, queries) = (is(&TARGETS), is(&QUERIES));
+        if !targets && !queries && !is(&INPUTS) {
+            return Ok(());
+        }
+        let name = path.display().to_string();
+        let array = read(&name)?;
+        let file = File { name, shape: array.shape.clone() };
+        let place = match (targets, queries) {
+            (false, false) => &mut self.inputs,
+            (true, false) => {
+                if let (Values::Integer(values), 1) = (&array.values, array.shape.len()) {
+                    let largest = values.iter().copied().max().and_then(|largest| usize::try_from(largest).ok());
+                    self.classes = largest.map(|largest| largest + 1);
+                }
+                &mut self.targets
+            }
+            (false, true) => &mut self.queries,
+            (true, true) => &mut self.query_targets,
+        };
+        place.get_or_insert(file);
+        Ok(())
+    }
+}
+
+/// A file's name with a star in place of its last number.
+fn pattern(name: &str) -> String {
+    let digit = |letter: char| letter.is_ascii_digit();
+    let (stem, ending) =
+        name.rsplit_once('.').map_or((name, String::new()), |(stem, ending)| (stem, format!(".{ending}")));
+    let Some(end) = stem.rfind(digit) else { return format!("*{ending}") };
+    let start = stem[..end]
+        .rfind(|letter| !digit(letter))
+        .map_or(0, |place| place + stem[place..].chars().next().map_or(1, char::len_utf8));
+    format!("{}*{}{ending}", &stem[..start], &stem[end + 1..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::pattern;
+
+    #[test]
+    fn the_last_number_of_a_name_is_the_one_that_runs() {
+        assert_eq!(pattern("step_07.pt"), "step_*.pt");
+        assert_eq!(pattern("v2-epoch=12-model.ckpt"), "v2-epoch=*-model.ckpt");
+        assert_eq!(pattern("003.safetensors"), "*.safetensors");
+        assert_eq!((pattern("best.pt"), pattern("é1")), ("*.pt".into(), "é*".into()));
+    }
+}
