@@ -24,7 +24,10 @@ use std::time::Duration;
 
 /// What each training example contributed to each prediction of a trained network, exactly.
 #[derive(Debug, Parser)]
-#[command(version, after_help = "Example: pathkernel run examples/digits.toml training.steps=50")]
+#[command(
+    version,
+    after_help = "Example: pathkernel run examples/digits.toml training.steps=50 run.directory=runs/short"
+)]
 pub struct Arguments {
     /// Print errors alone.
     #[arg(long, global = true, conflicts_with = "verbose")]
@@ -39,6 +42,10 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Train, integrate and write the arrays of one or more run files.
+    #[command(
+        after_help = "`pathkernel init` writes a run file that has every key, with its default and what it does. \
+                            An override's key is dotted, section.key=value; its value is read as TOML, or else as text."
+    )]
     Run {
         /// Run files, and overrides such as training.steps=50 that go to all of them.
         #[arg(required = true, value_name = "FILE|KEY=VALUE")]
