@@ -56,6 +56,16 @@ impl Checkpoints {
         stack.into_iter().chain(files.iter().map(PathBuf::as_path))
     }
 
+    /// What a point of the path is called.
+    pub fn name(&self, number: usize) -> String {
+        match &self.source {
+            Source::Stack(file) => format!("entry {number} of {}", file.path().display()),
+            Source::Files(files) => {
+                files.get(number).map_or_else(|| format!("checkpoint {number}"), |file| file.display().to_string())
+            }
+        }
+    }
+
     /// What was done to fit the files to the network, for people.
     pub fn notes(&self) -> &[String] {
         &self.notes

@@ -1,8 +1,10 @@
 //! The verdict of a run: whether its predictions are taken apart to what was asked for, and if not, why.
 
+mod causes;
 mod check;
 mod recorded;
 
+pub(super) use causes::{Imported, Integral, of_inexact, of_unexplained};
 pub use check::check;
 pub use recorded::recorded;
 

@@ -1,0 +1,47 @@
+//! Checkpoints that hold a running average of the weights.
+
+use super::Case;
+use super::fit::{Row, fit};
+use super::names::number;
+
+/// What may be left, relative: gradients are taken at the average, and were at the weights.
+const LEFT: f64 = 0.5;
+/// How far the two factors may be from adding up to 1.
+const OFF: f64 = 0.1;
+/// Averages of less are hardly any.
+const LEAST: f64 = 0.3;
+
+/// Steps that go on with most of the one before and with the rest of the optimizer's.
+pub(super) fn average(case: &Case<'_>) -> Option<String> {
+    let sample = case.sample();
+    let entries = sample.entries();
+    let rows = |take: &mut dyn FnMut(Row<2>)| {
+        (entries..sample.own.len()).for_each(|at| {
+            take(([sample.change[at - entries], sample.own[at]], sample.change[at], sample.noise(at)));
+        });
+    };
+    let part: f64 = (entries..sample.own.len()).map(|at| sample.rest(at).powi(2)).sum();
+    let found = fit(&rows)?;
+    let [before, own] = found.by;
+    let fits = found.left <= LEFT * LEFT * part && (before + own - 1.0).abs() < OFF && (LEAST..1.0).contains(&before);
+    fits.then(|| {
+        // The first gradient is taken where the average is the weights.
+        let at_first = |take: &mut dyn FnMut(Row<1>)| {
+            (0..entries).for_each(|at| take(([sample.own[at]], sample.change[at], sample.noise(at))));
+        };
+        let first: f64 = sample.change[..entries].iter().map(|change| change * change).sum();
+        let decay = fit(&at_first).filter(|found| found.explains(first)).map_or(before, |found| 1.0 - found.by[0]);
+        format!(
+            "each recorded step is about {} of the one before and {} of the optimizer's: the checkpoints hold a running average of \
+             the weights (EMA, decay about {}); save the weights themselves, not the average",
+            number(round(before)),
+            number(round(own)),
+            number(round(decay))
+        )
+    })
+}
+
+/// To three places.
+fn round(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
+}
