@@ -58,11 +58,10 @@ impl Checkpoints {
 
     /// What a point of the path is called.
     pub fn name(&self, number: usize) -> String {
+        let own = |file: &Path| file.file_name().unwrap_or_default().to_string_lossy().into_owned();
         match &self.source {
-            Source::Stack(file) => format!("entry {number} of {}", file.path().display()),
-            Source::Files(files) => {
-                files.get(number).map_or_else(|| format!("checkpoint {number}"), |file| file.display().to_string())
-            }
+            Source::Stack(file) => format!("entry {number} of {}", own(file.path())),
+            Source::Files(files) => files.get(number).map_or_else(|| format!("checkpoint {number}"), |file| own(file)),
         }
     }
 

@@ -23,19 +23,24 @@ pub(super) fn average(case: &Case<'_>) -> Option<String> {
     let part: f64 = (entries..sample.own.len()).map(|at| sample.rest(at).powi(2)).sum();
     let found = fit(&rows)?;
     let [before, own] = found.by;
-    let fits = found.left <= LEFT * LEFT * part && (before + own - 1.0).abs() < OFF && (LEAST..1.0).contains(&before);
-    fits.then(|| {
-        // The first gradient is taken where the average is the weights.
-        let at_first = |take: &mut dyn FnMut(Row<1>)| {
-            (0..entries).for_each(|at| take(([sample.own[at]], sample.change[at], sample.noise(at))));
-        };
-        let first: f64 = sample.change[..entries].iter().map(|change| change * change).sum();
-        let decay = fit(&at_first).filter(|found| found.explains(first)).map_or(before, |found| 1.0 - found.by[0]);
+    if found.left > LEFT * LEFT * part || (before + own - 1.0).abs() > OFF || !(LEAST..1.0).contains(&before) {
+        return None;
+    }
+    // The first gradient is taken where the average still is the weights: that step is the optimizer's, but shorter. Steps that are
+    // alike one after the other prove nothing.
+    let at_first = |take: &mut dyn FnMut(Row<1>)| {
+        (0..entries).for_each(|at| take(([sample.own[at]], sample.change[at], sample.noise(at))));
+    };
+    let length: f64 = sample.change[..entries].iter().map(|change| change * change).sum();
+    let first = fit(&at_first).filter(|found| found.explains(length))?;
+    let decay = 1.0 - first.by[0];
+    (decay > LEAST && decay < 1.0).then(|| {
         format!(
-            "each recorded step is about {} of the one before and {} of the optimizer's: the checkpoints hold a running average of \
-             the weights (EMA, decay about {}); save the weights themselves, not the average",
+            "each recorded step is about {} of the one before and {} of the optimizer's, and the first one {} of it: the \
+             checkpoints hold a running average of the weights (EMA, decay about {}); save the weights themselves, not the average",
             number(round(before)),
             number(round(own)),
+            number(round(first.by[0])),
             number(round(decay))
         )
     })

@@ -21,6 +21,6 @@ pub(super) fn gradients(case: &Case<'_>) -> String {
     format!(
         "{lie}, the first one too: the gradients were not those of this network and loss on these data. Usual causes are dropout or \
          augmentation, weights of classes or examples (training.class_weights, data.train.weights), another loss, reduction or order \
-         of the batches (training.batches), inputs on another scale, and another optimizer"
+         of the batches (training.batches), inputs on another scale, a running average in place of the weights, and another optimizer"
     )
 }

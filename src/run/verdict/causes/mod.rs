@@ -11,6 +11,7 @@ mod fit;
 mod gradients;
 mod integral;
 mod jump;
+mod kind;
 mod moments;
 mod momentum;
 mod motion;
@@ -98,27 +99,37 @@ pub(in crate::run) fn of_unexplained(path: &Imported<'_>) -> Result<Vec<String>,
         return Ok(causes);
     }
     let case = Case { path, tensors: open, course };
-    let first = case.course.first_unexplained().filter(|first| *first > 0);
-    let cause = cause(&case, steps)?;
-    causes.push(match first {
-        Some(first) => format!("from step {first} on {cause}"),
-        None => cause,
+    causes.push(match likeliest(&case, steps)? {
+        Found::Jump(cause) => cause,
+        Found::Lasting(cause) => match case.course.first_unexplained() {
+            Some(first @ 1..) => format!("from step {first} on: {cause}"),
+            Some(0) | None => cause,
+        },
     });
     Ok(causes)
 }
 
+/// A cause that acts at one step, or one that lasts.
+enum Found {
+    Jump(String),
+    Lasting(String),
+}
+
 /// The cause of what is unexplained in tensors that all move: one that leaves nothing, or the likeliest.
-fn cause(case: &Case<'_>, steps: Steps<'_>) -> Result<String, Error> {
+fn likeliest(case: &Case<'_>, steps: Steps<'_>) -> Result<Found, Error> {
     let certain =
         [rate::all(case), rate::each(case), decay::decay(case), momentum::momentum(case), moments::moments(case)];
     if let Some(best) = best(certain.into_iter().flatten().collect()) {
-        return Ok(best.text);
+        return Ok(Found::Lasting(best.text));
     }
     if let Some(jump) = jump::jump(case, steps)? {
-        return Ok(jump);
+        return Ok(Found::Jump(jump));
     }
-    let likely = state::begun(case).or_else(|| average::average(case)).or_else(|| state::fading(case));
-    Ok(likely.unwrap_or_else(|| gradients::gradients(case)))
+    let likely = kind::kind(case)
+        .or_else(|| state::begun(case))
+        .or_else(|| average::average(case))
+        .or_else(|| state::fading(case));
+    Ok(Found::Lasting(likely.unwrap_or_else(|| gradients::gradients(case))))
 }
 
 /// The guess that leaves least; of those that leave as little, the one with the fewest numbers.
