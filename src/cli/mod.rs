@@ -1,6 +1,7 @@
 //! Commands, one file each; here what they are called and how they end.
 
 mod bench;
+mod check;
 mod devices;
 mod export;
 mod init;
@@ -92,6 +93,13 @@ enum Command {
     },
     /// Say which examples raised and lowered a query most, or which queries an example moved most.
     Top(top::Question),
+    /// Say the verdict of a finished run again, from its arrays: every file is held against its checksum, and the residual is
+    /// made again.
+    Check {
+        /// Run directories, such as runs/digits.
+        #[arg(required = true, value_name = "DIRECTORY")]
+        directories: Vec<PathBuf>,
+    },
     /// Write the arrays of a finished run that are in tiles (.zarr) as .npy; the tiles stay.
     Export {
         /// Run directories, such as runs/digits.
@@ -111,7 +119,7 @@ pub fn main(arguments: Arguments) -> ExitCode {
             devices::devices();
             0
         }
-        Command::Bench(what) => one(bench::bench(what)),
+        Command::Bench(what) => one(done(bench::bench(what))),
         Command::Run { words, no_tune, shard, max_time } => {
             let part = shard.as_deref().map_or(Ok(Part::Whole), shard::shard);
             match part.map_err(usage).and_then(|part| stop::listen(*max_time, arguments.quiet).map(|()| part)) {
@@ -123,16 +131,21 @@ pub fn main(arguments: Arguments) -> ExitCode {
         }
         Command::Finish { words } => match stop::listen(None, arguments.quiet) {
             Ok(()) => each_file(words, |file, overrides| run::run(file, overrides, Part::Finish, arguments.quiet)),
-            failed => one(failed),
+            failed => one(done(failed)),
         },
-        Command::Init { from } => one(init::init(from.as_deref(), arguments.quiet)),
-        Command::Plan { words } => each_file(words, plan::plan),
-        Command::Report { directories } => each(directories, |directory| report::report(directory, arguments.quiet)),
-        Command::Top(question) => one(top::answer(question)),
+        Command::Init { from } => one(done(init::init(from.as_deref(), arguments.quiet))),
+        Command::Plan { words } => each_file(words, |file, overrides| done(plan::plan(file, overrides))),
+        Command::Report { directories } => {
+            each(directories, |directory| done(report::report(directory, arguments.quiet)))
+        }
+        Command::Check { directories } => each(directories, |directory| check::check(directory, arguments.quiet)),
+        Command::Top(question) => one(done(top::answer(question))),
         Command::Export { directories, to } => {
             match stop::listen(None, arguments.quiet).and_then(|()| one_folder(directories, to)) {
-                Ok(()) => each(directories, |directory| export::export(directory, to.as_deref(), arguments.quiet)),
-                failed => one(failed),
+                Ok(()) => {
+                    each(directories, |directory| done(export::export(directory, to.as_deref(), arguments.quiet)))
+                }
+                failed => one(done(failed)),
             }
         }
     };
@@ -161,11 +174,20 @@ fn usage(error: anyhow::Error) -> anyhow::Error {
     Error::Input(format!("{error:#}")).into()
 }
 
+/// How a command ended: the exit code of a verdict, or an error.
+type Ended = anyhow::Result<u8>;
+
+/// The end of a command that has no verdict.
+fn done(outcome: anyhow::Result<()>) -> Ended {
+    outcome.map(|()| 0)
+}
+
 /// The exit code of a command that is done once.
-fn one(outcome: anyhow::Result<()>) -> u8 {
-    let Err(error) = outcome else { return 0 };
-    eprintln!("error: {error:#}");
-    exit_code(&error)
+fn one(ended: Ended) -> u8 {
+    ended.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        exit_code(&error)
+    })
 }
 
 /// The exit code that an error of the library names; 1 for any other.
@@ -174,16 +196,25 @@ fn exit_code(error: &anyhow::Error) -> u8 {
     error.downcast_ref::<Error>().map(Error::exit_code).or(run_file).unwrap_or(1)
 }
 
+/// Exit codes, the worst last: done; done, but not exact; failed; wrong; stopped, so that the same command goes on.
+const CODES: [u8; 5] = [0, 3, 1, 2, 75];
+
+/// The worse of two exit codes.
+fn worse(a: u8, b: u8) -> u8 {
+    let place = |code: u8| CODES.iter().position(|known| *known == code);
+    if place(a) >= place(b) { a } else { b }
+}
+
 /// Runs a command for each path, goes on after a failure unless told to stop, and returns the worst exit code.
-fn each(paths: &[PathBuf], command: impl Fn(&Path) -> anyhow::Result<()>) -> u8 {
+fn each(paths: &[PathBuf], command: impl Fn(&Path) -> Ended) -> u8 {
     let mut worst = 0;
     for path in paths {
         if stop::requested() {
             eprintln!("not begun: {}", path.display());
-            worst = worst.max(Error::Stopped.exit_code());
+            worst = worse(worst, Error::Stopped.exit_code());
             continue;
         }
-        worst = worst.max(one(command(path)));
+        worst = worse(worst, one(command(path)));
     }
     worst
 }
@@ -204,7 +235,7 @@ fn tuned(words: &[String], no_tune: bool) -> Vec<String> {
 }
 
 /// Runs a command for each run file among some words, with the overrides among them.
-fn each_file(words: &[String], command: impl Fn(&Path, &[String]) -> anyhow::Result<()>) -> u8 {
+fn each_file(words: &[String], command: impl Fn(&Path, &[String]) -> Ended) -> u8 {
     let (overrides, files): (Vec<String>, Vec<String>) = words.iter().cloned().partition(|word| is_override(word));
     if files.is_empty() {
         eprintln!("error: no run file among the arguments; try `pathkernel run examples/digits.toml`");
@@ -215,12 +246,12 @@ fn each_file(words: &[String], command: impl Fn(&Path, &[String]) -> anyhow::Res
 }
 
 /// Puts the run file before an error that does not name it.
-fn named(file: &Path, outcome: anyhow::Result<()>) -> anyhow::Result<()> {
-    match outcome {
+fn named(file: &Path, ended: Ended) -> Ended {
+    match ended {
         Err(error) if matches!(error.downcast_ref(), Some(Error::RunFile(_))) || error.is::<RunFileError>() => {
             Err(error)
         }
-        outcome => outcome.with_context(|| file.display().to_string()),
+        ended => ended.with_context(|| file.display().to_string()),
     }
 }
 
@@ -233,7 +264,13 @@ fn is_override(word: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_override;
+    use super::{is_override, worse};
+
+    #[test]
+    fn what_can_go_on_is_worst_and_a_verdict_hides_no_failure() {
+        let worst = |codes: &[u8]| codes.iter().copied().fold(0, worse);
+        assert_eq!((worst(&[0, 3, 0]), worst(&[3, 1]), worst(&[2, 3, 1]), worst(&[75, 2, 3])), (3, 1, 2, 75));
+    }
 
     #[test]
     fn overrides_are_told_from_files() {

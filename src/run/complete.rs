@@ -14,6 +14,7 @@ use crate::loss::{IGNORED, Targets};
 use crate::path::{Rule, Superposition, Tile};
 use crate::problem::{Problem, QueryData, TrainingData};
 use crate::run::store::{Parts, Queries, Record, Summary};
+use crate::run::verdict::{Findings, Imported, Integral, Verdict, of_inexact, of_unexplained};
 use crate::tape::{DiskTape, Tape};
 use std::time::Instant;
 
@@ -167,11 +168,18 @@ pub(super) fn complete<E: Element>(
     let (superposing, undefined_shares) = superposition::<E>(session, tape)?;
     write_weights::<E>(session, tape)?;
     let classes = matches!(problem.targets, Targets::Classes(_));
-    store.write_metrics(&tape.history.metrics, queries.residuals(), classes)?;
+    store.write_metrics(&tape.history.metrics, (queries.residuals(), queries.unexplained_steps()), classes)?;
     let adaptive = matches!(run_file.kernel.rule, Rule::Adaptive { .. });
     let (nodes, missed) = queries.nodes();
     let train = tape.history.seconds();
     let integrate = records.iter().map(|record| record.effort.seconds).sum::<f64>() + superposing;
+    let findings = Findings {
+        accept: run_file.kernel.accept,
+        residual: queries.largest_relative_residual(E::ROUNDING),
+        unexplained: queries.largest_relative_unexplained(E::ROUNDING),
+        outputs_differ: None,
+    };
+    let causes = causes(session, tape, &queries, &findings, (E::ROUNDING, watch))?;
     let summary = Summary {
         optimizer: run_file.training.optimizer,
         readout: run_file.kernel.readout.name(),
@@ -181,10 +189,10 @@ pub(super) fn complete<E: Element>(
         nodes: nodes.to_vec(),
         missed_tolerance: adaptive.then(|| missed.iter().sum()),
         query_accuracy: query_accuracy(problem, queries.prediction()),
-        largest_relative_residual: queries.largest_relative_residual(),
+        findings,
+        causes,
         largest_rounding_share: queries.largest_share(),
         repeated_values: repeated,
-        largest_relative_unexplained: queries.largest_relative_unexplained(),
         undefined_coefficients,
         undefined_shares,
         seconds: [train, integrate, started.elapsed().as_secs_f64()],
@@ -199,6 +207,35 @@ pub(super) fn complete<E: Element>(
     store.finish(&summary)?;
     store.clean()?;
     Ok(summary)
+}
+
+/// What causes that a run is not exact. Of a path that was made here nothing is unexplained.
+fn causes(
+    session: &Session,
+    tape: &DiskTape,
+    queries: &Queries,
+    findings: &Findings,
+    (unit, watch): (f64, &Watch<'_>),
+) -> Result<Vec<String>, Error> {
+    let run_file = &session.run_file;
+    match (Verdict::judge(findings), &session.inputs.checkpoints) {
+        (Verdict::Unexplained, Some(checkpoints)) => of_unexplained(&Imported {
+            problem: session.problem(),
+            tape,
+            unit,
+            file: &|number| checkpoints.name(number),
+            check: &|| watch.check(),
+        }),
+        (Verdict::Inexact, checkpoints) => Ok(of_inexact(&Integral {
+            rule: run_file.kernel.rule,
+            residuals: queries.residuals(),
+            missed: queries.nodes().1.iter().sum(),
+            of_rounding: queries.residual_of_rounding(unit),
+            is_single: run_file.run.precision != Precision::F64,
+            is_imported: checkpoints.is_some(),
+        })),
+        (Verdict::Exact | Verdict::WrongInputs | Verdict::Unexplained, _) => Ok(Vec::new()),
+    }
 }
 
 /// Writes the parts of the weights' change, where they were computed; returns the seconds that it took, and how many shares

@@ -23,6 +23,7 @@ mod session;
 pub mod store;
 mod tiles;
 mod train;
+pub mod verdict;
 mod weights;
 
 pub use checkpoints::Checkpoints;

@@ -5,6 +5,7 @@ use crate::compute::{Element, convert};
 use crate::error::Error;
 use crate::formats::write_npy;
 use crate::path::{Account, Tile, larger};
+use crate::run::verdict::of_largest_change;
 use crate::tape::{History, Kept};
 
 /// Roundings that a term of a sum may be off by: those of k numbers add up to about √k of one, and no term is a product
@@ -133,27 +134,36 @@ impl Queries {
         &self.account.residuals
     }
 
+    /// The largest unexplained part of each step of an imported path; `None` of other paths.
+    pub fn unexplained_steps(&self) -> Option<&[f64]> {
+        self.imported.then_some(&self.account.unexplained_steps)
+    }
+
     /// Quadrature nodes of each step, and queries whose step was not explained, summed over the queries.
     pub fn nodes(&self) -> (&[usize], &[usize]) {
         (&self.account.nodes, &self.account.missed_queries)
     }
 
-    /// The largest residual relative to the largest change of the readout.
-    pub fn largest_relative_residual(&self) -> f64 {
-        self.of_largest_change(&self.residual)
+    /// The largest residual relative to the largest change of the readout, in numbers that one rounding changes by `unit` at
+    /// the most, relative.
+    pub fn largest_relative_residual(&self, unit: f64) -> f64 {
+        self.of_largest_change(&self.residual, unit)
     }
 
     /// The same of what an imported path leaves unexplained; `None` of other paths.
-    pub fn largest_relative_unexplained(&self) -> Option<f64> {
-        self.imported.then(|| self.of_largest_change(&self.account.unexplained))
+    pub fn largest_relative_unexplained(&self, unit: f64) -> Option<f64> {
+        self.imported.then(|| self.of_largest_change(&self.account.unexplained, unit))
     }
 
-    fn of_largest_change(&self, term: &[f64]) -> f64 {
-        let change =
-            self.account.prediction.iter().zip(&self.account.initial).map(|(last, first)| (last - first).abs());
-        let change = change.fold(0.0, larger);
-        let largest = term.iter().map(|value| value.abs()).fold(0.0, larger);
-        if largest == 0.0 { 0.0 } else { largest / change }
+    fn of_largest_change(&self, term: &[f64], unit: f64) -> f64 {
+        of_largest_change(term, [&self.account.initial, &self.account.prediction], unit)
+    }
+
+    /// The largest share that the residual has of what rounding may make of a step's vectors, one rounding being `unit`, relative.
+    pub fn residual_of_rounding(&self, unit: f64) -> f64 {
+        let share = |(residual, sensitivity): (&f64, &f64)| residual.abs() / (unit * sensitivity);
+        let moved = self.residual.iter().zip(&self.account.sensitivity).filter(|(residual, _)| **residual != 0.0);
+        moved.map(share).fold(0.0, larger)
     }
 
     /// Writes the arrays.
