@@ -36,7 +36,7 @@ pub fn measure_run(run_file: &RunFile, progress: &mut dyn Progress) -> Result<Ru
     let outcome = run(&run_file, progress);
     let removed = std::fs::remove_dir_all(&directory);
     match outcome? {
-        Outcome::AlreadyDone | Outcome::ShardDone { .. } => {
+        Outcome::AlreadyDone(_) | Outcome::ShardDone { .. } => {
             Err(Error::Input(format!("{}: is in use; remove it", directory.display())))
         }
         Outcome::Done(summary) => {
@@ -49,7 +49,7 @@ pub fn measure_run(run_file: &RunFile, progress: &mut dyn Progress) -> Result<Ru
                 steps_per_second: steps as f64 / (train + integrate),
                 train,
                 integrate,
-                largest_relative_residual: summary.largest_relative_residual,
+                largest_relative_residual: summary.findings.residual,
             })
         }
     }

@@ -93,7 +93,7 @@ pub fn main(arguments: Arguments) -> ExitCode {
             devices::devices();
             0
         }
-        Command::Bench(what) => one(bench::bench(what)),
+        Command::Bench(what) => one(done(bench::bench(what))),
         Command::Run { words, no_tune, shard, max_time } => {
             let part = shard.as_deref().map_or(Ok(Part::Whole), shard::shard);
             match part.map_err(usage).and_then(|part| stop::listen(*max_time).map(|()| part)) {
@@ -105,13 +105,15 @@ pub fn main(arguments: Arguments) -> ExitCode {
         }
         Command::Finish { words } => match stop::listen(None) {
             Ok(()) => each_file(words, |file, overrides| run::run(file, overrides, Part::Finish, arguments.quiet)),
-            failed => one(failed),
+            failed => one(done(failed)),
         },
-        Command::Plan { words } => each_file(words, plan::plan),
-        Command::Report { directories } => each(directories, |directory| report::report(directory, arguments.quiet)),
+        Command::Plan { words } => each_file(words, |file, overrides| done(plan::plan(file, overrides))),
+        Command::Report { directories } => {
+            each(directories, |directory| done(report::report(directory, arguments.quiet)))
+        }
         Command::Export { directories, to } => match stop::listen(None).and_then(|()| one_folder(directories, to)) {
-            Ok(()) => each(directories, |directory| export::export(directory, to.as_deref(), arguments.quiet)),
-            failed => one(failed),
+            Ok(()) => each(directories, |directory| done(export::export(directory, to.as_deref(), arguments.quiet))),
+            failed => one(done(failed)),
         },
     };
     ExitCode::from(worst)
@@ -139,11 +141,20 @@ fn usage(error: anyhow::Error) -> anyhow::Error {
     Error::Input(format!("{error:#}")).into()
 }
 
+/// How a command ended: the exit code of a verdict, or an error.
+type Ended = anyhow::Result<u8>;
+
+/// The end of a command that has no verdict.
+fn done(outcome: anyhow::Result<()>) -> Ended {
+    outcome.map(|()| 0)
+}
+
 /// The exit code of a command that is done once.
-fn one(outcome: anyhow::Result<()>) -> u8 {
-    let Err(error) = outcome else { return 0 };
-    eprintln!("error: {error:#}");
-    exit_code(&error)
+fn one(ended: Ended) -> u8 {
+    ended.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        exit_code(&error)
+    })
 }
 
 /// The exit code that an error of the library names; 1 for any other.
@@ -152,16 +163,25 @@ fn exit_code(error: &anyhow::Error) -> u8 {
     error.downcast_ref::<Error>().map(Error::exit_code).or(run_file).unwrap_or(1)
 }
 
+/// Exit codes, the worst last: done; done, but not exact; failed; wrong; stopped, so that the same command goes on.
+const CODES: [u8; 5] = [0, 3, 1, 2, 75];
+
+/// The worse of two exit codes.
+fn worse(a: u8, b: u8) -> u8 {
+    let place = |code: u8| CODES.iter().position(|known| *known == code);
+    if place(a) >= place(b) { a } else { b }
+}
+
 /// Runs a command for each path, goes on after a failure unless told to stop, and returns the worst exit code.
-fn each(paths: &[PathBuf], command: impl Fn(&Path) -> anyhow::Result<()>) -> u8 {
+fn each(paths: &[PathBuf], command: impl Fn(&Path) -> Ended) -> u8 {
     let mut worst = 0;
     for path in paths {
         if stop::requested() {
             eprintln!("not begun: {}", path.display());
-            worst = worst.max(Error::Stopped.exit_code());
+            worst = worse(worst, Error::Stopped.exit_code());
             continue;
         }
-        worst = worst.max(one(command(path)));
+        worst = worse(worst, one(command(path)));
     }
     worst
 }
@@ -182,7 +202,7 @@ fn tuned(words: &[String], no_tune: bool) -> Vec<String> {
 }
 
 /// Runs a command for each run file among some words, with the overrides among them.
-fn each_file(words: &[String], command: impl Fn(&Path, &[String]) -> anyhow::Result<()>) -> u8 {
+fn each_file(words: &[String], command: impl Fn(&Path, &[String]) -> Ended) -> u8 {
     let (overrides, files): (Vec<String>, Vec<String>) = words.iter().cloned().partition(|word| is_override(word));
     if files.is_empty() {
         eprintln!("error: no run file among the arguments; try `pathkernel run examples/digits.toml`");
@@ -193,12 +213,12 @@ fn each_file(words: &[String], command: impl Fn(&Path, &[String]) -> anyhow::Res
 }
 
 /// Puts the run file before an error that does not name it.
-fn named(file: &Path, outcome: anyhow::Result<()>) -> anyhow::Result<()> {
-    match outcome {
+fn named(file: &Path, ended: Ended) -> Ended {
+    match ended {
         Err(error) if matches!(error.downcast_ref(), Some(Error::RunFile(_))) || error.is::<RunFileError>() => {
             Err(error)
         }
-        outcome => outcome.with_context(|| file.display().to_string()),
+        ended => ended.with_context(|| file.display().to_string()),
     }
 }
 
@@ -211,7 +231,13 @@ fn is_override(word: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_override;
+    use super::{is_override, worse};
+
+    #[test]
+    fn what_can_go_on_is_worst_and_a_verdict_hides_no_failure() {
+        let worst = |codes: &[u8]| codes.iter().copied().fold(0, worse);
+        assert_eq!((worst(&[0, 3, 0]), worst(&[3, 1]), worst(&[2, 3, 1]), worst(&[75, 2, 3])), (3, 1, 2, 75));
+    }
 
     #[test]
     fn overrides_are_told_from_files() {

@@ -5,6 +5,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pathkernel::readout::Readout;
 use pathkernel::run::keys::RunFile;
 use pathkernel::run::store::Summary;
+use pathkernel::run::verdict::{Judgement, Verdict};
 use pathkernel::run::{Outcome, Part, Progress, run_part};
 use std::path::Path;
 use std::time::Duration;
@@ -39,8 +40,8 @@ impl Progress for Bar {
     }
 }
 
-/// Runs one file, or a part of it.
-pub fn run(file: &Path, overrides: &[String], part: Part, quiet: bool) -> anyhow::Result<()> {
+/// Runs one file, or a part of it; returns the exit code of its verdict.
+pub fn run(file: &Path, overrides: &[String], part: Part, quiet: bool) -> anyhow::Result<u8> {
     let description = RunFile::load(file, overrides)?;
     let mut bar = Bar { bar: ProgressBar::hidden(), quiet };
     let outcome = run_part(&description, part, &mut bar);
@@ -53,26 +54,41 @@ pub fn run(file: &Path, overrides: &[String], part: Part, quiet: bool) -> anyhow
             let words = std::iter::once(&*file).chain(overrides.iter().map(String::as_str)).map(quoted);
             println!("when the others are:  pathkernel finish {}", words.collect::<Vec<_>>().join(" "));
         }
-        return Ok(());
+        return Ok(0);
     }
     // A run that was killed after its last array has none yet.
     if matches!(outcome, Outcome::Done(_)) || !description.run.directory.join("report.html").is_file() {
         pathkernel::report::write(&description.run.directory)?;
     }
-    if quiet {
-        return Ok(());
-    }
     let directory = description.run.directory.display();
-    match outcome {
-        Outcome::AlreadyDone => println!("{directory}: this run is finished; nothing to do"),
-        Outcome::ShardDone { .. } => {}
-        Outcome::Done(summary) => {
-            println!("arrays            {directory}");
-            println!("report            {directory}/report.html");
-            print(&summary, description.kernel.readout);
+    let judgement = match outcome {
+        Outcome::ShardDone { .. } => return Ok(0),
+        Outcome::AlreadyDone(judgement) => {
+            if !quiet {
+                println!("{directory}: this run is finished; nothing to do");
+            }
+            judgement
         }
+        Outcome::Done(summary) => {
+            if !quiet {
+                println!("arrays            {directory}");
+                println!("report            {directory}/report.html");
+                print(&summary, description.kernel.readout);
+            }
+            summary.judgement()
+        }
+    };
+    say(&judgement, quiet);
+    Ok(judgement.verdict.exit_code())
+}
+
+/// Says a verdict. One that is not exact is told as errors are, to whoever wants errors alone, too.
+pub fn say(judgement: &Judgement, quiet: bool) {
+    match (quiet, judgement.verdict) {
+        (false, _) => println!("{}", judgement.line()),
+        (true, Verdict::Exact) => {}
+        (true, _) => eprintln!("{}", judgement.line()),
     }
-    Ok(())
 }
 
 /// A word as a shell takes it.
@@ -97,10 +113,10 @@ fn print(summary: &Summary, readout: Readout) {
         let all = queries * steps;
         println!("nodes             {each:.1} for each query and step; {missed} of {all} missed the tolerance");
     }
-    if let Some(unexplained) = summary.largest_relative_unexplained {
+    if let Some(unexplained) = summary.findings.unexplained {
         println!("unexplained       {unexplained:.1e} {of}, at the most");
     }
-    println!("largest residual  {:.1e} {of}", summary.largest_relative_residual);
+    println!("largest residual  {:.1e} {of}", summary.findings.residual);
     println!("seconds           {train:.1} training, {integrate:.1} integrating, {write:.1} writing");
     println!("device            {}", summary.device);
 }

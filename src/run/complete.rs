@@ -14,6 +14,7 @@ use crate::loss::{IGNORED, Targets};
 use crate::path::{Rule, Superposition, Tile};
 use crate::problem::{Problem, QueryData, TrainingData};
 use crate::run::store::{Parts, Queries, Record, Summary};
+use crate::run::verdict::Findings;
 use crate::tape::{DiskTape, Tape};
 use std::time::Instant;
 
@@ -172,6 +173,12 @@ pub(super) fn complete<E: Element>(
     let (nodes, missed) = queries.nodes();
     let train = tape.history.seconds();
     let integrate = records.iter().map(|record| record.effort.seconds).sum::<f64>() + superposing;
+    let findings = Findings {
+        accept: run_file.kernel.accept,
+        residual: queries.largest_relative_residual(E::ROUNDING),
+        unexplained: queries.largest_relative_unexplained(E::ROUNDING),
+        outputs_differ: None,
+    };
     let summary = Summary {
         optimizer: run_file.training.optimizer,
         readout: run_file.kernel.readout.name(),
@@ -181,10 +188,10 @@ pub(super) fn complete<E: Element>(
         nodes: nodes.to_vec(),
         missed_tolerance: adaptive.then(|| missed.iter().sum()),
         query_accuracy: query_accuracy(problem, queries.prediction()),
-        largest_relative_residual: queries.largest_relative_residual(),
+        findings,
+        causes: Vec::new(),
         largest_rounding_share: queries.largest_share(),
         repeated_values: repeated,
-        largest_relative_unexplained: queries.largest_relative_unexplained(),
         undefined_coefficients,
         undefined_shares,
         seconds: [train, integrate, started.elapsed().as_secs_f64()],

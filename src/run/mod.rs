@@ -22,6 +22,7 @@ mod session;
 pub mod store;
 mod tiles;
 mod train;
+pub mod verdict;
 mod weights;
 
 pub use checkpoints::Checkpoints;

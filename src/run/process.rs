@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::path::Tile;
 use crate::run::keys::{Run, RunFile};
 use crate::run::store::{Lock, Store, Summary, file_names};
+use crate::run::verdict::{Judgement, recorded as recorded_verdict};
 use crate::tape::DiskTape;
 
 /// Is told how a run gets on.
@@ -61,8 +62,8 @@ impl Part {
 /// How a run ended.
 #[derive(Debug)]
 pub enum Outcome {
-    /// It was already there.
-    AlreadyDone,
+    /// It was already there, with this verdict.
+    AlreadyDone(Judgement),
     /// It is done now.
     Done(Box<Summary>),
     /// A shard's tiles are done.
@@ -114,7 +115,7 @@ fn already_done(run_file: &RunFile, store: &Store) -> Result<Outcome, Error> {
         store.clean()?;
         lock.remove();
     }
-    Ok(Outcome::AlreadyDone)
+    Ok(Outcome::AlreadyDone(recorded_verdict(store, run_file.kernel.accept)?))
 }
 
 /// Does a part of a run on devices that are given.
@@ -187,7 +188,7 @@ fn work(session: &Session, part: Part, devices: &impl Devices, watch: &Watch<'_>
              the largest change; path and sums came out with the same bits when they were made again, so that no fault of the \
              moment made them",
             summary.repeated_values,
-            summary.largest_relative_residual
+            summary.findings.residual
         );
     }
     Ok(Outcome::Done(Box::new(summary)))

@@ -11,6 +11,8 @@ use crate::tangent::Contraction;
 pub struct Kernel {
     /// The rule on each step's segment.
     pub rule: Rule,
+    /// What residual and unexplained part may be at the most, of the largest change, in an exact run.
+    pub accept: f64,
     /// Whether A is wanted.
     pub attribution: bool,
     /// Whether A is wanted of each position of an example's loss as well.
@@ -85,6 +87,12 @@ pub(super) const KEYS: &[Key<Kernel>] = &[
             shape: || Number::AboveZero.shape(&0.0),
         },
     ),
+    Key::new(
+        "accept",
+        "the verdict: what residual and unexplained part may each be at the most, of the largest change, in a run that is exact",
+        at!(Kernel.accept, Number::AboveZero),
+    )
+    .incidental(),
     Key::new("attribution", "A [n, m, C]", at!(Kernel.attribution, Flag)),
     Key::new(
         "positions",
@@ -125,6 +133,7 @@ pub(super) const KEYS: &[Key<Kernel>] = &[
 pub(super) fn start() -> Kernel {
     Kernel {
         rule: Rule::Gauss { nodes: 3 },
+        accept: 1e-3,
         attribution: true,
         positions: false,
         kernel: KernelShape::None,

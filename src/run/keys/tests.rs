@@ -118,6 +118,7 @@ const CHANGES: &[Change] = &[
     ("kernel.rule", &[], "left"),
     ("kernel.nodes", &[], "5"),
     ("kernel.tolerance", &["kernel.rule=adaptive"], "0.1"),
+    ("kernel.accept", &[], "0.1"),
     ("kernel.attribution", &["kernel.kernel=full"], "false"),
     ("kernel.positions", &[], "true"),
     ("kernel.kernel", &[], "trace"),

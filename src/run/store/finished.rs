@@ -62,6 +62,24 @@ impl Store {
         )))
     }
 
+    /// What a finished run says of itself.
+    ///
+    /// # Errors
+    ///
+    /// A file that is missing, or is no JSON.
+    pub fn summary(&self) -> Result<serde_json::Value, Error> {
+        let path = self.path("summary.json");
+        let damaged = |problem: &dyn std::fmt::Display| {
+            let directory = self.directory.display();
+            Error::Input(format!(
+                "{}: {problem}; the run directory is damaged: remove {directory}, and the same run makes it again",
+                path.display()
+            ))
+        };
+        let text = std::fs::read_to_string(&path).map_err(|problem| damaged(&problem))?;
+        serde_json::from_str(&text).map_err(|problem| damaged(&problem))
+    }
+
     /// Checks that a finished run is whole and its own: made by this version, from input files that hold what they did (as
     /// far as they are still there), and with files that hold what was written. Reads all of them.
     ///
@@ -76,11 +94,7 @@ impl Store {
             ))
         };
         let path = self.path("summary.json");
-        let text =
-            std::fs::read_to_string(&path).map_err(|problem| damaged(format!("{}: {problem}", path.display())))?;
-        let summary = serde_json::from_str(&text);
-        let summary: serde_json::Value =
-            summary.map_err(|problem| damaged(format!("{}: {problem}", path.display())))?;
+        let summary = self.summary()?;
         let Some(version) = summary["version"].as_str().filter(|_| summary["shapes"].is_object()) else {
             return Err(damaged(format!("{}: is not a run's summary", path.display())));
         };

@@ -13,6 +13,8 @@ const TERMS: f64 = 1024.0;
 /// Roundings of the vectors in a step: of the weights, of the gradient and its sum, of the step, each met by gradients in sums
 /// of their own.
 const VECTORS: f64 = 16.0;
+/// Roundings of the readout that a change may have and still be none.
+const ROUNDINGS: f64 = 16.0;
 
 /// Sums of a tile's queries that rounding alone does not explain.
 #[derive(Debug)]
@@ -138,22 +140,26 @@ impl Queries {
         (&self.account.nodes, &self.account.missed_queries)
     }
 
-    /// The largest residual relative to the largest change of the readout.
-    pub fn largest_relative_residual(&self) -> f64 {
-        self.of_largest_change(&self.residual)
+    /// The largest residual relative to the largest change of the readout, in numbers that one rounding changes by `unit` at
+    /// the most, relative.
+    pub fn largest_relative_residual(&self, unit: f64) -> f64 {
+        self.of_largest_change(&self.residual, unit)
     }
 
     /// The same of what an imported path leaves unexplained; `None` of other paths.
-    pub fn largest_relative_unexplained(&self) -> Option<f64> {
-        self.imported.then(|| self.of_largest_change(&self.account.unexplained))
+    pub fn largest_relative_unexplained(&self, unit: f64) -> Option<f64> {
+        self.imported.then(|| self.of_largest_change(&self.account.unexplained, unit))
     }
 
-    fn of_largest_change(&self, term: &[f64]) -> f64 {
-        let change =
-            self.account.prediction.iter().zip(&self.account.initial).map(|(last, first)| (last - first).abs());
-        let change = change.fold(0.0, larger);
-        let largest = term.iter().map(|value| value.abs()).fold(0.0, larger);
-        if largest == 0.0 { 0.0 } else { largest / change }
+    /// The largest of a term, as a share of the largest change. Where training changed nothing but roundings, terms of the size of
+    /// roundings are nothing as well.
+    fn of_largest_change(&self, term: &[f64], unit: f64) -> f64 {
+        let size = |values: &mut dyn Iterator<Item = f64>| values.map(f64::abs).fold(0.0, larger);
+        let Account { initial, prediction, .. } = &self.account;
+        let change = size(&mut prediction.iter().zip(initial).map(|(last, first)| last - first));
+        let nothing = ROUNDINGS * unit * size(&mut prediction.iter().chain(initial).copied());
+        let largest = size(&mut term.iter().copied());
+        if largest == 0.0 || larger(change, largest) <= nothing { 0.0 } else { largest / change }
     }
 
     /// Writes the arrays.

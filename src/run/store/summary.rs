@@ -5,6 +5,7 @@ use crate::compute::Phase;
 use crate::error::Error;
 use crate::formats::each_piece;
 use crate::optimizer::Optimizer;
+use crate::run::verdict::{Findings, Judgement};
 use crate::tangent::Contraction;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -25,10 +26,10 @@ pub struct Summary {
     pub shapes: [usize; 5],
     /// The share of the queries classified right, where that is known.
     pub query_accuracy: Option<f64>,
-    /// The largest residual, relative to the largest change of an output.
-    pub largest_relative_residual: f64,
-    /// What of an imported path no optimizer made, relative to the same; `None` of other paths.
-    pub largest_relative_unexplained: Option<f64>,
+    /// How large residual and unexplained part are.
+    pub findings: Findings,
+    /// What causes that they are larger than what is accepted.
+    pub causes: Vec<String>,
     /// The largest share that the sums' rounding has of what it may have.
     pub largest_rounding_share: f64,
     /// Values of queries whose sums rounding should not be able to miss so far, and whose tiles came out with the same bits when
@@ -61,6 +62,11 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// The verdict, with its reason.
+    pub fn judgement(&self) -> Judgement {
+        Judgement::new(&self.findings, &self.causes)
+    }
+
     /// Quadrature nodes for each query and step: the mean, and that of the step that took most.
     pub fn nodes_each(&self) -> [f64; 2] {
         let [_, queries, _, _, steps] = self.shapes;
@@ -107,7 +113,13 @@ impl Store {
             let name = path.strip_prefix(&self.directory).unwrap_or(&path).to_string_lossy().into_owned();
             checksums.insert(name, checksum(&path)?);
         }
-        let value = json!({
+        let Judgement { verdict, because } = summary.judgement();
+        let Findings { residual, unexplained, outputs_differ, .. } = summary.findings;
+        let mut value = json!({
+            "verdict": verdict.name(),
+            "because": because,
+            "causes": summary.causes,
+            "imported": unexplained.is_some(),
             "version": env!("CARGO_PKG_VERSION"),
             "device": summary.device,
             "optimizer": summary.optimizer.name(),
@@ -115,8 +127,8 @@ impl Store {
             "precision": summary.precision,
             "shapes": { "examples": examples, "queries": queries, "outputs": outputs, "parameters": parameters, "steps": steps },
             "query_accuracy": summary.query_accuracy,
-            "largest_relative_residual": summary.largest_relative_residual,
-            "largest_relative_unexplained": summary.largest_relative_unexplained,
+            "largest_relative_residual": residual,
+            "largest_relative_unexplained": unexplained,
             "largest_rounding_share": summary.largest_rounding_share,
             "repeated_values": summary.repeated_values,
             "nodes": summary.nodes(),
@@ -132,6 +144,9 @@ impl Store {
             "notes": summary.notes,
             "checksums": checksums,
         });
+        if let Some(differ) = outputs_differ {
+            value["outputs_differ"] = json!(differ);
+        }
         self.write("summary.json", &format!("{value:#}\n"))
     }
 }

@@ -1,0 +1,212 @@
+//! The verdict of a run: whether its predictions are taken apart to what was asked for, and if not, why.
+
+mod recorded;
+
+pub use recorded::recorded;
+
+use crate::error::Error;
+
+/// What is to be said of a run's exactness.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Residual and unexplained part are at most `kernel.accept` of the largest change.
+    Exact,
+    /// The residual is larger: the quadrature or the arithmetic misses a part of the change.
+    Inexact,
+    /// The unexplained part is larger: the optimizer does not make the recorded steps.
+    Unexplained,
+    /// The recorded model's own outputs are not the prediction: the model was given other inputs, or is another one.
+    WrongInputs,
+}
+
+impl Verdict {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Exact, Self::Inexact, Self::Unexplained, Self::WrongInputs];
+
+    /// The verdict on some findings. The recorded outputs come first, since nothing is right without the right inputs; of
+    /// residual and unexplained part the larger one decides.
+    pub fn judge(findings: &Findings) -> Self {
+        let Findings { residual, unexplained, outputs_differ, .. } = *findings;
+        let unexplained = unexplained.unwrap_or(0.0);
+        if findings.is_over(outputs_differ.unwrap_or(0.0)) {
+            Self::WrongInputs
+        } else if findings.is_over(unexplained) && !(residual > unexplained) {
+            Self::Unexplained
+        } else if findings.is_over(residual) {
+            Self::Inexact
+        } else if findings.is_over(unexplained) {
+            Self::Unexplained
+        } else {
+            Self::Exact
+        }
+    }
+
+    /// Its word in `summary.json`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::Inexact => "inexact",
+            Self::Unexplained => "unexplained",
+            Self::WrongInputs => "wrong_inputs",
+        }
+    }
+
+    /// The exit code of a run that ends with it.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Exact => 0,
+            Self::Inexact | Self::Unexplained | Self::WrongInputs => 3,
+        }
+    }
+}
+
+/// What a verdict is made of. Sizes are shares of the largest change of the readout; one that is no number is beyond every bound.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Findings {
+    /// What each may be at the most: `kernel.accept`.
+    pub accept: f64,
+    /// The largest residual.
+    pub residual: f64,
+    /// The largest unexplained part; `None` of a path that was made here.
+    pub unexplained: Option<f64>,
+    /// How far the recorded model's outputs are from the prediction, at the most; `None` where there are none.
+    pub outputs_differ: Option<f64>,
+}
+
+impl Findings {
+    /// Those of a summary.
+    ///
+    /// # Errors
+    ///
+    /// A summary that does not have them.
+    pub fn of_summary(summary: &serde_json::Value, accept: f64) -> Result<Self, Error> {
+        // JSON holds no number that is not finite: it writes null.
+        let number = |key: &str| summary.get(key).map(|value| value.as_f64().unwrap_or(f64::NAN));
+        let residual = number("largest_relative_residual");
+        let residual =
+            residual.ok_or_else(|| Error::Damaged("summary.json: has no largest_relative_residual".into()))?;
+        let unexplained = number("largest_relative_unexplained").filter(|_| summary["imported"] == true);
+        Ok(Self { accept, residual, unexplained, outputs_differ: number("outputs_differ") })
+    }
+
+    /// Whether a share is more than what is accepted; one that is no number is.
+    fn is_over(&self, share: f64) -> bool {
+        share > self.accept || share.is_nan()
+    }
+
+    /// What a verdict rests on, in numbers.
+    pub fn sentence(&self, verdict: Verdict) -> String {
+        let Self { accept, residual, unexplained, outputs_differ } = *self;
+        let of = "of the largest change";
+        let unexplained = unexplained.map(share);
+        let beyond = format!("kernel.accept = {accept:?}");
+        match verdict {
+            Verdict::Exact => {
+                let unexplained = unexplained.map_or(String::new(), |part| format!(" and {part} are unexplained"));
+                format!("residuals are {} {of} at the most{unexplained} ({beyond})", share(residual))
+            }
+            Verdict::Inexact => format!("the largest residual is {} {of} ({beyond})", share(residual)),
+            Verdict::Unexplained => {
+                let part = unexplained.unwrap_or_default();
+                format!("the optimizer does not explain up to {part} {of} ({beyond})")
+            }
+            Verdict::WrongInputs => format!(
+                "data.query.outputs differ from the prediction by {} {of} ({beyond})",
+                share(outputs_differ.unwrap_or(f64::NAN))
+            ),
+        }
+    }
+}
+
+/// A share for people: in percent, unless it is tiny or beyond all bounds.
+fn share(share: f64) -> String {
+    match share {
+        _ if !share.is_finite() => "more than any multiple".into(),
+        _ if share >= 10.0 => format!("{share:.0} times"),
+        _ if share >= 1e-3 => format!("{:.2}%", 100.0 * share),
+        _ => format!("{share:.1e}"),
+    }
+}
+
+/// A verdict with its reason.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judgement {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// What is not explained, from which step on, and what usually causes it.
+    pub because: String,
+}
+
+impl Judgement {
+    /// The verdict on some findings; where it is not exact, with what is found of the causes.
+    pub fn new(findings: &Findings, causes: &[String]) -> Self {
+        let verdict = Verdict::judge(findings);
+        let because = std::iter::once(findings.sentence(verdict)).chain(causes.iter().cloned());
+        Self { verdict, because: because.collect::<Vec<_>>().join("; ") }
+    }
+
+    /// For the terminal.
+    pub fn line(&self) -> String {
+        format!("verdict           {}: {}", self.verdict.name(), self.because)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judge(residual: f64, unexplained: Option<f64>, outputs_differ: Option<f64>) -> Verdict {
+        Verdict::judge(&Findings { accept: 1e-3, residual, unexplained, outputs_differ })
+    }
+
+    #[test]
+    fn the_larger_part_decides() {
+        use Verdict::{Exact, Inexact, Unexplained, WrongInputs};
+        assert_eq!(judge(1e-3, Some(1e-3), Some(1e-3)), Exact);
+        assert_eq!(judge(0.0, None, None), Exact);
+        assert_eq!(judge(2e-3, Some(1e-3), None), Inexact);
+        assert_eq!(judge(1e-3, Some(2e-3), None), Unexplained);
+        assert_eq!((judge(0.2, Some(0.1), None), judge(0.1, Some(0.2), None)), (Inexact, Unexplained));
+        assert_eq!(judge(0.2, Some(0.1), Some(2e-3)), WrongInputs);
+    }
+
+    /// What is no number, or infinite because nothing changed, is never exact.
+    #[test]
+    fn what_is_no_number_is_not_exact() {
+        use Verdict::{Inexact, Unexplained, WrongInputs};
+        for wrong in [f64::NAN, f64::INFINITY] {
+            assert_eq!(judge(wrong, None, None), Inexact);
+            assert_eq!(judge(0.0, Some(wrong), None), Unexplained);
+            assert_eq!(judge(1e-9, None, Some(wrong)), WrongInputs);
+        }
+        assert_eq!(judge(f64::NAN, Some(1e-9), None), Inexact);
+    }
+
+    #[test]
+    fn sentences_have_their_numbers() {
+        let findings = Findings { accept: 1e-3, residual: 2e-15, unexplained: Some(0.825), outputs_differ: None };
+        let judgement = Judgement::new(&findings, &["weights stand still".into()]);
+        assert_eq!(
+            judgement.line(),
+            "verdict           unexplained: the optimizer does not explain up to 82.50% of the largest change \
+             (kernel.accept = 0.001); weights stand still"
+        );
+        let exact = Findings { unexplained: None, ..findings };
+        assert_eq!(
+            Judgement::new(&exact, &[]).because,
+            "residuals are 2.0e-15 of the largest change at the most (kernel.accept = 0.001)"
+        );
+        assert_eq!((share(5400.0), share(f64::INFINITY)), ("5400 times".into(), "more than any multiple".into()));
+    }
+
+    #[test]
+    fn summaries_give_their_findings_back() {
+        let summary = serde_json::json!({
+            "imported": true, "largest_relative_residual": 1e-9, "largest_relative_unexplained": null
+        });
+        let findings = Findings::of_summary(&summary, 0.5).expect("findings");
+        assert!(findings.residual == 1e-9 && findings.unexplained.is_some_and(f64::is_nan), "{findings:?}");
+        assert_eq!((findings.accept, findings.outputs_differ), (0.5, None));
+        assert!(Findings::of_summary(&serde_json::json!({}), 0.5).is_err());
+    }
+}
