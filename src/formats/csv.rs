@@ -306,7 +306,7 @@ impl<'a> Rows<'a> {
     }
 
     fn finish(self) -> Result<Array, String> {
-        self.check_holes()?;
+        said_of_holes(&self.holes).map_or(Ok(()), Err)?;
         let Some(width) = self.width else {
             let problem = "it holds no numbers".to_owned();
             return Err(self.names.as_ref().map_or(problem.clone(), |names| self.with_separator(problem, names)));
@@ -314,17 +314,6 @@ impl<'a> Rows<'a> {
         self.check_first(width)?;
         let shape = if width == 1 { vec![self.rows] } else { vec![self.rows, width] };
         Ok(Array { shape, values: self.values })
-    }
-
-    fn check_holes(&self) -> Result<(), String> {
-        let named: Vec<String> = self.holes.iter().take(NAMED).map(u64::to_string).collect();
-        let (lines, more) = (named.join(", "), self.holes.len().saturating_sub(NAMED));
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        match self.holes.len() {
-            0 => Ok(()),
-            1 => Err(format!("line {lines} is empty, and rows come after it; {FILL}")),
-            _ => Err(format!("lines {lines}{more} are empty, and rows come after them; {FILL}")),
-        }
     }
 
     /// Fails where the first line was taken for what it may not be.
@@ -359,5 +348,32 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// What to do about lines without numbers.
-const FILL: &str = "which example is missing is not known: write its numbers, or remove the example from all files";
+/// What is said of lines without numbers.
+fn said_of_holes(lines: &[u64]) -> Option<String> {
+    let named: Vec<String> = lines.iter().take(NAMED).map(u64::to_string).collect();
+    let more = lines.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let (lines, are, them) = match lines.len() {
+        0 => return None,
+        1 => ("line", "is", "it"),
+        _ => ("lines", "are", "them"),
+    };
+    Some(format!(
+        "{lines} {}{more} {are} empty, and rows come after {them}; which example is missing is not known: write its numbers, or remove \
+         the example from all files",
+        named.join(", ")
+    ))
+}
+
+/// What is said of the lines without numbers between the rows of a text.
+pub(super) fn holes(mut source: impl BufRead, layout: &TextLayout) -> Result<Option<String>, String> {
+    let (mut number, mut blank, mut holes) = (0, Vec::new(), Vec::new());
+    while let Some((line, text)) = next_line(&mut source, &mut number)? {
+        if cells(&text, layout.separator.unwrap_or(',')).iter().any(|cell| !cell.is_empty()) {
+            holes.append(&mut blank);
+        } else if line > 1 || layout.header != Some(true) {
+            blank.push(line);
+        }
+    }
+    Ok(said_of_holes(&holes))
+}

@@ -200,6 +200,16 @@ pub fn read_with(path: &str, layout: &TextLayout) -> Result<Array, DataError> {
     parse(BufReader::new(source), len).map_err(|problem| DataError::new(file, problem))
 }
 
+/// What is wrong with the lines without numbers between the rows of a file of text; `None` where there are none, or it cannot
+/// be read.
+pub(crate) fn holes(path: &str, layout: &TextLayout) -> Option<DataError> {
+    let file = Path::new(path);
+    let is_text = path.to_ascii_lowercase().ends_with(".csv");
+    let (source, _) = source::open(file).ok().filter(|_| is_text)?;
+    let problem = csv::holes(BufReader::new(source), layout).ok().flatten()?;
+    Some(DataError::new(file, problem))
+}
+
 fn unreadable(error: &std::io::Error) -> String {
     match error.kind() {
         std::io::ErrorKind::NotFound => "no such file; a path in a run file is relative to that file".into(),

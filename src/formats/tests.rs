@@ -97,7 +97,9 @@ fn a_first_line_that_may_be_names_is_refused() {
             continue;
         }
         let error = table_with(text, &layout).unwrap_err();
-        for part in ["line 1 (", "may be names of columns or a row", "set data.train.header = true if it is names, false"] {
+        for part in
+            ["line 1 (", "may be names of columns or a row", "set data.train.header = true if it is names, false"]
+        {
             assert!(error.contains(part), "{error:?} lacks {part:?}");
         }
         assert!(table(text).unwrap_err().contains("save the array as .npy"));
@@ -106,9 +108,13 @@ fn a_first_line_that_may_be_names_is_refused() {
         let known = |rows| table_with(text, &TextLayout { rows: Some(rows), ..layout.clone() });
         assert_eq!(known(3).unwrap().shape[0], 3);
         let error = known(2).unwrap_err();
-        assert!(error.contains("has 3 lines of numbers for 2 rows") && error.contains("header = { inputs = true }"), "{error}");
+        assert!(
+            error.contains("has 3 lines of numbers for 2 rows") && error.contains("header = { inputs = true }"),
+            "{error}"
+        );
     }
-    let layout = TextLayout { header: Some(true), rows: Some(3), at: Some(["data.query", "targets"]), ..Default::default() };
+    let layout =
+        TextLayout { header: Some(true), rows: Some(3), at: Some(["data.query", "targets"]), ..Default::default() };
     let error = table_with(b"1\n0\n2\n", &layout).unwrap_err();
     assert!(error.contains("has 2 lines of numbers for 3 rows") && error.contains("{ targets = false }"), "{error}");
 }
@@ -158,9 +164,8 @@ fn lines_without_numbers_and_other_marks_are_named() {
 
 #[test]
 fn a_separator_that_is_said_is_taken() {
-    let with = |separator, text: &[u8]| {
-        table_with(text, &TextLayout { separator: Some(separator), ..TextLayout::default() })
-    };
+    let with =
+        |separator, text: &[u8]| table_with(text, &TextLayout { separator: Some(separator), ..TextLayout::default() });
     assert_eq!(with(';', b"a;b\n1,5;2\n-0,25;1e3\n"), reals(&[2, 2], &[1.5, 2.0, -0.25, 1000.0]));
     assert_eq!(with('\t', b"1.5\t2\n3\t4\n"), reals(&[2, 2], &[1.5, 2.0, 3.0, 4.0]));
     assert_eq!(with(' ', b"  1.5   2\n3 4\n"), reals(&[2, 2], &[1.5, 2.0, 3.0, 4.0]));
