@@ -14,6 +14,7 @@ use crate::problem::Problem;
 use crate::run::keys::{Batches, InputFiles, KernelShape, RunFile, Training};
 use crate::run::numbers::{parameter_groups, rates};
 use crate::run::rows::{Rows, Source, read_rows};
+use crate::tangent::Contraction;
 use crate::tape::Step;
 use crate::training::{Groups, draw_batches};
 use std::path::Path;
@@ -148,6 +149,10 @@ pub fn read_problem(run_file: &RunFile) -> Result<Problem, Error> {
     }
     let weights = data.weights.as_deref().map(|path| read_example_weights(&of_example("weights", path), precision));
     let weights = weights.transpose()?;
+    let mut contraction = kernel.contraction.clone();
+    if contraction.as_deref() == Some(&[Contraction::Directional]) {
+        contraction = Some(vec![Contraction::Directional; network.blocks.len()]);
+    }
     let spec = Spec {
         loss: training.loss,
         optimizer: training.optimizer.into(),
@@ -165,7 +170,7 @@ pub fn read_problem(run_file: &RunFile) -> Result<Problem, Error> {
     Ok(Problem {
         network,
         spec,
-        contraction: kernel.contraction.clone(),
+        contraction,
         inputs: train.values,
         targets,
         numbers: training.numbers(),
