@@ -1,6 +1,7 @@
 //! Commands, one file each; here what they are called and how they end.
 
 mod bench;
+mod check;
 mod devices;
 mod export;
 mod plan;
@@ -74,6 +75,13 @@ enum Command {
         #[arg(required = true, value_name = "DIRECTORY")]
         directories: Vec<PathBuf>,
     },
+    /// Say the verdict of a finished run again, from its arrays: every file is held against its checksum, and the residual is
+    /// made again.
+    Check {
+        /// Run directories, such as runs/digits.
+        #[arg(required = true, value_name = "DIRECTORY")]
+        directories: Vec<PathBuf>,
+    },
     /// Write the arrays of a finished run that are in tiles (.zarr) as .npy; the tiles stay.
     Export {
         /// Run directories, such as runs/digits.
@@ -111,6 +119,7 @@ pub fn main(arguments: Arguments) -> ExitCode {
         Command::Report { directories } => {
             each(directories, |directory| done(report::report(directory, arguments.quiet)))
         }
+        Command::Check { directories } => each(directories, |directory| check::check(directory, arguments.quiet)),
         Command::Export { directories, to } => match stop::listen(None).and_then(|()| one_folder(directories, to)) {
             Ok(()) => each(directories, |directory| done(export::export(directory, to.as_deref(), arguments.quiet))),
             failed => one(done(failed)),

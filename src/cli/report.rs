@@ -1,5 +1,9 @@
 //! `pathkernel report`.
 
+use super::run::say;
+use pathkernel::run::keys::RunFile;
+use pathkernel::run::store::Store;
+use pathkernel::run::verdict::recorded;
 use std::path::Path;
 
 /// Writes the report of a run directory.
@@ -7,6 +11,8 @@ pub fn report(directory: &Path, quiet: bool) -> anyhow::Result<()> {
     let path = pathkernel::report::write(directory)?;
     if !quiet {
         println!("report            {}", path.display());
+        let run_file = RunFile::load(&directory.join("run.toml"), &[])?;
+        say(&recorded(&Store::new(directory), run_file.kernel.accept)?, quiet);
     }
     Ok(())
 }

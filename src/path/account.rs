@@ -26,6 +26,8 @@ pub struct Account {
     pub sensitivity: Vec<f64>,
     /// The largest `|f(w_{s+1}) - f(w_s) - φ_s · Δw_s|` of each step.
     pub residuals: Vec<f64>,
+    /// The largest `|φ_s · e_s|` of each step of an imported path, `e_s` being what the optimizer does not explain of it.
+    pub unexplained_steps: Vec<f64>,
     /// Quadrature nodes of each step, summed over the queries.
     pub nodes: Vec<usize>,
     /// Of each step, the number of queries that the rule `adaptive` could not explain.
@@ -45,6 +47,7 @@ impl Account {
             missed: of_queries(),
             sensitivity: of_queries(),
             residuals: vec![0.0; steps],
+            unexplained_steps: vec![0.0; steps],
             nodes: vec![0; steps],
             missed_queries: vec![0; steps],
         }
@@ -77,8 +80,9 @@ impl Account {
         for (all, own) in self.of_queries_mut().into_iter().zip(part.of_queries()) {
             all[first..first + own.len()].copy_from_slice(own);
         }
-        for (largest, &residual) in self.residuals.iter_mut().zip(&part.residuals) {
-            *largest = larger(*largest, residual);
+        let of_steps = [(&mut self.residuals, &part.residuals), (&mut self.unexplained_steps, &part.unexplained_steps)];
+        for (all, own) in of_steps {
+            all.iter_mut().zip(own).for_each(|(largest, &own)| *largest = larger(*largest, own));
         }
         let counts = [(&mut self.nodes, &part.nodes), (&mut self.missed_queries, &part.missed_queries)];
         counts.into_iter().for_each(|(all, own)| all.iter_mut().zip(own).for_each(|(all, own)| *all += own));
@@ -92,6 +96,7 @@ impl Account {
     pub fn save(&self, writer: &mut StateWriter) -> Result<(), DataError> {
         NAMES.iter().zip(self.of_queries()).try_for_each(|(name, values)| writer.put(name, values))?;
         writer.put("residuals", &self.residuals)?;
+        writer.put("unexplained of steps", &self.unexplained_steps)?;
         writer.put_counts("nodes", &self.nodes)?;
         writer.put_counts("missed queries", &self.missed_queries)
     }
@@ -107,6 +112,7 @@ impl Account {
             *values = reader.take_exactly(name, values.len())?;
         }
         self.residuals = reader.take_exactly("residuals", steps)?;
+        self.unexplained_steps = reader.take_exactly("unexplained of steps", steps)?;
         self.nodes = reader.take_counts("nodes", steps)?;
         self.missed_queries = reader.take_counts("missed queries", steps)?;
         Ok(())

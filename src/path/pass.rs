@@ -231,7 +231,8 @@ impl<'a, B: Backend> Pass<'a, B> {
                     at.decay(&spec.optimizer, factor.block).filter(|_| !factor.held),
                     certificate.regularizer.block(),
                 )?;
-                along(at.unexplained(), certificate.unexplained.block())?;
+                let unexplained = SliceMut::new(&mut certificate.unexplained, at.place * size, size);
+                along(at.unexplained(), unexplained)?;
                 if block.role == Role::Running {
                     along(at.change(), certificate.statistics.block())?;
                 }

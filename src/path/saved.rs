@@ -30,9 +30,9 @@ impl<B: Backend> Certificate<B> {
     fn save(&self, backend: &B, writer: &mut StateWriter) -> Result<(), Error> {
         self.regularizer.save(backend, writer)?;
         self.statistics.save(backend, writer)?;
-        self.unexplained.save(backend, writer)?;
         let [explained, values, outputs] = self.lens();
         writer.put("explained", &backend.download(Slice::new(&self.explained, 0, explained))?)?;
+        writer.put("unexplained", &backend.download(Slice::new(&self.unexplained, 0, explained))?)?;
         writer.put("reached", &backend.download(Slice::new(&self.reached, 0, explained))?)?;
         writer.put("values", &backend.download(Slice::new(&self.values, 0, values))?)?;
         Ok(writer.put("outputs", &backend.download(Slice::new(&self.outputs, 0, outputs))?)?)
@@ -41,9 +41,9 @@ impl<B: Backend> Certificate<B> {
     fn restore(&mut self, backend: &B, reader: &mut StateReader) -> Result<(), Error> {
         self.regularizer.restore(backend, reader)?;
         self.statistics.restore(backend, reader)?;
-        self.unexplained.restore(backend, reader)?;
         let [explained, values, outputs] = self.lens();
         self.explained = backend.upload(&reader.take_exactly::<B::Element>("explained", explained)?)?;
+        self.unexplained = backend.upload(&reader.take_exactly::<B::Element>("unexplained", explained)?)?;
         self.reached = backend.upload(&reader.take_exactly::<B::Element>("reached", explained)?)?;
         self.values = backend.upload(&reader.take_exactly::<B::Element>("values", values)?)?;
         self.outputs = backend.upload(&reader.take_exactly::<B::Element>("outputs", outputs)?)?;

@@ -129,19 +129,19 @@ impl<'a, B: Backend> State<'a, B> {
         if let Some(certificate) = &self.certificate {
             finished.account.regularizer = certificate.download(backend, &certificate.regularizer)?;
             finished.account.statistics = certificate.download(backend, &certificate.statistics)?;
-            finished.account.unexplained = certificate.download(backend, &certificate.unexplained)?;
         }
         Ok(())
     }
 }
 
-/// The values that belong to single queries: the terms of weight decay, of running statistics and of the unexplained part of steps, and for each step
-/// of a block `φ_s · Δw_s`, `[steps, R, queries]`, and the readout, `[steps + 1, queries, R]`.
+/// The values that belong to single queries: the terms of weight decay and of running statistics, and for each step of a block
+/// `φ_s · Δw_s` and the part of it that the optimizer does not explain, `[steps, R, queries]`, and the readout,
+/// `[steps + 1, queries, R]`.
 pub(super) struct Certificate<B: Backend> {
     pub regularizer: Sum<B>,
     pub statistics: Sum<B>,
-    pub unexplained: Sum<B>,
     pub explained: B::Buffer,
+    pub unexplained: B::Buffer,
     /// Squares of the bound on what rounding may do, `[steps, R, queries]`; see [`super::rounding`].
     pub reached: B::Buffer,
     pub values: B::Buffer,
@@ -164,8 +164,8 @@ impl<B: Backend> Certificate<B> {
         Ok(Self {
             regularizer: Sum::new(backend, size)?,
             statistics: Sum::new(backend, size)?,
-            unexplained: Sum::new(backend, size)?,
             explained: backend.zeros(block * size)?,
+            unexplained: backend.zeros(block * size)?,
             reached: backend.zeros(block * size)?,
             values: backend.scratch((block + 1) * size)?,
             outputs: backend.zeros((block + 1) * queries)?,
@@ -182,7 +182,7 @@ impl<B: Backend> Certificate<B> {
         self.queries * self.rows
     }
 
-    /// The lengths of `explained`, `values` and `outputs`.
+    /// The lengths of `explained` and `unexplained`, `values` and `outputs`.
     pub fn lens(&self) -> [usize; 3] {
         let size = self.size();
         [self.block * size, (self.block + 1) * size, (self.block + 1) * self.queries]
@@ -205,21 +205,23 @@ impl<B: Backend> Certificate<B> {
     pub fn settle(&mut self, backend: &B, first: usize, count: usize, account: &mut Account) -> Result<()> {
         self.regularizer.fold(backend)?;
         self.statistics.fold(backend)?;
-        self.unexplained.fold(backend)?;
         let Self { layers, queries, rows, block, .. } = *self;
         let size = queries * rows;
         let values = widen(&backend.download(Slice::new(&self.values, 0, (count + 1) * size))?);
         let explained = widen(&backend.download(Slice::new(&self.explained, 0, block * size))?);
+        let unexplained = widen(&backend.download(Slice::new(&self.unexplained, 0, block * size))?);
         let reached = widen(&backend.download(Slice::new(&self.reached, 0, block * size))?);
         let outputs = widen(&backend.download(Slice::new(&self.outputs, 0, (count + 1) * queries))?);
         for step in 0..count {
-            let mut largest = 0.0f64;
+            let [mut largest, mut largest_unexplained] = [0.0f64; 2];
             for (entry, missed) in account.missed.iter_mut().enumerate() {
                 let place = step * size + entry % rows * queries + entry / rows;
                 let change = values[(step + 1) * size + entry] - values[step * size + entry];
                 let rest = change - explained[place];
                 *missed += rest;
                 largest = larger(rest.abs(), largest);
+                account.unexplained[entry] += unexplained[place];
+                largest_unexplained = larger(unexplained[place].abs(), largest_unexplained);
                 // A sum over layers is at most the root of their number times the root of the sum of squares. A bound that is
                 // beyond the precision's range is none: it becomes infinite.
                 let ends = [step, step + 1].map(|at| {
@@ -230,8 +232,10 @@ impl<B: Backend> Certificate<B> {
                 account.sensitivity[entry] += if reached.is_nan() { f64::INFINITY } else { reached };
             }
             account.residuals[first + step] = largest;
+            account.unexplained_steps[first + step] = largest_unexplained;
         }
         backend.fill(SliceMut::new(&mut self.explained, 0, block * size), 0.0)?;
+        backend.fill(SliceMut::new(&mut self.unexplained, 0, block * size), 0.0)?;
         backend.fill(SliceMut::new(&mut self.reached, 0, block * size), 0.0)?;
         if first + count == account.residuals.len() {
             account.prediction.copy_from_slice(&values[count * size..]);

@@ -19,6 +19,8 @@ pub(super) struct Line {
     /// `None` where there are no classes.
     pub accuracy: Option<f64>,
     pub residual: Option<f64>,
+    /// `None` of a path that was made here, too.
+    pub unexplained: Option<f64>,
 }
 
 /// A finished run, as far as its report needs it.

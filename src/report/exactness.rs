@@ -1,7 +1,7 @@
 //! How exact the run is.
 
 use super::chart::{Axes, Scale, agreement, curve, number, percent};
-use super::contents::Contents;
+use super::contents::{Contents, Line};
 use super::words::Words;
 use crate::path::Rule;
 use maud::{Markup, html};
@@ -9,13 +9,17 @@ use maud::{Markup, html};
 pub(super) fn exactness(contents: &Contents) -> Markup {
     let words = Words::of(contents);
     let noun = words.readout.noun();
-    let points: Vec<(f64, f64)> =
-        contents.prediction.iter().zip(&contents.residual).map(|(&f, &rest)| (f, f - rest)).collect();
-    let residuals: Vec<f64> = contents.metrics.iter().map(|line| line.residual.unwrap_or(f64::NAN)).collect();
+    let unexplained_of = |at: usize| contents.unexplained.as_ref().map_or(0.0, |parts| parts[at]);
+    let of_query = contents.prediction.iter().zip(&contents.residual).enumerate();
+    let points: Vec<(f64, f64)> = of_query.map(|(at, (&f, &rest))| (f, f - rest - unexplained_of(at))).collect();
+    let of_steps = |of: fn(&Line) -> Option<f64>| -> Vec<f64> {
+        contents.metrics.iter().map(|line| of(line).unwrap_or(f64::NAN)).collect()
+    };
+    let (residuals, unexplained_steps) = (of_steps(|line| line.residual), of_steps(|line| line.unexplained));
     let across = format!("{noun} by the network");
     let up = format!("{noun} by the sum");
     let scatter = Axes { across: &across, up: &up, scale: Scale::Linear };
-    let steps = Axes { across: contents.step().0, up: "residual", scale: Scale::Logarithmic };
+    let steps = |up| Axes { across: contents.step().0, up, scale: Scale::Logarithmic };
     html! {
         section {
             h2 { "How exact it is" }
@@ -23,9 +27,9 @@ pub(super) fn exactness(contents: &Contents) -> Markup {
                 "The sum is the first " (noun) ", plus what every example contributed along the path"
                 @if contents.has_decay() { ", plus what weight decay added" }
                 @if contents.statistics.is_some() { ", plus what running statistics moved" }
-                @if contents.unexplained.is_some() { ", plus what the optimizer does not explain of the path" }
-                ". What it misses of the network's " (noun) " is the residual: the error of the quadrature and of the \
-                 arithmetic."
+                ". What it misses of the network's " (noun) " is "
+                @if contents.unexplained.is_some() { "what the optimizer does not explain of the path, and " }
+                "the residual: the error of the quadrature and of the arithmetic."
             }
             (terms(contents))
             (rounding(contents))
@@ -36,12 +40,20 @@ pub(super) fn exactness(contents: &Contents) -> Markup {
                     (agreement(&scatter, &points))
                     figcaption {
                         @if contents.values == 1 { "Each point is one query" } @else { "Each point is one " (noun) " of one query" }
-                        "; exact ones lie on the diagonal."
+                        "; exact ones lie on the diagonal"
+                        @if contents.unexplained.is_some() { ", and what is unexplained is missing there" }
+                        "."
                     }
                 }
                 figure {
-                    (curve(&steps, &residuals))
+                    (curve(&steps("residual"), &residuals))
                     figcaption { "The largest residual of each step, over all queries." }
+                }
+                @if contents.unexplained.is_some() {
+                    figure {
+                        (curve(&steps("unexplained"), &unexplained_steps))
+                        figcaption { "The largest unexplained part of each step, over all queries." }
+                    }
                 }
             }
         }

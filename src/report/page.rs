@@ -33,6 +33,7 @@ pub(super) fn page(contents: &Contents) -> Result<Markup, Error> {
                     h1 { "Path kernel of " span class="run" { (contents.name) } }
                     p { (Words::of(contents).subject()) ", taken apart into what each training example contributed." }
                 }
+                (verdict(contents))
                 (figures(contents))
                 (training(contents))
                 (exactness(contents))
@@ -47,6 +48,30 @@ pub(super) fn page(contents: &Contents) -> Result<Markup, Error> {
 
 fn text<'a>(contents: &'a Contents, key: &str) -> &'a str {
     contents.summary[key].as_str().unwrap_or_default()
+}
+
+/// Whether the run is exact, and why not.
+fn verdict(contents: &Contents) -> Markup {
+    let verdict = text(contents, "verdict");
+    let words = match verdict {
+        "exact" => "Exact",
+        "inexact" => "Inexact",
+        "unexplained" => "Unexplained",
+        "wrong_inputs" => "Wrong inputs",
+        _ => return html! {},
+    };
+    html! {
+        section class=(format!("verdict {verdict}")) {
+            b { (words) }
+            p { (capital(text(contents, "because"))) "." }
+        }
+    }
+}
+
+/// A sentence with a capital letter.
+fn capital(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// The run in a few numbers.

@@ -168,7 +168,7 @@ pub(super) fn complete<E: Element>(
     let (superposing, undefined_shares) = superposition::<E>(session, tape)?;
     write_weights::<E>(session, tape)?;
     let classes = matches!(problem.targets, Targets::Classes(_));
-    store.write_metrics(&tape.history.metrics, queries.residuals(), classes)?;
+    store.write_metrics(&tape.history.metrics, (queries.residuals(), queries.unexplained_steps()), classes)?;
     let adaptive = matches!(run_file.kernel.rule, Rule::Adaptive { .. });
     let (nodes, missed) = queries.nodes();
     let train = tape.history.seconds();

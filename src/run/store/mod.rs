@@ -230,16 +230,25 @@ impl Store {
         std::fs::rename(&temporary, &path).map_err(|source| Error::file(&path, source))
     }
 
-    /// Writes `metrics.jsonl`, a line a step.
+    /// Writes `metrics.jsonl`, a line a step: what training said of it, its residual, and of an imported path its unexplained
+    /// part.
     ///
     /// # Errors
     ///
     /// A file that cannot be written.
-    pub fn write_metrics(&self, metrics: &[(Metrics, f64)], residuals: &[f64], classes: bool) -> Result<(), Error> {
+    pub fn write_metrics(
+        &self,
+        metrics: &[(Metrics, f64)],
+        (residuals, unexplained): (&[f64], Option<&[f64]>),
+        classes: bool,
+    ) -> Result<(), Error> {
         let mut text = String::new();
         for (step, ((metrics, seconds), residual)) in metrics.iter().zip(residuals).enumerate() {
             let accuracy = classes.then_some(metrics.accuracy);
-            let line = json!({ "step": step, "loss": metrics.loss, "accuracy": accuracy, "time": seconds, "residual": residual });
+            let mut line = json!({ "step": step, "loss": metrics.loss, "accuracy": accuracy, "time": seconds, "residual": residual });
+            if let Some(unexplained) = unexplained {
+                line["unexplained"] = json!(unexplained[step]);
+            }
             writeln!(text, "{line}").unwrap_or_default();
         }
         self.write("metrics.jsonl", &text)

@@ -4,7 +4,8 @@ use super::{Arrays, Record, Store};
 use crate::compute::{Element, convert};
 use crate::error::Error;
 use crate::formats::write_npy;
-use crate::path::{Account, Tile, larger};
+use crate::path::{Account, Tile};
+use crate::run::verdict::of_largest_change;
 use crate::tape::{History, Kept};
 
 /// Roundings that a term of a sum may be off by: those of k numbers add up to about √k of one, and no term is a product
@@ -13,8 +14,6 @@ const TERMS: f64 = 1024.0;
 /// Roundings of the vectors in a step: of the weights, of the gradient and its sum, of the step, each met by gradients in sums
 /// of their own.
 const VECTORS: f64 = 16.0;
-/// Roundings of the readout that a change may have and still be none.
-const ROUNDINGS: f64 = 16.0;
 
 /// Sums of a tile's queries that rounding alone does not explain.
 #[derive(Debug)]
@@ -135,6 +134,11 @@ impl Queries {
         &self.account.residuals
     }
 
+    /// The largest unexplained part of each step of an imported path; `None` of other paths.
+    pub fn unexplained_steps(&self) -> Option<&[f64]> {
+        self.imported.then_some(&self.account.unexplained_steps)
+    }
+
     /// Quadrature nodes of each step, and queries whose step was not explained, summed over the queries.
     pub fn nodes(&self) -> (&[usize], &[usize]) {
         (&self.account.nodes, &self.account.missed_queries)
@@ -151,15 +155,8 @@ impl Queries {
         self.imported.then(|| self.of_largest_change(&self.account.unexplained, unit))
     }
 
-    /// The largest of a term, as a share of the largest change. Where training changed nothing but roundings, terms of the size of
-    /// roundings are nothing as well.
     fn of_largest_change(&self, term: &[f64], unit: f64) -> f64 {
-        let size = |values: &mut dyn Iterator<Item = f64>| values.map(f64::abs).fold(0.0, larger);
-        let Account { initial, prediction, .. } = &self.account;
-        let change = size(&mut prediction.iter().zip(initial).map(|(last, first)| last - first));
-        let nothing = ROUNDINGS * unit * size(&mut prediction.iter().chain(initial).copied());
-        let largest = size(&mut term.iter().copied());
-        if largest == 0.0 || larger(change, largest) <= nothing { 0.0 } else { largest / change }
+        of_largest_change(term, [&self.account.initial, &self.account.prediction], unit)
     }
 
     /// Writes the arrays.

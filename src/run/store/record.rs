@@ -83,6 +83,7 @@ mod tests {
             statistics: vec![0.0; 2],
             unexplained: vec![0.0; 2],
             residuals: vec![values[0]],
+            unexplained_steps: vec![-values[0]],
             nodes: vec![nodes],
             missed_queries: vec![1],
         };
@@ -95,9 +96,9 @@ mod tests {
         ];
         let effort = Effort { seconds: 2.0, phases: Some([0.5; Phase::COUNT]), device: "CPU".into() };
         let record = Record::new(&pieces, 1, 0.25, effort);
-        let Account { regularizer, nodes, missed_queries, residuals, .. } = &record.account;
+        let Account { regularizer, nodes, missed_queries, residuals, unexplained_steps, .. } = &record.account;
         assert_eq!(*regularizer, [1.0, 2.0, 3.0, 4.0]);
-        assert_eq!((nodes[0], missed_queries[0], residuals[0]), (7, 2, 3.0));
+        assert_eq!((nodes[0], missed_queries[0], residuals[0], unexplained_steps[0]), (7, 2, 3.0, 0.0));
         let folder = tempfile::tempdir()?;
         let path = folder.path().join("x.state");
         let mut writer = StateWriter::create(&path)?;

@@ -1,10 +1,13 @@
 //! The verdict of a run: whether its predictions are taken apart to what was asked for, and if not, why.
 
+mod check;
 mod recorded;
 
+pub use check::check;
 pub use recorded::recorded;
 
 use crate::error::Error;
+use crate::path::larger;
 
 /// What is to be said of a run's exactness.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,9 +86,9 @@ impl Findings {
         // JSON holds no number that is not finite: it writes null.
         let number = |key: &str| summary.get(key).map(|value| value.as_f64().unwrap_or(f64::NAN));
         let residual = number("largest_relative_residual");
-        let residual =
-            residual.ok_or_else(|| Error::Damaged("summary.json: has no largest_relative_residual".into()))?;
-        let unexplained = number("largest_relative_unexplained").filter(|_| summary["imported"] == true);
+        let residual = residual.ok_or_else(|| Error::Input("summary.json: has no largest_relative_residual".into()))?;
+        let imported = summary["imported"] == true;
+        let unexplained = number("largest_relative_unexplained").filter(|share| imported || share.is_finite());
         Ok(Self { accept, residual, unexplained, outputs_differ: number("outputs_differ") })
     }
 
@@ -116,6 +119,19 @@ impl Findings {
             ),
         }
     }
+}
+
+/// Roundings of the readout that a change may have and still be none.
+const ROUNDINGS: f64 = 16.0;
+
+/// The largest of a term, as a share of the largest change between the readouts at the first and the last weights. Where training
+/// changed nothing but roundings (one is `unit` at the most, relative), terms of the size of roundings are nothing as well.
+pub(super) fn of_largest_change(term: &[f64], [initial, prediction]: [&[f64]; 2], unit: f64) -> f64 {
+    let size = |values: &mut dyn Iterator<Item = f64>| values.map(f64::abs).fold(0.0, larger);
+    let change = size(&mut prediction.iter().zip(initial).map(|(last, first)| last - first));
+    let nothing = ROUNDINGS * unit * size(&mut prediction.iter().chain(initial).copied());
+    let largest = size(&mut term.iter().copied());
+    if largest == 0.0 || larger(change, largest) <= nothing { 0.0 } else { largest / change }
 }
 
 /// A share for people: in percent, unless it is tiny or beyond all bounds.
@@ -180,6 +196,20 @@ mod tests {
             assert_eq!(judge(1e-9, None, Some(wrong)), WrongInputs);
         }
         assert_eq!(judge(f64::NAN, Some(1e-9), None), Inexact);
+    }
+
+    /// Nothing of nothing is exact; a part of nothing is not, unless it is a rounding; and a rounding of a change is what it is.
+    #[test]
+    fn shares_are_of_the_largest_change() {
+        let share =
+            |term: f64, ends: [f64; 2]| of_largest_change(&[term, 0.0], [&[ends[0], 1.0], &[ends[1], 1.0]], 1e-16);
+        assert_eq!(share(0.5, [1.0, -1.0]), 0.25);
+        assert_eq!(
+            (share(0.0, [1.0, 1.0]), share(1e-15, [1.0, 1.0]), share(1e-15, [1.0, 1.0 + 1e-15])),
+            (0.0, 0.0, 0.0)
+        );
+        assert_eq!((share(1e-3, [1.0, 1.0]), share(1e-15, [0.0, 1e-12])), (f64::INFINITY, 1e-15 / 1e-12));
+        assert!(share(f64::NAN, [1.0, 2.0]).is_nan());
     }
 
     #[test]
