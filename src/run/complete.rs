@@ -15,6 +15,7 @@ use crate::path::{Rule, Superposition, Tile};
 use crate::problem::{Problem, QueryData, TrainingData};
 use crate::run::store::{Parts, Queries, Record, Summary};
 use crate::run::verdict::Findings;
+use crate::run::witness::Witness;
 use crate::tape::{DiskTape, Tape};
 use std::time::Instant;
 
@@ -112,7 +113,7 @@ pub(super) fn records<E: Element>(session: &Session, tape: &DiskTape) -> Result<
 }
 
 /// Puts everything in its final form, `summary.json` last; `records` are those of all tiles. `check_path` is called where sums that
-/// rounding does not explain came out twice.
+/// rounding does not explain came out twice; `witness` says how far what was recorded is from what is computed.
 ///
 /// # Errors
 ///
@@ -122,6 +123,7 @@ pub(super) fn complete<E: Element>(
     tape: &DiskTape,
     records: &[Record],
     watch: &Watch<'_>,
+    witness: &Witness,
     check_path: &dyn Fn() -> Result<(), Error>,
 ) -> Result<Summary, Error> {
     let started = Instant::now();
@@ -177,7 +179,8 @@ pub(super) fn complete<E: Element>(
         accept: run_file.kernel.accept,
         residual: queries.largest_relative_residual(E::ROUNDING),
         unexplained: queries.largest_relative_unexplained(E::ROUNDING),
-        outputs_differ: None,
+        outputs_differ: witness.outputs,
+        loss_differs: witness.loss,
     };
     let summary = Summary {
         optimizer: run_file.training.optimizer,
@@ -189,7 +192,7 @@ pub(super) fn complete<E: Element>(
         missed_tolerance: adaptive.then(|| missed.iter().sum()),
         query_accuracy: query_accuracy(problem, queries.prediction()),
         findings,
-        causes: Vec::new(),
+        causes: witness.causes.clone(),
         largest_rounding_share: queries.largest_share(),
         repeated_values: repeated,
         undefined_coefficients,

@@ -14,6 +14,7 @@ use crate::problem::Problem;
 use crate::run::keys::{Batches, InputFiles, KernelShape, RunFile, Training};
 use crate::run::numbers::{parameter_groups, rates};
 use crate::run::rows::{Rows, Source, read_rows};
+use crate::run::witness::{doubtful_scale, read_outputs};
 use crate::tangent::Contraction;
 use crate::tape::Step;
 use crate::training::{Groups, draw_batches};
@@ -28,7 +29,9 @@ pub struct Inputs {
     pub initial: Vec<f64>,
     /// Checkpoints of a path that was recorded elsewhere.
     pub checkpoints: Option<Checkpoints>,
-    /// What was done to fit files of weights to the network, for people.
+    /// `[n, C]`: the recorded model's own outputs of the queries, where they are known.
+    pub outputs: Option<Vec<f64>>,
+    /// What was done to fit files of weights to the network, and what else is noticed, for people.
     pub notes: Vec<String>,
 }
 
@@ -59,12 +62,22 @@ impl Inputs {
         check_shares(&steps, run_file.run.precision)?;
         let problem = Problem { steps, spec: Spec { optimizer, ..problem.spec }, ..problem };
         problem.check().map_err(|error| name_tokens(error, run_file, &problem))?;
+        let outputs = outputs(run_file, &problem)?;
+        notes.extend(doubtful_scale(&problem));
         notes.iter().for_each(|note| tracing::warn!("{note}"));
         if problem.imported && problem.network.in_training().draws() {
             tracing::warn!("{FOREIGN_MASKS}");
         }
-        Ok(Self { problem, initial, checkpoints, notes })
+        Ok(Self { problem, initial, checkpoints, outputs, notes })
     }
+}
+
+/// The recorded model's own outputs.
+fn outputs(run_file: &RunFile, problem: &Problem) -> Result<Option<Vec<f64>>, Error> {
+    let Some(path) = &run_file.data.query_outputs else { return Ok(None) };
+    let (count, network) = (problem.query_count(), &problem.network);
+    let layout = run_file.data.query.layout(["data.query", "outputs"], Some(count));
+    read_outputs(path, &layout, count, network.shape(network.output())).map(Some)
 }
 
 /// The problem of a check: where tokens name no row of their table, with the files that they are in.

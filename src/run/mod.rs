@@ -24,6 +24,7 @@ mod tiles;
 mod train;
 pub mod verdict;
 mod weights;
+mod witness;
 
 pub use checkpoints::Checkpoints;
 pub use inputs::{Inputs, read_problem};

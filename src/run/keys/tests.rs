@@ -121,6 +121,7 @@ const CHANGES: &[Change] = &[
     ("training.batch_size", &[], "2"),
     ("training.batches", &[], "[[0], [1], [2]]"),
     ("trajectory.import", &[], "c"),
+    ("trajectory.losses", &[IMPORT], "[0.5, 0.25]"),
     ("trajectory.every", &[], "2"),
     ("kernel.rule", &[], "left"),
     ("kernel.nodes", &[], "5"),

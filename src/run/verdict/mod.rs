@@ -29,9 +29,9 @@ impl Verdict {
     /// The verdict on some findings. The recorded outputs come first, since nothing is right without the right inputs; of
     /// residual and unexplained part the larger one decides.
     pub fn judge(findings: &Findings) -> Self {
-        let Findings { residual, unexplained, outputs_differ, .. } = *findings;
+        let Findings { residual, unexplained, outputs_differ, loss_differs, .. } = *findings;
         let unexplained = unexplained.unwrap_or(0.0);
-        if findings.is_over(outputs_differ.unwrap_or(0.0)) {
+        if [outputs_differ, loss_differs].into_iter().flatten().any(|share| findings.is_over(share)) {
             Self::WrongInputs
         } else if findings.is_over(unexplained) && !(residual > unexplained) {
             Self::Unexplained
@@ -72,8 +72,11 @@ pub struct Findings {
     pub residual: f64,
     /// The largest unexplained part; `None` of a path that was made here.
     pub unexplained: Option<f64>,
-    /// How far the recorded model's outputs are from the prediction, at the most; `None` where there are none.
+    /// How far the recorded model's outputs of the queries are from the network's, at the most, relative to the largest of them;
+    /// `None` where there are none.
     pub outputs_differ: Option<f64>,
+    /// How far the loss that was recorded for the first step is from that here, relative to it; `None` where there is none.
+    pub loss_differs: Option<f64>,
 }
 
 impl Findings {
@@ -89,7 +92,13 @@ impl Findings {
         let residual = residual.ok_or_else(|| Error::Input("summary.json: has no largest_relative_residual".into()))?;
         let imported = summary["imported"] == true;
         let unexplained = number("largest_relative_unexplained").filter(|share| imported || share.is_finite());
-        Ok(Self { accept, residual, unexplained, outputs_differ: number("outputs_differ") })
+        Ok(Self {
+            accept,
+            residual,
+            unexplained,
+            outputs_differ: number("outputs_differ"),
+            loss_differs: number("loss_differs"),
+        })
     }
 
     /// Whether a share is more than what is accepted; one that is no number is.
@@ -99,7 +108,7 @@ impl Findings {
 
     /// What a verdict rests on, in numbers.
     pub fn sentence(&self, verdict: Verdict) -> String {
-        let Self { accept, residual, unexplained, outputs_differ } = *self;
+        let Self { accept, residual, unexplained, outputs_differ, loss_differs } = *self;
         let of = "of the largest change";
         let unexplained = unexplained.map(share);
         let beyond = format!("kernel.accept = {accept:?}");
@@ -113,10 +122,16 @@ impl Findings {
                 let part = unexplained.unwrap_or_default();
                 format!("the optimizer does not explain up to {part} {of} ({beyond})")
             }
-            Verdict::WrongInputs => format!(
-                "data.query.outputs differ from the prediction by {} {of} ({beyond})",
-                share(outputs_differ.unwrap_or(f64::NAN))
-            ),
+            Verdict::WrongInputs => {
+                let outputs = outputs_differ.filter(|share| self.is_over(*share)).map(|differ| {
+                    format!("data.query.outputs differ from the network's by {} of the largest of them", share(differ))
+                });
+                let loss = loss_differs.filter(|share| self.is_over(*share)).map(|differ| {
+                    format!("the first of trajectory.losses differs from the loss here by {} of it", share(differ))
+                });
+                let both: Vec<String> = outputs.into_iter().chain(loss).collect();
+                format!("{} ({beyond})", both.join(", and "))
+            }
         }
     }
 }
@@ -172,7 +187,7 @@ mod tests {
     use super::*;
 
     fn judge(residual: f64, unexplained: Option<f64>, outputs_differ: Option<f64>) -> Verdict {
-        Verdict::judge(&Findings { accept: 1e-3, residual, unexplained, outputs_differ })
+        Verdict::judge(&Findings { accept: 1e-3, residual, unexplained, outputs_differ, loss_differs: None })
     }
 
     #[test]
@@ -214,7 +229,13 @@ mod tests {
 
     #[test]
     fn sentences_have_their_numbers() {
-        let findings = Findings { accept: 1e-3, residual: 2e-15, unexplained: Some(0.825), outputs_differ: None };
+        let findings = Findings {
+            accept: 1e-3,
+            residual: 2e-15,
+            unexplained: Some(0.825),
+            outputs_differ: None,
+            loss_differs: None,
+        };
         let judgement = Judgement::new(&findings, &["weights stand still".into()]);
         assert_eq!(
             judgement.line(),
