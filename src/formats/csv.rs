@@ -328,7 +328,7 @@ impl<'a> Rows<'a> {
                 "has {} lines of numbers for {} rows: line {line} ({text}) is names, or a row is too much; {}",
                 self.rows,
                 self.rows - 1,
-                self.remedy(&format!("header = {{ {file} = true }} if it is names"))
+                self.remedy(&format!("header = {{ {file} = true, … }} if it is names"))
             )),
             (None, _) => match first.doubt(width, self.rows - 1, self.whole) {
                 None => Ok(()),
@@ -338,8 +338,8 @@ impl<'a> Rows<'a> {
                 )),
             },
             (Some(true), Some(-1)) => Err(format!(
-                "has {} lines of numbers for {} rows: line {line} ({text}) is taken for names; if it is a row, set {section}.header to \
-                 a table that says so, such as {{ {file} = false }}, with what the other files have",
+                "has {} lines of numbers for {} rows: line {line} ({text}) is taken for names; if it is a row, set \
+                 {section}.header = {{ {file} = false, … }}, with what the other files have",
                 self.rows,
                 self.rows + 1
             )),

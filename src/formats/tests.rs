@@ -109,14 +109,18 @@ fn a_first_line_that_may_be_names_is_refused() {
         assert_eq!(known(3).unwrap().shape[0], 3);
         let error = known(2).unwrap_err();
         assert!(
-            error.contains("has 3 lines of numbers for 2 rows") && error.contains("header = { inputs = true }"),
+            error.contains("has 3 lines of numbers for 2 rows") && error.contains("header = { inputs = true, … }"),
             "{error}"
         );
     }
     let layout =
         TextLayout { header: Some(true), rows: Some(3), at: Some(["data.query", "targets"]), ..Default::default() };
     let error = table_with(b"1\n0\n2\n", &layout).unwrap_err();
-    assert!(error.contains("has 2 lines of numbers for 3 rows") && error.contains("{ targets = false }"), "{error}");
+    assert!(
+        error.contains("has 2 lines of numbers for 3 rows")
+            && error.contains("data.query.header = { targets = false, … }"),
+        "{error}"
+    );
 }
 
 /// Ordinary numbers are not in doubt.

@@ -19,5 +19,7 @@ mod report_kinds;
 mod resources;
 mod run_file;
 mod stop;
+mod text;
 mod threads;
 mod trajectory;
+mod witness;

@@ -63,8 +63,7 @@ impl Form<Header> for Headers {
             Value::Flag(all) => Header::All(*all),
             Value::Table(Table(files)) => {
                 if let Some((unknown, _)) = files.iter().find(|(name, _)| !self.0.contains(&name.as_str())) {
-                    let problem =
-                        format!("is no file of text here{}; it may have {}", near(unknown, self.0), self.0.join(", "));
+                    let problem = format!("is the key of no file here{}", near(unknown, self.0));
                     return Err(Wrong::new(dotted(at, unknown), problem));
                 }
                 let one = |(name, given): &(String, Value)| Ok((name.clone(), flag(&dotted(at, name), given)?));

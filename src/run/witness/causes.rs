@@ -4,6 +4,7 @@ use super::orders::Pair;
 use super::relative;
 use super::spread::other_scale;
 use crate::error::Error;
+use crate::path::larger;
 use crate::problem::Problem;
 use crate::training::Reduction;
 
@@ -146,8 +147,7 @@ fn largest(values: &[f64]) -> f64 {
 /// The largest difference of two arrays, relative to the largest of the second; no number where one is.
 fn difference(outputs: &[f64], recorded: &[f64]) -> f64 {
     let differences = outputs.iter().zip(recorded).map(|(own, other)| (own - other).abs());
-    let most = differences.fold(0.0, |most: f64, one| if one.is_nan() { one } else { most.max(one) });
-    relative(most, largest(recorded))
+    relative(differences.fold(0.0, larger), largest(recorded))
 }
 
 fn softmax(values: &[f64]) -> Vec<f64> {
