@@ -1,7 +1,9 @@
-//! Zip archives whose entries lie in the file as they are.
+//! Zip archives.
 
+use super::source::fill;
 use super::tensors::{Kind, Storage};
 use super::{DataError, source};
+use std::fs::File;
 use std::io::{Read, Seek};
 use std::path::Path;
 use zip::read::{ArchiveOffset, Config, ZipFile};
@@ -36,10 +38,24 @@ pub(super) fn open<R: Read + Seek>(file: R) -> Result<ZipArchive<R>, String> {
 /// Elements of some bytes of a file.
 pub(super) fn storage(kind: Kind, start: u64, bytes: u64) -> Result<Storage, String> {
     let len = usize::try_from(bytes).map_err(|_| "is larger than memory can be")? / kind.size();
-    Ok(Storage { kind, start, len })
+    Ok(Storage { kind, entry: None, start, len })
 }
 
-/// Reads every entry once, so that its check sum is compared.
+/// Bytes of an entry that is packed, from one on. The entry is read to its end, so that its check sum is compared.
+pub(super) fn unpacked(file: &mut File, entry: usize, start: u64, len: usize) -> std::io::Result<Vec<u8>> {
+    let mut archive = open(file).map_err(std::io::Error::other)?;
+    let mut entry = archive.by_index(entry)?;
+    std::io::copy(&mut (&mut entry).take(start), &mut std::io::sink())?;
+    let mut bytes = Vec::new();
+    fill(&mut entry, &mut bytes, len).map_err(std::io::Error::other)?;
+    std::io::copy(&mut entry, &mut std::io::sink())?;
+    if bytes.len() < len {
+        return Err(std::io::Error::other("it ends too early"));
+    }
+    Ok(bytes)
+}
+
+/// Reads every entry that is not packed once, so that its check sum is compared.
 pub(super) fn verify(path: &Path) -> Result<(), DataError> {
     let wrong = |problem: String| DataError::new(path, problem);
     let (file, file_len) = source::open(path)?;

@@ -19,6 +19,7 @@ mod state;
 mod tensors;
 mod write;
 
+pub use csv::{SEPARATORS, TextLayout};
 pub use map::NpyMap;
 pub use mapped::MappedArray;
 pub use pt::read_pt;
@@ -167,6 +168,15 @@ impl Array {
 ///
 /// The path, what is wrong, and what to do.
 pub fn read(path: &str) -> Result<Array, DataError> {
+    read_with(path, &TextLayout::default())
+}
+
+/// As [`read`], with what is said of files of text.
+///
+/// # Errors
+///
+/// As [`read`].
+pub fn read_with(path: &str, layout: &TextLayout) -> Result<Array, DataError> {
     if let Some((archive, key)) = path.rsplit_once(".npz:") {
         return npz::read(Path::new(&format!("{archive}.npz")), key);
     }
@@ -175,19 +185,29 @@ pub fn read(path: &str) -> Result<Array, DataError> {
     if name.ends_with(".npz") {
         return npz::needs_key(file);
     }
-    let parse: fn(BufReader<File>, u64) -> Result<Array, String> = if name.ends_with(".npy") {
-        npy::parse
+    let parse: &dyn Fn(BufReader<File>, u64) -> Result<Array, String> = if name.ends_with(".npy") {
+        &npy::parse
     } else if name.ends_with(".csv") {
-        csv::parse
+        &|source, len| csv::parse(source, len, layout)
     } else if name.ends_with(".idx") || name.ends_with("ubyte") {
-        idx::parse
+        &idx::parse
     } else if name.ends_with(".idx.gz") || name.ends_with("ubyte.gz") {
-        idx::parse_gz
+        &idx::parse_gz
     } else {
         return Err(DataError::new(file, "unknown kind of file; give .npy, .npz:key, .csv, .idx or .idx.gz"));
     };
     let (source, len) = source::open(file)?;
     parse(BufReader::new(source), len).map_err(|problem| DataError::new(file, problem))
+}
+
+/// What is wrong with the lines without numbers between the rows of a file of text; `None` where there are none, or it cannot
+/// be read.
+pub(crate) fn holes(path: &str, layout: &TextLayout) -> Option<DataError> {
+    let file = Path::new(path);
+    let is_text = path.to_ascii_lowercase().ends_with(".csv");
+    let (source, _) = source::open(file).ok().filter(|_| is_text)?;
+    let problem = csv::holes(BufReader::new(source), layout).ok().flatten()?;
+    Some(DataError::new(file, problem))
 }
 
 fn unreadable(error: &std::io::Error) -> String {

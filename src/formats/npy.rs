@@ -1,9 +1,9 @@
 //! NumPy's `.npy`, versions 1 to 3.
 
 use super::source::{elements, fill, room};
-use super::tensors::places;
+use super::tensors::{Kind, c_order, places};
 use super::{Array, Values, count};
-use half::f16;
+use half::{bf16, f16};
 use std::cmp::Ordering;
 use std::io::Read;
 
@@ -15,7 +15,7 @@ pub(super) struct Header {
     fortran: bool,
     pub shape: Vec<usize>,
     /// Bytes before the data.
-    start: usize,
+    pub start: usize,
 }
 
 impl Header {
@@ -25,6 +25,33 @@ impl Header {
             return Ok((self.start, self.size == 8));
         }
         Err("not an array of little-endian floats in C order".into())
+    }
+
+    /// The elements, as those of tensors.
+    pub fn kind(&self) -> Result<Kind, String> {
+        if self.big && self.size > 1 {
+            return Err("is big-endian; save it little-endian, as x.astype(x.dtype.newbyteorder('<')) is".into());
+        }
+        Ok(match (self.kind, self.size) {
+            ('f', 2) => Kind::F16,
+            ('f', 4) => Kind::F32,
+            ('f', _) => Kind::F64,
+            ('V', _) => Kind::BF16,
+            ('i', 1) => Kind::I8,
+            ('i', 2) => Kind::I16,
+            ('i', 4) => Kind::I32,
+            ('i', _) => Kind::I64,
+            ('u', 1) => Kind::U8,
+            ('u', 2) => Kind::U16,
+            ('u', 4) => Kind::U32,
+            ('b', _) => Kind::Bool,
+            (kind, size) => return Err(format!("elements of type {kind}{size} are not supported; save floats")),
+        })
+    }
+
+    /// The strides of its elements, whose number can be counted.
+    pub fn strides(&self) -> Vec<usize> {
+        if self.fortran { columns_first(&self.shape) } else { c_order(&self.shape) }
     }
 
     /// Fails where a file is not as long as its header says.
@@ -105,9 +132,11 @@ fn dtype(descr: &str) -> Result<(bool, char, usize), String> {
     let kind = rest.next().ok_or_else(unsupported)?;
     let size: usize = rest.as_str().parse().map_err(|_| unsupported())?;
     match (order, kind, size) {
-        ('<' | '>' | '|' | '=', 'f', 2 | 4 | 8) | ('<' | '>' | '|' | '=', 'i' | 'u', 1 | 2 | 4 | 8) | (_, 'b', 1) => {
-            Ok((order == '>', kind, size))
-        }
+        // ml_dtypes writes its bfloat16 as two bytes of no kind.
+        ('<' | '>' | '|' | '=', 'f', 2 | 4 | 8)
+        | ('<' | '>' | '|' | '=', 'V', 2)
+        | ('<' | '>' | '|' | '=', 'i' | 'u', 1 | 2 | 4 | 8)
+        | (_, 'b', 1) => Ok((order == '>', kind, size)),
         _ => Err(unsupported()),
     }
 }
@@ -144,6 +173,7 @@ fn decode(header: &Header, data: &[u8]) -> Result<Values, String> {
         })
     });
     Ok(match (header.kind, header.size) {
+        ('V', _) => Values::Real32(words.map(|word| bf16::from_bits(word as u16).to_f32()).collect()),
         ('f', 2) => Values::Real32(words.map(|word| f16::from_bits(word as u16).to_f32()).collect()),
         ('f', 4) => Values::Real32(words.map(|word| f32::from_bits(word as u32)).collect()),
         ('f', _) => Values::Real64(words.map(f64::from_bits).collect()),
@@ -160,10 +190,15 @@ fn decode(header: &Header, data: &[u8]) -> Result<Values, String> {
     })
 }
 
+/// The strides of an array whose first axis is the innermost.
+fn columns_first(shape: &[usize]) -> Vec<usize> {
+    (0..shape.len()).map(|axis| shape[..axis].iter().product()).collect()
+}
+
 fn to_c_order(array: Array) -> Result<Array, String> {
     let Array { shape, values } = array;
     room((values.len() as u64).saturating_mul(values.size() as u64))?;
-    let strides: Vec<usize> = (0..shape.len()).map(|axis| shape[..axis].iter().product()).collect();
+    let strides = columns_first(&shape);
     let order = places(&shape, &strides);
     let values = match values {
         Values::Real32(values) => Values::Real32(order.map(|place| values[place]).collect()),

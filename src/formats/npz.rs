@@ -2,7 +2,7 @@
 
 use super::archive::{self, stored};
 use super::source::{self, unpacks};
-use super::tensors::{Contents, Kind, Place};
+use super::tensors::{Contents, Place, Storage};
 use super::{Array, DataError, npy};
 use std::fs::File;
 use std::io::BufReader;
@@ -42,23 +42,28 @@ pub(super) fn read(path: &Path, key: &str) -> Result<Array, DataError> {
     claimed.and_then(|()| npy::parse(BufReader::new(entry), size)).map_err(fail)
 }
 
-/// Where the arrays of an archive lie, which numpy.savez wrote.
+/// Where the arrays of an archive lie, which numpy.savez or numpy.savez_compressed wrote.
 pub(super) fn contents(file: &mut File, file_len: u64) -> Result<Contents, String> {
     let mut archive = archive::open(file)?;
     let mut contents = Contents { zipped: true, ..Contents::default() };
     for index in 0..archive.len() {
         let mut entry = archive.by_index(index).map_err(|error| error.to_string())?;
         let name = String::from_utf8_lossy(entry.name_raw()).trim_end_matches(".npy").to_owned();
-        contents.add(&name, place(&mut entry, file_len))?;
+        contents.add(&name, place(&mut entry, index, file_len))?;
     }
     Ok(contents)
 }
 
-fn place(entry: &mut ZipFile<'_, &mut File>, file_len: u64) -> Result<Place, String> {
-    let (start, size) = stored(entry, file_len)?;
+fn place(entry: &mut ZipFile<'_, &mut File>, index: usize, file_len: u64) -> Result<Place, String> {
+    let is_packed = entry.compression() != CompressionMethod::Stored && !entry.encrypted();
+    let (start, size) = if is_packed { (0, entry.size()) } else { stored(entry, file_len)? };
+    if is_packed {
+        unpacks(entry.compressed_size().min(file_len), size)?;
+    }
     let header = npy::read_header(entry)?;
     header.check_len(size)?;
-    let (before, double) = header.plain_floats()?;
-    let kind = if double { Kind::F64 } else { Kind::F32 };
-    Place::dense(archive::storage(kind, start + before as u64, size - before as u64)?, header.shape)
+    let (kind, before) = (header.kind()?, header.start as u64);
+    let storage = archive::storage(kind, start + before, size - before)?;
+    let strides = header.strides();
+    Place::new(Storage { entry: is_packed.then_some(index), ..storage }, 0, header.shape, strides)
 }

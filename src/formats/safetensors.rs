@@ -68,7 +68,7 @@ fn place(info: &TensorInfo, start: u64) -> Result<Place, String> {
     let (first, end) = info.data_offsets;
     let bytes = end.checked_sub(first).filter(|bytes| bytes % kind.size() == 0).ok_or("its offsets are wrong")?;
     let start = start.checked_add(first as u64).ok_or("its offsets are wrong")?;
-    Place::dense(Storage { kind, start, len: bytes / kind.size() }, info.shape.clone())
+    Place::dense(Storage { kind, entry: None, start, len: bytes / kind.size() }, info.shape.clone())
 }
 
 /// Writes named tensors, beside and then renamed.

@@ -1,7 +1,7 @@
 //! Files of named tensors, read a tensor or a row at a time.
 
 use super::shards::{self, Shard};
-use super::{Array, DataError, Values, count, npz, pt, safetensors, source};
+use super::{Array, DataError, Values, archive, count, npz, pt, safetensors, source};
 use half::{bf16, f16};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -66,11 +66,13 @@ impl Kind {
     }
 }
 
-/// A run of elements in a file.
+/// A run of elements in a file, or in an entry of an archive that is packed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Storage {
     pub kind: Kind,
-    /// Its first byte.
+    /// The number of the entry, where it is packed.
+    pub entry: Option<usize>,
+    /// Its first byte, of the file or the unpacked entry.
     pub start: u64,
     /// Its elements; the file has them all.
     pub len: usize,
@@ -149,9 +151,16 @@ impl Place {
 
     fn read(&self, file: &mut File) -> std::io::Result<Array> {
         let size = self.storage.kind.size();
-        let mut bytes = vec![0; self.span().unwrap_or(0) * size];
-        file.seek(SeekFrom::Start(self.storage.start + (self.offset * size) as u64))?;
-        file.read_exact(&mut bytes)?;
+        let (start, len) = (self.storage.start + (self.offset * size) as u64, self.span().unwrap_or(0) * size);
+        let mut bytes = match self.storage.entry {
+            Some(entry) => archive::unpacked(file, entry, start, len)?,
+            None => {
+                let mut bytes = vec![0; len];
+                file.seek(SeekFrom::Start(start))?;
+                file.read_exact(&mut bytes)?;
+                bytes
+            }
+        };
         if self.strides != c_order(&self.shape) {
             bytes = self.in_c_order(&bytes);
         }
@@ -186,7 +195,7 @@ pub(super) fn places(shape: &[usize], strides: &[usize]) -> impl Iterator<Item =
 }
 
 /// The strides of a dense array whose number of elements can be counted.
-fn c_order(shape: &[usize]) -> Vec<usize> {
+pub(super) fn c_order(shape: &[usize]) -> Vec<usize> {
     let mut strides = vec![1; shape.len()];
     for axis in (1..shape.len()).rev() {
         strides[axis - 1] = strides[axis] * shape[axis];
@@ -297,7 +306,9 @@ impl TensorFile {
         let (mut file, len) = source::open(path)?;
         let contents = contents(&mut file, len);
         let contents = contents.map_err(wrong)?;
-        let sizes = contents.tensors.values().map(|place| place.len() * place.storage.kind.size());
+        // What is packed was held against its entry.
+        let plain = contents.tensors.values().filter(|place| place.storage.entry.is_none());
+        let sizes = plain.map(|place| place.len() * place.storage.kind.size());
         let total = sizes.fold(0usize, usize::saturating_add);
         if (total / MOST_SHARED) as u64 > len {
             return Err(wrong(format!(
@@ -380,6 +391,11 @@ impl TensorFile {
     pub fn read_row(&self, row: usize) -> Result<BTreeMap<String, Array>, DataError> {
         self.read_places(|place| {
             let found = place.row(row).ok_or_else(|| format!("has no entry {row} in its first axis"))?;
+            if place.storage.entry.is_some() {
+                return Err(
+                    "is compressed, and cannot be read in the middle; save it without, as numpy.savez does".into()
+                );
+            }
             if found.is_compact() {
                 return Ok(found);
             }

@@ -41,8 +41,8 @@ fn malformed_files_are_refused_with_a_reason() {
         (parsed(npy::parse, &npy("<f8", "False", "(3,)", &[0; 8])), "truncated"),
         (parsed(npy::parse, &huge), "larger than any"),
         (parsed(npy::parse, &npy("<c8", "False", "(1,)", &[0; 8])), "not supported"),
-        (parsed(csv::parse, b"1,2\n3\n"), "line 2"),
-        (parsed(csv::parse, b"1,2\n3,x\n"), "column 2"),
+        (table(b"1,2\n3\n"), "line 2"),
+        (table(b"1,2\n3,x\n"), "column 2"),
         (parsed(idx::parse, &[0, 0, 8, 1, 0, 0, 0, 9, 1]), "needs 17"),
         (parsed(idx::parse, &[1, 0, 8, 1]), "two zero bytes"),
     ];
@@ -52,12 +52,129 @@ fn malformed_files_are_refused_with_a_reason() {
     }
 }
 
+/// What becomes of a file of text of which nothing is said.
+fn table(bytes: &[u8]) -> Result<Array, String> {
+    table_with(bytes, &TextLayout::default())
+}
+
+fn table_with(bytes: &[u8], layout: &TextLayout) -> Result<Array, String> {
+    csv::parse(bytes, bytes.len() as u64, layout)
+}
+
+/// Of an array of reals.
+fn reals(shape: &[usize], values: &[f64]) -> Result<Array, String> {
+    Ok(Array { shape: shape.to_vec(), values: Values::Real64(values.to_vec()) })
+}
+
 #[test]
 fn csv_with_and_without_names() {
-    let named = parsed(csv::parse, b"a,b\n1,2\n\n3,4\n").unwrap();
+    let named = table(b"a,b\n1,2\n3,4\n\n\n").unwrap();
     assert_eq!(named, Array { shape: vec![2, 2], values: Values::Integer(vec![1, 2, 3, 4]) });
-    let single = parsed(csv::parse, b"0.5\n1\n").unwrap();
-    assert_eq!(single, Array { shape: vec![2], values: Values::Real64(vec![0.5, 1.0]) });
+    for text in [&b"0.5\n1\n"[..], b"\xef\xbb\xbf0.5\r\n1\r\n", b"\"a \"\"b\nc\"\n\"0.5\"\n 1", b"# 0\n0.5\n1"] {
+        assert_eq!(table(text), reals(&[2], &[0.5, 1.0]), "{}", String::from_utf8_lossy(text));
+    }
+}
+
+/// Numbers of columns, a kind of its own, the number of rows: each may be names, and each may be a row. What is said, or
+/// how many rows there must be, decides.
+#[test]
+fn a_first_line_that_may_be_names_is_refused() {
+    let doubtful: [&[u8]; 8] = [
+        b"0,1,2\n0.5,1.5,2.5\n1.0,2.0,3.0\n",
+        b"1,2,3\n0.5,1.5,2.5\n1.0,2.0,3.0\n",
+        b"0,1\n0,1\n1,0\n",
+        b"0\n2\n1\n",
+        b"2019,2020\n0.5,1.5\n2.5,0.25\n",
+        b"7\n0.5\n0.25\n",
+        b"2,3\n5,1\n4,4\n",
+        b"2\n5\n1\n",
+    ];
+    for (number, text) in doubtful.into_iter().enumerate() {
+        let layout = TextLayout { at: Some(["data.train", "inputs"]), ..TextLayout::default() };
+        // Two rows and two columns: the seventh has three.
+        if number == 6 {
+            assert_eq!(table(text).unwrap().shape, [3, 2]);
+            continue;
+        }
+        let error = table_with(text, &layout).unwrap_err();
+        for part in
+            ["line 1 (", "may be names of columns or a row", "set data.train.header = true if it is names, false"]
+        {
+            assert!(error.contains(part), "{error:?} lacks {part:?}");
+        }
+        assert!(table(text).unwrap_err().contains("save the array as .npy"));
+        let rows = |header| table_with(text, &TextLayout { header: Some(header), ..layout.clone() }).unwrap().shape[0];
+        assert_eq!([rows(true), rows(false)], [2, 3]);
+        let known = |rows| table_with(text, &TextLayout { rows: Some(rows), ..layout.clone() });
+        assert_eq!(known(3).unwrap().shape[0], 3);
+        let error = known(2).unwrap_err();
+        assert!(
+            error.contains("has 3 lines of numbers for 2 rows") && error.contains("header = { inputs = true, … }"),
+            "{error}"
+        );
+    }
+    let layout =
+        TextLayout { header: Some(true), rows: Some(3), at: Some(["data.query", "targets"]), ..Default::default() };
+    let error = table_with(b"1\n0\n2\n", &layout).unwrap_err();
+    assert!(
+        error.contains("has 2 lines of numbers for 3 rows")
+            && error.contains("data.query.header = { targets = false, … }"),
+        "{error}"
+    );
+}
+
+/// Ordinary numbers are not in doubt.
+#[test]
+fn a_first_line_of_numbers_is_a_row() {
+    let rows: [&[u8]; 10] = [
+        b"0,0,0,0\n1,2,3,4\n0,0,7,9\n",
+        b"0.0,1.0,2.0\n0.5,1.5,2.5\n1.0,2.0,3.0\n",
+        b"0\n0.5\n1\n",
+        b"5,3\n0.5,1.5\n2,7\n",
+        b"1\n0\n2\n",
+        b"1,0\n0,1\n1,0\n",
+        b"-1,0\n0,1\n1,2\n",
+        b"1,3,2\n0,1,2\n1,2,3\n",
+        b"5.1,3.5\n4.9,3.0\n4,3\n",
+        b"3,7\n1,2\n0,4\n",
+    ];
+    for text in rows {
+        assert_eq!(table(text).unwrap().shape[0], 3, "{}", String::from_utf8_lossy(text));
+    }
+    assert_eq!(table(b"0,1,2\n").unwrap().shape, [1, 3]);
+}
+
+#[test]
+fn lines_without_numbers_and_other_marks_are_named() {
+    let cases: [(&[u8], &str); 11] = [
+        (b"1,2\n,\n3,4\n", "line 2 is empty"),
+        (b"1\n\n3\n\n\n4\n\n", "lines 2, 4, 5 are empty"),
+        (b"\na,b\n1,2\n", "line 1 is empty"),
+        (b"1,5;2,5\n3,5;4,5\n", "decimal commas, and ';' between them: set data.train.separator = \";\""),
+        (b"a;b\n1;2\n", "';' between them: set data.train.separator = \";\""),
+        (b"a\tb\n1.5\t2\n", "set data.train.separator = \"\\t\""),
+        (b"1 2\n3 4\n", "set data.train.separator = \" \""),
+        (b"1;2\n", "set data.train.separator"),
+        (b"1.5,b,2\n3,4,5\n", "\"b\" is not a number; set data.train.header = true"),
+        (b",a,b\n0,1.5,2\n", "index=False"),
+        (b"150,4\n1.5,2,3,4\n", "line 2 has 4 cells, and line 1 has 2; set data.train.header = true"),
+    ];
+    let layout = TextLayout { at: Some(["data.train", "inputs"]), ..TextLayout::default() };
+    for (text, part) in cases {
+        let error = table_with(text, &layout).unwrap_err();
+        assert!(error.contains(part), "{error:?} lacks {part:?}");
+    }
+}
+
+#[test]
+fn a_separator_that_is_said_is_taken() {
+    let with =
+        |separator, text: &[u8]| table_with(text, &TextLayout { separator: Some(separator), ..TextLayout::default() });
+    assert_eq!(with(';', b"a;b\n1,5;2\n-0,25;1e3\n"), reals(&[2, 2], &[1.5, 2.0, -0.25, 1000.0]));
+    assert_eq!(with('\t', b"1.5\t2\n3\t4\n"), reals(&[2, 2], &[1.5, 2.0, 3.0, 4.0]));
+    assert_eq!(with(' ', b"  1.5   2\n3 4\n"), reals(&[2, 2], &[1.5, 2.0, 3.0, 4.0]));
+    assert!(with(';', b"1,5;2\n1.5;2\n").unwrap_err().contains("another decimal mark than line 1"));
+    assert!(with(';', b"1,234,567;2\n3;4\n").unwrap_err().contains("\"1,234,567\" is not a number"));
 }
 
 #[test]
@@ -92,7 +209,7 @@ fn flipped_and_cut_bytes_never_panic() {
         bytes[(random.unit() * 10.0) as usize] = (random.unit() * 256.0) as u8;
         refused += usize::from(parsed(idx::parse, &bytes).is_err());
         refused += usize::from(parsed(idx::parse_gz, &bytes).is_err());
-        refused += usize::from(parsed(csv::parse, &bytes).is_err());
+        refused += usize::from(table(&bytes).is_err());
     }
     assert!(refused > 5000);
 }

@@ -7,6 +7,7 @@ use super::primitive::Rearrange;
 use super::{Graph, NodeId, Owner, Roles, View};
 use crate::key::near;
 use crate::layer::{Layer, Reads, Source};
+use crate::plural::counted;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -146,10 +147,10 @@ impl<'a> Places<'a> {
         if reads.allows(places.len()) {
             return Ok(places);
         }
-        let (kind, have) = (layer.kind.name(), layer.from.len());
+        let (kind, have) = (layer.kind.name(), counted(layer.from.len(), "layer"));
         Err(match reads {
-            Reads::Exactly(count) => format!("from: names {have} layers, and {kind} reads {count}"),
-            Reads::AtLeast(least) => format!("from: names {have} layers, and {kind} reads at least {least}"),
+            Reads::Exactly(count) => format!("from: names {have}, and {kind} reads {count}"),
+            Reads::AtLeast(least) => format!("from: names {have}, and {kind} reads at least {least}"),
         })
     }
 

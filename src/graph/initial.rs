@@ -71,6 +71,9 @@ impl Graph {
     }
 }
 
+/// Tensors whose views a message writes out.
+const VIEWS: usize = 8;
+
 /// What of a file is a tensor: the name of the file's, and how it is seen.
 struct Found<'a> {
     name: &'a str,
@@ -143,11 +146,39 @@ pub fn check_tensors(graph: &Graph, shapes: &BTreeMap<&str, &[usize]>) -> Result
                 found.shape(shapes[found.name]).map_err(|problem| format!("model.parameters.{name:?}: {problem}"))?;
             if has != shape {
                 let name = found.name;
-                return Err(format!("tensor {name} has shape {has:?}; the model needs {shape:?}"));
+                let advice = turned(graph, shapes, &has, shape);
+                return Err(format!("tensor {name} has shape {has:?}; the model needs {shape:?}{advice}"));
             }
         }
     }
     Ok(())
+}
+
+/// What to do where a tensor has its axes in the order in which JAX and Keras write kernels; empty where it has not.
+fn turned(graph: &Graph, shapes: &BTreeMap<&str, &[usize]>, has: &[usize], needs: &[usize]) -> String {
+    let (&[rows, columns], &[outputs, inputs]) = (has, needs) else {
+        return match (has, needs) {
+            (&[a, b, c, d], &[outputs, inputs, height, width]) if [a, b, c, d] == [height, width, inputs, outputs] => {
+                "; its axes are those of a kernel of JAX or Keras: write numpy.transpose(w, (3, 2, 0, 1))".to_owned()
+            }
+            _ => String::new(),
+        };
+    };
+    if [rows, columns] != [inputs, outputs] {
+        return String::new();
+    }
+    let is_turned = |name: &str, shape: &[usize]| match (shapes.get(name), shape) {
+        (Some(&&[rows, columns]), &[outputs, inputs]) => [rows, columns] == [inputs, outputs],
+        _ => false,
+    };
+    let tensors = graph.tensors().filter(|tensor| is_turned(&tensor.name, &tensor.shape)).map(|tensor| &tensor.name);
+    let views: Vec<String> =
+        tensors.map(|name| format!("{name:?} = {{ tensor = {name:?}, transposed = true }}")).collect();
+    if views.is_empty() {
+        return "; where it is found, add transposed = true".to_owned();
+    }
+    let (shown, more) = (views[..views.len().min(VIEWS)].join(", "), if views.len() > VIEWS { ", …" } else { "" });
+    format!("; as JAX and Keras write kernels, [in, out]: set model.parameters = {{ {shown}{more} }}")
 }
 
 /// The flat parameters from named tensors.

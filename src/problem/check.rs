@@ -5,6 +5,7 @@ use crate::compute::{Element, Entries};
 use crate::error::Error;
 use crate::loss::Targets;
 use crate::path::{Rule, Spec};
+use crate::plural::counted;
 use crate::readout::Readout;
 use crate::tangent::{Carried, Contraction, choices, is_directional};
 use crate::tape::Step;
@@ -223,9 +224,9 @@ impl Problem {
         let Some(wanted) = &self.contraction else { return Ok(()) };
         let (blocks, layers) = (&self.network.blocks, self.network.layers());
         if wanted.len() != blocks.len() && wanted.len() != layers.len() {
-            let (have, want) = (wanted.len(), layers.len());
+            let (have, want) = (counted(wanted.len(), "layer"), layers.len());
             return Err(wrong(format!(
-                "kernel.contraction: names {have} layers, but {want} have weights; give one word for each, or \"auto\""
+                "kernel.contraction: names {have}, and {want} have weights; give one word for each, or \"auto\""
             )));
         }
         if is_directional(wanted) {

@@ -15,6 +15,7 @@ use crate::path::{Rule, Superposition, Tile};
 use crate::problem::{Problem, QueryData, TrainingData};
 use crate::run::store::{Parts, Queries, Record, Summary};
 use crate::run::verdict::{Findings, Imported, Integral, Verdict, of_inexact, of_unexplained};
+use crate::run::witness::Witness;
 use crate::tape::{DiskTape, Tape};
 use std::time::Instant;
 
@@ -112,7 +113,7 @@ pub(super) fn records<E: Element>(session: &Session, tape: &DiskTape) -> Result<
 }
 
 /// Puts everything in its final form, `summary.json` last; `records` are those of all tiles. `check_path` is called where sums that
-/// rounding does not explain came out twice.
+/// rounding does not explain came out twice; `witness` says how far what was recorded is from what is computed.
 ///
 /// # Errors
 ///
@@ -122,6 +123,7 @@ pub(super) fn complete<E: Element>(
     tape: &DiskTape,
     records: &[Record],
     watch: &Watch<'_>,
+    witness: &Witness,
     check_path: &dyn Fn() -> Result<(), Error>,
 ) -> Result<Summary, Error> {
     let started = Instant::now();
@@ -177,9 +179,13 @@ pub(super) fn complete<E: Element>(
         accept: run_file.kernel.accept,
         residual: queries.largest_relative_residual(E::ROUNDING),
         unexplained: queries.largest_relative_unexplained(E::ROUNDING),
-        outputs_differ: None,
+        outputs_differ: witness.outputs,
+        loss_differs: witness.loss,
     };
-    let causes = causes(session, tape, &queries, &findings, (E::ROUNDING, watch))?;
+    let causes = match Verdict::judge(&findings) {
+        Verdict::WrongInputs => witness.causes.clone(),
+        _ => causes(session, tape, &queries, &findings, (E::ROUNDING, watch))?,
+    };
     let summary = Summary {
         optimizer: run_file.training.optimizer,
         readout: run_file.kernel.readout.name(),

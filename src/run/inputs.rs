@@ -5,7 +5,7 @@ use super::weights::{self, Notes, check_real};
 use crate::compute::Entries;
 use crate::device::Precision;
 use crate::error::Error;
-use crate::formats::{Array, Values, read};
+use crate::formats::{Array, TextLayout, Values, holes, read_with};
 use crate::graph::{Graph, from_tensors};
 use crate::loss::{TargetArray, Targets};
 use crate::path::Spec;
@@ -13,7 +13,9 @@ use crate::plan::check_room;
 use crate::problem::Problem;
 use crate::run::keys::{Batches, InputFiles, KernelShape, RunFile, Training};
 use crate::run::numbers::{parameter_groups, rates};
-use crate::run::rows::read_rows;
+use crate::run::rows::{Rows, Source, read_rows};
+use crate::run::witness::{doubtful_scale, read_outputs};
+use crate::tangent::Contraction;
 use crate::tape::Step;
 use crate::training::{Groups, draw_batches};
 use std::path::Path;
@@ -27,7 +29,9 @@ pub struct Inputs {
     pub initial: Vec<f64>,
     /// Checkpoints of a path that was recorded elsewhere.
     pub checkpoints: Option<Checkpoints>,
-    /// What was done to fit files of weights to the network, for people.
+    /// `[n, C]`: the recorded model's own outputs of the queries, where they are known.
+    pub outputs: Option<Vec<f64>>,
+    /// What was done to fit files of weights to the network, and what else is noticed, for people.
     pub notes: Vec<String>,
 }
 
@@ -58,12 +62,22 @@ impl Inputs {
         check_shares(&steps, run_file.run.precision)?;
         let problem = Problem { steps, spec: Spec { optimizer, ..problem.spec }, ..problem };
         problem.check().map_err(|error| name_tokens(error, run_file, &problem))?;
+        let outputs = outputs(run_file, &problem)?;
+        notes.extend(doubtful_scale(&problem));
         notes.iter().for_each(|note| tracing::warn!("{note}"));
         if problem.imported && problem.network.in_training().draws() {
             tracing::warn!("{FOREIGN_MASKS}");
         }
-        Ok(Self { problem, initial, checkpoints, notes })
+        Ok(Self { problem, initial, checkpoints, outputs, notes })
     }
+}
+
+/// The recorded model's own outputs.
+fn outputs(run_file: &RunFile, problem: &Problem) -> Result<Option<Vec<f64>>, Error> {
+    let Some(path) = &run_file.data.query_outputs else { return Ok(None) };
+    let (count, network) = (problem.query_count(), &problem.network);
+    let layout = run_file.data.query.layout(["data.query", "outputs"], Some(count));
+    read_outputs(path, &layout, count, network.shape(network.output())).map(Some)
 }
 
 /// The problem of a check: where tokens name no row of their table, with the files that they are in.
@@ -108,19 +122,28 @@ pub fn read_problem(run_file: &RunFile) -> Result<Problem, Error> {
     check_weights(&network)?;
     let (data, training, kernel) = (&run_file.data, &run_file.training, &run_file.kernel);
     let precision = run_file.run.precision;
-    let (examples, inputs) = read_rows("data.train.inputs", &data.inputs, &network, precision)?;
-    let targets = read_targets(&data.targets, &network, training, examples, &data.inputs)?;
-    let groups = data.groups.as_deref().map(|path| read_groups(path, examples)).transpose()?;
+    let source = Source { section: "data.train", files: &data.inputs, reading: &data.train };
+    let others =
+        [("targets", Some(&data.targets)), ("weights", data.weights.as_ref()), ("groups", data.groups.as_ref())];
+    let train = read_rows(&source, &network, precision).map_err(|error| with_holes(error, &source, &others))?;
+    let examples = train.count;
+    let targets = read_targets(&data.targets, &network, training, &train, &source)?;
+    let of_example =
+        |key, path| OfExamples { path, layout: data.train.layout(["data.train", key], Some(examples)), of: &train };
+    let groups = data.groups.as_deref().map(|path| read_groups(&of_example("groups", path))).transpose()?;
     check_examples(&kernel.superposition_vectors, groups.as_ref().map_or(examples, Groups::count))?;
     let mut queries = None;
     let mut query_targets = Some(targets.clone());
     if let Some(files) = &data.query_inputs {
-        let (count, values) = read_rows("data.query.inputs", files, &network, precision)?;
-        queries = Some(values);
+        let source = Source { section: "data.query", files, reading: &data.query };
+        let others = [("targets", data.query_targets.as_ref())];
+        let own = read_rows(&source, &network, precision).map_err(|error| with_holes(error, &source, &others))?;
+        own.check_against(&train, &source)?;
         query_targets = match &data.query_targets {
             None => None,
             Some(path) => {
-                let own = read_targets(path, &network, training, count, files)?;
+                let count = own.count;
+                let own = read_targets(path, &network, training, &own, &source)?;
                 let positions = [targets.positions(examples, network.outputs), own.positions(count, network.outputs)];
                 if positions[0] != positions[1] {
                     let (train, problem) = (&data.targets, "give both the same shape but for the first axis");
@@ -132,11 +155,17 @@ pub fn read_problem(run_file: &RunFile) -> Result<Problem, Error> {
                 Some(own)
             }
         };
+        queries = Some(own.values);
     }
     if let Targets::Reals(values) = &targets {
         fits_precision(&data.targets, values, precision)?;
     }
-    let weights = data.weights.as_deref().map(|path| read_example_weights(path, examples, precision)).transpose()?;
+    let weights = data.weights.as_deref().map(|path| read_example_weights(&of_example("weights", path), precision));
+    let weights = weights.transpose()?;
+    let mut contraction = kernel.contraction.clone();
+    if contraction.as_deref() == Some(&[Contraction::Directional]) {
+        contraction = Some(vec![Contraction::Directional; network.blocks.len()]);
+    }
     let spec = Spec {
         loss: training.loss,
         optimizer: training.optimizer.into(),
@@ -154,8 +183,8 @@ pub fn read_problem(run_file: &RunFile) -> Result<Problem, Error> {
     Ok(Problem {
         network,
         spec,
-        contraction: kernel.contraction.clone(),
-        inputs,
+        contraction,
+        inputs: train.values,
         targets,
         numbers: training.numbers(),
         weights,
@@ -228,14 +257,25 @@ pub(super) fn finite(path: &str, array: &Array) -> Result<(), Error> {
     }
 }
 
+/// An error of a file of inputs; where it has empty lines, those of the files that belong to it are named too.
+fn with_holes(error: Error, source: &Source<'_>, others: &[(&'static str, Option<&String>)]) -> Error {
+    let inputs = source.files.all().into_iter().map(|(_, file)| ("inputs", file));
+    let others = others.iter().filter_map(|(key, file)| Some((*key, file.as_ref()?.as_str())));
+    let found =
+        inputs.chain(others).filter_map(|(key, file)| holes(file, &source.reading.layout([source.section, key], None)));
+    let all: Vec<String> = found.map(|problem| problem.to_string()).collect();
+    if all.is_empty() { error } else { Error::Input(all.join("; ")) }
+}
+
 fn read_targets(
     path: &str,
     network: &Graph,
     training: &Training,
-    count: usize,
-    inputs: &InputFiles,
+    rows: &Rows,
+    source: &Source<'_>,
 ) -> Result<Targets, Error> {
-    let array = read(path)?;
+    let (count, inputs) = (rows.count, source.files);
+    let array = read_with(path, &source.reading.layout([source.section, "targets"], Some(count)))?;
     finite(path, &array)?;
     if array.shape.first() != Some(&count) {
         return Err(Error::Input(format!("{path}: has shape {:?}, but {inputs} holds {count} examples", array.shape)));
@@ -245,31 +285,48 @@ fn read_targets(
     targets.read().map_err(|problem| Error::Input(format!("{path}: {problem}")))
 }
 
+/// A file that says something of each training example.
+struct OfExamples<'a> {
+    path: &'a str,
+    layout: TextLayout,
+    of: &'a Rows,
+}
+
+impl OfExamples<'_> {
+    fn read(&self) -> Result<Array, Error> {
+        Ok(read_with(self.path, &self.layout)?)
+    }
+
+    /// What is said of an array of another shape than it must have; `has` and `needs` are words for both.
+    fn wrong(&self, has: &str, needs: &str) -> Error {
+        let files: Vec<&str> = self.of.shapes.iter().map(|(path, _)| path.as_str()).collect();
+        let (files, count) = (files.join(", "), self.of.count);
+        Error::Input(format!("{}: has shape {has}; {needs}, and {files} holds {count}", self.path))
+    }
+}
+
 /// The groups of examples.
-fn read_groups(path: &str, examples: usize) -> Result<Groups, Error> {
-    let array = read(path)?;
+fn read_groups(file: &OfExamples<'_>) -> Result<Groups, Error> {
+    let (array, examples) = (file.read()?, file.of.count);
     match &array.values {
         Values::Integer(numbers) if array.shape == [examples] => Ok(Groups::new(numbers)),
         values => {
             let kind = if matches!(values, Values::Integer(_)) { "integers" } else { "real numbers" };
-            let shape = &array.shape;
-            Err(Error::Input(format!(
-                "{path}: has shape {shape:?} of {kind}; groups are [{examples}] integers, one an example"
-            )))
+            let has = format!("{:?} of {kind}", array.shape);
+            Err(file.wrong(&has, &format!("groups are [{examples}] integers, one an example")))
         }
     }
 }
 
 /// Weights of examples or of their positions.
-fn read_example_weights(path: &str, examples: usize, precision: Precision) -> Result<Vec<f64>, Error> {
-    let array = read(path)?;
-    finite(path, &array)?;
+fn read_example_weights(file: &OfExamples<'_>, precision: Precision) -> Result<Vec<f64>, Error> {
+    let (array, examples) = (file.read()?, file.of.count);
+    finite(file.path, &array)?;
     if array.shape.first() != Some(&examples) {
-        let shape = &array.shape;
-        return Err(Error::Input(format!("{path}: has shape {shape:?}; weights are [{examples}], one an example")));
+        return Err(file.wrong(&format!("{:?}", array.shape), &format!("weights are [{examples}], one an example")));
     }
     let weights = array.to_f64();
-    fits_precision(path, &weights, precision)?;
+    fits_precision(file.path, &weights, precision)?;
     Ok(weights)
 }
 
@@ -341,7 +398,7 @@ fn check_examples(wanted: &[u32], examples: usize) -> Result<(), Error> {
 }
 
 fn read_batches(path: &str, steps: usize, size: Option<usize>, examples: usize) -> Result<Vec<Vec<u32>>, Error> {
-    let array = read(path)?;
+    let array = read_with(path, &TextLayout { rows: Some(steps), ..TextLayout::default() })?;
     let (shape, values) = (array.shape.clone(), array.to_f64());
     let &[rows, width] = shape.as_slice() else {
         return Err(Error::Input(format!("{path}: has shape {shape:?}; batches are [steps, batch]")));

@@ -25,6 +25,7 @@ mod tiles;
 mod train;
 pub mod verdict;
 mod weights;
+mod witness;
 
 pub use checkpoints::Checkpoints;
 pub use draft::draft;

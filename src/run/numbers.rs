@@ -1,7 +1,7 @@
 //! The numbers of the optimizer that a run file names, for every group of parameters and every step.
 
 use crate::error::Error;
-use crate::formats::read;
+use crate::formats::{TextLayout, read_with};
 use crate::graph::{Block, Graph, Role};
 use crate::key::{Form, Table, Value, dotted};
 use crate::optimizer::{FORM, Group, Optimizer, ParameterGroups};
@@ -95,7 +95,7 @@ fn each(at: &str, given: &Value, steps: usize) -> Result<Vec<Value>, Error> {
     let values = match given {
         Value::List(values) => values.clone(),
         Value::Text(path) => {
-            let array = read(path)?;
+            let array = read_with(path, &TextLayout { rows: Some(steps), ..TextLayout::default() })?;
             let values = array.to_f64();
             match array.shape.as_slice() {
                 [_] => values.into_iter().map(Value::Number).collect(),

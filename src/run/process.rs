@@ -13,6 +13,7 @@ use crate::path::Tile;
 use crate::run::keys::{Run, RunFile};
 use crate::run::store::{Lock, Store, Summary, file_names};
 use crate::run::verdict::{Judgement, recorded as recorded_verdict};
+use crate::run::witness::{Witness, compare};
 use crate::tape::DiskTape;
 
 /// Is told how a run gets on.
@@ -162,6 +163,12 @@ pub fn run_on(
 /// Trains, integrates, and finishes, as far as each is this part's.
 fn work(session: &Session, part: Part, devices: &impl Devices, watch: &Watch<'_>) -> Result<Outcome, Error> {
     let tape = path(session, part, devices, watch)?;
+    let witness = match part {
+        Part::Shard { .. } => Witness::default(),
+        Part::Whole | Part::Finish => compare(session, &tape, devices, watch)?,
+    };
+    // Said before the long part of the work.
+    witness.causes.iter().for_each(|cause| tracing::warn!("wrong inputs: {cause}"));
     let tiles = part.tiles(&session.plan().tiles);
     integrate(session, &tape, &tiles, devices, watch)?;
     if let Part::Shard { .. } = part {
@@ -178,11 +185,11 @@ fn work(session: &Session, part: Part, devices: &impl Devices, watch: &Watch<'_>
     recorded(session)?.ok_or_else(|| gone(session))?;
     let complete = if session.is_double() { complete::<f64> } else { complete::<f32> };
     let sound = &|| check_path(session, &tape, devices, watch);
-    let summary = match complete(session, &tape, &all, watch, sound) {
+    let summary = match complete(session, &tape, &all, watch, &witness, sound) {
         Err(Error::WrongNumber(problem)) if part == Part::Whole => {
             tracing::warn!("{problem}; this run does so now");
             integrate(session, &tape, &tiles, devices, watch)?;
-            complete(session, &tape, &records(session, &tape)?, watch, sound)?
+            complete(session, &tape, &records(session, &tape)?, watch, &witness, sound)?
         }
         summary => summary?,
     };

@@ -3,40 +3,113 @@
 use super::inputs::fits_precision;
 use crate::device::Precision;
 use crate::error::Error;
-use crate::formats::{Array, read};
+use crate::formats::{Array, read_with};
 use crate::graph::{Graph, Input};
 use crate::key::near;
-use crate::run::keys::InputFiles;
+use crate::run::keys::{InputFiles, Reading};
 
-/// The examples of some files: how many, and their rows, in which the inputs lie side by side. `key` is where the files are named.
+/// The inputs that a section of a run file names.
+pub(super) struct Source<'a> {
+    /// The section, such as `data.train`.
+    pub section: &'static str,
+    pub files: &'a InputFiles,
+    pub reading: &'a Reading,
+}
+
+/// Examples, in whose rows the inputs lie side by side.
+#[derive(Debug, PartialEq)]
+pub(super) struct Rows {
+    pub count: usize,
+    pub values: Vec<f64>,
+    /// Of each input its file, and the shape that an example has in it.
+    pub shapes: Vec<(String, Vec<usize>)>,
+}
+
+/// The examples of some files.
 ///
 /// # Errors
 ///
 /// A file that is missing, or that does not fit its input: the file, the input, the shapes, and what to do.
-pub(super) fn read_rows(
-    key: &str,
-    files: &InputFiles,
-    network: &Graph,
-    precision: Precision,
-) -> Result<(usize, Vec<f64>), Error> {
-    let parts = paired(key, files, &network.inputs)?;
+pub(super) fn read_rows(source: &Source<'_>, network: &Graph, precision: Precision) -> Result<Rows, Error> {
+    let Source { section, files, reading } = source;
+    let parts = paired(&format!("{section}.inputs"), files, &network.inputs)?;
     let masks = network.take_minus_infinity();
     let mut columns: Vec<(usize, Vec<f64>)> = Vec::new();
-    let mut count: Option<(usize, &str)> = None;
+    let mut shapes: Vec<(String, Vec<usize>)> = Vec::new();
+    let mut known: Option<usize> = None;
     for ((input, path), is_mask) in parts.into_iter().zip(masks) {
-        let array = read(path)?;
+        let array = read_with(path, &reading.layout([section, "inputs"], known))?;
         check_finite(path, &array, is_mask)?;
-        let rows = check(path, &array, input, precision)?;
-        match count {
-            Some((first, other)) if first != rows => {
+        let rows = check(path, &array, input, source)?;
+        check_values(path, &array, input, precision)?;
+        match (known, shapes.first()) {
+            (Some(first), Some((other, _))) if first != rows => {
                 return Err(Error::Input(format!("{path}: holds {rows} examples, but {other} holds {first}")));
             }
-            _ => count = Some((rows, path)),
+            _ => known = Some(rows),
         }
+        shapes.push((path.to_owned(), array.shape[1..].to_vec()));
         columns.push((input.len(), array.to_f64()));
     }
-    let count = count.map_or(0, |(count, _)| count);
-    Ok((count, side_by_side(count, columns)))
+    let count = known.unwrap_or(0);
+    Ok(Rows { count, values: side_by_side(count, columns), shapes })
+}
+
+impl Rows {
+    /// Fails where examples of these and of others have shapes that only their numbers of values have in common: one of them
+    /// would be taken in a wrong order. `reading` is how these are read.
+    ///
+    /// # Errors
+    ///
+    /// Both files and shapes.
+    pub fn check_against(&self, others: &Self, source: &Source<'_>) -> Result<(), Error> {
+        let differ = |((_, own), (_, other)): &(&(String, Vec<usize>), &(String, Vec<usize>))| {
+            !source.reading.reshape && !is_same(own, other) && !is_flat(own) && !is_flat(other)
+        };
+        match self.shapes.iter().zip(&others.shapes).find(differ) {
+            None => Ok(()),
+            Some(((path, own), (other, theirs))) => Err(Error::Input(format!(
+                "{path}: its examples have the shape {own:?}, and those of {other} have {theirs:?}; {}",
+                remedy(own, theirs, source.section)
+            ))),
+        }
+    }
+}
+
+/// Whether two shapes are the same but for axes of length 1.
+fn is_same(a: &[usize], b: &[usize]) -> bool {
+    long(a).eq(long(b))
+}
+
+/// Whether there is no order of axes in a shape.
+fn is_flat(shape: &[usize]) -> bool {
+    long(shape).count() <= 1
+}
+
+fn long(shape: &[usize]) -> impl Iterator<Item = usize> {
+    shape.iter().copied().filter(|&side| side != 1)
+}
+
+/// What to do where an example has one shape in a file, and another one is needed.
+fn remedy(has: &[usize], needed: &[usize], section: &str) -> String {
+    let reshape = format!("{section}.reshape = true takes the values in the order in which they lie, if that is meant");
+    let mut sorted = [has.to_vec(), needed.to_vec()];
+    sorted.iter_mut().for_each(|shape| shape.sort_unstable());
+    let turned = |first: &[usize], last: &[usize]| {
+        first.len() > 1
+            && first.len() == last.len()
+            && last[..last.len() - 1] == first[1..]
+            && last[last.len() - 1] == first[0]
+    };
+    if turned(needed, has) {
+        format!("its channels are last: write numpy.moveaxis(x, -1, 1) to the file; {reshape}")
+    } else if turned(has, needed) {
+        format!("its first axis is needed last: write numpy.moveaxis(x, 1, -1) to the file; {reshape}")
+    } else if sorted[0] == sorted[1] {
+        format!("its axes are in another order: write numpy.transpose of it to the file; {reshape}")
+    } else {
+        reshape
+    }
 }
 
 /// The rows of several arrays, joined.
@@ -101,30 +174,45 @@ fn check_finite(path: &str, array: &Array, is_mask: bool) -> Result<(), Error> {
 }
 
 /// How many examples the array of an input holds.
-fn check(path: &str, array: &Array, input: &Input, precision: Precision) -> Result<usize, Error> {
-    let width = input.len();
-    let count = match array.shape.as_slice() {
+fn check(path: &str, array: &Array, input: &Input, source: &Source<'_>) -> Result<usize, Error> {
+    let wanted = || match &input.name {
+        None => format!("model.input = {:?}", input.shape),
+        Some(name) => format!("model.inputs.{name} of shape {:?}", input.shape),
+    };
+    let (shape, width) = (&array.shape, input.len());
+    let count = match shape.as_slice() {
         [] => 0,
-        [count, rest @ ..] if rest.iter().product::<usize>() == width => *count,
-        shape => {
-            let wanted = match &input.name {
-                None => format!("model.input = {:?}", input.shape),
-                Some(name) => format!("model.inputs.{name} of shape {:?}", input.shape),
-            };
+        [count, rest @ ..] if rest.iter().product::<usize>() == width => {
+            let fits = is_same(rest, &input.shape) || is_flat(rest) || is_flat(&input.shape);
+            if !fits && !source.reading.reshape {
+                let remedy = remedy(rest, &input.shape, source.section);
+                return Err(Error::Input(format!(
+                    "{path}: has shape {shape:?}, which has no more than the number of its values in common with {}; {remedy}",
+                    wanted()
+                )));
+            }
+            *count
+        }
+        _ => {
             return Err(Error::Input(format!(
-                "{path}: has shape {shape:?}, but {wanted} needs [examples, …] with {width} values each"
+                "{path}: has shape {shape:?}, but {} needs [examples, …] with {width} values each",
+                wanted()
             )));
         }
     };
     if count == 0 {
         return Err(Error::Input(format!("{path}: holds no example")));
     }
+    Ok(count)
+}
+
+/// Fails where values are not those of an input, or no numbers in the precision.
+fn check_values(path: &str, array: &Array, input: &Input, precision: Precision) -> Result<(), Error> {
     let values = array.to_f64();
     if input.whole {
         whole(path, input, &values, precision)?;
     }
-    fits_precision(path, &values, precision)?;
-    Ok(count)
+    fits_precision(path, &values, precision)
 }
 
 /// Fails where a value is no whole number that the precision holds.
@@ -155,10 +243,17 @@ mod tests {
         path.display().to_string()
     }
 
-    fn rows(files: &InputFiles, inputs: Vec<Input>) -> Result<(usize, Vec<f64>), String> {
+    fn rows_as(files: &InputFiles, inputs: Vec<Input>, reshape: bool) -> Result<(usize, Vec<f64>), String> {
         let design = crate::graph::Design { inputs, ..crate::graph::Design::new(&[], &[]) };
         let network = design.build().unwrap();
-        read_rows("data.train.inputs", files, &network, Precision::F32).map_err(|error| error.to_string())
+        let reading = Reading { reshape, ..Reading::default() };
+        let source = Source { section: "data.train", files, reading: &reading };
+        let rows = read_rows(&source, &network, Precision::F32).map_err(|error| error.to_string())?;
+        Ok((rows.count, rows.values))
+    }
+
+    fn rows(files: &InputFiles, inputs: Vec<Input>) -> Result<(usize, Vec<f64>), String> {
+        rows_as(files, inputs, false)
     }
 
     #[test]
@@ -199,6 +294,55 @@ mod tests {
         for (files, inputs, part) in cases {
             let problem = rows(&files, inputs).unwrap_err();
             assert!(problem.contains(part), "{problem:?} lacks {part:?}");
+        }
+    }
+    /// Flat rows, and axes of length 1, have one order; others have it only where it is said.
+    #[test]
+    fn shapes_with_as_many_values_are_no_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let values: Vec<f64> = (0..24).map(f64::from).collect();
+        let of = |shape: &[usize], input: &[usize], reshape: bool| {
+            let path = array(&folder, "x.npy", shape, &values);
+            rows_as(&InputFiles::One(path), vec![Input::only(input)], reshape)
+        };
+        for (shape, input) in [
+            (&[2, 12][..], &[3, 2, 2][..]),
+            (&[2, 3, 4], &[1, 3, 4]),
+            (&[2, 3, 4, 1], &[3, 4]),
+            (&[2, 3, 2, 2], &[12]),
+            (&[2, 1, 12], &[12, 1]),
+        ] {
+            assert_eq!(of(shape, input, false), Ok((2, values.clone())), "{shape:?} for {input:?}");
+        }
+        for (shape, input, part) in [
+            (&[2, 2, 2, 3][..], &[3, 2, 2][..], "its channels are last: write numpy.moveaxis(x, -1, 1)"),
+            (&[2, 4, 3], &[3, 4], "its channels are last"),
+            (&[2, 3, 2, 2], &[2, 2, 3], "numpy.moveaxis(x, 1, -1)"),
+            (&[1, 4, 3, 2], &[3, 4, 2], "its axes are in another order"),
+            (&[2, 2, 6], &[3, 4], "with model.input = [3, 4]; data.train.reshape = true takes the values"),
+        ] {
+            let error = of(shape, input, false).unwrap_err();
+            assert!(error.contains(part) && error.contains("data.train.reshape = true"), "{error:?} lacks {part:?}");
+            assert!(of(shape, input, true).is_ok(), "{shape:?}");
+        }
+    }
+
+    /// A flat model takes images of any shape, but not those of one shape beside those of another.
+    #[test]
+    fn two_files_have_one_order() {
+        let of =
+            |shape: &[usize]| Rows { count: 1, values: Vec::new(), shapes: vec![("x.npy".into(), shape.to_vec())] };
+        let check = |own: &[usize], other: &[usize], reshape| {
+            let (files, reading) = (InputFiles::default(), Reading { reshape, ..Reading::default() });
+            let source = Source { section: "data.query", files: &files, reading: &reading };
+            of(own).check_against(&of(other), &source).map_err(|error| error.to_string())
+        };
+        let error = check(&[6, 6, 3], &[3, 6, 6], false).unwrap_err();
+        assert!(error.contains("[6, 6, 3]") && error.contains("its channels are last"), "{error}");
+        for (own, other, reshape) in
+            [(&[6, 6, 3][..], &[3, 6, 6][..], true), (&[6, 6, 3], &[108], false), (&[1, 28, 28], &[28, 28], false)]
+        {
+            assert_eq!(check(own, other, reshape), Ok(()));
         }
     }
 }

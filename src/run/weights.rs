@@ -13,6 +13,9 @@ const PREFIXES: [&str; 4] = ["module.", "_orig_mod.", "model.", "net."];
 /// Prefixes of a file that are tried.
 const MOST_PREFIXES: usize = 16;
 
+/// What the names of running statistics end in.
+const RUNNING: [&str; 2] = [".running_mean", ".running_var"];
+
 /// Names that a message lists.
 const LISTED: usize = 5;
 
@@ -90,7 +93,14 @@ fn prefix(needed: &[Needed<'_>], names: &BTreeSet<&str>) -> Result<String, Strin
             // A name that only its prefix hides is not what is missing.
             let prefix = wrappers.last().copied().unwrap_or("");
             let Needed { names: own, shape } = missing(prefix).unwrap_or(first);
-            Err(format!("tensor {} of shape {shape:?} is missing; {}", own.join(" or "), near(own[0], names)))
+            let advice = if RUNNING.iter().any(|end| own[0].ends_with(end)) {
+                "it is a buffer of a batch norm, which state_dict() has, and named_parameters() has not: save the whole \
+                 state_dict()"
+                    .to_owned()
+            } else {
+                near(own[0], names)
+            };
+            Err(format!("tensor {} of shape {shape:?} is missing; {advice}", own.join(" or ")))
         }
         several => Err(format!(
             "the model's tensors are there more than once, behind {}; save those of one model alone",

@@ -19,6 +19,8 @@ mod report_kinds;
 mod resources;
 mod run_file;
 mod stop;
+mod text;
 mod threads;
 mod top;
 mod trajectory;
+mod witness;

@@ -22,7 +22,7 @@ impl Mask {
         let own = mask.iter().position(|&side| side != 1).map_or(&[][..], |first| &mask[first..]);
         if !input.ends_with(own) {
             return Err(format!(
-                "the mask has the shape {mask:?} and the input {input:?}; the mask's axes must be the input's last ones"
+                "the mask has the shape {mask:?} and the input {input:?}; a mask is stretched to its input, and no input to a larger mask"
             ));
         }
         Ok(Self { shape: input.to_vec(), width: count(own), value })

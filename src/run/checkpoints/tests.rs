@@ -1,5 +1,6 @@
 use super::*;
 use crate::formats::{NpyElement, write_safetensors};
+use crate::graph::{Design, View};
 use crate::layer::{Layer, LayerKind, Linear};
 
 /// A layer of three inputs and two outputs.
@@ -128,6 +129,61 @@ fn one_file_for_the_whole_path() {
     assert!(error.contains("is compressed"), "{error}");
     let error = problem(&made("stacked_inside_out.pt"), 3);
     assert!(error.contains("not the outermost in memory"), "{error}");
+}
+
+/// Packed, of 16 bits, with columns first, and beside a counter.
+#[test]
+fn archives_of_numpy_are_read_whatever_their_elements() {
+    let network = network();
+    let found = Checkpoints::open(made("kinds_*.npz").to_str().unwrap(), &network, 3).unwrap();
+    for number in 0..4 {
+        assert_eq!(found.weights(number).unwrap()[..8], [0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 0.0, -0.5], "{number}");
+    }
+    assert_eq!(found.notes().len(), 1, "{:?}", found.notes());
+}
+
+/// An archive that lies about what it holds, in its directory or in its data.
+#[test]
+fn packed_archives_that_are_damaged_are_refused() {
+    let whole = std::fs::read(made("kinds_3.npz")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a_0.npz");
+    let read = |bytes: &[u8]| {
+        std::fs::write(&path, bytes).unwrap();
+        Checkpoints::open(folder.path().join("a_*").to_str().unwrap(), &network(), 0).and_then(|found| found.weights(0))
+    };
+    let right = read(&whole).unwrap();
+    let mut refused = 0;
+    for at in 0..whole.len() {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x15;
+        match read(&bytes) {
+            Ok(weights) => assert_eq!(weights, right, "byte {at}"),
+            Err(_) => refused += 1,
+        }
+    }
+    assert!(refused > whole.len() / 3, "{refused} of {}", whole.len());
+}
+
+/// Kernels [in, out]: the message has what the run file must say, and with it they are read.
+#[test]
+fn kernels_of_jax_are_read_where_the_run_file_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a_0.safetensors");
+    let tensors = [
+        ("0.weight".to_owned(), vec![3, 2], &[1.0f64, 2.0, 3.0, 4.0, 5.0, 6.0][..]),
+        ("0.bias".to_owned(), vec![2], &[7.0, 8.0][..]),
+    ];
+    write_safetensors(&path, &tensors).unwrap();
+    let pattern = folder.path().join("a_*");
+    let error = problem(&pattern, 0);
+    let remedy = "model.parameters = { \"0.weight\" = { tensor = \"0.weight\", transposed = true } }";
+    assert!(error.contains("has shape [3, 2]; the model needs [2, 3]") && error.contains(remedy), "{error}");
+    let view = View { tensor: "0.weight".into(), transposed: true, ..View::default() };
+    let layers = [Layer::new(LayerKind::Linear(Linear { features: 2, bias: true }))];
+    let network = Design { views: [("0.weight".into(), view)].into(), ..Design::new(&[3], &layers) }.build().unwrap();
+    let found = Checkpoints::open(pattern.to_str().unwrap(), &network, 0).unwrap();
+    assert_eq!(found.weights(0).unwrap()[..8], [1.0, 3.0, 5.0, 2.0, 4.0, 6.0, 7.0, 8.0]);
 }
 
 #[test]

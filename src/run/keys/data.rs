@@ -1,6 +1,7 @@
 //! `[data.train]` and `[data.query]`: training data and queries.
 
-use crate::key::{self, Form, Key, Keys, Optional, Path, Shape, Table, Value, Wrong, at, dotted};
+use super::reading::{HEADER, Headers, RESHAPE, Reading, SEPARATOR, Separator};
+use crate::key::{self, At, Flag, Form, Key, Keys, Optional, Path, Shape, Table, Value, Wrong, at, dotted};
 use std::fmt;
 
 /// Training and query data. Paths can be used from the current directory.
@@ -18,6 +19,12 @@ pub struct Data {
     pub query_inputs: Option<InputFiles>,
     /// Query targets.
     pub query_targets: Option<String>,
+    /// The recorded model's own outputs of the queries, at the last weights.
+    pub query_outputs: Option<String>,
+    /// How the training files are read.
+    pub train: Reading,
+    /// How those of the queries are read.
+    pub query: Reading,
 }
 
 /// The files of inputs.
@@ -98,6 +105,17 @@ pub(super) const KEYS: &[Key<Data>] = &[
 
 const FORMATS: &str = "`.npy`, `.npz:key`, `.csv`, `.idx`, `.idx.gz`";
 
+/// A form of what a section says of its files: `part!(train.header, …)`.
+macro_rules! part {
+    ($section:ident . $field:ident, $form:expr) => {
+        &At {
+            get: |data: &Data| &data.$section.$field,
+            place: |data: &mut Data| &mut data.$section.$field,
+            form: $form,
+        }
+    };
+}
+
 const TRAIN: &[Key<Data>] = &[
     Key::required("inputs", "[m, …]: floats, integers of any width, bool", at!(Data.inputs, Files)),
     Key::required(
@@ -117,11 +135,24 @@ const TRAIN: &[Key<Data>] = &[
          their numbers, with the sum over its rows; a coefficient is then the mean of the rows' weighted by their kernel",
         at!(Data.groups, Optional(FILE)),
     ),
+    Key::new("header", HEADER, part!(train.header, Headers(&["inputs", "targets", "weights", "groups"]))),
+    Key::new("separator", SEPARATOR, part!(train.separator, Optional(Separator))),
+    Key::new("reshape", RESHAPE, part!(train.reshape, Flag)),
 ];
 
 const QUERY: &[Key<Data>] = &[
     Key::required("inputs", "[n, …]", at!(Data.query_inputs, Optional(Files))),
     Key::new("targets", "as those of the training set", at!(Data.query_targets, Optional(FILE))),
+    Key::new(
+        "outputs",
+        "[n, C]: the network's outputs of the queries at the last weights, as the program that recorded the path had them. Where they          differ from those here by more than `kernel.accept` of the largest of them, the verdict is `wrong_inputs`, with what is found          of the cause",
+        at!(Data.query_outputs, Optional(FILE)),
+    ),
+    Key::new("header", HEADER, part!(query.header, Headers(&["inputs", "targets", "outputs"]))),
+    Key::new("separator", SEPARATOR, part!(query.separator, Optional(Separator))),
+    // A table that is written must have its inputs.
+    Key::new("reshape", RESHAPE, part!(query.reshape, Flag))
+        .unless(|data| data.query_inputs.is_none().then(|| "needs data.query.inputs".into())),
 ];
 
 pub(super) fn start() -> Data {
@@ -132,5 +163,8 @@ pub(super) fn start() -> Data {
         groups: None,
         query_inputs: None,
         query_targets: None,
+        query_outputs: None,
+        train: Reading::default(),
+        query: Reading::default(),
     }
 }

@@ -109,7 +109,8 @@ pub(super) const KEYS: &[Key<Kernel>] = &[
     ),
     Key::new(
         "contraction",
-        "how gradient rows are contracted; `auto` takes the fastest; `directional` is for all layers or for none",
+        "how gradient rows are contracted; `auto` takes the fastest; `directional` is for all layers or for none, and stands for all by \
+         itself",
         at!(Kernel.contraction, Contractions),
     ),
     Key::new(
@@ -240,10 +241,11 @@ impl Form<Option<Vec<Contraction>>> for Contractions {
         };
         *into = match given {
             Value::Text(word) if word == AUTO => None,
+            // Of all layers or of none, it needs no list.
+            Value::Text(word) if word == Contraction::Directional.name() => Some(vec![Contraction::Directional]),
             Value::List(values) => Some(values.iter().map(one).collect::<Result<_>>()?),
             _ => {
-                let problem =
-                    "must be \"auto\" or a list with a word for each layer that has weights, or for each block of them";
+                let problem = "must be \"auto\", \"directional\", or a list with a word for each layer that has weights, or for each block of them";
                 return Err(Wrong::new(at, problem));
             }
         };

@@ -20,6 +20,7 @@ mod kernel;
 mod memory;
 mod model;
 mod optimizer;
+mod reading;
 mod record;
 mod run;
 #[cfg(test)]
@@ -36,6 +37,7 @@ pub use kernel::{Kernel, KernelShape};
 pub use model::Model;
 pub(super) use optimizer::RATE;
 pub use optimizer::{NamedGroup, Numbers};
+pub use reading::{Header, Reading};
 pub use run::{Run, StoreKind};
 pub use training::{Batches, Training};
 pub use trajectory::Trajectory;

@@ -5,6 +5,9 @@ use super::{RunFileError, toml};
 use crate::key::{Custom, Name, Shape, Table, Value, dotted, near};
 use std::path::Path;
 
+/// What it may say of the path itself: a key of `[trajectory]`.
+const LOSSES: &str = "losses";
+
 /// What it may say: keys of `[training]`.
 pub(super) const KEYS: [&str; 5] = ["optimizer", "schedule", "clip_norm", "learning_rates", "batches"];
 
@@ -13,7 +16,7 @@ pub(super) const KEYS: [&str; 5] = ["optimizer", "schedule", "clip_norm", "learn
 pub(super) const FORM: Custom<Trajectory> = Custom {
     read: |_, _, _| Ok(()),
     write: |_| None,
-    shape: || Shape::Path(format!("a JSON object with any of {}", KEYS.join(", "))),
+    shape: || Shape::Path(format!("a JSON object with any of {}", known().join(", "))),
 };
 
 /// A record whose keys stand in a run file's `[training]`.
@@ -26,7 +29,8 @@ pub(super) struct Record {
 impl Record {
     /// An error of the run file as one of the record, where the record gave the key.
     pub fn name(&self, error: RunFileError) -> RunFileError {
-        let own = error.key.strip_prefix("training.").filter(|key| {
+        let section = error.key.strip_prefix("training.").or_else(|| error.key.strip_prefix("trajectory."));
+        let own = section.filter(|key| {
             let first = key.split('.').next().unwrap_or_default();
             self.keys.iter().any(|known| known == first)
         });
@@ -52,11 +56,20 @@ pub(super) fn fill(file: &str, table: &mut Table) -> Result<Option<Record>, RunF
         return Err(RunFileError::new(file, key, problem));
     }
     let path = Name::of(key, &value).map_err(|wrong| RunFileError::of(file, wrong))?;
-    table.table("training").map(|training| fill_training(training, Path::new(path))).transpose()
+    // The one that is filled is put back.
+    let mut trajectory = std::mem::take(trajectory);
+    let filled = table.table("training").map(|training| fill_tables([training, &mut trajectory], Path::new(path)));
+    table.set("trajectory", Value::Table(trajectory));
+    filled.transpose()
 }
 
-/// Fills a record into a `[training]` table, which must not say the same keys.
-fn fill_training(training: &mut Table, path: &Path) -> Result<Record, RunFileError> {
+/// All that it may say.
+fn known() -> Vec<&'static str> {
+    KEYS.into_iter().chain([LOSSES]).collect()
+}
+
+/// Fills a record into the tables `[training]` and `[trajectory]`, which must not say the same keys.
+fn fill_tables([training, trajectory]: [&mut Table; 2], path: &Path) -> Result<Record, RunFileError> {
     let file = path.display().to_string();
     let wrong = |key: &str, problem: String| RunFileError::new(&file, key, problem);
     let bytes = std::fs::read(path).map_err(|error| wrong("file", format!("cannot be read: {error}")))?;
@@ -65,15 +78,17 @@ fn fill_training(training: &mut Table, path: &Path) -> Result<Record, RunFileErr
     })?;
     let Table(record) = toml::given_table(record);
     let keys: Vec<String> = record.iter().map(|(key, _)| key.clone()).collect();
-    if let Some(unknown) = keys.iter().find(|key| !KEYS.contains(&key.as_str())) {
-        return Err(wrong(unknown, format!("unknown key{}", near(unknown, &KEYS))));
+    if let Some(unknown) = keys.iter().find(|key| !known().contains(&key.as_str())) {
+        return Err(wrong(unknown, format!("unknown key{}", near(unknown, &known()))));
     }
     for (key, value) in record {
-        if training.get(&key).is_some() {
-            let own = dotted("training", &key);
+        let (section, into) =
+            if key == LOSSES { ("trajectory", &mut *trajectory) } else { ("training", &mut *training) };
+        if into.get(&key).is_some() {
+            let own = dotted(section, &key);
             return Err(wrong(&key, format!("is given by the run file too, as {own}; remove one of them")));
         }
-        training.set(&key, value);
+        into.set(&key, value);
     }
     Ok(Record { file, keys })
 }
@@ -87,7 +102,7 @@ mod tests {
         let path = folder.path().join("record.json");
         std::fs::write(&path, record).unwrap();
         let mut training = toml::parse(run_file, "run.toml").unwrap();
-        fill_training(&mut training, &path).map(|_| training).map_err(|error| error.to_string())
+        fill_tables([&mut training, &mut Table::default()], &path).map(|_| training).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -115,7 +130,7 @@ mod tests {
             let error = filled("clip_norm = 1", record).unwrap_err();
             assert!(error.contains(part) && error.contains("record.json"), "{error:?} lacks {part:?}");
         }
-        let missing = fill_training(&mut Table::default(), Path::new("nowhere.json"));
+        let missing = fill_tables([&mut Table::default(), &mut Table::default()], Path::new("nowhere.json"));
         assert!(missing.unwrap_err().to_string().contains("cannot be read"));
     }
 
@@ -130,5 +145,9 @@ mod tests {
         assert_eq!(named("training.optimizer.momentum"), "record.json: optimizer.momentum: is wrong");
         assert_eq!(named("training.steps"), "run.toml: training.steps: is wrong");
         assert_eq!(named("kernel.batches"), "run.toml: kernel.batches: is wrong");
+        let record = Record { file: "record.json".into(), keys: vec!["losses".into()] };
+        let error =
+            RunFileError { file: "run.toml".into(), key: "trajectory.losses".into(), problem: "is wrong".into() };
+        assert_eq!(record.name(error).to_string(), "record.json: losses: is wrong");
     }
 }

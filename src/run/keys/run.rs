@@ -58,10 +58,10 @@ pub(super) const KEYS: &[Key<Run>] = &[
                     run.seed = seed.unsigned_abs();
                     Ok(())
                 }
-                _ => Err(Wrong::new(at, "must be a whole number of at least 0")),
+                _ => Err(Wrong::new(at, "must be a whole number of at least 0 and below 2^63")),
             },
             write: |run| Some(Value::Integer(run.seed as i64)),
-            shape: || Shape::Plain("a whole number of at least 0".into()),
+            shape: || Shape::Plain("a whole number of at least 0, below 2^63".into()),
         },
     ),
     Key::new(

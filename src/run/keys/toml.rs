@@ -3,6 +3,9 @@
 use super::RunFileError;
 use crate::key::{Table, Value};
 
+/// Characters of a wrong line that a message shows.
+const SHOWN: usize = 80;
+
 /// Reads TOML.
 ///
 /// # Errors
@@ -11,7 +14,8 @@ use crate::key::{Table, Value};
 pub(super) fn parse(text: &str, file: &str) -> Result<Table, RunFileError> {
     toml::from_str(text).map(given_table).map_err(|error| {
         let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
-        RunFileError::new(file, format!("line {line}"), error.message())
+        let content: String = text.lines().nth(line - 1).unwrap_or_default().trim().chars().take(SHOWN).collect();
+        RunFileError::new(file, format!("line {line}"), format!("{}: {content}", error.message()))
     })
 }
 

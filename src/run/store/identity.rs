@@ -53,6 +53,7 @@ fn files(run_file: &RunFile, checkpoints: Option<&Checkpoints>) -> Result<Vec<(S
     files.extend(data.groups.as_deref().map(|name| ("data.train.groups", file(name))));
     files.extend(data.weights.as_deref().map(|name| ("data.train.weights", file(name))));
     files.extend(data.query_targets.as_deref().map(|name| ("data.query.targets", file(name))));
+    files.extend(data.query_outputs.as_deref().map(|name| ("data.query.outputs", file(name))));
     if let Some(Batches::File(name)) = &run_file.training.batches {
         files.push(("training.batches", file(name)));
     }

@@ -114,7 +114,7 @@ impl Store {
             checksums.insert(name, checksum(&path)?);
         }
         let Judgement { verdict, because } = summary.judgement();
-        let Findings { residual, unexplained, outputs_differ, .. } = summary.findings;
+        let Findings { residual, unexplained, outputs_differ, loss_differs, .. } = summary.findings;
         let mut value = json!({
             "verdict": verdict.name(),
             "because": because,
@@ -144,8 +144,10 @@ impl Store {
             "notes": summary.notes,
             "checksums": checksums,
         });
-        if let Some(differ) = outputs_differ {
-            value["outputs_differ"] = json!(differ);
+        for (key, differ) in [("outputs_differ", outputs_differ), ("loss_differs", loss_differs)] {
+            if let Some(differ) = differ {
+                value[key] = json!(differ);
+            }
         }
         self.write("summary.json", &format!("{value:#}\n"))
     }

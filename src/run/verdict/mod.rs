@@ -31,9 +31,9 @@ impl Verdict {
     /// The verdict on some findings. The recorded outputs come first, since nothing is right without the right inputs; of
     /// residual and unexplained part the larger one decides.
     pub fn judge(findings: &Findings) -> Self {
-        let Findings { residual, unexplained, outputs_differ, .. } = *findings;
+        let Findings { residual, unexplained, outputs_differ, loss_differs, .. } = *findings;
         let unexplained = unexplained.unwrap_or(0.0);
-        if findings.is_over(outputs_differ.unwrap_or(0.0)) {
+        if [outputs_differ, loss_differs].into_iter().flatten().any(|share| findings.is_over(share)) {
             Self::WrongInputs
         } else if findings.is_over(unexplained) && !(residual > unexplained) {
             Self::Unexplained
@@ -74,8 +74,11 @@ pub struct Findings {
     pub residual: f64,
     /// The largest unexplained part; `None` of a path that was made here.
     pub unexplained: Option<f64>,
-    /// How far the recorded model's outputs are from the prediction, at the most; `None` where there are none.
+    /// How far the recorded model's outputs of the queries are from the network's, at the most, relative to the largest of them;
+    /// `None` where there are none.
     pub outputs_differ: Option<f64>,
+    /// How far the loss that was recorded for the first step is from that here, relative to it; `None` where there is none.
+    pub loss_differs: Option<f64>,
 }
 
 impl Findings {
@@ -91,7 +94,13 @@ impl Findings {
         let residual = residual.ok_or_else(|| Error::Input("summary.json: has no largest_relative_residual".into()))?;
         let imported = summary["imported"] == true;
         let unexplained = number("largest_relative_unexplained").filter(|share| imported || share.is_finite());
-        Ok(Self { accept, residual, unexplained, outputs_differ: number("outputs_differ") })
+        Ok(Self {
+            accept,
+            residual,
+            unexplained,
+            outputs_differ: number("outputs_differ"),
+            loss_differs: number("loss_differs"),
+        })
     }
 
     /// Whether a share is more than what is accepted; one that is no number is.
@@ -101,7 +110,7 @@ impl Findings {
 
     /// What a verdict rests on, in numbers.
     pub fn sentence(&self, verdict: Verdict) -> String {
-        let Self { accept, residual, unexplained, outputs_differ } = *self;
+        let Self { accept, residual, unexplained, outputs_differ, loss_differs } = *self;
         let beyond = format!("kernel.accept = {accept:?}");
         match verdict {
             Verdict::Exact => {
@@ -116,10 +125,19 @@ impl Findings {
                     of_change(unexplained.unwrap_or(f64::NAN))
                 )
             }
-            Verdict::WrongInputs => format!(
-                "data.query.outputs differ from the prediction by {} ({beyond})",
-                of_change(outputs_differ.unwrap_or(f64::NAN))
-            ),
+            Verdict::WrongInputs => {
+                let over = |share: Option<f64>| share.filter(|share| self.is_over(*share));
+                let outputs = over(outputs_differ).map(|differ| {
+                    let by = of(differ, "the largest of them");
+                    format!("data.query.outputs differ from the network's by {by}")
+                });
+                let loss = over(loss_differs).map(|differ| {
+                    let by = of(differ, "the recorded one");
+                    format!("the first of trajectory.losses differs from the loss here by {by}")
+                });
+                let both: Vec<String> = outputs.into_iter().chain(loss).collect();
+                format!("{} ({beyond})", both.join(", and "))
+            }
         }
     }
 }
@@ -137,14 +155,19 @@ pub(super) fn of_largest_change(term: &[f64], [initial, prediction]: [&[f64]; 2]
     if largest == 0.0 || larger(change, largest) <= nothing { 0.0 } else { largest / change }
 }
 
-/// A share of the largest change, for people: in percent, unless it is tiny or beyond all bounds.
+/// A share of the largest change, for people.
 fn of_change(share: f64) -> String {
+    of(share, "the largest change")
+}
+
+/// A share of something, for people: in percent, unless it is tiny or beyond all bounds.
+fn of(share: f64, whole: &str) -> String {
     match share {
         _ if share.is_nan() => "no number".into(),
-        _ if share.is_infinite() => "more than the largest change, which is none".into(),
-        _ if share >= 10.0 => format!("{share:.0} times the largest change"),
-        _ if share >= 1e-3 => format!("{:.2}% of the largest change", 100.0 * share),
-        _ => format!("{share:.1e} of the largest change"),
+        _ if share.is_infinite() => format!("more than {whole}, which is none"),
+        _ if share >= 10.0 => format!("{share:.0} times {whole}"),
+        _ if share >= 1e-3 => format!("{:.2}% of {whole}", 100.0 * share),
+        _ => format!("{share:.1e} of {whole}"),
     }
 }
 
@@ -176,7 +199,7 @@ mod tests {
     use super::*;
 
     fn judge(residual: f64, unexplained: Option<f64>, outputs_differ: Option<f64>) -> Verdict {
-        Verdict::judge(&Findings { accept: 1e-3, residual, unexplained, outputs_differ })
+        Verdict::judge(&Findings { accept: 1e-3, residual, unexplained, outputs_differ, loss_differs: None })
     }
 
     #[test]
@@ -218,7 +241,13 @@ mod tests {
 
     #[test]
     fn sentences_have_their_numbers() {
-        let findings = Findings { accept: 1e-3, residual: 2e-15, unexplained: Some(0.825), outputs_differ: None };
+        let findings = Findings {
+            accept: 1e-3,
+            residual: 2e-15,
+            unexplained: Some(0.825),
+            outputs_differ: None,
+            loss_differs: None,
+        };
         let judgement = Judgement::new(&findings, &["weights stand still".into()]);
         assert_eq!(
             judgement.line(),

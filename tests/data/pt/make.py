@@ -121,6 +121,15 @@ save("stacked_inside_out.pt", {name: value.transpose(0, 1).contiguous().transpos
 numpy.savez(HERE / "stacked.npz", **{name: value.double().numpy() for name, value in stacked.items()})
 numpy.savez_compressed(HERE / "stacked_compressed.npz", **{name: value.numpy() for name, value in stacked.items()})
 
+# As JAX users write them: 16 bits, columns first, packed, with a counter. ml_dtypes writes its bfloat16 as two bytes of no kind.
+whole = {name: value.numpy() for name, value in {"0.weight": numbers(2, 3), "0.bias": -numbers(2)}.items()}
+brief = {name: (value.view(numpy.uint32) >> 16).astype(numpy.uint16).view("V2") for name, value in whole.items()}
+columns = {name: numpy.asfortranarray(value.astype(numpy.float16)) for name, value in whole.items()}
+for number, (arrays, keep) in enumerate(
+    [(whole, numpy.savez_compressed), (brief, numpy.savez), (columns, numpy.savez), (columns, numpy.savez_compressed)]
+):
+    keep(HERE / f"kinds_{number}.npz", step=numpy.int64(number), **arrays)
+
 # What is refused.
 save("module.pt", model)
 save("expanded.pt", {"0.weight": torch.ones(1).expand(1000, 1000)})
