@@ -361,7 +361,7 @@ fn the_weights_change_by_what_the_examples_add() {
         problem.record(STEPS, &mut tape, &mut Interrupt::never("unused".into())).expect("training");
         let spec = problem.spec();
         let superposition = Superposition { setting: problem.setting(&spec, &[], &[]), tape: &tape };
-        let vectors = superposition.vectors(&(0..EXAMPLES), &mut || Ok(())).expect("vectors");
+        let vectors = superposition.vectors(&(0..EXAMPLES), &mut || Ok(())).expect("vectors").examples;
         let (first, last) = (tape.row(Kept::Weights, 0).expect("weights"), tape.last().expect("weights"));
         for (block, vectors) in problem.network.blocks.iter().zip(&vectors) {
             let len = block.len();

@@ -129,17 +129,20 @@ impl<'a, B: Backend> State<'a, B> {
         if let Some(certificate) = &self.certificate {
             finished.account.regularizer = certificate.download(backend, &certificate.regularizer)?;
             finished.account.statistics = certificate.download(backend, &certificate.statistics)?;
+            finished.account.earlier = certificate.download(backend, &certificate.earlier)?;
             finished.account.unexplained = certificate.download(backend, &certificate.unexplained)?;
         }
         Ok(())
     }
 }
 
-/// The values that belong to single queries: the terms of weight decay, of running statistics and of the unexplained part of steps, and for each step
-/// of a block `φ_s · Δw_s`, `[steps, R, queries]`, and the readout, `[steps + 1, queries, R]`.
+/// The values that belong to single queries: the terms of weight decay, of running statistics, of gradients before the first step
+/// and of the unexplained part of steps, and for each step of a block `φ_s · Δw_s`, `[steps, R, queries]`, and the readout,
+/// `[steps + 1, queries, R]`.
 pub(super) struct Certificate<B: Backend> {
     pub regularizer: Sum<B>,
     pub statistics: Sum<B>,
+    pub earlier: Sum<B>,
     pub unexplained: Sum<B>,
     pub explained: B::Buffer,
     /// Squares of the bound on what rounding may do, `[steps, R, queries]`; see [`super::rounding`].
@@ -164,6 +167,7 @@ impl<B: Backend> Certificate<B> {
         Ok(Self {
             regularizer: Sum::new(backend, size)?,
             statistics: Sum::new(backend, size)?,
+            earlier: Sum::new(backend, size)?,
             unexplained: Sum::new(backend, size)?,
             explained: backend.zeros(block * size)?,
             reached: backend.zeros(block * size)?,
@@ -205,6 +209,7 @@ impl<B: Backend> Certificate<B> {
     pub fn settle(&mut self, backend: &B, first: usize, count: usize, account: &mut Account) -> Result<()> {
         self.regularizer.fold(backend)?;
         self.statistics.fold(backend)?;
+        self.earlier.fold(backend)?;
         self.unexplained.fold(backend)?;
         let Self { layers, queries, rows, block, .. } = *self;
         let size = queries * rows;

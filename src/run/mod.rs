@@ -14,6 +14,7 @@ mod doubts;
 mod inputs;
 pub mod keys;
 mod numbers;
+mod optimizer_state;
 mod plan;
 mod process;
 mod resume;
