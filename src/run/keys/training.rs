@@ -378,6 +378,7 @@ impl Training {
         if !self.groups.is_empty() {
             parts.push(format!("other numbers for {} of parameters", counted(self.groups.len(), "group")));
         }
+        parts.extend(self.optimizer_state.as_ref().map(|_| "going on from a given state".to_owned()));
         parts.extend(self.schedule.words());
         if self.clip_norm > 0.0 {
             parts.push(format!("gradients clipped at a norm of {:?}", self.clip_norm));
