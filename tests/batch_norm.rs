@@ -252,7 +252,8 @@ fn the_weights_change_by_what_the_examples_add() {
         let data = TrainingData::new(&backend, &problem).expect("data");
         let queries = QueryData::none();
         let superposition = Superposition { setting: data.setting(&[], &queries), tape: &tape };
-        let parts = [0..2, 2..EXAMPLES].map(|set| superposition.vectors(&set, &mut || Ok(())).expect("vectors"));
+        let parts =
+            [0..2, 2..EXAMPLES].map(|set| superposition.vectors(&set, &mut || Ok(())).expect("vectors").examples);
         let (first, last) = (tape.row(Kept::Weights, 0).expect("weights"), tape.last().expect("weights"));
         for (number, block) in problem.network.blocks.iter().enumerate() {
             let len = block.len();

@@ -47,7 +47,7 @@ fn explained(problem: &Problem, cuts: &[usize]) -> (Explanation, Vec<Vec<f64>>) 
     let superposition = Superposition { setting: data.setting(&plan.contraction, &queries), tape: &tape };
     let sets = superposition.sets();
     assert_eq!(sets.last().map(|set| set.end), Some(problem.columns()));
-    let vectors = superposition.vectors(&sets[0], &mut || Ok(())).expect("vectors");
+    let vectors = superposition.vectors(&sets[0], &mut || Ok(())).expect("vectors").examples;
     (found, vectors)
 }
 

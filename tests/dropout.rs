@@ -164,7 +164,7 @@ fn the_weights_are_taken_apart() {
         let plan = problem.plan(&Device::new(&backend, Rates::CPU)).expect("a plan");
         let (data, queries) = (TrainingData::new(&backend, &problem).expect("data"), QueryData::none());
         let superposition = Superposition { setting: data.setting(&plan.contraction, &queries), tape: &tape };
-        let vectors = superposition.vectors(&(0..EXAMPLES), &mut || Ok(())).expect("vectors");
+        let vectors = superposition.vectors(&(0..EXAMPLES), &mut || Ok(())).expect("vectors").examples;
         let (first, last) = (tape.row(Kept::Weights, 0).expect("weights"), tape.last().expect("weights"));
         for (block, parts) in problem.network.blocks.iter().zip(&vectors) {
             for at in 0..block.len() {

@@ -12,7 +12,7 @@ use pathkernel::graph::Graph;
 use pathkernel::keeper::Keeper;
 use pathkernel::layer::{Add, Embedding, Flatten, Layer, LayerKind, LayerNorm, Linear, Parameter, Scale};
 use pathkernel::loss::{Aims, Loss, Targets};
-use pathkernel::optimizer::{Adam, Lion, NAdam, Optimizer, RmsProp, Sgd};
+use pathkernel::optimizer::{Adam, Lion, NAdam, Optimizer, OptimizerState, ParameterGroups, RmsProp, Sgd};
 use pathkernel::path::{Finished, Integration, Rule, Setting, Spec, Superposition, Tile};
 use pathkernel::random::numbers;
 use pathkernel::readout::Readout;
@@ -87,6 +87,8 @@ struct Problem<E: Element> {
     examples: Examples<CpuBackend<E>>,
     targets: TargetBuffer<CpuBackend<E>>,
     optimizer: Optimizer,
+    /// What the optimizer kept of steps before, where it goes on from a state.
+    before: Option<OptimizerState>,
     /// The first steps of a path, of a rate of their own.
     slow: (usize, f64),
 }
@@ -98,7 +100,30 @@ impl<E: Element> Problem<E> {
         let examples = Examples::new(&backend, &upload(1, EXAMPLES * WIDTH), WIDTH).expect("examples");
         let targets = Targets::Reals(numbers(2, EXAMPLES * OUTPUTS));
         let targets = TargetBuffer::new(&backend, &Aims::new(&targets, EXAMPLES, OUTPUTS)).expect("targets");
-        Self { network: network(), backend, examples, targets, optimizer, slow: (0, 0.0) }
+        Self { network: network(), backend, examples, targets, optimizer, before: None, slow: (0, 0.0) }
+    }
+
+    /// The same, going on from a state that is as large as the path's own gradients make one.
+    fn going_on(optimizer: Optimizer) -> Self {
+        let problem = Self::new(optimizer);
+        let blocks: Vec<_> = problem.network.blocks.iter().map(|own| own.offset..own.offset + own.len()).collect();
+        let vector = |(seed, name): (usize, &'static str)| {
+            let is_square = name.ends_with("_sq") || name == "square_avg";
+            let drawn = numbers(20 + seed as u64, problem.network.len).into_iter().enumerate();
+            let of = |(at, number): (usize, f64)| match blocks.iter().any(|block| block.contains(&at)) {
+                true if is_square => 0.02 + 0.01 * number * number,
+                true => 0.1 * number,
+                false => 0.0,
+            };
+            (name.to_owned(), drawn.map(of).collect())
+        };
+        let vectors = optimizer.state_names().into_iter().enumerate().map(vector).collect();
+        Self { before: Some(OptimizerState { steps: 4, vectors }), ..problem }
+    }
+
+    fn groups(&self) -> ParameterGroups {
+        let groups = ParameterGroups::from(self.optimizer);
+        self.before.clone().map_or(groups.clone(), |state| groups.going_on(state))
     }
 
     fn train(&self, folder: &Path, steps: usize, every: usize) -> DiskTape {
@@ -128,7 +153,7 @@ impl<E: Element> Problem<E> {
             backend: &self.backend,
             network: &self.network,
             loss: Loss::SquaredError,
-            optimizer: self.optimizer.into(),
+            optimizer: self.groups(),
             clip_norm: 0.7,
             examples: &self.examples,
             targets: &self.targets,
@@ -154,7 +179,7 @@ impl<E: Element> Problem<E> {
     }
 
     fn spec(&self) -> Spec {
-        Spec { rule: Rule::Gauss { nodes: 12 }, ..Spec::new(Loss::SquaredError, self.optimizer) }
+        Spec { rule: Rule::Gauss { nodes: 12 }, ..Spec::new(Loss::SquaredError, self.groups()) }
     }
 
     fn setting<'a>(
@@ -196,14 +221,14 @@ fn furthest(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).fold(0.0, |largest, (a, b)| largest.max((a - b).abs()))
 }
 
-/// The outputs' change less contributions and decay, the largest of all.
+/// The outputs' change less contributions, decay and what was before, the largest of all.
 fn residual(found: &Finished) -> f64 {
     let mut largest = 0.0f64;
     for query in 0..QUERIES {
         for output in 0..OUTPUTS {
             let place = query * OUTPUTS + output;
             let row = &found.attribution[0][(output * QUERIES + query) * EXAMPLES..][..EXAMPLES];
-            let explained = row.iter().sum::<f64>() + found.account.regularizer[place];
+            let explained = row.iter().sum::<f64>() + found.account.regularizer[place] + found.account.earlier[place];
             largest = largest.max((found.account.prediction[place] - found.account.initial[place] - explained).abs());
         }
     }
@@ -349,25 +374,61 @@ fn an_interrupted_tile_goes_on_to_the_same_bits() {
     }
 }
 
-/// Without weight decay the weights change by what the examples add, whatever their layers are.
+/// What was before the first step moves the outputs too, and is a term of its own; paths and tiles that are ended after any step,
+/// and steps that are made again, have the same bits.
+#[test]
+fn a_given_state_is_a_term_of_its_own() {
+    const STEPS: usize = 7;
+    for optimizer in [sgd(0.9, false), sgd(0.9, true), adam(false), adam(true), rmsprop(), nadam(), lion(0.9)] {
+        let problem = Problem::<f64>::going_on(optimizer);
+        let choice = vec![Contraction::Materialised; problem.network.blocks.len()];
+        let folder = tempfile::tempdir().expect("a folder");
+        let tape = problem.train(&folder.path().join("whole"), STEPS, 1);
+        let want = problem.tile(&tape, &choice, &whole());
+        let change = furthest(&want.account.prediction, &want.account.initial);
+        assert!(largest(&want.account.earlier) > 0.05 * change, "{optimizer:?}: {:?}", want.account.earlier);
+        assert!(residual(&want) < 1e-7 * change, "{optimizer:?}: {} of {change}", residual(&want));
+        let sparse = problem.train(&folder.path().join("sparse"), STEPS, 3);
+        assert_eq!(format!("{:?}", problem.tile(&sparse, &choice, &whole())), format!("{want:?}"), "{optimizer:?}");
+        for after in 1..=STEPS {
+            let state = folder.path().join("path.state");
+            let parts = folder.path().join(format!("{after}"));
+            assert!(problem.train_with(&parts, STEPS, 1, &mut Interrupt::after(state.clone(), after)).is_err());
+            let mut keeper = Interrupt::never(state);
+            let tape = problem.train_with(&parts, STEPS, 1, &mut keeper).expect("training");
+            let state = folder.path().join("tile.state");
+            let ended = problem.tile_with(&tape, &choice, &whole(), &mut Interrupt::after(state.clone(), after));
+            assert!(matches!(ended, Err(Error::Stopped)), "{ended:?}");
+            let found = problem.tile_with(&tape, &choice, &whole(), &mut Interrupt::never(state)).expect("a tile");
+            assert_eq!(format!("{found:?}"), format!("{want:?}"), "{optimizer:?}, after {after}");
+            for name in ["path.state", "tile.state"] {
+                std::fs::remove_file(folder.path().join(name)).expect("a state");
+            }
+        }
+    }
+}
+
+/// Without weight decay the weights change by what the examples add and what was before, whatever their layers are.
 #[test]
 fn the_weights_change_by_what_the_examples_add() {
     const STEPS: usize = 15;
     let Optimizer::Adam(kind) = adam(false) else { panic!("another kind") };
     let still = Optimizer::Adam(Adam { weight_decay: 0.0, ..kind });
     for optimizer in [Optimizer::Sgd(Sgd { momentum: 0.6, ..Sgd::plain(0.05) }), still] {
-        let problem = Problem::<f64>::new(optimizer);
+        let problem = Problem::<f64>::going_on(optimizer);
         let mut tape = MemoryTape::new(Recording::new(&optimizer, STEPS, 1));
         problem.record(STEPS, &mut tape, &mut Interrupt::never("unused".into())).expect("training");
         let spec = problem.spec();
         let superposition = Superposition { setting: problem.setting(&spec, &[], &[]), tape: &tape };
-        let vectors = superposition.vectors(&(0..EXAMPLES), &mut || Ok(())).expect("vectors");
+        let found = superposition.vectors(&(0..EXAMPLES), &mut || Ok(())).expect("vectors");
+        let earlier = found.earlier.expect("a part of what was before");
         let (first, last) = (tape.row(Kept::Weights, 0).expect("weights"), tape.last().expect("weights"));
-        for (block, vectors) in problem.network.blocks.iter().zip(&vectors) {
+        for (block, (vectors, earlier)) in problem.network.blocks.iter().zip(found.examples.iter().zip(&earlier)) {
             let len = block.len();
             let change: Vec<f64> = (block.offset..block.offset + len).map(|at| last[at] - first[at]).collect();
-            let added: Vec<f64> = (0..len).map(|at| vectors.chunks(len).map(|row| row[at]).sum()).collect();
-            assert!(largest(&change) > 1e-3, "layer {}", block.layer);
+            let added = |at: usize| vectors.chunks(len).map(|row| row[at]).sum::<f64>() + earlier[at];
+            let added: Vec<f64> = (0..len).map(added).collect();
+            assert!(largest(&change) > 1e-3 && largest(earlier) > 1e-3, "layer {}", block.layer);
             // Sums of some hundred terms.
             assert!(furthest(&change, &added) < 1e-13, "{optimizer:?}, layer {}", block.layer);
         }

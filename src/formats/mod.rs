@@ -22,6 +22,7 @@ mod write;
 pub use csv::{SEPARATORS, TextLayout};
 pub use map::NpyMap;
 pub use mapped::MappedArray;
+pub(crate) use pt::SavedOptimizer;
 pub use pt::read_pt;
 pub use safetensors::{read_safetensors, write_safetensors};
 pub(crate) use source::each_piece;

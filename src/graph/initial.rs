@@ -1,6 +1,6 @@
 //! Initial weights: PyTorch's default initialisation, or tensors of a file.
 
-use super::{Graph, Tensor, View};
+use super::{Block, Graph, Role, Tensor, View};
 use crate::formats::Array;
 use crate::key::near;
 use crate::random::Random;
@@ -73,6 +73,18 @@ impl Graph {
 
 /// Tensors whose views a message writes out.
 const VIEWS: usize = 8;
+/// A tensor of a file that has not the shape of the graph's.
+#[derive(Debug)]
+pub(crate) struct Misfit {
+    /// The file's name of it.
+    pub name: String,
+    /// The graph's.
+    pub tensor: String,
+    /// Its shape as the graph sees it, or why it cannot.
+    pub has: Result<Vec<usize>, String>,
+    /// The shape that it should have.
+    pub wanted: Vec<usize>,
+}
 
 /// What of a file is a tensor: the name of the file's, and how it is seen.
 struct Found<'a> {
@@ -114,6 +126,47 @@ impl Graph {
         // What the user says goes before names that are also there.
         let viewed = all.iter().any(|found| found.view.is_some());
         all.into_iter().filter(|found| !viewed || found.view.is_some()).collect()
+    }
+}
+
+impl Graph {
+    /// The parameters, trained and frozen, in the order of their layers, each with what training does with it: arrays of files and
+    /// statistics are none.
+    pub(crate) fn parameters(&self) -> Vec<(&Tensor, Role)> {
+        let mut blocks: Vec<&Block> = self.blocks.iter().chain(&self.held).collect();
+        blocks.sort_by_key(|block| block.layer);
+        let own = blocks.into_iter().flat_map(|block| block.tensors.iter().map(move |tensor| (tensor, block.role)));
+        own.filter(|(_, role)| matches!(role, Role::Trained(_) | Role::Frozen)).collect()
+    }
+
+    /// The first trained tensor that does not fit what a file has for it under the names of the weights.
+    pub(crate) fn first_misfit(&self, shapes: &BTreeMap<&str, &[usize]>) -> Option<Misfit> {
+        let misfit = |tensor: &Tensor| {
+            let found = self.found(tensor, |name| shapes.contains_key(name));
+            found.into_iter().find_map(|found| {
+                let has = found.shape(shapes[found.name]);
+                let (name, tensor, wanted) = (found.name.to_owned(), tensor.name.clone(), tensor.shape.clone());
+                (has.as_ref() != Ok(&wanted)).then_some(Misfit { name, tensor, has, wanted })
+            })
+        };
+        self.blocks.iter().flat_map(|block| &block.tensors).find_map(misfit)
+    }
+
+    /// A flat vector of what a file has of the trained tensors, under the names of the weights and seen as they are; the rest is
+    /// zero. What the file has must [fit](Self::first_misfit).
+    ///
+    /// # Errors
+    ///
+    /// A tensor that is not finite.
+    pub(crate) fn flat(&self, arrays: &BTreeMap<&str, &Array>) -> Result<Vec<f64>, String> {
+        let mut flat = vec![0.0; self.len];
+        for tensor in self.blocks.iter().flat_map(|block| &block.tensors) {
+            if let Some(found) = self.found(tensor, |name| arrays.contains_key(name)).first() {
+                let values = found.values(arrays[found.name])?;
+                flat[tensor.offset..tensor.offset + tensor.len()].copy_from_slice(&values);
+            }
+        }
+        Ok(flat)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Adam, with its decay in the gradient, and AdamW, whose decay acts on the weights by itself.
 
 use super::vectors::wrong_memory;
-use super::{Decay, Given, Made, Meets, Memory, Motion, Past, Recursion, Say, Update, Vectors};
+use super::{Carry, Decay, Given, Made, Meets, Memory, Motion, Past, Recursion, Say, Update, Vectors};
 use crate::compute::op::{Reciprocal, SizeOf};
 use crate::compute::{self, AdamOut, Backend, Result};
 use crate::key::{Flag, Key, Number, Pair, at};
@@ -84,6 +84,11 @@ impl Update for Adam {
         ),
     ];
 
+    const THEIRS: &'static [(&'static str, &'static str)] =
+        &[(FIRST, "exp_avg"), (SECOND, "exp_avg_sq"), (LARGEST, "max_exp_avg_sq")];
+
+    const COUNTS: bool = true;
+
     fn check(&self) -> std::result::Result<(), (&'static str, String)> {
         Ok(())
     }
@@ -115,6 +120,11 @@ impl Update for Adam {
 
     fn past(&self) -> Past {
         Past::Preconditioned { apart: false }
+    }
+
+    fn carry(&self, number: usize, rate: f64) -> Option<Carry> {
+        let keep = self.betas[0];
+        Some(Carry { vector: FIRST, keep, part: -rate * keep / bias(keep, number), preconditioned: true })
     }
 
     fn decay(&self, rate: f64) -> Decay {

@@ -1,6 +1,6 @@
 //! Gradient flow.
 
-use super::{Decay, Given, Made, Meets, Memory, Motion, Past, Recursion, Say, Update, Vectors};
+use super::{Carry, Decay, Given, Made, Meets, Memory, Motion, Past, Recursion, Say, Update, Vectors};
 use crate::compute::{Backend, BackendError, Result};
 use crate::key::{Key, Number, at};
 
@@ -24,6 +24,10 @@ impl Update for Flow {
         Key::required("time", "how long the weights flow", at!(Flow.time, Number::AboveZero)),
         Key::new("tolerance", "of the solver, absolute and relative", at!(Flow.tolerance, Number::AboveZero)),
     ];
+
+    const THEIRS: &'static [(&'static str, &'static str)] = &[];
+
+    const COUNTS: bool = false;
 
     fn check(&self) -> std::result::Result<(), (&'static str, String)> {
         Ok(())
@@ -52,6 +56,10 @@ impl Update for Flow {
 
     fn past(&self) -> Past {
         Past::Nothing
+    }
+
+    fn carry(&self, _: usize, _: f64) -> Option<Carry> {
+        None
     }
 
     fn decay(&self, _: f64) -> Decay {

@@ -1,6 +1,6 @@
 //! Groups of parameters with numbers of their own, and numbers that change from step to step.
 
-use super::{Decay, FORM, Given, Made, Meets, Memory, Optimizer, Past, Recursion, Vectors};
+use super::{Decay, FORM, Given, Made, Meets, Memory, Optimizer, OptimizerState, Past, Recursion, Vectors};
 use crate::compute::{Backend, Result, Slice, SliceMut};
 use crate::graph::Graph;
 use crate::key::{self, Form, Value, Wrong};
@@ -57,6 +57,8 @@ pub struct ParameterGroups {
     /// Where each group lies in the flat vector, in order and without gaps; where there is one, empty.
     stretches: Vec<Stretch>,
     whole: Optimizer,
+    /// What there was before the first step, where a state is given.
+    pub(super) state: Option<Arc<OptimizerState>>,
 }
 
 impl From<Optimizer> for ParameterGroups {
@@ -89,7 +91,7 @@ impl ParameterGroups {
     fn of(groups: Vec<Group>, of_block: Vec<usize>, stretches: Vec<Stretch>) -> Self {
         let first = groups.first().map_or(super::START, |group| group.optimizer);
         let whole = covering(first, groups.iter().flat_map(Group::all));
-        Self { groups, of_block, stretches, whole }
+        Self { groups, of_block, stretches, whole, state: None }
     }
 
     /// The optimizer with the largest of each of its numbers: what is kept and recorded of a step, and how it is carried, follow
@@ -119,7 +121,7 @@ impl ParameterGroups {
         own.rates.get(number).copied().unwrap_or_else(|| own.optimizer.learning_rate())
     }
 
-    fn at(&self, group: usize, number: usize) -> &Optimizer {
+    pub(super) fn at(&self, group: usize, number: usize) -> &Optimizer {
         self.groups.get(group).map_or(&self.whole, |group| group.at(number))
     }
 
@@ -139,11 +141,16 @@ impl ParameterGroups {
         keep != 0.0 || matches!(meets, Meets::Behind { .. })
     }
 
+    /// Whether PyTorch would take the first gradient of a momentum whole, and later ones not, in any group or step.
+    pub(crate) fn dampens(&self) -> bool {
+        self.groups.iter().flat_map(Group::all).any(Optimizer::dampens)
+    }
+
     /// Each group's recursion of a step.
     pub(crate) fn recursions(&self, number: usize, rate: f64, clip: f64) -> Vec<Recursion> {
         let of = |group| {
             let (own, next) = (self.at(group, number), self.at(group, number + 1));
-            own.recursion(next, number, self.rate(group, number, rate), clip)
+            own.recursion(next, self.counted(number), self.rate(group, number, rate), clip)
         };
         (0..self.count()).map(of).collect()
     }
@@ -160,7 +167,7 @@ impl ParameterGroups {
         given: Given<'_, B>,
     ) -> Result<Made<B>> {
         if self.count() <= 1 {
-            return self.at(0, given.number).step(vectors, memory, given);
+            return self.at(0, given.number).step(vectors, memory, self.counting(given));
         }
         let Given { number, rate, weights, gradient } = given;
         let mut whole = Made { next: vectors.copy(weights)?, preconditioner: None, decay: None };
@@ -174,7 +181,7 @@ impl ParameterGroups {
                 gradient: part.take(&gradient)?,
             };
             let own_vectors = Vectors { backend: vectors.backend, len: part.len };
-            let made = self.at(group, number).step(&own_vectors, &mut own, given)?;
+            let made = self.at(group, number).step(&own_vectors, &mut own, self.counting(given))?;
             part.put(&made.next, &mut whole.next)?;
             part.put_in(made.preconditioner.as_ref(), &mut whole.preconditioner)?;
             part.put_in(made.decay.as_ref(), &mut whole.decay)?;

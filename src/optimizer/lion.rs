@@ -1,7 +1,7 @@
 //! Lion: steps by the sign of a mean of gradients.
 
 use super::vectors::wrong_memory;
-use super::{Decay, Given, Made, Meets, Memory, Motion, Past, Recursion, Say, Update, Vectors};
+use super::{Carry, Decay, Given, Made, Meets, Memory, Motion, Past, Recursion, Say, Update, Vectors};
 use crate::compute::op::{Reciprocal, SizeOf};
 use crate::compute::{Backend, Result};
 use crate::key::{Key, Number, Pair, at};
@@ -42,6 +42,10 @@ impl Update for Lion {
         ),
     ];
 
+    const THEIRS: &'static [(&'static str, &'static str)] = &[(MOMENTUM, "exp_avg")];
+
+    const COUNTS: bool = false;
+
     fn check(&self) -> std::result::Result<(), (&'static str, String)> {
         Ok(())
     }
@@ -69,6 +73,11 @@ impl Update for Lion {
 
     fn past(&self) -> Past {
         Past::Preconditioned { apart: true }
+    }
+
+    fn carry(&self, _: usize, rate: f64) -> Option<Carry> {
+        let [first, keep] = self.betas;
+        Some(Carry { vector: MOMENTUM, keep, part: -rate * first, preconditioned: true })
     }
 
     fn decay(&self, rate: f64) -> Decay {

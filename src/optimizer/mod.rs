@@ -14,6 +14,7 @@ mod nadam;
 mod recursion;
 mod rmsprop;
 mod sgd;
+mod state;
 #[cfg(test)]
 mod tests;
 mod vectors;
@@ -26,6 +27,8 @@ pub use nadam::NAdam;
 pub(crate) use recursion::{Meets, Recursion};
 pub use rmsprop::RmsProp;
 pub use sgd::Sgd;
+pub(crate) use state::Carry;
+pub use state::OptimizerState;
 pub(crate) use vectors::{Given, Made, Memory, Vectors};
 
 use crate::compute::{Backend, Result};
@@ -80,6 +83,12 @@ pub(crate) trait Update: Copy + Sync + 'static {
     /// Its numbers in a run file.
     const KEYS: &'static [Key<Self>];
 
+    /// The vectors that it may keep, each with PyTorch's name of it.
+    const THEIRS: &'static [(&'static str, &'static str)];
+
+    /// Whether its steps depend on how many there were, as moments do that began at zero and are corrected.
+    const COUNTS: bool;
+
     /// What its keys do not allow together: the key, and what is wrong with it.
     fn check(&self) -> std::result::Result<(), (&'static str, String)>;
 
@@ -100,6 +109,9 @@ pub(crate) trait Update: Copy + Sync + 'static {
 
     /// What a step takes of earlier gradients.
     fn past(&self) -> Past;
+
+    /// What step `number`, at a learning rate, does with the momentum that it finds; `None` where there is none.
+    fn carry(&self, number: usize, rate: f64) -> Option<Carry>;
 
     /// Weight decay's part of a step at a learning rate.
     fn decay(&self, rate: f64) -> Decay;
@@ -265,9 +277,30 @@ impl Optimizer {
         of_each!(self, own => own.keeps())
     }
 
+    /// The vectors that it may keep, each with PyTorch's name of it.
+    pub(crate) fn theirs(&self) -> &'static [(&'static str, &'static str)] {
+        fn of<U: Update>(_: &U) -> &'static [(&'static str, &'static str)] {
+            U::THEIRS
+        }
+        of_each!(self, own => of(own))
+    }
+
+    /// Whether its steps depend on how many there were.
+    pub(crate) fn counts(&self) -> bool {
+        fn of<U: Update>(_: &U) -> bool {
+            U::COUNTS
+        }
+        of_each!(self, own => of(own))
+    }
+
     /// What a step takes of earlier gradients.
     pub(crate) fn past(&self) -> Past {
         of_each!(self, own => own.past())
+    }
+
+    /// What step `number`, at a learning rate, does with the momentum that it finds.
+    pub(crate) fn carry(&self, number: usize, rate: f64) -> Option<Carry> {
+        of_each!(self, own => own.carry(number, rate))
     }
 
     /// Weight decay's part of a step at a learning rate.

@@ -2,7 +2,7 @@
 
 use super::adam::bias;
 use super::vectors::wrong_memory;
-use super::{Decay, Given, Made, Meets, Memory, Motion, Past, Recursion, Say, Update, Vectors};
+use super::{Carry, Decay, Given, Made, Meets, Memory, Motion, Past, Recursion, Say, Update, Vectors};
 use crate::compute::{self, AdamOut, Backend, Result};
 use crate::key::{Flag, Key, Number, Pair, at};
 
@@ -55,13 +55,19 @@ impl NAdam {
         self.betas[0] == next.betas[0] && self.momentum_decay == next.momentum_decay
     }
 
-    /// `p` and `q` of step `number`, counted from 0: the weights of its gradient and of the first moment.
-    fn weights(&self, number: usize) -> [f64; 2] {
+    /// `μ_1 ⋯ μ_t` of so many steps.
+    pub(super) fn product(&self, steps: usize) -> f64 {
         let (mut product, mut t) = (1.0, 0);
-        while t <= number && product > NOTHING {
+        while t < steps && product > NOTHING {
             t += 1;
             product *= self.momentum(t);
         }
+        product
+    }
+
+    /// `p` and `q` of step `number`, counted from 0: the weights of its gradient and of the first moment.
+    fn weights(&self, number: usize) -> [f64; 2] {
+        let product = self.product(number + 1);
         let [own, next] = [number + 1, number + 2].map(|t| self.momentum(t));
         [(1.0 - own) / (1.0 - product), next / (1.0 - product * next)]
     }
@@ -110,6 +116,10 @@ impl Update for NAdam {
         ),
     ];
 
+    const THEIRS: &'static [(&'static str, &'static str)] = &[(FIRST, "exp_avg"), (SECOND, "exp_avg_sq")];
+
+    const COUNTS: bool = true;
+
     fn check(&self) -> std::result::Result<(), (&'static str, String)> {
         Ok(())
     }
@@ -142,6 +152,11 @@ impl Update for NAdam {
 
     fn past(&self) -> Past {
         Past::Preconditioned { apart: true }
+    }
+
+    fn carry(&self, number: usize, rate: f64) -> Option<Carry> {
+        let ([_, q], keep) = (self.weights(number), self.betas[0]);
+        Some(Carry { vector: FIRST, keep, part: -rate * q * keep, preconditioned: true })
     }
 
     fn decay(&self, rate: f64) -> Decay {

@@ -1,7 +1,7 @@
 //! RMSprop, plain, centered, and with momentum.
 
 use super::vectors::wrong_memory;
-use super::{Decay, Given, Made, Meets, Memory, Motion, Past, Recursion, Say, Update, Vectors};
+use super::{Carry, Decay, Given, Made, Meets, Memory, Motion, Past, Recursion, Say, Update, Vectors};
 use crate::compute::op::{Reciprocal, SizeOf};
 use crate::compute::{Backend, Result};
 use crate::key::{Flag, Key, Number, at};
@@ -98,6 +98,11 @@ impl Update for RmsProp {
         ),
     ];
 
+    const THEIRS: &'static [(&'static str, &'static str)] =
+        &[(SQUARE, "square_avg"), (MEAN, "grad_avg"), (MOMENTUM, "momentum_buffer")];
+
+    const COUNTS: bool = false;
+
     fn check(&self) -> std::result::Result<(), (&'static str, String)> {
         Ok(())
     }
@@ -131,6 +136,12 @@ impl Update for RmsProp {
 
     fn past(&self) -> Past {
         Past::Preconditioned { apart: self.momentum != 0.0 }
+    }
+
+    /// Momentum sums gradients that are preconditioned already.
+    fn carry(&self, _: usize, rate: f64) -> Option<Carry> {
+        let keep = self.momentum;
+        (keep != 0.0).then_some(Carry { vector: MOMENTUM, keep, part: -rate * keep, preconditioned: false })
     }
 
     /// Of the weights before the step, but entry by entry: it is recorded.

@@ -1,7 +1,7 @@
 //! Stochastic gradient descent, plain, with momentum, and with Nesterov's.
 
 use super::vectors::wrong_memory;
-use super::{Decay, Given, Made, Meets, Memory, Motion, Past, Recursion, Say, Update, Vectors};
+use super::{Carry, Decay, Given, Made, Meets, Memory, Motion, Past, Recursion, Say, Update, Vectors};
 use crate::compute::{Backend, Result};
 use crate::key::{Flag, Key, Number, at};
 
@@ -69,6 +69,10 @@ impl Update for Sgd {
         ),
     ];
 
+    const THEIRS: &'static [(&'static str, &'static str)] = &[(MOMENTUM, "momentum_buffer")];
+
+    const COUNTS: bool = false;
+
     fn check(&self) -> std::result::Result<(), (&'static str, String)> {
         match self.nesterov && (self.momentum == 0.0 || self.dampening != 0.0) {
             true => Err(("nesterov", "needs a momentum above 0 and a dampening of 0, as in PyTorch".into())),
@@ -108,6 +112,12 @@ impl Update for Sgd {
             Self { nesterov: true, .. } => Past::Ahead,
             Self { momentum, .. } => Past::Momentum(momentum),
         }
+    }
+
+    fn carry(&self, _: usize, rate: f64) -> Option<Carry> {
+        let (keep, again) = (self.momentum, if self.nesterov { self.momentum } else { 1.0 });
+        let part = -rate * again * keep;
+        (keep != 0.0).then_some(Carry { vector: MOMENTUM, keep, part, preconditioned: false })
     }
 
     fn decay(&self, rate: f64) -> Decay {

@@ -23,9 +23,14 @@ pub(super) struct OnHost {
 
 /// The three steps from [`START`].
 pub(super) fn walk(optimizer: &Optimizer) -> Vec<OnHost> {
+    walk_from(&(*optimizer).into())
+}
+
+/// The same, of an optimizer that may go on from a state.
+fn walk_from(optimizer: &ParameterGroups) -> Vec<OnHost> {
     let backend = CpuBackend::<f64>::new();
     let vectors = Vectors { backend: &backend, len: START.len() };
-    let mut memory = Memory::new(&backend, optimizer, START.len()).expect("a memory");
+    let mut memory = optimizer.memory(&backend, START.len()).expect("a memory");
     let read = |vector: &_| backend.download(vectors.all(vector)).expect("values");
     let mut weights = backend.upload(&START).expect("weights");
     let mut step = |number: usize| {
@@ -96,6 +101,60 @@ fn gradients_and_decay_make_up_every_step() {
             close(&[gradients + decay], &[change.sum::<f64>()]);
         }
     }
+}
+
+/// The same where the optimizer goes on from a state: what the momentum that it had makes of each step is its own part.
+#[test]
+fn a_given_momentum_makes_up_the_rest() {
+    const BEFORE: usize = 3;
+    let clip = 0.8;
+    for optimizer in stepped().filter(Optimizer::has_memory) {
+        let vectors = optimizer.state_names().into_iter().map(|name| (name.to_owned(), vec![0.7, 0.3])).collect();
+        let groups = ParameterGroups::from(optimizer).going_on(OptimizerState { steps: BEFORE, vectors });
+        groups.check_state(START.len()).expect("a state of the optimizer");
+        let steps = walk_from(&groups);
+        let earlier: Vec<f64> = (0..RATES.len()).map(|number| groups.earlier(number, RATES[number])[0]).collect();
+        let (momentum, preconditioned) =
+            groups.momentum().map_or(([0.0; 2], false), |(own, by)| ([own[0], own[1]], by));
+        for entry in 0..START.len() {
+            let held = |step: &OnHost| step.preconditioner.as_ref().map_or(1.0, |preconditioner| preconditioner[entry]);
+            let recursion = |(number, step): (usize, &OnHost)| {
+                (groups.recursions(number, RATES[number], clip)[0], held(step), PHI[number])
+            };
+            let recursions: Vec<_> = steps.iter().enumerate().map(recursion).collect();
+            let unclipped = GRADIENTS.iter().map(|gradient| gradient[entry] / clip);
+            let gradients: f64 = Recursion::multipliers(&recursions).iter().zip(unclipped).map(|(a, b)| a * b).sum();
+            let others = |(number, step): (usize, &OnHost)| {
+                let decay = match groups.decay(0, number, RATES[number]) {
+                    Decay::Absent => 0.0,
+                    Decay::OfWeights(scale) => scale * step.weights[entry],
+                    Decay::Remembered => step.decay.as_ref().expect("a decay")[entry],
+                };
+                let held = if preconditioned { held(step) } else { 1.0 };
+                PHI[number] * (decay + earlier[number] * held * momentum[entry])
+            };
+            let others: f64 = steps.iter().enumerate().map(others).sum();
+            let change = steps.iter().zip(PHI).map(|(step, phi)| phi * (step.next[entry] - step.weights[entry]));
+            close(&[gradients + others], &[change.sum::<f64>()]);
+        }
+    }
+}
+
+/// A state without one of the vectors, with another's, or of another length is refused.
+#[test]
+fn a_state_has_to_be_the_optimizers() {
+    let momentum = ParameterGroups::from(Optimizer::Sgd(Sgd { momentum: 0.9, ..Sgd::plain(0.1) }));
+    let problem = |vectors: &[(&str, usize)]| {
+        let vectors = vectors.iter().map(|&(name, len)| (name.to_owned(), vec![1.0; len])).collect();
+        let state = momentum.clone().going_on(OptimizerState { steps: 1, vectors }).check_state(2);
+        state.map_err(|wrong| wrong.to_string())
+    };
+    assert_eq!(problem(&[("momentum_buffer", 2)]), Ok(()));
+    assert!(problem(&[]).unwrap_err().contains("holds no momentum_buffer"));
+    assert!(problem(&[("momentum_buffer", 3)]).unwrap_err().contains("has 3 elements"));
+    assert!(problem(&[("exp_avg", 2)]).unwrap_err().contains("holds exp_avg, and sgd keeps momentum_buffer"));
+    let plain = ParameterGroups::from(Optimizer::Sgd(Sgd::plain(0.1))).going_on(OptimizerState::default());
+    assert!(plain.check_state(2).unwrap_err().to_string().contains("keeps nothing from step to step"));
 }
 
 /// What is recorded of a step is what the optimizer says of it.

@@ -3,7 +3,8 @@
 use crate::formats::{DataError, StateReader, StateWriter};
 
 /// The names, in a state file, of the values that belong to queries.
-const NAMES: [&str; 7] = ["initial", "prediction", "regularizer", "statistics", "unexplained", "missed", "sensitivity"];
+const NAMES: [&str; 8] =
+    ["initial", "prediction", "regularizer", "statistics", "earlier", "unexplained", "missed", "sensitivity"];
 
 /// Values that belong to queries, `[queries, R]` each, where R is the number of values of a query's readout; and values that
 /// belong to steps, `[steps]` each.
@@ -17,6 +18,8 @@ pub struct Account {
     pub regularizer: Vec<f64>,
     /// The part of the readout's change that running statistics made; zeros where no batch moves any.
     pub statistics: Vec<f64>,
+    /// The part of the readout's change that gradients from before the first step made; zeros where no optimizer's state is given.
+    pub earlier: Vec<f64>,
     /// The part of the readout's change that the optimizer does not explain, of an imported path.
     pub unexplained: Vec<f64>,
     /// The part of the readout's change that the quadrature misses: `Σ_s f(w_{s+1}) - f(w_s) - φ_s · Δw_s`.
@@ -43,6 +46,7 @@ impl Account {
             prediction: of_queries(),
             regularizer: of_queries(),
             statistics: of_queries(),
+            earlier: of_queries(),
             unexplained: of_queries(),
             missed: of_queries(),
             sensitivity: of_queries(),
@@ -58,21 +62,21 @@ impl Account {
         self.initial.len()
     }
 
-    /// The parts of the change of a query's value that are no example's: `regularizer + statistics + unexplained`.
-    pub fn apart(&self, at: usize) -> [f64; 3] {
-        [self.regularizer[at], self.statistics[at], self.unexplained[at]]
+    /// The parts of the change of a query's value that are no example's: `regularizer + statistics + earlier + unexplained`.
+    pub fn apart(&self, at: usize) -> [f64; 4] {
+        [self.regularizer[at], self.statistics[at], self.earlier[at], self.unexplained[at]]
     }
 
     /// The values of queries, in the order of [`NAMES`].
     fn of_queries(&self) -> [&Vec<f64>; NAMES.len()] {
-        let Self { initial, prediction, regularizer, statistics, unexplained, missed, sensitivity, .. } = self;
-        [initial, prediction, regularizer, statistics, unexplained, missed, sensitivity]
+        let Self { initial, prediction, regularizer, statistics, earlier, unexplained, missed, sensitivity, .. } = self;
+        [initial, prediction, regularizer, statistics, earlier, unexplained, missed, sensitivity]
     }
 
     /// The same, to be changed.
     fn of_queries_mut(&mut self) -> [&mut Vec<f64>; NAMES.len()] {
-        let Self { initial, prediction, regularizer, statistics, unexplained, missed, sensitivity, .. } = self;
-        [initial, prediction, regularizer, statistics, unexplained, missed, sensitivity]
+        let Self { initial, prediction, regularizer, statistics, earlier, unexplained, missed, sensitivity, .. } = self;
+        [initial, prediction, regularizer, statistics, earlier, unexplained, missed, sensitivity]
     }
 
     /// Adds the account of a part of the queries, whose values begin at `first`.

@@ -10,13 +10,13 @@ use crate::tape::{Kept, Step, Tape};
 use crate::training::Leg;
 
 /// A buffer, owned or borrowed.
-enum Buffer<'a, T> {
+pub(super) enum Buffer<'a, T> {
     Own(T),
     Borrowed(&'a T),
 }
 
 impl<T> Buffer<'_, T> {
-    fn get(&self) -> &T {
+    pub fn get(&self) -> &T {
         match self {
             Buffer::Own(buffer) => buffer,
             Buffer::Borrowed(buffer) => buffer,

@@ -3,6 +3,7 @@
 use super::at::At;
 use super::batch::{Batch, examples_at_once};
 use super::coupled::Coupled;
+use super::earlier::{Earlier, EarlierPart};
 use super::integrate::Setting;
 use super::meet::Meeting;
 use super::rounding::{EachRow, add_reach};
@@ -33,6 +34,17 @@ pub(super) struct Pass<'a, B: Backend> {
     pub triangle: bool,
     /// Ones, and zeros where no example has a gradient; `None` where all may have one.
     silencing: Option<B::Buffer>,
+    /// The momentum that the path begins with, where some is given.
+    earlier: Option<Earlier<B>>,
+}
+
+/// What the gradients of a step's queries are held against.
+struct Certifying<'a, B: Backend> {
+    certificate: &'a mut Certificate<B>,
+    /// The squared lengths of the step's vectors.
+    lengths: B::Buffer,
+    /// The step's part that gradients before the first step make.
+    earlier: Option<EarlierPart<'a, B>>,
 }
 
 impl<'a, B: Backend> Pass<'a, B> {
@@ -58,6 +70,7 @@ impl<'a, B: Backend> Pass<'a, B> {
             sets: sets(setting),
             triangle,
             silencing: silencing(setting)?,
+            earlier: Earlier::new(setting)?,
             inputs,
         })
     }
@@ -121,12 +134,16 @@ impl<'a, B: Backend> Pass<'a, B> {
             Meets::Ahead { .. } | Meets::Behind { .. } => (&mut fresh, at.preconditioner()),
         };
         psi.begin(backend, |block| (of(block).keep, of(block).add))?;
-        let mut certificate = match &mut state.certificate {
-            Some(certificate) => Some((certificate, self.squared_lengths(at)?)),
+        let mut certifying = match &mut state.certificate {
+            Some(certificate) => {
+                let earlier = self.earlier.as_ref().map(|earlier| earlier.part(self.setting, at)).transpose()?;
+                let lengths = self.squared_lengths(at, earlier.as_ref())?;
+                Some(Certifying { certificate, lengths, earlier })
+            }
             None => None,
         };
         for rows in &rows {
-            self.query_gradients(&mut certificate, at, rows, &mut |factor| {
+            self.query_gradients(&mut certifying, at, rows, &mut |factor| {
                 psi.add(backend, &rows.nodes[spec.optimizer.group_of(factor.block)], factor, held)
             })?;
         }
@@ -177,11 +194,11 @@ impl<'a, B: Backend> Pass<'a, B> {
         Batch::all(self.setting, &self.tile.examples, step, at_once)
     }
 
-    /// Takes the gradients of some rows of queries: adds their products with the step's vectors to the certificate, which comes
-    /// with these vectors' lengths, and gives each layer's factor to `take`.
+    /// Takes the gradients of some rows of queries: adds their products with the step's vectors to the certificate, and gives each
+    /// layer's factor to `take`.
     fn query_gradients(
         &self,
-        certificate: &mut Option<(&mut Certificate<B>, B::Buffer)>,
+        certifying: &mut Option<Certifying<'_, B>>,
         at: &At<'_, B>,
         rows: &Rows<B>,
         take: &mut dyn FnMut(Factor<'_, B::Buffer>) -> Result<()>,
@@ -212,7 +229,7 @@ impl<'a, B: Backend> Pass<'a, B> {
         let pass = network.forward(backend, segment, inputs, count)?;
         let reading = self.setting.read(network.outputs(&pass), numbers.as_ref().unwrap_or(&self.numbers))?;
         let size = self.setting.rows() * self.tile.queries.len();
-        let own_rows = if certificate.is_none() || count == self.each.base_rows() {
+        let own_rows = if certifying.is_none() || count == self.each.base_rows() {
             None
         } else {
             Some(EachRow::new(backend, self.setting.rows(), count)?)
@@ -220,7 +237,7 @@ impl<'a, B: Backend> Pass<'a, B> {
         let each = own_rows.as_ref().unwrap_or(&self.each);
         network.backward_of_all(backend, segment, &pass, self.setting.rows(), reading.seeds, &mut |factor| {
             let block = network.block_of(&factor);
-            if let Some((certificate, lengths)) = certificate {
+            if let Some(Certifying { certificate, lengths, earlier }) = certifying {
                 let along = |direction: Option<(&B::Buffer, f64)>, out: SliceMut<'_, B::Buffer>| match direction {
                     Some((direction, scale)) => apply(backend, block, node, &factor, direction, scale, out),
                     None => Ok(()),
@@ -233,6 +250,10 @@ impl<'a, B: Backend> Pass<'a, B> {
                 )?;
                 let unexplained = SliceMut::new(&mut certificate.unexplained, at.place * size, size);
                 along(at.unexplained(), unexplained)?;
+                along(
+                    earlier.as_ref().map(|part| part.of(&spec.optimizer, factor.block)).filter(|_| !factor.held),
+                    certificate.earlier.block(),
+                )?;
                 if block.role == Role::Running {
                     along(at.change(), certificate.statistics.block())?;
                 }

@@ -1,6 +1,7 @@
 //! Bounds on how far rounding may move a query's values: a larger error is no rounding.
 
 use super::at::At;
+use super::earlier::EarlierPart;
 use super::pass::Pass;
 use crate::compute::{Backend, Result, RowMap, Slice, SliceMut};
 use crate::graph::Factor;
@@ -45,17 +46,20 @@ impl<B: Backend> EachRow<B> {
 }
 
 impl<B: Backend> Pass<'_, B> {
-    /// `Σ ‖v_l‖²` for each layer l, held parameters after the trained ones, over the vectors v that a step's gradients meet: the weights, the step, and of the step the
-    /// part of weight decay and the unexplained one. All of them are off by roundings of their elements.
-    pub fn squared_lengths(&self, at: &At<'_, B>) -> Result<B::Buffer> {
+    /// `Σ ‖v_l‖²` for each layer l, held parameters after the trained ones, over the vectors v that a step's gradients meet: the
+    /// weights, the step, and of the step the part of weight decay, that of gradients before the first step and the unexplained
+    /// one. All of them are off by roundings of their elements.
+    pub fn squared_lengths(&self, at: &At<'_, B>, earlier: Option<&EarlierPart<'_, B>>) -> Result<B::Buffer> {
         let (backend, network) = (self.setting.backend, self.setting.network);
         let blocks: Vec<_> = network.blocks.iter().chain(&network.held).collect();
         let mut lengths = backend.zeros(blocks.len())?;
         let one = RowMap::each(backend, 1, 1, 1.0)?;
         let optimizer = &self.setting.spec.optimizer;
         for (layer, own) in blocks.iter().enumerate() {
-            let decay = at.decay(optimizer, layer).filter(|_| !own.role.is_held());
-            let vectors = [Some((at.weights(), 1.0)), at.change(), decay, at.unexplained()];
+            let trained = |vector: Option<_>| vector.filter(|_| !own.role.is_held());
+            let decay = trained(at.decay(optimizer, layer));
+            let earlier = trained(earlier.map(|part| part.of(optimizer, layer)));
+            let vectors = [Some((at.weights(), 1.0)), at.change(), decay, earlier, at.unexplained()];
             for (vector, scale) in vectors.into_iter().flatten() {
                 let part = Slice::new(vector, own.offset, own.len());
                 backend.row_dot(own.len(), scale * scale, &one, SliceMut::new(&mut lengths, layer, 1), part, part)?;

@@ -30,6 +30,7 @@ impl<B: Backend> Certificate<B> {
     fn save(&self, backend: &B, writer: &mut StateWriter) -> Result<(), Error> {
         self.regularizer.save(backend, writer)?;
         self.statistics.save(backend, writer)?;
+        self.earlier.save(backend, writer)?;
         let [explained, values, outputs] = self.lens();
         writer.put("explained", &backend.download(Slice::new(&self.explained, 0, explained))?)?;
         writer.put("unexplained", &backend.download(Slice::new(&self.unexplained, 0, explained))?)?;
@@ -41,6 +42,7 @@ impl<B: Backend> Certificate<B> {
     fn restore(&mut self, backend: &B, reader: &mut StateReader) -> Result<(), Error> {
         self.regularizer.restore(backend, reader)?;
         self.statistics.restore(backend, reader)?;
+        self.earlier.restore(backend, reader)?;
         let [explained, values, outputs] = self.lens();
         self.explained = backend.upload(&reader.take_exactly::<B::Element>("explained", explained)?)?;
         self.unexplained = backend.upload(&reader.take_exactly::<B::Element>("unexplained", explained)?)?;

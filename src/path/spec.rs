@@ -119,8 +119,8 @@ impl Finished {
         let Self { attribution, positions, kernel, numerator, tangent_initial, tangent_final, .. } = self;
         let arrays = [attribution, positions, kernel, numerator, tangent_initial, tangent_final];
         let account = &self.account;
-        let queries =
-            [&account.regularizer, &account.statistics, &account.unexplained, &account.initial, &account.prediction];
+        let terms = [&account.regularizer, &account.statistics, &account.earlier, &account.unexplained];
+        let queries = terms.into_iter().chain([&account.initial, &account.prediction]);
         let mut values = arrays.into_iter().flatten().chain(queries).flatten();
         let first = account.residuals.iter().position(|residual| !residual.is_finite());
         if first.is_none() && values.all(|value| value.is_finite()) {

@@ -129,17 +129,19 @@ impl<'a, B: Backend> State<'a, B> {
         if let Some(certificate) = &self.certificate {
             finished.account.regularizer = certificate.download(backend, &certificate.regularizer)?;
             finished.account.statistics = certificate.download(backend, &certificate.statistics)?;
+            finished.account.earlier = certificate.download(backend, &certificate.earlier)?;
         }
         Ok(())
     }
 }
 
-/// The values that belong to single queries: the terms of weight decay and of running statistics, and for each step of a block
+/// The values that belong to single queries: the terms of weight decay, of running statistics and of gradients before the first step, and for each step of a block
 /// `φ_s · Δw_s` and the part of it that the optimizer does not explain, `[steps, R, queries]`, and the readout,
 /// `[steps + 1, queries, R]`.
 pub(super) struct Certificate<B: Backend> {
     pub regularizer: Sum<B>,
     pub statistics: Sum<B>,
+    pub earlier: Sum<B>,
     pub explained: B::Buffer,
     pub unexplained: B::Buffer,
     /// Squares of the bound on what rounding may do, `[steps, R, queries]`; see [`super::rounding`].
@@ -164,6 +166,7 @@ impl<B: Backend> Certificate<B> {
         Ok(Self {
             regularizer: Sum::new(backend, size)?,
             statistics: Sum::new(backend, size)?,
+            earlier: Sum::new(backend, size)?,
             explained: backend.zeros(block * size)?,
             unexplained: backend.zeros(block * size)?,
             reached: backend.zeros(block * size)?,
@@ -205,6 +208,7 @@ impl<B: Backend> Certificate<B> {
     pub fn settle(&mut self, backend: &B, first: usize, count: usize, account: &mut Account) -> Result<()> {
         self.regularizer.fold(backend)?;
         self.statistics.fold(backend)?;
+        self.earlier.fold(backend)?;
         let Self { layers, queries, rows, block, .. } = *self;
         let size = queries * rows;
         let values = widen(&backend.download(Slice::new(&self.values, 0, (count + 1) * size))?);

@@ -4,6 +4,7 @@ use super::Setting;
 use super::at::At;
 use super::batch::{Batch, examples_at_once, loss_gradient};
 use super::coupled::{Copies, Coupled};
+use super::earlier::Earlier;
 use super::pass::silencing;
 use crate::compute::{Backend, Indices, Result, RowMap, Slice, SliceMut, Start};
 use crate::error::Error;
@@ -14,7 +15,7 @@ use crate::tape::{Kept, Tape};
 use crate::training::Recall;
 use std::ops::Range;
 
-/// `w_T - w_0 = Σ_i u_i +` what weight decay (and, of an imported path, what no optimizer) added, with
+/// `w_T - w_0 = Σ_i u_i +` what weight decay, gradients before the first step and, of an imported path, no optimizer added, with
 /// `u_i = -Σ_s ψ_s g_{i,s}`: the recursion of the attributions for a query whose gradient is the identity. ψ is a number,
 /// with a preconditioner a vector.
 pub struct Superposition<'a, B: Backend> {
@@ -22,6 +23,15 @@ pub struct Superposition<'a, B: Backend> {
     pub setting: Setting<'a, B>,
     /// The recorded path.
     pub tape: &'a dyn Tape<B::Element>,
+}
+
+/// Parts of the weights' change.
+#[derive(Debug)]
+pub struct Superposed {
+    /// Those of some examples: for each block of parameters `[examples, parameters]`.
+    pub examples: Vec<Vec<f64>>,
+    /// What gradients from before the first step made, of each block, where the optimizer's state was given.
+    pub earlier: Option<Vec<Vec<f64>>>,
 }
 
 /// ψ of the weights themselves: a number, or with a preconditioner a vector.
@@ -113,7 +123,7 @@ impl<B: Backend> Superposition<'_, B> {
         (0..count).step_by(at_once).map(|from| from..(from + at_once).min(count)).collect()
     }
 
-    /// u of some examples: for each layer `[examples, parameters]`. `progress` is called after each step. The cost is that of
+    /// u of some examples, and what is no example's. `progress` is called after each step. The cost is that of
     /// training on them again, with a gradient of its own for each.
     ///
     /// # Errors
@@ -123,12 +133,14 @@ impl<B: Backend> Superposition<'_, B> {
         &self,
         set: &Range<usize>,
         progress: &mut dyn FnMut() -> std::result::Result<(), Error>,
-    ) -> std::result::Result<Vec<Vec<f64>>, Error> {
-        let Setting { backend, network, .. } = self.setting;
+    ) -> std::result::Result<Superposed, Error> {
+        let backend = self.setting.backend;
         let (training, history) = (self.setting.training(), self.tape.history());
         let mut recall = Recall::new(&training, self.tape);
-        let sums = network.blocks.iter().map(|own| Sum::new(backend, set.len() * own.len()));
-        let mut sums = sums.collect::<Result<Vec<Sum<B>>>>()?;
+        let mut sums = self.sums(set.len())?;
+        let earlier = Earlier::new(&self.setting)?;
+        let goes_on = self.setting.spec.optimizer.state().is_some();
+        let mut moved = if goes_on { self.sums(1)? } else { Vec::new() };
         let groups = self.setting.spec.optimizer.count();
         let mut psi: Vec<Psi<B>> = (0..groups).map(|_| Psi { number: 0.0, vector: None, met: None }).collect();
         let silencing = silencing(&self.setting)?;
@@ -142,15 +154,36 @@ impl<B: Backend> Superposition<'_, B> {
             };
             for at in &places {
                 self.add(&mut sums, &mut psi, at, (set, silencing.as_ref()))?;
+                if let Some(earlier) = &earlier {
+                    self.add_earlier(&mut moved, earlier, at)?;
+                }
             }
             if number % history.block() == 0 {
-                sums.iter_mut().try_for_each(|sum| sum.fold(backend))?;
+                sums.iter_mut().chain(&mut moved).try_for_each(|sum| sum.fold(backend))?;
             }
             drop(places);
             next = leg.weights;
             progress()?;
         }
-        Ok(sums.iter().map(|sum| sum.download(backend)).collect::<Result<_>>()?)
+        let read = |sums: &[Sum<B>]| sums.iter().map(|sum| sum.download(backend)).collect::<Result<Vec<_>>>();
+        Ok(Superposed { examples: read(&sums)?, earlier: goes_on.then(|| read(&moved)).transpose()? })
+    }
+
+    /// Zeros for each block, of so many vectors.
+    fn sums(&self, vectors: usize) -> Result<Vec<Sum<B>>> {
+        let Setting { backend, network, .. } = self.setting;
+        network.blocks.iter().map(|own| Sum::new(backend, vectors * own.len())).collect()
+    }
+
+    /// Adds the part of a step that gradients before the first one make.
+    fn add_earlier(&self, sums: &mut [Sum<B>], earlier: &Earlier<B>, at: &At<'_, B>) -> Result<()> {
+        let Setting { backend, network, spec, .. } = self.setting;
+        let part = earlier.part(&self.setting, at)?;
+        for (number, (sum, own)) in sums.iter_mut().zip(&network.blocks).enumerate() {
+            let (vector, scale) = part.of(&spec.optimizer, number);
+            backend.axpy(sum.block(), scale, Slice::new(vector, own.offset, own.len()))?;
+        }
+        Ok(())
     }
 
     /// Adds the products of one step's ψ with the gradients of some examples; where some numbers have none, these come with

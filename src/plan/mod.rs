@@ -313,7 +313,9 @@ fn footprint(
     let held = 2.0 * real(problem.examples()) * real(network.input_len()) + 3.0 * real(again) * real(network.len);
     let whole =
         if couples { WholeBatch::new(network, contraction, sizes, at_once.examples) } else { WholeBatch::default() };
-    let fixed = held + whole.elements;
+    // The momentum that an optimizer goes on from, and its part of a step.
+    let before = if spec.optimizer.state().is_some() { 2.0 * real(network.len) } else { 0.0 };
+    let fixed = held + before + whole.elements;
     let footprint = Footprint::new(network, contraction, &at_once, per_pair.sums.max(1.0), fixed, device.bytes);
     footprint.keeping(8.0 * per_pair.tangent).passing_whole(whole)
 }

@@ -100,6 +100,7 @@ impl Problem {
     fn check_path(&self) -> Result<(), Error> {
         let optimizer = &self.spec.optimizer;
         optimizer.check(self.network.blocks.len(), self.steps.len()).map_err(|problem| wrong(problem.to_string()))?;
+        optimizer.check_state(self.network.len).map_err(|problem| wrong(problem.to_string()))?;
         let solved = optimizer.whole().is_solved();
         if solved && !matches!(self.spec.rule, Rule::Gauss { .. }) {
             return Err(wrong("kernel.rule: gradient flow is integrated at Gauss nodes within the solver's steps"));

@@ -121,8 +121,8 @@ impl Explanation {
         }
     }
 
-    /// `[n, R]`: what contributions, weight decay, running statistics and the unexplained part of an imported path do not add up
-    /// to: `prediction - initial - Σ attribution - regularizer - statistics - unexplained`.
+    /// `[n, R]`: what contributions, weight decay, running statistics, gradients before the first step and the unexplained part of
+    /// an imported path do not add up to: `prediction - initial - Σ attribution - regularizer - statistics - earlier - unexplained`.
     pub fn residual(&self) -> Vec<f64> {
         let (account, rows) = (&self.account, self.shape.outputs.0);
         let mut rest: Vec<f64> = (0..account.values())

@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::graph::Graph;
 use crate::keeper::Keeper;
 use crate::loss::{Aims, Loss, Numbers, Targets};
-use crate::optimizer::{Motion, Optimizer};
+use crate::optimizer::{Motion, Optimizer, OptimizerState};
 use crate::path::{Finished, Integration, Quadrature, Spec, Tile};
 use crate::plan::{Cut, Device, Plan};
 use crate::tangent::Contraction;
@@ -100,6 +100,13 @@ impl Problem {
     pub fn grouped(mut self, groups: Groups) -> Self {
         self.spec.symmetric = false;
         Self { groups: Some(groups), ..self }
+    }
+
+    /// The same on a path that starts in the middle: the optimizer goes on from a state, whose part of the answer is
+    /// [`Account::earlier`](crate::path::Account::earlier).
+    pub fn going_on(self, state: OptimizerState) -> Self {
+        let spec = Spec { optimizer: self.spec.optimizer.clone().going_on(state), ..self.spec };
+        Self { spec, ..self }
     }
 
     /// The same with so many steps of all examples, at the optimizer's own rate.

@@ -37,6 +37,8 @@ pub(crate) struct Contents {
     pub regularizer: Vec<f64>,
     /// What running statistics moved, where training moved any.
     pub statistics: Option<Vec<f64>>,
+    /// What gradients from before the first step moved, where the optimizer's state was given.
+    pub earlier: Option<Vec<f64>>,
     /// Of an imported path.
     pub unexplained: Option<Vec<f64>>,
     pub residual: Vec<f64>,
@@ -85,6 +87,7 @@ impl Contents {
         let [initial, regularizer, residual] = per_query;
         let (initial, regularizer, residual) = (initial?, regularizer?, residual?);
         let statistics = MappedArray::open(&path("statistics.npy"))?;
+        let earlier = MappedArray::open(&path("earlier.npy"))?;
         let unexplained = MappedArray::open(&path("unexplained.npy"))?;
         let pairs = |name: &str, written: bool| match PairArray::open(directory, name)? {
             None if written => Err(missing(&format!("{name}.{}", run_file.run.store.name()))),
@@ -95,7 +98,7 @@ impl Contents {
         let kernel = pairs("kernel", run_file.kernel.kernel != KernelShape::None)?;
         let superposition = MappedArray::open(&path("superposition.npy"))?;
         let of_queries = [&prediction, &initial, &regularizer, &residual].into_iter();
-        let of_queries = of_queries.chain(&statistics).chain(&unexplained);
+        let of_queries = of_queries.chain(&statistics).chain(&earlier).chain(&unexplained);
         let wrong = [queries, values, examples].contains(&0)
             || values != run_file.kernel.values(outputs)
             || of_queries.into_iter().any(|array| array.shape != [queries, values])
@@ -127,6 +130,7 @@ impl Contents {
             prediction: prediction.all(),
             regularizer: regularizer.all(),
             statistics: statistics.as_ref().map(MappedArray::all),
+            earlier: earlier.as_ref().map(MappedArray::all),
             unexplained: unexplained.as_ref().map(MappedArray::all),
             residual: residual.all(),
             attribution,

@@ -27,6 +27,7 @@ pub(super) fn exactness(contents: &Contents) -> Markup {
                 "The sum is the first " (noun) ", plus what every example contributed along the path"
                 @if contents.has_decay() { ", plus what weight decay added" }
                 @if contents.statistics.is_some() { ", plus what running statistics moved" }
+                @if contents.earlier.is_some() { ", plus what gradients from before the first step still moved" }
                 ". What it misses of the network's " (noun) " is "
                 @if contents.unexplained.is_some() { "what the optimizer does not explain of the path, and " }
                 "the residual: the error of the quadrature and of the arithmetic."
@@ -69,6 +70,7 @@ fn terms(contents: &Contents) -> Markup {
         ("change in training", Some(change)),
         ("weight decay", contents.has_decay().then(|| size(&contents.regularizer))),
         ("running statistics", contents.statistics.as_deref().map(size)),
+        ("earlier gradients", contents.earlier.as_deref().map(size)),
         ("unexplained", contents.unexplained.as_deref().map(size)),
         ("residual", Some(size(&contents.residual))),
     ];

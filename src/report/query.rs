@@ -17,6 +17,7 @@ pub(super) fn queries(contents: &Contents, shown: &[Shown]) -> Markup {
     let others = [
         (contents.has_decay(), "what weight decay added"),
         (contents.statistics.is_some(), "what running statistics moved"),
+        (contents.earlier.is_some(), "what gradients from before the first step moved"),
         (contents.unexplained.is_some(), "what is unexplained of the path"),
     ];
     let others: Vec<&str> = others.into_iter().filter(|(is_there, _)| *is_there).map(|(_, words)| words).collect();
@@ -88,6 +89,7 @@ fn sum(contents: &Contents, words: &Words, shown: &Shown) -> Markup {
             }
             @if contents.has_decay() { ", " (signed(of(&contents.regularizer))) " from weight decay" }
             @if let Some(statistics) = &contents.statistics { ", " (signed(of(statistics))) " from running statistics" }
+            @if let Some(earlier) = &contents.earlier { ", " (signed(of(earlier))) " from gradients before the first step" }
             @if let Some(unexplained) = &contents.unexplained { ", " (signed(of(unexplained))) " unexplained" }
             "."
         }

@@ -44,11 +44,16 @@ impl LayerParts {
 pub(super) fn superposition(contents: &Contents) -> Markup {
     let Some(array) = &contents.superposition else { return html! {} };
     let &[_, layers, 2] = array.shape.as_slice() else { return html! {} };
-    let more = match (contents.has_decay(), contents.unexplained.is_some()) {
-        (false, false) => "",
-        (true, false) => "; what is missing of 100% is weight decay",
-        (false, true) => "; what is missing of 100% is unexplained",
-        (true, true) => "; what is missing of 100% is weight decay, or unexplained",
+    let others = [
+        (contents.has_decay(), "weight decay"),
+        (contents.earlier.is_some(), "gradients from before the first step"),
+        (contents.unexplained.is_some(), "unexplained"),
+    ];
+    let others: Vec<&str> = others.into_iter().filter(|(is_there, _)| *is_there).map(|(_, words)| words).collect();
+    let more = if others.is_empty() {
+        String::new()
+    } else {
+        format!("; what is missing of 100% is {}", others.join(", or "))
     };
     html! {
         section {

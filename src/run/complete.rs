@@ -57,8 +57,8 @@ impl Work for Superpose<'_, '_> {
                 watch.resume(tape.history.steps.len() as u64);
                 continue;
             }
-            let vectors = superposition.vectors(&set, &mut || watch.step())?;
-            parts.insert(&set, &vectors);
+            let found = superposition.vectors(&set, &mut || watch.step())?;
+            parts.insert(&set, &found);
             keeper.save(&mut |writer| parts.save(writer))?;
         }
         keeper.settle()
@@ -132,8 +132,7 @@ pub(super) fn complete<E: Element>(
     let arrays = tiles::arrays::<E>(session)?;
     arrays.sweep()?;
     watch.begin("finishing", (plan.tiles.len() + arrays.published(plan.tiles.len())) as u64);
-    let mut queries =
-        Queries::new(problem.query_count(), spec.values(network.outputs), &tape.history, network.has_running());
+    let mut queries = Queries::new(problem, &tape.history);
     let largest = records.iter().fold(0.0, |largest: f64, record| largest.max(record.largest_kernel));
     let unit = if run_file.run.precision == Precision::Mixed { HALF_ROUNDING } else { E::ROUNDING };
     let mut undefined_coefficients = 0;

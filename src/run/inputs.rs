@@ -1,6 +1,7 @@
 //! Every input of a run, read and checked against every other.
 
 use super::Checkpoints;
+use super::optimizer_state;
 use super::weights::{self, Notes, check_real};
 use crate::compute::Entries;
 use crate::device::Precision;
@@ -57,7 +58,14 @@ impl Inputs {
         fits_precision(initial_name(run_file), &initial, run_file.run.precision)?;
         check_steps(run_file, problem.examples())?;
         let rates = rates(run_file)?;
-        let optimizer = parameter_groups(run_file, &problem.network, &rates)?;
+        let mut optimizer = parameter_groups(run_file, &problem.network, &rates)?;
+        if let Some(path) = &run_file.training.optimizer_state {
+            let state = optimizer_state::read(path, &problem.network, &optimizer, &mut notes)?;
+            for (name, vector) in &state.vectors {
+                fits_precision(&format!("{}: {name}", path.display()), vector, run_file.run.precision)?;
+            }
+            optimizer = optimizer.going_on(state);
+        }
         let steps = steps(run_file, &problem, &rates)?;
         check_shares(&steps, run_file.run.precision)?;
         let problem = Problem { steps, spec: Spec { optimizer, ..problem.spec }, ..problem };

@@ -15,6 +15,7 @@ mod draft;
 mod inputs;
 pub mod keys;
 mod numbers;
+mod optimizer_state;
 mod plan;
 mod process;
 mod resume;

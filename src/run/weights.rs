@@ -28,12 +28,8 @@ const LISTED: usize = 5;
 pub(super) fn open(path: &Path, network: &Graph, notes: &mut Notes) -> Result<TensorFile, Error> {
     let file = TensorFile::open(path)?;
     let wanted: BTreeSet<&str> = network.tensors().flat_map(|tensor| network.file_names(tensor)).collect();
-    // What has its values from elsewhere may be left out.
-    let needed = network.tensors().filter(|tensor| !tensor.is_given());
-    let needed: Vec<Needed<'_>> =
-        needed.map(|tensor| Needed { names: network.file_names(tensor).collect(), shape: &tensor.shape }).collect();
     let names: BTreeSet<&str> = file.names().collect();
-    let prefix = prefix(&needed, &names).map_err(|problem| wrong(path, problem))?;
+    let prefix = prefix_of(network, &names).map_err(|problem| wrong(path, problem))?;
     let is_kept = |name: &str| name.strip_prefix(&prefix).is_some_and(|name| wanted.contains(name));
     let others: Vec<&str> = names.iter().copied().filter(|name| !is_kept(name)).collect();
     if !prefix.is_empty() {
@@ -46,6 +42,19 @@ pub(super) fn open(path: &Path, network: &Graph, notes: &mut Notes) -> Result<Te
         );
     }
     Ok(file.keeping(&prefix, |name| wanted.contains(name))?)
+}
+
+/// What stands before the names of a network's tensors among some names.
+///
+/// # Errors
+///
+/// A tensor that is missing, with those that are near.
+pub(super) fn prefix_of(network: &Graph, names: &BTreeSet<&str>) -> Result<String, String> {
+    // What has its values from elsewhere may be left out.
+    let needed = network.tensors().filter(|tensor| !tensor.is_given());
+    let needed: Vec<Needed<'_>> =
+        needed.map(|tensor| Needed { names: network.file_names(tensor).collect(), shape: &tensor.shape }).collect();
+    prefix(&needed, names)
 }
 
 /// Tensors of weights must be real: integers beside them are counters or quantised.

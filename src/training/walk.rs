@@ -114,7 +114,7 @@ impl<B: Backend> Training<'_, B> {
         keeper: &mut dyn Keeper,
     ) -> Result<(Walk<'a, B>, usize), Error> {
         let (backend, len) = (self.backend, self.network.len);
-        let mut memory = Memory::new(backend, self.optimizer.whole(), len)?;
+        let mut memory = self.optimizer.memory(backend, len)?;
         let weights = match keeper.earlier()? {
             None => {
                 recorder.record(Kept::Weights, 0, initial)?;

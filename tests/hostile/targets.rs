@@ -6,8 +6,8 @@ use crate::random::Random;
 use pathkernel::formats::{Array, MappedArray, TensorFile, read};
 use pathkernel::graph::Graph;
 use pathkernel::layer::{Layer, LayerKind, Linear};
-use pathkernel::run::Checkpoints;
 use pathkernel::run::keys::{Model, RunFile, difference};
+use pathkernel::run::{Checkpoints, Inputs};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -200,6 +200,49 @@ fn pt() {
         constant: CONSTANT,
         writes: &[],
         inputs: 10_000,
+    });
+}
+
+/// Cases of tests/fixtures, and their files of an optimizer's state.
+const STATES: [(&str, &str); 4] = [
+    ("earlier_momentum", "optimizer.pt"),
+    ("earlier_adamw", "checkpoint.pt"),
+    ("earlier_nadam", "optimizer.safetensors"),
+    ("earlier_lion", "optimizer.npz"),
+];
+
+fn fixture(case: &str, file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(case).join(file)
+}
+
+/// The inputs of a case, with the state that lies in the folder.
+fn read_optimizer_state(folder: &Path) -> Result<(), String> {
+    let path = only_file(folder);
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let (case, _) = STATES.into_iter().find(|(_, file)| *file == name).unwrap_or(STATES[0]);
+    let state = format!("training.optimizer_state={}", path.display());
+    let run_file = RunFile::load(&fixture(case, "run.toml"), &[state]).map_err(|error| error.to_string())?;
+    let inputs = Inputs::read(&run_file)
+        .inspect_err(|error| assert_eq!(error.exit_code(), 2, "{error}"))
+        .map_err(|error| error.to_string())?;
+    assert!(inputs.problem.spec.optimizer.state().is_some());
+    Ok(())
+}
+
+#[test]
+fn optimizer_state() {
+    run(Target {
+        name: "optimizer_state",
+        seeds: || {
+            let read = |(case, file)| vec![(String::from(file), fs::read(fixture(case, file)).expect("a seed"))];
+            STATES.into_iter().map(read).collect()
+        },
+        mutate: any_file,
+        attempt: read_optimizer_state,
+        factor: 20 * DEFLATED,
+        constant: 4 * CONSTANT,
+        writes: &[],
+        inputs: 3_000,
     });
 }
 

@@ -1,7 +1,8 @@
 //! SIGKILL at random moments.
 
 use crate::fixture::{Fixture, stderr};
-use pathkernel::random::Random;
+use pathkernel::formats::write_safetensors;
+use pathkernel::random::{Random, numbers};
 use std::time::{Duration, Instant};
 
 /// Kills that each run meets at the least: `PATHKERNEL_KILLS`, or few.
@@ -57,6 +58,35 @@ fn a_killed_run_with_dropout_goes_on_to_the_same_bits() {
         "model.layers=[{ type = \"dropout\", p = 0.1 }, { type = \"linear\", features = 16 }, { type = \"tanh\" }, \
          { type = \"dropout\" }, { type = \"linear\", features = 4 }]",
         "run.seed=5",
+        "trajectory.every=7",
+    ]);
+}
+
+/// What the optimizer had before the first step acts to the end, also where steps are made again.
+#[test]
+fn a_killed_run_that_starts_in_the_middle_goes_on_to_the_same_bits() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("state.safetensors");
+    let shapes: [(&str, &[usize]); 4] =
+        [("0.weight", &[16, 6]), ("0.bias", &[16]), ("2.weight", &[4, 16]), ("2.bias", &[4])];
+    let of = |(number, (name, shape)): (usize, (&str, &[usize]))| {
+        let count = shape.iter().product();
+        let own = numbers(number as u64 + 5, count);
+        let squares = own.iter().map(|value| value * value).collect();
+        let scalar = (format!("{name}.step"), Vec::new(), vec![12.0]);
+        [
+            (format!("{name}.exp_avg"), shape.to_vec(), own),
+            (format!("{name}.exp_avg_sq"), shape.to_vec(), squares),
+            scalar,
+        ]
+    };
+    let tensors: Vec<(String, Vec<usize>, Vec<f64>)> = shapes.into_iter().enumerate().flat_map(of).collect();
+    let views: Vec<(String, Vec<usize>, &[f64])> =
+        tensors.iter().map(|(name, shape, values)| (name.clone(), shape.clone(), values.as_slice())).collect();
+    write_safetensors(&path, &views).expect("a writable folder");
+    killed_and_resumed(&[
+        "training.optimizer={ type = \"adam\", learning_rate = 0.01, weight_decay = 0.1 }",
+        &format!("training.optimizer_state={}", path.display()),
         "trajectory.every=7",
     ]);
 }

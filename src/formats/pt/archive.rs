@@ -1,21 +1,25 @@
 //! What `torch.save` has written since PyTorch 1.6: a zip archive.
 
 use super::pickle::{Pickle, View};
-use super::{LONGEST_PICKLE, SAVE_STATE_DICT, tensors};
+use super::{LONGEST_PICKLE, SAVE_STATE_DICT, Storages};
 use crate::formats::archive::{self, stored};
-use crate::formats::tensors::{Contents, Kind, Storage};
+use crate::formats::tensors::{Kind, Storage};
 use std::fs::File;
 use std::io::Read;
 use zip::ZipArchive;
 
-pub(super) fn contents(file: &mut File, file_len: u64) -> Result<Contents, String> {
+/// What is taken from the pickle, with its storages.
+pub(super) fn read<T>(
+    file: &mut File,
+    file_len: u64,
+    take: impl FnOnce(&Pickle, &mut Storages<'_>) -> Result<T, String>,
+) -> Result<T, String> {
     let mut archive = archive::open(file)?;
     let folder = folder(&archive)?;
     check_byte_order(&mut archive, &folder)?;
     let pickle = read_entry(&mut archive, &format!("{folder}data.pkl"), file_len)?;
     let pickle = Pickle::parse(&pickle).map_err(|problem| format!("data.pkl: {problem}"))?;
-    let found = tensors(&pickle, |kind, view| storage(&mut archive, &folder, file_len, kind, view))?;
-    Ok(Contents { zipped: true, ..found })
+    take(&pickle, &mut |kind, view| storage(&mut archive, &folder, file_len, kind, view))
 }
 
 /// The one folder of the archive, with its slash.

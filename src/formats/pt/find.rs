@@ -1,7 +1,7 @@
 //! Where in a checkpoint the state_dict is.
 
-use super::SAVE_STATE_DICT;
-use super::pickle::{Handle, Object, Pickle, Tensor};
+use super::pickle::{Handle, Object, Pickle};
+use super::{Named, SAVE_STATE_DICT};
 
 /// What checkpoints call their state_dict, the surest name first.
 const NAMES: [&str; 5] = ["state_dict", "model_state_dict", "model", "net", "module"];
@@ -9,10 +9,7 @@ const NAMES: [&str; 5] = ["state_dict", "model_state_dict", "model", "net", "mod
 /// How deep a state_dict is looked for.
 const DEPTH: usize = 2;
 
-type Dict = [(Handle, Handle)];
-
-/// A name of a state_dict, and its tensor, or what it has in place of one.
-type Named<'a> = (&'a str, Result<&'a Tensor, String>);
+pub(super) type Dict = [(Handle, Handle)];
 
 /// The names of the state_dict, with their tensors, or why there is none.
 pub(super) fn state_dict(pickle: &Pickle) -> Result<Vec<Named<'_>>, String> {
@@ -24,13 +21,13 @@ pub(super) fn state_dict(pickle: &Pickle) -> Result<Vec<Named<'_>>, String> {
             Object::Tensor(tensor) => Ok(tensor),
             other => Err(format!("is {}, not a tensor", other.describe())),
         };
-        (name, tensor)
+        (name.into(), tensor)
     });
     Ok(named.collect())
 }
 
 /// The values of a dict that have a name.
-fn entries<'a>(pickle: &'a Pickle, dict: &'a Dict) -> impl Iterator<Item = (&'a str, &'a Object)> {
+pub(super) fn entries<'a>(pickle: &'a Pickle, dict: &'a Dict) -> impl Iterator<Item = (&'a str, &'a Object)> {
     dict.iter().filter_map(|&(key, value)| match pickle.object(key) {
         Object::Text(name) => Some((name.as_str(), pickle.object(value))),
         _ => None,

@@ -2,8 +2,8 @@
 //! of its storages, each a pickle; then the storages in that order, each behind its number of elements.
 
 use super::pickle::{Object, Pickle};
-use super::{LONGEST_PICKLE, SAVE_STATE_DICT, kind, tensors};
-use crate::formats::tensors::{Contents, Storage};
+use super::{LONGEST_PICKLE, SAVE_STATE_DICT, Storages, kind};
+use crate::formats::tensors::Storage;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -11,7 +11,12 @@ use std::io::{Read, Seek, SeekFrom};
 /// The magic number as it is pickled, without the protocol.
 const MAGIC: &[u8] = b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
 
-pub(super) fn contents(file: &mut File, file_len: u64) -> Result<Contents, String> {
+/// What is taken from what was saved, with its storages.
+pub(super) fn read<T>(
+    file: &mut File,
+    file_len: u64,
+    take: impl FnOnce(&Pickle, &mut Storages<'_>) -> Result<T, String>,
+) -> Result<T, String> {
     let mut bytes = Vec::new();
     file.take(LONGEST_PICKLE).read_to_end(&mut bytes).map_err(|error| format!("cannot be read: {error}"))?;
     if bytes.get(2..).is_none_or(|rest| !rest.starts_with(MAGIC)) {
@@ -27,7 +32,7 @@ pub(super) fn contents(file: &mut File, file_len: u64) -> Result<Contents, Strin
     check_byte_order(&machine)?;
     let keys = next("the keys of its storages")?;
     let storages = storages(file, file_len, at as u64, &saved, &keys)?;
-    tensors(&saved, |_, view| {
+    take(&saved, &mut |_, view| {
         let found = storages.get(view.key).ok_or_else(|| format!("there is no storage {:.100}", view.key));
         found.copied()
     })

@@ -153,8 +153,8 @@ impl Machine {
             b'1' => drop(self.pop_mark()?),
             b'2' => self.stack.push(self.top()?),
             b'G' => {
-                input.take(8)?;
-                self.push(Object::Real);
+                let bits = input.take(8)?.iter().fold(0, |bits, &byte| bits << 8 | u64::from(byte));
+                self.push(Object::Real(f64::from_bits(bits)));
             }
             b'X' => self.push(Object::Text(input.text(4)?)),
             0x8c => self.push(Object::Text(input.text(1)?)),

@@ -10,11 +10,15 @@ mod archive;
 mod find;
 mod legacy;
 mod machine;
+mod optimizer;
 mod pickle;
+
+pub(crate) use optimizer::SavedOptimizer;
 
 use super::tensors::{Contents, Kind, Place, Storage};
 use super::{Array, DataError, TensorFile};
-use pickle::{Pickle, View};
+use pickle::{Pickle, Tensor, View};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -36,12 +40,24 @@ pub fn read_pt(path: &Path) -> Result<BTreeMap<String, Array>, DataError> {
 }
 
 pub(super) fn contents(file: &mut File, file_len: u64) -> Result<Contents, String> {
+    read(file, file_len, |pickle, storages| tensors(pickle, find::state_dict(pickle)?, storages))
+}
+
+/// Finds the storage of a view: its class and its key are known.
+type Storages<'a> = dyn FnMut(Kind, &View<'_>) -> Result<Storage, String> + 'a;
+
+/// Tensors that are taken from a file, which knows whether it has check sums.
+fn read(
+    file: &mut File,
+    file_len: u64,
+    take: impl FnOnce(&Pickle, &mut Storages<'_>) -> Result<Contents, String>,
+) -> Result<Contents, String> {
     let mut begin = Vec::new();
     let read = file.take(4).read_to_end(&mut begin).and_then(|_| file.seek(SeekFrom::Start(0)));
     read.map_err(|error| format!("cannot be read: {error}"))?;
     match begin.as_slice() {
-        b"PK\x03\x04" => archive::contents(file, file_len),
-        [0x80, 2..=5, ..] => legacy::contents(file, file_len),
+        b"PK\x03\x04" => Ok(Contents { zipped: true, ..archive::read(file, file_len, take)? }),
+        [0x80, 2..=5, ..] => legacy::read(file, file_len, take),
         _ => Err(
             "unknown kind of file; give .safetensors, .npz, or what torch.save has written (.pt, .pth, .ckpt, .bin)"
                 .into(),
@@ -49,15 +65,15 @@ pub(super) fn contents(file: &mut File, file_len: u64) -> Result<Contents, Strin
     }
 }
 
-/// The tensors of a pickle's state_dict, each in the storage that `storage` finds: the class and the key are known.
-fn tensors(
-    pickle: &Pickle,
-    mut storage: impl FnMut(Kind, &View<'_>) -> Result<Storage, String>,
-) -> Result<Contents, String> {
+/// A name, and its tensor, or what stands in place of one.
+type Named<'a> = (Cow<'a, str>, Result<&'a Tensor, String>);
+
+/// Where the tensors of a pickle lie.
+fn tensors(pickle: &Pickle, named: Vec<Named<'_>>, storages: &mut Storages<'_>) -> Result<Contents, String> {
     let mut contents = Contents::default();
-    for (name, tensor) in find::state_dict(pickle)? {
+    for (name, tensor) in named {
         let place = tensor.and_then(|tensor| pickle.view(tensor)).and_then(|view| {
-            let storage = storage(kind(view.class)?, &view)?;
+            let storage = storages(kind(view.class)?, &view)?;
             if view.elements > storage.len {
                 return Err(format!(
                     "storage {:.100} has {} elements; the tensor's should have {}",
@@ -66,7 +82,7 @@ fn tensors(
             }
             Place::new(Storage { len: view.elements, ..storage }, view.offset, view.shape, view.strides)
         });
-        contents.add(name, place)?;
+        contents.add(&name, place)?;
     }
     Ok(contents)
 }

@@ -351,3 +351,71 @@ fn mutated_pickles_never_panic() {
         assert!(Pickle::parse(&whole[..len]).is_err(), "{len}");
     }
 }
+
+/// A string of a pickle.
+fn text(words: &str) -> Vec<u8> {
+    [&b"X"[..], &(words.len() as u32).to_le_bytes(), words.as_bytes()].concat()
+}
+
+/// What an optimizer saves, with these parts of a pickle for its state and its groups.
+fn optimizer(state: &[u8], groups: &[u8]) -> Vec<u8> {
+    [&b"}("[..], &text("state"), state, &text("param_groups"), groups, b"u"].concat()
+}
+
+fn opened(pickle: &[u8]) -> Result<Option<SavedOptimizer>, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.pt");
+    std::fs::write(&path, archive(&[b"\x80\x02", pickle, b"."].concat(), 4)).unwrap();
+    SavedOptimizer::open(&path).map_err(|error| error.problem)
+}
+
+/// Of a checkpoint of PyTorch: parameters in groups, tensors by their numbers, and the names of the model beside it.
+#[test]
+fn an_optimizers_state_is_found_in_a_checkpoint() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/earlier_adamw/checkpoint.pt");
+    let saved = SavedOptimizer::open(&path).unwrap().unwrap();
+    let keys: Vec<Vec<&str>> =
+        saved.groups.iter().map(|group| group.iter().map(|own| own.key.as_str()).collect()).collect();
+    assert_eq!(keys, [["0", "1"], ["2", "3"]]);
+    assert_eq!(saved.model.unwrap(), ["0.weight", "0.bias", "2.weight", "2.bias"]);
+    let tensors = saved.file.read().unwrap();
+    assert_eq!((tensors.len(), &tensors["1:exp_avg"].shape), (12, &vec![3, 6]));
+    assert_eq!(tensors["3:step"].to_f64(), [5.0]);
+    assert!(SavedOptimizer::open(&self::path("linear.pt")).unwrap().is_none());
+}
+
+/// Names that PyTorch keeps beside numbers, or in place of them; numbers that are no tensors; and None.
+#[test]
+fn names_and_numbers_of_an_optimizers_state() {
+    let params = |inner: &[u8]| [&b"](}("[..], &text("params"), inner, b"ue"].concat();
+    let named = [&b"](K\x00K\x01e"[..], &text("param_names"), b"](", &text("a"), &text("b"), b"e"].concat();
+    let state = [&b"}K\x01}("[..], &text("step"), b"K\x07", &text("momentum_buffer"), b"Nus"].concat();
+    let saved = opened(&optimizer(&state, &params(&named))).unwrap().unwrap();
+    let names: Vec<_> = saved.groups[0].iter().map(|own| (own.key.as_str(), own.name.as_deref())).collect();
+    assert_eq!(names, [("0", Some("a")), ("1", Some("b"))]);
+    assert_eq!(saved.numbers.into_iter().collect::<Vec<_>>(), [("1:step".to_owned(), 7.0)]);
+    assert_eq!((saved.file.names().count(), saved.model), (0, None));
+    let by_name = [&b"]("[..], &text("x.w"), b"e"].concat();
+    let saved = opened(&optimizer(b"}", &params(&by_name))).unwrap().unwrap();
+    assert_eq!((saved.groups[0][0].key.as_str(), saved.groups[0][0].name.as_deref()), ("x.w", Some("x.w")));
+}
+
+/// What is no single optimizer's state is refused, and nothing grows beyond what the file holds.
+#[test]
+fn states_that_are_none_are_refused() {
+    let one = optimizer(b"}", b"]");
+    let two = [&b"}("[..], &text("a"), &one, &text("b"), &one, b"u"].concat();
+    assert!(opened(&two).unwrap_err().contains("holds the states of 2 optimizers; save that of one alone"));
+    assert!(opened(&optimizer(b"}", b"]K\x01a")).unwrap_err().contains("param_groups[0] has no keys"));
+    assert!(opened(&optimizer(b"}", b"]}a")).unwrap_err().contains("param_groups[0] has no list `params`"));
+    assert!(opened(&optimizer(b"}K\x00K\x01s", b"]")).unwrap_err().contains("state of parameter 0 is an int"));
+    assert!(
+        opened(&optimizer(b"}N}s", b"]")).unwrap_err().contains("has None where the number of a parameter belongs")
+    );
+    let long = [&b"}"[..], &text(&"x".repeat(2000)), b"}s"].concat();
+    assert!(opened(&optimizer(&long, b"]")).unwrap_err().contains("a name of 2000 characters"));
+    // One group with ten parameters, a hundred times.
+    let group =
+        [&b"]("[..], b"}(", &text("params"), b"](", &b"K\x00".repeat(10), b"euq\x01", &b"h\x01".repeat(100), b"e"];
+    assert!(opened(&optimizer(b"}", &group.concat())).unwrap_err().contains("has no parameters of its own"));
+}

@@ -1,6 +1,7 @@
 //! `[model]`: the network.
 
 use super::graph::{self, GraphFile};
+use super::training::TENSORS;
 use crate::error::Error;
 use crate::graph::{Design, Graph, GraphError, Input, Roles, View};
 use crate::key::{
@@ -62,12 +63,7 @@ pub(super) const KEYS: &[Key<Model>] = &[
         "weights",
         "initial weights: tensors `<layer index>.weight` and `<layer index>.bias`, indices from 0 over all layers, in PyTorch's \
          layouts (linear [out, in], conv2d [out, in, kh, kw]); without it, they are drawn from the seed",
-        at!(
-            Model.weights,
-            Optional(Path {
-                takes: "`.safetensors`, its index `.safetensors.index.json`, `.npz`, or what PyTorch saves: `.pt`, `.pth`, `.ckpt`, `.bin`"
-            })
-        ),
+        at!(Model.weights, Optional(Path { takes: TENSORS })),
     ),
     Key::new(
         "parameters",

@@ -110,6 +110,7 @@ const CHANGES: &[Change] = &[
     ("training.optimizer.groups", &[], "[{ parameters = ['*.bias'], learning_rate = 0.1 }]"),
     ("training.optimizer.flow.time", &FLOW, "2.0"),
     ("training.optimizer.flow.tolerance", &FLOW, "0.1"),
+    ("training.optimizer_state", &[MOMENTUM], "o.pt"),
     ("training.learning_rates", &[], "[0.5, 0.5, 0.25]"),
     ("training.schedule", &[], "{ type = 'cosine' }"),
     ("training.schedule.step.every", &[STEP], "3"),

@@ -9,6 +9,7 @@ use crate::loss::{Loss, Numbers, TargetKind};
 use crate::optimizer::{self, Optimizer, is_not_single};
 use crate::plural::counted;
 use crate::training::{Reduction, Schedule, ScheduleKind, schedule};
+use std::path::PathBuf;
 
 /// How the network is trained.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +34,8 @@ pub struct Training {
     pub changing: Table,
     /// Groups of parameters with numbers of their own.
     pub groups: Vec<NamedGroup>,
+    /// What the optimizer kept of steps before the first.
+    pub optimizer_state: Option<PathBuf>,
     /// Learning rates over the steps.
     pub schedule: Schedule,
     /// The largest norm of the loss gradient; 0: not clipped.
@@ -98,6 +101,13 @@ pub(super) const KEYS: &[Key<Training>] = &[
         &Optimization,
     ),
     Key::new(
+        "optimizer_state",
+        "for a path that starts in the middle: what the optimizer kept of the steps before it, as PyTorch's `optimizer.state_dict()` \
+         has it, alone or in a checkpoint, or as tensors `<tensor>.exp_avg` and so on ([more](#what-the-keys-mean-together))",
+        at!(Training.optimizer_state, Optional(Path { takes: TENSORS })),
+    )
+    .unless(forgetful),
+    Key::new(
         "learning_rates",
         "the rate of every step, in place of a schedule; the optimizer needs no rate beside it",
         at!(Training.schedule, RATES),
@@ -152,6 +162,16 @@ fn without_classes(training: &Training) -> Option<String> {
         .then(|| format!("belongs to losses of classes, and the loss is {:?}; remove it", training.loss.name()))
 }
 
+/// Why a state has no place beside an optimizer that keeps nothing.
+fn forgetful(training: &Training) -> Option<String> {
+    // What changes from step to step may be in a file.
+    let keeps = !training.optimizer.keeps().is_empty() || training.changing.get("momentum").is_some();
+    (!keeps).then(|| {
+        let name = training.optimizer.name();
+        format!("has no meaning here: {name} with these numbers keeps nothing from step to step; remove it")
+    })
+}
+
 /// Why a key has no place beside gradient flow.
 fn continuous(training: &Training) -> Option<String> {
     training
@@ -172,6 +192,7 @@ pub(super) fn start() -> Training {
         optimizer: optimizer::START,
         changing: Table::default(),
         groups: Vec::new(),
+        optimizer_state: None,
         schedule: schedule::START,
         clip_norm: 0.0,
         steps: 0,
@@ -198,6 +219,9 @@ const RATES: Custom<Schedule> = Custom {
     },
     shape: || Shape::Plain("a list with a number for each step".into()),
 };
+
+/// Files of tensors.
+pub(super) const TENSORS: &str = "`.safetensors`, its index `.safetensors.index.json`, `.npz`, or what PyTorch saves: `.pt`, `.pth`, `.ckpt`, `.bin`";
 
 /// A file or lists.
 struct Order;
@@ -354,6 +378,7 @@ impl Training {
         if !self.groups.is_empty() {
             parts.push(format!("other numbers for {} of parameters", counted(self.groups.len(), "group")));
         }
+        parts.extend(self.optimizer_state.as_ref().map(|_| "going on from a given state".to_owned()));
         parts.extend(self.schedule.words());
         if self.clip_norm > 0.0 {
             parts.push(format!("gradients clipped at a norm of {:?}", self.clip_norm));

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 /// The files that a run writes, but for its summary, its report and the rest of the recorded path.
 pub fn file_names(run_file: &RunFile) -> Vec<String> {
     let kernel = &run_file.kernel;
+    let goes_on = run_file.training.optimizer_state.is_some();
     let has_kernel = kernel.kernel != KernelShape::None;
     let pairs = [
         ("attribution", kernel.attribution),
@@ -29,8 +30,10 @@ pub fn file_names(run_file: &RunFile) -> Vec<String> {
         ("regularizer.npy", true),
         ("residual.npy", true),
         ("statistics.npy", run_file.build().is_ok_and(|network| network.has_running())),
+        ("earlier.npy", goes_on),
         ("unexplained.npy", run_file.trajectory.import.is_some()),
         ("superposition.npy", kernel.superposition),
+        ("superposition_earlier.npy", kernel.superposition && goes_on),
         ("superposition.safetensors", !kernel.superposition_vectors.is_empty()),
         ("trajectory/weights.npy", true),
         ("weights_final.safetensors", true),

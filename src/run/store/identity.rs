@@ -61,6 +61,9 @@ fn files(run_file: &RunFile, checkpoints: Option<&Checkpoints>) -> Result<Vec<(S
     if let Some(path) = &run_file.model.weights {
         all.extend(tensors("model.weights".into(), path)?);
     }
+    if let Some(path) = &run_file.training.optimizer_state {
+        all.extend(tensors("training.optimizer_state".into(), path)?);
+    }
     let constants = run_file.model.layers.iter().enumerate().filter_map(|(index, layer)| match &layer.kind {
         LayerKind::Constant(constant) => Some((format!("model.layers[{index}].values"), file(&constant.values))),
         _ => None,

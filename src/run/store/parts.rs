@@ -5,6 +5,7 @@ use crate::compute::{Element, convert};
 use crate::error::Error;
 use crate::formats::{StateReader, StateWriter, write_npy, write_safetensors};
 use crate::graph::Graph;
+use crate::path::Superposed;
 use std::ops::Range;
 
 /// `superposition.npy`, and the vectors of chosen examples.
@@ -18,6 +19,8 @@ pub struct Parts<E> {
     squares: Vec<Option<f64>>,
     /// `[m, layers, 2]`.
     sizes: Vec<f64>,
+    /// The same of what gradients before the first step made, `[layers, 2]`; empty where there is none.
+    earlier: Vec<f64>,
     /// The examples whose vectors are kept, and those vectors, flat.
     kept: Vec<(u32, Vec<E>)>,
 }
@@ -41,15 +44,17 @@ impl<E: Element> Parts<E> {
             layers,
             change,
             sizes: Vec::new(),
+            earlier: Vec::new(),
             kept: kept.iter().map(|&example| (example, vec![E::ZERO; network.len])).collect(),
         }
     }
 
-    /// Takes in the vectors of a set of examples, for each block `[examples, parameters]`. Sets come in order.
-    pub fn insert(&mut self, set: &Range<usize>, vectors: &[Vec<f64>]) {
+    /// Takes in the parts of a set of examples. Sets come in order.
+    pub fn insert(&mut self, set: &Range<usize>, found: &Superposed) {
+        let Superposed { examples, earlier } = found;
         for (place, example) in set.clone().enumerate() {
-            let mut vectors = vectors.iter();
-            for (layer, square) in self.layers.iter().zip(&self.squares) {
+            let mut vectors = examples.iter();
+            for (number, layer) in self.layers.iter().enumerate() {
                 let mut whole = Vec::new();
                 for (block, vectors) in layer.iter().zip(vectors.by_ref()) {
                     let own = &vectors[place * block.len()..][..block.len()];
@@ -58,10 +63,22 @@ impl<E: Element> Parts<E> {
                     }
                     whole.extend_from_slice(own);
                 }
-                let share = square.map_or(f64::NAN, |square| dot(&whole, &parts(&self.change, layer)) / square);
-                self.sizes.extend([norm(&whole), share]);
+                let size = self.size(number, &whole);
+                self.sizes.extend(size);
             }
         }
+        if let Some(earlier) = earlier {
+            let mut blocks = earlier.iter();
+            let of = |layer: &Vec<Range<usize>>| blocks.by_ref().take(layer.len()).flatten().copied().collect();
+            let whole: Vec<Vec<f64>> = self.layers.iter().map(of).collect();
+            self.earlier = whole.iter().enumerate().flat_map(|(number, whole)| self.size(number, whole)).collect();
+        }
+    }
+
+    /// The norm of a layer's vector, and its share along the layer's change.
+    fn size(&self, layer: usize, vector: &[f64]) -> [f64; 2] {
+        let share = |square| dot(vector, &parts(&self.change, &self.layers[layer])) / square;
+        [norm(vector), self.squares[layer].map_or(f64::NAN, share)]
     }
 
     /// Examples whose vectors were taken in.
@@ -81,6 +98,7 @@ impl<E: Element> Parts<E> {
     /// A file that cannot be written.
     pub fn save(&self, writer: &mut StateWriter) -> Result<(), Error> {
         writer.put("sizes", &self.sizes)?;
+        writer.put("earlier", &self.earlier)?;
         Ok(self.kept.iter().try_for_each(|(_, vector)| writer.put("vector", vector))?)
     }
 
@@ -91,14 +109,15 @@ impl<E: Element> Parts<E> {
     /// A file that holds something else.
     pub fn restore(&mut self, reader: &mut StateReader) -> Result<(), Error> {
         self.sizes = reader.take("sizes")?;
+        self.earlier = reader.take("earlier")?;
         for (_, vector) in &mut self.kept {
             *vector = reader.take_exactly("vector", vector.len())?;
         }
         Ok(())
     }
 
-    /// Writes `superposition.npy`, and where vectors are kept `superposition.safetensors`: the tensors of the weights, each
-    /// with a first axis over the chosen examples.
+    /// Writes `superposition.npy`, `superposition_earlier.npy` where there is such a part, and where vectors are kept
+    /// `superposition.safetensors`: the tensors of the weights, each with a first axis over the chosen examples.
     ///
     /// # Errors
     ///
@@ -107,6 +126,9 @@ impl<E: Element> Parts<E> {
         let layers = self.layers.len();
         let shape = [self.examples(), layers, 2];
         write_npy(&store.path("superposition.npy"), &shape, &convert::<E>(&self.sizes))?;
+        if !self.earlier.is_empty() {
+            write_npy(&store.path("superposition_earlier.npy"), &[layers, 2], &convert::<E>(&self.earlier))?;
+        }
         if self.kept.is_empty() {
             return Ok(());
         }

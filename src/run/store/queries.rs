@@ -5,6 +5,7 @@ use crate::compute::{Element, convert};
 use crate::error::Error;
 use crate::formats::write_npy;
 use crate::path::{Account, Tile, larger};
+use crate::problem::Problem;
 use crate::run::verdict::of_largest_change;
 use crate::tape::{History, Kept};
 
@@ -37,19 +38,24 @@ pub struct Queries {
     imported: bool,
     /// Whether training moved running statistics, so that they have a part.
     running: bool,
+    /// Whether the optimizer's state before the first step was given, so that earlier gradients have a part.
+    goes_on: bool,
     /// The largest share that rounding has of what it may have.
     largest_share: f64,
 }
 
 impl Queries {
-    /// Nothing yet of `queries` queries with `rows` values each, along a path.
-    pub fn new(queries: usize, rows: usize, history: &History, running: bool) -> Self {
+    /// Nothing yet of a problem's queries along a path.
+    pub fn new(problem: &Problem, history: &History) -> Self {
+        let rows = problem.spec.values(problem.network.outputs);
+        let values = problem.query_count() * rows;
         Self {
             rows,
-            account: Account::new(queries * rows, history.steps.len()),
-            residual: vec![0.0; queries * rows],
+            account: Account::new(values, history.steps.len()),
+            residual: vec![0.0; values],
             imported: history.recording.keeps(Kept::Unexplained),
-            running,
+            running: problem.network.has_running(),
+            goes_on: problem.spec.optimizer.state().is_some(),
             largest_share: 0.0,
         }
     }
@@ -64,8 +70,8 @@ impl Queries {
     }
 
     /// The residual of a tile's queries, once all their attributions are there: prediction - initial - Σ attribution -
-    /// regularizer - statistics - unexplained. Without attribution, what the steps add up to: the same but for rounding, whose unit is
-    /// `unit`. What is more than that is in doubt, and is returned.
+    /// regularizer - statistics - earlier - unexplained. Without attribution, what the steps add up to: the same but for rounding,
+    /// whose unit is `unit`. What is more than that is in doubt, and is returned.
     ///
     /// # Errors
     ///
@@ -179,8 +185,9 @@ impl Queries {
             ("residual.npy", &self.residual),
         ];
         let statistics = self.running.then_some(("statistics.npy", &self.account.statistics));
+        let earlier = self.goes_on.then_some(("earlier.npy", &self.account.earlier));
         let unexplained = self.imported.then_some(("unexplained.npy", &self.account.unexplained));
-        for (name, values) in per_query.into_iter().chain(statistics).chain(unexplained) {
+        for (name, values) in per_query.into_iter().chain(statistics).chain(earlier).chain(unexplained) {
             let shape = [values.len() / self.rows.max(1), self.rows];
             write_npy(&store.path(name), &shape, &convert::<E>(values))?;
         }

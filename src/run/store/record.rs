@@ -81,6 +81,7 @@ mod tests {
             missed: values.to_vec(),
             regularizer: values.to_vec(),
             statistics: vec![0.0; 2],
+            earlier: vec![0.0; 2],
             unexplained: vec![0.0; 2],
             residuals: vec![values[0]],
             unexplained_steps: vec![-values[0]],

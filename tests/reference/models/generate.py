@@ -23,6 +23,7 @@ from typing import Any, Callable
 
 import numpy as np
 import coupled
+import resumed
 import torch
 from safetensors.numpy import save_file
 
@@ -126,6 +127,12 @@ class Case:
     seed: int = 1
     # How the module is trained in training mode, by coupled.py; without it examples meet it in evaluation mode.
     coupled: Any = None
+    # How the module was trained before the path starts, by resumed.py; without it the optimizer is new.
+    resumed: Any = None
+    # [trajectory] of the run file.
+    trajectory: dict[str, Any] = field(default_factory=dict)
+    # Its module of tests.
+    group: str = "models"
     # Why the case is run in f64 alone; f32 as well without it.
     f64_only: str = ""
 
@@ -352,7 +359,7 @@ def batches(case):
 
 def imported(case):
     """Whether the run follows the path that PyTorch took."""
-    return bool(case.coupled and (case.coupled.made_by or case.coupled.tampered))
+    return bool(case.coupled and (case.coupled.made_by or case.coupled.tampered) or case.resumed and case.resumed.imported)
 
 
 def toml_value(value):
@@ -386,14 +393,20 @@ def run_toml(case):
     optimizer = {"type": "sgd", "learning_rate": case.rate} | {key: value for key, value in numbers.items() if value}
     if case.adamw:
         optimizer = {"type": "adamw", "learning_rate": case.rate} | case.adamw
+    if case.resumed:
+        optimizer = case.resumed.optimizer | case.resumed.changing
     optimizer |= {"groups": case.parameter_groups} if case.parameter_groups else {}
     optimizer = case.coupled.optimizer if case.coupled else optimizer
     training = {"optimizer": optimizer, "steps": case.steps} | case.training
     training |= {"clip_norm": case.coupled.clip_norm} if case.coupled and case.coupled.clip_norm else {}
+    if case.resumed:
+        training |= {"optimizer_state": case.resumed.state}
+        training |= {"clip_norm": case.resumed.clip_norm} if case.resumed.clip_norm else {}
     lines += table("training", training | ({"batches": batches(case)} if case.batches else {}))
     lines += table("kernel", case.kernel)
-    if imported(case):
-        lines += table("trajectory", {"import": "checkpoints/*.safetensors"})
+    trajectory = case.trajectory | ({"import": "checkpoints/*.safetensors"} if imported(case) else {})
+    if trajectory:
+        lines += table("trajectory", trajectory)
     return "\n".join(lines) + "\n"
 
 
@@ -429,6 +442,10 @@ def write_case(name, case):
         np.save(folder / "groups.npy", np.array(case.groups))
     if case.batches is not None and batches(case) == "batches.npy":
         np.save(folder / "batches.npy", np.array(case.batches))
+    own = own_numbers(case, network)
+    training = resumed.start(case, network, x, y, own, example) if case.resumed else None
+    if training:
+        resumed.save(case, network, training.made, folder)
     if not imported(case):
         save_file(case.file(state(case, network)), folder / "w0.safetensors")
     if case.graph is not None:
@@ -441,13 +458,18 @@ def write_case(name, case):
         for s in range(case.steps + 1) if imported(case) else []:
             (folder / "checkpoints").mkdir(exist_ok=True)
             save_file({k: np.ascontiguousarray(v[s]) for k, v in path.items()}, folder / f"checkpoints/{s:02}.safetensors")
+    elif case.resumed:
+        answers, path = resumed.compute(case, training, xq, yq, own, lambda: state(case, network))
+        for s, weights in enumerate(path if imported(case) else []):
+            (folder / "checkpoints").mkdir(exist_ok=True)
+            save_file(weights, folder / f"checkpoints/{s:02}.safetensors")
     else:
         answers = compute(case, network, x, y, xq, yq)
     for key, value in answers.items():
         assert key == "coefficients" or torch.isfinite(value).all(), (name, key)
         np.save(folder / f"expected_{key}.npy", value.numpy())
     save_file(state(case, network), folder / "expected_weights_final.safetensors")
-    text = f'# {case.about}\nf64_only = {json.dumps(bool(case.f64_only))}\ngroup = "models"\n'
+    text = f'# {case.about}\nf64_only = {json.dumps(bool(case.f64_only))}\ngroup = {json.dumps(case.group)}\n'
     text += f"reason = {json.dumps(case.f64_only)}\n" if case.f64_only else ""
     (folder / "case.toml").write_text(text)
     change = (answers["prediction"] - answers["initial"]).abs().max()

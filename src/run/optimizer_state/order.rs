@@ -1,0 +1,205 @@
+//! Which parameter of a network each number of a saved optimizer is.
+
+use crate::formats::SavedOptimizer;
+use crate::graph::{Graph, Role, Tensor};
+use crate::optimizer::Optimizer;
+use crate::run::weights::prefix_of;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What modules keep beside their parameters.
+const BUFFERS: [&str; 3] = ["running_mean", "running_var", "num_batches_tracked"];
+
+/// What can be done where numbers tell too little.
+const REMEDY: &str = "save the model's state_dict in the same file, {\"model\": model.state_dict(), \"optimizer\": \
+                      optimizer.state_dict()}, or the state under names: a .safetensors with \"<tensor>.exp_avg\" and so on";
+
+/// The names of parameters.
+#[derive(Debug)]
+pub(super) struct Order {
+    /// By what the optimizer knows each.
+    pub names: BTreeMap<String, String>,
+    /// How they were found.
+    pub how: &'static str,
+}
+
+/// A parameter of the network, or another name of the model beside the optimizer.
+#[derive(Debug, Clone)]
+struct Candidate {
+    name: String,
+    /// What training does with it; `None` of what no layer has.
+    role: Option<Role>,
+}
+
+/// Names the parameters of a saved optimizer.
+///
+/// # Errors
+///
+/// Numbers and shapes that do not fit, or fit in several ways.
+pub(super) fn find(saved: &SavedOptimizer, network: &Graph, optimizer: &Optimizer) -> Result<Order, String> {
+    if let Some(names) = given(saved, network) {
+        return Ok(Order { names, how: "by the names that the file has for them" });
+    }
+    let (all, how) = match &saved.model {
+        Some(names) => (of_model(names, network)?, "in the order of the model's state_dict beside it"),
+        None => (of_layers(network), "in the order of the layers"),
+    };
+    let search = Search { saved, network, shapes: shapes(saved, optimizer), how };
+    let groups: BTreeSet<usize> = all.iter().filter_map(group).collect();
+    if saved.groups.len() > 1 && groups.len() == saved.groups.len() {
+        return Ok(Order { names: search.by_groups(&all, &groups)?, how: "group by group, in the order of the model" });
+    }
+    Ok(Order { names: search.in_order(&all)?, how })
+}
+
+/// The names that the file itself has for all parameters.
+fn given(saved: &SavedOptimizer, network: &Graph) -> Option<BTreeMap<String, String>> {
+    let all = saved.groups.iter().flatten();
+    let names: BTreeMap<String, String> =
+        all.map(|own| Some((own.key.clone(), own.name.clone()?))).collect::<Option<_>>()?;
+    let prefix = prefix_of(network, &names.values().map(String::as_str).collect()).unwrap_or_default();
+    let stripped = |name: String| name.strip_prefix(&prefix).map_or(name.clone(), str::to_owned);
+    (!names.is_empty()).then(|| names.into_iter().map(|(key, name)| (key, stripped(name))).collect())
+}
+
+/// The shape of each parameter that has a vector.
+fn shapes<'a>(saved: &'a SavedOptimizer, optimizer: &Optimizer) -> BTreeMap<&'a str, &'a [usize]> {
+    let vectors: Vec<&str> = optimizer.all_state_names().collect();
+    let all = saved.file.shapes().into_iter().filter_map(|(name, shape)| Some((name.split_once(':')?, shape)));
+    all.filter(|((_, what), _)| vectors.contains(what)).map(|((key, _), shape)| (key, shape)).collect()
+}
+
+/// The names of a state_dict, in order; of tensors that are tied only the first.
+fn of_model(names: &[String], network: &Graph) -> Result<Vec<Candidate>, String> {
+    let prefix = prefix_of(network, &names.iter().map(String::as_str).collect())
+        .map_err(|problem| format!("the model's state_dict beside the optimizer's: {problem}"))?;
+    let parameters = network.parameters();
+    let mut seen: BTreeSet<&str> = BTreeSet::new();
+    let mut all = Vec::new();
+    for name in names {
+        let own = name.strip_prefix(&prefix).unwrap_or(name);
+        let found: Vec<&(&Tensor, Role)> =
+            parameters.iter().filter(|(tensor, _)| network.file_names(tensor).any(|other| other == own)).collect();
+        let is_known = network.tensors().any(|tensor| network.file_names(tensor).any(|other| other == own));
+        match found.first() {
+            Some(&&(_, role)) => {
+                let fresh = found.iter().filter(|(tensor, _)| seen.insert(&tensor.name)).count();
+                all.extend((fresh > 0).then(|| Candidate { name: own.to_owned(), role: Some(role) }));
+            }
+            None if is_known || BUFFERS.iter().any(|buffer| own.ends_with(buffer)) => {}
+            None => all.push(Candidate { name: own.to_owned(), role: None }),
+        }
+    }
+    Ok(all)
+}
+
+/// The parameters in the order of the layers; a layer's biases come behind its weights, as PyTorch has them.
+fn of_layers(network: &Graph) -> Vec<Candidate> {
+    let mut all: Vec<Candidate> = Vec::new();
+    let layer = |tensor: &Tensor| tensor.name.rsplit_once('.').map_or(String::new(), |(layer, _)| layer.to_owned());
+    let is_bias = |tensor: &Tensor| tensor.name.rsplit('.').next().is_some_and(|name| name.starts_with("bias"));
+    let parameters = network.parameters();
+    for own in parameters.chunk_by(|(a, _), (b, _)| layer(a) == layer(b)) {
+        for biases in [false, true] {
+            for (tensor, role) in own.iter().filter(|(tensor, _)| is_bias(tensor) == biases) {
+                let name = network.file_names(tensor).next().unwrap_or(&tensor.name).to_owned();
+                if !all.iter().any(|other| other.name == name) {
+                    all.push(Candidate { name, role: Some(*role) });
+                }
+            }
+        }
+    }
+    all
+}
+
+/// The optimizer's group of a trained parameter.
+fn group(candidate: &Candidate) -> Option<usize> {
+    match candidate.role {
+        Some(Role::Trained(group)) => Some(group),
+        _ => None,
+    }
+}
+
+/// A search for the names of numbers.
+struct Search<'a> {
+    saved: &'a SavedOptimizer,
+    network: &'a Graph,
+    shapes: BTreeMap<&'a str, &'a [usize]>,
+    how: &'static str,
+}
+
+impl Search<'_> {
+    /// The parameters in order: all of the model, without those of no layer, or the trained ones alone.
+    fn in_order(&self, all: &[Candidate]) -> Result<BTreeMap<String, String>, String> {
+        let keys: Vec<&str> = self.saved.groups.iter().flatten().map(|own| own.key.as_str()).collect();
+        let known = || all.iter().filter(|own| own.role.is_some());
+        let trained: Vec<&Candidate> = known().filter(|own| group(own).is_some()).collect();
+        let lists = [known().collect(), trained, all.iter().collect::<Vec<_>>()];
+        let mut problem = None;
+        for list in lists.iter().filter(|list| list.len() == keys.len()) {
+            let pairs: Vec<(&str, &str)> = keys.iter().copied().zip(list.iter().map(|own| own.name.as_str())).collect();
+            match self.misfit(&pairs) {
+                None => return Ok(pairs.into_iter().map(|(key, name)| (key.to_owned(), name.to_owned())).collect()),
+                Some(found) => drop(problem.get_or_insert(found)),
+            }
+        }
+        Err(problem.unwrap_or_else(|| {
+            let [parameters, trained, _] = lists.map(|list| list.len());
+            let frozen =
+                if parameters == trained { String::new() } else { format!(", or {trained} without frozen ones") };
+            format!("its optimizer has {} parameters, and the model {parameters}{frozen}; {REMEDY}", keys.len())
+        }))
+    }
+
+    /// The parameters group by group: each of the file's groups is the only one of training.optimizer's that fits.
+    fn by_groups(&self, all: &[Candidate], groups: &BTreeSet<usize>) -> Result<BTreeMap<String, String>, String> {
+        let members: Vec<Vec<&str>> = groups
+            .iter()
+            .map(|&own| all.iter().filter(|one| group(one) == Some(own)).map(|one| one.name.as_str()).collect())
+            .collect();
+        let mut names = BTreeMap::new();
+        let mut taken = BTreeSet::new();
+        for (number, own) in self.saved.groups.iter().enumerate() {
+            let pairs = |members: &[&'_ str]| -> Vec<(String, String)> {
+                own.iter().zip(members).map(|(own, name)| (own.key.clone(), (*name).to_owned())).collect()
+            };
+            let fits = |members: &Vec<&str>| {
+                let pairs = pairs(members);
+                let pairs: Vec<(&str, &str)> = pairs.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
+                members.len() == own.len() && self.misfit(&pairs).is_none()
+            };
+            let fitting: Vec<usize> = (0..members.len()).filter(|&place| fits(&members[place])).collect();
+            let [place] = fitting[..] else {
+                let how_many = if fitting.is_empty() { "none".to_owned() } else { fitting.len().to_string() };
+                return Err(format!(
+                    "param_groups[{number}] has {} parameters, and {how_many} of the groups of training.optimizer have as many of \
+                     the same shapes, {}; {REMEDY}",
+                    own.len(),
+                    self.how
+                ));
+            };
+            if !taken.insert(place) {
+                return Err(format!(
+                    "two of its param_groups fit the same group of training.optimizer, and another has none; {REMEDY}"
+                ));
+            }
+            names.extend(pairs(&members[place]));
+        }
+        Ok(names)
+    }
+
+    /// What does not fit where numbers have these names.
+    fn misfit(&self, pairs: &[(&str, &str)]) -> Option<String> {
+        let of: BTreeMap<&str, &[usize]> =
+            pairs.iter().filter_map(|(key, name)| Some((*name, *self.shapes.get(key)?))).collect();
+        let misfit = self.network.first_misfit(&of)?;
+        let (key, _) = pairs.iter().find(|(_, name)| *name == misfit.name)?;
+        let (name, wanted) = (misfit.name, misfit.wanted);
+        Some(match misfit.has {
+            Ok(has) => format!(
+                "parameter {key} has the shape {has:?}, and is taken for tensor {name} of shape {wanted:?}, {}; {REMEDY}",
+                self.how
+            ),
+            Err(problem) => format!("parameter {key} is taken for tensor {name}, {}: {problem}; {REMEDY}", self.how),
+        })
+    }
+}
