@@ -126,7 +126,8 @@ impl Rates {
         let entry = (shallow - SHALLOW as f64 * multiply_add).max(multiply_add);
         let feature = applied(backend, multiply_add)?;
         let forming = forming(backend)?.max(multiply_add);
-        Ok(Self { multiply_add, entry, feature, forming, element: element(backend)? })
+        let padding = backend.fixed_rates().unwrap_or(Self::TYPICAL).padding;
+        Ok(Self { multiply_add, entry, feature, forming, element: element(backend)?, padding })
     }
 
     /// The rates of a device: as the cache has them from an earlier run, or measured now.

@@ -325,6 +325,7 @@ impl<E: Element> Prepared<'_, E> {
                                     values: &gram.values[p * gram.examples..],
                                     rows: &gram.rows[number][part.rows.start..],
                                     first: tile.columns.start,
+                                    columns: tile.columns.len(),
                                     examples: gram.examples,
                                 },
                             };
