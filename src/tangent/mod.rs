@@ -23,4 +23,5 @@ pub(crate) use directional::{add_along, directions_at_once};
 pub use examples::ExampleRows;
 pub use queries::{ConstantInputs, Node, QueryFactors};
 pub(crate) use structure::{along, write_gradient};
+pub(crate) use work::packed;
 pub use work::{flops, seconds};

@@ -123,6 +123,30 @@ impl Product {
     }
 }
 
+/// Rows that the largest product of a contraction holds packed at once.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Packed {
+    /// Of queries.
+    pub queries: f64,
+    /// Of examples.
+    pub examples: f64,
+    /// Examples, whatever the number of their rows.
+    pub inputs: f64,
+}
+
+/// The rows that a fused product packs, of the sum that packs most.
+pub(crate) fn packed(sizes: &Sizes, padding: Padding) -> Packed {
+    sizes.sums().fold(Packed::default(), |most, (entries, copies)| {
+        // The products of a sum come one after another.
+        let product = Product { times: 1.0, ..Product::new(entries, copies, sizes, padding) };
+        Packed {
+            queries: most.queries.max(product.left()),
+            examples: most.examples.max(product.right()),
+            inputs: padding.held(product.examples, up(product.examples, padding.columns)),
+        }
+    })
+}
+
 /// Multiply-adds by which gradient rows of some copies are formed: those of one base row share a product.
 fn formed(structure: &Structure, copies: f64, padding: Padding) -> f64 {
     match structure {
@@ -148,7 +172,7 @@ fn work(block: &Block, contraction: Contraction, sizes: &Sizes, padding: Padding
         sizes.sums().map(|(entries, copies)| Product::new(entries, copies, sizes, padding)).collect();
     let over = |count: &dyn Fn(&Product) -> f64| products.iter().map(count).sum::<f64>();
     let (pairs, entries) = (over(&Product::pairs), over(&Product::entries));
-    let packed = over(&Product::left) + over(&Product::right);
+    let (left, right) = (over(&Product::left), over(&Product::right));
     // Rows of examples, by the number that one has.
     let copies = || sizes.sums().map(|(_, copies)| real(copies));
     // A state that is carried is scaled once more.
@@ -164,13 +188,14 @@ fn work(block: &Block, contraction: Contraction, sizes: &Sizes, padding: Padding
         Contraction::Factored => Work {
             multiply_adds: k * window * (inputs(n * p, m * p) + pairs * p * p * h),
             entries: k * window * (entries * p * p + n * m * p * p),
-            elements: k * window * packed * p * h,
+            // The examples' are the same at every node.
+            elements: (k * window * left + right) * p * h,
             ..Work::default()
         },
         Contraction::Averaged => Work {
             multiply_adds: pairs * p * p * h,
             entries: entries * p * p,
-            elements: k * rows * p * h + packed * p * h,
+            elements: (k * rows + left + right) * p * h,
             ..Work::default()
         },
         Contraction::Output => {
@@ -181,7 +206,7 @@ fn work(block: &Block, contraction: Contraction, sizes: &Sizes, padding: Padding
             Work {
                 multiply_adds: pairs * len,
                 entries,
-                elements: packed * len + held + m * copies().sum::<f64>() * len,
+                elements: (left + right + m * copies().sum::<f64>()) * len + held,
                 forming: of_queries + structures().map(of_examples).sum::<f64>(),
                 ..Work::default()
             }
@@ -248,7 +273,7 @@ mod tests {
         let inputs = 8.0 * 32.0 * 11.0;
         let full = of(Entries::Full, Contraction::Factored);
         assert_eq!(full.multiply_adds, 4.0 * (inputs + 16.0 * 32.0 * 7.0));
-        assert_eq!(full.elements, 4.0 * (16.0 + 32.0) * 7.0);
+        assert_eq!(full.elements, (4.0 * 16.0 + 32.0) * 7.0);
         let diagonal = of(Entries::Diagonal, Contraction::Factored);
         assert_eq!(diagonal.multiply_adds, 4.0 * (inputs + 5.0 * 8.0 * 32.0 * 7.0));
         let trace = of(Entries::Trace, Contraction::Factored);
