@@ -11,6 +11,7 @@ mod stop;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
+use pathkernel::cache::Cache;
 use pathkernel::error::Error;
 use pathkernel::run::Part;
 use pathkernel::run::keys::RunFileError;
@@ -62,6 +63,9 @@ enum Command {
         /// A run file, and overrides.
         #[arg(required = true, value_name = "FILE|KEY=VALUE")]
         words: Vec<String>,
+        /// Measure the device now, and keep that for the runs to come, in place of what an earlier run measured.
+        #[arg(long)]
+        measure: bool,
     },
     /// List the GPU adapters and the CPU, with what matters for a run.
     Devices,
@@ -107,7 +111,10 @@ pub fn main(arguments: Arguments) -> ExitCode {
             Ok(()) => each_file(words, |file, overrides| run::run(file, overrides, Part::Finish, arguments.quiet)),
             failed => one(failed),
         },
-        Command::Plan { words } => each_file(words, plan::plan),
+        Command::Plan { words, measure } => {
+            let cache = if *measure { Cache::Anew } else { Cache::ReadOnly };
+            each_file(words, |file, overrides| plan::plan(file, overrides, cache))
+        }
         Command::Report { directories } => each(directories, |directory| report::report(directory, arguments.quiet)),
         Command::Export { directories, to } => match stop::listen(None).and_then(|()| one_folder(directories, to)) {
             Ok(()) => each(directories, |directory| export::export(directory, to.as_deref(), arguments.quiet)),

@@ -15,12 +15,13 @@ pub struct Rates {
     pub forming: f64,
     /// An element that is read and written once.
     pub element: f64,
-    /// What its fused product makes of few rows or columns.
+    /// What its fused product makes of few rows or columns: known, and not measured.
+    #[serde(skip)]
     pub padding: Padding,
 }
 
 /// The rows and columns that a device's fused product takes together: what is missing of them is computed as well.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Padding {
     /// Rows.
     pub rows: usize,
@@ -28,6 +29,12 @@ pub struct Padding {
     pub columns: usize,
     /// Whether what is missing is written beside the rest before it is multiplied.
     pub stored: bool,
+}
+
+impl Default for Padding {
+    fn default() -> Self {
+        Self::NONE
+    }
 }
 
 impl Padding {

@@ -38,13 +38,13 @@ pub struct RunPlan {
 }
 
 impl RunPlan {
-    /// Plans a run for the first device that it asks for. Writes nothing.
+    /// Plans a run for the first device that it asks for. Writes nothing but what it measures, where that is kept.
     ///
     /// # Errors
     ///
     /// There is no such device.
-    pub fn for_device(run_file: &RunFile, inputs: &Inputs) -> Result<Self, Error> {
-        let (cut, cache) = (Cut::Into { at_least: 1 }, Cache::ReadOnly);
+    pub fn for_device(run_file: &RunFile, inputs: &Inputs, cache: Cache) -> Result<Self, Error> {
+        let cut = Cut::Into { at_least: 1 };
         LocalDevices::find(options(run_file, cache))?.on(0, Planning { run_file, inputs, cut, cache })
     }
 
