@@ -29,19 +29,25 @@ pub enum Cache {
     Written,
     /// It is forgotten; what was kept before is read.
     ReadOnly,
+    /// It is kept in place of what was kept before, which is not read.
+    Anew,
 }
 
 impl Cache {
     /// What was kept, if it can be read.
     pub fn read<T: DeserializeOwned>(self, kind: &str, device: &str) -> Option<T> {
+        if self == Cache::Anew {
+            return None;
+        }
         let text = std::fs::read_to_string(file(kind, device)?).ok()?;
         serde_json::from_str(&text).ok()
     }
 
     /// Keeps a measurement, where measurements are kept.
     pub fn write<T: Serialize>(self, kind: &str, device: &str, value: &T) {
-        if self == Cache::Written {
-            write(kind, device, value);
+        match self {
+            Cache::Written | Cache::Anew => write(kind, device, value),
+            Cache::ReadOnly => {}
         }
     }
 }

@@ -15,6 +15,7 @@ mod top;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
+use pathkernel::cache::Cache;
 use pathkernel::error::Error;
 use pathkernel::run::Part;
 use pathkernel::run::keys::RunFileError;
@@ -79,6 +80,9 @@ enum Command {
         /// A run file, and overrides.
         #[arg(required = true, value_name = "FILE|KEY=VALUE")]
         words: Vec<String>,
+        /// Measure the device now, and keep that for the runs to come, in place of what an earlier run measured.
+        #[arg(long)]
+        measure: bool,
     },
     /// List the GPU adapters and the CPU, with what matters for a run.
     Devices,
@@ -134,7 +138,10 @@ pub fn main(arguments: Arguments) -> ExitCode {
             failed => one(done(failed)),
         },
         Command::Init { from } => one(done(init::init(from.as_deref(), arguments.quiet))),
-        Command::Plan { words } => each_file(words, |file, overrides| done(plan::plan(file, overrides))),
+        Command::Plan { words, measure } => {
+            let cache = if *measure { Cache::Anew } else { Cache::ReadOnly };
+            each_file(words, |file, overrides| done(plan::plan(file, overrides, cache)))
+        }
         Command::Report { directories } => {
             each(directories, |directory| done(report::report(directory, arguments.quiet)))
         }

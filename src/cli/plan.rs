@@ -1,14 +1,15 @@
 //! `pathkernel plan`.
 
+use pathkernel::cache::Cache;
 use pathkernel::run::keys::RunFile;
 use pathkernel::run::{Inputs, RunPlan};
 use std::path::Path;
 
-/// Says what a run would take.
-pub fn plan(file: &Path, overrides: &[String]) -> anyhow::Result<()> {
+/// Says what a run would take, by rates that are read from the cache or measured anew.
+pub fn plan(file: &Path, overrides: &[String], cache: Cache) -> anyhow::Result<()> {
     let description = RunFile::load(file, overrides)?;
     let inputs = Inputs::read(&description)?;
-    let plan = RunPlan::for_device(&description, &inputs)?;
+    let plan = RunPlan::for_device(&description, &inputs, cache)?;
     print!("device       {}\n{plan}", plan.device_name());
     Ok(plan.check(&description.run.directory)?)
 }

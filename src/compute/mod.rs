@@ -40,7 +40,7 @@ pub use op::{
 };
 pub use operation::{Indices, Operation};
 pub use phase::{Clock, Phase};
-pub use rates::Rates;
+pub use rates::{Padding, Rates};
 pub use row_map::RowMap;
 pub use shapes::*;
 pub use slice::*;

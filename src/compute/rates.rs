@@ -15,16 +15,61 @@ pub struct Rates {
     pub forming: f64,
     /// An element that is read and written once.
     pub element: f64,
+    /// What its fused product makes of few rows or columns: known, and not measured.
+    #[serde(skip)]
+    pub padding: Padding,
+}
+
+/// The rows and columns that a device's fused product takes together: what is missing of them is computed as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Padding {
+    /// Rows.
+    pub rows: usize,
+    /// Columns.
+    pub columns: usize,
+    /// Whether what is missing is written beside the rest before it is multiplied.
+    pub stored: bool,
+}
+
+impl Default for Padding {
+    fn default() -> Self {
+        Self::NONE
+    }
+}
+
+impl Padding {
+    /// The counts themselves.
+    pub const NONE: Padding = Padding { rows: 1, columns: 1, stored: false };
+    /// A GPU's smallest tile.
+    pub const GPU: Padding = Padding { rows: 32, columns: 32, stored: false };
+
+    /// Panels of 8 rows and of two vectors of 512 bits, of elements of so many bytes.
+    pub const fn of_cpu(bytes: usize) -> Self {
+        Padding { rows: 8, columns: 128 / bytes, stored: true }
+    }
 }
 
 impl Rates {
     /// A GPU's where nothing was measured: a fused product's entry as much as some dozen multiply-adds, as on most machines.
-    pub const TYPICAL: Rates =
-        Rates { multiply_add: 1e-11, entry: 1.5e-10, feature: 5e-11, forming: 3e-11, element: 2e-10 };
+    pub const TYPICAL: Rates = Rates {
+        multiply_add: 1e-11,
+        entry: 1.5e-10,
+        feature: 5e-11,
+        forming: 3e-11,
+        element: 2e-10,
+        padding: Padding::GPU,
+    };
 
     /// The CPU's: proportions by which the fastest contractions are picked, as measured by `bench choice` with vectors of 512
     /// bits, in f32 and f64, with one thread and with two. Entries and elements are mostly near the processor, and take less
-    /// than those of arrays that are larger than any cache.
-    pub const CPU: Rates =
-        Rates { multiply_add: 1.5e-11, entry: 2.3e-10, feature: 1.1e-10, forming: 4.5e-11, element: 1.8e-10 };
+    /// than those of arrays that are larger than any cache. The panels are those of f32 and of the widest vectors, whatever the
+    /// machine has.
+    pub const CPU: Rates = Rates {
+        multiply_add: 1.5e-11,
+        entry: 2.3e-10,
+        feature: 1.1e-10,
+        forming: 4.5e-11,
+        element: 1.8e-10,
+        padding: Padding::of_cpu(4),
+    };
 }

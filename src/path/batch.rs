@@ -5,7 +5,7 @@ use super::readout::each_alone;
 use crate::compute::{Backend, Result, Slice, SliceMut, Transpose};
 use crate::graph::{Block, Forward, Graph};
 use crate::loss::Loss;
-use crate::tangent::ExampleRows;
+use crate::tangent::{Contraction, ExampleRows};
 use crate::tape::Step;
 use crate::training::{Places, TargetBuffer};
 use std::collections::BTreeMap;
@@ -32,13 +32,30 @@ pub(super) struct Batch<B: Backend> {
 const ELEMENTS_AT_ONCE: usize = 1 << 25;
 /// The least number of examples in a pass: fewer would leave processors idle.
 const LEAST_AT_ONCE: usize = 64;
+/// Elements that the whole gradient rows of the least number may have. Where they have more, fewer examples pass, down to those of
+/// a panel: a tile that holds fewer queries would cost more.
+const WHOLE_AT_ONCE: usize = 1 << 28;
+const FEWEST_AT_ONCE: usize = 8;
 
 /// The number of examples that pass at once, each with `copies` gradient rows.
-pub(crate) fn examples_at_once(network: &Graph, copies: usize) -> usize {
+pub(crate) fn examples_at_once(network: &Graph, contraction: &[Contraction], copies: usize) -> usize {
+    let blocks = network.blocks.iter().zip(contraction);
+    let whole = blocks.filter(|(_, choice)| **choice == Contraction::Materialised).map(|(block, _)| block.len());
+    let rows = WHOLE_AT_ONCE / copies.saturating_mul(whole.sum()).max(1);
+    let least = (rows / FEWEST_AT_ONCE * FEWEST_AT_ONCE).clamp(FEWEST_AT_ONCE, LEAST_AT_ONCE);
+    (ELEMENTS_AT_ONCE / elements(network, copies).max(1)).max(least)
+}
+
+/// The number of examples whose gradients pass at once, layer by layer.
+pub(super) fn gradients_at_once(network: &Graph) -> usize {
+    (ELEMENTS_AT_ONCE / elements(network, 1).max(1)).max(LEAST_AT_ONCE)
+}
+
+/// Elements of an example's pass with so many gradient rows.
+fn elements(network: &Graph, copies: usize) -> usize {
     let deltas = |block: &Block| block.uses.iter().map(|one| one.structure.delta_len()).sum();
     let factors: usize = network.blocks.iter().map(|block| block.len().max(deltas(block))).sum();
-    let each = network.forward_len() + copies * (network.backward_len() + factors);
-    (ELEMENTS_AT_ONCE / each.max(1)).max(LEAST_AT_ONCE)
+    network.forward_len() + copies * (network.backward_len() + factors)
 }
 
 impl<B: Backend> Batch<B> {

@@ -189,8 +189,8 @@ impl<'a, B: Backend> Pass<'a, B> {
         if let Some(full) = state.full.take_if(|_| step.batch.is_none()) {
             return Ok(full);
         }
-        let Setting { in_training: network, spec, .. } = *self.setting;
-        let at_once = examples_at_once(network, spec.copies(network.outputs));
+        let Setting { in_training: network, spec, contraction, .. } = *self.setting;
+        let at_once = examples_at_once(network, contraction, spec.copies(network.outputs));
         Batch::all(self.setting, &self.tile.examples, step, at_once)
     }
 

@@ -2,7 +2,7 @@
 
 use super::Setting;
 use super::at::At;
-use super::batch::{Batch, examples_at_once, loss_gradient};
+use super::batch::{Batch, gradients_at_once, loss_gradient};
 use super::coupled::{Copies, Coupled};
 use super::earlier::Earlier;
 use super::pass::silencing;
@@ -204,8 +204,7 @@ impl<B: Backend> Superposition<'_, B> {
         if network.couples_rows() {
             return self.add_coupled(sums, (psi, &scales), at, (set, silencing));
         }
-        let at_once = examples_at_once(network, 1);
-        for batch in Batch::all(&self.setting, set, at.step, at_once)? {
+        for batch in Batch::all(&self.setting, set, at.step, gradients_at_once(network))? {
             let Batch { count, places, inputs, drawn, columns, .. } = &batch;
             let input = Slice::new(inputs, 0, count * network.input_len());
             let draw = network.drawing(at.number, drawn.as_ref());

@@ -33,6 +33,8 @@ pub(super) struct Cost<'a> {
     pub copies: usize,
     /// Sets of blocks that are summed apart.
     pub sets: usize,
+    /// How often the path is made: in training, and again for each tile where not all of it is recorded.
+    pub made: usize,
 }
 
 impl Cost<'_> {
@@ -135,7 +137,7 @@ impl Cost<'_> {
     }
 
     /// Rows that pass forward or backward in a step: queries at each node once for every tile of examples, the batch once
-    /// for every tile of queries, and in training.
+    /// for every tile of queries, and in training as often as the path is made.
     fn rows(&self) -> f64 {
         let [lines, columns] = self.tiles;
         let Sizes { queries, outputs, nodes, examples, .. } = self.sizes;
@@ -145,7 +147,7 @@ impl Cost<'_> {
         } else {
             real(examples * (1 + self.copies()))
         };
-        of_queries + of_batch * real(lines) + real(3 * examples)
+        of_queries + of_batch * real(lines) + real(3 * examples) * real(self.made)
     }
 
     /// Rows of an example that pass backward.

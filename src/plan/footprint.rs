@@ -1,10 +1,9 @@
 //! What a tile holds on the device, and the largest tile that fits.
 
+use crate::compute::Padding;
 use crate::graph::{Block, Graph, Structure};
-use crate::tangent::{Carried, Contraction, Sizes, directions_at_once, is_directional};
+use crate::tangent::{Carried, Contraction, Sizes, directions_at_once, is_directional, packed};
 
-/// Queries of a tile at the most: beyond, a step is no faster.
-pub(super) const MOST_QUERIES: usize = 256;
 /// Buffers are taken in sizes of four an octave, so that up to a quarter of one lies idle.
 const SLACK: f64 = 1.25;
 
@@ -30,10 +29,26 @@ pub(super) struct Footprint {
     whole: f64,
     /// Bytes on the host for each pair of the tile, beside its sums.
     kept: f64,
-    /// Examples of a batch.
-    batch: usize,
+    /// What a fused product packs: elements of a row of a query, of a row of an example, and of an example's inputs.
+    packed: [f64; 3],
+    /// Of a batch, whose examples pass at once.
+    sizes: Sizes,
+    /// What a fused product pads.
+    padding: Padding,
     /// Bytes of an element.
     bytes: f64,
+}
+
+/// What is held beside the arrays of queries and examples.
+pub(super) struct Held {
+    /// Entries of all accumulators for each pair.
+    pub sums: f64,
+    /// Elements whatever the tile.
+    pub fixed: f64,
+    /// Bytes of an element.
+    pub bytes: usize,
+    /// What a fused product pads.
+    pub padding: Padding,
 }
 
 fn real(count: usize) -> f64 {
@@ -86,15 +101,9 @@ impl WholeBatch {
 }
 
 impl Footprint {
-    /// Of a run whose batches have `sizes.examples` examples.
-    pub fn new(
-        network: &Graph,
-        contraction: &[Contraction],
-        sizes: &Sizes,
-        sums: f64,
-        fixed: f64,
-        bytes: usize,
-    ) -> Self {
+    /// Of a run of whose batches `sizes.examples` examples pass at once.
+    pub fn new(network: &Graph, contraction: &[Contraction], sizes: Sizes, held: Held) -> Self {
+        let Held { sums, fixed, bytes, padding } = held;
         let outputs = real(sizes.outputs);
         let most = sizes.sums().map(|(_, copies)| real(copies)).fold(1.0, f64::max);
         let all: f64 = sizes.sums().map(|(_, copies)| real(copies)).sum();
@@ -106,20 +115,23 @@ impl Footprint {
         let nodes = sizes.nodes * sizes.carried.window();
         let (mut left, mut right, mut met) = (0.0, 0.0, 0.0);
         let mut widest = (0.0f64, 0.0f64, 0.0f64);
-        let mut held = 0.0;
+        let (mut held, mut applied) = (0.0, 0.0);
         for (own, &choice) in layers {
             let ((query, example, pair), count) = factors(own, choice, nodes);
             (left, right) = (left + count * query, right + example);
             // What no step changes is kept for all examples of the tile.
             *if choice == Contraction::Averaged { &mut held } else { &mut met } += count * pair;
             widest = (widest.0.max(query), widest.1.max(example), widest.2.max(pair));
+            if choice == Contraction::Half {
+                applied += own.uses.iter().map(|one| real(one.structure.input_len())).sum::<f64>();
+            }
         }
         let seed = real(sizes.copies);
-        // ψ, packed; what Nesterov's momentum adds to it, and what an optimizer holds apart of preconditioned rows.
+        // ψ; what Nesterov's momentum adds to it, and what an optimizer holds apart of preconditioned rows.
         let sets = match sizes.carried {
-            Carried::Nothing | Carried::Factors { .. } | Carried::Rows { apart: false } => 2.0,
-            Carried::Means => 3.0,
-            Carried::Rows { apart: true } => 4.0,
+            Carried::Nothing | Carried::Factors { .. } | Carried::Rows { apart: false } => 1.0,
+            Carried::Means => 2.0,
+            Carried::Rows { apart: true } => 3.0,
         };
         let inputs: f64 = network
             .blocks
@@ -140,14 +152,15 @@ impl Footprint {
         // some directions at a time.
         let (most, rows, along) = if is_directional(contraction) {
             let directions = directions_at_once(met_in, sizes.examples).min(sizes.outputs * sizes.queries);
-            (0.0, 2.0 * seed, real(directions) * (real(network.len) + real(sizes.examples) * forward_of_example))
+            let along = real(directions) * (real(network.len) + real(sizes.examples) * forward_of_example);
+            // A batch that passes whole has counted its own.
+            (0.0, 2.0 * seed, if met_in.couples_rows() { 0.0 } else { along })
         } else {
             (most, most * (backward_of_example + seed), 0.0)
         };
-        // A product packs its factors: as much again.
         Self {
             query: forward + outputs * (backward + seed + sets * left) + inputs,
-            example: forward_of_example + rows + 2.0 * all * right,
+            example: forward_of_example + rows + all * right,
             met,
             held,
             sums,
@@ -161,7 +174,9 @@ impl Footprint {
             psi: if sizes.carried == Carried::Nothing { 0.0 } else { outputs * left },
             whole: 0.0,
             kept: 0.0,
-            batch: sizes.examples,
+            packed: if is_directional(contraction) { [0.0; 3] } else { [left, right, applied] },
+            sizes,
+            padding,
             bytes: real(bytes),
         }
     }
@@ -179,9 +194,13 @@ impl Footprint {
     /// Bytes of a tile: its arrays; and for each entry of an accumulator a block of steps, their sum, and the sum on its
     /// way to the host.
     pub fn bytes(&self, queries: usize, examples: usize) -> u64 {
-        let batch = real(examples.min(self.batch));
-        let (queries, examples) = (real(queries), real(examples));
-        let arrays = queries * self.query
+        let batch = examples.min(self.sizes.examples);
+        let sizes = Sizes { queries, examples: batch, ..self.sizes.clone() };
+        let (rows, [left, right, inputs]) = (packed(&sizes, self.padding), self.packed);
+        let packed = rows.queries * left + rows.examples * right + rows.inputs * inputs;
+        let (batch, queries, examples) = (real(batch), real(queries), real(examples));
+        let arrays = packed
+            + queries * self.query
             + batch * self.example
             + queries * batch * self.met
             + queries * examples * self.held
@@ -198,23 +217,15 @@ impl Footprint {
 
     /// Elements of the largest array of a tile.
     fn largest(&self, queries: usize, examples: usize) -> f64 {
-        let batch = real(examples.min(self.batch));
+        let batch = real(examples.min(self.sizes.examples));
         let (queries, examples) = (real(queries), real(examples));
         let [query, example, met, pair] = self.largest;
         (queries * query).max(batch * example).max(queries * batch * met).max(queries * examples * pair).max(self.whole)
     }
 
-    /// Queries and examples of the largest tile that fits `memory` bytes and arrays of `largest` elements: all examples,
-    /// where they fit. `None`: not even one of each fits.
-    pub fn tile(&self, (n, m): (usize, usize), memory: u64, largest: usize) -> Option<[usize; 2]> {
-        let fits = |queries, examples| {
-            self.bytes(queries, examples) <= memory && self.largest(queries, examples) <= real(largest)
-        };
-        let mut sides = [n.min(MOST_QUERIES), m];
-        while !fits(sides[0], sides[1]) {
-            sides = halved(sides)?;
-        }
-        Some(sides)
+    /// Whether a tile fits `memory` bytes, and its arrays `largest` elements.
+    pub fn fits(&self, [queries, examples]: [usize; 2], memory: u64, largest: usize) -> bool {
+        self.bytes(queries, examples) <= memory && self.largest(queries, examples) <= real(largest)
     }
 }
 

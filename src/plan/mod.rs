@@ -2,23 +2,28 @@
 What a problem costs on a device: memory and arithmetic, the contraction of each layer, and how it is cut into tiles.
 */
 
+mod cheaper;
 mod cost;
 mod footprint;
+mod room;
 mod tiles;
 
+pub use cheaper::Cheaper;
 pub(crate) use footprint::halved;
+pub(crate) use room::{check_room, size};
 pub use tiles::Cut;
 
 use crate::compute::{Backend, Element, Entries, Rates};
 use crate::device::free_memory;
-use crate::error::Error;
 use crate::path::{Quadrature, Rule, Spec, Tile, columns_at_once, examples_at_once, vectors_at_once};
 use crate::problem::Problem;
+use crate::readout::Readout;
 use crate::tangent::{Carried, Contraction, Sizes, choose};
 use crate::tape::Step;
 use cost::Cost;
-use footprint::{Footprint, MOST_QUERIES, WholeBatch};
-use tiles::{cut_sides, tiles};
+use footprint::{Footprint, Held, WholeBatch};
+use room::PROGRAM;
+use tiles::{MOST_QUERIES, sides, tiles};
 
 /// A problem's cost, and its tiles.
 #[derive(Debug, Clone)]
@@ -35,6 +40,9 @@ pub struct Plan {
     pub device_bytes: u64,
     /// Bytes of the data and of the program on the host.
     pub host_bytes: u64,
+    /// Bytes of memory, data and program among them, below which there is no plan; `None` where an array of one query and one
+    /// example is larger than the device takes.
+    pub least_bytes: Option<u64>,
     /// Bytes of the state of a tile under way.
     pub state_bytes: u64,
     /// Bytes of all arrays that come of it.
@@ -49,6 +57,8 @@ pub struct Plan {
     pub seconds: f64,
     /// What had to be assumed, if anything: counts that only the work itself finds.
     pub assumed: Option<String>,
+    /// A readout that would take far less, where there is one.
+    pub cheaper: Option<Cheaper>,
 }
 
 /// What a plan needs to know of a device.
@@ -177,13 +187,18 @@ impl Plan {
         let sizes = sizes(problem, device.rounding);
         let per_pair = PerPair::new(problem);
         let contraction = problem.contractions();
-        let contraction = contraction.unwrap_or_else(|| fastest(problem, &sizes, &per_pair, &device.choosing));
+        let contraction =
+            contraction.unwrap_or_else(|| fastest(problem, spec.readout, &sizes, &per_pair, &device.choosing));
         let footprint = footprint(problem, device, &contraction, &sizes, &per_pair);
         let host_bytes = data_bytes(problem, device.bytes).saturating_add(PROGRAM);
         let room = device.allowed.map_or(device.memory, |allowed| allowed.saturating_sub(host_bytes));
+        let sizes = Sizes { queries: n, ..sizes };
         let tile = match cut {
             Cut::Into { at_least } => {
-                footprint.tile((n, m), room, device.largest).map(|sides| cut_sides(sides, [n, m], at_least))
+                let fits = |sides| footprint.fits(sides, room, device.largest);
+                let work =
+                    |tiles| cost(problem, &contraction, &device.choosing, sizes.clone(), tiles).step(per_pair.sums);
+                sides([n, m], at_least, &fits, &work)
             }
             Cut::Recorded(sides) => Some(sides),
         };
@@ -193,7 +208,6 @@ impl Plan {
         let [down, across] = [down.min(n), across.min(m)];
         let superposing = vectors_at_once(network, m) as u64 * (device.bytes as u64 + 16);
         let superposing = if problem.superposition { superposing } else { 0 };
-        let sizes = Sizes { queries: n, ..sizes };
         let cost = cost(problem, &contraction, &device.rates, sizes, [n.div_ceil(down), m.div_ceil(across)]);
         let taken =
             real(if spec.optimizer.whole().is_solved() { FLOW_STEPS * flow_nodes(&spec.rule) } else { steps.len() });
@@ -202,6 +216,9 @@ impl Plan {
         let stepping = (cost.step(per_pair.sums) + superposing_step) * taken;
         let (flops, pass_flops) = (cost.flops() * taken, cost.pass_flops() * taken);
         let seconds = stepping + tangents + cost.folding(per_pair.sums, taken);
+        let cheaper = Cheaper::than(problem, &device.choosing, &cost.sizes, &per_pair);
+        let single = footprint.fits([1, 1], u64::MAX, device.largest);
+        let least = host_bytes.saturating_add(footprint.bytes(1, 1).max(superposing));
         Self {
             shapes: [m, n, outputs, network.parameter_count(), steps.len()],
             contraction,
@@ -209,6 +226,7 @@ impl Plan {
             tiles,
             device_bytes: footprint.bytes(down, across).max(superposing),
             host_bytes,
+            least_bytes: single.then_some(least),
             state_bytes: footprint.state_bytes(down, across),
             array_bytes: array_bytes(problem, &per_pair, device.bytes),
             path_bytes: (path_vectors(problem) + 2.0) * real(network.len) * real(device.bytes),
@@ -216,6 +234,7 @@ impl Plan {
             pass_flops,
             seconds,
             assumed: assumed(spec),
+            cheaper,
         }
     }
 
@@ -223,43 +242,6 @@ impl Plan {
     pub fn shapes_of(&self, steps: usize) -> [usize; 5] {
         let [m, n, outputs, parameters, _] = self.shapes;
         [m, n, outputs, parameters, steps]
-    }
-
-    /// Checks the plan against the memory that is free now, and what is allowed of it.
-    ///
-    /// # Errors
-    ///
-    /// What is short, by how much, and what to do.
-    pub fn check_memory(&self, device: &Device) -> Result<(), Error> {
-        self.check_free(free_memory(), device.allowed)
-    }
-
-    fn check_free(&self, free: u64, allowed: Option<u64>) -> Result<(), Error> {
-        if self.tiles.is_empty() {
-            let room = allowed.map_or(String::new(), |allowed| {
-                let (allowed, host) = (size(allowed), size(self.host_bytes));
-                format!(" (run.memory allows {allowed}, of which data and program take {host})")
-            });
-            return Err(Error::DoesNotFit(format!(
-                "one query with one example already needs {} of the device's memory, or an array larger than its \
-                 largest{room}; choose a smaller kernel.kernel, make model.layers smaller, or allow more memory",
-                size(self.device_bytes)
-            )));
-        }
-        let need = self.device_bytes.saturating_add(self.host_bytes);
-        let (have, word) = match allowed {
-            Some(allowed) if allowed < free => (allowed, "allowed (run.memory)"),
-            _ => (free, "free"),
-        };
-        if need > have {
-            return Err(Error::DoesNotFit(format!(
-                "the run needs {} of memory, and {} are {word}; allow more, make model.layers smaller, or ask for less in \
-                 [kernel]",
-                size(need),
-                size(have)
-            )));
-        }
-        Ok(())
     }
 }
 
@@ -282,13 +264,14 @@ fn cost<'a>(
         tiles,
         copies: (spec.kernel.map_or(0, |_| network.outputs) + spec.positions.unwrap_or(0)).max(1),
         sets: if spec.layers { network.blocks.len() } else { groups },
+        made: if problem.every > 1 { 1 + tiles[0].saturating_mul(tiles[1]) } else { 1 },
     }
 }
 
 /// The fastest contraction: each layer's own, or passes along ψ for the whole network.
-fn fastest(problem: &Problem, sizes: &Sizes, per_pair: &PerPair, rates: &Rates) -> Vec<Contraction> {
-    let Problem { network, spec, .. } = problem;
-    let by_layer: Vec<_> = network.blocks.iter().map(|own| choose(network, own, spec.readout, sizes, rates)).collect();
+fn fastest(problem: &Problem, readout: Readout, sizes: &Sizes, per_pair: &PerPair, rates: &Rates) -> Vec<Contraction> {
+    let network = &problem.network;
+    let by_layer: Vec<_> = network.blocks.iter().map(|own| choose(network, own, readout, sizes, rates)).collect();
     let along = vec![Contraction::Directional; network.blocks.len()];
     let step = |choice: &[Contraction]| cost(problem, choice, rates, sizes.clone(), [1, 1]).step(per_pair.sums);
     if step(&along) < step(&by_layer) { along } else { by_layer }
@@ -305,7 +288,8 @@ fn footprint(
     let Problem { network, spec, steps, .. } = problem;
     let (copies, met_in) = (spec.copies(network.outputs), network.in_training());
     let couples = met_in.couples_rows();
-    let at_once = if couples { columns_at_once(met_in, sizes.examples) } else { examples_at_once(met_in, copies) };
+    let at_once =
+        if couples { columns_at_once(met_in, sizes.examples) } else { examples_at_once(met_in, contraction, copies) };
     let at_once = Sizes { examples: sizes.examples.min(at_once), ..sizes.clone() };
     // The inputs, those of a full batch once more, and the steps that are made again: their weights, and what their
     // decomposition needs.
@@ -316,7 +300,8 @@ fn footprint(
     // The momentum that an optimizer goes on from, and its part of a step.
     let before = if spec.optimizer.state().is_some() { 2.0 * real(network.len) } else { 0.0 };
     let fixed = held + before + whole.elements;
-    let footprint = Footprint::new(network, contraction, &at_once, per_pair.sums.max(1.0), fixed, device.bytes);
+    let held = Held { sums: per_pair.sums.max(1.0), fixed, bytes: device.bytes, padding: device.choosing.padding };
+    let footprint = Footprint::new(network, contraction, at_once, held);
     footprint.keeping(8.0 * per_pair.tangent).passing_whole(whole)
 }
 
@@ -341,64 +326,4 @@ const FLOW_STEPS: usize = 64;
 /// Nodes within a step of gradient flow.
 fn flow_nodes(rule: &Rule) -> usize {
     Quadrature::of_flow(rule).nodes.len()
-}
-
-/// Fails where something needs more bytes of memory than are free.
-pub(crate) fn check_room(what: &str, bytes: u64, remedy: &str) -> Result<(), Error> {
-    let free = free_memory();
-    if bytes > free {
-        return Err(Error::DoesNotFit(format!(
-            "{what} need {} of memory, and {} are free; {remedy}",
-            size(bytes),
-            size(free)
-        )));
-    }
-    Ok(())
-}
-
-/// Bytes for people.
-pub(crate) fn size(bytes: u64) -> String {
-    let units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
-    let mut value = bytes as f64;
-    let mut unit = 0;
-    while value >= 1024.0 && unit + 1 < units.len() {
-        value /= 1024.0;
-        unit += 1;
-    }
-    if unit == 0 { format!("{bytes} B") } else { format!("{value:.1} {}", units[unit]) }
-}
-
-/// Bytes of the program itself: its code and stacks, and what is measured and kept at its start.
-const PROGRAM: u64 = 48 << 20;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_needs_more_memory_than_is_free_or_allowed_is_refused() -> Result<(), Box<dyn std::error::Error>> {
-        let plan = |host_bytes| Plan {
-            shapes: [1; 5],
-            contraction: Vec::new(),
-            sides: [1, 1],
-            tiles: vec![Tile { queries: 0..1, examples: 0..1 }],
-            device_bytes: 1 << 20,
-            host_bytes,
-            state_bytes: 0,
-            array_bytes: 0.0,
-            path_bytes: 0.0,
-            flops: 0.0,
-            pass_flops: 0.0,
-            seconds: 1.0,
-            assumed: None,
-        };
-        plan(1 << 20).check_free(4 << 20, None)?;
-        for (host_bytes, allowed, word) in
-            [(4 << 20, None, "of memory"), (2 << 20, Some(2 << 20), "2.0 MiB are allowed (run.memory)")]
-        {
-            let refused = plan(host_bytes).check_free(4 << 20, allowed).err().ok_or("it fits")?;
-            assert!(matches!(&refused, Error::DoesNotFit(problem) if problem.contains(word)), "{refused}");
-        }
-        Ok(())
-    }
 }

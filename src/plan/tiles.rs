@@ -1,13 +1,12 @@
 //! How pairs of queries and examples are cut into tiles.
 
-use super::halved;
 use crate::path::Tile;
 use std::ops::Range;
 
 /// How a problem is cut into tiles. An entry's value does not depend on it.
 #[derive(Debug, Clone, Copy)]
 pub enum Cut {
-    /// Into as large ones as fit, and at least so many, where there are as many pairs.
+    /// Into the tiles that fit and take the least work together, and at least so many, where there are as many pairs.
     Into {
         /// How many.
         at_least: usize,
@@ -16,16 +15,59 @@ pub enum Cut {
     Recorded([usize; 2]),
 }
 
-/// Smaller tiles, where more of them are wanted; of sides that the arrays' parts divide.
-pub(super) fn cut_sides(mut sides: [usize; 2], pairs: [usize; 2], at_least: usize) -> [usize; 2] {
-    let count = |sides: [usize; 2]| pairs[0].div_ceil(sides[0]).saturating_mul(pairs[1].div_ceil(sides[1]));
-    while count(sides) < at_least {
-        match halved(sides) {
-            Some(smaller) => sides = smaller,
-            None => break,
-        }
+/// Queries of a tile at the most: beyond, a step is no faster.
+pub(super) const MOST_QUERIES: usize = 256;
+/// What larger sides of tiles are multiples of, so that they have parts of sensible sides.
+const PART: usize = 16;
+
+/// Queries and examples of the tiles that `fits` allows, at least `at_least` of them, whose `work` is the least: that of so many
+/// tiles below and beside each other. A cut along the examples passes all queries again, one along the queries all examples.
+/// Where two take the same, the one with larger tiles. `None`: not even one query and one example fit.
+pub(super) fn sides(
+    pairs: [usize; 2],
+    at_least: usize,
+    fits: &dyn Fn([usize; 2]) -> bool,
+    work: &dyn Fn([usize; 2]) -> f64,
+) -> Option<[usize; 2]> {
+    let [n, m] = pairs;
+    let lengths = |sides: [usize; 2]| [n.div_ceil(sides[0]), m.div_ceil(sides[1])];
+    let of_queries = |queries: usize| {
+        let queries = even(queries, n);
+        let fitting = largest(m, |examples| fits([queries, examples]))?;
+        // Along the examples as often as more tiles are wanted than lie along the queries.
+        let wanted = at_least.div_ceil(n.div_ceil(queries)).min(m);
+        Some([queries, cut(even(fitting, m), m, wanted)])
+    };
+    let most = n.min(MOST_QUERIES);
+    let smaller = (1..=most / PART).rev().map(|parts| parts * PART).chain([8, 4, 2, 1]);
+    let candidates = std::iter::once(most).chain(smaller.filter(|&queries| queries < most)).filter_map(of_queries);
+    let count = |sides: [usize; 2]| lengths(sides).iter().product::<usize>().min(at_least);
+    candidates.min_by(|&a, &b| {
+        let fewer = count(b).cmp(&count(a));
+        fewer.then(work(lengths(a)).total_cmp(&work(lengths(b)))).then((b[0] * b[1]).cmp(&(a[0] * a[1])))
+    })
+}
+
+/// The largest count up to `most` that fits, where all below one that fits do.
+fn largest(most: usize, fits: impl Fn(usize) -> bool) -> Option<usize> {
+    if most == 0 || fits(most) {
+        return Some(most);
     }
-    [even(sides[0], pairs[0]), even(sides[1], pairs[1])]
+    let (mut fitting, mut beyond) = (0, most);
+    while beyond - fitting > 1 {
+        let middle = fitting + (beyond - fitting) / 2;
+        *if fits(middle) { &mut fitting } else { &mut beyond } = middle;
+    }
+    (fitting > 0).then_some(fitting)
+}
+
+/// A side no larger than `side`, by which `all` is cut into at least `wanted`.
+fn cut(mut side: usize, all: usize, wanted: usize) -> usize {
+    while all.div_ceil(side) < wanted {
+        let smaller = if side > PART { (side - 1) / PART * PART } else { side / 2 };
+        side = even(smaller.min(all.div_ceil(wanted).max(PART)).max(1), all);
+    }
+    side
 }
 
 /// A side of tiles of nearly the same size, no larger than `side`, that parts divide.
@@ -45,9 +87,6 @@ pub(super) fn tiles([n, m]: [usize; 2], [down, across]: [usize; 2]) -> Vec<Tile>
     ranges(n, down).flat_map(row).collect()
 }
 
-/// What larger sides of tiles are multiples of, so that they have parts of sensible sides.
-const PART: usize = 16;
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -59,7 +98,46 @@ mod tests {
         for all in 1..300 {
             for side in 1..=all {
                 assert!((1..=side).contains(&even(side, all)), "{side} of {all}");
+                for wanted in 1..=all {
+                    let cut = cut(even(side, all), all, wanted);
+                    assert!((1..=side).contains(&cut) && all.div_ceil(cut) >= wanted, "{side} of {all}, {wanted}");
+                }
             }
+        }
+    }
+
+    /// With so much that passes for each query and each example, and memory for so many queries and pairs.
+    fn cut_into(pairs: [usize; 2], at_least: usize, memory: [usize; 2], passing: [f64; 2]) -> Option<[usize; 2]> {
+        let [n, m] = pairs.map(|count| count as f64);
+        let fits = |[queries, examples]: [usize; 2]| queries * memory[0] + queries * examples <= memory[1];
+        let work = |[lines, columns]: [usize; 2]| columns as f64 * n * passing[0] + lines as f64 * m * passing[1];
+        sides(pairs, at_least, &fits, &work)
+    }
+
+    #[test]
+    fn what_passes_again_is_the_least() {
+        // All fits, at most so many queries to a tile.
+        assert_eq!(cut_into([20, 300], 1, [0, 1 << 20], [1.0, 1.0]), Some([20, 300]));
+        assert_eq!(cut_into([360, 1437], 1, [0, 1 << 30], [1.0, 1.0]), Some([192, 1437]));
+        // Queries fill the memory: as many as have all examples beside them, though each would pass longer than an example.
+        assert_eq!(cut_into([20, 300], 1, [1000, 6500], [100.0, 1.0]), Some([4, 300]));
+        // Pairs do, and examples pass for longer.
+        assert_eq!(cut_into([64, 300], 1, [0, 64 * 100], [1.0, 100.0]), Some([64, 96]));
+        assert_eq!(cut_into([20, 300], 1, [1000, 1000], [1.0, 1.0]), None);
+        assert_eq!(cut_into([20, 300], 1, [1000, 1001], [1.0, 1.0]), Some([1, 1]));
+    }
+
+    /// Processes that share a run each get as many as they ask for: cut as what passes again is least.
+    #[test]
+    fn there_are_as_many_as_are_wanted() {
+        for (at_least, passing, want) in [
+            (4, [100.0, 1.0], [4, 300]),
+            (5, [100.0, 1.0], [4, 300]),
+            (4, [1.0, 100.0], [20, 64]),
+            (7000, [1.0, 1.0], [1, 1]),
+        ] {
+            let found = cut_into([20, 300], at_least, [0, 1 << 20], passing);
+            assert_eq!(found, Some(want), "{at_least}");
         }
     }
 }

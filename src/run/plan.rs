@@ -19,8 +19,10 @@ use std::path::Path;
 pub struct RunPlan {
     /// What its problem costs.
     pub plan: Plan,
-    /// Bytes of the run directory: arrays, recorded path and states.
+    /// Bytes of the run directory at the most: arrays, tiles that they are put together from, recorded path and states.
     pub disk_bytes: u64,
+    /// Bytes of the finished run directory: arrays and recorded path.
+    pub final_bytes: u64,
     /// Seconds that training, integration and writing will take, roughly.
     pub seconds: f64,
     /// How the path is made, in words.
@@ -36,13 +38,13 @@ pub struct RunPlan {
 }
 
 impl RunPlan {
-    /// Plans a run for the first device that it asks for. Writes nothing.
+    /// Plans a run for the first device that it asks for. Writes nothing but what it measures, where that is kept.
     ///
     /// # Errors
     ///
     /// There is no such device.
-    pub fn for_device(run_file: &RunFile, inputs: &Inputs) -> Result<Self, Error> {
-        let (cut, cache) = (Cut::Into { at_least: 1 }, Cache::ReadOnly);
+    pub fn for_device(run_file: &RunFile, inputs: &Inputs, cache: Cache) -> Result<Self, Error> {
+        let cut = Cut::Into { at_least: 1 };
         LocalDevices::find(options(run_file, cache))?.on(0, Planning { run_file, inputs, cut, cache })
     }
 
@@ -53,6 +55,7 @@ impl RunPlan {
         Self {
             // A tile's state, and the next one beside it.
             disk_bytes: (arrays + plan.path_bytes + 2.0 * plan.state_bytes as f64) as u64,
+            final_bytes: (plan.array_bytes + plan.path_bytes) as u64,
             seconds: plan.seconds + arrays * WRITTEN,
             path: run_file.path_words(),
             integral: run_file.integral_words(),
@@ -185,8 +188,11 @@ impl std::fmt::Display for RunPlan {
             size(self.plan.device_bytes),
             size(self.plan.host_bytes)
         )?;
-        writeln!(out, "disk         {}", size(self.disk_bytes))?;
+        writeln!(out, "disk         {} at the most, {} at the end", size(self.disk_bytes), size(self.final_bytes))?;
         writeln!(out, "time         about {}", duration(self.seconds))?;
+        if let Some(cheaper) = &self.plan.cheaper {
+            writeln!(out, "cheaper      {cheaper}")?;
+        }
         for (number, words) in self.contraction.iter().enumerate() {
             writeln!(out, "{:<13}{words}", if number == 0 { "contraction" } else { "" })?;
         }

@@ -1,7 +1,9 @@
 //! The rates of a device, by a short measurement.
 
 use crate::cache::Cache;
-use crate::compute::{Accumulator, Backend, Entries, Gram, Outer, Part, Rates, Result, RowMap, Slice, SliceMut, Start};
+use crate::compute::{
+    Accumulator, Backend, Entries, Gram, Outer, Padding, Part, Rates, Result, RowMap, Slice, SliceMut, Start,
+};
 use std::time::Instant;
 
 /// The depth of a product whose time is mostly that of its entries.
@@ -126,23 +128,28 @@ impl Rates {
         let entry = (shallow - SHALLOW as f64 * multiply_add).max(multiply_add);
         let feature = applied(backend, multiply_add)?;
         let forming = forming(backend)?.max(multiply_add);
-        Ok(Self { multiply_add, entry, feature, forming, element: element(backend)? })
+        Ok(Self { multiply_add, entry, feature, forming, element: element(backend)?, padding: padding(backend) })
     }
 
-    /// The rates of a device: as the cache has them from an earlier run, or measured now.
+    /// The rates of a device: as the cache has them from an earlier run, or measured now where it has none or is not read.
     ///
     /// # Errors
     ///
     /// A device error.
     pub fn of<B: Backend>(backend: &B, cache: Cache) -> Result<Self> {
         let device = format!("{} {}", backend.name(), processor());
-        if let Some(rates) = cache.read("rates", &device) {
-            return Ok(rates);
+        if let Some(rates) = cache.read::<Self>("rates", &device) {
+            return Ok(Self { padding: padding(backend), ..rates });
         }
         let rates = Self::measure(backend)?;
         cache.write("rates", &device, &rates);
         Ok(rates)
     }
+}
+
+/// What a device's fused product pads.
+fn padding<B: Backend>(backend: &B) -> Padding {
+    backend.fixed_rates().unwrap_or(Rates::TYPICAL).padding
 }
 
 /// The processor's name: machines that share a home folder differ in it.

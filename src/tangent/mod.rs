@@ -14,11 +14,14 @@ mod examples;
 mod queries;
 mod saved;
 mod structure;
+mod work;
 
-pub use choice::{Carried, Contraction, Sizes, choices, choose, flops, seconds};
+pub use choice::{Carried, Contraction, Sizes, choices, choose};
 pub use contract::{Products, Sum, Term, contract};
 pub use directional::{Along, AlongTerm, PsiRow, contract_along, is_directional};
 pub(crate) use directional::{add_along, directions_at_once};
 pub use examples::ExampleRows;
 pub use queries::{ConstantInputs, Node, QueryFactors};
 pub(crate) use structure::{along, write_gradient};
+pub(crate) use work::packed;
+pub use work::{flops, seconds};

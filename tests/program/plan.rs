@@ -28,6 +28,8 @@ fn a_plan_names_path_and_integral() {
     let integral = "attribution and trace kernel of the outputs; 3 Gauss nodes on each step";
     assert_eq!(line(&printed, "integral "), Some(integral), "{printed}");
     assert!(printed.contains("3 steps") && line(&printed, "assumed ").is_none(), "{printed}");
+    assert!(line(&printed, "disk ").is_some_and(|disk| disk.ends_with("at the end")), "{printed}");
+    assert!(line(&printed, "cheaper ").is_none(), "{printed}");
     let shapes = "4 examples, 4 queries, 2 outputs, 32 parameters, 1 step";
     let one = plan(&fixture, &["training.steps=1", "kernel.contraction=['averaged', 'output']"]);
     assert_eq!(line(&one, "shapes "), Some(shapes), "{one}");
@@ -35,19 +37,19 @@ fn a_plan_names_path_and_integral() {
     assert!(one.contains("\n             output in layer 2\n"), "{one}");
 }
 
-/// Not even what it measures of the machine is kept; what a run has kept is read.
+/// Not even what it measures of the machine is kept, unless it is asked to measure; what a run has kept is read.
 #[test]
 fn a_plan_writes_nothing() {
     let fixture = Fixture::new();
     fs::create_dir(fixture.path("cache")).expect("a writable folder");
     let before = fixture.listing("");
-    let planned = || {
-        let mut command = fixture.command(&["plan", "run.toml"]);
+    let planned = |options: &[&str]| {
+        let mut command = fixture.command(&[&["plan", "run.toml"], options].concat());
         let output = command.env("PATHKERNEL_CACHE", fixture.path("cache")).output().expect("the program starts");
         assert!(output.status.success(), "{}", stderr(&output));
         stdout(&output)
     };
-    planned();
+    planned(&[]);
     assert!(before == fixture.listing(""), "a plan wrote something");
     // Of a machine that takes ten seconds for a multiply-add, the rates are known.
     let run = fixture.command(&["run", "run.toml"]).env("PATHKERNEL_CACHE", fixture.path("cache")).output();
@@ -56,8 +58,14 @@ fn a_plan_writes_nothing() {
     let slow = r#"{"multiply_add":10.0,"entry":10.0,"feature":10.0,"forming":10.0,"element":10.0}"#;
     fs::write(&kept, slow).expect("a writable folder");
     let before = fixture.listing("");
-    assert!(line(&planned(), "time ").is_some_and(|time| time.ends_with("days") || time.ends_with("hours")));
+    let takes_long =
+        |printed: String| line(&printed, "time ").is_some_and(|time| time.ends_with("days") || time.ends_with("hours"));
+    assert!(takes_long(planned(&[])));
     assert!(before == fixture.listing(""), "a plan wrote something");
+    // Where it is asked to, it measures the machine again, for the plans and runs to come.
+    assert!(!takes_long(planned(&["--measure"])));
+    assert_ne!(fs::read_to_string(&kept).expect("rates"), slow);
+    assert!(!takes_long(planned(&[])));
 }
 
 #[test]

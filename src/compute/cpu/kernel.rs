@@ -90,8 +90,9 @@ pub(in crate::compute) fn panels<E: Lane>() -> (usize, usize) {
 pub(in crate::compute) enum Weighting<'a, E> {
     /// 1.
     One,
-    /// An entry of a Gram matrix: row `r` of the block begins at `rows[r]`, column `c` is `(first + c) % examples`.
-    Gram { values: &'a [E], rows: &'a [usize], first: usize, examples: usize },
+    /// An entry of a Gram matrix: row `r` of the block begins at `rows[r]`, column `c` of its `columns` is
+    /// `(first + c) % examples`.
+    Gram { values: &'a [E], rows: &'a [usize], first: usize, columns: usize, examples: usize },
     /// A number of the column, `[panel][column]`: with several copies, one for the sums of each, whose panels lie `apart`.
     Columns { weights: Panels<'a, E>, copies: usize, apart: usize },
 }
@@ -106,6 +107,8 @@ pub(in crate::compute) struct Block<'a, E> {
     pub column_panel: usize,
     /// How many of either.
     pub panels: (usize, usize),
+    /// Lines of the row panels that hold rows: what lies beyond adds nothing.
+    pub rows: usize,
     /// The range of k, counted in lines of a panel.
     pub from: usize,
     pub depth: usize,
@@ -145,6 +148,9 @@ impl<E: Lane> Block<'_, E> {
                 }
                 for (line, tile) in tile.iter().enumerate() {
                     let row = down * ROWS + line;
+                    if row >= self.rows {
+                        continue;
+                    }
                     for copy in 0..self.weighting.copies() {
                         let from = (copy * self.panels.0 * ROWS + row) * width + across * columns;
                         let sums = E::lanes_mut::<S>(&mut self.sums[from..][..columns]);
@@ -185,14 +191,19 @@ impl<E: Lane> Weighting<'_, E> {
             Weighting::Columns { weights, apart, .. } => {
                 Some(&weights.values[copy * apart + panel * weights.panel..][..count])
             }
-            Weighting::Gram { values, rows, first, examples } => {
-                let start = (first + panel * count) % examples;
+            Weighting::Gram { values, rows, first, columns, examples } => {
+                let mut from = (first + panel * count) % examples;
                 let values = &values[rows[row]..][..examples];
-                if start + count <= examples {
-                    return Some(&values[start..][..count]);
+                if from + count <= examples {
+                    return Some(&values[from..][..count]);
                 }
-                for (place, gathered) in gathered[..count].iter_mut().enumerate() {
-                    *gathered = values[(start + place) % examples];
+                // Columns of several outputs, or fewer than a panel has.
+                let filled = count.min(columns - panel * count);
+                let mut place = 0;
+                while place < filled {
+                    let run = (examples - from).min(filled - place);
+                    gathered[place..][..run].copy_from_slice(&values[from..][..run]);
+                    (place, from) = (place + run, 0);
                 }
                 Some(&gathered[..count])
             }

@@ -127,7 +127,7 @@ impl<E: Element> Backend for CpuBackend<E> {
     }
 
     fn fixed_rates(&self) -> Option<Rates> {
-        Some(Rates::CPU)
+        Some(Rates { padding: Padding::of_cpu(size_of::<E>()), ..Rates::CPU })
     }
 
     fn zeros(&self, len: usize) -> Result<Buffer<E>> {

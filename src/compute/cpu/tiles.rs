@@ -113,6 +113,7 @@ pub(in crate::compute) fn add_panels<E: Element>(
             b: b.values,
             column_panel: b.panel,
             panels: (tile.rows.len().div_ceil(tall), tile.width / wide),
+            rows: tile.rows.len(),
             from,
             depth: DEPTH.min(depth - from),
             sums: &mut *sums,

@@ -2,7 +2,7 @@
 
 use super::layers::Layers;
 use crate::error::Error;
-use crate::formats::{TensorFile, Values, read};
+use crate::formats::{Array, TensorFile, Values, read};
 use crate::run::checkpoints::natural;
 use std::path::{Path, PathBuf};
 
@@ -57,7 +57,7 @@ impl Found {
             path.extension().is_some_and(|own| endings.iter().any(|ending| own.eq_ignore_ascii_case(ending)))
         };
         for file in files.iter().filter(|file| has(&DATA, file)) {
-            found.data(file)?;
+            found.data(file);
         }
         let weights: Vec<&PathBuf> =
             files.iter().filter(|file| has(&WEIGHTS, file) && TensorFile::open(file).is_ok()).collect();
@@ -77,31 +77,40 @@ impl Found {
     }
 
     /// Takes a file of data for what its name says.
-    fn data(&mut self, path: &Path) -> Result<(), Error> {
+    fn data(&mut self, path: &Path) {
         let stem = path.file_stem().unwrap_or_default().to_string_lossy().to_lowercase();
         let words: Vec<&str> = stem.split(|letter: char| !letter.is_alphanumeric()).collect();
         let is = |names: &[&str]| words.iter().any(|word| names.contains(word));
         let (targets, queries) = (is(&TARGETS), is(&QUERIES));
         if !targets && !queries && !is(&INPUTS) {
-            return Ok(());
+            return;
         }
         let name = path.display().to_string();
-        let array = read(&name)?;
-        let file = File { name, shape: array.shape.clone() };
+        // What cannot be read as it is may be read with keys that the draft does not know.
+        let array = read(&name).ok();
+        let shape = array.as_ref().map_or_else(Vec::new, |array| array.shape.clone());
+        let file = File { name, shape };
         let place = match (targets, queries) {
             (false, false) => &mut self.inputs,
             (true, false) => {
-                if let (Values::Integer(values), 1) = (&array.values, array.shape.len()) {
-                    let largest = values.iter().copied().max().and_then(|largest| usize::try_from(largest).ok());
-                    self.classes = largest.map(|largest| largest + 1);
-                }
+                self.classes = array.and_then(classes);
                 &mut self.targets
             }
             (false, true) => &mut self.queries,
             (true, true) => &mut self.query_targets,
         };
         place.get_or_insert(file);
-        Ok(())
+    }
+}
+
+/// How many classes an array names, where it is one of whole numbers from 0.
+fn classes(array: Array) -> Option<usize> {
+    match (array.values, array.shape.len()) {
+        (Values::Integer(values), 1) => {
+            let largest = values.into_iter().max().and_then(|largest| usize::try_from(largest).ok());
+            largest.and_then(|largest| largest.checked_add(1))
+        }
+        _ => None,
     }
 }
 

@@ -37,7 +37,10 @@ fn lines(found: &Found) -> BTreeMap<&'static str, Line> {
     let quoted = |text: &str| format!("{text:?}");
     put("run.directory", quoted("runs/first"), "where the results go".into());
     let (inputs, targets) = (found.inputs.as_ref(), found.targets.as_ref());
-    let shape = |file: Option<&found::File>| file.map_or("".into(), |file| format!("{:?}", file.shape));
+    let shape = |file: Option<&found::File>| match file {
+        Some(file) if !file.shape.is_empty() => format!("{:?}", file.shape),
+        _ => String::new(),
+    };
     let name = |file: Option<&found::File>, else_: &str| quoted(file.map_or(else_, |file| &file.name));
     put("data.train.inputs", name(inputs, "train_x.npy"), or(shape(inputs), "[m, ..]: an example a row"));
     put("data.train.targets", name(targets, "train_y.npy"), or(shape(targets), "[m] classes from 0, or [m, C] reals"));
@@ -47,7 +50,7 @@ fn lines(found: &Found) -> BTreeMap<&'static str, Line> {
     if found.query_targets.is_some() {
         put("data.query.targets", name(found.query_targets.as_ref(), ""), shape(found.query_targets.as_ref()));
     }
-    let input = inputs.map(|file| file.shape[1..].to_vec()).filter(|shape| !shape.is_empty());
+    let input = inputs.and_then(|file| file.shape.get(1..)).filter(|shape| !shape.is_empty()).map(<[usize]>::to_vec);
     let known = input.is_some() || found.network.input.is_some();
     let input = input.or_else(|| found.network.input.clone()).unwrap_or_else(|| vec![64]);
     let comment = if known {

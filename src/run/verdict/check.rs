@@ -47,6 +47,7 @@ struct Arrays {
     prediction: Vec<f64>,
     regularizer: Vec<f64>,
     statistics: Option<Vec<f64>>,
+    earlier: Option<Vec<f64>>,
     unexplained: Option<Vec<f64>>,
     residual: Vec<f64>,
     shape: Vec<usize>,
@@ -71,19 +72,20 @@ impl Arrays {
             prediction: prediction.all(),
             regularizer: own("regularizer.npy")?,
             statistics: where_written("statistics.npy")?,
+            earlier: where_written("earlier.npy")?,
             unexplained: where_written("unexplained.npy")?,
             residual: own("residual.npy")?,
             shape,
         })
     }
 
-    /// `prediction - initial - Σ attribution - regularizer - statistics - unexplained`.
+    /// `prediction - initial - Σ attribution - regularizer - statistics - earlier - unexplained`.
     fn residual(&self, attribution: &PairArray) -> Result<Vec<f64>, Error> {
         let [queries, values] = self.shape.first_chunk().copied().unwrap_or_default();
         let examples = attribution.shape().get(1).copied().unwrap_or(0);
         let mut rest: Vec<f64> = self.prediction.iter().zip(&self.initial).map(|(last, first)| last - first).collect();
-        for part in [Some(&self.regularizer), self.statistics.as_ref(), self.unexplained.as_ref()].into_iter().flatten()
-        {
+        let others = [&self.statistics, &self.earlier, &self.unexplained].into_iter().flatten();
+        for part in std::iter::once(&self.regularizer).chain(others) {
             rest.iter_mut().zip(part).for_each(|(rest, part)| *rest -= part);
         }
         let at_once = (AT_ONCE / (examples * values).max(1)).max(1);

@@ -83,7 +83,7 @@ impl View {
 /// A part, packed for a view.
 enum Prepared<'a, E: Element> {
     /// Pairs of packed factors; with a Gram matrix, where each row's part of it begins, for each pair.
-    Products { left: Vec<Left<E>>, right: Vec<Packed<E>>, depth: usize, gram: Option<Products<'a, E>> },
+    Products { left: Vec<Left<E>>, right: Arc<Vec<Packed<E>>>, depth: usize, gram: Option<Products<'a, E>> },
     /// For each row's output, the column's entry.
     Output { picked: cpu::Buffer<E>, outputs: usize, inputs: &'a [E] },
     /// Rows of tables, δ, and where in a row each of an example's tokens begins.
@@ -118,8 +118,9 @@ pub(super) fn gram<E: Element>(
     }
     for view in views(shape) {
         let prepared = parts.iter().filter(|part| !matches!(part, Part::Half { .. }));
+        let mut rights = Rights { pool, view: &view, packed: Vec::new() };
         let prepared: Vec<Prepared<'_, E>> =
-            prepared.map(|part| prepare(pool, &view, shape, part)).collect::<Result<_>>()?;
+            prepared.map(|part| prepare(pool, &view, shape, part, &mut rights)).collect::<Result<_>>()?;
         let call = Call { shape, columns, view: &view, outs: &outs };
         let depth: usize = prepared.iter().map(Prepared::depth).sum();
         if depth > 0 {
@@ -196,14 +197,44 @@ impl<E: Element> Call<'_, E> {
     }
 }
 
+/// The examples' factors, packed once for all parts that share them: those of a layer at all nodes.
+struct Rights<'v, 'a, E: Element> {
+    pool: &'v Arc<Pool<E>>,
+    view: &'v View,
+    packed: Vec<(&'a [E], [usize; 2], Arc<Vec<Packed<E>>>)>,
+}
+
+impl<'a, E: Element> Rights<'_, 'a, E> {
+    /// Rows of so many positions and so deep, by position.
+    fn of(&mut self, right: &'a [E], positions: usize, depth: usize) -> Result<Arc<Vec<Packed<E>>>> {
+        let same = |own: &[E], size: &[usize; 2]| std::ptr::eq(own, right) && *size == [positions, depth];
+        if let Some((.., packed)) = self.packed.iter().find(|(own, size, _)| same(own, size)) {
+            return Ok(Arc::clone(packed));
+        }
+        let (view, (_, wide)) = (self.view, panels::<E>());
+        let position = |p: usize| {
+            Packed::lines(self.pool, wide, (view.columns, view.terms * depth), |column, k, part| {
+                each_term(k, depth, part, |term, k, part| {
+                    let from = (view.right(column, term) * positions + p) * depth + k;
+                    part.copy_from_slice(&right[from..][..part.len()]);
+                });
+            })
+        };
+        let packed = Arc::new((0..positions).map(position).collect::<Result<Vec<_>>>()?);
+        self.packed.push((right, [positions, depth], Arc::clone(&packed)));
+        Ok(packed)
+    }
+}
+
 /// Packs a part's factors for a view.
 fn prepare<'a, E: Element>(
     pool: &Arc<Pool<E>>,
     view: &View,
     shape: &Gram,
     part: &Part<'a, cpu::Buffer<E>, Vec<u32>>,
+    rights: &mut Rights<'_, 'a, E>,
 ) -> Result<Prepared<'a, E>> {
-    let (tall, wide) = panels::<E>();
+    let (tall, _) = panels::<E>();
     match *part {
         Part::Factored { map, positions, depth, left, right, inputs } => {
             let (left, right, values) = (super::view(left)?, super::view(right)?, super::view(inputs)?);
@@ -234,17 +265,8 @@ fn prepare<'a, E: Element>(
                     starts.push(rows);
                 }
             }
-            let right: Vec<Packed<E>> = (0..positions)
-                .map(|p| {
-                    Packed::lines(pool, wide, (view.columns, total), |column, k, part| {
-                        each_term(k, depth, part, |term, k, part| {
-                            let from = (view.right(column, term) * positions + p) * depth + k;
-                            part.copy_from_slice(&right[from..][..part.len()]);
-                        });
-                    })
-                })
-                .collect::<Result<_>>()?;
             let gram = Some(Products { values, rows: starts, examples: shape.examples });
+            let right = rights.of(right, positions, depth)?;
             Ok(Prepared::Products { left: packed, right, depth: total, gram })
         }
         Part::Rows { depth, left, right } => {
@@ -260,12 +282,8 @@ fn prepare<'a, E: Element>(
                     });
                 },
             )?;
-            let right = Packed::lines(pool, wide, (view.columns, total), |column, k, part| {
-                each_term(k, depth, part, |term, k, part| {
-                    part.copy_from_slice(&right[view.right(column, term) * depth + k..][..part.len()]);
-                });
-            })?;
-            Ok(Prepared::Products { left: vec![left], right: vec![right], depth: total, gram: None })
+            let right = rights.of(right, 1, depth)?;
+            Ok(Prepared::Products { left: vec![left], right, depth: total, gram: None })
         }
         Part::Output { right, inputs } => {
             let (right, inputs) = (super::view(right)?, super::view(inputs)?);
@@ -325,6 +343,7 @@ impl<E: Element> Prepared<'_, E> {
                                     values: &gram.values[p * gram.examples..],
                                     rows: &gram.rows[number][part.rows.start..],
                                     first: tile.columns.start,
+                                    columns: tile.columns.len(),
                                     examples: gram.examples,
                                 },
                             };
