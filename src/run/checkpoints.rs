@@ -56,6 +56,15 @@ impl Checkpoints {
         stack.into_iter().chain(files.iter().map(PathBuf::as_path))
     }
 
+    /// What a point of the path is called.
+    pub fn name(&self, number: usize) -> String {
+        let own = |file: &Path| file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        match &self.source {
+            Source::Stack(file) => format!("entry {number} of {}", own(file.path())),
+            Source::Files(files) => files.get(number).map_or_else(|| format!("checkpoint {number}"), |file| own(file)),
+        }
+    }
+
     /// What was done to fit the files to the network, for people.
     pub fn notes(&self) -> &[String] {
         &self.notes

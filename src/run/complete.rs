@@ -14,7 +14,7 @@ use crate::loss::{IGNORED, Targets};
 use crate::path::{Rule, Superposition, Tile};
 use crate::problem::{Problem, QueryData, TrainingData};
 use crate::run::store::{Parts, Queries, Record, Summary};
-use crate::run::verdict::Findings;
+use crate::run::verdict::{Findings, Imported, Integral, Verdict, of_inexact, of_unexplained};
 use crate::run::witness::Witness;
 use crate::tape::{DiskTape, Tape};
 use std::time::Instant;
@@ -182,6 +182,10 @@ pub(super) fn complete<E: Element>(
         outputs_differ: witness.outputs,
         loss_differs: witness.loss,
     };
+    let causes = match Verdict::judge(&findings) {
+        Verdict::WrongInputs => witness.causes.clone(),
+        _ => causes(session, tape, &queries, &findings, (E::ROUNDING, watch))?,
+    };
     let summary = Summary {
         optimizer: run_file.training.optimizer,
         readout: run_file.kernel.readout.name(),
@@ -192,7 +196,7 @@ pub(super) fn complete<E: Element>(
         missed_tolerance: adaptive.then(|| missed.iter().sum()),
         query_accuracy: query_accuracy(problem, queries.prediction()),
         findings,
-        causes: witness.causes.clone(),
+        causes,
         largest_rounding_share: queries.largest_share(),
         repeated_values: repeated,
         undefined_coefficients,
@@ -209,6 +213,35 @@ pub(super) fn complete<E: Element>(
     store.finish(&summary)?;
     store.clean()?;
     Ok(summary)
+}
+
+/// What causes that a run is not exact. Of a path that was made here nothing is unexplained.
+fn causes(
+    session: &Session,
+    tape: &DiskTape,
+    queries: &Queries,
+    findings: &Findings,
+    (unit, watch): (f64, &Watch<'_>),
+) -> Result<Vec<String>, Error> {
+    let run_file = &session.run_file;
+    match (Verdict::judge(findings), &session.inputs.checkpoints) {
+        (Verdict::Unexplained, Some(checkpoints)) => of_unexplained(&Imported {
+            problem: session.problem(),
+            tape,
+            unit,
+            file: &|number| checkpoints.name(number),
+            check: &|| watch.check(),
+        }),
+        (Verdict::Inexact, checkpoints) => Ok(of_inexact(&Integral {
+            rule: run_file.kernel.rule,
+            residuals: queries.residuals(),
+            missed: queries.nodes().1.iter().sum(),
+            of_rounding: queries.residual_of_rounding(unit),
+            is_single: run_file.run.precision != Precision::F64,
+            is_imported: checkpoints.is_some(),
+        })),
+        (Verdict::Exact | Verdict::WrongInputs | Verdict::Unexplained, _) => Ok(Vec::new()),
+    }
 }
 
 /// Writes the parts of the weights' change, where they were computed; returns the seconds that it took, and how many shares

@@ -299,7 +299,7 @@ impl OfExamples<'_> {
 
     /// What is said of an array of another shape than it must have; `has` and `needs` are words for both.
     fn wrong(&self, has: &str, needs: &str) -> Error {
-        let files: Vec<&str> = self.of.shapes.iter().map(|(path, _)| path.as_str()).collect();
+        let files: Vec<&str> = self.of.files.iter().map(|file| file.path.as_str()).collect();
         let (files, count) = (files.join(", "), self.of.count);
         Error::Input(format!("{}: has shape {has}; {needs}, and {files} holds {count}", self.path))
     }

@@ -4,7 +4,7 @@ use super::{Arrays, Record, Store};
 use crate::compute::{Element, convert};
 use crate::error::Error;
 use crate::formats::write_npy;
-use crate::path::{Account, Tile};
+use crate::path::{Account, Tile, larger};
 use crate::run::verdict::of_largest_change;
 use crate::tape::{History, Kept};
 
@@ -157,6 +157,13 @@ impl Queries {
 
     fn of_largest_change(&self, term: &[f64], unit: f64) -> f64 {
         of_largest_change(term, [&self.account.initial, &self.account.prediction], unit)
+    }
+
+    /// The largest share that the residual has of what rounding may make of a step's vectors, one rounding being `unit`, relative.
+    pub fn residual_of_rounding(&self, unit: f64) -> f64 {
+        let share = |(residual, sensitivity): (&f64, &f64)| residual.abs() / (unit * sensitivity);
+        let moved = self.residual.iter().zip(&self.account.sensitivity).filter(|(residual, _)| **residual != 0.0);
+        moved.map(share).fold(0.0, larger)
     }
 
     /// Writes the arrays.

@@ -1,8 +1,10 @@
 //! The verdict of a run: whether its predictions are taken apart to what was asked for, and if not, why.
 
+mod causes;
 mod check;
 mod recorded;
 
+pub(super) use causes::{Imported, Integral, of_inexact, of_unexplained};
 pub use check::check;
 pub use recorded::recorded;
 
@@ -109,25 +111,29 @@ impl Findings {
     /// What a verdict rests on, in numbers.
     pub fn sentence(&self, verdict: Verdict) -> String {
         let Self { accept, residual, unexplained, outputs_differ, loss_differs } = *self;
-        let of = "of the largest change";
-        let unexplained = unexplained.map(share);
         let beyond = format!("kernel.accept = {accept:?}");
         match verdict {
             Verdict::Exact => {
-                let unexplained = unexplained.map_or(String::new(), |part| format!(" and {part} are unexplained"));
-                format!("residuals are {} {of} at the most{unexplained} ({beyond})", share(residual))
+                let unexplained =
+                    unexplained.map_or(String::new(), |share| format!(", and {share:.1e} is unexplained"));
+                format!("the largest residual is {}{unexplained} ({beyond})", of_change(residual))
             }
-            Verdict::Inexact => format!("the largest residual is {} {of} ({beyond})", share(residual)),
+            Verdict::Inexact => format!("the largest residual is {} ({beyond})", of_change(residual)),
             Verdict::Unexplained => {
-                let part = unexplained.unwrap_or_default();
-                format!("the optimizer does not explain up to {part} {of} ({beyond})")
+                format!(
+                    "the optimizer does not explain up to {} ({beyond})",
+                    of_change(unexplained.unwrap_or(f64::NAN))
+                )
             }
             Verdict::WrongInputs => {
                 let outputs = outputs_differ.filter(|share| self.is_over(*share)).map(|differ| {
-                    format!("data.query.outputs differ from the network's by {} of the largest of them", share(differ))
+                    format!("data.query.outputs differ from the network's by {}", part(differ, "the largest of them"))
                 });
                 let loss = loss_differs.filter(|share| self.is_over(*share)).map(|differ| {
-                    format!("the first of trajectory.losses differs from the loss here by {} of it", share(differ))
+                    format!(
+                        "the first of trajectory.losses differs from the loss here by {}",
+                        part(differ, "its value")
+                    )
                 });
                 let both: Vec<String> = outputs.into_iter().chain(loss).collect();
                 format!("{} ({beyond})", both.join(", and "))
@@ -149,13 +155,19 @@ pub(super) fn of_largest_change(term: &[f64], [initial, prediction]: [&[f64]; 2]
     if largest == 0.0 || larger(change, largest) <= nothing { 0.0 } else { largest / change }
 }
 
-/// A share for people: in percent, unless it is tiny or beyond all bounds.
-fn share(share: f64) -> String {
+/// A share of the largest change, for people: in percent, unless it is tiny or beyond all bounds.
+fn of_change(share: f64) -> String {
+    part(share, "the largest change")
+}
+
+/// A share of something, for people.
+fn part(share: f64, of: &str) -> String {
     match share {
-        _ if !share.is_finite() => "more than any multiple".into(),
-        _ if share >= 10.0 => format!("{share:.0} times"),
-        _ if share >= 1e-3 => format!("{:.2}%", 100.0 * share),
-        _ => format!("{share:.1e}"),
+        _ if share.is_nan() => "no number".into(),
+        _ if share.is_infinite() => format!("more than {of}, which is none"),
+        _ if share >= 10.0 => format!("{share:.0} times {of}"),
+        _ if share >= 1e-3 => format!("{:.2}% of {of}", 100.0 * share),
+        _ => format!("{share:.1e} of {of}"),
     }
 }
 
@@ -245,9 +257,10 @@ mod tests {
         let exact = Findings { unexplained: None, ..findings };
         assert_eq!(
             Judgement::new(&exact, &[]).because,
-            "residuals are 2.0e-15 of the largest change at the most (kernel.accept = 0.001)"
+            "the largest residual is 2.0e-15 of the largest change (kernel.accept = 0.001)"
         );
-        assert_eq!((share(5400.0), share(f64::INFINITY)), ("5400 times".into(), "more than any multiple".into()));
+        assert_eq!(of_change(5400.0), "5400 times the largest change");
+        assert_eq!(of_change(f64::INFINITY), "more than the largest change, which is none");
     }
 
     #[test]

@@ -195,7 +195,7 @@ pub(super) fn of_loss(loss: f64, recorded: f64, [batch, outputs]: [usize; 2], re
         "they differ as mse and squared_error do, which is ½ Σ (f - y)²: take the loss that was meant".to_owned()
     } else {
         "the usual causes are training inputs that were normalised otherwise, classes in another order, another first batch, and \
-         another loss or other numbers of it (smoothing, weights)"
+         another loss or other numbers of it (smoothing, weights, a weight decay that is a term of it)"
             .to_owned()
     };
     format!("{start}; {cause}")
