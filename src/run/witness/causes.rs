@@ -51,8 +51,8 @@ impl Compared<'_> {
         if !found {
             causes.push(
                 "no other order of classes or queries, no softmax or sigmoid, no other order of axes and no factor of 255 makes them \
-                 the same; what is left are inputs that were normalised otherwise, weights of another moment or model, and a model \
-                 that was not in evaluation mode (dropout, batch norm)"
+                 the same; what is left are inputs that were normalised otherwise, weights of another moment or model, a model that \
+                 was not in evaluation mode (dropout, batch norm), and, where little differs, arithmetic of fewer bits (TF32, autocast)"
                     .into(),
             );
         }
