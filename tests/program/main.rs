@@ -21,3 +21,4 @@ mod run_file;
 mod stop;
 mod threads;
 mod trajectory;
+mod verdict;
