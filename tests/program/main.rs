@@ -23,3 +23,4 @@ mod text;
 mod threads;
 mod trajectory;
 mod witness;
+mod verdict;
