@@ -18,8 +18,8 @@ import distributed
 WORKERS = 2
 # Of a failed task. The process of a worker that was killed keeps its shard until its state is saved: 20 seconds at the most.
 RETRIES, PAUSE_SECONDS = 5, 5
-# Exit codes: nothing helps but another run file, and it only wants to go on.
-WRONG, STOPPED = 2, 75
+# Exit codes: nothing helps but another run file, it is done but not exact, and it only wants to go on.
+WRONG, NOT_EXACT, STOPPED = 2, 3, 75
 
 
 def pathkernel(arguments, folder, threads):
@@ -31,7 +31,7 @@ def pathkernel(arguments, folder, threads):
     if done.returncode == STOPPED:
         # No failure: it costs no retry, and any worker may go on.
         raise distributed.Reschedule
-    if done.returncode not in (0, WRONG):
+    if done.returncode not in (0, WRONG, NOT_EXACT):
         time.sleep(PAUSE_SECONDS)
         done.check_returncode()
     return done
@@ -56,9 +56,10 @@ def main():
         # One that fails for good leaves the others at work.
         distributed.wait(shards)
         for done in [*client.gather(shards), submit("finish", *options.words).result()]:
-            if done.returncode != 0:
+            if done.returncode not in (0, NOT_EXACT):
                 sys.exit(done.stderr)
         print(done.stdout, end="")
+        sys.exit(done.returncode)
 
 
 if __name__ == "__main__":

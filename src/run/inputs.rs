@@ -6,15 +6,16 @@ use super::weights::{self, Notes, check_real};
 use crate::compute::Entries;
 use crate::device::Precision;
 use crate::error::Error;
-use crate::formats::{Array, TextLayout, Values, holes, read_with};
+use crate::formats::{Array, TextLayout, read_with};
 use crate::graph::{Graph, from_tensors};
-use crate::loss::{TargetArray, Targets};
+use crate::loss::Targets;
 use crate::path::Spec;
 use crate::plan::check_room;
 use crate::problem::Problem;
-use crate::run::keys::{Batches, InputFiles, KernelShape, RunFile, Training};
+use crate::run::beside::{OfExamples, read_example_weights, read_groups, read_targets, with_holes};
+use crate::run::keys::{Batches, InputFiles, KernelShape, RunFile};
 use crate::run::numbers::{parameter_groups, rates};
-use crate::run::rows::{Rows, Source, read_rows};
+use crate::run::rows::{Source, read_rows};
 use crate::run::witness::{doubtful_scale, read_outputs};
 use crate::tangent::Contraction;
 use crate::tape::Step;
@@ -263,79 +264,6 @@ pub(super) fn finite(path: &str, array: &Array) -> Result<(), Error> {
             "{path}: holds NaN or infinity, first at element {at} (counted from 0, in C order); remove or replace it"
         ))),
     }
-}
-
-/// An error of a file of inputs; where it has empty lines, those of the files that belong to it are named too.
-fn with_holes(error: Error, source: &Source<'_>, others: &[(&'static str, Option<&String>)]) -> Error {
-    let inputs = source.files.all().into_iter().map(|(_, file)| ("inputs", file));
-    let others = others.iter().filter_map(|(key, file)| Some((*key, file.as_ref()?.as_str())));
-    let found =
-        inputs.chain(others).filter_map(|(key, file)| holes(file, &source.reading.layout([source.section, key], None)));
-    let all: Vec<String> = found.map(|problem| problem.to_string()).collect();
-    if all.is_empty() { error } else { Error::Input(all.join("; ")) }
-}
-
-fn read_targets(
-    path: &str,
-    network: &Graph,
-    training: &Training,
-    rows: &Rows,
-    source: &Source<'_>,
-) -> Result<Targets, Error> {
-    let (count, inputs) = (rows.count, source.files);
-    let array = read_with(path, &source.reading.layout([source.section, "targets"], Some(count)))?;
-    finite(path, &array)?;
-    if array.shape.first() != Some(&count) {
-        return Err(Error::Input(format!("{path}: has shape {:?}, but {inputs} holds {count} examples", array.shape)));
-    }
-    let shape = network.shape(network.output());
-    let targets = TargetArray { loss: training.loss, array: &array, rows: count, shape, ignore: training.ignore };
-    targets.read().map_err(|problem| Error::Input(format!("{path}: {problem}")))
-}
-
-/// A file that says something of each training example.
-struct OfExamples<'a> {
-    path: &'a str,
-    layout: TextLayout,
-    of: &'a Rows,
-}
-
-impl OfExamples<'_> {
-    fn read(&self) -> Result<Array, Error> {
-        Ok(read_with(self.path, &self.layout)?)
-    }
-
-    /// What is said of an array of another shape than it must have; `has` and `needs` are words for both.
-    fn wrong(&self, has: &str, needs: &str) -> Error {
-        let files: Vec<&str> = self.of.shapes.iter().map(|(path, _)| path.as_str()).collect();
-        let (files, count) = (files.join(", "), self.of.count);
-        Error::Input(format!("{}: has shape {has}; {needs}, and {files} holds {count}", self.path))
-    }
-}
-
-/// The groups of examples.
-fn read_groups(file: &OfExamples<'_>) -> Result<Groups, Error> {
-    let (array, examples) = (file.read()?, file.of.count);
-    match &array.values {
-        Values::Integer(numbers) if array.shape == [examples] => Ok(Groups::new(numbers)),
-        values => {
-            let kind = if matches!(values, Values::Integer(_)) { "integers" } else { "real numbers" };
-            let has = format!("{:?} of {kind}", array.shape);
-            Err(file.wrong(&has, &format!("groups are [{examples}] integers, one an example")))
-        }
-    }
-}
-
-/// Weights of examples or of their positions.
-fn read_example_weights(file: &OfExamples<'_>, precision: Precision) -> Result<Vec<f64>, Error> {
-    let (array, examples) = (file.read()?, file.of.count);
-    finite(file.path, &array)?;
-    if array.shape.first() != Some(&examples) {
-        return Err(file.wrong(&format!("{:?}", array.shape), &format!("weights are [{examples}], one an example")));
-    }
-    let weights = array.to_f64();
-    fits_precision(file.path, &weights, precision)?;
-    Ok(weights)
 }
 
 fn steps(run_file: &RunFile, problem: &Problem, rates: &[f64]) -> Result<Vec<Step>, Error> {

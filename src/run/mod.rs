@@ -8,6 +8,7 @@ A run directory is the state of its run: the recorded path, finished tiles, and 
 with it; several processes may share it.
 */
 
+mod beside;
 mod checkpoints;
 mod complete;
 mod doubts;

@@ -21,8 +21,15 @@ pub(super) struct Source<'a> {
 pub(super) struct Rows {
     pub count: usize,
     pub values: Vec<f64>,
-    /// Of each input its file, and the shape that an example has in it.
-    pub shapes: Vec<(String, Vec<usize>)>,
+    /// Where each input is.
+    pub files: Vec<Shaped>,
+}
+
+/// A file, and the shape that an example has in it.
+#[derive(Debug, PartialEq)]
+pub(super) struct Shaped {
+    pub path: String,
+    pub shape: Vec<usize>,
 }
 
 /// The examples of some files.
@@ -35,24 +42,24 @@ pub(super) fn read_rows(source: &Source<'_>, network: &Graph, precision: Precisi
     let parts = paired(&format!("{section}.inputs"), files, &network.inputs)?;
     let masks = network.take_minus_infinity();
     let mut columns: Vec<(usize, Vec<f64>)> = Vec::new();
-    let mut shapes: Vec<(String, Vec<usize>)> = Vec::new();
+    let mut shaped: Vec<Shaped> = Vec::new();
     let mut known: Option<usize> = None;
     for ((input, path), is_mask) in parts.into_iter().zip(masks) {
         let array = read_with(path, &reading.layout([section, "inputs"], known))?;
         check_finite(path, &array, is_mask)?;
         let rows = check(path, &array, input, source)?;
         check_values(path, &array, input, precision)?;
-        match (known, shapes.first()) {
-            (Some(first), Some((other, _))) if first != rows => {
-                return Err(Error::Input(format!("{path}: holds {rows} examples, but {other} holds {first}")));
+        match (known, shaped.first()) {
+            (Some(first), Some(other)) if first != rows => {
+                return Err(Error::Input(format!("{path}: holds {rows} examples, but {} holds {first}", other.path)));
             }
             _ => known = Some(rows),
         }
-        shapes.push((path.to_owned(), array.shape[1..].to_vec()));
+        shaped.push(Shaped { path: path.to_owned(), shape: array.shape[1..].to_vec() });
         columns.push((input.len(), array.to_f64()));
     }
     let count = known.unwrap_or(0);
-    Ok(Rows { count, values: side_by_side(count, columns), shapes })
+    Ok(Rows { count, values: side_by_side(count, columns), files: shaped })
 }
 
 impl Rows {
@@ -63,14 +70,19 @@ impl Rows {
     ///
     /// Both files and shapes.
     pub fn check_against(&self, others: &Self, source: &Source<'_>) -> Result<(), Error> {
-        let differ = |((_, own), (_, other)): &(&(String, Vec<usize>), &(String, Vec<usize>))| {
+        let differ = |(own, other): &(&Shaped, &Shaped)| {
+            let (own, other) = (&own.shape, &other.shape);
             !source.reading.reshape && !is_same(own, other) && !is_flat(own) && !is_flat(other)
         };
-        match self.shapes.iter().zip(&others.shapes).find(differ) {
+        match self.files.iter().zip(&others.files).find(differ) {
             None => Ok(()),
-            Some(((path, own), (other, theirs))) => Err(Error::Input(format!(
-                "{path}: its examples have the shape {own:?}, and those of {other} have {theirs:?}; {}",
-                remedy(own, theirs, source.section)
+            Some((own, other)) => Err(Error::Input(format!(
+                "{}: its examples have the shape {:?}, and those of {} have {:?}; {}",
+                own.path,
+                own.shape,
+                other.path,
+                other.shape,
+                remedy(&own.shape, &other.shape, source.section)
             ))),
         }
     }
@@ -330,8 +342,11 @@ mod tests {
     /// A flat model takes images of any shape, but not those of one shape beside those of another.
     #[test]
     fn two_files_have_one_order() {
-        let of =
-            |shape: &[usize]| Rows { count: 1, values: Vec::new(), shapes: vec![("x.npy".into(), shape.to_vec())] };
+        let of = |shape: &[usize]| Rows {
+            count: 1,
+            values: Vec::new(),
+            files: vec![Shaped { path: "x.npy".into(), shape: shape.to_vec() }],
+        };
         let check = |own: &[usize], other: &[usize], reshape| {
             let (files, reading) = (InputFiles::default(), Reading { reshape, ..Reading::default() });
             let source = Source { section: "data.query", files: &files, reading: &reading };

@@ -25,3 +25,4 @@ mod threads;
 mod top;
 mod trajectory;
 mod witness;
+mod verdict;

@@ -126,14 +126,14 @@ impl Findings {
                 )
             }
             Verdict::WrongInputs => {
-                let over = |share: Option<f64>| share.filter(|share| self.is_over(*share));
-                let outputs = over(outputs_differ).map(|differ| {
-                    let by = of(differ, "the largest of them");
-                    format!("data.query.outputs differ from the network's by {by}")
+                let outputs = outputs_differ.filter(|share| self.is_over(*share)).map(|differ| {
+                    format!("data.query.outputs differ from the network's by {}", part(differ, "the largest of them"))
                 });
-                let loss = over(loss_differs).map(|differ| {
-                    let by = of(differ, "the recorded one");
-                    format!("the first of trajectory.losses differs from the loss here by {by}")
+                let loss = loss_differs.filter(|share| self.is_over(*share)).map(|differ| {
+                    format!(
+                        "the first of trajectory.losses differs from the loss here by {}",
+                        part(differ, "its value")
+                    )
                 });
                 let both: Vec<String> = outputs.into_iter().chain(loss).collect();
                 format!("{} ({beyond})", both.join(", and "))
@@ -157,17 +157,17 @@ pub(super) fn of_largest_change(term: &[f64], [initial, prediction]: [&[f64]; 2]
 
 /// A share of the largest change, for people.
 fn of_change(share: f64) -> String {
-    of(share, "the largest change")
+    part(share, "the largest change")
 }
 
-/// A share of something, for people: in percent, unless it is tiny or beyond all bounds.
-fn of(share: f64, whole: &str) -> String {
+/// A share of something, for people.
+fn part(share: f64, of: &str) -> String {
     match share {
         _ if share.is_nan() => "no number".into(),
-        _ if share.is_infinite() => format!("more than {whole}, which is none"),
-        _ if share >= 10.0 => format!("{share:.0} times {whole}"),
-        _ if share >= 1e-3 => format!("{:.2}% of {whole}", 100.0 * share),
-        _ => format!("{share:.1e} of {whole}"),
+        _ if share.is_infinite() => format!("more than {of}, which is none"),
+        _ if share >= 10.0 => format!("{share:.0} times {of}"),
+        _ if share >= 1e-3 => format!("{:.2}% of {of}", 100.0 * share),
+        _ => format!("{share:.1e} of {of}"),
     }
 }
 

@@ -51,8 +51,8 @@ impl Compared<'_> {
         if !found {
             causes.push(
                 "no other order of classes or queries, no softmax or sigmoid, no other order of axes and no factor of 255 makes them \
-                 the same; what is left are inputs that were normalised otherwise, weights of another moment or model, and a model \
-                 that was not in evaluation mode (dropout, batch norm)"
+                 the same; what is left are inputs that were normalised otherwise, weights of another moment or model, a model that \
+                 was not in evaluation mode (dropout, batch norm), and, where little differs, arithmetic of fewer bits (TF32, autocast)"
                     .into(),
             );
         }
@@ -195,7 +195,7 @@ pub(super) fn of_loss(loss: f64, recorded: f64, [batch, outputs]: [usize; 2], re
         "they differ as mse and squared_error do, which is ½ Σ (f - y)²: take the loss that was meant".to_owned()
     } else {
         "the usual causes are training inputs that were normalised otherwise, classes in another order, another first batch, and \
-         another loss or other numbers of it (smoothing, weights)"
+         another loss or other numbers of it (smoothing, weights, a weight decay that is a term of it)"
             .to_owned()
     };
     format!("{start}; {cause}")

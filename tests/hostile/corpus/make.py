@@ -61,9 +61,9 @@ numpy.savez_compressed(place("npz", "zeros.npz"), x=numpy.zeros((64, 64)))
 numpy.savez(place("npz", "weights.npz"), **{"0.weight": numbers.astype("<f4"), "0.bias": numbers[0]})
 
 place("csv", "plain.csv").write_text("0.5,1,-2\n1e-3,.25,3\n")
-place("csv", "names.csv").write_text("a, b\n1, 2\n\n3, 4\n")
+place("csv", "names.csv").write_text("a, b\n1, 2\n3, 4\n\n")
 place("csv", "column.csv").write_text("7\n8\n9\n")
-place("csv", "quoted.csv").write_bytes(b'"1","2"\r\n"3","4"\r\n')
+place("csv", "quoted.csv").write_bytes(b'"1","7"\r\n"3","4"\r\n')
 
 for kind, name, dtype in [(8, "u1", ">u1"), (9, "i1", ">i1"), (11, "i2", ">i2"), (12, "i4", ">i4"), (13, "f4", ">f4"), (14, "f8", ">f8")]:
     whole = idx(kind, numpy.arange(6).reshape(2, 3).astype(dtype))

@@ -1,0 +1,85 @@
+//! What lies beside the inputs, a row for each of theirs: targets, weights and groups.
+
+use super::inputs::{finite, fits_precision};
+use super::rows::{Rows, Source};
+use crate::device::Precision;
+use crate::error::Error;
+use crate::formats::{Array, TextLayout, Values, holes, read_with};
+use crate::graph::Graph;
+use crate::loss::{TargetArray, Targets};
+use crate::run::keys::Training;
+use crate::training::Groups;
+
+/// An error of a file of inputs; where it has empty lines, those of the files that belong to it are named too.
+pub(super) fn with_holes(error: Error, source: &Source<'_>, others: &[(&'static str, Option<&String>)]) -> Error {
+    let inputs = source.files.all().into_iter().map(|(_, file)| ("inputs", file));
+    let others = others.iter().filter_map(|(key, file)| Some((*key, file.as_ref()?.as_str())));
+    let found =
+        inputs.chain(others).filter_map(|(key, file)| holes(file, &source.reading.layout([source.section, key], None)));
+    let all: Vec<String> = found.map(|problem| problem.to_string()).collect();
+    if all.is_empty() { error } else { Error::Input(all.join("; ")) }
+}
+
+/// Targets of some rows.
+pub(super) fn read_targets(
+    path: &str,
+    network: &Graph,
+    training: &Training,
+    rows: &Rows,
+    source: &Source<'_>,
+) -> Result<Targets, Error> {
+    let (count, inputs) = (rows.count, source.files);
+    let array = read_with(path, &source.reading.layout([source.section, "targets"], Some(count)))?;
+    finite(path, &array)?;
+    if array.shape.first() != Some(&count) {
+        return Err(Error::Input(format!("{path}: has shape {:?}, but {inputs} holds {count} examples", array.shape)));
+    }
+    let shape = network.shape(network.output());
+    let targets = TargetArray { loss: training.loss, array: &array, rows: count, shape, ignore: training.ignore };
+    targets.read().map_err(|problem| Error::Input(format!("{path}: {problem}")))
+}
+
+/// A file that says something of each training example.
+pub(super) struct OfExamples<'a> {
+    pub path: &'a str,
+    pub layout: TextLayout,
+    pub of: &'a Rows,
+}
+
+impl OfExamples<'_> {
+    fn read(&self) -> Result<Array, Error> {
+        Ok(read_with(self.path, &self.layout)?)
+    }
+
+    /// What is said of an array of another shape than it must have; `has` and `needs` are words for both.
+    fn wrong(&self, has: &str, needs: &str) -> Error {
+        let files: Vec<&str> = self.of.files.iter().map(|file| file.path.as_str()).collect();
+        let (files, count) = (files.join(", "), self.of.count);
+        Error::Input(format!("{}: has shape {has}; {needs}, and {files} holds {count}", self.path))
+    }
+}
+
+/// The groups of examples.
+pub(super) fn read_groups(file: &OfExamples<'_>) -> Result<Groups, Error> {
+    let (array, examples) = (file.read()?, file.of.count);
+    match &array.values {
+        Values::Integer(numbers) if array.shape == [examples] => Ok(Groups::new(numbers)),
+        values => {
+            let kind = if matches!(values, Values::Integer(_)) { "integers" } else { "real numbers" };
+            let has = format!("{:?} of {kind}", array.shape);
+            Err(file.wrong(&has, &format!("groups are [{examples}] integers, one an example")))
+        }
+    }
+}
+
+/// Weights of examples or of their positions.
+pub(super) fn read_example_weights(file: &OfExamples<'_>, precision: Precision) -> Result<Vec<f64>, Error> {
+    let (array, examples) = (file.read()?, file.of.count);
+    finite(file.path, &array)?;
+    if array.shape.first() != Some(&examples) {
+        return Err(file.wrong(&format!("{:?}", array.shape), &format!("weights are [{examples}], one an example")));
+    }
+    let weights = array.to_f64();
+    fits_precision(file.path, &weights, precision)?;
+    Ok(weights)
+}
