@@ -21,8 +21,8 @@ mod write;
 
 pub use map::NpyMap;
 pub use mapped::MappedArray;
-pub(crate) use pt::SavedOptimizer;
 pub use pt::read_pt;
+pub(crate) use pt::{SavedOptimizer, SavedParameter};
 pub use safetensors::{read_safetensors, write_safetensors};
 pub(crate) use source::each_piece;
 pub use state::{StateElement, StateReader, StateWriter};
