@@ -109,10 +109,12 @@ impl<E: Element> Problem<E> {
         let blocks: Vec<_> = problem.network.blocks.iter().map(|own| own.offset..own.offset + own.len()).collect();
         let vector = |(seed, name): (usize, &'static str)| {
             let is_square = name.ends_with("_sq") || name == "square_avg";
+            // RMSprop sums gradients that are divided by their sizes.
+            let size = if optimizer.name() == "rmsprop" && name == "momentum_buffer" { 3.0 } else { 0.1 };
             let drawn = numbers(20 + seed as u64, problem.network.len).into_iter().enumerate();
             let of = |(at, number): (usize, f64)| match blocks.iter().any(|block| block.contains(&at)) {
                 true if is_square => 0.02 + 0.01 * number * number,
-                true => 0.1 * number,
+                true => size * number,
                 false => 0.0,
             };
             (name.to_owned(), drawn.map(of).collect())

@@ -13,7 +13,7 @@ mod machine;
 mod optimizer;
 mod pickle;
 
-pub(crate) use optimizer::SavedOptimizer;
+pub(crate) use optimizer::{SavedOptimizer, SavedParameter};
 
 use super::tensors::{Contents, Kind, Place, Storage};
 use super::{Array, DataError, TensorFile};

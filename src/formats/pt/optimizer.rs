@@ -21,14 +21,14 @@ pub(crate) struct SavedOptimizer {
     /// Numbers of the state that are no tensors, named so.
     pub numbers: BTreeMap<String, f64>,
     /// The parameters of each group.
-    pub groups: Vec<Vec<Parameter>>,
+    pub groups: Vec<Vec<SavedParameter>>,
     /// The names of the model's state_dict, in order, where there is one beside it.
     pub model: Option<Vec<String>>,
 }
 
 /// A parameter of a group.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Parameter {
+pub(crate) struct SavedParameter {
     /// By what the state knows it.
     pub key: String,
     /// Its name, where the file says it.
@@ -128,7 +128,7 @@ fn state<'a>(
 }
 
 /// The parameters of each group. PyTorch from 2.6 on has their names beside their numbers, if the optimizer was given them.
-fn groups(pickle: &Pickle, dict: &Dict) -> Result<Vec<Vec<Parameter>>, String> {
+fn groups(pickle: &Pickle, dict: &Dict) -> Result<Vec<Vec<SavedParameter>>, String> {
     let Some(Object::List(groups)) = pickle.get(dict, "param_groups") else { return Ok(Vec::new()) };
     let mut left = pickle.objects.len();
     let mut of = |(number, &group): (usize, &Handle)| {
@@ -143,7 +143,7 @@ fn groups(pickle: &Pickle, dict: &Dict) -> Result<Vec<Vec<Parameter>>, String> {
         let parameter = |(place, &key): (usize, &Handle)| {
             let name = names.get(place).map(|&name| pickle.text(name).and_then(short)).transpose()?;
             let key_name = pickle.text(key).ok();
-            Ok(Parameter { key: key_of(pickle, key)?, name: name.or(key_name).map(str::to_owned) })
+            Ok(SavedParameter { key: key_of(pickle, key)?, name: name.or(key_name).map(str::to_owned) })
         };
         params.iter().enumerate().map(parameter).collect()
     };

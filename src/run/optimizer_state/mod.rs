@@ -240,7 +240,8 @@ fn number(array: &Array) -> Option<f64> {
 fn check_product(optimizer: &Optimizer, steps: usize, found: &BTreeMap<&str, &Array>) -> Result<(), String> {
     let Some(wanted) = optimizer.product_of_momenta(steps) else { return Ok(()) };
     let off = (steps + 1) as f64 * f64::from(f32::EPSILON) * wanted + f64::EPSILON;
-    match found.values().filter_map(|array| number(array)).find(|has| !((has - wanted).abs() <= off)) {
+    let is_wrong = |has: &f64| has.is_nan() || (has - wanted).abs() > off;
+    match found.values().filter_map(|array| number(array)).find(is_wrong) {
         None => Ok(()),
         Some(has) => Err(format!(
             "{PRODUCT} is {has:e} after {steps} steps, and betas and momentum_decay of training.optimizer make {wanted:e} of them; \

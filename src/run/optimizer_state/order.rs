@@ -1,6 +1,6 @@
 //! Which parameter of a network each number of a saved optimizer is.
 
-use crate::formats::SavedOptimizer;
+use crate::formats::{SavedOptimizer, SavedParameter};
 use crate::graph::{Graph, Role, Tensor};
 use crate::optimizer::Optimizer;
 use crate::run::weights::prefix_of;
@@ -8,6 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// What modules keep beside their parameters.
 const BUFFERS: [&str; 3] = ["running_mean", "running_var", "num_batches_tracked"];
+
+/// What can be done where no order tells which group is which.
+const UNDER_NAMES: &str = "save the state under names, a .safetensors with \"<tensor>.exp_avg\" and so on, or give PyTorch (from 2.6 on) \
+                           the names: model.named_parameters() in place of model.parameters()";
 
 /// What can be done where numbers tell too little.
 const REMEDY: &str = "save the model's state_dict in the same file, {\"model\": model.state_dict(), \"optimizer\": \
@@ -119,6 +123,20 @@ fn group(candidate: &Candidate) -> Option<usize> {
     }
 }
 
+/// By what a state knows the parameters of a group.
+fn keys(group: &[SavedParameter]) -> Vec<&str> {
+    group.iter().map(|own| own.key.as_str()).collect()
+}
+
+/// Pairs of a number and a name.
+fn zip<'a>(keys: &[&'a str], names: &[&'a str]) -> Vec<(&'a str, &'a str)> {
+    keys.iter().copied().zip(names.iter().copied()).collect()
+}
+
+fn owned(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    pairs.iter().map(|(key, name)| ((*key).to_owned(), (*name).to_owned())).collect()
+}
+
 /// A search for the names of numbers.
 struct Search<'a> {
     saved: &'a SavedOptimizer,
@@ -130,15 +148,16 @@ struct Search<'a> {
 impl Search<'_> {
     /// The parameters in order: all of the model, without those of no layer, or the trained ones alone.
     fn in_order(&self, all: &[Candidate]) -> Result<BTreeMap<String, String>, String> {
-        let keys: Vec<&str> = self.saved.groups.iter().flatten().map(|own| own.key.as_str()).collect();
+        let keys: Vec<&str> = self.saved.groups.iter().flat_map(|own| keys(own)).collect();
         let known = || all.iter().filter(|own| own.role.is_some());
         let trained: Vec<&Candidate> = known().filter(|own| group(own).is_some()).collect();
         let lists = [known().collect(), trained, all.iter().collect::<Vec<_>>()];
         let mut problem = None;
         for list in lists.iter().filter(|list| list.len() == keys.len()) {
-            let pairs: Vec<(&str, &str)> = keys.iter().copied().zip(list.iter().map(|own| own.name.as_str())).collect();
+            let names: Vec<&str> = list.iter().map(|own| own.name.as_str()).collect();
+            let pairs = zip(&keys, &names);
             match self.misfit(&pairs) {
-                None => return Ok(pairs.into_iter().map(|(key, name)| (key.to_owned(), name.to_owned())).collect()),
+                None => return Ok(owned(&pairs)),
                 Some(found) => drop(problem.get_or_insert(found)),
             }
         }
@@ -150,39 +169,34 @@ impl Search<'_> {
         }))
     }
 
-    /// The parameters group by group: each of the file's groups is the only one of training.optimizer's that fits.
+    /// The parameters group by group: each of the file's groups is the only one of training.optimizer's that fits, of those that no
+    /// other has to be.
     fn by_groups(&self, all: &[Candidate], groups: &BTreeSet<usize>) -> Result<BTreeMap<String, String>, String> {
-        let members: Vec<Vec<&str>> = groups
-            .iter()
-            .map(|&own| all.iter().filter(|one| group(one) == Some(own)).map(|one| one.name.as_str()).collect())
-            .collect();
+        let of = |own| all.iter().filter(move |one| group(one) == Some(own)).map(|one| one.name.as_str()).collect();
+        let mut members: Vec<Vec<&str>> = groups.iter().map(|&own| of(own)).collect();
+        let mut left: Vec<(usize, Vec<&str>)> = self.saved.groups.iter().map(|own| keys(own)).enumerate().collect();
         let mut names = BTreeMap::new();
-        let mut taken = BTreeSet::new();
-        for (number, own) in self.saved.groups.iter().enumerate() {
-            let pairs = |members: &[&'_ str]| -> Vec<(String, String)> {
-                own.iter().zip(members).map(|(own, name)| (own.key.clone(), (*name).to_owned())).collect()
+        while !left.is_empty() {
+            let fits = |keys: &[&str], members: &[&str]| {
+                members.len() == keys.len() && self.misfit(&zip(keys, members)).is_none()
             };
-            let fits = |members: &Vec<&str>| {
-                let pairs = pairs(members);
-                let pairs: Vec<(&str, &str)> = pairs.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
-                members.len() == own.len() && self.misfit(&pairs).is_none()
-            };
-            let fitting: Vec<usize> = (0..members.len()).filter(|&place| fits(&members[place])).collect();
-            let [place] = fitting[..] else {
-                let how_many = if fitting.is_empty() { "none".to_owned() } else { fitting.len().to_string() };
+            let fitting =
+                |keys: &[&str]| (0..members.len()).filter(|&place| fits(keys, &members[place])).collect::<Vec<_>>();
+            let all: Vec<Vec<usize>> = left.iter().map(|(_, keys)| fitting(keys)).collect();
+            let Some(next) = all.iter().position(|fitting| fitting.len() == 1) else {
+                let next = all.iter().position(Vec::is_empty).unwrap_or(0);
+                let (number, keys) = &left[next];
+                let how_many = if all[next].is_empty() { "none".to_owned() } else { all[next].len().to_string() };
                 return Err(format!(
-                    "param_groups[{number}] has {} parameters, and {how_many} of the groups of training.optimizer have as many of \
-                     the same shapes, {}; {REMEDY}",
-                    own.len(),
+                    "param_groups[{number}] has {} parameters, and {how_many} of the groups of training.optimizer have as many of the \
+                     same shapes, {}; {UNDER_NAMES}",
+                    keys.len(),
                     self.how
                 ));
             };
-            if !taken.insert(place) {
-                return Err(format!(
-                    "two of its param_groups fit the same group of training.optimizer, and another has none; {REMEDY}"
-                ));
-            }
-            names.extend(pairs(&members[place]));
+            let (_, keys) = left.remove(next);
+            let own = members.remove(all[next][0]);
+            names.extend(owned(&zip(&keys, &own)));
         }
         Ok(names)
     }
