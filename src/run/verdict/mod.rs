@@ -25,8 +25,12 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Exact, Self::Inexact, Self::Unexplained, Self::WrongInputs];
+    const ALL: [Self; 4] = [Self::Exact, Self::Inexact, Self::Unexplained, Self::WrongInputs];
+
+    /// The verdict of a word in `summary.json`.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|verdict| verdict.name() == name)
+    }
 
     /// The verdict on some findings. The recorded outputs come first, since nothing is right without the right inputs; of
     /// residual and unexplained part the larger one decides.
@@ -53,6 +57,16 @@ impl Verdict {
             Self::Inexact => "inexact",
             Self::Unexplained => "unexplained",
             Self::WrongInputs => "wrong_inputs",
+        }
+    }
+
+    /// Its word for people.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Exact => "Exact",
+            Self::Inexact => "Inexact",
+            Self::Unexplained => "Unexplained",
+            Self::WrongInputs => "Wrong inputs",
         }
     }
 
