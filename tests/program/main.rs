@@ -22,5 +22,5 @@ mod stop;
 mod text;
 mod threads;
 mod trajectory;
-mod witness;
 mod verdict;
+mod witness;
