@@ -24,5 +24,5 @@ mod text;
 mod threads;
 mod top;
 mod trajectory;
-mod witness;
 mod verdict;
+mod witness;

@@ -17,9 +17,9 @@ fn with(inputs: &str, targets: &str) -> Fixture {
 }
 
 fn attribution(fixture: &Fixture, directory: &str, overrides: &[&str]) -> Vec<u8> {
-    let directory = format!("run.directory={directory}");
-    fixture.succeeds(&[&FILES[..], &[directory.as_str()], overrides].concat());
-    std::fs::read(fixture.path(&format!("{}/attribution.npy", &directory[14..]))).expect("an attribution")
+    let into = format!("run.directory={directory}");
+    fixture.succeeds(&[&FILES as &[&str], &[into.as_str()], overrides].concat());
+    std::fs::read(fixture.path(&format!("{directory}/attribution.npy"))).expect("an attribution")
 }
 
 #[test]

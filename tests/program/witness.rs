@@ -1,9 +1,10 @@
 //! What the recorded model had itself: data in another order or on another scale is told by its outputs.
 
 use crate::bytes::*;
-use crate::fixture::{Fixture, RUN_FILE, stderr};
+use crate::fixture::{Fixture, RUN_FILE, stderr, stdout};
 use pathkernel::formats::read;
 use serde_json::Value;
+use std::path::Path;
 
 /// Images of two channels, of 2 × 2 pixels, and a network in whose outputs their order counts.
 fn images() -> Fixture {
@@ -50,7 +51,37 @@ fn finds(fixture: &Fixture, overrides: &[&str], words: &str) {
         "{overrides:?}: no {words:?} in {because}"
     );
     assert!(fixture.path("wrong/attribution.npy").is_file(), "arrays are kept");
+    let again = fixture.pathkernel(&["check", "wrong"]);
+    assert!(again.status.code() == Some(3) && stdout(&again).contains(because), "{}", stdout(&again));
     std::fs::remove_dir_all(fixture.path("wrong")).expect("a folder of its own");
+}
+
+/// Of PyTorch's path, PyTorch's outputs and losses, in float64 (tests/verdicts/make.py).
+#[test]
+fn what_pytorch_had_itself_is_met() {
+    let (fixture, data) = (Fixture::new(), Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/verdicts"));
+    let data = data.display();
+    let text = RUN_FILE
+        .replace("\"x.npy\"", &format!("\"{data}/x.npy\""))
+        .replace("targets = \"y.npy\"", &format!("targets = \"{data}/y.npy\"\n[data.query]\ninputs = \"{data}/q.npy\""))
+        .replace("input = [3]", "input = [6]")
+        .replace("features = 5", "features = 8")
+        .replace("features = 2", "features = 3")
+        .replace("learning_rate = 0.1", "learning_rate = 0.2")
+        .replace("steps = 3", &format!("steps = 16\n[trajectory]\nimport = \"{data}/plain.safetensors\""));
+    fixture.write("run.toml", text.as_bytes());
+    let [outputs, record] = ["data.query.outputs=", "trajectory.record="]
+        .map(|key| format!("{key}{data}/{}", if key.starts_with("data") { "outputs.npy" } else { "record.json" }));
+    fixture.succeeds(&["run.precision=f64", &outputs, &record]);
+    for key in ["outputs_differ", "loss_differs"] {
+        // Sums of eight products, and roundings of exp and tanh.
+        let differ = summary(&fixture, "out")[key].as_f64().expect("a number");
+        assert!(differ < 1e-14, "{key}: {differ:e}");
+    }
+    // Raised by a tenth, all examples are other ones.
+    let array = read(&format!("{data}/x.npy")).expect("examples");
+    fixture.write("x.npy", &npy_f64(&array.shape, &array.to_f64().iter().map(|value| value + 0.1).collect::<Vec<_>>()));
+    finds(&fixture, &[&record, "data.train.inputs=x.npy"], "the usual causes are training inputs that were normalised");
 }
 
 #[test]

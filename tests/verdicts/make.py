@@ -8,6 +8,7 @@ first axis, or the folder <case>/ a file for each of them. The run file of the t
 """
 
 import copy
+import json
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +83,14 @@ simple("momentum_decay", momentum=0.9, weight_decay=0.05)
 simple("rate", rate=0.05)
 simple("betas", adam, betas=(0.9, 0.95))
 simple("adam_decay", adamw, weight_decay=0.1)
+
+# What PyTorch had itself of the plain path: outputs of the queries in the end, losses on the way.
+model, losses = network(), []
+for point in plain:
+    model.load_state_dict(point)
+    losses.append(LOSS(model(X), Y).item())
+np.save(HERE / "outputs.npy", model(Q).detach().numpy())
+(HERE / "record.json").write_text(json.dumps({"losses": losses[:STEPS]}) + "\n")
 
 # state_dict() without a copy: every checkpoint is the last one.
 stack("still", [plain[-1]] * (STEPS + 1))

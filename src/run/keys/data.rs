@@ -145,9 +145,9 @@ const QUERY: &[Key<Data>] = &[
     Key::new("targets", "as those of the training set", at!(Data.query_targets, Optional(FILE))),
     Key::new(
         "outputs",
-        "[n, C]: the network's outputs of the queries at the last weights, as the program that recorded the path had them. Where they \
-         differ from those here by more than `kernel.accept` of the largest of them, the verdict is `wrong_inputs`, with what is found \
-         of the cause",
+        "[n, C]: the network's outputs of the queries at the last weights, as the program that recorded the path had them. Where \
+         they differ from those here by more than `kernel.accept` of the largest of them, the verdict is `wrong_inputs`, with what is \
+         found of the cause",
         at!(Data.query_outputs, Optional(FILE)),
     ),
     Key::new("header", HEADER, part!(query.header, Headers(&["inputs", "targets", "outputs"]))),
