@@ -29,8 +29,9 @@ pub(super) struct Footprint {
     whole: f64,
     /// Bytes on the host for each pair of the tile, beside its sums.
     kept: f64,
-    /// What a fused product packs: elements of a row of a query, of a row of an example, and of an example's inputs.
-    packed: [f64; 3],
+    /// What a fused product packs: elements of a row of a query, of a row of an example, and of an example's inputs; and those of
+    /// the block that has most, which are all that one with a single panel of rows and of columns packs at once.
+    packed: [[f64; 3]; 2],
     /// Of a batch, whose examples pass at once.
     sizes: Sizes,
     /// What a fused product pads.
@@ -115,16 +116,18 @@ impl Footprint {
         let nodes = sizes.nodes * sizes.carried.window();
         let (mut left, mut right, mut met) = (0.0, 0.0, 0.0);
         let mut widest = (0.0f64, 0.0f64, 0.0f64);
-        let (mut held, mut applied) = (0.0, 0.0);
+        let (mut held, mut applied, mut most_packed) = (0.0, 0.0, [0.0f64; 3]);
         for (own, &choice) in layers {
             let ((query, example, pair), count) = factors(own, choice, nodes);
             (left, right) = (left + count * query, right + example);
             // What no step changes is kept for all examples of the tile.
             *if choice == Contraction::Averaged { &mut held } else { &mut met } += count * pair;
             widest = (widest.0.max(query), widest.1.max(example), widest.2.max(pair));
-            if choice == Contraction::Half {
-                applied += own.uses.iter().map(|one| real(one.structure.input_len())).sum::<f64>();
-            }
+            let input = own.uses.iter().map(|one| real(one.structure.input_len())).sum::<f64>();
+            let input = if choice == Contraction::Half { input } else { 0.0 };
+            applied += input;
+            let own = [count * query, example, input];
+            most_packed = std::array::from_fn(|side| most_packed[side].max(own[side]));
         }
         let seed = real(sizes.copies);
         // ψ; what Nesterov's momentum adds to it, and what an optimizer holds apart of preconditioned rows.
@@ -174,7 +177,7 @@ impl Footprint {
             psi: if sizes.carried == Carried::Nothing { 0.0 } else { outputs * left },
             whole: 0.0,
             kept: 0.0,
-            packed: if is_directional(contraction) { [0.0; 3] } else { [left, right, applied] },
+            packed: if is_directional(contraction) { [[0.0; 3]; 2] } else { [[left, right, applied], most_packed] },
             sizes,
             padding,
             bytes: real(bytes),
@@ -196,7 +199,8 @@ impl Footprint {
     pub fn bytes(&self, queries: usize, examples: usize) -> u64 {
         let batch = examples.min(self.sizes.examples);
         let sizes = Sizes { queries, examples: batch, ..self.sizes.clone() };
-        let (rows, [left, right, inputs]) = (packed(&sizes, self.padding), self.packed);
+        let rows = packed(&sizes, self.padding);
+        let [left, right, inputs] = self.packed[usize::from(rows.single)];
         let packed = rows.queries * left + rows.examples * right + rows.inputs * inputs;
         let (batch, queries, examples) = (real(batch), real(queries), real(examples));
         let arrays = packed

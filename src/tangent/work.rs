@@ -132,17 +132,24 @@ pub(crate) struct Packed {
     pub examples: f64,
     /// Examples, whatever the number of their rows.
     pub inputs: f64,
+    /// Whether it has a single panel of rows and one of columns, and so packs one block after another.
+    pub single: bool,
 }
 
 /// The rows that a fused product packs, of the sum that packs most.
 pub(crate) fn packed(sizes: &Sizes, padding: Padding) -> Packed {
-    sizes.sums().fold(Packed::default(), |most, (entries, copies)| {
+    let none = Packed { single: true, ..Packed::default() };
+    sizes.sums().fold(none, |most, (entries, copies)| {
         // The products of a sum come one after another.
         let product = Product { times: 1.0, ..Product::new(entries, copies, sizes, padding) };
         Packed {
             queries: most.queries.max(product.left()),
             examples: most.examples.max(product.right()),
             inputs: padding.held(product.examples, up(product.examples, padding.columns)),
+            single: most.single
+                && padding.stored
+                && product.rows <= real(padding.rows)
+                && product.examples * product.copies <= real(padding.columns),
         }
     })
 }

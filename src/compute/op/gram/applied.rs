@@ -1,6 +1,7 @@
 //! Whole gradient rows of queries, applied to the factors of examples.
 
-use super::on_cpu::{Call, each_term};
+use super::on_cpu::Call;
+use super::prepared::each_term;
 use super::{Element, Outer, Result};
 use crate::compute::cpu::kernel::{Weighting, panels};
 use crate::compute::cpu::memory::Pool;

@@ -7,6 +7,7 @@ mod left;
 mod on_cpu;
 #[cfg(feature = "gpu")]
 mod on_gpu;
+mod prepared;
 #[cfg(feature = "gpu")]
 mod spans;
 

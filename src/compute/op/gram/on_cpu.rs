@@ -1,13 +1,12 @@
 //! The fused product of a contraction: a tile of the accumulator goes through all parts before it is written.
 
 use super::applied::{Applied, half};
-use super::left::Left;
-use super::{Accumulator, Element, Entries, Gram, OuterRows, Part, Result, SliceMut, row_of, view};
-use crate::compute::BackendError;
-use crate::compute::cpu::kernel::{Weighting, panels};
+use super::prepared::{Prepared, Rights, prepare};
+use super::{Accumulator, Element, Entries, Gram, Part, Result, SliceMut, view};
+use crate::compute::Padding;
+use crate::compute::cpu::kernel::panels;
 use crate::compute::cpu::memory::Pool;
-use crate::compute::cpu::pack::Packed;
-use crate::compute::cpu::tiles::{Shared, Tile, add_panels, each_tile};
+use crate::compute::cpu::tiles::{Shared, Tile, each_tile};
 use crate::compute::cpu::{self, outside};
 use std::ops::Range;
 use std::sync::Arc;
@@ -20,10 +19,10 @@ pub(super) struct View {
     pub columns: usize,
     pub terms: usize,
     /// The output of the first row.
-    output: usize,
+    pub output: usize,
     /// Queries and examples: rows and columns of one output.
-    queries: usize,
-    examples: usize,
+    pub queries: usize,
+    pub examples: usize,
     /// Where the rows begin in an accumulator, and elements from one to the next.
     start: usize,
     stride: usize,
@@ -80,24 +79,6 @@ impl View {
     }
 }
 
-/// A part, packed for a view.
-enum Prepared<'a, E: Element> {
-    /// Pairs of packed factors; with a Gram matrix, where each row's part of it begins, for each pair.
-    Products { left: Vec<Left<E>>, right: Arc<Vec<Packed<E>>>, depth: usize, gram: Option<Products<'a, E>> },
-    /// For each row's output, the column's entry.
-    Output { picked: cpu::Buffer<E>, outputs: usize, inputs: &'a [E] },
-    /// Rows of tables, δ, and where in a row each of an example's tokens begins.
-    Picked { own: OuterRows, left: &'a [E], delta: &'a [E], places: Vec<usize> },
-}
-
-/// The Gram matrix of a part's inputs.
-struct Products<'a, E> {
-    values: &'a [E],
-    /// Where the rows begin, for each of `left`.
-    rows: Vec<Vec<usize>>,
-    examples: usize,
-}
-
 pub(super) fn gram<E: Element>(
     pool: &Arc<Pool<E>>,
     shape: &Gram,
@@ -117,11 +98,16 @@ pub(super) fn gram<E: Element>(
         outs.push(Out { out: Shared::new(out), scale: E::from_f64(scale), weights });
     }
     for view in views(shape) {
+        let call = Call { shape, columns, view: &view, outs: &outs };
+        if is_small::<E>(&view) {
+            one_by_one(pool, &call, parts)?;
+            halves(pool, &call, parts)?;
+            continue;
+        }
         let prepared = parts.iter().filter(|part| !matches!(part, Part::Half { .. }));
-        let mut rights = Rights { pool, view: &view, packed: Vec::new() };
+        let mut rights = Rights::new(pool, &view);
         let prepared: Vec<Prepared<'_, E>> =
             prepared.map(|part| prepare(pool, &view, shape, part, &mut rights)).collect::<Result<_>>()?;
-        let call = Call { shape, columns, view: &view, outs: &outs };
         let depth: usize = prepared.iter().map(Prepared::depth).sum();
         if depth > 0 {
             each_tile(pool, (view.rows, view.columns, depth), |tile, sums| {
@@ -131,15 +117,51 @@ pub(super) fn gram<E: Element>(
                 }
             })?;
         }
-        for part in parts {
-            if let &Part::Half { shape: own, left, delta, input } = part {
-                let part =
-                    Applied { own, left: super::view(left)?, delta: super::view(delta)?, input: super::view(input)? };
-                half(pool, &call, &part)?;
-            }
-        }
+        halves(pool, &call, parts)?;
     }
     Ok(())
+}
+
+/// Whether a view has one panel of rows and one of columns, on the machines with the widest vectors.
+fn is_small<E: Element>(view: &View) -> bool {
+    let Padding { rows, columns, .. } = Padding::of_cpu(size_of::<E>());
+    view.rows <= rows && view.columns <= columns
+}
+
+/// Goes through the parts one after another: of few rows, what each packs is mostly padding, and all of it together could be many
+/// times what is multiplied.
+fn one_by_one<E: Element>(
+    pool: &Arc<Pool<E>>,
+    call: &Call<'_, E>,
+    parts: &[Part<'_, cpu::Buffer<E>, Vec<u32>>],
+) -> Result<()> {
+    let (view, (tall, wide)) = (call.view, panels::<E>());
+    let width = view.columns.next_multiple_of(wide);
+    let tile = Tile { rows: 0..view.rows, columns: 0..view.columns, width };
+    if !call.wanted(&tile) || parts.iter().all(|part| matches!(part, Part::Half { .. })) {
+        return Ok(());
+    }
+    let len = view.rows.next_multiple_of(tall) * width;
+    let mut sums = pool.take(len)?;
+    sums.fill(E::ZERO);
+    let mut rights = Rights::new(pool, view);
+    for part in parts.iter().filter(|part| !matches!(part, Part::Half { .. })) {
+        prepare(pool, view, call.shape, part, &mut rights)?.add(view, &tile, &mut sums);
+    }
+    call.write(&tile, &sums);
+    Ok(())
+}
+
+/// Adds the parts whose whole rows are applied to the examples' factors.
+fn halves<E: Element>(
+    pool: &Arc<Pool<E>>,
+    call: &Call<'_, E>,
+    parts: &[Part<'_, cpu::Buffer<E>, Vec<u32>>],
+) -> Result<()> {
+    parts.iter().try_for_each(|part| {
+        let &Part::Half { shape: own, left, delta, input } = part else { return Ok(()) };
+        half(pool, call, &Applied { own, left: view(left)?, delta: view(delta)?, input: view(input)? })
+    })
 }
 
 /// An accumulator that tiles are added to.
@@ -188,197 +210,6 @@ impl<E: Element> Call<'_, E> {
                             for (place, (&sum, &column)) in sums.iter().zip(columns).enumerate() {
                                 let weight = weights.map_or(E::ONE, |weights| weights[place]);
                                 out[(column - low) as usize] += *scale * weight * sum;
-                            }
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// The examples' factors, packed once for all parts that share them: those of a layer at all nodes.
-struct Rights<'v, 'a, E: Element> {
-    pool: &'v Arc<Pool<E>>,
-    view: &'v View,
-    packed: Vec<(&'a [E], [usize; 2], Arc<Vec<Packed<E>>>)>,
-}
-
-impl<'a, E: Element> Rights<'_, 'a, E> {
-    /// Rows of so many positions and so deep, by position.
-    fn of(&mut self, right: &'a [E], positions: usize, depth: usize) -> Result<Arc<Vec<Packed<E>>>> {
-        let same = |own: &[E], size: &[usize; 2]| std::ptr::eq(own, right) && *size == [positions, depth];
-        if let Some((.., packed)) = self.packed.iter().find(|(own, size, _)| same(own, size)) {
-            return Ok(Arc::clone(packed));
-        }
-        let (view, (_, wide)) = (self.view, panels::<E>());
-        let position = |p: usize| {
-            Packed::lines(self.pool, wide, (view.columns, view.terms * depth), |column, k, part| {
-                each_term(k, depth, part, |term, k, part| {
-                    let from = (view.right(column, term) * positions + p) * depth + k;
-                    part.copy_from_slice(&right[from..][..part.len()]);
-                });
-            })
-        };
-        let packed = Arc::new((0..positions).map(position).collect::<Result<Vec<_>>>()?);
-        self.packed.push((right, [positions, depth], Arc::clone(&packed)));
-        Ok(packed)
-    }
-}
-
-/// Packs a part's factors for a view.
-fn prepare<'a, E: Element>(
-    pool: &Arc<Pool<E>>,
-    view: &View,
-    shape: &Gram,
-    part: &Part<'a, cpu::Buffer<E>, Vec<u32>>,
-    rights: &mut Rights<'_, 'a, E>,
-) -> Result<Prepared<'a, E>> {
-    let (tall, _) = panels::<E>();
-    match *part {
-        Part::Factored { map, positions, depth, left, right, inputs } => {
-            let (left, right, values) = (super::view(left)?, super::view(right)?, super::view(inputs)?);
-            let total = view.terms * depth;
-            let rows_of = |output: usize| map.offsets[output] as usize..map.offsets[output + 1] as usize;
-            let mut packed = Vec::with_capacity(map.longest * positions);
-            let mut starts = Vec::with_capacity(map.longest * positions);
-            for round in 0..map.longest {
-                for p in 0..positions {
-                    let has_factors =
-                        |row: usize| (0..view.terms).any(|term| rows_of(view.left(row, term)).len() > round);
-                    packed.push(Left::new(pool, (view.rows, total), has_factors, |row, k, part| {
-                        each_term(k, depth, part, |term, k, part| {
-                            let found = rows_of(view.left(row, term)).nth(round);
-                            let Some(found) = found else { return part.fill(E::ZERO) };
-                            let values = &left[(found * positions + p) * depth + k..][..part.len()];
-                            let omega = map.weights[found];
-                            part.iter_mut().zip(values).for_each(|(part, &value)| *part = omega * value);
-                        });
-                    })?);
-                    let start = |row: usize| {
-                        let found = rows_of(view.left(row, 0)).nth(round);
-                        let base = found.map_or(0, |found| map.inputs[found] as usize);
-                        (base * positions + p) * positions * shape.examples
-                    };
-                    let mut rows: Vec<usize> = (0..view.rows).map(start).collect();
-                    rows.resize(view.rows.next_multiple_of(tall), 0);
-                    starts.push(rows);
-                }
-            }
-            let gram = Some(Products { values, rows: starts, examples: shape.examples });
-            let right = rights.of(right, positions, depth)?;
-            Ok(Prepared::Products { left: packed, right, depth: total, gram })
-        }
-        Part::Rows { depth, left, right } => {
-            let (left, right) = (super::view(left)?, super::view(right)?);
-            let total = view.terms * depth;
-            let left = Left::new(
-                pool,
-                (view.rows, total),
-                |_| true,
-                |row, k, part| {
-                    each_term(k, depth, part, |term, k, part| {
-                        part.copy_from_slice(&left[view.left(row, term) * depth + k..][..part.len()]);
-                    });
-                },
-            )?;
-            let right = rights.of(right, 1, depth)?;
-            Ok(Prepared::Products { left: vec![left], right, depth: total, gram: None })
-        }
-        Part::Output { right, inputs } => {
-            let (right, inputs) = (super::view(right)?, super::view(inputs)?);
-            // Rows of one output, or of all; for each, the column's entry, summed over terms.
-            let outputs = view.rows / view.queries;
-            let mut picked = pool.take(outputs * view.columns)?;
-            for (place, picked) in picked.iter_mut().enumerate() {
-                let (output, column) = (place / view.columns, place % view.columns);
-                let entry = |term: usize| right[view.right(column, term) * shape.outputs + view.output + output + term];
-                *picked = (0..view.terms).map(entry).sum::<E>();
-            }
-            Ok(Prepared::Output { picked, outputs: view.queries, inputs })
-        }
-        Part::Picked { shape: own, left, delta, tokens } => {
-            let places = super::view(tokens)?.iter().map(|&token| row_of(token, own.count) * own.width).collect();
-            Ok(Prepared::Picked { own, left: super::view(left)?, delta: super::view(delta)?, places })
-        }
-        Part::Half { .. } => Err(BackendError::Invalid("gram: a half part is not packed".into())),
-    }
-}
-
-/// Cuts `part`, the elements from k on of a row of terms one after another, at the terms' ends.
-pub(super) fn each_term<E>(k: usize, depth: usize, mut part: &mut [E], mut fill: impl FnMut(usize, usize, &mut [E])) {
-    let mut k = k;
-    while !part.is_empty() {
-        let (term, within) = (k / depth, k % depth);
-        let (now, later) = part.split_at_mut(part.len().min(depth - within));
-        k += now.len();
-        fill(term, within, now);
-        part = later;
-    }
-}
-
-impl<E: Element> Prepared<'_, E> {
-    /// Multiply-adds for each entry.
-    fn depth(&self) -> usize {
-        match self {
-            Prepared::Products { left, right, depth, .. } => left.len() * right.len() * depth,
-            Prepared::Output { .. } => 1,
-            Prepared::Picked { own, .. } => own.positions * own.width,
-        }
-    }
-
-    /// Adds a part to the sums of a tile.
-    fn add(&self, view: &View, tile: &Tile, sums: &mut [E]) {
-        match self {
-            Prepared::Products { left, right, depth, gram } => {
-                let (tall, _) = panels::<E>();
-                for (number, left) in left.iter().enumerate() {
-                    for (first, rows) in left.runs(tile) {
-                        let sums = &mut sums[(rows.start - tile.rows.start) * tile.width..];
-                        let part = Tile { rows, columns: tile.columns.clone(), width: tile.width };
-                        for (p, right) in right.iter().enumerate() {
-                            let weighting = match gram {
-                                None => Weighting::One,
-                                Some(gram) => Weighting::Gram {
-                                    values: &gram.values[p * gram.examples..],
-                                    rows: &gram.rows[number][part.rows.start..],
-                                    first: tile.columns.start,
-                                    columns: tile.columns.len(),
-                                    examples: gram.examples,
-                                },
-                            };
-                            let panels = (left.packed.stretch(first * tall, 0), right.stretch(tile.columns.start, 0));
-                            add_panels(&part, panels, *depth, weighting, sums);
-                        }
-                    }
-                }
-            }
-            Prepared::Output { picked, outputs: queries, inputs } => {
-                let examples = view.examples;
-                for (row, sums) in tile.rows.clone().zip(sums.chunks_mut(tile.width)) {
-                    let picked = &picked[row / queries * view.columns..][tile.columns.clone()];
-                    let inputs = &inputs[row % queries * examples..][..examples];
-                    let mut column = tile.columns.start;
-                    while column < tile.columns.end {
-                        let end = (column / examples + 1).saturating_mul(examples).min(tile.columns.end);
-                        let place = column - tile.columns.start;
-                        let inputs = &inputs[column % examples..][..end - column];
-                        let run = sums[place..].iter_mut().zip(&picked[place..]).zip(inputs);
-                        run.for_each(|((sum, &picked), &input)| *sum += input * picked);
-                        column = end;
-                    }
-                }
-            }
-            Prepared::Picked { own, left, delta, places } => {
-                let &OuterRows { width, positions, .. } = own;
-                for (row, sums) in tile.rows.clone().zip(sums.chunks_mut(tile.width)) {
-                    for (column, sum) in tile.columns.clone().zip(sums) {
-                        let places = &places[column % view.examples * positions..][..positions];
-                        for term in 0..view.terms {
-                            let left = &left[view.left(row, term) * own.row()..][..own.row()];
-                            let delta = &delta[view.right(column, term) * positions * width..][..positions * width];
-                            for (&place, delta) in places.iter().zip(delta.chunks(width)) {
-                                *sum += left[place..].iter().zip(delta).map(|(&a, &b)| a * b).sum::<E>();
                             }
                         }
                     }
