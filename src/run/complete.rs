@@ -168,7 +168,7 @@ pub(super) fn complete<E: Element>(
     write_weights::<E>(session, tape)?;
     let classes = matches!(problem.targets, Targets::Classes(_));
     store.write_metrics(&tape.history.metrics, queries.residuals(), classes)?;
-    let adaptive = matches!(run_file.kernel.rule, Rule::Adaptive { .. });
+    let adaptive = matches!(spec.rule, Rule::Adaptive { .. });
     let (nodes, missed) = queries.nodes();
     let train = tape.history.seconds();
     let integrate = records.iter().map(|record| record.effort.seconds).sum::<f64>() + superposing;
@@ -178,6 +178,8 @@ pub(super) fn complete<E: Element>(
         device: device_names(session, records),
         precision: run_file.run.precision.name(),
         shapes: plan.shapes_of(tape.history.steps.len()),
+        rule: spec.rule,
+        measured: run_file.kernel.measured.clone(),
         nodes: nodes.to_vec(),
         missed_tolerance: adaptive.then(|| missed.iter().sum()),
         query_accuracy: query_accuracy(problem, queries.prediction()),

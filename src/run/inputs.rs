@@ -8,10 +8,10 @@ use crate::error::Error;
 use crate::formats::{Array, Values, read};
 use crate::graph::{Graph, from_tensors};
 use crate::loss::{TargetArray, Targets};
-use crate::path::Spec;
+use crate::path::{Spec, likely_rule};
 use crate::plan::check_room;
 use crate::problem::Problem;
-use crate::run::keys::{Batches, InputFiles, KernelShape, RunFile, Training};
+use crate::run::keys::{AskedRule, Batches, InputFiles, KernelShape, RunFile, Training};
 use crate::run::numbers::{parameter_groups, rates};
 use crate::run::rows::read_rows;
 use crate::tape::Step;
@@ -138,9 +138,6 @@ pub fn read_problem(run_file: &RunFile) -> Result<Problem, Error> {
     }
     let weights = data.weights.as_deref().map(|path| read_example_weights(path, examples, precision)).transpose()?;
     let spec = Spec {
-        loss: training.loss,
-        optimizer: training.optimizer.into(),
-        rule: kernel.rule,
         readout: kernel.readout,
         chosen: kernel.chosen.clone(),
         attribution: kernel.attribution,
@@ -150,11 +147,18 @@ pub fn read_problem(run_file: &RunFile) -> Result<Problem, Error> {
         tangent: kernel.tangent,
         layers: kernel.layers,
         symmetric: queries.is_none() && groups.is_none() && !network.differs_in_training(),
+        ..Spec::new(training.loss, training.optimizer)
     };
+    let rule = match kernel.rule {
+        AskedRule::Given(rule) => rule,
+        AskedRule::Auto { tolerance } => likely_rule(&network, &spec, tolerance),
+    };
+    let spec = Spec { rule, ..spec };
     Ok(Problem {
         network,
         spec,
         contraction: kernel.contraction.clone(),
+        expected_nodes: kernel.expected_nodes(),
         inputs,
         targets,
         numbers: training.numbers(),

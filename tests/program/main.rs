@@ -17,6 +17,7 @@ mod repeat;
 mod report;
 mod report_kinds;
 mod resources;
+mod rule;
 mod run_file;
 mod stop;
 mod threads;

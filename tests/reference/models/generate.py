@@ -391,7 +391,8 @@ def run_toml(case):
     training = {"optimizer": optimizer, "steps": case.steps} | case.training
     training |= {"clip_norm": case.coupled.clip_norm} if case.coupled and case.coupled.clip_norm else {}
     lines += table("training", training | ({"batches": batches(case)} if case.batches else {}))
-    lines += table("kernel", case.kernel)
+    given = {"rule", "nodes"} & set(case.kernel)
+    lines += table("kernel", case.kernel if given else {"rule": "gauss"} | case.kernel)
     if imported(case):
         lines += table("trajectory", {"import": "checkpoints/*.safetensors"})
     return "\n".join(lines) + "\n"
