@@ -5,7 +5,6 @@ use pathkernel::compute::cpu::CpuBackend;
 use pathkernel::compute::{Backend, Element};
 use pathkernel::error::Error;
 use pathkernel::graph::Graph;
-use pathkernel::keeper::Unattended;
 use pathkernel::layer::{Layer, LayerKind, Linear};
 use pathkernel::loss::{Loss, Targets};
 use pathkernel::optimizer::{Optimizer, Sgd};
@@ -43,7 +42,7 @@ fn hidden(activation: Activation, rate: f64) -> Problem {
 /// The path of a problem, and the rule that it is given.
 fn chosen<B: Backend>(backend: &B, problem: &Problem, tolerance: f64) -> (MemoryTape<B::Element>, ChosenRule) {
     let mut tape = MemoryTape::new(problem.recording());
-    problem.train(backend, &problem.network.draw(3), &mut tape, &mut Unattended).expect("a path");
+    problem.train(backend, &problem.network.draw(3), &mut tape, &mut || Ok(())).expect("a path");
     let chosen = problem.choose_rule(backend, &tape, tolerance, &mut || Ok(())).expect("a rule");
     (tape, chosen)
 }
@@ -82,7 +81,9 @@ fn table(nodes: usize) -> Vec<(f64, f64)> {
         1 => &[(0.0, 2.0)],
         2 => &[(0.577_350_269_189_625_8, 1.0)],
         3 => &[(0.0, 0.888_888_888_888_888_9), (0.774_596_669_241_483_4, 0.555_555_555_555_555_6)],
-        4 => &[(0.339_981_043_584_856_26, 0.652_145_154_862_546_1), (0.861_136_311_594_052_6, 0.347_854_845_137_453_85)],
+        4 => {
+            &[(0.339_981_043_584_856_26, 0.652_145_154_862_546_1), (0.861_136_311_594_052_6, 0.347_854_845_137_453_85)]
+        }
         5 => &[
             (0.0, 0.568_888_888_888_888_9),
             (0.538_469_310_105_683_1, 0.478_628_670_499_366_47),
@@ -179,7 +180,8 @@ fn single_precision_takes_no_more_nodes_than_it_has_digits() {
 #[test]
 fn a_single_certificate_that_vanishes_proves_nothing() -> Result<(), Error> {
     let backend = CpuBackend::<f64>::new();
-    let network = Graph::new(&[1], &[Linear { features: 1, bias: false }.into(), Activation::Sin.into()].map(Layer::new));
+    let network =
+        Graph::new(&[1], &[Linear { features: 1, bias: false }.into(), Activation::Sin.into()].map(Layer::new));
     let network = network.expect("a graph");
     let (optimizer, targets) = (Optimizer::Sgd(Sgd::plain(1.0)), Targets::Reals(vec![0.0]));
     let problem = Problem::new(network, Loss::SquaredError, optimizer, vec![1.0], targets).full_batches(1);

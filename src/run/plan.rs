@@ -50,7 +50,8 @@ impl RunPlan {
     fn new(run_file: &RunFile, network: &Graph, mut plan: Plan, device: Device, name: String) -> Self {
         if run_file.kernel.unchosen().is_some() {
             let likely = plan.assumed.take().unwrap_or_else(|| format!("{LIKELY_NODES} Gauss nodes on each step"));
-            plan.assumed = Some(format!("{likely}; the rule is chosen when the path is there (kernel.rule = \"auto\")"));
+            plan.assumed =
+                Some(format!("{likely}; the rule is chosen when the path is there (kernel.rule = \"auto\")"));
         }
         // Tiles stay until the arrays that they are put together to are whole.
         let copies = if run_file.run.store == StoreKind::Npy { 2.0 } else { 1.0 };

@@ -226,12 +226,7 @@ fn path(session: &Session, part: Part, devices: &impl Devices, watch: &Watch<'_>
 }
 
 /// Chooses the rule of a path, or waits until another process has.
-fn choose_rule(
-    session: &mut Session,
-    tape: &DiskTape,
-    devices: &impl Devices,
-    watch: &Watch<'_>,
-) -> Result<(), Error> {
+fn choose_rule(session: &mut Session, tape: &DiskTape, devices: &impl Devices, watch: &Watch<'_>) -> Result<(), Error> {
     watch.begin("choosing the rule", 1);
     session.choose_rule(devices, watch, &|session, tolerance| {
         persist(0, devices.fallback(), watch, &|device, _| {

@@ -19,14 +19,20 @@ fn the_choice_and_its_error_stand_in_record_and_summary() {
     let (summary, record) = (summary(&fixture), record(&fixture));
     let (rule, kernel) = (&summary["rule"], &record["kernel"]);
     assert_eq!((rule["type"].as_str(), kernel["rule"].as_str()), (Some("gauss"), Some("gauss")));
-    assert_eq!((rule["nodes"].as_i64(), rule["steps"].clone()), (kernel["nodes"].as_integer(), serde_json::json!([0, 1, 2])));
+    assert_eq!(
+        (rule["nodes"].as_i64(), rule["steps"].clone()),
+        (kernel["nodes"].as_integer(), serde_json::json!([0, 1, 2]))
+    );
     let measured = &kernel["measured"];
     assert_eq!((rule["error"].as_f64(), rule["tolerance"].as_f64()), (measured["error"].as_float(), Some(1e-6)));
     assert!(measured["error"].as_float().is_some_and(|error| error <= 1e-6), "{measured}");
     assert_eq!(measured["queries"].as_integer(), Some(4));
     assert!(kernel["contraction"].is_array(), "{kernel}");
     let page = fs::read_to_string(fixture.path("out/report.html")).expect("a report");
-    assert!(page.contains("The rule was chosen when the path was there: gauss with"), "the report does not name the rule");
+    assert!(
+        page.contains("The rule was chosen when the path was there: gauss with"),
+        "the report does not name the rule"
+    );
 }
 
 #[test]
@@ -67,7 +73,10 @@ fn a_directory_keeps_its_choice() {
 fn what_is_asked_for_has_a_say() {
     let fixture = Fixture::new();
     fixture.succeeds(&["kernel.nodes=2"]);
-    assert_eq!((&summary(&fixture)["rule"]["nodes"], &summary(&fixture)["rule"]["error"]), (&2.into(), &serde_json::Value::Null));
+    assert_eq!(
+        (&summary(&fixture)["rule"]["nodes"], &summary(&fixture)["rule"]["error"]),
+        (&2.into(), &serde_json::Value::Null)
+    );
     fs::remove_dir_all(fixture.path("out")).expect("a folder of its own");
     let nodes = |tolerance: &str| {
         fixture.succeeds(&[tolerance, "run.precision=f64"]);
@@ -79,7 +88,10 @@ fn what_is_asked_for_has_a_say() {
     // Gradient flow has its nodes in its path.
     let flow = Fixture::flow();
     flow.succeeds(&[]);
-    assert_eq!((record(&flow)["kernel"]["rule"].as_str(), record(&flow)["kernel"]["nodes"].as_integer()), (Some("gauss"), Some(3)));
+    assert_eq!(
+        (record(&flow)["kernel"]["rule"].as_str(), record(&flow)["kernel"]["nodes"].as_integer()),
+        (Some("gauss"), Some(3))
+    );
 }
 
 #[test]

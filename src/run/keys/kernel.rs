@@ -133,9 +133,9 @@ pub(super) const KEYS: &[Key<Kernel>] = &[
     )
     .incidental()
     .unless(|kernel| match kernel.rule {
-        AskedRule::Auto { .. } => {
-            Some("is what chose a rule, and the rule is auto, to be chosen when the path is there; remove it".to_owned())
-        }
+        AskedRule::Auto { .. } => Some(
+            "is what chose a rule, and the rule is auto, to be chosen when the path is there; remove it".to_owned(),
+        ),
         AskedRule::Given(_) => None,
     }),
     Key::new("attribution", "A [n, m, C]", at!(Kernel.attribution, Flag)),
