@@ -81,6 +81,9 @@ fn print(summary: &Summary, readout: Readout) {
     if let Some(accuracy) = summary.query_accuracy {
         println!("query accuracy    {:.1}%", 100.0 * accuracy);
     }
+    if let Some(measured) = &summary.measured {
+        println!("rule              {}", measured.words(summary.rule));
+    }
     if let Some(missed) = summary.missed_tolerance {
         let ([each, _], [_, queries, ..]) = (summary.nodes_each(), summary.shapes);
         let all = queries * steps;

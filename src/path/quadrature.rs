@@ -17,6 +17,17 @@ pub enum Rule {
     },
 }
 
+impl Rule {
+    /// Its name in a run file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Rule::Gauss { .. } => "gauss",
+            Rule::Left => "left",
+            Rule::Adaptive { .. } => "adaptive",
+        }
+    }
+}
+
 /// Nodes and weights on [0, 1].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Quadrature {

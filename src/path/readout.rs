@@ -1,9 +1,10 @@
 //! What of the queries' outputs is taken apart: its values, and the seeds of their gradients.
 
-use super::Setting;
 use super::adaptive::Read;
+use super::{Setting, Spec};
 use crate::compute::op::{self, ReadArrays};
 use crate::compute::{Backend, BackendError, Element, Layout, MatMul, Result, Slice, SliceMut, Start};
+use crate::graph::Graph;
 use crate::readout::{Chosen, OutputFunction, Source, positions};
 use crate::training::TargetBuffer;
 
@@ -23,6 +24,28 @@ impl<B: Backend> Setting<'_, B> {
 
     /// The readout of outputs `[rows, C]`; row r is query `queries[r]`.
     pub(super) fn read(&self, outputs: Slice<'_, B::Buffer>, queries: &[u32]) -> Result<Read<B>> {
+        let Self { backend, network, spec, query_targets, .. } = *self;
+        Reader { backend, network, spec, query_targets }.read(outputs, queries)
+    }
+}
+
+/// Reads the outputs of queries.
+pub(super) struct Reader<'a, B: Backend> {
+    pub backend: &'a B,
+    pub network: &'a Graph,
+    pub spec: &'a Spec,
+    /// The targets of all queries, for readouts that depend on them.
+    pub query_targets: Option<&'a QueryTargets<B>>,
+}
+
+impl<B: Backend> Reader<'_, B> {
+    /// R: values of the readout for each query.
+    pub fn rows(&self) -> usize {
+        self.spec.values(self.network.outputs)
+    }
+
+    /// The readout of outputs `[rows, C]`; row r is query `queries[r]`.
+    pub fn read(&self, outputs: Slice<'_, B::Buffer>, queries: &[u32]) -> Result<Read<B>> {
         let source = self.spec.readout.source(self.spec.loss).map_err(BackendError::Invalid)?;
         match (source, &self.spec.chosen.positions) {
             (Source::Outputs, _) => self.read_outputs(outputs),

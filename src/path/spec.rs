@@ -59,6 +59,12 @@ impl Spec {
         }
     }
 
+    /// Whether the rule `adaptive` can split steps everywhere that the readout has kinks: it finds those of the network, and not those
+    /// of a loss.
+    pub fn may_split(&self) -> bool {
+        self.readout != Readout::Loss || !self.loss.has_kinks()
+    }
+
     /// R: the readout's values for each query, of a network with C outputs.
     pub fn values(&self, outputs: usize) -> usize {
         self.chosen.positions.as_ref().map_or_else(|| self.readout.len(outputs), Vec::len)

@@ -15,7 +15,7 @@ pub use tiles::Cut;
 
 use crate::compute::{Backend, Element, Entries, Rates};
 use crate::device::free_memory;
-use crate::path::{Quadrature, Rule, Spec, Tile, columns_at_once, examples_at_once, vectors_at_once};
+use crate::path::{Quadrature, Rule, Tile, columns_at_once, examples_at_once, vectors_at_once};
 use crate::problem::Problem;
 use crate::readout::Readout;
 use crate::tangent::{Carried, Contraction, Sizes, choose};
@@ -136,7 +136,7 @@ fn sizes(problem: &Problem, rounding: f64) -> Sizes {
     let nodes = match spec.rule {
         // Gradient flow takes its nodes one by one.
         Rule::Gauss { nodes } if !spec.optimizer.whole().is_solved() => nodes,
-        Rule::Adaptive { .. } => ADAPTIVE_NODES,
+        Rule::Adaptive { .. } => problem.expected_nodes.unwrap_or(ADAPTIVE_NODES),
         Rule::Gauss { .. } | Rule::Left => 1,
     };
     let rates: Vec<f64> = steps.iter().map(|step| step.learning_rate).collect();
@@ -233,7 +233,7 @@ impl Plan {
             flops,
             pass_flops,
             seconds,
-            assumed: assumed(spec),
+            assumed: assumed(problem),
             cheaper,
         }
     }
@@ -306,11 +306,12 @@ fn footprint(
 }
 
 /// What has to be assumed.
-fn assumed(spec: &Spec) -> Option<String> {
+fn assumed(Problem { spec, expected_nodes, .. }: &Problem) -> Option<String> {
     match spec.rule {
         _ if spec.optimizer.whole().is_solved() => {
             Some(format!("{FLOW_STEPS} steps: how many the solver takes shows only when it runs"))
         }
+        Rule::Adaptive { .. } if expected_nodes.is_some() => None,
         Rule::Adaptive { .. } => {
             Some(format!("{ADAPTIVE_NODES} nodes for each query and step: how many it takes shows only when it runs"))
         }

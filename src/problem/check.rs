@@ -6,7 +6,6 @@ use crate::error::Error;
 use crate::loss::Targets;
 use crate::path::{Rule, Spec};
 use crate::plural::counted;
-use crate::readout::Readout;
 use crate::tangent::{Carried, Contraction, choices, is_directional};
 use crate::tape::Step;
 use crate::training::Reduction;
@@ -105,8 +104,8 @@ impl Problem {
         if solved && !matches!(self.spec.rule, Rule::Gauss { .. }) {
             return Err(wrong("kernel.rule: gradient flow is integrated at Gauss nodes within the solver's steps"));
         }
-        let Spec { readout, loss, rule, .. } = &self.spec;
-        if matches!(rule, Rule::Adaptive { .. }) && *readout == Readout::Loss && loss.has_kinks() {
+        let Spec { loss, rule, .. } = &self.spec;
+        if matches!(rule, Rule::Adaptive { .. }) && !self.spec.may_split() {
             return Err(wrong(format!(
                 "kernel.rule: adaptive splits steps where a unit of the network flips, not where the loss {} does, which is the \
                  readout; use gauss",

@@ -74,18 +74,22 @@ impl<B: Backend> QueryData<B> {
     ///
     /// The device has no room.
     pub fn new(backend: &B, problem: &Problem) -> Result<Self, Error> {
-        let targets = match problem.query_aims() {
-            Some(aims) if problem.spec.readout.needs_targets() => Some(QueryTargets {
-                buffer: TargetBuffer::new(backend, &aims)?,
-                classes: if let Targets::Classes(classes) = aims.targets { classes.clone() } else { Vec::new() },
-            }),
-            _ => None,
-        };
-        Ok(Self { values: convert(problem.queries()), targets })
+        Ok(Self { values: convert(problem.queries()), targets: query_targets(backend, problem)? })
     }
 
     /// No query.
     pub fn none() -> Self {
         Self { values: Vec::new(), targets: None }
+    }
+}
+
+/// The targets of a problem's queries, where the readout depends on them.
+pub(super) fn query_targets<B: Backend>(backend: &B, problem: &Problem) -> Result<Option<QueryTargets<B>>, Error> {
+    match problem.query_aims() {
+        Some(aims) if problem.spec.readout.needs_targets() => Ok(Some(QueryTargets {
+            buffer: TargetBuffer::new(backend, &aims)?,
+            classes: if let Targets::Classes(classes) = aims.targets { classes.clone() } else { Vec::new() },
+        })),
+        _ => Ok(None),
     }
 }

@@ -7,6 +7,7 @@ go to whoever asks, for instance to an [`Explanation`].
 */
 
 mod check;
+mod choose;
 mod data;
 mod explanation;
 
@@ -34,6 +35,9 @@ pub struct Problem {
     pub spec: Spec,
     /// How each layer that has parameters is contracted; the plan chooses without it.
     pub contraction: Option<Vec<Contraction>>,
+    /// Nodes that the rule `adaptive` is expected to take for a query and step, where some were looked at; the plan assumes a number
+    /// without it.
+    pub expected_nodes: Option<usize>,
     /// `[m, …]` training inputs.
     pub inputs: Vec<f64>,
     /// The training targets.
@@ -73,6 +77,7 @@ impl Problem {
             network,
             spec: Spec { symmetric, ..Spec::new(loss, optimizer) },
             contraction: None,
+            expected_nodes: None,
             inputs,
             query_targets: Some(targets.clone()),
             targets,

@@ -4,6 +4,7 @@ use super::chart::{Axes, Scale, agreement, curve, number, percent};
 use super::contents::{Contents, Line};
 use super::words::Words;
 use crate::path::Rule;
+use crate::run::keys::AskedRule;
 use maud::{Markup, html};
 
 pub(super) fn exactness(contents: &Contents) -> Markup {
@@ -35,6 +36,7 @@ pub(super) fn exactness(contents: &Contents) -> Markup {
             (terms(contents))
             (rounding(contents))
             (unexplained(contents, noun))
+            (chosen(contents))
             (nodes(contents))
             div class="charts" {
                 figure {
@@ -124,9 +126,19 @@ fn unexplained(contents: &Contents, noun: &str) -> Markup {
     }
 }
 
+/// The rule, where it was chosen.
+fn chosen(contents: &Contents) -> Markup {
+    let chosen = contents.run_file.kernel.chosen_words();
+    html! {
+        @if let Some(chosen) = chosen {
+            p { "The rule was chosen when the path was there: " (chosen) "." }
+        }
+    }
+}
+
 /// The nodes that the rule `adaptive` took.
 fn nodes(contents: &Contents) -> Markup {
-    let Rule::Adaptive { tolerance } = contents.run_file.kernel.rule else { return html! {} };
+    let AskedRule::Given(Rule::Adaptive { tolerance }) = contents.run_file.kernel.rule else { return html! {} };
     let summary = &contents.summary;
     let count = |key: &str| summary["nodes"][key].as_f64().unwrap_or(f64::NAN);
     let shape = |key: &str| summary["shapes"][key].as_u64().unwrap_or(0);

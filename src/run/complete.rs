@@ -170,7 +170,7 @@ pub(super) fn complete<E: Element>(
     write_weights::<E>(session, tape)?;
     let classes = matches!(problem.targets, Targets::Classes(_));
     store.write_metrics(&tape.history.metrics, (queries.residuals(), queries.unexplained_steps()), classes)?;
-    let adaptive = matches!(run_file.kernel.rule, Rule::Adaptive { .. });
+    let adaptive = matches!(spec.rule, Rule::Adaptive { .. });
     let (nodes, missed) = queries.nodes();
     let train = tape.history.seconds();
     let integrate = records.iter().map(|record| record.effort.seconds).sum::<f64>() + superposing;
@@ -191,6 +191,8 @@ pub(super) fn complete<E: Element>(
         device: device_names(session, records),
         precision: run_file.run.precision.name(),
         shapes: plan.shapes_of(tape.history.steps.len()),
+        rule: spec.rule,
+        measured: run_file.kernel.measured.clone(),
         nodes: nodes.to_vec(),
         missed_tolerance: adaptive.then(|| missed.iter().sum()),
         query_accuracy: query_accuracy(problem, queries.prediction()),
@@ -232,7 +234,7 @@ fn causes(
             check: &|| watch.check(),
         }),
         (Verdict::Inexact, checkpoints) => Ok(of_inexact(&Integral {
-            rule: run_file.kernel.rule,
+            rule: session.problem().spec.rule,
             residuals: queries.residuals(),
             missed: queries.nodes().1.iter().sum(),
             of_rounding: queries.residual_of_rounding(unit),

@@ -9,11 +9,11 @@ use crate::error::Error;
 use crate::formats::{Array, TextLayout, read_with};
 use crate::graph::{Graph, from_tensors};
 use crate::loss::Targets;
-use crate::path::Spec;
+use crate::path::{Spec, likely_rule};
 use crate::plan::check_room;
 use crate::problem::Problem;
 use crate::run::beside::{OfExamples, read_example_weights, read_groups, read_targets, with_holes};
-use crate::run::keys::{Batches, InputFiles, KernelShape, RunFile};
+use crate::run::keys::{AskedRule, Batches, InputFiles, KernelShape, RunFile};
 use crate::run::numbers::{parameter_groups, rates};
 use crate::run::rows::{Source, read_rows};
 use crate::run::witness::{doubtful_scale, read_outputs};
@@ -176,9 +176,6 @@ pub fn read_problem(run_file: &RunFile) -> Result<Problem, Error> {
         contraction = Some(vec![Contraction::Directional; network.blocks.len()]);
     }
     let spec = Spec {
-        loss: training.loss,
-        optimizer: training.optimizer.into(),
-        rule: kernel.rule,
         readout: kernel.readout,
         chosen: kernel.chosen.clone(),
         attribution: kernel.attribution,
@@ -188,11 +185,18 @@ pub fn read_problem(run_file: &RunFile) -> Result<Problem, Error> {
         tangent: kernel.tangent,
         layers: kernel.layers,
         symmetric: queries.is_none() && groups.is_none() && !network.differs_in_training(),
+        ..Spec::new(training.loss, training.optimizer)
     };
+    let rule = match kernel.rule {
+        AskedRule::Given(rule) => rule,
+        AskedRule::Auto { tolerance } => likely_rule(&network, &spec, tolerance),
+    };
+    let spec = Spec { rule, ..spec };
     Ok(Problem {
         network,
         spec,
         contraction,
+        expected_nodes: kernel.expected_nodes(),
         inputs: train.values,
         targets,
         numbers: training.numbers(),

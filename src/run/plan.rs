@@ -7,6 +7,7 @@ use crate::compute::Backend;
 use crate::device::{Devices, LocalDevices, Work};
 use crate::error::Error;
 use crate::graph::Graph;
+use crate::path::LIKELY_NODES;
 use crate::plan::{Cut, Device, Plan, size};
 use crate::plural::counted;
 use crate::run::keys::{RunFile, StoreKind};
@@ -48,7 +49,12 @@ impl RunPlan {
         LocalDevices::find(options(run_file, cache))?.on(0, Planning { run_file, inputs, cut, cache })
     }
 
-    fn new(run_file: &RunFile, network: &Graph, plan: Plan, device: Device, name: String) -> Self {
+    fn new(run_file: &RunFile, network: &Graph, mut plan: Plan, device: Device, name: String) -> Self {
+        if run_file.kernel.unchosen().is_some() {
+            let likely = plan.assumed.take().unwrap_or_else(|| format!("{LIKELY_NODES} Gauss nodes on each step"));
+            plan.assumed =
+                Some(format!("{likely}; the rule is chosen when the path is there (kernel.rule = \"auto\")"));
+        }
         // Tiles stay until the arrays that they are put together to are whole.
         let copies = if run_file.run.store == StoreKind::Npy { 2.0 } else { 1.0 };
         let arrays = plan.array_bytes * copies;
@@ -64,6 +70,11 @@ impl RunPlan {
             device,
             name,
         }
+    }
+
+    /// How long it takes, for people.
+    pub fn time_words(&self) -> String {
+        duration(self.seconds)
     }
 
     /// The device's name.
@@ -189,7 +200,7 @@ impl std::fmt::Display for RunPlan {
             size(self.plan.host_bytes)
         )?;
         writeln!(out, "disk         {} at the most, {} at the end", size(self.disk_bytes), size(self.final_bytes))?;
-        writeln!(out, "time         about {}", duration(self.seconds))?;
+        writeln!(out, "time         about {}", self.time_words())?;
         if let Some(cheaper) = &self.plan.cheaper {
             writeln!(out, "cheaper      {cheaper}")?;
         }

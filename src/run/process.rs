@@ -7,9 +7,11 @@ use super::session::{Session, with_recorded};
 use super::tiles::{integrate, persist};
 use super::train::{Train, recorded};
 use crate::cache::Cache;
-use crate::device::{DeviceOptions, Devices, LocalDevices};
+use crate::compute::Backend;
+use crate::device::{DeviceOptions, Devices, LocalDevices, Work};
 use crate::error::Error;
-use crate::path::Tile;
+use crate::path::{ChosenRule, Tile};
+use crate::problem::Problem;
 use crate::run::keys::{Run, RunFile};
 use crate::run::store::{Lock, Store, Summary, file_names};
 use crate::run::verdict::{Judgement, recorded as recorded_verdict};
@@ -143,10 +145,10 @@ pub fn run_on(
         return Err(Error::Input(format!("{directory}: holds no run that could be finished; start it first")));
     }
     let watch = Watch::new(progress);
-    let Some(session) = Session::open(run_file, part, devices, &watch)? else {
+    let Some(mut session) = Session::open(run_file, part, devices, &watch)? else {
         return already_done(run_file, &store);
     };
-    let outcome = work(&session, part, devices, &watch);
+    let outcome = work(&mut session, part, devices, &watch);
     let outcome = if session.is_double() { outcome } else { outcome.map_err(Error::in_single) };
     let made = session.made;
     match &outcome {
@@ -161,8 +163,13 @@ pub fn run_on(
 }
 
 /// Trains, integrates, and finishes, as far as each is this part's.
-fn work(session: &Session, part: Part, devices: &impl Devices, watch: &Watch<'_>) -> Result<Outcome, Error> {
+fn work(session: &mut Session, part: Part, devices: &impl Devices, watch: &Watch<'_>) -> Result<Outcome, Error> {
     let tape = path(session, part, devices, watch)?;
+    // What is only to be finished has no tile without a rule.
+    if session.run_file.kernel.unchosen().is_some() && part != Part::Finish {
+        choose_rule(session, &tape, devices, watch)?;
+    }
+    let session = &*session;
     let witness = match part {
         Part::Shard { .. } => Witness::default(),
         Part::Whole | Part::Finish => compare(session, &tape, devices, watch)?,
@@ -228,6 +235,36 @@ fn path(session: &Session, part: Part, devices: &impl Devices, watch: &Watch<'_>
     };
     training.remove();
     tape?.ok_or_else(|| gone(session))
+}
+
+/// Chooses the rule of a path, or waits until another process has.
+fn choose_rule(session: &mut Session, tape: &DiskTape, devices: &impl Devices, watch: &Watch<'_>) -> Result<(), Error> {
+    watch.begin("choosing the rule", 1);
+    session.choose_rule(devices, watch, &|session, tolerance| {
+        persist(0, devices.fallback(), watch, &|device, _| {
+            let problem = session.problem();
+            devices.on(device, ChooseRule { problem, tape, tolerance, watch }).map(Some)
+        })
+    })?;
+    watch.advance();
+    Ok(())
+}
+
+/// Looks at a few steps of the path.
+struct ChooseRule<'a, 'w> {
+    problem: &'a Problem,
+    tape: &'a DiskTape,
+    tolerance: f64,
+    watch: &'a Watch<'w>,
+}
+
+impl Work for ChooseRule<'_, '_> {
+    type Output = ChosenRule;
+
+    fn on<B: Backend>(self, backend: &B) -> Result<ChosenRule, Error> {
+        let Self { problem, tape, tolerance, watch } = self;
+        problem.choose_rule(backend, tape, tolerance, &mut || watch.check())
+    }
 }
 
 /// What is said where the path was there, and is not any more.

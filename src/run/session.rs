@@ -6,18 +6,15 @@ use super::{Inputs, Part};
 use crate::cache::Cache;
 use crate::device::{Devices, Precision};
 use crate::error::Error;
-use crate::path::Tile;
+use crate::path::{ChosenRule, Tile};
 use crate::plan::{Cut, Plan};
 use crate::problem::Problem;
-use crate::run::keys::{RunFile, difference};
+use crate::run::keys::{AskedRule, RunFile, difference};
 use crate::run::store::{Identity, Lock, Store};
 use std::path::PathBuf;
 
 /// Tiles for each of several processes, so that none waits long for another.
 const TILES_EACH: usize = 2;
-
-/// Plans a session's run, cut as said.
-type Planner<'a> = dyn Fn(&Session, Cut) -> Result<RunPlan, Error> + 'a;
 
 /// A run at work in its directory.
 pub(super) struct Session {
@@ -28,6 +25,8 @@ pub(super) struct Session {
     pub identity: Identity,
     /// Whether the directory was made for it.
     pub made: bool,
+    /// Tiles at the least.
+    at_least: usize,
     locks: Vec<Lock>,
 }
 
@@ -42,7 +41,8 @@ pub(super) fn with_recorded(run_file: &RunFile, store: &Store) -> Result<RunFile
         let recorded = RunFile::parse(&earlier, &store.path("run.toml"), &[]).map_err(|error| {
             Error::Input(format!("{error}; the run directory is damaged, remove it or name another run.directory"))
         })?;
-        // What was measured when the run began is part of it.
+        // What was measured when the run began, and when its path was there, is part of it.
+        run_file.kernel.take_chosen(&recorded.kernel);
         run_file.kernel.contraction = run_file.kernel.contraction.or(recorded.kernel.contraction);
         if let Some((key, have, want)) = difference(&earlier, &run_file.to_toml()) {
             return Err(Error::Input(format!(
@@ -90,35 +90,93 @@ impl Session {
         if store.is_finished() {
             return Ok(None);
         }
-        let mut session = Self { run_file, inputs, store, planned, identity, made, locks };
-        session.settle(recorded, watch, &|session: &Self, cut| {
-            let Session { run_file, inputs, .. } = session;
-            devices.on(0, Planning { run_file, inputs, cut, cache: Cache::Written })
-        })?;
+        let mut session = Self { run_file, inputs, store, planned, identity, made, at_least, locks };
+        session.settle(recorded, watch, devices)?;
         tracing::info!("device       {}\n{}", session.planned.device_name(), session.planned);
         Ok(Some(session))
     }
 
     /// Begins the directory, or takes over what was begun there. Several processes may come here at once: the first decides.
-    fn settle(&mut self, known: Option<Identity>, watch: &Watch<'_>, plan: &Planner<'_>) -> Result<(), Error> {
+    fn settle(&mut self, known: Option<Identity>, watch: &Watch<'_>, devices: &impl Devices) -> Result<(), Error> {
         let setup = Lock::wait(&self.store.path("setup.lock"), &mut || watch.check())?;
         match self.store.identity()? {
             None => {
-                let planned = self.plan().contraction.clone();
-                self.run_file.kernel.contraction.get_or_insert(planned);
+                // A rule that is chosen later chooses contractions with it.
+                if self.run_file.kernel.unchosen().is_none() {
+                    self.keep_contraction();
+                }
                 self.store.begin(&self.run_file.to_toml(), &self.identity)?;
             }
             begun if begun == known => {}
-            Some(begun) => {
-                begun.check(&self.identity, &self.run_file.run.directory)?;
-                self.run_file = with_recorded(&self.run_file, &self.store)?;
-                self.inputs.problem.contraction.clone_from(&self.run_file.kernel.contraction);
-                self.planned = plan(self, Cut::Recorded(begun.tile))?;
-                self.identity.tile = begun.tile;
-            }
+            Some(begun) => self.take_over(&begun, devices)?,
         }
         setup.remove();
         Ok(())
+    }
+
+    /// Goes on as another process has begun.
+    fn take_over(&mut self, begun: &Identity, devices: &impl Devices) -> Result<(), Error> {
+        begun.check(&self.identity, &self.run_file.run.directory)?;
+        self.run_file = with_recorded(&self.run_file, &self.store)?;
+        self.identity.tile = begun.tile;
+        self.plan_again(Cut::Recorded(begun.tile), devices)
+    }
+
+    /// Plans with what the run file says by now.
+    fn plan_again(&mut self, cut: Cut, devices: &impl Devices) -> Result<(), Error> {
+        let (kernel, problem) = (&self.run_file.kernel, &mut self.inputs.problem);
+        problem.contraction.clone_from(&kernel.contraction);
+        problem.expected_nodes = kernel.expected_nodes();
+        if let AskedRule::Given(rule) = kernel.rule {
+            problem.spec.rule = rule;
+        }
+        let Self { run_file, inputs, .. } = self;
+        self.planned = devices.on(0, Planning { run_file, inputs, cut, cache: Cache::Written })?;
+        Ok(())
+    }
+
+    /// Chooses the rule, where it is to be chosen, and plans anew with it; or takes over what another process chose. `choose` is
+    /// given the tolerance.
+    ///
+    /// # Errors
+    ///
+    /// What `choose` fails with, a plan that does not fit, or a directory that cannot be written.
+    pub fn choose_rule(
+        &mut self,
+        devices: &impl Devices,
+        watch: &Watch<'_>,
+        choose: &dyn Fn(&Self, f64) -> Result<ChosenRule, Error>,
+    ) -> Result<(), Error> {
+        let setup = Lock::wait(&self.store.path("setup.lock"), &mut || watch.check())?;
+        let recorded = with_recorded(&self.run_file, &self.store)?;
+        match (recorded.kernel.unchosen(), self.store.identity()?) {
+            (None, Some(begun)) => self.take_over(&begun, devices)?,
+            (None, None) => {}
+            (Some(tolerance), _) => {
+                let chosen = choose(self, tolerance)?;
+                self.run_file.kernel.choose(chosen);
+                self.plan_again(Cut::Into { at_least: self.at_least }, devices)?;
+                self.planned.check(&self.run_file.run.directory)?;
+                self.identity.tile = self.plan().sides;
+                self.keep_contraction();
+                self.store.note(&self.run_file.to_toml(), &self.identity)?;
+            }
+        }
+        setup.remove();
+        tracing::info!("rule         {}", self.rule_words());
+        Ok(())
+    }
+
+    /// Makes the contraction of the plan that of the run, where none is asked for.
+    fn keep_contraction(&mut self) {
+        let planned = self.plan().contraction.clone();
+        self.run_file.kernel.contraction.get_or_insert(planned);
+    }
+
+    /// The rule that was chosen, what it was chosen by and what the tiles will take, for people.
+    fn rule_words(&self) -> String {
+        let chosen = self.run_file.kernel.chosen_words().unwrap_or_default();
+        format!("{chosen}; the whole run takes about {}", self.planned.time_words())
     }
 
     /// Whether its numbers are in double precision.

@@ -18,6 +18,7 @@ mod repeat;
 mod report;
 mod report_kinds;
 mod resources;
+mod rule;
 mod run_file;
 mod stop;
 mod text;

@@ -25,7 +25,11 @@ fn a_plan_names_path_and_integral() {
     let fixture = Fixture::new();
     let printed = plan(&fixture, &["training.batch_size=2", "kernel.kernel=trace"]);
     assert_eq!(line(&printed, "path "), Some("SGD, learning rate 0.1, batches of 2"), "{printed}");
-    let integral = "attribution and trace kernel of the outputs; 3 Gauss nodes on each step";
+    let integral = "attribution and trace kernel of the outputs; as many nodes as a few steps show to be enough for a tolerance of 1e-6";
+    assert_eq!(line(&printed, "integral "), Some(integral), "{printed}");
+    assert!(line(&printed, "assumed ").is_some_and(|words| words.contains("4 Gauss nodes")), "{printed}");
+    let printed = plan(&fixture, &["training.batch_size=2", "kernel.nodes=3"]);
+    let integral = "attribution of the outputs; 3 Gauss nodes on each step";
     assert_eq!(line(&printed, "integral "), Some(integral), "{printed}");
     assert!(printed.contains("3 steps") && line(&printed, "assumed ").is_none(), "{printed}");
     assert!(line(&printed, "disk ").is_some_and(|disk| disk.ends_with("at the end")), "{printed}");

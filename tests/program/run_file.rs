@@ -326,7 +326,8 @@ fn memory_and_devices_are_read() {
 /// A number of nodes that the rule does not use would be passed over.
 #[test]
 fn nodes_belong_to_one_rule() {
-    let cases: [(&[&str], [&str; 2]); 2] = [
+    let cases: [(&[&str], [&str; 2]); 3] = [
+        (&["kernel.rule=auto", "kernel.nodes=3"], ["kernel.nodes", "\"auto\""]),
         (&["kernel.rule=left", "kernel.nodes=3"], ["kernel.nodes", "\"left\""]),
         (&["kernel.rule=adaptive", "kernel.nodes=3"], ["kernel.nodes", "\"adaptive\""]),
     ];

@@ -84,7 +84,7 @@ for loss in ("cross_entropy", "squared_error", "logistic", "poisson"):
 for rule in (dict(rule="left"), dict(rule="gauss", nodes=1), dict(rule="gauss", nodes=3), dict(rule="gauss", nodes=6)):
     case(f"rule_{rule['rule']}{rule.get('nodes', '')}", f"rule {rule}, with a residual that shows it",
          layers=mlp("tanh"), lr=0.5, kernel={**rule, "kernel": "full"})
-case("kernel_default", "nothing under [kernel]: gauss, 3 nodes, attribution only", layers=mlp("tanh"))
+case("kernel_default", "the rule alone under [kernel]: 3 nodes, attribution only", layers=mlp("tanh"))
 case("kernel_layers_only", "kernel none, attribution by layer", layers=mlp("gelu"), kernel=dict(kernel="none", layers=True))
 case("kernel_trace", "trace: the mean over outputs", layers=mlp("gelu"), kernel=TRACE)
 case("kernel_diagonal", "diagonal [n, m, C]", layers=mlp("gelu"), kernel=DIAGONAL)

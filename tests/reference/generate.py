@@ -71,7 +71,8 @@ def run_toml(case, trajectory):
     lines += ["[model]", f"input = {case['input']}", f"layers = [\n{layers}]"]
     lines += [] if "import" in trajectory else ['weights = "w0.safetensors"']
     lines += ["[training]"] + [f"{k} = {toml_value(v)}" for k, v in training.items()]
-    lines += ["[kernel]"] + [f"{k} = {toml_value(v)}" for k, v in case["kernel"].items()]
+    kernel = case["kernel"] if {"rule", "nodes"} & set(case["kernel"]) else {"rule": "gauss", **case["kernel"]}
+    lines += ["[kernel]"] + [f"{k} = {toml_value(v)}" for k, v in kernel.items()]
     lines += ["[trajectory]"] if trajectory else []
     lines += [f"{k} = {toml_value(v)}" for k, v in trajectory.items()]
     return "\n".join(lines) + "\n"

@@ -16,6 +16,8 @@ pub(super) struct Certificate {
     /// Its largest value at both ends, or that of the outputs that it is computed from.
     largest: f64,
     tolerance: f64,
+    /// An error that is allowed whatever the change.
+    floor: f64,
     rounding: f64,
     /// What the integrals along the other direction are multiplied by, so that it is as long as the step. `None` where the
     /// pieces are polynomials that every rule takes exactly: then the certificate has nothing but roundings to see.
@@ -36,7 +38,12 @@ impl Certificate {
     pub fn new(ends: [&[f64]; 2], outputs: f64, tolerance: f64, rounding: f64, other: Option<f64>) -> Self {
         let change = ends[0].iter().zip(ends[1]).map(|(start, end)| end - start).collect();
         let largest = ends.iter().flat_map(|end| end.iter()).fold(outputs, |top: f64, x| top.max(x.abs()));
-        Self { change, largest, tolerance, rounding, other }
+        Self { change, largest, tolerance, floor: 0.0, rounding, other }
+    }
+
+    /// The same, with an error that is allowed whatever the change.
+    pub fn allowing(self, floor: f64) -> Self {
+        Self { floor, ..self }
     }
 
     /// The largest that is met on an attempt's way: its roundings are what any integral is off by.
@@ -46,17 +53,17 @@ impl Certificate {
 
     /// The error that is allowed for an integral of some size.
     fn allowed(&self, attempt: &Attempt, size: f64) -> f64 {
-        (self.tolerance * size).max(FLOOR * self.rounding * self.reached(attempt))
+        (self.tolerance * size).max(FLOOR * self.rounding * self.reached(attempt)).max(self.floor)
     }
 
     /// The certificate: 1 or less where it holds.
-    fn of(&self, attempt: &Attempt) -> f64 {
+    pub fn of(&self, attempt: &Attempt) -> f64 {
         in_units(distance(&self.change, &attempt.integrals), self.allowed(attempt, largest(&self.change)))
     }
 
     /// How far an attempt is from the integrals of the one before, along the step and the other direction: the error of the one
     /// before, about, and more than its own.
-    fn between(&self, previous: &[f64], attempt: &Attempt, other: f64) -> f64 {
+    pub fn between(&self, previous: &[f64], attempt: &Attempt, other: f64) -> f64 {
         let count = self.change.len();
         let pairs = previous.chunks(count).zip(attempt.integrals.chunks(count));
         let share = |((a, b), scale): ((&[f64], &[f64]), f64)| {
@@ -98,9 +105,9 @@ impl Progress {
         done
     }
 
-    /// The best attempt, and whether it meets the certificate.
-    pub fn finish(self) -> Option<(Attempt, bool)> {
-        self.best.map(|(attempt, share)| (attempt, share <= 1.0))
+    /// The best attempt, and its error as a share of what is allowed: 1 or less where it meets the certificate.
+    pub fn finish(self) -> Option<(Attempt, f64)> {
+        self.best
     }
 }
 

@@ -17,6 +17,7 @@ mod certificate;
 mod kinks;
 mod pieces;
 mod polynomial;
+mod whole;
 
 use crate::compute::{Backend, Element, Result, Slice, convert, widen};
 use crate::graph::{Graph, Segment};
@@ -24,6 +25,7 @@ use crate::random::Random;
 use certificate::{Certificate, Progress};
 use kinks::{Kink, degree, kinks};
 use pieces::{Rule, Search};
+pub use whole::Whole;
 
 /// Nodes of each piece, and the parts that the segment is cut into at first: one attempt after another.
 const LADDER: [(usize, usize); 15] = [
@@ -90,6 +92,8 @@ pub struct Settled {
     pub missed: Vec<u32>,
     /// Rows that the search passed through the network.
     pub passed: usize,
+    /// The largest error of a query, as a share of what is allowed.
+    pub share: f64,
 }
 
 /// One step of a tile, on the device.
@@ -145,14 +149,7 @@ impl<'a, B: Backend> Adaptive<'a, B> {
         // More nodes do not make exact pieces better: the second rule is for an unlucky rounding.
         let attempts = if exact { 2 } else { usize::MAX };
         let rules = std::iter::once((first, 1)).chain(rest).take(attempts).map(rule).collect();
-        let signs = if exact {
-            None
-        } else {
-            let mut random = Random::new(0, "direction");
-            let mut signs = vec![0.0; network.len];
-            signs[..network.trained_len].fill_with(|| if random.unit() < 0.5 { -1.0 } else { 1.0 });
-            Some(backend.upload(&convert::<B::Element>(&signs))?)
-        };
+        let signs = if exact { None } else { Some(signs(backend, network)?) };
         let kinks = kinks(network);
         Ok(Self { backend, network, readout, tolerance, kinks, exact, rules, signs })
     }
@@ -218,11 +215,12 @@ impl<'a, B: Backend> Adaptive<'a, B> {
                 break;
             }
         }
-        let mut settled = Settled { rows: Vec::new(), missed: Vec::new(), passed };
+        let mut settled = Settled { rows: Vec::new(), missed: Vec::new(), passed, share: 0.0 };
         for (query, progress) in (0..).zip(progress) {
-            let Some((attempt, met)) = progress.finish() else { continue };
+            let Some((attempt, share)) = progress.finish() else { continue };
             settled.rows.extend(attempt.rows.into_iter().map(|(tau, weight)| Row { query, tau, weight }));
-            if !met {
+            settled.share = settled.share.max(share);
+            if share > 1.0 {
                 settled.missed.push(query);
             }
         }
@@ -261,6 +259,25 @@ impl<'a, B: Backend> Adaptive<'a, B> {
     fn directions(&self) -> usize {
         1 + usize::from(self.signs.is_some())
     }
+}
+
+/// Whether a network has kinks, and its function of τ between them is a polynomial: then every nonlinearity of it is piecewise
+/// linear.
+pub fn is_piecewise(network: &Graph) -> bool {
+    has_kinks(network) && degree(network).is_some()
+}
+
+/// Whether a unit of a network may flip within a step.
+pub fn has_kinks(network: &Graph) -> bool {
+    !kinks(network).is_empty()
+}
+
+/// A direction of random signs of the trained weights.
+fn signs<B: Backend>(backend: &B, network: &Graph) -> Result<B::Buffer> {
+    let mut random = Random::new(0, "direction");
+    let mut signs = vec![0.0; network.len];
+    signs[..network.trained_len].fill_with(|| if random.unit() < 0.5 { -1.0 } else { 1.0 });
+    backend.upload(&convert::<B::Element>(&signs))
 }
 
 fn largest(values: &[f64]) -> f64 {

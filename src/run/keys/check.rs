@@ -1,6 +1,6 @@
 //! What keys do not allow together, and what no single key can tell.
 
-use super::{Kernel, KernelShape, Model, RATE, RunFile};
+use super::{AskedRule, Kernel, KernelShape, Model, RATE, RunFile};
 use crate::device::Precision;
 use crate::key::{Result, Wrong};
 use crate::path::Rule;
@@ -121,7 +121,7 @@ fn check_optimizer(RunFile { training, trajectory, kernel, .. }: &RunFile) -> Re
         return wrong("kernel.kernel", problem);
     }
     let flow = training.optimizer.is_solved();
-    if flow && !matches!(kernel.rule, Rule::Gauss { .. }) {
+    if flow && !matches!(kernel.rule, AskedRule::Given(Rule::Gauss { .. })) {
         return wrong("kernel.rule", "gradient flow is integrated at Gauss nodes within the solver's steps; use gauss");
     }
     if flow && (trajectory.import.is_some() || trajectory.every > 1) {

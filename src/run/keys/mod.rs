@@ -33,7 +33,7 @@ pub use crate::error::RunFileError;
 pub use data::{Data, InputFiles};
 pub use difference::difference;
 pub use graph::GraphFile;
-pub use kernel::{Kernel, KernelShape};
+pub use kernel::{AskedRule, Kernel, KernelShape, Measured};
 pub use model::Model;
 pub(super) use optimizer::RATE;
 pub use optimizer::{NamedGroup, Numbers};

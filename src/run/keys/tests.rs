@@ -125,7 +125,12 @@ const CHANGES: &[Change] = &[
     ("trajectory.losses", &[IMPORT], "[0.5, 0.25]"),
     ("trajectory.every", &[], "2"),
     ("kernel.rule", &[], "left"),
-    ("kernel.nodes", &[], "5"),
+    ("kernel.nodes", &["kernel.rule=gauss"], "5"),
+    (
+        "kernel.measured",
+        &["kernel.rule=gauss"],
+        "{ tolerance = 0.1, error = 0.0, nodes = 3.0, steps = [0], queries = 1 }",
+    ),
     ("kernel.tolerance", &["kernel.rule=adaptive"], "0.1"),
     ("kernel.accept", &[], "0.1"),
     ("kernel.attribution", &["kernel.kernel=full"], "false"),

@@ -144,6 +144,15 @@ impl Store {
         }
         self.empty()?;
         self.create()?;
+        self.note(run_file, identity)
+    }
+
+    /// Notes what a run is, before its first tile: the resolved run file comes last, and says that the rest is there.
+    ///
+    /// # Errors
+    ///
+    /// A directory that cannot be written.
+    pub fn note(&self, run_file: &str, identity: &Identity) -> Result<(), Error> {
         self.write(&format!("{STATE}/{IDENTITY}"), &format!("{:#}\n", json!(identity)))?;
         self.write("run.toml", run_file)
     }

@@ -5,6 +5,8 @@ use crate::compute::Phase;
 use crate::error::Error;
 use crate::formats::each_piece;
 use crate::optimizer::Optimizer;
+use crate::path::Rule;
+use crate::run::keys::Measured;
 use crate::run::verdict::{Findings, Judgement};
 use crate::tangent::Contraction;
 use serde_json::json;
@@ -35,6 +37,10 @@ pub struct Summary {
     /// Values of queries whose sums rounding should not be able to miss so far, and whose tiles came out with the same bits when
     /// they were computed again.
     pub repeated_values: usize,
+    /// The rule.
+    pub rule: Rule,
+    /// What it was chosen by, where it was.
+    pub measured: Option<Measured>,
     /// Quadrature nodes of each step, summed over the queries.
     pub nodes: Vec<usize>,
     /// Steps of queries that the rule `adaptive` could not explain to its tolerance; `None` for other rules.
@@ -73,6 +79,24 @@ impl Summary {
         let each = |nodes: usize| nodes as f64 / queries.max(1) as f64;
         let (all, largest) = (self.nodes.iter().sum::<usize>(), self.nodes.iter().max().copied().unwrap_or(0));
         [each(all) / steps.max(1) as f64, each(largest)]
+    }
+
+    /// The rule with its number, and what it was chosen by.
+    fn rule(&self) -> serde_json::Value {
+        let measured = self.measured.as_ref();
+        let (nodes, tolerance) = match self.rule {
+            Rule::Gauss { nodes } => (Some(nodes), measured.map(|measured| measured.tolerance)),
+            Rule::Left => (None, None),
+            Rule::Adaptive { tolerance } => (None, Some(tolerance)),
+        };
+        json!({
+            "type": self.rule.name(),
+            "nodes": nodes,
+            "tolerance": tolerance,
+            "error": measured.map(|measured| measured.error),
+            "steps": measured.map(|measured| &measured.steps),
+            "queries": measured.map(|measured| measured.queries),
+        })
     }
 
     fn nodes(&self) -> serde_json::Value {
@@ -131,6 +155,7 @@ impl Store {
             "largest_relative_unexplained": unexplained,
             "largest_rounding_share": summary.largest_rounding_share,
             "repeated_values": summary.repeated_values,
+            "rule": summary.rule(),
             "nodes": summary.nodes(),
             "missed_tolerance": summary.missed_tolerance,
             "undefined_coefficients": summary.undefined_coefficients,

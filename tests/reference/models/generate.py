@@ -403,7 +403,8 @@ def run_toml(case):
         training |= {"optimizer_state": case.resumed.state}
         training |= {"clip_norm": case.resumed.clip_norm} if case.resumed.clip_norm else {}
     lines += table("training", training | ({"batches": batches(case)} if case.batches else {}))
-    lines += table("kernel", case.kernel)
+    given = {"rule", "nodes"} & set(case.kernel)
+    lines += table("kernel", case.kernel if given else {"rule": "gauss"} | case.kernel)
     trajectory = case.trajectory | ({"import": "checkpoints/*.safetensors"} if imported(case) else {})
     if trajectory:
         lines += table("trajectory", trajectory)

@@ -1,0 +1,284 @@
+//! The rule that a few steps of a path show to be enough.
+
+use super::adaptive::{self, Adaptive, Whole, has_kinks, is_piecewise};
+use super::readout::Reader;
+use super::{QueryTargets, Rule, Spec};
+use crate::compute::{Backend, Element, Result, Slice, convert, widen};
+use crate::error::Error;
+use crate::graph::{Graph, Segment};
+use crate::tape::{History, Kept, Tape};
+
+/// Steps that are looked at, spread evenly over the path.
+const SPREAD: usize = 5;
+/// And the longest of all.
+const LONGEST: usize = 3;
+/// Elements of a path that are read to find them, about.
+const MOST_READ: usize = 1 << 32;
+/// Queries that are looked at, at the most.
+const MOST_QUERIES: usize = 16;
+/// Gauss nodes at the most.
+const MOST_NODES: usize = 32;
+/// The same where units may flip: if so few are not enough, a flip is in the way, which no number of nodes gets around.
+const MOST_NODES_WITH_KINKS: usize = 8;
+/// Multiply-adds that looking may take, about, as long as one query is left.
+const WORK: f64 = 1e12;
+/// Rows that a query and step pass through the network, about: forward, and along two directions, at the nodes of each number.
+const ROWS: f64 = 48.0;
+/// Values of a readout that may all be right by chance.
+const FEW_VALUES: usize = 2;
+/// Certificates of queries and steps that may all be.
+const FEW_CERTIFICATES: usize = 8;
+
+/// A rule, chosen by a few steps of a path.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChosenRule {
+    /// The rule.
+    pub rule: Rule,
+    /// The largest error that was found with it, relative to the largest change of the query's readout in the step. Less than one
+    /// rounding of the step's largest change is no error.
+    pub error: f64,
+    /// Its nodes for a query and step: the mean.
+    pub nodes: f64,
+    /// The steps that were looked at, ascending.
+    pub steps: Vec<usize>,
+    /// How many queries were.
+    pub queries: usize,
+}
+
+/// Gives the weights before and after a step. It is asked in descending order, and again from the last.
+pub(crate) type Ends<'a> = dyn FnMut(usize) -> std::result::Result<[Vec<f64>; 2], Error> + 'a;
+
+/// Looks at some queries on some steps.
+pub(crate) struct Probe<'a, B: Backend> {
+    backend: &'a B,
+    network: &'a Graph,
+    spec: &'a Spec,
+    query_targets: Option<&'a QueryTargets<B>>,
+    /// The numbers of the queries among all.
+    numbers: Vec<u32>,
+    inputs: B::Buffer,
+    tolerance: f64,
+    /// One rounding of the arithmetic of the run, relative.
+    unit: f64,
+}
+
+/// The readout of some queries.
+struct OfQueries<'a, B: Backend> {
+    reader: Reader<'a, B>,
+    numbers: &'a [u32],
+}
+
+impl<B: Backend> adaptive::Readout<B> for OfQueries<'_, B> {
+    fn count(&self) -> usize {
+        self.reader.rows()
+    }
+
+    fn is_linear(&self) -> bool {
+        self.reader.spec.readout.is_linear()
+    }
+
+    fn read(&self, _: &B, outputs: Slice<'_, B::Buffer>, queries: &[u32]) -> Result<adaptive::Read<B>> {
+        let numbers: Vec<u32> = queries.iter().map(|&query| self.numbers[query as usize]).collect();
+        self.reader.read(outputs, &numbers)
+    }
+}
+
+/// What was found of a rule.
+struct Found {
+    /// Nodes of a query and step.
+    nodes: f64,
+    /// The largest error, as a share of what is allowed.
+    share: f64,
+}
+
+/// Looks at a step.
+type Each<'a, B> = dyn FnMut(usize) -> std::result::Result<Looked<B>, Error> + 'a;
+
+/// One step, on the device.
+struct Looked<B: Backend> {
+    weights: B::Buffer,
+    change: B::Buffer,
+    /// The readout at both ends, `[queries, R]`.
+    ends: [Vec<f64>; 2],
+}
+
+impl<'a, B: Backend> Probe<'a, B> {
+    /// For queries `[n, …]`, of which some are looked at. `tolerance` is relative to the largest change of a query's readout, and
+    /// `unit` one rounding of the arithmetic that the rule is for.
+    ///
+    /// # Errors
+    ///
+    /// The device has no room.
+    pub fn new(
+        backend: &'a B,
+        (network, spec): (&'a Graph, &'a Spec),
+        (queries, query_targets): (&[f64], Option<&'a QueryTargets<B>>),
+        [tolerance, unit]: [f64; 2],
+    ) -> Result<Self> {
+        let width = network.input_len();
+        let numbers = some_of(queries.len() / width.max(1), network.multiply_adds());
+        let rows = numbers.iter().flat_map(|&query| &queries[query as usize * width..][..width]).copied();
+        let inputs = backend.upload(&convert::<B::Element>(&rows.collect::<Vec<f64>>()))?;
+        Ok(Self { backend, network, spec, query_targets, numbers, inputs, tolerance, unit })
+    }
+
+    /// The rule for a path: `adaptive` where the network is piecewise linear, and else the fewest Gauss nodes with which the queries'
+    /// changes are explained to the tolerance; `adaptive` again where no number of them is enough. `steps` ascend; `tick` is called
+    /// at each that is looked at.
+    ///
+    /// # Errors
+    ///
+    /// A device error, or what `ends` or `tick` end it with.
+    pub fn choose(
+        &self,
+        steps: Vec<usize>,
+        ends: &mut Ends<'_>,
+        tick: &mut dyn FnMut() -> std::result::Result<(), Error>,
+    ) -> std::result::Result<ChosenRule, Error> {
+        let mut each = |number: usize| {
+            tick()?;
+            self.looked(ends(number)?)
+        };
+        let splits = self.spec.may_split();
+        let gauss = if splits && is_piecewise(self.network) { None } else { Some(self.fewest(&steps, &mut each)?) };
+        let (rule, found) = match gauss {
+            Some(found) if found.share <= 1.0 || !splits => (Rule::Gauss { nodes: found.nodes as usize }, found),
+            _ => (Rule::Adaptive { tolerance: self.tolerance }, self.adaptive(&steps, &mut each)?),
+        };
+        let Found { nodes, share } = found;
+        Ok(ChosenRule { rule, error: share * self.tolerance, nodes, steps, queries: self.numbers.len() })
+    }
+
+    /// The fewest Gauss nodes that are enough on all steps, or as many as may be.
+    fn fewest(&self, steps: &[usize], each: &mut Each<'_, B>) -> std::result::Result<Found, Error> {
+        let whole = Whole::new(self.backend, self.network, self.readout(), self.tolerance, self.unit)?;
+        let few = self.reader().rows() <= FEW_VALUES || self.numbers.len() * steps.len() < FEW_CERTIFICATES;
+        let whole = if few { whole.agreeing() } else { whole };
+        let most = if has_kinks(self.network) { MOST_NODES_WITH_KINKS } else { MOST_NODES };
+        let mut nodes = 1;
+        loop {
+            let (before, mut largest) = (nodes, 0.0);
+            for &number in steps.iter().rev() {
+                let looked = each(number)?;
+                let mut share = whole.share(&self.step(&looked), nodes)?;
+                while share > 1.0 && nodes < most {
+                    nodes += 1;
+                    share = whole.share(&self.step(&looked), nodes)?;
+                }
+                largest = f64::max(largest, share);
+                if share > 1.0 {
+                    break;
+                }
+            }
+            // Steps that were looked at with fewer nodes are looked at again with these.
+            if nodes == before || largest > 1.0 {
+                return Ok(Found { nodes: nodes as f64, share: largest });
+            }
+        }
+    }
+
+    /// What the rule `adaptive` takes on all steps.
+    fn adaptive(&self, steps: &[usize], each: &mut Each<'_, B>) -> std::result::Result<Found, Error> {
+        let adaptive = Adaptive::new(self.backend, self.network, self.readout(), self.tolerance)?;
+        let (mut rows, mut share) = (0, 0.0);
+        for &number in steps.iter().rev() {
+            let looked = each(number)?;
+            let settled = adaptive.settle(&self.step(&looked))?;
+            rows += settled.rows.len();
+            share = f64::max(share, settled.share);
+        }
+        Ok(Found { nodes: rows as f64 / (self.numbers.len() * steps.len()).max(1) as f64, share })
+    }
+
+    fn reader(&self) -> Reader<'_, B> {
+        let Self { backend, network, spec, query_targets, .. } = *self;
+        Reader { backend, network, spec, query_targets }
+    }
+
+    /// The readout, where it is not the outputs themselves.
+    fn readout(&self) -> Option<Box<dyn adaptive::Readout<B> + '_>> {
+        let readout = || Box::new(OfQueries { reader: self.reader(), numbers: &self.numbers }) as Box<_>;
+        (!self.spec.readout.is_identity()).then(readout)
+    }
+
+    /// A step on the device, from the weights before and after it.
+    fn looked(&self, [start, end]: [Vec<f64>; 2]) -> std::result::Result<Looked<B>, Error> {
+        let change: Vec<f64> = start.iter().zip(&end).map(|(start, end)| end - start).collect();
+        let upload = |values: &[f64]| self.backend.upload(&convert::<B::Element>(values));
+        let (weights, change, end) = (upload(&start)?, upload(&change)?, upload(&end)?);
+        let ends = [self.values(&weights)?, self.values(&end)?];
+        Ok(Looked { weights, change, ends })
+    }
+
+    /// The readout at some weights, `[queries, R]`.
+    fn values(&self, weights: &B::Buffer) -> Result<Vec<f64>> {
+        let (queries, network) = (self.numbers.len(), self.network);
+        let inputs = Slice::new(&self.inputs, 0, queries * network.input_len());
+        let pass = network.forward(self.backend, Segment::at(weights), inputs, queries)?;
+        let reader = self.reader();
+        let read = reader.read(network.outputs(&pass), &self.numbers)?;
+        Ok(widen(&self.backend.download(Slice::new(&read.values, 0, queries * reader.rows()))?))
+    }
+
+    fn step<'s>(&'s self, looked: &'s Looked<B>) -> adaptive::Step<'s, B> {
+        let Looked { weights, change, ends: [start, end] } = looked;
+        let ends = [start.as_slice(), end.as_slice()];
+        adaptive::Step { weights, change, inputs: &self.inputs, queries: self.numbers.len(), ends }
+    }
+}
+
+/// Gauss nodes of a step, before the path is there to look at.
+pub(crate) const LIKELY_NODES: usize = 4;
+
+/// The rule that is likely to be chosen, for a plan that is made before the path is there.
+pub(crate) fn likely_rule(network: &Graph, spec: &Spec, tolerance: f64) -> Rule {
+    if spec.may_split() && is_piecewise(network) {
+        Rule::Adaptive { tolerance }
+    } else {
+        Rule::Gauss { nodes: LIKELY_NODES }
+    }
+}
+
+/// Some of so many queries, spread evenly: fewer where a row takes more multiply-adds.
+fn some_of(queries: usize, multiply_adds: usize) -> Vec<u32> {
+    let each = (SPREAD + LONGEST) as f64 * ROWS * multiply_adds as f64;
+    let count = ((WORK / each) as usize).clamp(1, MOST_QUERIES).min(queries);
+    (0..count).map(|at| (at * queries / count) as u32).collect()
+}
+
+/// The steps of a path to look at, ascending: some that are spread evenly, the first and the last among them, and the longest, where
+/// the network bends most on the way. Where only some weights were recorded, those before and after which the loss changes most are
+/// taken for the longest.
+///
+/// # Errors
+///
+/// A tape that cannot be read.
+pub(crate) fn looked_at<E: Element>(tape: &dyn Tape<E>) -> std::result::Result<Vec<usize>, Error> {
+    let History { recording, steps, metrics } = tape.history();
+    let Some(last) = steps.len().checked_sub(1) else { return Ok(Vec::new()) };
+    let sizes = if recording.every() == 1 {
+        lengths(tape, steps.len())?
+    } else {
+        let loss = |step: usize| metrics.get(step).map_or(0.0, |(metrics, _)| metrics.loss);
+        let jump = |step: usize| (loss(step + 1) - loss(step)).abs();
+        (0..=last).map(|step| (step, jump(step).max(step.checked_sub(1).map_or(0.0, jump)))).collect()
+    };
+    let mut largest: Vec<(usize, f64)> = sizes.into_iter().filter(|(_, size)| size.is_finite()).collect();
+    largest.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let spread = (0..SPREAD).map(|at| at * last / (SPREAD - 1));
+    let mut steps: Vec<usize> = spread.chain(largest.into_iter().take(LONGEST).map(|(step, _)| step)).collect();
+    steps.sort_unstable();
+    steps.dedup();
+    Ok(steps)
+}
+
+/// How far the weights move in each step; of a very long path, in some of them.
+fn lengths<E: Element>(tape: &dyn Tape<E>, steps: usize) -> std::result::Result<Vec<(usize, f64)>, Error> {
+    let elements = tape.row(Kept::Weights, 0)?.len().saturating_mul(steps);
+    let length = |step: usize| {
+        let (start, end) = (tape.row(Kept::Weights, step)?, tape.row(Kept::Weights, step + 1)?);
+        let squares = start.iter().zip(end.iter()).map(|(start, end)| (end.to_f64() - start.to_f64()).powi(2));
+        Ok((step, squares.sum::<f64>()))
+    };
+    (0..steps).step_by(elements / MOST_READ + 1).map(length).collect()
+}
