@@ -9,11 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What modules keep beside their parameters.
 const BUFFERS: [&str; 3] = ["running_mean", "running_var", "num_batches_tracked"];
 
-/// What can be done where no order tells which group is which.
+/// What can be done where no order fits.
 const UNDER_NAMES: &str = "save the state under names, a .safetensors with \"<tensor>.exp_avg\" and so on, or give PyTorch (from 2.6 on) \
                            the names: model.named_parameters() in place of model.parameters()";
 
-/// What can be done where numbers tell too little.
+/// What can be done where the model is not beside the optimizer.
 const REMEDY: &str = "save the model's state_dict in the same file, {\"model\": model.state_dict(), \"optimizer\": \
                       optimizer.state_dict()}, or the state under names: a .safetensors with \"<tensor>.exp_avg\" and so on";
 
@@ -146,12 +146,16 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// The parameters in order: all of the model, without those of no layer, or the trained ones alone.
+    /// The parameters in order: all of them or those that are not frozen, with or without what no layer has.
     fn in_order(&self, all: &[Candidate]) -> Result<BTreeMap<String, String>, String> {
         let keys: Vec<&str> = self.saved.groups.iter().flat_map(|own| keys(own)).collect();
-        let known = || all.iter().filter(|own| own.role.is_some());
-        let trained: Vec<&Candidate> = known().filter(|own| group(own).is_some()).collect();
-        let lists = [known().collect(), trained, all.iter().collect::<Vec<_>>()];
+        let those = |is: &dyn Fn(&Candidate) -> bool| all.iter().filter(|own| is(own)).collect::<Vec<_>>();
+        let lists = [
+            those(&|own| own.role.is_some()),
+            those(&|own| group(own).is_some()),
+            those(&|_| true),
+            those(&|own| own.role != Some(Role::Frozen)),
+        ];
         let mut problem = None;
         for list in lists.iter().filter(|list| list.len() == keys.len()) {
             let names: Vec<&str> = list.iter().map(|own| own.name.as_str()).collect();
@@ -162,10 +166,14 @@ impl Search<'_> {
             }
         }
         Err(problem.unwrap_or_else(|| {
-            let [parameters, trained, _] = lists.map(|list| list.len());
+            let [parameters, trained, ..] = lists.map(|list| list.len());
             let frozen =
                 if parameters == trained { String::new() } else { format!(", or {trained} without frozen ones") };
-            format!("its optimizer has {} parameters, and the model {parameters}{frozen}; {REMEDY}", keys.len())
+            format!(
+                "its optimizer has {} parameters, and the model {parameters}{frozen}; {}",
+                keys.len(),
+                self.remedy()
+            )
         }))
     }
 
@@ -201,6 +209,11 @@ impl Search<'_> {
         Ok(names)
     }
 
+    /// What can be done about numbers that do not fit.
+    fn remedy(&self) -> &'static str {
+        if self.saved.model.is_some() { UNDER_NAMES } else { REMEDY }
+    }
+
     /// What does not fit where numbers have these names.
     fn misfit(&self, pairs: &[(&str, &str)]) -> Option<String> {
         let of: BTreeMap<&str, &[usize]> =
@@ -210,10 +223,13 @@ impl Search<'_> {
         let (name, wanted) = (misfit.name, misfit.wanted);
         Some(match misfit.has {
             Ok(has) => format!(
-                "parameter {key} has the shape {has:?}, and is taken for tensor {name} of shape {wanted:?}, {}; {REMEDY}",
-                self.how
+                "parameter {key} has the shape {has:?}, and is taken for tensor {name} of shape {wanted:?}, {}; {}",
+                self.how,
+                self.remedy()
             ),
-            Err(problem) => format!("parameter {key} is taken for tensor {name}, {}: {problem}; {REMEDY}", self.how),
+            Err(problem) => {
+                format!("parameter {key} is taken for tensor {name}, {}: {problem}; {}", self.how, self.remedy())
+            }
         })
     }
 }

@@ -93,3 +93,25 @@ case(
     **COMMON,
     resumed=Resumed({"type": "adamw", "learning_rate": 0.01, **BETAS, "weight_decay": 0.1}, imported=True),
 )
+
+
+def frozen():
+    module = nn.Sequential(nn.Linear(4, 6), nn.BatchNorm1d(6), nn.Tanh(), nn.Linear(6, 6), nn.Tanh(), nn.Linear(6, 3))
+    for p in module[0].parameters():
+        p.requires_grad_(False)
+    return module
+
+
+LINEAR = {"type": "linear", "features": 6}
+FROZEN = {
+    "input": [4],
+    "frozen": ["0.*"],
+    "layers": [LINEAR, {"type": "batch_norm"}, {"type": "tanh"}, LINEAR, {"type": "tanh"}, {"type": "linear", "features": 3}],
+}
+
+case(
+    "earlier_frozen",
+    "a checkpoint with buffers and frozen tensors in the model, which its optimizer does not have",
+    **COMMON | {"module": frozen, "model": FROZEN},
+    resumed=Resumed({"type": "adam", "learning_rate": 0.02, **BETAS}, state="checkpoint.pt"),
+)
