@@ -37,9 +37,10 @@ impl Verdict {
     pub fn judge(findings: &Findings) -> Self {
         let Findings { residual, unexplained, outputs_differ, .. } = *findings;
         let unexplained = unexplained.unwrap_or(0.0);
+        let residual_decides = residual > unexplained;
         if findings.is_over(outputs_differ.unwrap_or(0.0)) {
             Self::WrongInputs
-        } else if findings.is_over(unexplained) && !(residual > unexplained) {
+        } else if findings.is_over(unexplained) && !residual_decides {
             Self::Unexplained
         } else if findings.is_over(residual) {
             Self::Inexact
