@@ -37,9 +37,10 @@ impl Verdict {
     pub fn judge(findings: &Findings) -> Self {
         let Findings { residual, unexplained, outputs_differ, loss_differs, .. } = *findings;
         let unexplained = unexplained.unwrap_or(0.0);
+        let residual_decides = residual > unexplained;
         if [outputs_differ, loss_differs].into_iter().flatten().any(|share| findings.is_over(share)) {
             Self::WrongInputs
-        } else if findings.is_over(unexplained) && !(residual > unexplained) {
+        } else if findings.is_over(unexplained) && !residual_decides {
             Self::Unexplained
         } else if findings.is_over(residual) {
             Self::Inexact
@@ -102,8 +103,8 @@ impl Findings {
     ///
     /// A summary that does not have them.
     pub fn of_summary(summary: &serde_json::Value, accept: f64) -> Result<Self, Error> {
-        // JSON holds no number that is not finite: it writes null.
-        let number = |key: &str| summary.get(key).map(|value| value.as_f64().unwrap_or(f64::NAN));
+        // JSON holds no number that is not finite: it writes null. A share is infinite where nothing changed.
+        let number = |key: &str| summary.get(key).map(|value| value.as_f64().unwrap_or(f64::INFINITY));
         let residual = number("largest_relative_residual");
         let residual = residual.ok_or_else(|| Error::Input("summary.json: has no largest_relative_residual".into()))?;
         let imported = summary["imported"] == true;
@@ -283,7 +284,7 @@ mod tests {
             "imported": true, "largest_relative_residual": 1e-9, "largest_relative_unexplained": null
         });
         let findings = Findings::of_summary(&summary, 0.5).expect("findings");
-        assert!(findings.residual == 1e-9 && findings.unexplained.is_some_and(f64::is_nan), "{findings:?}");
+        assert!(findings.residual == 1e-9 && findings.unexplained == Some(f64::INFINITY), "{findings:?}");
         assert_eq!((findings.accept, findings.outputs_differ), (0.5, None));
         assert!(Findings::of_summary(&serde_json::json!({}), 0.5).is_err());
     }
