@@ -61,8 +61,7 @@ fn memory_that_queries_fill_cuts_along_the_queries() {
 /// What an error names is enough, and less is not.
 #[test]
 fn the_least_memory_is_named_and_is_enough() {
-    let refused =
-        |allowed: u64| planned(200, allowed).check_memory(&device(allowed)).err().map(|error| error.to_string());
+    let refused = |allowed: u64| problem(200).plan(&device(allowed)).err().map(|error| error.to_string());
     let problem = refused(50 << 20).expect("too little");
     let named = problem.split("run.memory = \"").nth(1).and_then(|rest| rest.split(" MiB").next());
     let least: u64 = named.and_then(|mebibytes| mebibytes.parse().ok()).expect("an amount");
