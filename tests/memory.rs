@@ -75,7 +75,9 @@ fn compare(words: &str, found: &Explanation) {
          {words}",
         file("out").display().to_string()
     );
-    let run_file = RunFile::parse(&text, &file("run.toml"), &[]).expect("a run file");
+    // The rule of `Spec::new`, where the words name no other.
+    let rule = if words.contains("rule") { None } else { Some("kernel.rule=gauss".to_owned()) };
+    let run_file = RunFile::parse(&text, &file("run.toml"), rule.as_slice()).expect("a run file");
     run::run(&run_file, &mut Quiet).expect("a run");
     let array = |name: &str| {
         let path = file("out").join(name);

@@ -36,7 +36,7 @@ fn problem(kinds: &[LayerKind], rate: f64) -> Problem {
 }
 
 fn hidden(activation: Activation, rate: f64) -> Problem {
-    problem(&[linear(HIDDEN), activation.into(), linear(OUTPUTS)], rate)
+    problem(&[linear(HIDDEN), LayerKind::Activation(activation), linear(OUTPUTS)], rate)
 }
 
 /// The path of a problem, and the rule that it is given.
@@ -51,28 +51,36 @@ fn double(problem: &Problem, tolerance: f64) -> (MemoryTape<f64>, ChosenRule) {
     chosen(&CpuBackend::<f64>::new(), problem, tolerance)
 }
 
-/// A layer of weights, flat as they lie in a path: a matrix, and its bias behind it.
-fn layer(weights: &[f64], [rows, columns]: [usize; 2], input: &[f64], with_bias: bool) -> Vec<f64> {
-    let bias = |row: usize| if with_bias { weights[rows * columns + row] } else { 0.0 };
-    let product = |row: usize| weights[row * columns..][..columns].iter().zip(input).map(|(w, x)| w * x).sum::<f64>();
-    (0..rows).map(|row| product(row) + bias(row)).collect()
+/// What a layer of a matrix and a bias makes of its input.
+fn layer(matrix: &[f64], bias: &[f64], input: &[f64]) -> Vec<f64> {
+    let product = |row: &[f64]| row.iter().zip(input).map(|(w, x)| w * x).sum::<f64>();
+    matrix.chunks(input.len()).zip(bias).map(|(row, bias)| product(row) + bias).collect()
 }
 
-const FIRST: usize = HIDDEN * INPUTS + HIDDEN;
+/// Both layers of the network with one hidden layer: each one's matrix and bias, as they lie in a flat vector.
+fn layers<'w>(network: &Graph, weights: &'w [f64]) -> [[&'w [f64]; 2]; 2] {
+    let of = |name: &str| {
+        let tensor = network.tensors().find(|tensor| tensor.name == name).expect("a tensor");
+        &weights[tensor.offset..][..tensor.len()]
+    };
+    [[of("0.weight"), of("0.bias")], [of("2.weight"), of("2.bias")]]
+}
 
 /// The outputs of the network with one hidden layer of tanh.
-fn outputs(weights: &[f64], input: &[f64]) -> Vec<f64> {
-    let hidden: Vec<f64> = layer(weights, [HIDDEN, INPUTS], input, true).into_iter().map(f64::tanh).collect();
-    layer(&weights[FIRST..], [OUTPUTS, HIDDEN], &hidden, true)
+fn outputs(network: &Graph, weights: &[f64], input: &[f64]) -> Vec<f64> {
+    let [first, second] = layers(network, weights);
+    let hidden: Vec<f64> = layer(first[0], first[1], input).into_iter().map(f64::tanh).collect();
+    layer(second[0], second[1], &hidden)
 }
 
 /// Their derivative along a direction of the weights.
-fn slopes(weights: &[f64], direction: &[f64], input: &[f64]) -> Vec<f64> {
-    let hidden: Vec<f64> = layer(weights, [HIDDEN, INPUTS], input, true).into_iter().map(f64::tanh).collect();
-    let along = layer(direction, [HIDDEN, INPUTS], input, true);
-    let moved: Vec<f64> = hidden.iter().zip(along).map(|(h, z)| (1.0 - h * h) * z).collect();
-    let own = layer(&direction[FIRST..], [OUTPUTS, HIDDEN], &hidden, true);
-    own.into_iter().zip(layer(&weights[FIRST..], [OUTPUTS, HIDDEN], &moved, false)).map(|(a, b)| a + b).collect()
+fn slopes(network: &Graph, weights: &[f64], direction: &[f64], input: &[f64]) -> Vec<f64> {
+    let ([first, second], [along_first, along_second]) = (layers(network, weights), layers(network, direction));
+    let hidden: Vec<f64> = layer(first[0], first[1], input).into_iter().map(f64::tanh).collect();
+    let moved = layer(along_first[0], along_first[1], input);
+    let moved: Vec<f64> = hidden.iter().zip(moved).map(|(h, z)| (1.0 - h * h) * z).collect();
+    let own = layer(along_second[0], along_second[1], &hidden);
+    own.into_iter().zip(layer(second[0], &[0.0; OUTPUTS], &moved)).map(|(a, b)| a + b).collect()
 }
 
 /// Nodes and weights on [0, 1], from tables of Gauss-Legendre.
@@ -107,17 +115,20 @@ fn table(nodes: usize) -> Vec<(f64, f64)> {
 }
 
 /// The largest error of a number of nodes on any query and step, relative to the query's largest change in it.
-fn error(tape: &MemoryTape<f64>, inputs: &[f64], nodes: usize) -> f64 {
+fn error(tape: &MemoryTape<f64>, Problem { network, inputs, .. }: &Problem, nodes: usize) -> f64 {
     let mut largest = 0.0f64;
     for step in 0..STEPS {
         let [start, end] = [step, step + 1].map(|row| tape.row(Kept::Weights, row).expect("recorded").into_owned());
         let change: Vec<f64> = start.iter().zip(&end).map(|(a, b)| b - a).collect();
         for input in inputs.chunks(INPUTS) {
-            let moved: Vec<f64> = outputs(&end, input).iter().zip(outputs(&start, input)).map(|(b, a)| b - a).collect();
+            let moved: Vec<f64> =
+                outputs(network, &end, input).iter().zip(outputs(network, &start, input)).map(|(b, a)| b - a).collect();
             let mut rest = moved.clone();
             for (tau, share) in table(nodes) {
                 let at: Vec<f64> = start.iter().zip(&change).map(|(w, d)| w + tau * d).collect();
-                rest.iter_mut().zip(slopes(&at, &change, input)).for_each(|(rest, slope)| *rest -= share * slope);
+                rest.iter_mut()
+                    .zip(slopes(network, &at, &change, input))
+                    .for_each(|(rest, slope)| *rest -= share * slope);
             }
             let top = |values: &[f64]| values.iter().fold(0.0f64, |top, value| top.max(value.abs()));
             largest = largest.max(top(&rest) / top(&moved));
@@ -132,7 +143,7 @@ fn the_fewest_nodes_that_are_enough_are_taken() {
     for (rate, tolerance) in [(0.01, 1e-4), (0.05, 1e-6), (0.3, 1e-6), (0.3, 1e-9)] {
         let problem = hidden(Activation::Tanh, rate);
         let (tape, chosen) = double(&problem, tolerance);
-        let errors: Vec<f64> = (1..=7).map(|nodes| error(&tape, &problem.inputs, nodes)).collect();
+        let errors: Vec<f64> = (1..=7).map(|nodes| error(&tape, &problem, nodes)).collect();
         let fewest = 1 + errors.iter().position(|error| *error <= tolerance).expect("seven nodes are enough");
         assert_eq!(chosen.rule, Rule::Gauss { nodes: fewest }, "rate {rate}: {errors:?}");
         // Its own roundings are those of outputs near 1, and changes here are a hundredth of them at the least.
@@ -148,7 +159,7 @@ fn the_fewest_nodes_that_are_enough_are_taken() {
 /// f is a polynomial of τ whose degree is the number of layers: k nodes are exact for the derivative up to a degree of 2k - 1.
 #[test]
 fn a_linear_network_takes_the_nodes_of_its_degree() {
-    let identity = || Activation::Identity.into();
+    let identity = || LayerKind::Activation(Activation::Identity);
     let one = problem(&[linear(OUTPUTS)], 0.1);
     let two = problem(&[linear(HIDDEN), identity(), linear(OUTPUTS)], 0.1);
     let four = problem(&[linear(HIDDEN), linear(HIDDEN), linear(HIDDEN), linear(OUTPUTS)], 0.1);
@@ -180,14 +191,18 @@ fn single_precision_takes_no_more_nodes_than_it_has_digits() {
 #[test]
 fn a_single_certificate_that_vanishes_proves_nothing() -> Result<(), Error> {
     let backend = CpuBackend::<f64>::new();
-    let network =
-        Graph::new(&[1], &[Linear { features: 1, bias: false }.into(), Activation::Sin.into()].map(Layer::new));
+    let network = Graph::new(
+        &[1],
+        &[LayerKind::from(Linear { features: 1, bias: false }), LayerKind::Activation(Activation::Sin)].map(Layer::new),
+    );
     let network = network.expect("a graph");
     let (optimizer, targets) = (Optimizer::Sgd(Sgd::plain(1.0)), Targets::Reals(vec![0.0]));
     let problem = Problem::new(network, Loss::SquaredError, optimizer, vec![1.0], targets).full_batches(1);
     let mut tape = MemoryTape::<f64>::new(problem.recording());
     for (row, weight) in [0.0, std::f64::consts::PI].into_iter().enumerate() {
-        tape.record(Kept::Weights, row, &[weight])?;
+        let mut weights = vec![0.0; problem.network.len];
+        weights[problem.network.tensors().next().expect("a weight").offset] = weight;
+        tape.record(Kept::Weights, row, &weights)?;
     }
     tape.made(problem.steps[0].clone(), Metrics { loss: 0.0, accuracy: 0.0 }, 0.0);
     let chosen = problem.choose_rule(&backend, &tape, 1e-6, &mut || Ok(()))?;
