@@ -323,14 +323,16 @@ impl<'a> Rows<'a> {
         let [section, file] = self.layout.at.unwrap_or_default();
         let more = self.layout.rows.map(|rows| self.rows as i64 - rows as i64);
         match (self.layout.header, more) {
-            (None, Some(0)) | (Some(false), _) => Ok(()),
+            (Some(false), _) => Ok(()),
             (None, Some(1)) => Err(format!(
                 "has {} lines of numbers for {} rows: line {line} ({text}) is names, or a row is too much; {}",
                 self.rows,
                 self.rows - 1,
                 self.remedy(&format!("header = {{ {file} = true, … }} if it is names"))
             )),
-            (None, _) => match first.doubt(width, self.rows - 1, self.whole) {
+            // Whoever knows the number says that another one is wrong.
+            (None, Some(_)) => Ok(()),
+            (None, None) => match first.doubt(width, self.rows - 1, self.whole) {
                 None => Ok(()),
                 Some(why) => Err(format!(
                     "line {line} ({text}) may be names of columns or a row, since {why}; {}",

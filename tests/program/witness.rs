@@ -157,7 +157,8 @@ fn shapes_are_not_taken_for_others() {
 fn queries_on_another_scale_are_noticed() {
     let fixture = images();
     let warned = |queries: &str, directory: &str| {
-        let output = fixture.run(&[&format!("data.query.inputs={queries}"), &format!("run.directory={directory}")]);
+        let own = [format!("data.query.inputs={queries}"), format!("run.directory={directory}")];
+        let output = fixture.run(&[&own[0], &own[1], "kernel.accept=1e9"]);
         assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
         stderr(&output).contains("are on another scale than the training inputs'")
     };
