@@ -33,7 +33,15 @@ pub(super) struct Products<'a, E> {
 pub(super) struct Rights<'v, 'a, E: Element> {
     pool: &'v Arc<Pool<E>>,
     view: &'v View,
-    last: Option<(&'a [E], [usize; 2], Arc<Vec<Packed<E>>>)>,
+    last: Option<Right<'a, E>>,
+}
+
+/// Factors of examples, by position.
+struct Right<'a, E: Element> {
+    of: &'a [E],
+    /// Positions and depth.
+    size: [usize; 2],
+    packed: Arc<Vec<Packed<E>>>,
 }
 
 impl<'v, 'a, E: Element> Rights<'v, 'a, E> {
@@ -45,7 +53,7 @@ impl<'v, 'a, E: Element> Rights<'v, 'a, E> {
     /// Rows of so many positions and so deep, by position.
     fn of(&mut self, right: &'a [E], positions: usize, depth: usize) -> Result<Arc<Vec<Packed<E>>>> {
         match &self.last {
-            Some((own, size, packed)) if std::ptr::eq(*own, right) && *size == [positions, depth] => {
+            Some(Right { of, size, packed }) if std::ptr::eq(*of, right) && *size == [positions, depth] => {
                 return Ok(Arc::clone(packed));
             }
             _ => self.last = None,
@@ -60,7 +68,7 @@ impl<'v, 'a, E: Element> Rights<'v, 'a, E> {
             })
         };
         let packed = Arc::new((0..positions).map(position).collect::<Result<Vec<_>>>()?);
-        self.last = Some((right, [positions, depth], Arc::clone(&packed)));
+        self.last = Some(Right { of: right, size: [positions, depth], packed: Arc::clone(&packed) });
         Ok(packed)
     }
 }
