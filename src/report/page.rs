@@ -9,6 +9,7 @@ use super::query::queries;
 use super::superposition::superposition;
 use super::words::Words;
 use crate::error::Error;
+use crate::run::verdict::Verdict;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 /// The whole report.
@@ -52,17 +53,10 @@ fn text<'a>(contents: &'a Contents, key: &str) -> &'a str {
 
 /// Whether the run is exact, and why not.
 fn verdict(contents: &Contents) -> Markup {
-    let verdict = text(contents, "verdict");
-    let words = match verdict {
-        "exact" => "Exact",
-        "inexact" => "Inexact",
-        "unexplained" => "Unexplained",
-        "wrong_inputs" => "Wrong inputs",
-        _ => return html! {},
-    };
+    let Some(verdict) = Verdict::named(text(contents, "verdict")) else { return html! {} };
     html! {
-        section class=(format!("verdict {verdict}")) {
-            b { (words) }
+        section class=(format!("verdict {}", verdict.name())) {
+            b { (verdict.title()) }
             p { (capital(text(contents, "because"))) "." }
         }
     }

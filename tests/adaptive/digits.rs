@@ -41,6 +41,7 @@ batch_size = 128
 steps = {steps}
 [kernel]
 rule = "left"
+accept = 1e3
 "#,
         widths[0],
         widths[1],

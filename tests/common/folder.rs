@@ -49,6 +49,12 @@ impl Folder {
         assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", stderr(&output));
     }
 
+    /// The program must end well, with a verdict that is not `exact`.
+    pub fn is_not_exact(&self, arguments: &[&str]) {
+        let output = self.pathkernel(arguments);
+        assert_eq!(output.status.code(), Some(3), "{arguments:?}: {}", stderr(&output));
+    }
+
     /// The program must end with a code, and say each of some words; gives all that it said.
     pub fn fails(&self, arguments: &[&str], code: i32, words: &[&str]) -> String {
         let output = self.pathkernel(arguments);

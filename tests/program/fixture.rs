@@ -99,6 +99,11 @@ impl Fixture {
         self.0.succeeds(&[&["run", "run.toml"], overrides].concat());
     }
 
+    /// The run must end well, with a verdict that is not `exact`.
+    pub fn is_not_exact(&self, overrides: &[&str]) {
+        self.0.is_not_exact(&[&["run", "run.toml"], overrides].concat());
+    }
+
     /// The run must be refused: exit code 2, a message with each of `words`, and no file written or changed.
     pub fn refuses(&self, overrides: &[&str], words: &[&str]) {
         self.refuses_command(&[&["run", "run.toml"], overrides].concat(), words);

@@ -189,11 +189,11 @@ fn checkpoints_are_read_by_the_same_names() {
     let fixture = Fixture::imported();
     let layers = "model.layers=[{ type = 'linear', name = 'in', features = 5 }, { type = 'tanh' }, { type = 'linear', features = 2 }]";
     let parameters = "model.parameters={ 'in.weight' = { tensor = '0.weight' }, 'in.bias' = { tensor = '0.bias' } }";
-    fixture.succeeds(&["run.directory=own"]);
-    fixture.succeeds(&[layers, parameters, "run.directory=renamed"]);
+    fixture.is_not_exact(&["run.directory=own"]);
+    fixture.is_not_exact(&[layers, parameters, "run.directory=renamed"]);
     let array = |run: &str, name: &str| std::fs::read(fixture.path(&format!("{run}/{name}.npy"))).expect("an array");
     assert_eq!(array("own", "attribution"), array("renamed", "attribution"));
-    fixture.succeeds(&["model.frozen=['0.*']", "run.directory=frozen"]);
+    fixture.is_not_exact(&["model.frozen=['0.*']", "run.directory=frozen"]);
     assert_ne!(array("own", "unexplained"), array("frozen", "unexplained"));
 }
 

@@ -95,6 +95,8 @@ fn a_run_says_what_its_kind_has_to_say() {
     assert!(line(&printed, "steps ").is_some_and(|words| words.contains("as the solver took them")), "{printed}");
     let printed = run(&Fixture::new(), &["kernel.rule=adaptive"]);
     assert!(line(&printed, "nodes ").is_some_and(|words| words.contains("0 of 12 missed")), "{printed}");
-    let printed = run(&Fixture::imported(), &[]);
+    let imported = Fixture::imported();
+    imported.is_not_exact(&["run.directory=other"]);
+    let printed = run(&imported, &["kernel.accept=1e3"]);
     assert!(line(&printed, "unexplained ").is_some(), "{printed}");
 }

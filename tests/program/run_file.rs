@@ -348,6 +348,8 @@ fn the_record_of_every_rule_is_read_again() {
         (&["kernel.rule=adaptive", "kernel.tolerance=1e-4"], "tolerance = 0.0001"),
     ] {
         let fixture = Fixture::new();
+        let accept = "kernel.accept=1e3";
+        let overrides = &[overrides, &[accept]].concat();
         fixture.succeeds(overrides);
         let record = std::fs::read_to_string(fixture.path("out/run.toml")).expect("a record");
         assert!(record.lines().any(|own| own == line), "{record}");

@@ -25,17 +25,22 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Exact, Self::Inexact, Self::Unexplained, Self::WrongInputs];
+    const ALL: [Self; 4] = [Self::Exact, Self::Inexact, Self::Unexplained, Self::WrongInputs];
+
+    /// The verdict of a word in `summary.json`.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|verdict| verdict.name() == name)
+    }
 
     /// The verdict on some findings. The recorded outputs come first, since nothing is right without the right inputs; of
     /// residual and unexplained part the larger one decides.
     pub fn judge(findings: &Findings) -> Self {
         let Findings { residual, unexplained, outputs_differ, loss_differs, .. } = *findings;
         let unexplained = unexplained.unwrap_or(0.0);
+        let residual_decides = residual > unexplained;
         if [outputs_differ, loss_differs].into_iter().flatten().any(|share| findings.is_over(share)) {
             Self::WrongInputs
-        } else if findings.is_over(unexplained) && !(residual > unexplained) {
+        } else if findings.is_over(unexplained) && !residual_decides {
             Self::Unexplained
         } else if findings.is_over(residual) {
             Self::Inexact
@@ -53,6 +58,16 @@ impl Verdict {
             Self::Inexact => "inexact",
             Self::Unexplained => "unexplained",
             Self::WrongInputs => "wrong_inputs",
+        }
+    }
+
+    /// Its word for people.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Exact => "Exact",
+            Self::Inexact => "Inexact",
+            Self::Unexplained => "Unexplained",
+            Self::WrongInputs => "Wrong inputs",
         }
     }
 
@@ -88,8 +103,8 @@ impl Findings {
     ///
     /// A summary that does not have them.
     pub fn of_summary(summary: &serde_json::Value, accept: f64) -> Result<Self, Error> {
-        // JSON holds no number that is not finite: it writes null.
-        let number = |key: &str| summary.get(key).map(|value| value.as_f64().unwrap_or(f64::NAN));
+        // JSON holds no number that is not finite: it writes null. A share is infinite where nothing changed.
+        let number = |key: &str| summary.get(key).map(|value| value.as_f64().unwrap_or(f64::INFINITY));
         let residual = number("largest_relative_residual");
         let residual = residual.ok_or_else(|| Error::Input("summary.json: has no largest_relative_residual".into()))?;
         let imported = summary["imported"] == true;
@@ -269,7 +284,7 @@ mod tests {
             "imported": true, "largest_relative_residual": 1e-9, "largest_relative_unexplained": null
         });
         let findings = Findings::of_summary(&summary, 0.5).expect("findings");
-        assert!(findings.residual == 1e-9 && findings.unexplained.is_some_and(f64::is_nan), "{findings:?}");
+        assert!(findings.residual == 1e-9 && findings.unexplained == Some(f64::INFINITY), "{findings:?}");
         assert_eq!((findings.accept, findings.outputs_differ), (0.5, None));
         assert!(Findings::of_summary(&serde_json::json!({}), 0.5).is_err());
     }

@@ -19,14 +19,10 @@ pub fn recorded(store: &Store, accept: f64) -> Result<Judgement, Error> {
 /// The verdict on findings, with the reason of a summary where that gives the same verdict.
 pub(super) fn explained(findings: &Findings, summary: &serde_json::Value) -> Judgement {
     let fresh = Judgement::new(findings, &[]);
-    let causes: Vec<String> = match summary["verdict"].as_str() {
-        Some(name) if name == fresh.verdict.name() && fresh.verdict != Verdict::Exact => summary["causes"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(|cause| Some(cause.as_str()?.into()))
-            .collect(),
-        _ => return fresh,
-    };
+    if summary["verdict"].as_str().and_then(Verdict::named) != Some(fresh.verdict) {
+        return fresh;
+    }
+    let causes = summary["causes"].as_array().into_iter().flatten();
+    let causes: Vec<String> = causes.filter_map(|cause| Some(cause.as_str()?.to_owned())).collect();
     Judgement::new(findings, &causes)
 }

@@ -13,6 +13,9 @@ pub(super) struct Fit<const K: usize> {
 /// A value, what it is made of, and the square of its rounding.
 pub(super) type Row<const K: usize> = ([f64; K], f64, f64);
 
+/// Gives every row to who takes them.
+pub(super) type Rows<'a, const K: usize> = dyn Fn(&mut dyn FnMut(Row<K>)) + 'a;
+
 /// What may be left of a part, relative, where something else explains it.
 const LEFT: f64 = 0.02;
 
@@ -24,7 +27,7 @@ impl<const K: usize> Fit<K> {
 }
 
 /// Fits `Σ_k by_k x_k` to y; `None` where the x do not tell.
-pub(super) fn fit<const K: usize>(rows: &dyn Fn(&mut dyn FnMut(Row<K>))) -> Option<Fit<K>> {
+pub(super) fn fit<const K: usize>(rows: &Rows<'_, K>) -> Option<Fit<K>> {
     let (mut products, mut right) = ([[0.0; K]; K], [0.0; K]);
     rows(&mut |(x, y, _)| {
         for i in 0..K {
@@ -39,7 +42,7 @@ pub(super) fn fit<const K: usize>(rows: &dyn Fn(&mut dyn FnMut(Row<K>))) -> Opti
 }
 
 /// What given factors leave.
-pub(super) fn leaving<const K: usize>(by: [f64; K], rows: &dyn Fn(&mut dyn FnMut(Row<K>))) -> Fit<K> {
+pub(super) fn leaving<const K: usize>(by: [f64; K], rows: &Rows<'_, K>) -> Fit<K> {
     let (mut left, mut noise) = (0.0, 0.0);
     rows(&mut |(x, y, rounding)| {
         let rest = (0..K).fold(y, |rest, k| rest - by[k] * x[k]);
@@ -52,7 +55,7 @@ pub(super) fn leaving<const K: usize>(by: [f64; K], rows: &dyn Fn(&mut dyn FnMut
 /// Solves the normal equations, in columns of one length.
 fn solve<const K: usize>(mut products: [[f64; K]; K], mut right: [f64; K]) -> Option<[f64; K]> {
     let lengths: [f64; K] = std::array::from_fn(|k| products[k][k].sqrt());
-    if lengths.iter().any(|length| !(*length > 0.0)) {
+    if !lengths.iter().all(|length| *length > 0.0) {
         return None;
     }
     for i in 0..K {
@@ -65,12 +68,11 @@ fn solve<const K: usize>(mut products: [[f64; K]; K], mut right: [f64; K]) -> Op
         if products[column][column] < 1e-9 {
             return None;
         }
+        let (pivot, known) = (products[column], right[column]);
         for row in column + 1..K {
-            let factor = products[row][column] / products[column][column];
-            for j in column..K {
-                products[row][j] -= factor * products[column][j];
-            }
-            right[row] -= factor * right[column];
+            let factor = products[row][column] / pivot[column];
+            products[row].iter_mut().zip(pivot).for_each(|(entry, above)| *entry -= factor * above);
+            right[row] -= factor * known;
         }
     }
     let mut by = [0.0; K];

@@ -15,18 +15,18 @@ fn gradients(case: &Case<'_>, sgd: &Sgd) -> Option<Vec<f64>> {
     let mut gradients = vec![0.0; sample.own.len()];
     let mut buffer = vec![0.0; entries];
     for step in 0..sample.steps() {
-        for entry in 0..entries {
+        for (entry, buffer) in buffer.iter_mut().enumerate() {
             let (at, rate) = (sample.at(step, entry), sample.rate(step, entry));
             let taken = if step == 0 { 1.0 } else { 1.0 - sgd.dampening };
             if rate == 0.0 || taken == 0.0 {
                 return None;
             }
-            let (made, kept) = (sample.own[at] / rate, sgd.momentum * buffer[entry]);
+            let (made, kept) = (sample.own[at] / rate, sgd.momentum * *buffer);
             let gradient = match sgd.nesterov {
                 true => (made - sgd.momentum * kept) / (1.0 + sgd.momentum),
                 false => (made - kept) / taken,
             };
-            buffer[entry] = kept + taken * gradient;
+            *buffer = kept + taken * gradient;
             gradients[at] = gradient;
         }
     }
