@@ -12,6 +12,7 @@ import venv
 from pathlib import Path
 from typing import NamedTuple
 
+NOT_EXACT = 3
 REPOSITORY = Path(__file__).resolve().parents[2]
 BINARY = REPOSITORY / "target" / "release" / "pathkernel"
 INSIDE = "PATHKERNEL_PEERS_ENVIRONMENT"
@@ -149,7 +150,8 @@ def pin(threads):
 def pathkernel(options, *command):
     """What the binary prints for a command."""
     done = subprocess.run([options.binary, *map(str, command)], capture_output=True, text=True)
-    if done.returncode != 0:
+    # With 3 nodes a path is not always exact, and its times are the same.
+    if done.returncode not in (0, NOT_EXACT):
         sys.exit(f"pathkernel {command[0]} failed:\n{done.stderr or done.stdout}")
     return done.stdout
 
