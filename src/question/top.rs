@@ -2,6 +2,7 @@
 
 use super::extremes::extremes;
 use crate::error::Error;
+use crate::loss::IGNORED;
 use crate::report::Contents;
 use std::path::Path;
 
@@ -98,8 +99,9 @@ pub fn top(directory: &Path, asked: Asked, output: Option<usize>, count: usize) 
         }
     };
     let groups = contents.problem.as_ref().ok().and_then(|problem| problem.groups.as_ref());
-    let query_class = |query: usize| contents.query_classes().map(|classes| classes[query]);
-    let example_class = |example: usize| contents.example_classes().map(|classes| classes[example]);
+    let known = |class: &u32| *class != IGNORED;
+    let query_class = |query: usize| contents.query_classes().map(|classes| classes[query]).filter(known);
+    let example_class = |example: usize| contents.example_classes().map(|classes| classes[example]).filter(known);
     let moved = |(number, amount): (usize, f64)| match asked {
         Asked::Query(query) => {
             let group = groups.and_then(|groups| groups.number(number));

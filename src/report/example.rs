@@ -2,6 +2,7 @@
 
 use super::chart::number;
 use super::picture::Image;
+use crate::loss::IGNORED;
 use crate::problem::Problem;
 use maud::{Markup, html};
 
@@ -63,6 +64,7 @@ fn label(problem: Option<&Problem>, column: usize) -> String {
     let place = column;
     let class = problem.and_then(|problem| known.classes(problem.examples())?.get(place));
     match (class, known.reals(place, network.outputs)) {
+        (Some(&IGNORED), _) => String::new(),
         (Some(class), _) => format!("class {class}, "),
         (None, Some(values)) => format!("y = {}, ", targets(values)),
         (None, None) => String::new(),

@@ -6,7 +6,7 @@ use crate::device::Precision;
 use crate::error::Error;
 use crate::formats::{Array, TextLayout, Values, holes, read_with};
 use crate::graph::Graph;
-use crate::loss::{TargetArray, Targets};
+use crate::loss::{IGNORED, TargetArray, TargetKind, Targets};
 use crate::run::keys::Training;
 use crate::training::Groups;
 
@@ -37,6 +37,23 @@ pub(super) fn read_targets(
     let shape = network.shape(network.output());
     let targets = TargetArray { loss: training.loss, array: &array, rows: count, shape, ignore: training.ignore };
     targets.read().map_err(|problem| Error::Input(format!("{path}: {problem}")))
+}
+
+/// Targets of a path without steps, on which no loss has a say.
+///
+/// # Errors
+///
+/// A loss that does not know an example without a target.
+pub(super) fn no_targets(training: &Training, examples: usize) -> Result<Targets, Error> {
+    match training.loss.takes() {
+        TargetKind::Classes => Ok(Targets::Classes(vec![IGNORED; examples])),
+        TargetKind::Reals => {
+            let loss = training.loss.name();
+            Err(Error::Input(format!(
+                "data.train.targets: is required with {loss}; without targets leave training.loss out"
+            )))
+        }
+    }
 }
 
 /// A file that says something of each training example.

@@ -12,7 +12,7 @@ use crate::loss::Targets;
 use crate::path::{Spec, likely_rule};
 use crate::plan::check_room;
 use crate::problem::Problem;
-use crate::run::beside::{OfExamples, read_example_weights, read_groups, read_targets, with_holes};
+use crate::run::beside::{OfExamples, no_targets, read_example_weights, read_groups, read_targets, with_holes};
 use crate::run::keys::{AskedRule, Batches, InputFiles, KernelShape, RunFile};
 use crate::run::numbers::{parameter_groups, rates};
 use crate::run::rows::{Source, read_rows};
@@ -133,16 +133,19 @@ pub fn read_problem(run_file: &RunFile) -> Result<Problem, Error> {
     let precision = run_file.run.precision;
     let source = Source { section: "data.train", files: &data.inputs, reading: &data.train };
     let others =
-        [("targets", Some(&data.targets)), ("weights", data.weights.as_ref()), ("groups", data.groups.as_ref())];
+        [("targets", data.targets.as_ref()), ("weights", data.weights.as_ref()), ("groups", data.groups.as_ref())];
     let train = read_rows(&source, &network, precision).map_err(|error| with_holes(error, &source, &others))?;
     let examples = train.count;
-    let targets = read_targets(&data.targets, &network, training, &train, &source)?;
+    let targets = match &data.targets {
+        Some(path) => read_targets(path, &network, training, &train, &source)?,
+        None => no_targets(training, examples)?,
+    };
     let of_example =
         |key, path| OfExamples { path, layout: data.train.layout(["data.train", key], Some(examples)), of: &train };
     let groups = data.groups.as_deref().map(|path| read_groups(&of_example("groups", path))).transpose()?;
     check_examples(&kernel.superposition_vectors, groups.as_ref().map_or(examples, Groups::count))?;
     let mut queries = None;
-    let mut query_targets = Some(targets.clone());
+    let mut query_targets = data.targets.is_some().then(|| targets.clone());
     if let Some(files) = &data.query_inputs {
         let source = Source { section: "data.query", files, reading: &data.query };
         let others = [("targets", data.query_targets.as_ref())];
@@ -155,7 +158,8 @@ pub fn read_problem(run_file: &RunFile) -> Result<Problem, Error> {
                 let own = read_targets(path, &network, training, &own, &source)?;
                 let positions = [targets.positions(examples, network.outputs), own.positions(count, network.outputs)];
                 if positions[0] != positions[1] {
-                    let (train, problem) = (&data.targets, "give both the same shape but for the first axis");
+                    let train = data.targets.as_deref().unwrap_or("the training set");
+                    let problem = "give both the same shape but for the first axis";
                     let [one, other] = positions;
                     return Err(Error::Input(format!(
                         "{path}: has {other} targets a row, and {train} has {one}; {problem}"
@@ -166,8 +170,8 @@ pub fn read_problem(run_file: &RunFile) -> Result<Problem, Error> {
         };
         queries = Some(own.values);
     }
-    if let Targets::Reals(values) = &targets {
-        fits_precision(&data.targets, values, precision)?;
+    if let (Targets::Reals(values), Some(path)) = (&targets, &data.targets) {
+        fits_precision(path, values, precision)?;
     }
     let weights = data.weights.as_deref().map(|path| read_example_weights(&of_example("weights", path), precision));
     let weights = weights.transpose()?;

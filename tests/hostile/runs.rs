@@ -49,8 +49,11 @@ fn finished(overrides: &[&str]) -> Input {
     let mut run_file = RunFile::parse(RUN_FILE, &at("run.toml"), &words).expect("a run file");
     run_file.run.directory = out.clone();
     run_file.data.inputs = InputFiles::One(at("data_x.npy").display().to_string());
-    let targets = Path::new(&run_file.data.targets).file_name().and_then(|name| name.to_str()).expect("a name");
-    run_file.data.targets = at(targets).display().to_string();
+    let targets = Path::new(run_file.data.targets.as_deref().expect("targets"))
+        .file_name()
+        .and_then(|name| name.to_str())
+        .expect("a name");
+    run_file.data.targets = Some(at(targets).display().to_string());
     run::run(&run_file, &mut Quiet).expect("a run");
     let mut input = read_input(&out);
     input.retain(|(name, _)| !name.starts_with("trajectory/"));

@@ -20,6 +20,7 @@ mod report_kinds;
 mod resources;
 mod rule;
 mod run_file;
+mod still;
 mod stop;
 mod text;
 mod threads;

@@ -13,6 +13,7 @@ use crate::training::schedule;
 /// The key that is easiest to change, and why.
 pub(super) fn check(run_file: &RunFile) -> Result<()> {
     check_device(run_file)?;
+    check_targets(run_file)?;
     check_model(&run_file.model)?;
     check_kernel(&run_file.kernel)?;
     check_rates(run_file)?;
@@ -24,6 +25,15 @@ pub(super) fn check(run_file: &RunFile) -> Result<()> {
 
 fn wrong<T>(key: &str, problem: impl Into<String>) -> Result<T> {
     Err(Wrong::new(key, problem))
+}
+
+/// A path without steps has no loss, and needs no targets.
+fn check_targets(RunFile { data, training, .. }: &RunFile) -> Result<()> {
+    let has_steps = training.steps > 0 || training.optimizer.is_solved();
+    if has_steps && data.targets.is_none() {
+        return wrong("data.train.targets", "is required and missing");
+    }
+    Ok(())
 }
 
 fn check_device(RunFile { run, .. }: &RunFile) -> Result<()> {
@@ -69,9 +79,6 @@ fn check_kernel(kernel: &Kernel) -> Result<()> {
     }
     if kernel.tangent && kernel.kernel == KernelShape::None {
         return wrong("kernel.tangent", "has the kernel's shape; set kernel.kernel to trace, diagonal or full");
-    }
-    if !kernel.attribution && kernel.kernel == KernelShape::None && !kernel.superposition {
-        return wrong("kernel.kernel", "nothing to compute: set attribution = true or a kernel");
     }
     if kernel.positions && !kernel.attribution {
         return wrong("kernel.positions", "splits the attribution; set kernel.attribution = true");

@@ -9,8 +9,8 @@ use std::fmt;
 pub struct Data {
     /// Training inputs.
     pub inputs: InputFiles,
-    /// Training targets.
-    pub targets: String,
+    /// Training targets; a path without steps may have none.
+    pub targets: Option<String>,
     /// What each training example counts in the loss.
     pub weights: Option<String>,
     /// The group of each training example.
@@ -118,11 +118,11 @@ macro_rules! part {
 
 const TRAIN: &[Key<Data>] = &[
     Key::required("inputs", "[m, …]: floats, integers of any width, bool", at!(Data.inputs, Files)),
-    Key::required(
+    Key::new(
         "targets",
-        "[m] integer classes, or [m, C] reals; with one output also [m]. With cross_entropy also [m, T] classes of outputs [T, V], \
+        "required where there are steps: [m] integer classes, or [m, C] reals; with one output also [m]. With cross_entropy also [m, T] classes of outputs [T, V], \
          and reals of the outputs' shape: probabilities of the classes",
-        at!(Data.targets, FILE),
+        at!(Data.targets, Optional(FILE)),
     ),
     Key::new(
         "weights",
@@ -160,7 +160,7 @@ const QUERY: &[Key<Data>] = &[
 pub(super) fn start() -> Data {
     Data {
         inputs: InputFiles::default(),
-        targets: String::new(),
+        targets: None,
         weights: None,
         groups: None,
         query_inputs: None,

@@ -86,6 +86,7 @@ impl RunFile {
 
 fn read(table: &mut Table) -> key::Result<RunFile> {
     if let Some(Value::Table(training)) = table.get_mut("training") {
+        training::fill_still(training);
         training::spread_loss(training)?;
         training::fill_rate(training);
     }

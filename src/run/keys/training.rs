@@ -6,7 +6,7 @@ use crate::key::{
     at,
 };
 use crate::loss::{Loss, Numbers, TargetKind};
-use crate::optimizer::{self, Optimizer, is_not_single};
+use crate::optimizer::{self, Optimizer, Sgd, Update, is_not_single};
 use crate::plural::counted;
 use crate::training::{Reduction, Schedule, ScheduleKind, schedule};
 use std::path::PathBuf;
@@ -127,7 +127,12 @@ pub(super) const KEYS: &[Key<Training>] = &[
         at!(Training.clip_norm, Number::NotNegative),
     )
     .unless(continuous),
-    Key::required("steps", "how many steps", at!(Training.steps, Count::from(1))).unless(continuous),
+    Key::required(
+        "steps",
+        "how many steps; 0 leaves the weights as they are, and needs no targets, loss and optimizer",
+        at!(Training.steps, Count::from(0)),
+    )
+    .unless(continuous),
     Key::new(
         "batch_size",
         "examples a step; without it the full batch. Batches are drawn from the seed, an epoch a permutation, its last short \
@@ -273,6 +278,21 @@ fn read_batch(at: &str, step: usize, given: &Value) -> key::Result<Vec<u32>> {
 impl Default for Batches {
     fn default() -> Self {
         Batches::List(Vec::new())
+    }
+}
+
+/// Where there are no steps, nothing is trained, by no loss and by no optimizer.
+pub(super) fn fill_still(training: &mut Table) {
+    if training.get("steps") != Some(&Value::Integer(0)) {
+        return;
+    }
+    if training.get("loss").is_none() {
+        training.set("loss", Loss::CrossEntropy.name().into());
+    }
+    if training.get("optimizer").is_none() {
+        let plain = Sgd::plain(1.0);
+        let entries = [("type", Value::from(plain.name())), ("learning_rate", Value::Number(plain.learning_rate))];
+        training.set("optimizer", Value::Table(Table(entries.map(|(key, value)| (key.to_owned(), value)).to_vec())));
     }
 }
 

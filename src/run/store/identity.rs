@@ -49,7 +49,8 @@ fn files(run_file: &RunFile, checkpoints: Option<&Checkpoints>) -> Result<Vec<(S
     };
     let mut all = inputs("data.train.inputs", &data.inputs);
     all.extend(data.query_inputs.iter().flat_map(|files| inputs("data.query.inputs", files)));
-    let mut files = vec![("data.train.targets", file(&data.targets))];
+    let mut files = Vec::new();
+    files.extend(data.targets.as_deref().map(|name| ("data.train.targets", file(name))));
     files.extend(data.groups.as_deref().map(|name| ("data.train.groups", file(name))));
     files.extend(data.weights.as_deref().map(|name| ("data.train.weights", file(name))));
     files.extend(data.query_targets.as_deref().map(|name| ("data.query.targets", file(name))));
