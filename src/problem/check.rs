@@ -340,6 +340,6 @@ mod tests {
             problem(&[Output, Half])
                 .contains("layer 0 cannot be output; one of factored, averaged, materialised, half")
         );
-        assert!(problem(&[Half; 3]).contains("names 3 layers, but 2 have weights"));
+        assert!(problem(&[Half; 3]).contains("names 3 layers, and 2 have weights"));
     }
 }

@@ -62,7 +62,8 @@ fn the_layout_finds_every_tensor() {
 
 /// The shares of superposition.npy, `[m, layers]`, and how many of them the summary counts as undefined.
 fn shares(fixture: &Fixture, overrides: &[&str]) -> (Vec<[f64; 2]>, Option<u64>) {
-    fixture.succeeds(&[overrides, &["kernel.superposition=true"]].concat());
+    // Where the change is mostly rounding, so is the residual.
+    fixture.succeeds(&[overrides, &["kernel.superposition=true", "kernel.accept=1e9"]].concat());
     let array =
         pathkernel::formats::read(&fixture.path("out/superposition.npy").display().to_string()).expect("an array");
     assert_eq!(array.shape, [4, 2, 2]);

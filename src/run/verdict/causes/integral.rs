@@ -29,11 +29,9 @@ pub(in crate::run) fn of_inexact(run: &Integral<'_>) -> Vec<String> {
         return vec![cause.into()];
     }
     let all: f64 = run.residuals.iter().sum();
-    let worst = (0..run.residuals.len()).fold(0, |worst, step| {
-        if larger(run.residuals[worst], run.residuals[step]) == run.residuals[worst] { worst } else { step }
-    });
-    let largest = run.residuals.get(worst).copied().unwrap_or(0.0);
-    let beyond = run.residuals.iter().position(|residual| larger(*residual, 0.01 * largest) == *residual);
+    let largest = run.residuals.iter().copied().fold(0.0, larger);
+    let first = |least: f64| run.residuals.iter().position(|&residual| residual.is_nan() || residual >= least);
+    let (worst, beyond) = (first(largest).unwrap_or(0), first(0.01 * largest));
     let share = if all > 0.0 { largest / all } else { 0.0 };
     let place = if share >= MOST {
         format!("step {worst} holds {:.0}% of it", 100.0 * share)
