@@ -8,8 +8,8 @@ use crate::error::Error;
 use crate::graph::{Graph, Segment};
 use crate::tape::{History, Kept, Tape};
 
-/// Steps that are looked at, spread evenly over the path.
-const SPREAD: usize = 5;
+/// Steps that are looked at, spread evenly over the path: so many at the least, and more while that is little work.
+const SPREAD: [usize; 2] = [5, 32];
 /// And the longest of all.
 const LONGEST: usize = 3;
 /// Elements of a path that are read to find them, about.
@@ -22,6 +22,8 @@ const MOST_NODES: usize = 32;
 const MOST_NODES_WITH_KINKS: usize = 8;
 /// Multiply-adds that looking may take, about, as long as one query is left.
 const WORK: f64 = 1e12;
+/// The same for steps beyond the least.
+const LITTLE_WORK: f64 = 1e11;
 /// Rows that a query and step pass through the network, about: forward, and along two directions, at the nodes of each number.
 const ROWS: f64 = 48.0;
 /// Values of a readout that may all be right by chance.
@@ -241,19 +243,22 @@ pub(crate) fn likely_rule(network: &Graph, spec: &Spec, tolerance: f64) -> Rule 
 
 /// Some of so many queries, spread evenly: fewer where a row takes more multiply-adds.
 fn some_of(queries: usize, multiply_adds: usize) -> Vec<u32> {
-    let each = (SPREAD + LONGEST) as f64 * ROWS * multiply_adds as f64;
+    let each = (SPREAD[0] + LONGEST) as f64 * ROWS * multiply_adds as f64;
     let count = ((WORK / each) as usize).clamp(1, MOST_QUERIES).min(queries);
     (0..count).map(|at| (at * queries / count) as u32).collect()
 }
 
 /// The steps of a path to look at, ascending: some that are spread evenly, the first and the last among them, and the longest, where
 /// the network bends most on the way. Where only some weights were recorded, those before and after which the loss changes most are
-/// taken for the longest.
+/// taken for the longest. A row of a query takes `multiply_adds`.
 ///
 /// # Errors
 ///
 /// A tape that cannot be read.
-pub(crate) fn looked_at<E: Element>(tape: &dyn Tape<E>) -> std::result::Result<Vec<usize>, Error> {
+pub(crate) fn looked_at<E: Element>(
+    tape: &dyn Tape<E>,
+    multiply_adds: usize,
+) -> std::result::Result<Vec<usize>, Error> {
     let History { recording, steps, metrics } = tape.history();
     let Some(last) = steps.len().checked_sub(1) else { return Ok(Vec::new()) };
     let sizes = if recording.every() == 1 {
@@ -265,7 +270,9 @@ pub(crate) fn looked_at<E: Element>(tape: &dyn Tape<E>) -> std::result::Result<V
     };
     let mut largest: Vec<(usize, f64)> = sizes.into_iter().filter(|(_, size)| size.is_finite()).collect();
     largest.sort_by(|a, b| b.1.total_cmp(&a.1));
-    let spread = (0..SPREAD).map(|at| at * last / (SPREAD - 1));
+    let each = MOST_QUERIES as f64 * ROWS * multiply_adds as f64;
+    let count = ((LITTLE_WORK / each) as usize).clamp(SPREAD[0], SPREAD[1]);
+    let spread = (0..count).map(|at| at * last / (count - 1));
     let mut steps: Vec<usize> = spread.chain(largest.into_iter().take(LONGEST).map(|(step, _)| step)).collect();
     steps.sort_unstable();
     steps.dedup();

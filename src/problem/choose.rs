@@ -53,6 +53,6 @@ impl Problem {
             };
             Ok([host(&start)?, host(&end)?])
         };
-        probe.choose(looked_at(tape)?, &mut ends, tick)
+        probe.choose(looked_at(tape, self.network.multiply_adds())?, &mut ends, tick)
     }
 }
