@@ -3,7 +3,7 @@
 use super::check::{check, check_model};
 use super::optimizer::is_file;
 use super::record::Record;
-use super::{KEYS, Model, RunFile, entries, graph, kernel, model, record, start, toml, training};
+use super::{KEYS, Model, RunFile, entries, graph, model, record, rule, start, toml, training};
 use crate::error::RunFileError;
 use crate::key::{self, Entry, Shape, Table, Value};
 use std::path::{Path, PathBuf};
@@ -91,12 +91,12 @@ fn read(table: &mut Table) -> key::Result<RunFile> {
         training::fill_rate(training);
     }
     if let Some(Value::Table(kernel)) = table.get_mut("kernel") {
-        kernel::fill_rule(kernel);
+        rule::fill_rule(kernel);
     }
     let mut run_file = start();
     key::read(KEYS, "", table, &mut run_file)?;
     if run_file.training.optimizer.is_solved() && run_file.kernel.unchosen().is_some() {
-        run_file.kernel.rule = kernel::OF_FLOW;
+        run_file.kernel.rule = rule::OF_FLOW;
     }
     run_file.kernel.forget_other_choice();
     check(&run_file)?;
