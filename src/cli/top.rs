@@ -50,6 +50,7 @@ pub fn answer(question: &Question) -> anyhow::Result<()> {
     };
     let top = top(directory, asked, *output, *k)?;
     if let Some(file) = csv {
+        refuse_inside(directory, file)?;
         write_csv(&top, file)?;
     }
     if *json {
@@ -111,6 +112,19 @@ fn as_json(top: &Top) -> serde_json::Value {
         "raised_by": raised_by, "lowered_by": lowered_by,
         "raised": list(&top.raised), "lowered": list(&top.lowered),
     })
+}
+
+/// A run directory holds its run's files alone.
+fn refuse_inside(directory: &Path, file: &Path) -> anyhow::Result<()> {
+    let whole = |path: &Path| path.canonicalize().ok();
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match (whole(directory), whole(folder)) {
+        (Some(directory), Some(folder)) if folder.starts_with(&directory) => {
+            let problem = format!("--csv: {} lies in the run directory; write it elsewhere", file.display());
+            Err(Error::Input(problem).into())
+        }
+        _ => Ok(()),
+    }
 }
 
 fn write_csv(top: &Top, file: &Path) -> anyhow::Result<()> {

@@ -55,7 +55,7 @@ impl Top {
     /// How much of all that raised it, and of all that lowered it, the listed ones make up.
     pub fn covered(&self) -> [f64; 2] {
         let of = |list: &[Moved], sum: f64| {
-            if sum == 0.0 { 1.0 } else { list.iter().map(|moved| moved.amount).sum::<f64>() / sum }
+            if sum == 0.0 { 1.0 } else { (list.iter().map(|moved| moved.amount).sum::<f64>() / sum).abs() }
         };
         [of(&self.raised, self.sums[0]), of(&self.lowered, self.sums[1])]
     }
@@ -109,7 +109,13 @@ pub fn top(directory: &Path, asked: Asked, output: Option<usize>, count: usize) 
         }
         Asked::Example(_) => Moved { number, amount, class: query_class(number), group: None, output: value(number) },
     };
-    let sum = |sign: f64| amounts.iter().map(|&(_, amount)| amount).filter(|amount| amount * sign > 0.0).sum();
+    let sum = |sign: f64| {
+        amounts
+            .iter()
+            .map(|&(_, amount)| amount)
+            .filter(|amount| amount * sign > 0.0)
+            .fold(0.0, |sum, amount| sum + amount)
+    };
     let [raised, lowered] = extremes(&amounts, count).map(|list| list.into_iter().map(moved).collect());
     let (output, change, class) = match asked {
         Asked::Query(query) => {

@@ -82,6 +82,8 @@ fn what_is_not_there_is_told() {
     fixture.refuses_command(&["top", "out", "--query", "3"], &["no query 3", "from 0 to 2"]);
     fixture.refuses_command(&["top", "out", "--example", "4"], &["no example 4", "from 0 to 3"]);
     fixture.refuses_command(&["top", "out", "--query", "0", "--output", "2"], &["no output 2", "from 0 to 1"]);
+    let inside = ["top", "out", "--query", "0", "--csv", "out/attribution.npy"];
+    fixture.refuses_command(&inside, &["--csv", "run directory", "elsewhere"]);
     fixture.refuses_command(&["top", "nowhere", "--query", "0"], &["nowhere", "no finished run"]);
     fixture.refuses_command(&["top", "out"], &["--query", "--example"]);
     fixture.refuses_command(&["top", "out", "--query", "0", "--example", "0"], &["--example"]);

@@ -1,6 +1,6 @@
 //! What causes that the optimizer does not explain an imported path, as far as the path itself tells.
 //!
-//! The path is read at most twice, on the host. First it is asked which tensors move; then the steps of those for which there is
+//! The path is read at most three times, on the host. First whether more than roundings is unexplained; then it is asked which tensors move; then the steps of those for which there is
 //! no reason yet are compared with the optimizer's: causes that explain them to roundings are named as such, others as what is
 //! usual.
 
@@ -19,11 +19,12 @@ mod names;
 mod rate;
 mod state;
 
+use crate::compute::Element;
 use crate::error::Error;
 use crate::graph::Role;
 use crate::problem::Problem;
-use crate::tape::DiskTape;
-use evidence::{Course, Place, Sample, Steps, places};
+use crate::tape::{DiskTape, Kept, Tape};
+use evidence::{Course, Place, Sample, Sizes, Steps, places};
 pub(in crate::run) use integral::{Integral, of_inexact};
 use motion::Motion;
 
@@ -73,11 +74,14 @@ impl Case<'_> {
 ///
 /// A path that is damaged, or the run shall stop.
 pub(in crate::run) fn of_unexplained(path: &Imported<'_>) -> Result<Vec<String>, Error> {
-    let steps = Steps { tape: path.tape, unit: path.unit };
+    let steps = Steps { tape: path.tape, unit: unit(path)? };
     if steps.count() == 0 {
         return Ok(Vec::new());
     }
     let all = places(&path.problem.network);
+    if is_rounding(steps, &all, path.check)? {
+        return Ok(vec![ROUNDED.into()]);
+    }
     let motion = Motion::read(steps, &all, path.check)?;
     if motion.is_still() {
         return Ok(vec![motion::STILL.into()]);
@@ -107,6 +111,34 @@ pub(in crate::run) fn of_unexplained(path: &Imported<'_>) -> Result<Vec<String>,
         },
     });
     Ok(causes)
+}
+
+/// What is said where nothing but roundings is unexplained.
+const ROUNDED: &str = "the steps are the optimizer's but for the roundings of the recorded weights, and the whole change is not much \
+                       larger than these; what was trained and saved in float64 has smaller ones";
+
+/// What one rounding of a recorded weight changes at the most, relative: of weights that are all in single precision, one of that,
+/// whatever the arithmetic of the run.
+fn unit(path: &Imported<'_>) -> Result<f64, Error> {
+    let is_single = |number: usize| -> Result<bool, Error> {
+        let row = Tape::<f64>::row(path.tape, Kept::Weights, number)?;
+        Ok(row.iter().all(|&weight| f64::from(weight as f32) == weight))
+    };
+    let single = is_single(0)? && is_single(path.tape.history.steps.len())?;
+    Ok(if single { path.unit.max(f32::ROUNDING) } else { path.unit })
+}
+
+/// Whether no step has more unexplained than roundings of its weights make.
+fn is_rounding(steps: Steps<'_>, places: &[Place], check: &dyn Fn() -> Result<(), Error>) -> Result<bool, Error> {
+    for number in 0..steps.count() {
+        check()?;
+        let (rows, mut all) = (steps.rows(number)?, Sizes::default());
+        places.iter().for_each(|place| all.add(&rows.sizes(&place.range)));
+        if all.rest > all.noise {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// A cause that acts at one step, or one that lasts.
