@@ -57,10 +57,23 @@ impl Found {
             path.extension().is_some_and(|own| endings.iter().any(|ending| own.eq_ignore_ascii_case(ending)))
         };
         for file in files.iter().filter(|file| has(&DATA, file)) {
-            found.data(file);
+            let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+            found.data(file.display().to_string(), &stem);
         }
-        let weights: Vec<&PathBuf> =
-            files.iter().filter(|file| has(&WEIGHTS, file) && TensorFile::open(file).is_ok()).collect();
+        let (mut weights, mut archives) = (Vec::new(), Vec::new());
+        for file in files.iter().filter(|file| has(&WEIGHTS, file)) {
+            match TensorFile::open(file) {
+                // Tensors have the names of layers before a dot; arrays of data have none.
+                Ok(tensors) if has(&["npz"], file) && !tensors.names().any(|name| name.contains('.')) => {
+                    archives.push((file, tensors.names().map(str::to_owned).collect::<Vec<_>>()));
+                }
+                Ok(_) => weights.push(file),
+                Err(_) => {}
+            }
+        }
+        for (file, names) in archives {
+            names.iter().for_each(|name| found.data(format!("{}:{name}", file.display()), name));
+        }
         if let Some(first) = weights.first() {
             found.network = Layers::of(&TensorFile::open(first)?);
         }
@@ -77,15 +90,14 @@ impl Found {
     }
 
     /// Takes a file of data for what its name says.
-    fn data(&mut self, path: &Path) {
-        let stem = path.file_stem().unwrap_or_default().to_string_lossy().to_lowercase();
+    fn data(&mut self, name: String, stem: &str) {
+        let stem = stem.to_lowercase();
         let words: Vec<&str> = stem.split(|letter: char| !letter.is_alphanumeric()).collect();
         let is = |names: &[&str]| words.iter().any(|word| names.contains(word));
         let (targets, queries) = (is(&TARGETS), is(&QUERIES));
         if !targets && !queries && !is(&INPUTS) {
             return;
         }
-        let name = path.display().to_string();
         // What cannot be read as it is may be read with keys that the draft does not know.
         let array = read(&name).ok();
         let shape = array.as_ref().map_or_else(Vec::new, |array| array.shape.clone());

@@ -154,6 +154,21 @@ mod tests {
         assert!(text.contains("# momentum") || text.contains("# schedule"), "{text}");
     }
 
+    /// An archive of data is none of weights.
+    #[test]
+    fn data_may_lie_in_an_archive() -> Result<(), Box<dyn std::error::Error>> {
+        let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/data/digits.npz");
+        let folder = tempfile::tempdir()?;
+        std::fs::copy(data, folder.path().join("digits.npz"))?;
+        let text = draft(Some(folder.path()))?;
+        for part in ["digits.npz:train_x", "digits.npz:train_y", "digits.npz:query_x", "digits.npz:query_y"] {
+            assert!(text.contains(part), "no {part} in {text}");
+        }
+        let run_file = parsed(&text);
+        assert!(run_file.trajectory.import.is_none() && run_file.model.weights.is_none(), "{text}");
+        Ok(())
+    }
+
     #[test]
     fn files_fill_it_in() -> Result<(), Box<dyn std::error::Error>> {
         let folder = tempfile::tempdir()?;
