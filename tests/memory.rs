@@ -167,7 +167,6 @@ fn what_does_not_fit_together_is_refused() {
         (Problem { every: 0, ..problem() }, "every: must be at least 1"),
         (asked(Spec { coefficients: true, ..problem().spec }), "kernel.coefficients"),
         (asked(Spec { tangent: true, ..problem().spec }), "kernel.tangent"),
-        (asked(Spec { attribution: false, ..problem().spec }), "nothing is asked for"),
         (asked(Spec { readout: Readout::Margin, ..problem().spec }), "kernel.readout"),
     ];
     let device = Device::new(&CpuBackend::<f64>::new(), Rates::CPU);

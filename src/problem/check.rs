@@ -166,7 +166,7 @@ impl Problem {
     }
 
     fn check_kernel(&self) -> Result<(), Error> {
-        let Spec { optimizer, attribution, kernel, coefficients, tangent, .. } = &self.spec;
+        let Spec { optimizer, kernel, coefficients, tangent, .. } = &self.spec;
         if optimizer.whole().has_memory() && kernel.is_some() {
             return Err(wrong(
                 "kernel.kernel: a step with momentum, or of Adam and its like, mixes the gradients of many steps, so that no integral of \
@@ -179,11 +179,7 @@ impl Problem {
         if *tangent && kernel.is_none() {
             return Err(wrong("kernel.tangent: has the kernel's shape, and no kernel is asked for"));
         }
-        self.check_positions()?;
-        if !attribution && kernel.is_none() && !self.superposition {
-            return Err(wrong("kernel.kernel: nothing is asked for"));
-        }
-        Ok(())
+        self.check_positions()
     }
 
     /// Attributions of positions need targets that have several.
