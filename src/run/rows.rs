@@ -89,7 +89,7 @@ impl Rows {
 }
 
 /// Whether two shapes are the same but for axes of length 1.
-fn is_same(a: &[usize], b: &[usize]) -> bool {
+pub(super) fn is_same(a: &[usize], b: &[usize]) -> bool {
     long(a).eq(long(b))
 }
 

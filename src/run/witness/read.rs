@@ -3,6 +3,7 @@
 use crate::error::Error;
 use crate::formats::{Array, TextLayout, read_with};
 use crate::run::inputs::finite;
+use crate::run::rows::is_same;
 
 /// Reads outputs `[n, C]` of so many queries; `shape` is that of a network's outputs of one.
 ///
@@ -12,11 +13,8 @@ use crate::run::inputs::finite;
 pub fn read_outputs(path: &str, layout: &TextLayout, queries: usize, shape: &[usize]) -> Result<Vec<f64>, Error> {
     let array = read_with(path, layout)?;
     finite(path, &array)?;
-    let long = |shape: &[usize]| shape.iter().copied().filter(|&side| side != 1).collect::<Vec<_>>();
     let fits = match array.shape.as_slice() {
-        [count, rest @ ..] => {
-            *count == queries && (long(rest) == long(shape) || *rest == [shape.iter().product::<usize>()])
-        }
+        [count, rest @ ..] => *count == queries && (is_same(rest, shape) || *rest == [shape.iter().product::<usize>()]),
         [] => false,
     };
     if fits { Ok(array.to_f64()) } else { Err(misshapen(path, &array, queries, shape)) }
