@@ -86,7 +86,6 @@ pub mod path;
 pub mod plan;
 mod plural;
 pub mod problem;
-pub mod question;
 pub mod random;
 pub mod readout;
 pub mod report;

@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use pathkernel::error::Error;
-use pathkernel::question::{Asked, Moved, Top, top};
+use pathkernel::report::{Asked, Moved, Top, top};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 

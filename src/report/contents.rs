@@ -13,7 +13,7 @@ use std::path::Path;
 
 /// One line of `metrics.jsonl`.
 #[derive(Debug, Clone, Copy, Deserialize)]
-pub(crate) struct Line {
+pub(super) struct Line {
     /// `None` where it is not finite, as the residual.
     pub loss: Option<f64>,
     /// `None` where there are no classes.
@@ -24,7 +24,7 @@ pub(crate) struct Line {
 }
 
 /// A finished run, as far as its report needs it.
-pub(crate) struct Contents {
+pub(super) struct Contents {
     /// What the run is called: its directory's name.
     pub name: String,
     pub run_file: RunFile,

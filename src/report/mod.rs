@@ -1,7 +1,7 @@
 /*!
-The report of a finished run: `report.html`, one file that needs no network.
+What a finished run says: its report, `report.html`, one file that needs no network; and answers to single questions ([`top()`]).
 
-It is made from the run directory alone, and from the data that its run file names: where the data is gone, examples
+Both are made from the run directory alone, and from the data that its run file names: where the data is gone, examples
 are shown by their numbers.
 */
 
@@ -9,6 +9,7 @@ mod chart;
 mod contents;
 mod exactness;
 mod example;
+mod extremes;
 mod heat;
 mod page;
 mod picture;
@@ -16,12 +17,14 @@ mod queries;
 mod query;
 mod strip;
 mod superposition;
+mod top;
 mod words;
 
-pub(crate) use contents::Contents;
+pub use top::{Asked, Moved, Top, top};
 
 use crate::error::Error;
 use crate::run::store::Store;
+use contents::Contents;
 use std::path::{Path, PathBuf};
 
 /// Writes the report of the finished run in `directory` and returns its path. Reads a few rows of the large arrays,

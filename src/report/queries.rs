@@ -1,8 +1,8 @@
 //! Which queries a report shows, and which examples with them.
 
 use super::contents::Contents;
+use super::extremes::extremes;
 use crate::error::Error;
-use crate::question::extremes;
 use std::collections::BTreeMap;
 
 /// Queries shown.

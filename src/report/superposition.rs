@@ -3,9 +3,9 @@
 use super::chart::{number, percent};
 use super::contents::Contents;
 use super::example::examples;
+use super::extremes::extremes;
 use crate::formats::MappedArray;
 use crate::graph::Graph;
-use crate::question::extremes;
 use maud::{Markup, html};
 
 /// Examples shown of each layer and sign.

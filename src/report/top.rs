@@ -1,9 +1,9 @@
 //! What moved a query most, or what an example moved most.
 
+use super::contents::Contents;
 use super::extremes::extremes;
 use crate::error::Error;
 use crate::loss::IGNORED;
-use crate::report::Contents;
 use std::path::Path;
 
 /// Whom a question is about.

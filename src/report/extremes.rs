@@ -1,7 +1,7 @@
 //! The largest amounts of a list, of either sign.
 
 /// The `count` largest amounts above zero, and the smallest below, each with its number; the first of equal ones comes first.
-pub(crate) fn extremes(amounts: &[(usize, f64)], count: usize) -> [Vec<(usize, f64)>; 2] {
+pub(super) fn extremes(amounts: &[(usize, f64)], count: usize) -> [Vec<(usize, f64)>; 2] {
     [1.0, -1.0].map(|sign: f64| {
         let mut own: Vec<(usize, f64)> = amounts.iter().copied().filter(|&(_, amount)| sign * amount > 0.0).collect();
         own.sort_by(|a, b| (sign * b.1).total_cmp(&(sign * a.1)).then(a.0.cmp(&b.0)));
