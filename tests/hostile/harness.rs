@@ -29,6 +29,9 @@ pub struct Target {
     pub inputs: u64,
 }
 
+/// Bytes of memory for each byte of a run file, at the most: a value of two bytes is a node of some hundred in the TOML parser's
+/// tree, and another in the table made of it.
+pub const OF_A_RUN_FILE: usize = 500;
 /// Time that one input may take, on a machine that is busy with other things.
 const LONGEST: Duration = Duration::from_secs(20);
 /// Bytes that somebody reads of an error.

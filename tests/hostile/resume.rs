@@ -1,7 +1,7 @@
 //! Run directories of interrupted runs, as a run that goes on with them reads them: identity, recorded path, states of
 //! training and of tiles, finished tiles.
 
-use crate::harness::{Input, Target, read_input, run};
+use crate::harness::{Input, OF_A_RUN_FILE, Target, read_input, run};
 use crate::mutate::any_file;
 use crate::random::Random;
 use pathkernel::error::Error;
@@ -134,7 +134,7 @@ fn resume() {
         seeds: || (0..KINDS.len()).map(interrupted).collect(),
         mutate: spoil,
         attempt: go_on,
-        factor: 200,
+        factor: OF_A_RUN_FILE,
         constant: 16 << 20,
         writes: &[OUT],
         inputs: 200,

@@ -1,6 +1,6 @@
 //! Run directories, as `pathkernel report` reads them.
 
-use crate::harness::{Input, Target, read_input, run};
+use crate::harness::{Input, OF_A_RUN_FILE, Target, read_input, run};
 use crate::mutate::any_file;
 use crate::random::Random;
 use pathkernel::formats::write_npy;
@@ -144,7 +144,7 @@ fn report() {
         seeds: || KINDS.iter().map(|overrides| finished(overrides)).collect(),
         mutate: spoil,
         attempt: read_run,
-        factor: 100,
+        factor: OF_A_RUN_FILE,
         constant: 8 << 20,
         writes: &["report.html"],
         inputs: 1_000,

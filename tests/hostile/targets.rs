@@ -1,6 +1,6 @@
 //! The parsers of single files and of checkpoints.
 
-use crate::harness::{Input, Target, read_input, run};
+use crate::harness::{Input, OF_A_RUN_FILE, Target, read_input, run};
 use crate::mutate::any_file;
 use crate::random::Random;
 use pathkernel::formats::{Array, MappedArray, TensorFile, read};
@@ -298,8 +298,7 @@ fn run_file() {
         seeds: run_files,
         mutate: spoil_run_file,
         attempt: read_run_file,
-        // A value of two bytes is a node of some hundred in the parser's tree, and another in the table made of it.
-        factor: 500,
+        factor: OF_A_RUN_FILE,
         constant: 2 * CONSTANT,
         writes: &[],
         inputs: 5_000,
