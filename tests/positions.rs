@@ -94,7 +94,7 @@ fn path<E: Element>(problem: &Problem) -> MemoryTape<E> {
 fn explained<E: Element>(problem: &Problem, tape: &MemoryTape<E>, sides: [usize; 2]) -> Explanation {
     let backend = CpuBackend::<E>::new();
     problem.check().expect("a problem");
-    let plan = Plan::new(problem, &Device::new(&backend, Rates::CPU), Cut::Recorded(sides));
+    let plan = Plan::new(problem, &Device::new(&backend, Rates::CPU), Cut::Recorded { sides, own: 0 });
     Explanation::of(problem, &backend, tape, &plan, &mut || Ok(())).expect("an explanation")
 }
 

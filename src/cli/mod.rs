@@ -9,6 +9,7 @@ mod plan;
 mod progress;
 mod report;
 mod run;
+mod self_influence;
 mod shard;
 mod stop;
 mod top;
@@ -97,6 +98,9 @@ enum Command {
     },
     /// Say which examples raised and lowered a query most, or which queries an example moved most.
     Top(top::Question),
+    /// Say which training examples did the most to themselves, as those with wrong labels do.
+    #[command(name = "self")]
+    SelfInfluence(self_influence::Question),
     /// Say the verdict of a finished run again, from its arrays: every file is held against its checksum, and the residual is
     /// made again.
     Check {
@@ -147,6 +151,7 @@ pub fn main(arguments: Arguments) -> ExitCode {
         }
         Command::Check { directories } => each(directories, |directory| check::check(directory, arguments.quiet)),
         Command::Top(question) => one(done(top::answer(question))),
+        Command::SelfInfluence(question) => one(done(self_influence::answer(question))),
         Command::Export { directories, to } => {
             match stop::listen(None, arguments.quiet).and_then(|()| one_folder(directories, to)) {
                 Ok(()) => {

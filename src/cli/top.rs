@@ -51,7 +51,7 @@ pub fn answer(question: &Question) -> anyhow::Result<()> {
     let top = top(directory, asked, *output, *k)?;
     if let Some(file) = csv {
         refuse_inside(directory, file)?;
-        write_csv(&top, file)?;
+        write_csv(noun(&top), top.raised.iter().chain(&top.lowered), file)?;
     }
     if *json {
         println!("{:#}", as_json(&top));
@@ -97,9 +97,13 @@ fn row(top: &Top, Moved { number, amount, class, group, output }: &Moved) -> Str
     format!("  {amount:+14.6}  {} {number}{class}{group}{own}", noun(top))
 }
 
+/// An entry of a list.
+pub(super) fn moved_as_json(Moved { number, amount, class, group, output }: &Moved) -> serde_json::Value {
+    json!({ "number": number, "amount": amount, "class": class, "group": group, "output": output })
+}
+
 fn as_json(top: &Top) -> serde_json::Value {
-    let one = |Moved { number, amount, class, group, output }: &Moved| json!({ "number": number, "amount": amount, "class": class, "group": group, "output": output });
-    let list = |list: &[Moved]| list.iter().map(one).collect::<Vec<_>>();
+    let list = |list: &[Moved]| list.iter().map(moved_as_json).collect::<Vec<_>>();
     let (subject, number) = match top.asked {
         Asked::Query(query) => ("query", query),
         Asked::Example(example) => ("example", example),
@@ -115,7 +119,7 @@ fn as_json(top: &Top) -> serde_json::Value {
 }
 
 /// A run directory holds its run's files alone.
-fn refuse_inside(directory: &Path, file: &Path) -> anyhow::Result<()> {
+pub(super) fn refuse_inside(directory: &Path, file: &Path) -> anyhow::Result<()> {
     let whole = |path: &Path| path.canonicalize().ok();
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     match (whole(directory), whole(folder)) {
@@ -127,12 +131,13 @@ fn refuse_inside(directory: &Path, file: &Path) -> anyhow::Result<()> {
     }
 }
 
-fn write_csv(top: &Top, file: &Path) -> anyhow::Result<()> {
+/// Writes a list of what is called by a noun.
+pub(super) fn write_csv<'a>(noun: &str, list: impl Iterator<Item = &'a Moved>, file: &Path) -> anyhow::Result<()> {
     let whole = |number: Option<String>| number.unwrap_or_default();
-    let rows = top.raised.iter().chain(&top.lowered).map(|Moved { number, amount, class, group, output }| {
+    let rows = list.map(|Moved { number, amount, class, group, output }| {
         let (class, group) = (class.map(|class| class.to_string()), group.map(|group| group.to_string()));
         format!("{number},{amount},{},{},{output}\n", whole(class), whole(group))
     });
-    let text: String = std::iter::once(format!("{},amount,class,group,output\n", noun(top))).chain(rows).collect();
+    let text: String = std::iter::once(format!("{noun},amount,class,group,output\n")).chain(rows).collect();
     std::fs::write(file, text).with_context(|| format!("{}: cannot be written", file.display()))
 }

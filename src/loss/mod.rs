@@ -15,6 +15,7 @@ pub use aims::{Aims, Numbers};
 pub use targets::{IGNORED, TargetKind, Targets};
 
 pub(crate) use read::TargetArray;
+pub(crate) use targets::of_rows;
 
 use crate::compute::Element;
 use crate::key::Word;

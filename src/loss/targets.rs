@@ -40,6 +40,17 @@ impl Targets {
         }
     }
 
+    /// Those of some rows, in their order, of so many.
+    pub(crate) fn of_rows(&self, rows: &[u32], of: usize) -> Self {
+        match self {
+            Targets::Classes(classes) => Targets::Classes(of_rows(classes, rows, of)),
+            Targets::Reals(values) => Targets::Reals(of_rows(values, rows, of)),
+            Targets::Probabilities { values, classes } => {
+                Targets::Probabilities { values: of_rows(values, rows, of), classes: *classes }
+            }
+        }
+    }
+
     /// The class of each of so many rows, where each has one.
     pub fn classes(&self, rows: usize) -> Option<&[u32]> {
         match self {
@@ -83,6 +94,12 @@ impl Targets {
         }
         loss.check_labels(values)
     }
+}
+
+/// Some rows of an array, in their order, of so many.
+pub(crate) fn of_rows<T: Copy>(values: &[T], rows: &[u32], of: usize) -> Vec<T> {
+    let width = values.len() / of.max(1);
+    rows.iter().flat_map(|&row| &values[row as usize * width..][..width]).copied().collect()
 }
 
 fn check_classes(classes: &[u32], rows: usize, outputs: usize) -> Result<(), String> {

@@ -25,6 +25,8 @@ pub(super) struct Cost<'a> {
     pub rates: &'a Rates,
     /// All queries, and the examples of a batch.
     pub sizes: Sizes,
+    /// All examples of a batch, where those of `sizes` are a part.
+    pub batch: usize,
     /// All examples.
     pub examples: usize,
     /// How many tiles lie one below the other, and beside each other.
@@ -91,6 +93,11 @@ impl Cost<'_> {
         self.passing(passing) + real(batch) * gradient
     }
 
+    /// Seconds of training's own passes in a step.
+    pub fn training(&self) -> f64 {
+        self.passing(real(3 * self.batch))
+    }
+
     /// Seconds of contractions. What is done with a query's rows is done once for every tile of examples, and the other
     /// way round.
     fn contracting(&self, all: &Sizes) -> f64 {
@@ -109,7 +116,7 @@ impl Cost<'_> {
 
     /// Rows whose parts a gradient of an example adds up.
     fn rows_of_a_gradient(&self) -> usize {
-        if self.couples() { self.sizes.examples } else { 1 }
+        if self.couples() { self.batch } else { 1 }
     }
 
     /// Seconds of adding up gradients over the rows of a batch but the first, which every gradient has.
@@ -126,7 +133,7 @@ impl Cost<'_> {
     fn rows_along(&self, sizes: &Sizes) -> f64 {
         let sets = if is_directional(self.contraction) { self.sets } else { 0 };
         // A batch whose rows depend on each other passes whole.
-        let examples = if self.couples() { self.sizes.examples } else { sizes.examples };
+        let examples = if self.couples() { self.batch } else { sizes.examples };
         ALONG * real(sets) * real(sizes.queries * sizes.outputs) * real(examples)
     }
 
@@ -143,11 +150,11 @@ impl Cost<'_> {
         let Sizes { queries, outputs, nodes, examples, .. } = self.sizes;
         let of_queries = real(queries * nodes * (2 + outputs) + queries) * real(columns);
         let of_batch = if self.couples() {
-            real(examples) * (real(columns) + real(self.copies()) * real(examples))
+            real(self.batch) * (real(columns) + real(self.copies()) * real(examples))
         } else {
             real(examples * (1 + self.copies()))
         };
-        of_queries + of_batch * real(lines) + real(3 * examples) * real(self.made)
+        of_queries + of_batch * real(lines) + real(3 * self.batch) * real(self.made)
     }
 
     /// Rows of an example that pass backward.

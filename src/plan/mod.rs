@@ -5,6 +5,7 @@ What a problem costs on a device: memory and arithmetic, the contraction of each
 mod cheaper;
 mod cost;
 mod footprint;
+mod own;
 mod room;
 mod tiles;
 
@@ -16,12 +17,13 @@ pub use tiles::Cut;
 use crate::compute::{Backend, Element, Entries, Rates};
 use crate::device::free_memory;
 use crate::path::{Quadrature, Rule, Tile, columns_at_once, examples_at_once, vectors_at_once};
-use crate::problem::Problem;
+use crate::problem::{Problem, SelfAttribution};
 use crate::readout::Readout;
 use crate::tangent::{Carried, Contraction, Sizes, choose};
 use crate::tape::Step;
 use cost::Cost;
 use footprint::{Footprint, Held, WholeBatch};
+use own::{Own, pairs_of_own, sizes_of_own};
 use room::PROGRAM;
 use tiles::{MOST_QUERIES, sides, tiles};
 
@@ -36,6 +38,10 @@ pub struct Plan {
     pub sides: [usize; 2],
     /// The tiles, in the order in which they are computed.
     pub tiles: Vec<Tile>,
+    /// Examples of a tile of self-attributions; 0 where these are not asked for.
+    pub own_side: usize,
+    /// The tiles of self-attributions.
+    pub own_tiles: Vec<Tile>,
     /// Bytes on the device at the most.
     pub device_bytes: u64,
     /// Bytes of the data and of the program on the host.
@@ -159,8 +165,10 @@ fn sizes(problem: &Problem, rounding: f64) -> Sizes {
 /// Bytes of the data in both precisions, and of what belongs to queries alone.
 fn data_bytes(problem: &Problem, bytes: usize) -> u64 {
     let (m, n) = (problem.examples(), problem.query_count());
+    // The examples as queries of their own.
+    let own = if problem.own { real(m) * real(problem.network.input_len()) * real(bytes) } else { 0.0 };
     let rows = problem.spec.values(problem.network.outputs);
-    (real(m + n) * real(problem.network.input_len()) * real(8 + 2 * bytes) + 7.0 * 8.0 * real(n) * real(rows)) as u64
+    (real(m + n) * real(problem.network.input_len()) * real(8 + 2 * bytes) + 7.0 * 8.0 * real(n) * real(rows) + own) as u64
 }
 
 /// Flat vectors that are recorded of a path.
@@ -176,7 +184,8 @@ fn array_bytes(problem: &Problem, per_pair: &PerPair, bytes: usize) -> f64 {
     // Of each example and layer a norm and a share, and the vectors asked for.
     let shares = if problem.superposition { 2.0 * real(m) * real(network.layers().len()) } else { 0.0 };
     let superposed = real(problem.superposition_vectors.len()) * real(network.len) + shares;
-    (real(n) * real(m) * per_pair.arrays + 5.0 * real(n) * real(rows) + superposed) * real(bytes)
+    let own = if problem.own { real(problem.examples()) * real(rows) } else { 0.0 };
+    (real(n) * real(m) * per_pair.arrays + 5.0 * real(n) * real(rows) + superposed + own) * real(bytes)
 }
 
 impl Plan {
@@ -187,11 +196,19 @@ impl Plan {
         let sizes = sizes(problem, device.rounding);
         let per_pair = PerPair::new(problem);
         let contraction = problem.contractions();
-        let contraction =
-            contraction.unwrap_or_else(|| fastest(problem, spec.readout, &sizes, &per_pair, &device.choosing));
+        let choose = || match (problem.own, sizes.sums().next()) {
+            (true, None) => {
+                let sizes = sizes_of_own(problem, &sizes);
+                fastest(problem, spec.readout, &sizes, &pairs_of_own(&sizes), &device.choosing)
+            }
+            _ => fastest(problem, spec.readout, &sizes, &per_pair, &device.choosing),
+        };
+        let contraction = contraction.unwrap_or_else(choose);
         let footprint = footprint(problem, device, &contraction, &sizes, &per_pair);
         let host_bytes = data_bytes(problem, device.bytes).saturating_add(PROGRAM);
         let room = device.allowed.map_or(device.memory, |allowed| allowed.saturating_sub(host_bytes));
+        let own = problem.own.then(|| Own::new(problem, &contraction, &sizes, device));
+        let own_side = own.as_ref().map(|own| own.side(cut, (room, device.largest), &device.choosing));
         let sizes = Sizes { queries: n, ..sizes };
         let tile = match cut {
             Cut::Into { at_least } => {
@@ -200,8 +217,11 @@ impl Plan {
                     |tiles| cost(problem, &contraction, &device.choosing, sizes.clone(), tiles).step(per_pair.sums);
                 sides([n, m], at_least, &fits, &work)
             }
-            Cut::Recorded(sides) => Some(sides),
+            Cut::Recorded { sides, .. } => Some(sides),
         };
+        // One that self-attributions do not fit is no plan.
+        let tile = tile.filter(|_| own_side != Some(None));
+        let own_side = own_side.map(|side| side.unwrap_or(1));
         let [down, across] = tile.unwrap_or([1, 1]).map(|side| side.max(1));
         // Tiles of one query and one example could be very many.
         let tiles = if tile.is_some() { tiles([n, m], [down, across]) } else { Vec::new() };
@@ -214,20 +234,34 @@ impl Plan {
         let superposing_step = if problem.superposition { cost.superposing() } else { 0.0 };
         let tangents = spec.kernel.filter(|_| spec.tangent).map_or(0.0, |entries| cost.tangents(entries));
         let stepping = (cost.step(per_pair.sums) + superposing_step) * taken;
-        let (flops, pass_flops) = (cost.flops() * taken, cost.pass_flops() * taken);
-        let seconds = stepping + tangents + cost.folding(per_pair.sums, taken);
+        let (mut flops, mut pass_flops) = (cost.flops() * taken, cost.pass_flops() * taken);
+        let mut seconds = stepping + tangents + cost.folding(per_pair.sums, taken);
+        let [mut device_bytes, mut least] = [(down, across), (1, 1)].map(|(down, across)| footprint.bytes(down, across));
+        let mut state_bytes = footprint.state_bytes(down, across);
+        let mut single = footprint.fits([1, 1], u64::MAX, device.largest);
+        if let Some((own, side)) = own.as_ref().zip(own_side) {
+            let [contracted, passed] = own.flops(side, &device.rates, taken);
+            (flops, pass_flops) = (flops + contracted, pass_flops + passed);
+            seconds += own.seconds(side, &device.rates, taken);
+            (device_bytes, least) = (device_bytes.max(own.bytes(side)), least.max(own.bytes(1)));
+            state_bytes = state_bytes.max(own.state_bytes(side));
+            single &= own.is_possible(device.largest);
+        }
         let cheaper = Cheaper::than(problem, &device.choosing, &cost.sizes, &per_pair);
-        let single = footprint.fits([1, 1], u64::MAX, device.largest);
-        let least = host_bytes.saturating_add(footprint.bytes(1, 1).max(superposing));
+        let least = host_bytes.saturating_add(least.max(superposing));
+        let has_tiles = !tiles.is_empty();
+        let own_tiles = own_side.filter(|_| has_tiles).map(|side| SelfAttribution::new(problem).tiles(side));
         Self {
             shapes: [m, n, outputs, network.parameter_count(), steps.len()],
             contraction,
             sides: [down, across],
             tiles,
-            device_bytes: footprint.bytes(down, across).max(superposing),
+            own_side: own_side.unwrap_or(0),
+            own_tiles: own_tiles.unwrap_or_default(),
+            device_bytes: device_bytes.max(superposing),
             host_bytes,
             least_bytes: single.then_some(least),
-            state_bytes: footprint.state_bytes(down, across),
+            state_bytes,
             array_bytes: array_bytes(problem, &per_pair, device.bytes),
             path_bytes: (path_vectors(problem) + 2.0) * real(network.len) * real(device.bytes),
             flops,
@@ -259,6 +293,7 @@ fn cost<'a>(
         network,
         contraction,
         rates,
+        batch: sizes.examples,
         sizes,
         examples: problem.columns(),
         tiles,
@@ -286,7 +321,8 @@ fn footprint(
     per_pair: &PerPair,
 ) -> Footprint {
     let Problem { network, spec, steps, .. } = problem;
-    let (copies, met_in) = (spec.copies(network.outputs), network.in_training());
+    let copies = sizes.sums().map(|(_, copies)| copies).max().unwrap_or(1);
+    let met_in = network.in_training();
     let couples = met_in.couples_rows();
     let at_once =
         if couples { columns_at_once(met_in, sizes.examples) } else { examples_at_once(met_in, contraction, copies) };

@@ -11,8 +11,13 @@ pub enum Cut {
         /// How many.
         at_least: usize,
     },
-    /// As an earlier attempt did: queries and examples of a tile.
-    Recorded([usize; 2]),
+    /// As an earlier attempt did.
+    Recorded {
+        /// Queries and examples of a tile.
+        sides: [usize; 2],
+        /// Examples of a tile of self-attributions.
+        own: usize,
+    },
 }
 
 /// Queries of a tile at the most: beyond, a step is no faster.

@@ -209,6 +209,10 @@ impl Problem {
         let (shape, positions) = (self.network.shape(self.network.output()), self.aims().positions());
         let fits = self.spec.chosen.check(readout, loss, shape, self.query_aims(), positions);
         fits.map_err(|problem| wrong(format!("kernel.readout: {problem}")))?;
+        if self.own {
+            let fits = self.spec.chosen.check(readout, loss, shape, Some(self.own_aims()), positions);
+            fits.map_err(|problem| wrong(format!("kernel.own: the examples are queries here: {problem}")))?;
+        }
         if !readout.is_per_output() && matches!(kernel, Some(Entries::Trace | Entries::Diagonal)) {
             return Err(wrong("kernel.kernel: pairs equal outputs, and this kernel.readout has one row a query"));
         }

@@ -34,7 +34,7 @@ impl Problem {
             return Err(Error::Input(problem.into()));
         }
         let double = CpuBackend::<f64>::with_idle(IDLE);
-        let targets = query_targets(&double, self)?;
+        let targets = query_targets(&double, &self.spec, self.query_aims())?;
         let (asked, queries) = ((&self.network, &self.spec), (self.queries(), targets.as_ref()));
         let probe = Probe::new(&double, asked, queries, [tolerance, B::Element::ROUNDING])?;
         let again = if self.every > 1 { Some(TrainingData::new(backend, self)?) } else { None };

@@ -3,8 +3,8 @@
 use super::Problem;
 use crate::compute::{Backend, convert};
 use crate::error::Error;
-use crate::loss::Targets;
-use crate::path::{QueryTargets, Setting};
+use crate::loss::{Aims, Targets};
+use crate::path::{QueryTargets, Setting, Spec};
 use crate::tangent::Contraction;
 use crate::training::{Examples, TargetBuffer, Training};
 
@@ -62,9 +62,9 @@ impl<'a, B: Backend> TrainingData<'a, B> {
 /// The queries of a problem, in a device's precision.
 pub struct QueryData<B: Backend> {
     /// `[n, …]`, on the host.
-    values: Vec<B::Element>,
+    pub(super) values: Vec<B::Element>,
     /// Their targets, where the readout depends on them.
-    targets: Option<QueryTargets<B>>,
+    pub(super) targets: Option<QueryTargets<B>>,
 }
 
 impl<B: Backend> QueryData<B> {
@@ -74,7 +74,7 @@ impl<B: Backend> QueryData<B> {
     ///
     /// The device has no room.
     pub fn new(backend: &B, problem: &Problem) -> Result<Self, Error> {
-        Ok(Self { values: convert(problem.queries()), targets: query_targets(backend, problem)? })
+        Ok(Self { values: convert(problem.queries()), targets: query_targets(backend, &problem.spec, problem.query_aims())? })
     }
 
     /// No query.
@@ -83,10 +83,14 @@ impl<B: Backend> QueryData<B> {
     }
 }
 
-/// The targets of a problem's queries, where the readout depends on them.
-pub(super) fn query_targets<B: Backend>(backend: &B, problem: &Problem) -> Result<Option<QueryTargets<B>>, Error> {
-    match problem.query_aims() {
-        Some(aims) if problem.spec.readout.needs_targets() => Ok(Some(QueryTargets {
+/// The targets of queries, where the readout depends on them.
+pub(super) fn query_targets<B: Backend>(
+    backend: &B,
+    spec: &Spec,
+    aims: Option<Aims<'_>>,
+) -> Result<Option<QueryTargets<B>>, Error> {
+    match aims {
+        Some(aims) if spec.readout.needs_targets() => Ok(Some(QueryTargets {
             buffer: TargetBuffer::new(backend, &aims)?,
             classes: if let Targets::Classes(classes) = aims.targets { classes.clone() } else { Vec::new() },
         })),

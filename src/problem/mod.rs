@@ -10,9 +10,11 @@ mod check;
 mod choose;
 mod data;
 mod explanation;
+mod own;
 
 pub use data::{QueryData, TrainingData};
 pub use explanation::Explanation;
+pub use own::SelfAttribution;
 
 use crate::compute::{Backend, convert};
 use crate::error::Error;
@@ -66,6 +68,8 @@ pub struct Problem {
     pub superposition: bool,
     /// Examples whose part of the weights' change is wanted whole.
     pub superposition_vectors: Vec<u32>,
+    /// Whether what each example contributed to its own readout is wanted; see [`SelfAttribution`].
+    pub own: bool,
 }
 
 impl Problem {
@@ -92,6 +96,7 @@ impl Problem {
             imported: false,
             superposition: false,
             superposition_vectors: Vec::new(),
+            own: false,
         }
     }
 
@@ -154,6 +159,11 @@ impl Problem {
         Some(Aims { targets, weights: None, rows: self.query_count(), ..self.aims() })
     }
 
+    /// The same of the examples as queries.
+    pub(crate) fn own_aims(&self) -> Aims<'_> {
+        Aims { weights: None, ..self.aims() }
+    }
+
     /// m.
     pub fn examples(&self) -> usize {
         self.inputs.len() / self.network.input_len().max(1)
@@ -162,6 +172,11 @@ impl Problem {
     /// Columns of the arrays: examples, or groups of them.
     pub fn columns(&self) -> usize {
         self.groups.as_ref().map_or_else(|| self.examples(), Groups::count)
+    }
+
+    /// The column of an example.
+    pub(crate) fn column(&self, example: usize) -> usize {
+        self.groups.as_ref().map_or(example, |groups| groups.column(example))
     }
 
     /// The queries, be they the training set or their own.

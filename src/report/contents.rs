@@ -6,7 +6,7 @@ use crate::loss::TargetKind;
 use crate::optimizer::Motion;
 use crate::problem::Problem;
 use crate::run::keys::{KernelShape, RunFile};
-use crate::run::read_problem;
+use crate::run::{Excluded, read_problem};
 use crate::run::store::{PairArray, Store};
 use serde::Deserialize;
 use std::path::Path;
@@ -32,6 +32,8 @@ pub(super) struct Contents {
     pub metrics: Vec<Line>,
     /// The data, or why it cannot be read.
     pub problem: Result<Problem, Error>,
+    /// Examples that were left out.
+    pub excluded: Excluded,
     pub initial: Vec<f64>,
     pub prediction: Vec<f64>,
     pub regularizer: Vec<f64>,
@@ -48,6 +50,8 @@ pub(super) struct Contents {
     pub kernel: Option<PairArray>,
     /// `[m, layers, 2]`.
     pub superposition: Option<MappedArray>,
+    /// `[rows, R]`: what each row of the training set contributed to its own readout.
+    pub own: Option<MappedArray>,
     /// n.
     pub queries: usize,
     /// R, values of a query's readout.
@@ -97,6 +101,8 @@ impl Contents {
         let attribution_positions = pairs("attribution_positions", run_file.kernel.positions)?;
         let kernel = pairs("kernel", run_file.kernel.kernel != KernelShape::None)?;
         let superposition = MappedArray::open(&path("superposition.npy"))?;
+        let own = if run_file.kernel.own { Some(needed("own.npy")?) } else { None };
+        let rows = if run_file.data.groups.is_some() { None } else { Some(examples) };
         let of_queries = [&prediction, &initial, &regularizer, &residual].into_iter();
         let of_queries = of_queries.chain(&statistics).chain(&earlier).chain(&unexplained);
         let wrong = [queries, values, examples].contains(&0)
@@ -107,6 +113,8 @@ impl Contents {
             || attribution_positions.iter().any(|array| array.shape().len() != 4)
             || kernel.iter().any(|array| !array.shape().starts_with(&[queries, examples]))
             || superposition.iter().any(|array| array.shape.first() != Some(&examples))
+            || own.iter().any(|array| array.shape.len() != 2 || array.shape[1] != values || array.shape[0] == 0)
+            || own.iter().any(|array| rows.is_some_and(|rows| array.shape[0] != rows))
             || [&attribution, &attribution_positions, &kernel]
                 .into_iter()
                 .flatten()
@@ -123,6 +131,7 @@ impl Contents {
         Ok(Self {
             name,
             problem: problem(&run_file, [queries, examples, outputs]),
+            excluded: Excluded::read(&run_file)?,
             summary,
             metrics,
             run_file,
@@ -137,6 +146,7 @@ impl Contents {
             attribution_positions,
             kernel,
             superposition,
+            own,
             queries,
             values,
             examples,
@@ -164,6 +174,28 @@ impl Contents {
             let change = last.iter().zip(self.values_of(&self.initial, query));
             largest(&change.map(|(last, first)| (last - first).abs()).collect::<Vec<_>>())
         })
+    }
+
+    /// What people know a column's example by: its number in the files, or of columns of groups the column's.
+    pub fn number(&self, column: usize) -> usize {
+        if self.run_file.data.groups.is_some() { column } else { self.excluded.number(column) }
+    }
+
+    /// The column that people know by a number.
+    ///
+    /// # Errors
+    ///
+    /// Why there is none.
+    pub fn column(&self, number: usize) -> Result<usize, String> {
+        let grouped = self.run_file.data.groups.is_some();
+        match if grouped { Some(number) } else { self.excluded.place(number) } {
+            None => Err(format!("has no example {number}: data.train.exclude leaves it out")),
+            Some(column) if column < self.examples => Ok(column),
+            Some(_) => {
+                let last = self.number(self.examples - 1);
+                Err(format!("has no example {number}; they are numbered from 0 to {last}"))
+            }
+        }
     }
 
     /// Whether weight decay has a term.

@@ -1,6 +1,7 @@
 //! Inputs and examples in the page: as pictures, or as their first values.
 
 use super::chart::number;
+use super::contents::Contents;
 use super::picture::Image;
 use crate::loss::IGNORED;
 use crate::problem::Problem;
@@ -13,11 +14,13 @@ const TARGETS: usize = 3;
 
 /// Some training examples, each with an amount that `say` words, and what `more` says of it.
 pub(super) fn examples(
-    problem: Option<&Problem>,
+    contents: &Contents,
     list: &[(usize, f64)],
     say: impl Fn(f64) -> String,
     more: impl Fn(usize) -> Markup,
 ) -> Markup {
+    let problem = contents.problem.as_ref().ok();
+    let shown = |column: usize| contents.excluded.number(row(problem, column));
     let train = problem.map(|problem| problem.inputs.as_slice());
     let class = |amount: f64| if amount < 0.0 { "down" } else { "up" };
     if list.is_empty() {
@@ -29,7 +32,7 @@ pub(super) fn examples(
                 @for &(place, amount) in list {
                     tr {
                         th class=(class(amount)) { (say(amount)) }
-                        td { (label(problem, place)) "no. " (row(problem, place)) }
+                        td { (label(problem, place)) "no. " (shown(place)) }
                         td { (input(problem, train, row(problem, place))) (more(place)) }
                     }
                 }
@@ -43,7 +46,7 @@ pub(super) fn examples(
                     (input(problem, train, row(problem, place)))
                     (more(place))
                     span class=(class(amount)) { (say(amount)) }
-                    small { (label(problem, place)) "no. " (row(problem, place)) }
+                    small { (label(problem, place)) "no. " (shown(place)) }
                 }
             }
         }

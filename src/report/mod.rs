@@ -1,5 +1,6 @@
 /*!
-What a finished run says: its report, `report.html`, one file that needs no network; and answers to single questions ([`top()`]).
+What a finished run says: its report, `report.html`, one file that needs no network; and answers to single questions ([`top()`],
+[`self_influence()`]).
 
 Both are made from the run directory alone, and from the data that its run file names: where the data is gone, examples
 are shown by their numbers.
@@ -15,11 +16,13 @@ mod page;
 mod picture;
 mod queries;
 mod query;
+mod self_influence;
 mod strip;
 mod superposition;
 mod top;
 mod words;
 
+pub use self_influence::{ListedBy, SelfInfluence, self_influence};
 pub use top::{Asked, Moved, Top, top};
 
 use crate::error::Error;

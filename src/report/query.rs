@@ -49,7 +49,7 @@ fn one_query(contents: &Contents, words: &Words, shown: &Shown) -> Markup {
     let wrong = shown.class.zip(predicted).is_some_and(|(class, predicted)| class as usize != predicted);
     let problem = contents.problem.as_ref().ok();
     let strips = Strips::new(&shown.positions);
-    let list = |moved| examples(problem, moved, signed, |place| strips.of(place));
+    let list = |moved| examples(contents, moved, signed, |place| strips.of(place));
     html! {
         article class=(if wrong { "query wrong" } else { "query" }) {
             div class="asked" {

@@ -18,7 +18,8 @@ pub enum Asked {
 /// An example that moved the query asked about, or a query that the example asked about moved.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Moved {
-    /// Its row or column in `attribution.npy`.
+    /// Of a query its row in `attribution.npy`; of an example its number in the files of the training set, or where columns are
+    /// groups its column.
     pub number: usize,
     /// The entry there: what was added to the readout.
     pub amount: f64,
@@ -75,13 +76,14 @@ pub fn top(directory: &Path, asked: Asked, output: Option<usize>, count: usize) 
     let Some(attribution) = &contents.attribution else {
         return Err(wrong("has no attribution; run it again with kernel.attribution=true".into()));
     };
-    let (number, all, noun) = match asked {
-        Asked::Query(number) => (number, contents.queries, "query"),
-        Asked::Example(number) => (number, contents.examples, "example"),
+    let asked = match asked {
+        Asked::Query(number) if number < contents.queries => asked,
+        Asked::Query(number) => {
+            let last = contents.queries - 1;
+            return Err(wrong(format!("has no query {number}; they are numbered from 0 to {last}")));
+        }
+        Asked::Example(number) => Asked::Example(contents.column(number).map_err(wrong)?),
     };
-    if number >= all {
-        return Err(wrong(format!("has no {noun} {number}; they are numbered from 0 to {}", all - 1)));
-    }
     let values = contents.values;
     if let Some(output) = output.filter(|&output| output >= values) {
         let last = values - 1;
@@ -105,7 +107,7 @@ pub fn top(directory: &Path, asked: Asked, output: Option<usize>, count: usize) 
     let moved = |(number, amount): (usize, f64)| match asked {
         Asked::Query(query) => {
             let group = groups.and_then(|groups| groups.number(number));
-            Moved { number, amount, class: example_class(number), group, output: value(query) }
+            Moved { number: contents.number(number), amount, class: example_class(number), group, output: value(query) }
         }
         Asked::Example(_) => Moved { number, amount, class: query_class(number), group: None, output: value(number) },
     };
@@ -126,5 +128,6 @@ pub fn top(directory: &Path, asked: Asked, output: Option<usize>, count: usize) 
         Asked::Example(example) => (output, None, example_class(example)),
     };
     let readout = contents.run_file.kernel.readout.noun();
+    let asked = if let Asked::Example(column) = asked { Asked::Example(contents.number(column)) } else { asked };
     Ok(Top { asked, readout, output, change, class, raised, lowered, sums: [sum(1.0), sum(-1.0)] })
 }

@@ -8,7 +8,6 @@ use crate::formats::{Array, TextLayout, Values, holes, read_with};
 use crate::graph::Graph;
 use crate::loss::{IGNORED, TargetArray, TargetKind, Targets};
 use crate::run::keys::Training;
-use crate::training::Groups;
 
 /// An error of a file of inputs; where it has empty lines, those of the files that belong to it are named too.
 pub(super) fn with_holes(error: Error, source: &Source<'_>, others: &[(&'static str, Option<&String>)]) -> Error {
@@ -76,11 +75,11 @@ impl OfExamples<'_> {
     }
 }
 
-/// The groups of examples.
-pub(super) fn read_groups(file: &OfExamples<'_>) -> Result<Groups, Error> {
+/// The number of each example's group.
+pub(super) fn read_groups(file: &OfExamples<'_>) -> Result<Vec<i64>, Error> {
     let (array, examples) = (file.read()?, file.of.count);
     match &array.values {
-        Values::Integer(numbers) if array.shape == [examples] => Ok(Groups::new(numbers)),
+        Values::Integer(numbers) if array.shape == [examples] => Ok(numbers.clone()),
         values => {
             let kind = if matches!(values, Values::Integer(_)) { "integers" } else { "real numbers" };
             let has = format!("{:?} of {kind}", array.shape);

@@ -2,17 +2,17 @@
 
 use super::doubts;
 use super::resume::{Budget, FileKeeper, Watch};
-use super::session::Session;
+use super::session::{Purpose, Session};
 use super::tiles;
 use crate::compute::{Backend, Element, Phase, convert};
 use crate::device::{Precision, Work};
 use crate::error::Error;
-use crate::formats::{StateReader, write_safetensors};
+use crate::formats::{StateReader, write_npy, write_safetensors};
 use crate::graph::Tensor;
 use crate::keeper::Keeper;
 use crate::loss::{IGNORED, Targets};
 use crate::path::{Rule, Superposition, Tile};
-use crate::problem::{Problem, QueryData, TrainingData};
+use crate::problem::{Problem, QueryData, SelfAttribution, TrainingData};
 use crate::run::store::{Parts, Queries, Record, Summary};
 use crate::run::verdict::{Findings, Imported, Integral, Verdict, of_inexact, of_unexplained};
 use crate::run::witness::Witness;
@@ -68,8 +68,20 @@ impl Work for Superpose<'_, '_> {
 /// Nothing yet of the parts of the weights' change.
 fn parts<E: Element>(session: &Session, tape: &DiskTape) -> Result<Parts<E>, Error> {
     let (first, last) = (convert::<E>(&session.inputs.initial), Tape::<E>::last(tape)?);
-    let (steps, kept) = (tape.history.steps.len(), &session.run_file.kernel.superposition_vectors);
+    let (steps, kept) = (tape.history.steps.len(), &session.problem().superposition_vectors);
     Ok(Parts::new(&session.problem().network, steps, [&first, &last], kept))
+}
+
+/// The records of all tiles.
+pub(super) struct Records {
+    pairs: Vec<Record>,
+    own: Vec<Record>,
+}
+
+impl Records {
+    fn all(&self) -> impl Iterator<Item = &Record> {
+        self.pairs.iter().chain(&self.own)
+    }
 }
 
 /// The records of all tiles.
@@ -77,15 +89,20 @@ fn parts<E: Element>(session: &Session, tape: &DiskTape) -> Result<Parts<E>, Err
 /// # Errors
 ///
 /// Tiles that are not finished, and which.
-pub(super) fn records<E: Element>(session: &Session, tape: &DiskTape) -> Result<Vec<Record>, Error> {
-    let (mut records, mut missing) = (Vec::new(), Vec::new());
+pub(super) fn records<E: Element>(session: &Session, tape: &DiskTape) -> Result<Records, Error> {
+    let mut missing = Vec::new();
     let arrays = tiles::arrays::<E>(session)?;
-    for tile in &session.plan().tiles {
-        match tiles::record(session, tape.history.steps.len(), tile)? {
-            Some(record) if arrays.has(tile) => records.push(record),
-            _ => missing.push(tile),
+    let mut of = |purpose: Purpose| -> Result<Vec<Record>, Error> {
+        let mut records = Vec::new();
+        for tile in session.tiles(purpose) {
+            match tiles::finished(session, &arrays, tape.history.steps.len(), (purpose, tile))? {
+                Some(record) => records.push(record),
+                None => missing.push(tile),
+            }
         }
-    }
+        Ok(records)
+    };
+    let records = Records { pairs: of(Purpose::Pairs)?, own: of(Purpose::Own)? };
     if missing.is_empty() {
         return Ok(records);
     }
@@ -106,7 +123,7 @@ pub(super) fn records<E: Element>(session: &Session, tape: &DiskTape) -> Result<
          computes all that is left",
         session.run_file.run.directory.display(),
         missing.len(),
-        session.plan().tiles.len(),
+        session.tiles(Purpose::Pairs).len() + session.tiles(Purpose::Own).len(),
         named.join("; "),
         if more > 0 { format!("; and {more} more") } else { String::new() }
     )))
@@ -121,7 +138,7 @@ pub(super) fn records<E: Element>(session: &Session, tape: &DiskTape) -> Result<
 pub(super) fn complete<E: Element>(
     session: &Session,
     tape: &DiskTape,
-    records: &[Record],
+    records: &Records,
     watch: &Watch<'_>,
     witness: &Witness,
     check_path: &dyn Fn() -> Result<(), Error>,
@@ -133,11 +150,11 @@ pub(super) fn complete<E: Element>(
     arrays.sweep()?;
     watch.begin("finishing", (plan.tiles.len() + arrays.published(plan.tiles.len())) as u64);
     let mut queries = Queries::new(problem, &tape.history);
-    let largest = records.iter().fold(0.0, |largest: f64, record| largest.max(record.largest_kernel));
+    let largest = records.pairs.iter().fold(0.0, |largest: f64, record| largest.max(record.largest_kernel));
     let unit = if run_file.run.precision == Precision::Mixed { HALF_ROUNDING } else { E::ROUNDING };
     let mut undefined_coefficients = 0;
     let (mut doubted, mut repeated) = (Vec::new(), 0);
-    for (tile, record) in plan.tiles.iter().zip(records) {
+    for (tile, record) in plan.tiles.iter().zip(&records.pairs) {
         if spec.triangle(&tape.history.steps) {
             arrays.mirror_kernel(tile)?;
         }
@@ -166,6 +183,7 @@ pub(super) fn complete<E: Element>(
     }
     arrays.publish(store, run_file.run.store, &mut || watch.step())?;
     queries.write::<E>(store)?;
+    write_own::<E>(session, &records.own)?;
     let (superposing, undefined_shares) = superposition::<E>(session, tape)?;
     write_weights::<E>(session, tape)?;
     let classes = matches!(problem.targets, Targets::Classes(_));
@@ -173,7 +191,7 @@ pub(super) fn complete<E: Element>(
     let adaptive = matches!(spec.rule, Rule::Adaptive { .. });
     let (nodes, missed) = queries.nodes();
     let train = tape.history.seconds();
-    let integrate = records.iter().map(|record| record.effort.seconds).sum::<f64>() + superposing;
+    let integrate = records.all().map(|record| record.effort.seconds).sum::<f64>() + superposing;
     let findings = Findings {
         accept: run_file.kernel.accept,
         residual: queries.largest_relative_residual(E::ROUNDING),
@@ -259,6 +277,18 @@ fn superposition<E: Element>(session: &Session, tape: &DiskTape) -> Result<(f64,
     Ok((seconds[0], parts.undefined_shares()))
 }
 
+/// Writes the self-attributions, where they were computed.
+fn write_own<E: Element>(session: &Session, records: &[Record]) -> Result<(), Error> {
+    let problem = session.problem();
+    if !problem.own {
+        return Ok(());
+    }
+    let values: Vec<f64> = records.iter().flat_map(|record| &record.own).copied().collect();
+    let shape = [problem.examples(), problem.spec.values(problem.network.outputs)];
+    let values = convert::<E>(&SelfAttribution::new(problem).arranged(&values));
+    Ok(write_npy(&session.store.path("own.npy"), &shape, &values)?)
+}
+
 /// Writes the last weights, under the names of the first; arrays of files stay where they are.
 fn write_weights<E: Element>(session: &Session, tape: &DiskTape) -> Result<(), Error> {
     let weights = Tape::<E>::last(tape)?;
@@ -272,17 +302,17 @@ fn write_weights<E: Element>(session: &Session, tape: &DiskTape) -> Result<(), E
 }
 
 /// What the tiles were computed on.
-fn device_names(session: &Session, records: &[Record]) -> String {
-    let mut names: Vec<&str> = records.iter().map(|record| record.effort.device.as_str()).collect();
+fn device_names(session: &Session, records: &Records) -> String {
+    let mut names: Vec<&str> = records.all().map(|record| record.effort.device.as_str()).collect();
     names.sort_unstable();
     names.dedup();
     if names.is_empty() { session.planned.device_name().to_owned() } else { names.join(", ") }
 }
 
 /// Seconds of each phase of all tiles, where every device can tell.
-fn phases(records: &[Record]) -> Option<[f64; Phase::COUNT]> {
+fn phases(records: &Records) -> Option<[f64; Phase::COUNT]> {
     let mut all = [0.0; Phase::COUNT];
-    for record in records {
+    for record in records.all() {
         let own = record.effort.phases?;
         all.iter_mut().zip(own).for_each(|(all, own)| *all += own);
     }

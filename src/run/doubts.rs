@@ -3,7 +3,7 @@
 //! small for it.
 
 use super::resume::Watch;
-use super::session::Session;
+use super::session::{Purpose, Session};
 use super::tiles::persist;
 use super::train::{Train, recorded_in};
 use crate::device::Devices;
@@ -45,7 +45,7 @@ pub(super) fn is_repeated(session: &Session, tile: &Tile, doubt: &Doubt) -> Resu
 pub(super) fn forget(session: &Session, tile: &Tile, doubt: &Doubt) -> Result<(), Error> {
     let known = [known(session, tile)?, vec![doubt.fingerprint]].concat();
     for other in session.plan().tiles.iter().filter(|other| other.queries == tile.queries) {
-        for path in [session.record(other), session.piece(other)] {
+        for path in [session.record(Purpose::Pairs, other), session.piece(Purpose::Pairs, other)] {
             match std::fs::remove_file(&path) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(Error::file(&path, error)),
                 _ => {}

@@ -8,11 +8,12 @@ use crate::device::Precision;
 use crate::error::Error;
 use crate::formats::{Array, TextLayout, read_with};
 use crate::graph::{Graph, from_tensors};
-use crate::loss::Targets;
+use crate::loss::{Targets, of_rows};
 use crate::path::{Spec, likely_rule};
 use crate::plan::check_room;
 use crate::problem::Problem;
 use crate::run::beside::{OfExamples, no_targets, read_example_weights, read_groups, read_targets, with_holes};
+use crate::run::exclude::Excluded;
 use crate::run::keys::{AskedRule, Batches, InputFiles, KernelShape, RunFile};
 use crate::run::numbers::{parameter_groups, rates};
 use crate::run::rows::{Source, read_rows};
@@ -135,15 +136,23 @@ pub fn read_problem(run_file: &RunFile) -> Result<Problem, Error> {
     let others =
         [("targets", data.targets.as_ref()), ("weights", data.weights.as_ref()), ("groups", data.groups.as_ref())];
     let train = read_rows(&source, &network, precision).map_err(|error| with_holes(error, &source, &others))?;
-    let examples = train.count;
+    let (given, excluded) = (train.count, Excluded::read(run_file)?);
+    let left = excluded.left(given)?;
+    let examples = left.len();
     let targets = match &data.targets {
         Some(path) => read_targets(path, &network, training, &train, &source)?,
-        None => no_targets(training, examples)?,
+        None => no_targets(training, given)?,
     };
+    let targets = if examples == given { targets } else { targets.of_rows(&left, given) };
     let of_example =
-        |key, path| OfExamples { path, layout: data.train.layout(["data.train", key], Some(examples)), of: &train };
+        |key, path| OfExamples { path, layout: data.train.layout(["data.train", key], Some(given)), of: &train };
     let groups = data.groups.as_deref().map(|path| read_groups(&of_example("groups", path))).transpose()?;
-    check_examples(&kernel.superposition_vectors, groups.as_ref().map_or(examples, Groups::count))?;
+    let groups = groups.map(|numbers| Groups::new(&rows_left(numbers, &left, given)));
+    let mut superposition_vectors = kernel.superposition_vectors.clone();
+    check_examples(&superposition_vectors, groups.as_ref().map_or(given, Groups::count))?;
+    if groups.is_none() {
+        superposition_vectors = excluded.places("kernel.superposition_vectors:", &superposition_vectors)?;
+    }
     let mut queries = None;
     let mut query_targets = data.targets.is_some().then(|| targets.clone());
     if let Some(files) = &data.query_inputs {
@@ -174,7 +183,7 @@ pub fn read_problem(run_file: &RunFile) -> Result<Problem, Error> {
         fits_precision(path, values, precision)?;
     }
     let weights = data.weights.as_deref().map(|path| read_example_weights(&of_example("weights", path), precision));
-    let weights = weights.transpose()?;
+    let weights = weights.transpose()?.map(|weights| rows_left(weights, &left, given));
     let mut contraction = kernel.contraction.clone();
     if contraction.as_deref() == Some(&[Contraction::Directional]) {
         contraction = Some(vec![Contraction::Directional; network.blocks.len()]);
@@ -201,7 +210,7 @@ pub fn read_problem(run_file: &RunFile) -> Result<Problem, Error> {
         spec,
         contraction,
         expected_nodes: kernel.expected_nodes(),
-        inputs: train.values,
+        inputs: rows_left(train.values, &left, given),
         targets,
         numbers: training.numbers(),
         weights,
@@ -214,8 +223,14 @@ pub fn read_problem(run_file: &RunFile) -> Result<Problem, Error> {
         every: run_file.trajectory.every,
         imported: run_file.trajectory.import.is_some(),
         superposition: kernel.superposition,
-        superposition_vectors: kernel.superposition_vectors.clone(),
+        superposition_vectors,
+        own: kernel.own,
     })
+}
+
+/// What an array with a row for each of the examples that were given has of those that are left.
+fn rows_left<T: Copy>(values: Vec<T>, left: &[u32], given: usize) -> Vec<T> {
+    if left.len() == given { values } else { of_rows(&values, left, given) }
 }
 
 /// What the kernel's shape means for its entries.
@@ -275,12 +290,19 @@ pub(super) fn finite(path: &str, array: &Array) -> Result<(), Error> {
 }
 
 fn steps(run_file: &RunFile, problem: &Problem, rates: &[f64]) -> Result<Vec<Step>, Error> {
-    let (training, examples) = (&run_file.training, problem.examples());
+    let (training, examples, excluded) = (&run_file.training, problem.examples(), Excluded::read(run_file)?);
+    let given = examples + excluded.count();
+    let left = |name: &str, batches: Vec<Vec<u32>>| -> Result<Vec<Vec<u32>>, Error> {
+        let places = |(step, batch): (usize, &Vec<u32>)| excluded.places(&format!("{name}: step {step}"), batch);
+        batches.iter().enumerate().map(places).collect()
+    };
     let batches = match &training.batches {
-        Some(Batches::File(path)) => Some(read_batches(path, training.steps, training.batch_size, examples)?),
+        Some(Batches::File(path)) => {
+            Some(left(path, read_batches(path, training.steps, training.batch_size, given)?)?)
+        }
         Some(Batches::List(batches)) => {
-            check_batches(batches, training.steps, training.batch_size, examples)?;
-            Some(batches.clone())
+            check_batches(batches, training.steps, training.batch_size, given)?;
+            Some(left("training.batches", batches.clone())?)
         }
         None => training.batch_size.map(|size| draw_batches(run_file.run.seed, examples, size, training.steps)),
     };

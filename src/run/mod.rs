@@ -13,6 +13,7 @@ mod checkpoints;
 mod complete;
 mod doubts;
 mod draft;
+mod exclude;
 mod inputs;
 pub mod keys;
 mod numbers;
@@ -31,6 +32,7 @@ mod witness;
 
 pub use checkpoints::Checkpoints;
 pub use draft::draft;
+pub(crate) use exclude::Excluded;
 pub use inputs::{Inputs, read_problem};
 pub use plan::RunPlan;
 pub use process::{Outcome, Part, Progress, run, run_on, run_part};

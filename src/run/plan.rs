@@ -192,7 +192,11 @@ impl std::fmt::Display for RunPlan {
         if let Some(assumed) = &self.plan.assumed {
             writeln!(out, "assumed      {assumed}")?;
         }
-        writeln!(out, "tiles        {}", tiles.len())?;
+        let own = match self.plan.own_tiles.len() {
+            0 => String::new(),
+            count => format!(", and {count} of {} for own.npy", counted(self.plan.own_side, "example")),
+        };
+        writeln!(out, "tiles        {}{own}", tiles.len())?;
         writeln!(
             out,
             "memory       {} for a tile, {} for the data and the program",

@@ -3,7 +3,7 @@
 use super::complete::{Superpose, complete, records};
 use super::doubts::check_path;
 use super::resume::Watch;
-use super::session::{Session, with_recorded};
+use super::session::{Purpose, Session, with_recorded};
 use super::tiles::{integrate, persist};
 use super::train::{Train, recorded};
 use crate::cache::Cache;
@@ -176,10 +176,12 @@ fn work(session: &mut Session, part: Part, devices: &impl Devices, watch: &Watch
     };
     // Said before the long part of the work.
     witness.causes.iter().for_each(|cause| tracing::warn!("wrong inputs: {cause}"));
-    let tiles = part.tiles(&session.plan().tiles);
-    integrate(session, &tape, &tiles, devices, watch)?;
+    let [tiles, own] = [Purpose::Pairs, Purpose::Own].map(|purpose| part.tiles(session.tiles(purpose)));
+    integrate(session, &tape, (Purpose::Pairs, &tiles), devices, watch)?;
+    integrate(session, &tape, (Purpose::Own, &own), devices, watch)?;
     if let Part::Shard { .. } = part {
-        return Ok(Outcome::ShardDone { tiles: tiles.len(), all: session.plan().tiles.len() });
+        let all = session.plan().tiles.len() + session.plan().own_tiles.len();
+        return Ok(Outcome::ShardDone { tiles: tiles.len() + own.len(), all });
     }
     let records = if session.is_double() { records::<f64> } else { records::<f32> };
     let all = records(session, &tape)?;
@@ -195,7 +197,7 @@ fn work(session: &mut Session, part: Part, devices: &impl Devices, watch: &Watch
     let summary = match complete(session, &tape, &all, watch, &witness, sound) {
         Err(Error::WrongNumber(problem)) if part == Part::Whole => {
             tracing::warn!("{problem}; this run does so now");
-            integrate(session, &tape, &tiles, devices, watch)?;
+            integrate(session, &tape, (Purpose::Pairs, &tiles), devices, watch)?;
             complete(session, &tape, &records(session, &tape)?, watch, &witness, sound)?
         }
         summary => summary?,

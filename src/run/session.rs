@@ -16,6 +16,33 @@ use std::path::PathBuf;
 /// Tiles for each of several processes, so that none waits long for another.
 const TILES_EACH: usize = 2;
 
+/// What a tile is computed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// The arrays of pairs, and what belongs to the queries.
+    Pairs,
+    /// The self-attributions of its examples.
+    Own,
+}
+
+impl Purpose {
+    /// What the names of its tiles' files begin with.
+    fn prefix(self) -> &'static str {
+        match self {
+            Purpose::Pairs => "",
+            Purpose::Own => "own-",
+        }
+    }
+
+    /// What the work is called.
+    pub fn phase(self) -> &'static str {
+        match self {
+            Purpose::Pairs => "integrating",
+            Purpose::Own => "self-attribution",
+        }
+    }
+}
+
 /// A run at work in its directory.
 pub(super) struct Session {
     pub run_file: RunFile,
@@ -74,14 +101,14 @@ impl Session {
         let inputs = Inputs::read(&run_file)?;
         let recorded = store.identity()?;
         let at_least = devices.count() * part.processes() * if part.processes() > 1 { TILES_EACH } else { 1 };
-        let cut = recorded.as_ref().map_or(Cut::Into { at_least }, |recorded| Cut::Recorded(recorded.tile));
+        let cut = recorded.as_ref().map_or(Cut::Into { at_least }, Identity::cut);
         let plan = |run_file: &RunFile, cut: Cut| -> Result<RunPlan, Error> {
             let planned = devices.on(0, Planning { run_file, inputs: &inputs, cut, cache: Cache::Written })?;
             planned.check(&run_file.run.directory)?;
             Ok(planned)
         };
         let planned = plan(&run_file, cut)?;
-        let identity = Identity::new(&run_file, inputs.checkpoints.as_ref(), planned.plan.sides)?;
+        let identity = Identity::new(&run_file, inputs.checkpoints.as_ref(), &planned.plan)?;
         if let Some(recorded) = &recorded {
             recorded.check(&identity, &run_file.run.directory)?;
         }
@@ -118,8 +145,8 @@ impl Session {
     fn take_over(&mut self, begun: &Identity, devices: &impl Devices) -> Result<(), Error> {
         begun.check(&self.identity, &self.run_file.run.directory)?;
         self.run_file = with_recorded(&self.run_file, &self.store)?;
-        self.identity.tile = begun.tile;
-        self.plan_again(Cut::Recorded(begun.tile), devices)
+        (self.identity.tile, self.identity.own) = (begun.tile, begun.own);
+        self.plan_again(begun.cut(), devices)
     }
 
     /// Plans with what the run file says by now.
@@ -157,7 +184,7 @@ impl Session {
                 self.run_file.kernel.choose(chosen);
                 self.plan_again(Cut::Into { at_least: self.at_least }, devices)?;
                 self.planned.check(&self.run_file.run.directory)?;
-                self.identity.tile = self.plan().sides;
+                (self.identity.tile, self.identity.own) = (self.plan().sides, self.plan().own_side);
                 self.keep_contraction();
                 self.store.note(&self.run_file.to_toml(), &self.identity)?;
             }
@@ -194,19 +221,27 @@ impl Session {
         &self.planned.plan
     }
 
+    /// The tiles of a purpose.
+    pub fn tiles(&self, purpose: Purpose) -> &[Tile] {
+        match purpose {
+            Purpose::Pairs => &self.plan().tiles,
+            Purpose::Own => &self.plan().own_tiles,
+        }
+    }
+
     /// The file that marks a tile as finished.
-    pub fn record(&self, tile: &Tile) -> PathBuf {
-        self.store.state(&format!("tile-{}.state", name(tile)))
+    pub fn record(&self, purpose: Purpose, tile: &Tile) -> PathBuf {
+        self.store.state(&format!("{}tile-{}.state", purpose.prefix(), name(tile)))
     }
 
     /// The file whose lock says that somebody computes a tile.
-    pub fn tile_lock(&self, tile: &Tile) -> PathBuf {
-        self.store.state(&format!("tile-{}.lock", name(tile)))
+    pub fn tile_lock(&self, purpose: Purpose, tile: &Tile) -> PathBuf {
+        self.store.state(&format!("{}tile-{}.lock", purpose.prefix(), name(tile)))
     }
 
     /// The file that keeps a part of a tile that is under way.
-    pub fn piece(&self, tile: &Tile) -> PathBuf {
-        self.store.state(&format!("piece-{}.state", name(tile)))
+    pub fn piece(&self, purpose: Purpose, tile: &Tile) -> PathBuf {
+        self.store.state(&format!("{}piece-{}.state", purpose.prefix(), name(tile)))
     }
 
     /// Lets go of the directory; of a finished run, its locks are removed.

@@ -1,14 +1,14 @@
 //! The tiles of a run: which are left, who computes them, and what happens when a device fails.
 
 use super::resume::{Budget, FileKeeper, Watch};
-use super::session::Session;
+use super::session::{Purpose, Session};
 use crate::compute::{Backend, BackendError, Element, Phase};
 use crate::device::{Devices, Work};
 use crate::error::Error;
 use crate::formats::{StateReader, StateWriter};
-use crate::path::{Finished, Integration, Tile};
+use crate::path::{Finished, Integration, Setting, Tile};
 use crate::plan::halved;
-use crate::problem::{QueryData, TrainingData};
+use crate::problem::{QueryData, SelfAttribution, TrainingData};
 use crate::run::store::{Arrays, Effort, Lock, Record};
 use crate::tape::DiskTape;
 use std::collections::VecDeque;
@@ -34,26 +34,24 @@ impl Job {
         Self { tile: tile.clone(), pieces, done: Vec::new(), effort: Effort::default() }
     }
 
-    /// Cuts the piece under way in two; says whether it can be cut.
-    fn halve(&mut self) -> bool {
-        let Some(Tile { queries, examples }) = self.pieces.front().cloned() else { return false };
-        let Some([down, across]) = halved([queries.len(), examples.len()]) else { return false };
-        let (middle, right) = (queries.start + down, examples.start + across);
+    /// Cuts the piece under way in two, as `halves` says; says whether it can be cut.
+    fn halve(&mut self, halves: &dyn Fn(&Tile) -> Option<[Tile; 2]>) -> bool {
+        let Some(halves) = self.pieces.front().and_then(halves) else { return false };
         self.pieces.pop_front();
-        let halves = if down < queries.len() {
-            [
-                Tile { queries: queries.start..middle, examples: examples.clone() },
-                Tile { queries: middle..queries.end, examples },
-            ]
-        } else {
-            [
-                Tile { queries: queries.clone(), examples: examples.start..right },
-                Tile { queries, examples: right..examples.end },
-            ]
-        };
         halves.into_iter().rev().for_each(|half| self.pieces.push_front(half));
         true
     }
+}
+
+/// The halves of a tile of pairs.
+fn halves(Tile { queries, examples }: &Tile) -> Option<[Tile; 2]> {
+    let [down, across] = halved([queries.len(), examples.len()])?;
+    let (middle, right) = (queries.start + down, examples.start + across);
+    Some(if down < queries.len() {
+        [queries.start..middle, middle..queries.end].map(|queries| Tile { queries, examples: examples.clone() })
+    } else {
+        [examples.start..right, right..examples.end].map(|examples| Tile { queries: queries.clone(), examples })
+    })
 }
 
 /// Tiles that are left, shared by the workers of a process.
@@ -66,11 +64,29 @@ impl Queue {
 }
 
 /// The record of a finished tile, whose arrays may have gone since; `None` where there is none.
-pub(super) fn record(session: &Session, steps: usize, tile: &Tile) -> Result<Option<Record>, Error> {
-    let Some(mut reader) = StateReader::open(&session.record(tile))? else { return Ok(None) };
-    let rows = session.problem().spec.values(session.problem().network.outputs);
-    let values = if tile.examples.start == 0 { tile.queries.len() * rows } else { 0 };
+pub(super) fn record(
+    session: &Session,
+    steps: usize,
+    (purpose, tile): (Purpose, &Tile),
+) -> Result<Option<Record>, Error> {
+    let Some(mut reader) = StateReader::open(&session.record(purpose, tile))? else { return Ok(None) };
+    let all = tile.queries.len() * session.problem().spec.values(session.problem().network.outputs);
+    let values = match purpose {
+        Purpose::Pairs if tile.examples.start == 0 => [all, 0],
+        Purpose::Pairs => [0, 0],
+        Purpose::Own => [0, all],
+    };
     Record::restore(&mut reader, values, steps).map(Some)
+}
+
+/// The record of a tile of which nothing has to be computed.
+pub(super) fn finished<E: Element>(
+    session: &Session,
+    arrays: &Arrays<E>,
+    steps: usize,
+    (purpose, tile): (Purpose, &Tile),
+) -> Result<Option<Record>, Error> {
+    Ok(record(session, steps, (purpose, tile))?.filter(|_| purpose == Purpose::Own || arrays.has(tile)))
 }
 
 /// The arrays of a run, in the making.
@@ -81,7 +97,7 @@ pub(super) fn arrays<E: Element>(session: &Session) -> Result<Arrays<E>, Error> 
     Arrays::create(&session.store, &problem.spec, outputs, layers, pairs, session.plan().sides)
 }
 
-/// Integrates those of some tiles that are not finished.
+/// Integrates those of some tiles of a purpose that are not finished.
 ///
 /// # Errors
 ///
@@ -89,14 +105,17 @@ pub(super) fn arrays<E: Element>(session: &Session) -> Result<Arrays<E>, Error> 
 pub(super) fn integrate(
     session: &Session,
     tape: &DiskTape,
-    tiles: &[Tile],
+    (purpose, tiles): (Purpose, &[Tile]),
     devices: &impl Devices,
     watch: &Watch<'_>,
 ) -> Result<(), Error> {
+    if tiles.is_empty() {
+        return Ok(());
+    }
     let steps = tape.history.steps.len();
-    watch.begin("integrating", (tiles.len() * steps) as u64);
+    watch.begin(purpose.phase(), (tiles.len() * steps) as u64);
     let left = if session.is_double() { left::<f64> } else { left::<f32> };
-    let jobs = left(session, steps, tiles)?;
+    let jobs = left(session, steps, (purpose, tiles))?;
     watch.resume(((tiles.len() - jobs.len()) * steps) as u64);
     if jobs.is_empty() {
         return Ok(());
@@ -104,7 +123,7 @@ pub(super) fn integrate(
     let queue = Queue(Mutex::new(jobs));
     let worker = |number: usize| -> Result<(), Error> {
         let work =
-            |device: usize, all: bool| devices.on(device, Integrate { session, tape, queue: &queue, watch, all });
+            |device: usize, all: bool| devices.on(device, Integrate { session, tape, purpose, queue: &queue, watch, all });
         let done = persist(number, devices.fallback(), watch, &work);
         if done.is_err() {
             watch.fail();
@@ -158,14 +177,18 @@ pub(super) fn persist<T>(
 }
 
 /// Those of some tiles that are not finished; what the others hold is compared with its checksums.
-fn left<E: Element>(session: &Session, steps: usize, tiles: &[Tile]) -> Result<VecDeque<Job>, Error> {
+fn left<E: Element>(
+    session: &Session,
+    steps: usize,
+    (purpose, tiles): (Purpose, &[Tile]),
+) -> Result<VecDeque<Job>, Error> {
     let arrays = arrays::<E>(session)?;
     let mut jobs = VecDeque::new();
     for tile in tiles {
-        if record(session, steps, tile)?.is_some() && arrays.has(tile) {
-            arrays.verify(tile)?;
-        } else {
-            jobs.push_back(Job::new(tile));
+        match (finished(session, &arrays, steps, (purpose, tile))?, purpose) {
+            (None, _) => jobs.push_back(Job::new(tile)),
+            (Some(_), Purpose::Pairs) => arrays.verify(tile)?,
+            (Some(_), Purpose::Own) => {}
         }
     }
     Ok(jobs)
@@ -175,6 +198,7 @@ fn left<E: Element>(session: &Session, steps: usize, tiles: &[Tile]) -> Result<V
 struct Integrate<'a, 'w> {
     session: &'a Session,
     tape: &'a DiskTape,
+    purpose: Purpose,
     queue: &'a Queue,
     watch: &'a Watch<'w>,
     all: bool,
@@ -185,21 +209,75 @@ impl Work for Integrate<'_, '_> {
     type Output = Option<()>;
 
     fn on<B: Backend>(self, backend: &B) -> Result<Option<()>, Error> {
-        let (session, problem) = (self.session, self.session.problem());
-        let (data, queries) = (TrainingData::new(backend, problem)?, QueryData::new(backend, problem)?);
-        let setting = data.setting(&session.plan().contraction, &queries);
+        let problem = self.session.problem();
+        let (data, contraction) = (TrainingData::new(backend, problem)?, &self.session.plan().contraction);
+        match self.purpose {
+            Purpose::Pairs => {
+                let queries = QueryData::new(backend, problem)?;
+                let sink = Sink::Pairs(arrays::<B::Element>(self.session)?);
+                self.work(data.setting(contraction, &queries), &sink)
+            }
+            Purpose::Own => {
+                let own = SelfAttribution::new(problem);
+                let queries = own.queries(backend)?;
+                self.work(own.setting(&data, contraction, &queries), &Sink::Own(&own))
+            }
+        }
+    }
+}
+
+/// Where finished tiles go.
+enum Sink<'a, E> {
+    /// To the arrays of pairs.
+    Pairs(Arrays<E>),
+    /// To records alone.
+    Own(&'a SelfAttribution<'a>),
+}
+
+impl<E: Element> Sink<'_, E> {
+    /// The halves of a tile that did not fit a device.
+    fn halves(&self, tile: &Tile) -> Option<[Tile; 2]> {
+        match self {
+            Sink::Pairs(_) => halves(tile),
+            Sink::Own(own) => own.halves(tile),
+        }
+    }
+
+    /// Whether they are there, of a tile that has a record.
+    fn has(&self, tile: &Tile) -> bool {
+        match self {
+            Sink::Pairs(arrays) => arrays.has(tile),
+            Sink::Own(_) => true,
+        }
+    }
+
+    /// Writes what was computed of a tile, in the order of its pieces, to the arrays; returns its record.
+    fn take(&self, Job { tile, done, effort, .. }: &Job, steps: usize) -> Result<Record, Error> {
+        match self {
+            Sink::Pairs(arrays) => Ok(Record::new(done, steps, arrays.write(tile, done)?, effort.clone())),
+            Sink::Own(own) => {
+                let values = done.iter().flat_map(|(piece, finished)| own.diagonal(piece, finished)).collect();
+                Ok(Record::of_own(values, steps, effort.clone()))
+            }
+        }
+    }
+}
+
+impl Integrate<'_, '_> {
+    /// Computes tiles of a setting until none is left, or one; says whether none is.
+    fn work<B: Backend>(&self, setting: Setting<'_, B>, sink: &Sink<'_, B::Element>) -> Result<Option<()>, Error> {
+        let (session, purpose, steps) = (self.session, self.purpose, self.tape.history.steps.len());
         let integration = Integration { setting, tape: self.tape };
-        let arrays = arrays::<B::Element>(session)?;
         let mut budget = Budget::new();
         while let Some(mut job) = self.queue.with(VecDeque::pop_front) {
             // Shares of another number of processes may overlap: whoever comes second leaves the tile to the first.
-            let Some(lock) = Lock::if_free(&session.tile_lock(&job.tile))? else { continue };
-            if record(session, self.tape.history.steps.len(), &job.tile)?.is_some() && arrays.has(&job.tile) {
+            let Some(lock) = Lock::if_free(&session.tile_lock(purpose, &job.tile))? else { continue };
+            if record(session, steps, (purpose, &job.tile))?.is_some() && sink.has(&job.tile) {
                 lock.remove();
                 continue;
             }
-            if let Err(error) = self.compute(&integration, &arrays, &mut budget, &mut job) {
-                if matches!(error, Error::Backend(BackendError::OutOfMemory(_))) && job.halve() {
+            if let Err(error) = self.compute(&integration, sink, &mut budget, &mut job) {
+                if matches!(error, Error::Backend(BackendError::OutOfMemory(_))) && job.halve(&|tile| sink.halves(tile)) {
                     // Smaller pieces are a way forward.
                     self.watch.note_saved();
                 }
@@ -215,25 +293,23 @@ impl Work for Integrate<'_, '_> {
         }
         Ok(self.queue.with(|jobs| jobs.is_empty()).then_some(()))
     }
-}
 
-impl Integrate<'_, '_> {
     /// Computes a tile, piece by piece, and writes it.
     fn compute<B: Backend>(
         &self,
         integration: &Integration<'_, B>,
-        arrays: &Arrays<B::Element>,
+        sink: &Sink<'_, B::Element>,
         budget: &mut Budget,
         job: &mut Job,
     ) -> Result<(), Error> {
-        let (session, backend) = (self.session, integration.setting.backend);
-        let units = self.tape.history.steps.len() as u64;
+        let (session, purpose, backend) = (self.session, self.purpose, integration.setting.backend);
+        let steps = self.tape.history.steps.len();
         let before = backend.phase_seconds();
         while let Some(piece) = job.pieces.front() {
             tracing::debug!("queries {:?}, examples {:?}", piece.queries, piece.examples);
             // A tile in pieces counts by the first of them.
             let first = job.done.is_empty();
-            let (path, units) = (session.piece(piece), if first { units } else { 0 });
+            let (path, units) = (session.piece(purpose, piece), if first { steps as u64 } else { 0 });
             let mut keeper = FileKeeper::new(self.watch, budget, path, units, session.plan().state_bytes);
             let finished = integration.tile(piece, &mut keeper)?;
             keeper.settle()?;
@@ -245,15 +321,14 @@ impl Integrate<'_, '_> {
             phases.map(|(after, before): ([f64; Phase::COUNT], _)| std::array::from_fn(|at| after[at] - before[at]));
         job.effort.device = backend.name();
         job.done.sort_by_key(|(piece, _)| (piece.queries.start, piece.examples.start));
-        let largest = arrays.write(&job.tile, &job.done)?;
-        let record = Record::new(&job.done, self.tape.history.steps.len(), largest, job.effort.clone());
-        let mut writer = StateWriter::create(&session.record(&job.tile))?;
+        let record = sink.take(job, steps)?;
+        let mut writer = StateWriter::create(&session.record(purpose, &job.tile))?;
         record.save(&mut writer)?;
         writer.finish()?;
         self.watch.note_saved();
         for (piece, _) in job.done.drain(..) {
             // A state that stays does no harm.
-            let _ = std::fs::remove_file(session.piece(&piece));
+            let _ = std::fs::remove_file(session.piece(purpose, &piece));
         }
         self.watch.check()
     }

@@ -15,6 +15,8 @@ pub struct Data {
     pub weights: Option<String>,
     /// The group of each training example.
     pub groups: Option<String>,
+    /// Examples that are left out.
+    pub exclude: Option<String>,
     /// Query inputs; without them the queries are the training set.
     pub query_inputs: Option<InputFiles>,
     /// Query targets.
@@ -135,7 +137,13 @@ const TRAIN: &[Key<Data>] = &[
          their numbers, with the sum over its rows; a coefficient is then the mean of the rows' weighted by their kernel",
         at!(Data.groups, Optional(FILE)),
     ),
-    Key::new("header", HEADER, part!(train.header, Headers(&["inputs", "targets", "weights", "groups"]))),
+    Key::new(
+        "exclude",
+        "[k] integers: examples that are left out of training and of the columns, by their numbers in the files, from 0. The columns are \
+         the others, in their order; a file of batches names examples by their numbers in the files as well",
+        at!(Data.exclude, Optional(FILE)),
+    ),
+    Key::new("header", HEADER, part!(train.header, Headers(&["inputs", "targets", "weights", "groups", "exclude"]))),
     Key::new("separator", SEPARATOR, part!(train.separator, Optional(Separator))),
     Key::new("reshape", RESHAPE, part!(train.reshape, Flag)),
 ];
@@ -163,6 +171,7 @@ pub(super) fn start() -> Data {
         targets: None,
         weights: None,
         groups: None,
+        exclude: None,
         query_inputs: None,
         query_targets: None,
         query_outputs: None,

@@ -35,6 +35,8 @@ pub struct Kernel {
     pub superposition: bool,
     /// Examples whose part of the weights' change is wanted whole.
     pub superposition_vectors: Vec<u32>,
+    /// Whether what each example contributed to its own readout is wanted.
+    pub own: bool,
     /// How each layer that has parameters is contracted, or each block of parameters; the fastest without it.
     pub contraction: Option<Vec<Contraction>>,
 }
@@ -105,6 +107,11 @@ pub(super) const KEYS: &[Key<Kernel>] = &[
         &READOUT,
     ),
     Key::new(
+        "own",
+        "also what each training example contributed to its own readout, without the array of all pairs: `own.npy`",
+        at!(Kernel.own, Flag),
+    ),
+    Key::new(
         "superposition",
         "take the change of the weights apart: `superposition.npy`",
         at!(Kernel.superposition, Flag),
@@ -131,6 +138,7 @@ pub(super) fn start() -> Kernel {
         chosen: Chosen::default(),
         superposition: false,
         superposition_vectors: Vec::new(),
+        own: false,
         contraction: None,
     }
 }
@@ -274,7 +282,7 @@ impl Kernel {
 impl RunFile {
     /// What is integrated along the path, and by which rule, for people.
     pub fn integral_words(&self) -> String {
-        let Kernel { rule, attribution, positions, kernel, superposition, readout, .. } = &self.kernel;
+        let Kernel { rule, attribution, positions, kernel, own, superposition, readout, .. } = &self.kernel;
         let shape = match kernel {
             KernelShape::None => None,
             KernelShape::Trace => Some("trace kernel"),
@@ -282,7 +290,8 @@ impl RunFile {
             KernelShape::Full => Some("full kernel"),
         };
         let of_examples = if *positions { "attribution by position" } else { "attribution" };
-        let parts = [attribution.then_some(of_examples), shape, superposition.then_some("superposition")];
+        let own = own.then_some("self-attribution");
+        let parts = [attribution.then_some(of_examples), shape, own, superposition.then_some("superposition")];
         let parts: Vec<&str> = parts.into_iter().flatten().collect();
         let flow = self.training.optimizer.is_solved();
         let place = if flow { "in each of the solver's steps" } else { "on each step" };

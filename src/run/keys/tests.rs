@@ -53,6 +53,7 @@ const CHANGES: &[Change] = &[
     ("data.train.targets", &[], "a.npy"),
     ("data.train.weights", &[], "w.npy"),
     ("data.train.groups", &[], "g.npy"),
+    ("data.train.exclude", &[], "drop.npy"),
     ("data.train.header", &[], "{ inputs = true }"),
     ("data.train.separator", &[], "';'"),
     ("data.train.reshape", &[], "true"),
@@ -141,6 +142,7 @@ const CHANGES: &[Change] = &[
     ("kernel.tangent", &["kernel.kernel=full"], "true"),
     ("kernel.contraction", &[], "['output']"),
     ("kernel.readout", &[], "loss"),
+    ("kernel.own", &[], "true"),
     ("kernel.superposition", &[], "true"),
     ("kernel.superposition_vectors", &["kernel.superposition=true"], "[1]"),
 ];

@@ -32,6 +32,7 @@ pub fn file_names(run_file: &RunFile) -> Vec<String> {
         ("statistics.npy", run_file.build().is_ok_and(|network| network.has_running())),
         ("earlier.npy", goes_on),
         ("unexplained.npy", run_file.trajectory.import.is_some()),
+        ("own.npy", kernel.own),
         ("superposition.npy", kernel.superposition),
         ("superposition_earlier.npy", kernel.superposition && goes_on),
         ("superposition.safetensors", !kernel.superposition_vectors.is_empty()),

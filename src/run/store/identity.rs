@@ -4,6 +4,7 @@ use crate::error::Error;
 use crate::formats::{DataError, each_piece, files_of_tensors};
 use crate::key::{Value, dotted};
 use crate::layer::LayerKind;
+use crate::plan::{Cut, Plan};
 use crate::run::Checkpoints;
 use crate::run::keys::{Batches, InputFiles, RunFile};
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,8 @@ pub struct Identity {
     pub version: String,
     /// Queries and examples of a tile.
     pub tile: [usize; 2],
+    /// Examples of a tile of self-attributions.
+    pub own: usize,
     /// By key of the run file.
     pub inputs: BTreeMap<String, Fingerprint>,
 }
@@ -51,6 +54,7 @@ fn files(run_file: &RunFile, checkpoints: Option<&Checkpoints>) -> Result<Vec<(S
     all.extend(data.query_inputs.iter().flat_map(|files| inputs("data.query.inputs", files)));
     let mut files = Vec::new();
     files.extend(data.targets.as_deref().map(|name| ("data.train.targets", file(name))));
+    files.extend(data.exclude.as_deref().map(|name| ("data.train.exclude", file(name))));
     files.extend(data.groups.as_deref().map(|name| ("data.train.groups", file(name))));
     files.extend(data.weights.as_deref().map(|name| ("data.train.weights", file(name))));
     files.extend(data.query_targets.as_deref().map(|name| ("data.query.targets", file(name))));
@@ -102,13 +106,19 @@ impl Identity {
     /// # Errors
     ///
     /// A file that cannot be read.
-    pub fn new(run_file: &RunFile, checkpoints: Option<&Checkpoints>, tile: [usize; 2]) -> Result<Self, Error> {
+    pub fn new(run_file: &RunFile, checkpoints: Option<&Checkpoints>, plan: &Plan) -> Result<Self, Error> {
         let mut inputs = BTreeMap::new();
         for (key, path) in files(run_file, checkpoints)? {
             let sha256 = sha256(&path).map_err(|source| Error::file(&path, source))?;
             inputs.insert(key, Fingerprint { path, sha256 });
         }
-        Ok(Self { version: env!("CARGO_PKG_VERSION").into(), tile, inputs })
+        let version = env!("CARGO_PKG_VERSION").into();
+        Ok(Self { version, tile: plan.sides, own: plan.own_side, inputs })
+    }
+
+    /// How it was cut into tiles.
+    pub fn cut(&self) -> Cut {
+        Cut::Recorded { sides: self.tile, own: self.own }
     }
 
     /// Fails where a directory was begun by another version, or with other data.

@@ -12,6 +12,8 @@ pub struct Record {
     pub account: Account,
     /// The largest |K|.
     pub largest_kernel: f64,
+    /// Of a tile of self-attributions, `[queries, R]`; else empty.
+    pub own: Vec<f64>,
     /// What it took.
     pub effort: Effort,
 }
@@ -37,7 +39,12 @@ impl Record {
             account.put(first, part);
             first += part.values();
         }
-        Self { account, largest_kernel, effort }
+        Self { account, largest_kernel, own: Vec::new(), effort }
+    }
+
+    /// Of a tile of self-attributions.
+    pub fn of_own(own: Vec<f64>, steps: usize, effort: Effort) -> Self {
+        Self { account: Account::new(0, steps), own, effort, ..Self::default() }
     }
 
     /// Writes it.
@@ -48,23 +55,26 @@ impl Record {
     pub fn save(&self, writer: &mut StateWriter) -> Result<(), Error> {
         self.account.save(writer)?;
         writer.put("numbers", &[self.largest_kernel, self.effort.seconds])?;
+        writer.put("own", &self.own)?;
         writer.put("phases", self.effort.phases.as_ref().map_or(&[] as &[f64], |phases| phases))?;
         Ok(writer.put("device", self.effort.device.as_bytes())?)
     }
 
-    /// Takes what was [saved](Self::save), of a tile of `values` values of queries and a path of so many steps.
+    /// Takes what was [saved](Self::save), of a tile of so many values of queries and self-attributions, and a path of so many
+    /// steps.
     ///
     /// # Errors
     ///
     /// A file that holds something else.
-    pub fn restore(reader: &mut StateReader, values: usize, steps: usize) -> Result<Self, Error> {
+    pub fn restore(reader: &mut StateReader, [values, own]: [usize; 2], steps: usize) -> Result<Self, Error> {
         let mut account = Account::new(values, steps);
         account.restore(reader)?;
         let numbers: Vec<f64> = reader.take_exactly("numbers", 2)?;
+        let own = reader.take_exactly("own", own)?;
         let phases = <[f64; Phase::COUNT]>::try_from(reader.take::<f64>("phases")?).ok();
         let device = String::from_utf8_lossy(&reader.take::<u8>("device")?).into_owned();
         let effort = Effort { seconds: numbers[1], phases, device };
-        Ok(Self { account, largest_kernel: numbers[0], effort })
+        Ok(Self { account, largest_kernel: numbers[0], own, effort })
     }
 }
 
@@ -106,7 +116,13 @@ mod tests {
         record.save(&mut writer)?;
         writer.finish()?;
         let mut reader = StateReader::open(&path)?.ok_or("no file")?;
-        assert_eq!(Record::restore(&mut reader, 4, 1)?, record);
+        assert_eq!(Record::restore(&mut reader, [4, 0], 1)?, record);
+        let own = Record::of_own(vec![0.5, -1.0], 3, Effort::default());
+        let mut writer = StateWriter::create(&path)?;
+        own.save(&mut writer)?;
+        writer.finish()?;
+        let mut reader = StateReader::open(&path)?.ok_or("no file")?;
+        assert_eq!(Record::restore(&mut reader, [0, 2], 3)?, own);
         Ok(())
     }
 }

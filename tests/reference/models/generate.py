@@ -17,7 +17,7 @@ import importlib
 import json
 import re
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Callable
 
@@ -352,6 +352,14 @@ def compute(case, network, x, y, xq, yq):
     return answers
 
 
+def compute_own(case, network, x, y):
+    """[m, R]: what each example contributed to its own readout, or its group did: the examples as queries, and their own columns."""
+    alone = replace(case, n=0, kernel={key: case.kernel[key] for key in ("rule", "nodes") if key in case.kernel})
+    attribution = compute(alone, network, x, y, x, y)["attribution"]
+    column = lambda i: sorted(set(case.groups)).index(case.groups[i]) if case.groups else i
+    return torch.stack([attribution[i, column(i)] for i in range(case.m)])
+
+
 def batches(case):
     """`batches` of the run file: those of one size are a file."""
     return "batches.npy" if len({len(batch) for batch in case.batches}) == 1 else case.batches
@@ -465,7 +473,11 @@ def write_case(name, case):
             (folder / "checkpoints").mkdir(exist_ok=True)
             save_file(weights, folder / f"checkpoints/{s:02}.safetensors")
     else:
+        first = network.flat()
         answers = compute(case, network, x, y, xq, yq)
+        if case.kernel.get("own"):
+            network.set(first)
+            answers["own"] = compute_own(case, network, x, y)
     for key, value in answers.items():
         assert key == "coefficients" or torch.isfinite(value).all(), (name, key)
         np.save(folder / f"expected_{key}.npy", value.numpy())

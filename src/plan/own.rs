@@ -1,0 +1,127 @@
+//! What self-attributions cost, and of how many examples a tile of them is.
+
+use super::cost::Cost;
+use super::footprint::Footprint;
+use super::tiles::MOST_QUERIES;
+use super::{Cut, Device, PerPair, footprint, real};
+use crate::compute::{Entries, Rates};
+use crate::path::Rule;
+use crate::problem::Problem;
+use crate::tangent::{Contraction, Sizes};
+
+/// Examples of a tile that are tried. The last ones only where no more fit.
+const SIDES: [usize; 9] = [MOST_QUERIES, 128, 64, 32, 16, 8, 4, 2, 1];
+/// The fewest that are taken where more fit: fewer leave processors idle.
+const FEWEST: usize = 16;
+/// How often a step of a tile reads or writes each weight, whatever the tile holds, and how often for each node: the recorded
+/// weights, their change, the weights at a node.
+const READ: usize = 4;
+const READ_AT_NODE: usize = 2;
+
+/// The self-attributions of a problem: tiles of a few examples that are queries and columns both.
+pub(super) struct Own<'a> {
+    problem: &'a Problem,
+    contraction: &'a [Contraction],
+    /// Of a step, with all examples of a batch.
+    sizes: Sizes,
+    footprint: Footprint,
+}
+
+/// What one contracts and sums where nothing but self-attributions is asked for.
+pub(super) fn sizes_of_own(problem: &Problem, sizes: &Sizes) -> Sizes {
+    let queries = problem.examples().min(FEWEST);
+    Sizes { queries, entries: vec![Entries::Loss], positions: None, examples: sizes.examples.min(queries), ..sizes.clone() }
+}
+
+/// Sums for each pair.
+pub(super) fn pairs_of_own(sizes: &Sizes) -> PerPair {
+    PerPair { sums: real(sizes.outputs), tangent: 0.0, arrays: 0.0 }
+}
+
+impl<'a> Own<'a> {
+    pub fn new(problem: &'a Problem, contraction: &'a [Contraction], sizes: &Sizes, device: &Device) -> Self {
+        let queries = problem.examples().min(MOST_QUERIES);
+        let sizes = Sizes { queries, examples: sizes.examples, ..sizes_of_own(problem, sizes) };
+        let footprint = footprint(problem, device, contraction, &sizes, &pairs_of_own(&sizes));
+        Self { problem, contraction, sizes, footprint }
+    }
+
+    /// Examples of a tile: of those numbers that fit the one that takes the least time by some rates. `None`: not even one fits.
+    pub fn side(&self, cut: Cut, (room, largest): (u64, usize), rates: &Rates) -> Option<usize> {
+        let m = self.problem.examples();
+        let at_least = match cut {
+            Cut::Recorded { own, .. } => return Some(own.max(1)),
+            Cut::Into { at_least } => at_least,
+        };
+        let each = m.div_ceil(at_least.max(1)).max(1);
+        let mut fitting = SIDES.iter().map(|&side| side.min(each)).filter(|&side| self.footprint.fits([side; 2], room, largest));
+        let most = fitting.next()?;
+        let smaller = fitting.filter(|&side| side >= FEWEST);
+        let time = |side: usize| self.seconds_of_a_step(side, rates) * real(m.div_ceil(side));
+        std::iter::once(most).chain(smaller).min_by(|&a, &b| time(a).total_cmp(&time(b)))
+    }
+
+    /// Bytes of a tile on the device.
+    pub fn bytes(&self, side: usize) -> u64 {
+        self.footprint.bytes(side, side)
+    }
+
+    /// Bytes of the state of a tile under way.
+    pub fn state_bytes(&self, side: usize) -> u64 {
+        self.footprint.state_bytes(side, side)
+    }
+
+    /// Whether an array of one example is one that a device takes.
+    pub fn is_possible(&self, largest: usize) -> bool {
+        self.footprint.fits([1, 1], u64::MAX, largest)
+    }
+
+    /// Floating-point operations of contractions and of passes, in so many steps.
+    pub fn flops(&self, side: usize, rates: &Rates, steps: f64) -> [f64; 2] {
+        let cost = self.cost(side, rates);
+        let times = steps * real(self.problem.examples().div_ceil(side)) * self.met(side);
+        [cost.flops() * times, cost.pass_flops() * times]
+    }
+
+    /// Seconds of so many steps.
+    pub fn seconds(&self, side: usize, rates: &Rates, steps: f64) -> f64 {
+        let folding = self.cost(side, rates).folding(real(self.sizes.outputs), steps);
+        real(self.problem.examples().div_ceil(side)) * (self.seconds_of_a_step(side, rates) * steps + folding)
+    }
+
+    /// Seconds of a step of a tile.
+    fn seconds_of_a_step(&self, side: usize, rates: &Rates) -> f64 {
+        let cost = self.cost(side, rates);
+        let read = real(self.problem.network.len) * real(READ + READ_AT_NODE * self.sizes.nodes) * rates.element;
+        let again = if self.problem.every > 1 { cost.training() } else { 0.0 };
+        read + again + self.met(side) * cost.step(real(self.sizes.outputs))
+    }
+
+    /// The share of the steps in which a tile's queries pass: where nothing is carried from step to step, those whose batch has one
+    /// of its examples.
+    fn met(&self, side: usize) -> f64 {
+        let spec = &self.problem.spec;
+        if spec.optimizer.carries() || matches!(spec.rule, Rule::Adaptive { .. }) {
+            return 1.0;
+        }
+        (real(self.sizes.examples) * real(side) / real(self.problem.examples())).min(1.0)
+    }
+
+    /// What a tile costs in a step that its queries pass in, with its share of the batch.
+    fn cost<'b>(&'b self, side: usize, rates: &'b Rates) -> Cost<'b> {
+        let (m, batch) = (self.problem.examples(), self.sizes.examples);
+        let share = (batch as u128 * side as u128).div_ceil(m.max(1) as u128) as usize;
+        Cost {
+            network: &self.problem.network,
+            contraction: self.contraction,
+            rates,
+            sizes: Sizes { queries: side, examples: share.min(side), ..self.sizes.clone() },
+            batch,
+            examples: side,
+            tiles: [1, 1],
+            copies: 1,
+            sets: self.problem.spec.optimizer.count(),
+            made: 0,
+        }
+    }
+}

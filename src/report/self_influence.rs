@@ -1,0 +1,126 @@
+//! What the examples did to themselves most: wrong labels have to teach themselves.
+
+use super::contents::Contents;
+use super::top::Moved;
+use crate::error::Error;
+use crate::loss::IGNORED;
+use crate::problem::Problem;
+use crate::readout::Readout;
+use std::path::Path;
+
+/// Which of the values of its readout an example is listed by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListedBy {
+    /// The one of its own class.
+    Class,
+    /// One that is the same for all.
+    Value(usize),
+    /// The only one.
+    Only,
+    /// All of them: the sum of their sizes.
+    Sizes,
+}
+
+/// The examples that moved their own readouts most.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SelfInfluence {
+    /// What was taken apart: "output".
+    pub readout: &'static str,
+    /// Whether the readout is the example's own loss, of which less is better.
+    pub is_loss: bool,
+    /// By which of its values.
+    pub by: ListedBy,
+    /// How many examples there are.
+    pub examples: usize,
+    /// The median of the amounts' sizes.
+    pub median: f64,
+    /// Those whose amounts are largest in size, the largest first. The amount is what an example, or its group, added to the
+    /// example's own value.
+    pub largest: Vec<Moved>,
+}
+
+impl SelfInfluence {
+    /// How many times the median an amount is; `None` where that is 0.
+    pub fn times(&self, moved: &Moved) -> Option<f64> {
+        (self.median > 0.0).then(|| moved.amount.abs() / self.median)
+    }
+}
+
+/// The `count` examples of the largest self-attribution: at the value of their own class where the readout has a value for each,
+/// or at `output` where that is given, or the sum of all values' sizes where examples have no classes.
+///
+/// # Errors
+///
+/// A directory without a finished run, or without self-attributions where the queries are not the training examples; a damaged
+/// file; an output beyond the readout's; or classes that cannot be read any more.
+pub fn self_influence(directory: &Path, output: Option<usize>, count: usize) -> Result<SelfInfluence, Error> {
+    let contents = Contents::read(directory)?;
+    let wrong = |problem: String| Error::Input(format!("{}: {problem}", directory.display()));
+    let values = contents.values;
+    if let Some(output) = output.filter(|&output| output >= values) {
+        let last = values - 1;
+        return Err(wrong(format!("has no output {output}; its readout's values are numbered from 0 to {last}")));
+    }
+    let own = own(&contents).map_err(&wrong)?;
+    let all = own.len() / values;
+    let readout = contents.run_file.kernel.readout;
+    let problem = contents.problem.as_ref().ok().filter(|problem| problem.examples() == all);
+    let classes = problem.and_then(|problem| problem.targets.classes(all));
+    let by = match (output, problem) {
+        (Some(output), _) => ListedBy::Value(output),
+        (None, _) if values == 1 => ListedBy::Only,
+        (None, None) => {
+            let problem = contents.problem.as_ref().err().map_or_else(String::new, ToString::to_string);
+            return Err(wrong(format!("the classes of its examples cannot be read ({problem}); say --output")));
+        }
+        (None, Some(_)) if readout.is_per_output() && classes.is_some() => ListedBy::Class,
+        (None, Some(_)) => ListedBy::Sizes,
+    };
+    let class = |row: usize| classes.map(|classes| classes[row]).filter(|class| *class != IGNORED);
+    let groups = problem.and_then(|problem| problem.groups.as_ref());
+    let moved = |(row, own): (usize, &[f64])| {
+        let place = match by {
+            ListedBy::Class => class(row).unwrap_or_default() as usize,
+            ListedBy::Value(output) => output,
+            ListedBy::Only | ListedBy::Sizes => 0,
+        };
+        let amount = if by == ListedBy::Sizes { own.iter().map(|value| value.abs()).sum() } else { own.get(place).copied().unwrap_or(f64::NAN) };
+        let group = groups.and_then(|groups| groups.number(groups.column(row)));
+        Moved { number: contents.excluded.number(row), amount, class: class(row), group, output: place }
+    };
+    let mut largest: Vec<Moved> = own.chunks_exact(values).enumerate().map(moved).collect();
+    largest.sort_by(|a, b| b.amount.abs().total_cmp(&a.amount.abs()).then(a.number.cmp(&b.number)));
+    let size = |place: usize| largest[place].amount.abs();
+    let median = 0.5 * (size((all - 1) / 2) + size(all / 2));
+    largest.truncate(count);
+    Ok(SelfInfluence { readout: readout.noun(), is_loss: readout == Readout::Loss, by, examples: all, median, largest })
+}
+
+/// `[rows, R]`: what was computed for it, or the diagonal where the queries are the training examples.
+fn own(contents: &Contents) -> Result<Vec<f64>, String> {
+    if let Some(own) = &contents.own {
+        return Ok(own.all());
+    }
+    let remedy = "run it again with kernel.own=true";
+    let Some(attribution) = &contents.attribution else {
+        return Err(format!("has neither own.npy nor an attribution; {remedy}"));
+    };
+    let Ok(problem) = &contents.problem else {
+        return Err(format!("has no own.npy, and its data cannot be read any more; {remedy}"));
+    };
+    if !asks_itself(problem) {
+        return Err(format!("has no own.npy, and its queries are not the training examples; {remedy}"));
+    }
+    let mut own = Vec::with_capacity(problem.examples() * contents.values);
+    for row in 0..problem.examples() {
+        let column = problem.column(row);
+        own.extend(attribution.values(row..row + 1, column..column + 1).map_err(|error| error.to_string())?);
+    }
+    Ok(own)
+}
+
+/// Whether the queries are the training examples, with the same targets where the readout takes any.
+fn asks_itself(problem: &Problem) -> bool {
+    let targets = !problem.spec.readout.needs_targets() || problem.query_targets.as_ref() == Some(&problem.targets);
+    problem.queries() == problem.inputs.as_slice() && targets
+}
