@@ -168,7 +168,8 @@ fn data_bytes(problem: &Problem, bytes: usize) -> u64 {
     // The examples as queries of their own.
     let own = if problem.own { real(m) * real(problem.network.input_len()) * real(bytes) } else { 0.0 };
     let rows = problem.spec.values(problem.network.outputs);
-    (real(m + n) * real(problem.network.input_len()) * real(8 + 2 * bytes) + 7.0 * 8.0 * real(n) * real(rows) + own) as u64
+    (real(m + n) * real(problem.network.input_len()) * real(8 + 2 * bytes) + 7.0 * 8.0 * real(n) * real(rows) + own)
+        as u64
 }
 
 /// Flat vectors that are recorded of a path.
@@ -234,21 +235,12 @@ impl Plan {
         let superposing_step = if problem.superposition { cost.superposing() } else { 0.0 };
         let tangents = spec.kernel.filter(|_| spec.tangent).map_or(0.0, |entries| cost.tangents(entries));
         let stepping = (cost.step(per_pair.sums) + superposing_step) * taken;
-        let (mut flops, mut pass_flops) = (cost.flops() * taken, cost.pass_flops() * taken);
-        let mut seconds = stepping + tangents + cost.folding(per_pair.sums, taken);
-        let [mut device_bytes, mut least] = [(down, across), (1, 1)].map(|(down, across)| footprint.bytes(down, across));
-        let mut state_bytes = footprint.state_bytes(down, across);
-        let mut single = footprint.fits([1, 1], u64::MAX, device.largest);
-        if let Some((own, side)) = own.as_ref().zip(own_side) {
-            let [contracted, passed] = own.flops(side, &device.rates, taken);
-            (flops, pass_flops) = (flops + contracted, pass_flops + passed);
-            seconds += own.seconds(side, &device.rates, taken);
-            (device_bytes, least) = (device_bytes.max(own.bytes(side)), least.max(own.bytes(1)));
-            state_bytes = state_bytes.max(own.state_bytes(side));
-            single &= own.is_possible(device.largest);
-        }
+        let demand = own.as_ref().zip(own_side).map(|(own, side)| own.demand(side, device, taken)).unwrap_or_default();
+        let (flops, pass_flops) = (cost.flops() * taken + demand.flops, cost.pass_flops() * taken + demand.pass_flops);
+        let seconds = stepping + tangents + cost.folding(per_pair.sums, taken) + demand.seconds;
         let cheaper = Cheaper::than(problem, &device.choosing, &cost.sizes, &per_pair);
-        let least = host_bytes.saturating_add(least.max(superposing));
+        let single = footprint.fits([1, 1], u64::MAX, device.largest) && !demand.is_too_large;
+        let least = host_bytes.saturating_add(footprint.bytes(1, 1).max(superposing).max(demand.least_bytes));
         let has_tiles = !tiles.is_empty();
         let own_tiles = own_side.filter(|_| has_tiles).map(|side| SelfAttribution::new(problem).tiles(side));
         Self {
@@ -258,10 +250,10 @@ impl Plan {
             tiles,
             own_side: own_side.unwrap_or(0),
             own_tiles: own_tiles.unwrap_or_default(),
-            device_bytes: device_bytes.max(superposing),
+            device_bytes: footprint.bytes(down, across).max(superposing).max(demand.bytes),
             host_bytes,
             least_bytes: single.then_some(least),
-            state_bytes,
+            state_bytes: footprint.state_bytes(down, across).max(demand.state_bytes),
             array_bytes: array_bytes(problem, &per_pair, device.bytes),
             path_bytes: (path_vectors(problem) + 2.0) * real(network.len) * real(device.bytes),
             flops,

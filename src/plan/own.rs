@@ -27,10 +27,35 @@ pub(super) struct Own<'a> {
     footprint: Footprint,
 }
 
+/// What self-attributions take of a device.
+#[derive(Default)]
+pub(super) struct Demand {
+    /// Bytes of a tile.
+    pub bytes: u64,
+    /// Bytes of one of a single example.
+    pub least_bytes: u64,
+    /// Whether an array of a single example is larger than the device takes.
+    pub is_too_large: bool,
+    /// Bytes of the state of a tile under way.
+    pub state_bytes: u64,
+    /// Floating-point operations of contractions.
+    pub flops: f64,
+    /// Floating-point operations of passes.
+    pub pass_flops: f64,
+    /// Seconds.
+    pub seconds: f64,
+}
+
 /// What one contracts and sums where nothing but self-attributions is asked for.
 pub(super) fn sizes_of_own(problem: &Problem, sizes: &Sizes) -> Sizes {
     let queries = problem.examples().min(FEWEST);
-    Sizes { queries, entries: vec![Entries::Loss], positions: None, examples: sizes.examples.min(queries), ..sizes.clone() }
+    Sizes {
+        queries,
+        entries: vec![Entries::Loss],
+        positions: None,
+        examples: sizes.examples.min(queries),
+        ..sizes.clone()
+    }
 }
 
 /// Sums for each pair.
@@ -54,39 +79,28 @@ impl<'a> Own<'a> {
             Cut::Into { at_least } => at_least,
         };
         let each = m.div_ceil(at_least.max(1)).max(1);
-        let mut fitting = SIDES.iter().map(|&side| side.min(each)).filter(|&side| self.footprint.fits([side; 2], room, largest));
+        let mut fitting =
+            SIDES.iter().map(|&side| side.min(each)).filter(|&side| self.footprint.fits([side; 2], room, largest));
         let most = fitting.next()?;
         let smaller = fitting.filter(|&side| side >= FEWEST);
         let time = |side: usize| self.seconds_of_a_step(side, rates) * real(m.div_ceil(side));
         std::iter::once(most).chain(smaller).min_by(|&a, &b| time(a).total_cmp(&time(b)))
     }
 
-    /// Bytes of a tile on the device.
-    pub fn bytes(&self, side: usize) -> u64 {
-        self.footprint.bytes(side, side)
-    }
-
-    /// Bytes of the state of a tile under way.
-    pub fn state_bytes(&self, side: usize) -> u64 {
-        self.footprint.state_bytes(side, side)
-    }
-
-    /// Whether an array of one example is one that a device takes.
-    pub fn is_possible(&self, largest: usize) -> bool {
-        self.footprint.fits([1, 1], u64::MAX, largest)
-    }
-
-    /// Floating-point operations of contractions and of passes, in so many steps.
-    pub fn flops(&self, side: usize, rates: &Rates, steps: f64) -> [f64; 2] {
-        let cost = self.cost(side, rates);
-        let times = steps * real(self.problem.examples().div_ceil(side)) * self.met(side);
-        [cost.flops() * times, cost.pass_flops() * times]
-    }
-
-    /// Seconds of so many steps.
-    pub fn seconds(&self, side: usize, rates: &Rates, steps: f64) -> f64 {
-        let folding = self.cost(side, rates).folding(real(self.sizes.outputs), steps);
-        real(self.problem.examples().div_ceil(side)) * (self.seconds_of_a_step(side, rates) * steps + folding)
+    /// What tiles of `side` examples take of a device in so many steps.
+    pub fn demand(&self, side: usize, device: &Device, steps: f64) -> Demand {
+        let (cost, tiles) = (self.cost(side, &device.rates), real(self.problem.examples().div_ceil(side)));
+        let met = steps * tiles * self.met(side);
+        let folding = cost.folding(real(self.sizes.outputs), steps);
+        Demand {
+            bytes: self.footprint.bytes(side, side),
+            least_bytes: self.footprint.bytes(1, 1),
+            is_too_large: !self.footprint.fits([1, 1], u64::MAX, device.largest),
+            state_bytes: self.footprint.state_bytes(side, side),
+            flops: cost.flops() * met,
+            pass_flops: cost.pass_flops() * met,
+            seconds: tiles * (self.seconds_of_a_step(side, &device.rates) * steps + folding),
+        }
     }
 
     /// Seconds of a step of a tile.

@@ -74,7 +74,10 @@ impl<B: Backend> QueryData<B> {
     ///
     /// The device has no room.
     pub fn new(backend: &B, problem: &Problem) -> Result<Self, Error> {
-        Ok(Self { values: convert(problem.queries()), targets: query_targets(backend, &problem.spec, problem.query_aims())? })
+        Ok(Self {
+            values: convert(problem.queries()),
+            targets: query_targets(backend, &problem.spec, problem.query_aims())?,
+        })
     }
 
     /// No query.

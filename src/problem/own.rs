@@ -1,8 +1,8 @@
 //! What each example contributed to its own readout: attributions whose queries are the examples, of which each keeps its own
 //! column alone.
 
-use super::data::{QueryData, TrainingData, query_targets};
 use super::Problem;
+use super::data::{QueryData, TrainingData, query_targets};
 use crate::compute::{Backend, Entries, convert};
 use crate::error::Error;
 use crate::keeper::Keeper;

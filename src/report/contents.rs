@@ -6,8 +6,8 @@ use crate::loss::TargetKind;
 use crate::optimizer::Motion;
 use crate::problem::Problem;
 use crate::run::keys::{KernelShape, RunFile};
-use crate::run::{Excluded, read_problem};
 use crate::run::store::{PairArray, Store};
+use crate::run::{Excluded, read_problem};
 use serde::Deserialize;
 use std::path::Path;
 

@@ -84,7 +84,11 @@ pub fn self_influence(directory: &Path, output: Option<usize>, count: usize) -> 
             ListedBy::Value(output) => output,
             ListedBy::Only | ListedBy::Sizes => 0,
         };
-        let amount = if by == ListedBy::Sizes { own.iter().map(|value| value.abs()).sum() } else { own.get(place).copied().unwrap_or(f64::NAN) };
+        let amount = if by == ListedBy::Sizes {
+            own.iter().map(|value| value.abs()).sum()
+        } else {
+            own.get(place).copied().unwrap_or(f64::NAN)
+        };
         let group = groups.and_then(|groups| groups.number(groups.column(row)));
         Moved { number: contents.excluded.number(row), amount, class: class(row), group, output: place }
     };

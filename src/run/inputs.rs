@@ -297,9 +297,7 @@ fn steps(run_file: &RunFile, problem: &Problem, rates: &[f64]) -> Result<Vec<Ste
         batches.iter().enumerate().map(places).collect()
     };
     let batches = match &training.batches {
-        Some(Batches::File(path)) => {
-            Some(left(path, read_batches(path, training.steps, training.batch_size, given)?)?)
-        }
+        Some(Batches::File(path)) => Some(left(path, read_batches(path, training.steps, training.batch_size, given)?)?),
         Some(Batches::List(batches)) => {
             check_batches(batches, training.steps, training.batch_size, given)?;
             Some(left("training.batches", batches.clone())?)

@@ -122,8 +122,9 @@ pub(super) fn integrate(
     }
     let queue = Queue(Mutex::new(jobs));
     let worker = |number: usize| -> Result<(), Error> {
-        let work =
-            |device: usize, all: bool| devices.on(device, Integrate { session, tape, purpose, queue: &queue, watch, all });
+        let work = |device: usize, all: bool| {
+            devices.on(device, Integrate { session, tape, purpose, queue: &queue, watch, all })
+        };
         let done = persist(number, devices.fallback(), watch, &work);
         if done.is_err() {
             watch.fail();
@@ -277,7 +278,8 @@ impl Integrate<'_, '_> {
                 continue;
             }
             if let Err(error) = self.compute(&integration, sink, &mut budget, &mut job) {
-                if matches!(error, Error::Backend(BackendError::OutOfMemory(_))) && job.halve(&|tile| sink.halves(tile)) {
+                if matches!(error, Error::Backend(BackendError::OutOfMemory(_))) && job.halve(&|tile| sink.halves(tile))
+                {
                     // Smaller pieces are a way forward.
                     self.watch.note_saved();
                 }

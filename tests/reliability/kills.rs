@@ -101,6 +101,12 @@ fn a_killed_run_in_zarr_goes_on_to_the_same_bits() {
     ]);
 }
 
+/// Tiles of self-attributions are kept as those of pairs are.
+#[test]
+fn a_killed_run_with_self_attributions_goes_on_to_the_same_bits() {
+    killed_and_resumed(&["kernel.own=true", "kernel.attribution=false", "kernel.layers=false"]);
+}
+
 /// Killed while it wrote coefficients, which are the last to be computed.
 #[test]
 fn half_a_coefficients_tile_is_tidied() {

@@ -45,6 +45,25 @@ fn shards_make_the_same_bits() {
     }
 }
 
+/// Self-attributions are shared like tiles.
+#[test]
+fn shards_share_self_attributions() {
+    let fixture = Fixture::new();
+    let own = ["kernel.own=true", "training.optimizer.momentum=0.0"];
+    fixture.succeeds(&[&WHOLE[..], &own].concat());
+    let run = |name| [&shard(name)[..], &own].concat();
+    fixture.succeeds(&run("0/2"));
+    fixture.fails(&[&["finish", "run.toml"][..], &own].concat(), 1, &["tiles are not computed", "pathkernel run"]);
+    let record = crate::fixture::file_with(&fixture.path("out"), "state/own-tile-0-");
+    let written = || std::fs::metadata(&record).and_then(|data| data.modified()).expect("a record");
+    let before = written();
+    fixture.succeeds(&run("1/2"));
+    fixture.succeeds(&run("0/2"));
+    assert_eq!(written(), before);
+    fixture.succeeds(&[&["finish", "run.toml"][..], &own].concat());
+    fixture.is_as("out", "whole");
+}
+
 /// Both train first: one waits for the other. One is killed on its way, and started again.
 #[test]
 fn shards_at_the_same_time_share_the_path() {
