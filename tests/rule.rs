@@ -212,6 +212,34 @@ fn a_single_certificate_that_vanishes_proves_nothing() -> Result<(), Error> {
     Ok(())
 }
 
+/// v sin(w): three long steps of v while w is 0, which move nothing, and between the steps that are looked at in any case a shorter
+/// one of w, in which the output moves and bends.
+#[test]
+fn the_step_in_which_the_readout_moves_is_looked_at() -> Result<(), Error> {
+    let linear = |features| LayerKind::from(Linear { features, bias: false });
+    let kinds = [linear(1), LayerKind::Activation(Activation::Sin), linear(1)];
+    let network = Graph::new(&[1], &kinds.map(Layer::new)).expect("a graph");
+    let (optimizer, targets) = (Optimizer::Sgd(Sgd::plain(1.0)), Targets::Reals(vec![0.0]));
+    let problem = Problem::new(network, Loss::SquaredError, optimizer, vec![1.0], targets).full_batches(401);
+    let mut tape = MemoryTape::<f64>::new(problem.recording());
+    let [mut inside, mut outside] = [0.0, 1.0];
+    for row in 0..=problem.steps.len() {
+        tape.record(Kept::Weights, row, &[inside, outside])?;
+        match row {
+            10 | 20 | 30 => outside += 5.0,
+            137 => inside += 1.5,
+            _ => {}
+        }
+    }
+    for step in &problem.steps {
+        tape.made(step.clone(), Metrics { loss: 0.0, accuracy: 0.0 }, 0.0);
+    }
+    let chosen = problem.choose_rule(&CpuBackend::<f64>::new(), &tape, 1e-6, &mut || Ok(()))?;
+    assert!(chosen.steps.contains(&137) && chosen.steps.len() < 50, "{chosen:?}");
+    assert!(matches!(chosen.rule, Rule::Gauss { nodes: 4.. }), "{chosen:?}");
+    Ok(())
+}
+
 /// Steps that were not recorded are made again, with the same bits.
 #[test]
 fn a_sparse_path_is_given_the_same_rule() {

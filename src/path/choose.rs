@@ -1,31 +1,29 @@
 //! The rule that a few steps of a path show to be enough.
 
 use super::adaptive::{self, Adaptive, Whole, has_kinks, is_piecewise};
+use super::looked_at::{LARGEST, SPREAD};
 use super::readout::Reader;
 use super::{QueryTargets, Rule, Spec};
-use crate::compute::{Backend, Element, Result, Slice, convert, widen};
+use crate::compute::{Backend, Result, Slice, convert, widen};
 use crate::error::Error;
 use crate::graph::{Graph, Segment};
-use crate::tape::{History, Kept, Tape};
 
-/// Steps that are looked at, spread evenly over the path: so many at the least, and more while that is little work.
-const SPREAD: [usize; 2] = [5, 32];
-/// And the longest of all.
-const LONGEST: usize = 3;
-/// Elements of a path that are read to find them, about.
-const MOST_READ: usize = 1 << 32;
 /// Queries that are looked at, at the most.
 const MOST_QUERIES: usize = 16;
 /// Gauss nodes at the most.
 const MOST_NODES: usize = 32;
 /// The same where units may flip: if so few are not enough, a flip is in the way, which no number of nodes gets around.
 const MOST_NODES_WITH_KINKS: usize = 8;
+/// Gauss nodes that leave nothing to spare.
+const FEW_NODES: f64 = 6.0;
+/// How many times as many Gauss nodes as those of `adaptive` are too many: its passes share less, and it checks each step.
+const SPARED: f64 = 2.0;
 /// Multiply-adds that looking may take, about, as long as one query is left.
 const WORK: f64 = 1e12;
 /// The same for steps beyond the least.
-const LITTLE_WORK: f64 = 1e11;
+pub(super) const LITTLE_WORK: f64 = 1e11;
 /// Rows that a query and step pass through the network, about: forward, and along two directions, at the nodes of each number.
-const ROWS: f64 = 48.0;
+pub(super) const ROWS: f64 = 48.0;
 /// Values of a readout that may all be right by chance.
 const FEW_VALUES: usize = 2;
 /// Certificates of queries and steps that may all be.
@@ -47,8 +45,8 @@ pub struct ChosenRule {
     pub queries: usize,
 }
 
-/// Gives the weights before and after a step. It is asked in descending order, and again from the last.
-pub(crate) type Ends<'a> = dyn FnMut(usize) -> std::result::Result<[Vec<f64>; 2], Error> + 'a;
+/// Gives the weights before a step, or after the last one. It is quick where it is asked in descending order.
+pub(crate) type WeightsAt<'a> = dyn FnMut(usize) -> std::result::Result<Vec<f64>, Error> + 'a;
 
 /// Looks at some queries on some steps.
 pub(crate) struct Probe<'a, B: Backend> {
@@ -125,27 +123,38 @@ impl<'a, B: Backend> Probe<'a, B> {
     }
 
     /// The rule for a path: `adaptive` where the network is piecewise linear, and else the fewest Gauss nodes with which the queries'
-    /// changes are explained to the tolerance; `adaptive` again where no number of them is enough. `steps` ascend; `tick` is called
-    /// at each that is looked at.
+    /// changes are explained to the tolerance; `adaptive` again where no number of them is enough, or where a few steps ask for so
+    /// many that it takes less than half. `steps` ascend; `tick` is called at each that is looked at.
     ///
     /// # Errors
     ///
-    /// A device error, or what `ends` or `tick` end it with.
+    /// A device error, or what `at` or `tick` end it with.
     pub fn choose(
         &self,
         steps: Vec<usize>,
-        ends: &mut Ends<'_>,
+        at: &mut WeightsAt<'_>,
         tick: &mut dyn FnMut() -> std::result::Result<(), Error>,
     ) -> std::result::Result<ChosenRule, Error> {
         let mut each = |number: usize| {
             tick()?;
-            self.looked(ends(number)?)
+            let end = at(number + 1)?;
+            self.looked([at(number)?, end])
         };
-        let splits = self.spec.may_split();
-        let gauss = if splits && is_piecewise(self.network) { None } else { Some(self.fewest(&steps, &mut each)?) };
-        let (rule, found) = match gauss {
-            Some(found) if found.share <= 1.0 || !splits => (Rule::Gauss { nodes: found.nodes as usize }, found),
-            _ => (Rule::Adaptive { tolerance: self.tolerance }, self.adaptive(&steps, &mut each)?),
+        let gauss = |found: Found| (Rule::Gauss { nodes: found.nodes as usize }, found);
+        let adaptive = Rule::Adaptive { tolerance: self.tolerance };
+        let (rule, found) = if !self.spec.may_split() {
+            gauss(self.fewest(&steps, &mut each)?)
+        } else if is_piecewise(self.network) {
+            (adaptive, self.adaptive(&steps, &mut each)?)
+        } else {
+            let fewest = self.fewest(&steps, &mut each)?;
+            if fewest.share <= 1.0 && fewest.nodes <= FEW_NODES {
+                gauss(fewest)
+            } else {
+                let found = self.adaptive(&steps, &mut each)?;
+                let spares = found.share <= 1.0 && found.nodes * SPARED <= fewest.nodes;
+                if fewest.share <= 1.0 && !spares { gauss(fewest) } else { (adaptive, found) }
+            }
         };
         let Found { nodes, share } = found;
         Ok(ChosenRule { rule, error: share * self.tolerance, nodes, steps, queries: self.numbers.len() })
@@ -212,6 +221,21 @@ impl<'a, B: Backend> Probe<'a, B> {
         Ok(Looked { weights, change, ends })
     }
 
+    /// Multiply-adds of one row of each of the queries.
+    pub(super) fn work(&self) -> f64 {
+        self.numbers.len() as f64 * self.network.multiply_adds() as f64
+    }
+
+    /// Elements of a flat vector.
+    pub(super) fn len(&self) -> usize {
+        self.network.len
+    }
+
+    /// The readout at some weights on the host, `[queries, R]`.
+    pub(super) fn values_at(&self, weights: &[f64]) -> Result<Vec<f64>> {
+        self.values(&self.backend.upload(&convert::<B::Element>(weights))?)
+    }
+
     /// The readout at some weights, `[queries, R]`.
     fn values(&self, weights: &B::Buffer) -> Result<Vec<f64>> {
         let (queries, network) = (self.numbers.len(), self.network);
@@ -243,49 +267,7 @@ pub(crate) fn likely_rule(network: &Graph, spec: &Spec, tolerance: f64) -> Rule 
 
 /// Some of so many queries, spread evenly: fewer where a row takes more multiply-adds.
 fn some_of(queries: usize, multiply_adds: usize) -> Vec<u32> {
-    let each = (SPREAD[0] + LONGEST) as f64 * ROWS * multiply_adds as f64;
+    let each = (SPREAD[0] + 2 * LARGEST) as f64 * ROWS * multiply_adds as f64;
     let count = ((WORK / each) as usize).clamp(1, MOST_QUERIES).min(queries);
     (0..count).map(|at| (at * queries / count) as u32).collect()
-}
-
-/// The steps of a path to look at, ascending: some that are spread evenly, the first and the last among them, and the longest, where
-/// the network bends most on the way. Where only some weights were recorded, those before and after which the loss changes most are
-/// taken for the longest. A row of a query takes `multiply_adds`.
-///
-/// # Errors
-///
-/// A tape that cannot be read.
-pub(crate) fn looked_at<E: Element>(
-    tape: &dyn Tape<E>,
-    multiply_adds: usize,
-) -> std::result::Result<Vec<usize>, Error> {
-    let History { recording, steps, metrics } = tape.history();
-    let Some(last) = steps.len().checked_sub(1) else { return Ok(Vec::new()) };
-    let sizes = if recording.every() == 1 {
-        lengths(tape, steps.len())?
-    } else {
-        let loss = |step: usize| metrics.get(step).map_or(0.0, |(metrics, _)| metrics.loss);
-        let jump = |step: usize| (loss(step + 1) - loss(step)).abs();
-        (0..=last).map(|step| (step, jump(step).max(step.checked_sub(1).map_or(0.0, jump)))).collect()
-    };
-    let mut largest: Vec<(usize, f64)> = sizes.into_iter().filter(|(_, size)| size.is_finite()).collect();
-    largest.sort_by(|a, b| b.1.total_cmp(&a.1));
-    let each = MOST_QUERIES as f64 * ROWS * multiply_adds as f64;
-    let count = ((LITTLE_WORK / each) as usize).clamp(SPREAD[0], SPREAD[1]);
-    let spread = (0..count).map(|at| at * last / (count - 1));
-    let mut steps: Vec<usize> = spread.chain(largest.into_iter().take(LONGEST).map(|(step, _)| step)).collect();
-    steps.sort_unstable();
-    steps.dedup();
-    Ok(steps)
-}
-
-/// How far the weights move in each step; of a very long path, in some of them.
-fn lengths<E: Element>(tape: &dyn Tape<E>, steps: usize) -> std::result::Result<Vec<(usize, f64)>, Error> {
-    let elements = tape.row(Kept::Weights, 0)?.len().saturating_mul(steps);
-    let length = |step: usize| {
-        let (start, end) = (tape.row(Kept::Weights, step)?, tape.row(Kept::Weights, step + 1)?);
-        let squares = start.iter().zip(end.iter()).map(|(start, end)| (end.to_f64() - start.to_f64()).powi(2));
-        Ok((step, squares.sum::<f64>()))
-    };
-    (0..steps).step_by(elements / MOST_READ + 1).map(length).collect()
 }

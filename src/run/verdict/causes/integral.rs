@@ -21,9 +21,23 @@ pub(in crate::run) struct Integral<'a> {
 /// A step that holds that much of the residuals is the one to look at.
 const MOST: f64 = 0.5;
 
+/// How many times the median step's residual is more than the roundings of a step differ by.
+const STANDS_OUT: f64 = 100.0;
+
+impl Integral<'_> {
+    /// Whether a step's residual stands out. Roundings do not: each step has its own, and they are of one size. Where most steps
+    /// have none, nothing is known of their size.
+    fn stands_out(&self) -> bool {
+        let mut sizes = self.residuals.to_vec();
+        sizes.sort_by(f64::total_cmp);
+        let (median, largest) = (sizes.get(sizes.len() / 2), sizes.last());
+        median.zip(largest).is_some_and(|(&median, &largest)| median > 0.0 && largest > STANDS_OUT * median)
+    }
+}
+
 /// The causes, in sentences.
 pub(in crate::run) fn of_inexact(run: &Integral<'_>) -> Vec<String> {
-    if run.is_single && run.of_rounding <= 1.0 {
+    if run.is_single && run.of_rounding <= 1.0 && !run.stands_out() {
         let cause = "rounding alone may make as much: in single precision the change is lost among its digits; set run.precision = \
                      \"f64\"";
         return vec![cause.into()];
@@ -88,6 +102,8 @@ mod tests {
         assert!(said(&missed).contains("4 steps of queries missed the tolerance of 1e-6"), "{}", said(&missed));
         let rounded = Integral { of_rounding: 0.5, ..run(Rule::Left, &[1.0]) };
         assert!(said(&rounded).contains("f64"), "{}", said(&rounded));
+        let outlier = Integral { of_rounding: 0.5, ..run(Rule::Gauss { nodes: 2 }, &[1e-5, 2e-5, 0.1, 1e-5]) };
+        assert!(said(&outlier).starts_with("step 2 holds 100% of it: the steps change"), "{}", said(&outlier));
         assert!(said(&run(Rule::Adaptive { tolerance: 0.1 }, &[])).contains("add up"));
         assert!(said(&run(Rule::Left, &[f64::NAN, 1.0])).contains("most in step 0"));
     }
