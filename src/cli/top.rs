@@ -12,6 +12,9 @@ pub struct Question {
     /// The directory of a finished run, such as runs/digits.
     #[arg(value_name = "DIRECTORY")]
     directory: PathBuf,
+    /// How examples are called, such as report.names=names.txt, in place of what the run file says.
+    #[arg(value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
     #[command(flatten)]
     subject: Subject,
     /// The output, or other value of the readout, from 0; without it the predicted class, or the value that moved most.
@@ -42,13 +45,13 @@ struct Subject {
 
 /// Answers.
 pub fn answer(question: &Question) -> anyhow::Result<()> {
-    let Question { directory, subject, output, k, json, csv } = question;
+    let Question { directory, overrides, subject, output, k, json, csv } = question;
     let asked = match (subject.query, subject.example) {
         (Some(query), _) => Asked::Query(query),
         (None, Some(example)) => Asked::Example(example),
         (None, None) => return Err(Error::Input("--query or --example says what is asked".into()).into()),
     };
-    let top = top(directory, asked, *output, *k)?;
+    let top = top(directory, overrides, asked, *output, *k)?;
     if let Some(file) = csv {
         refuse_inside(directory, file)?;
         write_csv(&top, file)?;
@@ -70,16 +73,18 @@ fn noun(top: &Top) -> &'static str {
 }
 
 fn print(top: &Top) {
-    let class = top.class.map_or(String::new(), |class| format!(", of class {class}"));
+    let class = top.class.map_or(String::new(), |class| format!(", of class {}", class_words(top, class)));
+    let name = top.name.as_ref().map_or(String::new(), |name| format!(" ({name})"));
     match top.asked {
         Asked::Query(query) => {
             let output = top.output.map_or(String::new(), |output| format!(" {output}"));
+            let called = top.output_name.as_ref().map_or(String::new(), |name| format!(" ({name})"));
             let [first, last] = top.change.unwrap_or_default();
-            println!("query {query}{class}: {}{output} went from {first:.6} to {last:.6}", top.readout);
+            println!("query {query}{name}{class}: {}{output}{called} went from {first:.6} to {last:.6}", top.readout);
         }
         Asked::Example(example) => {
             let output = top.output.map_or("; each query's own value".to_owned(), |output| format!("; value {output}"));
-            println!("example {example}{class}: what it moved of the {}{output}", top.readout);
+            println!("example {example}{name}{class}: what it moved of the {}{output}", top.readout);
         }
     }
     let lists = [("raised", &top.raised), ("lowered", &top.lowered)];
@@ -89,16 +94,28 @@ fn print(top: &Top) {
     }
 }
 
+/// The number of a class, and its name where it has one.
+fn class_words(top: &Top, class: u32) -> String {
+    top.names.class(class as usize).map_or_else(|| class.to_string(), |name| format!("{class} ({name})"))
+}
+
 /// A line of a list.
-fn row(top: &Top, Moved { number, amount, class, group, output }: &Moved) -> String {
-    let class = class.map_or(String::new(), |class| format!("  class {class}"));
+fn row(top: &Top, Moved { number, amount, class, group, name, output }: &Moved) -> String {
+    let class = class.map_or(String::new(), |class| format!("  class {}", class_words(top, class)));
+    let name = name.as_ref().map_or(String::new(), |name| format!("  {name}"));
     let group = group.map_or(String::new(), |group| format!("  group {group}"));
     let own = if top.output.is_none() { format!("  value {output}") } else { String::new() };
-    format!("  {amount:+14.6}  {} {number}{class}{group}{own}", noun(top))
+    format!("  {amount:+14.6}  {} {number}{class}{group}{own}{name}", noun(top))
 }
 
 fn as_json(top: &Top) -> serde_json::Value {
-    let one = |Moved { number, amount, class, group, output }: &Moved| json!({ "number": number, "amount": amount, "class": class, "group": group, "output": output });
+    let class_name = |class: Option<u32>| class.and_then(|class| top.names.class(class as usize));
+    let one = |Moved { number, amount, class, group, name, output }: &Moved| {
+        json!({
+            "number": number, "amount": amount, "class": class, "class_name": class_name(*class), "group": group, "name": name,
+            "output": output,
+        })
+    };
     let list = |list: &[Moved]| list.iter().map(one).collect::<Vec<_>>();
     let (subject, number) = match top.asked {
         Asked::Query(query) => ("query", query),
@@ -107,7 +124,7 @@ fn as_json(top: &Top) -> serde_json::Value {
     let [initial, prediction] = top.change.map_or([None; 2], |change| change.map(Some));
     let [raised_by, lowered_by] = top.sums;
     json!({
-        subject: number, "class": top.class, "readout": top.readout, "output": top.output,
+        subject: number, "name": top.name, "class": top.class, "class_name": class_name(top.class), "readout": top.readout, "output": top.output, "output_name": top.output_name,
         "initial": initial, "prediction": prediction,
         "raised_by": raised_by, "lowered_by": lowered_by,
         "raised": list(&top.raised), "lowered": list(&top.lowered),
@@ -127,12 +144,20 @@ fn refuse_inside(directory: &Path, file: &Path) -> anyhow::Result<()> {
     }
 }
 
+/// A name in a CSV file.
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
 fn write_csv(top: &Top, file: &Path) -> anyhow::Result<()> {
-    let whole = |number: Option<String>| number.unwrap_or_default();
-    let rows = top.raised.iter().chain(&top.lowered).map(|Moved { number, amount, class, group, output }| {
+    let rows = top.raised.iter().chain(&top.lowered).map(|Moved { number, amount, class, group, name, output }| {
+        let class_name = class.and_then(|class| top.names.class(class as usize)).map(quoted);
+        let name = name.as_deref().map(quoted);
         let (class, group) = (class.map(|class| class.to_string()), group.map(|group| group.to_string()));
-        format!("{number},{amount},{},{},{output}\n", whole(class), whole(group))
+        let words = [class, group, Some(output.to_string()), class_name, name].map(Option::unwrap_or_default);
+        format!("{number},{amount},{}\n", words.join(","))
     });
-    let text: String = std::iter::once(format!("{},amount,class,group,output\n", noun(top))).chain(rows).collect();
+    let text: String =
+        std::iter::once(format!("{},amount,class,group,output,class_name,name\n", noun(top))).chain(rows).collect();
     std::fs::write(file, text).with_context(|| format!("{}: cannot be written", file.display()))
 }

@@ -6,8 +6,8 @@ use crate::loss::TargetKind;
 use crate::optimizer::Motion;
 use crate::problem::Problem;
 use crate::run::keys::{KernelShape, RunFile};
-use crate::run::read_problem;
 use crate::run::store::{PairArray, Store};
+use crate::run::{Names, read_problem};
 use serde::Deserialize;
 use std::path::Path;
 
@@ -32,6 +32,8 @@ pub(super) struct Contents {
     pub metrics: Vec<Line>,
     /// The data, or why it cannot be read.
     pub problem: Result<Problem, Error>,
+    /// What examples, queries and classes are called.
+    pub names: Names,
     pub initial: Vec<f64>,
     pub prediction: Vec<f64>,
     pub regularizer: Vec<f64>,
@@ -57,7 +59,12 @@ pub(super) struct Contents {
 }
 
 impl Contents {
-    pub fn read(directory: &Path) -> Result<Self, Error> {
+    /// Of a run directory; `overrides` say how examples are shown, in place of what the run file said.
+    pub fn read(directory: &Path, overrides: &[String]) -> Result<Self, Error> {
+        if let Some(other) = overrides.iter().find(|text| !text.starts_with("report.")) {
+            let problem = "the run is finished; it takes keys of [report] alone, such as report.class_names=…";
+            return Err(Error::Input(format!("{other}: {problem}")));
+        }
         let path = |name: &str| directory.join(name);
         let text = |name: &str| {
             std::fs::read_to_string(path(name)).map_err(|problem| {
@@ -68,7 +75,7 @@ impl Contents {
         let damaged = |name: &str, problem: serde_json::Error| {
             Error::Input(format!("{}: {problem}; the run directory is damaged", path(name).display()))
         };
-        let run_file = RunFile::load(&path("run.toml"), &[])?;
+        let run_file = RunFile::load(&path("run.toml"), overrides)?;
         let summary: serde_json::Value =
             serde_json::from_str(&text("summary.json")?).map_err(|problem| damaged("summary.json", problem))?;
         let metrics = text("metrics.jsonl")?
@@ -120,9 +127,18 @@ impl Contents {
         }
         let name =
             directory.file_name().map_or_else(|| directory.display().to_string(), |n| n.to_string_lossy().into());
+        let problem = problem(&run_file, [queries, examples, outputs]);
+        let names = match Names::read(&run_file, problem.as_ref().ok()) {
+            Err(error) if overrides.is_empty() => {
+                tracing::warn!("{error}; examples are shown without names");
+                Names::default()
+            }
+            names => names?,
+        };
         Ok(Self {
             name,
-            problem: problem(&run_file, [queries, examples, outputs]),
+            problem,
+            names,
             summary,
             metrics,
             run_file,
@@ -164,6 +180,17 @@ impl Contents {
             let change = last.iter().zip(self.values_of(&self.initial, query));
             largest(&change.map(|(last, first)| (last - first).abs()).collect::<Vec<_>>())
         })
+    }
+
+    /// What a class is called: its name, or its number.
+    pub fn class(&self, class: u32) -> String {
+        self.names.class(class as usize).map_or_else(|| class.to_string(), str::to_owned)
+    }
+
+    /// The first row of a column, which is shown for all of them.
+    pub fn row(&self, column: usize) -> usize {
+        let groups = self.problem.as_ref().ok().and_then(|problem| problem.groups.as_ref());
+        groups.and_then(|groups| groups.first_row(column)).unwrap_or(column)
     }
 
     /// Whether weight decay has a term.

@@ -70,7 +70,6 @@ pub(super) fn superposition(contents: &Contents) -> Markup {
 
 fn rows(contents: &Contents, array: &MappedArray, layers: usize) -> Markup {
     let all = array.all();
-    let problem = contents.problem.as_ref().ok();
     html! {
         @for (place, name) in names(contents, layers).into_iter().enumerate() {
             @let parts = LayerParts::new(&all, layers, place);
@@ -88,8 +87,8 @@ fn rows(contents: &Contents, array: &MappedArray, layers: usize) -> Markup {
                     "longest part: " (number(parts.longest))
                 }
                 div {
-                    (examples(problem, &parts.along, percent, |_| html! {}))
-                    (examples(problem, &parts.against, percent, |_| html! {}))
+                    (examples(contents, &parts.along, percent, |_| html! {}))
+                    (examples(contents, &parts.against, percent, |_| html! {}))
                 }
             }
         }

@@ -1,8 +1,8 @@
 //! Every input of a run, read and checked against every other.
 
-use super::Checkpoints;
 use super::optimizer_state;
 use super::weights::{self, Notes, check_real};
+use super::{Checkpoints, Names};
 use crate::compute::Entries;
 use crate::device::Precision;
 use crate::error::Error;
@@ -45,6 +45,7 @@ impl Inputs {
     /// What does not fit, with the file, the shapes, and what to do.
     pub fn read(run_file: &RunFile) -> Result<Self, Error> {
         let problem = read_problem(run_file)?;
+        Names::read(run_file, Some(&problem))?;
         let network = &problem.network;
         let checkpoints = match &run_file.trajectory.import {
             None => None,

@@ -12,6 +12,7 @@ mod fixture;
 mod graph;
 mod malformed;
 mod model;
+mod names;
 mod optimizer_state;
 mod plan;
 mod repeat;

@@ -132,6 +132,10 @@ const CHANGES: &[Change] = &[
         "{ tolerance = 0.1, error = 0.0, nodes = 3.0, steps = [0], queries = 1 }",
     ),
     ("kernel.tolerance", &["kernel.rule=adaptive"], "0.1"),
+    ("report.shape", &[], "[2, 2]"),
+    ("report.class_names", &[], "['a', 'b']"),
+    ("report.names", &[], "names.txt"),
+    ("report.vocabulary", &[], "vocab.json"),
     ("kernel.accept", &[], "0.1"),
     ("kernel.attribution", &["kernel.kernel=full"], "false"),
     ("kernel.positions", &[], "true"),
@@ -432,7 +436,10 @@ fn names(at: &str, entries: &[Entry]) -> Vec<(String, bool)> {
         .flat_map(|entry| {
             let name = dotted(at, entry.name);
             match &entry.shape {
-                Shape::Table(inside) => names(&name, inside),
+                Shape::Table(inside) => {
+                    let own = |(name, incidental)| (name, incidental || entry.incidental);
+                    names(&name, inside).into_iter().map(own).collect()
+                }
                 Shape::OneOf { variants, shared } => {
                     let own = variants.iter().flat_map(|(kind, _, keys)| names(&dotted(&name, kind), keys));
                     let all = own.chain(names(&name, shared)).collect::<Vec<_>>();
