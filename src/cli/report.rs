@@ -1,7 +1,6 @@
 //! `pathkernel report`.
 
 use super::run::say;
-use pathkernel::run::keys::RunFile;
 use pathkernel::run::store::Store;
 use pathkernel::run::verdict::recorded;
 use std::path::Path;
@@ -11,8 +10,8 @@ pub fn report(directory: &Path, overrides: &[String], quiet: bool) -> anyhow::Re
     let path = pathkernel::report::write(directory, overrides)?;
     if !quiet {
         println!("report            {}", path.display());
-        let run_file = RunFile::load(&directory.join("run.toml"), &[])?;
-        say(&recorded(&Store::new(directory), run_file.kernel.accept)?, quiet);
+        let store = Store::new(directory);
+        say(&recorded(&store, store.finished_run_file(&[])?.kernel.accept)?, quiet);
     }
     Ok(())
 }

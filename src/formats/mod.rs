@@ -201,6 +201,12 @@ pub fn read_with(path: &str, layout: &TextLayout) -> Result<Array, DataError> {
     parse(BufReader::new(source), len).map_err(|problem| DataError::new(file, problem))
 }
 
+/// How many rows a `.npy` has, as its header says; `None` of other files.
+pub(crate) fn rows_of_npy(path: &str) -> Option<usize> {
+    let (mut file, _) = source::open(Path::new(path)).ok().filter(|_| path.to_ascii_lowercase().ends_with(".npy"))?;
+    npy::read_header(&mut file).ok()?.shape.first().copied()
+}
+
 /// What is wrong with the lines without numbers between the rows of a file of text; `None` where there are none, or it cannot
 /// be read.
 pub(crate) fn holes(path: &str, layout: &TextLayout) -> Option<DataError> {

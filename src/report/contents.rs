@@ -6,10 +6,23 @@ use crate::loss::TargetKind;
 use crate::optimizer::Motion;
 use crate::problem::Problem;
 use crate::run::keys::{KernelShape, RunFile};
-use crate::run::store::{PairArray, Store};
+use crate::run::store::{PairArray, Store, Terms};
 use crate::run::{Names, read_problem};
 use serde::Deserialize;
 use std::path::Path;
+
+/// Bytes of a file that is held against its checksum: of more, which would take seconds to read, only the size is compared, and
+/// the checksums of the tiles that are read. `check` compares all.
+const COMPARED: u64 = 1 << 28;
+
+/// Arrays of which few rows are read, beside those of the queries.
+const OTHERS: [&str; 5] =
+    ["attribution.npy", "attribution_positions.npy", "kernel.npy", "superposition.npy", "metrics.jsonl"];
+
+/// Whether a report or an answer is made from a file.
+fn is_read(name: &str) -> bool {
+    Terms::FILES.iter().chain(&OTHERS).any(|own| *own == name)
+}
 
 /// One line of `metrics.jsonl`.
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -71,31 +84,25 @@ impl Contents {
                 Error::Input(format!("{}: {problem}; the run directory is damaged", path(name).display()))
             })
         };
-        Store::new(directory).check_finished()?;
+        let store = Store::new(directory);
+        store.check_finished()?;
         let damaged = |name: &str, problem: serde_json::Error| {
             Error::Input(format!("{}: {problem}; the run directory is damaged", path(name).display()))
         };
-        let run_file = RunFile::load(&path("run.toml"), overrides)?;
-        let summary: serde_json::Value =
-            serde_json::from_str(&text("summary.json")?).map_err(|problem| damaged("summary.json", problem))?;
+        let run_file = store.finished_run_file(overrides)?;
+        let summary = store.summary()?;
         let metrics = text("metrics.jsonl")?
             .lines()
             .map(|line| serde_json::from_str(line).map_err(|problem| damaged("metrics.jsonl", problem)))
             .collect::<Result<_, _>>()?;
-        let missing =
-            |name: &str| Error::Input(format!("{}: is missing; the run directory is damaged", path(name).display()));
-        let needed = |name: &str| MappedArray::open(&path(name))?.ok_or_else(|| missing(name));
-        let prediction = needed("prediction.npy")?;
         let shape = |key: &str| summary["shapes"][key].as_u64().unwrap_or(0) as usize;
         let (queries, examples, outputs) = (shape("queries"), shape("examples"), shape("outputs"));
+        store.verify_checksums(&summary, |name, len| is_read(name) && len <= COMPARED)?;
+        let terms = Terms::read(directory)?;
         // A readout may have one value where the network has many outputs.
-        let values = prediction.shape.get(1).copied().unwrap_or(0);
-        let per_query = ["initial.npy", "regularizer.npy", "residual.npy"].map(needed);
-        let [initial, regularizer, residual] = per_query;
-        let (initial, regularizer, residual) = (initial?, regularizer?, residual?);
-        let statistics = MappedArray::open(&path("statistics.npy"))?;
-        let earlier = MappedArray::open(&path("earlier.npy"))?;
-        let unexplained = MappedArray::open(&path("unexplained.npy"))?;
+        let values = terms.shape[1];
+        let missing =
+            |name: &str| Error::Input(format!("{}: is missing; the run directory is damaged", path(name).display()));
         let pairs = |name: &str, written: bool| match PairArray::open(directory, name)? {
             None if written => Err(missing(&format!("{name}.{}", run_file.run.store.name()))),
             array => Ok(array),
@@ -104,11 +111,9 @@ impl Contents {
         let attribution_positions = pairs("attribution_positions", run_file.kernel.positions)?;
         let kernel = pairs("kernel", run_file.kernel.kernel != KernelShape::None)?;
         let superposition = MappedArray::open(&path("superposition.npy"))?;
-        let of_queries = [&prediction, &initial, &regularizer, &residual].into_iter();
-        let of_queries = of_queries.chain(&statistics).chain(&earlier).chain(&unexplained);
         let wrong = [queries, values, examples].contains(&0)
             || values != run_file.kernel.values(outputs)
-            || of_queries.into_iter().any(|array| array.shape != [queries, values])
+            || terms.shape != [queries, values]
             || attribution.iter().any(|array| array.shape() != [queries, examples, values])
             || attribution_positions.iter().any(|array| !array.shape().starts_with(&[queries, examples, values]))
             || attribution_positions.iter().any(|array| array.shape().len() != 4)
@@ -135,6 +140,7 @@ impl Contents {
             }
             names => names?,
         };
+        let Terms { initial, prediction, regularizer, statistics, earlier, unexplained, residual, .. } = terms;
         Ok(Self {
             name,
             problem,
@@ -142,13 +148,13 @@ impl Contents {
             summary,
             metrics,
             run_file,
-            initial: initial.all(),
-            prediction: prediction.all(),
-            regularizer: regularizer.all(),
-            statistics: statistics.as_ref().map(MappedArray::all),
-            earlier: earlier.as_ref().map(MappedArray::all),
-            unexplained: unexplained.as_ref().map(MappedArray::all),
-            residual: residual.all(),
+            initial,
+            prediction,
+            regularizer,
+            statistics,
+            earlier,
+            unexplained,
+            residual,
             attribution,
             attribution_positions,
             kernel,

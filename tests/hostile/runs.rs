@@ -66,6 +66,10 @@ fn finished(overrides: &[&str]) -> Input {
         if name == "run.toml" {
             *text = String::from_utf8_lossy(text).replace(&format!("{}/", folder.path().display()), "").into_bytes();
         }
+        // Whoever mends the checksums too is not stopped by them.
+        if name == "summary.json" {
+            *text = String::from_utf8_lossy(text).replace("\"checksums\"", "\"none\"").into_bytes();
+        }
     }
     input
 }

@@ -131,6 +131,24 @@ fn momenta_are_told() {
     }
 }
 
+/// Two numbers that are wrong at once are both told, or none: what explains some steps alone is no cause.
+#[test]
+fn no_cause_is_named_that_leaves_a_step() {
+    let rate = "training.optimizer={ type = 'sgd', learning_rate = 0.4 }";
+    let right = "training.optimizer={ type = 'sgd', learning_rate = 0.2, momentum = 0.9 }";
+    unexplained("momentum.safetensors", &[rate], &["the steps are those of momentum = 0.9 and learning_rate = 0.2;"])
+        .ends(&[right], "exact");
+    for (path, first) in [("dampening", "0.5"), ("nesterov", "0.95"), ("momentum_decay", "0.5")] {
+        let words = [
+            &*format!("The first step is {first} times the optimizer's"),
+            "none of the known causes alone explains the others",
+        ];
+        let recorded = unexplained(&format!("{path}.safetensors"), &[rate], &words);
+        let because = recorded.ends(&[rate], "unexplained");
+        assert!(!because.contains("the steps are those of"), "{because}");
+    }
+}
+
 #[test]
 fn weight_decay_and_betas_are_told() {
     let right = "training.optimizer.weight_decay=0.05";
