@@ -83,6 +83,13 @@ fn frozen_tensors_are_named() {
     unexplained("frozen.safetensors", &[], &words).ends(&["model.frozen=['0.*']"], "exact");
 }
 
+/// Each part of a path that is cut where a layer was frozen is exact by itself.
+#[test]
+fn tensors_that_are_frozen_later_are_named() {
+    let words = ["0.weight, 0.bias stand still from step 6 on", "as two runs"];
+    unexplained("frozen_later.safetensors", &[], &words);
+}
+
 #[test]
 fn tied_tensors_are_named() {
     let layers = |last: &str| {
