@@ -113,7 +113,7 @@ pub(super) fn input(contents: &Contents, all: Option<&[f64]>, place: usize) -> M
             @for (name, text) in texts {
                 div class="text" {
                     @if let Some(name) = name.filter(|_| problem.network.inputs.len() > 1) { small { (name) " " } }
-                    (beginning(&text))
+                    (beginning(text.trim()))
                 }
             }
         };

@@ -45,7 +45,7 @@ pub(super) fn heat(contents: &Contents, kernel: &PairArray) -> Result<Option<Mar
     let height = (MAP * rows.len() as f64 / columns.len() as f64).clamp(0.25 * MAP, MAP);
     let mut across = marks(&columns, contents.example_classes(), MAP);
     let mut down = marks(&rows, contents.query_classes(), height);
-    let narrowest = MAP / across.len().max(1) as f64;
+    let narrowest = across.iter().fold(MAP, |least, mark| least.min(2.0 * (mark.middle - mark.start)));
     name(&mut across, contents, (narrowest / LETTER) as usize);
     name(&mut down, contents, LETTERS);
     let longest = down.iter().map(|mark| mark.label.chars().count()).max().unwrap_or(0);

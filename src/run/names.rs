@@ -3,9 +3,9 @@
 use super::keys::{Report, RunFile};
 use super::vocabulary::Vocabulary;
 use crate::error::Error;
+use crate::formats::read_text;
 use crate::graph::Graph;
 use crate::problem::Problem;
-use std::path::Path;
 
 /// What examples, queries and classes are called, and how their tokens are read.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -26,7 +26,8 @@ impl Names {
     pub fn read(run_file: &RunFile, problem: Option<&Problem>) -> Result<Self, Error> {
         let Report { class_names, names, vocabulary, .. } = &run_file.report;
         let vocabulary = vocabulary.as_ref().map(|path| Vocabulary::read(path.as_ref())).transpose()?;
-        let mut examples = names.as_ref().map(|path| lines(path.as_ref())).transpose()?.unwrap_or_default();
+        let text = names.as_ref().map(|path| read_text(path.as_ref())).transpose()?.unwrap_or_default();
+        let mut examples: Vec<String> = text.lines().map(shown).collect();
         if let Some(problem) = problem {
             check(&run_file.report, problem, examples.len())?;
         } else if run_file.data.groups.is_some() {
@@ -65,16 +66,6 @@ impl Names {
         }
         Some(texts)
     }
-}
-
-/// The lines of a file.
-fn lines(path: &Path) -> Result<Vec<String>, Error> {
-    let bytes = std::fs::read(path).map_err(|source| Error::file(path, source))?;
-    let text = std::str::from_utf8(&bytes).map_err(|problem| {
-        let line = bytes[..problem.valid_up_to()].iter().filter(|&&byte| byte == b'\n').count() + 1;
-        Error::Input(format!("{}: line {line} is no UTF-8; save the file as UTF-8", path.display()))
-    })?;
-    Ok(text.lines().map(shown).collect())
 }
 
 /// A name without what a terminal would obey.

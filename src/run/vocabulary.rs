@@ -1,6 +1,7 @@
 //! The words of tokens.
 
 use crate::error::Error;
+use crate::formats::read_text;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -33,8 +34,8 @@ impl Vocabulary {
     /// The file, and what in it is none of them.
     pub fn read(path: &Path) -> Result<Self, Error> {
         let wrong = |problem: String| Error::Input(format!("{}: {problem}", path.display()));
-        let text = std::fs::read_to_string(path).map_err(|source| Error::file(path, source))?;
-        let json: Value = serde_json::from_str(&text).map_err(|problem| wrong(format!("is no JSON: {problem}")))?;
+        let json: Value =
+            serde_json::from_str(&read_text(path)?).map_err(|problem| wrong(format!("is no JSON: {problem}")))?;
         let tokens = tokens(json.pointer("/model/vocab").unwrap_or(&json)).map_err(wrong)?;
         Ok(Self { spelling: Spelling::of(&tokens), tokens })
     }

@@ -30,8 +30,15 @@ pub(super) fn gradients(case: &Case<'_>) -> String {
              momentum, dampening, nesterov, weight_decay, betas), or its memory was not empty at the first step"
         );
     }
+    let (what, state) = match case.path.problem.spec.optimizer.state() {
+        None => ("the gradients", ""),
+        Some(_) => (
+            "the gradients, or the state in training.optimizer_state,",
+            "a state that was not saved with the first checkpoint, ",
+        ),
+    };
     format!(
-        "{lie}, the first one too: the gradients were not those of this network and loss on these data. Usual causes are dropout or \
+        "{lie}, the first one too: {what} were not those of this network and loss on these data. Usual causes are {state}dropout or \
          augmentation, weights of classes or examples (training.class_weights, data.train.weights), another loss, reduction or order \
          of the batches (training.batches), inputs on another scale, a running average in place of the weights, and another optimizer"
     )

@@ -75,7 +75,8 @@ impl<'a> Motion<'a> {
     /// The step from which on a tensor stands still that moved before, where the optimizer would move it and others go on.
     fn stops(&self, number: usize) -> Option<usize> {
         let (first, rest) = self.rest[number];
-        let goes_on = |(place, (last, _)): (&Place, &(usize, Sizes))| matches!(place.role, Role::Trained(_)) && *last > first;
+        let goes_on =
+            |(place, (last, _)): (&Place, &(usize, Sizes))| matches!(place.role, Role::Trained(_)) && *last > first;
         let others = self.places.iter().zip(&self.rest).any(goes_on);
         let trained = matches!(self.places[number].role, Role::Trained(_));
         (trained && others && first > 0 && rest.own > rest.noise).then_some(first)
