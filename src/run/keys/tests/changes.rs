@@ -2,7 +2,7 @@
 
 const QUERY: &str = "data.query.inputs=q.npy";
 const MOMENTUM: &str = "training.optimizer.momentum=0.9";
-const IMPORT: &str = "trajectory.import=c";
+pub const IMPORT: &str = "trajectory.import=c";
 const ADAM: &str = "training.optimizer={ type = 'adam', learning_rate = 0.5 }";
 const ADAMW: &str = "training.optimizer={ type = 'adamw', learning_rate = 0.5 }";
 const RMSPROP: &str = "training.optimizer={ type = 'rmsprop', learning_rate = 0.5 }";

@@ -7,7 +7,7 @@ use super::{RunFile, difference, entries};
 use crate::key::{Entry, Shape, dotted};
 use crate::layer::LayerKind;
 use crate::optimizer::Optimizer;
-use changes::CHANGES;
+use changes::{CHANGES, IMPORT};
 use layers::LAYERS;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
