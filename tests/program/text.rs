@@ -64,7 +64,7 @@ fn the_rows_of_an_array_beside_a_text_settle_its_first_line() {
     fixture.succeeds(&[FILES[0]]);
     fixture.write("x.csv", b"0,1,2\n5,1,4\n2,2,1\n3,0,3\n1,1,1\n");
     fixture.refuses(
-        &[FILES[0]],
+        &[FILES[0], "run.directory=other"],
         &["x.csv: has 5 lines of numbers for 4 rows", "data.train.header = { inputs = true, … }"],
     );
 }
