@@ -92,9 +92,9 @@ enum Command {
     Bench(bench::Bench),
     /// Write the report of a finished run again.
     Report {
-        /// Run directories, such as runs/digits.
-        #[arg(required = true, value_name = "DIRECTORY")]
-        directories: Vec<PathBuf>,
+        /// Run directories, such as runs/digits, and overrides of [report], such as report.names=names.txt.
+        #[arg(required = true, value_name = "DIRECTORY|KEY=VALUE")]
+        words: Vec<String>,
     },
     /// Say which examples raised and lowered a query most, or which queries an example moved most.
     Top(top::Question),
@@ -146,8 +146,14 @@ pub fn main(arguments: Arguments) -> ExitCode {
             let cache = if *measure { Cache::Anew } else { Cache::ReadOnly };
             each_file(words, |file, overrides| done(plan::plan(file, overrides, cache)))
         }
-        Command::Report { directories } => {
-            each(directories, |directory| done(report::report(directory, arguments.quiet)))
+        Command::Report { words } => {
+            let (overrides, directories) = split(words);
+            match directories.is_empty() {
+                true => one(Err(usage(anyhow::anyhow!(
+                    "no run directory among the arguments; name one, such as runs/digits"
+                )))),
+                false => each(&directories, |directory| done(report::report(directory, &overrides, arguments.quiet))),
+            }
         }
         Command::Check { directories } => each(directories, |directory| check::check(directory, arguments.quiet)),
         Command::Top(question) => one(done(top::answer(question))),
@@ -248,12 +254,11 @@ fn tuned(words: &[String], no_tune: bool) -> Vec<String> {
 
 /// Runs a command for each run file among some words, with the overrides among them.
 fn each_file(words: &[String], command: impl Fn(&Path, &[String]) -> Ended) -> u8 {
-    let (overrides, files): (Vec<String>, Vec<String>) = words.iter().cloned().partition(|word| is_override(word));
+    let (overrides, files) = split(words);
     if files.is_empty() {
         eprintln!("error: no run file among the arguments; try `pathkernel run examples/digits.toml`");
         return 2;
     }
-    let files: Vec<PathBuf> = files.into_iter().map(PathBuf::from).collect();
     each(&files, |file| named(file, command(file, &overrides)))
 }
 
@@ -265,6 +270,12 @@ fn named(file: &Path, ended: Ended) -> Ended {
         }
         ended => ended.with_context(|| file.display().to_string()),
     }
+}
+
+/// The overrides among some words, and the others, which are paths.
+fn split(words: &[String]) -> (Vec<String>, Vec<PathBuf>) {
+    let (overrides, paths): (Vec<String>, Vec<String>) = words.iter().cloned().partition(|word| is_override(word));
+    (overrides, paths.into_iter().map(PathBuf::from).collect())
 }
 
 /// An override is a dotted key, `=`, and a value.

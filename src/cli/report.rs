@@ -1,18 +1,17 @@
 //! `pathkernel report`.
 
 use super::run::say;
-use pathkernel::run::keys::RunFile;
 use pathkernel::run::store::Store;
 use pathkernel::run::verdict::recorded;
 use std::path::Path;
 
-/// Writes the report of a run directory.
-pub fn report(directory: &Path, quiet: bool) -> anyhow::Result<()> {
-    let path = pathkernel::report::write(directory)?;
+/// Writes the report of a run directory; overrides say how examples are shown.
+pub fn report(directory: &Path, overrides: &[String], quiet: bool) -> anyhow::Result<()> {
+    let path = pathkernel::report::write(directory, overrides)?;
     if !quiet {
         println!("report            {}", path.display());
-        let run_file = RunFile::load(&directory.join("run.toml"), &[])?;
-        say(&recorded(&Store::new(directory), run_file.kernel.accept)?, quiet);
+        let store = Store::new(directory);
+        say(&recorded(&store, store.finished_run_file(&[])?.kernel.accept)?, quiet);
     }
     Ok(())
 }

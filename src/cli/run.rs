@@ -31,7 +31,7 @@ pub fn run(file: &Path, overrides: &[String], part: Part, quiet: bool) -> anyhow
     }
     // A run that was killed after its last array has none yet.
     if matches!(outcome, Outcome::Done(_)) || !description.run.directory.join("report.html").is_file() {
-        pathkernel::report::write(&description.run.directory)?;
+        pathkernel::report::write(&description.run.directory, &[])?;
     }
     let directory = description.run.directory.display();
     let judgement = match outcome {

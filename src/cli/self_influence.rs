@@ -1,6 +1,6 @@
 //! `pathkernel self`.
 
-use super::top::{moved_as_json, refuse_inside, write_csv};
+use super::top::{class_words, moved_as_json, refuse_inside, write_csv};
 use pathkernel::report::{ListedBy, Moved, SelfInfluence, self_influence};
 use serde_json::json;
 use std::path::PathBuf;
@@ -11,6 +11,9 @@ pub struct Question {
     /// The directory of a finished run with kernel.own = true, or whose queries are its training examples.
     #[arg(value_name = "DIRECTORY")]
     directory: PathBuf,
+    /// How examples are called, such as report.names=names.txt, in place of what the run file says.
+    #[arg(value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
     /// How many examples.
     #[arg(long, value_name = "COUNT", default_value_t = 20)]
     k: usize,
@@ -28,11 +31,11 @@ pub struct Question {
 
 /// Answers.
 pub fn answer(question: &Question) -> anyhow::Result<()> {
-    let Question { directory, k, output, json, csv } = question;
-    let found = self_influence(directory, *output, *k)?;
+    let Question { directory, overrides, k, output, json, csv } = question;
+    let found = self_influence(directory, overrides, *output, *k)?;
     if let Some(file) = csv {
         refuse_inside(directory, file)?;
-        write_csv("example", found.largest.iter(), file)?;
+        write_csv(("example", &found.names), found.largest.iter(), file)?;
     }
     if *json {
         println!("{:#}", as_json(&found));
@@ -57,8 +60,9 @@ fn print(found: &SelfInfluence) {
 
 /// A line of the list.
 fn row(found: &SelfInfluence, moved: &Moved) -> String {
-    let Moved { number, amount, class, group, .. } = moved;
-    let class = class.map_or(String::new(), |class| format!("  class {class}"));
+    let Moved { number, amount, class, group, name, .. } = moved;
+    let class = class.map_or(String::new(), |class| format!("  class {}", class_words(&found.names, class)));
+    let name = name.as_ref().map_or(String::new(), |name| format!("  {name}"));
     let group = group.map_or(String::new(), |group| format!("  group {group}"));
     let times = found.times(moved).map_or(String::new(), |times| format!("  {times:8.1} times the median"));
     let words = match (found.is_loss, amount) {
@@ -66,7 +70,7 @@ fn row(found: &SelfInfluence, moved: &Moved) -> String {
         (true, amount) if *amount > 0.0 => "  raised its own loss",
         _ => "",
     };
-    format!("  {amount:+14.6}{times}  example {number}{class}{group}{words}")
+    format!("  {amount:+14.6}{times}  example {number}{class}{group}{name}{words}")
 }
 
 fn as_json(found: &SelfInfluence) -> serde_json::Value {
@@ -78,7 +82,7 @@ fn as_json(found: &SelfInfluence) -> serde_json::Value {
         ListedBy::Sizes => ("sizes", None),
     };
     let one = |moved: &Moved| {
-        let mut one = moved_as_json(moved);
+        let mut one = moved_as_json(moved, &found.names);
         one["times"] = json!(found.times(moved));
         one
     };

@@ -3,6 +3,7 @@
 use anyhow::Context;
 use pathkernel::error::Error;
 use pathkernel::report::{Asked, Moved, Top, top};
+use pathkernel::run::Names;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +13,9 @@ pub struct Question {
     /// The directory of a finished run, such as runs/digits.
     #[arg(value_name = "DIRECTORY")]
     directory: PathBuf,
+    /// How examples are called, such as report.names=names.txt, in place of what the run file says.
+    #[arg(value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
     #[command(flatten)]
     subject: Subject,
     /// The output, or other value of the readout, from 0; without it the predicted class, or the value that moved most.
@@ -42,16 +46,16 @@ struct Subject {
 
 /// Answers.
 pub fn answer(question: &Question) -> anyhow::Result<()> {
-    let Question { directory, subject, output, k, json, csv } = question;
+    let Question { directory, overrides, subject, output, k, json, csv } = question;
     let asked = match (subject.query, subject.example) {
         (Some(query), _) => Asked::Query(query),
         (None, Some(example)) => Asked::Example(example),
         (None, None) => return Err(Error::Input("--query or --example says what is asked".into()).into()),
     };
-    let top = top(directory, asked, *output, *k)?;
+    let top = top(directory, overrides, asked, *output, *k)?;
     if let Some(file) = csv {
         refuse_inside(directory, file)?;
-        write_csv(noun(&top), top.raised.iter().chain(&top.lowered), file)?;
+        write_csv((noun(&top), &top.names), top.raised.iter().chain(&top.lowered), file)?;
     }
     if *json {
         println!("{:#}", as_json(&top));
@@ -70,16 +74,18 @@ fn noun(top: &Top) -> &'static str {
 }
 
 fn print(top: &Top) {
-    let class = top.class.map_or(String::new(), |class| format!(", of class {class}"));
+    let class = top.class.map_or(String::new(), |class| format!(", of class {}", class_words(&top.names, class)));
+    let name = top.name.as_ref().map_or(String::new(), |name| format!(" ({name})"));
     match top.asked {
         Asked::Query(query) => {
             let output = top.output.map_or(String::new(), |output| format!(" {output}"));
+            let called = top.output_name.as_ref().map_or(String::new(), |name| format!(" ({name})"));
             let [first, last] = top.change.unwrap_or_default();
-            println!("query {query}{class}: {}{output} went from {first:.6} to {last:.6}", top.readout);
+            println!("query {query}{name}{class}: {}{output}{called} went from {first:.6} to {last:.6}", top.readout);
         }
         Asked::Example(example) => {
             let output = top.output.map_or("; each query's own value".to_owned(), |output| format!("; value {output}"));
-            println!("example {example}{class}: what it moved of the {}{output}", top.readout);
+            println!("example {example}{name}{class}: what it moved of the {}{output}", top.readout);
         }
     }
     let lists = [("raised", &top.raised), ("lowered", &top.lowered)];
@@ -89,21 +95,33 @@ fn print(top: &Top) {
     }
 }
 
+/// The number of a class, and its name where it has one.
+pub(super) fn class_words(names: &Names, class: u32) -> String {
+    names.class(class as usize).map_or_else(|| class.to_string(), |name| format!("{class} ({name})"))
+}
+
 /// A line of a list.
-fn row(top: &Top, Moved { number, amount, class, group, output }: &Moved) -> String {
-    let class = class.map_or(String::new(), |class| format!("  class {class}"));
+fn row(top: &Top, Moved { number, amount, class, group, name, output }: &Moved) -> String {
+    let class = class.map_or(String::new(), |class| format!("  class {}", class_words(&top.names, class)));
+    let name = name.as_ref().map_or(String::new(), |name| format!("  {name}"));
     let group = group.map_or(String::new(), |group| format!("  group {group}"));
     let own = if top.output.is_none() { format!("  value {output}") } else { String::new() };
-    format!("  {amount:+14.6}  {} {number}{class}{group}{own}", noun(top))
+    format!("  {amount:+14.6}  {} {number}{class}{group}{own}{name}", noun(top))
 }
 
 /// An entry of a list.
-pub(super) fn moved_as_json(Moved { number, amount, class, group, output }: &Moved) -> serde_json::Value {
-    json!({ "number": number, "amount": amount, "class": class, "group": group, "output": output })
+pub(super) fn moved_as_json(moved: &Moved, names: &Names) -> serde_json::Value {
+    let Moved { number, amount, class, group, name, output } = moved;
+    let class_name = class.and_then(|class| names.class(class as usize));
+    json!({
+        "number": number, "amount": amount, "class": class, "class_name": class_name, "group": group, "name": name,
+        "output": output,
+    })
 }
 
 fn as_json(top: &Top) -> serde_json::Value {
-    let list = |list: &[Moved]| list.iter().map(moved_as_json).collect::<Vec<_>>();
+    let list = |list: &[Moved]| list.iter().map(|moved| moved_as_json(moved, &top.names)).collect::<Vec<_>>();
+    let class_name = |class: Option<u32>| class.and_then(|class| top.names.class(class as usize));
     let (subject, number) = match top.asked {
         Asked::Query(query) => ("query", query),
         Asked::Example(example) => ("example", example),
@@ -111,7 +129,7 @@ fn as_json(top: &Top) -> serde_json::Value {
     let [initial, prediction] = top.change.map_or([None; 2], |change| change.map(Some));
     let [raised_by, lowered_by] = top.sums;
     json!({
-        subject: number, "class": top.class, "readout": top.readout, "output": top.output,
+        subject: number, "name": top.name, "class": top.class, "class_name": class_name(top.class), "readout": top.readout, "output": top.output, "output_name": top.output_name,
         "initial": initial, "prediction": prediction,
         "raised_by": raised_by, "lowered_by": lowered_by,
         "raised": list(&top.raised), "lowered": list(&top.lowered),
@@ -131,13 +149,25 @@ pub(super) fn refuse_inside(directory: &Path, file: &Path) -> anyhow::Result<()>
     }
 }
 
-/// Writes a list of what is called by a noun.
-pub(super) fn write_csv<'a>(noun: &str, list: impl Iterator<Item = &'a Moved>, file: &Path) -> anyhow::Result<()> {
-    let whole = |number: Option<String>| number.unwrap_or_default();
-    let rows = list.map(|Moved { number, amount, class, group, output }| {
+/// A name in a CSV file.
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// Writes a list of what is called by a noun, with the names of classes.
+pub(super) fn write_csv<'a>(
+    (noun, names): (&str, &Names),
+    list: impl Iterator<Item = &'a Moved>,
+    file: &Path,
+) -> anyhow::Result<()> {
+    let rows = list.map(|Moved { number, amount, class, group, name, output }| {
+        let class_name = class.and_then(|class| names.class(class as usize)).map(quoted);
+        let name = name.as_deref().map(quoted);
         let (class, group) = (class.map(|class| class.to_string()), group.map(|group| group.to_string()));
-        format!("{number},{amount},{},{},{output}\n", whole(class), whole(group))
+        let words = [class, group, Some(output.to_string()), class_name, name].map(Option::unwrap_or_default);
+        format!("{number},{amount},{}\n", words.join(","))
     });
-    let text: String = std::iter::once(format!("{noun},amount,class,group,output\n")).chain(rows).collect();
+    let text: String =
+        std::iter::once(format!("{noun},amount,class,group,output,class_name,name\n")).chain(rows).collect();
     std::fs::write(file, text).with_context(|| format!("{}: cannot be written", file.display()))
 }

@@ -198,12 +198,14 @@ impl<'a> Rows<'a> {
         self.holes.append(&mut self.blank);
         let is_first = self.first.is_none();
         if is_first {
+            self.check_end(line, text, &cells)?;
             self.first = Some(First::new(line, text, &cells));
             if self.layout.header.is_none() && self.are_names(line, text, &cells)? {
                 self.names = Some(text.to_owned());
                 return Ok(());
             }
         }
+        self.check_end(line, text, &cells)?;
         self.check_width(line, text, cells.len())?;
         for (column, cell) in cells.iter().enumerate() {
             self.add(line, column, cell).map_err(|problem| self.with_separator(problem, text))?;
@@ -238,6 +240,22 @@ impl<'a> Rows<'a> {
             return Err(self.with_separator(problem, text));
         }
         Ok(true)
+    }
+
+    /// Fails where nothing stands behind the last separator of a line of numbers.
+    fn check_end(&self, line: u64, text: &str, cells: &[Cow<'_, str>]) -> Result<(), String> {
+        let is_number = |cell: &Cow<'_, str>| number(cell, self.separator).is_some();
+        match cells {
+            [others @ .., last] if last.is_empty() && !others.is_empty() && others.iter().all(is_number) => {
+                Err(format!(
+                    "line {line} ({}) ends with {:?}, and no number comes after it; write the number that is missing, or remove it from \
+                 the end of every line",
+                    shown(text),
+                    self.separator
+                ))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn check_width(&mut self, line: u64, text: &str, width: usize) -> Result<(), String> {

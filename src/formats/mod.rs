@@ -33,7 +33,7 @@ pub use write::{NpyElement, NpyWriter, write_npy};
 
 use crate::error::shortened;
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Read};
 use std::path::Path;
 
 /// An input that cannot be read, or an array that cannot be written.
@@ -199,6 +199,28 @@ pub fn read_with(path: &str, layout: &TextLayout) -> Result<Array, DataError> {
     };
     let (source, len) = source::open(file)?;
     parse(BufReader::new(source), len).map_err(|problem| DataError::new(file, problem))
+}
+
+/// The text of a file.
+///
+/// # Errors
+///
+/// A file that cannot be read, or the line that is no UTF-8.
+pub(crate) fn read_text(path: &Path) -> Result<String, DataError> {
+    let (mut file, _) = source::open(path)?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(|error| DataError::new(path, unreadable(&error)))?;
+    String::from_utf8(bytes).map_err(|problem| {
+        let before = &problem.as_bytes()[..problem.utf8_error().valid_up_to()];
+        let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
+        DataError::new(path, format!("line {line} is no UTF-8; save the file as UTF-8"))
+    })
+}
+
+/// How many rows a `.npy` has, as its header says; `None` of other files.
+pub(crate) fn rows_of_npy(path: &str) -> Option<usize> {
+    let (mut file, _) = source::open(Path::new(path)).ok().filter(|_| path.to_ascii_lowercase().ends_with(".npy"))?;
+    npy::read_header(&mut file).ok()?.shape.first().copied()
 }
 
 /// What is wrong with the lines without numbers between the rows of a file of text; `None` where there are none, or it cannot

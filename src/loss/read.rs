@@ -26,9 +26,16 @@ impl TargetArray<'_> {
     pub fn read(&self) -> Result<Targets, String> {
         match self.loss.takes() {
             TargetKind::Reals => self.reals().map(Targets::Reals),
-            TargetKind::Classes if self.array.is_integer() => self.classes().map(Targets::Classes),
+            TargetKind::Classes if self.array.is_integer() || self.are_whole() => self.classes().map(Targets::Classes),
             TargetKind::Classes => self.probabilities(),
         }
+    }
+
+    /// Whether there is one number a row, or one a position, and each is whole: classes as `numpy.savetxt` writes them.
+    fn are_whole(&self) -> bool {
+        let (positions, classes) = self.axes();
+        let of_positions = classes > 1 && self.array.len() == self.rows * positions;
+        (self.array.len() == self.rows || of_positions) && self.array.to_f64().iter().all(|value| value.fract() == 0.0)
     }
 
     /// C.
@@ -49,8 +56,12 @@ impl TargetArray<'_> {
         if !of_positions && (array.shape.len() > 2 || array.len() != *rows) {
             let positions =
                 if positions > 1 { format!(", or one a position, [{rows}, {positions}]") } else { String::new() };
-            let one_hot =
-                if array.len() == rows * self.outputs() { "; rows of zeros and a one are to be reals" } else { "" };
+            let one_hot = if array.len() == rows * self.outputs() {
+                "; rows of zeros and a one are the probabilities of the classes where they are reals: save them as float32, or the \
+                 classes alone (y.argmax(1))"
+            } else {
+                ""
+            };
             return Err(format!(
                 "has shape {:?}; {name} needs one class an example, [{rows}]{positions}{one_hot}",
                 array.shape
@@ -89,7 +100,9 @@ impl TargetArray<'_> {
         let Self { loss, array, rows, shape, ignore } = self;
         let ((_, last), name, outputs) = (self.axes(), loss.name(), self.outputs());
         if array.len() == *rows {
-            return Err(format!("holds real numbers; {name} needs integer classes"));
+            let values = array.to_f64();
+            let (at, value) = values.iter().enumerate().find(|(_, value)| value.fract() != 0.0).unwrap_or((0, &0.0));
+            return Err(format!("entry {at} is {value}; {name} needs integer classes"));
         }
         if array.len() != rows * outputs || (array.shape.len() != 2 && array.shape[1..] != **shape) {
             return Err(format!(
@@ -163,8 +176,12 @@ mod tests {
         let problem = classes(&[4], &[0, 1, 2, 0]).expect_err("2 is no output");
         assert!(problem.contains("entry 2 is 2") && problem.contains("from 0 to 1"), "{problem}");
         assert!(classes(&[4, 2], &[0; 8]).is_err());
-        let reals = read(Loss::CrossEntropy, &[4], Values::Real64(vec![0.0; 4]));
-        assert!(reals.expect_err("reals are no classes").contains("integer classes"));
+        let reals = |values: [f64; 4]| read(Loss::CrossEntropy, &[4], Values::Real64(values.to_vec()));
+        assert_eq!(reals([0.0, 1.0, 1.0, 0.0]), classes(&[4], &[0, 1, 1, 0]));
+        assert_eq!(reals([1.0, 2.0, 1.0, 2.0]), classes(&[4], &[1, 2, 1, 2]));
+        assert!(reals([0.0, 1.0, 0.5, 0.0]).expect_err("no class").contains("entry 2 is 0.5"));
+        let one_hot = classes(&[4, 2], &[0, 1, 1, 0, 0, 1, 0, 1]).expect_err("no classes");
+        assert!(one_hot.contains("save them as float32, or the classes alone (y.argmax(1))"), "{one_hot}");
     }
 
     #[test]

@@ -361,7 +361,6 @@ pub(crate) fn is_not_single(value: f64) -> bool {
     (value as f32).is_infinite() || (value as f32 == 0.0 && value != 0.0)
 }
 
-/// ", weight decay 0.1", or nothing where there is none.
 /// How an optimizer's numbers are said.
 pub(crate) struct Say<'a> {
     /// Keys of numbers that change from step to step: none of them stands for all.

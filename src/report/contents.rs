@@ -6,10 +6,23 @@ use crate::loss::TargetKind;
 use crate::optimizer::Motion;
 use crate::problem::Problem;
 use crate::run::keys::{KernelShape, RunFile};
-use crate::run::store::{PairArray, Store};
-use crate::run::{Excluded, read_problem};
+use crate::run::store::{PairArray, Store, Terms};
+use crate::run::{Excluded, Names, read_problem};
 use serde::Deserialize;
 use std::path::Path;
+
+/// Bytes of a file that is held against its checksum: of more, which would take seconds to read, only the size is compared, and
+/// the checksums of the tiles that are read. `check` compares all.
+const COMPARED: u64 = 1 << 28;
+
+/// Arrays of which few rows are read, beside those of the queries.
+const OTHERS: [&str; 5] =
+    ["attribution.npy", "attribution_positions.npy", "kernel.npy", "superposition.npy", "metrics.jsonl"];
+
+/// Whether a report or an answer is made from a file.
+fn is_read(name: &str) -> bool {
+    Terms::FILES.iter().chain(&OTHERS).any(|own| *own == name)
+}
 
 /// One line of `metrics.jsonl`.
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -34,6 +47,8 @@ pub(super) struct Contents {
     pub problem: Result<Problem, Error>,
     /// Examples that were left out.
     pub excluded: Excluded,
+    /// What examples, queries and classes are called.
+    pub names: Names,
     pub initial: Vec<f64>,
     pub prediction: Vec<f64>,
     pub regularizer: Vec<f64>,
@@ -61,38 +76,37 @@ pub(super) struct Contents {
 }
 
 impl Contents {
-    pub fn read(directory: &Path) -> Result<Self, Error> {
+    /// Of a run directory; `overrides` say how examples are shown, in place of what the run file said.
+    pub fn read(directory: &Path, overrides: &[String]) -> Result<Self, Error> {
+        if let Some(other) = overrides.iter().find(|text| !text.starts_with("report.")) {
+            let problem = "the run is finished; it takes keys of [report] alone, such as report.class_names=…";
+            return Err(Error::Input(format!("{other}: {problem}")));
+        }
         let path = |name: &str| directory.join(name);
         let text = |name: &str| {
             std::fs::read_to_string(path(name)).map_err(|problem| {
                 Error::Input(format!("{}: {problem}; the run directory is damaged", path(name).display()))
             })
         };
-        Store::new(directory).check_finished()?;
+        let store = Store::new(directory);
+        store.check_finished()?;
         let damaged = |name: &str, problem: serde_json::Error| {
             Error::Input(format!("{}: {problem}; the run directory is damaged", path(name).display()))
         };
-        let run_file = RunFile::load(&path("run.toml"), &[])?;
-        let summary: serde_json::Value =
-            serde_json::from_str(&text("summary.json")?).map_err(|problem| damaged("summary.json", problem))?;
+        let run_file = store.finished_run_file(overrides)?;
+        let summary = store.summary()?;
         let metrics = text("metrics.jsonl")?
             .lines()
             .map(|line| serde_json::from_str(line).map_err(|problem| damaged("metrics.jsonl", problem)))
             .collect::<Result<_, _>>()?;
-        let missing =
-            |name: &str| Error::Input(format!("{}: is missing; the run directory is damaged", path(name).display()));
-        let needed = |name: &str| MappedArray::open(&path(name))?.ok_or_else(|| missing(name));
-        let prediction = needed("prediction.npy")?;
         let shape = |key: &str| summary["shapes"][key].as_u64().unwrap_or(0) as usize;
         let (queries, examples, outputs) = (shape("queries"), shape("examples"), shape("outputs"));
+        store.verify_checksums(&summary, |name, len| is_read(name) && len <= COMPARED)?;
+        let terms = Terms::read(directory)?;
         // A readout may have one value where the network has many outputs.
-        let values = prediction.shape.get(1).copied().unwrap_or(0);
-        let per_query = ["initial.npy", "regularizer.npy", "residual.npy"].map(needed);
-        let [initial, regularizer, residual] = per_query;
-        let (initial, regularizer, residual) = (initial?, regularizer?, residual?);
-        let statistics = MappedArray::open(&path("statistics.npy"))?;
-        let earlier = MappedArray::open(&path("earlier.npy"))?;
-        let unexplained = MappedArray::open(&path("unexplained.npy"))?;
+        let values = terms.shape[1];
+        let missing =
+            |name: &str| Error::Input(format!("{}: is missing; the run directory is damaged", path(name).display()));
         let pairs = |name: &str, written: bool| match PairArray::open(directory, name)? {
             None if written => Err(missing(&format!("{name}.{}", run_file.run.store.name()))),
             array => Ok(array),
@@ -101,13 +115,14 @@ impl Contents {
         let attribution_positions = pairs("attribution_positions", run_file.kernel.positions)?;
         let kernel = pairs("kernel", run_file.kernel.kernel != KernelShape::None)?;
         let superposition = MappedArray::open(&path("superposition.npy"))?;
-        let own = if run_file.kernel.own { Some(needed("own.npy")?) } else { None };
+        let own = if run_file.kernel.own { MappedArray::open(&path("own.npy"))? } else { None };
+        if run_file.kernel.own && own.is_none() {
+            return Err(missing("own.npy"));
+        }
         let rows = if run_file.data.groups.is_some() { None } else { Some(examples) };
-        let of_queries = [&prediction, &initial, &regularizer, &residual].into_iter();
-        let of_queries = of_queries.chain(&statistics).chain(&earlier).chain(&unexplained);
         let wrong = [queries, values, examples].contains(&0)
             || values != run_file.kernel.values(outputs)
-            || of_queries.into_iter().any(|array| array.shape != [queries, values])
+            || terms.shape != [queries, values]
             || attribution.iter().any(|array| array.shape() != [queries, examples, values])
             || attribution_positions.iter().any(|array| !array.shape().starts_with(&[queries, examples, values]))
             || attribution_positions.iter().any(|array| array.shape().len() != 4)
@@ -128,20 +143,30 @@ impl Contents {
         }
         let name =
             directory.file_name().map_or_else(|| directory.display().to_string(), |n| n.to_string_lossy().into());
+        let problem = problem(&run_file, [queries, examples, outputs]);
+        let names = match Names::read(&run_file, problem.as_ref().ok()) {
+            Err(error) if overrides.is_empty() => {
+                tracing::warn!("{error}; examples are shown without names");
+                Names::default()
+            }
+            names => names?,
+        };
+        let Terms { initial, prediction, regularizer, statistics, earlier, unexplained, residual, .. } = terms;
         Ok(Self {
             name,
-            problem: problem(&run_file, [queries, examples, outputs]),
+            problem,
             excluded: Excluded::read(&run_file)?,
+            names,
             summary,
             metrics,
             run_file,
-            initial: initial.all(),
-            prediction: prediction.all(),
-            regularizer: regularizer.all(),
-            statistics: statistics.as_ref().map(MappedArray::all),
-            earlier: earlier.as_ref().map(MappedArray::all),
-            unexplained: unexplained.as_ref().map(MappedArray::all),
-            residual: residual.all(),
+            initial,
+            prediction,
+            regularizer,
+            statistics,
+            earlier,
+            unexplained,
+            residual,
             attribution,
             attribution_positions,
             kernel,
@@ -196,6 +221,17 @@ impl Contents {
                 Err(format!("has no example {number}; they are numbered from 0 to {last}"))
             }
         }
+    }
+
+    /// What a class is called: its name, or its number.
+    pub fn class(&self, class: u32) -> String {
+        self.names.class(class as usize).map_or_else(|| class.to_string(), str::to_owned)
+    }
+
+    /// The first row of a column, which is shown for all of them.
+    pub fn row(&self, column: usize) -> usize {
+        let groups = self.problem.as_ref().ok().and_then(|problem| problem.groups.as_ref());
+        groups.and_then(|groups| groups.first_row(column)).unwrap_or(column)
     }
 
     /// Whether weight decay has a term.

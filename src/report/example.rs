@@ -1,4 +1,4 @@
-//! Inputs and examples in the page: as pictures, or as their first values.
+//! Inputs and examples in the page: as pictures, as text, or as their first values.
 
 use super::chart::number;
 use super::contents::Contents;
@@ -11,6 +11,8 @@ use maud::{Markup, html};
 const VALUES: usize = 8;
 /// Real targets listed of an example.
 const TARGETS: usize = 3;
+/// Letters shown of a text.
+const LETTERS: usize = 300;
 
 /// Some training examples, each with an amount that `say` words, and what `more` says of it.
 pub(super) fn examples(
@@ -20,20 +22,19 @@ pub(super) fn examples(
     more: impl Fn(usize) -> Markup,
 ) -> Markup {
     let problem = contents.problem.as_ref().ok();
-    let shown = |column: usize| contents.excluded.number(row(problem, column));
     let train = problem.map(|problem| problem.inputs.as_slice());
     let class = |amount: f64| if amount < 0.0 { "down" } else { "up" };
     if list.is_empty() {
         return html! {};
     }
-    if problem.is_some_and(|problem| Image::of_shape(&problem.network.input).is_none()) {
+    if problem.is_some() && image(contents).is_none() {
         return html! {
             table class="rows" {
                 @for &(place, amount) in list {
                     tr {
                         th class=(class(amount)) { (say(amount)) }
-                        td { (label(problem, place)) "no. " (shown(place)) }
-                        td { (input(problem, train, row(problem, place))) (more(place)) }
+                        td { (label(contents, place)) }
+                        td { (input(contents, train, contents.row(place))) (more(place)) }
                     }
                 }
             }
@@ -43,32 +44,35 @@ pub(super) fn examples(
         div class="examples" {
             @for &(place, amount) in list {
                 div class="example" {
-                    (input(problem, train, row(problem, place)))
+                    (input(contents, train, contents.row(place)))
                     (more(place))
                     span class=(class(amount)) { (say(amount)) }
-                    small { (label(problem, place)) "no. " (shown(place)) }
+                    small { (label(contents, place)) }
                 }
             }
         }
     }
 }
 
-/// The first row of a column, which is shown for all.
-fn row(problem: Option<&Problem>, column: usize) -> usize {
-    problem.and_then(|problem| problem.groups.as_ref()?.first_row(column)).unwrap_or(column)
+/// What a column of the arrays is, from its first row: its group, or the class or the targets of a training example; and what
+/// that row is called.
+fn label(contents: &Contents, column: usize) -> String {
+    let kind = contents.problem.as_ref().ok().map(|problem| kind(contents, problem, column));
+    let row = contents.row(column);
+    let name = contents.names.example(row).map_or(String::new(), |name| format!("{name}, "));
+    format!("{}{name}no. {}", kind.unwrap_or_default(), contents.excluded.number(row))
 }
 
-/// What a column of the arrays is, from its first row: its group, or the class or the targets of a training example.
-fn label(problem: Option<&Problem>, column: usize) -> String {
-    let Some(Problem { targets: known, network, groups, .. }) = problem else { return String::new() };
+/// The group of a column, or the class or the targets of its example.
+fn kind(contents: &Contents, problem: &Problem, column: usize) -> String {
+    let Problem { targets: known, network, groups, .. } = problem;
     if let Some(number) = groups.as_ref().and_then(|groups| groups.number(column)) {
         return format!("group {number}, from ");
     }
-    let place = column;
-    let class = problem.and_then(|problem| known.classes(problem.examples())?.get(place));
-    match (class, known.reals(place, network.outputs)) {
+    let class = known.classes(problem.examples()).and_then(|classes| classes.get(column));
+    match (class, known.reals(column, network.outputs)) {
         (Some(&IGNORED), _) => String::new(),
-        (Some(class), _) => format!("class {class}, "),
+        (Some(&class), _) => format!("class {}, ", contents.class(class)),
         (None, Some(values)) => format!("y = {}, ", targets(values)),
         (None, None) => String::new(),
     }
@@ -85,17 +89,44 @@ fn first(values: &[f64], most: usize) -> String {
     format!("{}{}", shown.join(" "), if values.len() > most { " …" } else { "" })
 }
 
-/// An input: its picture, or its first values.
-pub(super) fn input(problem: Option<&Problem>, all: Option<&[f64]>, place: usize) -> Markup {
-    let (Some(problem), Some(all)) = (problem, all) else {
+/// How inputs are drawn, where they are pictures.
+fn image(contents: &Contents) -> Option<Image> {
+    let network = &contents.problem.as_ref().ok()?.network;
+    let asked = contents.run_file.report.shape.as_deref();
+    // Tokens are text.
+    let own = asked.or(Some(network.input.as_slice()).filter(|_| contents.run_file.report.vocabulary.is_none()));
+    own.and_then(Image::of_shape)
+}
+
+/// An input: its picture, its text, or its first values.
+pub(super) fn input(contents: &Contents, all: Option<&[f64]>, place: usize) -> Markup {
+    let (Ok(problem), Some(all)) = (&contents.problem, all) else {
         return html! {};
     };
     let size = problem.network.input_len();
     let values = &all[place * size..][..size];
-    if let Some(uri) = Image::of_shape(&problem.network.input).and_then(|image| image.uri(values)) {
+    if let Some(uri) = image(contents).and_then(|image| image.uri(values)) {
         return html! { img src=(uri) alt=(format!("input {place}")); };
+    }
+    if let Some(texts) = contents.names.texts(&problem.network, values) {
+        return html! {
+            @for (name, text) in texts {
+                div class="text" {
+                    @if let Some(name) = name.filter(|_| problem.network.inputs.len() > 1) { small { (name) " " } }
+                    (beginning(text.trim()))
+                }
+            }
+        };
     }
     html! {
         div class="values" { (first(values, VALUES)) }
+    }
+}
+
+/// The first letters of a text.
+fn beginning(text: &str) -> String {
+    match text.char_indices().nth(LETTERS) {
+        Some((end, _)) => format!("{} …", &text[..end]),
+        None => text.to_owned(),
     }
 }

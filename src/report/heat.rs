@@ -9,9 +9,13 @@ use maud::{Markup, html};
 
 /// Rows and columns at the most; of more, evenly spread ones are shown.
 const SIDE: usize = 240;
-/// Width of the map, and room for labels.
+/// Width of the map, and the least room for labels.
 const MAP: f64 = 560.0;
 const ROOM: f64 = 34.0;
+/// Width of a letter.
+const LETTER: f64 = 6.5;
+/// Letters of the longest label at the left.
+const LETTERS: usize = 14;
 
 /// The heat map of a run's kernel: for each pair the mean over equal outputs. Where a query has one value, that of the
 /// example's own class, or without classes the mean over the example's outputs. `None` where there is nothing to show.
@@ -39,34 +43,40 @@ pub(super) fn heat(contents: &Contents, kernel: &PairArray) -> Result<Option<Mar
     let shades: Vec<f64> = values.iter().map(|value| (value - white) / (full - white)).collect();
     let Some(picture) = heat_map(&shades, columns.len()) else { return Ok(None) };
     let height = (MAP * rows.len() as f64 / columns.len() as f64).clamp(0.25 * MAP, MAP);
-    let across = marks(&columns, contents.example_classes(), MAP);
-    let down = marks(&rows, contents.query_classes(), height);
+    let mut across = marks(&columns, contents.example_classes(), MAP);
+    let mut down = marks(&rows, contents.query_classes(), height);
+    let narrowest = across.iter().fold(MAP, |least, mark| least.min(2.0 * (mark.middle - mark.start)));
+    name(&mut across, contents, (narrowest / LETTER) as usize);
+    name(&mut down, contents, LETTERS);
+    let longest = down.iter().map(|mark| mark.label.chars().count()).max().unwrap_or(0);
+    let left = ROOM.max(24.0 + LETTER * longest as f64);
+
     // Below white there is nothing to show where no value is negative.
     let darkest = if white == 0.0 { -1.0 } else { 0.0 };
     let legend = (0..=40).map(|place| darkest + (1.0 - darkest) * f64::from(place) / 40.0);
     let ends = [white + darkest * (full - white), white + (1.0 + darkest) / 2.0 * (full - white), full];
     Ok(Some(html! {
-        svg class="heat" viewBox=(format!("0 0 {} {}", MAP + ROOM + 4.0, height + ROOM + 62.0)) role="img" {
-            image href=(picture) x=(ROOM) y=(ROOM) width=(MAP) height=(height) preserveAspectRatio="none" {}
-            rect x=(ROOM) y=(ROOM) width=(MAP) height=(height) class="frame" {}
+        svg class="heat" viewBox=(format!("0 0 {} {}", MAP + left + 4.0, height + ROOM + 62.0)) role="img" {
+            image href=(picture) x=(left) y=(ROOM) width=(MAP) height=(height) preserveAspectRatio="none" {}
+            rect x=(left) y=(ROOM) width=(MAP) height=(height) class="frame" {}
             @for mark in &across {
-                @if mark.start > 0.0 { line x1=(ROOM + mark.start) x2=(ROOM + mark.start) y1=(ROOM - 4.0) y2=(ROOM) class="tick" {} }
-                text x=(ROOM + mark.middle) y=(ROOM - 7.0) class="across" { (mark.class) }
+                @if mark.start > 0.0 { line x1=(left + mark.start) x2=(left + mark.start) y1=(ROOM - 4.0) y2=(ROOM) class="tick" {} }
+                text x=(left + mark.middle) y=(ROOM - 7.0) class="across" { (mark.label) }
             }
             @for mark in &down {
-                @if mark.start > 0.0 { line x1=(ROOM - 4.0) x2=(ROOM) y1=(ROOM + mark.start) y2=(ROOM + mark.start) class="tick" {} }
-                text x=(ROOM - 8.0) y=(ROOM + mark.middle + 4.0) class="up" { (mark.class) }
+                @if mark.start > 0.0 { line x1=(left - 4.0) x2=(left) y1=(ROOM + mark.start) y2=(ROOM + mark.start) class="tick" {} }
+                text x=(left - 8.0) y=(ROOM + mark.middle + 4.0) class="up" { (mark.label) }
             }
-            text x=(ROOM + MAP / 2.0) y="12" class="across name" { "training examples" @if !across.is_empty() { ", by class" } }
+            text x=(left + MAP / 2.0) y="12" class="across name" { "training examples" @if !across.is_empty() { ", by class" } }
             text transform=(format!("translate(10 {}) rotate(-90)", ROOM + height / 2.0)) class="across name" {
                 "queries" @if !down.is_empty() { ", by class" }
             }
             @for (place, part) in legend.enumerate() {
-                rect x=(ROOM + 6.0 * place as f64) y=(ROOM + height + 18.0) width="6.3" height="12" fill=(rgb(colour(part))) {}
+                rect x=(left + 6.0 * place as f64) y=(ROOM + height + 18.0) width="6.3" height="12" fill=(rgb(colour(part))) {}
             }
-            text x=(ROOM) y=(ROOM + height + 46.0) class="left" { (number(ends[0])) }
-            text x=(ROOM + 123.0) y=(ROOM + height + 46.0) class="across" { (number(ends[1])) }
-            text x=(ROOM + 246.0) y=(ROOM + height + 46.0) class="up" { (number(ends[2])) }
+            text x=(left) y=(ROOM + height + 46.0) class="left" { (number(ends[0])) }
+            text x=(left + 123.0) y=(ROOM + height + 46.0) class="across" { (number(ends[1])) }
+            text x=(left + 246.0) y=(ROOM + height + 46.0) class="up" { (number(ends[2])) }
         }
     }))
 }
@@ -99,6 +109,7 @@ fn sorted(count: usize, classes: Option<&[u32]>) -> Vec<usize> {
 /// A class along an axis.
 struct Mark {
     class: u32,
+    label: String,
     start: f64,
     middle: f64,
 }
@@ -112,11 +123,20 @@ fn marks(order: &[usize], classes: Option<&[u32]>, length: f64) -> Vec<Mark> {
     let mut found = Vec::new();
     for run in order.chunk_by(|a, b| classes[*a] == classes[*b]) {
         let middle = (place as f64 + run.len() as f64 / 2.0) * scale;
-        found.push(Mark { class: classes[run[0]], start: place as f64 * scale, middle });
+        let class = classes[run[0]];
+        found.push(Mark { class, label: class.to_string(), start: place as f64 * scale, middle });
         place += run.len();
     }
     // Labels of very many classes would lie on each other.
     if found.len() as f64 * 9.0 > length { Vec::new() } else { found }
+}
+
+/// Labels marks with the names of their classes, where none of these is longer than so many letters.
+fn name(marks: &mut [Mark], contents: &Contents, letters: usize) {
+    let names: Vec<String> = marks.iter().map(|mark| contents.class(mark.class)).collect();
+    if names.iter().all(|name| name.chars().count() <= letters) {
+        marks.iter_mut().zip(names).for_each(|(mark, name)| mark.label = name);
+    }
 }
 
 #[cfg(test)]

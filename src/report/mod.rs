@@ -31,13 +31,14 @@ use contents::Contents;
 use std::path::{Path, PathBuf};
 
 /// Writes the report of the finished run in `directory` and returns its path. Reads a few rows of the large arrays,
-/// never the whole.
+/// never the whole. `overrides` are `report.key=value`: how examples are shown, in place of what the run file said.
 ///
 /// # Errors
 ///
-/// A directory that holds no finished run, a file in it that cannot be read, or the report that cannot be written.
-pub fn write(directory: &Path) -> Result<PathBuf, Error> {
-    let contents = Contents::read(directory)?;
+/// A directory that holds no finished run, a file in it that cannot be read, an override that does not fit, or the report that
+/// cannot be written.
+pub fn write(directory: &Path, overrides: &[String]) -> Result<PathBuf, Error> {
+    let contents = Contents::read(directory, overrides)?;
     let store = Store::new(directory);
     store.write("report.html", &page::page(&contents)?.into_string())?;
     Ok(store.path("report.html"))

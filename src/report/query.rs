@@ -53,10 +53,11 @@ fn one_query(contents: &Contents, words: &Words, shown: &Shown) -> Markup {
     html! {
         article class=(if wrong { "query wrong" } else { "query" }) {
             div class="asked" {
-                (input(problem, problem.map(Problem::queries), shown.query))
+                (input(contents, problem.map(Problem::queries), shown.query))
                 p {
+                    @if let Some(name) = contents.names.query(shown.query) { b { (name) } br; }
                     "query " (shown.query)
-                    @if let Some(class) = shown.class { br; "class " b { (class) } @if wrong { ", wrong" } }
+                    @if let Some(class) = shown.class { br; "class " b { (contents.class(class)) } @if wrong { ", wrong" } }
                     @if let Some(values) = problem.and_then(|own| own.query_targets.as_ref()?.reals(shown.query, own.network.outputs)) {
                         br; "y = " (targets(values))
                     }
@@ -103,7 +104,10 @@ fn values(contents: &Contents, words: &Words, shown: &Shown) -> Markup {
         let first = contents.values_of(&contents.initial, shown.query)[0];
         vec![("before".into(), first, false), ("after".into(), last[0], true)]
     } else {
-        let name = |place: usize| format!("{place}{}", if shown.class == Some(place as u32) { " ✓" } else { "" });
+        let name = |place: usize| {
+            let own = contents.names.class(place).map_or(String::new(), |name| format!(" {name}"));
+            format!("{place}{own}{}", if shown.class == Some(place as u32) { " ✓" } else { "" })
+        };
         places(last, shown).into_iter().map(|place| (name(place), last[place], place == shown.value)).collect()
     };
     let size = rows.iter().fold(f64::MIN_POSITIVE, |size, (_, value, _)| size.max(value.abs()));

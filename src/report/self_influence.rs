@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::loss::IGNORED;
 use crate::problem::Problem;
 use crate::readout::Readout;
+use crate::run::Names;
 use std::path::Path;
 
 /// Which of the values of its readout an example is listed by.
@@ -37,6 +38,8 @@ pub struct SelfInfluence {
     /// Those whose amounts are largest in size, the largest first. The amount is what an example, or its group, added to the
     /// example's own value.
     pub largest: Vec<Moved>,
+    /// What classes are called.
+    pub names: Names,
 }
 
 impl SelfInfluence {
@@ -52,9 +55,14 @@ impl SelfInfluence {
 /// # Errors
 ///
 /// A directory without a finished run, or without self-attributions where the queries are not the training examples; a damaged
-/// file; an output beyond the readout's; or classes that cannot be read any more.
-pub fn self_influence(directory: &Path, output: Option<usize>, count: usize) -> Result<SelfInfluence, Error> {
-    let contents = Contents::read(directory)?;
+/// file, an override that does not fit; an output beyond the readout's; or classes that cannot be read any more.
+pub fn self_influence(
+    directory: &Path,
+    overrides: &[String],
+    output: Option<usize>,
+    count: usize,
+) -> Result<SelfInfluence, Error> {
+    let contents = Contents::read(directory, overrides)?;
     let wrong = |problem: String| Error::Input(format!("{}: {problem}", directory.display()));
     let values = contents.values;
     if let Some(output) = output.filter(|&output| output >= values) {
@@ -90,14 +98,16 @@ pub fn self_influence(directory: &Path, output: Option<usize>, count: usize) -> 
             own.get(place).copied().unwrap_or(f64::NAN)
         };
         let group = groups.and_then(|groups| groups.number(groups.column(row)));
-        Moved { number: contents.excluded.number(row), amount, class: class(row), group, output: place }
+        let name = contents.names.example(row).map(str::to_owned);
+        Moved { number: contents.excluded.number(row), amount, class: class(row), group, name, output: place }
     };
     let mut largest: Vec<Moved> = own.chunks_exact(values).enumerate().map(moved).collect();
     largest.sort_by(|a, b| b.amount.abs().total_cmp(&a.amount.abs()).then(a.number.cmp(&b.number)));
     let size = |place: usize| largest[place].amount.abs();
     let median = 0.5 * (size((all - 1) / 2) + size(all / 2));
     largest.truncate(count);
-    Ok(SelfInfluence { readout: readout.noun(), is_loss: readout == Readout::Loss, by, examples: all, median, largest })
+    let (is_loss, readout, names) = (readout == Readout::Loss, readout.noun(), contents.names.clone());
+    Ok(SelfInfluence { readout, is_loss, by, examples: all, median, largest, names })
 }
 
 /// `[rows, R]`: what was computed for it, or the diagonal where the queries are the training examples.

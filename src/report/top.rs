@@ -4,6 +4,7 @@ use super::contents::Contents;
 use super::extremes::extremes;
 use crate::error::Error;
 use crate::loss::IGNORED;
+use crate::run::Names;
 use std::path::Path;
 
 /// Whom a question is about.
@@ -27,6 +28,8 @@ pub struct Moved {
     pub class: Option<u32>,
     /// Of a column that is several rows, the number of its group.
     pub group: Option<i64>,
+    /// What it is called, where that is known; of several rows the first one.
+    pub name: Option<String>,
     /// Of a query, the place of the readout's value that the amount was added to.
     pub output: usize,
 }
@@ -40,6 +43,8 @@ pub struct Top {
     pub readout: &'static str,
     /// The place of the value; `None` where each query has its own.
     pub output: Option<usize>,
+    /// What that place is called, where it is a class or another output that has a name.
+    pub output_name: Option<String>,
     /// The readout at the first and at the last weights, where the question is about a query.
     pub change: Option<[f64; 2]>,
     /// The class of the query or the example asked about, where it is known.
@@ -48,6 +53,10 @@ pub struct Top {
     pub raised: Vec<Moved>,
     /// Those that lowered it most, the smallest amount first.
     pub lowered: Vec<Moved>,
+    /// What it is called, where that is known.
+    pub name: Option<String>,
+    /// What classes are called.
+    pub names: Names,
     /// The sums over all that raised it and over all that lowered it, listed or not.
     pub sums: [f64; 2],
 }
@@ -69,9 +78,16 @@ impl Top {
 ///
 /// # Errors
 ///
-/// A directory without a finished run or without attributions, a damaged file, or a number beyond the arrays.
-pub fn top(directory: &Path, asked: Asked, output: Option<usize>, count: usize) -> Result<Top, Error> {
-    let contents = Contents::read(directory)?;
+/// A directory without a finished run or without attributions, a damaged file, an override that does not fit, or a number beyond
+/// the arrays.
+pub fn top(
+    directory: &Path,
+    overrides: &[String],
+    asked: Asked,
+    output: Option<usize>,
+    count: usize,
+) -> Result<Top, Error> {
+    let contents = Contents::read(directory, overrides)?;
     let wrong = |problem: String| Error::Input(format!("{}: {problem}", directory.display()));
     let Some(attribution) = &contents.attribution else {
         return Err(wrong("has no attribution; run it again with kernel.attribution=true".into()));
@@ -104,12 +120,18 @@ pub fn top(directory: &Path, asked: Asked, output: Option<usize>, count: usize) 
     let known = |class: &u32| *class != IGNORED;
     let query_class = |query: usize| contents.query_classes().map(|classes| classes[query]).filter(known);
     let example_class = |example: usize| contents.example_classes().map(|classes| classes[example]).filter(known);
+    let example_name = |example: usize| contents.names.example(contents.row(example)).map(str::to_owned);
+    let query_name = |query: usize| contents.names.query(query).map(str::to_owned);
     let moved = |(number, amount): (usize, f64)| match asked {
         Asked::Query(query) => {
             let group = groups.and_then(|groups| groups.number(number));
-            Moved { number: contents.number(number), amount, class: example_class(number), group, output: value(query) }
+            let name = example_name(number);
+            Moved { number: contents.number(number), amount, class: example_class(number), group, name, output: value(query) }
         }
-        Asked::Example(_) => Moved { number, amount, class: query_class(number), group: None, output: value(number) },
+        Asked::Example(_) => {
+            let (class, name) = (query_class(number), query_name(number));
+            Moved { number, amount, class, group: None, name, output: value(number) }
+        }
     };
     let sum = |sign: f64| {
         amounts
@@ -119,15 +141,18 @@ pub fn top(directory: &Path, asked: Asked, output: Option<usize>, count: usize) 
             .fold(0.0, |sum, amount| sum + amount)
     };
     let [raised, lowered] = extremes(&amounts, count).map(|list| list.into_iter().map(moved).collect());
-    let (output, change, class) = match asked {
+    let (output, change, class, name) = match asked {
         Asked::Query(query) => {
             let of = |array| contents.values_of(array, query)[value(query)];
             let change = [of(&contents.initial), of(&contents.prediction)];
-            (Some(value(query)), Some(change), query_class(query))
+            (Some(value(query)), Some(change), query_class(query), query_name(query))
         }
-        Asked::Example(example) => (output, None, example_class(example)),
+        Asked::Example(example) => (output, None, example_class(example), example_name(example)),
     };
-    let readout = contents.run_file.kernel.readout.noun();
+    let readout = contents.run_file.kernel.readout;
+    let output_name = output.filter(|_| readout.is_per_output()).and_then(|output| contents.names.class(output));
+    let (readout, output_name) = (readout.noun(), output_name.map(str::to_owned));
+    let (names, sums) = (contents.names.clone(), [sum(1.0), sum(-1.0)]);
     let asked = if let Asked::Example(column) = asked { Asked::Example(contents.number(column)) } else { asked };
-    Ok(Top { asked, readout, output, change, class, raised, lowered, sums: [sum(1.0), sum(-1.0)] })
+    Ok(Top { asked, readout, output, output_name, change, class, name, names, raised, lowered, sums })
 }

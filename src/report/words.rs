@@ -3,23 +3,26 @@
 use super::contents::Contents;
 use crate::loss::Loss;
 use crate::readout::{Chosen, Readout, Value};
+use crate::run::Names;
 use crate::run::keys::Kernel;
 
 /// Names of the readout's values.
 #[derive(Debug, Clone)]
-pub(super) struct Words {
+pub(super) struct Words<'a> {
     pub readout: Readout,
     chosen: Chosen,
     loss: Loss,
     /// C, the network's outputs.
     outputs: usize,
+    names: &'a Names,
 }
 
-impl Words {
-    pub fn of(contents: &Contents) -> Self {
+impl<'a> Words<'a> {
+    pub fn of(contents: &'a Contents) -> Self {
         let outputs = contents.summary["shapes"]["outputs"].as_u64().unwrap_or(0) as usize;
         let Kernel { readout, chosen, .. } = &contents.run_file.kernel;
-        Self { readout: *readout, chosen: chosen.clone(), loss: contents.run_file.training.loss, outputs }
+        let loss = contents.run_file.training.loss;
+        Self { readout: *readout, chosen: chosen.clone(), loss, outputs, names: &contents.names }
     }
 
     /// One value of a query whose class is known or not.
@@ -29,7 +32,13 @@ impl Words {
         let of = classes.map_or(String::new(), |[a, b]| format!(" of outputs {a} and {b}"));
         let at = positions.as_ref().and_then(|positions| positions.get(number));
         let at = at.map_or(String::new(), |position| format!(" at position {position}"));
-        format!("{value}{of}{at}")
+        let named = match self.readout {
+            Readout::Target | Readout::Margin => class.map(|class| class as usize),
+            readout => readout.is_per_output().then_some(number),
+        };
+        let name = named.and_then(|place| self.names.class(place));
+        let name = name.map_or(String::new(), |name| format!(" ({name})"));
+        format!("{value}{name}{of}{at}")
     }
 
     /// What the page takes apart, as the subject of a sentence.

@@ -4,19 +4,28 @@ use super::inputs::{finite, fits_precision};
 use super::rows::{Rows, Source};
 use crate::device::Precision;
 use crate::error::Error;
-use crate::formats::{Array, TextLayout, Values, holes, read_with};
+use crate::formats::{Array, TextLayout, Values, holes, read_with, rows_of_npy};
 use crate::graph::Graph;
 use crate::loss::{IGNORED, TargetArray, TargetKind, Targets};
-use crate::run::keys::Training;
+use crate::run::keys::{InputFiles, Training};
 
 /// An error of a file of inputs; where it has empty lines, those of the files that belong to it are named too.
-pub(super) fn with_holes(error: Error, source: &Source<'_>, others: &[(&'static str, Option<&String>)]) -> Error {
+pub(super) fn with_holes(error: Error, source: &Source<'_>, others: &[Beside<'_>]) -> Error {
     let inputs = source.files.all().into_iter().map(|(_, file)| ("inputs", file));
     let others = others.iter().filter_map(|(key, file)| Some((*key, file.as_ref()?.as_str())));
     let found =
         inputs.chain(others).filter_map(|(key, file)| holes(file, &source.reading.layout([source.section, key], None)));
     let all: Vec<String> = found.map(|problem| problem.to_string()).collect();
     if all.is_empty() { error } else { Error::Input(all.join("; ")) }
+}
+
+/// A file beside inputs: its key, and its path where there is one.
+pub(super) type Beside<'a> = (&'static str, Option<&'a String>);
+
+/// How many rows inputs have, where one of their files or one beside them is a `.npy`, which tells without a doubt.
+pub(super) fn rows_beside(inputs: &InputFiles, others: &[Beside<'_>]) -> Option<usize> {
+    let own = inputs.all().into_iter().map(|(_, file)| file);
+    own.chain(others.iter().filter_map(|(_, file)| Some(file.as_ref()?.as_str()))).find_map(rows_of_npy)
 }
 
 /// Targets of some rows.

@@ -1,8 +1,8 @@
 //! Every input of a run, read and checked against every other.
 
-use super::Checkpoints;
 use super::optimizer_state;
 use super::weights::{self, Notes, check_real};
+use super::{Checkpoints, Names};
 use crate::compute::Entries;
 use crate::device::Precision;
 use crate::error::Error;
@@ -12,7 +12,9 @@ use crate::loss::{Targets, of_rows};
 use crate::path::{Spec, likely_rule};
 use crate::plan::check_room;
 use crate::problem::Problem;
-use crate::run::beside::{OfExamples, no_targets, read_example_weights, read_groups, read_targets, with_holes};
+use crate::run::beside::{
+    OfExamples, no_targets, read_example_weights, read_groups, read_targets, rows_beside, with_holes,
+};
 use crate::run::exclude::Excluded;
 use crate::run::keys::{AskedRule, Batches, InputFiles, KernelShape, RunFile};
 use crate::run::numbers::{parameter_groups, rates};
@@ -46,6 +48,7 @@ impl Inputs {
     /// What does not fit, with the file, the shapes, and what to do.
     pub fn read(run_file: &RunFile) -> Result<Self, Error> {
         let problem = read_problem(run_file)?;
+        Names::read(run_file, Some(&problem))?;
         let network = &problem.network;
         let checkpoints = match &run_file.trajectory.import {
             None => None,
@@ -132,9 +135,10 @@ pub fn read_problem(run_file: &RunFile) -> Result<Problem, Error> {
     check_weights(&network)?;
     let (data, training, kernel) = (&run_file.data, &run_file.training, &run_file.kernel);
     let precision = run_file.run.precision;
-    let source = Source { section: "data.train", files: &data.inputs, reading: &data.train };
     let others =
         [("targets", data.targets.as_ref()), ("weights", data.weights.as_ref()), ("groups", data.groups.as_ref())];
+    let rows = rows_beside(&data.inputs, &others);
+    let source = Source { section: "data.train", files: &data.inputs, reading: &data.train, rows };
     let train = read_rows(&source, &network, precision).map_err(|error| with_holes(error, &source, &others))?;
     let (given, excluded) = (train.count, Excluded::read(run_file)?);
     let left = excluded.left(given)?;
@@ -156,8 +160,9 @@ pub fn read_problem(run_file: &RunFile) -> Result<Problem, Error> {
     let mut queries = None;
     let mut query_targets = data.targets.is_some().then(|| targets.clone());
     if let Some(files) = &data.query_inputs {
-        let source = Source { section: "data.query", files, reading: &data.query };
-        let others = [("targets", data.query_targets.as_ref())];
+        let others = [("targets", data.query_targets.as_ref()), ("outputs", data.query_outputs.as_ref())];
+        let rows = rows_beside(files, &others);
+        let source = Source { section: "data.query", files, reading: &data.query, rows };
         let own = read_rows(&source, &network, precision).map_err(|error| with_holes(error, &source, &others))?;
         own.check_against(&train, &source)?;
         query_targets = match &data.query_targets {

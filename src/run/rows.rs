@@ -14,6 +14,8 @@ pub(super) struct Source<'a> {
     pub section: &'static str,
     pub files: &'a InputFiles,
     pub reading: &'a Reading,
+    /// How many rows there are, where a file beside them tells.
+    pub rows: Option<usize>,
 }
 
 /// Examples, in whose rows the inputs lie side by side.
@@ -38,14 +40,14 @@ pub(super) struct Shaped {
 ///
 /// A file that is missing, or that does not fit its input: the file, the input, the shapes, and what to do.
 pub(super) fn read_rows(source: &Source<'_>, network: &Graph, precision: Precision) -> Result<Rows, Error> {
-    let Source { section, files, reading } = source;
+    let Source { section, files, reading, rows } = source;
     let parts = paired(&format!("{section}.inputs"), files, &network.inputs)?;
     let masks = network.take_minus_infinity();
     let mut columns: Vec<(usize, Vec<f64>)> = Vec::new();
     let mut shaped: Vec<Shaped> = Vec::new();
     let mut known: Option<usize> = None;
     for ((input, path), is_mask) in parts.into_iter().zip(masks) {
-        let array = read_with(path, &reading.layout([section, "inputs"], known))?;
+        let array = read_with(path, &reading.layout([section, "inputs"], known.or(*rows)))?;
         check_finite(path, &array, is_mask)?;
         let rows = check(path, &array, input, source)?;
         check_values(path, &array, input, precision)?;
@@ -259,7 +261,7 @@ mod tests {
         let design = crate::graph::Design { inputs, ..crate::graph::Design::new(&[], &[]) };
         let network = design.build().unwrap();
         let reading = Reading { reshape, ..Reading::default() };
-        let source = Source { section: "data.train", files, reading: &reading };
+        let source = Source { section: "data.train", files, reading: &reading, rows: None };
         let rows = read_rows(&source, &network, Precision::F32).map_err(|error| error.to_string())?;
         Ok((rows.count, rows.values))
     }
@@ -349,7 +351,7 @@ mod tests {
         };
         let check = |own: &[usize], other: &[usize], reshape| {
             let (files, reading) = (InputFiles::default(), Reading { reshape, ..Reading::default() });
-            let source = Source { section: "data.query", files: &files, reading: &reading };
+            let source = Source { section: "data.query", files: &files, reading: &reading, rows: None };
             of(own).check_against(&of(other), &source).map_err(|error| error.to_string())
         };
         let error = check(&[6, 6, 3], &[3, 6, 6], false).unwrap_err();

@@ -13,6 +13,7 @@ mod fixture;
 mod graph;
 mod malformed;
 mod model;
+mod names;
 mod optimizer_state;
 mod own;
 mod plan;

@@ -133,7 +133,11 @@ fn a_state_of_another_optimizer_is_named() {
         &["holds momentum_buffer of parameter 0", "exp_avg, exp_avg_sq"],
     );
     refuses_case("earlier_amsgrad", &["training.optimizer.amsgrad=false"], &["holds max_exp_avg_sq of parameter"]);
-    refuses_case("earlier_adam", &["training.optimizer.amsgrad=true"], &["has no max_exp_avg_sq of tensor 0.weight"]);
+    refuses_case(
+        "earlier_adam",
+        &["training.optimizer.amsgrad=true"],
+        &["has no max_exp_avg_sq of any tensor", "amsgrad = false"],
+    );
     refuses_case(
         "earlier_nadam",
         &["training.optimizer.betas=[0.7, 0.95]"],
@@ -176,6 +180,7 @@ fn vectors_by_name_have_to_fit() {
     let momentum = || vectors("momentum_buffer", 0.1, false);
     let stray: Tensor = ("0.weigth.momentum_buffer", vec![1], 1.0f64.to_le_bytes().to_vec());
     refuses(MOMENTUM, &[momentum(), vec![stray]].concat(), &["0.weigth.momentum_buffer belongs to no", "0.weight"]);
+    refuses(MOMENTUM, &[], &["holds no tensor, and so no optimizer's state"]);
     refuses(MOMENTUM, &[("x", vec![1], vec![0; 8])], &["holds no optimizer's state", "0.bias.momentum_buffer"]);
     let shapes: Vec<Tensor> =
         momentum().into_iter().map(|(name, shape, bytes)| (name, shape.into_iter().rev().collect(), bytes)).collect();
@@ -188,6 +193,17 @@ fn vectors_by_name_have_to_fit() {
         &momentum()[..2],
         &["has a momentum_buffer of some tensors and not of 2.weight", "dampening = 0"],
     );
+}
+
+/// As `torch.save(optimizer.state_dict(), …)` writes it before the first step: tests/program/new_optimizer.py.
+#[test]
+fn the_state_of_an_optimizer_that_has_not_stepped_is_named() {
+    for words in [MOMENTUM, ADAM] {
+        let fixture = Fixture::new();
+        fixture.write("new.pt", include_bytes!("new_optimizer.pt"));
+        let state = "training.optimizer_state=new.pt";
+        fixture.refuses(&[state, &optimizer(words)], &["new.pt", "its state is empty", "had not stepped"]);
+    }
 }
 
 #[test]

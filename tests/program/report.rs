@@ -82,5 +82,22 @@ fn a_damaged_directory_is_named() {
         fixture.refuses_command(&["report", "out"], &[&name]);
         fixture.write(&name, &whole);
     }
+    // Arrays that are whole and hold other numbers.
+    for name in ["prediction.npy", "residual.npy", "attribution.npy"] {
+        let name = format!("out/{name}");
+        let whole = fs::read(fixture.path(&name)).expect("a file");
+        let mut other = whole.clone();
+        *other.last_mut().expect("a number") ^= 1;
+        fixture.write(&name, &other);
+        for question in [&["report", "out"][..], &["top", "out", "--query", "0"]] {
+            fixture.refuses_command(question, &[&name, "was changed after it was written"]);
+        }
+        fixture.write(&name, &whole);
+    }
+    fixture.succeeds(&[]);
+    fs::remove_file(fixture.path("out/run.toml")).expect("a file");
+    for command in ["report", "check"] {
+        fixture.refuses_command(&[command, "out"], &["out/run.toml: is missing", "the run directory is damaged"]);
+    }
     fixture.refuses_command(&["report", "."], &["no finished run"]);
 }

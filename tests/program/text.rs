@@ -56,6 +56,39 @@ fn numbers_of_columns_are_no_example() {
     assert_eq!(attribution(&one, "two", &["data.train.header={ inputs = true }"]), named);
 }
 
+/// How many rows another file has tells whether a line of whole numbers is one.
+#[test]
+fn the_rows_of_an_array_beside_a_text_settle_its_first_line() {
+    let fixture = with("0,1,2\n5,1,4\n2,2,1\n3,0,3\n", TARGETS);
+    fixture.refuses(&FILES, &["x.csv: line 1 (0,1,2) may be names of columns or a row"]);
+    fixture.succeeds(&[FILES[0]]);
+    fixture.write("x.csv", b"0,1,2\n5,1,4\n2,2,1\n3,0,3\n1,1,1\n");
+    fixture.refuses(
+        &[FILES[0], "run.directory=other"],
+        &["x.csv: has 5 lines of numbers for 4 rows", "data.train.header = { inputs = true, … }"],
+    );
+}
+
+/// `numpy.savetxt` writes whole numbers as reals, unless it is told otherwise.
+#[test]
+fn classes_may_be_written_as_reals() {
+    let fixture = with(INPUTS, TARGETS);
+    let plain = attribution(&fixture, "plain", &[]);
+    let number = |class: &str| format!("{class}.000000000000000000e+00\n");
+    fixture.write("y.csv", TARGETS.lines().map(number).collect::<String>().as_bytes());
+    assert_eq!(attribution(&fixture, "reals", &[]), plain);
+    fixture.write("y.csv", b"1,0\n0,1\n0,1\n1,0\n");
+    fixture.refuses(&FILES, &["y.csv", "has shape [4, 2]", "save them as float32, or the classes alone (y.argmax(1))"]);
+}
+
+#[test]
+fn a_separator_at_the_end_of_lines_is_named() {
+    let fixture = with(&INPUTS.replace('\n', ",\n"), TARGETS);
+    fixture.refuses(&FILES, &["x.csv: line 1 (-0.5,0,0.5,) ends with ','", "from the end of every line"]);
+    fixture.write("x.csv", format!("a,b,c,\n{}", INPUTS.replace('\n', ",\n")).as_bytes());
+    fixture.refuses(&FILES, &["x.csv: line 2 (-0.5,0,0.5,) ends with ','"]);
+}
+
 /// An empty row of the inputs and another one of the labels: as many rows are left of both, and each is beside another's label.
 #[test]
 fn rows_are_not_lost() {

@@ -73,7 +73,10 @@ fn the_queries_of_an_example_are_those_of_its_column() {
     let output = fixture.pathkernel(&["top", "out", "--example", "2", "--csv", "moved.csv"]);
     assert!(output.status.success() && stdout(&output).contains("example 2, of class 1"), "{}", stdout(&output));
     let text = fs::read_to_string(fixture.path("moved.csv")).expect("a file");
-    assert!(text.starts_with("query,amount,class,group,output\n") && text.lines().count() == 4, "{text}");
+    assert!(
+        text.starts_with("query,amount,class,group,output,class_name,name\n") && text.lines().count() == 4,
+        "{text}"
+    );
 }
 
 #[test]

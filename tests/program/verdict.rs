@@ -1,6 +1,7 @@
 //! Verdicts: what people leave unsaid of a recorded path, the cause that is named, and the remedy that makes it exact. The paths are
 //! PyTorch's (tests/verdicts/make.py).
 
+use crate::bytes::{Tensor, safetensors};
 use crate::common::folder::Folder;
 use crate::fixture::{Fixture, stderr, stdout};
 use std::fs;
@@ -83,6 +84,13 @@ fn frozen_tensors_are_named() {
     unexplained("frozen.safetensors", &[], &words).ends(&["model.frozen=['0.*']"], "exact");
 }
 
+/// Each part of a path that is cut where a layer was frozen is exact by itself.
+#[test]
+fn tensors_that_are_frozen_later_are_named() {
+    let words = ["0.weight, 0.bias stand still from step 6 on", "as two runs"];
+    unexplained("frozen_later.safetensors", &[], &words);
+}
+
 #[test]
 fn tied_tensors_are_named() {
     let layers = |last: &str| {
@@ -131,6 +139,24 @@ fn momenta_are_told() {
     }
 }
 
+/// Two numbers that are wrong at once are both told, or none: what explains some steps alone is no cause.
+#[test]
+fn no_cause_is_named_that_leaves_a_step() {
+    let rate = "training.optimizer={ type = 'sgd', learning_rate = 0.4 }";
+    let right = "training.optimizer={ type = 'sgd', learning_rate = 0.2, momentum = 0.9 }";
+    unexplained("momentum.safetensors", &[rate], &["the steps are those of momentum = 0.9 and learning_rate = 0.2;"])
+        .ends(&[right], "exact");
+    for (path, first) in [("dampening", "0.5"), ("nesterov", "0.95"), ("momentum_decay", "0.5")] {
+        let words = [
+            &*format!("The first step is {first} times the optimizer's"),
+            "none of the known causes alone explains the others",
+        ];
+        let recorded = unexplained(&format!("{path}.safetensors"), &[rate], &words);
+        let because = recorded.ends(&[rate], "unexplained");
+        assert!(!because.contains("the steps are those of"), "{because}");
+    }
+}
+
 #[test]
 fn weight_decay_and_betas_are_told() {
     let right = "training.optimizer.weight_decay=0.05";
@@ -153,6 +179,37 @@ fn resumed_training_is_told() {
     let words = ["was not empty at the first step", "training.optimizer_state"];
     unexplained("resumed_momentum.safetensors", &[MOMENTUM], &words);
     unexplained("resumed_adam.safetensors", &[ADAM], &words);
+}
+
+/// A state that is given and is not the path's is not advised to be given.
+#[test]
+fn a_state_of_another_time_is_told() {
+    let shapes: [(&'static str, &[usize]); 4] =
+        [("0.weight", &[8, 6]), ("0.bias", &[8]), ("2.weight", &[3, 8]), ("2.bias", &[3])];
+    let of = |what: &str, number: f64| -> Vec<Tensor> {
+        let vector = |&(name, shape): &(&'static str, &[usize])| -> Tensor {
+            let shape = if what == "step" { Vec::new() } else { shape.to_vec() };
+            let bytes = number.to_le_bytes().repeat(shape.iter().product());
+            (String::leak(format!("{name}.{what}")), shape, bytes)
+        };
+        shapes.iter().map(vector).collect()
+    };
+    let moments = [of("exp_avg", 0.1), of("exp_avg_sq", 0.2), of("step", 9.0)].concat();
+    let cases = [
+        (
+            "resumed_momentum",
+            MOMENTUM,
+            of("momentum_buffer", 0.1),
+            "momentum at the first step was not that of training",
+        ),
+        ("resumed_adam", ADAM, moments, "or the state in training.optimizer_state, were not those"),
+    ];
+    for (path, optimizer, tensors, words) in cases {
+        let recorded = Recorded::new(&format!("{path}.safetensors"));
+        recorded.folder.write("state.safetensors", &safetensors("F64", &tensors));
+        let because = recorded.ends(&[optimizer, "training.optimizer_state=state.safetensors"], "unexplained");
+        assert!(because.contains(words) && !because.contains("give its state"), "{because}");
+    }
 }
 
 #[test]

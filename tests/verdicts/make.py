@@ -100,6 +100,10 @@ model = network()
 model[0].requires_grad_(False)
 stack("frozen", walk(model, torch.optim.SGD(model[2].parameters(), lr=0.2)))
 
+# It is frozen from step 6 on.
+model = network()
+stack("frozen_later", walk(model, sgd(model), before=lambda step: model[0].requires_grad_(step < 6)))
+
 # One layer used twice, of 6 - 6 - 6 - 3, saved under both names.
 torch.manual_seed(5)
 shared = torch.nn.Linear(6, 6)

@@ -25,8 +25,10 @@ pub(super) struct Found {
     pub network: Layers,
     /// A single file of weights.
     pub weights: Option<String>,
-    /// The pattern of several files that differ in a number, and how many they are.
+    /// The pattern of several files that differ in a number, or one file of a whole path; and how many points it has.
     pub checkpoints: Option<(String, usize)>,
+    /// What could not be read, and why.
+    pub unread: Vec<String>,
 }
 
 /// Endings of files of weights.
@@ -43,8 +45,7 @@ impl Found {
     pub fn at(path: &Path) -> Result<Self, Error> {
         let mut found = Self::default();
         if !path.is_dir() {
-            found.network = Layers::of(&TensorFile::open(path)?);
-            found.weights = Some(path.display().to_string());
+            found.tensors(&TensorFile::open(path)?, path);
             return Ok(found);
         }
         let mut files: Vec<PathBuf> = std::fs::read_dir(path)
@@ -68,25 +69,38 @@ impl Found {
                     archives.push((file, tensors.names().map(str::to_owned).collect::<Vec<_>>()));
                 }
                 Ok(_) => weights.push(file),
-                Err(_) => {}
+                Err(problem) => found.unread.push(problem.to_string()),
             }
         }
         for (file, names) in archives {
             names.iter().for_each(|name| found.data(format!("{}:{name}", file.display()), name));
         }
-        if let Some(first) = weights.first() {
-            found.network = Layers::of(&TensorFile::open(first)?);
-        }
         match weights.as_slice() {
             [] => {}
-            [one] => found.weights = Some(one.display().to_string()),
+            [one] => found.tensors(&TensorFile::open(one)?, one),
             [first, ..] => {
+                found.network = Layers::of(shapes(&TensorFile::open(first)?));
                 let pattern = first.with_file_name(pattern(&first.file_name().unwrap_or_default().to_string_lossy()));
                 let alike = weights.iter().filter(|file| file.extension() == first.extension()).count();
                 found.checkpoints = Some((pattern.display().to_string(), alike));
             }
         }
         Ok(found)
+    }
+
+    /// Takes a file of tensors for weights, or for a whole path.
+    fn tensors(&mut self, file: &TensorFile, path: &Path) {
+        let (mut shapes, name) = (shapes(file), path.display().to_string());
+        match points(&shapes) {
+            Some(points) => {
+                for (_, shape) in &mut shapes {
+                    shape.remove(0);
+                }
+                self.checkpoints = Some((name, points));
+            }
+            None => self.weights = Some(name),
+        }
+        self.network = Layers::of(shapes);
     }
 
     /// Takes a file of data for what its name says.
@@ -99,7 +113,7 @@ impl Found {
             return;
         }
         // What cannot be read as it is may be read with keys that the draft does not know.
-        let array = read(&name).ok();
+        let array = read(&name).map_err(|problem| self.unread.push(problem.to_string())).ok();
         let shape = array.as_ref().map_or_else(Vec::new, |array| array.shape.clone());
         let file = File { name, shape };
         let place = match (targets, queries) {
@@ -113,6 +127,19 @@ impl Found {
         };
         place.get_or_insert(file);
     }
+}
+
+/// The tensors of a file with their shapes.
+fn shapes(file: &TensorFile) -> Vec<(String, Vec<usize>)> {
+    file.shapes().into_iter().map(|(name, shape)| (name.to_owned(), shape.to_vec())).collect()
+}
+
+/// The points of a path, where each tensor has them for a first axis: biases then have two axes.
+fn points(shapes: &[(String, Vec<usize>)]) -> Option<usize> {
+    let points = *shapes.first()?.1.first()?;
+    let all = shapes.iter().all(|(_, shape)| shape.len() > 1 && shape[0] == points);
+    let biases = shapes.iter().any(|(name, shape)| name.ends_with("bias") && shape.len() == 2);
+    (all && biases && points > 1).then_some(points)
 }
 
 /// How many classes an array names, where it is one of whole numbers from 0.
@@ -140,7 +167,18 @@ fn pattern(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::pattern;
+    use super::{pattern, points};
+
+    #[test]
+    fn a_whole_path_has_its_points_for_a_first_axis() {
+        let of = |shapes: &[(&str, &[usize])]| {
+            points(&shapes.iter().map(|&(name, shape)| (name.to_owned(), shape.to_vec())).collect::<Vec<_>>())
+        };
+        assert_eq!(of(&[("0.weight", &[9, 5, 3]), ("0.bias", &[9, 5])]), Some(9));
+        assert_eq!(of(&[("0.weight", &[5, 3]), ("0.bias", &[5])]), None);
+        assert_eq!(of(&[("0.weight", &[9, 5, 3]), ("0.bias", &[8, 5])]), None);
+        assert_eq!(of(&[("0.weight", &[5, 3]), ("2.weight", &[5, 5])]), None);
+    }
 
     #[test]
     fn the_last_number_of_a_name_is_the_one_that_runs() {

@@ -1,6 +1,5 @@
 //! Layers, as far as tensors tell them.
 
-use crate::formats::TensorFile;
 use crate::run::checkpoints::natural;
 use std::fmt::Write as _;
 
@@ -24,9 +23,8 @@ pub(super) struct Layers {
 }
 
 impl Layers {
-    pub fn of(file: &TensorFile) -> Self {
-        let mut shapes: Vec<(String, Vec<usize>)> =
-            file.shapes().into_iter().map(|(name, shape)| (name.to_owned(), shape.to_vec())).collect();
+    /// Of tensors with their shapes.
+    pub fn of(mut shapes: Vec<(String, Vec<usize>)>) -> Self {
         while let Some(wrapper) = WRAPPERS.iter().find(|own| shapes.iter().all(|(name, _)| name.starts_with(**own))) {
             if shapes.is_empty() {
                 break;

@@ -27,7 +27,7 @@ type Line = (String, String);
 /// A file or folder that cannot be read.
 pub fn draft(from: Option<&Path>) -> Result<String, Error> {
     let found = from.map_or_else(|| Ok(Found::default()), Found::at)?;
-    Ok(text(&lines(&found)))
+    Ok(text(&lines(&found), &found.unread))
 }
 
 /// What is filled in, by dotted key.
@@ -98,10 +98,13 @@ fn or(text: String, otherwise: &str) -> String {
 }
 
 /// The whole text: sections in the order of their declarations, filled-in keys before the others.
-fn text(lines: &BTreeMap<&'static str, Line>) -> String {
+fn text(lines: &BTreeMap<&'static str, Line>, unread: &[String]) -> String {
     let mut text = String::from(
         "# `pathkernel plan` of this file says what the run takes, `pathkernel run` runs it. Keys that follow a # have their defaults.\n",
     );
+    for problem in unread {
+        let _ = writeln!(text, "# could not be read: {}", problem.replace(['\n', '\r'], " "));
+    }
     for entry in entries() {
         if let Shape::Table(inside) = &entry.shape {
             section(&mut text, entry.name, entry.help, inside, lines);
@@ -152,6 +155,33 @@ mod tests {
         let text = draft(None).expect("nothing is asked of any file");
         assert_eq!(parsed(&text).training.steps, 200);
         assert!(text.contains("# momentum") || text.contains("# schedule"), "{text}");
+    }
+
+    /// A file that holds a whole path is no file of weights, alone or in a folder; what cannot be read is named.
+    #[test]
+    fn a_whole_path_is_imported() -> Result<(), Box<dyn std::error::Error>> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("path.safetensors");
+        let values = [0.5f32; 60];
+        let tensors = [
+            ("0.weight".to_owned(), vec![4usize, 5, 3], &values[..]),
+            ("0.bias".to_owned(), vec![4, 5], &values[..20]),
+        ];
+        write_safetensors(&path, &tensors)?;
+        std::fs::write(folder.path().join("broken.pt"), "x")?;
+        for from in [path.as_path(), folder.path()] {
+            let text = draft(Some(from))?;
+            let run_file = parsed(&text);
+            assert_eq!((run_file.training.steps, run_file.model.input.as_slice()), (3, &[3][..]), "{text}");
+            assert!(run_file.trajectory.import.is_some() && run_file.model.weights.is_none(), "{text}");
+            assert!(text.contains("features = 5 }"), "{text}");
+            assert_eq!(
+                text.contains("# could not be read: ") && text.contains("broken.pt"),
+                from == folder.path(),
+                "{text}"
+            );
+        }
+        Ok(())
     }
 
     /// An archive of data is none of weights.

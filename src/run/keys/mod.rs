@@ -22,6 +22,7 @@ mod model;
 mod optimizer;
 mod reading;
 mod record;
+mod report;
 mod rule;
 mod run;
 #[cfg(test)]
@@ -39,6 +40,7 @@ pub use model::Model;
 pub(super) use optimizer::RATE;
 pub use optimizer::{NamedGroup, Numbers};
 pub use reading::{Header, Reading};
+pub use report::Report;
 pub use rule::{AskedRule, Measured};
 pub use run::{Run, StoreKind};
 pub use training::{Batches, Training};
@@ -63,6 +65,8 @@ pub struct RunFile {
     pub trajectory: Trajectory,
     /// What is integrated.
     pub kernel: Kernel,
+    /// How examples are shown and called.
+    pub report: Report,
 }
 
 impl RunFile {
@@ -85,6 +89,7 @@ const KEYS: &[Key<RunFile>] = &[
     Key::section("training", "how the network is trained", at!(RunFile.training, Keys(training::KEYS))),
     Key::section("trajectory", "the recorded path", at!(RunFile.trajectory, Keys(trajectory::KEYS))),
     Key::section("kernel", "what is integrated along the path", at!(RunFile.kernel, Keys(kernel::KEYS))),
+    Key::section("report", "how examples are shown and called", at!(RunFile.report, Keys(report::KEYS))).incidental(),
 ];
 
 /// A run file of which nothing was read yet: every default, and a place for what must be given.
@@ -96,6 +101,7 @@ fn start() -> RunFile {
         training: training::start(),
         trajectory: trajectory::start(),
         kernel: kernel::start(),
+        report: Report::default(),
     }
 }
 

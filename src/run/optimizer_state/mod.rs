@@ -17,8 +17,10 @@ const STEP: &str = "step";
 const PRODUCT: &str = "mu_product";
 /// The vector that PyTorch makes with the first gradient: one that is not there is zero.
 const LATE: &str = "momentum_buffer";
+/// What Adam keeps with amsgrad alone.
+const AMSGRAD: &str = "max_exp_avg_sq";
 /// Vectors of squares.
-const SQUARES: [&str; 3] = ["exp_avg_sq", "max_exp_avg_sq", "square_avg"];
+const SQUARES: [&str; 3] = ["exp_avg_sq", AMSGRAD, "square_avg"];
 /// Steps at the most.
 const MOST_STEPS: f64 = u32::MAX as f64;
 
@@ -45,6 +47,11 @@ pub(super) fn read(
         Some("safetensors" | "npz" | "json") => None,
         _ => SavedOptimizer::open(path)?,
     };
+    if saved.as_ref().is_some_and(|saved| saved.file.names().next().is_none() && saved.numbers.is_empty()) {
+        let problem = "its state is empty: the optimizer had not stepped when it was saved; leave training.optimizer_state out, which \
+                       begins with an empty one, or save the state after the step that made the first checkpoint";
+        return Err(wrong(path, problem));
+    }
     let states = match saved {
         Some(saved) => numbered(saved, network, optimizer.whole(), notes, path)?,
         None => named(path, network, optimizer.whole())?,
@@ -98,6 +105,9 @@ fn named(path: &Path, network: &Graph, optimizer: &Optimizer) -> Result<States, 
         let names: Vec<&str> = known.iter().copied().collect();
         let advice = near(tensor, &names);
         return Err(wrong(path, format!("{tensor}.{what} belongs to no trained tensor of the model{advice}")));
+    }
+    if file.names().next().is_none() {
+        return Err(wrong(path, "holds no tensor, and so no optimizer's state; save the state after a step"));
     }
     let own = || all.iter().filter(|(tensor, _)| known.contains(tensor.as_str()));
     if own().next().is_none() {
@@ -187,6 +197,13 @@ fn check_missing(
 ) -> Result<(), String> {
     let Some(tensor) = missing else { return Ok(()) };
     let name = optimizer.whole().name();
+    if what != LATE && arrays.is_empty() {
+        return Err(format!(
+            "has no {what} of any tensor, which {name} with the numbers of training.optimizer needs: another optimizer was saved, or \
+             this one with other flags{}; say there what was saved",
+            if what == AMSGRAD { ", amsgrad = false" } else { "" }
+        ));
+    }
     if what != LATE {
         return Err(format!(
             "has no {what} of tensor {tensor}, which {name} needs; a tensor that was not trained before has no state: name it in \

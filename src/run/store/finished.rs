@@ -73,13 +73,7 @@ impl Store {
     /// A file that is missing, or is no JSON.
     pub fn summary(&self) -> Result<serde_json::Value, Error> {
         let path = self.path("summary.json");
-        let damaged = |problem: &dyn std::fmt::Display| {
-            let directory = self.directory.display();
-            Error::Input(format!(
-                "{}: {problem}; the run directory is damaged: remove {directory}, and the same run makes it again",
-                path.display()
-            ))
-        };
+        let damaged = |problem: &dyn std::fmt::Display| self.damaged(&format!("{}: {problem}", path.display()));
         let text = std::fs::read_to_string(&path).map_err(|problem| damaged(&problem))?;
         serde_json::from_str(&text).map_err(|problem| damaged(&problem))
     }
@@ -91,12 +85,7 @@ impl Store {
     ///
     /// The file that is damaged or missing, or what differs.
     pub fn verify(&self, files: &[String]) -> Result<(), Error> {
-        let damaged = |problem: String| {
-            let directory = self.directory.display();
-            Error::Input(format!(
-                "{problem}; the run directory is damaged: remove {directory}, and the same run makes it again"
-            ))
-        };
+        let damaged = |problem: String| self.damaged(&problem);
         let path = self.path("summary.json");
         let summary = self.summary()?;
         let Some(version) = summary["version"].as_str().filter(|_| summary["shapes"].is_object()) else {
@@ -117,17 +106,55 @@ impl Store {
                 AnyTiled::open(&path)?.verify()?;
             }
         }
+        self.verify_checksums(&summary, |_, _| true)
+    }
+
+    /// Holds files against the checksums of a summary: those that `which` picks by their names and bytes.
+    ///
+    /// # Errors
+    ///
+    /// The file that is missing or was changed.
+    pub fn verify_checksums(
+        &self,
+        summary: &serde_json::Value,
+        which: impl Fn(&str, u64) -> bool,
+    ) -> Result<(), Error> {
         let checksums: BTreeMap<String, String> =
             serde_json::from_value(summary["checksums"].clone()).unwrap_or_default();
         for (name, written) in checksums {
             let path = self.path(&name);
-            if !path.is_file() {
-                return Err(damaged(format!("{}: is missing", path.display())));
+            let len = std::fs::metadata(&path).ok().filter(|data| data.is_file()).map(|data| data.len());
+            if !which(&name, len.unwrap_or(0)) {
+                continue;
+            }
+            if len.is_none() {
+                return Err(self.damaged(&format!("{}: is missing", path.display())));
             }
             if checksum(&path)? != written {
-                return Err(damaged(format!("{}: was changed after it was written", path.display())));
+                return Err(self.damaged(&format!("{}: was changed after it was written", path.display())));
             }
         }
         Ok(())
+    }
+
+    /// What is said of a damaged directory.
+    fn damaged(&self, problem: &str) -> Error {
+        let directory = self.directory.display();
+        Error::Input(format!(
+            "{problem}; the run directory is damaged: remove {directory}, and the same run makes it again"
+        ))
+    }
+
+    /// The run file that a finished run keeps; `overrides` are `dotted.key=value`.
+    ///
+    /// # Errors
+    ///
+    /// A file that is missing or no run file.
+    pub fn finished_run_file(&self, overrides: &[String]) -> Result<RunFile, Error> {
+        let path = self.path("run.toml");
+        match path.is_file() {
+            true => Ok(RunFile::load(&path, overrides)?),
+            false => Err(self.damaged(&format!("{}: is missing", path.display()))),
+        }
     }
 }

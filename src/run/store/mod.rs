@@ -13,6 +13,7 @@ mod parts;
 mod queries;
 mod record;
 mod summary;
+mod terms;
 mod zarr;
 
 pub use arrays::Arrays;
@@ -24,6 +25,7 @@ pub use parts::Parts;
 pub use queries::{Doubt, Queries};
 pub use record::{Effort, Record};
 pub use summary::Summary;
+pub use terms::Terms;
 pub use zarr::{AnyTiled, Fill, Grid, Take, TiledArray};
 
 use crate::error::Error;

@@ -5,13 +5,8 @@ use super::{Findings, Judgement, of_largest_change};
 use crate::compute::Element;
 use crate::device::Precision;
 use crate::error::Error;
-use crate::formats::MappedArray;
-use crate::run::keys::RunFile;
-use crate::run::store::{PairArray, Store, file_names};
+use crate::run::store::{PairArray, Store, Terms, file_names};
 use std::path::Path;
-
-/// Numbers of the attribution that are in memory at once, at least a query's.
-const AT_ONCE: usize = 1 << 22;
 
 /// The verdict of the finished run in a directory, from its arrays: every file is held against its checksum, and the residual is
 /// made again.
@@ -22,90 +17,20 @@ const AT_ONCE: usize = 1 << 22;
 pub fn check(directory: &Path) -> Result<Judgement, Error> {
     let store = Store::new(directory);
     store.check_finished()?;
-    let run_file = RunFile::load(&directory.join("run.toml"), &[])?;
+    let run_file = store.finished_run_file(&[])?;
     store.verify(&file_names(&run_file))?;
     let summary = store.summary()?;
-    let arrays = Arrays::read(directory)?;
+    let terms = Terms::read(directory)?;
     let unit = if run_file.run.precision == Precision::F64 { f64::ROUNDING } else { f32::ROUNDING };
-    let share = |term: &[f64]| of_largest_change(term, [&arrays.initial, &arrays.prediction], unit);
+    let share = |term: &[f64]| of_largest_change(term, [&terms.initial, &terms.prediction], unit);
     let residual = match PairArray::open(directory, "attribution")? {
-        Some(attribution) => arrays.residual(&attribution)?,
-        None => arrays.residual.clone(),
+        Some(attribution) => terms.missed(&attribution)?,
+        None => terms.residual.clone(),
     };
     let findings = Findings {
         residual: share(&residual),
-        unexplained: arrays.unexplained.as_deref().map(share),
+        unexplained: terms.unexplained.as_deref().map(share),
         ..Findings::of_summary(&summary, run_file.kernel.accept)?
     };
     Ok(explained(&findings, &summary))
-}
-
-/// The arrays that belong to queries alone, `[n, R]` each.
-#[derive(Debug)]
-struct Arrays {
-    initial: Vec<f64>,
-    prediction: Vec<f64>,
-    regularizer: Vec<f64>,
-    statistics: Option<Vec<f64>>,
-    earlier: Option<Vec<f64>>,
-    unexplained: Option<Vec<f64>>,
-    residual: Vec<f64>,
-    shape: Vec<usize>,
-}
-
-impl Arrays {
-    fn read(directory: &Path) -> Result<Self, Error> {
-        let open = |name: &str| MappedArray::open(&directory.join(name));
-        let needed = |name: &str| open(name)?.ok_or_else(|| wrong(directory, &format!("{name} is missing")));
-        let prediction = needed("prediction.npy")?;
-        let shape = prediction.shape.clone();
-        let fits = |name: &str, array: MappedArray| match array.shape == shape {
-            true => Ok(array.all()),
-            false => {
-                Err(wrong(directory, &format!("{name} has shape {:?}, and prediction.npy {shape:?}", array.shape)))
-            }
-        };
-        let own = |name: &str| needed(name).and_then(|array| fits(name, array));
-        let where_written = |name: &str| open(name)?.map(|array| fits(name, array)).transpose();
-        Ok(Self {
-            initial: own("initial.npy")?,
-            prediction: prediction.all(),
-            regularizer: own("regularizer.npy")?,
-            statistics: where_written("statistics.npy")?,
-            earlier: where_written("earlier.npy")?,
-            unexplained: where_written("unexplained.npy")?,
-            residual: own("residual.npy")?,
-            shape,
-        })
-    }
-
-    /// `prediction - initial - Σ attribution - regularizer - statistics - earlier - unexplained`.
-    fn residual(&self, attribution: &PairArray) -> Result<Vec<f64>, Error> {
-        let [queries, values] = self.shape.first_chunk().copied().unwrap_or_default();
-        let examples = attribution.shape().get(1).copied().unwrap_or(0);
-        let mut rest: Vec<f64> = self.prediction.iter().zip(&self.initial).map(|(last, first)| last - first).collect();
-        let others = [&self.statistics, &self.earlier, &self.unexplained].into_iter().flatten();
-        for part in std::iter::once(&self.regularizer).chain(others) {
-            rest.iter_mut().zip(part).for_each(|(rest, part)| *rest -= part);
-        }
-        let at_once = (AT_ONCE / (examples * values).max(1)).max(1);
-        for first in (0..queries).step_by(at_once) {
-            let last = queries.min(first + at_once);
-            let rows = attribution.values(first..last, 0..examples)?;
-            for (query, row) in rows.chunks_exact((examples * values).max(1)).enumerate() {
-                let rest = &mut rest[(first + query) * values..][..values];
-                for part in row.chunks_exact(values) {
-                    rest.iter_mut().zip(part).for_each(|(rest, part)| *rest -= part);
-                }
-            }
-        }
-        Ok(rest)
-    }
-}
-
-fn wrong(directory: &Path, problem: &str) -> Error {
-    let directory = directory.display();
-    Error::Input(format!(
-        "{directory}: {problem}; the run directory is damaged: remove {directory}, and the same run makes it again"
-    ))
 }

@@ -2,6 +2,7 @@
 
 use super::fit::{Row, fit, leaving};
 use super::names::number;
+use super::state::memory;
 use super::{Case, Guess};
 use crate::optimizer::{Optimizer, Sgd};
 
@@ -44,8 +45,23 @@ struct Parts {
     noise: f64,
 }
 
-/// Another momentum, its dampening, Nesterov's, or one with weight decay; or the momentum that is said, of a buffer that was not
-/// empty at first.
+/// Whether the first step is so much of its gradient, and of the weights, times ε. It finds no buffer: what explains the later steps
+/// alone is another cause.
+fn begins(case: &Case<'_>, given: &[f64], by: [f64; 2]) -> bool {
+    let sample = case.sample();
+    let entries = sample.entries();
+    let rows = |take: &mut dyn FnMut(Row<2>)| {
+        for (entry, gradient) in given[..entries].iter().enumerate() {
+            let rate = sample.rate(0, entry);
+            take(([rate * gradient, -rate * sample.weights[entry]], sample.change[entry], sample.noise(entry)));
+        }
+    };
+    let length: f64 = sample.change[..entries].iter().map(|change| change * change).sum();
+    leaving(by, &rows).explains(length)
+}
+
+/// Another momentum, its dampening, Nesterov's, or one with weight decay or another rate; or the momentum that is said, of a buffer
+/// that was not empty at first.
 pub(super) fn momentum(case: &Case<'_>) -> Option<Guess> {
     let problem = case.path.problem;
     let Optimizer::Sgd(sgd) = problem.spec.optimizer.whole() else { return None };
@@ -86,22 +102,25 @@ pub(super) fn momentum(case: &Case<'_>) -> Option<Guess> {
         }),
     };
     if let Some(found) = said.filter(|found| found.explains(part)) {
-        let text = "from the second step on the steps are those of the optimizer, going on with the recorded ones: its momentum was \
-                    not empty at the first step, as where training was resumed; give its state, training.optimizer_state";
-        return Some(Guess { left: found.left, noise: found.noise, numbers: 0, text: text.into() });
+        let text = format!(
+            "from the second step on the steps are those of the optimizer, going on with the recorded ones: {}",
+            memory(case, "momentum")
+        );
+        return Some(Guess { left: found.left, noise: found.noise, numbers: 0, text });
     }
     let had = |words: String| {
         format!("the steps are those of {words}; set it in training.optimizer (momentum is {:?} there)", sgd.momentum)
     };
-    if let Some(found) = fit(&plain).filter(|found| found.explains(part)) {
+    let begins = |by: [f64; 2]| begins(case, &given, by);
+    if let Some(found) = fit(&plain).filter(|found| found.explains(part) && begins([1.0, 0.0])) {
         let text = had(momentum_of(found.by[0]));
         return Some(Guess { left: found.left, noise: found.noise, numbers: 1, text });
     }
-    if let Some(found) = fit(&ahead).filter(|found| found.explains(part)) {
+    if let Some(found) = fit(&ahead).filter(|found| found.explains(part) && begins([1.0 + found.by[0], 0.0])) {
         let text = had(format!("nesterov = true with {}", momentum_of(found.by[0])));
         return Some(Guess { left: found.left, noise: found.noise, numbers: 1, text });
     }
-    if let Some(found) = fit(&decayed).filter(|found| found.explains(part)) {
+    if let Some(found) = fit(&decayed).filter(|found| found.explains(part) && begins([1.0, found.by[1]])) {
         let [momentum, decay] = found.by;
         let lambda = number(sgd.weight_decay + decay);
         let text = had(format!("{} and weight_decay = {lambda}", momentum_of(momentum)));
@@ -109,7 +128,15 @@ pub(super) fn momentum(case: &Case<'_>) -> Option<Guess> {
     }
     let found = fit(&dampened).filter(|found| found.explains(part))?;
     let [momentum, taken] = found.by;
-    let text = had(format!("{} and dampening = {}", momentum_of(momentum), number(1.0 - taken)));
+    // Dampening spares the first gradient; another rate does not.
+    let other = if begins([1.0, 0.0]) {
+        format!("dampening = {}", number(1.0 - taken))
+    } else if begins([taken, 0.0]) {
+        format!("learning_rate = {}", number(taken * problem.steps[0].learning_rate))
+    } else {
+        return None;
+    };
+    let text = had(format!("{} and {other}", momentum_of(momentum)));
     Some(Guess { left: found.left, noise: found.noise, numbers: 2, text })
 }
 

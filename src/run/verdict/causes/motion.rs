@@ -4,6 +4,7 @@ use super::evidence::{Place, Sizes, Steps};
 use super::names::{list, patterns};
 use crate::error::Error;
 use crate::graph::Role;
+use std::collections::BTreeMap;
 
 /// What is said where nothing moves.
 pub(super) const STILL: &str = "no tensor moves from checkpoint to checkpoint: state_dict() gives references to weights that training \
@@ -15,6 +16,8 @@ pub(super) struct Motion<'a> {
     places: &'a [Place],
     /// Of each tensor, over all steps.
     sizes: Vec<Sizes>,
+    /// Of each tensor, the step after the last in which it moves, and its sizes from there on.
+    rest: Vec<(usize, Sizes)>,
     /// Tensors that are equal all along the path, though the optimizer would move them apart.
     ties: Vec<[usize; 2]>,
 }
@@ -23,12 +26,20 @@ impl<'a> Motion<'a> {
     /// Reads the path once.
     pub fn read(steps: Steps<'_>, places: &'a [Place], check: &dyn Fn() -> Result<(), Error>) -> Result<Self, Error> {
         let mut sizes = vec![Sizes::default(); places.len()];
+        let mut rest = vec![(0, Sizes::default()); places.len()];
         let mut ties: Option<Vec<[usize; 2]>> = None;
         let mut apart: Vec<f64> = Vec::new();
         for number in 0..steps.count() {
             check()?;
             let rows = steps.rows(number)?;
-            places.iter().zip(&mut sizes).for_each(|(place, all)| all.add(&rows.sizes(&place.range)));
+            for ((place, all), rest) in places.iter().zip(&mut sizes).zip(&mut rest) {
+                let step = rows.sizes(&place.range);
+                all.add(&step);
+                match step.change > 0.0 {
+                    true => *rest = (number + 1, Sizes::default()),
+                    false => rest.1.add(&step),
+                }
+            }
             let equal = |[a, b]: [usize; 2]| rows.next[places[a].range.clone()] == rows.next[places[b].range.clone()];
             let alike = ties.take().unwrap_or_else(|| pairs(places));
             let (kept, moved): (Vec<_>, Vec<_>) = if number == 0 {
@@ -47,7 +58,7 @@ impl<'a> Motion<'a> {
         let ties = ties.unwrap_or_default().into_iter().zip(apart);
         let ties =
             ties.filter(|(pair, apart)| moves(*pair) && *apart > sizes[pair[0]].noise).map(|(pair, _)| pair).collect();
-        Ok(Self { places, sizes, ties })
+        Ok(Self { places, sizes, rest, ties })
     }
 
     /// Whether no tensor moves.
@@ -61,6 +72,16 @@ impl<'a> Motion<'a> {
         matches!(place.role, Role::Trained(_)) && sizes.change == 0.0 && sizes.own > sizes.noise
     }
 
+    /// The step from which on a tensor stands still that moved before, where the optimizer would move it and others go on.
+    fn stops(&self, number: usize) -> Option<usize> {
+        let (first, rest) = self.rest[number];
+        let goes_on =
+            |(place, (last, _)): (&Place, &(usize, Sizes))| matches!(place.role, Role::Trained(_)) && *last > first;
+        let others = self.places.iter().zip(&self.rest).any(goes_on);
+        let trained = matches!(self.places[number].role, Role::Trained(_));
+        (trained && others && first > 0 && rest.own > rest.noise).then_some(first)
+    }
+
     /// Whether a tensor moves that the optimizer leaves as it is.
     fn strays(&self, number: usize) -> bool {
         matches!(self.places[number].role, Role::Frozen | Role::Fixed)
@@ -69,7 +90,7 @@ impl<'a> Motion<'a> {
 
     /// Whether what is unexplained of a tensor has a cause here.
     pub fn has_cause(&self, number: usize) -> bool {
-        self.stands(number) || self.ties.iter().any(|pair| pair.contains(&number))
+        self.stands(number) || self.stops(number).is_some() || self.ties.iter().any(|pair| pair.contains(&number))
     }
 
     /// The causes.
@@ -89,6 +110,17 @@ impl<'a> Motion<'a> {
                 patterns(&names(&standing), &names(&others))
             ));
         }
+        let mut stopped: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for (one, step) in (0..self.places.len()).filter_map(|one| Some((one, self.stops(one)?))) {
+            stopped.entry(step).or_default().push(one);
+        }
+        causes.extend(stopped.into_iter().map(|(step, tensors)| {
+            format!(
+                "{} stand still from step {step} on, and the optimizer would have moved them: they were frozen there (requires_grad), \
+                 and model.frozen is of a whole path; import what comes before that step and what comes from it on as two runs",
+                list(names(&tensors).into_iter())
+            )
+        }));
         causes.extend(self.ties.iter().map(|&[a, b]| {
             let [a, b] = [a, b].map(|one| &self.places[one].name);
             let key = b.rsplit_once('.').map_or("weight", |(_, key)| key);

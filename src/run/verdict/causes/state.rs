@@ -8,12 +8,28 @@ const UNLIKE: f64 = 0.05;
 /// Entries that tell.
 const ENOUGH: usize = 8;
 
-const REMEDY: &str = "the optimizer's memory was not empty at the first step, as where training was resumed; give its state, \
-                      training.optimizer_state, or begin where training did";
+/// What is said of a memory, such as a momentum, that was another at the first step than the run file says.
+pub(super) fn memory(case: &Case<'_>, what: &str) -> String {
+    match case.path.problem.spec.optimizer.state() {
+        None => format!(
+            "the optimizer's {what} was not empty at the first step, as where training was resumed; give its state, \
+             training.optimizer_state, or begin where training did"
+        ),
+        Some(_) => format!(
+            "the optimizer's {what} at the first step was not that of training.optimizer_state; the state must be the one that was \
+             saved with the first checkpoint"
+        ),
+    }
+}
 
 /// The first step of an optimizer that divides a gradient by its own size is as long in every entry, whatever the gradient.
 pub(super) fn begun(case: &Case<'_>) -> Option<String> {
-    let optimizer = case.path.problem.spec.optimizer.whole();
+    let numbers = &case.path.problem.spec.optimizer;
+    let optimizer = numbers.whole();
+    // What a given state makes of the first step has any length.
+    if numbers.state().is_some() {
+        return None;
+    }
     let decay = match optimizer {
         Optimizer::Adam(own) if own.decoupled => own.weight_decay,
         Optimizer::Adam(_) | Optimizer::NAdam(_) | Optimizer::RmsProp(_) => 0.0,
@@ -31,8 +47,9 @@ pub(super) fn begun(case: &Case<'_>) -> Option<String> {
     let spread = (lengths.iter().map(|length| (length - mean).powi(2)).sum::<f64>() / lengths.len() as f64).sqrt();
     (lengths.len() >= ENOUGH && spread > UNLIKE * mean).then(|| {
         format!(
-            "the first step differs in length from entry to entry, which no first step of {} does: {REMEDY}",
-            optimizer.name()
+            "the first step differs in length from entry to entry, which no first step of {} does: {}",
+            optimizer.name(),
+            memory(case, "memory")
         )
     })
 }
@@ -53,9 +70,10 @@ pub(super) fn fading(case: &Case<'_>) -> Option<String> {
     let (first, last) = (share(&sizes[..part]), share(&sizes[sizes.len() - part..]));
     (first > 5.0 * last).then(|| {
         format!(
-            "what is unexplained is {:.0}% of the first steps and {:.1}% of the last ones. So it is where {REMEDY}",
+            "what is unexplained is {:.0}% of the first steps and {:.1}% of the last ones. So it is where {}",
             100.0 * first,
-            100.0 * last
+            100.0 * last,
+            memory(case, "memory")
         )
     })
 }
