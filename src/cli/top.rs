@@ -30,7 +30,7 @@ pub struct Question {
 
 /// Whom the question is about: one of the two.
 #[derive(Debug, clap::Args)]
-#[group(required = true, multiple = false)]
+#[group(multiple = false)]
 struct Subject {
     /// The query whose examples are wanted, from 0.
     #[arg(long, value_name = "NUMBER")]
@@ -46,7 +46,11 @@ pub fn answer(question: &Question) -> anyhow::Result<()> {
     let asked = match (subject.query, subject.example) {
         (Some(query), _) => Asked::Query(query),
         (None, Some(example)) => Asked::Example(example),
-        (None, None) => return Err(Error::Input("--query or --example says what is asked".into()).into()),
+        (None, None) => {
+            let problem =
+                "give --query NUMBER for the examples that moved it, or --example NUMBER for the queries that it moved";
+            return Err(Error::Input(problem.into()).into());
+        }
     };
     let top = top(directory, asked, *output, *k)?;
     if let Some(file) = csv {
@@ -82,6 +86,13 @@ fn print(top: &Top) {
             println!("example {example}{class}: what it moved of the {}{output}", top.readout);
         }
     }
+    if let Some(kept) = top.kept {
+        let known = match top.asked {
+            Asked::Query(_) => "",
+            Asked::Example(_) => "; known is what is in those lists",
+        };
+        println!("the run kept the {kept} largest of either sign for each value of a query (kernel.top){known}");
+    }
     let lists = [("raised", &top.raised), ("lowered", &top.lowered)];
     for (((word, list), sum), covered) in lists.into_iter().zip(top.sums).zip(top.covered()) {
         println!("\n{word} by {sum:+.6} in all; listed are {:.0}% of it", 100.0 * covered);
@@ -109,7 +120,7 @@ fn as_json(top: &Top) -> serde_json::Value {
     json!({
         subject: number, "class": top.class, "readout": top.readout, "output": top.output,
         "initial": initial, "prediction": prediction,
-        "raised_by": raised_by, "lowered_by": lowered_by,
+        "raised_by": raised_by, "lowered_by": lowered_by, "kept": top.kept,
         "raised": list(&top.raised), "lowered": list(&top.lowered),
     })
 }

@@ -7,7 +7,7 @@ use crate::optimizer::Motion;
 use crate::problem::Problem;
 use crate::run::keys::{KernelShape, RunFile};
 use crate::run::read_problem;
-use crate::run::store::{PairArray, Store};
+use crate::run::store::{Largest, Listed, PairArray, Store};
 use serde::Deserialize;
 use std::path::Path;
 
@@ -43,6 +43,8 @@ pub(super) struct Contents {
     pub unexplained: Option<Vec<f64>>,
     pub residual: Vec<f64>,
     pub attribution: Option<PairArray>,
+    /// What was kept of the attribution, where it was not kept whole.
+    pub listed: Option<Listed>,
     /// `[n, m, R, T]`.
     pub attribution_positions: Option<PairArray>,
     pub kernel: Option<PairArray>,
@@ -93,7 +95,12 @@ impl Contents {
             None if written => Err(missing(&format!("{name}.{}", run_file.run.store.name()))),
             array => Ok(array),
         };
-        let attribution = pairs("attribution", run_file.kernel.attribution)?;
+        let kept_whole = run_file.kernel.attribution && run_file.kernel.top.is_none();
+        let attribution = pairs("attribution", kept_whole)?;
+        let listed = Listed::open(directory, [queries, values, examples])?;
+        if listed.is_none() && run_file.kernel.top.is_some() {
+            return Err(missing("top_values.npy"));
+        }
         let attribution_positions = pairs("attribution_positions", run_file.kernel.positions)?;
         let kernel = pairs("kernel", run_file.kernel.kernel != KernelShape::None)?;
         let superposition = MappedArray::open(&path("superposition.npy"))?;
@@ -134,6 +141,7 @@ impl Contents {
             unexplained: unexplained.as_ref().map(MappedArray::all),
             residual: residual.all(),
             attribution,
+            listed,
             attribution_positions,
             kernel,
             superposition,
@@ -164,6 +172,24 @@ impl Contents {
             let change = last.iter().zip(self.values_of(&self.initial, query));
             largest(&change.map(|(last, first)| (last - first).abs()).collect::<Vec<_>>())
         })
+    }
+
+    /// The `count` largest contributions of each sign to a value of a query, or as many as were kept, and what all of them add up to;
+    /// `None` where attributions are not known.
+    ///
+    /// # Errors
+    ///
+    /// An attribution that cannot be read.
+    pub fn largest(&self, query: usize, value: usize, count: usize) -> Result<Option<Largest>, Error> {
+        match (&self.attribution, &self.listed) {
+            (Some(attribution), _) => {
+                let row = attribution.values(query..query + 1, 0..self.examples)?;
+                let amounts: Vec<(usize, f64)> = row.into_iter().skip(value).step_by(self.values).enumerate().collect();
+                Ok(Some(Largest::of(&amounts, count)))
+            }
+            (None, Some(listed)) => Ok(Some(listed.of(query, value)?.at_most(count))),
+            (None, None) => Ok(None),
+        }
     }
 
     /// Whether weight decay has a term.

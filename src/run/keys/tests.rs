@@ -134,6 +134,7 @@ const CHANGES: &[Change] = &[
     ("kernel.tolerance", &["kernel.rule=adaptive"], "0.1"),
     ("kernel.accept", &[], "0.1"),
     ("kernel.attribution", &["kernel.kernel=full"], "false"),
+    ("kernel.top", &[], "20"),
     ("kernel.positions", &[], "true"),
     ("kernel.kernel", &[], "trace"),
     ("kernel.coefficients", &["kernel.kernel=full"], "true"),

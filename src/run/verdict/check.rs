@@ -7,7 +7,7 @@ use crate::device::Precision;
 use crate::error::Error;
 use crate::formats::MappedArray;
 use crate::run::keys::RunFile;
-use crate::run::store::{PairArray, Store, file_names};
+use crate::run::store::{Listed, PairArray, Store, file_names};
 use std::path::Path;
 
 /// Numbers of the attribution that are in memory at once, at least a query's.
@@ -28,9 +28,13 @@ pub fn check(directory: &Path) -> Result<Judgement, Error> {
     let arrays = Arrays::read(directory)?;
     let unit = if run_file.run.precision == Precision::F64 { f64::ROUNDING } else { f32::ROUNDING };
     let share = |term: &[f64]| of_largest_change(term, [&arrays.initial, &arrays.prediction], unit);
-    let residual = match PairArray::open(directory, "attribution")? {
-        Some(attribution) => arrays.residual(&attribution)?,
-        None => arrays.residual.clone(),
+    let [queries, values] = arrays.shape.first_chunk().copied().unwrap_or_default();
+    let examples = summary["shapes"]["examples"].as_u64().unwrap_or(0) as usize;
+    let listed = Listed::open(directory, [queries, values, examples])?;
+    let residual = match (PairArray::open(directory, "attribution")?, listed) {
+        (Some(attribution), _) => arrays.residual(&attribution)?,
+        (None, Some(listed)) => arrays.residual_of_listed(&listed)?,
+        (None, None) => arrays.residual.clone(),
     };
     let findings = Findings {
         residual: share(&residual),
@@ -79,15 +83,21 @@ impl Arrays {
         })
     }
 
-    /// `prediction - initial - Σ attribution - regularizer - statistics - earlier - unexplained`.
-    fn residual(&self, attribution: &PairArray) -> Result<Vec<f64>, Error> {
-        let [queries, values] = self.shape.first_chunk().copied().unwrap_or_default();
-        let examples = attribution.shape().get(1).copied().unwrap_or(0);
+    /// The examples' part of the change: `prediction - initial - regularizer - statistics - earlier - unexplained`.
+    fn of_examples(&self) -> Vec<f64> {
         let mut rest: Vec<f64> = self.prediction.iter().zip(&self.initial).map(|(last, first)| last - first).collect();
         let others = [&self.statistics, &self.earlier, &self.unexplained].into_iter().flatten();
         for part in std::iter::once(&self.regularizer).chain(others) {
             rest.iter_mut().zip(part).for_each(|(rest, part)| *rest -= part);
         }
+        rest
+    }
+
+    /// What the attribution does not add up to.
+    fn residual(&self, attribution: &PairArray) -> Result<Vec<f64>, Error> {
+        let [queries, values] = self.shape.first_chunk().copied().unwrap_or_default();
+        let examples = attribution.shape().get(1).copied().unwrap_or(0);
+        let mut rest = self.of_examples();
         let at_once = (AT_ONCE / (examples * values).max(1)).max(1);
         for first in (0..queries).step_by(at_once) {
             let last = queries.min(first + at_once);
@@ -98,6 +108,16 @@ impl Arrays {
                     rest.iter_mut().zip(part).for_each(|(rest, part)| *rest -= part);
                 }
             }
+        }
+        Ok(rest)
+    }
+
+    /// What the largest attributions and the sums of the rest do not add up to.
+    fn residual_of_listed(&self, listed: &Listed) -> Result<Vec<f64>, Error> {
+        let values = self.shape.get(1).copied().unwrap_or(0).max(1);
+        let mut rest = self.of_examples();
+        for (at, rest) in rest.iter_mut().enumerate() {
+            *rest -= listed.of(at / values, at % values)?.sums().iter().sum::<f64>();
         }
         Ok(rest)
     }
