@@ -10,6 +10,7 @@ mod directory;
 mod export;
 mod fixture;
 mod graph;
+mod lists;
 mod malformed;
 mod model;
 mod optimizer_state;

@@ -91,7 +91,7 @@ mod tests {
             let whole: Vec<i128> = (0..count)
                 .map(|_| {
                     let digits = (random.unit() * 2f64.powi(52)) as i128 - (1 << 51);
-                    digits << random.below(60)
+                    digits << (random.unit() * 60.0) as u32
                 })
                 .collect();
             let values: Vec<f64> = whole.iter().map(|&value| value as f64).collect();

@@ -166,3 +166,140 @@ fn restore<E: Element>(values: usize, reader: &mut StateReader) -> Result<Vec<La
     };
     Ok(lengths.chunks_exact(4).map(one).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::formats::MappedArray;
+    use crate::random::numbers;
+    use crate::run::store::Listed;
+
+    const PAIRS: [usize; 2] = [5, 23];
+    const ROWS: usize = 3;
+
+    /// `[n, m, R]`: numbers of which many are equal, some are 0, and a query with those above zero alone.
+    fn attribution<E: Element>() -> Vec<E> {
+        let [n, m] = PAIRS;
+        let number = |(place, own): (usize, f64)| {
+            let tied = (own * 3.0).round() / 7.0;
+            let value = if place % 2 == 0 { tied } else { own };
+            if place / (m * ROWS) == 2 { value.abs() } else { value }
+        };
+        numbers(11, n * m * ROWS).into_iter().enumerate().map(number).map(E::from_f64).collect()
+    }
+
+    /// The lists of a value by sorting its whole column, `[2 k]` each.
+    fn selected(amounts: &[f64], count: usize) -> (Vec<f64>, Vec<f64>) {
+        let (mut values, mut examples) = (vec![0.0; 2 * count], vec![-1.0; 2 * count]);
+        for (sign, first) in [(1.0, 0), (-1.0, count)] {
+            let mut left: Vec<usize> = (0..amounts.len()).filter(|&at| sign * amounts[at] > 0.0).collect();
+            for place in first..first + count {
+                // The first of those that are largest.
+                let Some(&best) =
+                    left.iter().reduce(|best, at| if sign * amounts[*at] > sign * amounts[*best] { at } else { best })
+                else {
+                    break;
+                };
+                left.retain(|&at| at != best);
+                (values[place], examples[place]) = (amounts[best], best as f64);
+            }
+        }
+        (values, examples)
+    }
+
+    fn checked<E: Element>(count: usize, sides: [usize; 2]) -> Result<[Vec<u8>; 3], Box<dyn std::error::Error>> {
+        let ([n, m], all, folder) = (PAIRS, attribution::<E>(), tempfile::tempdir()?);
+        let store = Store::new(folder.path());
+        store.create()?;
+        let lists = TopLists::<E>::new(&store, count, ROWS, PAIRS, sides);
+        let side = |all: usize, side: usize| (0..all).step_by(side).map(move |first| first..all.min(first + side));
+        for queries in side(n, sides[0]) {
+            for examples in side(m, sides[1]) {
+                let tile = Tile { queries: queries.clone(), examples };
+                assert!(!lists.has(&tile));
+                lists.write(&tile, &|query, examples, out| {
+                    out.copy_from_slice(&all[(query * m + examples.start) * ROWS..(query * m + examples.end) * ROWS]);
+                })?;
+                assert!(lists.has(&tile));
+                lists.verify(&tile)?;
+            }
+        }
+        let mut lines = 0;
+        lists.publish(&store, &mut || {
+            lines += 1;
+            Ok(())
+        })?;
+        assert_eq!((lines, lists.lines().len()), (n.div_ceil(sides[0]), n.div_ceil(sides[0])));
+        let open = |name: &str| -> Result<MappedArray, Box<dyn std::error::Error>> {
+            Ok(MappedArray::open(&store.path(name))?.ok_or("no file")?)
+        };
+        let [values, examples, rest] = [open(NAMES[0])?, open(NAMES[1])?, open(NAMES[2])?];
+        assert_eq!((&values.shape, &examples.shape), (&vec![n, ROWS, 2 * count], &vec![n, ROWS, 2 * count]));
+        assert_eq!(rest.shape, [n, ROWS, 2]);
+        assert!(examples.slice::<i64>(0, 1).is_some() && values.slice::<E>(0, 1).is_some());
+        let finished = Listed::open(folder.path(), [n, ROWS, m])?.ok_or("no lists")?;
+        for at in 0..n * ROWS {
+            let amounts: Vec<f64> =
+                (0..m).map(|example| all[(at / ROWS * m + example) * ROWS + at % ROWS].to_f64()).collect();
+            let width = 2 * count;
+            let (found, numbers) = (values.values(at * width, width), examples.values(at * width, width));
+            assert_eq!((&found, &numbers), (&selected(&amounts, count).0, &selected(&amounts, count).1));
+            let total = |amounts: &[f64], sign: f64| amounts.iter().filter(|&own| sign * own > 0.0).sum::<f64>();
+            for (sign, rest) in [1.0, -1.0].into_iter().zip(rest.values(2 * at, 2)) {
+                let want = total(&amounts, sign) - total(&found, sign);
+                assert!((rest - want).abs() <= 32.0 * E::ROUNDING * total(&amounts, sign).abs(), "{rest} {want}");
+                assert!(sign * rest >= 0.0);
+            }
+            // What is read back is what was written.
+            let own = finished.of(at / ROWS, at % ROWS)?;
+            let read: Vec<f64> = own.lists.iter().flatten().map(|&(_, amount)| amount).collect();
+            let written: Vec<f64> = found.into_iter().filter(|&amount| amount != 0.0).collect();
+            assert_eq!(read, written);
+            assert_eq!(own.rest().as_slice(), rest.values(2 * at, 2));
+        }
+        let bytes = NAMES.map(|name| std::fs::read(store.path(name)).unwrap_or_default());
+        Ok(bytes)
+    }
+
+    /// However the run is cut: along queries, along examples, both, and not at all.
+    #[test]
+    fn the_lists_are_those_of_the_whole_attribution() -> Result<(), Box<dyn std::error::Error>> {
+        for count in [1, 4, 23, 30] {
+            let whole = (checked::<f32>(count, PAIRS)?, checked::<f64>(count, PAIRS)?);
+            for sides in [[2, 23], [5, 4], [3, 7], [1, 1]] {
+                assert!(
+                    whole.0 == checked::<f32>(count, sides)? && whole.1 == checked::<f64>(count, sides)?,
+                    "{sides:?}"
+                );
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn what_is_gone_or_changed_is_told() -> Result<(), Box<dyn std::error::Error>> {
+        let folder = tempfile::tempdir()?;
+        let store = Store::new(folder.path());
+        store.create()?;
+        let lists = TopLists::<f64>::new(&store, 2, 1, [1, 4], [1, 2]);
+        let tile = |first: usize| Tile { queries: 0..1, examples: first..first + 2 };
+        lists.write(&tile(0), &|_, _, out| out.copy_from_slice(&[1.0, 2.0]))?;
+        let problem = lists.of_queries(&(0..1)).err().ok_or("it is whole")?.to_string();
+        assert!(problem.contains("top-0-2.state: is missing"), "{problem}");
+        lists.write(&tile(2), &|_, _, out| out.copy_from_slice(&[3.0, -2.0]))?;
+        assert_eq!(lists.of_queries(&(0..1))?[0].sums(), [6.0, -2.0]);
+        lists.publish(&store, &mut || Ok(()))?;
+        // An example beyond all, and arrays of another run.
+        let problem = Listed::open(folder.path(), [1, 1, 3])?.ok_or("no lists")?.of(0, 0).err().ok_or("it is one")?;
+        assert!(problem.to_string().contains("names example 3, and there are 3"), "{problem}");
+        assert!(Listed::open(folder.path(), [2, 1, 4]).is_err() && Listed::open(folder.path(), [1, 4, 4]).is_err());
+        let path = lists.path(0, 2);
+        let mut bytes = std::fs::read(&path)?;
+        bytes[40] ^= 1;
+        std::fs::write(&path, bytes)?;
+        assert!(lists.verify(&tile(2)).is_err() && lists.of_queries(&(0..1)).is_err());
+        std::fs::remove_file(store.path(NAMES[1]))?;
+        assert!(Listed::open(folder.path(), [1, 1, 4]).is_err());
+        Ok(())
+    }
+}
