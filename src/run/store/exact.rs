@@ -55,7 +55,18 @@ impl ExactSum {
 
 impl Extend<f64> for ExactSum {
     fn extend<T: IntoIterator<Item = f64>>(&mut self, values: T) {
-        values.into_iter().for_each(|value| self.add(value));
+        // Two numbers hold nearly every sum of many terms; what they do not is taken in term by term.
+        let (mut sum, mut lost) = (0.0, 0.0);
+        for value in values {
+            let (high, low) = two_sum(sum, value);
+            let (kept, beyond) = two_sum(lost, low);
+            (sum, lost) = (high, kept);
+            if beyond != 0.0 {
+                self.add(beyond);
+            }
+        }
+        self.add(lost);
+        self.add(sum);
     }
 }
 

@@ -7,6 +7,7 @@ use crate::compute::Element;
 use crate::error::Error;
 use crate::formats::{NpyMap, StateReader, StateWriter};
 use crate::path::Tile;
+use rayon::prelude::*;
 use std::marker::PhantomData;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -16,6 +17,9 @@ pub(super) const NAMES: [&str; 3] = ["top_values.npy", "top_examples.npy", "top_
 
 /// The number of an example where there is none.
 pub(super) const NONE: i64 = -1;
+
+/// Gives a query's attributions of some examples, `[examples, R]`; of several queries at once.
+pub type RowOf<'a, E> = dyn Fn(usize, Range<usize>, &mut [E]) + Sync + 'a;
 
 /// What tiles keep of the attribution: a state file for each, which goes when the run is finished.
 #[derive(Debug)]
@@ -58,24 +62,24 @@ impl<E: Element> TopLists<E> {
         Ok(())
     }
 
-    /// Keeps what is largest in a tile; `fill` gives a query's attributions of some examples, `[examples, R]`.
+    /// Keeps what is largest in a tile, whose attributions `fill` gives.
     ///
     /// # Errors
     ///
     /// A disk that refuses.
-    pub fn write(&self, tile: &Tile, fill: &dyn Fn(usize, Range<usize>, &mut [E])) -> Result<(), Error> {
-        let mut all = Vec::new();
-        let mut row = vec![E::ZERO; tile.examples.len() * self.rows];
-        for query in tile.queries.clone() {
+    pub fn write(&self, tile: &Tile, fill: &RowOf<'_, E>) -> Result<(), Error> {
+        let of_query = |query: usize| -> Vec<Largest> {
+            let mut row = vec![E::ZERO; tile.examples.len() * self.rows];
             fill(query, tile.examples.clone(), &mut row);
-            for value in 0..self.rows {
+            let of_value = |value: usize| {
                 let amounts = row.iter().skip(value).step_by(self.rows).map(|amount| amount.to_f64());
-                let amounts: Vec<(usize, f64)> = tile.examples.clone().zip(amounts).collect();
-                all.push(Largest::of(&amounts, self.count));
-            }
-        }
+                Largest::of(&tile.examples.clone().zip(amounts).collect::<Vec<_>>(), self.count)
+            };
+            (0..self.rows).map(of_value).collect()
+        };
+        let all: Vec<Vec<Largest>> = tile.queries.clone().into_par_iter().map(of_query).collect();
         let mut writer = StateWriter::create(&self.path(tile.queries.start, tile.examples.start))?;
-        save::<E>(&all, &mut writer)?;
+        save::<E>(&all.concat(), &mut writer)?;
         Ok(writer.finish()?)
     }
 
