@@ -34,7 +34,7 @@ pub struct Question {
 
 /// Whom the question is about: one of the two.
 #[derive(Debug, clap::Args)]
-#[group(required = true, multiple = false)]
+#[group(multiple = false)]
 struct Subject {
     /// The query whose examples are wanted, from 0.
     #[arg(long, value_name = "NUMBER")]
@@ -50,7 +50,11 @@ pub fn answer(question: &Question) -> anyhow::Result<()> {
     let asked = match (subject.query, subject.example) {
         (Some(query), _) => Asked::Query(query),
         (None, Some(example)) => Asked::Example(example),
-        (None, None) => return Err(Error::Input("--query or --example says what is asked".into()).into()),
+        (None, None) => {
+            let problem =
+                "give --query NUMBER for the examples that moved it, or --example NUMBER for the queries that it moved";
+            return Err(Error::Input(problem.into()).into());
+        }
     };
     let top = top(directory, overrides, asked, *output, *k)?;
     if let Some(file) = csv {
@@ -87,6 +91,13 @@ fn print(top: &Top) {
             let output = top.output.map_or("; each query's own value".to_owned(), |output| format!("; value {output}"));
             println!("example {example}{name}{class}: what it moved of the {}{output}", top.readout);
         }
+    }
+    if let Some(kept) = top.kept {
+        let known = match top.asked {
+            Asked::Query(_) => "",
+            Asked::Example(_) => "; known is what is in those lists",
+        };
+        println!("the run kept the {kept} largest of either sign for each value of a query (kernel.top){known}");
     }
     let lists = [("raised", &top.raised), ("lowered", &top.lowered)];
     for (((word, list), sum), covered) in lists.into_iter().zip(top.sums).zip(top.covered()) {
@@ -131,7 +142,7 @@ fn as_json(top: &Top) -> serde_json::Value {
     json!({
         subject: number, "name": top.name, "class": top.class, "class_name": class_name(top.class), "readout": top.readout, "output": top.output, "output_name": top.output_name,
         "initial": initial, "prediction": prediction,
-        "raised_by": raised_by, "lowered_by": lowered_by,
+        "raised_by": raised_by, "lowered_by": lowered_by, "kept": top.kept,
         "raised": list(&top.raised), "lowered": list(&top.lowered),
     })
 }

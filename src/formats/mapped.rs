@@ -4,13 +4,14 @@ use super::{DataError, NpyElement, npy, source, unreadable};
 use memmap2::Mmap;
 use std::path::Path;
 
-/// A memory-mapped `.npy` of floats in C order: what a run writes.
+/// A memory-mapped `.npy` of floats or 64-bit integers in C order: what a run writes.
 #[derive(Debug)]
 pub struct MappedArray {
     map: Mmap,
     /// Bytes before the data.
     start: usize,
-    double: bool,
+    /// NumPy's name of the elements.
+    descr: &'static str,
     /// Its shape.
     pub shape: Vec<usize>,
 }
@@ -20,7 +21,7 @@ impl MappedArray {
     ///
     /// # Errors
     ///
-    /// A file that cannot be read, or that is not a whole array of floats in C order.
+    /// A file that cannot be read, or that is not a whole array of floats or 64-bit integers in C order.
     pub fn open(path: &Path) -> Result<Option<Self>, DataError> {
         if std::fs::metadata(path).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
             return Ok(None);
@@ -31,8 +32,8 @@ impl MappedArray {
         let wrong = |problem: String| DataError::new(path, problem);
         let header = npy::read_header(&mut &map[..]).map_err(wrong)?;
         header.check_len(map.len() as u64).map_err(wrong)?;
-        let (start, double) = header.plain_floats().map_err(wrong)?;
-        Ok(Some(Self { map, start, double, shape: header.shape }))
+        let descr = header.plain().map_err(wrong)?;
+        Ok(Some(Self { map, start: header.start, descr, shape: header.shape }))
     }
 
     /// Elements of one row: everything after the first axis.
@@ -40,31 +41,39 @@ impl MappedArray {
         self.shape.iter().skip(1).product()
     }
 
+    /// Bytes of an element.
+    fn size(&self) -> usize {
+        if self.descr == f32::DESCR { 4 } else { 8 }
+    }
+
     /// The elements from `first` to `first + len` as they lie in the file, where it holds this type.
     pub fn slice<T: NpyElement>(&self, first: usize, len: usize) -> Option<&[T]> {
-        let size = if self.double { 8 } else { 4 };
-        if size_of::<T>() != size || T::DESCR.as_bytes().get(1) != Some(&b'f') || cfg!(target_endian = "big") {
+        if T::DESCR != self.descr || cfg!(target_endian = "big") {
             return None;
         }
+        let size = size_of::<T>();
         let from = self.start + first * size;
         self.map.get(from..from + len * size).and_then(|bytes| bytemuck::try_cast_slice(bytes).ok())
     }
 
     /// The bytes of the elements from `first` to `first + len`; none where they lie beyond the end.
     pub fn bytes(&self, first: usize, len: usize) -> &[u8] {
-        let size = if self.double { 8 } else { 4 };
+        let size = self.size();
         self.map.get(self.start + first * size..).and_then(|rest| rest.get(..len * size)).unwrap_or_default()
     }
 
     /// The elements from `first` to `first + len`, widened; those beyond the end are left out.
     pub fn values(&self, first: usize, len: usize) -> Vec<f64> {
-        let size = if self.double { 8 } else { 4 };
+        let size = self.size();
         let end = self.map.len().min(self.start + (first + len) * size);
         let bytes = self.map.get(self.start + first * size..end).unwrap_or_default();
         bytes
             .chunks_exact(size)
             .map(|word| match *word {
                 [a, b, c, d] => f64::from(f32::from_le_bytes([a, b, c, d])),
+                [a, b, c, d, e, f, g, h] if self.descr == i64::DESCR => {
+                    i64::from_le_bytes([a, b, c, d, e, f, g, h]) as f64
+                }
                 [a, b, c, d, e, f, g, h] => f64::from_le_bytes([a, b, c, d, e, f, g, h]),
                 _ => 0.0,
             })

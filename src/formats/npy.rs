@@ -2,7 +2,7 @@
 
 use super::source::{elements, fill, room};
 use super::tensors::{Kind, c_order, places};
-use super::{Array, Values, count};
+use super::{Array, NpyElement, Values, count};
 use half::{bf16, f16};
 use std::cmp::Ordering;
 use std::io::Read;
@@ -19,12 +19,14 @@ pub(super) struct Header {
 }
 
 impl Header {
-    /// The bytes before the data, and whether it is double precision; only for little-endian floats in C order.
-    pub fn plain_floats(&self) -> Result<(usize, bool), String> {
-        if self.kind == 'f' && self.size >= 4 && !self.big && !self.fortran {
-            return Ok((self.start, self.size == 8));
+    /// NumPy's name of the elements; only for little-endian ones in C order, of a type that runs write.
+    pub fn plain(&self) -> Result<&'static str, String> {
+        match (self.kind, self.size) {
+            ('f', 4) if !self.big && !self.fortran => Ok(f32::DESCR),
+            ('f', 8) if !self.big && !self.fortran => Ok(f64::DESCR),
+            ('i', 8) if !self.big && !self.fortran => Ok(i64::DESCR),
+            _ => Err("not an array of little-endian floats or 64-bit integers in C order".into()),
         }
-        Err("not an array of little-endian floats in C order".into())
     }
 
     /// The elements, as those of tensors.

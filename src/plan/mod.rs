@@ -53,6 +53,8 @@ pub struct Plan {
     pub state_bytes: u64,
     /// Bytes of all arrays that come of it.
     pub array_bytes: f64,
+    /// Bytes of the attribution among them, and of its parts by layer.
+    pub attribution_bytes: f64,
     /// Bytes of the recorded path.
     pub path_bytes: f64,
     /// Floating-point operations of the contractions.
@@ -114,6 +116,8 @@ struct PerPair {
     tangent: f64,
     /// Of the arrays that come of it: the whole, its parts by layer, and for the coefficients their numerators and themselves.
     arrays: f64,
+    /// Of the attribution among them.
+    attribution: f64,
 }
 
 impl PerPair {
@@ -131,6 +135,7 @@ impl PerPair {
             sums: groups * (attribution + positions + pair) + coefficients,
             tangent,
             arrays: parts * (attribution + positions + pair) + 2.0 * coefficients + tangent,
+            attribution: parts * attribution,
         }
     }
 }
@@ -255,6 +260,7 @@ impl Plan {
             least_bytes: single.then_some(least),
             state_bytes: footprint.state_bytes(down, across).max(demand.state_bytes),
             array_bytes: array_bytes(problem, &per_pair, device.bytes),
+            attribution_bytes: real(n) * real(m) * per_pair.attribution * real(device.bytes),
             path_bytes: (path_vectors(problem) + 2.0) * real(network.len) * real(device.bytes),
             flops,
             pass_flops,

@@ -105,6 +105,7 @@ mod tests {
             least_bytes: Some(host_bytes + (1 << 20)),
             state_bytes: 0,
             array_bytes: 0.0,
+            attribution_bytes: 0.0,
             path_bytes: 0.0,
             flops: 0.0,
             pass_flops: 0.0,

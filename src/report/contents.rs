@@ -6,7 +6,7 @@ use crate::loss::TargetKind;
 use crate::optimizer::Motion;
 use crate::problem::Problem;
 use crate::run::keys::{KernelShape, RunFile};
-use crate::run::store::{PairArray, Store, Terms};
+use crate::run::store::{Largest, Listed, PairArray, Store, Terms};
 use crate::run::{Excluded, Names, read_problem};
 use serde::Deserialize;
 use std::path::Path;
@@ -16,8 +16,17 @@ use std::path::Path;
 const COMPARED: u64 = 1 << 28;
 
 /// Arrays of which few rows are read, beside those of the queries.
-const OTHERS: [&str; 5] =
-    ["attribution.npy", "attribution_positions.npy", "kernel.npy", "superposition.npy", "metrics.jsonl"];
+const OTHERS: [&str; 9] = [
+    "attribution.npy",
+    "attribution_positions.npy",
+    "kernel.npy",
+    "metrics.jsonl",
+    "own.npy",
+    "superposition.npy",
+    "top_examples.npy",
+    "top_rest.npy",
+    "top_values.npy",
+];
 
 /// Whether a report or an answer is made from a file.
 fn is_read(name: &str) -> bool {
@@ -60,6 +69,8 @@ pub(super) struct Contents {
     pub unexplained: Option<Vec<f64>>,
     pub residual: Vec<f64>,
     pub attribution: Option<PairArray>,
+    /// What was kept of the attribution, where it was not kept whole.
+    pub listed: Option<Listed>,
     /// `[n, m, R, T]`.
     pub attribution_positions: Option<PairArray>,
     pub kernel: Option<PairArray>,
@@ -111,7 +122,12 @@ impl Contents {
             None if written => Err(missing(&format!("{name}.{}", run_file.run.store.name()))),
             array => Ok(array),
         };
-        let attribution = pairs("attribution", run_file.kernel.attribution)?;
+        let kept_whole = run_file.kernel.attribution && run_file.kernel.top.is_none();
+        let attribution = pairs("attribution", kept_whole)?;
+        let listed = Listed::open(directory, [queries, values, examples])?;
+        if listed.is_none() && run_file.kernel.top.is_some() {
+            return Err(missing("top_values.npy"));
+        }
         let attribution_positions = pairs("attribution_positions", run_file.kernel.positions)?;
         let kernel = pairs("kernel", run_file.kernel.kernel != KernelShape::None)?;
         let superposition = MappedArray::open(&path("superposition.npy"))?;
@@ -168,6 +184,7 @@ impl Contents {
             unexplained,
             residual,
             attribution,
+            listed,
             attribution_positions,
             kernel,
             superposition,
@@ -232,6 +249,24 @@ impl Contents {
     pub fn row(&self, column: usize) -> usize {
         let groups = self.problem.as_ref().ok().and_then(|problem| problem.groups.as_ref());
         groups.and_then(|groups| groups.first_row(column)).unwrap_or(column)
+    }
+
+    /// The `count` largest contributions of each sign to a value of a query, or as many as were kept, and what all of them add up to;
+    /// `None` where attributions are not known.
+    ///
+    /// # Errors
+    ///
+    /// An attribution that cannot be read.
+    pub fn largest(&self, query: usize, value: usize, count: usize) -> Result<Option<Largest>, Error> {
+        match (&self.attribution, &self.listed) {
+            (Some(attribution), _) => {
+                let row = attribution.values(query..query + 1, 0..self.examples)?;
+                let amounts: Vec<(usize, f64)> = row.into_iter().skip(value).step_by(self.values).enumerate().collect();
+                Ok(Some(Largest::of(&amounts, count)))
+            }
+            (None, Some(listed)) => Ok(Some(listed.of(query, value)?.at_most(count))),
+            (None, None) => Ok(None),
+        }
     }
 
     /// Whether weight decay has a term.

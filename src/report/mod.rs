@@ -10,7 +10,6 @@ mod chart;
 mod contents;
 mod exactness;
 mod example;
-mod extremes;
 mod heat;
 mod page;
 mod picture;

@@ -1,8 +1,8 @@
 //! Which queries a report shows, and which examples with them.
 
 use super::contents::Contents;
-use super::extremes::extremes;
 use crate::error::Error;
+use crate::run::store::Largest;
 use std::collections::BTreeMap;
 
 /// Queries shown.
@@ -22,8 +22,10 @@ pub(super) struct Shown {
     pub lowered: Vec<(usize, f64)>,
     /// Of these examples, what each position of their targets contributed, where that is known.
     pub positions: BTreeMap<usize, Vec<f64>>,
-    /// The sum over the examples that raised the value, and over those that lowered it, where attributions are known.
-    pub sums: Option<(f64, f64)>,
+    /// What all examples that raised the value add up to, and all that lowered it, where attributions are known.
+    pub sums: Option<[f64; 2]>,
+    /// The same of those that are not shown.
+    pub others: Option<[f64; 2]>,
 }
 
 /// A dozen queries: those that the network gets wrong first, or where wrong is a matter of degree some of the worst; then
@@ -72,19 +74,12 @@ fn badness(contents: &Contents, query: usize) -> Option<f64> {
 
 fn show(contents: &Contents, query: usize) -> Result<Shown, Error> {
     let value = contents.shown_value(query);
-    let amounts: Vec<(usize, f64)> = match &contents.attribution {
-        None => Vec::new(),
-        Some(attribution) => {
-            let row = attribution.values(query..query + 1, 0..contents.examples)?;
-            row.into_iter().skip(value).step_by(contents.values.max(1)).enumerate().collect()
-        }
-    };
-    let sum = |sign: f64| amounts.iter().map(|&(_, amount)| amount).filter(|amount| amount * sign > 0.0).sum();
-    let sums = contents.attribution.is_some().then(|| (sum(1.0), sum(-1.0)));
-    let [raised, lowered] = extremes(&amounts, EXAMPLES);
+    let found = contents.largest(query, value, EXAMPLES)?;
+    let (sums, others) = (found.as_ref().map(Largest::sums), found.as_ref().map(Largest::rest));
+    let [raised, lowered] = found.unwrap_or_default().lists;
     let positions = positions(contents, query, value, raised.iter().chain(&lowered).map(|&(example, _)| example))?;
     let class = contents.query_classes().map(|classes| classes[query]);
-    Ok(Shown { query, value, class, raised, lowered, positions, sums })
+    Ok(Shown { query, value, class, raised, lowered, positions, sums, others })
 }
 
 /// What the positions of some examples contributed to a value of a query.

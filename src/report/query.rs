@@ -31,6 +31,9 @@ pub(super) fn queries(contents: &Contents, shown: &[Shown]) -> Markup {
                 (words.unit()) ". Over all examples" (more) ", the amounts make up the change of the "
                 (words.readout.noun()) "."
                 @if let Some(meaning) = words.meaning() { " " (meaning) }
+                @if let Some(listed) = &contents.listed {
+                    " Of each value the run kept the " (listed.count()) " largest amounts of either sign and the sums of the others."
+                }
                 @if contents.attribution_positions.is_some() {
                     " The strip at an example has what each position of its targets contributed: red raised the "
                     (words.readout.noun()) ", blue lowered it."
@@ -66,11 +69,14 @@ fn one_query(contents: &Contents, words: &Words, shown: &Shown) -> Markup {
             (values(contents, words, shown))
             div class="moved" {
                 (sum(contents, words, shown))
-                @if contents.attribution.is_none() {
+                @if shown.sums.is_none() {
                     p class="note" { "kernel.attribution is off, so what each example contributed is not known." }
                 }
                 (list(&shown.raised))
                 (list(&shown.lowered))
+                @if let Some([raised, lowered]) = shown.others {
+                    p class="note" { "all others: " (signed(raised)) " and " (signed(lowered)) }
+                }
             }
         }
     }
@@ -84,7 +90,7 @@ fn sum(contents: &Contents, words: &Words, shown: &Shown) -> Markup {
         p {
             "Training changed " b { (words.value(shown.value, shown.class)) } " by " (signed(last - first)) ", from "
             (number(first)) " to " (number(last))
-            @if let Some((raised, lowered)) = shown.sums {
+            @if let Some([raised, lowered]) = shown.sums {
                 ": " span class="up" { (signed(raised)) } " and " span class="down" { (signed(lowered)) }
                 " from the examples that raised and lowered it"
             }

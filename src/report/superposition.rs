@@ -3,9 +3,9 @@
 use super::chart::{number, percent};
 use super::contents::Contents;
 use super::example::examples;
-use super::extremes::extremes;
 use crate::formats::MappedArray;
 use crate::graph::Graph;
+use crate::run::store::Largest;
 use maud::{Markup, html};
 
 /// Examples shown of each layer and sign.
@@ -30,7 +30,7 @@ impl LayerParts {
         let mut shares: Vec<(usize, f64)> = own().map(|part| part[1]).enumerate().collect();
         let sum = shares.iter().map(|&(_, share)| share).sum();
         let longest = own().fold(0.0, |longest: f64, part| longest.max(part[0]));
-        let [along, against] = extremes(&shares, EXAMPLES);
+        let [along, against] = Largest::of(&shares, EXAMPLES).lists;
         shares.sort_by(|a, b| b.1.total_cmp(&a.1));
         let mut reached = 0.0;
         let half = shares.iter().position(|&(_, share)| {

@@ -1,10 +1,10 @@
 //! What moved a query most, or what an example moved most.
 
 use super::contents::Contents;
-use super::extremes::extremes;
 use crate::error::Error;
 use crate::loss::IGNORED;
 use crate::run::Names;
+use crate::run::store::{Largest, Listed};
 use std::path::Path;
 
 /// Whom a question is about.
@@ -59,6 +59,9 @@ pub struct Top {
     pub names: Names,
     /// The sums over all that raised it and over all that lowered it, listed or not.
     pub sums: [f64; 2],
+    /// How many of each sign the run kept of each value, where it did not keep all. What an example moved is then known of the
+    /// values in whose lists it is.
+    pub kept: Option<usize>,
 }
 
 impl Top {
@@ -74,7 +77,8 @@ impl Top {
 /// The `count` examples that raised a query most and as many that lowered it, or the queries that an example moved most.
 ///
 /// `output` is the place of the readout's value, from 0. Without it a query's value is the one that its report shows: of
-/// classes the predicted one, of others the one that training moved most. Reads one row, or one column, of the attribution.
+/// classes the predicted one, of others the one that training moved most. Reads one row, or one column, of the attribution, or of what a run kept
+/// of it.
 ///
 /// # Errors
 ///
@@ -89,9 +93,9 @@ pub fn top(
 ) -> Result<Top, Error> {
     let contents = Contents::read(directory, overrides)?;
     let wrong = |problem: String| Error::Input(format!("{}: {problem}", directory.display()));
-    let Some(attribution) = &contents.attribution else {
+    if contents.attribution.is_none() && contents.listed.is_none() {
         return Err(wrong("has no attribution; run it again with kernel.attribution=true".into()));
-    };
+    }
     let asked = match asked {
         Asked::Query(number) if number < contents.queries => asked,
         Asked::Query(number) => {
@@ -106,15 +110,9 @@ pub fn top(
         return Err(wrong(format!("has no output {output}; its readout's values are numbered from 0 to {last}")));
     }
     let value = |query: usize| output.unwrap_or_else(|| contents.shown_value(query));
-    let amounts: Vec<(usize, f64)> = match asked {
-        Asked::Query(query) => {
-            let row = attribution.values(query..query + 1, 0..contents.examples)?;
-            row.into_iter().skip(value(query)).step_by(values).enumerate().collect()
-        }
-        Asked::Example(example) => {
-            let column = attribution.values(0..contents.queries, example..example + 1)?;
-            column.chunks_exact(values).enumerate().map(|(query, own)| (query, own[value(query)])).collect()
-        }
+    let found = match asked {
+        Asked::Query(query) => contents.largest(query, value(query), count)?.unwrap_or_default(),
+        Asked::Example(example) => Largest::of(&column(&contents, example, &value)?, count),
     };
     let groups = contents.problem.as_ref().ok().and_then(|problem| problem.groups.as_ref());
     let known = |class: &u32| *class != IGNORED;
@@ -133,14 +131,8 @@ pub fn top(
             Moved { number, amount, class, group: None, name, output: value(number) }
         }
     };
-    let sum = |sign: f64| {
-        amounts
-            .iter()
-            .map(|&(_, amount)| amount)
-            .filter(|amount| amount * sign > 0.0)
-            .fold(0.0, |sum, amount| sum + amount)
-    };
-    let [raised, lowered] = extremes(&amounts, count).map(|list| list.into_iter().map(moved).collect());
+    let (sums, kept) = (found.sums(), contents.listed.as_ref().map(Listed::count));
+    let [raised, lowered] = found.lists.map(|list| list.into_iter().map(moved).collect());
     let (output, change, class, name) = match asked {
         Asked::Query(query) => {
             let of = |array| contents.values_of(array, query)[value(query)];
@@ -152,7 +144,22 @@ pub fn top(
     let readout = contents.run_file.kernel.readout;
     let output_name = output.filter(|_| readout.is_per_output()).and_then(|output| contents.names.class(output));
     let (readout, output_name) = (readout.noun(), output_name.map(str::to_owned));
-    let (names, sums) = (contents.names.clone(), [sum(1.0), sum(-1.0)]);
+    let names = contents.names.clone();
     let asked = if let Asked::Example(column) = asked { Asked::Example(contents.number(column)) } else { asked };
-    Ok(Top { asked, readout, output, output_name, change, class, name, names, raised, lowered, sums })
+    Ok(Top { asked, readout, output, output_name, change, class, name, names, raised, lowered, sums, kept })
+}
+
+/// What an example contributed to a value of each query, as far as it is known.
+fn column(contents: &Contents, example: usize, value: &dyn Fn(usize) -> usize) -> Result<Vec<(usize, f64)>, Error> {
+    if let Some(attribution) = &contents.attribution {
+        let column = attribution.values(0..contents.queries, example..example + 1)?;
+        let own = column.chunks_exact(contents.values).enumerate();
+        return Ok(own.map(|(query, own)| (query, own[value(query)])).collect());
+    }
+    let mut known = Vec::new();
+    for query in 0..contents.queries {
+        let own = contents.largest(query, value(query), usize::MAX)?.unwrap_or_default();
+        known.extend(own.lists.iter().flatten().filter(|(own, _)| *own == example).map(|&(_, amount)| (query, amount)));
+    }
+    Ok(known)
 }

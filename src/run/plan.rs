@@ -57,11 +57,20 @@ impl RunPlan {
         }
         // Tiles stay until the arrays that they are put together to are whole.
         let copies = if run_file.run.store == StoreKind::Npy { 2.0 } else { 1.0 };
-        let arrays = plan.array_bytes * copies;
+        let (whole, listed) = match run_file.kernel.top {
+            None => (plan.array_bytes, 0.0),
+            Some(count) => {
+                let values = plan.shapes[1] as f64 * run_file.kernel.values(network.outputs) as f64;
+                (plan.array_bytes - plan.attribution_bytes, values * list_bytes(count, device.bytes))
+            }
+        };
+        // Every tile along the examples has lists of its own.
+        let across = plan.shapes[0].div_ceil(plan.sides[1].max(1)) as f64;
+        let arrays = whole * copies + listed * (1.0 + across);
         Self {
             // A tile's state, and the next one beside it.
             disk_bytes: (arrays + plan.path_bytes + 2.0 * plan.state_bytes as f64) as u64,
-            final_bytes: (plan.array_bytes + plan.path_bytes) as u64,
+            final_bytes: (whole + listed + plan.path_bytes) as u64,
             seconds: plan.seconds + arrays * WRITTEN,
             path: run_file.path_words(),
             integral: run_file.integral_words(),
@@ -100,14 +109,21 @@ fn check_disk(bytes: u64, directory: &Path) -> Result<(), Error> {
     let free = free.saturating_add(Store::new(directory).held_bytes());
     if bytes > free {
         return Err(Error::DoesNotFit(format!(
-            "the run writes {} to {}, and {} are free; name another run.directory, or take a smaller kernel.kernel \
-             or fewer training.steps",
+            "the run writes {} to {}, and {} are free; name another run.directory, keep the largest attributions alone \
+             (kernel.top), or take a smaller kernel.kernel or fewer training.steps",
             size(bytes),
             directory.display(),
             size(free)
         )));
     }
     Ok(())
+}
+
+/// Bytes of the lists of one value of a query, `count` contributions of each sign, each a number of so many bytes with its example.
+fn list_bytes(count: usize, number: usize) -> f64 {
+    // The sums of the rest, and how long the lists are.
+    const BESIDE: f64 = 64.0;
+    2.0 * count as f64 * (number as f64 + 8.0) + BESIDE
 }
 
 /// Seconds for each byte that goes to the disk.

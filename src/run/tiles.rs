@@ -94,7 +94,8 @@ pub(super) fn arrays<E: Element>(session: &Session) -> Result<Arrays<E>, Error> 
     let problem = session.problem();
     let pairs = [problem.query_count(), problem.columns()];
     let (outputs, layers) = (problem.network.outputs, problem.network.layers().len());
-    Arrays::create(&session.store, &problem.spec, outputs, layers, pairs, session.plan().sides)
+    let (sides, top) = (session.plan().sides, session.run_file.kernel.top);
+    Arrays::create(&session.store, &problem.spec, outputs, layers, pairs, sides, top)
 }
 
 /// Integrates those of some tiles of a purpose that are not finished.

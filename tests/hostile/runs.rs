@@ -29,11 +29,12 @@ report = { shape = [2, 2], class_names = ["cat", "dog"], names = "names.txt" }
 "#;
 
 /// Other runs on the same data.
-const KINDS: [&[&str]; 5] = [
+const KINDS: [&[&str]; 6] = [
     &[],
     &["kernel.kernel=full", "kernel.readout=margin", "training.batch_size=2", "kernel.layers=true"],
     &["kernel.kernel=none", "kernel.rule=adaptive", "training.optimizer.weight_decay=0.1", "kernel.readout=outputs"],
     &["run.store=zarr", "kernel.kernel=full", "kernel.layers=true", "kernel.readout=outputs"],
+    &["kernel.top=2", "kernel.kernel=none", "kernel.readout=outputs"],
     &["training.loss=logistic", "data.train.targets=data_r.npy", "kernel.kernel=diagonal", "kernel.readout=outputs"],
 ];
 
@@ -113,13 +114,15 @@ fn agree(input: &mut Input, random: &mut Random) {
         set(name, &[queries, values]);
     }
     set("attribution.npy", &[queries, examples, values]);
+    set("top_rest.npy", &[queries, values, 2]);
+    ["top_values.npy", "top_examples.npy"].into_iter().for_each(|name| set(name, &[queries, values, 2 * layers]));
     set(
         "kernel.npy",
         &[[queries, examples].as_slice(), *random.pick(&[&[][..], &[outputs], &[values, outputs], &[0, many]])]
             .concat(),
     );
     set("superposition.npy", &[examples, *random.pick(&[layers, many]), 2]);
-    for gone in ["attribution.npy", "kernel.npy", "superposition.npy"] {
+    for gone in ["attribution.npy", "kernel.npy", "superposition.npy", "top_rest.npy"] {
         if random.once_in(2) {
             input.retain(|(name, _)| name != gone);
         }

@@ -51,6 +51,12 @@ fn a_killed_run_goes_on_to_the_same_bits() {
     killed_and_resumed(&[]);
 }
 
+/// Of the attribution, the largest alone.
+#[test]
+fn a_killed_run_keeps_the_same_lists() {
+    killed_and_resumed(&["kernel.layers=false", "kernel.top=3", "run.precision=f64"]);
+}
+
 /// What was drawn is drawn again, also where steps are made again.
 #[test]
 fn a_killed_run_with_dropout_goes_on_to_the_same_bits() {

@@ -64,6 +64,23 @@ fn shards_share_self_attributions() {
     fixture.is_as("out", "whole");
 }
 
+/// Shards are cut otherwise than the whole; neither the lists nor the sums of the rest show it.
+#[test]
+fn shards_keep_the_same_lists() {
+    let (fixture, kept) = (Fixture::new(), ["kernel.layers=false", "kernel.top=7", "run.precision=f64"]);
+    fixture.succeeds(&[&WHOLE[..], &kept].concat());
+    for name in ["0/3", "1/3", "2/3"] {
+        fixture.succeeds(&[&shard(name)[..], &kept].concat());
+    }
+    fixture.succeeds(&[&["finish", "run.toml"][..], &kept].concat());
+    fixture.is_as("out", "whole");
+    let tiles = |directory: &str| {
+        let text = std::fs::read(fixture.path(directory).join("summary.json")).expect("a summary");
+        serde_json::from_slice::<serde_json::Value>(&text).expect("JSON")["tiles"].as_u64()
+    };
+    assert!(tiles("out") != tiles("whole"), "{:?} tiles both", tiles("out"));
+}
+
 /// Both train first: one waits for the other. One is killed on its way, and started again.
 #[test]
 fn shards_at_the_same_time_share_the_path() {

@@ -80,11 +80,33 @@ fn check_kernel(kernel: &Kernel) -> Result<()> {
     if kernel.tangent && kernel.kernel == KernelShape::None {
         return wrong("kernel.tangent", "has the kernel's shape; set kernel.kernel to trace, diagonal or full");
     }
+    check_top(kernel)?;
     if kernel.positions && !kernel.attribution {
         return wrong("kernel.positions", "splits the attribution; set kernel.attribution = true");
     }
     if !kernel.superposition && !kernel.superposition_vectors.is_empty() {
         return wrong("kernel.superposition_vectors", "needs kernel.superposition = true");
+    }
+    Ok(())
+}
+
+/// What needs the whole attribution has no place beside its largest entries.
+fn check_top(kernel: &Kernel) -> Result<()> {
+    if kernel.top.is_none() {
+        return Ok(());
+    }
+    let whole = "of which kernel.top keeps the largest entries alone; remove one of the two";
+    if !kernel.attribution {
+        return wrong(
+            "kernel.top",
+            "keeps the largest attributions; set kernel.attribution = true, or remove kernel.top",
+        );
+    }
+    if kernel.positions {
+        return wrong("kernel.positions", format!("splits the whole attribution, {whole}"));
+    }
+    if kernel.layers {
+        return wrong("kernel.layers", format!("splits the whole attribution, {whole}"));
     }
     Ok(())
 }

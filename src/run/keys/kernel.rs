@@ -1,7 +1,9 @@
 //! `[kernel]`: what is integrated along the path, and how.
 
 use super::{AskedRule, Measured, RunFile, rule};
-use crate::key::{Count, Custom, Flag, Form, Key, List, Number, Result, Shape, Table, Value, Word, Words, Wrong, at};
+use crate::key::{
+    Count, Custom, Flag, Form, Key, List, Number, Optional, Result, Shape, Table, Value, Word, Words, Wrong, at,
+};
 use crate::path::Rule;
 use crate::readout::{Chosen, Readout};
 use crate::tangent::Contraction;
@@ -17,6 +19,8 @@ pub struct Kernel {
     pub measured: Option<Measured>,
     /// Whether A is wanted.
     pub attribution: bool,
+    /// How many of the largest entries of A of each sign are kept of each value of a query; all without it.
+    pub top: Option<usize>,
     /// Whether A is wanted of each position of an example's loss as well.
     pub positions: bool,
     /// Which entries of K.
@@ -82,6 +86,12 @@ pub(super) const KEYS: &[Key<Kernel>] = &[
     }),
     Key::new("attribution", "A [n, m, C]", at!(Kernel.attribution, Flag)),
     Key::new(
+        "top",
+        "keep this many of the most positive and of the most negative examples of each query and output, and the sums of the rest, \
+         instead of A: `top_values.npy`, `top_examples.npy`, `top_rest.npy`",
+        at!(Kernel.top, Optional(Count::from(1))),
+    ),
+    Key::new(
         "positions",
         "also split the attribution by the positions of an example's targets [m, T]",
         at!(Kernel.positions, Flag),
@@ -129,6 +139,7 @@ pub(super) fn start() -> Kernel {
         accept: 1e-3,
         measured: None,
         attribution: true,
+        top: None,
         positions: false,
         kernel: KernelShape::None,
         coefficients: false,
@@ -282,16 +293,21 @@ impl Kernel {
 impl RunFile {
     /// What is integrated along the path, and by which rule, for people.
     pub fn integral_words(&self) -> String {
-        let Kernel { rule, attribution, positions, kernel, own, superposition, readout, .. } = &self.kernel;
+        let Kernel { rule, attribution, top, positions, kernel, own, superposition, readout, .. } = &self.kernel;
         let shape = match kernel {
             KernelShape::None => None,
             KernelShape::Trace => Some("trace kernel"),
             KernelShape::Diagonal => Some("diagonal kernel"),
             KernelShape::Full => Some("full kernel"),
         };
-        let of_examples = if *positions { "attribution by position" } else { "attribution" };
+        let of_examples = match top {
+            _ if *positions => "attribution by position".to_owned(),
+            Some(count) => format!("attribution, the {count} largest of each sign"),
+            None => "attribution".to_owned(),
+        };
         let own = own.then_some("self-attribution");
-        let parts = [attribution.then_some(of_examples), shape, own, superposition.then_some("superposition")];
+        let superposition = superposition.then_some("superposition");
+        let parts = [attribution.then_some(of_examples.as_str()), shape, own, superposition];
         let parts: Vec<&str> = parts.into_iter().flatten().collect();
         let flow = self.training.optimizer.is_solved();
         let place = if flow { "in each of the solver's steps" } else { "on each step" };

@@ -1,6 +1,6 @@
 //! The arrays of pairs of a run, tile by tile, and what is made of them once every tile is there.
 
-use super::{Grid, Store, TiledArray};
+use super::{Grid, Store, TiledArray, TopLists};
 use crate::compute::{Element, Entries};
 use crate::error::Error;
 use crate::path::{Finished, Spec, Tile, interleave, larger, transpose};
@@ -30,6 +30,8 @@ pub struct Arrays<E> {
     positions: usize,
     entries: Entries,
     attribution: Option<Group<E>>,
+    /// What is kept of the attribution, where it is not kept whole.
+    top: Option<TopLists<E>>,
     attribution_positions: Option<Group<E>>,
     kernel: Option<Group<E>>,
     /// The coefficients' numerators, which are no result, and the coefficients.
@@ -95,7 +97,8 @@ impl<E: Element> Group<E> {
 }
 
 impl<E: Element> Arrays<E> {
-    /// Makes the folders of the arrays that a run asks for, or finds them.
+    /// Makes the folders of the arrays that a run asks for, or finds them. With `top`, so many of the largest attributions of each
+    /// sign are kept, and not the others.
     ///
     /// # Errors
     ///
@@ -107,6 +110,7 @@ impl<E: Element> Arrays<E> {
         layers: usize,
         [queries, examples]: [usize; 2],
         tile: [usize; 2],
+        top: Option<usize>,
     ) -> Result<Self, Error> {
         let rows = spec.values(outputs);
         let groups = spec.layers.then_some(layers);
@@ -124,8 +128,8 @@ impl<E: Element> Arrays<E> {
             Ok(if wanted { Some([whole(names[0])?, whole(names[1])?]) } else { None })
         };
         let attribution = [queries, examples, rows];
-        let attribution =
-            spec.attribution.then(|| Group::create(store, "attribution", &attribution, groups, &grid(rows)));
+        let attribution = (spec.attribution && top.is_none())
+            .then(|| Group::create(store, "attribution", &attribution, groups, &grid(rows)));
         let of_positions = |positions: usize| {
             let shape = [queries, examples, rows, positions];
             Group::create(store, "attribution_positions", &shape, groups, &grid(rows * positions))
@@ -138,6 +142,7 @@ impl<E: Element> Arrays<E> {
             positions: spec.positions.unwrap_or(0),
             entries,
             attribution: attribution.transpose()?,
+            top: top.map(|count| TopLists::new(store, count, rows, [queries, examples], tile)),
             attribution_positions: spec.positions.map(of_positions).transpose()?,
             kernel: kernel.transpose()?,
             coefficients: pair(spec.coefficients, ["numerators", "coefficients"])?,
@@ -161,7 +166,8 @@ impl<E: Element> Arrays<E> {
 
     /// Whether every array has a tile.
     pub fn has(&self, tile: &Tile) -> bool {
-        self.of_tiles().all(|array| (0..array.layers()).all(|layer| array.has(layer, tile)))
+        let listed = self.top.iter().all(|top| top.has(tile));
+        listed && self.of_tiles().all(|array| (0..array.layers()).all(|layer| array.has(layer, tile)))
     }
 
     /// Compares a tile with its checksums.
@@ -170,6 +176,7 @@ impl<E: Element> Arrays<E> {
     ///
     /// A tile that was changed after it was written.
     pub fn verify(&self, tile: &Tile) -> Result<(), Error> {
+        self.top.iter().try_for_each(|top| top.verify(tile))?;
         self.of_tiles().try_for_each(|array| (0..array.layers()).try_for_each(|layer| array.verify(layer, tile)))
     }
 
@@ -195,6 +202,11 @@ impl<E: Element> Arrays<E> {
         if let Some(group) = &self.attribution {
             group.write(tile, &|layer, query, examples, out| {
                 attribution.fill(|finished| &finished.attribution, layer, query, examples, out);
+            })?;
+        }
+        if let Some(top) = &self.top {
+            top.write(tile, &|query, examples, out| {
+                attribution.fill(|finished| &finished.attribution, 0, query, examples, out);
             })?;
         }
         if let Some(group) = &self.attribution_positions {
@@ -291,6 +303,13 @@ impl<E: Element> Arrays<E> {
     ///
     /// A tile that is missing or damaged.
     pub fn take_attribution(&self, queries: &Range<usize>, rest: &mut [f64], sizes: &mut [f64]) -> Result<(), Error> {
+        if let Some(top) = &self.top {
+            for ((rest, size), own) in rest.iter_mut().zip(&mut *sizes).zip(top.of_queries(queries)?) {
+                let [above, below] = own.sums();
+                *rest -= above + below;
+                *size += above - below;
+            }
+        }
         let Some(attribution) = &self.attribution else { return Ok(()) };
         let (parts, layers) = attribution.parts();
         for layer in 0..layers {
@@ -308,9 +327,9 @@ impl<E: Element> Arrays<E> {
         Ok(())
     }
 
-    /// Whether there are attributions.
+    /// Whether there are attributions, all or the largest with the sum of the rest.
     pub fn has_attribution(&self) -> bool {
-        self.attribution.is_some()
+        self.attribution.is_some() || self.top.is_some()
     }
 
     /// The results, with the names that they will have.
@@ -327,7 +346,8 @@ impl<E: Element> Arrays<E> {
         results
     }
 
-    /// Gives the arrays their final form and names; `progress` is called once a tile and array.
+    /// Gives the arrays their final form and names; `progress` is called once a tile and array, and once a line of tiles for what is
+    /// kept of the attribution.
     ///
     /// # Errors
     ///
@@ -349,12 +369,13 @@ impl<E: Element> Arrays<E> {
                 }
             }
         }
-        Ok(())
+        self.top.iter().try_for_each(|top| top.publish(store, progress))
     }
 
     /// Tiles and arrays that [`publish`](Self::publish) goes through.
     pub fn published(&self, tiles: usize) -> usize {
-        self.results().iter().map(|(_, array)| array.layers() * tiles).sum()
+        let lines = self.top.as_ref().map_or(0, |top| top.lines().len());
+        lines + self.results().iter().map(|(_, array)| array.layers() * tiles).sum::<usize>()
     }
 }
 

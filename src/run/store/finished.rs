@@ -2,6 +2,7 @@
 
 use super::identity::{Fingerprint, check_version};
 use super::summary::checksum;
+use super::top;
 use super::{AnyTiled, Store};
 use crate::error::Error;
 use crate::formats::MappedArray;
@@ -14,7 +15,7 @@ pub fn file_names(run_file: &RunFile) -> Vec<String> {
     let goes_on = run_file.training.optimizer_state.is_some();
     let has_kernel = kernel.kernel != KernelShape::None;
     let pairs = [
-        ("attribution", kernel.attribution),
+        ("attribution", kernel.attribution && kernel.top.is_none()),
         ("attribution_layers", kernel.attribution && kernel.layers),
         ("attribution_positions", kernel.positions),
         ("attribution_positions_layers", kernel.positions && kernel.layers),
@@ -42,7 +43,11 @@ pub fn file_names(run_file: &RunFile) -> Vec<String> {
     ];
     let end = run_file.run.store.name();
     let pairs = pairs.into_iter().filter(|(_, written)| *written).map(|(name, _)| format!("{name}.{end}"));
-    pairs.chain(names.into_iter().filter(|(_, written)| *written).map(|(name, _)| name.to_owned())).collect()
+    let listed = top::NAMES.into_iter().filter(|_| kernel.top.is_some()).map(str::to_owned);
+    pairs
+        .chain(listed)
+        .chain(names.into_iter().filter(|(_, written)| *written).map(|(name, _)| name.to_owned()))
+        .collect()
 }
 
 impl Store {

@@ -5,8 +5,11 @@ Files are written beside their final name and renamed; `summary.json` comes last
 */
 
 mod arrays;
+mod exact;
 mod finished;
 mod identity;
+mod largest;
+mod listed;
 mod lock;
 mod pairs;
 mod parts;
@@ -14,11 +17,14 @@ mod queries;
 mod record;
 mod summary;
 mod terms;
+mod top;
 mod zarr;
 
 pub use arrays::Arrays;
 pub use finished::file_names;
 pub use identity::{Fingerprint, Identity};
+pub use largest::Largest;
+pub use listed::Listed;
 pub use lock::Lock;
 pub use pairs::PairArray;
 pub use parts::Parts;
@@ -26,6 +32,7 @@ pub use queries::{Doubt, Queries};
 pub use record::{Effort, Record};
 pub use summary::Summary;
 pub use terms::Terms;
+pub use top::TopLists;
 pub use zarr::{AnyTiled, Fill, Grid, Take, TiledArray};
 
 use crate::error::Error;

@@ -1,6 +1,6 @@
 //! The terms of the sum that belong to queries alone, of a finished run.
 
-use super::PairArray;
+use super::{Listed, PairArray};
 use crate::error::Error;
 use crate::formats::MappedArray;
 use std::path::Path;
@@ -91,11 +91,7 @@ impl Terms {
                 self.shape
             )));
         }
-        let mut rest: Vec<f64> = self.prediction.iter().zip(&self.initial).map(|(last, first)| last - first).collect();
-        let others = [&self.statistics, &self.earlier, &self.unexplained].into_iter().flatten();
-        for part in std::iter::once(&self.regularizer).chain(others) {
-            rest.iter_mut().zip(part).for_each(|(rest, part)| *rest -= part);
-        }
+        let mut rest = self.of_examples();
         let at_once = (AT_ONCE / (examples * values).max(1)).max(1);
         for first in (0..queries).step_by(at_once) {
             let last = queries.min(first + at_once);
@@ -108,5 +104,29 @@ impl Terms {
             }
         }
         Ok(rest)
+    }
+
+    /// The same with the largest attributions and the sums of the rest.
+    ///
+    /// # Errors
+    ///
+    /// A list that names no example.
+    pub fn missed_by_lists(&self, listed: &Listed) -> Result<Vec<f64>, Error> {
+        let values = self.shape[1].max(1);
+        let mut rest = self.of_examples();
+        for (at, rest) in rest.iter_mut().enumerate() {
+            *rest -= listed.of(at / values, at % values)?.sums().iter().sum::<f64>();
+        }
+        Ok(rest)
+    }
+
+    /// The examples' part of the change: all of it but the other terms.
+    fn of_examples(&self) -> Vec<f64> {
+        let mut rest: Vec<f64> = self.prediction.iter().zip(&self.initial).map(|(last, first)| last - first).collect();
+        let others = [&self.statistics, &self.earlier, &self.unexplained].into_iter().flatten();
+        for part in std::iter::once(&self.regularizer).chain(others) {
+            rest.iter_mut().zip(part).for_each(|(rest, part)| *rest -= part);
+        }
+        rest
     }
 }

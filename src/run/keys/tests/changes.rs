@@ -124,6 +124,7 @@ pub const CHANGES: &[Change] = &[
     ("kernel.contraction", &[], "['output']"),
     ("kernel.readout", &[], "loss"),
     ("kernel.own", &[], "true"),
+    ("kernel.top", &[], "20"),
     ("kernel.superposition", &[], "true"),
     ("kernel.superposition_vectors", &["kernel.superposition=true"], "[1]"),
 ];
