@@ -5,11 +5,11 @@ What a problem costs on a device: memory and arithmetic, the contraction of each
 mod cheaper;
 mod cost;
 mod footprint;
+mod passes;
 mod room;
 mod tiles;
 
 pub use cheaper::Cheaper;
-pub(crate) use footprint::halved;
 pub(crate) use room::{check_room, size};
 pub use tiles::Cut;
 
@@ -23,6 +23,7 @@ use crate::tape::Step;
 use cost::Cost;
 use footprint::{Footprint, Held, WholeBatch};
 use room::PROGRAM;
+use std::ops::Range;
 use tiles::{MOST_QUERIES, sides, tiles};
 
 /// A problem's cost, and its tiles.
@@ -51,10 +52,10 @@ pub struct Plan {
     pub path_bytes: f64,
     /// Floating-point operations of the contractions.
     pub flops: f64,
-    /// Floating-point operations of the forward and backward passes.
+    /// Floating-point operations of the integration's forward and backward passes.
     pub pass_flops: f64,
     /// Seconds that training and integration will take, roughly, by the device's rates.
-    pub seconds: f64,
+    pub seconds: [f64; 2],
     /// What had to be assumed, if anything: counts that only the work itself finds.
     pub assumed: Option<String>,
     /// A readout that would take far less, where there is one.
@@ -213,9 +214,10 @@ impl Plan {
             real(if spec.optimizer.whole().is_solved() { FLOW_STEPS * flow_nodes(&spec.rule) } else { steps.len() });
         let superposing_step = if problem.superposition { cost.superposing() } else { 0.0 };
         let tangents = spec.kernel.filter(|_| spec.tangent).map_or(0.0, |entries| cost.tangents(entries));
+        let training = cost.training_step() * taken;
         let stepping = (cost.step(per_pair.sums) + superposing_step) * taken;
         let (flops, pass_flops) = (cost.flops() * taken, cost.pass_flops() * taken);
-        let seconds = stepping + tangents + cost.folding(per_pair.sums, taken);
+        let integrating = stepping + tangents + cost.folding(per_pair.sums, taken);
         let cheaper = Cheaper::than(problem, &device.choosing, &cost.sizes, &per_pair);
         let single = footprint.fits([1, 1], u64::MAX, device.largest);
         let least = host_bytes.saturating_add(footprint.bytes(1, 1).max(superposing));
@@ -232,7 +234,7 @@ impl Plan {
             path_bytes: (path_vectors(problem) + 2.0) * real(network.len) * real(device.bytes),
             flops,
             pass_flops,
-            seconds,
+            seconds: [training, integrating],
             assumed: assumed(problem),
             cheaper,
         }
@@ -243,6 +245,34 @@ impl Plan {
         let [m, n, outputs, parameters, _] = self.shapes;
         [m, n, outputs, parameters, steps]
     }
+}
+
+/// A tile that a device had no room for, in smaller ones that take half of the memory, as far as it depends on the tile: those that
+/// are the least work together. `None` where it is one query and one example.
+pub(crate) fn pieces(
+    problem: &Problem,
+    contraction: &[Contraction],
+    device: &Device,
+    tile: &Tile,
+) -> Option<Vec<Tile>> {
+    let pairs = [tile.queries.len(), tile.examples.len()];
+    if pairs == [1, 1] {
+        return None;
+    }
+    let (sizes, per_pair) = (sizes(problem, device.rounding), PerPair::new(problem));
+    let footprint = footprint(problem, device, contraction, &sizes, &per_pair);
+    let room = footprint.bytes(1, 1).midpoint(footprint.bytes(pairs[0], pairs[1]));
+    let of_batch = (sizes.examples * pairs[1]).div_ceil(problem.columns());
+    let sizes = Sizes { queries: pairs[0], examples: of_batch, ..sizes };
+    let fits = |sides| footprint.fits(sides, room, usize::MAX);
+    let work = |tiles| cost(problem, contraction, &device.choosing, sizes.clone(), tiles).step(per_pair.sums);
+    let within = tiles(pairs, sides(pairs, 2, &fits, &work)?);
+    let of = |range: Range<usize>, all: &Range<usize>| range.start + all.start..range.end + all.start;
+    let place = |Tile { queries, examples }: Tile| Tile {
+        queries: of(queries, &tile.queries),
+        examples: of(examples, &tile.examples),
+    };
+    Some(within.into_iter().map(place).collect())
 }
 
 /// What a problem costs that is cut into so many tiles.
@@ -264,7 +294,8 @@ fn cost<'a>(
         tiles,
         copies: (spec.kernel.map_or(0, |_| network.outputs) + spec.positions.unwrap_or(0)).max(1),
         sets: if spec.layers { network.blocks.len() } else { groups },
-        made: if problem.every > 1 { 1 + tiles[0].saturating_mul(tiles[1]) } else { 1 },
+        remembered: spec.optimizer.whole().keeps().len(),
+        made_again: if problem.every > 1 { tiles[0].saturating_mul(tiles[1]) } else { 0 },
     }
 }
 

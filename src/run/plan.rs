@@ -13,6 +13,7 @@ use crate::plural::counted;
 use crate::run::keys::{RunFile, StoreKind};
 use crate::run::store::Store;
 use crate::tangent::Contraction;
+use serde::Serialize;
 use std::path::Path;
 
 /// What a run costs.
@@ -25,7 +26,7 @@ pub struct RunPlan {
     /// Bytes of the finished run directory: arrays and recorded path.
     pub final_bytes: u64,
     /// Seconds that training, integration and writing will take, roughly.
-    pub seconds: f64,
+    pub seconds: [f64; 3],
     /// How the path is made, in words.
     path: String,
     /// What is integrated, in words.
@@ -33,9 +34,44 @@ pub struct RunPlan {
     /// How gradient rows are contracted, in words.
     contraction: Vec<String>,
     /// The device.
-    device: Device,
+    pub(super) device: Device,
     /// Its name.
     name: String,
+}
+
+/// What a plan says in numbers: the output of `plan --json`, and `planned` in `summary.json`.
+#[derive(Debug, Clone, Serialize)]
+pub struct PlanFigures {
+    /// How long it takes.
+    pub seconds: Seconds,
+    /// Bytes of memory at the most: a tile, the data and the program.
+    pub memory: u64,
+    /// Bytes of the run directory.
+    pub disk: Disk,
+    /// Tiles.
+    pub tiles: usize,
+    /// What had to be assumed, if anything.
+    pub assumed: Option<String>,
+}
+
+/// Seconds of the parts of a run.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Seconds {
+    /// Of training.
+    pub train: f64,
+    /// Of integration.
+    pub integrate: f64,
+    /// Of putting the arrays into their final form.
+    pub write: f64,
+}
+
+/// Bytes of a run directory.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Disk {
+    /// At the most.
+    pub most: u64,
+    /// At the end.
+    pub end: u64,
 }
 
 impl RunPlan {
@@ -58,11 +94,12 @@ impl RunPlan {
         // Tiles stay until the arrays that they are put together to are whole.
         let copies = if run_file.run.store == StoreKind::Npy { 2.0 } else { 1.0 };
         let arrays = plan.array_bytes * copies;
+        let [train, integrate] = plan.seconds;
         Self {
             // A tile's state, and the next one beside it.
             disk_bytes: (arrays + plan.path_bytes + 2.0 * plan.state_bytes as f64) as u64,
             final_bytes: (plan.array_bytes + plan.path_bytes) as u64,
-            seconds: plan.seconds + arrays * WRITTEN,
+            seconds: [train, integrate, arrays * WRITTEN],
             path: run_file.path_words(),
             integral: run_file.integral_words(),
             contraction: contraction_words(network, &plan.contraction),
@@ -74,7 +111,19 @@ impl RunPlan {
 
     /// How long it takes, for people.
     pub fn time_words(&self) -> String {
-        duration(self.seconds)
+        duration(self.seconds.iter().sum())
+    }
+
+    /// What it says in numbers.
+    pub fn figures(&self) -> PlanFigures {
+        let [train, integrate, write] = self.seconds;
+        PlanFigures {
+            seconds: Seconds { train, integrate, write },
+            memory: self.plan.device_bytes.saturating_add(self.plan.host_bytes),
+            disk: Disk { most: self.disk_bytes, end: self.final_bytes },
+            tiles: self.plan.tiles.len(),
+            assumed: self.plan.assumed.clone(),
+        }
     }
 
     /// The device's name.

@@ -7,7 +7,7 @@ use crate::device::{Devices, Work};
 use crate::error::Error;
 use crate::formats::{StateReader, StateWriter};
 use crate::path::{Finished, Integration, Tile};
-use crate::plan::halved;
+use crate::plan::pieces;
 use crate::problem::{QueryData, TrainingData};
 use crate::run::store::{Arrays, Effort, Lock, Record};
 use crate::tape::DiskTape;
@@ -34,24 +34,11 @@ impl Job {
         Self { tile: tile.clone(), pieces, done: Vec::new(), effort: Effort::default() }
     }
 
-    /// Cuts the piece under way in two; says whether it can be cut.
-    fn halve(&mut self) -> bool {
-        let Some(Tile { queries, examples }) = self.pieces.front().cloned() else { return false };
-        let Some([down, across]) = halved([queries.len(), examples.len()]) else { return false };
-        let (middle, right) = (queries.start + down, examples.start + across);
+    /// Puts smaller pieces in the place of the one under way; says whether there are any.
+    fn cut(&mut self, smaller: &dyn Fn(&Tile) -> Option<Vec<Tile>>) -> bool {
+        let Some(smaller) = self.pieces.front().and_then(smaller) else { return false };
         self.pieces.pop_front();
-        let halves = if down < queries.len() {
-            [
-                Tile { queries: queries.start..middle, examples: examples.clone() },
-                Tile { queries: middle..queries.end, examples },
-            ]
-        } else {
-            [
-                Tile { queries: queries.clone(), examples: examples.start..right },
-                Tile { queries, examples: right..examples.end },
-            ]
-        };
-        halves.into_iter().rev().for_each(|half| self.pieces.push_front(half));
+        smaller.into_iter().rev().for_each(|piece| self.pieces.push_front(piece));
         true
     }
 }
@@ -199,7 +186,9 @@ impl Work for Integrate<'_, '_> {
                 continue;
             }
             if let Err(error) = self.compute(&integration, &arrays, &mut budget, &mut job) {
-                if matches!(error, Error::Backend(BackendError::OutOfMemory(_))) && job.halve() {
+                let smaller =
+                    |piece: &Tile| pieces(problem, &session.plan().contraction, &session.planned.device, piece);
+                if matches!(error, Error::Backend(BackendError::OutOfMemory(_))) && job.cut(&smaller) {
                     // Smaller pieces are a way forward.
                     self.watch.note_saved();
                 }

@@ -2,12 +2,14 @@
 
 use crate::cache::Cache;
 use crate::compute::{
-    Accumulator, Backend, Entries, Gram, Outer, Padding, Part, Rates, Result, RowMap, Slice, SliceMut, Start,
+    Accumulator, Backend, Entries, Gram, Layout, MatMul, Outer, Padding, Part, Rates, Result, RowMap, Slice, SliceMut, Start,
 };
 use std::time::Instant;
 
 /// The depth of a product whose time is mostly that of its entries.
 const SHALLOW: usize = 8;
+/// Operations one after the other, where a single one is too short to be timed.
+const OFTEN: usize = 16;
 
 /// Seconds of the fastest of some runs of `work`, over some hundredths of a second.
 fn fastest<B: Backend>(backend: &B, probe: &B::Buffer, work: &mut dyn FnMut() -> Result<()>) -> Result<f64> {
@@ -115,6 +117,47 @@ fn element<B: Backend>(backend: &B) -> Result<f64> {
         .map(|seconds| seconds / len as f64)
 }
 
+/// A matrix product that one thread of a CPU does, as passes of few rows are made of.
+fn few<B: Backend>(backend: &B) -> Result<f64> {
+    let shape = MatMul { rows: 64, columns: 128, depth: 256, layout: Layout::Transposed, start: Start::Value(0.0) };
+    let MatMul { rows, columns, depth, .. } = shape;
+    let (a, b) = (backend.zeros(rows * depth)?, backend.zeros(columns * depth)?);
+    let (mut out, probe) = (backend.zeros(rows * columns)?, backend.zeros(1)?);
+    fastest(backend, &probe, &mut || {
+        (0..OFTEN).try_for_each(|_| {
+            let (a, b) = (Slice::new(&a, 0, rows * depth), Slice::new(&b, 0, columns * depth));
+            backend.matmul(&shape, SliceMut::new(&mut out, 0, rows * columns), a, b, None)
+        })
+    })
+    .map(|seconds| seconds / (OFTEN * rows * columns * depth) as f64)
+}
+
+/// So many rows of a width that are multiplied and summed, often one after the other.
+fn dots<B: Backend>(backend: &B, rows: usize, width: usize) -> Result<f64> {
+    let (a, b) = (backend.zeros(rows * width)?, backend.zeros(rows * width)?);
+    let (mut out, probe) = (backend.zeros(rows)?, backend.zeros(1)?);
+    let map = RowMap::each(backend, 1, rows, 1.0)?;
+    fastest(backend, &probe, &mut || {
+        (0..OFTEN).try_for_each(|_| {
+            let (a, b) = (Slice::new(&a, 0, rows * width), Slice::new(&b, 0, rows * width));
+            backend.row_dot(width, 1.0, &map, SliceMut::new(&mut out, 0, rows), a, b)
+        })
+    })
+    .map(|seconds| seconds / (OFTEN * rows * width) as f64)
+}
+
+/// Operations without work.
+fn call<B: Backend>(backend: &B) -> Result<f64> {
+    let (mut out, probe) = (backend.zeros(1)?, backend.zeros(1)?);
+    fastest(backend, &probe, &mut || {
+        (0..OFTEN).try_for_each(|_| {
+            let own = backend.copied(Slice::new(&probe, 0, 1))?;
+            backend.copy(SliceMut::new(&mut out, 0, 1), Slice::new(&own, 0, 1))
+        })
+    })
+    .map(|seconds| seconds / (2 * OFTEN) as f64)
+}
+
 impl Rates {
     /// Measures a device, in a few tenths of a second.
     ///
@@ -128,7 +171,18 @@ impl Rates {
         let entry = (shallow - SHALLOW as f64 * multiply_add).max(multiply_add);
         let feature = applied(backend, multiply_add)?;
         let forming = forming(backend)?.max(multiply_add);
-        Ok(Self { multiply_add, entry, feature, forming, element: element(backend)?, padding: padding(backend) })
+        Ok(Self {
+            multiply_add,
+            few: few(backend)?.max(multiply_add),
+            entry,
+            feature,
+            forming,
+            element: element(backend)?,
+            dot: dots(backend, 1 << 12, 64)?,
+            line: dots(backend, 1, 1 << 16)?,
+            call: call(backend)?,
+            padding: padding(backend),
+        })
     }
 
     /// The rates of a device: as the cache has them from an earlier run, or measured now where it has none or is not read.
