@@ -4,7 +4,7 @@
     python benches/plan_truth.py [--pathkernel PATH] [--runs 30] [--first 0] [--seed 1] [--folder FOLDER]
 
 Prints a line a run: seconds as planned and as measured of training, integration and the whole process, and the peak of its resident
-memory beside what was planned and what `run.memory` allows. Each run takes 3 to 15 seconds on the CPU: its number of steps is
+memory beside what was planned and what `run.memory` allows. Each run takes some 3 to 6 seconds on the CPU: its number of steps is
 chosen by a short run of few. Where the rule is chosen on the way, the whole is also held against the plan that was made then.
 A folder that is named keeps the runs, and the same command goes on with them. Needs NumPy and a machine that does nothing else.
 """
@@ -163,7 +163,7 @@ def make(folder, number, seed):
     )
     rule = kernel[0].split('"')[1] + (kernel[1].split("= ")[1] if kernel[0] == 'rule = "gauss"' else "")
     short = [kind, optimizer, precision, rule, f"{queries} × {batch or examples} of {examples}, {outputs} outputs"]
-    return text, short, {"tight": draw.random() if draw.random() < 0.6 else None, "seconds": 3 + 9 * draw.random()}
+    return text, short, {"tight": draw.random() if draw.random() < 0.6 else None, "seconds": 3 + 3 * draw.random()}
 
 
 def call(program, words):

@@ -15,7 +15,7 @@ pub struct Rates {
     pub feature: f64,
     /// A multiply-add of gradient rows that are formed.
     pub forming: f64,
-    /// An element that is read and written once.
+    /// An element that is read and written once: laid out for a product.
     pub element: f64,
     /// An element of the rows of two arrays that are multiplied and summed, one number a row.
     pub dot: f64,

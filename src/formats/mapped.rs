@@ -71,6 +71,21 @@ impl MappedArray {
             .collect()
     }
 
+    /// Gives the memory of the elements from `first` to `first + len` back to the system. Whoever reads them again finds them in
+    /// the file.
+    pub fn release(&self, first: usize, len: usize) {
+        #[cfg(unix)]
+        {
+            let size = if self.double { 8 } else { 4 };
+            let (from, advice) = (self.start + first * size, memmap2::UncheckedAdvice::DontNeed);
+            // SAFETY: the map only reads, and shares its pages with the file: those that are given back come again as they were.
+            // A system that keeps them does no harm.
+            let _ = unsafe { self.map.unchecked_advise_range(advice, from, len * size) };
+        }
+        #[cfg(not(unix))]
+        let _ = (first, len);
+    }
+
     /// One row.
     pub fn row(&self, row: usize) -> Vec<f64> {
         self.values(row * self.row_len(), self.row_len())

@@ -1,5 +1,6 @@
 //! What a run costs in arithmetic and in time, by the device's rates. Counts may be beyond any machine: floating point.
 
+use super::measured::MeasuredPasses;
 use super::passes::Passes;
 use crate::compute::{Entries, Rates};
 use crate::graph::Graph;
@@ -20,6 +21,8 @@ const REMEMBERED: f64 = 2.0;
 /// How often a step of the integration does: what is read of the path and the step's change, and the weights of a node.
 const READ: f64 = 4.0;
 const MOVED: f64 = 2.0;
+/// What the search for nodes, and rows at weights of their own, make of the passes of these nodes.
+const SEARCHED: f64 = 2.0;
 /// Vectors of a step whose lengths are taken.
 const MEASURED: f64 = 2.0;
 
@@ -32,6 +35,10 @@ pub(super) struct Cost<'a> {
     pub network: &'a Graph,
     pub contraction: &'a [Contraction],
     pub rates: &'a Rates,
+    /// What was timed of passes.
+    pub measured: Option<&'a MeasuredPasses>,
+    /// Whether each query's nodes are searched for.
+    pub searches: bool,
     /// All queries, and the examples of a batch.
     pub sizes: Sizes,
     /// All examples.
@@ -80,7 +87,8 @@ impl Cost<'_> {
         let ([lines, columns], passes) = (self.tiles, self.passes());
         let Sizes { queries, outputs, nodes, examples, .. } = self.sizes;
         let (queries, outputs, nodes) = (real(queries.div_ceil(lines)), real(outputs), real(nodes));
-        let of_queries = nodes * (passes.forward(queries) + passes.backward(queries * outputs));
+        let searched = if self.searches { SEARCHED } else { 1.0 };
+        let of_queries = searched * nodes * (passes.forward(queries) + passes.backward(queries * outputs));
         let certified = passes.forward(queries) + nodes * passes.along(queries, outputs);
         let lengths = MEASURED * real(self.network.len) * self.rates.line;
         let of_batch = if self.couples() {
@@ -100,7 +108,7 @@ impl Cost<'_> {
     }
 
     fn passes(&self) -> Passes<'_> {
-        Passes { network: self.network, rates: self.rates }
+        Passes { network: self.network, rates: self.rates, measured: self.measured }
     }
 
     /// Seconds of making, reading, writing and folding the accumulators of a path of so many steps.
@@ -212,5 +220,4 @@ impl Cost<'_> {
     fn row_flops(&self) -> f64 {
         2.0 * real(self.network.multiply_adds())
     }
-
 }

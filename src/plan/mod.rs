@@ -5,11 +5,13 @@ What a problem costs on a device: memory and arithmetic, the contraction of each
 mod cheaper;
 mod cost;
 mod footprint;
+mod measured;
 mod passes;
 mod room;
 mod tiles;
 
 pub use cheaper::Cheaper;
+pub use measured::MeasuredPasses;
 pub(crate) use room::{check_room, size};
 pub use tiles::Cut;
 
@@ -67,6 +69,8 @@ pub struct Plan {
 pub struct Device {
     /// How fast it is.
     pub rates: Rates,
+    /// What passes of the problem's network take on it, where that was timed.
+    pub passes: Option<MeasuredPasses>,
     /// Rates by which contractions are chosen.
     pub choosing: Rates,
     /// Bytes that a tile may take, where nothing else is said.
@@ -86,6 +90,7 @@ impl Device {
     pub fn new<B: Backend>(backend: &B, rates: Rates) -> Self {
         Self {
             rates,
+            passes: None,
             choosing: backend.fixed_rates().unwrap_or(rates),
             memory: free_memory() / 2,
             allowed: None,
@@ -210,6 +215,7 @@ impl Plan {
         let superposing = vectors_at_once(network, m) as u64 * (device.bytes as u64 + 16);
         let superposing = if problem.superposition { superposing } else { 0 };
         let cost = cost(problem, &contraction, &device.rates, sizes, [n.div_ceil(down), m.div_ceil(across)]);
+        let cost = Cost { measured: device.passes.as_ref(), ..cost };
         let taken =
             real(if spec.optimizer.whole().is_solved() { FLOW_STEPS * flow_nodes(&spec.rule) } else { steps.len() });
         let superposing_step = if problem.superposition { cost.superposing() } else { 0.0 };
@@ -289,6 +295,8 @@ fn cost<'a>(
         network,
         contraction,
         rates,
+        measured: None,
+        searches: matches!(spec.rule, Rule::Adaptive { .. }),
         sizes,
         examples: problem.columns(),
         tiles,

@@ -1,5 +1,6 @@
 //! What passes of rows through a network take.
 
+use super::measured::MeasuredPasses;
 use crate::compute::Rates;
 use crate::graph::{Graph, Structure, Use};
 
@@ -18,6 +19,8 @@ fn real(count: usize) -> f64 {
 pub(super) struct Passes<'a> {
     pub network: &'a Graph,
     pub rates: &'a Rates,
+    /// What was timed of them, where anything was.
+    pub measured: Option<&'a MeasuredPasses>,
 }
 
 /// Positions of a base row, and sides of the matrix that each of them is multiplied by; `None` where that is no product.
@@ -31,17 +34,20 @@ fn matrix(one: &Use) -> Option<(f64, [f64; 2])> {
 impl Passes<'_> {
     /// Seconds of a forward pass.
     pub fn forward(&self, rows: f64) -> f64 {
-        self.products(rows, &|_| true) + self.rest(rows)
+        let measured = self.measured.and_then(|measured| measured.forward(rows));
+        measured.unwrap_or_else(|| self.products(rows, &|_| true) + self.rest(rows))
     }
 
     /// Seconds of a backward pass of so many gradient rows. None is handed on where nothing behind depends on parameters.
     pub fn backward(&self, rows: f64) -> f64 {
-        self.products(rows, &|one| !self.network.has_constant_input(one)) + self.rest(rows)
+        let measured = self.measured.and_then(|measured| measured.backward(rows));
+        let behind = |one: &Use| !self.network.has_constant_input(one);
+        measured.unwrap_or_else(|| self.products(rows, &behind) + self.rest(rows))
     }
 
-    /// Seconds of the gradient that rows with a δ each add up to.
+    /// Seconds of the gradient that rows with a δ each add up to: one row of weights, which a CPU forms with one thread.
     pub fn gradient(&self, rows: f64) -> f64 {
-        let one = |(positions, [height, width]): (f64, [f64; 2])| self.product(height, width, rows * positions);
+        let one = |(positions, [height, width]): (f64, [f64; 2])| rows * positions * height * width * self.rates.few;
         self.uses().filter_map(matrix).map(one).sum::<f64>() + self.calls()
     }
 

@@ -32,5 +32,5 @@ mod witness;
 pub use checkpoints::Checkpoints;
 pub use draft::draft;
 pub use inputs::{Inputs, read_problem};
-pub use plan::{Disk, PlanFigures, RunPlan, Seconds};
+pub use plan::{Disk, PlanFigures, RunPlan, Seconds, duration};
 pub use process::{Outcome, Part, Progress, run, run_on, run_part};

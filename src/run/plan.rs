@@ -8,7 +8,7 @@ use crate::device::{Devices, LocalDevices, Work};
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::path::LIKELY_NODES;
-use crate::plan::{Cut, Device, Plan, size};
+use crate::plan::{Cut, Device, MeasuredPasses, Plan, size};
 use crate::plural::counted;
 use crate::run::keys::{RunFile, StoreKind};
 use crate::run::store::Store;
@@ -94,12 +94,16 @@ impl RunPlan {
         // Tiles stay until the arrays that they are put together to are whole.
         let copies = if run_file.run.store == StoreKind::Npy { 2.0 } else { 1.0 };
         let arrays = plan.array_bytes * copies;
-        let [train, integrate] = plan.seconds;
+        let ([train, integrate], tiles) = (plan.seconds, plan.tiles.len() as f64);
         Self {
             // A tile's state, and the next one beside it.
             disk_bytes: (arrays + plan.path_bytes + 2.0 * plan.state_bytes as f64) as u64,
             final_bytes: (plan.array_bytes + plan.path_bytes) as u64,
-            seconds: [train, integrate, arrays * WRITTEN],
+            seconds: [
+                train + plan.path_bytes * WRITTEN,
+                integrate + plan.path_bytes * READ * tiles,
+                arrays * WRITTEN + tiles * KEPT,
+            ],
             path: run_file.path_words(),
             integral: run_file.integral_words(),
             contraction: contraction_words(network, &plan.contraction),
@@ -162,8 +166,13 @@ fn check_disk(bytes: u64, directory: &Path) -> Result<(), Error> {
 /// Seconds for each byte that goes to the disk.
 const WRITTEN: f64 = 1.7e-9;
 
+/// Seconds for each byte of the path that is read and held against its checksum, which every tile does.
+const READ: f64 = 5e-10;
+/// Seconds of keeping a tile in files of its own.
+const KEPT: f64 = 3e-3;
+
 /// Seconds for people.
-fn duration(seconds: f64) -> String {
+pub fn duration(seconds: f64) -> String {
     match seconds {
         s if s < 1.0 => "a second".into(),
         s if s < 120.0 => format!("{s:.0} seconds"),
@@ -188,7 +197,10 @@ impl Work for Planning<'_> {
     fn on<B: Backend>(self, backend: &B) -> Result<RunPlan, Error> {
         let Self { run_file, inputs, cut, cache } = self;
         let options = options(run_file, cache);
-        let device = Device { allowed: options.memory, ..Device::new(backend, options.rates(backend)?) };
+        let rates = options.rates(backend)?;
+        let timed = options.tune.then(|| MeasuredPasses::of(backend, &inputs.problem.network, &rates));
+        let passes = timed.transpose()?;
+        let device = Device { allowed: options.memory, passes, ..Device::new(backend, rates) };
         let plan = Plan::new(&inputs.problem, &device, cut);
         Ok(RunPlan::new(run_file, &inputs.problem.network, plan, device, backend.name()))
     }
