@@ -76,11 +76,15 @@ impl MappedArray {
     pub fn release(&self, first: usize, len: usize) {
         #[cfg(unix)]
         {
+            // Linux takes what lies around a page with it, which may have been given back before.
+            const AROUND: usize = 1 << 16;
             let size = if self.double { 8 } else { 4 };
-            let (from, advice) = (self.start + first * size, memmap2::UncheckedAdvice::DontNeed);
+            let from = (self.start + first * size).saturating_sub(AROUND);
+            let to = (self.start + (first + len) * size + AROUND).min(self.map.len());
+            let advice = memmap2::UncheckedAdvice::DontNeed;
             // SAFETY: the map only reads, and shares its pages with the file: those that are given back come again as they were.
             // A system that keeps them does no harm.
-            let _ = unsafe { self.map.unchecked_advise_range(advice, from, len * size) };
+            let _ = unsafe { self.map.unchecked_advise_range(advice, from, to.saturating_sub(from)) };
         }
         #[cfg(not(unix))]
         let _ = (first, len);

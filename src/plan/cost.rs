@@ -22,7 +22,7 @@ const REMEMBERED: f64 = 2.0;
 const READ: f64 = 4.0;
 const MOVED: f64 = 2.0;
 /// What the search for nodes, and rows at weights of their own, make of the passes of these nodes.
-const SEARCHED: f64 = 2.0;
+const SEARCHED: f64 = 4.0;
 /// Vectors of a step whose lengths are taken.
 const MEASURED: f64 = 2.0;
 

@@ -17,7 +17,7 @@ pub use tiles::Cut;
 
 use crate::compute::{Backend, Element, Entries, Rates};
 use crate::device::free_memory;
-use crate::path::{Quadrature, Rule, Tile, columns_at_once, examples_at_once, vectors_at_once};
+use crate::path::{Quadrature, Rule, Tile, columns_at_once, examples_at_once, searched_at_once, vectors_at_once};
 use crate::problem::Problem;
 use crate::readout::Readout;
 use crate::tangent::{Carried, Contraction, Sizes, choose};
@@ -338,7 +338,11 @@ fn footprint(
         if couples { WholeBatch::new(network, contraction, sizes, at_once.examples) } else { WholeBatch::default() };
     // The momentum that an optimizer goes on from, and its part of a step.
     let before = if spec.optimizer.state().is_some() { 2.0 * real(network.len) } else { 0.0 };
-    let fixed = held + before + whole.elements;
+    // Nodes are searched for in passes of their own.
+    let queries = problem.query_count().min(MOST_QUERIES);
+    let adaptive = matches!(spec.rule, Rule::Adaptive { .. });
+    let searched = if adaptive { real(searched_at_once(network, queries)) } else { 0.0 };
+    let fixed = held + before + whole.elements + searched;
     let held = Held { sums: per_pair.sums.max(1.0), fixed, bytes: device.bytes, padding: device.choosing.padding };
     let footprint = Footprint::new(network, contraction, at_once, held);
     footprint.keeping(8.0 * per_pair.tangent).passing_whole(whole)
