@@ -5,9 +5,10 @@ use crate::activation::Activation;
 use crate::compute::Entries;
 use crate::device::DeviceOptions;
 use crate::error::Error;
-use crate::graph::Graph;
+use crate::graph::{Block, Graph};
 use crate::layer::{AvgPool2d, Conv2d, Flatten, Layer, LayerKind, Linear};
 use crate::readout::Readout;
+use crate::run::Progress;
 use crate::tangent::{Carried, Contraction, choices};
 use serde::Serialize;
 
@@ -84,44 +85,84 @@ fn cases() -> Vec<Case> {
     ]
 }
 
-/// Measures every possible contraction of every layer of some networks.
+/// A kernel of each network, with its name.
+fn benches(device: &DeviceOptions, repeats: usize) -> Result<Vec<(&'static str, KernelBench)>, Error> {
+    let bench = |case: Case| {
+        let layers: Vec<Layer> = case.layers.into_iter().map(Layer::new).collect();
+        let (network, device) = (Graph::new(&case.input, &layers)?, device.clone());
+        let Case { name, queries, examples, nodes, entries, .. } = case;
+        Ok((name, KernelBench { device, network, queries, examples, entries, nodes, repeats, contraction: None }))
+    };
+    cases().into_iter().map(bench).collect()
+}
+
+impl KernelBench {
+    /// The same with one block contracted in each possible way.
+    fn each_way(&self, own: &Block) -> Vec<(Contraction, Self)> {
+        let with = |contraction| {
+            (contraction, Self { contraction: Some((Layers::One(own.layer), contraction)), ..self.clone() })
+        };
+        choices(&self.network, own, Readout::Outputs, Carried::Nothing).into_iter().map(with).collect()
+    }
+}
+
+/// Seconds that [`measure_choices`] takes, roughly.
 ///
 /// # Errors
 ///
 /// A device that fails.
-pub fn measure_choices(device: &DeviceOptions, repeats: usize) -> Result<Vec<ChoiceFigures>, Error> {
+pub fn expected_of_choices(device: &DeviceOptions, repeats: usize) -> Result<f64, Error> {
+    let mut seconds = 0.0;
+    for (_, bench) in benches(device, repeats)? {
+        seconds += bench.expected()?;
+        for own in &bench.network.blocks {
+            for (_, way) in bench.each_way(own) {
+                seconds += way.expected()?;
+            }
+        }
+    }
+    Ok(seconds)
+}
+
+/// Shows nothing: one of many measurements.
+struct Silent;
+
+impl Progress for Silent {
+    fn begin(&mut self, _: &str, _: u64) {}
+
+    fn advance(&mut self) {}
+}
+
+/// Measures every possible contraction of every layer of some networks; `progress` is told of each.
+///
+/// # Errors
+///
+/// A device that fails.
+pub fn measure_choices(
+    device: &DeviceOptions,
+    repeats: usize,
+    progress: &mut dyn Progress,
+) -> Result<Vec<ChoiceFigures>, Error> {
     let mut all = Vec::new();
-    for case in cases() {
-        let layers: Vec<Layer> = case.layers.into_iter().map(Layer::new).collect();
-        let network = Graph::new(&case.input, &layers)?;
-        let Case { queries, examples, nodes, entries, .. } = case;
-        let bench = KernelBench {
-            device: device.clone(),
-            network: network.clone(),
-            queries,
-            examples,
-            entries,
-            nodes,
-            repeats,
-            contraction: None,
-        };
-        let picked = bench.measure()?.contraction;
+    let benches = benches(device, repeats)?;
+    let ways = |bench: &KernelBench| bench.network.blocks.iter().map(|own| bench.each_way(own).len()).sum::<usize>();
+    progress.begin("measuring", benches.iter().map(|(_, bench)| ways(bench) as u64).sum());
+    for (network, bench) in benches {
+        let picked = bench.measure(&mut Silent)?.contraction;
+        let KernelBench { queries, examples, nodes, entries, .. } = bench;
         let words = format!("{entries:?}").to_lowercase();
         let step = format!("{queries} x {examples}, {nodes} nodes, {words}");
-        for (own, (layer, picked)) in network.blocks.iter().zip(picked) {
-            let one = |contraction| {
-                let bench = KernelBench { contraction: Some((Layers::One(layer), contraction)), ..bench.clone() };
-                Ok((contraction, bench.measure()?.seconds))
+        for (own, (layer, picked)) in bench.network.blocks.iter().zip(picked) {
+            let mut one = |(contraction, bench): (Contraction, KernelBench)| {
+                let seconds = bench.measure(&mut Silent)?.seconds;
+                progress.advance();
+                Ok((contraction, seconds))
             };
-            let seconds = choices(&network, own, Readout::Outputs, Carried::Nothing)
-                .into_iter()
-                .map(one)
-                .collect::<Result<Vec<_>, Error>>()?;
+            let seconds = bench.each_way(own).into_iter().map(&mut one).collect::<Result<Vec<_>, Error>>()?;
             let fastest = seconds.iter().map(|(_, seconds)| *seconds).fold(f64::INFINITY, f64::min);
             let taken =
                 seconds.iter().find(|(contraction, _)| *contraction == picked).map_or(f64::NAN, |found| found.1);
-            let (network, step) = (case.name, step.clone());
-            all.push(ChoiceFigures { network, step, layer, seconds, picked, ratio: taken / fastest });
+            all.push(ChoiceFigures { network, step: step.clone(), layer, seconds, picked, ratio: taken / fastest });
         }
     }
     Ok(all)

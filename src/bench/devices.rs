@@ -4,6 +4,7 @@ use super::KernelBench;
 use crate::compute::Entries;
 use crate::device::{DeviceOptions, Precision};
 use crate::error::Error;
+use crate::run::Progress;
 use serde::Serialize;
 
 /// One device.
@@ -35,12 +36,15 @@ fn all(base: &DeviceOptions) -> Vec<DeviceOptions> {
 }
 
 /// Measures `bench` on every device, its kernel and its attribution. A device that fails gives its error in its place.
-pub fn measure_devices(bench: &KernelBench) -> Vec<Result<DeviceFigures, (String, Error)>> {
+pub fn measure_devices(
+    bench: &KernelBench,
+    progress: &mut dyn Progress,
+) -> Vec<Result<DeviceFigures, (String, Error)>> {
     let one = |device: DeviceOptions| {
         let bench = KernelBench { device: device.clone(), ..bench.clone() };
-        let figures = || {
-            let kernel = bench.measure()?;
-            let attribution = KernelBench { entries: Entries::Loss, ..bench.clone() }.measure()?;
+        let mut figures = || {
+            let kernel = bench.measure(progress)?;
+            let attribution = KernelBench { entries: Entries::Loss, ..bench.clone() }.measure(progress)?;
             Ok(DeviceFigures {
                 device: kernel.device,
                 precision: kernel.precision,

@@ -9,7 +9,8 @@ use crate::loss::{Aims, Loss, Targets};
 use crate::path::{Evaluation, Rule, Setting, Spec, Tile};
 use crate::plan::check_room;
 use crate::readout::Readout;
-use crate::tangent::{Carried, Contraction, Sizes, choices, choose};
+use crate::run::Progress;
+use crate::tangent::{self, Carried, Contraction, Sizes, choices, choose};
 use crate::training::{Examples, TargetBuffer};
 use serde::Serialize;
 
@@ -33,6 +34,9 @@ pub struct KernelBench {
     /// A contraction for layers that allow it, in place of the cost model's choice.
     pub contraction: Option<(Layers, Contraction)>,
 }
+
+/// What progress calls it.
+const MEASURING: &str = "measuring";
 
 /// Seeds the weights.
 const SEED: u64 = 0;
@@ -76,14 +80,44 @@ pub struct KernelFigures {
 }
 
 impl KernelBench {
-    /// Measures.
+    /// Measures; `progress` is told of each evaluation.
     ///
     /// # Errors
     ///
     /// A device that fails.
-    pub fn measure(&self) -> Result<KernelFigures, Error> {
+    pub fn measure(&self, progress: &mut dyn Progress) -> Result<KernelFigures, Error> {
         self.check_memory()?;
-        LocalDevices::find(self.device.clone())?.on(0, self)
+        progress.begin(MEASURING, self.evaluations() as u64);
+        LocalDevices::find(self.device.clone())?.on(0, Evaluate { bench: self, progress })
+    }
+
+    /// Seconds that measuring takes, roughly: the contractions of all evaluations, by the device's rates.
+    ///
+    /// # Errors
+    ///
+    /// A device that fails.
+    pub fn expected(&self) -> Result<f64, Error> {
+        self.check_memory()?;
+        LocalDevices::find(self.device.clone())?.on(0, Expect(self))
+    }
+
+    /// Those that are timed, and one before: it wakes threads, builds pipelines and takes memory.
+    fn evaluations(&self) -> usize {
+        1 + self.repeats.max(1)
+    }
+
+    /// The sizes of an evaluation.
+    fn sizes(&self) -> Sizes {
+        Sizes {
+            queries: self.queries,
+            outputs: self.network.outputs,
+            nodes: self.nodes,
+            examples: self.examples,
+            copies: self.network.outputs,
+            entries: vec![self.entries],
+            positions: None,
+            carried: Carried::Nothing,
+        }
     }
 }
 
@@ -122,14 +156,15 @@ pub struct AccumulateFigures {
 }
 
 impl KernelBench {
-    /// Measures blocks of `steps` steps that are added to an accumulator on the device.
+    /// Measures blocks of `steps` steps that are added to an accumulator on the device; `progress` is told of each step.
     ///
     /// # Errors
     ///
     /// A device that fails.
-    pub fn accumulate(&self, steps: usize) -> Result<AccumulateFigures, Error> {
+    pub fn accumulate(&self, steps: usize, progress: &mut dyn Progress) -> Result<AccumulateFigures, Error> {
         self.check_memory()?;
-        LocalDevices::find(self.device.clone())?.on(0, Accumulate { bench: self, steps })
+        progress.begin(MEASURING, (self.evaluations() * steps) as u64);
+        LocalDevices::find(self.device.clone())?.on(0, Accumulate { bench: self, steps, progress })
     }
 
     /// Fails where no memory would hold the weights and the data, before any is reserved.
@@ -148,16 +183,7 @@ impl KernelBench {
     /// The cost model's choice, or what is asked for.
     fn contraction<B: Backend>(&self, backend: &B) -> Result<Vec<Contraction>, Error> {
         let network = &self.network;
-        let sizes = Sizes {
-            queries: self.queries,
-            outputs: network.outputs,
-            nodes: self.nodes,
-            examples: self.examples,
-            copies: network.outputs,
-            entries: vec![self.entries],
-            positions: None,
-            carried: Carried::Nothing,
-        };
+        let sizes = self.sizes();
         let rates = match backend.fixed_rates() {
             Some(rates) => rates,
             None => self.device.rates(backend)?,
@@ -213,36 +239,59 @@ impl KernelBench {
     }
 }
 
-impl Work for &KernelBench {
+/// Takes the time of evaluations beforehand.
+struct Expect<'a>(&'a KernelBench);
+
+impl Work for Expect<'_> {
+    type Output = f64;
+
+    fn on<B: Backend>(self, backend: &B) -> Result<f64, Error> {
+        let Self(bench) = self;
+        let (contraction, rates) = (bench.contraction(backend)?, bench.device.rates(backend)?);
+        let layers = bench.network.blocks.iter().zip(contraction);
+        let one: f64 = layers.map(|(own, choice)| tangent::seconds(own, choice, &bench.sizes(), &rates)).sum();
+        Ok(bench.evaluations() as f64 * one)
+    }
+}
+
+/// Evaluations, beside plain products.
+struct Evaluate<'a> {
+    bench: &'a KernelBench,
+    progress: &'a mut dyn Progress,
+}
+
+impl Work for Evaluate<'_> {
     type Output = KernelFigures;
 
     fn on<B: Backend>(self, backend: &B) -> Result<KernelFigures, Error> {
-        let network = &self.network;
-        let contraction = self.contraction(backend)?;
-        let copies = self.entries.copies(network.outputs);
+        let Self { bench, progress } = self;
+        let network = &bench.network;
+        let contraction = bench.contraction(backend)?;
+        let copies = bench.entries.copies(network.outputs);
         let depth =
             network.blocks.iter().flat_map(|block| &block.uses).map(|one| one.structure.sides()[0]).max().unwrap_or(1);
         let side = |rows: usize| rows.clamp(64, 4096);
-        let (rows, columns) = (side(self.queries * network.outputs), side(self.examples * copies));
+        let (rows, columns) = (side(bench.queries * network.outputs), side(bench.examples * copies));
         let mut product = Product::new(backend, rows, columns, depth.clamp(64, 2048))?;
-        let (taken, plain) = self.with_evaluation(backend, &contraction, |evaluation, weights| {
+        let (taken, plain) = bench.with_evaluation(backend, &contraction, |evaluation, weights| {
             let mut evaluate = || {
-                seconds(&mut || {
+                let taken = seconds(&mut || {
                     evaluation.add(weights)?;
                     settle(backend, weights)
-                })
+                });
+                progress.advance();
+                taken
             };
-            // The first one wakes threads, builds pipelines and takes memory.
             evaluate()?;
             product.seconds()?;
             let (mut taken, mut plain) = (Vec::new(), Vec::new());
-            for _ in 0..self.repeats.max(1) {
+            for _ in 0..bench.repeats.max(1) {
                 taken.push(evaluate()?);
                 plain.push(product.seconds()?);
             }
             Ok((taken, plain))
         })?;
-        let flops = flops(network, self.queries, self.examples, self.entries);
+        let flops = flops(network, bench.queries, bench.examples, bench.entries);
         let (all_seconds, seconds) = (taken.clone(), median(taken));
         let (gflops, gemm_gflops) = (flops / seconds / 1e9, product.flops() / median(plain) / 1e9);
         let layers = network.blocks.iter().map(|own| own.layer);
@@ -264,19 +313,23 @@ impl Work for &KernelBench {
 struct Accumulate<'a> {
     bench: &'a KernelBench,
     steps: usize,
+    progress: &'a mut dyn Progress,
 }
 
 impl Work for Accumulate<'_> {
     type Output = AccumulateFigures;
 
     fn on<B: Backend>(self, backend: &B) -> Result<AccumulateFigures, Error> {
-        let Accumulate { bench, steps } = self;
+        let Accumulate { bench, steps, progress } = self;
         let network = &bench.network;
         let contraction = bench.contraction(backend)?;
         let taken = bench.with_evaluation(backend, &contraction, |evaluation, weights| {
             let mut block = || {
                 seconds(&mut || {
-                    (0..steps).try_for_each(|_| evaluation.add(weights))?;
+                    (0..steps).try_for_each(|_| {
+                        progress.advance();
+                        evaluation.add(weights)
+                    })?;
                     evaluation.fold()?;
                     settle(backend, weights)
                 })

@@ -12,7 +12,7 @@ mod measure;
 mod operations;
 mod run;
 
-pub use choice::{ChoiceFigures, measure_choices};
+pub use choice::{ChoiceFigures, expected_of_choices, measure_choices};
 pub use devices::{DeviceFigures, measure_devices};
 pub use kernel::{AccumulateFigures, KernelBench, KernelFigures, Layers};
 pub use operations::{OperationFigures, OperationsBench, OperationsFigures};

@@ -1,18 +1,21 @@
 //! `pathkernel bench`.
 
 use super::is_override;
+use super::progress::Course;
 use clap::{Args, Subcommand, ValueEnum};
 use pathkernel::activation::Activation;
 use pathkernel::bench::{
-    DeviceFigures, KernelBench, Layers, OperationsBench, measure_choices, measure_devices, measure_run,
+    DeviceFigures, KernelBench, Layers, OperationsBench, expected_of_choices, measure_choices, measure_devices,
+    measure_run,
 };
+use pathkernel::cache::Cache;
 use pathkernel::compute::Entries;
 use pathkernel::device::{DeviceOptions, Precision};
 use pathkernel::error::Error;
 use pathkernel::graph::Graph;
 use pathkernel::layer::{Layer, LayerKind, Linear};
-use pathkernel::run::Progress;
 use pathkernel::run::keys::{Model, RunFile};
+use pathkernel::run::{Inputs, RunPlan, duration};
 use pathkernel::tangent::Contraction;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -174,6 +177,24 @@ pub fn bench(bench: &Bench) -> anyhow::Result<()> {
     }
 }
 
+/// From so many seconds on it is said beforehand how many they are.
+const LONG: f64 = 30.0;
+
+/// Says about how long it will take, where that is long.
+fn announce(seconds: f64) {
+    if seconds >= LONG {
+        eprintln!("this takes about {}", duration(seconds));
+    }
+}
+
+/// Measures, and shows how it gets on.
+fn measuring<T>(work: impl FnOnce(&mut Course) -> T) -> T {
+    let mut course = Course::new(false);
+    let done = work(&mut course);
+    course.clear();
+    done
+}
+
 /// One JSON object, alone on standard output.
 fn print_json(value: &impl serde::Serialize) {
     println!("{:#}", json!(value));
@@ -203,7 +224,9 @@ impl Kernel {
 }
 
 fn one_kernel(kernel: &Kernel) -> anyhow::Result<()> {
-    let figures = kernel.bench()?.measure()?;
+    let bench = kernel.bench()?;
+    announce(bench.expected()?);
+    let figures = measuring(|course| bench.measure(course))?;
     if kernel.common.json {
         let contraction: serde_json::Map<String, serde_json::Value> =
             figures.contraction.iter().map(|(layer, choice)| (layer.to_string(), json!(choice))).collect();
@@ -230,7 +253,9 @@ fn accumulate(steps: usize, kernel: &Kernel) -> anyhow::Result<()> {
     if steps == 0 {
         return Err(Error::Input("--steps must be at least 1".into()).into());
     }
-    let figures = kernel.bench()?.accumulate(steps)?;
+    let bench = kernel.bench()?;
+    announce(steps as f64 * bench.expected()?);
+    let figures = measuring(|course| bench.accumulate(steps, course))?;
     if kernel.common.json {
         print_json(&figures);
         return Ok(());
@@ -268,7 +293,8 @@ fn operations(size: &[usize], common: &Common) -> anyhow::Result<()> {
 }
 
 fn devices(kernel: &Kernel) -> anyhow::Result<()> {
-    let found = measure_devices(&kernel.bench()?);
+    let bench = kernel.bench()?;
+    let found = measuring(|course| measure_devices(&bench, course));
     if kernel.common.json {
         let each = |found: &Result<DeviceFigures, (String, Error)>| match found {
             Ok(figures) => json!(figures),
@@ -291,7 +317,9 @@ fn devices(kernel: &Kernel) -> anyhow::Result<()> {
 }
 
 fn choice(common: &Common) -> anyhow::Result<()> {
-    let figures = measure_choices(&common.device(), common.repeats)?;
+    let (device, repeats) = (common.device(), common.repeats);
+    announce(expected_of_choices(&device, repeats)?);
+    let figures = measuring(|course| measure_choices(&device, repeats, course))?;
     if common.json {
         print_json(&json!({ "layers": figures }));
         return Ok(());
@@ -310,21 +338,15 @@ fn choice(common: &Common) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Shows nothing.
-struct Silent;
-
-impl Progress for Silent {
-    fn begin(&mut self, _: &str, _: u64) {}
-
-    fn advance(&mut self) {}
-}
-
 fn whole_run(words: &[String], json: bool) -> anyhow::Result<()> {
     let (overrides, files): (Vec<String>, Vec<String>) = words.iter().cloned().partition(|word| is_override(word));
     let [file] = files.as_slice() else {
         return Err(Error::Input("bench run takes one run file, and overrides".into()).into());
     };
-    let figures = measure_run(&RunFile::load(Path::new(file), &overrides)?, &mut Silent)?;
+    let run_file = RunFile::load(Path::new(file), &overrides)?;
+    let plan = RunPlan::for_device(&run_file, &Inputs::read(&run_file)?, Cache::ReadOnly)?;
+    announce(plan.seconds.iter().sum());
+    let figures = measuring(|course| measure_run(&run_file, course))?;
     if json {
         print_json(&figures);
         return Ok(());

@@ -84,6 +84,9 @@ enum Command {
         /// Measure the device now, and keep that for the runs to come, in place of what an earlier run measured.
         #[arg(long)]
         measure: bool,
+        /// Print one JSON object a run file, alone on standard output.
+        #[arg(long)]
+        json: bool,
     },
     /// List the GPU adapters and the CPU, with what matters for a run.
     Devices,
@@ -142,9 +145,9 @@ pub fn main(arguments: Arguments) -> ExitCode {
             failed => one(done(failed)),
         },
         Command::Init { from } => one(done(init::init(from.as_deref(), arguments.quiet))),
-        Command::Plan { words, measure } => {
+        Command::Plan { words, measure, json } => {
             let cache = if *measure { Cache::Anew } else { Cache::ReadOnly };
-            each_file(words, |file, overrides| done(plan::plan(file, overrides, cache)))
+            each_file(words, |file, overrides| done(plan::plan(file, overrides, cache, *json)))
         }
         Command::Report { words } => {
             let (overrides, directories) = split(words);

@@ -3,13 +3,18 @@
 use pathkernel::cache::Cache;
 use pathkernel::run::keys::RunFile;
 use pathkernel::run::{Inputs, RunPlan};
+use serde_json::json;
 use std::path::Path;
 
 /// Says what a run would take, by rates that are read from the cache or measured anew.
-pub fn plan(file: &Path, overrides: &[String], cache: Cache) -> anyhow::Result<()> {
+pub fn plan(file: &Path, overrides: &[String], cache: Cache, json: bool) -> anyhow::Result<()> {
     let description = RunFile::load(file, overrides)?;
     let inputs = Inputs::read(&description)?;
     let plan = RunPlan::for_device(&description, &inputs, cache)?;
-    print!("device       {}\n{plan}", plan.device_name());
+    if json {
+        println!("{:#}", json!(plan.figures()));
+    } else {
+        print!("device       {}\n{plan}", plan.device_name());
+    }
     Ok(plan.check(&description.run.directory)?)
 }

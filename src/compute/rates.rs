@@ -7,14 +7,22 @@ use serde::{Deserialize, Serialize};
 pub struct Rates {
     /// A multiply-add of a large product.
     pub multiply_add: f64,
+    /// A multiply-add of a product of fewer than [`Rates::FEW`], which does not keep a whole device busy.
+    pub few: f64,
     /// An entry of a part of the fused product, beyond its multiply-adds.
     pub entry: f64,
     /// A feature of a whole row that was applied to an example, beyond its multiply-adds.
     pub feature: f64,
     /// A multiply-add of gradient rows that are formed.
     pub forming: f64,
-    /// An element that is read and written once.
+    /// An element that is read and written once: laid out for a product.
     pub element: f64,
+    /// An element of the rows of two arrays that are multiplied and summed, one number a row.
+    pub dot: f64,
+    /// The same of a single long row.
+    pub line: f64,
+    /// An operation, whatever it does.
+    pub call: f64,
     /// What its fused product makes of few rows or columns: known, and not measured.
     #[serde(skip)]
     pub padding: Padding,
@@ -31,6 +39,11 @@ pub struct Padding {
     pub stored: bool,
 }
 
+/// The next multiple of a count that may be beyond any machine.
+fn up(count: f64, of: usize) -> f64 {
+    (count / of as f64).ceil() * of as f64
+}
+
 impl Default for Padding {
     fn default() -> Self {
         Self::NONE
@@ -43,6 +56,16 @@ impl Padding {
     /// A GPU's smallest tile.
     pub const GPU: Padding = Padding { rows: 32, columns: 32, stored: false };
 
+    /// So many rows, and what is missing of their last panel.
+    pub fn rows_of(self, count: f64) -> f64 {
+        up(count, self.rows)
+    }
+
+    /// So many columns, and what is missing of their last panel.
+    pub fn columns_of(self, count: f64) -> f64 {
+        up(count, self.columns)
+    }
+
     /// Panels of 8 rows and of two vectors of 512 bits, of elements of so many bytes.
     pub const fn of_cpu(bytes: usize) -> Self {
         Padding { rows: 8, columns: 128 / bytes, stored: true }
@@ -50,13 +73,25 @@ impl Padding {
 }
 
 impl Rates {
+    /// Multiply-adds from which on a product is large. A CPU hands smaller ones to one thread.
+    pub const FEW: usize = 1 << 22;
+
+    /// Seconds of a product of so many multiply-adds.
+    pub fn product(&self, multiply_adds: f64) -> f64 {
+        multiply_adds * if multiply_adds < Self::FEW as f64 { self.few } else { self.multiply_add }
+    }
+
     /// A GPU's where nothing was measured: a fused product's entry as much as some dozen multiply-adds, as on most machines.
     pub const TYPICAL: Rates = Rates {
         multiply_add: 1e-11,
+        few: 1e-10,
         entry: 1.5e-10,
         feature: 5e-11,
         forming: 3e-11,
         element: 2e-10,
+        dot: 4e-10,
+        line: 2e-9,
+        call: 1e-5,
         padding: Padding::GPU,
     };
 
@@ -66,10 +101,14 @@ impl Rates {
     /// machine has.
     pub const CPU: Rates = Rates {
         multiply_add: 1.5e-11,
+        few: 3e-11,
         entry: 2.3e-10,
         feature: 1.1e-10,
         forming: 4.5e-11,
         element: 1.8e-10,
+        dot: 6e-10,
+        line: 1.2e-9,
+        call: 2e-6,
         padding: Padding::of_cpu(4),
     };
 }

@@ -66,6 +66,14 @@ impl<T: NpyElement> NpyMap<T> {
         bytemuck::cast_slice_mut(&mut self.map[self.start..])
     }
 
+    /// Gives the memory of what was written back to the system, which keeps it for the file.
+    pub fn release(&mut self) {
+        // SAFETY: the map shares its pages with the file: those that are given back are the system's, and come again as they are.
+        // A system that keeps them does no harm.
+        #[cfg(unix)]
+        let _ = unsafe { self.map.unchecked_advise(memmap2::UncheckedAdvice::DontNeed) };
+    }
+
     /// Waits until everything is on the disk.
     ///
     /// # Errors

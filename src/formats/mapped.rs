@@ -80,6 +80,25 @@ impl MappedArray {
             .collect()
     }
 
+    /// Gives the memory of the elements from `first` to `first + len` back to the system. Whoever reads them again finds them in
+    /// the file.
+    pub fn release(&self, first: usize, len: usize) {
+        #[cfg(unix)]
+        {
+            // Linux takes what lies around a page with it, which may have been given back before.
+            const AROUND: usize = 1 << 16;
+            let size = self.size();
+            let from = (self.start + first * size).saturating_sub(AROUND);
+            let to = (self.start + (first + len) * size + AROUND).min(self.map.len());
+            let advice = memmap2::UncheckedAdvice::DontNeed;
+            // SAFETY: the map only reads, and shares its pages with the file: those that are given back come again as they were.
+            // A system that keeps them does no harm.
+            let _ = unsafe { self.map.unchecked_advise_range(advice, from, to.saturating_sub(from)) };
+        }
+        #[cfg(not(unix))]
+        let _ = (first, len);
+    }
+
     /// One row.
     pub fn row(&self, row: usize) -> Vec<f64> {
         self.values(row * self.row_len(), self.row_len())

@@ -34,8 +34,9 @@ pub(crate) fn looked_at<B: Backend, E: Element>(
     let count = ((LITTLE_WORK / (ROWS * probe.work())) as usize).clamp(SPREAD[0], SPREAD[1]);
     let spread = (0..count).map(|place| place * last / (count - 1));
     let longest = if every == 1 { largest(lengths(tape, steps)?) } else { Vec::new() };
-    let coarse = (real(steps) * probe.work() / LITTLE_WORK) as usize + steps.saturating_mul(probe.len()) / MOST_READ + 1;
-    let mut stretches = vec![0..steps];
+    let coarse =
+        (real(steps) * probe.work() / LITTLE_WORK) as usize + steps.saturating_mul(probe.len()) / MOST_READ + 1;
+    let mut stretches = vec![Range { start: 0, end: steps }];
     for stride in strides(coarse, every) {
         // Descending, as weights that were not recorded are asked for.
         stretches.sort_by_key(|stretch| std::cmp::Reverse(stretch.start));

@@ -29,6 +29,7 @@ mod superposition;
 
 pub use account::Account;
 pub(crate) use account::larger;
+pub(crate) use adaptive::searched_at_once;
 pub(crate) use batch::examples_at_once;
 pub use choose::ChosenRule;
 pub(crate) use choose::{LIKELY_NODES, Probe, likely_rule};

@@ -1,11 +1,11 @@
 //! What a run costs in arithmetic and in time, by the device's rates. Counts may be beyond any machine: floating point.
 
+use super::measured::MeasuredPasses;
+use super::passes::Passes;
 use crate::compute::{Entries, Rates};
 use crate::graph::Graph;
 use crate::tangent::{self, Carried, Contraction, Sizes, is_directional};
 
-/// How often a pass writes or reads each element that it keeps: measured on the examples.
-const TOUCHED: f64 = 8.0;
 /// Forward passes that derivatives along a direction are worth: their products, one of the inputs' derivatives with the weights and
 /// one of the inputs with the direction, and as much of everything else.
 const ALONG: f64 = 2.0;
@@ -13,6 +13,18 @@ const ALONG: f64 = 2.0;
 /// 600 million entries.
 const ONCE: f64 = 24.0;
 const FOLDED: f64 = 8.0;
+/// How often a step of training touches each entry of the weights, beside what its optimizer keeps: the gradient, the next weights,
+/// and their way to the host.
+const TRAINED: f64 = 6.0;
+/// And what an optimizer keeps.
+const REMEMBERED: f64 = 2.0;
+/// How often a step of the integration does: what is read of the path and the step's change, and the weights of a node.
+const READ: f64 = 4.0;
+const MOVED: f64 = 2.0;
+/// What the search for nodes, and rows at weights of their own, make of the passes of these nodes.
+const SEARCHED: f64 = 4.0;
+/// Vectors of a step whose lengths are taken.
+const MEASURED: f64 = 2.0;
 
 fn real(count: usize) -> f64 {
     count as f64
@@ -23,6 +35,10 @@ pub(super) struct Cost<'a> {
     pub network: &'a Graph,
     pub contraction: &'a [Contraction],
     pub rates: &'a Rates,
+    /// What was timed of passes.
+    pub measured: Option<&'a MeasuredPasses>,
+    /// Whether each query's nodes are searched for.
+    pub searches: bool,
     /// All queries, and the examples of a batch.
     pub sizes: Sizes,
     /// All examples of a batch, where those of `sizes` are a part.
@@ -35,8 +51,10 @@ pub(super) struct Cost<'a> {
     pub copies: usize,
     /// Sets of blocks that are summed apart.
     pub sets: usize,
-    /// How often the path is made: in training, and again for each tile where not all of it is recorded.
-    pub made: usize,
+    /// How often the path is made again: for each tile, where not all of it is recorded.
+    pub made_again: usize,
+    /// Vectors that the optimizer keeps.
+    pub remembered: usize,
 }
 
 impl Cost<'_> {
@@ -47,16 +65,57 @@ impl Cost<'_> {
         layers + self.row_flops() * self.rows_along(&self.sizes)
     }
 
-    /// Operations of the passes of a step.
+    /// Operations of the passes of a step of the integration.
     pub fn pass_flops(&self) -> f64 {
-        self.row_flops() * self.rows()
+        self.row_flops() * (self.rows() + real(self.made_again) * self.trained_rows())
     }
 
-    /// Seconds of a step.
+    /// Seconds of a step of training.
+    pub fn training_step(&self) -> f64 {
+        let (passes, batch) = (self.passes(), real(self.batch));
+        let vectors = TRAINED + REMEMBERED * real(self.remembered);
+        passes.forward(batch) + passes.backward(batch) + passes.gradient(batch) + self.flat(vectors)
+    }
+
+    /// Seconds of a step of the integration.
     pub fn step(&self, sums: f64) -> f64 {
         let Sizes { queries, examples, .. } = self.sizes;
         let summed = real(queries) * real(examples) * sums * self.rates.element;
-        self.contracting(&self.sizes) + self.passing(self.rows()) + summed
+        self.contracting(&self.sizes) + self.passing() + real(self.made_again) * self.training_step() + summed
+    }
+
+    /// Seconds of the passes of a step of the integration, and of its vectors. Certificates are of the first tile of a query.
+    fn passing(&self) -> f64 {
+        let ([lines, columns], passes) = (self.tiles, self.passes());
+        let Sizes { queries, outputs, nodes, examples, .. } = self.sizes;
+        let (queries, outputs, nodes) = (real(queries.div_ceil(lines)), real(outputs), real(nodes));
+        let searched = if self.searches { SEARCHED } else { 1.0 };
+        let of_queries = searched * nodes * (passes.forward(queries) + passes.backward(queries * outputs));
+        let certified = passes.forward(queries) + nodes * passes.along(queries, outputs);
+        let lengths = MEASURED * real(self.network.len) * self.rates.line;
+        let of_batch = if self.couples() {
+            let (batch, examples) = (real(self.batch), real(examples.div_ceil(columns)));
+            passes.forward(batch) + passes.backward(real(self.copies()) * batch * examples)
+        } else {
+            let examples = real(examples.div_ceil(columns));
+            passes.forward(examples) + passes.backward(real(self.copies()) * examples)
+        };
+        let tile = of_queries + of_batch + self.reading();
+        real(lines) * (real(columns) * tile + certified + lengths)
+    }
+
+    /// Seconds of reading a step and moving the weights to its nodes.
+    pub fn reading(&self) -> f64 {
+        self.flat(READ + real(self.sizes.nodes) * MOVED)
+    }
+
+    /// Seconds of reading or writing flat vectors.
+    fn flat(&self, vectors: f64) -> f64 {
+        vectors * real(self.network.len) * self.rates.element
+    }
+
+    fn passes(&self) -> Passes<'_> {
+        Passes { network: self.network, rates: self.rates, measured: self.measured }
     }
 
     /// Seconds of making, reading, writing and folding the accumulators of a path of so many steps.
@@ -76,9 +135,10 @@ impl Cost<'_> {
             carried: Carried::Nothing,
             ..self.sizes.clone()
         };
-        let copies = if is_directional(self.contraction) { 0 } else { sizes.copies };
-        let rows = real(queries * (1 + outputs)) * real(columns) + real(self.examples * (1 + copies)) * real(lines);
-        2.0 * (self.contracting(&sizes) + self.passing(rows))
+        let (copies, passes) = (if is_directional(self.contraction) { 0 } else { sizes.copies }, self.passes());
+        let both = |rows: usize, copies: usize| passes.forward(real(rows)) + passes.backward(real(rows * copies));
+        let tile = both(queries.div_ceil(lines), outputs) + both(self.examples.div_ceil(columns), copies);
+        2.0 * (self.contracting(&sizes) + real(lines) * real(columns) * tile)
     }
 
     /// Seconds of a step of the superposition: training again, with a gradient of its own for each example, which is formed
@@ -89,13 +149,9 @@ impl Cost<'_> {
         let formed: f64 = uses.map(|one| real(one.structure.formed())).sum();
         let formed = formed * rates.forming * real(self.rows_of_a_gradient());
         let gradient = formed + 2.0 * real(self.network.len) * rates.element;
-        let passing = if self.couples() { real(batch) * real(1 + batch) } else { real(3 * batch) };
-        self.passing(passing) + real(batch) * gradient
-    }
-
-    /// Seconds of training's own passes in a step.
-    pub fn training(&self) -> f64 {
-        self.passing(real(3 * self.batch))
+        let backward = if self.couples() { real(batch) * real(batch) } else { real(batch) };
+        let passes = self.passes();
+        passes.forward(real(batch)) + passes.backward(backward) + self.training_step() + real(batch) * gradient
     }
 
     /// Seconds of contractions. What is done with a query's rows is done once for every tile of examples, and the other
@@ -140,11 +196,11 @@ impl Cost<'_> {
     /// Seconds of these derivatives, and of adding those of the outputs to the accumulators.
     fn passing_along(&self, sizes: &Sizes) -> f64 {
         let rows = self.rows_along(sizes);
-        self.passing(rows) + rows * real(self.network.outputs) * self.rates.element
+        self.passes().forward(rows) + rows * real(self.network.outputs) * self.rates.element
     }
 
-    /// Rows that pass forward or backward in a step: queries at each node once for every tile of examples, the batch once
-    /// for every tile of queries, and in training as often as the path is made.
+    /// Rows that pass forward or backward in a step: queries at each node once for every tile of examples, and
+    /// the batch once for every tile of queries.
     fn rows(&self) -> f64 {
         let [lines, columns] = self.tiles;
         let Sizes { queries, outputs, nodes, examples, .. } = self.sizes;
@@ -154,7 +210,12 @@ impl Cost<'_> {
         } else {
             real(examples * (1 + self.copies()))
         };
-        of_queries + of_batch * real(lines) + real(3 * self.batch) * real(self.made)
+        of_queries + of_batch * real(lines)
+    }
+
+    /// Rows that pass in a step of training: forward, and backward with a gradient of inputs and one of weights.
+    fn trained_rows(&self) -> f64 {
+        real(3 * self.batch)
     }
 
     /// Rows of an example that pass backward.
@@ -165,11 +226,5 @@ impl Cost<'_> {
     /// Two operations for each weight and position, forward once and backward once a gradient row.
     fn row_flops(&self) -> f64 {
         2.0 * real(self.network.multiply_adds())
-    }
-
-    /// Seconds of passes of so many rows: their arithmetic, and what a pass keeps is written and read some times over.
-    fn passing(&self, rows: f64) -> f64 {
-        let elements = TOUCHED * real(self.network.forward_len());
-        rows * (self.row_flops() / 2.0 * self.rates.multiply_add + elements * self.rates.element)
     }
 }

@@ -232,14 +232,3 @@ impl Footprint {
         self.bytes(queries, examples) <= memory && self.largest(queries, examples) <= real(largest)
     }
 }
-
-/// Sides of a tile of half the size; `None` where it is one query and one example.
-pub(crate) fn halved([queries, examples]: [usize; 2]) -> Option<[usize; 2]> {
-    if queries <= 1 && examples <= 1 {
-        None
-    } else if examples > 2 * queries || queries == 1 {
-        Some([queries, examples.div_ceil(2)])
-    } else {
-        Some([queries.div_ceil(2), examples])
-    }
-}

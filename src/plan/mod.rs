@@ -5,18 +5,20 @@ What a problem costs on a device: memory and arithmetic, the contraction of each
 mod cheaper;
 mod cost;
 mod footprint;
+mod measured;
 mod own;
+mod passes;
 mod room;
 mod tiles;
 
 pub use cheaper::Cheaper;
-pub(crate) use footprint::halved;
+pub use measured::MeasuredPasses;
 pub(crate) use room::{check_room, size};
 pub use tiles::Cut;
 
 use crate::compute::{Backend, Element, Entries, Rates};
 use crate::device::free_memory;
-use crate::path::{Quadrature, Rule, Tile, columns_at_once, examples_at_once, vectors_at_once};
+use crate::path::{Quadrature, Rule, Tile, columns_at_once, examples_at_once, searched_at_once, vectors_at_once};
 use crate::problem::{Problem, SelfAttribution};
 use crate::readout::Readout;
 use crate::tangent::{Carried, Contraction, Sizes, choose};
@@ -25,6 +27,7 @@ use cost::Cost;
 use footprint::{Footprint, Held, WholeBatch};
 use own::{Own, pairs_of_own, sizes_of_own};
 use room::PROGRAM;
+use std::ops::Range;
 use tiles::{MOST_QUERIES, sides, tiles};
 
 /// A problem's cost, and its tiles.
@@ -59,10 +62,10 @@ pub struct Plan {
     pub path_bytes: f64,
     /// Floating-point operations of the contractions.
     pub flops: f64,
-    /// Floating-point operations of the forward and backward passes.
+    /// Floating-point operations of the integration's forward and backward passes.
     pub pass_flops: f64,
     /// Seconds that training and integration will take, roughly, by the device's rates.
-    pub seconds: f64,
+    pub seconds: [f64; 2],
     /// What had to be assumed, if anything: counts that only the work itself finds.
     pub assumed: Option<String>,
     /// A readout that would take far less, where there is one.
@@ -74,6 +77,8 @@ pub struct Plan {
 pub struct Device {
     /// How fast it is.
     pub rates: Rates,
+    /// What passes of the problem's network take on it, where that was timed.
+    pub passes: Option<MeasuredPasses>,
     /// Rates by which contractions are chosen.
     pub choosing: Rates,
     /// Bytes that a tile may take, where nothing else is said.
@@ -93,6 +98,7 @@ impl Device {
     pub fn new<B: Backend>(backend: &B, rates: Rates) -> Self {
         Self {
             rates,
+            passes: None,
             choosing: backend.fixed_rates().unwrap_or(rates),
             memory: free_memory() / 2,
             allowed: None,
@@ -235,14 +241,16 @@ impl Plan {
         let superposing = vectors_at_once(network, m) as u64 * (device.bytes as u64 + 16);
         let superposing = if problem.superposition { superposing } else { 0 };
         let cost = cost(problem, &contraction, &device.rates, sizes, [n.div_ceil(down), m.div_ceil(across)]);
+        let cost = Cost { measured: device.passes.as_ref(), ..cost };
         let taken =
             real(if spec.optimizer.whole().is_solved() { FLOW_STEPS * flow_nodes(&spec.rule) } else { steps.len() });
         let superposing_step = if problem.superposition { cost.superposing() } else { 0.0 };
         let tangents = spec.kernel.filter(|_| spec.tangent).map_or(0.0, |entries| cost.tangents(entries));
+        let training = cost.training_step() * taken;
         let stepping = (cost.step(per_pair.sums) + superposing_step) * taken;
         let demand = own.as_ref().zip(own_side).map(|(own, side)| own.demand(side, device, taken)).unwrap_or_default();
         let (flops, pass_flops) = (cost.flops() * taken + demand.flops, cost.pass_flops() * taken + demand.pass_flops);
-        let seconds = stepping + tangents + cost.folding(per_pair.sums, taken) + demand.seconds;
+        let integrating = stepping + tangents + cost.folding(per_pair.sums, taken) + demand.seconds;
         let cheaper = Cheaper::than(problem, &device.choosing, &cost.sizes, &per_pair);
         let single = footprint.fits([1, 1], u64::MAX, device.largest) && !demand.is_too_large;
         let least = host_bytes.saturating_add(footprint.bytes(1, 1).max(superposing).max(demand.least_bytes));
@@ -264,7 +272,7 @@ impl Plan {
             path_bytes: (path_vectors(problem) + 2.0) * real(network.len) * real(device.bytes),
             flops,
             pass_flops,
-            seconds,
+            seconds: [training, integrating],
             assumed: assumed(problem),
             cheaper,
         }
@@ -275,6 +283,34 @@ impl Plan {
         let [m, n, outputs, parameters, _] = self.shapes;
         [m, n, outputs, parameters, steps]
     }
+}
+
+/// A tile that a device had no room for, in smaller ones that take half of the memory, as far as it depends on the tile: those that
+/// are the least work together. `None` where it is one query and one example.
+pub(crate) fn pieces(
+    problem: &Problem,
+    contraction: &[Contraction],
+    device: &Device,
+    tile: &Tile,
+) -> Option<Vec<Tile>> {
+    let pairs = [tile.queries.len(), tile.examples.len()];
+    if pairs == [1, 1] {
+        return None;
+    }
+    let (sizes, per_pair) = (sizes(problem, device.rounding), PerPair::new(problem));
+    let footprint = footprint(problem, device, contraction, &sizes, &per_pair);
+    let room = footprint.bytes(1, 1).midpoint(footprint.bytes(pairs[0], pairs[1]));
+    let of_batch = (sizes.examples * pairs[1]).div_ceil(problem.columns());
+    let sizes = Sizes { queries: pairs[0], examples: of_batch, ..sizes };
+    let fits = |sides| footprint.fits(sides, room, usize::MAX);
+    let work = |tiles| cost(problem, contraction, &device.choosing, sizes.clone(), tiles).step(per_pair.sums);
+    let within = tiles(pairs, sides(pairs, 2, &fits, &work)?);
+    let of = |range: Range<usize>, all: &Range<usize>| range.start + all.start..range.end + all.start;
+    let place = |Tile { queries, examples }: Tile| Tile {
+        queries: of(queries, &tile.queries),
+        examples: of(examples, &tile.examples),
+    };
+    Some(within.into_iter().map(place).collect())
 }
 
 /// What a problem costs that is cut into so many tiles.
@@ -292,12 +328,15 @@ fn cost<'a>(
         contraction,
         rates,
         batch: sizes.examples,
+        measured: None,
+        searches: matches!(spec.rule, Rule::Adaptive { .. }),
         sizes,
         examples: problem.columns(),
         tiles,
         copies: (spec.kernel.map_or(0, |_| network.outputs) + spec.positions.unwrap_or(0)).max(1),
         sets: if spec.layers { network.blocks.len() } else { groups },
-        made: if problem.every > 1 { 1 + tiles[0].saturating_mul(tiles[1]) } else { 1 },
+        remembered: spec.optimizer.whole().keeps().len(),
+        made_again: if problem.every > 1 { tiles[0].saturating_mul(tiles[1]) } else { 0 },
     }
 }
 
@@ -333,7 +372,11 @@ fn footprint(
         if couples { WholeBatch::new(network, contraction, sizes, at_once.examples) } else { WholeBatch::default() };
     // The momentum that an optimizer goes on from, and its part of a step.
     let before = if spec.optimizer.state().is_some() { 2.0 * real(network.len) } else { 0.0 };
-    let fixed = held + before + whole.elements;
+    // Nodes are searched for in passes of their own.
+    let queries = problem.query_count().min(MOST_QUERIES);
+    let adaptive = matches!(spec.rule, Rule::Adaptive { .. });
+    let searched = if adaptive { real(searched_at_once(network, queries)) } else { 0.0 };
+    let fixed = held + before + whole.elements + searched;
     let held = Held { sums: per_pair.sums.max(1.0), fixed, bytes: device.bytes, padding: device.choosing.padding };
     let footprint = Footprint::new(network, contraction, at_once, held);
     footprint.keeping(8.0 * per_pair.tangent).passing_whole(whole)

@@ -13,10 +13,6 @@ use crate::tangent::{Contraction, Sizes};
 const SIDES: [usize; 9] = [MOST_QUERIES, 128, 64, 32, 16, 8, 4, 2, 1];
 /// The fewest that are taken where more fit: fewer leave processors idle.
 const FEWEST: usize = 16;
-/// How often a step of a tile reads or writes each weight, whatever the tile holds, and how often for each node: the recorded
-/// weights, their change, the weights at a node.
-const READ: usize = 4;
-const READ_AT_NODE: usize = 2;
 
 /// The self-attributions of a problem: tiles of a few examples that are queries and columns both.
 pub(super) struct Own<'a> {
@@ -83,13 +79,14 @@ impl<'a> Own<'a> {
             SIDES.iter().map(|&side| side.min(each)).filter(|&side| self.footprint.fits([side; 2], room, largest));
         let most = fitting.next()?;
         let smaller = fitting.filter(|&side| side >= FEWEST);
-        let time = |side: usize| self.seconds_of_a_step(side, rates) * real(m.div_ceil(side));
+        let time = |side: usize| self.seconds_of_a_step(side, &self.cost(side, rates)) * real(m.div_ceil(side));
         std::iter::once(most).chain(smaller).min_by(|&a, &b| time(a).total_cmp(&time(b)))
     }
 
     /// What tiles of `side` examples take of a device in so many steps.
     pub fn demand(&self, side: usize, device: &Device, steps: f64) -> Demand {
-        let (cost, tiles) = (self.cost(side, &device.rates), real(self.problem.examples().div_ceil(side)));
+        let tiles = real(self.problem.examples().div_ceil(side));
+        let cost = Cost { measured: device.passes.as_ref(), ..self.cost(side, &device.rates) };
         let met = steps * tiles * self.met(side);
         let folding = cost.folding(real(self.sizes.outputs), steps);
         Demand {
@@ -99,16 +96,15 @@ impl<'a> Own<'a> {
             state_bytes: self.footprint.state_bytes(side, side),
             flops: cost.flops() * met,
             pass_flops: cost.pass_flops() * met,
-            seconds: tiles * (self.seconds_of_a_step(side, &device.rates) * steps + folding),
+            seconds: tiles * (self.seconds_of_a_step(side, &cost) * steps + folding),
         }
     }
 
     /// Seconds of a step of a tile.
-    fn seconds_of_a_step(&self, side: usize, rates: &Rates) -> f64 {
-        let cost = self.cost(side, rates);
-        let read = real(self.problem.network.len) * real(READ + READ_AT_NODE * self.sizes.nodes) * rates.element;
-        let again = if self.problem.every > 1 { cost.training() } else { 0.0 };
-        read + again + self.met(side) * cost.step(real(self.sizes.outputs))
+    fn seconds_of_a_step(&self, side: usize, cost: &Cost<'_>) -> f64 {
+        let again = if self.problem.every > 1 { cost.training_step() } else { 0.0 };
+        let met = self.met(side);
+        again + met * cost.step(real(self.sizes.outputs)) + (1.0 - met) * cost.reading()
     }
 
     /// The share of the steps in which a tile's queries pass: where nothing is carried from step to step, those whose batch has one
@@ -135,7 +131,10 @@ impl<'a> Own<'a> {
             tiles: [1, 1],
             copies: 1,
             sets: self.problem.spec.optimizer.count(),
-            made: 0,
+            measured: None,
+            searches: matches!(self.problem.spec.rule, Rule::Adaptive { .. }),
+            remembered: self.problem.spec.optimizer.whole().keeps().len(),
+            made_again: 0,
         }
     }
 }

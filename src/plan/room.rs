@@ -109,7 +109,7 @@ mod tests {
             path_bytes: 0.0,
             flops: 0.0,
             pass_flops: 0.0,
-            seconds: 1.0,
+            seconds: [1.0; 2],
             assumed: None,
             cheaper: None,
         };

@@ -124,7 +124,14 @@ pub fn top(
         Asked::Query(query) => {
             let group = groups.and_then(|groups| groups.number(number));
             let name = example_name(number);
-            Moved { number: contents.number(number), amount, class: example_class(number), group, name, output: value(query) }
+            Moved {
+                number: contents.number(number),
+                amount,
+                class: example_class(number),
+                group,
+                name,
+                output: value(query),
+            }
         }
         Asked::Example(_) => {
             let (class, name) = (query_class(number), query_name(number));

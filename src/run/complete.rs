@@ -226,6 +226,7 @@ pub(super) fn complete<E: Element>(
         pass_flops: plan.pass_flops,
         contraction: network.blocks.iter().map(|own| own.layer).zip(plan.contraction.iter().copied()).collect(),
         tiles: plan.tiles.len(),
+        planned: session.planned.figures(),
         inputs: session.identity.inputs.clone(),
         notes: session.inputs.notes.clone(),
     };

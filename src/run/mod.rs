@@ -37,5 +37,5 @@ pub use draft::draft;
 pub(crate) use exclude::Excluded;
 pub use inputs::{Inputs, read_problem};
 pub use names::Names;
-pub use plan::RunPlan;
+pub use plan::{Disk, PlanFigures, RunPlan, Seconds, duration};
 pub use process::{Outcome, Part, Progress, run, run_on, run_part};

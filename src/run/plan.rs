@@ -8,11 +8,12 @@ use crate::device::{Devices, LocalDevices, Work};
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::path::LIKELY_NODES;
-use crate::plan::{Cut, Device, Plan, size};
+use crate::plan::{Cut, Device, MeasuredPasses, Plan, size};
 use crate::plural::counted;
 use crate::run::keys::{RunFile, StoreKind};
 use crate::run::store::Store;
 use crate::tangent::Contraction;
+use serde::Serialize;
 use std::path::Path;
 
 /// What a run costs.
@@ -25,7 +26,7 @@ pub struct RunPlan {
     /// Bytes of the finished run directory: arrays and recorded path.
     pub final_bytes: u64,
     /// Seconds that training, integration and writing will take, roughly.
-    pub seconds: f64,
+    pub seconds: [f64; 3],
     /// How the path is made, in words.
     path: String,
     /// What is integrated, in words.
@@ -33,9 +34,44 @@ pub struct RunPlan {
     /// How gradient rows are contracted, in words.
     contraction: Vec<String>,
     /// The device.
-    device: Device,
+    pub(super) device: Device,
     /// Its name.
     name: String,
+}
+
+/// What a plan says in numbers: the output of `plan --json`, and `planned` in `summary.json`.
+#[derive(Debug, Clone, Serialize)]
+pub struct PlanFigures {
+    /// How long it takes.
+    pub seconds: Seconds,
+    /// Bytes of memory at the most: a tile, the data and the program.
+    pub memory: u64,
+    /// Bytes of the run directory.
+    pub disk: Disk,
+    /// Tiles.
+    pub tiles: usize,
+    /// What had to be assumed, if anything.
+    pub assumed: Option<String>,
+}
+
+/// Seconds of the parts of a run.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Seconds {
+    /// Of training.
+    pub train: f64,
+    /// Of integration.
+    pub integrate: f64,
+    /// Of putting the arrays into their final form.
+    pub write: f64,
+}
+
+/// Bytes of a run directory.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Disk {
+    /// At the most.
+    pub most: u64,
+    /// At the end.
+    pub end: u64,
 }
 
 impl RunPlan {
@@ -67,11 +103,16 @@ impl RunPlan {
         // Every tile along the examples has lists of its own.
         let across = plan.shapes[0].div_ceil(plan.sides[1].max(1)) as f64;
         let arrays = whole * copies + listed * (1.0 + across);
+        let ([train, integrate], tiles) = (plan.seconds, (plan.tiles.len() + plan.own_tiles.len()) as f64);
         Self {
             // A tile's state, and the next one beside it.
             disk_bytes: (arrays + plan.path_bytes + 2.0 * plan.state_bytes as f64) as u64,
             final_bytes: (whole + listed + plan.path_bytes) as u64,
-            seconds: plan.seconds + arrays * WRITTEN,
+            seconds: [
+                train + plan.path_bytes * WRITTEN,
+                integrate + plan.path_bytes * READ * tiles,
+                arrays * WRITTEN + tiles * KEPT,
+            ],
             path: run_file.path_words(),
             integral: run_file.integral_words(),
             contraction: contraction_words(network, &plan.contraction),
@@ -83,7 +124,19 @@ impl RunPlan {
 
     /// How long it takes, for people.
     pub fn time_words(&self) -> String {
-        duration(self.seconds)
+        duration(self.seconds.iter().sum())
+    }
+
+    /// What it says in numbers.
+    pub fn figures(&self) -> PlanFigures {
+        let [train, integrate, write] = self.seconds;
+        PlanFigures {
+            seconds: Seconds { train, integrate, write },
+            memory: self.plan.device_bytes.saturating_add(self.plan.host_bytes),
+            disk: Disk { most: self.disk_bytes, end: self.final_bytes },
+            tiles: self.plan.tiles.len(),
+            assumed: self.plan.assumed.clone(),
+        }
     }
 
     /// The device's name.
@@ -129,8 +182,13 @@ fn list_bytes(count: usize, number: usize) -> f64 {
 /// Seconds for each byte that goes to the disk.
 const WRITTEN: f64 = 1.7e-9;
 
+/// Seconds for each byte of the path that is read and held against its checksum, which every tile does.
+const READ: f64 = 5e-10;
+/// Seconds of keeping a tile in files of its own.
+const KEPT: f64 = 3e-3;
+
 /// Seconds for people.
-fn duration(seconds: f64) -> String {
+pub fn duration(seconds: f64) -> String {
     match seconds {
         s if s < 1.0 => "a second".into(),
         s if s < 120.0 => format!("{s:.0} seconds"),
@@ -155,7 +213,10 @@ impl Work for Planning<'_> {
     fn on<B: Backend>(self, backend: &B) -> Result<RunPlan, Error> {
         let Self { run_file, inputs, cut, cache } = self;
         let options = options(run_file, cache);
-        let device = Device { allowed: options.memory, ..Device::new(backend, options.rates(backend)?) };
+        let rates = options.rates(backend)?;
+        let timed = options.tune.then(|| MeasuredPasses::of(backend, &inputs.problem.network, &rates));
+        let passes = timed.transpose()?;
+        let device = Device { allowed: options.memory, passes, ..Device::new(backend, rates) };
         let plan = Plan::new(&inputs.problem, &device, cut);
         Ok(RunPlan::new(run_file, &inputs.problem.network, plan, device, backend.name()))
     }

@@ -7,7 +7,7 @@ use crate::device::{Devices, Work};
 use crate::error::Error;
 use crate::formats::{StateReader, StateWriter};
 use crate::path::{Finished, Integration, Setting, Tile};
-use crate::plan::halved;
+use crate::plan::pieces;
 use crate::problem::{QueryData, SelfAttribution, TrainingData};
 use crate::run::store::{Arrays, Effort, Lock, Record};
 use crate::tape::DiskTape;
@@ -34,24 +34,13 @@ impl Job {
         Self { tile: tile.clone(), pieces, done: Vec::new(), effort: Effort::default() }
     }
 
-    /// Cuts the piece under way in two, as `halves` says; says whether it can be cut.
-    fn halve(&mut self, halves: &dyn Fn(&Tile) -> Option<[Tile; 2]>) -> bool {
-        let Some(halves) = self.pieces.front().and_then(halves) else { return false };
+    /// Puts smaller pieces in the place of the one under way; says whether there are any.
+    fn cut(&mut self, smaller: &dyn Fn(&Tile) -> Option<Vec<Tile>>) -> bool {
+        let Some(smaller) = self.pieces.front().and_then(smaller) else { return false };
         self.pieces.pop_front();
-        halves.into_iter().rev().for_each(|half| self.pieces.push_front(half));
+        smaller.into_iter().rev().for_each(|piece| self.pieces.push_front(piece));
         true
     }
-}
-
-/// The halves of a tile of pairs.
-fn halves(Tile { queries, examples }: &Tile) -> Option<[Tile; 2]> {
-    let [down, across] = halved([queries.len(), examples.len()])?;
-    let (middle, right) = (queries.start + down, examples.start + across);
-    Some(if down < queries.len() {
-        [queries.start..middle, middle..queries.end].map(|queries| Tile { queries, examples: examples.clone() })
-    } else {
-        [examples.start..right, right..examples.end].map(|examples| Tile { queries: queries.clone(), examples })
-    })
 }
 
 /// Tiles that are left, shared by the workers of a process.
@@ -216,8 +205,8 @@ impl Work for Integrate<'_, '_> {
         match self.purpose {
             Purpose::Pairs => {
                 let queries = QueryData::new(backend, problem)?;
-                let sink = Sink::Pairs(arrays::<B::Element>(self.session)?);
-                self.work(data.setting(contraction, &queries), &sink)
+                let arrays = arrays::<B::Element>(self.session)?;
+                self.work(data.setting(contraction, &queries), &Sink::Pairs(&arrays))
             }
             Purpose::Own => {
                 let own = SelfAttribution::new(problem);
@@ -231,17 +220,17 @@ impl Work for Integrate<'_, '_> {
 /// Where finished tiles go.
 enum Sink<'a, E> {
     /// To the arrays of pairs.
-    Pairs(Arrays<E>),
+    Pairs(&'a Arrays<E>),
     /// To records alone.
     Own(&'a SelfAttribution<'a>),
 }
 
 impl<E: Element> Sink<'_, E> {
-    /// The halves of a tile that did not fit a device.
-    fn halves(&self, tile: &Tile) -> Option<[Tile; 2]> {
+    /// Smaller pieces of one that did not fit a device; `None` where there are none.
+    fn smaller(&self, session: &Session, piece: &Tile) -> Option<Vec<Tile>> {
         match self {
-            Sink::Pairs(_) => halves(tile),
-            Sink::Own(own) => own.halves(tile),
+            Sink::Pairs(_) => pieces(session.problem(), &session.plan().contraction, &session.planned.device, piece),
+            Sink::Own(own) => own.halves(piece).map(Vec::from),
         }
     }
 
@@ -279,8 +268,8 @@ impl Integrate<'_, '_> {
                 continue;
             }
             if let Err(error) = self.compute(&integration, sink, &mut budget, &mut job) {
-                if matches!(error, Error::Backend(BackendError::OutOfMemory(_))) && job.halve(&|tile| sink.halves(tile))
-                {
+                let smaller = |piece: &Tile| sink.smaller(session, piece);
+                if matches!(error, Error::Backend(BackendError::OutOfMemory(_))) && job.cut(&smaller) {
                     // Smaller pieces are a way forward.
                     self.watch.note_saved();
                 }

@@ -2,16 +2,21 @@
 
 use crate::cache::Cache;
 use crate::compute::{
-    Accumulator, Backend, Entries, Gram, Outer, Padding, Part, Rates, Result, RowMap, Slice, SliceMut, Start,
+    Accumulator, Backend, Entries, Gram, Layout, MatMul, Outer, Padding, Part, Rates, Result, RowMap, Slice, SliceMut,
+    Start,
 };
 use std::time::Instant;
 
 /// The depth of a product whose time is mostly that of its entries.
 const SHALLOW: usize = 8;
+/// Operations one after the other, where a single one is too short to be timed.
+const OFTEN: usize = 16;
+/// How often everything is measured.
+const ROUNDS: usize = 4;
 
-/// Seconds of the fastest of some runs of `work`, over some hundredths of a second.
+/// Seconds of the fastest of some runs of `work`, over a hundredth of a second.
 fn fastest<B: Backend>(backend: &B, probe: &B::Buffer, work: &mut dyn FnMut() -> Result<()>) -> Result<f64> {
-    const LONG: f64 = 0.02;
+    const LONG: f64 = 0.01;
     let started = Instant::now();
     let mut fastest = f64::INFINITY;
     let mut runs = 0;
@@ -59,12 +64,14 @@ fn product<B: Backend>(backend: &B, depth: usize) -> Result<f64> {
     .map(|seconds| seconds / (ROWS * COLUMNS) as f64)
 }
 
-/// Whole rows applied to examples: what each feature of a row and example takes beyond its multiply-adds.
-fn applied<B: Backend>(backend: &B, multiply_add: f64) -> Result<f64> {
+/// The width of rows that are applied.
+const WIDTH: usize = 64;
+
+/// Whole rows applied to examples: each feature of a row and example, with its multiply-adds.
+fn applied<B: Backend>(backend: &B) -> Result<f64> {
     const ROWS: usize = 128;
     const EXAMPLES: usize = 256;
     const HEIGHT: usize = 32;
-    const WIDTH: usize = 64;
     let shape = Outer { height: HEIGHT, width: WIDTH, positions: 1, bias: false, start: Start::Value(0.0) };
     let (left, right) = (backend.zeros(ROWS * shape.row())?, backend.zeros(EXAMPLES * HEIGHT)?);
     let (input, mut out, probe) =
@@ -89,7 +96,7 @@ fn applied<B: Backend>(backend: &B, multiply_add: f64) -> Result<f64> {
         let out = SliceMut::new(&mut out, 0, ROWS * EXAMPLES);
         backend.gram(&gram, &columns, &[part], &mut [Accumulator { out, scale: 1.0, weights: None }])
     })
-    .map(|seconds| (seconds / (ROWS * EXAMPLES * HEIGHT) as f64 - WIDTH as f64 * multiply_add).max(multiply_add))
+    .map(|seconds| seconds / (ROWS * EXAMPLES * HEIGHT) as f64)
 }
 
 /// Gradient rows of a convolution's size.
@@ -107,28 +114,127 @@ fn forming<B: Backend>(backend: &B) -> Result<f64> {
     .map(|seconds| seconds / (ROWS * shape.positions * shape.height * shape.width) as f64)
 }
 
-/// An array copied, larger than any cache: so are whole gradient rows.
-fn element<B: Backend>(backend: &B) -> Result<f64> {
-    let len = backend.largest_buffer().min(1 << 24);
+/// The rows and columns, and the depth, of a product whose time is in good part that of laying out its factors.
+const NARROW: usize = 64;
+const LONG_ROW: usize = 1 << 14;
+
+/// Whole gradient rows that meet in a product: each of its multiply-adds, with what is laid out.
+fn narrow<B: Backend>(backend: &B) -> Result<f64> {
+    let len = NARROW * LONG_ROW;
+    let (left, right) = (backend.zeros(len)?, backend.zeros(len)?);
+    let (mut out, probe) = (backend.zeros(NARROW * NARROW)?, backend.zeros(1)?);
+    let columns = backend.index(&(0..NARROW as u32).collect::<Vec<_>>())?;
+    let shape = Gram {
+        entries: Entries::Loss,
+        outputs: 1,
+        copies: 1,
+        queries: NARROW,
+        examples: NARROW,
+        stride: NARROW,
+        triangle: None,
+    };
+    let part = Part::Rows { depth: LONG_ROW, left: Slice::new(&left, 0, len), right: Slice::new(&right, 0, len) };
+    fastest(backend, &probe, &mut || {
+        let out = SliceMut::new(&mut out, 0, NARROW * NARROW);
+        backend.gram(&shape, &columns, &[part], &mut [Accumulator { out, scale: 1.0, weights: None }])
+    })
+    .map(|seconds| seconds / (NARROW * len) as f64)
+}
+
+/// An array copied, larger than a core's cache. It is no larger, since a run may be allowed little memory.
+fn copied<B: Backend>(backend: &B) -> Result<f64> {
+    let len = backend.largest_buffer().min(1 << 21);
     let (source, mut out, probe) = (backend.zeros(len)?, backend.zeros(len)?, backend.zeros(1)?);
     fastest(backend, &probe, &mut || backend.copy(SliceMut::new(&mut out, 0, len), Slice::new(&source, 0, len)))
         .map(|seconds| seconds / len as f64)
 }
 
+/// A matrix product that one thread of a CPU does, as passes of few rows are made of.
+fn few<B: Backend>(backend: &B) -> Result<f64> {
+    let shape = MatMul { rows: 64, columns: 128, depth: 256, layout: Layout::Transposed, start: Start::Value(0.0) };
+    let MatMul { rows, columns, depth, .. } = shape;
+    let (a, b) = (backend.zeros(rows * depth)?, backend.zeros(columns * depth)?);
+    let (mut out, probe) = (backend.zeros(rows * columns)?, backend.zeros(1)?);
+    fastest(backend, &probe, &mut || {
+        (0..OFTEN).try_for_each(|_| {
+            let (a, b) = (Slice::new(&a, 0, rows * depth), Slice::new(&b, 0, columns * depth));
+            backend.matmul(&shape, SliceMut::new(&mut out, 0, rows * columns), a, b, None)
+        })
+    })
+    .map(|seconds| seconds / (OFTEN * rows * columns * depth) as f64)
+}
+
+/// So many rows of a width that are multiplied and summed, often one after the other.
+fn dots<B: Backend>(backend: &B, rows: usize, width: usize) -> Result<f64> {
+    let (a, b) = (backend.zeros(rows * width)?, backend.zeros(rows * width)?);
+    let (mut out, probe) = (backend.zeros(rows)?, backend.zeros(1)?);
+    let map = RowMap::each(backend, 1, rows, 1.0)?;
+    fastest(backend, &probe, &mut || {
+        (0..OFTEN).try_for_each(|_| {
+            let (a, b) = (Slice::new(&a, 0, rows * width), Slice::new(&b, 0, rows * width));
+            backend.row_dot(width, 1.0, &map, SliceMut::new(&mut out, 0, rows), a, b)
+        })
+    })
+    .map(|seconds| seconds / (OFTEN * rows * width) as f64)
+}
+
+/// Operations without work.
+fn call<B: Backend>(backend: &B) -> Result<f64> {
+    let (mut out, probe) = (backend.zeros(1)?, backend.zeros(1)?);
+    fastest(backend, &probe, &mut || {
+        (0..OFTEN).try_for_each(|_| {
+            let own = backend.copied(Slice::new(&probe, 0, 1))?;
+            backend.copy(SliceMut::new(&mut out, 0, 1), Slice::new(&own, 0, 1))
+        })
+    })
+    .map(|seconds| seconds / (2 * OFTEN) as f64)
+}
+
+/// What is measured, each over a unit of its own.
+type Measure<B> = fn(&B) -> Result<f64>;
+
 impl Rates {
-    /// Measures a device, in a few tenths of a second.
+    /// Measures a device, in about a second. Of each measurement the least of several rounds counts: what else a machine does takes
+    /// longer than one of them, but hardly all rounds.
     ///
     /// # Errors
     ///
     /// A device error.
     pub fn measure<B: Backend>(backend: &B) -> Result<Self> {
         const DEEP: usize = 512;
-        let (shallow, deep) = (product(backend, SHALLOW)?, product(backend, DEEP)?);
+        let measures: [Measure<B>; 10] = [
+            |backend| product(backend, SHALLOW),
+            |backend| product(backend, DEEP),
+            few,
+            applied,
+            forming,
+            narrow,
+            copied,
+            |backend| dots(backend, 1 << 12, 64),
+            |backend| dots(backend, 1, 1 << 16),
+            call,
+        ];
+        let mut least = [f64::INFINITY; 10];
+        for _ in 0..ROUNDS {
+            for (least, measure) in least.iter_mut().zip(measures) {
+                *least = least.min(measure(backend)?);
+            }
+        }
+        let [shallow, deep, few, applied, forming, narrow, copied, dot, line, call] = least;
         let multiply_add = ((deep - shallow) / (DEEP - SHALLOW) as f64).max(deep / (2 * DEEP) as f64);
-        let entry = (shallow - SHALLOW as f64 * multiply_add).max(multiply_add);
-        let feature = applied(backend, multiply_add)?;
-        let forming = forming(backend)?.max(multiply_add);
-        Ok(Self { multiply_add, entry, feature, forming, element: element(backend)?, padding: padding(backend) })
+        Ok(Self {
+            multiply_add,
+            few: few.max(multiply_add),
+            entry: (shallow - SHALLOW as f64 * multiply_add).max(multiply_add),
+            feature: (applied - WIDTH as f64 * multiply_add).max(multiply_add),
+            forming: forming.max(multiply_add),
+            // Each element of either side meets all rows of the other.
+            element: ((narrow - multiply_add) * NARROW as f64 / 2.0).max(copied),
+            dot,
+            line,
+            call,
+            padding: padding(backend),
+        })
     }
 
     /// The rates of a device: as the cache has them from an earlier run, or measured now where it has none or is not read.

@@ -31,11 +31,6 @@ fn real(count: usize) -> f64 {
     count as f64
 }
 
-/// The next multiple.
-fn up(count: f64, of: usize) -> f64 {
-    (count / real(of)).ceil() * real(of)
-}
-
 impl Padding {
     /// Rows or columns of factors as they lie before a product.
     fn held(self, count: f64, padded: f64) -> f64 {
@@ -68,12 +63,12 @@ impl Product {
 
     /// Rows as a product takes them.
     fn padded_rows(&self) -> f64 {
-        up(self.rows, self.padding.rows)
+        self.padding.rows_of(self.rows)
     }
 
     /// Entries that are multiplied out.
     fn entries(&self) -> f64 {
-        self.times * self.padded_rows() * up(self.examples * self.copies, self.padding.columns)
+        self.times * self.padded_rows() * self.padding.columns_of(self.examples * self.copies)
     }
 
     /// Pairs of rows of factors that meet.
@@ -89,13 +84,13 @@ impl Product {
     /// Rows of examples that are packed.
     fn right(&self) -> f64 {
         let columns = self.examples * self.copies;
-        self.times * self.terms * self.padding.held(columns, up(columns, self.padding.columns))
+        self.times * self.terms * self.padding.held(columns, self.padding.columns_of(columns))
     }
 
     /// Whole rows of queries, applied to the factors of one use.
     fn applied(&self, structure: &Structure) -> Work {
         let (positions, [height, width]) = (real(structure.positions()), structure.sides().map(real));
-        let examples = up(self.examples, self.padding.columns);
+        let examples = self.padding.columns_of(self.examples);
         let len = real(structure.len());
         match structure {
             Structure::Outer(_) => {
@@ -145,7 +140,7 @@ pub(crate) fn packed(sizes: &Sizes, padding: Padding) -> Packed {
         Packed {
             queries: most.queries.max(product.left()),
             examples: most.examples.max(product.right()),
-            inputs: padding.held(product.examples, up(product.examples, padding.columns)),
+            inputs: padding.held(product.examples, padding.columns_of(product.examples)),
             single: most.single
                 && padding.stored
                 && product.rows <= real(padding.rows)
@@ -160,7 +155,7 @@ fn formed(structure: &Structure, copies: f64, padding: Padding) -> f64 {
         Structure::Outer(_) => {
             let ([height, width], positions) = (structure.sides().map(real), real(structure.positions()));
             let bias = real(structure.len()) - height * width;
-            let product = up(copies * height, padding.rows) * up(width, padding.columns);
+            let product = padding.rows_of(copies * height) * padding.columns_of(width);
             (product + copies * bias) * positions
         }
         Structure::Diagonal(_) | Structure::Rows(_) | Structure::Dense(_) => copies * real(structure.formed()),
@@ -190,7 +185,7 @@ fn work(block: &Block, contraction: Contraction, sizes: &Sizes, padding: Padding
     let filled = structures().map(|one| real(one.filled())).fold(0.0, f64::max);
     let held = rows * ((1.0 + carrying) * len + (k - 1.0) * filled);
     // The products of inputs.
-    let inputs = |left: f64, right: f64| up(left, padding.rows) * up(right, padding.columns) * w;
+    let inputs = |left: f64, right: f64| padding.rows_of(left) * padding.columns_of(right) * w;
     match contraction {
         Contraction::Factored => Work {
             multiply_adds: k * window * (inputs(n * p, m * p) + pairs * p * p * h),

@@ -51,7 +51,7 @@ impl Rows {
         self.checksums.len()
     }
 
-    /// A row, in any precision. In the recording's own it is a part of the map, and nothing is copied.
+    /// A row, in any precision. It is a copy: what was read of the file does not stay in memory, which a path would fill.
     ///
     /// # Errors
     ///
@@ -68,9 +68,11 @@ impl Rows {
                 self.path.display()
             )));
         }
-        Ok(match self.array.slice(number * self.len, self.len) {
-            Some(own) => Cow::Borrowed(own),
+        let row = match self.array.slice::<E>(number * self.len, self.len) {
+            Some(own) => own.to_vec(),
             None => self.array.row(number).into_iter().map(E::from_f64).collect(),
-        })
+        };
+        self.array.release(number * self.len, self.len);
+        Ok(Cow::Owned(row))
     }
 }

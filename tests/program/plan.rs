@@ -59,8 +59,9 @@ fn a_plan_writes_nothing() {
     let run = fixture.command(&["run", "run.toml"]).env("PATHKERNEL_CACHE", fixture.path("cache")).output();
     assert!(run.is_ok_and(|output| output.status.success()));
     let kept = fixture.listing("cache").into_keys().next().expect("a run keeps the rates that it measured");
-    let slow = r#"{"multiply_add":10.0,"entry":10.0,"feature":10.0,"forming":10.0,"element":10.0}"#;
-    fs::write(&kept, slow).expect("a writable folder");
+    let rates = ["multiply_add", "few", "entry", "feature", "forming", "element", "dot", "line", "call"];
+    let slow = format!("{{{}}}", rates.map(|rate| format!("\"{rate}\": 10.0")).join(", "));
+    fs::write(&kept, &slow).expect("a writable folder");
     let before = fixture.listing("");
     let takes_long =
         |printed: String| line(&printed, "time ").is_some_and(|time| time.ends_with("days") || time.ends_with("hours"));
@@ -70,6 +71,35 @@ fn a_plan_writes_nothing() {
     assert!(!takes_long(planned(&["--measure"])));
     assert_ne!(fs::read_to_string(&kept).expect("rates"), slow);
     assert!(!takes_long(planned(&[])));
+}
+
+/// In numbers as well, which a finished run keeps beside what it took.
+#[test]
+fn what_was_planned_stands_beside_what_was_measured() {
+    let fixture = Fixture::new();
+    let json = |text: &str| serde_json::from_str::<serde_json::Value>(text).expect("JSON");
+    let planned = json(&plan(&fixture, &["kernel.nodes=2", "--json"]));
+    for figure in ["memory", "tiles"] {
+        assert!(planned[figure].as_u64().is_some_and(|figure| figure > 0), "{planned}");
+    }
+    assert_eq!(planned["assumed"], serde_json::Value::Null);
+    let (most, end) = (planned["disk"]["most"].as_u64(), planned["disk"]["end"].as_u64());
+    assert!(most > end && end > Some(0), "{planned}");
+    run(&fixture, &["kernel.nodes=2"]);
+    let summary = json(&fs::read_to_string(fixture.path("out/summary.json")).expect("a summary"));
+    assert_eq!(summary["planned"]["disk"], planned["disk"]);
+    for part in ["train", "integrate", "write"] {
+        let seconds = |of: &serde_json::Value| of["seconds"][part].as_f64().is_some_and(|seconds| seconds > 0.0);
+        assert!(seconds(&summary["planned"]) && seconds(&summary), "{part}: {summary}");
+    }
+    // The files as they lie, but for the summary and the report.
+    let files = fixture.listing("out").into_keys();
+    let counted = files.filter(|path| {
+        let other = ["summary.json", "report.html", "run.toml", "identity.json"];
+        !path.is_dir() && !other.iter().any(|name| path.ends_with(name))
+    });
+    let bytes: u64 = counted.map(|path| fs::metadata(path).expect("a file").len()).sum();
+    assert_eq!(summary["disk"].as_u64(), Some(bytes), "{summary}");
 }
 
 #[test]

@@ -17,7 +17,7 @@ const TILES: usize = 6;
 /// nothing else.
 const DEPTH: usize = 256;
 /// Multiply-adds below which one thread does it all: waking another costs some ten microseconds.
-pub(in crate::compute) const SMALL: usize = 1 << 22;
+pub(in crate::compute) const SMALL: usize = Rates::FEW;
 
 /// A part of a product.
 #[derive(Debug, Clone)]

@@ -24,6 +24,7 @@ use crate::graph::{Graph, Segment};
 use crate::random::Random;
 use certificate::{Certificate, Progress};
 use kinks::{Kink, degree, kinks};
+pub(crate) use pieces::searched_at_once;
 use pieces::{Rule, Search};
 pub use whole::Whole;
 

@@ -4,7 +4,7 @@ use super::kinks::{Kink, Seen, View, flips};
 use super::polynomial::{Section, sections};
 use super::{Adaptive, Step, largest};
 use crate::compute::{Backend, Element, Result, Slice, SliceMut, convert, widen};
-use crate::graph::{Directional, Forward, Segment};
+use crate::graph::{Directional, Forward, Graph, Segment};
 use crate::path::{Quadrature, gauss, larger};
 use rayon::prelude::*;
 use std::ops::Range;
@@ -24,6 +24,25 @@ const MORE_INEXACT_CUTS: usize = 24;
 const ROWS_AT_ONCE: usize = 256;
 /// Elements that the values and derivatives of a pass's rows may have.
 const ELEMENTS_AT_ONCE: usize = 1 << 25;
+
+/// Directions along which values are derived: the step's, and one that tells flips.
+const DIRECTIONS: usize = 2;
+
+/// Elements of a row: its values, and their derivatives along so many directions.
+fn of_row(network: &Graph, directions: usize) -> usize {
+    (1 + directions) * network.forward_len()
+}
+
+/// Rows of one pass for so many queries, each of so many elements.
+fn rows_at_once(queries: usize, each: usize) -> usize {
+    queries.max(ROWS_AT_ONCE).min(ELEMENTS_AT_ONCE / each.max(1))
+}
+
+/// Elements that the search of so many queries' nodes holds at the most.
+pub(crate) fn searched_at_once(network: &Graph, queries: usize) -> usize {
+    let each = of_row(network, DIRECTIONS);
+    rows_at_once(queries, each).max(1) * each
+}
 
 /// A Gauss rule for pieces, and how it sees flips.
 #[derive(Debug)]
@@ -196,8 +215,7 @@ impl<B: Backend> Adaptive<'_, B> {
         queries: &[u32],
         pieces: &[Piece],
     ) -> Result<Vec<Evaluated>> {
-        let each = (1 + self.directions()) * self.network.forward_len();
-        let rows = search.step.queries.max(ROWS_AT_ONCE).min(ELEMENTS_AT_ONCE / each.max(1));
+        let rows = rows_at_once(search.step.queries, of_row(self.network, self.directions()));
         let at_once = (rows / rule.count()).max(1);
         let mut all = Vec::with_capacity(pieces.len());
         for pieces in pieces.chunks(at_once) {

@@ -1,11 +1,12 @@
 //! What a finished run says of itself.
 
-use super::{Fingerprint, Store};
+use super::{Fingerprint, STATE, Store, bytes};
 use crate::compute::Phase;
 use crate::error::Error;
 use crate::formats::each_piece;
 use crate::optimizer::Optimizer;
 use crate::path::Rule;
+use crate::run::PlanFigures;
 use crate::run::keys::Measured;
 use crate::run::verdict::{Findings, Judgement};
 use crate::tangent::Contraction;
@@ -61,6 +62,8 @@ pub struct Summary {
     pub contraction: Vec<(usize, Contraction)>,
     /// Tiles.
     pub tiles: usize,
+    /// What was planned.
+    pub planned: PlanFigures,
     /// The input files, and what they held.
     pub inputs: BTreeMap<String, Fingerprint>,
     /// What was done to fit files of weights to the model.
@@ -130,12 +133,16 @@ impl Store {
         let [examples, queries, outputs, parameters, steps] = summary.shapes;
         let [train, integrate, write] = summary.seconds;
         let contraction = by_layer(&summary.contraction);
-        let lasting =
-            |path: &PathBuf| path.is_file() && ["tmp", "html"].iter().all(|end| path.extension() != Some(end.as_ref()));
-        let mut checksums = BTreeMap::new();
-        for path in self.results().into_iter().filter(lasting) {
-            let name = path.strip_prefix(&self.directory).unwrap_or(&path).to_string_lossy().into_owned();
-            checksums.insert(name, checksum(&path)?);
+        let kept = |path: &PathBuf| {
+            !path.ends_with(STATE) && ["tmp", "html"].iter().all(|end| path.extension() != Some(end.as_ref()))
+        };
+        let (mut checksums, mut disk) = (BTreeMap::new(), 0);
+        for path in self.results().into_iter().filter(kept) {
+            disk += bytes(&path);
+            if path.is_file() {
+                let name = path.strip_prefix(&self.directory).unwrap_or(&path).to_string_lossy().into_owned();
+                checksums.insert(name, checksum(&path)?);
+            }
         }
         let Judgement { verdict, because } = summary.judgement();
         let Findings { residual, unexplained, outputs_differ, loss_differs, .. } = summary.findings;
@@ -161,6 +168,8 @@ impl Store {
             "undefined_coefficients": summary.undefined_coefficients,
             "undefined_shares": summary.undefined_shares,
             "seconds": { "train": train, "integrate": integrate, "write": write },
+            "planned": summary.planned,
+            "disk": disk,
             "phases": summary.phases(),
             "flops": summary.flops,
             "contraction": contraction,

@@ -223,13 +223,15 @@ impl<E: Element> TiledArray<E> {
         (0..self.layers()).try_for_each(|layer| self.find(layer, 0..n, 0..m))?;
         let mut map = NpyMap::<E>::create(path, &self.layout.shape)?;
         let mut values = Vec::new();
-        for (layer, all) in map.values_mut().chunks_exact_mut(n * m * entry).enumerate() {
+        for layer in 0..self.layers() {
             for tile in self.layout.tiles() {
                 let mut chunk = self.chunk(layer, &tile)?;
                 chunk.check_index()?;
+                let all = &mut map.values_mut()[layer * n * m * entry..];
                 chunk.read(&tile, &mut values, &mut |query, examples, values| {
                     all[(query * m + examples.start) * entry..][..values.len()].copy_from_slice(values);
                 })?;
+                map.release();
                 progress()?;
             }
         }
