@@ -224,7 +224,11 @@ fn the_step_in_which_the_readout_moves_is_looked_at() -> Result<(), Error> {
     let mut tape = MemoryTape::<f64>::new(problem.recording());
     let [mut inside, mut outside] = [0.0, 1.0];
     for row in 0..=problem.steps.len() {
-        tape.record(Kept::Weights, row, &[inside, outside])?;
+        let mut weights = vec![0.0; problem.network.len];
+        for (tensor, value) in problem.network.tensors().zip([inside, outside]) {
+            weights[tensor.offset] = value;
+        }
+        tape.record(Kept::Weights, row, &weights)?;
         match row {
             10 | 20 | 30 => outside += 5.0,
             137 => inside += 1.5,

@@ -7,6 +7,7 @@ use super::{QueryTargets, Rule, Spec};
 use crate::compute::{Backend, Result, Slice, convert, widen};
 use crate::error::Error;
 use crate::graph::{Graph, Segment};
+use crate::tape::Step;
 
 /// Queries that are looked at, at the most.
 const MOST_QUERIES: usize = 16;
@@ -39,6 +40,8 @@ pub struct ChosenRule {
     pub error: f64,
     /// Its nodes for a query and step: the mean.
     pub nodes: f64,
+    /// Rows that the search for these nodes passes for a query and step: the mean; 0 where none is needed.
+    pub searched: f64,
     /// The steps that were looked at, ascending.
     pub steps: Vec<usize>,
     /// How many queries were.
@@ -54,7 +57,9 @@ pub(crate) struct Probe<'a, B: Backend> {
     network: &'a Graph,
     spec: &'a Spec,
     query_targets: Option<&'a QueryTargets<B>>,
-    /// The numbers of the queries among all.
+    /// How many queries there are.
+    all: usize,
+    /// The numbers among them of those that are looked at.
     numbers: Vec<u32>,
     inputs: B::Buffer,
     tolerance: f64,
@@ -87,6 +92,8 @@ impl<B: Backend> adaptive::Readout<B> for OfQueries<'_, B> {
 struct Found {
     /// Nodes of a query and step.
     nodes: f64,
+    /// Rows that the search for them passes.
+    searched: f64,
     /// The largest error, as a share of what is allowed.
     share: f64,
 }
@@ -116,10 +123,11 @@ impl<'a, B: Backend> Probe<'a, B> {
         [tolerance, unit]: [f64; 2],
     ) -> Result<Self> {
         let width = network.input_len();
-        let numbers = some_of(queries.len() / width.max(1), network.multiply_adds());
+        let all = queries.len() / width.max(1);
+        let numbers = some_of(all, network.multiply_adds());
         let rows = numbers.iter().flat_map(|&query| &queries[query as usize * width..][..width]).copied();
         let inputs = backend.upload(&convert::<B::Element>(&rows.collect::<Vec<f64>>()))?;
-        Ok(Self { backend, network, spec, query_targets, numbers, inputs, tolerance, unit })
+        Ok(Self { backend, network, spec, query_targets, all, numbers, inputs, tolerance, unit })
     }
 
     /// The rule for a path: `adaptive` where the network is piecewise linear, and else the fewest Gauss nodes with which the queries'
@@ -156,8 +164,8 @@ impl<'a, B: Backend> Probe<'a, B> {
                 if fewest.share <= 1.0 && !spares { gauss(fewest) } else { (adaptive, found) }
             }
         };
-        let Found { nodes, share } = found;
-        Ok(ChosenRule { rule, error: share * self.tolerance, nodes, steps, queries: self.numbers.len() })
+        let Found { nodes, searched, share } = found;
+        Ok(ChosenRule { rule, error: share * self.tolerance, nodes, searched, steps, queries: self.numbers.len() })
     }
 
     /// The fewest Gauss nodes that are enough on all steps, or as many as may be.
@@ -183,7 +191,7 @@ impl<'a, B: Backend> Probe<'a, B> {
             }
             // Steps that were looked at with fewer nodes are looked at again with these.
             if nodes == before || largest > 1.0 {
-                return Ok(Found { nodes: nodes as f64, share: largest });
+                return Ok(Found { nodes: nodes as f64, searched: 0.0, share: largest });
             }
         }
     }
@@ -191,14 +199,16 @@ impl<'a, B: Backend> Probe<'a, B> {
     /// What the rule `adaptive` takes on all steps.
     fn adaptive(&self, steps: &[usize], each: &mut Each<'_, B>) -> std::result::Result<Found, Error> {
         let adaptive = Adaptive::new(self.backend, self.network, self.readout(), self.tolerance)?;
-        let (mut rows, mut share) = (0, 0.0);
+        let (mut rows, mut passed, mut share) = (0, 0, 0.0);
         for &number in steps.iter().rev() {
             let looked = each(number)?;
             let settled = adaptive.settle(&self.step(&looked))?;
             rows += settled.rows.len();
+            passed += settled.passed;
             share = f64::max(share, settled.share);
         }
-        Ok(Found { nodes: rows as f64 / (self.numbers.len() * steps.len()).max(1) as f64, share })
+        let mean = |count: usize| count as f64 / (self.numbers.len() * steps.len()).max(1) as f64;
+        Ok(Found { nodes: mean(rows), searched: mean(passed), share })
     }
 
     fn reader(&self) -> Reader<'_, B> {
@@ -224,6 +234,13 @@ impl<'a, B: Backend> Probe<'a, B> {
     /// Multiply-adds of one row of each of the queries.
     pub(super) fn work(&self) -> f64 {
         self.numbers.len() as f64 * self.network.multiply_adds() as f64
+    }
+
+    /// Multiply-adds of the passes of a run over some steps, about.
+    pub(super) fn work_of_run(&self, steps: &[Step]) -> f64 {
+        let of_queries = self.all * LIKELY_NODES * (2 + self.reader().rows());
+        let rows: f64 = steps.iter().map(|step| (of_queries + 3 * step.batch_len()) as f64).sum();
+        rows * self.network.multiply_adds() as f64
     }
 
     /// Elements of a flat vector.

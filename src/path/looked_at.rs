@@ -12,6 +12,8 @@ pub(super) const SPREAD: [usize; 2] = [5, 32];
 pub(super) const LARGEST: usize = 3;
 /// Elements of a path that are read to find them, about.
 const MOST_READ: usize = 1 << 32;
+/// The share of the run's passes that looking may take for steps beyond the least.
+const SHARE: f64 = 0.02;
 /// Into how many parts a stretch of steps is cut to find the part in which the readout moves most, where cutting it into steps is
 /// too much work.
 const FINER: usize = 16;
@@ -31,11 +33,11 @@ pub(crate) fn looked_at<B: Backend, E: Element>(
 ) -> Result<Vec<usize>, Error> {
     let (steps, every) = (tape.history().steps.len(), tape.history().recording.every());
     let Some(last) = steps.checked_sub(1) else { return Ok(Vec::new()) };
-    let count = ((LITTLE_WORK / (ROWS * probe.work())) as usize).clamp(SPREAD[0], SPREAD[1]);
+    let little = LITTLE_WORK.min(SHARE * probe.work_of_run(&tape.history().steps));
+    let count = ((little / (ROWS * probe.work())) as usize).clamp(SPREAD[0], SPREAD[1]);
     let spread = (0..count).map(|place| place * last / (count - 1));
     let longest = if every == 1 { largest(lengths(tape, steps)?) } else { Vec::new() };
-    let coarse =
-        (real(steps) * probe.work() / LITTLE_WORK) as usize + steps.saturating_mul(probe.len()) / MOST_READ + 1;
+    let coarse = (real(steps) * probe.work() / little) as usize + steps.saturating_mul(probe.len()) / MOST_READ + 1;
     let mut stretches = vec![Range { start: 0, end: steps }];
     for stride in strides(coarse, every) {
         // Descending, as weights that were not recorded are asked for.

@@ -21,8 +21,11 @@ const REMEMBERED: f64 = 2.0;
 /// How often a step of the integration does: what is read of the path and the step's change, and the weights of a node.
 const READ: f64 = 4.0;
 const MOVED: f64 = 2.0;
-/// What the search for nodes, and rows at weights of their own, make of the passes of these nodes.
-const SEARCHED: f64 = 4.0;
+/// Products of a row that the search for nodes passes, for each of a pass forward: with the weights and with their change, of the
+/// values and of their derivatives along two directions.
+const SEARCHED: f64 = 6.0;
+/// Products of a row at weights of its own: with the weights and with their change.
+const OF_BOTH: f64 = 2.0;
 /// Vectors of a step whose lengths are taken.
 const MEASURED: f64 = 2.0;
 
@@ -37,8 +40,8 @@ pub(super) struct Cost<'a> {
     pub rates: &'a Rates,
     /// What was timed of passes.
     pub measured: Option<&'a MeasuredPasses>,
-    /// Whether each query's nodes are searched for.
-    pub searches: bool,
+    /// Rows that the search for a query's nodes passes in a step, where there is one.
+    pub searched: Option<f64>,
     /// All queries, and the examples of a batch.
     pub sizes: Sizes,
     /// All examples of a batch, where those of `sizes` are a part.
@@ -89,8 +92,11 @@ impl Cost<'_> {
         let ([lines, columns], passes) = (self.tiles, self.passes());
         let Sizes { queries, outputs, nodes, examples, .. } = self.sizes;
         let (queries, outputs, nodes) = (real(queries.div_ceil(lines)), real(outputs), real(nodes));
-        let searched = if self.searches { SEARCHED } else { 1.0 };
-        let of_queries = searched * nodes * (passes.forward(queries) + passes.backward(queries * outputs));
+        let at_nodes = nodes * (passes.forward(queries) + passes.backward(queries * outputs));
+        let of_queries = match self.searched {
+            Some(searched) => OF_BOTH * at_nodes + SEARCHED * passes.forward(queries * searched),
+            None => at_nodes,
+        };
         let certified = passes.forward(queries) + nodes * passes.along(queries, outputs);
         let lengths = MEASURED * real(self.network.len) * self.rates.line;
         let of_batch = if self.couples() {

@@ -19,7 +19,7 @@ pub use tiles::Cut;
 use crate::compute::{Backend, Element, Entries, Rates};
 use crate::device::free_memory;
 use crate::path::{Quadrature, Rule, Tile, columns_at_once, examples_at_once, searched_at_once, vectors_at_once};
-use crate::problem::{Problem, SelfAttribution};
+use crate::problem::{Expected, Problem, SelfAttribution};
 use crate::readout::Readout;
 use crate::tangent::{Carried, Contraction, Sizes, choose};
 use crate::tape::Step;
@@ -153,7 +153,7 @@ fn sizes(problem: &Problem, rounding: f64) -> Sizes {
     let nodes = match spec.rule {
         // Gradient flow takes its nodes one by one.
         Rule::Gauss { nodes } if !spec.optimizer.whole().is_solved() => nodes,
-        Rule::Adaptive { .. } => problem.expected_nodes.unwrap_or(ADAPTIVE_NODES),
+        Rule::Adaptive { .. } => expected(problem).nodes,
         Rule::Gauss { .. } | Rule::Left => 1,
     };
     let rates: Vec<f64> = steps.iter().map(|step| step.learning_rate).collect();
@@ -329,7 +329,7 @@ fn cost<'a>(
         rates,
         batch: sizes.examples,
         measured: None,
-        searches: matches!(spec.rule, Rule::Adaptive { .. }),
+        searched: searched(problem),
         sizes,
         examples: problem.columns(),
         tiles,
@@ -382,22 +382,32 @@ fn footprint(
     footprint.keeping(8.0 * per_pair.tangent).passing_whole(whole)
 }
 
+/// Rows that the search for a query's nodes passes in a step, where there is one.
+fn searched(problem: &Problem) -> Option<f64> {
+    matches!(problem.spec.rule, Rule::Adaptive { .. }).then(|| expected(problem).searched)
+}
+
 /// What has to be assumed.
-fn assumed(Problem { spec, expected_nodes, .. }: &Problem) -> Option<String> {
+fn assumed(Problem { spec, expected, .. }: &Problem) -> Option<String> {
     match spec.rule {
         _ if spec.optimizer.whole().is_solved() => {
             Some(format!("{FLOW_STEPS} steps: how many the solver takes shows only when it runs"))
         }
-        Rule::Adaptive { .. } if expected_nodes.is_some() => None,
+        Rule::Adaptive { .. } if expected.is_some() => None,
         Rule::Adaptive { .. } => {
-            Some(format!("{ADAPTIVE_NODES} nodes for each query and step: how many it takes shows only when it runs"))
+            Some(format!("{} nodes for each query and step: how many it takes shows only when it runs", ASSUMED.nodes))
         }
         Rule::Gauss { .. } | Rule::Left => None,
     }
 }
 
-/// Nodes of a query and step that the rule `adaptive` is expected to take.
-const ADAPTIVE_NODES: usize = 6;
+/// What the rule `adaptive` is expected to take of a query and step where none was looked at.
+const ASSUMED: Expected = Expected { nodes: 6, searched: 12.0 };
+
+/// What the rule `adaptive` is expected to take.
+fn expected(problem: &Problem) -> Expected {
+    problem.expected.unwrap_or(ASSUMED)
+}
 /// Steps that gradient flow is expected to take; how many it does take shows only then.
 const FLOW_STEPS: usize = 64;
 

@@ -3,7 +3,7 @@
 use super::cost::Cost;
 use super::footprint::Footprint;
 use super::tiles::MOST_QUERIES;
-use super::{Cut, Device, PerPair, footprint, real};
+use super::{Cut, Device, PerPair, footprint, real, searched};
 use crate::compute::{Entries, Rates};
 use crate::path::Rule;
 use crate::problem::Problem;
@@ -132,7 +132,7 @@ impl<'a> Own<'a> {
             copies: 1,
             sets: self.problem.spec.optimizer.count(),
             measured: None,
-            searches: matches!(self.problem.spec.rule, Rule::Adaptive { .. }),
+            searched: searched(self.problem),
             remembered: self.problem.spec.optimizer.whole().keeps().len(),
             made_again: 0,
         }

@@ -28,6 +28,15 @@ use crate::tangent::Contraction;
 use crate::tape::{Recorder, Recording, Step, Tape};
 use crate::training::{Groups, Recorded, Reduction};
 
+/// What the rule `adaptive` takes for a query and step, on average.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Expected {
+    /// Nodes.
+    pub nodes: usize,
+    /// Rows that the search for them passes.
+    pub searched: f64,
+}
+
 /// A network, how it is trained, on what, and what is asked of its predictions.
 #[derive(Debug, Clone)]
 pub struct Problem {
@@ -37,9 +46,8 @@ pub struct Problem {
     pub spec: Spec,
     /// How each layer that has parameters is contracted; the plan chooses without it.
     pub contraction: Option<Vec<Contraction>>,
-    /// Nodes that the rule `adaptive` is expected to take for a query and step, where some were looked at; the plan assumes a number
-    /// without it.
-    pub expected_nodes: Option<usize>,
+    /// What the rule `adaptive` is expected to take for a query and step, where some were looked at; the plan assumes it otherwise.
+    pub expected: Option<Expected>,
     /// `[m, …]` training inputs.
     pub inputs: Vec<f64>,
     /// The training targets.
@@ -81,7 +89,7 @@ impl Problem {
             network,
             spec: Spec { symmetric, ..Spec::new(loss, optimizer) },
             contraction: None,
-            expected_nodes: None,
+            expected: None,
             inputs,
             query_targets: Some(targets.clone()),
             targets,

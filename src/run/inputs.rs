@@ -214,7 +214,7 @@ pub fn read_problem(run_file: &RunFile) -> Result<Problem, Error> {
         network,
         spec,
         contraction,
-        expected_nodes: kernel.expected_nodes(),
+        expected: kernel.expected(),
         inputs: rows_left(train.values, &left, given),
         targets,
         numbers: training.numbers(),

@@ -153,7 +153,7 @@ impl Session {
     fn plan_again(&mut self, cut: Cut, devices: &impl Devices) -> Result<(), Error> {
         let (kernel, problem) = (&self.run_file.kernel, &mut self.inputs.problem);
         problem.contraction.clone_from(&kernel.contraction);
-        problem.expected_nodes = kernel.expected_nodes();
+        problem.expected = kernel.expected();
         if let AskedRule::Given(rule) = kernel.rule {
             problem.spec.rule = rule;
         }

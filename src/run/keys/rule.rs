@@ -5,6 +5,7 @@ use super::kernel::AUTO;
 use crate::key::{Count, Custom, Form, Key, Keys, List, Number, Optional, Shape, Table, Value, Word, at};
 use crate::path::{ChosenRule, Rule};
 use crate::plural::counted;
+use crate::problem::Expected;
 
 /// The rule that a run file asks for.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -27,6 +28,8 @@ pub struct Measured {
     pub error: f64,
     /// Nodes of a query and step: the mean.
     pub nodes: f64,
+    /// Rows that the search for them passes for a query and step: the mean.
+    pub searched: f64,
     /// The steps that were looked at.
     pub steps: Vec<usize>,
     /// How many queries were.
@@ -128,6 +131,11 @@ const MEASURED: &[Key<Measured>] = &[
     ),
     Key::required("nodes", "nodes of a query and step: the mean", at!(Measured.nodes, Number::NotNegative)),
     Key::required(
+        "searched",
+        "rows that the search for these nodes passes for a query and step: the mean",
+        at!(Measured.searched, Number::NotNegative),
+    ),
+    Key::required(
         "steps",
         "the steps that were looked at",
         at!(Measured.steps, List { each: Count::from(0), takes: "a list of steps, counted from 0" }),
@@ -168,9 +176,10 @@ impl Kernel {
         }
     }
 
-    /// Nodes that the rule `adaptive` is expected to take, where it was chosen by them.
-    pub fn expected_nodes(&self) -> Option<usize> {
-        self.measured.as_ref().map(|measured| (measured.nodes.ceil() as usize).max(1))
+    /// What the rule `adaptive` is expected to take, where it was chosen by that.
+    pub fn expected(&self) -> Option<Expected> {
+        let Measured { nodes, searched, .. } = self.measured.as_ref()?;
+        Some(Expected { nodes: (nodes.ceil() as usize).max(1), searched: *searched })
     }
 
     /// The rule that was chosen and what it was chosen by, for people; `None` where none was.
@@ -184,9 +193,9 @@ impl Kernel {
     /// Takes a rule that was chosen.
     pub fn choose(&mut self, chosen: ChosenRule) {
         let Some(tolerance) = self.unchosen() else { return };
-        let ChosenRule { rule, error, nodes, steps, queries } = chosen;
+        let ChosenRule { rule, error, nodes, searched, steps, queries } = chosen;
         self.rule = AskedRule::Given(rule);
-        self.measured = Some(Measured { tolerance, error: error.min(1.0), nodes, steps, queries });
+        self.measured = Some(Measured { tolerance, error: error.min(1.0), nodes, searched, steps, queries });
     }
 
     /// Takes the rule that was chosen for the same tolerance, where one is to be chosen.
