@@ -176,6 +176,13 @@ def plan(program, path):
     return json.loads(done.stdout) if done.stdout else sys.exit(f"{path}: {done.stderr}")
 
 
+LEAST = re.compile(r'run.memory = "(\d+) MiB"')
+
+
+class DoesNotFit(Exception):
+    """A run that its limit of memory is too little for, once its rule is chosen: the MiB that it asks for."""
+
+
 def run(program, path):
     """Makes a run; returns seconds of the process and the peak of its resident memory."""
     begun = time.perf_counter()
@@ -183,6 +190,8 @@ def run(program, path):
     said = process.stderr.read()
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
+    if least := LEAST.search(said):
+        raise DoesNotFit(int(least[1]))
     if process.returncode not in (0, 3):
         sys.exit(f"{path}: exit code {process.returncode}: {said}")
     return {"seconds": time.perf_counter() - begun, "memory": used.ru_maxrss * 1024}
@@ -201,11 +210,16 @@ def choose(program, folder, text, wanted):
     if wanted["tight"] is not None:
         least, most = 1, plan(program, path)["memory"] >> 20
         write(PROBED, least)
-        named = re.search(r'run.memory = "(\d+) MiB"', call(program, ["plan", path]).stderr)
+        named = LEAST.search(call(program, ["plan", path]).stderr)
         least = int(named[1]) if named else most
         memory = least + 2 + int(wanted["tight"] * max(most - least, 0))
     write(PROBED, memory)
-    run(program, path)
+    try:
+        run(program, path)
+    except DoesNotFit as short:
+        memory = short.args[0] + 2
+        write(PROBED, memory)
+        run(program, path)
     summary = json.loads((folder / "out/summary.json").read_text())
     step = (summary["seconds"]["train"] + summary["seconds"]["integrate"]) / PROBED
     shutil.rmtree(folder / "out")

@@ -20,7 +20,8 @@ const SHORTEST: f64 = 64.0;
 const MORE_CUTS: usize = 4;
 /// The same where polynomials are not exact, and show flips a little off.
 const MORE_INEXACT_CUTS: usize = 24;
-/// Rows of one pass: as many as there are queries, or these where they are few.
+/// Rows of one pass: as many as there are queries, or where they are few so many for each of them, up to so many.
+const ROWS_OF_A_QUERY: usize = 16;
 const ROWS_AT_ONCE: usize = 256;
 /// Elements that the values and derivatives of a pass's rows may have.
 const ELEMENTS_AT_ONCE: usize = 1 << 25;
@@ -35,7 +36,8 @@ fn of_row(network: &Graph, directions: usize) -> usize {
 
 /// Rows of one pass for so many queries, each of so many elements.
 fn rows_at_once(queries: usize, each: usize) -> usize {
-    queries.max(ROWS_AT_ONCE).min(ELEMENTS_AT_ONCE / each.max(1))
+    let rows = queries.saturating_mul(ROWS_OF_A_QUERY).min(ROWS_AT_ONCE).max(queries);
+    rows.min(ELEMENTS_AT_ONCE / each.max(1))
 }
 
 /// Elements that the search of so many queries' nodes holds at the most.

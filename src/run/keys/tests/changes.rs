@@ -107,7 +107,7 @@ pub const CHANGES: &[Change] = &[
     (
         "kernel.measured",
         &["kernel.rule=gauss"],
-        "{ tolerance = 0.1, error = 0.0, nodes = 3.0, steps = [0], queries = 1 }",
+        "{ tolerance = 0.1, error = 0.0, nodes = 3.0, searched = 0.0, steps = [0], queries = 1 }",
     ),
     ("kernel.tolerance", &["kernel.rule=adaptive"], "0.1"),
     ("report.shape", &[], "[2, 2]"),
