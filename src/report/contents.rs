@@ -112,7 +112,7 @@ impl Contents {
             .collect::<Result<_, _>>()?;
         let shape = |key: &str| summary["shapes"][key].as_u64().unwrap_or(0) as usize;
         let (queries, examples, outputs) = (shape("queries"), shape("examples"), shape("outputs"));
-        store.verify_checksums(&summary, |name, len| is_read(name) && len <= COMPARED)?;
+        store.verify_checksums(&summary, |name, len| is_read(name) && len.is_some_and(|len| len <= COMPARED))?;
         let terms = Terms::read(directory)?;
         // A readout may have one value where the network has many outputs.
         let values = terms.shape[1];

@@ -114,7 +114,7 @@ fn absurd_rates_in_the_cache_change_no_bit() {
     let one = arrays(&fixture, 2, "cache", &[]);
     let kept = fixture.listing("cache").into_keys().find(|path| path.display().to_string().contains("rates-"));
     let kept = kept.expect("a run keeps the rates that it measured");
-    let kinds = ["multiply_add", "entry", "feature", "forming", "element"];
+    let kinds = ["multiply_add", "few", "entry", "feature", "forming", "element", "dot", "line", "call"];
     for slow in kinds {
         let rates: serde_json::Map<String, serde_json::Value> =
             kinds.iter().map(|&kind| (kind.to_owned(), if kind == slow { 1.0 } else { 1e-12 }.into())).collect();

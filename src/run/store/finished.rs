@@ -114,7 +114,8 @@ impl Store {
         self.verify_checksums(&summary, |_, _| true)
     }
 
-    /// Holds files against the checksums of a summary: those that `which` picks by their names and bytes.
+    /// Holds files against the checksums of a summary: those that `which` picks by their names and bytes, which missing ones have
+    /// none of.
     ///
     /// # Errors
     ///
@@ -122,14 +123,14 @@ impl Store {
     pub fn verify_checksums(
         &self,
         summary: &serde_json::Value,
-        which: impl Fn(&str, u64) -> bool,
+        which: impl Fn(&str, Option<u64>) -> bool,
     ) -> Result<(), Error> {
         let checksums: BTreeMap<String, String> =
             serde_json::from_value(summary["checksums"].clone()).unwrap_or_default();
         for (name, written) in checksums {
             let path = self.path(&name);
             let len = std::fs::metadata(&path).ok().filter(|data| data.is_file()).map(|data| data.len());
-            if !which(&name, len.unwrap_or(0)) {
+            if !which(&name, len) {
                 continue;
             }
             if len.is_none() {
