@@ -11,8 +11,12 @@ use std::time::Instant;
 const SHALLOW: usize = 8;
 /// Operations one after the other, where a single one is too short to be timed.
 const OFTEN: usize = 16;
-/// How often everything is measured.
+/// How often everything is measured at the most, and seconds after which no further round begins: on a slow device a single one takes
+/// seconds.
 const ROUNDS: usize = 4;
+const ENOUGH: f64 = 0.5;
+/// Seconds of an operation that can be timed by itself.
+const TIMED: f64 = 1e-3;
 
 /// Seconds of the fastest of some runs of `work`, over a hundredth of a second.
 fn fastest<B: Backend>(backend: &B, probe: &B::Buffer, work: &mut dyn FnMut() -> Result<()>) -> Result<f64> {
@@ -21,7 +25,7 @@ fn fastest<B: Backend>(backend: &B, probe: &B::Buffer, work: &mut dyn FnMut() ->
     let mut fastest = f64::INFINITY;
     let mut runs = 0;
     // The first one wakes threads and builds pipelines.
-    while runs < 3 || started.elapsed().as_secs_f64() < LONG {
+    while runs < 2 || started.elapsed().as_secs_f64() < LONG {
         let now = Instant::now();
         work()?;
         backend.download(Slice::new(probe, 0, 1))?;
@@ -29,6 +33,21 @@ fn fastest<B: Backend>(backend: &B, probe: &B::Buffer, work: &mut dyn FnMut() ->
         runs += 1;
     }
     Ok(fastest.max(1e-9))
+}
+
+/// Seconds of a short operation: of many together, unless it is long enough by itself.
+fn fastest_of_many<B: Backend>(backend: &B, probe: &B::Buffer, work: &mut dyn FnMut() -> Result<()>) -> Result<f64> {
+    // The first one builds pipelines.
+    work()?;
+    backend.download(Slice::new(probe, 0, 1))?;
+    let started = Instant::now();
+    work()?;
+    backend.download(Slice::new(probe, 0, 1))?;
+    if started.elapsed().as_secs_f64() > TIMED * OFTEN as f64 {
+        return fastest(backend, probe, work);
+    }
+    let many = fastest(backend, probe, &mut || (0..OFTEN).try_for_each(|_| work()))?;
+    Ok(many / OFTEN as f64)
 }
 
 /// One part of a fused product, `depth` deep, 256 by 512.
@@ -155,13 +174,11 @@ fn few<B: Backend>(backend: &B) -> Result<f64> {
     let MatMul { rows, columns, depth, .. } = shape;
     let (a, b) = (backend.zeros(rows * depth)?, backend.zeros(columns * depth)?);
     let (mut out, probe) = (backend.zeros(rows * columns)?, backend.zeros(1)?);
-    fastest(backend, &probe, &mut || {
-        (0..OFTEN).try_for_each(|_| {
-            let (a, b) = (Slice::new(&a, 0, rows * depth), Slice::new(&b, 0, columns * depth));
-            backend.matmul(&shape, SliceMut::new(&mut out, 0, rows * columns), a, b, None)
-        })
+    fastest_of_many(backend, &probe, &mut || {
+        let (a, b) = (Slice::new(&a, 0, rows * depth), Slice::new(&b, 0, columns * depth));
+        backend.matmul(&shape, SliceMut::new(&mut out, 0, rows * columns), a, b, None)
     })
-    .map(|seconds| seconds / (OFTEN * rows * columns * depth) as f64)
+    .map(|seconds| seconds / (rows * columns * depth) as f64)
 }
 
 /// So many rows of a width that are multiplied and summed, often one after the other.
@@ -169,32 +186,28 @@ fn dots<B: Backend>(backend: &B, rows: usize, width: usize) -> Result<f64> {
     let (a, b) = (backend.zeros(rows * width)?, backend.zeros(rows * width)?);
     let (mut out, probe) = (backend.zeros(rows)?, backend.zeros(1)?);
     let map = RowMap::each(backend, 1, rows, 1.0)?;
-    fastest(backend, &probe, &mut || {
-        (0..OFTEN).try_for_each(|_| {
-            let (a, b) = (Slice::new(&a, 0, rows * width), Slice::new(&b, 0, rows * width));
-            backend.row_dot(width, 1.0, &map, SliceMut::new(&mut out, 0, rows), a, b)
-        })
+    fastest_of_many(backend, &probe, &mut || {
+        let (a, b) = (Slice::new(&a, 0, rows * width), Slice::new(&b, 0, rows * width));
+        backend.row_dot(width, 1.0, &map, SliceMut::new(&mut out, 0, rows), a, b)
     })
-    .map(|seconds| seconds / (OFTEN * rows * width) as f64)
+    .map(|seconds| seconds / (rows * width) as f64)
 }
 
 /// Operations without work.
 fn call<B: Backend>(backend: &B) -> Result<f64> {
     let (mut out, probe) = (backend.zeros(1)?, backend.zeros(1)?);
-    fastest(backend, &probe, &mut || {
-        (0..OFTEN).try_for_each(|_| {
-            let own = backend.copied(Slice::new(&probe, 0, 1))?;
-            backend.copy(SliceMut::new(&mut out, 0, 1), Slice::new(&own, 0, 1))
-        })
+    fastest_of_many(backend, &probe, &mut || {
+        let own = backend.copied(Slice::new(&probe, 0, 1))?;
+        backend.copy(SliceMut::new(&mut out, 0, 1), Slice::new(&own, 0, 1))
     })
-    .map(|seconds| seconds / (2 * OFTEN) as f64)
+    .map(|seconds| seconds / 2.0)
 }
 
 /// What is measured, each over a unit of its own.
 type Measure<B> = fn(&B) -> Result<f64>;
 
 impl Rates {
-    /// Measures a device, in about a second. Of each measurement the least of several rounds counts: what else a machine does takes
+    /// Measures a device, in less than a second where it is none that software makes. Of each measurement the least of several rounds counts: what else a machine does takes
     /// longer than one of them, but hardly all rounds.
     ///
     /// # Errors
@@ -215,7 +228,11 @@ impl Rates {
             call,
         ];
         let mut least = [f64::INFINITY; 10];
-        for _ in 0..ROUNDS {
+        let started = Instant::now();
+        for round in 0..ROUNDS {
+            if round > 0 && started.elapsed().as_secs_f64() > ENOUGH {
+                break;
+            }
             for (least, measure) in least.iter_mut().zip(measures) {
                 *least = least.min(measure(backend)?);
             }
