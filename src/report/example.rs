@@ -92,7 +92,11 @@ fn first(values: &[f64], most: usize) -> String {
 /// How inputs are drawn, where they are pictures.
 fn image(contents: &Contents) -> Option<Image> {
     let network = &contents.problem.as_ref().ok()?.network;
-    let asked = contents.run_file.report.shape.as_deref();
+    // A shape that inputs do not have was warned of.
+    let fits = |shape: &&[usize]| {
+        shape.iter().try_fold(1usize, |all, &side| all.checked_mul(side)) == Some(network.input_len())
+    };
+    let asked = contents.run_file.report.shape.as_deref().filter(fits);
     // Tokens are text.
     let own = asked.or(Some(network.input.as_slice()).filter(|_| contents.run_file.report.vocabulary.is_none()));
     own.and_then(Image::of_shape)

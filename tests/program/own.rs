@@ -212,7 +212,10 @@ fn those_that_did_the_most_to_themselves_come_first() {
         "{text}"
     );
     let csv = fs::read_to_string(fixture.path("self.csv")).expect("a file");
-    assert!(csv.starts_with("example,amount,class,group,output\n41,") && csv.lines().count() == 3, "{csv}");
+    assert!(
+        csv.starts_with("example,amount,class,group,output,class_name,name\n41,") && csv.lines().count() == 3,
+        "{csv}"
+    );
     fixture.refuses_command(&["self", "out", "--output", "2"], &["no output 2", "from 0 to 1"]);
     fixture.refuses_command(&["self", "out", "--csv", "out/self.csv"], &["--csv", "run directory"]);
 }
