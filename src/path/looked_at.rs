@@ -37,7 +37,7 @@ pub(crate) fn looked_at<B: Backend, E: Element>(
     let count = ((little / (ROWS * probe.work())) as usize).clamp(SPREAD[0], SPREAD[1]);
     let spread = (0..count).map(|place| place * last / (count - 1));
     let longest = if every == 1 { largest(lengths(tape, steps)?) } else { Vec::new() };
-    let coarse = (real(steps) * probe.work() / little) as usize + steps.saturating_mul(probe.len()) / MOST_READ + 1;
+    let coarse = (steps as f64 * probe.work() / little) as usize + steps.saturating_mul(probe.len()) / MOST_READ + 1;
     let mut stretches = vec![Range { start: 0, end: steps }];
     for stride in strides(coarse, every) {
         // Descending, as weights that were not recorded are asked for.
@@ -53,10 +53,6 @@ pub(crate) fn looked_at<B: Backend, E: Element>(
     all.sort_unstable();
     all.dedup();
     Ok(all)
-}
-
-fn real(count: usize) -> f64 {
-    count as f64
 }
 
 /// The few that are largest, of some with their sizes. What is no number has none.

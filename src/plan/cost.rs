@@ -2,6 +2,7 @@
 
 use super::measured::MeasuredPasses;
 use super::passes::Passes;
+use super::real;
 use crate::compute::{Entries, Rates};
 use crate::graph::Graph;
 use crate::tangent::{self, Carried, Contraction, Sizes, is_directional};
@@ -28,10 +29,6 @@ const SEARCHED: f64 = 6.0;
 const OF_BOTH: f64 = 2.0;
 /// Vectors of a step whose lengths are taken.
 const MEASURED: f64 = 2.0;
-
-fn real(count: usize) -> f64 {
-    count as f64
-}
 
 /// A run that is cut into tiles.
 pub(super) struct Cost<'a> {

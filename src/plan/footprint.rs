@@ -1,5 +1,6 @@
 //! What a tile holds on the device, and the largest tile that fits.
 
+use super::real;
 use crate::compute::Padding;
 use crate::graph::{Block, Graph, Structure};
 use crate::tangent::{Carried, Contraction, Sizes, directions_at_once, is_directional, packed};
@@ -50,10 +51,6 @@ pub(super) struct Held {
     pub bytes: usize,
     /// What a fused product pads.
     pub padding: Padding,
-}
-
-fn real(count: usize) -> f64 {
-    count as f64
 }
 
 /// Elements of a layer's factors: of a query's row, of an example's row, and of the products of their inputs; and how many

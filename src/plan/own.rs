@@ -3,7 +3,7 @@
 use super::cost::Cost;
 use super::footprint::Footprint;
 use super::tiles::MOST_QUERIES;
-use super::{Cut, Device, PerPair, footprint, real, searched};
+use super::{Cut, Device, PerPair, cost, footprint, real};
 use crate::compute::{Entries, Rates};
 use crate::path::Rule;
 use crate::problem::Problem;
@@ -121,20 +121,14 @@ impl<'a> Own<'a> {
     fn cost<'b>(&'b self, side: usize, rates: &'b Rates) -> Cost<'b> {
         let (m, batch) = (self.problem.examples(), self.sizes.examples);
         let share = (batch as u128 * side as u128).div_ceil(m.max(1) as u128) as usize;
+        let sizes = Sizes { queries: side, examples: share.min(side), ..self.sizes.clone() };
         Cost {
-            network: &self.problem.network,
-            contraction: self.contraction,
-            rates,
-            sizes: Sizes { queries: side, examples: share.min(side), ..self.sizes.clone() },
             batch,
             examples: side,
-            tiles: [1, 1],
             copies: 1,
             sets: self.problem.spec.optimizer.count(),
-            measured: None,
-            searched: searched(self.problem),
-            remembered: self.problem.spec.optimizer.whole().keeps().len(),
             made_again: 0,
+            ..cost(self.problem, self.contraction, rates, sizes, [1, 1])
         }
     }
 }

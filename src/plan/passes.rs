@@ -1,6 +1,7 @@
 //! What passes of rows through a network take.
 
 use super::measured::MeasuredPasses;
+use super::real;
 use crate::compute::Rates;
 use crate::graph::{Graph, Structure, Use};
 
@@ -10,10 +11,6 @@ const TOUCHED: f64 = 8.0;
 const CALLS: f64 = 4.0;
 /// What a product reads and writes of each element of its factors to lay it out.
 const PACKED: f64 = 1.0;
-
-fn real(count: usize) -> f64 {
-    count as f64
-}
 
 /// The passes of a network on a device.
 pub(super) struct Passes<'a> {

@@ -15,8 +15,9 @@ const IDLE: usize = 64 << 20;
 impl Problem {
     /// The rule for a recorded path: the fewest Gauss nodes with which the changes of some queries over some steps are explained to
     /// a tolerance, relative to each query's largest; `adaptive` where the network is piecewise linear, where no number of nodes is
-    /// enough, or where it takes less than half of them, since few steps need many. `spec.rule` is not asked. What is measured is measured in double precision on the CPU, so that the answer
-    /// depends on the path alone; `backend` makes steps again that were not recorded. `tick` is called from time to time.
+    /// enough, or where it takes less than half of them, since few steps need many. `spec.rule` is not asked. What is measured is
+    /// measured in double precision on the CPU, so that the answer depends on the path alone; `backend` makes steps again that were
+    /// not recorded. `tick` is called from time to time.
     ///
     /// # Errors
     ///

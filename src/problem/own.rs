@@ -26,16 +26,8 @@ pub struct SelfAttribution<'a> {
 impl<'a> SelfAttribution<'a> {
     /// Of a problem, whether it asks for them or not.
     pub fn new(problem: &'a Problem) -> Self {
-        let spec = Spec {
-            attribution: true,
-            positions: None,
-            kernel: None,
-            coefficients: false,
-            tangent: false,
-            layers: false,
-            symmetric: false,
-            ..problem.spec.clone()
-        };
+        let Spec { loss, optimizer, rule, readout, chosen, .. } = problem.spec.clone();
+        let spec = Spec { rule, readout, chosen, ..Spec::new(loss, optimizer) };
         let mut order: Vec<u32> = (0..problem.examples() as u32).collect();
         order.sort_by_key(|&example| problem.column(example as usize));
         Self { problem, spec, order }

@@ -58,16 +58,8 @@ pub(super) struct Contents {
     pub excluded: Excluded,
     /// What examples, queries and classes are called.
     pub names: Names,
-    pub initial: Vec<f64>,
-    pub prediction: Vec<f64>,
-    pub regularizer: Vec<f64>,
-    /// What running statistics moved, where training moved any.
-    pub statistics: Option<Vec<f64>>,
-    /// What gradients from before the first step moved, where the optimizer's state was given.
-    pub earlier: Option<Vec<f64>>,
-    /// Of an imported path.
-    pub unexplained: Option<Vec<f64>>,
-    pub residual: Vec<f64>,
+    /// What belongs to queries alone.
+    pub terms: Terms,
     pub attribution: Option<PairArray>,
     /// What was kept of the attribution, where it was not kept whole.
     pub listed: Option<Listed>,
@@ -167,7 +159,6 @@ impl Contents {
             }
             names => names?,
         };
-        let Terms { initial, prediction, regularizer, statistics, earlier, unexplained, residual, .. } = terms;
         Ok(Self {
             name,
             problem,
@@ -176,13 +167,7 @@ impl Contents {
             summary,
             metrics,
             run_file,
-            initial,
-            prediction,
-            regularizer,
-            statistics,
-            earlier,
-            unexplained,
-            residual,
+            terms,
             attribution,
             listed,
             attribution_positions,
@@ -205,15 +190,15 @@ impl Contents {
     pub fn predicted(&self, query: usize) -> Option<usize> {
         let classes = self.run_file.training.loss.takes() == TargetKind::Classes;
         let told = classes && self.run_file.kernel.readout.is_per_output();
-        told.then(|| largest(self.values_of(&self.prediction, query)))
+        told.then(|| largest(self.values_of(&self.terms.prediction, query)))
     }
 
     /// The value of a query that is shown where none is asked for: of classes the predicted one, of other values the one that
     /// training moved most.
     pub fn shown_value(&self, query: usize) -> usize {
         self.predicted(query).unwrap_or_else(|| {
-            let last = self.values_of(&self.prediction, query);
-            let change = last.iter().zip(self.values_of(&self.initial, query));
+            let last = self.values_of(&self.terms.prediction, query);
+            let change = last.iter().zip(self.values_of(&self.terms.initial, query));
             largest(&change.map(|(last, first)| (last - first).abs()).collect::<Vec<_>>())
         })
     }

@@ -10,8 +10,8 @@ use maud::{Markup, html};
 pub(super) fn exactness(contents: &Contents) -> Markup {
     let words = Words::of(contents);
     let noun = words.readout.noun();
-    let unexplained_of = |at: usize| contents.unexplained.as_ref().map_or(0.0, |parts| parts[at]);
-    let of_query = contents.prediction.iter().zip(&contents.residual).enumerate();
+    let unexplained_of = |at: usize| contents.terms.unexplained.as_ref().map_or(0.0, |parts| parts[at]);
+    let of_query = contents.terms.prediction.iter().zip(&contents.terms.residual).enumerate();
     let points: Vec<(f64, f64)> = of_query.map(|(at, (&f, &rest))| (f, f - rest - unexplained_of(at))).collect();
     let of_steps = |of: fn(&Line) -> Option<f64>| -> Vec<f64> {
         contents.metrics.iter().map(|line| of(line).unwrap_or(f64::NAN)).collect()
@@ -27,10 +27,10 @@ pub(super) fn exactness(contents: &Contents) -> Markup {
             p {
                 "The sum is the first " (noun) ", plus what every example contributed along the path"
                 @if contents.has_decay() { ", plus what weight decay added" }
-                @if contents.statistics.is_some() { ", plus what running statistics moved" }
-                @if contents.earlier.is_some() { ", plus what gradients from before the first step still moved" }
+                @if contents.terms.statistics.is_some() { ", plus what running statistics moved" }
+                @if contents.terms.earlier.is_some() { ", plus what gradients from before the first step still moved" }
                 ". What it misses of the network's " (noun) " is "
-                @if contents.unexplained.is_some() { "what the optimizer does not explain of the path, and " }
+                @if contents.terms.unexplained.is_some() { "what the optimizer does not explain of the path, and " }
                 "the residual: the error of the quadrature and of the arithmetic."
             }
             (terms(contents))
@@ -44,7 +44,7 @@ pub(super) fn exactness(contents: &Contents) -> Markup {
                     figcaption {
                         @if contents.values == 1 { "Each point is one query" } @else { "Each point is one " (noun) " of one query" }
                         "; exact ones lie on the diagonal"
-                        @if contents.unexplained.is_some() { ", and what is unexplained is missing there" }
+                        @if contents.terms.unexplained.is_some() { ", and what is unexplained is missing there" }
                         "."
                     }
                 }
@@ -52,7 +52,7 @@ pub(super) fn exactness(contents: &Contents) -> Markup {
                     (curve(&steps("residual"), &residuals))
                     figcaption { "The largest residual of each step, over all queries." }
                 }
-                @if contents.unexplained.is_some() {
+                @if contents.terms.unexplained.is_some() {
                     figure {
                         (curve(&steps("unexplained"), &unexplained_steps))
                         figcaption { "The largest unexplained part of each step, over all queries." }
@@ -65,16 +65,16 @@ pub(super) fn exactness(contents: &Contents) -> Markup {
 
 /// The largest of each term of the sum, beside the largest change.
 fn terms(contents: &Contents) -> Markup {
-    let change = contents.prediction.iter().zip(&contents.initial).map(|(last, first)| last - first);
+    let change = contents.terms.prediction.iter().zip(&contents.terms.initial).map(|(last, first)| last - first);
     let size = |values: &[f64]| values.iter().fold(0.0, |size: f64, value| size.max(value.abs()));
     let change = size(&change.collect::<Vec<f64>>());
     let rows = [
         ("change in training", Some(change)),
-        ("weight decay", contents.has_decay().then(|| size(&contents.regularizer))),
-        ("running statistics", contents.statistics.as_deref().map(size)),
-        ("earlier gradients", contents.earlier.as_deref().map(size)),
-        ("unexplained", contents.unexplained.as_deref().map(size)),
-        ("residual", Some(size(&contents.residual))),
+        ("weight decay", contents.has_decay().then(|| size(&contents.terms.regularizer))),
+        ("running statistics", contents.terms.statistics.as_deref().map(size)),
+        ("earlier gradients", contents.terms.earlier.as_deref().map(size)),
+        ("unexplained", contents.terms.unexplained.as_deref().map(size)),
+        ("residual", Some(size(&contents.terms.residual))),
     ];
     html! {
         table class="terms" {
@@ -115,7 +115,7 @@ fn rounding(contents: &Contents) -> Markup {
 /// What the unexplained part of an imported path means.
 fn unexplained(contents: &Contents, noun: &str) -> Markup {
     html! {
-        @if contents.unexplained.is_some() {
+        @if contents.terms.unexplained.is_some() {
             p {
                 "The path was recorded elsewhere. Unexplained is how far its steps moved the " (noun) " beyond the steps \
                  that the optimizer above takes from the same weights. It is rounding where that optimizer made the path, \

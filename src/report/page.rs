@@ -85,7 +85,7 @@ fn figures(contents: &Contents) -> Markup {
             @if let Some(accuracy) = contents.summary["query_accuracy"].as_f64() {
                 (figure(format!("{:.1}%", 100.0 * accuracy), "of the queries right"))
             }
-            @if contents.unexplained.is_some() {
+            @if contents.terms.unexplained.is_some() {
                 (figure(share(&contents.summary["largest_relative_unexplained"]), &format!("unexplained, {of}")))
             }
             (figure(share(&contents.summary["largest_relative_residual"]), &format!("largest residual, {of}")))

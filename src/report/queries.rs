@@ -66,7 +66,7 @@ fn worst(contents: &Contents) -> Vec<usize> {
 
 /// How far a query is from what it should be.
 fn badness(contents: &Contents, query: usize) -> Option<f64> {
-    let values = contents.values_of(&contents.prediction, query);
+    let values = contents.values_of(&contents.terms.prediction, query);
     let problem = contents.problem.as_ref().ok();
     let targets = problem.and_then(|problem| problem.query_targets.as_ref()?.reals(query, problem.network.outputs));
     contents.run_file.kernel.readout.badness(contents.run_file.training.loss, values, targets)

@@ -16,9 +16,9 @@ pub(super) fn queries(contents: &Contents, shown: &[Shown]) -> Markup {
     let words = Words::of(contents);
     let others = [
         (contents.has_decay(), "what weight decay added"),
-        (contents.statistics.is_some(), "what running statistics moved"),
-        (contents.earlier.is_some(), "what gradients from before the first step moved"),
-        (contents.unexplained.is_some(), "what is unexplained of the path"),
+        (contents.terms.statistics.is_some(), "what running statistics moved"),
+        (contents.terms.earlier.is_some(), "what gradients from before the first step moved"),
+        (contents.terms.unexplained.is_some(), "what is unexplained of the path"),
     ];
     let others: Vec<&str> = others.into_iter().filter(|(is_there, _)| *is_there).map(|(_, words)| words).collect();
     let more = if others.is_empty() { String::new() } else { format!(", and with {}", others.join(" and ")) };
@@ -85,7 +85,7 @@ fn one_query(contents: &Contents, words: &Words, shown: &Shown) -> Markup {
 /// The change of a value and the terms that make it up.
 fn sum(contents: &Contents, words: &Words, shown: &Shown) -> Markup {
     let of = |array: &[f64]| contents.values_of(array, shown.query)[shown.value];
-    let (first, last) = (of(&contents.initial), of(&contents.prediction));
+    let (first, last) = (of(&contents.terms.initial), of(&contents.terms.prediction));
     html! {
         p {
             "Training changed " b { (words.value(shown.value, shown.class)) } " by " (signed(last - first)) ", from "
@@ -94,10 +94,10 @@ fn sum(contents: &Contents, words: &Words, shown: &Shown) -> Markup {
                 ": " span class="up" { (signed(raised)) } " and " span class="down" { (signed(lowered)) }
                 " from the examples that raised and lowered it"
             }
-            @if contents.has_decay() { ", " (signed(of(&contents.regularizer))) " from weight decay" }
-            @if let Some(statistics) = &contents.statistics { ", " (signed(of(statistics))) " from running statistics" }
-            @if let Some(earlier) = &contents.earlier { ", " (signed(of(earlier))) " from gradients before the first step" }
-            @if let Some(unexplained) = &contents.unexplained { ", " (signed(of(unexplained))) " unexplained" }
+            @if contents.has_decay() { ", " (signed(of(&contents.terms.regularizer))) " from weight decay" }
+            @if let Some(statistics) = &contents.terms.statistics { ", " (signed(of(statistics))) " from running statistics" }
+            @if let Some(earlier) = &contents.terms.earlier { ", " (signed(of(earlier))) " from gradients before the first step" }
+            @if let Some(unexplained) = &contents.terms.unexplained { ", " (signed(of(unexplained))) " unexplained" }
             "."
         }
     }
@@ -105,9 +105,9 @@ fn sum(contents: &Contents, words: &Words, shown: &Shown) -> Markup {
 
 /// A query's values as bars, the largest ones where there are many; a single value before and after.
 fn values(contents: &Contents, words: &Words, shown: &Shown) -> Markup {
-    let last = contents.values_of(&contents.prediction, shown.query);
+    let last = contents.values_of(&contents.terms.prediction, shown.query);
     let rows: Vec<(String, f64, bool)> = if contents.values == 1 {
-        let first = contents.values_of(&contents.initial, shown.query)[0];
+        let first = contents.values_of(&contents.terms.initial, shown.query)[0];
         vec![("before".into(), first, false), ("after".into(), last[0], true)]
     } else {
         let name = |place: usize| {

@@ -46,8 +46,8 @@ pub(super) fn superposition(contents: &Contents) -> Markup {
     let &[_, layers, 2] = array.shape.as_slice() else { return html! {} };
     let others = [
         (contents.has_decay(), "weight decay"),
-        (contents.earlier.is_some(), "gradients from before the first step"),
-        (contents.unexplained.is_some(), "unexplained"),
+        (contents.terms.earlier.is_some(), "gradients from before the first step"),
+        (contents.terms.unexplained.is_some(), "unexplained"),
     ];
     let others: Vec<&str> = others.into_iter().filter(|(is_there, _)| *is_there).map(|(_, words)| words).collect();
     let more = if others.is_empty() {

@@ -143,7 +143,7 @@ pub fn top(
     let (output, change, class, name) = match asked {
         Asked::Query(query) => {
             let of = |array| contents.values_of(array, query)[value(query)];
-            let change = [of(&contents.initial), of(&contents.prediction)];
+            let change = [of(&contents.terms.initial), of(&contents.terms.prediction)];
             (Some(value(query)), Some(change), query_class(query), query_name(query))
         }
         Asked::Example(example) => (output, None, example_class(example), example_name(example)),

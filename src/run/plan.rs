@@ -82,7 +82,7 @@ impl RunPlan {
     /// There is no such device.
     pub fn for_device(run_file: &RunFile, inputs: &Inputs, cache: Cache) -> Result<Self, Error> {
         let cut = Cut::Into { at_least: 1 };
-        LocalDevices::find(options(run_file, cache))?.on(0, Planning { run_file, inputs, cut, cache })
+        LocalDevices::find(options(run_file, cache))?.on(0, Planning { run_file, inputs, cut, cache, passes: None })
     }
 
     fn new(run_file: &RunFile, network: &Graph, mut plan: Plan, device: Device, name: String) -> Self {
@@ -205,17 +205,21 @@ pub(super) struct Planning<'a> {
     pub cut: Cut,
     /// What becomes of what is measured.
     pub cache: Cache,
+    /// What was timed of the network's passes before.
+    pub passes: Option<MeasuredPasses>,
 }
 
 impl Work for Planning<'_> {
     type Output = RunPlan;
 
     fn on<B: Backend>(self, backend: &B) -> Result<RunPlan, Error> {
-        let Self { run_file, inputs, cut, cache } = self;
+        let Self { run_file, inputs, cut, cache, passes } = self;
         let options = options(run_file, cache);
         let rates = options.rates(backend)?;
-        let timed = options.tune.then(|| MeasuredPasses::of(backend, &inputs.problem.network, &rates));
-        let passes = timed.transpose()?;
+        let passes = match passes {
+            None if options.tune => Some(MeasuredPasses::of(backend, &inputs.problem.network, &rates)?),
+            passes => passes,
+        };
         let device = Device { allowed: options.memory, passes, ..Device::new(backend, rates) };
         let plan = Plan::new(&inputs.problem, &device, cut);
         Ok(RunPlan::new(run_file, &inputs.problem.network, plan, device, backend.name()))

@@ -103,7 +103,8 @@ impl Session {
         let at_least = devices.count() * part.processes() * if part.processes() > 1 { TILES_EACH } else { 1 };
         let cut = recorded.as_ref().map_or(Cut::Into { at_least }, Identity::cut);
         let plan = |run_file: &RunFile, cut: Cut| -> Result<RunPlan, Error> {
-            let planned = devices.on(0, Planning { run_file, inputs: &inputs, cut, cache: Cache::Written })?;
+            let planned =
+                devices.on(0, Planning { run_file, inputs: &inputs, cut, cache: Cache::Written, passes: None })?;
             planned.check(&run_file.run.directory)?;
             Ok(planned)
         };
@@ -157,8 +158,9 @@ impl Session {
         if let AskedRule::Given(rule) = kernel.rule {
             problem.spec.rule = rule;
         }
-        let Self { run_file, inputs, .. } = self;
-        self.planned = devices.on(0, Planning { run_file, inputs, cut, cache: Cache::Written })?;
+        let Self { run_file, inputs, planned, .. } = self;
+        let passes = planned.device.passes;
+        self.planned = devices.on(0, Planning { run_file, inputs, cut, cache: Cache::Written, passes })?;
         Ok(())
     }
 

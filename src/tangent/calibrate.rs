@@ -207,8 +207,8 @@ fn call<B: Backend>(backend: &B) -> Result<f64> {
 type Measure<B> = fn(&B) -> Result<f64>;
 
 impl Rates {
-    /// Measures a device, in less than a second where it is none that software makes. Of each measurement the least of several rounds counts: what else a machine does takes
-    /// longer than one of them, but hardly all rounds.
+    /// Measures a device, in less than a second where it is none that software makes. Of each measurement the least of several rounds
+    /// counts: what else a machine does takes longer than one of them, but hardly all rounds.
     ///
     /// # Errors
     ///
