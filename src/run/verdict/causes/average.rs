@@ -31,7 +31,7 @@ pub(super) fn average(case: &Case<'_>) -> Option<String> {
     let at_first = |take: &mut dyn FnMut(Row<1>)| {
         (0..entries).for_each(|at| take(([sample.own[at]], sample.change[at], sample.noise(at))));
     };
-    let length: f64 = sample.change[..entries].iter().map(|change| change * change).sum();
+    let length = sample.first_square();
     let first = fit(&at_first).filter(|found| found.explains(length))?;
     let decay = 1.0 - first.by[0];
     (decay > LEAST && decay < 1.0).then(|| {

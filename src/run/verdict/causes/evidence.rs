@@ -182,6 +182,11 @@ impl Sample {
         self.change[at] - self.own[at]
     }
 
+    /// The square of the length of the first recorded step.
+    pub fn first_square(&self) -> f64 {
+        self.change[..self.entries()].iter().map(|change| change * change).sum()
+    }
+
     /// The square of what roundings make of it.
     pub fn noise(&self, at: usize) -> f64 {
         let rounding = 4.0 * self.unit * self.weights[at].abs();

@@ -48,7 +48,7 @@ pub(super) fn gradients(case: &Case<'_>) -> String {
 fn first(case: &Case<'_>) -> Option<String> {
     let sample = case.sample();
     let entries = sample.entries();
-    let length: f64 = sample.change[..entries].iter().map(|change| change * change).sum();
+    let length = sample.first_square();
     let along = |take: &mut dyn FnMut(Row<1>)| {
         (0..entries).for_each(|at| take(([sample.own[at]], sample.change[at], sample.noise(at))));
     };

@@ -56,7 +56,7 @@ fn begins(case: &Case<'_>, given: &[f64], by: [f64; 2]) -> bool {
             take(([rate * gradient, -rate * sample.weights[entry]], sample.change[entry], sample.noise(entry)));
         }
     };
-    let length: f64 = sample.change[..entries].iter().map(|change| change * change).sum();
+    let length = sample.first_square();
     leaving(by, &rows).explains(length)
 }
 
