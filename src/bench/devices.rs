@@ -14,13 +14,24 @@ pub struct DeviceFigures {
     pub device: String,
     /// `f32` or `f64`.
     pub precision: &'static str,
-    /// Rate of the full kernel.
+    /// Queries and examples: fewer on slow devices.
+    pub sizes: [usize; 2],
+    /// Seconds of the full kernel.
+    pub seconds: f64,
+    /// Rate of the operations that the full kernel does.
     pub kernel_gflops: f64,
-    /// Rate of the attribution.
+    /// Rate of those of the attribution.
     pub attribution_gflops: f64,
     /// Rate of a plain matrix product.
     pub gemm_gflops: f64,
 }
+
+/// A device that failed, and why.
+pub type Failed = (String, Error);
+
+/// About how many seconds a device may take, and how few queries and examples say anything.
+const PATIENCE: f64 = 8.0;
+const FEWEST: usize = 16;
 
 /// Every device that could be named.
 fn all(base: &DeviceOptions) -> Vec<DeviceOptions> {
@@ -35,25 +46,41 @@ fn all(base: &DeviceOptions) -> Vec<DeviceOptions> {
     all
 }
 
-/// Measures `bench` on every device, its kernel and its attribution. A device that fails gives its error in its place.
-pub fn measure_devices(
-    bench: &KernelBench,
-    progress: &mut dyn Progress,
-) -> Vec<Result<DeviceFigures, (String, Error)>> {
-    let one = |device: DeviceOptions| {
-        let bench = KernelBench { device: device.clone(), ..bench.clone() };
-        let mut figures = || {
-            let kernel = bench.measure(progress)?;
-            let attribution = KernelBench { entries: Entries::Loss, ..bench.clone() }.measure(progress)?;
-            Ok(DeviceFigures {
-                device: kernel.device,
-                precision: kernel.precision,
-                kernel_gflops: kernel.gflops,
-                attribution_gflops: attribution.gflops,
-                gemm_gflops: kernel.gemm_gflops,
-            })
-        };
-        figures().map_err(|error: Error| (device.name.clone(), error))
-    };
-    all(&bench.device).into_iter().map(one).collect()
+impl KernelBench {
+    /// The same with queries and examples halved until a device takes no more time than it may.
+    fn in_patience(mut self) -> Result<Self, Error> {
+        while self.expected()? > PATIENCE && self.queries.min(self.examples) > FEWEST {
+            self.queries = (self.queries / 2).max(FEWEST);
+            self.examples = (self.examples / 2).max(FEWEST);
+        }
+        Ok(self)
+    }
+
+    fn of_device(self, progress: &mut dyn Progress) -> Result<DeviceFigures, Error> {
+        let bench = self.in_patience()?;
+        let kernel = bench.measure(progress)?;
+        let sizes = [bench.queries, bench.examples];
+        let attribution = KernelBench { entries: Entries::Loss, ..bench }.measure(progress)?;
+        Ok(DeviceFigures {
+            device: kernel.device,
+            precision: kernel.precision,
+            sizes,
+            seconds: kernel.seconds,
+            kernel_gflops: kernel.gflops,
+            attribution_gflops: attribution.gflops,
+            gemm_gflops: kernel.gemm_gflops,
+        })
+    }
+}
+
+/// Measures `bench` on every device, its kernel and its attribution, and gives each as it is done. A device that fails gives its
+/// error in its place.
+pub fn measure_devices<'b>(
+    bench: &'b KernelBench,
+    progress: &'b mut dyn Progress,
+) -> impl Iterator<Item = Result<DeviceFigures, Failed>> + 'b {
+    all(&bench.device).into_iter().map(move |device| {
+        let name = device.name.clone();
+        KernelBench { device, ..bench.clone() }.of_device(progress).map_err(|error| (name, error))
+    })
 }

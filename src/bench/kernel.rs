@@ -1,10 +1,11 @@
 //! `bench kernel`: one evaluation of a tangent kernel, or of the attribution of one step.
 
+use super::counts::Counts;
 use super::measure::{Product, median, numbers, seconds, settle};
 use crate::compute::{Backend, Element, Entries, convert};
 use crate::device::{DeviceOptions, Devices, LocalDevices, Work};
 use crate::error::Error;
-use crate::graph::{Block, Graph, Use};
+use crate::graph::{Block, Graph};
 use crate::loss::{Aims, Loss, Targets};
 use crate::path::{Evaluation, Rule, Setting, Spec, Tile};
 use crate::plan::check_room;
@@ -65,7 +66,7 @@ pub struct KernelFigures {
     pub precision: &'static str,
     /// The median of one evaluation, gradient factors included.
     pub seconds: f64,
-    /// Two per multiply-add of the factored contraction, of forward and of backward, from the shapes alone.
+    /// Operations that were done: two per multiply-add of forward, of backward and of each layer's contraction.
     pub flops: f64,
     /// `flops / seconds`.
     pub gflops: f64,
@@ -73,6 +74,10 @@ pub struct KernelFigures {
     pub gemm_gflops: f64,
     /// `gflops / gemm_gflops`.
     pub fraction_of_gemm: f64,
+    /// Operations of the same evaluation with all layers contracted in factors, whatever was done.
+    pub effective_flops: f64,
+    /// `effective_flops / seconds`.
+    pub effective_gflops: f64,
     /// The contraction of each layer with parameters, by its index.
     pub contraction: Vec<(usize, Contraction)>,
     /// Every evaluation, in order.
@@ -121,21 +126,6 @@ impl KernelBench {
     }
 }
 
-/// Two operations for each multiply-add of the factored contraction and of the forward and backward passes.
-pub(super) fn flops(network: &Graph, queries: usize, examples: usize, entries: Entries) -> f64 {
-    let (n, m, outputs) = (queries as f64, examples as f64, network.outputs as f64);
-    let copies = entries.copies(network.outputs) as f64;
-    let pairs = if entries == Entries::Full { outputs * outputs } else { outputs };
-    let layer = |one: &Use| {
-        let (p, [h, w]) = (one.structure.positions() as f64, one.structure.sides().map(|side| side as f64));
-        let contraction = n * m * p * p * (w + pairs * h);
-        let forward = (n + m) * p * w * h;
-        let back = if network.has_constant_input(one) { 0.0 } else { (n * outputs + m * copies) * p * w * h };
-        2.0 * (contraction + forward + back)
-    };
-    network.blocks.iter().flat_map(|block| &block.uses).map(layer).sum()
-}
-
 /// What was measured of a block of steps.
 #[derive(Debug, Clone, Serialize)]
 pub struct AccumulateFigures {
@@ -153,6 +143,8 @@ pub struct AccumulateFigures {
     pub flops: f64,
     /// `flops / seconds`.
     pub gflops: f64,
+    /// As for one evaluation, of all steps.
+    pub effective_gflops: f64,
 }
 
 impl KernelBench {
@@ -291,7 +283,9 @@ impl Work for Evaluate<'_> {
             }
             Ok((taken, plain))
         })?;
-        let flops = flops(network, bench.queries, bench.examples, bench.entries);
+        let sizes = bench.sizes();
+        let counts = Counts { network, sizes: &sizes };
+        let (flops, effective_flops) = (counts.done(&contraction), counts.factored());
         let (all_seconds, seconds) = (taken.clone(), median(taken));
         let (gflops, gemm_gflops) = (flops / seconds / 1e9, product.flops() / median(plain) / 1e9);
         let layers = network.blocks.iter().map(|own| own.layer);
@@ -303,6 +297,8 @@ impl Work for Evaluate<'_> {
             gflops,
             gemm_gflops,
             fraction_of_gemm: gflops / gemm_gflops,
+            effective_flops,
+            effective_gflops: effective_flops / seconds / 1e9,
             contraction: layers.zip(contraction).collect(),
             all_seconds,
         })
@@ -338,7 +334,9 @@ impl Work for Accumulate<'_> {
             Ok((0..bench.repeats.max(1)).map(|_| block()).collect::<crate::compute::Result<Vec<f64>>>()?)
         })?;
         let seconds = median(taken);
-        let flops = steps as f64 * flops(network, bench.queries, bench.examples, bench.entries);
+        let sizes = bench.sizes();
+        let counts = Counts { network, sizes: &sizes };
+        let flops = steps as f64 * counts.done(&contraction);
         let entries = bench.entries.len(network.outputs, network.outputs, bench.queries, bench.examples);
         Ok(AccumulateFigures {
             device: backend.name(),
@@ -348,6 +346,7 @@ impl Work for Accumulate<'_> {
             entries_per_second: (steps * entries) as f64 / seconds,
             flops,
             gflops: flops / seconds / 1e9,
+            effective_gflops: steps as f64 * counts.factored() / seconds / 1e9,
         })
     }
 }

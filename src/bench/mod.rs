@@ -6,6 +6,7 @@ machines are noisy, and a ratio from one run says more than seconds.
 */
 
 mod choice;
+mod counts;
 mod devices;
 mod kernel;
 mod measure;
@@ -13,7 +14,7 @@ mod operations;
 mod run;
 
 pub use choice::{ChoiceFigures, expected_of_choices, measure_choices};
-pub use devices::{DeviceFigures, measure_devices};
+pub use devices::{DeviceFigures, Failed, measure_devices};
 pub use kernel::{AccumulateFigures, KernelBench, KernelFigures, Layers};
 pub use operations::{OperationFigures, OperationsBench, OperationsFigures};
 pub use run::{RunFigures, measure_run};

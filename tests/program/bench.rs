@@ -21,27 +21,72 @@ fn number(value: &Value, key: &str) -> f64 {
 const SMALL: [&str; 10] =
     ["--layers", "6,8,4", "--queries", "3", "--examples", "5", "--device", "cpu", "--repeats", "3"];
 
-/// Two operations a multiply-add: of the factored contraction, of forward, and of backward but for the first layer.
+/// Two operations a multiply-add: of forward, of backward but for the first layer, and of what each contraction does. The effective
+/// rate is that of contracting in factors, whatever was done.
 #[test]
 fn kernel_counts_operations_from_the_shapes_alone() {
     let fixture = Fixture::new();
     let (n, m, c) = (3.0, 5.0, 4.0);
     let forward = (n + m) * (6.0 * 8.0 + 8.0 * 4.0);
-    let inputs = n * m * (6.0 + 8.0);
     for (kernel, pairs, copies) in [("full", c * c, c), ("diagonal", c, c), ("trace", c, c), ("attribution", c, 1.0)] {
-        let want = 2.0 * (forward + inputs + n * m * pairs * (8.0 + 4.0) + (n * c + m * copies) * 8.0 * 4.0);
-        for contraction in ["factored", "half", "materialised"] {
+        let passes = forward + (n * c + m * copies) * 8.0 * 4.0;
+        // Of both layers, height and width with the bias.
+        let both = |one: &dyn Fn(f64, f64) -> f64| one(8.0, 7.0) + one(4.0, 9.0);
+        let factored = both(&|h, w| n * m * (w - 1.0 + pairs * h));
+        let materialised = both(&|h, w| (n * m * pairs + n * c + m * copies) * h * w);
+        let half = both(&|h, w| (n * c * m + n * c) * h * w);
+        for (contraction, done) in [("factored", factored), ("half", half), ("materialised", materialised)] {
             let arguments = [&["kernel", "--json", "--kernel", kernel, "--contraction", contraction], &SMALL[..]];
             let figures = json(&fixture, &arguments.concat());
-            assert_eq!(number(&figures, "flops"), want, "{kernel}, {contraction}");
-            let (seconds, gflops) = (number(&figures, "seconds"), number(&figures, "gflops"));
-            assert!(seconds > 0.0 && (gflops - want / seconds / 1e9).abs() <= 1e-9 * gflops);
+            assert_eq!(number(&figures, "flops"), 2.0 * (passes + done), "{kernel}, {contraction}");
+            assert_eq!(number(&figures, "effective_flops"), 2.0 * (passes + factored), "{kernel}, {contraction}");
+            let seconds = number(&figures, "seconds");
+            for (operations, rate) in [("flops", "gflops"), ("effective_flops", "effective_gflops")] {
+                let (want, rate) = (number(&figures, operations) / seconds / 1e9, number(&figures, rate));
+                assert!(seconds > 0.0 && (rate - want).abs() <= 1e-9 * want);
+            }
             let (gemm, fraction) = (number(&figures, "gemm_gflops"), number(&figures, "fraction_of_gemm"));
-            assert!((fraction - gflops / gemm).abs() <= 1e-9 * fraction);
+            assert!((fraction - number(&figures, "gflops") / gemm).abs() <= 1e-9 * fraction);
             assert_eq!(figures["contraction"]["0"], contraction);
             assert!(figures["device"].as_str().is_some_and(|device| device.starts_with("CPU")));
         }
     }
+}
+
+/// What was printed elsewhere is measured again by its own words; two files are compared as they are.
+#[test]
+fn a_bench_is_compared_with_what_another_printed() {
+    let fixture = Fixture::new();
+    let figures = json(&fixture, &[&["kernel", "--json"], &SMALL[..]].concat());
+    let mut twice = figures.clone();
+    twice["seconds"] = (2.0 * number(&figures, "seconds")).into();
+    for (file, value) in [("here.json", &figures), ("there.json", &twice)] {
+        fs::write(fixture.path(file), value.to_string()).expect("a file");
+    }
+    let output = fixture.pathkernel(&["bench", "compare", "there.json", "here.json"]);
+    let said = String::from_utf8_lossy(&output.stdout);
+    let row = said.lines().find(|line| line.starts_with("seconds")).expect("a row of seconds");
+    assert!(row.ends_with("2.00x"), "{said}");
+    let output = fixture.pathkernel(&["bench", "compare", "there.json"]);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(said.contains("effective_gflops"), "{said}");
+    let words = ["run.toml", "bench … --json"];
+    fixture.refuses_command(&["bench", "compare", "run.toml"], &words);
+    fs::write(fixture.path("other.json"), "{\"arguments\": [\"kernle\"]}").expect("a file");
+    fixture.refuses_command(&["bench", "compare", "other.json"], &["other.json", "kernle"]);
+}
+
+/// A line a device, the processor's first.
+#[test]
+fn devices_are_a_table() {
+    let fixture = Fixture::new();
+    let arguments = ["--layers", "6,8,4", "--queries", "3", "--examples", "5", "--repeats", "1"];
+    let output = fixture.pathkernel(&[&["bench", "devices"], &arguments[..]].concat());
+    let said = String::from_utf8_lossy(&output.stdout);
+    let rows: Vec<&str> = said.lines().filter(|line| line.starts_with("| CPU")).collect();
+    assert_eq!(rows.len(), 2, "{said}");
+    assert!(rows.iter().all(|row| row.matches('|').count() == 8 && row.contains("3 x 5")), "{said}");
 }
 
 #[test]
