@@ -133,7 +133,7 @@ impl<'a, B: Backend> Pass<'a, B> {
             Meets::Preconditioned => (&mut state.psi, None),
             Meets::Ahead { .. } | Meets::Behind { .. } => (&mut fresh, at.preconditioner()),
         };
-        psi.begin(backend, |block| (of(block).keep, of(block).add))?;
+        psi.begin(backend, |block| (of(block).keep, of(block).add), held)?;
         let mut certifying = match &mut state.certificate {
             Some(certificate) => {
                 let earlier = self.earlier.as_ref().map(|earlier| earlier.part(self.setting, at)).transpose()?;
@@ -154,7 +154,7 @@ impl<'a, B: Backend> Pass<'a, B> {
                 None => None,
             },
             Meets::Ahead { .. } => {
-                state.psi.begin(backend, |block| (of(block).keep, 0.0))?;
+                state.psi.begin(backend, |block| (of(block).keep, 0.0), None)?;
                 state.psi.axpy(backend, into, &fresh)?;
                 fresh.axpy(backend, share, &state.psi)?;
                 Some(fresh)
@@ -163,7 +163,7 @@ impl<'a, B: Backend> Pass<'a, B> {
                 let mut met = none();
                 met.axpy(backend, share, &state.psi)?;
                 met.axpy(backend, |_| 1.0, &fresh)?;
-                state.psi.begin(backend, |block| (of(block).keep, 0.0))?;
+                state.psi.begin(backend, |block| (of(block).keep, 0.0), None)?;
                 state.psi.axpy(backend, into, &fresh)?;
                 Some(met)
             }

@@ -55,7 +55,7 @@ pub(super) struct Held {
 
 /// Elements of a layer's factors: of a query's row, of an example's row, and of the products of their inputs; and how many
 /// of them a query has.
-fn factors(block: &Block, contraction: Contraction, nodes: usize) -> ((f64, f64, f64), f64) {
+fn factors(block: &Block, contraction: Contraction, nodes: usize, sizes: &Sizes) -> ((f64, f64, f64), f64) {
     let len = real(block.len());
     let sum = |part: &dyn Fn(&Structure) -> usize| block.uses.iter().map(|one| real(part(&one.structure))).sum::<f64>();
     let (positions, delta) = (sum(&Structure::positions), sum(&Structure::delta_len));
@@ -63,7 +63,10 @@ fn factors(block: &Block, contraction: Contraction, nodes: usize) -> ((f64, f64,
     match contraction {
         Contraction::Factored => ((delta, delta, pairs), real(nodes)),
         Contraction::Averaged => ((delta, delta, pairs), 1.0),
-        Contraction::Output => ((sum(&Structure::input_len), delta, 1.0), 1.0),
+        Contraction::Output => {
+            let lines = if sizes.carried.is_preconditioned() { real(sizes.outputs) } else { 1.0 };
+            ((sum(&Structure::input_len), delta, lines), 1.0)
+        }
         Contraction::Materialised => ((len, len, 0.0), 1.0),
         Contraction::Half => ((len, delta, 0.0), 1.0),
         Contraction::Directional => ((len, 0.0, 0.0), 1.0),
@@ -115,7 +118,7 @@ impl Footprint {
         let mut widest = (0.0f64, 0.0f64, 0.0f64);
         let (mut held, mut applied, mut most_packed) = (0.0, 0.0, [0.0f64; 3]);
         for (own, &choice) in layers {
-            let ((query, example, pair), count) = factors(own, choice, nodes);
+            let ((query, example, pair), count) = factors(own, choice, nodes, &sizes);
             (left, right) = (left + count * query, right + example);
             // What no step changes is kept for all examples of the tile.
             *if choice == Contraction::Averaged { &mut held } else { &mut met } += count * pair;

@@ -80,7 +80,7 @@ pub enum Carried {
     },
     /// As means of factors or of whole rows: Nesterov's momentum adds up two of them.
     Means,
-    /// As whole rows: a product with a preconditioner, entry by entry, has no factors.
+    /// As whole rows, but for the rows of a last layer: a product with a preconditioner, entry by entry, has no factors.
     Rows {
         /// Whether what the examples' rows meet is held beside it.
         apart: bool,
@@ -127,6 +127,11 @@ impl Carried {
         }
     }
 
+    /// Whether ψ is multiplied by a preconditioner, entry by entry.
+    pub(crate) fn is_preconditioned(self) -> bool {
+        matches!(self, Carried::Rows { .. })
+    }
+
     /// Steps whose factors are held at once.
     pub(crate) fn window(self) -> usize {
         if let Carried::Factors { steps } = self { steps } else { 1 }
@@ -165,7 +170,6 @@ impl Sizes {
 /// The ways in which a block can be contracted whatever the others are: all but [`Contraction::Directional`]. Rows of tied weights
 /// are sums over their uses, which no product around one input makes.
 pub fn choices(network: &Graph, block: &Block, readout: Readout, carried: Carried) -> Vec<Contraction> {
-    let means = !matches!(carried, Carried::Rows { .. });
     let own = |other: &&Block| other.offset == block.offset;
     let twin = network.in_training().blocks.iter().find(own).and_then(Block::only_use);
     let possible = |contraction: &Contraction| {
@@ -184,8 +188,8 @@ pub fn choices(network: &Graph, block: &Block, readout: Readout, carried: Carrie
                 Contraction::Half => true,
                 Contraction::Directional => false,
                 Contraction::Factored => only(&|_| matches!(carried, Carried::Nothing | Carried::Factors { .. })),
-                Contraction::Averaged => both(&Graph::has_constant_input) && means,
-                Contraction::Output => both(&Graph::makes_outputs) && readout.is_identity() && means,
+                Contraction::Averaged => both(&Graph::has_constant_input) && !carried.is_preconditioned(),
+                Contraction::Output => both(&Graph::makes_outputs) && readout.is_identity(),
             }
     };
     Contraction::OF_LAYERS.into_iter().filter(possible).collect()
@@ -282,7 +286,7 @@ mod tests {
         assert_eq!(pick(&sgd(0.1, false), 100), [averaged, factored, output]);
         assert_eq!(pick(&sgd(0.97, false), 1000), [averaged, half, output]);
         assert_eq!(pick(&sgd(0.1, true), 100), [averaged, half, output]);
-        assert_eq!(pick(&Optimizer::Adam(adam), 100), [materialised, half, half]);
+        assert_eq!(pick(&Optimizer::Adam(adam), 100), [materialised, half, output]);
     }
 
     /// A factor is held as long as something is left of it beside the others, its rate included.

@@ -11,6 +11,7 @@ mod choice;
 mod contract;
 mod directional;
 mod examples;
+mod inputs;
 mod queries;
 mod saved;
 mod structure;

@@ -200,6 +200,13 @@ fn work(block: &Block, contraction: Contraction, sizes: &Sizes, padding: Padding
             elements: (k * rows + left + right) * p * h,
             ..Work::default()
         },
+        // Each output has inputs of its own where they are preconditioned: laid out, multiplied and added.
+        Contraction::Output if sizes.carried.is_preconditioned() => Work {
+            multiply_adds: inputs(rows, m),
+            entries: entries + rows * m,
+            elements: (3.0 * k + carrying) * rows * w + 2.0 * rows * m,
+            ..Work::default()
+        },
         Contraction::Output => {
             Work { multiply_adds: inputs(n, m), entries: entries + n * m, elements: k * n * w, ..Work::default() }
         }
