@@ -3,7 +3,9 @@
 use super::ExampleRows;
 use super::inputs::OutputInputs;
 use super::queries::{ConstantInputs, QueryFactors, Side};
-use crate::compute::{Accumulator, Backend, BackendError, Element, Gram, Layout, MatMul, Result, RowMap, Slice, SliceMut, Start};
+use crate::compute::{
+    Accumulator, Backend, BackendError, Element, Gram, Layout, MatMul, Result, RowMap, Slice, SliceMut, Start,
+};
 use crate::error::Error;
 use crate::formats::{StateReader, StateWriter};
 use crate::graph::{Forward, Graph, Matrix};

@@ -73,7 +73,7 @@ impl<B: Backend> ConstantInputs<B> {
     /// The device has no room.
     pub fn new(backend: &B, network: &Graph, choice: &[Contraction], pass: &Forward<'_, B>) -> Result<Self> {
         let mut inputs = BTreeMap::new();
-        for (index, _) in choice.iter().enumerate().filter(|(_, choice)| **choice == Contraction::Averaged) {
+        for (index, _) in choice.iter().enumerate().filter(|(_, choice)| choice.takes_constant_inputs()) {
             inputs.insert(index, backend.copied(network.factor_input(pass, index, 0))?);
         }
         Ok(Self(inputs))
@@ -278,8 +278,10 @@ impl<'a, B: Backend> QueryFactors<'a, B> {
                 Side::Nodes(nodes)
             }
             // The mean of one is itself.
-            (Contraction::Averaged, None) if node.plain => Side::Delta(factor.delta, factor.len),
-            (Contraction::Averaged, side) => {
+            (Contraction::Averaged | Contraction::Forwards, None) if node.plain => {
+                Side::Delta(factor.delta, factor.len)
+            }
+            (Contraction::Averaged | Contraction::Forwards, side) => {
                 let width = structure.delta_len();
                 let len = self.outputs * self.queries * width;
                 let mut mean = if let Some(Side::Delta(mean, _)) = side { mean } else { fresh(len)? };
@@ -364,7 +366,9 @@ impl<'a, B: Backend> QueryFactors<'a, B> {
                 Side::Delta(mean, len) => {
                     parts.extend(products.of(index).map(|inputs| factored(averaged, mean, *len, inputs)));
                 }
-                Side::Input(..) | Side::Inputs(..) => parts.extend(products.of(index).map(|inputs| Part::Output { right, inputs })),
+                Side::Input(..) | Side::Inputs(..) => {
+                    parts.extend(products.of(index).map(|inputs| Part::Output { right, inputs }))
+                }
                 Side::Rows(left, len) => {
                     parts.extend(structure.applied(Slice::new(left, 0, *len), right, products.input(index, place)));
                 }

@@ -84,7 +84,8 @@ impl GpuBackend {
                 let right = read(right).part(columns.start * shape.outputs, columns.len() * shape.outputs);
                 let first_query = if whole { 0 } else { first / shape.examples } as u32;
                 let seen_width = lines as u32;
-                let numbers = SeenNumbers { seen: OUTPUT, seen_first: first_query, seen_width, ..SeenNumbers::default() };
+                let numbers =
+                    SeenNumbers { seen: OUTPUT, seen_first: first_query, seen_width, ..SeenNumbers::default() };
                 Ok(SeenArrays { arrays: [left, right], numbers })
             }
             Some(Seen::Half { layer, left, delta, input }) => {

@@ -165,7 +165,11 @@ impl GpuBackend {
             None => {}
             Some(Seen::Output { right, inputs }) => {
                 by_column = by_column.max(if right.len > limit { columns.len() * call.shape.outputs } else { 0 });
-                by_row = by_row.max(if inputs.len > limit { line_span(call, rect, inputs.len / call.shape.examples).1 } else { 0 });
+                by_row = by_row.max(if inputs.len > limit {
+                    line_span(call, rect, inputs.len / call.shape.examples).1
+                } else {
+                    0
+                });
             }
             Some(Seen::Half { layer, .. }) => {
                 let (width, length) = (examples(call, rect).len(), layer.deltas());
