@@ -75,8 +75,17 @@ fn steps_take_no_fresh_memory() {
     let inputs = numbers(queries * 288);
     let entries = vec![Entries::Loss, Entries::Full];
     let carried = Carried::Nothing;
-    let sizes =
-        Sizes { queries, outputs: 10, copies: 10, nodes: 2, examples: count, entries, positions: None, carried };
+    let sizes = Sizes {
+        queries,
+        outputs: 10,
+        copies: 10,
+        nodes: 2,
+        examples: count,
+        columns: count,
+        entries,
+        positions: None,
+        carried,
+    };
     let pick = |own| choose(&network, own, Readout::Outputs, &sizes, &Rates::CPU);
     let contraction: Vec<Contraction> = network.blocks.iter().map(pick).collect();
     let spec = Spec {

@@ -287,6 +287,51 @@ fn derivatives_along_psi_are_products_of_gradient_rows() {
     println!("the furthest of {seed} problems: {most:e} of the largest entry");
 }
 
+/// A first layer that goes forwards in time, and a last one of which each output has only its own row, with every optimizer that
+/// sums gradients before it multiplies them, every question and batches of any size.
+#[test]
+fn momentum_forwards_in_time_is_psi_backwards() {
+    let backend = CpuBackend::<f64>::new();
+    let (mut found, mut most) = ([0; 2], 0.0f64);
+    for (name, network) in networks().into_iter().take(2) {
+        let last = network.blocks.len() - 1;
+        for seed in 0..60 {
+            let problem = problem(&network, optimizers()[4 + seed % 5], seed);
+            let mut contraction = vec![Contraction::Materialised; network.blocks.len()];
+            contraction[0] = Contraction::Forwards;
+            if problem.spec.readout == Readout::Outputs {
+                contraction[last] = Contraction::Output;
+            }
+            let forwards = Problem { contraction: Some(contraction.clone()), ..problem.clone() };
+            if let Err(refused) = forwards.check() {
+                assert!(refused.to_string().contains("cannot be forwards"), "{refused}");
+                found[0] += 1;
+                continue;
+            }
+            let what = format!("{name}, {seed}, {:?}", problem.spec.optimizer.whole());
+            let tape = trained(&backend, &problem);
+            let whole = explained(&backend, &forwards, &tape, false);
+            let along = explained(&backend, &along(&problem), &tape, false);
+            let error = apart(&what, &whole, &along);
+            assert!(error < 1e-12, "{what}: {error:e}");
+            assert_eq!(whole.account.nodes, along.account.nodes, "{what}");
+            let account = |found: &Explanation| {
+                let account = &found.account;
+                [&account.initial, &account.prediction, &account.regularizer, &account.missed].map(Clone::clone)
+            };
+            for (own, other) in account(&whole).iter().flatten().zip(account(&along).iter().flatten()) {
+                assert!((own - other).abs() < 1e-12, "{what}: {own} instead of {other}");
+            }
+            most = most.max(error);
+            let tiles = explained(&backend, &forwards, &tape, true);
+            assert_eq!(whole.attribution, tiles.attribution, "{what}");
+            found[1] += 1;
+        }
+    }
+    // RMSprop with momentum, a search for nodes, and examples that share columns have no such order.
+    assert!(found[0] > 10 && found[1] > 20 && most > 0.0, "{found:?}");
+}
+
 /// In single precision, where the path is the device's own: 2e-5 is some hundred roundings.
 fn in_single_precision<B: Backend>(backend: &B) {
     for (name, network) in networks() {

@@ -20,7 +20,7 @@ struct Shape {
     first_row: u32, first_column: u32, outputs: u32, queries: u32, examples: u32, first_example: u32,
     // The part: its kind, size, and the first row and base row that are bound.
     kind: u32, positions: u32, depth: u32, first_map_row: u32, first_base: u32,
-    // What is looked up: its kind, the summed dimension, and the first query that is bound or the examples of Z.
+    // What is looked up: its kind, the summed dimension, the first line of G that is bound, and G's lines or Z's examples.
     seen: u32, seen_depth: u32, seen_first: u32, seen_width: u32,
     // Places in the table.
     inputs: u32, weights: u32, targets: u32, column_weights: u32, other_weights: u32,
@@ -86,14 +86,14 @@ fn factor(i: u32, j: u32) -> vec4<f32> {
     return omega * vec4<f32>(products[line + examples[j]], products[line + examples[j + 1u]], products[line + examples[j + 2u]], products[line + examples[j + 3u]]);
 }
 
-// Looked up for one entry: G[q, i] right[(d, i), c], or Σ_e Z[(c, q), i, e] δ[(d, i), e].
+// Looked up for one entry: G[q, i] right[(d, i), c], where G may have a line for each row (c, q), or Σ_e Z[(c, q), i, e] δ[(d, i), e].
 fn seen_one(row: u32, i: u32, j: u32) -> f32 {
     if edge + j >= shape.columns { return 0.0; }
     let column = column_corner + j;
     if shape.seen == OUTPUT {
         let c = (shape.first_row + row) / shape.queries;
-        let q = (shape.first_row + row) % shape.queries - shape.seen_first;
-        return seen_left[shape.seen_left + q * shape.examples + examples[j]] * seen_right[shape.seen_right + column * shape.outputs + c];
+        let line = (shape.first_row + row) % shape.seen_width - shape.seen_first;
+        return seen_left[shape.seen_left + line * shape.examples + examples[j]] * seen_right[shape.seen_right + column * shape.outputs + c];
     }
     let z = shape.seen_left + (row * shape.seen_width + examples[j]) * shape.seen_depth;
     let delta = shape.seen_right + column * shape.seen_depth;

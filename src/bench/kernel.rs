@@ -118,6 +118,7 @@ impl KernelBench {
             outputs: self.network.outputs,
             nodes: self.nodes,
             examples: self.examples,
+            columns: self.examples,
             copies: self.network.outputs,
             entries: vec![self.entries],
             positions: None,

@@ -1,7 +1,7 @@
 //! The backward pass: from seeds at the outputs to the gradient factors of every block.
 
 use super::primitive::{Back, Primitive, Site};
-use super::{Forward, Graph, Segment, Structure};
+use super::{Forward, Graph, NodeId, Segment, Structure};
 use crate::compute::{Backend, Result, Slice, SliceMut};
 
 /// The two factors of the gradients of a block at one of its uses; how they make up a row is said by the structure, and the
@@ -65,14 +65,59 @@ impl Graph {
         seed: B::Buffer,
         visit: &mut dyn FnMut(Factor<'_, B::Buffer>) -> Result<()>,
     ) -> Result<()> {
+        let trained: Vec<bool> = self.nodes.iter().map(|node| node.trained).collect();
+        self.propagate(backend, segment, pass, (seed, copies), &trained, visit)
+    }
+
+    /// As [`backward`](Self::backward) of some blocks alone: what no such block is behind gets no δ.
+    ///
+    /// # Errors
+    ///
+    /// A device error, or one of `visit`.
+    pub(crate) fn backward_to<B: Backend>(
+        &self,
+        backend: &B,
+        segment: Segment<'_, B::Buffer>,
+        pass: &Forward<'_, B>,
+        (seed, copies): (B::Buffer, usize),
+        blocks: &[bool],
+        visit: &mut dyn FnMut(Factor<'_, B::Buffer>) -> Result<()>,
+    ) -> Result<()> {
+        let is_wanted = |factor: &Factor<'_, B::Buffer>| !factor.held && blocks[factor.block];
+        let mut some = |factor: Factor<'_, B::Buffer>| if is_wanted(&factor) { visit(factor) } else { Ok(()) };
+        self.propagate(backend, segment, pass, (seed, copies), &self.dependent(blocks), &mut some)
+    }
+
+    /// Which nodes depend on some blocks.
+    fn dependent(&self, blocks: &[bool]) -> Vec<bool> {
+        let mut found = vec![false; self.nodes.len()];
+        let own = self.blocks.iter().zip(blocks).filter(|(_, wanted)| **wanted).flat_map(|(block, _)| &block.uses);
+        own.for_each(|one| found[one.node - 1] = true);
+        for (index, node) in self.nodes.iter().enumerate() {
+            found[index] |= node.inputs.iter().any(|input| input.checked_sub(1).is_some_and(|input| found[input]));
+        }
+        found
+    }
+
+    /// Propagates δ to the nodes that are `wanted`.
+    fn propagate<B: Backend>(
+        &self,
+        backend: &B,
+        segment: Segment<'_, B::Buffer>,
+        pass: &Forward<'_, B>,
+        (seed, copies): (B::Buffer, usize),
+        wanted: &[bool],
+        visit: &mut dyn FnMut(Factor<'_, B::Buffer>) -> Result<()>,
+    ) -> Result<()> {
         let mut deltas: Vec<Option<B::Buffer>> = (0..=self.nodes.len()).map(|_| None).collect();
         deltas[self.storage(self.output())] = Some(seed);
         for (index, node) in self.nodes.iter().enumerate().rev() {
-            let Some(delta) = deltas[index + 1].take().filter(|_| node.trained) else {
+            let Some(delta) = deltas[index + 1].take().filter(|_| wanted[index]) else {
                 continue;
             };
             let site = Site { backend, segment, used: node.used, rows: pass.rows, draw: pass.draw };
-            let wanted = self.wanted(index);
+            let of_input = |input: &NodeId| input.checked_sub(1).is_some_and(|input| wanted[input]);
+            let wanted: Vec<bool> = node.inputs.iter().map(of_input).collect();
             let back = Back { copies, wanted: &wanted };
             let found = node.kind.backward(&site, &self.seen(pass, index), &back, delta, visit)?;
             self.hand_on(backend, index, copies * pass.rows, found, &mut deltas)?;

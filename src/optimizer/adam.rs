@@ -119,7 +119,7 @@ impl Update for Adam {
     }
 
     fn past(&self) -> Past {
-        Past::Preconditioned { apart: false }
+        Past::Preconditioned { apart: false, of_sums: true }
     }
 
     fn carry(&self, number: usize, rate: f64) -> Option<Carry> {

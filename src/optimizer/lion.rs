@@ -72,7 +72,7 @@ impl Update for Lion {
     }
 
     fn past(&self) -> Past {
-        Past::Preconditioned { apart: true }
+        Past::Preconditioned { apart: true, of_sums: true }
     }
 
     fn carry(&self, _: usize, rate: f64) -> Option<Carry> {

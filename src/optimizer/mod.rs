@@ -24,7 +24,7 @@ pub use flow::Flow;
 pub use groups::{Group, ParameterGroups};
 pub use lion::Lion;
 pub use nadam::NAdam;
-pub(crate) use recursion::{Meets, Recursion};
+pub(crate) use recursion::{Forth, Meets, Recursion};
 pub use rmsprop::RmsProp;
 pub use sgd::Sgd;
 pub(crate) use state::Carry;
@@ -61,6 +61,8 @@ pub(crate) enum Past {
     Preconditioned {
         /// Whether what a step's gradient meets is not what goes on to the step before, and is held beside it.
         apart: bool,
+        /// Whether gradients are summed before that product, and not after it.
+        of_sums: bool,
     },
 }
 

@@ -151,7 +151,7 @@ impl Update for NAdam {
     }
 
     fn past(&self) -> Past {
-        Past::Preconditioned { apart: true }
+        Past::Preconditioned { apart: true, of_sums: true }
     }
 
     fn carry(&self, number: usize, rate: f64) -> Option<Carry> {

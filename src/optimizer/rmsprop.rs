@@ -135,7 +135,7 @@ impl Update for RmsProp {
     }
 
     fn past(&self) -> Past {
-        Past::Preconditioned { apart: self.momentum != 0.0 }
+        Past::Preconditioned { apart: self.momentum != 0.0, of_sums: self.momentum == 0.0 }
     }
 
     /// Momentum sums gradients that are preconditioned already.

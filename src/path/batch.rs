@@ -2,7 +2,7 @@
 
 use super::Setting;
 use super::readout::each_alone;
-use crate::compute::{Backend, Result, Slice, SliceMut, Transpose};
+use crate::compute::{Backend, Result, RowMap, Slice, SliceMut, Transpose};
 use crate::graph::{Block, Forward, Graph};
 use crate::loss::Loss;
 use crate::tangent::{Contraction, ExampleRows};
@@ -130,16 +130,20 @@ pub(super) struct OutputRows<B: Backend> {
 }
 
 impl<B: Backend> StepRows<B> {
-    /// Takes the rows at the weights of a pass.
+    /// Takes the rows of the blocks that are wanted, at the weights of a pass.
     pub fn new(
         setting: &Setting<'_, B>,
+        wanted: &[bool],
         weights: &B::Buffer,
         pass: &Forward<'_, B>,
         places: &Places<B>,
     ) -> Result<Self> {
         let Setting { backend, in_training: network, spec, contraction, targets, .. } = *setting;
         let (outputs, count) = (network.outputs, pass.rows);
-        let rows = |seed, copies| ExampleRows::new(backend, network, contraction, weights, pass, seed, copies);
+        let rows = |seed, copies| {
+            let map = RowMap::each(backend, copies, count, 1.0)?;
+            ExampleRows::mapped(backend, network, (contraction, wanted), weights, pass, (seed, copies), &map)
+        };
         let OutputGradients { gradient, weights } = OutputGradients::new(setting, pass, places)?;
         let kernel = spec.kernel.map(|_| {
             let size = count * outputs * outputs;

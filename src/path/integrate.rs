@@ -1,9 +1,11 @@
-//! Integrates one tile of queries and examples along the recorded path, the last step first.
+//! Integrates one tile of queries and examples along the recorded path: the last step first, and for some layers the first one.
 
 use super::at::At;
 use super::pass::Pass;
 use super::readout::QueryTargets;
+use super::saved::way_of;
 use super::sums::{Certificate, State};
+use super::sweep::Sweep;
 use super::{Account, Finished, Spec, Tile};
 use crate::compute::{Backend, Result};
 use crate::error::Error;
@@ -15,7 +17,7 @@ use crate::path::Rule;
 use crate::readout::Readout;
 use crate::tangent::Contraction;
 use crate::tape::{Kept, Step, Tape};
-use crate::training::{Examples, Groups, Recall, TargetBuffer, Training};
+use crate::training::{Examples, Groups, Leg, Recall, TargetBuffer, Training};
 use std::ops::Range;
 
 /// What all tiles share, but for the path.
@@ -68,100 +70,150 @@ impl<B: Backend> Integration<'_, B> {
     /// A device error, a trajectory that cannot be read, or an error of the keeper.
     pub fn tile(&self, tile: &Tile, keeper: &mut dyn Keeper) -> std::result::Result<Finished, Error> {
         let (setting, history) = (&self.setting, self.tape.history());
-        let Setting { backend, spec, .. } = *setting;
-        let training = setting.training();
+        let Setting { backend, spec, contraction, .. } = *setting;
+        let (steps, training) = (history.steps.len(), setting.training());
         let mut recall = Recall::new(&training, self.tape);
-        let pass = Pass::new(setting, tile, spec.triangle(&history.steps))?;
         let mut state = State::new(setting, tile)?;
-        let (steps, block) = (history.steps.len(), history.block());
-        if tile.examples.start == 0 || matches!(spec.rule, Rule::Adaptive { .. }) {
-            state.certificate = Some(Certificate::new(setting, tile.queries.len(), block)?);
-        }
-        let values = state.certificate.as_ref().map_or(0, Certificate::size);
+        // What belongs to queries alone is of the first way: it may take the queries through all layers anyway.
+        let certified = tile.examples.start == 0 || matches!(spec.rule, Rule::Adaptive { .. });
+        let values = if certified { tile.queries.len() * setting.rows() } else { 0 };
         let mut finished = Finished { account: Account::new(values, steps), ..Finished::default() };
-        let mut left = steps;
-        if let Some(mut earlier) = keeper.earlier()? {
-            left = state.restore(backend, spec, &mut finished, &mut earlier)?;
-        } else if spec.tangent {
-            finished.tangent_final = setting.tangent(tile, &recall.last()?)?;
+        let mut earlier = keeper.earlier()?;
+        let first = earlier.as_mut().map(way_of).transpose()?.unwrap_or(0);
+        if earlier.is_none() && spec.tangent {
+            finished.tangent_final = setting.tangent(tile, &recall.before(steps)?)?;
         }
-        let mut next = if left == steps { recall.last()? } else { recall.leg(left)?.weights };
-        for number in (0..left).rev() {
-            next = self.step(&pass, &mut state, &mut recall, (number, &next), &mut finished.account)?;
-            if number % block == 0 {
-                let count = block.min(steps - number);
-                if state.sums.first_not_finite(backend)?.is_some() {
-                    return Err(self.not_finite(tile, number..number + count)?);
-                }
-                state.end_block(backend, number, count, &mut finished.account)?;
+        let sweeps = Sweep::all(contraction);
+        let ways = sweeps.len();
+        for (number, sweep) in sweeps.into_iter().enumerate().skip(first) {
+            let pass = Pass::new(setting, tile, spec.triangle(&history.steps), sweep)?;
+            if certified && number == 0 {
+                state.certificate = Some(Certificate::new(setting, tile.queries.len(), history.block())?);
             }
-            let done = (steps - number) as f64 / steps as f64;
-            keeper.step(done, &mut |writer| state.save(backend, spec, number, &finished, writer))?;
-        }
-        if steps == 0 {
-            pass.read_values(&mut state, 0, &next)?;
-            state.end_block(backend, 0, 0, &mut finished.account)?;
+            if sweep == Sweep::Forwards {
+                state.momentum = Some(pass.momentum()?);
+            }
+            let restore = |mut reader| state.restore(backend, spec, &mut finished, &mut reader);
+            let done = earlier.take().map(restore).transpose()?.unwrap_or(0);
+            let way = Way { sweep, number, of: ways, done };
+            self.go(&pass, &mut state, (&way, &mut recall), &mut finished, keeper)?;
+            state.end(backend, &mut finished)?;
         }
         if spec.tangent {
-            finished.tangent_initial = setting.tangent(tile, &next)?;
+            finished.tangent_initial = setting.tangent(tile, &recall.before(0)?)?;
         }
         state.download(backend, &mut finished)?;
         finished.check(&history.steps)?;
         Ok(finished)
     }
 
-    /// Adds step `number`, which ends at the weights `next`; returns the weights at which it starts.
+    /// Goes one way along the path.
+    fn go<'a>(
+        &'a self,
+        pass: &Pass<'a, B>,
+        state: &mut State<'a, B>,
+        (way, recall): (&Way, &mut Recall<'_, B>),
+        finished: &mut Finished,
+        keeper: &mut dyn Keeper,
+    ) -> std::result::Result<(), Error> {
+        let (backend, spec, history) = (self.setting.backend, self.setting.spec, self.tape.history());
+        let (steps, &Way { sweep, number: place, of, mut done }) = (history.steps.len(), way);
+        // Nodes of a query count once, whatever the number of ways.
+        let mut beside = Account::new(0, steps);
+        if steps == 0 {
+            pass.read_values(state, 0, &recall.before(0)?)?;
+            state.end_block(backend, 0, 0, &mut finished.account)?;
+        }
+        sweep.each(recall, sweep.left(steps, done), &mut |number, leg, next| {
+            let account = if place == 0 { &mut finished.account } else { &mut beside };
+            self.step(pass, state, (number, leg, next), account)?;
+            let block = self.block_of(number);
+            if sweep.leaves(&block, number) {
+                if state.sums.first_not_finite(backend)?.is_some() {
+                    return Err(self.not_finite(pass.tile, sweep, block)?);
+                }
+                state.end_block(backend, block.start, block.len(), account)?;
+            }
+            done += 1;
+            let share = (place * steps + done) as f64 / (of * steps) as f64;
+            keeper.step(share, &mut |writer| state.save(backend, spec, (place, done), finished, writer))
+        })
+    }
+
+    /// The steps that are summed together with one.
+    fn block_of(&self, number: usize) -> Range<usize> {
+        let history = self.tape.history();
+        let (block, steps) = (history.block(), history.steps.len());
+        let first = number / block * block;
+        first..steps.min(first + block)
+    }
+
+    /// Adds step `number`, which is a leg that ends at the weights `next`.
     fn step<'a>(
         &'a self,
         pass: &Pass<'a, B>,
         state: &mut State<'a, B>,
-        recall: &mut Recall<'_, B>,
-        (number, next): (usize, &B::Buffer),
+        (number, leg, next): (usize, &Leg<B>, &B::Buffer),
         account: &mut Account,
-    ) -> std::result::Result<B::Buffer, Error> {
-        let (setting, history) = (&self.setting, self.tape.history());
-        let (step, block) = (&history.steps[number], history.block());
-        let place = number % block;
-        if number + 1 == history.steps.len() || place + 1 == block {
-            pass.read_values(state, place + 1, next)?;
+    ) -> std::result::Result<(), Error> {
+        let (setting, history, block) = (&self.setting, self.tape.history(), self.block_of(number));
+        let (step, place) = (&history.steps[number], number - block.start);
+        // The neighbour in the block has read the values between them.
+        match pass.sweep {
+            Sweep::Backwards if number + 1 < block.end => {}
+            _ => pass.read_values(state, place + 1, next)?,
         }
-        let leg = recall.leg(number)?;
-        pass.read_values(state, place, &leg.weights)?;
+        match pass.sweep {
+            Sweep::Forwards if place > 0 => {}
+            _ => pass.read_values(state, place, &leg.weights)?,
+        }
         if history.recording.keeps(Kept::Nodes) {
             for at in At::flow(setting, self.tape, (number, step), place)? {
                 pass.step(state, &at, account)?;
             }
         } else {
-            pass.step(state, &At::segment(setting, &leg, next, (number, step), place)?, account)?;
+            pass.step(state, &At::segment(setting, leg, next, (number, step), place)?, account)?;
         }
-        Ok(leg.weights)
+        Ok(())
     }
 
     /// Computes some steps again, one by one, to find the step and the layer in which a tile's numbers are no longer finite.
-    /// It begins without ψ: what a momentum carries from later steps was finite.
-    fn not_finite(&self, tile: &Tile, steps: Range<usize>) -> std::result::Result<Error, Error> {
+    /// It begins without ψ or momentum: what other steps have left of it was finite.
+    fn not_finite(&self, tile: &Tile, sweep: Sweep, steps: Range<usize>) -> std::result::Result<Error, Error> {
         let setting = Setting { spec: &Spec { layers: true, ..self.setting.spec.clone() }, ..self.setting };
         let (integration, history) = (Integration { setting, tape: self.tape }, self.tape.history());
         let (backend, network, training) = (setting.backend, setting.network, setting.training());
         let mut recall = Recall::new(&training, self.tape);
-        let pass = Pass::new(&integration.setting, tile, setting.spec.triangle(&history.steps))?;
+        let pass = Pass::new(&integration.setting, tile, setting.spec.triangle(&history.steps), sweep)?;
         let mut state = State::new(&integration.setting, tile)?;
         state.certificate = Some(Certificate::new(&setting, tile.queries.len(), history.block())?);
-        let mut account = Account::new(tile.queries.len() * setting.rows(), history.steps.len());
-        let whole = steps.end == history.steps.len();
-        let mut next = if whole { recall.last()? } else { recall.leg(steps.end)?.weights };
-        for number in steps.clone().rev() {
-            next = integration.step(&pass, &mut state, &mut recall, (number, &next), &mut account)?;
-            if let Some(group) = state.sums.first_not_finite(backend)? {
-                return Ok(Error::NotFinite {
-                    first: number,
-                    last: number,
-                    layer: Some(network.blocks[network.layers()[group].start].layer),
-                });
-            }
+        if sweep == Sweep::Forwards {
+            state.momentum = Some(pass.momentum()?);
         }
-        Ok(Error::NotFinite { first: steps.start, last: steps.end - 1, layer: None })
+        let mut account = Account::new(tile.queries.len() * setting.rows(), history.steps.len());
+        let mut found = None;
+        sweep.each(&mut recall, steps.clone(), &mut |number, leg, next| {
+            if found.is_some() {
+                return Ok(());
+            }
+            integration.step(&pass, &mut state, (number, leg, next), &mut account)?;
+            found = state.sums.first_not_finite(backend)?.map(|group| (number, group));
+            Ok(())
+        })?;
+        let (steps, layer) = match found {
+            Some((number, group)) => (number..number + 1, Some(network.blocks[network.layers()[group].start].layer)),
+            None => (steps, None),
+        };
+        Ok(Error::NotFinite { first: steps.start, last: steps.end - 1, layer })
     }
+}
+
+/// A way along the path, its number and of how many, and the steps of it that are done.
+struct Way {
+    sweep: Sweep,
+    number: usize,
+    of: usize,
+    done: usize,
 }
 
 impl<'a, B: Backend> Setting<'a, B> {
@@ -227,7 +279,11 @@ impl<'a, B: Backend> Evaluation<'a, B> {
         let examples = setting.examples.count();
         let step = Step { learning_rate: 1.0, batch: None, examples, share: 1.0, total: examples as f64, clip: 1.0 };
         let triangle = setting.spec.triangle(std::slice::from_ref(&step));
-        Ok(Self { pass: Pass::new(setting, tile, triangle)?, state: State::new(setting, tile)?, step })
+        Ok(Self {
+            pass: Pass::new(setting, tile, triangle, Sweep::Backwards)?,
+            state: State::new(setting, tile)?,
+            step,
+        })
     }
 
     /// Adds the kernel (and attributions) at some weights, times 1.

@@ -35,7 +35,7 @@ impl<B: Backend> Meeting<'_, '_, B> {
             return self.along(sums, batch, &pass);
         }
         let Batch { count, columns, places, constant, .. } = batch;
-        let rows = StepRows::new(self.pass.setting, self.at.weights(), &pass, places)?;
+        let rows = StepRows::new(self.pass.setting, &self.pass.wanted, self.at.weights(), &pass, places)?;
         let before = backend.enter(Phase::Contraction);
         let products = Products::new(backend, network, self.psi, &self.pass.constant, &pass, constant)?;
         let Pairs { losses: of_losses, positions: of_positions, outputs: of_outputs } = self.pairs(*count);
@@ -90,12 +90,11 @@ impl<B: Backend> Meeting<'_, '_, B> {
         if is_directional(contraction) {
             return self.coupled_along(sums, coupled, &pass);
         }
-        let mut constant = BTreeMap::new();
+        let (mut constant, chosen) = (BTreeMap::new(), (contraction, self.pass.wanted.as_slice()));
         let products = Products::new(backend, network, self.psi, &self.pass.constant, &pass, &mut constant)?;
         coupled.each_copies(self.pass.setting, &pass, &mut |Copies { columns, seed, map }| {
             let count = columns.len();
-            let rows =
-                ExampleRows::mapped(backend, network, contraction, self.at.weights(), &pass, (seed, count), &map)?;
+            let rows = ExampleRows::mapped(backend, network, chosen, self.at.weights(), &pass, (seed, count), &map)?;
             let before = backend.enter(Phase::Contraction);
             let gram = self.pairs(count).losses;
             let columns = backend.index(&columns)?;

@@ -13,6 +13,7 @@ mod batch;
 mod choose;
 mod coupled;
 mod earlier;
+mod forwards;
 mod integrate;
 mod looked_at;
 mod meet;
@@ -26,6 +27,7 @@ mod saved;
 mod spec;
 mod sums;
 mod superposition;
+mod sweep;
 
 pub use account::Account;
 pub(crate) use account::larger;

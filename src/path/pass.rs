@@ -9,11 +9,12 @@ use super::meet::Meeting;
 use super::rounding::{EachRow, add_reach};
 use super::rows::{Finder, Rows, Tau};
 use super::sums::{Certificate, State};
+use super::sweep::Sweep;
 use super::{Account, Tile};
 use crate::compute::{Backend, Phase, Result, RowMap, Slice, SliceMut};
 use crate::graph::{Block, Factor, Role, Segment};
 use crate::optimizer::Meets;
-use crate::tangent::{ConstantInputs, Contraction, Node, QueryFactors, along};
+use crate::tangent::{ConstantInputs, Node, QueryFactors, along};
 use crate::tape::Step;
 
 /// What a tile's steps share.
@@ -32,6 +33,9 @@ pub(super) struct Pass<'a, B: Backend> {
     /// The blocks that are summed together, those of one group of the optimizer, each set with the number of its sum.
     pub sets: Vec<(usize, Vec<usize>)>,
     pub triangle: bool,
+    /// The way along the path, and the blocks that are contracted on it.
+    pub sweep: Sweep,
+    pub wanted: Vec<bool>,
     /// Ones, and zeros where no example has a gradient; `None` where all may have one.
     silencing: Option<B::Buffer>,
     /// The momentum that the path begins with, where some is given.
@@ -39,7 +43,7 @@ pub(super) struct Pass<'a, B: Backend> {
 }
 
 /// What the gradients of a step's queries are held against.
-struct Certifying<'a, B: Backend> {
+pub(super) struct Certifying<'a, B: Backend> {
     certificate: &'a mut Certificate<B>,
     /// The squared lengths of the step's vectors.
     lengths: B::Buffer,
@@ -48,17 +52,18 @@ struct Certifying<'a, B: Backend> {
 }
 
 impl<'a, B: Backend> Pass<'a, B> {
-    pub fn new(setting: &'a Setting<'a, B>, tile: &'a Tile, triangle: bool) -> Result<Self> {
+    pub fn new(setting: &'a Setting<'a, B>, tile: &'a Tile, triangle: bool, sweep: Sweep) -> Result<Self> {
         let Setting { backend, network, contraction, .. } = *setting;
         let (width, queries) = (network.input_len(), tile.queries.len());
         let inputs = backend.upload(&setting.queries[tile.queries.start * width..tile.queries.end * width])?;
         let zeros = backend.zeros(network.len)?;
         let input = Slice::new(&inputs, 0, queries * width);
         // Constant inputs depend on no weights, so any weights will do.
-        let choice = if contraction.contains(&Contraction::Averaged) { queries } else { 0 };
+        let choice = if contraction.iter().any(|own| own.takes_constant_inputs()) { queries } else { 0 };
         let pass = network.forward(backend, Segment::at(&zeros), input.part(0, choice * width), choice)?;
         let constant = ConstantInputs::new(backend, network, contraction, &pass)?;
         drop(pass);
+        let wanted = sweep.wanted(contraction);
         Ok(Self {
             setting,
             tile,
@@ -67,8 +72,10 @@ impl<'a, B: Backend> Pass<'a, B> {
             numbers: (tile.queries.start as u32..tile.queries.end as u32).collect(),
             finder: Finder::new(setting, tile.queries.start, queries)?,
             each: EachRow::new(backend, setting.rows(), queries)?,
-            sets: sets(setting),
+            sets: sets(setting, &wanted),
             triangle,
+            sweep,
+            wanted,
             silencing: silencing(setting)?,
             earlier: Earlier::new(setting)?,
             inputs,
@@ -104,7 +111,10 @@ impl<'a, B: Backend> Pass<'a, B> {
     /// Adds one step. The device's time in it is counted by phases.
     pub fn step(&self, state: &mut State<'a, B>, at: &At<'_, B>, account: &mut Account) -> Result<()> {
         let before = self.setting.backend.enter(Phase::Passes);
-        self.add(state, at, account)?;
+        match self.sweep {
+            Sweep::Forwards => self.add_forwards(state, at, account)?,
+            Sweep::Backwards => self.add(state, at, account)?,
+        }
         self.setting.backend.enter(before);
         Ok(())
     }
@@ -120,7 +130,7 @@ impl<'a, B: Backend> Pass<'a, B> {
             return Ok(());
         }
         let added: Vec<f64> = recursions.iter().map(|own| own.add).collect();
-        let rows = self.finder.rows(state, &self.inputs, at, &added, account)?;
+        let rows = self.rows(state, at, &added, account)?;
         let none =
             || QueryFactors::new(network, self.setting.contraction, self.setting.rows(), self.tile.queries.len());
         let mut fresh = none();
@@ -133,15 +143,8 @@ impl<'a, B: Backend> Pass<'a, B> {
             Meets::Preconditioned => (&mut state.psi, None),
             Meets::Ahead { .. } | Meets::Behind { .. } => (&mut fresh, at.preconditioner()),
         };
-        psi.begin(backend, |block| (of(block).keep, of(block).add))?;
-        let mut certifying = match &mut state.certificate {
-            Some(certificate) => {
-                let earlier = self.earlier.as_ref().map(|earlier| earlier.part(self.setting, at)).transpose()?;
-                let lengths = self.squared_lengths(at, earlier.as_ref())?;
-                Some(Certifying { certificate, lengths, earlier })
-            }
-            None => None,
-        };
+        psi.begin(backend, |block| (of(block).keep, of(block).add), held)?;
+        let mut certifying = self.certifying(&mut state.certificate, at)?;
         for rows in &rows {
             self.query_gradients(&mut certifying, at, rows, &mut |factor| {
                 psi.add(backend, &rows.nodes[spec.optimizer.group_of(factor.block)], factor, held)
@@ -154,7 +157,7 @@ impl<'a, B: Backend> Pass<'a, B> {
                 None => None,
             },
             Meets::Ahead { .. } => {
-                state.psi.begin(backend, |block| (of(block).keep, 0.0))?;
+                state.psi.begin(backend, |block| (of(block).keep, 0.0), None)?;
                 state.psi.axpy(backend, into, &fresh)?;
                 fresh.axpy(backend, share, &state.psi)?;
                 Some(fresh)
@@ -163,7 +166,7 @@ impl<'a, B: Backend> Pass<'a, B> {
                 let mut met = none();
                 met.axpy(backend, share, &state.psi)?;
                 met.axpy(backend, |_| 1.0, &fresh)?;
-                state.psi.begin(backend, |block| (of(block).keep, 0.0))?;
+                state.psi.begin(backend, |block| (of(block).keep, 0.0), None)?;
                 state.psi.axpy(backend, into, &fresh)?;
                 Some(met)
             }
@@ -184,8 +187,31 @@ impl<'a, B: Backend> Pass<'a, B> {
         Ok(())
     }
 
+    /// The rows of queries at the nodes of a step; `added` is what it adds to ψ, in each group of parameters.
+    pub fn rows(
+        &self,
+        state: &mut State<'_, B>,
+        at: &At<'_, B>,
+        added: &[f64],
+        account: &mut Account,
+    ) -> Result<Vec<Rows<B>>> {
+        self.finder.rows(state, &self.inputs, at, added, account)
+    }
+
+    /// What the gradients of a step's queries are held against, where the tile has a certificate.
+    pub fn certifying<'c>(
+        &'c self,
+        certificate: &'c mut Option<Certificate<B>>,
+        at: &At<'_, B>,
+    ) -> Result<Option<Certifying<'c, B>>> {
+        let Some(certificate) = certificate else { return Ok(None) };
+        let earlier = self.earlier.as_ref().map(|earlier| earlier.part(self.setting, at)).transpose()?;
+        let lengths = self.squared_lengths(at, earlier.as_ref())?;
+        Ok(Some(Certifying { certificate, lengths, earlier }))
+    }
+
     /// The tile's examples in a step's batch. A full batch is the same in every step, and is kept.
-    fn batches(&self, state: &mut State<'_, B>, step: &Step) -> Result<Vec<Batch<B>>> {
+    pub fn batches(&self, state: &mut State<'_, B>, step: &Step) -> Result<Vec<Batch<B>>> {
         if let Some(full) = state.full.take_if(|_| step.batch.is_none()) {
             return Ok(full);
         }
@@ -195,8 +221,8 @@ impl<'a, B: Backend> Pass<'a, B> {
     }
 
     /// Takes the gradients of some rows of queries: adds their products with the step's vectors to the certificate, and gives each
-    /// layer's factor to `take`.
-    fn query_gradients(
+    /// layer's factor to `take`, of the layers that are contracted on this way.
+    pub fn query_gradients(
         &self,
         certifying: &mut Option<Certifying<'_, B>>,
         at: &At<'_, B>,
@@ -234,8 +260,8 @@ impl<'a, B: Backend> Pass<'a, B> {
         } else {
             Some(EachRow::new(backend, self.setting.rows(), count)?)
         };
-        let each = own_rows.as_ref().unwrap_or(&self.each);
-        network.backward_of_all(backend, segment, &pass, self.setting.rows(), reading.seeds, &mut |factor| {
+        let (each, certified) = (own_rows.as_ref().unwrap_or(&self.each), certifying.is_some());
+        let mut visit = |factor: Factor<'_, B::Buffer>| {
             let block = network.block_of(&factor);
             if let Some(Certifying { certificate, lengths, earlier }) = certifying {
                 let along = |direction: Option<(&B::Buffer, f64)>, out: SliceMut<'_, B::Buffer>| match direction {
@@ -261,26 +287,35 @@ impl<'a, B: Backend> Pass<'a, B> {
                 let lengths = Slice::new(lengths, factor.block + if factor.held { network.blocks.len() } else { 0 }, 1);
                 add_reach(backend, (node, each), &factor, lengths, reached)?;
             }
-            if factor.held {
+            if factor.held || !self.wanted[factor.block] {
                 return Ok(());
             }
             let before = backend.enter(Phase::Contraction);
             take(factor)?;
             backend.enter(before);
             Ok(())
-        })
+        };
+        let (seeds, rows) = (reading.seeds, self.setting.rows());
+        if certified {
+            return network.backward_of_all(backend, segment, &pass, rows, seeds, &mut visit);
+        }
+        network.backward_to(backend, segment, &pass, (seeds, rows), &self.wanted, &mut visit)
     }
 }
 
-/// The sets of a [`Pass`]: where results are split by layer, a block at a time.
-fn sets<B: Backend>(setting: &Setting<'_, B>) -> Vec<(usize, Vec<usize>)> {
+/// The sets of a [`Pass`], of the blocks that are wanted: where results are split by layer, a block at a time.
+fn sets<B: Backend>(setting: &Setting<'_, B>, wanted: &[bool]) -> Vec<(usize, Vec<usize>)> {
     let Setting { network, spec, .. } = *setting;
     if spec.layers {
         let layers = network.layers().into_iter().enumerate();
-        return layers.flat_map(|(layer, blocks)| blocks.map(move |block| (layer, vec![block]))).collect();
+        return layers
+            .flat_map(|(layer, blocks)| blocks.filter(|&block| wanted[block]).map(move |block| (layer, vec![block])))
+            .collect();
     }
     let group_of = |&block: &usize| spec.optimizer.group_of(block);
-    let of = |group| (0..network.blocks.len()).filter(|block| group_of(block) == group).collect::<Vec<_>>();
+    let of = |group| {
+        (0..network.blocks.len()).filter(|block| wanted[*block] && group_of(block) == group).collect::<Vec<_>>()
+    };
     (0..spec.optimizer.count()).map(|group| (0, of(group))).filter(|(_, blocks)| !blocks.is_empty()).collect()
 }
 

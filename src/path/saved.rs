@@ -54,26 +54,30 @@ impl<B: Backend> Certificate<B> {
 }
 
 impl<B: Backend> State<'_, B> {
-    /// Writes the state after the steps from the last down to `number`.
+    /// Writes the state of a way along the path, which is the one of this number, after `done` steps.
     pub fn save(
         &self,
         backend: &B,
         spec: &Spec,
-        number: usize,
+        (way, done): (usize, usize),
         finished: &Finished,
         writer: &mut StateWriter,
     ) -> Result<(), Error> {
-        writer.put("steps left", &[number as u64])?;
+        writer.put("way", &[way as u64])?;
+        writer.put("steps done", &[done as u64])?;
         finished.account.save(writer)?;
         writer.put("tangents", &[finished.tangent_final.len() as u64])?;
         finished.tangent_final.iter().try_for_each(|values| writer.put("tangent", values))?;
         self.sums.save(backend, writer)?;
         self.certificate.iter().try_for_each(|certificate| certificate.save(backend, writer))?;
+        if let Some(momentum) = &self.momentum {
+            return momentum.save(backend, writer);
+        }
         // Without memory ψ is not carried from step to step.
         if spec.optimizer.whole().has_memory() { self.psi.save(backend, writer) } else { Ok(()) }
     }
 
-    /// Reads what was [saved](Self::save) of the same tile, and returns the number of steps that are left.
+    /// Reads what was [saved](Self::save) of the same way of the same tile, and returns the number of steps that are done.
     pub fn restore(
         &mut self,
         backend: &B,
@@ -81,16 +85,24 @@ impl<B: Backend> State<'_, B> {
         finished: &mut Finished,
         reader: &mut StateReader,
     ) -> Result<usize, Error> {
-        let left: Vec<u64> = reader.take_exactly("steps left", 1)?;
+        let done: Vec<u64> = reader.take_exactly("steps done", 1)?;
         finished.account.restore(reader)?;
         let tangents: Vec<u64> = reader.take_exactly("tangents", 1)?;
         let tangents = (0..tangents[0]).map(|_| reader.take("tangent"));
         finished.tangent_final = tangents.collect::<Result<_, _>>()?;
         self.sums.restore(backend, reader)?;
         self.certificate.iter_mut().try_for_each(|certificate| certificate.restore(backend, reader))?;
-        if spec.optimizer.whole().has_memory() {
+        if let Some(momentum) = &mut self.momentum {
+            momentum.restore(backend, reader)?;
+        } else if spec.optimizer.whole().has_memory() {
             self.psi.restore(backend, reader)?;
         }
-        Ok(left[0].min(finished.account.residuals.len() as u64) as usize)
+        Ok(done[0].min(finished.account.residuals.len() as u64) as usize)
     }
+}
+
+/// The number of the way along the path that was under way.
+pub(super) fn way_of(reader: &mut StateReader) -> Result<usize, Error> {
+    let way: Vec<u64> = reader.take_exactly("way", 1)?;
+    Ok(way[0] as usize)
 }

@@ -6,7 +6,7 @@ use super::rows::GroupNodes;
 use super::{Account, Finished, Tile, larger};
 use crate::compute::{Accumulator, Backend, Entries, Result, Slice, SliceMut, widen};
 use crate::readout::Readout;
-use crate::tangent::{QueryFactors, Sum};
+use crate::tangent::{ExampleMomentum, QueryFactors, Sum};
 
 /// The sums of one kind of result: one for all layers, or one for each.
 pub(super) struct Sums<B: Backend>(pub Vec<Sum<B>>);
@@ -48,6 +48,8 @@ pub(super) struct State<'a, B: Backend> {
     pub full: Option<Vec<Batch<B>>>,
     /// ψ.
     pub psi: QueryFactors<'a, B>,
+    /// The examples' momentum, on the way forwards.
+    pub momentum: Option<ExampleMomentum<B>>,
     /// The nodes of the rule, with what the last step added to ψ, in each group of parameters.
     pub nodes: Option<(Vec<f64>, Vec<GroupNodes<B>>)>,
     pub sums: PairSums<B>,
@@ -98,6 +100,7 @@ impl<'a, B: Backend> State<'a, B> {
         Ok(Self {
             full: None,
             psi: QueryFactors::new(network, setting.contraction, rows, queries),
+            momentum: None,
             nodes: None,
             sums: PairSums {
                 attribution: Sums::new(backend, spec.attribution, groups, attribution_len)?,
@@ -126,7 +129,13 @@ impl<'a, B: Backend> State<'a, B> {
         finished.positions = self.sums.positions.download(backend)?;
         finished.kernel = self.sums.kernel.download(backend)?;
         finished.numerator = self.sums.numerator.download(backend)?;
-        if let Some(certificate) = &self.certificate {
+        Ok(())
+    }
+
+    /// Ends a way along the path: copies what belongs to queries to the host.
+    pub fn end(&mut self, backend: &B, finished: &mut Finished) -> Result<()> {
+        self.momentum = None;
+        if let Some(certificate) = self.certificate.take() {
             finished.account.regularizer = certificate.download(backend, &certificate.regularizer)?;
             finished.account.statistics = certificate.download(backend, &certificate.statistics)?;
             finished.account.earlier = certificate.download(backend, &certificate.earlier)?;
@@ -204,7 +213,7 @@ impl<B: Backend> Certificate<B> {
         Ok(widen(&backend.download(Slice::new(&self.values, place * size, size))?))
     }
 
-    /// Reads the results of a block of `count` steps from `first` on into the account. The last block comes first.
+    /// Reads the results of a block of `count` steps from `first` on into the account.
     pub fn settle(&mut self, backend: &B, first: usize, count: usize, account: &mut Account) -> Result<()> {
         self.regularizer.fold(backend)?;
         self.statistics.fold(backend)?;
@@ -244,7 +253,9 @@ impl<B: Backend> Certificate<B> {
         if first + count == account.residuals.len() {
             account.prediction.copy_from_slice(&values[count * size..]);
         }
-        account.initial.copy_from_slice(&values[..size]);
+        if first == 0 {
+            account.initial.copy_from_slice(&values[..size]);
+        }
         Ok(())
     }
 }

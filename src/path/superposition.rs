@@ -144,7 +144,7 @@ impl<B: Backend> Superposition<'_, B> {
         let groups = self.setting.spec.optimizer.count();
         let mut psi: Vec<Psi<B>> = (0..groups).map(|_| Psi { number: 0.0, vector: None, met: None }).collect();
         let silencing = silencing(&self.setting)?;
-        let mut next = recall.last()?;
+        let mut next = recall.before(history.steps.len())?;
         for (number, step) in history.steps.iter().enumerate().rev() {
             let leg = recall.leg(number)?;
             let places = if history.recording.keeps(Kept::Nodes) {

@@ -103,8 +103,30 @@ impl Cost<'_> {
             let examples = real(examples.div_ceil(columns));
             passes.forward(examples) + passes.backward(real(self.copies()) * examples)
         };
-        let tile = of_queries + of_batch + self.reading();
+        let tile = of_queries + of_batch + self.reading() + self.again(queries, examples.div_ceil(columns));
         real(lines) * (real(columns) * tile + certified + lengths)
+    }
+
+    /// Seconds of the passes of a tile's second way along the path, where some layers go forwards in time and others do not: backward
+    /// passes only where one of these is behind the last layer.
+    fn again(&self, queries: f64, examples: usize) -> f64 {
+        let Some(copies) = self.copies_again() else { return 0.0 };
+        let (passes, nodes, examples) = (self.passes(), real(self.sizes.nodes), real(examples));
+        let mut found = nodes * passes.forward(queries) + passes.forward(examples) + self.reading();
+        if copies > 0 {
+            found += nodes * passes.backward(queries * real(self.sizes.outputs)) + passes.backward(examples);
+        }
+        found
+    }
+
+    /// Gradient rows of each row that passes backward once more; `None` without a second way.
+    fn copies_again(&self) -> Option<usize> {
+        let forwards = |own: &Contraction| *own == Contraction::Forwards;
+        let others = || self.contraction.iter().filter(|own| !forwards(own));
+        if !self.contraction.iter().any(forwards) || others().next().is_none() {
+            return None;
+        }
+        Some(usize::from(others().any(|own| *own != Contraction::Output)))
     }
 
     /// Seconds of reading a step and moving the weights to its nodes.
@@ -161,8 +183,12 @@ impl Cost<'_> {
     /// way round.
     fn contracting(&self, all: &Sizes) -> f64 {
         let [lines, columns] = self.tiles;
-        let part =
-            Sizes { queries: all.queries.div_ceil(lines), examples: all.examples.div_ceil(columns), ..all.clone() };
+        let part = Sizes {
+            queries: all.queries.div_ceil(lines),
+            examples: all.examples.div_ceil(columns),
+            columns: all.columns.div_ceil(columns),
+            ..all.clone()
+        };
         let layers = self.network.blocks.iter().zip(self.contraction);
         let tile: f64 = layers.map(|(own, &choice)| tangent::seconds(own, choice, &part, self.rates)).sum();
         real(lines) * real(columns) * (tile + self.summing(&part) + self.passing_along(&part))
@@ -213,7 +239,11 @@ impl Cost<'_> {
         } else {
             real(examples * (1 + self.copies()))
         };
-        of_queries + of_batch * real(lines)
+        let again = self.copies_again().map_or(0.0, |copies| {
+            let of_queries = real(queries * nodes * (1 + copies * outputs)) * real(columns);
+            of_queries + real(examples * (1 + copies)) * real(lines)
+        });
+        of_queries + of_batch * real(lines) + again
     }
 
     /// Rows that pass in a step of training: forward, and backward with a gradient of inputs and one of weights.

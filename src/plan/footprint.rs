@@ -18,6 +18,8 @@ pub(super) struct Footprint {
     met: f64,
     /// For each pair of a query and an example of the tile, whatever its batch.
     held: f64,
+    /// For each example of the tile, whatever its batch: its momentum, where that goes forwards in time.
+    column: f64,
     /// Entries of all accumulators for each pair of a query and an example of the tile.
     sums: f64,
     /// Whatever the tile.
@@ -55,7 +57,7 @@ pub(super) struct Held {
 
 /// Elements of a layer's factors: of a query's row, of an example's row, and of the products of their inputs; and how many
 /// of them a query has.
-fn factors(block: &Block, contraction: Contraction, nodes: usize) -> ((f64, f64, f64), f64) {
+fn factors(block: &Block, contraction: Contraction, nodes: usize, sizes: &Sizes) -> ((f64, f64, f64), f64) {
     let len = real(block.len());
     let sum = |part: &dyn Fn(&Structure) -> usize| block.uses.iter().map(|one| real(part(&one.structure))).sum::<f64>();
     let (positions, delta) = (sum(&Structure::positions), sum(&Structure::delta_len));
@@ -63,7 +65,12 @@ fn factors(block: &Block, contraction: Contraction, nodes: usize) -> ((f64, f64,
     match contraction {
         Contraction::Factored => ((delta, delta, pairs), real(nodes)),
         Contraction::Averaged => ((delta, delta, pairs), 1.0),
-        Contraction::Output => ((sum(&Structure::input_len), delta, 1.0), 1.0),
+        // Nothing is kept for pairs; the momentum is each column's.
+        Contraction::Forwards => ((delta, delta, 0.0), 1.0),
+        Contraction::Output => {
+            let lines = if sizes.carried.is_preconditioned() { real(sizes.outputs) } else { 1.0 };
+            ((sum(&Structure::input_len), delta, lines), 1.0)
+        }
         Contraction::Materialised => ((len, len, 0.0), 1.0),
         Contraction::Half => ((len, delta, 0.0), 1.0),
         Contraction::Directional => ((len, 0.0, 0.0), 1.0),
@@ -115,7 +122,7 @@ impl Footprint {
         let mut widest = (0.0f64, 0.0f64, 0.0f64);
         let (mut held, mut applied, mut most_packed) = (0.0, 0.0, [0.0f64; 3]);
         for (own, &choice) in layers {
-            let ((query, example, pair), count) = factors(own, choice, nodes);
+            let ((query, example, pair), count) = factors(own, choice, nodes, &sizes);
             (left, right) = (left + count * query, right + example);
             // What no step changes is kept for all examples of the tile.
             *if choice == Contraction::Averaged { &mut held } else { &mut met } += count * pair;
@@ -127,11 +134,15 @@ impl Footprint {
             most_packed = std::array::from_fn(|side| most_packed[side].max(own[side]));
         }
         let seed = real(sizes.copies);
+        // The momentum, what meets the queries in a step, and what is packed of it; the inputs, twice as well.
+        let layers = network.blocks.iter().zip(contraction).filter(|(_, choice)| **choice == Contraction::Forwards);
+        let uses = layers.flat_map(|(own, _)| &own.uses).map(|one| one.structure);
+        let column: f64 = uses.map(|own| 3.0 * real(own.delta_len()) + 2.0 * real(own.input_len())).sum();
         // ψ; what Nesterov's momentum adds to it, and what an optimizer holds apart of preconditioned rows.
         let sets = match sizes.carried {
-            Carried::Nothing | Carried::Factors { .. } | Carried::Rows { apart: false } => 1.0,
+            Carried::Nothing | Carried::Factors { .. } | Carried::Rows { apart: false, .. } => 1.0,
             Carried::Means => 2.0,
-            Carried::Rows { apart: true } => 3.0,
+            Carried::Rows { apart: true, .. } => 3.0,
         };
         let inputs: f64 = network
             .blocks
@@ -141,7 +152,7 @@ impl Footprint {
                 let input = block.uses.iter().map(|one| real(one.structure.input_len())).sum::<f64>();
                 match choice {
                     Contraction::Factored => real(nodes) * input,
-                    Contraction::Averaged => input,
+                    Contraction::Averaged | Contraction::Forwards => input,
                     Contraction::Output | Contraction::Materialised | Contraction::Half | Contraction::Directional => {
                         0.0
                     }
@@ -163,6 +174,7 @@ impl Footprint {
             example: forward_of_example + rows + all * right,
             met,
             held,
+            column,
             sums,
             fixed: fixed + 8.0 * real(network.len) + along,
             largest: [
@@ -205,6 +217,7 @@ impl Footprint {
             + batch * self.example
             + queries * batch * self.met
             + queries * examples * self.held
+            + examples * self.column
             + self.fixed;
         let sums = queries * examples * self.sums;
         (arrays * self.bytes * SLACK + sums * (self.bytes * SLACK + 8.0 + 8.0) + queries * examples * self.kept) as u64
@@ -213,7 +226,9 @@ impl Footprint {
     /// Bytes of the state of a tile under way: ψ, a block of steps and their sum.
     pub fn state_bytes(&self, queries: usize, examples: usize) -> u64 {
         let (queries, examples) = (real(queries), real(examples));
-        (queries * self.psi * self.bytes + queries * examples * self.sums * (8.0 + self.bytes)) as u64
+        // Of a way along the path there is either ψ or momentum.
+        let carried = (queries * self.psi).max(examples * self.column / 3.0);
+        (carried * self.bytes + queries * examples * self.sums * (8.0 + self.bytes)) as u64
     }
 
     /// Elements of the largest array of a tile.
@@ -221,7 +236,12 @@ impl Footprint {
         let batch = real(examples.min(self.sizes.examples));
         let (queries, examples) = (real(queries), real(examples));
         let [query, example, met, pair] = self.largest;
-        (queries * query).max(batch * example).max(queries * batch * met).max(queries * examples * pair).max(self.whole)
+        (queries * query)
+            .max(batch * example)
+            .max(queries * batch * met)
+            .max(queries * examples * pair)
+            .max(examples * self.column / 3.0)
+            .max(self.whole)
     }
 
     /// Whether a tile fits `memory` bytes, and its arrays `largest` elements.

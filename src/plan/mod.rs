@@ -21,7 +21,7 @@ use crate::device::free_memory;
 use crate::path::{Quadrature, Rule, Tile, columns_at_once, examples_at_once, searched_at_once, vectors_at_once};
 use crate::problem::{Expected, Problem, SelfAttribution};
 use crate::readout::Readout;
-use crate::tangent::{Carried, Contraction, Sizes, choose};
+use crate::tangent::{Contraction, Sizes, choose};
 use crate::tape::Step;
 use cost::Cost;
 use footprint::{Footprint, Held, WholeBatch};
@@ -167,9 +167,10 @@ fn sizes(problem: &Problem, rounding: f64) -> Sizes {
         copies: network.outputs,
         nodes,
         examples: steps.iter().map(rows).max().unwrap_or(m),
+        columns: problem.columns(),
         entries: spec.attribution.then_some(Entries::Loss).into_iter().chain(spec.kernel).collect(),
         positions: spec.positions,
-        carried: Carried::new(spec.optimizer.whole(), &rates, rounding),
+        carried: problem.carried(&rates, rounding),
     }
 }
 
@@ -301,7 +302,7 @@ pub(crate) fn pieces(
     let footprint = footprint(problem, device, contraction, &sizes, &per_pair);
     let room = footprint.bytes(1, 1).midpoint(footprint.bytes(pairs[0], pairs[1]));
     let of_batch = (sizes.examples * pairs[1]).div_ceil(problem.columns());
-    let sizes = Sizes { queries: pairs[0], examples: of_batch, ..sizes };
+    let sizes = Sizes { queries: pairs[0], examples: of_batch, columns: pairs[1], ..sizes };
     let fits = |sides| footprint.fits(sides, room, usize::MAX);
     let work = |tiles| cost(problem, contraction, &device.choosing, sizes.clone(), tiles).step(per_pair.sums);
     let within = tiles(pairs, sides(pairs, 2, &fits, &work)?);
@@ -340,13 +341,19 @@ fn cost<'a>(
     }
 }
 
-/// The fastest contraction: each layer's own, or passes along ψ for the whole network.
+/// The fastest contraction: each layer's own, with the passes of a second way along the path where some go forwards in time, or
+/// passes along ψ for the whole network.
 fn fastest(problem: &Problem, readout: Readout, sizes: &Sizes, per_pair: &PerPair, rates: &Rates) -> Vec<Contraction> {
     let network = &problem.network;
-    let by_layer: Vec<_> = network.blocks.iter().map(|own| choose(network, own, readout, sizes, rates)).collect();
+    let by_layer = |sizes: &Sizes| -> Vec<Contraction> {
+        network.blocks.iter().map(|own| choose(network, own, readout, sizes, rates)).collect()
+    };
+    let backwards = Sizes { carried: sizes.carried.backwards(), ..sizes.clone() };
     let along = vec![Contraction::Directional; network.blocks.len()];
     let step = |choice: &[Contraction]| cost(problem, choice, rates, sizes.clone(), [1, 1]).step(per_pair.sums);
-    if step(&along) < step(&by_layer) { along } else { by_layer }
+    let faster =
+        |best: Vec<Contraction>, other: Vec<Contraction>| if step(&other) < step(&best) { other } else { best };
+    [by_layer(sizes), along].into_iter().fold(by_layer(&backwards), faster)
 }
 
 /// What tiles of a problem hold on a device.

@@ -50,6 +50,7 @@ pub(super) fn sizes_of_own(problem: &Problem, sizes: &Sizes) -> Sizes {
         entries: vec![Entries::Loss],
         positions: None,
         examples: sizes.examples.min(queries),
+        columns: queries,
         ..sizes.clone()
     }
 }
@@ -62,7 +63,7 @@ pub(super) fn pairs_of_own(sizes: &Sizes) -> PerPair {
 impl<'a> Own<'a> {
     pub fn new(problem: &'a Problem, contraction: &'a [Contraction], sizes: &Sizes, device: &Device) -> Self {
         let queries = problem.examples().min(MOST_QUERIES);
-        let sizes = Sizes { queries, examples: sizes.examples, ..sizes_of_own(problem, sizes) };
+        let sizes = Sizes { queries, examples: sizes.examples, columns: queries, ..sizes_of_own(problem, sizes) };
         let footprint = footprint(problem, device, contraction, &sizes, &pairs_of_own(&sizes));
         Self { problem, contraction, sizes, footprint }
     }
@@ -121,7 +122,7 @@ impl<'a> Own<'a> {
     fn cost<'b>(&'b self, side: usize, rates: &'b Rates) -> Cost<'b> {
         let (m, batch) = (self.problem.examples(), self.sizes.examples);
         let share = (batch as u128 * side as u128).div_ceil(m.max(1) as u128) as usize;
-        let sizes = Sizes { queries: side, examples: share.min(side), ..self.sizes.clone() };
+        let sizes = Sizes { queries: side, examples: share.min(side), columns: side, ..self.sizes.clone() };
         Cost {
             batch,
             examples: side,

@@ -274,9 +274,18 @@ impl Problem {
         )))
     }
 
+    /// How ψ is carried over steps of these rates, in arithmetic with a rounding of `rounding`. Momentum of examples goes forwards in
+    /// time where each has a column of its own, nothing but its loss is asked for, and the queries' nodes are found without a search.
+    pub(crate) fn carried(&self, rates: &[f64], rounding: f64) -> Carried {
+        let Spec { optimizer, positions, rule, .. } = &self.spec;
+        let carried = Carried::new(optimizer.whole(), rates, rounding);
+        let is_searched = matches!(rule, Rule::Adaptive { .. });
+        if is_searched || positions.is_some() || self.groups.is_some() { carried.backwards() } else { carried }
+    }
+
     /// The ways in which a block's gradients can be contracted.
     fn possible(&self, block: usize) -> Vec<Contraction> {
-        let carried = Carried::new(self.spec.optimizer.whole(), &[], <f32 as Element>::ROUNDING);
+        let carried = self.carried(&[], <f32 as Element>::ROUNDING);
         choices(&self.network, &self.network.blocks[block], self.spec.readout, carried)
     }
 

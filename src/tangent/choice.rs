@@ -23,35 +23,45 @@ pub enum Contraction {
     Materialised,
     /// Whole gradient rows of the queries, averaged over the nodes first, applied to the factors of the examples.
     Half,
+    /// Products of δ averaged over the nodes and of the examples' momentum, weighted by products of inputs through the preconditioner,
+    /// forwards in time: where the layer's input is constant.
+    Forwards,
     /// Whole gradient rows of the queries, along which the examples pass: all layers together, or none.
     Directional,
 }
 
 impl Contraction {
     /// All of them.
-    pub const ALL: [Contraction; 6] = [
+    pub const ALL: [Contraction; 7] = [
         Contraction::Factored,
         Contraction::Averaged,
         Contraction::Output,
         Contraction::Materialised,
         Contraction::Half,
+        Contraction::Forwards,
         Contraction::Directional,
     ];
 
     /// Those that one layer can have, whatever the others have.
-    pub const OF_LAYERS: [Contraction; 5] = [
+    pub const OF_LAYERS: [Contraction; 6] = [
         Contraction::Factored,
         Contraction::Averaged,
         Contraction::Output,
         Contraction::Materialised,
         Contraction::Half,
+        Contraction::Forwards,
     ];
+
+    /// Whether δ alone is averaged, and the input is the same in all steps.
+    pub(crate) fn takes_constant_inputs(self) -> bool {
+        matches!(self, Contraction::Averaged | Contraction::Forwards)
+    }
 
     /// Whether the queries' gradient rows are whole: what tied weights ask for.
     pub(super) fn takes_whole_rows(self) -> bool {
         match self {
             Contraction::Materialised | Contraction::Half | Contraction::Directional => true,
-            Contraction::Factored | Contraction::Averaged | Contraction::Output => false,
+            Contraction::Factored | Contraction::Averaged | Contraction::Output | Contraction::Forwards => false,
         }
     }
 
@@ -63,6 +73,7 @@ impl Contraction {
             Contraction::Output => "output",
             Contraction::Materialised => "materialised",
             Contraction::Half => "half",
+            Contraction::Forwards => "forwards",
             Contraction::Directional => "directional",
         }
     }
@@ -80,10 +91,12 @@ pub enum Carried {
     },
     /// As means of factors or of whole rows: Nesterov's momentum adds up two of them.
     Means,
-    /// As whole rows: a product with a preconditioner, entry by entry, has no factors.
+    /// As whole rows, but for the rows of a last layer: a product with a preconditioner, entry by entry, has no factors.
     Rows {
         /// Whether what the examples' rows meet is held beside it.
         apart: bool,
+        /// Whether the examples may carry momentum forwards in time instead.
+        forwards: bool,
     },
 }
 
@@ -123,8 +136,23 @@ impl Carried {
             Past::Nothing => Carried::Nothing,
             Past::Momentum(momentum) => Carried::Factors { steps: window(momentum, rates, rounding) },
             Past::Ahead => Carried::Means,
-            Past::Preconditioned { apart } => Carried::Rows { apart },
+            Past::Preconditioned { apart, of_sums } => Carried::Rows { apart, forwards: of_sums },
         }
+    }
+
+    /// The same where nothing goes forwards in time.
+    pub(crate) fn backwards(self) -> Self {
+        if let Carried::Rows { apart, .. } = self { Carried::Rows { apart, forwards: false } } else { self }
+    }
+
+    /// Whether the examples may carry momentum forwards in time.
+    fn may_go_forwards(self) -> bool {
+        matches!(self, Carried::Rows { forwards: true, .. })
+    }
+
+    /// Whether ψ is multiplied by a preconditioner, entry by entry.
+    pub(crate) fn is_preconditioned(self) -> bool {
+        matches!(self, Carried::Rows { .. })
     }
 
     /// Steps whose factors are held at once.
@@ -146,6 +174,8 @@ pub struct Sizes {
     pub nodes: usize,
     /// Examples.
     pub examples: usize,
+    /// All examples, whatever a step's batch has of them.
+    pub columns: usize,
     /// What is summed.
     pub entries: Vec<Entries>,
     /// T, where there is a sum for each position of an example as well.
@@ -165,7 +195,6 @@ impl Sizes {
 /// The ways in which a block can be contracted whatever the others are: all but [`Contraction::Directional`]. Rows of tied weights
 /// are sums over their uses, which no product around one input makes.
 pub fn choices(network: &Graph, block: &Block, readout: Readout, carried: Carried) -> Vec<Contraction> {
-    let means = !matches!(carried, Carried::Rows { .. });
     let own = |other: &&Block| other.offset == block.offset;
     let twin = network.in_training().blocks.iter().find(own).and_then(Block::only_use);
     let possible = |contraction: &Contraction| {
@@ -184,8 +213,13 @@ pub fn choices(network: &Graph, block: &Block, readout: Readout, carried: Carrie
                 Contraction::Half => true,
                 Contraction::Directional => false,
                 Contraction::Factored => only(&|_| matches!(carried, Carried::Nothing | Carried::Factors { .. })),
-                Contraction::Averaged => both(&Graph::has_constant_input) && means,
-                Contraction::Output => both(&Graph::makes_outputs) && readout.is_identity() && means,
+                Contraction::Averaged => both(&Graph::has_constant_input) && !carried.is_preconditioned(),
+                Contraction::Forwards => {
+                    let is_single =
+                        |network: &Graph, one: &Use| one.structure.positions() == 1 && network.has_constant_input(one);
+                    both(&is_single) && carried.may_go_forwards()
+                }
+                Contraction::Output => both(&Graph::makes_outputs) && readout.is_identity(),
             }
     };
     Contraction::OF_LAYERS.into_iter().filter(possible).collect()
@@ -223,7 +257,7 @@ mod tests {
     fn sized(outputs: usize, entries: Entries) -> Sizes {
         let (queries, nodes, examples) = (1, 1, 1);
         let (entries, carried) = (vec![entries], Carried::Nothing);
-        Sizes { queries, outputs, copies: outputs, nodes, examples, entries, positions: None, carried }
+        Sizes { queries, outputs, copies: outputs, nodes, examples, columns: 1, entries, positions: None, carried }
     }
 
     const TANH: LayerKind = LayerKind::Activation(Activation::Tanh);
@@ -253,7 +287,7 @@ mod tests {
     }
 
     /// ψ of momentum stays in factors where one is constant, in a window of steps where momentum is small, and in whole rows
-    /// elsewhere; Adam's is always whole rows.
+    /// elsewhere; Adam's is whole rows but in the first layer and the last one.
     #[test]
     fn what_is_carried_stays_in_factors_where_it_can() {
         let network = network(&[64], vec![linear(512), TANH, linear(512), TANH, linear(10)]);
@@ -268,7 +302,8 @@ mod tests {
         };
         let pick = |optimizer: &Optimizer, steps: usize| {
             let carried = Carried::new(optimizer, &vec![0.1; steps], f64::from(f32::EPSILON));
-            let sizes = Sizes { queries: 50, nodes: 3, examples: 1437, carried, ..sized(10, Entries::Loss) };
+            let sizes =
+                Sizes { queries: 50, nodes: 3, examples: 1437, columns: 1437, carried, ..sized(10, Entries::Loss) };
             picked(&network, &sizes)
         };
         let [averaged, factored, output, materialised, half] = [
@@ -282,7 +317,7 @@ mod tests {
         assert_eq!(pick(&sgd(0.1, false), 100), [averaged, factored, output]);
         assert_eq!(pick(&sgd(0.97, false), 1000), [averaged, half, output]);
         assert_eq!(pick(&sgd(0.1, true), 100), [averaged, half, output]);
-        assert_eq!(pick(&Optimizer::Adam(adam), 100), [materialised, half, half]);
+        assert_eq!(pick(&Optimizer::Adam(adam), 100), [Contraction::Forwards, half, output]);
     }
 
     /// A factor is held as long as something is left of it beside the others, its rate included.
@@ -320,7 +355,7 @@ mod tests {
         let pick = |count, tokens: usize, optimizer: &Optimizer| {
             let network = network(&[tokens], vec![embedding(count), flat.clone(), TANH, linear(4)]);
             let carried = Carried::new(optimizer, &[0.1], f64::from(f32::EPSILON));
-            let sizes = Sizes { queries: 8, nodes: 3, examples: 64, carried, ..sized(4, Entries::Loss) };
+            let sizes = Sizes { queries: 8, nodes: 3, examples: 64, columns: 64, carried, ..sized(4, Entries::Loss) };
             picked(&network, &sizes)[0]
         };
         let adam = Adam {
@@ -338,7 +373,7 @@ mod tests {
         let network = network(&[4], vec![embedding(5), flat, linear(3)]);
         let of = |carried| choices(&network, &network.blocks[0], Readout::Outputs, carried);
         assert_eq!(of(Carried::Nothing), [Contraction::Factored, averaged, materialised, half]);
-        assert_eq!(of(Carried::Rows { apart: false }), [materialised, half]);
+        assert_eq!(of(Carried::Rows { apart: false, forwards: true }), [materialised, half]);
     }
 
     /// Few rows and columns are padded at every pair of positions, whole rows once: by the sizes of a query of a residual network

@@ -1,8 +1,11 @@
 //! The contraction of queries' gradient rows with examples', into accumulators.
 
 use super::ExampleRows;
+use super::inputs::OutputInputs;
 use super::queries::{ConstantInputs, QueryFactors, Side};
-use crate::compute::{Accumulator, Backend, Element, Gram, Layout, MatMul, Result, RowMap, Slice, SliceMut, Start};
+use crate::compute::{
+    Accumulator, Backend, BackendError, Element, Gram, Layout, MatMul, Result, RowMap, Slice, SliceMut, Start,
+};
 use crate::error::Error;
 use crate::formats::{StateReader, StateWriter};
 use crate::graph::{Forward, Graph, Matrix};
@@ -149,6 +152,12 @@ impl<'a, B: Backend> Products<'a, B> {
                     nodes.iter().map(|kept| of(kept.node.rows, &kept.inputs, 1.0)).collect::<Result<_>>()?
                 }
                 Some(Side::Input(mean, _)) => vec![of(queries.queries(), mean, queries.total(index))?],
+                Some(Side::Inputs(psi, _)) => {
+                    let inputs = OutputInputs::new(block, queries.queries());
+                    let missing = || BackendError::Invalid(format!("layer {}: no last layer", block.layer));
+                    let examples = network.factor_input(pass, index, 0);
+                    vec![inputs.ok_or_else(missing)?.products(backend, psi, examples, pass.rows)?]
+                }
                 Some(Side::Delta(..)) => {
                     if let Some(left) = inputs.of(index).filter(|_| !constant.contains_key(&index)) {
                         constant.insert(index, of(queries.queries(), left, 1.0)?);

@@ -36,10 +36,12 @@ impl<B: Backend> ExampleRows<B> {
         copies: usize,
     ) -> Result<Self> {
         let map = RowMap::each(backend, copies, pass.rows, 1.0)?;
-        Self::mapped(backend, network, choice, weights, pass, (seed, copies), &map)
+        let all = vec![true; network.blocks.len()];
+        Self::mapped(backend, network, (choice, &all), weights, pass, (seed, copies), &map)
     }
 
-    /// The same with a row for each output of a map, where whole rows are kept: what its rows of the seed add up to.
+    /// The same of the blocks that are wanted, with a row for each output of a map, where whole rows are kept: what its rows of the
+    /// seed add up to.
     ///
     /// # Errors
     ///
@@ -47,14 +49,14 @@ impl<B: Backend> ExampleRows<B> {
     pub(crate) fn mapped(
         backend: &B,
         network: &Graph,
-        choice: &[Contraction],
+        (choice, wanted): (&[Contraction], &[bool]),
         weights: &B::Buffer,
         pass: &Forward<'_, B>,
         (seed, copies): (B::Buffer, usize),
         map: &RowMap<B::Buffer, B::Index>,
     ) -> Result<Self> {
         let mut rows: Vec<Held<B>> = network.blocks.iter().map(|_| Held::Nothing).collect();
-        network.backward(backend, Segment::at(weights), pass, copies, seed, &mut |factor| {
+        network.backward_to(backend, Segment::at(weights), pass, (seed, copies), wanted, &mut |factor| {
             let block = &network.blocks[factor.block];
             let held = std::mem::replace(&mut rows[factor.block], Held::Nothing);
             rows[factor.block] = match (choice[factor.block], held) {
@@ -69,7 +71,7 @@ impl<B: Backend> ExampleRows<B> {
                 }
                 // No row of an example is formed.
                 (Contraction::Directional, _) => Held::Nothing,
-                (Contraction::Factored | Contraction::Averaged | Contraction::Output | Contraction::Half, held) => {
+                (_, held) => {
                     let mut deltas = match held {
                         Held::Deltas(deltas) => deltas,
                         Held::Nothing | Held::Rows(..) => block.uses.iter().map(|_| None).collect(),

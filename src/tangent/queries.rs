@@ -4,6 +4,7 @@ use super::Contraction;
 use super::ExampleRows;
 use super::choice::is_left;
 use super::contract::Products;
+use super::inputs::OutputInputs;
 use super::structure::write_gradient;
 use crate::compute::{Backend, BackendError, Element, Part, Result, RowMap, Slice, SliceMut, Start};
 use crate::graph::{Factor, Forward, Graph};
@@ -72,7 +73,7 @@ impl<B: Backend> ConstantInputs<B> {
     /// The device has no room.
     pub fn new(backend: &B, network: &Graph, choice: &[Contraction], pass: &Forward<'_, B>) -> Result<Self> {
         let mut inputs = BTreeMap::new();
-        for (index, _) in choice.iter().enumerate().filter(|(_, choice)| **choice == Contraction::Averaged) {
+        for (index, _) in choice.iter().enumerate().filter(|(_, choice)| choice.takes_constant_inputs()) {
             inputs.insert(index, backend.copied(network.factor_input(pass, index, 0))?);
         }
         Ok(Self(inputs))
@@ -109,6 +110,8 @@ pub(super) enum Side<B: Backend + ?Sized> {
     Delta(B::Buffer, usize),
     /// Means of the input; δ is constant.
     Input(B::Buffer, usize),
+    /// The same, preconditioned for each output: as [`OutputInputs`] lays it out.
+    Inputs(B::Buffer, usize),
     /// Means of whole rows.
     Rows(B::Buffer, usize),
 }
@@ -133,14 +136,20 @@ impl<'a, B: Backend> QueryFactors<'a, B> {
     }
 
     /// Begins a step: `ψ = keep ψ`, and the nodes to come add `added φ` together; of each block these two numbers are given.
-    /// Factors of single nodes are dropped when nothing that counts is left of them beside the others.
+    /// Factors of single nodes are dropped when nothing that counts is left of them beside the others. The bias of a last layer has
+    /// the same input at every node, and is added here, times the preconditioner where the optimizer has one.
     ///
     /// # Errors
     ///
     /// A device error.
-    pub fn begin(&mut self, backend: &B, numbers: impl Fn(usize) -> (f64, f64)) -> Result<()> {
-        for (block, (side, total)) in self.sides.iter_mut().zip(&mut self.totals).enumerate() {
-            let (keep, added) = numbers(block);
+    pub fn begin(
+        &mut self,
+        backend: &B,
+        numbers: impl Fn(usize) -> (f64, f64),
+        preconditioner: Option<&B::Buffer>,
+    ) -> Result<()> {
+        for (index, (side, total)) in self.sides.iter_mut().zip(&mut self.totals).enumerate() {
+            let (keep, added) = numbers(index);
             *total = keep * *total + added;
             match side {
                 _ if keep == 0.0 => *side = None,
@@ -153,10 +162,24 @@ impl<'a, B: Backend> QueryFactors<'a, B> {
                         backend.scale(SliceMut::new(&mut kept.delta, 0, kept.delta_len), keep)?;
                     }
                 }
-                Some(Side::Delta(values, len) | Side::Input(values, len) | Side::Rows(values, len)) => {
+                Some(
+                    Side::Delta(values, len)
+                    | Side::Input(values, len)
+                    | Side::Inputs(values, len)
+                    | Side::Rows(values, len),
+                ) => {
                     backend.scale(SliceMut::new(values, 0, *len), keep)?;
                 }
             }
+            let inputs = OutputInputs::new(&self.network.blocks[index], self.queries);
+            let is_output = self.choice[index] == Contraction::Output;
+            let Some((inputs, preconditioner)) = inputs.zip(preconditioner).filter(|_| is_output) else { continue };
+            let mut values = match side.take() {
+                Some(Side::Inputs(values, _)) => values,
+                _ => backend.zeros(inputs.len())?,
+            };
+            inputs.add_bias(backend, &mut values, added, preconditioner)?;
+            *side = Some(Side::Inputs(values, inputs.len()));
         }
         Ok(())
     }
@@ -170,10 +193,18 @@ impl<'a, B: Backend> QueryFactors<'a, B> {
         for (block, (side, total)) in self.sides.iter_mut().zip(&mut self.totals).enumerate() {
             let (scale, other, more) = (scales(block), &other.sides[block], other.totals[block]);
             *total += scale * more;
-            let Some(Side::Delta(x, len) | Side::Input(x, len) | Side::Rows(x, len)) = other else { continue };
+            let Some(Side::Delta(x, len) | Side::Input(x, len) | Side::Inputs(x, len) | Side::Rows(x, len)) = other
+            else {
+                continue;
+            };
             let x = Slice::new(x, 0, *len);
             match side {
-                Some(Side::Delta(values, len) | Side::Input(values, len) | Side::Rows(values, len)) => {
+                Some(
+                    Side::Delta(values, len)
+                    | Side::Input(values, len)
+                    | Side::Inputs(values, len)
+                    | Side::Rows(values, len),
+                ) => {
                     backend.axpy(SliceMut::new(values, 0, *len), scale, x)?;
                 }
                 _ => {
@@ -182,6 +213,7 @@ impl<'a, B: Backend> QueryFactors<'a, B> {
                     *side = Some(match other {
                         Some(Side::Delta(..)) => Side::Delta(values, *len),
                         Some(Side::Input(..)) => Side::Input(values, *len),
+                        Some(Side::Inputs(..)) => Side::Inputs(values, *len),
                         _ => Side::Rows(values, *len),
                     });
                 }
@@ -190,8 +222,8 @@ impl<'a, B: Backend> QueryFactors<'a, B> {
         Ok(())
     }
 
-    /// Whole rows, each times a vector of the weights' length, entry by entry. Factors and means have no such product: they are
-    /// left out.
+    /// Whole rows, and a last layer's inputs, each times a vector of the weights' length, entry by entry. Other factors and means
+    /// have no such product: they are left out.
     ///
     /// # Errors
     ///
@@ -199,8 +231,15 @@ impl<'a, B: Backend> QueryFactors<'a, B> {
     pub fn times(&self, backend: &B, vector: &B::Buffer) -> Result<Self> {
         let mut product = Self::new(self.network, self.choice, self.outputs, self.queries);
         for (index, side) in self.sides.iter().enumerate() {
-            let Some(Side::Rows(rows, len)) = side else { continue };
             let block = &self.network.blocks[index];
+            let inputs = OutputInputs::new(block, self.queries);
+            if let (Some(Side::Input(mean, len)), Some(inputs)) = (side, inputs) {
+                let mut out = backend.zeros(inputs.len())?;
+                inputs.add(backend, &mut out, Slice::new(mean, 0, *len), vector)?;
+                inputs.add_bias(backend, &mut out, self.totals[index], vector)?;
+                product.sides[index] = Some(Side::Inputs(out, inputs.len()));
+            }
+            let Some(Side::Rows(rows, len)) = side else { continue };
             let mut out = backend.scratch(*len)?;
             let factors = Slice::new(vector, block.offset, block.len());
             backend.multiply(SliceMut::new(&mut out, 0, *len), Slice::new(rows, 0, *len), factors)?;
@@ -239,13 +278,25 @@ impl<'a, B: Backend> QueryFactors<'a, B> {
                 Side::Nodes(nodes)
             }
             // The mean of one is itself.
-            (Contraction::Averaged, None) if node.plain => Side::Delta(factor.delta, factor.len),
-            (Contraction::Averaged, side) => {
+            (Contraction::Averaged | Contraction::Forwards, None) if node.plain => {
+                Side::Delta(factor.delta, factor.len)
+            }
+            (Contraction::Averaged | Contraction::Forwards, side) => {
                 let width = structure.delta_len();
                 let len = self.outputs * self.queries * width;
                 let mut mean = if let Some(Side::Delta(mean, _)) = side { mean } else { fresh(len)? };
                 backend.average(width, start, &node.added, SliceMut::new(&mut mean, 0, len), factor.delta())?;
                 Side::Delta(mean, len)
+            }
+            (Contraction::Output, Some(Side::Inputs(mut values, len))) => {
+                let held = preconditioner.zip(OutputInputs::new(block, self.queries));
+                let missing = || BackendError::Invalid(format!("layer {}: no preconditioner", block.layer));
+                let ((held, inputs), own) = (held.ok_or_else(missing)?, self.queries * structure.input_len());
+                let mut mean = fresh(own)?;
+                let out = SliceMut::new(&mut mean, 0, own);
+                backend.average(structure.input_len(), Start::Value(0.0), &node.inputs, out, factor.input)?;
+                inputs.add(backend, &mut values, Slice::new(&mean, 0, own), held)?;
+                Side::Inputs(values, len)
             }
             (Contraction::Output, side) => {
                 let width = structure.input_len();
@@ -315,7 +366,9 @@ impl<'a, B: Backend> QueryFactors<'a, B> {
                 Side::Delta(mean, len) => {
                     parts.extend(products.of(index).map(|inputs| factored(averaged, mean, *len, inputs)));
                 }
-                Side::Input(..) => parts.extend(products.of(index).map(|inputs| Part::Output { right, inputs })),
+                Side::Input(..) | Side::Inputs(..) => {
+                    parts.extend(products.of(index).map(|inputs| Part::Output { right, inputs }))
+                }
                 Side::Rows(left, len) => {
                     parts.extend(structure.applied(Slice::new(left, 0, *len), right, products.input(index, place)));
                 }

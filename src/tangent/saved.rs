@@ -13,6 +13,7 @@ const NODES: u32 = 1;
 const DELTA: u32 = 2;
 const INPUT: u32 = 3;
 const ROWS: u32 = 4;
+const INPUTS: u32 = 5;
 
 impl<B: Backend> QueryFactors<'_, B> {
     /// Writes ψ as it stands.
@@ -31,6 +32,7 @@ impl<B: Backend> QueryFactors<'_, B> {
                 None => writer.put("form", &[NONE, 0])?,
                 Some(Side::Delta(values, len)) => mean(DELTA, values, *len)?,
                 Some(Side::Input(values, len)) => mean(INPUT, values, *len)?,
+                Some(Side::Inputs(values, len)) => mean(INPUTS, values, *len)?,
                 Some(Side::Rows(values, len)) => mean(ROWS, values, *len)?,
                 Some(Side::Nodes(nodes)) => {
                     writer.put("form", &[NODES, nodes.len() as u32])?;
@@ -58,6 +60,7 @@ impl<B: Backend> QueryFactors<'_, B> {
             *side = match form[0] {
                 DELTA => mean().map(|(values, len)| Some(Side::Delta(values, len)))?,
                 INPUT => mean().map(|(values, len)| Some(Side::Input(values, len)))?,
+                INPUTS => mean().map(|(values, len)| Some(Side::Inputs(values, len)))?,
                 ROWS => mean().map(|(values, len)| Some(Side::Rows(values, len)))?,
                 NODES => {
                     let kept = (0..form[1]).map(|_| Kept::restore(backend, own, size, reader));

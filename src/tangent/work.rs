@@ -26,6 +26,10 @@ impl Work {
     }
 }
 
+/// How often the examples' momentum is gone through in a step, and examples that meet a query's matrix together.
+const MOVED: f64 = 5.0;
+const APART: f64 = 512.0;
+
 /// A count as floating point, since counts may be beyond any machine.
 fn real(count: usize) -> f64 {
     count as f64
@@ -200,6 +204,13 @@ fn work(block: &Block, contraction: Contraction, sizes: &Sizes, padding: Padding
             elements: (k * rows + left + right) * p * h,
             ..Work::default()
         },
+        // Each output has inputs of its own where they are preconditioned: laid out, multiplied and added.
+        Contraction::Output if sizes.carried.is_preconditioned() => Work {
+            multiply_adds: inputs(rows, m),
+            entries: entries + rows * m,
+            elements: (3.0 * k + carrying) * rows * w + 2.0 * rows * m,
+            ..Work::default()
+        },
         Contraction::Output => {
             Work { multiply_adds: inputs(n, m), entries: entries + n * m, elements: k * n * w, ..Work::default() }
         }
@@ -217,6 +228,18 @@ fn work(block: &Block, contraction: Contraction, sizes: &Sizes, padding: Padding
             let own = Work { entries, elements: held, forming: of_queries, ..Work::default() };
             let applied = products.iter().flat_map(|product| structures().map(|one| product.applied(one)));
             applied.fold(own, Work::plus)
+        }
+        // The momentum of all examples, whatever the batch: scaled, added to, and laid out; and the layer's matrix times each query's input.
+        Contraction::Forwards => {
+            let (all, outputs) = (real(sizes.columns), real(sizes.outputs));
+            let [left, of_query] = [padding.rows_of(h), padding.rows_of(outputs)];
+            let columns = padding.columns_of(all);
+            Work {
+                multiply_adds: n * columns * (left * (w + 1.0) + of_query * h),
+                entries: n * columns * (h + of_query),
+                elements: (MOVED * all + m) * h + all * w + k * rows * h + n * left * w * (all / APART).ceil(),
+                ..Work::default()
+            }
         }
         // The passes along the rows, which are put into flat vectors, are the network's.
         Contraction::Directional => Work { elements: held + rows * len, forming: of_queries, ..Work::default() },
@@ -251,7 +274,20 @@ mod tests {
         let layers = [Layer::new(LayerNorm::default()), linear(7), linear(5)];
         let network = Graph::new(&[11], &layers).expect("a network");
         let (entries, carried) = (vec![entries], Carried::Nothing);
-        (network, Sizes { queries: 2, outputs: 5, copies: 5, nodes: 4, examples: 3, entries, positions: None, carried })
+        (
+            network,
+            Sizes {
+                queries: 2,
+                outputs: 5,
+                copies: 5,
+                nodes: 4,
+                examples: 3,
+                columns: 3,
+                entries,
+                positions: None,
+                carried,
+            },
+        )
     }
 
     #[test]

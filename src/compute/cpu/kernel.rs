@@ -93,6 +93,8 @@ pub(in crate::compute) enum Weighting<'a, E> {
     /// An entry of a Gram matrix: row `r` of the block begins at `rows[r]`, column `c` of its `columns` is
     /// `(first + c) % examples`.
     Gram { values: &'a [E], rows: &'a [usize], first: usize, columns: usize, examples: usize },
+    /// An entry of the panel of columns, `[panel][row][column]`.
+    Each { weights: Panels<'a, E> },
     /// A number of the column, `[panel][column]`: with several copies, one for the sums of each, whose panels lie `apart`.
     Columns { weights: Panels<'a, E>, copies: usize, apart: usize },
 }
@@ -188,6 +190,7 @@ impl<E: Lane> Weighting<'_, E> {
     ) -> Option<&'b [E]> {
         match *self {
             Weighting::One => None,
+            Weighting::Each { weights } => Some(&weights.values[panel * weights.panel + row * count..][..count]),
             Weighting::Columns { weights, apart, .. } => {
                 Some(&weights.values[copy * apart + panel * weights.panel..][..count])
             }

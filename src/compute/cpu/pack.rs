@@ -26,6 +26,13 @@ pub(in crate::compute) fn copy_line<E: Element>(out: &mut [E], line: &[E]) {
     }
 }
 
+/// The elements from k on of a line that `last` follows.
+pub(in crate::compute) fn put_line<E: Element>(line: &[E], last: E, k: usize, out: &mut [E]) {
+    let (own, rest) = out.split_at_mut(out.len().min(line.len() - k));
+    own.copy_from_slice(&line[k..][..own.len()]);
+    rest.fill(last);
+}
+
 /// Some panels, from some k on.
 #[derive(Clone, Copy)]
 pub(in crate::compute) struct Panels<'a, E> {

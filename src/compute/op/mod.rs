@@ -37,6 +37,7 @@ mod outer_rows;
 mod pool;
 mod pool_backward;
 mod pool_directional;
+mod preconditioned;
 mod readout;
 mod rearrange;
 mod reciprocal;
@@ -81,6 +82,7 @@ pub use outer_rows::OuterRows;
 pub use pool::{Pool, Pooling};
 pub use pool_backward::PoolBackward;
 pub use pool_directional::PoolDirectional;
+pub use preconditioned::{Preconditioned, PreconditionedArrays};
 pub use readout::{Read, ReadArrays};
 pub use rearrange::Rearrange;
 pub use reciprocal::{Reciprocal, SizeOf};
@@ -110,7 +112,7 @@ macro_rules! for_each_operation {
             Accumulate, Activate, Adam, Average, Axpy, BatchLoss, BatchMatMul, Bias, Center, Col2im, ConvolveBackward,
             Copy, Dropout, Fill, Gather, Gram, Im2col, Lookup, Mask, Matches, MatMul, Maximum, Multiply, Normalize,
             NormalizeBackward, NormalizeCurvature, Outer, OuterDiagonal, OuterRows, Pool, PoolBackward, PoolDirectional,
-            Read, Rearrange, Reciprocal, RowDot, Scale, ScaleFeatures, Seed, Softmax, Transpose
+            Preconditioned, Read, Rearrange, Reciprocal, RowDot, Scale, ScaleFeatures, Seed, Softmax, Transpose
         }
     };
 }

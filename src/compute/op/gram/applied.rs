@@ -5,7 +5,7 @@ use super::prepared::each_term;
 use super::{Element, Outer, Result};
 use crate::compute::cpu::kernel::{Weighting, panels};
 use crate::compute::cpu::memory::Pool;
-use crate::compute::cpu::pack::Packed;
+use crate::compute::cpu::pack::{Packed, put_line};
 use crate::compute::cpu::tiles::{Tile, add_panels, each_tile_of};
 use std::sync::Arc;
 
@@ -99,11 +99,4 @@ impl<E: Element> Applied<'_, E> {
             });
         })
     }
-}
-
-/// The elements from k on of a line that `last` follows.
-fn put_line<E: Element>(line: &[E], last: E, k: usize, out: &mut [E]) {
-    let (own, rest) = out.split_at_mut(out.len().min(line.len() - k));
-    own.copy_from_slice(&line[k..][..own.len()]);
-    rest.fill(last);
 }

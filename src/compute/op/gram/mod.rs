@@ -131,11 +131,11 @@ pub enum Part<'a, T, I> {
         inputs: Slice<'a, T>,
     },
     /// `G[q, i] right[(d, i), c]`: a last linear layer, whose gradient with respect to output c is the unit vector c. The
-    /// rows of a query are the outputs, R = C.
+    /// rows of a query are the outputs, R = C. Where the outputs have inputs of their own, `G[(c, q), i]`; a trace has none such.
     Output {
         /// `[copies, examples, R]`.
         right: Slice<'a, T>,
-        /// G, `[queries, examples]`.
+        /// G, `[queries, examples]` or `[R, queries, examples]`.
         inputs: Slice<'a, T>,
     },
     /// `Σ_k left[(c, q), k] right[(d, i), k]`: whole gradient rows.
@@ -250,6 +250,8 @@ impl Operation for Gram {
         let map = trial.map(rows)?;
         let (left, right) = (trial.numbers(map.rows * depth)?, trial.numbers(outputs * examples * depth)?);
         let (whole, inputs) = (trial.numbers(rows * depth)?, trial.numbers(map.base.max(queries) * examples)?);
+        // A last layer whose outputs have inputs of their own.
+        let (last, own) = (trial.numbers(outputs * examples * outputs)?, trial.numbers(rows * examples)?);
         let columns = backend.index(&(0..examples as u32).collect::<Vec<_>>())?;
         let mut out = backend.zeros(len)?;
         let gram = Gram {
@@ -272,6 +274,7 @@ impl Operation for Gram {
                 inputs: front(&inputs, map.base * examples),
             },
             Part::Rows { depth, left: front(&whole, rows * depth), right },
+            Part::Output { right: front(&last, outputs * examples * outputs), inputs: front(&own, rows * examples) },
         ];
         trial.run(|| {
             let into = vec![Accumulator { out: front_mut(&mut out, len), scale: 0.5, weights: None }];
@@ -312,7 +315,11 @@ impl Gram {
                 require(Self::NAME, depth > 0, "a product without a depth")
             }
             Part::Output { right, inputs } => {
-                fit(Self::NAME, &[(right.len, columns * self.outputs), (inputs.len, self.queries * self.examples)])
+                let shared = inputs.len == self.queries * self.examples;
+                let len = if shared { inputs.len } else { rows * self.examples };
+                fit(Self::NAME, &[(right.len, columns * self.outputs), (inputs.len, len)])?;
+                let together = shared || self.entries != Entries::Trace;
+                require(Self::NAME, together, "outputs that are summed have inputs of their own")
             }
             Part::Half { shape: own, left, delta, input } => {
                 let (height, width) = (own.positions * own.height, own.positions * own.width);
@@ -391,6 +398,35 @@ mod tests {
             want[line * stride + COLUMNS[example] as usize] += SCALE * factor * value;
         }
         close(&found, |entry| want[entry]);
+    }
+
+    /// Of a last layer whose outputs have inputs of their own.
+    #[test]
+    fn inputs_of_each_output_as_plain_loops() {
+        let (outputs, queries, examples, stride) = (2, 2, COLUMNS.len(), 4);
+        for entries in [Entries::Loss, Entries::Diagonal, Entries::Full] {
+            let copies = entries.copies(outputs);
+            let gram = Gram { entries, outputs, copies, queries, examples, stride, triangle: None };
+            let (right, inputs) = (numbers(1, gram.columns() * outputs), numbers(2, outputs * queries * examples));
+            let before = numbers(3, gram.len());
+            let got = written(&before, |cpu, out| {
+                let [right, inputs] = [&right, &inputs].map(|own| held(own));
+                let parts = [Part::Output { right: right.all(), inputs: inputs.all() }];
+                let into = vec![Accumulator { out, scale: SCALE, weights: None }];
+                cpu.run(&gram, GramArrays { columns: &COLUMNS.to_vec(), parts: &parts, into })
+            });
+            let mut want = before;
+            for (row, column) in (0..outputs * queries).flat_map(|row| (0..gram.columns()).map(move |c| (row, c))) {
+                let (output, copy, example) = (row / queries, column / examples, column % examples);
+                if entries == Entries::Diagonal && output != copy {
+                    continue;
+                }
+                let line = if entries == Entries::Full { row * copies + copy } else { row };
+                let value = inputs[row * examples + example] * right[column * outputs + output];
+                want[line * stride + COLUMNS[example] as usize] += SCALE * value;
+            }
+            close(&got, |entry| want[entry]);
+        }
     }
 
     #[test]

@@ -15,8 +15,8 @@ use std::sync::Arc;
 pub(super) enum Prepared<'a, E: Element> {
     /// Pairs of packed factors; with a Gram matrix, where each row's part of it begins, for each pair.
     Products { left: Vec<Left<E>>, right: Arc<Vec<Packed<E>>>, depth: usize, gram: Option<Products<'a, E>> },
-    /// For each row's output, the column's entry.
-    Output { picked: cpu::Buffer<E>, outputs: usize, inputs: &'a [E] },
+    /// For each row's output, the column's entry; of the inputs' rows each has its own, or those of a query share one.
+    Output { picked: cpu::Buffer<E>, inputs: &'a [E] },
     /// Rows of tables, δ, and where in a row each of an example's tokens begins.
     Picked { own: OuterRows, left: &'a [E], delta: &'a [E], places: Vec<usize> },
 }
@@ -142,7 +142,7 @@ pub(super) fn prepare<'a, E: Element>(
                 let entry = |term: usize| right[view.right(column, term) * shape.outputs + view.output + output + term];
                 *picked = (0..view.terms).map(entry).sum::<E>();
             }
-            Ok(Prepared::Output { picked, outputs: view.queries, inputs })
+            Ok(Prepared::Output { picked, inputs })
         }
         Part::Picked { shape: own, left, delta, tokens } => {
             let places = super::view(tokens)?.iter().map(|&token| row_of(token, own.count) * own.width).collect();
@@ -200,11 +200,12 @@ impl<E: Element> Prepared<'_, E> {
                     }
                 }
             }
-            Prepared::Output { picked, outputs: queries, inputs } => {
-                let examples = view.examples;
+            Prepared::Output { picked, inputs } => {
+                let (queries, examples) = (view.queries, view.examples);
+                let lines = inputs.len() / examples;
                 for (row, sums) in tile.rows.clone().zip(sums.chunks_mut(tile.width)) {
                     let picked = &picked[row / queries * view.columns..][tile.columns.clone()];
-                    let inputs = &inputs[row % queries * examples..][..examples];
+                    let inputs = &inputs[view.left(row, 0) % lines * examples..][..examples];
                     let mut column = tile.columns.start;
                     while column < tile.columns.end {
                         let end = (column / examples + 1).saturating_mul(examples).min(tile.columns.end);

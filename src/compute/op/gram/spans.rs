@@ -51,13 +51,17 @@ pub(super) fn out_span(call: &Call<'_, '_>, rect: &Rect) -> (usize, usize) {
     (start, (rows.len() - 1) * call.row_length() + end - start)
 }
 
-/// Where the look-up of a block begins in `[queries, examples]`, and its elements.
-pub(super) fn query_span(call: &Call<'_, '_>, rect: &Rect) -> (usize, usize) {
+/// Where the look-up of a block begins in `[lines, examples]`, and its elements: a line for each query, or for each row.
+pub(super) fn line_span(call: &Call<'_, '_>, rect: &Rect, lines: usize) -> (usize, usize) {
     let (queries, rows) = (call.shape.queries, call.grid.rows(rect));
     let examples = examples(call, rect);
     let one = call.grid.row_step > 0 || rows.start / queries == (rows.end - 1) / queries;
     let first = if call.grid.row_step > 0 { rect.rows.start } else { rows.start % queries };
-    let seen = if one { first..first + rect.rows.len() } else { 0..queries };
+    let seen = match lines == queries {
+        false => rows,
+        true if one => first..first + rect.rows.len(),
+        true => 0..queries,
+    };
     let start = seen.start * call.shape.examples + examples.start;
     (start, (seen.end - 1) * call.shape.examples + examples.end - start)
 }

@@ -77,12 +77,15 @@ impl GpuBackend {
             None => Ok(SeenArrays { arrays: [self.nothing(); 2], numbers: SeenNumbers::default() }),
             Some(Seen::Output { right, inputs }) => {
                 let whole = inputs.len <= self.context.binding;
-                let (first, len) = query_span(call, rect);
+                let lines = inputs.len / shape.examples;
+                let (first, len) = line_span(call, rect, lines);
                 let start = if whole { examples.start } else { first };
                 let left = read(inputs).part(start, if whole { inputs.len - start } else { len });
                 let right = read(right).part(columns.start * shape.outputs, columns.len() * shape.outputs);
                 let first_query = if whole { 0 } else { first / shape.examples } as u32;
-                let numbers = SeenNumbers { seen: OUTPUT, seen_first: first_query, ..SeenNumbers::default() };
+                let seen_width = lines as u32;
+                let numbers =
+                    SeenNumbers { seen: OUTPUT, seen_first: first_query, seen_width, ..SeenNumbers::default() };
                 Ok(SeenArrays { arrays: [left, right], numbers })
             }
             Some(Seen::Half { layer, left, delta, input }) => {

@@ -8,7 +8,7 @@ mod packed;
 mod table;
 
 use super::grid::{Grid, Rect};
-use super::spans::{Call, base_rows, examples, map_rows, out_span, query_span};
+use super::spans::{Call, base_rows, examples, line_span, map_rows, out_span};
 use super::{
     Accumulator, Bound, Dispatch, Entries, GpuBackend, Gram, GramArrays, INDEX, Outer, Part, Result, RowMap, Shader,
     Size, Slice, Words, numbers, read,
@@ -88,7 +88,7 @@ numbers! {
 }
 
 numbers! {
-    /// What a dispatch looks up: its kind, the summed dimension, and the first query that is bound or the examples of Z.
+    /// What a dispatch looks up: its kind, the summed dimension, the first line of G that is bound, and G's lines or Z's examples.
     #[derive(Default)]
     struct SeenNumbers { seen: u32, seen_depth: u32, seen_first: u32, seen_width: u32 }
 }
@@ -165,7 +165,11 @@ impl GpuBackend {
             None => {}
             Some(Seen::Output { right, inputs }) => {
                 by_column = by_column.max(if right.len > limit { columns.len() * call.shape.outputs } else { 0 });
-                by_row = by_row.max(if inputs.len > limit { query_span(call, rect).1 } else { 0 });
+                by_row = by_row.max(if inputs.len > limit {
+                    line_span(call, rect, inputs.len / call.shape.examples).1
+                } else {
+                    0
+                });
             }
             Some(Seen::Half { layer, .. }) => {
                 let (width, length) = (examples(call, rect).len(), layer.deltas());
