@@ -235,7 +235,9 @@ impl<'a, B: Backend> Pass<'a, B> {
             Some(EachRow::new(backend, self.setting.rows(), count)?)
         };
         let each = own_rows.as_ref().unwrap_or(&self.each);
-        network.backward_of_all(backend, segment, &pass, self.setting.rows(), reading.seeds, &mut |factor| {
+        let seeds = (self.setting.rows(), reading.seeds);
+        let forms = |block: usize| self.setting.contraction[block].takes_whole_rows();
+        network.backward_of_all(backend, segment, &pass, seeds, &forms, &mut |factor| {
             let block = network.block_of(&factor);
             if let Some(Certifying { certificate, lengths, earlier }) = certifying {
                 let along = |direction: Option<(&B::Buffer, f64)>, out: SliceMut<'_, B::Buffer>| match direction {
@@ -310,6 +312,6 @@ fn apply<B: Backend>(
     out: SliceMut<'_, B::Buffer>,
 ) -> Result<()> {
     let values = along(backend, block.offset, direction, node.rows, factor)?;
-    let width = factor.structure.delta_len();
+    let width = factor.delta_len();
     backend.row_dot(width, scale, &node.mean, out, factor.delta(), Slice::new(&values, 0, node.rows * width))
 }

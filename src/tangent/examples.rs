@@ -54,7 +54,11 @@ impl<B: Backend> ExampleRows<B> {
         map: &RowMap<B::Buffer, B::Index>,
     ) -> Result<Self> {
         let mut rows: Vec<Held<B>> = network.blocks.iter().map(|_| Held::Nothing).collect();
-        network.backward(backend, Segment::at(weights), pass, copies, seed, &mut |factor| {
+        let forms = |block: usize| choice[block] == Contraction::Materialised;
+        network.backward_of_all(backend, Segment::at(weights), pass, (copies, seed), &forms, &mut |factor| {
+            if factor.held {
+                return Ok(());
+            }
             let block = &network.blocks[factor.block];
             let held = std::mem::replace(&mut rows[factor.block], Held::Nothing);
             rows[factor.block] = match (choice[factor.block], held) {
