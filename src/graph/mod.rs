@@ -296,6 +296,21 @@ impl Graph {
             && one.node.checked_sub(1).is_some_and(features)
     }
 
+    /// Whether a use has one position, and each of its features reaches the outputs by elementwise functions and a last linear
+    /// layer alone: δ of output c is then `W_c ∘ s`, s the same for all outputs.
+    pub fn scales_outputs(&self, one: &Use) -> bool {
+        let mut node = one.node;
+        while let Some(reader) = self.only_reader(node).filter(|_| one.structure.positions() == 1) {
+            node = reader + 1;
+            match self.nodes[reader].kind {
+                Kind::Pointwise(_) => {}
+                Kind::Affine(ref last) => return last.is_vector() && self.storage(self.output()) == node,
+                _ => return false,
+            }
+        }
+        false
+    }
+
     /// The block of a factor.
     pub(crate) fn block_of<T>(&self, factor: &Factor<'_, T>) -> &Block {
         if factor.held { &self.held[factor.block] } else { &self.blocks[factor.block] }

@@ -146,26 +146,34 @@ impl<E: Element> Call<'_, E> {
         let Outer { height, width, start, .. } = self.shape.outer;
         let (row, size) = (self.shape.outer.row(), height * self.windows.len());
         let mut shared = self.pool.take(self.windows.len() * row)?;
-        let mut sums = self.pool.take(outputs.len() * row)?;
-        sums.fill(E::ZERO);
-        for (number, place) in rows_of_output(self.map, outputs[0]).enumerate() {
+        let mut sums = self.pool.take(row)?;
+        let places = rows_of_output(self.map, outputs[0]);
+        if places.is_empty() {
+            sums.fill(E::ZERO);
+            outputs.iter().for_each(|&output| self.put(output, start, &sums));
+        }
+        for (number, place) in places.enumerate() {
             self.share(self.map.inputs[place] as usize, &mut shared)?;
-            for (&output, sums) in outputs.iter().zip(sums.chunks_mut(row.max(1))) {
+            for &output in outputs {
+                sums.fill(E::ZERO);
                 let from = self.map.offsets[output] as usize + number;
                 let omega = self.map.weights[from] * self.share;
                 let delta = &self.factors.delta[from * size..][..size];
                 arch().dispatch(
                     #[inline(always)]
-                    || combine((height, width), (omega, delta), &shared, sums),
+                    || combine((height, width), (omega, delta), &shared, &mut sums),
                 );
+                self.factors.precondition(0, &mut sums);
+                self.put(output, if number == 0 { start } else { Start::Output }, &sums);
             }
         }
-        for (&output, sums) in outputs.iter().zip(sums.chunks_mut(row.max(1))) {
-            self.factors.precondition(0, sums);
-            // SAFETY: an output is in one group.
-            super::matmul::put(start, unsafe { self.out.part(output * row..(output + 1) * row) }, sums);
-        }
         Ok(())
+    }
+
+    fn put(&self, output: usize, start: Start, sums: &[E]) {
+        let row = self.shape.outer.row();
+        // SAFETY: an output is in one group.
+        super::matmul::put(start, unsafe { self.out.part(output * row..(output + 1) * row) }, sums);
     }
 
     /// For each window what a δ of 1 would make of a base row: `[windows, row]`.
