@@ -110,7 +110,10 @@ impl<B: Backend> Bench<'_, B> {
         let inputs = Slice::new(&inputs, 0, rows * columns);
         let flops = || Amount::Flops(2.0 * rows as f64 * columns as f64 * depth as f64);
         let parts = [
-            ("gram, factored", Part::Factored { map: &map, positions: 1, depth, left, right, inputs }),
+            (
+                "gram, factored",
+                Part::Factored { map: &map, positions: 1, depth, left, right, inputs, exchanges: false },
+            ),
             ("gram, rows", Part::Rows { depth, left, right }),
         ];
         for (name, part) in parts {

@@ -65,6 +65,12 @@ impl Window {
         self.stride == [1; 2] && self.dilation == [1; 2] && narrow
     }
 
+    /// Whether its places cut the images into parts: each pixel lies in one.
+    pub fn cuts(&self) -> bool {
+        let whole = self.height.is_multiple_of(self.kernel[0]) && self.width.is_multiple_of(self.kernel[1]);
+        self.kernel == self.stride && self.padding == [0; 2] && self.dilation == [1; 2] && whole
+    }
+
     /// Positions of the window.
     pub fn positions(&self) -> usize {
         self.out_height() * self.out_width()

@@ -1,8 +1,9 @@
 //! The backward pass: from seeds at the outputs to the gradient factors of every block.
 
-use super::primitive::{Back, Primitive, Site};
-use super::{Forward, Graph, NodeId, Segment, Structure};
+use super::primitive::{Back, Kind, Primitive, Site};
+use super::{Forward, Graph, NodeId, Pooled, Segment, Structure};
 use crate::compute::{Backend, Result, Slice, SliceMut};
+use std::collections::BTreeMap;
 
 /// The two factors of the gradients of a block at one of its uses; how they make up a row is said by the structure, and the
 /// rows of all uses add up.
@@ -16,10 +17,12 @@ pub struct Factor<'a, T> {
     pub place: usize,
     /// How the two make up a gradient row: the first entries of the block, or all.
     pub structure: Structure,
-    /// `[copies * base rows, positions, height]`, for the visitor to keep.
+    /// `[copies * base rows, positions, height]`, for the visitor to keep; of a pooled one `[copies * base rows, height, windows]`.
     pub delta: T,
     /// Elements of δ.
     pub len: usize,
+    /// Where δ is held at pooled positions, what it becomes before pooling.
+    pub pooled: Option<Pooled<'a, T>>,
     /// `[base rows, positions, width]`.
     pub input: Slice<'a, T>,
 }
@@ -28,6 +31,11 @@ impl<T> Factor<'_, T> {
     /// δ, whole.
     pub fn delta(&self) -> Slice<'_, T> {
         Slice::new(&self.delta, 0, self.len)
+    }
+
+    /// Elements of a row's δ, as it is held.
+    pub fn delta_len(&self) -> usize {
+        self.pooled.map_or(self.structure.delta_len(), |pooled| pooled.delta_len())
     }
 }
 
@@ -48,10 +56,11 @@ impl Graph {
         visit: &mut dyn FnMut(Factor<'_, B::Buffer>) -> Result<()>,
     ) -> Result<()> {
         let mut trained = |factor: Factor<'_, B::Buffer>| if factor.held { Ok(()) } else { visit(factor) };
-        self.backward_of_all(backend, segment, pass, copies, seed, &mut trained)
+        self.backward_of_all(backend, segment, pass, (copies, seed), &|_| false, &mut trained)
     }
 
-    /// As [`backward`](Self::backward), with the factors of held parameters where they are [followed](Self::following_held).
+    /// As [`backward`](Self::backward), with the factors of held parameters where they are [followed](Self::following_held). Of a
+    /// block whose whole rows the visitor `forms`, δ may be [pooled](Pooled).
     ///
     /// # Errors
     ///
@@ -61,15 +70,15 @@ impl Graph {
         backend: &B,
         segment: Segment<'_, B::Buffer>,
         pass: &Forward<'_, B>,
-        copies: usize,
-        seed: B::Buffer,
+        (copies, seed): (usize, B::Buffer),
+        forms: &dyn Fn(usize) -> bool,
         visit: &mut dyn FnMut(Factor<'_, B::Buffer>) -> Result<()>,
     ) -> Result<()> {
         let trained: Vec<bool> = self.nodes.iter().map(|node| node.trained).collect();
-        self.propagate(backend, segment, pass, (seed, copies), &trained, visit)
+        self.propagate(backend, segment, pass, (copies, seed), (&trained, forms), visit)
     }
 
-    /// As [`backward`](Self::backward) of some blocks alone: what no such block is behind gets no δ.
+    /// As [`backward_of_all`](Self::backward_of_all), of some blocks alone: what no such block is behind gets no δ.
     ///
     /// # Errors
     ///
@@ -79,13 +88,13 @@ impl Graph {
         backend: &B,
         segment: Segment<'_, B::Buffer>,
         pass: &Forward<'_, B>,
-        (seed, copies): (B::Buffer, usize),
-        blocks: &[bool],
+        (copies, seed): (usize, B::Buffer),
+        (blocks, forms): (&[bool], &dyn Fn(usize) -> bool),
         visit: &mut dyn FnMut(Factor<'_, B::Buffer>) -> Result<()>,
     ) -> Result<()> {
         let is_wanted = |factor: &Factor<'_, B::Buffer>| !factor.held && blocks[factor.block];
         let mut some = |factor: Factor<'_, B::Buffer>| if is_wanted(&factor) { visit(factor) } else { Ok(()) };
-        self.propagate(backend, segment, pass, (seed, copies), &self.dependent(blocks), &mut some)
+        self.propagate(backend, segment, pass, (copies, seed), (&self.dependent(blocks), forms), &mut some)
     }
 
     /// Which nodes depend on some blocks.
@@ -105,20 +114,34 @@ impl Graph {
         backend: &B,
         segment: Segment<'_, B::Buffer>,
         pass: &Forward<'_, B>,
-        (seed, copies): (B::Buffer, usize),
-        wanted: &[bool],
+        (copies, seed): (usize, B::Buffer),
+        (wanted, forms): (&[bool], &dyn Fn(usize) -> bool),
         visit: &mut dyn FnMut(Factor<'_, B::Buffer>) -> Result<()>,
     ) -> Result<()> {
+        let mut chains = self.pooled(copies, forms);
+        let mut pooled = BTreeMap::new();
         let mut deltas: Vec<Option<B::Buffer>> = (0..=self.nodes.len()).map(|_| None).collect();
         deltas[self.storage(self.output())] = Some(seed);
         for (index, node) in self.nodes.iter().enumerate().rev() {
+            let site = Site { backend, segment, used: node.used, rows: pass.rows, draw: pass.draw };
+            let of_input = |input: &NodeId| input.checked_sub(1).is_some_and(|input| wanted[input]);
+            let inputs: Vec<bool> = node.inputs.iter().map(of_input).collect();
+            let back = Back { copies, wanted: &inputs };
+            if let (Some((chain, delta)), Kind::Convolve(own)) = (pooled.remove(&index), &node.kind) {
+                let slopes = self.slopes(backend, pass, &chain)?;
+                let slopes = Slice::new(&slopes, 0, pass.rows * self.node_len(index + 1));
+                let before = Pooled { window: chain.window, slopes };
+                let found = own.backward_pooled(&site, &self.seen(pass, index), &back, (delta, before), visit)?;
+                self.hand_on(backend, index, copies * pass.rows, found, &mut deltas)?;
+                continue;
+            }
             let Some(delta) = deltas[index + 1].take().filter(|_| wanted[index]) else {
                 continue;
             };
-            let site = Site { backend, segment, used: node.used, rows: pass.rows, draw: pass.draw };
-            let of_input = |input: &NodeId| input.checked_sub(1).is_some_and(|input| wanted[input]);
-            let wanted: Vec<bool> = node.inputs.iter().map(of_input).collect();
-            let back = Back { copies, wanted: &wanted };
+            if let Some((convolve, chain)) = chains.remove(&index) {
+                pooled.insert(convolve, (chain, delta));
+                continue;
+            }
             let found = node.kind.backward(&site, &self.seen(pass, index), &back, delta, visit)?;
             self.hand_on(backend, index, copies * pass.rows, found, &mut deltas)?;
         }

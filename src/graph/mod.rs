@@ -27,6 +27,7 @@ mod initial;
 mod masks;
 mod mode;
 mod naming;
+mod pooled;
 pub mod primitive;
 mod roles;
 mod running;
@@ -44,6 +45,7 @@ pub use forward::{Forward, Segment};
 pub use hessian::Seeds;
 pub use initial::{Initial, check_tensors, from_tensors};
 pub use mode::Mode;
+pub use pooled::Pooled;
 pub use roles::{Role, Roles};
 pub use running::Running;
 pub use structure::{Diagonal, Matrix, Structure, Table};
@@ -292,6 +294,21 @@ impl Graph {
         matches!(one.structure, Structure::Outer(Matrix { positions: 1, .. }))
             && self.storage(self.output()) == one.node
             && one.node.checked_sub(1).is_some_and(features)
+    }
+
+    /// Whether a use has one position, and each of its features reaches the outputs by elementwise functions and a last linear
+    /// layer alone: δ of output c is then `W_c ∘ s`, s the same for all outputs.
+    pub fn scales_outputs(&self, one: &Use) -> bool {
+        let mut node = one.node;
+        while let Some(reader) = self.only_reader(node).filter(|_| one.structure.positions() == 1) {
+            node = reader + 1;
+            match self.nodes[reader].kind {
+                Kind::Pointwise(_) => {}
+                Kind::Affine(ref last) => return last.is_vector() && self.storage(self.output()) == node,
+                _ => return false,
+            }
+        }
+        false
     }
 
     /// The block of a factor.

@@ -295,11 +295,12 @@ impl<'a, B: Backend> Pass<'a, B> {
             backend.enter(before);
             Ok(())
         };
-        let (seeds, rows) = (reading.seeds, self.setting.rows());
+        let seeds = (self.setting.rows(), reading.seeds);
+        let forms = |block: usize| self.setting.contraction[block].takes_whole_rows();
         if certified {
-            return network.backward_of_all(backend, segment, &pass, rows, seeds, &mut visit);
+            return network.backward_of_all(backend, segment, &pass, seeds, &forms, &mut visit);
         }
-        network.backward_to(backend, segment, &pass, (seeds, rows), &self.wanted, &mut visit)
+        network.backward_to(backend, segment, &pass, seeds, (&self.wanted, &forms), &mut visit)
     }
 }
 
@@ -345,6 +346,6 @@ fn apply<B: Backend>(
     out: SliceMut<'_, B::Buffer>,
 ) -> Result<()> {
     let values = along(backend, block.offset, direction, node.rows, factor)?;
-    let width = factor.structure.delta_len();
+    let width = factor.delta_len();
     backend.row_dot(width, scale, &node.mean, out, factor.delta(), Slice::new(&values, 0, node.rows * width))
 }

@@ -5,6 +5,7 @@ use super::earlier::EarlierPart;
 use super::pass::Pass;
 use crate::compute::{Backend, Result, RowMap, Slice, SliceMut};
 use crate::graph::Factor;
+use crate::graph::primitive::fresh;
 use crate::tangent::Node;
 
 /// Maps in which each row of a pass is an output of its own.
@@ -83,7 +84,18 @@ pub(super) fn add_reach<B: Backend>(
     let (mut deltas, mut inputs) = (backend.zeros(all)?, backend.scratch(base)?);
     let (mut products, mut length) = (backend.zeros(all)?, backend.scratch(base)?);
     let (structure, delta) = (&factor.structure, factor.delta());
-    backend.row_dot(structure.delta_len(), 1.0, &each.gradients, SliceMut::new(&mut deltas, 0, all), delta, delta)?;
+    let out_of_rows = SliceMut::new(&mut deltas, 0, all);
+    match factor.pooled {
+        None => backend.row_dot(structure.delta_len(), 1.0, &each.gradients, out_of_rows, delta, delta)?,
+        // Of a window's δ every pixel has the slope's share: their squares are added up for each base row.
+        Some(pooled) => {
+            let shares = pooled.met(backend, pooled.slopes)?;
+            let shares = Slice::new(&shares, 0, base * pooled.delta_len());
+            let weighed = fresh(backend, delta.len, |out| backend.multiply(out, delta, shares))?;
+            let (area, weighed) = (pooled.window.area() as f64, Slice::new(&weighed, 0, delta.len));
+            backend.row_dot(pooled.delta_len(), 1.0 / area, &each.gradients, out_of_rows, delta, weighed)?;
+        }
+    }
     // A bias is a weight whose input is 1 at every position; a raw parameter is nothing but one.
     backend.fill(SliceMut::new(&mut inputs, 0, base), structure.squares_of_ones())?;
     let (width, input) = (structure.multiplied(), factor.input);

@@ -3,7 +3,7 @@
 use super::batch::Batch;
 use super::integrate::Setting;
 use super::rows::GroupNodes;
-use super::{Account, Finished, Tile, larger};
+use super::{Account, Finished, Rule, Tile, larger};
 use crate::compute::{Accumulator, Backend, Entries, Result, Slice, SliceMut, widen};
 use crate::readout::Readout;
 use crate::tangent::{ExampleMomentum, QueryFactors, Sum};
@@ -97,9 +97,11 @@ impl<'a, B: Backend> State<'a, B> {
         let kernel_len = spec.kernel.map_or(0, |entries| entries.len(rows, network.outputs, queries, examples));
         let attribution_len = Entries::Loss.len(rows, 1, queries, examples);
         let positions_len = spec.positions.map_or(0, |positions| Entries::Full.len(rows, positions, queries, examples));
+        let psi = QueryFactors::new(network, setting.contraction, rows, queries);
+        let beside = spec.rule == Rule::Left && spec.readout.is_identity() && !setting.in_training.draws();
         Ok(Self {
             full: None,
-            psi: QueryFactors::new(network, setting.contraction, rows, queries),
+            psi: if beside { psi.beside_examples() } else { psi },
             momentum: None,
             nodes: None,
             sums: PairSums {

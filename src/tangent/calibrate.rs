@@ -75,6 +75,7 @@ fn product<B: Backend>(backend: &B, depth: usize) -> Result<f64> {
         left: Slice::new(&left, 0, ROWS * depth),
         right: Slice::new(&right, 0, COLUMNS * depth),
         inputs: Slice::new(&inputs, 0, ROWS * COLUMNS),
+        exchanges: false,
     };
     fastest(backend, &probe, &mut || {
         let out = SliceMut::new(&mut out, 0, ROWS * COLUMNS);

@@ -58,7 +58,7 @@ impl Contraction {
     }
 
     /// Whether the queries' gradient rows are whole: what tied weights ask for.
-    pub(super) fn takes_whole_rows(self) -> bool {
+    pub(crate) fn takes_whole_rows(self) -> bool {
         match self {
             Contraction::Materialised | Contraction::Half | Contraction::Directional => true,
             Contraction::Factored | Contraction::Averaged | Contraction::Output | Contraction::Forwards => false,

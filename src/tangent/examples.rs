@@ -56,7 +56,9 @@ impl<B: Backend> ExampleRows<B> {
         map: &RowMap<B::Buffer, B::Index>,
     ) -> Result<Self> {
         let mut rows: Vec<Held<B>> = network.blocks.iter().map(|_| Held::Nothing).collect();
-        network.backward_to(backend, Segment::at(weights), pass, (seed, copies), wanted, &mut |factor| {
+        let forms = |block: usize| choice[block] == Contraction::Materialised;
+        let (seed, blocks) = ((copies, seed), (wanted, &forms as &dyn Fn(usize) -> bool));
+        network.backward_to(backend, Segment::at(weights), pass, seed, blocks, &mut |factor| {
             let block = &network.blocks[factor.block];
             let held = std::mem::replace(&mut rows[factor.block], Held::Nothing);
             rows[factor.block] = match (choice[factor.block], held) {

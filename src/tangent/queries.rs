@@ -123,6 +123,8 @@ pub struct QueryFactors<'a, B: Backend + ?Sized> {
     choice: &'a [Contraction],
     pub(super) outputs: usize,
     pub(super) queries: usize,
+    /// Whether they are gradients of the outputs themselves at the examples' own weights.
+    beside_examples: bool,
     pub(super) sides: Vec<Option<Side<B>>>,
     /// By block, ψ of a number that every output depends on with a slope of 1, such as the last layer's bias.
     pub(super) totals: Vec<f64>,
@@ -132,7 +134,12 @@ impl<'a, B: Backend> QueryFactors<'a, B> {
     /// Zero, for `outputs` rows a query.
     pub fn new(network: &'a Graph, choice: &'a [Contraction], outputs: usize, queries: usize) -> Self {
         let (sides, totals) = network.blocks.iter().map(|_| (None, 0.0)).unzip();
-        Self { network, choice, outputs, queries, sides, totals }
+        Self { network, choice, outputs, queries, beside_examples: false, sides, totals }
+    }
+
+    /// Of gradients of the outputs themselves, at the weights at which the examples' are taken.
+    pub fn beside_examples(self) -> Self {
+        Self { beside_examples: true, ..self }
     }
 
     /// Begins a step: `ψ = keep ψ`, and the nodes to come add `added φ` together; of each block these two numbers are given.
@@ -349,6 +356,7 @@ impl<'a, B: Backend> QueryFactors<'a, B> {
         }
         for (place, right) in rows.deltas(index) {
             let structure = block.uses[place].structure;
+            let exchanges = self.beside_examples && self.network.scales_outputs(&block.uses[place]);
             let factored = |map: &'p RowMap<B::Buffer, B::Index>, delta: &'p B::Buffer, len, inputs| Part::Factored {
                 map,
                 positions: structure.positions(),
@@ -356,6 +364,7 @@ impl<'a, B: Backend> QueryFactors<'a, B> {
                 left: Slice::new(delta, 0, len),
                 right,
                 inputs,
+                exchanges,
             };
             match side {
                 Side::Nodes(nodes) => {

@@ -2,12 +2,13 @@
 
 use super::Contraction;
 use super::contract::gram;
-use crate::compute::op::OuterArrays;
+use crate::compute::op::{OuterArrays, OuterPooled, OuterPooledArrays};
 use crate::compute::{
     Backend, BackendError, Matches, Outer, OuterDiagonal, OuterRows, Part, Result, RowMap, Slice, SliceMut, Start,
+    Transpose,
 };
 use crate::graph::primitive::{Site, Used, fresh, raw};
-use crate::graph::{Diagonal, Factor, Matrix, Segment, Structure, Table};
+use crate::graph::{Diagonal, Factor, Matrix, Pooled, Segment, Structure, Table};
 
 impl Structure {
     /// The ways in which gradients of one use can be contracted, whatever their inputs. Those of a diagonal are short.
@@ -127,19 +128,25 @@ pub(crate) fn write_gradient<B: Backend>(
     start: Start,
     out: SliceMut<'_, B::Buffer>,
 ) -> Result<()> {
-    match factor.structure {
-        Structure::Outer(matrix) => {
+    match (factor.structure, factor.pooled) {
+        (Structure::Outer(matrix), Some(Pooled { window, slopes })) => {
+            let (delta, input) = (factor.delta(), factor.input);
+            let rows = OuterArrays { map, out, delta, input, preconditioner };
+            let shape = OuterPooled { outer: outer(matrix, start), window };
+            backend.run(&shape, OuterPooledArrays { rows, slopes })
+        }
+        (Structure::Outer(matrix), None) => {
             backend.outer(&outer(matrix, start), map, out, factor.delta(), factor.input, preconditioner)
         }
-        Structure::Diagonal(Diagonal { width, positions, shift }) => {
+        (Structure::Diagonal(Diagonal { width, positions, shift }), _) => {
             let shape = OuterDiagonal { width, positions, shift, start };
             backend.outer_diagonal(&shape, map, out, factor.delta(), factor.input, preconditioner)
         }
-        Structure::Rows(table) => {
+        (Structure::Rows(table), _) => {
             let (delta, input) = (factor.delta(), factor.input);
             backend.run(&outer_rows(table, start), OuterArrays { map, out, delta, input, preconditioner })
         }
-        Structure::Dense(len) => {
+        (Structure::Dense(len), _) => {
             let Some(factors) = preconditioner else { return backend.average(len, start, map, out, factor.delta()) };
             let SliceMut { buffer, offset, len: size } = out;
             let mean = fresh(backend, size, |mean| backend.average(len, Start::Value(0.0), map, mean, factor.delta()))?;
@@ -153,7 +160,7 @@ pub(crate) fn write_gradient<B: Backend>(
 }
 
 /// A use's map from its input to its node's values, linear in the parameters, at `direction`, where they start at `offset`:
-/// what a gradient row's δ is multiplied with to give ∇f · direction.
+/// what a gradient row's δ, as it is held, is multiplied with to give ∇f · direction.
 pub(crate) fn along<B: Backend>(
     backend: &B,
     offset: usize,
@@ -163,10 +170,15 @@ pub(crate) fn along<B: Backend>(
 ) -> Result<B::Buffer> {
     let used = Used { offset, ..Used::default() };
     let site = Site { backend, segment: Segment::at(direction), used, rows, draw: None };
-    fresh(backend, rows * factor.structure.delta_len(), |out| match factor.structure {
+    let len = rows * factor.structure.delta_len();
+    let values = fresh(backend, len, |out| match factor.structure {
         Structure::Outer(matrix) => matrix.values(&site, out, factor.input),
         Structure::Diagonal(diagonal) => diagonal.values(&site, out, factor.input),
         Structure::Rows(table) => table.values(&site, out, factor.input),
         Structure::Dense(len) => raw(&site, out, len),
-    })
+    })?;
+    let Some(pooled) = factor.pooled else { return Ok(values) };
+    let order = Transpose { batches: rows, rows: factor.structure.positions(), columns: pooled.window.channels };
+    let turned = fresh(backend, len, |out| backend.transpose(&order, out, Slice::new(&values, 0, len)))?;
+    pooled.met(backend, Slice::new(&turned, 0, len))
 }

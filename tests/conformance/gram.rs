@@ -108,7 +108,7 @@ fn fused<B: Backend>(backend: &B, shape: &Shape<'_>) -> Vec<f64> {
             let (left, right, inputs) = (left.get(), right.get(), inputs.get());
             match *kind {
                 Kind::Factored { positions, depth } => {
-                    Part::Factored { map: &map, positions, depth, left, right, inputs }
+                    Part::Factored { map: &map, positions, depth, left, right, inputs, exchanges: false }
                 }
                 Kind::Output => Part::Output { right, inputs },
                 Kind::Rows { depth } => Part::Rows { depth, left, right },

@@ -49,7 +49,8 @@ fn step(device: &GpuBackend, sum: &mut pathkernel::compute::gpu::Buffer) {
     let map = RowMap::each(device, 1, side, 0.5).unwrap();
     let columns = device.index(&(0..side as u32).collect::<Vec<_>>()).unwrap();
     let left = Slice::new(&product, 0, side * side);
-    let part = Part::Factored { map: &map, positions: 1, depth: side, left, right: whole, inputs: left };
+    let exchanges = false;
+    let part = Part::Factored { map: &map, positions: 1, depth: side, left, right: whole, inputs: left, exchanges };
     let gram = Gram {
         entries: Entries::Loss,
         outputs: 1,

@@ -137,7 +137,7 @@ impl<'a> Layer<'a> {
             let (left, tokens) = (whole(&self.left_rows), whole(&self.inputs));
             parts.push(Part::Picked { shape, left, delta, tokens });
             let (left, inputs) = (whole(&self.left), whole(&self.products));
-            parts.push(Part::Factored { map, positions, depth: width, left, right: delta, inputs });
+            parts.push(Part::Factored { map, positions, depth: width, left, right: delta, inputs, exchanges: false });
         }
         if let Structure::Outer(matrix) = self.structure {
             let Matrix { height, positions, .. } = matrix;
@@ -145,7 +145,7 @@ impl<'a> Layer<'a> {
             let shape = outer(matrix, Start::Value(0.0));
             parts.push(Part::Half { shape, left: whole(&self.left_rows), delta, input: whole(&self.inputs) });
             let (left, inputs) = (whole(&self.left), whole(&self.products));
-            parts.push(Part::Factored { map, positions, depth: height, left, right: delta, inputs });
+            parts.push(Part::Factored { map, positions, depth: height, left, right: delta, inputs, exchanges: false });
         }
         parts
     }

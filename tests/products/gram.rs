@@ -184,6 +184,7 @@ impl<E: Element> Held<E> {
                 left: left(self.map.rows * positions * depth),
                 right: right(positions * depth),
                 inputs: gram(size.base() * positions * positions),
+                exchanges: false,
             },
             Kind::Output => Part::Output { right: right(copies), inputs: gram(queries) },
             Kind::Rows => Part::Rows { depth, left: left(rows * depth), right: right(depth) },

@@ -5,6 +5,7 @@ use crate::compute::cpu::kernel::{WIDEST, Weighting, panels};
 use crate::compute::cpu::memory;
 use crate::compute::cpu::pack::{Packed, copy_line};
 use crate::compute::cpu::tiles::{Shared, add, each_tile};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// A convolution of some images.
@@ -52,9 +53,7 @@ impl Operation for ConvolveBackward {
         // every weight the pixels of all rows, margins included, are one run of neighbours: what the product's columns need.
         let (pool, out, delta, weight) = (cpu.pool(), view_mut(out)?, view(delta)?, view(weight)?);
         let Convolution { window, channels, .. } = &self.convolution;
-        let ([_, across], positions) = (window.kernel, window.positions());
-        let (tall, wide) = panels::<E>();
-        let (area, margins) = (window.area(), [window.kernel[0] - 1, window.kernel[1] - 1]);
+        let ((tall, wide), positions, area) = (panels::<E>(), window.positions(), window.area());
         let depth = channels * area;
         let weights = Packed::lines(pool, tall, (window.channels, depth), |channel, k, part| {
             for (k, part) in (k..).zip(part) {
@@ -63,12 +62,8 @@ impl Operation for ConvolveBackward {
         })?;
         let margined = Margined::new(window);
         let columns = window.height * margined.width;
-        // Where each weight meets the first pixel.
-        let start = |k: usize| {
-            let (row, column) = (k % area / across, k % across);
-            k / area * margined.len + (margins[0] - row) * margined.width + margins[1] - column
-        };
-        let starts: Vec<usize> = (0..depth).map(start).collect();
+        let starts: Vec<usize> =
+            (0..depth).map(|k| k / area * margined.len + margined.start(window, k % area)).collect();
         let each = out.par_chunks_mut(window.image()).zip(delta.par_chunks(channels * positions));
         each.try_for_each(|(image, delta)| {
             let spread = margined.spread(pool, delta, *channels)?;
@@ -81,17 +76,11 @@ impl Operation for ConvolveBackward {
             each_tile(pool, (window.channels, columns, depth), |tile, sums| {
                 add(tile, (&weights, &pixels), depth, Weighting::One, sums);
                 for (channel, sums) in tile.rows.clone().zip(sums.chunks(tile.width)) {
-                    let (mut column, end) = (tile.columns.start, tile.columns.end);
-                    while column < end {
-                        let (y, x) = (column / margined.width, column % margined.width);
-                        let next = (column - x + margined.width).min(end);
-                        // What lies in the margin is not a pixel.
-                        let len = (next - column).min(window.width.saturating_sub(x));
-                        let from = (channel * window.height + y) * window.width + x.min(window.width);
+                    for (columns, pixel) in margined.runs(window, tile.columns.clone()) {
+                        let from = channel * window.height * window.width + pixel;
                         // SAFETY: tiles do not overlap.
-                        let pixels = unsafe { image.part(from..from + len) };
-                        pixels.copy_from_slice(&sums[column - tile.columns.start..][..len]);
-                        column = next;
+                        let pixels = unsafe { image.part(from..from + columns.len()) };
+                        pixels.copy_from_slice(&sums[columns.start - tile.columns.start..][..columns.len()]);
                     }
                 }
             })
@@ -146,24 +135,46 @@ impl Operation for ConvolveBackward {
 }
 
 /// One channel of δ with its margin.
-struct Margined {
+pub(super) struct Margined {
     /// Of the window's output.
     out: (usize, usize),
     margin: [usize; 2],
-    width: usize,
+    pub width: usize,
     /// Elements of a channel, with what the last panel reads beyond its end.
-    len: usize,
+    pub len: usize,
 }
 
 impl Margined {
-    fn new(window: &Window) -> Self {
+    pub fn new(window: &Window) -> Self {
         let ([down, across], padding) = (window.kernel, window.padding);
         let (rows, width) = (window.height + down - 1, window.width + across - 1);
         let margin = [down - 1 - padding[0], across - 1 - padding[1]];
         Self { out: (window.out_height(), window.out_width()), margin, width, len: rows * width + across + WIDEST }
     }
 
-    fn spread<E: Element>(&self, pool: &Arc<memory::Pool<E>>, delta: &[E], channels: usize) -> Result<cpu::Buffer<E>> {
+    /// Where the weight of a place in the kernel meets the first pixel.
+    pub fn start(&self, window: &Window, place: usize) -> usize {
+        let [down, across] = window.kernel;
+        (down - 1 - place / across) * self.width + across - 1 - place % across
+    }
+
+    /// The pixels of a channel among some columns, row by row: what lies in the margin is none.
+    pub fn runs(&self, window: &Window, columns: Range<usize>) -> impl Iterator<Item = (Range<usize>, usize)> {
+        let (across, wide) = (self.width, window.width);
+        (columns.start / across..columns.end.div_ceil(across)).filter_map(move |y| {
+            let first = (y * across).max(columns.start);
+            let last = (y * across + wide).min(columns.end);
+            (first < last).then(|| (first..last, y * wide + first - y * across))
+        })
+    }
+
+    /// The channels of one image's δ, each with its margin.
+    pub fn spread<E: Element>(
+        &self,
+        pool: &Arc<memory::Pool<E>>,
+        delta: &[E],
+        channels: usize,
+    ) -> Result<cpu::Buffer<E>> {
         let mut spread = pool.take(channels * self.len)?;
         spread.fill(E::ZERO);
         let (height, width) = self.out;

@@ -15,6 +15,7 @@ mod bias;
 mod center;
 mod col2im;
 mod convolve_backward;
+mod convolve_backward_pooled;
 pub(super) mod copy;
 mod dropout;
 pub(super) mod fill;
@@ -33,6 +34,7 @@ mod normalize_backward;
 mod normalize_curvature;
 mod outer;
 mod outer_diagonal;
+mod outer_pooled;
 mod outer_rows;
 mod pool;
 mod pool_backward;
@@ -60,6 +62,7 @@ pub use bias::Bias;
 pub use center::{Center, CenterArrays};
 pub use col2im::Col2im;
 pub use convolve_backward::{Convolution, ConvolveBackward};
+pub use convolve_backward_pooled::{ConvolveBackwardPooled, ConvolveBackwardPooledArrays};
 pub use copy::Copy;
 pub use dropout::Dropout;
 pub use fill::Fill;
@@ -78,6 +81,7 @@ pub use normalize_backward::NormalizeBackward;
 pub use normalize_curvature::{NormalizeCurvature, NormalizeCurvatureArrays};
 pub use outer::{Outer, OuterArrays};
 pub use outer_diagonal::OuterDiagonal;
+pub use outer_pooled::{OuterPooled, OuterPooledArrays};
 pub use outer_rows::OuterRows;
 pub use pool::{Pool, Pooling};
 pub use pool_backward::PoolBackward;
@@ -110,9 +114,10 @@ macro_rules! for_each_operation {
     ($call:ident) => {
         $call! {
             Accumulate, Activate, Adam, Average, Axpy, BatchLoss, BatchMatMul, Bias, Center, Col2im, ConvolveBackward,
-            Copy, Dropout, Fill, Gather, Gram, Im2col, Lookup, Mask, Matches, MatMul, Maximum, Multiply, Normalize,
-            NormalizeBackward, NormalizeCurvature, Outer, OuterDiagonal, OuterRows, Pool, PoolBackward, PoolDirectional,
-            Preconditioned, Read, Rearrange, Reciprocal, RowDot, Scale, ScaleFeatures, Seed, Softmax, Transpose
+            ConvolveBackwardPooled, Copy, Dropout, Fill, Gather, Gram, Im2col, Lookup, Mask, Matches, MatMul, Maximum,
+            Multiply, Normalize, NormalizeBackward, NormalizeCurvature, Outer, OuterDiagonal, OuterPooled, OuterRows, Pool,
+            PoolBackward, PoolDirectional, Preconditioned, Read, Rearrange, Reciprocal, RowDot, Scale, ScaleFeatures, Seed,
+            Softmax, Transpose
         }
     };
 }

@@ -190,15 +190,15 @@ impl<'a, E: Element> Factors<'a, E> {
 }
 
 /// The rows of an output.
-fn rows<E: Element>(map: &RowMap<cpu::Buffer<E>, Vec<u32>>, output: usize) -> Range<usize> {
+pub(super) fn rows_of_output<E: Element>(map: &RowMap<cpu::Buffer<E>, Vec<u32>>, output: usize) -> Range<usize> {
     map.offsets[output] as usize..map.offsets[output + 1] as usize
 }
 
 /// Outputs whose rows have the same inputs: one product serves them all.
-fn groups<E: Element>(map: &RowMap<cpu::Buffer<E>, Vec<u32>>) -> BTreeMap<&[u32], Vec<usize>> {
+pub(super) fn groups<E: Element>(map: &RowMap<cpu::Buffer<E>, Vec<u32>>) -> BTreeMap<&[u32], Vec<usize>> {
     let mut groups: BTreeMap<&[u32], Vec<usize>> = BTreeMap::new();
     for output in 0..map.outputs {
-        groups.entry(&map.inputs[rows(map, output)]).or_default().push(output);
+        groups.entry(&map.inputs[rows_of_output(map, output)]).or_default().push(output);
     }
     groups
 }
@@ -217,7 +217,7 @@ impl<E: Element> Call<'_, E> {
     fn group(&self, outputs: &[usize]) -> Result<()> {
         let &Outer { height, width, positions, .. } = self.shape;
         let (tall, wide) = panels::<E>();
-        let inputs = rows(self.map, outputs[0]);
+        let inputs = rows_of_output(self.map, outputs[0]);
         let depth = inputs.len() * positions;
         let lines = outputs.len() * height;
         let left = Packed::panels(self.pool, tall, (lines, depth), |first, panel| {
@@ -267,7 +267,7 @@ impl<E: Element> Call<'_, E> {
     fn biases(&self, output: usize) {
         let &Outer { height, positions, .. } = self.shape;
         let mut sums = vec![E::ZERO; height];
-        for row in rows(self.map, output) {
+        for row in rows_of_output(self.map, output) {
             let omega = self.map.weights[row];
             for delta in self.factors.delta[row * positions * height..][..positions * height].chunks(height) {
                 sums.iter_mut().zip(delta).for_each(|(sum, &delta)| *sum += omega * delta);

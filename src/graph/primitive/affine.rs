@@ -27,6 +27,11 @@ impl Affine {
         Self { weight: Some((name, initial)), ..Self::new(input, features, false) }
     }
 
+    /// Whether it maps one row of an example.
+    pub(in crate::graph) fn is_vector(&self) -> bool {
+        self.matrix.positions == 1
+    }
+
     /// The same without bias.
     pub(super) fn without_bias(&self) -> Self {
         Self { matrix: Matrix { bias: false, ..self.matrix }, ..self.clone() }

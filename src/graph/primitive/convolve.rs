@@ -1,8 +1,9 @@
 //! A convolution, as a product with patches.
 
 use super::*;
-use crate::compute::{Convolution, Start, Transpose};
-use crate::graph::Matrix;
+use crate::compute::op::{ConvolveBackwardPooled, ConvolveBackwardPooledArrays};
+use crate::compute::{Convolution, Pooling, Start, Transpose};
+use crate::graph::{Factor, Matrix, Pooled};
 
 /// A convolution, as a product with patches.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,6 +47,68 @@ impl Convolve {
         self.window
     }
 
+    /// The product with patches.
+    pub(in crate::graph) fn matrix(&self) -> Matrix {
+        self.matrix
+    }
+
+    /// As [`backward`](Primitive::backward), from δ of the values that its own are pooled to.
+    pub(in crate::graph) fn backward_pooled<B: Backend>(
+        &self,
+        site: &Site<'_, B>,
+        seen: &Seen<'_, B>,
+        back: &Back<'_>,
+        (delta, pooled): (B::Buffer, Pooled<'_, B::Buffer>),
+        visit: &mut Visit<'_, B>,
+    ) -> Result<Deltas<B>> {
+        let (rows, structure) = (back.copies * site.rows, Structure::Outer(self.matrix));
+        let len = rows * pooled.delta_len();
+        let onward = back.to_input(|| self.through_pooled(site, rows, Slice::new(&delta, 0, len), &pooled))?;
+        let input = seen.saved(self.patches_len(site.rows))?;
+        let factor = site.factor(structure, (delta, len), input);
+        visit(Factor { pooled: Some(pooled), ..factor })?;
+        Ok(onward)
+    }
+
+    /// The δ of the images, from δ of the pooled values.
+    fn through_pooled<B: Backend>(
+        &self,
+        site: &Site<'_, B>,
+        rows: usize,
+        delta: Slice<'_, B::Buffer>,
+        pooled: &Pooled<'_, B::Buffer>,
+    ) -> Result<B::Buffer> {
+        let (backend, window, Pooled { window: pool, slopes }) = (site.backend, self.window, *pooled);
+        if self.skips_patches(site) && pool.positions() == 1 {
+            let convolution = Convolution { window, channels: self.matrix.height, rows };
+            let weight = self.weight(site);
+            return fresh(backend, rows * window.image(), |out| {
+                let arrays = ConvolveBackwardPooledArrays { out, delta, slopes, weight };
+                backend.run(&ConvolveBackwardPooled { convolution }, arrays)
+            });
+        }
+        let len = rows * pool.image();
+        let spread =
+            fresh(backend, len, |out| backend.pool_backward(&pool, Pooling::Average, rows, out, delta, slopes))?;
+        let whole = fresh(backend, len, |out| backend.multiply(out, Slice::new(&spread, 0, len), slopes))?;
+        let lying = Slice::new(&whole, 0, len);
+        let turned = self.turned(backend, rows, lying)?;
+        self.through(site, rows, &Turned { lying, turned: Slice::new(&turned, 0, len) })
+    }
+
+    /// Whether the δ of the images is found without patches: the product then goes over every pixel and margin, a gain where the
+    /// outputs are nearly as many.
+    fn skips_patches<B: Backend>(&self, site: &Site<'_, B>) -> bool {
+        let window = &self.window;
+        let dense = window.height * (window.width + window.kernel[1] - 1) <= 2 * self.matrix.positions;
+        site.segment.step.is_none() && window.is_dense() && dense
+    }
+
+    /// The weights at a segment's start.
+    fn weight<'a, B: Backend>(&self, site: &Site<'a, B>) -> Slice<'a, B::Buffer> {
+        site.weights(0, self.matrix.height * self.matrix.width, self.matrix.positions).start
+    }
+
     /// Elements of the patches of `rows` images.
     fn patches_len(&self, rows: usize) -> usize {
         rows * self.matrix.positions * self.matrix.width
@@ -81,11 +144,9 @@ impl Convolve {
         let Matrix { height, width, positions, .. } = self.matrix;
         let (size, height, width) = (window.image(), positions * height, positions * width);
         let mut image = backend.scratch(rows * size)?;
-        // Without patches the product goes over every pixel and margin: a gain where the outputs are nearly as many.
-        let dense = window.height * (window.width + window.kernel[1] - 1) <= 2 * positions;
-        if site.segment.step.is_none() && window.is_dense() && dense {
-            let shape = Convolution { window: *window, channels: self.matrix.height, rows };
-            let weight = site.weights(0, self.matrix.height * self.matrix.width, positions).start;
+        if self.skips_patches(site) {
+            let (shape, weight) =
+                (Convolution { window: *window, channels: self.matrix.height, rows }, self.weight(site));
             backend.convolve_backward(&shape, SliceMut::new(&mut image, 0, rows * size), delta.lying, weight)?;
             return Ok(image);
         }

@@ -55,7 +55,7 @@ impl<'a, B: Backend> Site<'a, B> {
         input: Slice<'f, B::Buffer>,
     ) -> Factor<'f, B::Buffer> {
         let Used { block, held, place, .. } = self.used;
-        Factor { block, held, place, structure, delta, len, input }
+        Factor { block, held, place, structure, delta, len, pooled: None, input }
     }
 }
 

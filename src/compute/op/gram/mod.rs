@@ -1,6 +1,7 @@
 //! The fused product of a contraction.
 
 mod applied;
+mod exchanged;
 #[cfg(feature = "gpu")]
 mod grid;
 mod left;
@@ -129,6 +130,9 @@ pub enum Part<'a, T, I> {
         /// G: the Gram matrix of the layer's inputs, `[base rows, P, P', examples]`: the row's position p, the example's
         /// position p', the example.
         inputs: Slice<'a, T>,
+        /// Whether the values of `(c, q)`, `(d, i)` and of `(d, q)`, `(c, i)` are the same but for rounding, R = C: one product
+        /// may serve both.
+        exchanges: bool,
     },
     /// `G[q, i] right[(d, i), c]`: a last linear layer, whose gradient with respect to output c is the unit vector c. The
     /// rows of a query are the outputs, R = C. Where the outputs have inputs of their own, `G[(c, q), i]`; a trace has none such.
@@ -272,6 +276,7 @@ impl Operation for Gram {
                 left: front(&left, map.rows * depth),
                 right,
                 inputs: front(&inputs, map.base * examples),
+                exchanges: false,
             },
             Part::Rows { depth, left: front(&whole, rows * depth), right },
             Part::Output { right: front(&last, outputs * examples * outputs), inputs: front(&own, rows * examples) },
@@ -297,11 +302,13 @@ impl Gram {
     fn check_part<T, I: Indices>(&self, part: &Part<'_, T, I>) -> Result<()> {
         let (rows, columns) = (self.outputs * self.queries, self.columns());
         match *part {
-            Part::Factored { map, positions, depth, left, right, inputs } => {
+            Part::Factored { map, positions, depth, left, right, inputs, exchanges } => {
                 let size = positions * depth;
                 let lengths = [(map.outputs, rows), (left.len, map.rows * size), (right.len, columns * size)];
                 fit(Self::NAME, &lengths)?;
                 require(Self::NAME, depth > 0, "a product without a depth")?;
+                let both = !exchanges || self.entries != Entries::Full || self.outputs == self.copies;
+                require(Self::NAME, both, "outputs of the queries and the examples that are not the same")?;
                 let enough = inputs.len >= map.base * positions * positions * self.examples;
                 require(Self::NAME, enough, "a base row lies beyond the array")?;
                 let (offsets, inputs) = (map.offsets.values(), map.inputs.values());
@@ -365,7 +372,8 @@ mod tests {
                 [&left, &right, &weights, &from, &to, &products].map(|own| held(own));
             let whole = Part::Rows { depth: DEPTH, left: left.all(), right: right.all() };
             let (positions, depth, inputs) = (POSITIONS, DEPTH, products.all());
-            let factored = Part::Factored { map: &map, positions, depth, left: from.all(), right: to.all(), inputs };
+            let (left, right, exchanges) = (from.all(), to.all(), false);
+            let factored = Part::Factored { map: &map, positions, depth, left, right, inputs, exchanges };
             let parts = if is_trace { vec![whole] } else { vec![factored, whole] };
             written(&before, |cpu, out| {
                 let into = Accumulator { out, scale: SCALE, weights: is_weighted.then(|| weights.all()) };

@@ -1,6 +1,7 @@
 //! The fused product of a contraction: a tile of the accumulator goes through all parts before it is written.
 
 use super::applied::{Applied, half};
+use super::exchanged::{add_exchanged, exchanges};
 use super::prepared::{Prepared, Rights, prepare};
 use super::{Accumulator, Element, Entries, Gram, Part, Result, SliceMut, view};
 use crate::compute::Padding;
@@ -53,6 +54,11 @@ pub(super) fn views(shape: &Gram) -> Vec<View> {
 }
 
 impl View {
+    /// The rows and columns of one output.
+    pub fn of_output(&self, output: usize) -> Self {
+        Self { rows: self.queries, columns: self.examples, output, ..*self }
+    }
+
     /// The row `(c, q)` of factors of a row's term.
     pub fn left(&self, row: usize, term: usize) -> usize {
         (self.output + term) * self.queries + row
@@ -97,8 +103,13 @@ pub(super) fn gram<E: Element>(
         let scale = accumulator.scale / if shape.entries == Entries::Trace { shape.outputs as f64 } else { 1.0 };
         outs.push(Out { out: Shared::new(out), scale: E::from_f64(scale), weights });
     }
+    let (exchanged, others): (Vec<_>, Vec<_>) = parts.iter().copied().partition(|part| exchanges(shape, part));
+    let parts = others.as_slice();
     for view in views(shape) {
         let call = Call { shape, columns, view: &view, outs: &outs };
+        if !exchanged.is_empty() {
+            add_exchanged(pool, &call, &exchanged)?;
+        }
         if is_small::<E>(&view) {
             one_by_one(pool, &call, parts)?;
             halves(pool, &call, parts)?;

@@ -83,7 +83,7 @@ pub(super) fn prepare<'a, E: Element>(
 ) -> Result<Prepared<'a, E>> {
     let (tall, _) = panels::<E>();
     match *part {
-        Part::Factored { map, positions, depth, left, right, inputs } => {
+        Part::Factored { map, positions, depth, left, right, inputs, exchanges: _ } => {
             let (left, right, values) = (super::view(left)?, super::view(right)?, super::view(inputs)?);
             let total = view.terms * depth;
             let rows_of = |output: usize| map.offsets[output] as usize..map.offsets[output + 1] as usize;
@@ -164,6 +164,37 @@ pub(super) fn each_term<E>(k: usize, depth: usize, mut part: &mut [E], mut fill:
     }
 }
 
+/// Adds the products of packed factors, each pair weighted by its part of a Gram matrix, to the sums of a tile.
+pub(super) fn add_products<E: Element>(
+    (left, right): (&[Left<E>], &[Packed<E>]),
+    depth: usize,
+    gram: Option<&Products<'_, E>>,
+    tile: &Tile,
+    sums: &mut [E],
+) {
+    let (tall, _) = panels::<E>();
+    for (number, left) in left.iter().enumerate() {
+        for (first, rows) in left.runs(tile) {
+            let sums = &mut sums[(rows.start - tile.rows.start) * tile.width..];
+            let part = Tile { rows, columns: tile.columns.clone(), width: tile.width };
+            for (p, right) in right.iter().enumerate() {
+                let weighting = match gram {
+                    None => Weighting::One,
+                    Some(gram) => Weighting::Gram {
+                        values: &gram.values[p * gram.examples..],
+                        rows: &gram.rows[number][part.rows.start..],
+                        first: tile.columns.start,
+                        columns: tile.columns.len(),
+                        examples: gram.examples,
+                    },
+                };
+                let panels = (left.packed.stretch(first * tall, 0), right.stretch(tile.columns.start, 0));
+                add_panels(&part, panels, depth, weighting, sums);
+            }
+        }
+    }
+}
+
 impl<E: Element> Prepared<'_, E> {
     /// Multiply-adds for each entry.
     pub fn depth(&self) -> usize {
@@ -178,27 +209,7 @@ impl<E: Element> Prepared<'_, E> {
     pub fn add(&self, view: &View, tile: &Tile, sums: &mut [E]) {
         match self {
             Prepared::Products { left, right, depth, gram } => {
-                let (tall, _) = panels::<E>();
-                for (number, left) in left.iter().enumerate() {
-                    for (first, rows) in left.runs(tile) {
-                        let sums = &mut sums[(rows.start - tile.rows.start) * tile.width..];
-                        let part = Tile { rows, columns: tile.columns.clone(), width: tile.width };
-                        for (p, right) in right.iter().enumerate() {
-                            let weighting = match gram {
-                                None => Weighting::One,
-                                Some(gram) => Weighting::Gram {
-                                    values: &gram.values[p * gram.examples..],
-                                    rows: &gram.rows[number][part.rows.start..],
-                                    first: tile.columns.start,
-                                    columns: tile.columns.len(),
-                                    examples: gram.examples,
-                                },
-                            };
-                            let panels = (left.packed.stretch(first * tall, 0), right.stretch(tile.columns.start, 0));
-                            add_panels(&part, panels, *depth, weighting, sums);
-                        }
-                    }
-                }
+                add_products((left, right), *depth, gram.as_ref(), tile, sums);
             }
             Prepared::Output { picked, inputs } => {
                 let (queries, examples) = (view.queries, view.examples);

@@ -324,7 +324,7 @@ fn groups<'a>(parts: &[Part<'a, Buffer, Index>]) -> Vec<Group<'a>> {
     let mut groups: Vec<Group<'a>> = Vec::new();
     for part in parts {
         match *part {
-            Part::Factored { map, positions, depth, left, right, inputs } => {
+            Part::Factored { map, positions, depth, left, right, inputs, exchanges: _ } => {
                 let product = Product { map: Some((map, inputs)), positions, depth, left, right };
                 groups.push(Group { product: Some(product), seen: None });
             }
