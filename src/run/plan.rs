@@ -220,7 +220,8 @@ impl Work for Planning<'_> {
             None if options.tune => Some(MeasuredPasses::of(backend, &inputs.problem.network, &rates)?),
             passes => passes,
         };
-        let device = Device { allowed: options.memory, passes, ..Device::new(backend, rates) };
+        let (allowed, threads) = (options.memory, backend.threads());
+        let device = Device { allowed, passes, threads, ..Device::new(backend, rates) };
         let plan = Plan::new(&inputs.problem, &device, cut);
         Ok(RunPlan::new(run_file, &inputs.problem.network, plan, device, backend.name()))
     }
