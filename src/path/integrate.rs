@@ -71,7 +71,8 @@ impl<B: Backend> Integration<'_, B> {
         let Setting { backend, spec, .. } = *setting;
         let training = setting.training();
         let mut recall = Recall::new(&training, self.tape);
-        let pass = Pass::new(setting, tile, spec.triangle(&history.steps))?;
+        let mut pass = Pass::new(setting, tile, spec.triangle(&history.steps))?;
+        pass.once = history.steps.len() == 1 && !history.recording.keeps(Kept::Nodes);
         let mut state = State::new(setting, tile)?;
         let (steps, block) = (history.steps.len(), history.block());
         if tile.examples.start == 0 || matches!(spec.rule, Rule::Adaptive { .. }) {

@@ -32,6 +32,8 @@ pub(super) struct Pass<'a, B: Backend> {
     /// The blocks that are summed together, those of one group of the optimizer, each set with the number of its sum.
     pub sets: Vec<(usize, Vec<usize>)>,
     pub triangle: bool,
+    /// Whether there is one step alone, so that nothing is kept of its batch.
+    pub once: bool,
     /// Ones, and zeros where no example has a gradient; `None` where all may have one.
     silencing: Option<B::Buffer>,
     /// The momentum that the path begins with, where some is given.
@@ -69,6 +71,7 @@ impl<'a, B: Backend> Pass<'a, B> {
             each: EachRow::new(backend, setting.rows(), queries)?,
             sets: sets(setting),
             triangle,
+            once: false,
             silencing: silencing(setting)?,
             earlier: Earlier::new(setting)?,
             inputs,
@@ -171,14 +174,20 @@ impl<'a, B: Backend> Pass<'a, B> {
         let psi = met.as_ref().unwrap_or(&state.psi);
         if spec.attribution || spec.kernel.is_some() {
             let meeting = Meeting { pass: self, psi, at, recursions: &recursions };
-            batches.iter_mut().try_for_each(|batch| meeting.examples(&mut state.sums, batch))?;
+            let sums = &mut state.sums;
+            if self.once {
+                // Memory of a batch serves the next one.
+                batches.drain(..).try_for_each(|mut batch| meeting.examples(sums, &mut batch))?;
+            } else {
+                batches.iter_mut().try_for_each(|batch| meeting.examples(sums, batch))?;
+            }
         }
         if let Some(coupled) = &coupled {
             let heard = self.silencing.as_ref().map(|silencing| psi.times(backend, silencing)).transpose()?;
             let meeting = Meeting { pass: self, psi: heard.as_ref().unwrap_or(psi), at, recursions: &recursions };
             meeting.coupled(&mut state.sums, coupled)?;
         }
-        if at.step.batch.is_none() && self.setting.groups.is_none() {
+        if at.step.batch.is_none() && self.setting.groups.is_none() && !self.once {
             state.full = Some(batches);
         }
         Ok(())

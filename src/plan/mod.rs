@@ -232,13 +232,15 @@ impl Plan {
         let fits_beside = |sides, workers: usize| footprint.fits(sides, room / workers as u64, device.largest);
         let tile = match cut {
             Cut::Into { at_least } => {
-                let work =
-                    |tiles| cost(problem, &contraction, &device.choosing, sizes.clone(), tiles).step(per_pair.sums);
+                let step =
+                    |rates: &Rates, tiles| cost(problem, &contraction, rates, sizes.clone(), tiles).step(per_pair.sums);
                 let sides_of = |workers| {
                     let bounds = (most_queries(sizes.outputs), at_least.saturating_mul(workers));
-                    sides([n, m], bounds, &|sides| fits_beside(sides, workers), &work)
+                    sides([n, m], bounds, &|sides| fits_beside(sides, workers), &|tiles| step(&device.choosing, tiles))
                 };
-                divided(device.threads, &sides_of, &|sides| taken * work(lengths([n, m], sides)))
+                // What threads lose to each other in small operations, workers do not.
+                let rates = Rates { few: device.choosing.multiply_add, call: 0.0, ..device.choosing };
+                divided(device.threads, &sides_of, &|sides| taken * step(&rates, lengths([n, m], sides)))
             }
             Cut::Recorded { sides, .. } => Some(sides),
         };
@@ -274,7 +276,11 @@ impl Plan {
             workers,
             own_side: own_side.unwrap_or(0),
             own_tiles: own_tiles.unwrap_or_default(),
-            device_bytes: footprint.bytes(down, across).saturating_mul(workers as u64).max(superposing).max(demand.bytes),
+            device_bytes: footprint
+                .bytes(down, across)
+                .saturating_mul(workers as u64)
+                .max(superposing)
+                .max(demand.bytes),
             host_bytes,
             least_bytes: single.then_some(least),
             state_bytes: footprint.state_bytes(down, across).max(demand.state_bytes),

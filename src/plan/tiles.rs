@@ -26,7 +26,7 @@ const MOST_ROWS: usize = 4096;
 pub(super) const MOST_QUERIES: usize = 256;
 /// How much more work tiles may be that are computed at once, each by a part of the threads, than one after another by all of
 /// them: a step of a tile has dozens of small operations, and what is lost between threads in each of them is more.
-const REPEATED: f64 = 1.15;
+const REPEATED: f64 = 1.3;
 /// Seconds of work below which there is nothing to be gained by that.
 const WORTH_DIVIDING: f64 = 0.1;
 
@@ -176,6 +176,27 @@ mod tests {
         assert_eq!(cut_into([64, 300], 1, [0, 64 * 100], [1.0, 100.0]), Some([64, 96]));
         assert_eq!(cut_into([20, 300], 1, [1000, 1000], [1.0, 1.0]), None);
         assert_eq!(cut_into([20, 300], 1, [1000, 1001], [1.0, 1.0]), Some([1, 1]));
+    }
+
+    /// A tile for each part of the threads, unless cut tiles are too much more work, all of it is short, or none fits.
+    #[test]
+    fn as_many_workers_as_are_worth_it() {
+        let alone = |sides: [usize; 2]| if sides == [8, 8] { 1.0 } else { 0.0 };
+        let sides_of = |workers: usize| (workers <= 4).then_some([8, 8 / workers]);
+        let found = |threads: usize, more: f64, seconds: f64| {
+            divided(threads, &sides_of, &|sides| seconds * (alone(sides) + (1.0 - alone(sides)) * more))
+        };
+        assert_eq!(found(8, 1.1, 1.0), Some([8, 2]));
+        assert_eq!(found(6, 1.1, 1.0), Some([8, 2]));
+        assert_eq!(found(2, 1.1, 1.0), Some([8, 4]));
+        assert_eq!(found(8, 1.4, 1.0), Some([8, 8]));
+        assert_eq!(found(8, 1.1, 0.05), Some([8, 8]));
+        assert_eq!(divided(4, &|_| None, &|_| 1.0), None);
+        let fits = |workers: usize| workers <= 4;
+        assert_eq!(
+            [(8, 8), (8, 2), (8, 3), (6, 12), (1, 9), (8, 0)].map(|(threads, tiles)| workers(threads, tiles, &fits)),
+            [4, 2, 1, 3, 1, 1]
+        );
     }
 
     /// Processes that share a run each get as many as they ask for: cut as what passes again is least.

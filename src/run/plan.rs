@@ -278,7 +278,9 @@ impl std::fmt::Display for RunPlan {
             0 => String::new(),
             count => format!(", and {count} of {} for own.npy", counted(self.plan.own_side, "example")),
         };
-        writeln!(out, "tiles        {}{own}", tiles.len())?;
+        let workers = self.plan.workers;
+        let at_once = if workers > 1 { format!(", {workers} at once") } else { String::new() };
+        writeln!(out, "tiles        {}{at_once}{own}", tiles.len())?;
         writeln!(
             out,
             "memory       {} for a tile, {} for the data and the program",

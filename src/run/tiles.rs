@@ -315,8 +315,9 @@ impl Integrate<'_, '_> {
             job.done.extend(job.pieces.pop_front().map(|piece| (piece, finished)));
         }
         let phases = backend.phase_seconds().zip(before);
-        job.effort.phases =
-            phases.map(|(after, before): ([f64; Phase::COUNT], _)| std::array::from_fn(|at| (after[at] - before[at]) / self.parts as f64));
+        job.effort.phases = phases.map(|(after, before): ([f64; Phase::COUNT], _)| {
+            std::array::from_fn(|at| (after[at] - before[at]) / self.parts as f64)
+        });
         job.effort.device = backend.name();
         job.done.sort_by_key(|(piece, _)| (piece.queries.start, piece.examples.start));
         let record = sink.take(job, steps)?;
