@@ -1,12 +1,10 @@
 //! The devices of this machine: which to take, how they are opened, and work that is done on whatever they are.
 
 use crate::cache::Cache;
-#[cfg(not(feature = "gpu"))]
-use crate::compute::BackendError;
 use crate::compute::cpu::CpuBackend;
 #[cfg(feature = "gpu")]
 use crate::compute::gpu::{Card, Choice, GpuBackend, Options, Tune};
-use crate::compute::{Backend, Element, Rates};
+use crate::compute::{Backend, BackendError, Element, Rates};
 use crate::error::Error;
 
 /// Bytes of idle memory that the CPU keeps at the most.
@@ -37,6 +35,15 @@ pub trait Devices: Sync {
     ///
     /// The device cannot be opened, or the work fails.
     fn on<W: Work>(&self, number: usize, work: W) -> Result<W::Output, Error>;
+
+    /// The same on one of `parts` equal parts of a device, where it can be divided.
+    ///
+    /// # Errors
+    ///
+    /// As [`on`](Self::on).
+    fn on_part<W: Work>(&self, number: usize, _parts: usize, work: W) -> Result<W::Output, Error> {
+        self.on(number, work)
+    }
 
     /// The number, for [`on`](Self::on), of the CPU that may take over what a device keeps failing at; `None` where that
     /// is not allowed.
@@ -132,23 +139,36 @@ impl Devices for LocalDevices {
     }
 
     fn on<W: Work>(&self, number: usize, work: W) -> Result<W::Output, Error> {
+        self.on_part(number, 1, work)
+    }
+
+    fn on_part<W: Work>(&self, number: usize, parts: usize, work: W) -> Result<W::Output, Error> {
         if let Some(card) = self.cards.get(number) {
             return work.on(&open(card, &self.options)?);
         }
+        let bytes = self.options.memory.map_or(MOST_IDLE, |bytes| bytes / IDLE_SHARE).min(MOST_IDLE);
+        let idle = bytes / parts as u64;
         match self.options.precision {
             Precision::Mixed if self.cards.is_empty() => Err(Error::Input(
                 "run.precision = \"mixed\" stores factors of a GPU, and there is none; set it to \"f32\"".into(),
             )),
-            Precision::Mixed | Precision::F32 => on_cpu::<f32, W>(self.options.memory, work),
-            Precision::F64 => on_cpu::<f64, W>(self.options.memory, work),
+            Precision::Mixed | Precision::F32 => on_cpu::<f32, W>(idle, parts, work),
+            Precision::F64 => on_cpu::<f64, W>(idle, parts, work),
         }
     }
 }
 
-/// On a thread of the pool that the operations use: from another one, each would have to wake it and wait.
-fn on_cpu<E: Element, W: Work>(memory: Option<u64>, work: W) -> Result<W::Output, Error> {
-    let idle = memory.map_or(MOST_IDLE, |bytes| bytes / IDLE_SHARE).min(MOST_IDLE);
-    rayon::scope(|_| work.on(&CpuBackend::<E>::with_idle(idle as usize)))
+/// On a thread of the pool that the operations use: from another one, each would have to wake it and wait. One of several parts has
+/// a pool of its own, with its share of the threads.
+fn on_cpu<E: Element, W: Work>(idle: u64, parts: usize, work: W) -> Result<W::Output, Error> {
+    let work = || work.on(&CpuBackend::<E>::with_idle(idle as usize));
+    if parts == 1 {
+        return rayon::scope(|_| work());
+    }
+    let threads = (rayon::current_num_threads() / parts).max(1);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    let refused = |problem| Error::Backend(BackendError::Lost(format!("no threads to work on: {problem}")));
+    pool.map_err(refused)?.install(work)
 }
 
 /// There is no card without the feature.

@@ -96,6 +96,11 @@ pub trait Backend {
     /// and with it every bit, then depends on no measurement. `None`: devices differ too much, and are measured.
     fn fixed_rates(&self) -> Option<Rates>;
 
+    /// Threads that it may be divided among, each part of them at a tile of its own; 1 where it works as a whole.
+    fn threads(&self) -> usize {
+        1
+    }
+
     /// The operations that follow belong to a phase; returns the one before.
     fn enter(&self, phase: Phase) -> Phase;
     /// Seconds of each phase so far, where the device can tell.

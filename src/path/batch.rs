@@ -43,18 +43,23 @@ pub(crate) fn examples_at_once(network: &Graph, contraction: &[Contraction], cop
     let whole = blocks.filter(|(_, choice)| **choice == Contraction::Materialised).map(|(block, _)| block.len());
     let rows = WHOLE_AT_ONCE / copies.saturating_mul(whole.sum()).max(1);
     let least = (rows / FEWEST_AT_ONCE * FEWEST_AT_ONCE).clamp(FEWEST_AT_ONCE, LEAST_AT_ONCE);
-    (ELEMENTS_AT_ONCE / elements(network, copies).max(1)).max(least)
+    (ELEMENTS_AT_ONCE / elements(network, contraction, copies).max(1)).max(least)
 }
 
 /// The number of examples whose gradients pass at once, layer by layer.
 pub(super) fn gradients_at_once(network: &Graph) -> usize {
-    (ELEMENTS_AT_ONCE / elements(network, 1).max(1)).max(LEAST_AT_ONCE)
+    let whole = vec![Contraction::Materialised; network.blocks.len()];
+    (ELEMENTS_AT_ONCE / elements(network, &whole, 1).max(1)).max(LEAST_AT_ONCE)
 }
 
-/// Elements of an example's pass with so many gradient rows.
-fn elements(network: &Graph, copies: usize) -> usize {
+/// Elements of an example's pass with so many gradient rows, whole where layers are materialised.
+fn elements(network: &Graph, contraction: &[Contraction], copies: usize) -> usize {
     let deltas = |block: &Block| block.uses.iter().map(|one| one.structure.delta_len()).sum();
-    let factors: usize = network.blocks.iter().map(|block| block.len().max(deltas(block))).sum();
+    let of = |(block, choice): (&Block, &Contraction)| match choice {
+        Contraction::Materialised => block.len().max(deltas(block)),
+        _ => deltas(block),
+    };
+    let factors: usize = network.blocks.iter().zip(contraction).map(of).sum();
     network.forward_len() + copies * (network.backward_len() + factors)
 }
 

@@ -86,7 +86,8 @@ impl<B: Backend> Integration<'_, B> {
         let sweeps = Sweep::all(contraction);
         let ways = sweeps.len();
         for (number, sweep) in sweeps.into_iter().enumerate().skip(first) {
-            let pass = Pass::new(setting, tile, spec.triangle(&history.steps), sweep)?;
+            let mut pass = Pass::new(setting, tile, spec.triangle(&history.steps), sweep)?;
+            pass.once = steps == 1 && !history.recording.keeps(Kept::Nodes);
             if certified && number == 0 {
                 state.certificate = Some(Certificate::new(setting, tile.queries.len(), history.block())?);
             }

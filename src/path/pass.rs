@@ -36,6 +36,8 @@ pub(super) struct Pass<'a, B: Backend> {
     /// The way along the path, and the blocks that are contracted on it.
     pub sweep: Sweep,
     pub wanted: Vec<bool>,
+    /// Whether there is one step alone, so that nothing is kept of its batch.
+    pub once: bool,
     /// Ones, and zeros where no example has a gradient; `None` where all may have one.
     silencing: Option<B::Buffer>,
     /// The momentum that the path begins with, where some is given.
@@ -76,6 +78,7 @@ impl<'a, B: Backend> Pass<'a, B> {
             triangle,
             sweep,
             wanted,
+            once: false,
             silencing: silencing(setting)?,
             earlier: Earlier::new(setting)?,
             inputs,
@@ -174,14 +177,20 @@ impl<'a, B: Backend> Pass<'a, B> {
         let psi = met.as_ref().unwrap_or(&state.psi);
         if spec.attribution || spec.kernel.is_some() {
             let meeting = Meeting { pass: self, psi, at, recursions: &recursions };
-            batches.iter_mut().try_for_each(|batch| meeting.examples(&mut state.sums, batch))?;
+            let sums = &mut state.sums;
+            if self.once {
+                // Memory of a batch serves the next one.
+                batches.drain(..).try_for_each(|mut batch| meeting.examples(sums, &mut batch))?;
+            } else {
+                batches.iter_mut().try_for_each(|batch| meeting.examples(sums, batch))?;
+            }
         }
         if let Some(coupled) = &coupled {
             let heard = self.silencing.as_ref().map(|silencing| psi.times(backend, silencing)).transpose()?;
             let meeting = Meeting { pass: self, psi: heard.as_ref().unwrap_or(psi), at, recursions: &recursions };
             meeting.coupled(&mut state.sums, coupled)?;
         }
-        if at.step.batch.is_none() && self.setting.groups.is_none() {
+        if at.step.batch.is_none() && self.setting.groups.is_none() && !self.once {
             state.full = Some(batches);
         }
         Ok(())

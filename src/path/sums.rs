@@ -119,9 +119,11 @@ impl<'a, B: Backend> State<'a, B> {
         self.sums.all_mut().into_iter().try_for_each(|sums| sums.fold(backend))
     }
 
-    /// Ends a block of `count` steps from `first` on.
+    /// Ends a block of `count` steps from `first` on. The only block is the sum.
     pub fn end_block(&mut self, backend: &B, first: usize, count: usize, account: &mut Account) -> Result<()> {
-        self.fold(backend)?;
+        if count < account.residuals.len() {
+            self.fold(backend)?;
+        }
         self.certificate.as_mut().map_or(Ok(()), |certificate| certificate.settle(backend, first, count, account))
     }
 

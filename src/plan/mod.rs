@@ -28,7 +28,7 @@ use footprint::{Footprint, Held, WholeBatch};
 use own::{Own, pairs_of_own, sizes_of_own};
 use room::PROGRAM;
 use std::ops::Range;
-use tiles::{MOST_QUERIES, sides, tiles};
+use tiles::{divided, lengths, most_queries, sides, tiles, workers};
 
 /// A problem's cost, and its tiles.
 #[derive(Debug, Clone)]
@@ -41,6 +41,8 @@ pub struct Plan {
     pub sides: [usize; 2],
     /// The tiles, in the order in which they are computed.
     pub tiles: Vec<Tile>,
+    /// How many of them are computed at once, each on an equal part of the device's threads.
+    pub workers: usize,
     /// Examples of a tile of self-attributions; 0 where these are not asked for.
     pub own_side: usize,
     /// The tiles of self-attributions.
@@ -87,6 +89,8 @@ pub struct Device {
     pub allowed: Option<u64>,
     /// Elements of its largest buffer.
     pub largest: usize,
+    /// Threads that may be divided among workers, each of which has a tile of its own.
+    pub threads: usize,
     /// Bytes of an element.
     pub bytes: usize,
     /// One rounding of an element, relative.
@@ -103,6 +107,7 @@ impl Device {
             memory: free_memory() / 2,
             allowed: None,
             largest: backend.largest_buffer(),
+            threads: 1,
             bytes: size_of::<B::Element>(),
             rounding: B::Element::ROUNDING,
         }
@@ -162,7 +167,7 @@ fn sizes(problem: &Problem, rounding: f64) -> Sizes {
         if network.in_training().couples_rows() { step.batch_len() } else { step.batch_len().min(m) }
     };
     Sizes {
-        queries: problem.query_count().min(MOST_QUERIES),
+        queries: problem.query_count().min(most_queries(spec.values(network.outputs))),
         outputs: spec.values(network.outputs),
         copies: network.outputs,
         nodes,
@@ -223,12 +228,20 @@ impl Plan {
         let own = problem.own.then(|| Own::new(problem, &contraction, &sizes, device));
         let own_side = own.as_ref().map(|own| own.side(cut, (room, device.largest), &device.choosing));
         let sizes = Sizes { queries: n, ..sizes };
+        let taken =
+            real(if spec.optimizer.whole().is_solved() { FLOW_STEPS * flow_nodes(&spec.rule) } else { steps.len() });
+        let fits_beside = |sides, workers: usize| footprint.fits(sides, room / workers as u64, device.largest);
         let tile = match cut {
             Cut::Into { at_least } => {
-                let fits = |sides| footprint.fits(sides, room, device.largest);
-                let work =
-                    |tiles| cost(problem, &contraction, &device.choosing, sizes.clone(), tiles).step(per_pair.sums);
-                sides([n, m], at_least, &fits, &work)
+                let step =
+                    |rates: &Rates, tiles| cost(problem, &contraction, rates, sizes.clone(), tiles).step(per_pair.sums);
+                let sides_of = |workers| {
+                    let bounds = (most_queries(sizes.outputs), at_least.saturating_mul(workers));
+                    sides([n, m], bounds, &|sides| fits_beside(sides, workers), &|tiles| step(&device.choosing, tiles))
+                };
+                // What threads lose to each other in small operations, workers do not.
+                let rates = Rates { few: device.choosing.multiply_add, call: 0.0, ..device.choosing };
+                divided(device.threads, &sides_of, &|sides| taken * step(&rates, lengths([n, m], sides)))
             }
             Cut::Recorded { sides, .. } => Some(sides),
         };
@@ -239,12 +252,11 @@ impl Plan {
         // Tiles of one query and one example could be very many.
         let tiles = if tile.is_some() { tiles([n, m], [down, across]) } else { Vec::new() };
         let [down, across] = [down.min(n), across.min(m)];
+        let workers = workers(device.threads, tiles.len(), &|workers| fits_beside([down, across], workers));
         let superposing = vectors_at_once(network, m) as u64 * (device.bytes as u64 + 16);
         let superposing = if problem.superposition { superposing } else { 0 };
         let cost = cost(problem, &contraction, &device.rates, sizes, [n.div_ceil(down), m.div_ceil(across)]);
         let cost = Cost { measured: device.passes.as_ref(), ..cost };
-        let taken =
-            real(if spec.optimizer.whole().is_solved() { FLOW_STEPS * flow_nodes(&spec.rule) } else { steps.len() });
         let superposing_step = if problem.superposition { cost.superposing() } else { 0.0 };
         let tangents = spec.kernel.filter(|_| spec.tangent).map_or(0.0, |entries| cost.tangents(entries));
         let training = cost.training_step() * taken;
@@ -262,9 +274,14 @@ impl Plan {
             contraction,
             sides: [down, across],
             tiles,
+            workers,
             own_side: own_side.unwrap_or(0),
             own_tiles: own_tiles.unwrap_or_default(),
-            device_bytes: footprint.bytes(down, across).max(superposing).max(demand.bytes),
+            device_bytes: footprint
+                .bytes(down, across)
+                .saturating_mul(workers as u64)
+                .max(superposing)
+                .max(demand.bytes),
             host_bytes,
             least_bytes: single.then_some(least),
             state_bytes: footprint.state_bytes(down, across).max(demand.state_bytes),
@@ -305,7 +322,7 @@ pub(crate) fn pieces(
     let sizes = Sizes { queries: pairs[0], examples: of_batch, columns: pairs[1], ..sizes };
     let fits = |sides| footprint.fits(sides, room, usize::MAX);
     let work = |tiles| cost(problem, contraction, &device.choosing, sizes.clone(), tiles).step(per_pair.sums);
-    let within = tiles(pairs, sides(pairs, 2, &fits, &work)?);
+    let within = tiles(pairs, sides(pairs, (pairs[0], 2), &fits, &work)?);
     let of = |range: Range<usize>, all: &Range<usize>| range.start + all.start..range.end + all.start;
     let place = |Tile { queries, examples }: Tile| Tile {
         queries: of(queries, &tile.queries),
@@ -380,7 +397,7 @@ fn footprint(
     // The momentum that an optimizer goes on from, and its part of a step.
     let before = if spec.optimizer.state().is_some() { 2.0 * real(network.len) } else { 0.0 };
     // Nodes are searched for in passes of their own.
-    let queries = problem.query_count().min(MOST_QUERIES);
+    let queries = problem.query_count().min(most_queries(sizes.outputs));
     let adaptive = matches!(spec.rule, Rule::Adaptive { .. });
     let searched = if adaptive { real(searched_at_once(network, queries)) } else { 0.0 };
     let fixed = held + before + whole.elements + searched;

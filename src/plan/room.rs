@@ -98,6 +98,7 @@ mod tests {
             contraction: Vec::new(),
             sides: [1, 1],
             tiles: vec![Tile { queries: 0..1, examples: 0..1 }],
+            workers: 1,
             own_side: 0,
             own_tiles: Vec::new(),
             device_bytes: 1 << 20,

@@ -220,7 +220,8 @@ impl Work for Planning<'_> {
             None if options.tune => Some(MeasuredPasses::of(backend, &inputs.problem.network, &rates)?),
             passes => passes,
         };
-        let device = Device { allowed: options.memory, passes, ..Device::new(backend, rates) };
+        let (allowed, threads) = (options.memory, backend.threads());
+        let device = Device { allowed, passes, threads, ..Device::new(backend, rates) };
         let plan = Plan::new(&inputs.problem, &device, cut);
         Ok(RunPlan::new(run_file, &inputs.problem.network, plan, device, backend.name()))
     }
@@ -277,7 +278,9 @@ impl std::fmt::Display for RunPlan {
             0 => String::new(),
             count => format!(", and {count} of {} for own.npy", counted(self.plan.own_side, "example")),
         };
-        writeln!(out, "tiles        {}{own}", tiles.len())?;
+        let workers = self.plan.workers;
+        let at_once = if workers > 1 { format!(", {workers} at once") } else { String::new() };
+        writeln!(out, "tiles        {}{at_once}{own}", tiles.len())?;
         writeln!(
             out,
             "memory       {} for a tile, {} for the data and the program",

@@ -111,21 +111,24 @@ pub(super) fn integrate(
         return Ok(());
     }
     let queue = Queue(Mutex::new(jobs));
+    // The workers of each device.
+    let parts = if purpose == Purpose::Pairs { session.plan().workers } else { 1 };
     let worker = |number: usize| -> Result<(), Error> {
         let work = |device: usize, all: bool| {
-            devices.on(device, Integrate { session, tape, purpose, queue: &queue, watch, all })
+            devices.on_part(device, parts, Integrate { session, tape, purpose, queue: &queue, watch, parts, all })
         };
-        let done = persist(number, devices.fallback(), watch, &work);
+        let done = persist(number / parts, devices.fallback(), watch, &work);
         if done.is_err() {
             watch.fail();
         }
         done
     };
-    if devices.count() == 1 {
+    let count = devices.count() * parts;
+    if count == 1 {
         return worker(0);
     }
     let outcomes: Vec<Result<(), Error>> = std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..devices.count()).map(|number| scope.spawn(move || worker(number))).collect();
+        let workers: Vec<_> = (0..count).map(|number| scope.spawn(move || worker(number))).collect();
         let lost = || Err(Error::Backend(BackendError::Lost("a worker ended unexpectedly".into())));
         workers.into_iter().map(|worker| worker.join().unwrap_or_else(|_| lost())).collect()
     });
@@ -192,6 +195,8 @@ struct Integrate<'a, 'w> {
     purpose: Purpose,
     queue: &'a Queue,
     watch: &'a Watch<'w>,
+    /// Workers that share a device.
+    parts: usize,
     all: bool,
 }
 
@@ -305,12 +310,14 @@ impl Integrate<'_, '_> {
             let mut keeper = FileKeeper::new(self.watch, budget, path, units, session.plan().state_bytes);
             let finished = integration.tile(piece, &mut keeper)?;
             keeper.settle()?;
-            job.effort.seconds += keeper.seconds();
+            // Of the whole device.
+            job.effort.seconds += keeper.seconds() / self.parts as f64;
             job.done.extend(job.pieces.pop_front().map(|piece| (piece, finished)));
         }
         let phases = backend.phase_seconds().zip(before);
-        job.effort.phases =
-            phases.map(|(after, before): ([f64; Phase::COUNT], _)| std::array::from_fn(|at| after[at] - before[at]));
+        job.effort.phases = phases.map(|(after, before): ([f64; Phase::COUNT], _)| {
+            std::array::from_fn(|at| (after[at] - before[at]) / self.parts as f64)
+        });
         job.effort.device = backend.name();
         job.done.sort_by_key(|(piece, _)| (piece.queries.start, piece.examples.start));
         let record = sink.take(job, steps)?;

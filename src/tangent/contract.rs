@@ -15,7 +15,8 @@ use std::collections::BTreeMap;
 #[derive(Debug)]
 pub struct Sum<B: Backend + ?Sized> {
     block: B::Buffer,
-    total: B::Total,
+    /// None as long as there is one block alone.
+    total: Option<B::Total>,
     len: usize,
     /// Whether something may have been added since the last block ended.
     begun: bool,
@@ -28,7 +29,7 @@ impl<B: Backend> Sum<B> {
     ///
     /// The device has no room.
     pub fn new(backend: &B, len: usize) -> Result<Self> {
-        Ok(Self { block: backend.zeros(len)?, total: backend.totals(len)?, len, begun: false })
+        Ok(Self { block: backend.zeros(len)?, total: None, len, begun: false })
     }
 
     /// The block, to be added to.
@@ -37,14 +38,18 @@ impl<B: Backend> Sum<B> {
         SliceMut::new(&mut self.block, 0, self.len)
     }
 
-    /// Ends a block of steps.
+    /// Ends a block of steps, after which another one may begin.
     ///
     /// # Errors
     ///
     /// A device error.
     pub fn fold(&mut self, backend: &B) -> Result<()> {
         self.begun = false;
-        backend.fold(&mut self.total, &mut self.block)
+        let total = match &mut self.total {
+            Some(total) => total,
+            none => none.insert(backend.totals(self.len)?),
+        };
+        backend.fold(total, &mut self.block)
     }
 
     /// Writes the sum as it stands.
@@ -53,7 +58,8 @@ impl<B: Backend> Sum<B> {
     ///
     /// A device error, or a file that cannot be written.
     pub fn save(&self, backend: &B, writer: &mut StateWriter) -> std::result::Result<(), Error> {
-        writer.put("total", &backend.download_totals(&self.total)?)?;
+        let total = self.total.as_ref().map(|total| backend.download_totals(total)).transpose()?;
+        writer.put("total", &total.unwrap_or_default())?;
         let len = if self.begun { self.len } else { 0 };
         Ok(writer.put("block", &backend.download(Slice::new(&self.block, 0, len))?)?)
     }
@@ -64,7 +70,8 @@ impl<B: Backend> Sum<B> {
     ///
     /// A device error, or a file that holds something else.
     pub fn restore(&mut self, backend: &B, reader: &mut StateReader) -> std::result::Result<(), Error> {
-        self.total = backend.upload_totals(reader.take_exactly("total", self.len)?)?;
+        let total: Vec<f64> = reader.take("total")?;
+        self.total = (total.len() == self.len).then(|| backend.upload_totals(total)).transpose()?;
         let block: Vec<B::Element> = reader.take("block")?;
         self.begun = block.len() == self.len;
         if self.begun {
@@ -96,15 +103,27 @@ impl<B: Backend> Sum<B> {
         Ok(strips.into_iter().all(|strip| strip.to_f64() == 0.0))
     }
 
-    /// The whole sum; the last block must have been folded.
+    /// The whole sum; the last block must have been folded, unless it is the only one.
     ///
     /// # Errors
     ///
     /// A device error.
     pub fn download(&self, backend: &B) -> Result<Vec<f64>> {
-        backend.download_totals(&self.total)
+        if let Some(total) = &self.total {
+            return backend.download_totals(total);
+        }
+        // Piece by piece: the copy in the device's own numbers is short-lived.
+        let mut sum = Vec::with_capacity(self.len);
+        for from in (0..self.len).step_by(PIECE) {
+            let piece = backend.download(Slice::new(&self.block, from, PIECE.min(self.len - from)))?;
+            sum.extend(piece.iter().map(|value| value.to_f64()));
+        }
+        Ok(sum)
     }
 }
+
+/// Numbers that are copied to the host together.
+const PIECE: usize = 1 << 20;
 
 /// Numbers that are looked at together.
 const STRIP: usize = 4096;

@@ -74,6 +74,25 @@ fn threads_and_tuning_change_no_bit() {
     }
 }
 
+/// As many tiles as there are threads, each computed by one of them; with momentum ψ is carried.
+#[test]
+fn tiles_that_are_computed_at_once_have_the_bits_of_one() {
+    let fixture = fixture();
+    let arguments = ["training.steps=300", "trajectory.every=1", "kernel.rule=gauss", "kernel.coefficients=true"];
+    let tiles = |threads: usize| {
+        let mut command = fixture.command(&[&["plan", "run.toml", "--json", "--no-tune"], &arguments[..]].concat());
+        let output = command.env("RAYON_NUM_THREADS", threads.to_string()).output().expect("the program starts");
+        assert!(output.status.success(), "{}", stderr(&output));
+        let plan: serde_json::Value = serde_json::from_slice(&output.stdout).expect("json");
+        plan["tiles"].as_u64().expect("a number")
+    };
+    assert_eq!([1, 2, 3].map(tiles), [1, 2, 3]);
+    let one = arrays(&fixture, 1, "cache", &arguments);
+    for threads in [2, 3] {
+        assert!(arrays(&fixture, threads, "cache", &arguments) == one, "{threads} at once: other bits");
+    }
+}
+
 /// Queries with more nodes than pass together, in tiles of other queries.
 #[test]
 fn tiles_of_queries_with_many_nodes_have_the_bits_of_the_whole() {

@@ -114,6 +114,10 @@ impl<E: Element> Backend for CpuBackend<E> {
         isize::MAX as usize / 8
     }
 
+    fn threads(&self) -> usize {
+        rayon::current_num_threads()
+    }
+
     fn enter(&self, phase: Phase) -> Phase {
         self.clock.lock().map_or(phase, |mut clock| clock.enter(phase))
     }

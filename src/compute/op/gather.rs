@@ -28,9 +28,9 @@ impl Operation for Gather {
         (out, x, rows): Self::Arrays<'_, cpu::Buffer<E>, Vec<u32>>,
     ) -> Result<()> {
         let (out, x, width) = (view_mut(out)?, view(x)?, self.width);
-        for (out, &row) in out.chunks_mut(width.max(1)).zip(rows) {
-            out.copy_from_slice(&x[row as usize * width..][..width]);
-        }
+        let least = CHUNK.div_ceil(width.max(1));
+        let rows = out.par_chunks_mut(width.max(1)).zip(rows).with_min_len(least);
+        rows.for_each(|(out, &row)| out.copy_from_slice(&x[row as usize * width..][..width]));
         Ok(())
     }
 

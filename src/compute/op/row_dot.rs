@@ -1,6 +1,7 @@
 //! Gradients applied to a direction.
 
 use super::*;
+use crate::compute::cpu::kernel::arch;
 
 /// `out[o] += scale Σ_{r of o} ω_r Σ_j delta[r, j] values[g(r), j]`, rows of `width`. The arrays are
 /// `(map, out, delta, values)`.
@@ -29,12 +30,13 @@ impl Operation for RowDot {
         (map, out, delta, values): Self::Arrays<'_, cpu::Buffer<E>, Vec<u32>>,
     ) -> Result<()> {
         let (out, delta, values, width) = (view_mut(out)?, view(delta)?, view(values)?, self.width);
-        out.par_iter_mut().enumerate().with_min_len(16).for_each(|(output, out)| {
+        let least = CHUNK.div_ceil(width.max(1));
+        out.par_iter_mut().enumerate().with_min_len(least).for_each(|(output, out)| {
             let mut sum = E::ZERO;
             for row in map.offsets[output] as usize..map.offsets[output + 1] as usize {
                 let values = &values[map.inputs[row] as usize * width..][..width];
                 let delta = &delta[row * width..][..width];
-                sum += map.weights[row] * delta.iter().zip(values).map(|(&a, &b)| a * b).sum::<E>();
+                sum += map.weights[row] * dot(delta, values);
             }
             *out += E::from_f64(self.scale) * sum;
         });
@@ -83,6 +85,29 @@ impl Operation for RowDot {
     }
 }
 
+/// Sums that a product of two rows is made of, side by side: as many whatever the machine, so that its bits are the same on all.
+const LANES: usize = 16;
+
+/// The product of two rows.
+fn dot<E: Element>(a: &[E], b: &[E]) -> E {
+    arch().dispatch(
+        #[inline(always)]
+        move || {
+            let mut sums = [E::ZERO; LANES];
+            let ((a, last_of_a), (b, last_of_b)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+            for (a, b) in a.iter().zip(b) {
+                for ((sum, &a), &b) in sums.iter_mut().zip(a).zip(b) {
+                    *sum += a * b;
+                }
+            }
+            for ((sum, &a), &b) in sums.iter_mut().zip(last_of_a).zip(last_of_b) {
+                *sum += a * b;
+            }
+            sums.into_iter().sum()
+        },
+    )
+}
+
 #[cfg(feature = "gpu")]
 numbers! {
     struct Numbers { first: u32, first_row: u32, first_base: u32, outputs: u32, width: u32, scale: f32 }
@@ -95,7 +120,11 @@ mod tests {
 
     #[test]
     fn as_plain_loops() {
-        let (map, width) = (map(), 3);
+        [3, 37].map(rows_of_width);
+    }
+
+    fn rows_of_width(width: usize) {
+        let map = map();
         let (delta, values) = (numbers(1, map.rows * width), numbers(2, map.base * width));
         let before = numbers(3, map.outputs);
         let got = written(&before, |cpu, out| {
