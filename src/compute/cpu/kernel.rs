@@ -18,7 +18,7 @@ pub trait Lane: Pod + Send + Sync {
     /// 1.
     const UNIT: Self;
     /// A vector of them.
-    type Of<S: Simd>: Copy;
+    type Of<S: Simd>: Pod;
     /// The same number in every lane.
     fn splat<S: Simd>(simd: S, x: Self) -> Self::Of<S>;
     /// `a b + c`, fused where the machine can.
@@ -214,14 +214,14 @@ impl<E: Lane, F: FnMut(usize, usize, &[E])> Put<E> for Finish<'_, E, F> {
     fn put<S: Simd>(&mut self, simd: S, (row, panel): (usize, usize), entries: &[E::Of<S>; ACROSS]) {
         let columns = across::<E, S>();
         let first = panel * columns;
-        let mut all = [E::zeroed(); WIDEST];
-        let own = E::lanes_mut::<S>(&mut all[..columns]);
-        own.copy_from_slice(entries);
+        let mut own = *entries;
         if !self.sums.is_empty() {
             let sums = E::lanes::<S>(&self.sums[row * self.width + first..][..columns]);
-            own.iter_mut().zip(sums).for_each(|(own, &sum)| *own = E::mul_add(simd, E::splat(simd, E::UNIT), *own, sum));
+            own.iter_mut()
+                .zip(sums)
+                .for_each(|(own, &sum)| *own = E::mul_add(simd, E::splat(simd, E::UNIT), *own, sum));
         }
-        (self.take)(row, first, &all[..columns.min(self.columns - first)]);
+        (self.take)(row, first, &bytemuck::cast_slice(&own)[..columns.min(self.columns - first)]);
     }
 }
 

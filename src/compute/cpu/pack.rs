@@ -136,9 +136,11 @@ impl<E: Element> Packed<E> {
         // A thread is not worth waking for less.
         let least = CHUNK.div_ceil(stretch * width);
         let rest = rest.par_chunks_mut((depth % stretch * width).max(1));
-        whole.par_chunks_mut(stretch * width).chain(rest).with_min_len(least).enumerate().for_each(|(number, panel)| {
-            write(number % count * width, number / count * stretch, panel);
-        });
+        whole.par_chunks_mut(stretch * width).chain(rest).with_min_len(least).enumerate().for_each(
+            |(number, panel)| {
+                write(number % count * width, number / count * stretch, panel);
+            },
+        );
         Ok(Self { values, width, count, depth, stretch })
     }
 

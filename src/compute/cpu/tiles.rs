@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 /// Rows and columns of a tile: its sums and its packed rows share the second-level cache with a stretch of its columns.
-const ROWS: usize = 96;
+const ROWS: usize = 192;
 const COLUMNS: usize = 256;
 /// Tiles that each core should have, for all to have work to the end.
 const TILES: usize = 6;
@@ -164,7 +164,9 @@ pub(in crate::compute) fn finish<E: Element>(
             sums,
             width: tile.width,
             columns,
-            take: |row: usize, column: usize, entries: &[E]| take(tile.rows.start + row, tile.columns.start + column, entries),
+            take: |row: usize, column: usize, entries: &[E]| {
+                take(tile.rows.start + row, tile.columns.start + column, entries)
+            },
         },
     });
 }
