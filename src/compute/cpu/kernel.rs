@@ -18,7 +18,7 @@ pub trait Lane: Pod + Send + Sync {
     /// 1.
     const UNIT: Self;
     /// A vector of them.
-    type Of<S: Simd>: Copy;
+    type Of<S: Simd>: Pod;
     /// The same number in every lane.
     fn splat<S: Simd>(simd: S, x: Self) -> Self::Of<S>;
     /// `a b + c`, fused where the machine can.
@@ -79,7 +79,7 @@ pub(in crate::compute) fn panels<E: Lane>() -> (usize, usize) {
         #[inline(always)]
         fn with_simd<S: Simd>(self, _: S) -> (usize, usize) {
             let rows = if S::REGISTER_COUNT >= 32 { TALL } else { SHORT };
-            (rows, ACROSS * size_of::<E::Of<S>>() / size_of::<E>())
+            (rows, across::<E, S>())
         }
     }
     arch().dispatch(Ask::<E>(std::marker::PhantomData))
@@ -99,8 +99,8 @@ pub(in crate::compute) enum Weighting<'a, E> {
     Columns { weights: Panels<'a, E>, copies: usize, apart: usize },
 }
 
-/// `sums += weighting ∘ (a b)`. Lines beyond the product's own hold zeros.
-pub(in crate::compute) struct Block<'a, E> {
+/// A product of packed rows and columns. Lines beyond the product's own hold zeros.
+pub(in crate::compute) struct Block<'a, E, P> {
     /// Row panels, `row_panel` elements apart.
     pub a: &'a [E],
     pub row_panel: usize,
@@ -109,17 +109,45 @@ pub(in crate::compute) struct Block<'a, E> {
     pub column_panel: usize,
     /// How many of either.
     pub panels: (usize, usize),
-    /// Lines of the row panels that hold rows: what lies beyond adds nothing.
+    /// Lines of the row panels that hold rows: what lies beyond is put nowhere.
     pub rows: usize,
     /// The range of k, counted in lines of a panel.
     pub from: usize,
     pub depth: usize,
-    /// `[copies, row panels × lines, column panels × lines]`.
+    /// Where the entries go.
+    pub put: P,
+}
+
+/// Takes the entries of a product while they are in registers, so that arrays far from the processor are written while it multiplies.
+pub(in crate::compute) trait Put<E: Lane> {
+    /// Whether a panel of rows meets all columns before the next, so that what is far away is written from end to end. Else a panel of
+    /// columns meets all rows: it is the larger one, and stays in the first-level cache.
+    const ROW_BY_ROW: bool;
+    /// Takes the entries of a row in a panel of columns.
+    fn put<S: Simd>(&mut self, simd: S, place: (usize, usize), entries: &[E::Of<S>; ACROSS]);
+}
+
+/// `sums += weighting ∘ entries`.
+pub(in crate::compute) struct Sums<'a, E> {
+    /// `[copies, height, width]`.
     pub sums: &'a mut [E],
+    pub height: usize,
+    pub width: usize,
     pub weighting: Weighting<'a, E>,
 }
 
-impl<E: Lane> WithSimd for Block<'_, E> {
+/// Hands the entries on, each with the sum of those before it.
+pub(in crate::compute) struct Finish<'a, E, F> {
+    /// `[rows, width]`; empty: there are none before.
+    pub sums: &'a [E],
+    pub width: usize,
+    /// Columns that are the product's own.
+    pub columns: usize,
+    /// Takes a row's entries from a column on.
+    pub take: F,
+}
+
+impl<E: Lane, P: Put<E>> WithSimd for Block<'_, E, P> {
     type Output = ();
 
     #[inline(always)]
@@ -128,47 +156,74 @@ impl<E: Lane> WithSimd for Block<'_, E> {
     }
 }
 
-impl<E: Lane> Block<'_, E> {
+/// Elements of a panel's line: of a row of the register tile.
+const fn across<E: Lane, S: Simd>() -> usize {
+    ACROSS * size_of::<E::Of<S>>() / size_of::<E>()
+}
+
+impl<E: Lane, P: Put<E>> Block<'_, E, P> {
     #[inline(always)]
-    fn tiles<S: Simd, const ROWS: usize>(self, simd: S) {
-        let columns = ACROSS * size_of::<E::Of<S>>() / size_of::<E>();
-        let width = self.panels.1 * columns;
+    fn tiles<S: Simd, const ROWS: usize>(mut self, simd: S) {
+        let columns = across::<E, S>();
         let zero = E::splat(simd, E::zeroed());
-        for across in 0..self.panels.1 {
+        let (high, wide) = self.panels;
+        for number in 0..high * wide {
+            let (down, across) =
+                if P::ROW_BY_ROW { (number / wide, number % wide) } else { (number % high, number / high) };
             let b = &self.b[across * self.column_panel + self.from * columns..][..self.depth * columns];
-            let b = E::lanes::<S>(b).as_chunks::<ACROSS>().0;
-            for down in 0..self.panels.0 {
-                let a = &self.a[down * self.row_panel + self.from * ROWS..][..self.depth * ROWS];
-                let mut tile = [[zero; ACROSS]; ROWS];
-                for (a, b) in a.as_chunks::<ROWS>().0.iter().zip(b) {
-                    for (tile, &a) in tile.iter_mut().zip(a) {
-                        let a = E::splat(simd, a);
-                        for (tile, &b) in tile.iter_mut().zip(b) {
-                            *tile = E::mul_add(simd, a, b, *tile);
-                        }
-                    }
-                }
-                for (line, tile) in tile.iter().enumerate() {
-                    let row = down * ROWS + line;
-                    if row >= self.rows {
-                        continue;
-                    }
-                    for copy in 0..self.weighting.copies() {
-                        let from = (copy * self.panels.0 * ROWS + row) * width + across * columns;
-                        let sums = E::lanes_mut::<S>(&mut self.sums[from..][..columns]);
-                        let mut gathered = [E::zeroed(); WIDEST];
-                        let weights = self.weighting.of((copy, row), across, columns, &mut gathered);
-                        for (place, (sum, &value)) in sums.iter_mut().zip(tile).enumerate() {
-                            let weight = match weights {
-                                None => E::splat(simd, E::UNIT),
-                                Some(weights) => E::lanes::<S>(weights)[place],
-                            };
-                            *sum = E::mul_add(simd, weight, value, *sum);
-                        }
+            let a = &self.a[down * self.row_panel + self.from * ROWS..][..self.depth * ROWS];
+            let mut tile = [[zero; ACROSS]; ROWS];
+            for (a, b) in a.as_chunks::<ROWS>().0.iter().zip(E::lanes::<S>(b).as_chunks::<ACROSS>().0) {
+                for (tile, &a) in tile.iter_mut().zip(a) {
+                    let a = E::splat(simd, a);
+                    for (tile, &b) in tile.iter_mut().zip(b) {
+                        *tile = E::mul_add(simd, a, b, *tile);
                     }
                 }
             }
+            let rows = down * ROWS..self.rows;
+            rows.zip(&tile).for_each(|(row, entries)| self.put.put(simd, (row, across), entries));
         }
+    }
+}
+
+impl<E: Lane> Put<E> for Sums<'_, E> {
+    const ROW_BY_ROW: bool = false;
+
+    #[inline(always)]
+    fn put<S: Simd>(&mut self, simd: S, (row, panel): (usize, usize), entries: &[E::Of<S>; ACROSS]) {
+        let columns = across::<E, S>();
+        for copy in 0..self.weighting.copies() {
+            let from = (copy * self.height + row) * self.width + panel * columns;
+            let sums = E::lanes_mut::<S>(&mut self.sums[from..][..columns]);
+            let mut gathered = [E::zeroed(); WIDEST];
+            let weights = self.weighting.of((copy, row), panel, columns, &mut gathered);
+            for (place, (sum, &entry)) in sums.iter_mut().zip(entries).enumerate() {
+                let weight = match weights {
+                    None => E::splat(simd, E::UNIT),
+                    Some(weights) => E::lanes::<S>(weights)[place],
+                };
+                *sum = E::mul_add(simd, weight, entry, *sum);
+            }
+        }
+    }
+}
+
+impl<E: Lane, F: FnMut(usize, usize, &[E])> Put<E> for Finish<'_, E, F> {
+    const ROW_BY_ROW: bool = true;
+
+    #[inline(always)]
+    fn put<S: Simd>(&mut self, simd: S, (row, panel): (usize, usize), entries: &[E::Of<S>; ACROSS]) {
+        let columns = across::<E, S>();
+        let first = panel * columns;
+        let mut own = *entries;
+        if !self.sums.is_empty() {
+            let sums = E::lanes::<S>(&self.sums[row * self.width + first..][..columns]);
+            own.iter_mut()
+                .zip(sums)
+                .for_each(|(own, &sum)| *own = E::mul_add(simd, E::splat(simd, E::UNIT), *own, sum));
+        }
+        (self.take)(row, first, &bytemuck::cast_slice(&own)[..columns.min(self.columns - first)]);
     }
 }
 

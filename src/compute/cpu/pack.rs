@@ -1,16 +1,20 @@
-//! Packing: the lines of a matrix in panels, `[panel][k][line]`, as the kernel reads them. Lines beyond the last are zero.
+//! Packing: the lines of a matrix in panels, `[panel][k][line]`, as the kernel reads them. Lines beyond the last are zero. Deep
+//! panels are cut, `[stretch][panel][k][line]`, so that a tile reads neighbours in memory, which processors fetch ahead.
 
 use super::kernel::WIDEST;
 use super::memory::{Buffer, Pool};
 use super::*;
 use std::sync::Arc;
 
-/// How much of the depth is packed at a time: the lines of a panel stay in the first-level cache.
-const STRETCH: usize = 128;
+/// The depth that is summed in registers before it goes to the tile's sums. A constant, so that an entry's bits depend on nothing
+/// else.
+pub(in crate::compute) const STRETCH: usize = 256;
+/// How much of the depth is turned at a time: the lines of a panel stay in the first-level cache.
+const TURNED: usize = 128;
 
 /// Turns lines into a panel; the width is known, so that the compiler sees every step.
-fn turn<E: Element, const WIDTH: usize>(lines: &[[E; STRETCH]; WIDEST], out: &mut [E]) {
-    for (k, out) in out.as_chunks_mut::<WIDTH>().0.iter_mut().take(STRETCH).enumerate() {
+fn turn<E: Element, const WIDTH: usize>(lines: &[[E; TURNED]; WIDEST], out: &mut [E]) {
+    for (k, out) in out.as_chunks_mut::<WIDTH>().0.iter_mut().take(TURNED).enumerate() {
         for (out, line) in out.iter_mut().zip(lines) {
             *out = line[k];
         }
@@ -44,10 +48,12 @@ pub(in crate::compute) struct Panels<'a, E> {
 /// Panels of lines.
 pub(in crate::compute) struct Packed<E: Element> {
     values: Buffer<E>,
-    /// Lines of a panel.
+    /// Lines of a panel, and how many panels there are.
     width: usize,
-    /// Elements of a panel.
-    panel: usize,
+    count: usize,
+    depth: usize,
+    /// The depth of a stretch; the last may have less.
+    stretch: usize,
 }
 
 impl<E: Element> Packed<E> {
@@ -55,24 +61,36 @@ impl<E: Element> Packed<E> {
     pub fn lines(
         pool: &Arc<Pool<E>>,
         width: usize,
-        (lines, depth): (usize, usize),
+        size: (usize, usize),
         fill: impl Fn(usize, usize, &mut [E]) + Sync,
     ) -> Result<Self> {
-        Self::panels(pool, width, (lines, depth), |first, panel| {
+        Self::lines_in(pool, width, size, STRETCH, fill)
+    }
+
+    /// The same in stretches of another depth.
+    pub fn lines_in(
+        pool: &Arc<Pool<E>>,
+        width: usize,
+        (lines, depth): (usize, usize),
+        stretch: usize,
+        fill: impl Fn(usize, usize, &mut [E]) + Sync,
+    ) -> Result<Self> {
+        Self::stretches(pool, width, (lines, depth), stretch, |first, k, panel| {
             let count = width.min(lines - first);
-            let mut stretch = [[E::ZERO; STRETCH]; WIDEST];
-            for (part, out) in panel.chunks_mut(STRETCH * width).enumerate() {
+            let mut turned = [[E::ZERO; TURNED]; WIDEST];
+            for (part, out) in panel.chunks_mut(TURNED * width).enumerate() {
                 let length = out.len() / width;
-                for (line, stretch) in stretch[..count].iter_mut().enumerate() {
-                    fill(first + line, part * STRETCH, &mut stretch[..length]);
+                for (line, turned) in turned[..count].iter_mut().enumerate() {
+                    fill(first + line, k + part * TURNED, &mut turned[..length]);
                 }
                 match width {
-                    8 => turn::<E, 8>(&stretch, out),
-                    16 => turn::<E, 16>(&stretch, out),
-                    32 => turn::<E, 32>(&stretch, out),
+                    6 => turn::<E, 6>(&turned, out),
+                    8 => turn::<E, 8>(&turned, out),
+                    16 => turn::<E, 16>(&turned, out),
+                    32 => turn::<E, 32>(&turned, out),
                     _ => {
                         for (k, out) in out.chunks_exact_mut(width).enumerate() {
-                            out.iter_mut().zip(&stretch).for_each(|(out, line)| *out = line[k]);
+                            out.iter_mut().zip(&turned).for_each(|(out, line)| *out = line[k]);
                         }
                     }
                 }
@@ -87,10 +105,10 @@ impl<E: Element> Packed<E> {
         (lines, depth): (usize, usize),
         row: impl Fn(usize) -> &'a [E] + Sync,
     ) -> Result<Self> {
-        Self::panels(pool, width, (lines, depth), |first, panel| {
+        Self::stretches(pool, width, (lines, depth), STRETCH, |first, from, panel| {
             let count = width.min(lines - first);
             for (k, out) in panel.chunks_exact_mut(width).enumerate() {
-                let row = row(k);
+                let row = row(from + k);
                 if let Some(row) = row.get(first..first + width) {
                     copy_line(out, row);
                 } else {
@@ -101,30 +119,43 @@ impl<E: Element> Packed<E> {
         })
     }
 
-    /// Packs by `write(first line, panel)`, which writes every element of a panel.
+    /// Packs by `write(first line, panel)`, which writes every element of a panel, all of its depth.
     pub fn panels(
         pool: &Arc<Pool<E>>,
         width: usize,
-        (lines, depth): (usize, usize),
+        size: (usize, usize),
         write: impl Fn(usize, &mut [E]) + Sync,
     ) -> Result<Self> {
-        let panel = depth * width;
-        let count = lines.div_ceil(width);
-        let mut values = pool.take(count * panel)?;
-        if panel > 0 {
-            // A thread is not worth waking for less.
-            let least = CHUNK.div_ceil(panel);
-            values
-                .par_chunks_mut(panel)
-                .with_min_len(least)
-                .enumerate()
-                .for_each(|(number, panel)| write(number * width, panel));
-        }
-        Ok(Self { values, width, panel })
+        Self::stretches(pool, width, size, size.1, |first, _, panel| write(first, panel))
     }
 
-    /// The panels from the one that begins with a line on, each from k on.
+    /// Packs by `write(first line, k, panel)`, which writes a panel's elements of a stretch that begins with k.
+    fn stretches(
+        pool: &Arc<Pool<E>>,
+        width: usize,
+        (lines, depth): (usize, usize),
+        stretch: usize,
+        write: impl Fn(usize, usize, &mut [E]) + Sync,
+    ) -> Result<Self> {
+        let (count, stretch) = (lines.div_ceil(width), stretch.clamp(1, depth.max(1)));
+        let mut values = pool.take(count * depth * width)?;
+        let (whole, rest) = values.split_at_mut(depth / stretch * stretch * count * width);
+        // A thread is not worth waking for less.
+        let least = CHUNK.div_ceil(stretch * width);
+        let rest = rest.par_chunks_mut((depth % stretch * width).max(1));
+        whole.par_chunks_mut(stretch * width).chain(rest).with_min_len(least).enumerate().for_each(
+            |(number, panel)| {
+                write(number % count * width, number / count * stretch, panel);
+            },
+        );
+        Ok(Self { values, width, count, depth, stretch })
+    }
+
+    /// The panels from the one that begins with a line on, each from k to the end of its stretch.
     pub fn stretch(&self, line: usize, k: usize) -> Panels<'_, E> {
-        Panels { values: &self.values[line / self.width * self.panel + k * self.width..], panel: self.panel }
+        let first = k / self.stretch * self.stretch;
+        let panel = self.stretch.min(self.depth - first) * self.width;
+        let from = first * self.count * self.width + line / self.width * panel + (k - first) * self.width;
+        Panels { values: &self.values[from..], panel }
     }
 }

@@ -1,21 +1,18 @@
 //! A product cut into tiles, on all cores.
 
-use super::kernel::{Block, Weighting, arch, panels};
+use super::kernel::{Block, Finish, Sums, Weighting, arch, panels};
 use super::memory::Pool;
-use super::pack::{Packed, Panels};
+use super::pack::{Packed, Panels, STRETCH};
 use super::*;
 use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::Arc;
 
 /// Rows and columns of a tile: its sums and its packed rows share the second-level cache with a stretch of its columns.
-const ROWS: usize = 96;
+const ROWS: usize = 192;
 const COLUMNS: usize = 256;
 /// Tiles that each core should have, for all to have work to the end.
 const TILES: usize = 6;
-/// The depth that is summed in registers before it goes to the tile's sums. A constant, so that an entry's bits depend on
-/// nothing else.
-const DEPTH: usize = 256;
 /// Multiply-adds below which one thread does it all: waking another costs some ten microseconds.
 pub(in crate::compute) const SMALL: usize = Rates::FEW;
 
@@ -93,8 +90,21 @@ pub(in crate::compute) fn add<E: Element>(
     weighting: Weighting<'_, E>,
     sums: &mut [E],
 ) {
-    let (rows, columns) = (a.stretch(tile.rows.start, 0), b.stretch(tile.columns.start, 0));
-    add_panels(tile, (rows, columns), depth, weighting, sums);
+    add_lines(tile, (a, tile.rows.start), (b, tile.columns.start), depth, weighting, sums);
+}
+
+/// The same with the lines of either from one of its own on.
+pub(in crate::compute) fn add_lines<E: Element>(
+    tile: &Tile,
+    (a, row): (&Packed<E>, usize),
+    (b, column): (&Packed<E>, usize),
+    depth: usize,
+    weighting: Weighting<'_, E>,
+    sums: &mut [E],
+) {
+    for k in (0..depth).step_by(STRETCH) {
+        add_panels(tile, (a.stretch(row, k), b.stretch(column, k)), STRETCH.min(depth - k), weighting, sums);
+    }
 }
 
 /// The same with the panels of the tile's own rows and columns.
@@ -106,20 +116,59 @@ pub(in crate::compute) fn add_panels<E: Element>(
     sums: &mut [E],
 ) {
     let (tall, wide) = panels::<E>();
-    for from in (0..depth).step_by(DEPTH) {
+    let rows = tile.rows.len();
+    for from in (0..depth).step_by(STRETCH) {
         arch().dispatch(Block {
             a: a.values,
             row_panel: a.panel,
             b: b.values,
             column_panel: b.panel,
-            panels: (tile.rows.len().div_ceil(tall), tile.width / wide),
-            rows: tile.rows.len(),
+            panels: (rows.div_ceil(tall), tile.width / wide),
+            rows,
             from,
-            depth: DEPTH.min(depth - from),
-            sums: &mut *sums,
-            weighting,
+            depth: STRETCH.min(depth - from),
+            put: Sums { sums: &mut *sums, height: rows.next_multiple_of(tall), width: tile.width, weighting },
         });
     }
+}
+
+/// How many sums for each entry [`finish`] asks of [`each_tile_of`].
+pub(in crate::compute) fn kept(depth: usize) -> usize {
+    usize::from(depth > STRETCH)
+}
+
+/// Hands the product of a tile's rows of `a` and columns of `b` to `take(row, first column, entries)`, the last of its depth while
+/// it is multiplied.
+pub(in crate::compute) fn finish<E: Element>(
+    tile: &Tile,
+    (a, b): (&Packed<E>, &Packed<E>),
+    depth: usize,
+    sums: &mut [E],
+    take: impl Fn(usize, usize, &[E]),
+) {
+    let (tall, wide) = panels::<E>();
+    let (rows, columns) = (tile.rows.len(), tile.columns.len());
+    let last = depth.saturating_sub(1) / STRETCH * STRETCH;
+    add(tile, (a, b), last, Weighting::One, sums);
+    let (a, b) = (a.stretch(tile.rows.start, last), b.stretch(tile.columns.start, last));
+    arch().dispatch(Block {
+        a: a.values,
+        row_panel: a.panel,
+        b: b.values,
+        column_panel: b.panel,
+        panels: (rows.div_ceil(tall), tile.width / wide),
+        rows,
+        from: 0,
+        depth: depth - last,
+        put: Finish {
+            sums,
+            width: tile.width,
+            columns,
+            take: |row: usize, column: usize, entries: &[E]| {
+                take(tile.rows.start + row, tile.columns.start + column, entries)
+            },
+        },
+    });
 }
 
 /// An array that threads write at places of their own.

@@ -1,9 +1,9 @@
 //! Matrix products of whole arrays.
 
 use super::*;
-use crate::compute::cpu::kernel::{Weighting, panels};
+use crate::compute::cpu::kernel::panels;
 use crate::compute::cpu::pack::Packed;
-use crate::compute::cpu::tiles::{Shared, add, each_tile};
+use crate::compute::cpu::tiles::{Shared, each_tile_of, finish, kept};
 #[cfg(feature = "gpu")]
 use crate::compute::gpu::{PUT_LARGE, PUT_SMALL, TILE_LARGE, TILE_SMALL, TileSize};
 #[cfg(feature = "gpu")]
@@ -81,14 +81,12 @@ impl Operation for MatMul {
             Layout::Plain => Packed::columns(pool, wide, (columns, depth), |k| &b[k * columns..][..columns]),
         }?;
         let out = Shared::new(out);
-        each_tile(pool, (rows, columns, depth), |tile, sums| {
-            add(tile, (&a, &b), depth, Weighting::One, sums);
-            for (row, sums) in tile.rows.clone().zip(sums.chunks(tile.width)) {
-                let from = row * columns;
+        each_tile_of(pool, kept(depth), (rows, columns, depth), |tile, sums| {
+            finish(tile, (&a, &b), depth, sums, |row, column, entries| {
+                let from = row * columns + column;
                 // SAFETY: tiles do not overlap.
-                let out = unsafe { out.part(from + tile.columns.start..from + tile.columns.end) };
-                put(shape.start, out, sums);
-            }
+                put(shape.start, unsafe { out.part(from..from + entries.len()) }, entries);
+            });
         })
     }
 

@@ -185,16 +185,16 @@ impl<'a, E: Element> Factors<'a, E> {
         let of_query = outputs.next_multiple_of(tall);
         Ok(Self {
             own: *own,
-            matrix: Packed::lines(pool, tall, (height, own.depth()), |row, k, out| {
+            matrix: Packed::lines_in(pool, tall, (height, own.depth()), own.depth(), |row, k, out| {
                 put_line(&weights[row * width..][..width], biases.get(row).copied().unwrap_or(E::ZERO), k, out);
             })?,
-            inputs: Packed::lines(pool, wide, (examples, own.depth()), |example, k, out| {
+            inputs: Packed::lines_in(pool, wide, (examples, own.depth()), own.depth(), |example, k, out| {
                 put_line(&inputs[example * width..][..width], E::ONE, k, out);
             })?,
-            momentum: Packed::lines(pool, wide, (examples, height), |example, k, out| {
+            momentum: Packed::lines_in(pool, wide, (examples, height), ROWS, |example, k, out| {
                 out.copy_from_slice(&momentum[example * height + k..][..out.len()]);
             })?,
-            delta: Packed::lines(pool, tall, (queries * of_query, height), |line, k, out| {
+            delta: Packed::lines_in(pool, tall, (queries * of_query, height), ROWS, |line, k, out| {
                 let (query, output) = (line / of_query, line % of_query);
                 if output < outputs {
                     out.copy_from_slice(&delta[(output * queries + query) * height + k..][..out.len()]);

@@ -75,9 +75,9 @@ impl<E: Element> Applied<'_, E> {
     /// The examples' inputs of each position; the bias meets an input of 1.
     fn inputs(&self, pool: &Arc<Pool<E>>, examples: usize) -> Result<Vec<Packed<E>>> {
         let &Outer { width, positions, bias, .. } = &self.own;
-        let (_, wide) = panels::<E>();
+        let ((_, wide), depth) = (panels::<E>(), width + usize::from(bias));
         let position = |p: usize| {
-            Packed::lines(pool, wide, (examples, width + usize::from(bias)), |example, k, out| {
+            Packed::lines_in(pool, wide, (examples, depth), depth, |example, k, out| {
                 let line = &self.input[(example * positions + p) * width..][..width];
                 put_line(line, E::ONE, k, out);
             })
@@ -90,7 +90,7 @@ impl<E: Element> Applied<'_, E> {
         let &Outer { height, width, bias, .. } = &self.own;
         let (tall, _) = panels::<E>();
         let depth = width + usize::from(bias);
-        Packed::lines(pool, tall, (count, height * depth), |row, k, out| {
+        Packed::lines_in(pool, tall, (count, height * depth), depth, |row, k, out| {
             let values = &self.left[place(row) * self.own.row()..][..self.own.row()];
             let (weights, biases) = values.split_at(height * width);
             each_term(k, depth, out, |feature, j, out| {

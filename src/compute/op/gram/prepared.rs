@@ -8,7 +8,7 @@ use crate::compute::cpu;
 use crate::compute::cpu::kernel::{Weighting, panels};
 use crate::compute::cpu::memory::Pool;
 use crate::compute::cpu::pack::Packed;
-use crate::compute::cpu::tiles::{Tile, add_panels};
+use crate::compute::cpu::tiles::{Tile, add_lines};
 use std::sync::Arc;
 
 /// A part, packed for a view.
@@ -188,8 +188,8 @@ pub(super) fn add_products<E: Element>(
                         examples: gram.examples,
                     },
                 };
-                let panels = (left.packed.stretch(first * tall, 0), right.stretch(tile.columns.start, 0));
-                add_panels(&part, panels, depth, weighting, sums);
+                let (rows, columns) = ((&left.packed, first * tall), (right, tile.columns.start));
+                add_lines(&part, rows, columns, depth, weighting, sums);
             }
         }
     }
