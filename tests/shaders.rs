@@ -9,8 +9,8 @@ use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use naga::{Module, ShaderStage};
 use pathkernel::compute::gpu::{Shader, shader_sources};
 
-/// The module of a shader with the constants of its tiles.
-fn translated<T>(shader: &Shader, use_it: impl FnOnce(&str, &Module, &ModuleInfo) -> T) -> T {
+/// The module of a shader in each of its cases.
+fn translated(shader: &Shader, mut use_it: impl FnMut(&str, &Module, &ModuleInfo)) {
     let name = format!("{} {:?}", shader.name, shader.tile);
     let module = naga::front::wgsl::parse_str(&shader.source)
         .unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(&shader.source)));
@@ -23,11 +23,12 @@ fn translated<T>(shader: &Shader, use_it: impl FnOnce(&str, &Module, &ModuleInfo
     let info = Validator::new(ValidationFlags::all(), capabilities)
         .validate(&module)
         .unwrap_or_else(|e| panic!("{name}: {}", e.emit_to_string(&shader.source)));
-    let constants = shader.tile.map_or_else(Vec::new, |tile| tile.constants().to_vec());
-    let constants = constants.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    let (module, info) = process_overrides(&module, &info, Some((ShaderStage::Compute, "main")), &constants)
-        .unwrap_or_else(|e| panic!("{name}: {e}"));
-    use_it(&name, &module, &info)
+    for constants in shader.constants() {
+        let constants = constants.into_iter().map(|(name, value)| (name.to_owned(), f64::from(value))).collect();
+        let (module, info) = process_overrides(&module, &info, Some((ShaderStage::Compute, "main")), &constants)
+            .unwrap_or_else(|e| panic!("{name}: {e}"));
+        use_it(&name, &module, &info);
+    }
 }
 
 #[test]

@@ -8,32 +8,28 @@ struct Shape { out: u32, left: u32, input_: u32, rows: u32, columns: u32, height
 var<private> top: u32;
 var<private> edge: u32;
 
-fn at_left(row: u32, k: u32) -> f32 {
-    var value = 0.0;
-    if row < shape.rows && k < shape.width { value = input_[shape.input_ + row * shape.width + k]; }
-    return value;
+// Where the rows and columns that are fetched begin.
+var<private> rows: vec4<u32>;
+var<private> columns: vec4<u32>;
+
+fn find_lines(i: u32, j: u32) {
+    rows = shape.input_ + clamped(top + i, shape.rows) * shape.width;
+    let pairs = clamped(edge + j, shape.columns);
+    columns = shape.left + pairs / shape.height * shape.length + pairs % shape.height * shape.width;
 }
 
-fn at_right(column: u32, k: u32) -> f32 {
-    var value = 0.0;
-    if column < shape.columns && k < shape.width {
-        value = left[shape.left + column / shape.height * shape.length + column % shape.height * shape.width + k];
-    }
-    return value;
+fn fetch_left(k: u32) -> vec4<f32> {
+    return vec4<f32>(input_[rows.x + k], input_[rows.y + k], input_[rows.z + k], input_[rows.w + k]);
 }
 
-fn fetch_left(i: u32, k: u32) -> vec4<f32> {
+fn fetch_right(k: u32) -> vec4<f32> {
+    return vec4<f32>(left[columns.x + k], left[columns.y + k], left[columns.z + k], left[columns.w + k]);
+}
+
+fn put(i: u32, j: u32, value: f32) {
     let row = top + i;
-    return vec4<f32>(at_left(row, k), at_left(row + 1u, k), at_left(row + 2u, k), at_left(row + 3u, k));
-}
-
-fn fetch_right(j: u32, k: u32) -> vec4<f32> {
     let column = edge + j;
-    return vec4<f32>(at_right(column, k), at_right(column + 1u, k), at_right(column + 2u, k), at_right(column + 3u, k));
-}
-
-fn put_one(row: u32, column: u32, value: f32) {
-    if column >= shape.columns { return; }
+    if row >= shape.rows || column >= shape.columns { return; }
     let r = column / shape.height;
     let k = column % shape.height;
     var sum = value;
@@ -41,22 +37,11 @@ fn put_one(row: u32, column: u32, value: f32) {
     out[shape.out + (r * shape.rows + row) * shape.height + k] = sum;
 }
 
-fn put(i: u32, j: u32, value: vec4<f32>) {
-    let row = top + i;
-    if row >= shape.rows { return; }
-    let column = edge + j;
-    put_one(row, column, value.x);
-    put_one(row, column + 1u, value.y);
-    put_one(row, column + 2u, value.z);
-    put_one(row, column + 3u, value.w);
-}
-
 @compute @workgroup_size(invocations)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let tile = group.y * groups.x + group.x;
     top = tile / shape.across * side;
-    edge = tile % shape.across * side;
-    locate(local);
+    edge = tile % shape.across * breadth;
     product(shape.width, local);
-    put_all();
+    put_all(local);
 }

@@ -17,43 +17,37 @@ var<private> out_start: u32;
 var<private> a_start: u32;
 var<private> b_start: u32;
 
-fn at_left(line: u32, k: u32) -> f32 {
-    var value = 0.0;
-    if line < shape.lines && k < shape.depth { value = a[a_start + line * shape.a_line + k * shape.a_column]; }
-    return value;
+// Where the lines and columns that are fetched begin, and what lies between two depths of them.
+var<private> lines: vec4<u32>;
+var<private> columns: vec4<u32>;
+var<private> a_step: u32;
+var<private> b_step: u32;
+
+fn find_lines(i: u32, j: u32) {
+    lines = a_start + clamped(top + i, shape.lines) * shape.a_line;
+    columns = b_start + clamped(left + j, shape.columns) * shape.b_column;
+    a_step = shape.a_column;
+    b_step = shape.b_line;
 }
 
-fn at_right(column: u32, k: u32) -> f32 {
-    var value = 0.0;
-    if column < shape.columns && k < shape.depth { value = b[b_start + k * shape.b_line + column * shape.b_column]; }
-    return value;
+fn fetch_left(k: u32) -> vec4<f32> {
+    let at = lines + k * a_step;
+    return vec4<f32>(a[at.x], a[at.y], a[at.z], a[at.w]);
 }
 
-fn fetch_left(i: u32, k: u32) -> vec4<f32> {
+fn fetch_right(k: u32) -> vec4<f32> {
+    let at = columns + k * b_step;
+    return vec4<f32>(b[at.x], b[at.y], b[at.z], b[at.w]);
+}
+
+fn put(i: u32, j: u32, value: f32) {
     let line = top + i;
-    return vec4<f32>(at_left(line, k), at_left(line + 1u, k), at_left(line + 2u, k), at_left(line + 3u, k));
-}
-
-fn fetch_right(j: u32, k: u32) -> vec4<f32> {
     let column = left + j;
-    return vec4<f32>(at_right(column, k), at_right(column + 1u, k), at_right(column + 2u, k), at_right(column + 3u, k));
-}
-
-fn put_one(line: u32, column: u32, value: f32) {
-    if column < shape.columns {
-        let at = out_start + line * shape.out_line + column;
-        out[at] = fma(shape.scale, value, select(shape.start, out[at], shape.keep > 0u));
-    }
-}
-
-fn put(i: u32, j: u32, value: vec4<f32>) {
-    let line = top + i;
-    if line >= shape.lines { return; }
-    let column = left + j;
-    put_one(line, column, value.x);
-    put_one(line, column + 1u, value.y);
-    put_one(line, column + 2u, value.z);
-    put_one(line, column + 3u, value.w);
+    if line >= shape.lines || column >= shape.columns { return; }
+    let at = out_start + line * shape.out_line + column;
+    var start = shape.start;
+    if shape.keep > 0u { start = out[at]; }
+    out[at] = fma(shape.scale, value, start);
 }
 
 @compute @workgroup_size(invocations)
@@ -64,11 +58,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
     if row >= shape.rows { return; }
     let batch = product_number % shape.batches;
     top = tile % (shape.across * shape.down) / shape.across * side;
-    left = tile % shape.across * side;
+    left = tile % shape.across * breadth;
     out_start = shape.out + row * shape.out_row + batch * shape.out_batch;
     a_start = shape.a + row % shape.a_rows * shape.a_row + batch * shape.a_batch;
     b_start = shape.b + row % shape.b_rows * shape.b_row + batch * shape.b_batch;
-    locate(local);
     product(shape.depth, local);
-    put_all();
+    put_all(local);
 }

@@ -18,10 +18,10 @@ struct Shape {
     across: u32, down: u32, batches: u32, copies: u32, rows: u32, columns: u32, row_step: u32, column_step: u32,
     // The block's first row and column, and of what those are pairs.
     first_row: u32, first_column: u32, outputs: u32, queries: u32, examples: u32, first_example: u32,
-    // The part: its kind, size, and the first row and base row that are bound.
-    kind: u32, positions: u32, depth: u32, first_map_row: u32, first_base: u32,
-    // What is looked up: its kind, the summed dimension, the first line of G that is bound, and G's lines or Z's examples.
-    seen: u32, seen_depth: u32, seen_first: u32, seen_width: u32,
+    // The part: its size, and the first row and base row that are bound.
+    positions: u32, depth: u32, first_map_row: u32, first_base: u32,
+    // What is looked up: the summed dimension, the first line of G that is bound, and G's lines or Z's examples.
+    seen_depth: u32, seen_first: u32, seen_width: u32,
     // Places in the table.
     inputs: u32, weights: u32, targets: u32, column_weights: u32, other_weights: u32,
     // The accumulators.
@@ -29,11 +29,15 @@ struct Shape {
     triangle: u32, diagonal: u32, scale: f32, other_scale: f32,
 }
 @group(1) @binding(0) var<uniform> shape: Shape;
-// Kinds of parts.
+// What the product is of: NOTHING, ROWS or FACTORED.
+override part: u32 = 0u;
+// Whether a tile sums several products: of rounds, positions or copies.
+override summed: bool = false;
+// What is looked up: NOTHING, OUTPUT or HALF.
+override seen: u32 = 0u;
 const NOTHING = 0u;
 const ROWS = 1u;
 const FACTORED = 2u;
-// Kinds of what is looked up.
 const OUTPUT = 1u;
 const HALF = 2u;
 const NONE = 0xffffffffu;
@@ -43,7 +47,7 @@ var<workgroup> starts: array<u32, side>;
 var<workgroup> omegas: array<f32, side>;
 var<workgroup> bases: array<u32, side>;
 // Of the tile's columns: the example.
-var<workgroup> examples: array<u32, side>;
+var<workgroup> examples: array<u32, breadth>;
 var<workgroup> longest: atomic<u32>;
 var<workgroup> rounds: u32;
 // The tile's corner, within its batch and in the whole block; the pair of positions.
@@ -53,91 +57,84 @@ var<private> row_corner: u32;
 var<private> column_corner: u32;
 var<private> own_position: u32;
 var<private> other_position: u32;
+// Where the rows and columns that are fetched begin.
+var<private> rows: vec4<u32>;
+var<private> columns: vec4<u32>;
+// Of a row in a product: the weight, and where its products begin.
+var<private> omega: f32;
+var<private> line: u32;
 
-fn at_left(row: u32, k: u32) -> f32 {
-    let start = starts[row];
-    var value = 0.0;
-    if start != NONE && k < shape.depth { value = load_left(start + own_position * shape.depth + k); }
-    return value;
+fn find_lines(i: u32, j: u32) {
+    let found = vec4<u32>(starts[i], starts[i + 1u], starts[i + 2u], starts[i + 3u]);
+    let first = shape.right + (column_corner - edge) * shape.positions * shape.depth + other_position * shape.depth;
+    rows = select(found, vec4<u32>(shape.left), found == vec4<u32>(NONE)) + own_position * shape.depth;
+    columns = first + clamped(edge + j, shape.columns) * (shape.positions * shape.depth);
 }
 
-fn at_right(column: u32, k: u32) -> f32 {
-    var value = 0.0;
-    if edge + column < shape.columns && k < shape.depth {
-        value = load_right(shape.right + ((column_corner + column) * shape.positions + other_position) * shape.depth + k);
-    }
-    return value;
+fn fetch_left(k: u32) -> vec4<f32> {
+    return vec4<f32>(load_left(rows.x + k), load_left(rows.y + k), load_left(rows.z + k), load_left(rows.w + k));
 }
 
-fn fetch_left(i: u32, k: u32) -> vec4<f32> {
-    return vec4<f32>(at_left(i, k), at_left(i + 1u, k), at_left(i + 2u, k), at_left(i + 3u, k));
+fn fetch_right(k: u32) -> vec4<f32> {
+    return vec4<f32>(load_right(columns.x + k), load_right(columns.y + k), load_right(columns.z + k), load_right(columns.w + k));
 }
 
-fn fetch_right(j: u32, k: u32) -> vec4<f32> {
-    return vec4<f32>(at_right(j, k), at_right(j + 1u, k), at_right(j + 2u, k), at_right(j + 3u, k));
+fn find_row(i: u32) -> bool {
+    if part != FACTORED { return true; }
+    omega = omegas[i];
+    line = bases[i] + (own_position * shape.positions + other_position) * shape.examples;
+    return starts[i] != NONE;
 }
 
 // ω_r G of four entries.
-fn factor(i: u32, j: u32) -> vec4<f32> {
-    if starts[i] == NONE { return vec4<f32>(); }
-    let omega = omegas[i];
-    if shape.kind == ROWS { return vec4<f32>(omega); }
-    let line = bases[i] + (own_position * shape.positions + other_position) * shape.examples;
+fn factor(j: u32) -> vec4<f32> {
+    if part != FACTORED { return vec4<f32>(1.0); }
     return omega * vec4<f32>(products[line + examples[j]], products[line + examples[j + 1u]], products[line + examples[j + 2u]], products[line + examples[j + 3u]]);
 }
 
 // Looked up for one entry: G[q, i] right[(d, i), c], where G may have a line for each row (c, q), or Σ_e Z[(c, q), i, e] δ[(d, i), e].
-fn seen_one(row: u32, i: u32, j: u32) -> f32 {
-    if edge + j >= shape.columns { return 0.0; }
-    let column = column_corner + j;
-    if shape.seen == OUTPUT {
+fn looked_up(row: u32, column: u32, example: u32) -> f32 {
+    if seen == OUTPUT {
         let c = (shape.first_row + row) / shape.queries;
         let line = (shape.first_row + row) % shape.seen_width - shape.seen_first;
-        return seen_left[shape.seen_left + line * shape.examples + examples[j]] * seen_right[shape.seen_right + column * shape.outputs + c];
+        return seen_left[shape.seen_left + line * shape.examples + example] * seen_right[shape.seen_right + column * shape.outputs + c];
     }
-    let z = shape.seen_left + (row * shape.seen_width + examples[j]) * shape.seen_depth;
+    let z = shape.seen_left + (row * shape.seen_width + example) * shape.seen_depth;
     let delta = shape.seen_right + column * shape.seen_depth;
     var sum = 0.0;
     for (var e = 0u; e < shape.seen_depth; e++) { sum = fma(seen_left[z + e], seen_right[delta + e], sum); }
     return sum;
 }
 
-fn looked_up(i: u32, j: u32) -> vec4<f32> {
-    if top + i >= shape.rows { return vec4<f32>(); }
+// Trace writes once for all outputs: to the first one's row.
+fn put(i: u32, j: u32, value: f32) {
+    if top + i >= shape.rows || edge + j >= shape.columns { return; }
     let row = row_corner + i;
-    return vec4<f32>(seen_one(row, i, j), seen_one(row, i, j + 1u), seen_one(row, i, j + 2u), seen_one(row, i, j + 3u));
-}
-
-fn put_one(row: u32, j: u32, value: f32) {
-    if edge + j >= shape.columns { return; }
     let column = column_corner + j;
+    let example = examples[j];
+    var sum = value;
+    if seen != NOTHING {
+        for (var copy = 0u; copy < shape.copies; copy++) {
+            sum += looked_up(row + copy * shape.row_step, column + copy * shape.column_step, example);
+        }
+    }
     let d = (shape.first_column + column) / shape.examples;
-    let at = row * shape.row_length + shape.full * d * shape.stride + table[shape.table + shape.targets + examples[j]] - shape.within;
+    let at = row * shape.row_length + shape.full * d * shape.stride + table[shape.table + shape.targets + example] - shape.within;
     var scale = shape.scale;
     if shape.weighted > 0u { scale *= bitcast<f32>(table[shape.table + shape.column_weights + column]); }
-    out[shape.out + at] = fma(scale, value, out[shape.out + at]);
+    out[shape.out + at] = fma(scale, sum, out[shape.out + at]);
     if shape.count > 1u {
         scale = shape.other_scale;
         if shape.other_weighted > 0u { scale *= bitcast<f32>(table[shape.table + shape.other_weights + column]); }
-        other_out[shape.other_out + at] = fma(scale, value, other_out[shape.other_out + at]);
+        other_out[shape.other_out + at] = fma(scale, sum, other_out[shape.other_out + at]);
     }
-}
-
-fn put(i: u32, j: u32, value: vec4<f32>) {
-    if top + i >= shape.rows { return; }
-    // Trace writes once for all outputs: to the first one's row.
-    let row = row_corner + i - (shape.copies - 1u) * shape.row_step;
-    put_one(row, j, value.x);
-    put_one(row, j + 1u, value.y);
-    put_one(row, j + 2u, value.z);
-    put_one(row, j + 3u, value.w);
 }
 
 // Whether every entry of the tile lies below the diagonal.
 fn below(batch: u32) -> bool {
     if shape.triangle == 0u { return false; }
     let last_row = select(shape.rows, top + side, top + side < shape.rows) - 1u;
-    let last_column = select(shape.columns, edge + side, edge + side < shape.columns) - 1u;
+    let last_column = select(shape.columns, edge + breadth, edge + breadth < shape.columns) - 1u;
     let row = shape.first_row + batch * shape.row_step;
     let column = shape.first_column + batch * shape.column_step;
     if (row + top) / shape.queries != (row + last_row) / shape.queries { return false; }
@@ -152,7 +149,7 @@ fn find_rows(local: u32, round_: u32) {
         var start = NONE;
         if top + i < shape.rows {
             var row = row_corner + i;
-            if shape.kind == FACTORED {
+            if part == FACTORED {
                 row = table[shape.table + row_corner + i] + round_;
                 if row < table[shape.table + row_corner + i + 1u] {
                     row -= shape.first_map_row;
@@ -163,7 +160,6 @@ fn find_rows(local: u32, round_: u32) {
                 }
             } else {
                 start = shape.left + row * shape.depth;
-                omegas[i] = 1.0;
             }
         }
         starts[i] = start;
@@ -173,7 +169,7 @@ fn find_rows(local: u32, round_: u32) {
 
 // How many rows the tile's longest output has; the same for all invocations.
 fn count_rounds(local: u32) -> u32 {
-    if shape.kind != FACTORED { return shape.kind; }
+    if part == ROWS { return 1u; }
     if local == 0u { atomicStore(&longest, 0u); }
     workgroupBarrier();
     for (var i = local; i < side; i += invocations) {
@@ -187,26 +183,26 @@ fn count_rounds(local: u32) -> u32 {
     return workgroupUniformLoad(&rounds);
 }
 
-@compute @workgroup_size(invocations)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let tile = group.y * groups.x + group.x;
-    let batch = tile / (shape.across * shape.down);
-    if batch >= shape.batches { return; }
-    top = tile / shape.across % shape.down * side;
-    edge = tile % shape.across * side;
-    if below(batch) { return; }
-    locate(local);
-    clear_sum();
+fn find_corner(copy: u32) {
+    row_corner = copy * shape.row_step + top;
+    column_corner = copy * shape.column_step + edge;
+}
+
+// The same for every copy: from one to the next lie all examples.
+fn find_examples(batch: u32, local: u32) {
+    let corner = shape.first_column + batch * shape.column_step + edge;
+    for (var j = local; j < breadth; j += invocations) {
+        var example = 0u;
+        if edge + j < shape.columns { example = (corner + j) % shape.examples - shape.first_example; }
+        examples[j] = example;
+    }
+    workgroupBarrier();
+}
+
+// The products of all copies, rounds and pairs of positions.
+fn add_products(batch: u32, local: u32) {
     for (var copy = 0u; copy < shape.copies; copy++) {
-        row_corner = (batch + copy) * shape.row_step + top;
-        column_corner = (batch + copy) * shape.column_step + edge;
-        workgroupBarrier();
-        for (var j = local; j < side; j += invocations) {
-            var example = 0u;
-            if edge + j < shape.columns { example = (shape.first_column + column_corner + j) % shape.examples - shape.first_example; }
-            examples[j] = example;
-        }
-        workgroupBarrier();
+        find_corner(batch + copy);
         let most = count_rounds(local);
         for (var round_ = 0u; round_ < most; round_++) {
             workgroupBarrier();
@@ -215,10 +211,29 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
                 other_position = pair / shape.positions;
                 own_position = pair % shape.positions;
                 product(shape.depth, local);
-                add_product();
+                add_product(local);
             }
         }
-        if shape.seen > 0u { add_looked_up(); }
     }
-    put_all();
+}
+
+@compute @workgroup_size(invocations)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let tile = group.y * groups.x + group.x;
+    let batch = tile / (shape.across * shape.down);
+    if batch >= shape.batches { return; }
+    top = tile / shape.across % shape.down * side;
+    edge = tile % shape.across * breadth;
+    if below(batch) { return; }
+    find_examples(batch, local);
+    if summed {
+        add_products(batch, local);
+    } else if part != NOTHING {
+        find_corner(batch);
+        find_rows(local, 0u);
+        product(shape.depth, local);
+        add_product(local);
+    }
+    find_corner(batch);
+    put_all(local);
 }

@@ -1,19 +1,21 @@
-// Hands every entry to the operation, four columns at a time.
-fn put_all() {
-    put(own_row, own_column, acc0l);
-    put(own_row, own_column + 64u, acc0r);
-    put(own_row + 1u, own_column, acc1l);
-    put(own_row + 1u, own_column + 64u, acc1r);
-    put(own_row + 2u, own_column, acc2l);
-    put(own_row + 2u, own_column + 64u, acc2r);
-    put(own_row + 3u, own_column, acc3l);
-    put(own_row + 3u, own_column + 64u, acc3r);
-    put(own_row + 64u, own_column, acc4l);
-    put(own_row + 64u, own_column + 64u, acc4r);
-    put(own_row + 65u, own_column, acc5l);
-    put(own_row + 65u, own_column + 64u, acc5r);
-    put(own_row + 66u, own_column, acc6l);
-    put(own_row + 66u, own_column + 64u, acc6r);
-    put(own_row + 67u, own_column, acc7l);
-    put(own_row + 67u, own_column + 64u, acc7r);
+// The entries of a product.
+fn own_line(line: u32) -> vec4<f32> {
+    switch line {
+        case 0u: { return acc0l; }
+        case 1u: { return acc0r; }
+        case 2u: { return acc1l; }
+        case 3u: { return acc1r; }
+        case 4u: { return acc2l; }
+        case 5u: { return acc2r; }
+        case 6u: { return acc3l; }
+        case 7u: { return acc3r; }
+        case 8u: { return acc4l; }
+        case 9u: { return acc4r; }
+        case 10u: { return acc5l; }
+        case 11u: { return acc5r; }
+        case 12u: { return acc6l; }
+        case 13u: { return acc6r; }
+        case 14u: { return acc7l; }
+        default: { return acc7r; }
+    }
 }

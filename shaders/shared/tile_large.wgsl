@@ -1,13 +1,6 @@
-// A tile of a product, 128 × 128, by 256 invocations of 8 × 8 entries each: rows 4y to 4y + 3 and 64 + 4y to
-// 64 + 4y + 3, columns likewise, so that neighbours read neighbouring vectors. Otherwise as in tile_small.wgsl.
-const DEPTH = 8u;
-override side: u32 = 128u;
-override invocations: u32 = 256u;
-override pitch: u32 = 33u;
-override stored: u32 = 264u;
-var<workgroup> tile_a: array<vec4<f32>, stored>;
-var<workgroup> tile_b: array<vec4<f32>, stored>;
-// One row of this invocation's entries each: left half l, right half r.
+// The registers of a large tile: an invocation has four parts of 4 × 4 entries, 64 rows and columns apart. One row each: left
+// half l, right half r.
+const LINES = 16u;
 var<private> acc0l: vec4<f32>;
 var<private> acc0r: vec4<f32>;
 var<private> acc1l: vec4<f32>;
@@ -24,17 +17,13 @@ var<private> acc6l: vec4<f32>;
 var<private> acc6r: vec4<f32>;
 var<private> acc7l: vec4<f32>;
 var<private> acc7r: vec4<f32>;
-// This invocation's first row and column.
-var<private> own_row: u32;
-var<private> own_column: u32;
 
-fn locate(local: u32) {
-    own_row = local / 16u * 4u;
-    own_column = local % 16u * 4u;
-}
+// Where a line of the first invocation lies.
+fn line_row(line: u32) -> u32 { return line / 8u * 64u + line / 2u % 4u; }
 
-// acc = Σ_k left right. What comes next is fetched while the last is multiplied.
-fn product(depth: u32, local: u32) {
+fn line_column(line: u32) -> u32 { return line % 2u * 64u; }
+
+fn clear() {
     acc0l = vec4<f32>();
     acc0r = vec4<f32>();
     acc1l = vec4<f32>();
@@ -51,23 +40,10 @@ fn product(depth: u32, local: u32) {
     acc6r = vec4<f32>();
     acc7l = vec4<f32>();
     acc7r = vec4<f32>();
-    let k = local % DEPTH;
-    let group = local / DEPTH;
-    for (var deep = 0u; deep < depth + DEPTH; deep += DEPTH) {
-        let a = fetch_left(4u * group, deep + k);
-        let b = fetch_right(4u * group, deep + k);
-        if deep > 0u { multiply(); }
-        workgroupBarrier();
-        tile_a[k * pitch + group] = a;
-        tile_b[k * pitch + group] = b;
-        workgroupBarrier();
-    }
 }
 
-fn multiply() {
-    let y = own_row / 4u;
-    let x = own_column / 4u;
-    for (var k = 0u; k < DEPTH; k++) {
+fn multiply(y: u32, x: u32) {
+    for (var k = 0u; k < deep; k++) {
         let a = tile_a[k * pitch + y];
         let c = tile_a[k * pitch + y + 16u];
         let b = tile_b[k * pitch + x];

@@ -19,9 +19,10 @@ pub fn devices() -> Vec<GpuBackend> {
     open(&[whole(Tune::Table), small(Tune::Table)])
 }
 
-/// Each size of tiles, the middle one on the small device.
+/// Each size of tiles, one of them on the small device.
 pub fn devices_of_every_tile() -> Vec<GpuBackend> {
-    open(&[whole(Tune::Fixed(TileSize::S)), small(Tune::Fixed(TileSize::M)), whole(Tune::Fixed(TileSize::L))])
+    let [small_tile, middle, tall, large] = TileSize::ALL.map(Tune::Fixed);
+    open(&[whole(small_tile), small(middle), whole(tall), whole(large)])
 }
 
 /// The adapter as it is with each size of tiles, and once more with submissions of a thousand operations, with shaders as

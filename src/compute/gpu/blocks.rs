@@ -2,6 +2,7 @@
 
 use super::context::Bound;
 use super::numbers::Words;
+use super::pipelines::Key;
 use super::queue::Dispatch;
 use super::{Buffer, GpuBackend, Index};
 use crate::compute::{Position, Result, Slice, SliceMut, Weights};
@@ -164,7 +165,7 @@ impl GpuBackend {
             let arrays: Vec<Bound<'_>> = arrays.iter().map(|array| array.block(&block)).collect();
             let len = block.len() * width;
             self.context.dispatch(&Dispatch {
-                shader: (name, None),
+                shader: Key::plain(name),
                 arrays: &arrays,
                 numbers: numbers(&block).words(),
                 groups: len.div_ceil(256),

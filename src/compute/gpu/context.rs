@@ -126,14 +126,14 @@ impl Context {
     }
 
     /// The pipeline of a shader that sees these arrays.
-    pub(super) fn pipeline(&self, key: Key, arrays: &[Bound<'_>]) -> Result<Pipeline> {
+    pub(super) fn pipeline(&self, key: &Key, arrays: &[Bound<'_>]) -> Result<Pipeline> {
         if let Some(pipeline) = self.pipelines.built(key) {
             return Ok(pipeline);
         }
         let pipeline = self.pipelines.build(&self.device, key, arrays)?;
         // One that the driver refused must not be met again.
         self.check()?;
-        self.pipelines.keep(key, pipeline.clone());
+        self.pipelines.keep(key.clone(), pipeline.clone());
         Ok(pipeline)
     }
 

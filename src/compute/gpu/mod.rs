@@ -26,13 +26,14 @@ mod tune;
 pub use adapter::{About, Card, Choice, adapters, describe, is_software};
 pub use numbers::{Member, Words};
 pub use pool::Buffer;
-pub use shaders::{Shader, shader_sources};
+pub use shaders::{Constants, Shader, shader_sources};
 pub use tiles::{TileSize, Tune};
 
 pub(in crate::compute) use blocks::{Along, BlockArray, read, write};
 pub(in crate::compute) use context::Bound;
 pub(in crate::compute) use mapped::{MapSizes, Mapped, start_numbers};
 pub(in crate::compute) use numbers::{WindowNumbers, numbers};
+pub(in crate::compute) use pipelines::Key;
 pub(in crate::compute) use queue::Dispatch;
 pub(in crate::compute) use shaders::*;
 pub(in crate::compute) use tune::Size;

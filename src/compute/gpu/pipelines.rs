@@ -1,15 +1,34 @@
 //! The pipelines, built when they are first used.
 
 use super::context::Bound;
-use super::shaders::{Shader, shader_sources};
+use super::shaders::{Constants, Shader, shader_sources};
 use super::tiles::TileSize;
 use crate::compute::{BackendError, Result};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use wgpu::*;
 
-/// An operation, and the size of its tiles where it computes a product.
-pub(super) type Key = (&'static str, Option<TileSize>);
+/// A shader, and what it is built for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(in crate::compute) struct Key {
+    pub name: &'static str,
+    /// The size of its tiles, where it computes a product.
+    pub tile: Option<TileSize>,
+    /// One of its cases.
+    pub case: Constants,
+}
+
+impl Key {
+    /// A shader of one case and no tiles.
+    pub fn plain(name: &'static str) -> Self {
+        Self { name, tile: None, case: Vec::new() }
+    }
+
+    /// A shader of one case, with tiles.
+    pub fn tiled(name: &'static str, tile: TileSize) -> Self {
+        Self { tile: Some(tile), ..Self::plain(name) }
+    }
+}
 
 #[derive(Clone)]
 pub(super) struct Pipeline {
@@ -19,7 +38,7 @@ pub(super) struct Pipeline {
 
 /// The pipelines of a device.
 pub(super) struct Pipelines {
-    sources: HashMap<Key, Shader>,
+    sources: HashMap<(&'static str, Option<TileSize>), Shader>,
     built: RefCell<HashMap<Key, Pipeline>>,
     uniform_layout: BindGroupLayout,
     checks: ShaderRuntimeChecks,
@@ -33,8 +52,8 @@ impl Pipelines {
     }
 
     /// The pipeline of a shader, where it was built before.
-    pub fn built(&self, key: Key) -> Option<Pipeline> {
-        self.built.borrow().get(&key).cloned()
+    pub fn built(&self, key: &Key) -> Option<Pipeline> {
+        self.built.borrow().get(key).cloned()
     }
 
     /// Keeps a pipeline for the next time.
@@ -43,9 +62,10 @@ impl Pipelines {
     }
 
     /// Builds the pipeline of a shader that sees these arrays.
-    pub fn build(&self, device: &Device, key: Key, arrays: &[Bound<'_>]) -> Result<Pipeline> {
-        let (name, tile) = key;
-        let shader = self.sources.get(&key).ok_or_else(|| BackendError::Invalid(format!("no shader {name}")))?;
+    pub fn build(&self, device: &Device, key: &Key, arrays: &[Bound<'_>]) -> Result<Pipeline> {
+        let &Key { name, tile, ref case } = key;
+        let shader =
+            self.sources.get(&(name, tile)).ok_or_else(|| BackendError::Invalid(format!("no shader {name}")))?;
         let descriptor =
             ShaderModuleDescriptor { label: Some(name), source: ShaderSource::Wgsl(shader.source.as_str().into()) };
         // SAFETY: the shaders are our own; their loops end, and every index is bounded by the shapes that the operations
@@ -65,7 +85,9 @@ impl Pipelines {
             bind_group_layouts: &[Some(&layout), Some(&self.uniform_layout)],
             immediate_size: 0,
         });
-        let constants = tile.map_or_else(Vec::new, |tile| tile.constants().to_vec());
+        let tile = tile.map_or_else(Vec::new, |tile| tile.constants().to_vec());
+        let constants: Vec<(&str, f64)> =
+            tile.iter().chain(case).map(|&(name, value)| (name, f64::from(value))).collect();
         let compilation_options =
             PipelineCompilationOptions { constants: &constants, zero_initialize_workgroup_memory: false };
         let pipeline = device.create_compute_pipeline(&ComputePipelineDescriptor {

@@ -2,7 +2,7 @@
 
 use super::clock::PASSES;
 use super::context::{Bound, Context};
-use super::tiles::TileSize;
+use super::pipelines::Key;
 use crate::compute::{BackendError, Phase, Result};
 use wgpu::*;
 
@@ -63,8 +63,7 @@ impl NumbersBuffer {
 
 /// One dispatch of an operation.
 pub(in crate::compute) struct Dispatch<'a> {
-    /// The operation, and the size of its tiles where it computes a product.
-    pub shader: (&'static str, Option<TileSize>),
+    pub shader: Key,
     pub arrays: &'a [Bound<'a>],
     /// Its numbers, after the offsets of its arrays.
     pub numbers: &'a [u32],
@@ -77,12 +76,12 @@ pub(in crate::compute) struct Dispatch<'a> {
 impl Context {
     /// Queues a dispatch.
     pub fn dispatch(&self, dispatch: &Dispatch<'_>) -> Result<()> {
-        let (name, groups) = (dispatch.shader.0, dispatch.groups);
+        let (name, groups) = (dispatch.shader.name, dispatch.groups);
         if groups == 0 {
             return Ok(());
         }
         self.check()?;
-        let pipeline = self.pipeline(dispatch.shader, dispatch.arrays)?;
+        let pipeline = self.pipeline(&dispatch.shader, dispatch.arrays)?;
         let alignment = self.limits.min_storage_buffer_offset_alignment as usize / 4;
         let mut numbers: Vec<u32> = Vec::with_capacity(dispatch.arrays.len() + dispatch.numbers.len());
         let mut entries = Vec::with_capacity(dispatch.arrays.len());

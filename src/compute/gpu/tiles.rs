@@ -8,7 +8,9 @@ pub enum TileSize {
     S,
     /// 64 × 64, 16 deep, by 256 invocations of 4 × 4.
     M,
-    /// 128 × 128, 8 deep, by 256 invocations of 8 × 8.
+    /// 128 × 64, 8 deep, by 256 invocations of 8 × 4.
+    T,
+    /// 128 × 128, 8 deep, by 256 invocations of 8 × 8: not where sums stand beside a product, which no card has registers for.
     L,
 }
 
@@ -25,27 +27,46 @@ pub enum Tune {
 
 impl TileSize {
     /// All sizes.
-    pub const ALL: [TileSize; 3] = [TileSize::S, TileSize::M, TileSize::L];
+    pub const ALL: [TileSize; 4] = [TileSize::S, TileSize::M, TileSize::T, TileSize::L];
+    /// Those of products that are added up beside one another.
+    pub const SUMMED: [TileSize; 3] = [TileSize::S, TileSize::M, TileSize::T];
 
-    /// Rows and columns.
-    pub fn side(self) -> usize {
+    /// Rows.
+    pub fn rows(self) -> usize {
         match self {
             TileSize::S => 32,
             TileSize::M => 64,
+            TileSize::T | TileSize::L => 128,
+        }
+    }
+
+    /// Columns.
+    pub fn columns(self) -> usize {
+        match self {
+            TileSize::S => 32,
+            TileSize::M | TileSize::T => 64,
             TileSize::L => 128,
         }
     }
 
-    /// The pipeline's constants of a shader of products; see `shaders/shared/tile_small.wgsl`.
-    pub fn constants(self) -> [(&'static str, f64); 4] {
-        let (invocations, depth) = match self {
-            TileSize::S => (64, 16),
-            TileSize::M => (256, 16),
-            TileSize::L => (256, 8),
+    /// The pipeline's constants of a shader of products; see `shaders/shared/tile.wgsl`.
+    pub fn constants(self) -> [(&'static str, u32); 7] {
+        let (wide, deep) = match self {
+            TileSize::S => (8, 8),
+            TileSize::M => (16, 16),
+            TileSize::T | TileSize::L => (16, 8),
         };
-        let pitch = self.side() / 4 + 1;
-        let values = [self.side(), invocations, pitch, pitch * depth].map(|value| value as f64);
-        [("side", values[0]), ("invocations", values[1]), ("pitch", values[2]), ("stored", values[3])]
+        let (side, breadth) = (self.rows() as u32, self.columns() as u32);
+        let pitch = side / 4 + 1;
+        [
+            ("side", side),
+            ("breadth", breadth),
+            ("wide", wide),
+            ("deep", deep),
+            ("invocations", wide * wide),
+            ("pitch", pitch),
+            ("stored", pitch * deep),
+        ]
     }
 
     /// Its letter.
@@ -53,6 +74,7 @@ impl TileSize {
         match self {
             TileSize::S => "S",
             TileSize::M => "M",
+            TileSize::T => "T",
             TileSize::L => "L",
         }
     }
@@ -64,17 +86,23 @@ impl TileSize {
 
     /// The size where nothing was measured: the largest that still gives a GPU enough workgroups.
     pub(super) fn table(rows: usize, columns: usize, batches: usize) -> Self {
-        let enough = |tile: &TileSize| rows.min(columns) > tile.side() / 2 && tile.count(rows, columns) * batches >= 96;
+        let enough = |tile: &TileSize| rows.min(columns) > tile.rows() / 2 && tile.count(rows, columns) * batches >= 96;
         [TileSize::L, TileSize::M].into_iter().find(enough).unwrap_or(TileSize::S)
+    }
+
+    /// The size, or the next smaller one where products are added up.
+    pub(super) fn of(self, summed: bool) -> Self {
+        if summed && self == TileSize::L { TileSize::T } else { self }
+    }
+
+    /// Tiles down and across a product of `rows` by `columns`.
+    pub(in crate::compute) fn grid(self, rows: usize, columns: usize) -> (usize, usize) {
+        (rows.div_ceil(self.rows()), columns.div_ceil(self.columns()))
     }
 
     /// Workgroups of a product of `rows` by `columns`.
     pub(in crate::compute) fn count(self, rows: usize, columns: usize) -> usize {
-        rows.div_ceil(self.side()) * columns.div_ceil(self.side())
-    }
-
-    /// Whether its shaders are those of the large register tile.
-    pub(super) fn is_large(self) -> bool {
-        self == TileSize::L
+        let (down, across) = self.grid(rows, columns);
+        down * across
     }
 }

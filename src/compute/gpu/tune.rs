@@ -20,6 +20,8 @@ pub(in crate::compute) struct Size {
     pub depth: usize,
     /// Products of this size in one dispatch.
     pub batches: usize,
+    /// Whether several products are added up, beside the one under way.
+    pub summed: bool,
 }
 
 impl Size {
@@ -28,7 +30,8 @@ impl Size {
         let side = |length: usize| [64, 256, 1024].into_iter().find(|&most| length <= most).unwrap_or(4096);
         let depth = [32, 256].into_iter().find(|&most| self.depth <= most).unwrap_or(1024);
         let batches = if self.batches > 1 { "many" } else { "one" };
-        format!("{operation} {} {} {depth} {batches}", side(self.rows), side(self.columns))
+        let sums = if self.summed { " sums" } else { "" };
+        format!("{operation} {} {} {depth} {batches}{sums}", side(self.rows), side(self.columns))
     }
 
     fn work(&self) -> f64 {
@@ -72,12 +75,12 @@ impl GpuBackend {
     ) -> Result<TileSize> {
         let tune = self.tuner.borrow().tune;
         match tune {
-            Tune::Fixed(tile) => return Ok(tile),
-            Tune::Table => return Ok(TileSize::table(size.rows, size.columns, size.batches)),
+            Tune::Fixed(tile) => return Ok(tile.of(size.summed)),
+            Tune::Table => return Ok(TileSize::table(size.rows, size.columns, size.batches).of(size.summed)),
             Tune::Measure => {}
         }
         // Larger tiles would stay empty.
-        if size.rows.min(size.columns) <= TileSize::S.side() || size.depth == 0 {
+        if size.rows.min(size.columns) <= TileSize::S.rows() || size.depth == 0 {
             return Ok(TileSize::S);
         }
         let class = size.class(operation);
@@ -94,9 +97,10 @@ impl GpuBackend {
         // About a millisecond on a GPU; some rows are enough where the whole takes long.
         let budget = self.context.most_work / if self.context.software { 2000.0 } else { 100.0 };
         let share = budget / (size.work() * size.batches as f64).max(1.0);
-        let rows = ((size.rows as f64 * share) as usize).next_multiple_of(TileSize::L.side()).min(size.rows);
+        let rows = ((size.rows as f64 * share) as usize).next_multiple_of(TileSize::L.rows()).min(size.rows);
         let mut best = (f64::INFINITY, TileSize::M);
-        for tile in TileSize::ALL {
+        let sizes = if size.summed { &TileSize::SUMMED[..] } else { &TileSize::ALL };
+        for &tile in sizes {
             let mut seconds = f64::INFINITY;
             // The first builds the pipeline.
             for number in 0..=RUNS {
@@ -124,7 +128,7 @@ mod tests {
 
     #[test]
     fn few_classes() {
-        let size = |rows, columns, depth, batches| Size { rows, columns, depth, batches };
+        let size = |rows, columns, depth, batches| Size { rows, columns, depth, batches, summed: false };
         assert_eq!(size(65, 4000, 30, 1).class("gram"), "gram 256 4096 32 one");
         assert_eq!(size(256, 1025, 32, 1).class("gram"), size(65, 9999, 1, 1).class("gram"));
         assert_ne!(size(256, 1025, 32, 1).class("gram"), size(256, 1025, 32, 2).class("gram"));

@@ -51,7 +51,7 @@ impl Operation for Average {
             let (keep, start) = start_numbers(self.start);
             let (first, first_row) = (block.outputs.start as u32, block.rows.start as u32);
             gpu.context.dispatch(&Dispatch {
-                shader: (Self::NAME, None),
+                shader: Key::plain(Self::NAME),
                 arrays: &[arrays[0], arrays[1], arrays[3], arrays[5]],
                 numbers: Numbers { first, first_row, len: len as u32, width: width as u32, keep, start }.words(),
                 groups: len.div_ceil(256),

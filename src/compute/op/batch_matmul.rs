@@ -5,7 +5,7 @@ use crate::compute::cpu::kernel::{Weighting, panels};
 use crate::compute::cpu::pack::Panels;
 use crate::compute::cpu::tiles::{SMALL, Shared, Tile, add_panels};
 #[cfg(feature = "gpu")]
-use crate::compute::gpu::{PUT_LARGE, PUT_SMALL, TILE_LARGE, TILE_SMALL, TileSize};
+use crate::compute::gpu::{PRODUCTS, TileSize};
 
 /// A matrix product for each batch of each row, `out[r, n, i, j] = start + scale Σ_k a[r, n, i, k] b[r, n, k, j]`. Where an
 /// array's matrices lie is said by its [`Strides`], so that none has to be transposed or cut first.
@@ -159,7 +159,7 @@ impl Operation for BatchMatMul {
             let bounds = arrays.map(|array| array.block(&rows));
             let block = Self { rows: rows.len(), ..*self };
             let batches = block.rows * block.batches;
-            let size = Size { rows: block.lines, columns: block.columns, depth: block.depth, batches };
+            let size = Size { rows: block.lines, columns: block.columns, depth: block.depth, batches, summed: false };
             let tile = gpu.tile(Self::NAME, size, &|tile, lines| {
                 let scratch = gpu.context.array(batches * lines * block.columns, false)?;
                 let out = Strides {
@@ -180,7 +180,7 @@ impl Operation for BatchMatMul {
     #[cfg(feature = "gpu")]
     fn shaders() -> Vec<Shader> {
         let body = include_str!("../../../shaders/op/batch_matmul.wgsl");
-        Shader::tiled::<Numbers>(Self::NAME, &[TILE_SMALL, PUT_SMALL, body], &[TILE_LARGE, PUT_LARGE, body])
+        Shader::tiled::<Numbers>(Self::NAME, PRODUCTS, &[body])
     }
 
     /// Two heads of three positions: what each pair of positions has in common, and their values weighted by that.
@@ -253,6 +253,7 @@ impl BatchMatMul {
     fn tiles(&self, gpu: &GpuBackend, tile: TileSize, arrays: &[Bound<'_>; 3]) -> Result<()> {
         let (keep, start) = start_numbers(self.start);
         let &Self { rows, batches, lines, columns, depth, out, a, b, .. } = self;
+        let (down, across) = tile.grid(lines, columns);
         let numbers = Numbers {
             rows: rows as u32,
             batches: batches as u32,
@@ -272,17 +273,17 @@ impl BatchMatMul {
             b_batch: b.batch as u32,
             b_line: b.line as u32,
             b_column: b.column as u32,
-            down: lines.div_ceil(tile.side()) as u32,
-            across: columns.div_ceil(tile.side()) as u32,
+            down: down as u32,
+            across: across as u32,
             keep,
             start,
             scale: self.scale as f32,
         };
         gpu.context.dispatch(&Dispatch {
-            shader: (Self::NAME, Some(tile)),
+            shader: Key::tiled(Self::NAME, tile),
             arrays,
             numbers: numbers.words(),
-            groups: rows * batches * tile.count(lines, columns),
+            groups: rows * batches * down * across,
             work: 2.0 * (rows * batches) as f64 * (lines * columns) as f64 * depth as f64,
         })
     }

@@ -5,7 +5,7 @@ use crate::compute::cpu::kernel::panels;
 use crate::compute::cpu::pack::Packed;
 use crate::compute::cpu::tiles::{Shared, each_tile_of, finish, kept};
 #[cfg(feature = "gpu")]
-use crate::compute::gpu::{PUT_LARGE, PUT_SMALL, TILE_LARGE, TILE_SMALL, TileSize};
+use crate::compute::gpu::{PRODUCTS, TileSize};
 #[cfg(feature = "gpu")]
 use std::ops::Range;
 
@@ -101,7 +101,7 @@ impl Operation for MatMul {
     #[cfg(feature = "gpu")]
     fn shaders() -> Vec<Shader> {
         let body = include_str!("../../../shaders/op/matmul.wgsl");
-        Shader::tiled::<Numbers>(Self::NAME, &[TILE_SMALL, PUT_SMALL, body], &[TILE_LARGE, PUT_LARGE, body])
+        Shader::tiled::<Numbers>(Self::NAME, PRODUCTS, &[body])
     }
 
     fn trial<B: Backend>(trial: &mut Trial<'_, B>) -> Result<()> {
@@ -194,7 +194,7 @@ impl MatMul {
 
     fn block(&self, gpu: &GpuBackend, operands: &Operands<'_>, block: &Block) -> Result<()> {
         let (columns, depth) = (block.columns.len(), block.depth.len());
-        let size = Size { rows: block.rows.len(), columns, depth, batches: 1 };
+        let size = Size { rows: block.rows.len(), columns, depth, batches: 1, summed: false };
         let tile = gpu.tile(Self::NAME, size, &|tile, rows| {
             let scratch = gpu.context.array(rows * columns, false)?;
             let out = Bound { written: true, ..Bound::whole(&scratch) };
@@ -246,11 +246,11 @@ impl MatMul {
             positions: positions as u32,
             taus: taus as u32,
             keep,
-            across: columns.div_ceil(tile.side()) as u32,
+            across: tile.grid(rows, columns).1 as u32,
             start,
         };
         gpu.context.dispatch(&Dispatch {
-            shader: (Self::NAME, Some(tile)),
+            shader: Key::tiled(Self::NAME, tile),
             arrays: &arrays,
             numbers: numbers.words(),
             groups: tile.count(rows, columns),

@@ -100,8 +100,8 @@ pub use transpose::Transpose;
 use super::cpu::{self, CHUNK, CpuBackend, Parameters, view, view_mut, weight};
 #[cfg(feature = "gpu")]
 use super::gpu::{
-    self, Along, BlockArray, Bound, Dispatch, GpuBackend, INDEX, MapSizes, Mapped, Shader, Size, WindowNumbers, Words,
-    numbers, read, start_numbers, write,
+    self, Along, BlockArray, Bound, Dispatch, GpuBackend, INDEX, Key, MapSizes, Mapped, Shader, Size, WindowNumbers,
+    Words, numbers, read, start_numbers, write,
 };
 use super::operation::{Indices, Operation, fit, require};
 use super::trial::{Trial, front, front_mut};

@@ -7,7 +7,7 @@ use crate::compute::cpu::memory;
 use crate::compute::cpu::pack::Packed;
 use crate::compute::cpu::tiles::{Shared, add, each_tile};
 #[cfg(feature = "gpu")]
-use crate::compute::gpu::{PUT_LARGE, PUT_SMALL, TILE_LARGE, TILE_SMALL, TileSize};
+use crate::compute::gpu::{Constants, PRODUCTS, TileSize};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -77,12 +77,12 @@ impl Operation for Outer {
         let most = gpu.rows_of_a_submission(2.0 * (positions * height) as f64 * width as f64);
         let sizes = MapSizes { output: self.row(), row: positions * height, base: positions * width, most };
         let columns = width + usize::from(self.bias);
-        let size = Size { rows: height, columns, depth: map.longest * positions, batches: map.outputs };
+        let size = Size { rows: height, columns, depth: map.longest * positions, batches: map.outputs, summed: false };
         let arrays = Mapped { out: write(&out), left: read(delta), right: read(input) };
         let factors = preconditioner.map_or(gpu.nothing(), read);
         gpu.by_map(map, sizes, &arrays, &|block, arrays| {
             let dispatch = |tile: TileSize, outputs: usize, out: Bound<'_>| {
-                let (down, across) = (height.div_ceil(tile.side()), columns.div_ceil(tile.side()));
+                let (down, across) = tile.grid(height, columns);
                 let (first, first_row, first_base) = block.starts();
                 let (keep, start) = start_numbers(self.start);
                 let numbers = Numbers {
@@ -101,7 +101,7 @@ impl Operation for Outer {
                     preconditioned: u32::from(preconditioner.is_some()),
                 };
                 gpu.context.dispatch(&Dispatch {
-                    shader: (Self::NAME, Some(tile)),
+                    shader: Key { case: case(positions > 1), ..Key::tiled(Self::NAME, tile) },
                     arrays: &[&[out], &arrays[1..], &[factors]].concat(),
                     numbers: numbers.words(),
                     groups: outputs * down * across,
@@ -121,7 +121,9 @@ impl Operation for Outer {
     #[cfg(feature = "gpu")]
     fn shaders() -> Vec<Shader> {
         let body = include_str!("../../../shaders/op/outer.wgsl");
-        Shader::tiled::<Numbers>(Self::NAME, &[TILE_SMALL, PUT_SMALL, body], &[TILE_LARGE, PUT_LARGE, body])
+        let mut shaders = Shader::tiled::<Numbers>(Self::NAME, PRODUCTS, &[body]);
+        shaders.iter_mut().for_each(|shader| shader.cases = [false, true].map(case).into());
+        shaders
     }
 
     fn trial<B: Backend>(trial: &mut Trial<'_, B>) -> Result<()> {
@@ -160,6 +162,12 @@ numbers! {
         first: u32, first_row: u32, first_base: u32, outputs: u32, height: u32, width: u32, positions: u32, bias: u32,
         across: u32, down: u32, keep: u32, start: f32, preconditioned: u32,
     }
+}
+
+/// Whether rows have several positions.
+#[cfg(feature = "gpu")]
+fn case(several: bool) -> Constants {
+    vec![("several", u32::from(several))]
 }
 
 /// What gradients are made of.

@@ -84,7 +84,7 @@ impl Operation for OuterDiagonal {
                 preconditioned: u32::from(preconditioner.is_some()),
             };
             gpu.context.dispatch(&Dispatch {
-                shader: (Self::NAME, None),
+                shader: Key::plain(Self::NAME),
                 arrays: &[arrays, &[factors]].concat(),
                 numbers: numbers.words(),
                 groups: len.div_ceil(256),

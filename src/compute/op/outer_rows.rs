@@ -90,7 +90,7 @@ impl Operation for OuterRows {
                 padding: padding.map_or(u32::MAX, |row| row as u32),
             };
             gpu.context.dispatch(&Dispatch {
-                shader: (Self::NAME, None),
+                shader: Key::plain(Self::NAME),
                 arrays: &[arrays, &[factors]].concat(),
                 numbers: numbers.words(),
                 groups: len.div_ceil(256),

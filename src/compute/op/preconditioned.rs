@@ -344,7 +344,7 @@ impl Block {
         let out = write(&arrays.out).part(first * own.examples + examples.start, rows * own.examples - examples.start);
         let lines = queries.len() * examples.len() * outputs.len().div_ceil(AT_ONCE);
         gpu.context.dispatch(&Dispatch {
-            shader: (Preconditioned::NAME, None),
+            shader: Key::plain(Preconditioned::NAME),
             arrays: &[
                 out,
                 read(arrays.delta.part(first * own.height, rows * own.height)),

@@ -56,7 +56,7 @@ impl Operation for RowDot {
             let (first, first_row, first_base) = block.starts();
             let outputs = block.outputs.len() as u32;
             gpu.context.dispatch(&Dispatch {
-                shader: (Self::NAME, None),
+                shader: Key::plain(Self::NAME),
                 arrays,
                 numbers: Numbers { first, first_row, first_base, outputs, width: width as u32, scale }.words(),
                 groups: block.outputs.len(),

@@ -3,10 +3,6 @@
 use super::super::{Lookup, Operation, OuterRows, SliceMut, Weights};
 use super::*;
 
-/// As in `shaders/op/gram.wgsl`.
-const OUTPUT: u32 = 1;
-const HALF: u32 = 2;
-
 /// What a dispatch looks up.
 #[derive(Clone, Copy)]
 pub(super) enum Seen<'a> {
@@ -84,8 +80,7 @@ impl GpuBackend {
                 let right = read(right).part(columns.start * shape.outputs, columns.len() * shape.outputs);
                 let first_query = if whole { 0 } else { first / shape.examples } as u32;
                 let seen_width = lines as u32;
-                let numbers =
-                    SeenNumbers { seen: OUTPUT, seen_first: first_query, seen_width, ..SeenNumbers::default() };
+                let numbers = SeenNumbers { seen_first: first_query, seen_width, ..SeenNumbers::default() };
                 Ok(SeenArrays { arrays: [left, right], numbers })
             }
             Some(Seen::Half { layer, left, delta, input }) => {
@@ -94,7 +89,7 @@ impl GpuBackend {
                 let left = Bound::whole(intermediate.insert(z));
                 let right = read(delta).part(columns.start * length, columns.len() * length);
                 let (seen_depth, seen_width) = (length as u32, examples.len() as u32);
-                let numbers = SeenNumbers { seen: HALF, seen_depth, seen_first: 0, seen_width };
+                let numbers = SeenNumbers { seen_depth, seen_first: 0, seen_width };
                 Ok(SeenArrays { arrays: [left, right], numbers })
             }
         }
@@ -135,7 +130,7 @@ impl GpuBackend {
         let z = self.context.array(height * columns, false)?;
         let arrays = [Bound { written: true, ..Bound::whole(&z) }, read(left), read(input)];
         let dispatch = |tile: TileSize, height: usize| {
-            let across = columns.div_ceil(tile.side());
+            let (down, across) = tile.grid(height, columns);
             let numbers = AppliedNumbers {
                 rows: height as u32,
                 columns: columns as u32,
@@ -146,15 +141,16 @@ impl GpuBackend {
                 across: across as u32,
             };
             self.context.dispatch(&Dispatch {
-                shader: ("applied", Some(tile)),
+                shader: Key::tiled("applied", tile),
                 arrays: &arrays,
                 numbers: numbers.words(),
-                groups: tile.count(height, columns),
+                groups: down * across,
                 work: 2.0 * (height * layer.width) as f64 * columns as f64,
             })
         };
+        let size = Size { rows: height, columns, depth: layer.width, batches: 1, summed: false };
         // What is measured is overwritten.
-        let tile = self.tile("applied", Size { rows: height, columns, depth: layer.width, batches: 1 }, &dispatch)?;
+        let tile = self.tile("applied", size, &dispatch)?;
         dispatch(tile, height)?;
         Ok(z)
     }

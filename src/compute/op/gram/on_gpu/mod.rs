@@ -10,21 +10,22 @@ mod table;
 use super::grid::{Grid, Rect};
 use super::spans::{Call, base_rows, examples, line_span, map_rows, out_span};
 use super::{
-    Accumulator, Bound, Dispatch, Entries, GpuBackend, Gram, GramArrays, INDEX, Outer, Part, Result, RowMap, Shader,
-    Size, Slice, Words, numbers, read,
+    Accumulator, Bound, Dispatch, Entries, GpuBackend, Gram, GramArrays, INDEX, Key, Outer, Part, Result, RowMap,
+    Shader, Size, Slice, Words, numbers, read,
 };
-use crate::compute::gpu::{
-    Buffer, Index, PUT_LARGE, PUT_SMALL, STORE_F16, STORE_F32, SUM_LARGE, SUM_SMALL, TILE_LARGE, TILE_SMALL, TileSize,
-};
+use crate::compute::gpu::{Buffer, Constants, Index, PRODUCTS, STORE_F16, STORE_F32, SUMS, TileSize};
 use look_up::{Layer, Seen};
 use std::ops::Range;
 
 /// Elements of the largest intermediate of a half-materialised part.
 const INTERMEDIATE: usize = 1 << 24;
 
-/// As in `shaders/op/gram.wgsl`.
+/// As in `shaders/op/gram.wgsl`: parts, and what is looked up.
+const NOTHING: u32 = 0;
 const ROWS: u32 = 1;
 const FACTORED: u32 = 2;
+const OUTPUT: u32 = 1;
+const HALF: u32 = 2;
 type In<'a> = Slice<'a, Buffer>;
 
 /// The product of a dispatch.
@@ -45,6 +46,54 @@ struct Group<'a> {
     seen: Option<Seen<'a>>,
 }
 
+impl Group<'_> {
+    /// Whether a tile adds up several products: of copies, positions or rounds.
+    fn is_summed(&self, copies: usize) -> bool {
+        self.product.is_some_and(|product| {
+            let longest = product.map.map_or(1, |(map, _)| map.longest);
+            copies.max(product.positions).max(longest) > 1
+        })
+    }
+
+    /// The case of the shader that it takes.
+    fn case(&self, copies: usize) -> Constants {
+        let part = match self.product {
+            None => NOTHING,
+            Some(product) => {
+                if product.map.is_some() {
+                    FACTORED
+                } else {
+                    ROWS
+                }
+            }
+        };
+        let seen = match self.seen {
+            None => NOTHING,
+            Some(Seen::Output { .. }) => OUTPUT,
+            Some(Seen::Half { .. }) => HALF,
+        };
+        case(part, seen, self.is_summed(copies))
+    }
+}
+
+fn case(part: u32, seen: u32, summed: bool) -> Constants {
+    vec![("part", part), ("seen", seen), ("summed", u32::from(summed))]
+}
+
+/// The cases that occur with tiles of a size: a half-materialised part shares a dispatch with no product.
+fn cases(tile: TileSize) -> Vec<Constants> {
+    let mut cases = vec![case(NOTHING, OUTPUT, false), case(NOTHING, HALF, false)];
+    for part in [ROWS, FACTORED] {
+        for seen in [NOTHING, OUTPUT] {
+            cases.push(case(part, seen, false));
+            if TileSize::SUMMED.contains(&tile) {
+                cases.push(case(part, seen, true));
+            }
+        }
+    }
+    cases
+}
+
 /// The block's part of a product's factors.
 struct Factors<'a> {
     /// Left, right, and the Gram matrix of the inputs.
@@ -62,7 +111,8 @@ pub(super) fn shaders() -> Vec<Shader> {
     let largest = include_str!("../../../../../shaders/op/largest.wgsl");
     let pack = include_str!("../../../../../shaders/op/pack_f16.wgsl");
     let product = |name, store| {
-        Shader::tiled::<GramNumbers>(name, &[TILE_SMALL, SUM_SMALL, store, gram], &[TILE_LARGE, SUM_LARGE, store, gram])
+        let shaders = Shader::tiled::<GramNumbers>(name, SUMS, &[store, gram]);
+        shaders.into_iter().map(|shader| Shader { cases: shader.tile.map_or_else(Vec::new, cases), ..shader })
     };
     let mut shaders = vec![
         Shader::new::<TableNumbers>("gram_table", &[INDEX, table]),
@@ -71,8 +121,7 @@ pub(super) fn shaders() -> Vec<Shader> {
     ];
     shaders.extend(product("gram", STORE_F32));
     shaders.extend(product("gram_f16", STORE_F16));
-    let (small, large) = ([TILE_SMALL, PUT_SMALL, applied], [TILE_LARGE, PUT_LARGE, applied]);
-    shaders.extend(Shader::tiled::<AppliedNumbers>("applied", &small, &large));
+    shaders.extend(Shader::tiled::<AppliedNumbers>("applied", PRODUCTS, &[applied]));
     shaders
 }
 
@@ -80,7 +129,7 @@ numbers! {
     struct GramNumbers {
         across: u32, down: u32, batches: u32, copies: u32, rows: u32, columns: u32, row_step: u32, column_step: u32,
         first_row: u32, first_column: u32, outputs: u32, queries: u32, examples: u32, first_example: u32,
-        kind: u32, positions: u32, depth: u32, first_map_row: u32, first_base: u32,
+        positions: u32, depth: u32, first_map_row: u32, first_base: u32,
         seen: SeenNumbers, table: TablePlaces,
         full: u32, stride: u32, row_length: u32, within: u32, count: u32, weighted: u32, other_weighted: u32,
         triangle: u32, diagonal: u32, scale: f32, other_scale: f32,
@@ -88,9 +137,9 @@ numbers! {
 }
 
 numbers! {
-    /// What a dispatch looks up: its kind, the summed dimension, the first line of G that is bound, and G's lines or Z's examples.
+    /// Of what a dispatch looks up: the summed dimension, the first line of G that is bound, and G's lines or Z's examples.
     #[derive(Default)]
-    struct SeenNumbers { seen: u32, seen_depth: u32, seen_first: u32, seen_width: u32 }
+    struct SeenNumbers { seen_depth: u32, seen_first: u32, seen_width: u32 }
 }
 
 numbers! {
@@ -197,7 +246,8 @@ impl GpuBackend {
     fn block(&self, call: &Call<'_, '_>, group: &Group<'_>, rect: &Rect) -> Result<()> {
         let depth = group.product.map_or(0, |product| product.depth);
         let (rows, columns, batches) = (rect.rows.len(), rect.columns.len(), rect.batches.len());
-        let tile = self.tile("gram", Size { rows, columns, depth, batches }, &|tile, rows| {
+        let size = Size { rows, columns, depth, batches, summed: group.is_summed(call.grid.copies) };
+        let tile = self.tile("gram", size, &|tile, rows| {
             let some = Rect { rows: rect.rows.start..rect.rows.start + rows, ..rect.clone() };
             let len = out_span(call, &some).1;
             let outs = [self.context.array(len, false)?, self.context.array(len, false)?];
@@ -228,15 +278,14 @@ impl GpuBackend {
         let Call { shape, grid, into, .. } = call;
         let (rows, columns, first_example) = (grid.rows(rect), grid.columns(rect), examples(call, rect).start);
         let factors = self.factors(call, group, rect);
+        // A block whose outputs have no rows at all is no product.
+        let group = &if factors.map_rows.is_empty() { Group { product: None, ..*group } } else { *group };
         let mut intermediate = None;
         let seen = self.seen(call, group, rect, &mut intermediate)?;
         let (table, places) = self.table(call, group, rect, &factors.map_rows)?;
-        let (down, across) = (rect.rows.len().div_ceil(tile.side()), rect.columns.len().div_ceil(tile.side()));
+        let (down, across) = tile.grid(rect.rows.len(), rect.columns.len());
         let batches = rect.batches.len();
-        let (kind, positions, depth) = match &group.product {
-            None => (0, 1, 0),
-            Some(product) => (if product.map.is_some() { FACTORED } else { ROWS }, product.positions, product.depth),
-        };
+        let (positions, depth) = group.product.map_or((1, 0), |product| (product.positions, product.depth));
         let (tile_rows, tile_columns) = (rect.rows.len(), rect.columns.len());
         let weighted = |number: usize| into.get(number).is_some_and(|accumulator| accumulator.weights.is_some());
         let share = if shape.entries == Entries::Trace { shape.outputs as f64 } else { 1.0 };
@@ -256,7 +305,6 @@ impl GpuBackend {
             queries: shape.queries as u32,
             examples: shape.examples as u32,
             first_example: first_example as u32,
-            kind,
             positions: positions as u32,
             depth: depth as u32,
             first_map_row: factors.map_rows.start as u32,
@@ -287,7 +335,7 @@ impl GpuBackend {
         }
         let [seen_left, seen_right] = seen.arrays;
         self.context.dispatch(&Dispatch {
-            shader: (name, Some(tile)),
+            shader: Key { case: group.case(grid.copies), ..Key::tiled(name, tile) },
             arrays: &[outs[0], outs[1], Bound::whole(&table), left, right, products, seen_left, seen_right],
             numbers: numbers.words(),
             groups: down * across * batches,

@@ -10,7 +10,7 @@ impl GpuBackend {
     pub(super) fn packed(&self, array: Bound<'_>) -> Result<Buffer> {
         let largest = self.context.array(1, true)?;
         self.context.dispatch(&Dispatch {
-            shader: ("largest", None),
+            shader: Key::plain("largest"),
             arrays: &[Bound { written: true, ..Bound::whole(&largest) }, array],
             numbers: Length { len: array.len as u32 }.words(),
             groups: array.len.div_ceil(LOOKED_AT),
@@ -19,7 +19,7 @@ impl GpuBackend {
         let pairs = array.len.div_ceil(2);
         let packed = self.context.array(1 + pairs, false)?;
         self.context.dispatch(&Dispatch {
-            shader: ("pack_f16", None),
+            shader: Key::plain("pack_f16"),
             arrays: &[Bound { written: true, ..Bound::whole(&packed) }, array, Bound::whole(&largest)],
             numbers: Length { len: array.len as u32 }.words(),
             groups: pairs.div_ceil(256),

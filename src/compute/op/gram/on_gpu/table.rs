@@ -42,7 +42,7 @@ impl GpuBackend {
         let mut bound = vec![Bound { written: true, ..Bound::whole(&table) }];
         bound.extend(arrays);
         self.context.dispatch(&Dispatch {
-            shader: ("gram_table", None),
+            shader: Key::plain("gram_table"),
             arrays: &bound,
             numbers: TableNumbers { end0, end1, end2, end3, end4, end5 }.words(),
             groups: len.div_ceil(256),
