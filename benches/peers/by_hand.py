@@ -16,6 +16,7 @@ for training and integration, of `tracin` that of the whole process.
 """
 
 import json
+import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -62,16 +63,20 @@ def main():
         case = networks.CASES[0]
         weights = networks.make_weights(case)
         queries, examples = networks.make_inputs(case, 256, 1), networks.make_inputs(case, 256, 2)
-        answers = []
-        run = networks.write_case(folder, case, weights, queries[:8], examples[:6])
-        common.pathkernel(options, "run", run)
-        ours = np.load(folder / "run" / "tangent_initial.npy")
-        few = written.kernel(tensors(weights), torch.from_numpy(queries[:8]), torch.from_numpy(examples[:6]))
         sides = tensors(weights), torch.from_numpy(queries), torch.from_numpy(examples)
+
+        def arrays():
+            """Those of few: a bench keeps no kernel."""
+            common.pathkernel(
+                options, "run", networks.write_case(folder, case, weights, queries[:8], examples[:6])
+            )
+            few = written.kernel(sides[0], sides[1][:8], sides[2][:6])
+            return np.load(folder / "run" / "tangent_initial.npy"), few.numpy()
+
         return (
-            networks.bench(folder, case, weights, answers, options),
+            networks.bench(folder, case, weights, [], options),
             common.clocked(lambda: written.kernel(*sides)),
-            lambda: (ours, few.numpy()),
+            arrays,
         )
 
     def path(name):
@@ -86,7 +91,7 @@ def main():
             answers, runs = [], []
 
             def ours():
-                runs.append(folder / f"run{len(runs)}")
+                runs.append(fresh(folder, runs))
                 common.pathkernel(options, "run", folder / "run.toml", f"run.directory={runs[-1]}")
                 seconds = json.loads((runs[-1] / "summary.json").read_text())["seconds"]
                 return (seconds["train"] + seconds["integrate"]) / options.steps
@@ -119,7 +124,7 @@ def main():
         runs = []
 
         def ours():
-            runs.append(folder / f"run{len(runs)}")
+            runs.append(fresh(folder, runs))
             begin = time.perf_counter()
             common.pathkernel(options, "run", run, f"run.directory={runs[-1]}")
             return time.perf_counter() - begin
@@ -144,7 +149,7 @@ def main():
             candidates = {"by hand": theirs} if options.peer_only else {"pathkernel": ours, "by hand": theirs}
             times = common.in_turns(candidates, options.repeats)
             row = {"case": name, **times, "ratio": None, "difference": None}
-            if not options.peer_only:
+            if all(side["seconds"] for side in times.values()) and not options.peer_only:
                 row["ratio"] = times["by hand"]["seconds"] / times["pathkernel"]["seconds"]
                 engine, hand = arrays()
                 row["difference"] = float(np.abs(engine - hand).max() / np.abs(engine).max())
@@ -155,18 +160,29 @@ def main():
         show(result)
 
 
+def fresh(folder, runs):
+    """A directory for the next run; that of the one before goes, since its arrays may be large."""
+    for run in runs[-1:]:
+        shutil.rmtree(run, ignore_errors=True)
+    return folder / f"run{len(runs)}"
+
+
 def show(result):
     common.print_heading(result)
+
+    def seconds(side):
+        return "" if side is None else f"{side['seconds']:.4g} s" if side["seconds"] else "failed"
+
     rows = [("", "pathkernel", "by hand", "ratio", "difference")]
     for case in result["cases"]:
-        ours = case.get("pathkernel")
+        ratio, difference = case["ratio"], case["difference"]
         rows.append(
             (
                 case["case"],
-                f"{ours['seconds']:.4g} s" if ours else "",
-                f"{case['by hand']['seconds']:.4g} s",
-                f"{case['ratio']:.2f}" if ours else "",
-                f"{case['difference']:.1e}" if ours else "",
+                seconds(case.get("pathkernel")),
+                seconds(case["by hand"]),
+                f"{ratio:.2f}" if ratio else "",
+                f"{difference:.1e}" if ratio else "",
             )
         )
     common.table(rows)

@@ -166,6 +166,22 @@ impl StateReader {
         Ok(values)
     }
 
+    /// The same, or `None` where it is empty.
+    ///
+    /// # Errors
+    ///
+    /// The next array has another name or type, or some elements, but not `len`.
+    pub fn take_any<T: StateElement>(&mut self, name: &str, len: usize) -> Result<Option<Vec<T>>, DataError> {
+        let values: Vec<T> = self.take(name)?;
+        match values.len() {
+            0 => Ok(None),
+            found if found == len => Ok(Some(values)),
+            found => {
+                Err(DataError::damaged(&self.path, format!("{name:?} has {found} elements instead of {len} or none")))
+            }
+        }
+    }
+
     /// The next array, which must be counts of this name and number.
     ///
     /// # Errors

@@ -70,11 +70,10 @@ impl<B: Backend> Sum<B> {
     ///
     /// A device error, or a file that holds something else.
     pub fn restore(&mut self, backend: &B, reader: &mut StateReader) -> std::result::Result<(), Error> {
-        let total: Vec<f64> = reader.take("total")?;
-        self.total = (total.len() == self.len).then(|| backend.upload_totals(total)).transpose()?;
-        let block: Vec<B::Element> = reader.take("block")?;
-        self.begun = block.len() == self.len;
-        if self.begun {
+        self.total = reader.take_any("total", self.len)?.map(|total| backend.upload_totals(total)).transpose()?;
+        let block: Option<Vec<B::Element>> = reader.take_any("block", self.len)?;
+        self.begun = block.is_some();
+        if let Some(block) = block {
             self.block = backend.upload(&block)?;
         }
         Ok(())

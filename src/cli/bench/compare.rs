@@ -23,6 +23,11 @@ const RATES: [&str; 9] = [
 /// The words that asked for a measurement, read again.
 #[derive(Debug, Parser)]
 struct Again {
+    /// The options of all commands may be among the words.
+    #[arg(long, global = true)]
+    quiet: bool,
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
     #[command(subcommand)]
     bench: Bench,
 }
@@ -91,7 +96,7 @@ fn again(path: &Path, there: &Value) -> anyhow::Result<Value> {
     let arguments: Vec<String> =
         there["arguments"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
     let read = Again::try_parse_from(std::iter::once("bench").chain(arguments.iter().map(String::as_str)));
-    let Again { bench } = read.map_err(|error| Error::Input(format!("{}: {error}", path.display())))?;
+    let Again { bench, .. } = read.map_err(|error| Error::Input(format!("{}: {error}", path.display())))?;
     measured::object(&bench, &arguments)
 }
 
@@ -100,7 +105,9 @@ fn collect(name: &str, there: &Value, here: &Value, rows: &mut Vec<Row>) {
     let under = |key: &str| if name.is_empty() { key.to_owned() } else { format!("{name}, {key}") };
     match (there, here) {
         (Value::Object(there), Value::Object(here)) => {
-            for (key, value) in there {
+            // Rates are of whatever size; seconds of different ones say nothing.
+            let same = there.get("sizes") == here.get("sizes");
+            for (key, value) in there.iter().filter(|(key, _)| same || !SECONDS.contains(&key.as_str())) {
                 let Some(own) = here.get(key) else { continue };
                 match (value.as_f64(), own.as_f64()) {
                     (Some(other), Some(this)) => {
@@ -129,10 +136,12 @@ fn ratio(key: &str, other: f64, this: f64) -> Option<f64> {
     (SECONDS.contains(&key) || RATES.contains(&key)).then_some(ratio).filter(|ratio| ratio.is_finite())
 }
 
-/// What tells an entry of a list from the others: the operation, the device, or the layer of a network.
+/// What tells an entry of a list from the others: the operation, the kind of a device, or the layer of a network. Devices of two
+/// machines have names of their own.
 fn label(value: &Value) -> Option<String> {
     let text = |key: &str| value.get(key).and_then(Value::as_str);
-    let device = || Some(format!("{}, {}", text("device")?, text("precision")?));
+    let kind = |name: &str| if name.starts_with("CPU") { "CPU" } else { "GPU" };
+    let device = || Some(format!("{}, {}", kind(text("device")?), text("precision")?));
     let layer = || Some(format!("{}, {}, layer {}", text("network")?, text("step")?, value.get("layer")?));
     text("operation").map(str::to_owned).or_else(device).or_else(layer)
 }
@@ -168,9 +177,20 @@ mod tests {
             json!({ "operations": [operation("gram", 1.5), operation("copy", 1.0)] }),
         );
         assert_eq!(found, [Row { name: "gram, seconds".into(), other: 3.0, this: 1.5, ratio: 2.0 }]);
-        let device = |seconds: f64| json!({ "device": "CPU", "precision": "f32", "seconds": seconds });
-        let found = rows(json!({ "devices": [device(1.0)] }), json!({ "devices": [device(4.0)] }));
-        assert_eq!(found[0].name, "CPU, f32, seconds");
-        assert_eq!(found[0].ratio, 0.25);
+    }
+
+    /// Whatever two machines call their devices; seconds alone where as much was measured.
+    #[test]
+    fn devices_meet_by_kind() {
+        let device = |name: &str, side: usize| {
+            json!({ "devices": [{
+            "device": name, "precision": "f32", "sizes": [side, side], "seconds": 2.0, "kernel_gflops": 4.0
+        }] })
+        };
+        let names = |found: Vec<Row>| found.into_iter().map(|row| row.name).collect::<Vec<_>>();
+        let found = rows(device("CPU, 2 threads, f32", 8), device("CPU, 16 threads, f32", 8));
+        assert_eq!(names(found), ["CPU, f32, seconds", "CPU, f32, kernel_gflops"]);
+        assert_eq!(names(rows(device("a card", 8), device("another", 16))), ["GPU, f32, kernel_gflops"]);
+        assert!(rows(device("CPU, 2 threads, f32", 8), device("a card", 8)).is_empty());
     }
 }
