@@ -104,7 +104,8 @@ fn all_choices(network: &Graph, optimizer: &Optimizer) -> Vec<Vec<Contraction>> 
     let rows = vec![Contraction::Materialised; network.blocks.len()];
     let each = network.blocks.iter().enumerate().flat_map(|(index, own)| {
         let of = choices(network, own, Readout::Outputs, carried).into_iter();
-        of.map(move |choice| (index, choice))
+        // Momentum of an example is that of its whole loss.
+        of.filter(|choice| *choice != Contraction::Forwards).map(move |choice| (index, choice))
     });
     each.map(|(index, choice)| {
         let mut choices = rows.clone();

@@ -240,7 +240,7 @@ impl Footprint {
             .max(batch * example)
             .max(queries * batch * met)
             .max(queries * examples * pair)
-            .max(examples * self.column / 3.0)
+            .max(examples * self.column / 2.0)
             .max(self.whole)
     }
 

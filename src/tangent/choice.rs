@@ -306,13 +306,8 @@ mod tests {
                 Sizes { queries: 50, nodes: 3, examples: 1437, columns: 1437, carried, ..sized(10, Entries::Loss) };
             picked(&network, &sizes)
         };
-        let [averaged, factored, output, materialised, half] = [
-            Contraction::Averaged,
-            Contraction::Factored,
-            Contraction::Output,
-            Contraction::Materialised,
-            Contraction::Half,
-        ];
+        let [averaged, factored, output, half] =
+            [Contraction::Averaged, Contraction::Factored, Contraction::Output, Contraction::Half];
         assert_eq!(pick(&sgd(0.0, false), 100), [averaged, factored, output]);
         assert_eq!(pick(&sgd(0.1, false), 100), [averaged, factored, output]);
         assert_eq!(pick(&sgd(0.97, false), 1000), [averaged, half, output]);
