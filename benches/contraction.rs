@@ -77,6 +77,7 @@ fn products(criterion: &mut Criterion) {
                 left: whole(&left),
                 right: whole(&right),
                 inputs: whole(&inputs),
+                exchanges: false,
             },
         ),
         ("gram, whole rows", Part::Rows { depth: DEPTH, left: whole(&left), right: whole(&right) }),

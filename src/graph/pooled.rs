@@ -6,7 +6,7 @@
 
 use super::primitive::{Convolve, Kind, fresh};
 use super::{Forward, Graph, NodeId};
-use crate::compute::{Backend, Pooling, Result, Slice, SliceMut, Window};
+use crate::compute::{Backend, BackendError, Pooling, Result, Slice, SliceMut, Window};
 use std::collections::BTreeMap;
 
 /// What a δ that is held at pooled positions becomes before pooling.
@@ -79,7 +79,7 @@ impl Graph {
     pub(super) fn slopes<B: Backend>(&self, backend: &B, pass: &Forward<'_, B>, chain: &Chain) -> Result<B::Buffer> {
         let seen = self.seen(pass, chain.function);
         let (Kind::Pointwise(own), [x, ..]) = (&self.nodes[chain.function].kind, seen.inputs.as_slice()) else {
-            return backend.zeros(0);
+            return Err(BackendError::Invalid("pooled δ of a value that no function reads".into()));
         };
         fresh(backend, x.len, |out: SliceMut<'_, B::Buffer>| backend.activation_slope(own.function(), out, *x))
     }

@@ -45,9 +45,9 @@ impl Operation for ConvolveBackwardPooled {
         let lengths =
             [(out.len, rows * window.image()), (delta.len, rows * channels), (weight.len, channels * window.patch())];
         fit(Self::NAME, &lengths)?;
-        let copies = (rows * channels * window.positions()) % slopes.len.max(1) == 0;
-        let whole = slopes.len % (channels * window.positions()).max(1) == 0;
-        require(Self::NAME, copies && whole, "rows that are no copies of the base rows")?;
+        let size = channels * window.positions();
+        let whole = slopes.len > 0 && (rows * size).is_multiple_of(slopes.len) && slopes.len.is_multiple_of(size);
+        require(Self::NAME, whole || rows == 0, "rows that are no copies of the base rows")?;
         require(Self::NAME, window.is_dense(), "a stride, a padding or a dilation that it does not take")
     }
 

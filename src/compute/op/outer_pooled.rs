@@ -42,7 +42,10 @@ impl Operation for OuterPooled {
         let Self { outer: Outer { height, width, positions, .. }, window } = *self;
         let OuterPooledArrays { rows, slopes } = arrays;
         rows.check(Self::NAME, self.outer.row(), height * window.positions(), positions * width)?;
-        let fits = window.cuts() && window.channels == height && window.height * window.width == positions;
+        let fits = height * width * positions > 0
+            && window.cuts()
+            && window.channels == height
+            && window.height * window.width == positions;
         require(Self::NAME, fits, "a window that does not cut the positions into parts")?;
         require(Self::NAME, slopes.len == rows.map.base * height * positions, "slopes of other base rows")?;
         let mut inputs = rows.map.inputs.values().iter().enumerate();
