@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn as_plain_loops() {
-        [3, 37].map(rows_of_width);
+        [3, 37].into_iter().for_each(rows_of_width);
     }
 
     fn rows_of_width(width: usize) {
