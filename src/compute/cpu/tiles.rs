@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 /// Rows and columns of a tile: its sums and its packed rows share the second-level cache with a stretch of its columns.
-const ROWS: usize = 192;
+const ROWS: usize = 96;
 const COLUMNS: usize = 256;
 /// Tiles that each core should have, for all to have work to the end.
 const TILES: usize = 6;
