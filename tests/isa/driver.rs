@@ -7,7 +7,8 @@ use std::path::PathBuf;
 /// The list of RADV's library for the Vulkan loader, where it is installed.
 pub fn file() -> Option<PathBuf> {
     let entries = std::fs::read_dir("/usr/share/vulkan/icd.d").ok()?;
-    let is_radv = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("radeon_icd"));
+    let is_radv =
+        |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("radeon_icd"));
     entries.flatten().map(|entry| entry.path()).find(is_radv)
 }
 
@@ -129,7 +130,8 @@ impl Driver {
     unsafe fn assembly(&self, info: &vk::PipelineExecutableInfoKHR<'_>) -> String {
         // SAFETY: as above; each text is as long as the driver said.
         unsafe {
-            let mut of = self.executables.get_pipeline_executable_internal_representations(info).expect("representations");
+            let mut of =
+                self.executables.get_pipeline_executable_internal_representations(info).expect("representations");
             let mut texts: Vec<Vec<u8>> = of.iter().map(|one| vec![0; one.data_size]).collect();
             of.iter_mut().zip(&mut texts).for_each(|(one, text)| one.p_data = text.as_mut_ptr().cast());
             let mut count = of.len() as u32;
