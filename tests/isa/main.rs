@@ -122,7 +122,9 @@ fn least_waves(tile: Option<TileSize>, family: &str) -> u64 {
 /// them, one of gradients looks rows up.
 fn least_share(name: &str, tile: TileSize) -> f64 {
     match tile {
+        TileSize::L if name.starts_with("gram_f16") => 0.83,
         TileSize::L => 0.85,
+        TileSize::S if name.starts_with("gram_f16") => 0.55,
         TileSize::S => 0.65,
         _ if name.starts_with("gram_f16") => 0.72,
         _ if name.starts_with("outer") => 0.79,

@@ -12,7 +12,8 @@ pub struct Turn {
 }
 
 impl Turn {
-    /// The turn: the shortest loop that has a barrier and FMAs. What of it is a loop of its own is executed `deep` times.
+    /// The turn: the shortest loop that has FMAs and writes to shared memory. What of it is a loop of its own is executed `deep`
+    /// times.
     pub fn find(assembly: &str, deep: usize) -> Option<Self> {
         let lines: Vec<&str> = assembly.lines().map(str::trim).collect();
         let loops = loops(&lines);
@@ -22,7 +23,7 @@ impl Turn {
         let shortest = |fits: &dyn Fn(&RangeInclusive<usize>) -> bool| {
             loops.iter().filter(|range| fits(range)).min_by_key(|range| range.end() - range.start()).cloned()
         };
-        let own = shortest(&|range| count(range, is_barrier) > 0 && count(range, is_fma) >= 16)?;
+        let own = shortest(&|range| count(range, is_stored) > 0 && count(range, is_fma) >= 16)?;
         let within =
             shortest(&|range| range.start() > own.start() && range.end() < own.end() && count(range, is_fma) >= 16);
         let again = |is| within.as_ref().map_or(0, |range| (deep - 1) * count(range, is));
@@ -43,8 +44,8 @@ fn is_vector(line: &str) -> bool {
     line.starts_with("v_")
 }
 
-fn is_barrier(line: &str) -> bool {
-    line.starts_with("s_barrier")
+fn is_stored(line: &str) -> bool {
+    line.starts_with("ds_write") || line.starts_with("ds_store")
 }
 
 /// From the label to the branch of every branch backwards.

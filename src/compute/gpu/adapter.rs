@@ -104,12 +104,18 @@ fn each_once(infos: impl Iterator<Item = AdapterInfo>) -> Vec<Card> {
     })
 }
 
+/// Whether an adapter is one that computes. Mesa's RADV compiles for cards that are not there, on what it calls null hardware.
+fn is_there(info: &AdapterInfo) -> bool {
+    !info.name.contains("Null hardware")
+}
+
 /// Every adapter of this machine, discrete ones first, software ones last.
 pub fn adapters() -> Vec<Adapter> {
     let mut descriptor = InstanceDescriptor::new_without_display_handle();
     descriptor.backends = Backends::VULKAN | Backends::METAL | Backends::DX12;
     let found = || pollster::block_on(Instance::new(descriptor).enumerate_adapters(Backends::all()));
     let mut adapters = hushed(found);
+    adapters.retain(|adapter| is_there(&adapter.get_info()));
     adapters.sort_by_key(|adapter| match adapter.get_info().device_type {
         DeviceType::DiscreteGpu => 0,
         DeviceType::IntegratedGpu => 1,
@@ -241,6 +247,13 @@ mod tests {
 
     fn info(backend: Backend, device: u32, bus: &str) -> AdapterInfo {
         AdapterInfo { device, device_pci_bus_id: bus.into(), ..AdapterInfo::new(DeviceType::DiscreteGpu, backend) }
+    }
+
+    #[test]
+    fn null_hardware_is_no_card() {
+        let named = |name: &str| AdapterInfo { name: name.into(), ..info(Backend::Vulkan, 1, "") };
+        assert!(!is_there(&named("Null hardware (RADV NAVI21)")));
+        assert!(is_there(&named("AMD Radeon RX 6800 (RADV NAVI21)")));
     }
 
     #[test]
