@@ -154,7 +154,7 @@ impl<B: Backend> StepRows<B> {
             let size = count * outputs * outputs;
             let mut seed = backend.scratch(size)?;
             backend.seed(count, outputs, SliceMut::new(&mut seed, 0, size), None)?;
-            Ok(OutputRows { rows: rows(seed, outputs)?, weights })
+            Ok(OutputRows { rows: rows(seed, outputs)?.of_outputs(), weights })
         });
         let kernel = kernel.transpose()?;
         let positions = gradient.as_ref().filter(|_| spec.positions.is_some()).map(|gradient| {

@@ -42,6 +42,9 @@ impl<B: Backend> Sums<B> {
     }
 }
 
+/// Queries that one product for both orders of two outputs is worth: a panel's rows.
+const FEWEST_EXCHANGED: usize = 8;
+
 /// The sums of a tile.
 pub(super) struct State<'a, B: Backend> {
     /// The full batch, once a step has asked for it.
@@ -99,9 +102,11 @@ impl<'a, B: Backend> State<'a, B> {
         let positions_len = spec.positions.map_or(0, |positions| Entries::Full.len(rows, positions, queries, examples));
         let psi = QueryFactors::new(network, setting.contraction, rows, queries);
         let beside = spec.rule == Rule::Left && spec.readout.is_identity() && !setting.in_training.draws();
+        // A product for each two outputs fills panels with fewer rows: of all queries, since no bit depends on the tile.
+        let fills = setting.queries.len() >= FEWEST_EXCHANGED * network.input_len();
         Ok(Self {
             full: None,
-            psi: if beside { psi.beside_examples() } else { psi },
+            psi: if beside && fills { psi.beside_examples() } else { psi },
             momentum: None,
             nodes: None,
             sums: PairSums {

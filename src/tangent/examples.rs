@@ -7,6 +7,8 @@ use crate::graph::{Forward, Graph, Segment};
 /// Gradient rows of a set of examples at one step, by block.
 pub struct ExampleRows<B: Backend + ?Sized> {
     rows: Vec<Held<B>>,
+    /// Whether an example's rows are those of its outputs.
+    of_outputs: bool,
 }
 
 /// The gradients of a block.
@@ -84,7 +86,17 @@ impl<B: Backend> ExampleRows<B> {
             };
             Ok(())
         })?;
-        Ok(Self { rows })
+        Ok(Self { rows, of_outputs: false })
+    }
+
+    /// The same, of a seed that made the rows those of the outputs.
+    pub(crate) fn of_outputs(self) -> Self {
+        Self { of_outputs: true, ..self }
+    }
+
+    /// Whether an example's rows are those of its outputs.
+    pub(super) fn are_of_outputs(&self) -> bool {
+        self.of_outputs
     }
 
     /// A block's whole rows, where it is materialised.

@@ -356,7 +356,8 @@ impl<'a, B: Backend> QueryFactors<'a, B> {
         }
         for (place, right) in rows.deltas(index) {
             let structure = block.uses[place].structure;
-            let exchanges = self.beside_examples && self.network.scales_outputs(&block.uses[place]);
+            let exchanges =
+                self.beside_examples && rows.are_of_outputs() && self.network.scales_outputs(&block.uses[place]);
             let factored = |map: &'p RowMap<B::Buffer, B::Index>, delta: &'p B::Buffer, len, inputs| Part::Factored {
                 map,
                 positions: structure.positions(),
