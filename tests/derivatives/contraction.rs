@@ -99,7 +99,7 @@ impl<'a> Step<'a> {
     fn queries<'c>(&'c self, choice: &'c [Contraction]) -> (QueryFactors<'c, Cpu>, ConstantInputs<Cpu>) {
         let (backend, network, outputs) = (Cpu::new(), &self.case.network, self.case.network.outputs);
         let mut queries = QueryFactors::new(network, choice, outputs, QUERIES);
-        queries.begin(&backend, |_| (0.0, 1.0)).expect("a step");
+        queries.begin(&backend, |_| (0.0, 1.0), None).expect("a step");
         let mut inputs = None;
         for (tau, weight) in NODES.into_iter().zip(RULE) {
             let rows: Vec<(u32, f64)> = (0..QUERIES as u32).map(|query| (query, weight)).collect();
