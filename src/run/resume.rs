@@ -19,7 +19,7 @@ const SAVING: f64 = 1.0 / 8.0;
 /// Seconds that a byte of a state takes, as long as none was saved.
 const BYTE: f64 = 1.5e-9;
 /// A state is not saved before.
-const SHORTEST: Duration = Duration::from_secs(1);
+const SHORTEST: Duration = Duration::from_millis(200);
 
 /// What all workers of a run share.
 pub(super) struct Watch<'a> {

@@ -78,9 +78,9 @@ fn threads_and_tuning_change_no_bit() {
 #[test]
 fn tiles_that_are_computed_at_once_have_the_bits_of_one() {
     let fixture = fixture();
-    let arguments = ["training.steps=300", "trajectory.every=1", "kernel.rule=gauss", "kernel.coefficients=true"];
+    let arguments = ["training.steps=300", "trajectory.every=1", "kernel.rule=gauss"];
     let tiles = |threads: usize| {
-        let mut command = fixture.command(&[&["plan", "run.toml", "--json", "--no-tune"], &arguments[..]].concat());
+        let mut command = fixture.command(&[&["plan", "run.toml", "--json"], &arguments[..]].concat());
         let output = command.env("RAYON_NUM_THREADS", threads.to_string()).output().expect("the program starts");
         assert!(output.status.success(), "{}", stderr(&output));
         let plan: serde_json::Value = serde_json::from_slice(&output.stdout).expect("json");
