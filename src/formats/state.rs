@@ -182,6 +182,11 @@ impl StateReader {
         }
     }
 
+    /// The error of a file that holds what no program wrote.
+    pub fn damaged(&self, what: String) -> DataError {
+        DataError::damaged(&self.path, what)
+    }
+
     /// The next array, which must be counts of this name and number.
     ///
     /// # Errors

@@ -2,14 +2,13 @@
 
 use super::Account;
 use super::at::At;
-use super::batch::{Batch, StepRows};
+use super::batch::{Batch, StepRows, examples_at_once};
 use super::integrate::Setting;
 use super::pass::Pass;
 use super::sums::State;
-use crate::compute::{Backend, BackendError, Phase, Result, Slice};
+use crate::compute::{Backend, BackendError, Indices, Phase, Result, Slice};
 use crate::graph::Segment;
 use crate::optimizer::Forth;
-use crate::path::examples_at_once;
 use crate::tangent::{ExampleMomentum, QueryFactors};
 
 impl<'a, B: Backend> Pass<'a, B> {
@@ -37,9 +36,17 @@ impl<'a, B: Backend> Pass<'a, B> {
         let recursions = spec.optimizer.recursions(at.number, at.rate, at.step.clip);
         let without = || BackendError::Invalid("gradients that are preconditioned before they are summed".into());
         let forths: Vec<Forth> = recursions.iter().map(|own| own.forth().ok_or_else(without)).collect::<Result<_>>()?;
-        let (group, number) =
-            (|block: usize| spec.optimizer.group_of(block), |block: usize| forths[spec.optimizer.group_of(block)]);
+        let group = |block: usize| spec.optimizer.group_of(block);
+        let number = |block: usize| forths[group(block)];
         let mut batches = self.batches(state, at.step)?;
+        let missing =
+            || BackendError::Invalid("a sweep forwards in time without momentum, or without a preconditioner".into());
+        let (momentum, held) = state.momentum.as_mut().zip(at.preconditioner()).ok_or_else(missing)?;
+        let idle = batches.is_empty() && state.certificate.is_none() && !momentum.is_left();
+        momentum.begin(backend, number)?;
+        if idle {
+            return Ok(());
+        }
         let added: Vec<f64> = recursions.iter().map(|own| own.add).collect();
         let rows = self.rows(state, at, &added, account)?;
         let mut phi = QueryFactors::new(network, contraction, self.setting.rows(), self.tile.queries.len());
@@ -49,10 +56,7 @@ impl<'a, B: Backend> Pass<'a, B> {
                 phi.add(backend, &rows.nodes[group(factor.block)], factor, None)
             })?;
         }
-        let missing =
-            || BackendError::Invalid("a sweep forwards in time without momentum, or without a preconditioner".into());
-        let (momentum, held) = state.momentum.as_mut().zip(at.preconditioner()).ok_or_else(missing)?;
-        momentum.begin(backend, number)?;
+        let momentum = state.momentum.as_mut().ok_or_else(missing)?;
         for batch in &mut batches {
             let Batch { count, columns, places, inputs, drawn, .. } = batch;
             let in_training = self.setting.in_training;
@@ -61,7 +65,7 @@ impl<'a, B: Backend> Pass<'a, B> {
             let pass = in_training.forward_drawing(backend, Segment::at(at.weights()), input, *count, draw)?;
             let rows = StepRows::new(self.setting, &self.wanted, at.weights(), &pass, places)?;
             if let Some(rows) = &rows.loss {
-                momentum.add(backend, number, rows, crate::compute::Indices::values(columns))?;
+                momentum.add(backend, number, rows, columns.values())?;
             }
         }
         let before = backend.enter(Phase::Contraction);

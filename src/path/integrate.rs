@@ -79,12 +79,12 @@ impl<B: Backend> Integration<'_, B> {
         let values = if certified { tile.queries.len() * setting.rows() } else { 0 };
         let mut finished = Finished { account: Account::new(values, steps), ..Finished::default() };
         let mut earlier = keeper.earlier()?;
-        let first = earlier.as_mut().map(way_of).transpose()?.unwrap_or(0);
+        let sweeps = Sweep::all(contraction);
+        let ways = sweeps.len();
+        let first = earlier.as_mut().map(|earlier| way_of(earlier, ways)).transpose()?.unwrap_or(0);
         if earlier.is_none() && spec.tangent {
             finished.tangent_final = setting.tangent(tile, &recall.before(steps)?)?;
         }
-        let sweeps = Sweep::all(contraction);
-        let ways = sweeps.len();
         for (number, sweep) in sweeps.into_iter().enumerate().skip(first) {
             let mut pass = Pass::new(setting, tile, spec.triangle(&history.steps), sweep)?;
             pass.once = steps == 1 && !history.recording.keeps(Kept::Nodes);

@@ -102,7 +102,7 @@ impl<B: Backend> State<'_, B> {
 }
 
 /// The number of the way along the path that was under way.
-pub(super) fn way_of(reader: &mut StateReader) -> Result<usize, Error> {
-    let way: Vec<u64> = reader.take_exactly("way", 1)?;
-    Ok(way[0] as usize)
+pub(super) fn way_of(reader: &mut StateReader, ways: usize) -> Result<usize, Error> {
+    let [way] = reader.take_counts("way", 1)?[..] else { return Ok(0) };
+    if way >= ways { Err(reader.damaged(format!("way {way} of {ways}")).into()) } else { Ok(way) }
 }

@@ -123,7 +123,10 @@ impl Footprint {
         let (mut held, mut applied, mut most_packed) = (0.0, 0.0, [0.0f64; 3]);
         for (own, &choice) in layers {
             let ((query, example, pair), count) = factors(own, choice, nodes, &sizes);
-            (left, right) = (left + count * query, right + example);
+            // δ that meets the momentum is packed with whole panels for each query.
+            let outputs = real(sizes.outputs.max(1));
+            let panels = if choice == Contraction::Forwards { padding.rows_of(outputs) / outputs } else { 0.0 };
+            (left, right) = (left + count * query * (1.0 + panels), right + example);
             // What no step changes is kept for all examples of the tile.
             *if choice == Contraction::Averaged { &mut held } else { &mut met } += count * pair;
             widest = (widest.0.max(query), widest.1.max(example), widest.2.max(pair));

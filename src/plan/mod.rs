@@ -189,6 +189,11 @@ fn data_bytes(problem: &Problem, bytes: usize) -> u64 {
         as u64
 }
 
+/// Bytes of the data that a worker has for itself: inputs of examples and queries, as the device takes them.
+fn worker_bytes(problem: &Problem, bytes: usize) -> u64 {
+    (real(problem.examples() + problem.query_count()) * real(problem.network.input_len()) * real(bytes)) as u64
+}
+
 /// Flat vectors that are recorded of a path.
 fn path_vectors(problem: &Problem) -> f64 {
     let flow = FLOW_STEPS * (1 + 2 * flow_nodes(&problem.spec.rule));
@@ -230,7 +235,11 @@ impl Plan {
         let sizes = Sizes { queries: n, ..sizes };
         let taken =
             real(if spec.optimizer.whole().is_solved() { FLOW_STEPS * flow_nodes(&spec.rule) } else { steps.len() });
-        let fits_beside = |sides, workers: usize| footprint.fits(sides, room / workers as u64, device.largest);
+        // The first one's data are counted with the host's.
+        let further = |workers: usize| worker_bytes(problem, device.bytes).saturating_mul(workers as u64 - 1);
+        let fits_beside = |sides, workers: usize| {
+            footprint.fits(sides, room.saturating_sub(further(workers)) / workers as u64, device.largest)
+        };
         let tile = match cut {
             Cut::Into { at_least } => {
                 let step =
@@ -280,6 +289,7 @@ impl Plan {
             device_bytes: footprint
                 .bytes(down, across)
                 .saturating_mul(workers as u64)
+                .saturating_add(further(workers))
                 .max(superposing)
                 .max(demand.bytes),
             host_bytes,

@@ -158,6 +158,8 @@ impl Session {
         if let AskedRule::Given(rule) = kernel.rule {
             problem.spec.rule = rule;
         }
+        // Not every contraction that is asked for goes with every rule.
+        problem.check()?;
         let Self { run_file, inputs, planned, .. } = self;
         let passes = planned.device.passes;
         self.planned = devices.on(0, Planning { run_file, inputs, cut, cache: Cache::Written, passes })?;

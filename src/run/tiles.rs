@@ -110,9 +110,9 @@ pub(super) fn integrate(
     if jobs.is_empty() {
         return Ok(());
     }
+    // The workers of each device: no more than there is work for, so that the last tile has all threads.
+    let parts = if purpose == Purpose::Pairs { session.plan().workers.clamp(1, jobs.len()) } else { 1 };
     let queue = Queue(Mutex::new(jobs));
-    // The workers of each device.
-    let parts = if purpose == Purpose::Pairs { session.plan().workers } else { 1 };
     let worker = |number: usize| -> Result<(), Error> {
         let work = |device: usize, all: bool| {
             devices.on_part(device, parts, Integrate { session, tape, purpose, queue: &queue, watch, parts, all })

@@ -6,7 +6,7 @@
 use super::queries::{QueryFactors, Side};
 use super::{ConstantInputs, Contraction, ExampleRows};
 use crate::compute::op::{Preconditioned, PreconditionedArrays};
-use crate::compute::{Accumulator, Backend, BackendError, Result, RowMap, Slice, SliceMut};
+use crate::compute::{Accumulator, Backend, BackendError, Result, RowMap, Slice, SliceMut, Start};
 use crate::error::Error;
 use crate::formats::{StateReader, StateWriter};
 use crate::graph::{Forward, Graph, Matrix, Structure};
@@ -98,6 +98,11 @@ impl<B: Backend> ExampleMomentum<B> {
         Ok(())
     }
 
+    /// Whether something is left of an example's gradient.
+    pub fn is_left(&self) -> bool {
+        self.layers.iter().flat_map(|layer| &layer.left).any(|&left| left > 0.0)
+    }
+
     /// Adds the step's gradients of some examples, whose columns are given.
     pub fn add(
         &mut self,
@@ -117,7 +122,7 @@ impl<B: Backend> ExampleMomentum<B> {
                 for (share, out) in [(met, &mut layer.met), (enters, &mut layer.carried)] {
                     let map = own.weighing(backend, &vec![share; columns.len()])?;
                     let out = SliceMut::new(out, 0, len);
-                    backend.average(layer.matrix.height, crate::compute::Start::Output, &map, out, delta)?;
+                    backend.average(layer.matrix.height, Start::Output, &map, out, delta)?;
                 }
             }
         }

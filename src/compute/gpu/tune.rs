@@ -97,7 +97,7 @@ impl GpuBackend {
         // About a millisecond on a GPU; some rows are enough where the whole takes long.
         let budget = self.context.most_work / if self.context.software { 2000.0 } else { 100.0 };
         let share = budget / (size.work() * size.batches as f64).max(1.0);
-        let rows = ((size.rows as f64 * share) as usize).next_multiple_of(TileSize::L.rows()).min(size.rows);
+        let rows = ((size.rows as f64 * share) as usize).max(1).next_multiple_of(TileSize::L.rows()).min(size.rows);
         let mut best = (f64::INFINITY, TileSize::M);
         let sizes = if size.summed { &TileSize::SUMMED[..] } else { &TileSize::ALL };
         for &tile in sizes {

@@ -209,9 +209,10 @@ impl<'a, E: Element> Factors<'a, E> {
     fn scratch(&self, cpu: &CpuBackend<E>) -> Result<Scratch<E>> {
         let (pool, (tall, wide)) = (cpu.pool(), panels::<E>());
         let examples = self.own.examples.min(EXAMPLES).next_multiple_of(wide);
+        let rows = ROWS.min(self.own.height.next_multiple_of(tall));
         Ok(Scratch {
-            left: pool.take(ROWS * self.own.depth())?,
-            met: pool.take(ROWS * wide)?,
+            left: pool.take(rows * self.own.depth())?,
+            met: pool.take(rows * wide)?,
             sums: pool.take(self.own.outputs.next_multiple_of(tall) * examples)?,
         })
     }
@@ -330,7 +331,11 @@ impl Block {
             let with = |queries| Self { queries, outputs: self.outputs.clone(), examples: self.examples.clone() };
             return Some((with(first), with(second)));
         }
-        None
+        (self.examples.len() > 1).then(|| {
+            let (first, second) = halves(&self.examples);
+            let with = |examples| Self { examples, outputs: self.outputs.clone(), queries: self.queries.clone() };
+            (with(first), with(second))
+        })
     }
 
     fn run(
