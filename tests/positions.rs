@@ -7,14 +7,14 @@ use common::folder::Folder;
 use common::interrupt::Interrupt;
 use pathkernel::activation::Activation;
 use pathkernel::compute::cpu::CpuBackend;
-use pathkernel::compute::{Element, Rates};
+use pathkernel::compute::{Element, Entries, Rates};
 use pathkernel::error::Error;
 use pathkernel::formats;
 use pathkernel::graph::Graph;
 use pathkernel::layer::{Attention, Flatten, Layer, LayerKind, Linear};
 use pathkernel::loss::{IGNORED, Loss, Targets};
 use pathkernel::optimizer::{Adam, Flow, NAdam, Optimizer, RmsProp, Sgd};
-use pathkernel::path::{Finished, Integration, Spec, Tile};
+use pathkernel::path::{Finished, Integration, Rule, Spec, Tile};
 use pathkernel::plan::{Cut, Device, Plan};
 use pathkernel::problem::{Explanation, Problem, QueryData, TrainingData};
 use pathkernel::random::numbers;
@@ -159,6 +159,26 @@ fn positions_add_up_to_the_attribution() {
             }
         }
     }
+}
+
+/// Queries enough for a kernel that multiplies two outputs once for both orders: the positions' rows are no outputs.
+#[test]
+fn positions_beside_a_kernel_add_up() {
+    const MANY: usize = 9;
+    let linear = |features| Layer::new(LayerKind::Linear(Linear { features, bias: true }));
+    let layers = [Layer::new(Flatten), linear(5), Layer::new(LayerKind::Activation(Activation::Tanh)), linear(OUTPUTS)];
+    let network = Graph::new(&[POSITIONS, 2], &layers).expect("a network");
+    let whole = problem(Optimizer::Sgd(Sgd::plain(0.1)));
+    let spec = Spec { rule: Rule::Left, kernel: Some(Entries::Full), ..whole.spec.clone() };
+    let problem = Problem { network, spec, ..whole }.asking(numbers(3, MANY * POSITIONS * 2), None);
+    let found = explained(&problem, &path::<f64>(&problem), [MANY, EXAMPLES]);
+    let (whole, parts) = (&found.attribution[0], &found.attribution_positions[0]);
+    assert_eq!((whole.len(), parts.len()), (MANY * EXAMPLES * OUTPUTS, MANY * EXAMPLES * OUTPUTS * POSITIONS));
+    for (whole, parts) in whole.iter().zip(parts.chunks(POSITIONS)) {
+        let bound = 1e-13 * largest(parts).max(whole.abs()).max(1e-3);
+        assert!((parts.iter().sum::<f64>() - whole).abs() <= bound, "{parts:?} instead of {whole}");
+    }
+    assert!(largest(whole) > 0.0 && largest(&found.kernel[0]) > 0.0);
 }
 
 /// The solver's steps have nodes of their own.

@@ -15,7 +15,8 @@ pub struct OperationsBench {
     pub device: DeviceOptions,
     /// Runs of each operation that are timed.
     pub repeats: usize,
-    /// Rows, columns and depth of the products.
+    /// Rows, columns and depth of the products. What else is measured has no more elements than these have entries, and no more
+    /// than 2²².
     pub size: [usize; 3],
 }
 
@@ -64,8 +65,14 @@ enum Amount {
 struct Bench<'a, B: Backend> {
     backend: &'a B,
     repeats: usize,
+    /// Elements of what is no product.
+    elements: usize,
     figures: Vec<OperationFigures>,
 }
+
+/// The most elements of what is no product, and how many an image of a convolution's size counts as.
+const MOST: usize = 1 << 22;
+const IMAGE: usize = 1 << 16;
 
 impl<B: Backend> Bench<'_, B> {
     fn time(&mut self, operation: &'static str, amount: Amount, work: &mut dyn FnMut() -> Result<()>) -> Result<()> {
@@ -125,11 +132,16 @@ impl<B: Backend> Bench<'_, B> {
         Ok(())
     }
 
+    /// Images of a convolution.
+    fn images(&self) -> usize {
+        (self.elements / IMAGE).max(1)
+    }
+
     /// Gradient rows of a convolution's size.
     fn outer(&mut self) -> Result<()> {
         let backend = self.backend;
         let shape = Outer { height: 32, width: 288, positions: 256, bias: true, start: Start::Value(0.0) };
-        let rows = 64;
+        let rows = self.images();
         let (delta, input) = (rows * shape.positions * shape.height, rows * shape.positions * shape.width);
         let (deltas, inputs) = (self.upload(4, delta)?, self.upload(5, input)?);
         let mut out = backend.zeros(rows * shape.row())?;
@@ -143,28 +155,27 @@ impl<B: Backend> Bench<'_, B> {
 
     /// What goes through memory once.
     fn elementwise(&mut self) -> Result<()> {
-        const LEN: usize = 1 << 22;
-        let backend = self.backend;
-        let x = self.upload(6, LEN)?;
-        let mut out = backend.zeros(LEN)?;
-        let bytes = |arrays: usize| Amount::Bytes((arrays * LEN * size_of::<B::Element>()) as f64);
-        let whole = Slice::new(&x, 0, LEN);
-        self.time("copy", bytes(2), &mut || backend.copy(SliceMut::new(&mut out, 0, LEN), whole))?;
-        self.time("axpy", bytes(3), &mut || backend.axpy(SliceMut::new(&mut out, 0, LEN), 0.5, whole))?;
+        let (backend, len) = (self.backend, self.elements);
+        let x = self.upload(6, len)?;
+        let mut out = backend.zeros(len)?;
+        let bytes = |arrays: usize| Amount::Bytes((arrays * len * size_of::<B::Element>()) as f64);
+        let whole = Slice::new(&x, 0, len);
+        self.time("copy", bytes(2), &mut || backend.copy(SliceMut::new(&mut out, 0, len), whole))?;
+        self.time("axpy", bytes(3), &mut || backend.axpy(SliceMut::new(&mut out, 0, len), 0.5, whole))?;
         self.time("activation, tanh", bytes(2), &mut || {
-            backend.activation(Activation::Tanh, SliceMut::new(&mut out, 0, LEN), whole)
+            backend.activation(Activation::Tanh, SliceMut::new(&mut out, 0, len), whole)
         })?;
         self.time("activation_slope, tanh", bytes(2), &mut || {
-            backend.activation_slope(Activation::Tanh, SliceMut::new(&mut out, 0, LEN), whole)
+            backend.activation_slope(Activation::Tanh, SliceMut::new(&mut out, 0, len), whole)
         })?;
-        self.time("multiply", bytes(3), &mut || backend.multiply(SliceMut::new(&mut out, 0, LEN), whole, whole))
+        self.time("multiply", bytes(3), &mut || backend.multiply(SliceMut::new(&mut out, 0, len), whole, whole))
     }
 
     /// Patches of 3 × 3.
     fn patches(&mut self) -> Result<()> {
         let backend = self.backend;
         let shape = Window::square([32, 16, 16], 3, 1, 1);
-        let rows = 64;
+        let rows = self.images();
         let (images, patches) = (rows * shape.image(), rows * shape.positions() * shape.patch());
         let (mut image, mut patch) = (self.upload(7, images)?, self.upload(8, patches)?);
         let bytes = || Amount::Bytes(((images + patches) * size_of::<B::Element>()) as f64);
@@ -177,9 +188,6 @@ impl<B: Backend> Bench<'_, B> {
     }
 }
 
-/// Elements that an operation writes whose trial is timed.
-const TRIED: usize = 1 << 20;
-
 impl<B: Backend> Bench<'_, B> {
     /// An operation's trial, where nothing of the operation was measured yet.
     fn trial<O: Operation>(&mut self) -> Result<()> {
@@ -188,6 +196,8 @@ impl<B: Backend> Bench<'_, B> {
             return Ok(());
         }
         let (backend, repeats) = (self.backend, self.repeats.max(1));
+        // What a trial writes is a part of what it takes.
+        let elements = (self.elements / 4).max(1);
         let probe = backend.zeros(1)?;
         let mut calls = Vec::new();
         let mut call = |run: &mut dyn FnMut() -> Result<()>| -> Result<()> {
@@ -201,7 +211,7 @@ impl<B: Backend> Bench<'_, B> {
             calls.push(median((0..repeats).map(|_| one()).collect::<Result<_>>()?));
             Ok(())
         };
-        O::trial(&mut Trial::new(backend, TRIED, &mut call))?;
+        O::trial(&mut Trial::new(backend, elements, &mut call))?;
         let taken = calls.iter().sum::<f64>() / calls.len().max(1) as f64;
         let figures = OperationFigures { operation: O::NAME, seconds: taken, gflops: None, gigabytes_per_second: None };
         self.figures.push(figures);
@@ -222,8 +232,9 @@ impl Work for &OperationsBench {
     type Output = OperationsFigures;
 
     fn on<B: Backend>(self, backend: &B) -> std::result::Result<OperationsFigures, Error> {
-        let mut bench = Bench { backend, repeats: self.repeats, figures: Vec::new() };
         let [rows, columns, depth] = self.size;
+        let elements = rows.saturating_mul(columns).clamp(1, MOST);
+        let mut bench = Bench { backend, repeats: self.repeats, elements, figures: Vec::new() };
         let mut product = Product::new(backend, rows, columns, depth)?;
         let flops = product.flops();
         bench.time("matmul", Amount::Flops(flops), &mut || product.seconds().map(drop))?;
