@@ -201,12 +201,21 @@ impl<E: Element> Call<'_, E> {
         !self.shape.triangle.is_some_and(|first| one_output && last < first + rows.start % queries)
     }
 
-    /// Adds the sums of a tile to every accumulator.
+    /// Of columns, which ascend, those that the triangle leaves out for a row.
+    fn left_out(&self, row: usize, columns: &[u32]) -> usize {
+        let Some(first) = self.shape.triangle else { return 0 };
+        columns.partition_point(|&column| (column as usize) < first + row % self.view.queries)
+    }
+
+    /// Adds the sums of a tile to every accumulator. What the triangle leaves out is left as it is, whatever the tiles of a part:
+    /// others may have others.
     pub fn write(&self, tile: &Tile, sums: &[E]) {
         let view = self.view;
         for Out { out, scale, weights } in self.outs {
             for (row, sums) in tile.rows.clone().zip(sums.chunks(tile.width)) {
                 for (run, first, columns) in view.runs(&tile.columns, self.columns, self.shape.stride) {
+                    let left_out = self.left_out(row, columns);
+                    let (run, columns) = (run.start + left_out..run.end, &columns[left_out..]);
                     let sums = &sums[run.start - tile.columns.start..][..run.len()];
                     let (Some(&low), Some(&high)) = (columns.first(), columns.last()) else { continue };
                     let start = view.start + row * view.stride + first;
