@@ -70,7 +70,7 @@ pub struct KernelFigures {
     pub flops: f64,
     /// `flops / seconds`.
     pub gflops: f64,
-    /// The median rate of a plain matrix product of comparable size, measured between the evaluations.
+    /// The median rate of a plain matrix product, large enough to run at its best, measured between the evaluations.
     pub gemm_gflops: f64,
     /// `gflops / gemm_gflops`.
     pub fraction_of_gemm: f64,
@@ -263,9 +263,10 @@ impl Work for Evaluate<'_> {
         let copies = bench.entries.copies(network.outputs);
         let depth =
             network.blocks.iter().flat_map(|block| &block.uses).map(|one| one.structure.sides()[0]).max().unwrap_or(1);
-        let side = |rows: usize| rows.clamp(64, 4096);
+        // Of a size at which products run at their best rate: a small one flatters what is measured beside it.
+        let side = |rows: usize| rows.clamp(1024, 4096);
         let (rows, columns) = (side(bench.queries * network.outputs), side(bench.examples * copies));
-        let mut product = Product::new(backend, rows, columns, depth.clamp(64, 2048))?;
+        let mut product = Product::new(backend, rows, columns, depth.clamp(512, 2048))?;
         let (taken, plain) = bench.with_evaluation(backend, &contraction, |evaluation, weights| {
             let mut evaluate = || {
                 let taken = seconds(&mut || {
