@@ -50,7 +50,7 @@ fn every_shader_fits_a_card() {
         command.env("VK_DRIVER_FILES", &file).env(FAMILY, family).env("NODEVICE_SELECT", "1");
         command.stdout(std::process::Stdio::piped()).spawn().expect("a process")
     };
-    for (family, child) in FAMILIES.iter().zip(FAMILIES.each_ref().map(|family| of(&family))) {
+    for (family, child) in FAMILIES.iter().zip(FAMILIES.each_ref().map(of)) {
         let output = child.wait_with_output().expect("its output");
         let text = String::from_utf8_lossy(&output.stdout);
         text.lines().filter(|line| line.starts_with('|')).for_each(|line| println!("{line}"));
