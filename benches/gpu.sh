@@ -72,10 +72,11 @@ out, size, layers, count, full = pathlib.Path(sys.argv[1]), *sys.argv[2:]
 read = lambda name: json.loads((out / f"{name}.json").read_text())
 operations = read("operations")
 print(f"## {operations['device']}\n\n| what | milliseconds | GFLOP/s |\n|---|---|---|")
-line = lambda what, seconds, gflops: print(f"| {what} | {1e3 * seconds:.3f} | {gflops:,.0f} |")
+line = lambda what, seconds, gflops: print(f"| {what} | {1e3 * seconds:.3f} | {gflops:,.1f} |")
 for one in operations["operations"]:
     if one["gflops"]:
-        line(f"{one['operation']}, {size}", one["seconds"], one["gflops"])
+        sized = one["operation"].startswith(("matmul", "gram"))
+        line(f"{one['operation']}, {size}" if sized else one["operation"], one["seconds"], one["gflops"])
 for kernel, pairs in ("attribution", count), ("full", full):
     one = read(kernel)
     line(f"{kernel} of {layers}, {pairs} × {pairs}", one["seconds"], one["gflops"])
