@@ -318,7 +318,8 @@ impl Integrate<'_, '_> {
         job.effort.phases = phases.map(|(after, before): ([f64; Phase::COUNT], _)| {
             std::array::from_fn(|at| (after[at] - before[at]) / self.parts as f64)
         });
-        job.effort.device = backend.name();
+        // A part goes by the name of the whole.
+        job.effort.device = if self.parts > 1 { self.session.planned.device_name().to_owned() } else { backend.name() };
         job.done.sort_by_key(|(piece, _)| (piece.queries.start, piece.examples.start));
         let record = sink.take(job, steps)?;
         let mut writer = StateWriter::create(&session.record(purpose, &job.tile))?;

@@ -57,6 +57,8 @@ fn arrays(fixture: &Fixture, threads: usize, cache: &str, arguments: &[&str]) ->
     let is_array = |path: &PathBuf| path.extension().is_some_and(|end| end == "npy" || end == "safetensors");
     let listing = fixture.listing("out").into_iter().filter(|(path, _)| is_array(path));
     let arrays = listing.map(|(path, (bytes, _))| (path, bytes)).collect();
+    let summary = fs::read_to_string(fixture.path("out/summary.json")).expect("a summary");
+    assert!(summary.contains(&format!("CPU, {threads} threads")), "{summary}");
     fs::remove_dir_all(fixture.path("out")).expect("a folder of its own");
     arrays
 }
