@@ -25,12 +25,7 @@ import common
 
 NODES = 3
 CLASSES = 10
-OPTIMIZERS = {
-    "sgd": {"type": "sgd", "learning_rate": 0.1},
-    "momentum": {"type": "sgd", "learning_rate": 0.1, "momentum": 0.9},
-    "adamw": {"type": "adamw", "learning_rate": 0.001, "weight_decay": 0.01},
-}
-CASES = ("kernel", *OPTIMIZERS, "tracin")
+CASES = ("kernel", *common.OPTIMIZERS, "tracin")
 
 
 def main():
@@ -84,7 +79,7 @@ def main():
             layers = (networks.linear(512), networks.TANH, networks.linear(CLASSES))
             weights = networks.make_weights(networks.Case("digits", "", (64,), layers, 0, 0))
             inputs, targets, queries = digits()
-            training = {"loss": "cross_entropy", "optimizer": OPTIMIZERS[name], "steps": options.steps}
+            training = {"loss": "cross_entropy", "optimizer": common.OPTIMIZERS[name], "steps": options.steps}
             kernel = {"rule": "gauss", "nodes": NODES, "attribution": True, "kernel": "none", "accept": 1.0}
             networks.write_run(folder, (64,), layers, weights, (inputs, targets), queries, training, kernel)
             data = torch.from_numpy(inputs), torch.from_numpy(targets), torch.from_numpy(queries)
@@ -97,7 +92,7 @@ def main():
                 return (seconds["train"] + seconds["integrate"]) / options.steps
 
             attribute = {"adamw": written.adamw}.get(name, written.sgd)
-            numbers = {key: value for key, value in OPTIMIZERS[name].items() if key != "type"}
+            numbers = {key: value for key, value in common.OPTIMIZERS[name].items() if key != "type"}
             clock = common.clocked(
                 lambda: answers.append(attribute(tensors(weights), *data, steps=options.steps, nodes=NODES, **numbers))
             )
@@ -116,7 +111,7 @@ def main():
         random = np.random.default_rng(3)
         inputs, queries = networks.make_inputs(case, 60_000, 1), networks.make_inputs(case, 1_000, 2)
         targets, wanted = (random.integers(0, CLASSES, count) for count in (60_000, 1_000))
-        training = {"loss": "cross_entropy", "optimizer": OPTIMIZERS["sgd"], "steps": 1}
+        training = {"loss": "cross_entropy", "optimizer": common.OPTIMIZERS["sgd"], "steps": 1}
         kernel = {"rule": "left", "attribution": True, "kernel": "none", "readout": "loss", "accept": 1.0}
         run = networks.write_run(folder, (784,), layers, weights, (inputs, targets), queries, training, kernel)
         np.save(folder / "query_y.npy", wanted)
@@ -131,7 +126,7 @@ def main():
 
         def theirs():
             read = [torch.from_numpy(np.load(folder / f"{name}.npy")) for name in ("train_x", "train_y", "query_x", "query_y")]
-            out = written.tracin(tensors(weights), *read, learning_rate=OPTIMIZERS["sgd"]["learning_rate"])
+            out = written.tracin(tensors(weights), *read, learning_rate=common.OPTIMIZERS["sgd"]["learning_rate"])
             np.save(folder / "by_hand.npy", out.numpy())
 
         return (
@@ -140,7 +135,7 @@ def main():
             lambda: (np.load(runs[-1] / "attribution.npy")[..., 0], np.load(folder / "by_hand.npy")),
         )
 
-    kinds = {"kernel": kernel, **{name: path(name) for name in OPTIMIZERS}, "tracin": tracin}
+    kinds = {"kernel": kernel, **{name: path(name) for name in common.OPTIMIZERS}, "tracin": tracin}
     result = common.heading("PyTorch by hand", {"torch": torch.__version__}, options) | {"cases": []}
     for name in [options.case] if options.case else CASES:
         common.note(name)

@@ -18,6 +18,12 @@ BINARY = REPOSITORY / "target" / "release" / "pathkernel"
 INSIDE = "PATHKERNEL_PEERS_ENVIRONMENT"
 # A call that takes longer is timed as it is, once, without a warm-up.
 PATIENCE = 20.0
+# What steps of training are timed with, as in a run file; ExPLAIND calls the learning rate `lr`.
+OPTIMIZERS = {
+    "sgd": {"type": "sgd", "learning_rate": 0.1},
+    "momentum": {"type": "sgd", "learning_rate": 0.1, "momentum": 0.9},
+    "adamw": {"type": "adamw", "learning_rate": 0.001, "weight_decay": 0.01},
+}
 
 
 class Environment(NamedTuple):

@@ -22,12 +22,6 @@ import common
 QUERIES = 50
 NODES = 3
 CLASSES = 10
-# As in a run file. ExPLAIND takes the same numbers, the learning rate under the name of `lr`.
-OPTIMIZERS = {
-    "sgd": {"type": "sgd", "learning_rate": 0.1},
-    "momentum": {"type": "sgd", "learning_rate": 0.1, "momentum": 0.9},
-    "adamw": {"type": "adamw", "learning_rate": 0.001, "weight_decay": 0.01},
-}
 # With one step alone, momentum and AdamW have no past to get wrong.
 PEER_STEPS = {"sgd": 1, "momentum": 3, "adamw": 3}
 
@@ -36,7 +30,9 @@ def main():
     parser = common.arguments(__doc__)
     parser.set_defaults(repeats=3)
     parser.add_argument("--steps", type=int, default=50, help="training steps of pathkernel's runs (default: 50)")
-    parser.add_argument("--optimizer", choices=OPTIMIZERS, default="sgd", help="what both train with (default: sgd)")
+    parser.add_argument(
+        "--optimizer", choices=common.OPTIMIZERS, default="sgd", help="what both train with (default: sgd)"
+    )
     parser.add_argument(
         "--peer-steps", type=int, help="training steps that ExPLAIND takes apart (default: 1, for sgd; 3, for the others)"
     )
@@ -56,7 +52,7 @@ def main():
 
     def optimizer_path(model):
         """ExPLAIND's optimizer, which keeps what it needs of every step."""
-        optimizer = OPTIMIZERS[options.optimizer]
+        optimizer = common.OPTIMIZERS[options.optimizer]
         # An empty list of its own: the default is one list that all optimizers share.
         shared = {"lr": optimizer["learning_rate"], "checkpoints": [], "device": "cpu"}
         decay = optimizer.get("weight_decay", 0.0)
@@ -106,7 +102,7 @@ def main():
             train, queries = (inputs["train_x"], digits["train_y"].astype(np.int64)), inputs["query_x"][:QUERIES]
         training = {
             "loss": "cross_entropy",
-            "optimizer": OPTIMIZERS[options.optimizer],
+            "optimizer": common.OPTIMIZERS[options.optimizer],
             "steps": options.steps,
         }
         kernel = {"rule": "gauss", "nodes": NODES, "attribution": True, "kernel": "none"}
@@ -132,7 +128,7 @@ def main():
             final = explainer.model.forward(torch.from_numpy(queries), step=options.peer_steps)
             residual = (final - predicted).abs().max() / (final - initial).abs().max()
         result = heading | {
-            "optimizer": OPTIMIZERS[options.optimizer],
+            "optimizer": common.OPTIMIZERS[options.optimizer],
             "queries": QUERIES,
             "examples": len(train[0]),
             "pathkernel": None,
