@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import numpy as np
 import torch
 from torch import fx, nn
 
+from ..errors import UnsupportedError
 from ..graph import Graph
 from . import kinds
 from .check import check as compare
@@ -18,6 +20,7 @@ from .program import Program, operator_name
 from .tensors import Tensors
 from .translate import SAME, Translator
 
+LOG = logging.getLogger("pathkernel")
 assert kinds.__all__
 
 #: What a module may end with that belongs to its loss.
@@ -72,12 +75,15 @@ def assembled(translator: Translator, output: str, ending: str | None, dtype: to
     """The graph of what was translated."""
     network, tensors = translator.network, translator.tensors
     layers = network.without_idle(output) or [identity(network, output)]
+    if not network.inputs:
+        raise UnsupportedError("the output does not depend on the inputs")
     output = layers[-1]["name"] if output not in {layer["name"] for layer in layers} else output
     translator.renamed = renamed = new_names(layers)
     model = inputs_of(translator)
     only = {name: -1 for name in network.inputs} if "input" in model else {}
     layers = [with_names(layer, renamed, only) for layer in layers]
     used = {name for name in (layer["name"] for layer in layers)}
+    share_padding(layers)
     homes = {state: engine_name(home, renamed) for state, (_, home) in tensors.homes.items()}
     homes = {state: name for state, name in homes.items() if name.rpartition(".")[0] in used}
     places = {engine_name(name, renamed): place for name, place in tensors.places().items()}
@@ -96,6 +102,20 @@ def assembled(translator: Translator, output: str, ending: str | None, dtype: to
     held = {name: own for name, own in translator.prepared.items() if name in network.inputs}
     translator.prepare = Prepare(translator.program, held, dtype)
     return Graph(model, weights, None if translator.prepare.is_idle else translator.prepare, sources, ending)
+
+
+def share_padding(layers: list[dict[str, Any]]) -> None:
+    """Leaves `padding_idx` out where not all uses of a table have it: the engine has one gradient for all of them."""
+    table = lambda layer: layer.get("weight") if isinstance(layer.get("weight"), str) else f"{layer['name']}.weight"
+    users: dict[str, list[dict[str, Any]]] = {}
+    for layer in layers:
+        users.setdefault(table(layer), []).append(layer)
+    for name, own in users.items():
+        rows = {layer.get("padding_idx") for layer in own}
+        if len(rows) > 1:
+            for layer in own:
+                layer.pop("padding_idx", None)
+            LOG.warning("%s is also used where it has no padding_idx: the row of padding gets its gradient as others do", name)
 
 
 def identity(network: Network, name: str) -> dict[str, Any]:

@@ -108,7 +108,8 @@ class Translator:
             return self.handled(node)
         except (Unsupported, Mixed, UnsupportedError) as problem:
             source = source_of(node)
-            self.problems.append(UnsupportedNode(source.module, source.operator, source.line, advice(problem)))
+            noted = UnsupportedNode(source.module, source.operator, source.line, advice(problem))
+            self.problems += [] if noted in self.problems else [noted]
             try:
                 shape = self.shape(node)
             except (Mixed, UnsupportedError):
