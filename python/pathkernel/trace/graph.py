@@ -83,9 +83,10 @@ def assembled(translator: Translator, output: str, ending: str | None, dtype: to
     only = {name: -1 for name in network.inputs} if "input" in model else {}
     layers = [with_names(layer, renamed, only) for layer in layers]
     used = {name for name in (layer["name"] for layer in layers)}
-    share_padding(layers)
+    unpadded = share_padding(layers)
     homes = {state: engine_name(home, renamed) for state, (_, home) in tensors.homes.items()}
     homes = {state: name for state, name in homes.items() if name.rpartition(".")[0] in used}
+    translator.program.unpadded = {state for state, name in homes.items() if name in unpadded}
     places = {engine_name(name, renamed): place for name, place in tensors.places().items()}
     places |= {name: {"tensor": state} for state, name in homes.items() if name != state and name not in places}
     model["layers"] = layers
@@ -104,8 +105,12 @@ def assembled(translator: Translator, output: str, ending: str | None, dtype: to
     return Graph(model, weights, None if translator.prepare.is_idle else translator.prepare, sources, ending)
 
 
-def share_padding(layers: list[dict[str, Any]]) -> None:
-    """Leaves `padding_idx` out where not all uses of a table have it: the engine has one gradient for all of them."""
+def share_padding(layers: list[dict[str, Any]]) -> set[str]:
+    """Leaves `padding_idx` out where not all uses of a table have it: the engine has one gradient for all of them.
+
+    Returns the tables.
+    """
+    found: set[str] = set()
     table = lambda layer: layer.get("weight") if isinstance(layer.get("weight"), str) else f"{layer['name']}.weight"
     users: dict[str, list[dict[str, Any]]] = {}
     for layer in layers:
@@ -115,7 +120,9 @@ def share_padding(layers: list[dict[str, Any]]) -> None:
         if len(rows) > 1:
             for layer in own:
                 layer.pop("padding_idx", None)
+            found.add(name)
             LOG.warning("%s is also used where it has no padding_idx: the row of padding gets its gradient as others do", name)
+    return found
 
 
 def identity(network: Network, name: str) -> dict[str, Any]:
