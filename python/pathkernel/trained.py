@@ -6,6 +6,7 @@ import glob
 import os
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path as File
 from typing import Any
 
@@ -67,12 +68,13 @@ def train(
     6
     """
     inputs, targets = data.split(x, y, "x")
-    graph = for_loss(networks.graph_of(net, inputs), loss)
+    graph = held(for_loss(networks.graph_of(net, inputs), loss), net, optimizer)
     rows = {"weights": weights, "groups": groups, "exclude": exclude}
     run, rest = sections({"precision": precision or precision_of(graph), "device": device, "seed": seed, **settings})
     training = {
         **loss_table(loss, targets, graph.ending),
         "optimizer": optimizer_table(optimizer, tensor_names(net)),
+        **_state(net, optimizer),
         **_length(steps, epochs, batch_size, data.count(inputs) - len(np.unique(exclude if exclude is not None else []))),
         **given(batch_size=batch_size, batches=_batches(batches), clip_norm=clip_norm),
         **_course(schedule),
@@ -123,7 +125,7 @@ def checkpoints(
     with `attribute(path, queries, rule="left")` are TracIn's all the same.
     """
     inputs, targets = data.split(x, y, "x")
-    graph = for_loss(networks.graph_of(net, inputs), loss)
+    graph = held(for_loss(networks.graph_of(net, inputs), loss), net, optimizer)
     recorded, steps, last = _recorded(states, graph)
     rows = {"weights": weights, "groups": groups, "exclude": exclude}
     run, rest = sections({"precision": precision or precision_of(graph), "device": device, "seed": seed, **settings})
@@ -146,6 +148,18 @@ def for_loss(graph: Graph, loss: LossLike) -> Graph:
     return graph if graph.ending == ending_of(loss) else networks.with_ending(graph)
 
 
+def held(graph: Graph, net: Network, optimizer: Any) -> Graph:
+    """The graph in which the tensors stay that an optimizer of PyTorch was not given."""
+    if not hasattr(optimizer, "param_groups") or not hasattr(net, "named_parameters"):
+        return graph
+    moved = {id(one) for group in optimizer.param_groups for one in group["params"]}
+    names = [name for name, one in net.named_parameters() if id(one) not in moved]
+    if len(names) == len(list(net.parameters())):
+        raise ValueError("optimizer: it has none of the network's parameters; make it of net.parameters()")
+    frozen = [*graph.model.get("frozen", []), *names]
+    return replace(graph, model={**graph.model, "frozen": list(dict.fromkeys(frozen))}) if frozen else graph
+
+
 def precision_of(graph: Graph) -> str:
     """The precision in which a network computes: double where all its weights are.
 
@@ -159,6 +173,16 @@ def precision_of(graph: Graph) -> str:
 def tensor_names(net: Network) -> dict[Any, str] | None:
     """The names of a module's parameters by the parameters; None of what is no module."""
     return {one: name for name, one in net.named_parameters()} if hasattr(net, "named_parameters") else None
+
+
+def _state(net: Network, optimizer: Any) -> dict[str, Any]:
+    """What an optimizer of PyTorch kept of the steps that it made before."""
+    if not hasattr(optimizer, "param_groups") or not optimizer.state:
+        return {}
+    from .torch_optimizers import state_of
+
+    state = state_of(optimizer, tensor_names(net) or {})
+    return {"optimizer_state": state} if state else {}
 
 
 def given(**values: Any) -> dict[str, Any]:
