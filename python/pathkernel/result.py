@@ -14,6 +14,7 @@ import numpy as np
 from . import engine, moved, notebook
 from .engine import Outcome
 from .errors import PathkernelError
+from .frames import frame
 from .legend import Legend
 
 #: The axes of each array of a run.
@@ -236,7 +237,7 @@ class Result:
         }
         if self._legend.labels is not None:
             table["label"] = self._legend.shown(self._legend.labels[columns])
-        return moved.frame(table)
+        return frame(table)
 
     def xarray(self, name: str = "attribution", *, coords: Mapping[str, Any] | None = None) -> Any:
         """An array as `xarray.DataArray`, with the examples' classes as the coordinate "label"."""
