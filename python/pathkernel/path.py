@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .graph import Graph
+from .optional import needed
 
 
 @dataclass(frozen=True, repr=False)
@@ -28,8 +29,7 @@ class Path:
 
     def state_dict(self) -> dict[str, Any]:
         """The weights after the last step, for `load_state_dict`. Needs torch."""
-        import torch
-
+        torch = needed("torch", "path.state_dict()")
         return {name: torch.from_numpy(np.array(values)) for name, values in self.final.items()}
 
     def lines(self) -> list[tuple[str, str]]:

@@ -11,6 +11,7 @@ from . import moved
 from .arrays import array
 from .errors import PathkernelError
 from .legend import NO_CLASS
+from .optional import needed
 
 if TYPE_CHECKING:
     from .result import Result
@@ -261,8 +262,4 @@ def _colour(value: float) -> str:
 
 
 def _pyplot() -> Any:
-    try:
-        import matplotlib.pyplot as pyplot
-    except ImportError:
-        raise PathkernelError("pictures need matplotlib; pip install matplotlib") from None
-    return pyplot
+    return needed("matplotlib.pyplot", "a picture")

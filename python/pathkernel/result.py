@@ -16,6 +16,7 @@ from .engine import Outcome
 from .errors import PathkernelError
 from .frames import frame
 from .legend import Legend
+from .optional import needed
 
 #: The axes of each array of a run.
 _DIMENSIONS = {
@@ -241,8 +242,6 @@ class Result:
 
     def xarray(self, name: str = "attribution", *, coords: Mapping[str, Any] | None = None) -> Any:
         """An array as `xarray.DataArray`, with the examples' classes as the coordinate "label"."""
-        import xarray
-
         values = self.array(name)
         dimensions = _DIMENSIONS.get(name, ("query", "output"))[: values.ndim]
         sizes = dict(zip(dimensions, values.shape, strict=True))
@@ -253,12 +252,11 @@ class Result:
         if self._legend.labels is not None and "example" in dimensions:
             places["label"] = ("example", self._legend.shown(self._legend.labels))
         kept = {key: value for key, value in places.items() if key in dimensions or key == "label" or isinstance(value, tuple)}
-        return xarray.DataArray(values, dims=dimensions, coords=kept, name=name)
+        return needed("xarray", "result.xarray()").DataArray(values, dims=dimensions, coords=kept, name=name)
 
     def torch(self) -> dict[str, Any]:
         """All arrays as tensors."""
-        import torch
-
+        torch = needed("torch", "result.torch()")
         return {name: torch.from_numpy(np.array(values)) for name, values in self.arrays.items()}
 
     def plot(

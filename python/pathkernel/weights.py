@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from .arrays import array
-from .errors import PathkernelError
 from .graph import Graph
+from .optional import needed
 
 #: Under what a checkpoint keeps the state_dict beside other things.
 _INSIDE = ("state_dict", "model_state_dict", "model", "net", "module")
@@ -69,14 +69,8 @@ def read_state(state: Any) -> dict[str, np.ndarray]:
 
 def _read(file: str) -> Any:
     if file.endswith(".safetensors"):
-        from safetensors.numpy import load_file
-
-        return load_file(file)
+        return needed("safetensors.numpy", file).load_file(file)
     if file.endswith(".npz"):
         with np.load(file) as found:
             return dict(found)
-    try:
-        import torch
-    except ImportError:
-        raise PathkernelError(f"{file}: PyTorch reads it; pip install torch") from None
-    return torch.load(file, map_location="cpu", weights_only=True)
+    return needed("torch", file).load(file, map_location="cpu", weights_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path as File
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 import torch
@@ -121,3 +122,12 @@ def test_captum_s_call(trained: Trained) -> None:
     own = ours.self_influence()
     itself = pk.attribute(trained.path, *trained.train.tensors, readout="margin", nodes=4).attribution[:, :, 0]
     np.testing.assert_allclose(own, np.diagonal(itself), atol=1e-12)
+
+
+def test_arrays_of_jax(trained: Trained) -> None:
+    jax.config.update("jax_enable_x64", True)
+    x, y = (jax.numpy.asarray(one.numpy()) for one in trained.train.tensors)
+    path = pk.train(trained.net, x, y, loss="cross_entropy", optimizer=pk.SGD(0.1), steps=2)
+    expected = pk.attribute(path, trained.test.tensors[0], nodes=3)
+    found = pk.attribute(path, jax.numpy.asarray(trained.test.tensors[0].numpy()), nodes=3)
+    np.testing.assert_array_equal(found.attribution, expected.attribution)
