@@ -11,6 +11,7 @@ import numpy as np
 from . import data
 from .data import Inputs
 from .graph import Graph
+from .weights import read_state
 
 #: A `torch.nn.Module`, a Graph, a list of layers in a run file's words, or its whole `[model]`.
 Network = Any
@@ -28,7 +29,8 @@ def graph_of(net: Network, inputs: Inputs) -> Graph:
         return _traced(net, inputs)
     if isinstance(net, Mapping):
         model = dict(net)
-        return Graph(model={**_inputs_of(model, inputs), **model}, weights=model.pop("weights", {}))
+        weights = model.pop("weights", None)
+        return Graph(model={**_inputs_of(model, inputs), **model}, weights={} if weights is None else read_state(weights))
     if isinstance(net, Sequence) and all(isinstance(layer, Mapping) for layer in net):
         layers = [dict(layer) for layer in net]
         return Graph(model={**_inputs_of({}, inputs), "layers": layers}, weights={})
@@ -44,8 +46,8 @@ def prepared(graph: Graph, inputs: Inputs) -> np.ndarray | dict[str, np.ndarray]
         return graph.prepare(data.each(inputs, _as_torch_has_it))
     names = list(graph.model.get("inputs", {}))
     found = list(data.columns(inputs))
-    if isinstance(inputs, dict) and set(names) <= set(inputs):
-        return {name: inputs[name] for name in names} if names else found[0]
+    if names and isinstance(inputs, dict) and set(names) <= set(inputs):
+        return {name: inputs[name] for name in names}
     if len(found) != (len(names) or 1):
         given = f"the inputs {', '.join(inputs)}" if isinstance(inputs, dict) else f"{len(found)} arrays"
         raise ValueError(f"the network takes {', '.join(names) or 'one input'}, and {given} are given")
