@@ -159,3 +159,28 @@ def test_a_training_that_goes_on_has_its_momentum(net: nn.Sequential, digits: Da
     assert np.abs(result.earlier).max() > 1e-3
     total = result.initial + result.attribution.sum(1) + result.regularizer + result.earlier + result.residual
     close(total, result.prediction)
+
+
+SCHEDULES: dict[str, Callable[[torch.optim.Optimizer], Any]] = {
+    "StepLR": lambda optimizer: torch.optim.lr_scheduler.StepLR(optimizer, 2, 0.5),
+    "OneCycleLR": lambda optimizer: torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.05, total_steps=6),
+    "LambdaLR by group": lambda optimizer: torch.optim.lr_scheduler.LambdaLR(optimizer, [lambda s: 1 / (1 + s), lambda s: 1.0]),
+}
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_schedulers_of_pytorch(name: str, net: nn.Sequential, digits: Data, batches: list[list[int]]) -> None:
+    """Two groups of parameters, whose numbers a scheduler moves after each step."""
+    x, y, queries, _ = digits
+    groups = [{"params": net[0].parameters()}, {"params": net[2].parameters(), "weight_decay": 0.1}]
+    optimizer = torch.optim.AdamW(groups, 0.02)
+    scheduler = SCHEDULES[name](optimizer)
+    path = pk.train(net, x, y, loss="cross_entropy", optimizer=optimizer, schedule=scheduler, batches=batches)
+    for batch in batches:
+        optimizer.zero_grad()
+        F.cross_entropy(net(torch.tensor(x[batch])), torch.tensor(y[batch])).backward()
+        optimizer.step()
+        scheduler.step()
+    for tensor, values in net.state_dict().items():
+        close(path.final[tensor], values.numpy())
+    assert pk.attribute(path, queries).verdict == "exact"

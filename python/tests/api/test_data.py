@@ -110,21 +110,21 @@ LOADED: dict[str, Any] = {
 @pytest.mark.parametrize("name", LOADED)
 def test_data_sets_and_loaders(name: str) -> None:
     inputs, targets = split(*LOADED[name])
-    np.testing.assert_array_equal(inputs, X)  # type: ignore[arg-type]
-    np.testing.assert_array_equal(targets, Y)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(inputs, X)
+    np.testing.assert_array_equal(targets, Y)
 
 
 def test_several_inputs() -> None:
     inputs, targets = split(Named())
     assert isinstance(inputs, dict) and list(inputs) == ["tokens", "mask"]
-    np.testing.assert_array_equal(targets, Y)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(targets, Y)
     inputs, targets = split({"tokens": X, "mask": np.ones((6, 2))}, Y)
     assert isinstance(inputs, dict) and inputs["mask"].shape == (6, 2)
     inputs, targets = split((X, np.ones((6, 2))))
     assert isinstance(inputs, tuple) and len(inputs) == 2 and targets is None
     inputs, targets = split(TensorDataset(torch.tensor(X), torch.ones(6, 2), torch.tensor(Y)))
     assert isinstance(inputs, tuple) and len(inputs) == 2
-    np.testing.assert_array_equal(targets, Y)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(targets, Y)
 
 
 def test_rows_that_do_not_fit_are_told() -> None:

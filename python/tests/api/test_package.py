@@ -34,7 +34,7 @@ def test_all_names_are_there() -> None:
     for name in pk.__all__:
         assert getattr(pk, name) is not None and name in dir(pk)
     with pytest.raises(AttributeError, match="no attribute 'atribute'"):
-        _ = pk.atribute  # type: ignore[attr-defined]
+        _ = pk.atribute
 
 
 def test_nothing_heavy_is_imported_until_it_is_used() -> None:
