@@ -96,10 +96,10 @@ def _classes(section: Mapping[str, Any], config: Mapping[str, Any]) -> np.ndarra
     if targets is None or not _takes_classes(config):
         return None
     targets = targets[:, 0] if targets.ndim == 2 and targets.shape[1] == 1 else targets
-    if targets.ndim != 1 or not np.array_equal(targets, np.round(targets)):
+    found: np.ndarray = np.asarray(targets).astype(np.int64)
+    if targets.ndim != 1 or not np.array_equal(found, targets):
         return None
-    found: np.ndarray = np.array(targets).astype(np.int64)
-    return np.where((found < 0) | (found == config["training"].get("ignore")), NO_CLASS, found)
+    return np.where((found < 0) | (found == config["training"].get("ignore", NO_CLASS)), NO_CLASS, found)
 
 
 def _kept(columns: int, excluded: np.ndarray | None, groups: np.ndarray | None) -> np.ndarray:

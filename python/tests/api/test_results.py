@@ -13,6 +13,7 @@ from torch import nn
 
 import pathkernel as pk
 from pathkernel import frames
+from pathkernel.legend import Legend
 
 Data = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 NAMES = [f"e{number}" for number in range(24)]
@@ -208,3 +209,55 @@ def test_batch_norm_s_state_is_whole(digits: Data) -> None:
     result = pk.attribute(path, digits[2])
     np.testing.assert_allclose(net.eval()(torch.tensor(digits[2])).detach(), result.prediction, atol=1e-12)
     assert np.abs(result.statistics).max() > 1e-6 and np.abs(result.statistics).shape == (5, 3)
+
+
+def test_over_training(result: pk.Result, digits: Data) -> None:
+    """Of contributions that are split over training the columns of each stretch add up to what it added."""
+    from dataclasses import replace
+
+    import matplotlib
+
+    matplotlib.use("Agg")
+    parts = np.array([0.5, 0.25, 0.25])[:, None, None, None] * result.attribution
+    arrays = {**result.arrays, "attribution_windows": parts, "windows": np.array([0, 2, 4, 6])}
+    split = pk.Result(replace(result._outcome, arrays=arrays), result.legend)
+    axes = split.plot(1, "bat", k=3).figure.axes[1]
+    bars = [(bar.get_x(), bar.get_height()) for bar in axes.patches]
+    for begin, share in ((0, 0.5), (2, 0.25), (4, 0.25)):
+        assert sum(height for x, height in bars if x == begin) == pytest.approx(share * result.attribution[1, :, 1].sum())
+    assert len(bars) == 3 * 3 and [text.get_text() for text in axes.get_legend().texts] == CLASSES
+
+
+LABELS = np.array([3, 1, 0, 1], dtype=np.uint8)
+
+
+@pytest.mark.parametrize("kind", ["npy", "npz", "csv", "idx", "idx.gz", "csv without names"])
+def test_labels_are_read_from_what_a_run_file_names(kind: str, tmp_path: Any) -> None:
+    import gzip
+    import struct
+
+    file = tmp_path / f"labels.{kind.split()[0]}"
+    idx = b"\0\0\x08\x01" + struct.pack(">I", 4) + LABELS.tobytes()
+    write = {
+        "npy": lambda: np.save(file, LABELS),
+        "npz": lambda: np.savez(file, y=LABELS),
+        "csv": lambda: np.savetxt(file, LABELS, header="label", comments=""),
+        "csv without names": lambda: np.savetxt(file, LABELS),
+        "idx": lambda: file.write_bytes(idx),
+        "idx.gz": lambda: file.write_bytes(gzip.compress(idx)),
+    }
+    write[kind]()
+    named = f"{file}:y" if kind == "npz" else str(file)
+    config = {"data": {"train": {"targets": named}}, "training": {"loss": "cross_entropy"}}
+    labels = Legend.of(config, 4).labels
+    assert labels is not None and labels.tolist() == LABELS.tolist()
+    file.unlink()
+    assert Legend.of(config, 4).labels is None
+
+
+def test_what_has_no_class_has_no_label() -> None:
+    ignored = {"data": {"train": {"targets": np.array([0, 9, -100, 2])}}, "training": {"loss": "cross_entropy", "ignore": 9}}
+    labels = Legend.of(ignored, 4).labels
+    assert labels is not None and labels.tolist() == [0, -1, -1, 2]
+    for targets, loss in ((np.array([0.5, 1.0]), "cross_entropy"), (np.array([0, 1]), "mse"), (np.zeros((2, 3)), "cross_entropy")):
+        assert Legend.of({"data": {"train": {"targets": targets}}, "training": {"loss": loss}}, 2).labels is None
