@@ -25,6 +25,8 @@ class Path:
     directory: File | None = None
     #: The loss of each step's batch, where it is known.
     losses: np.ndarray | None = field(default=None, repr=False)
+    #: What of a recorded path cannot be explained, and why.
+    remarks: list[str] = field(default_factory=list)
 
     def state_dict(self) -> dict[str, Any]:
         """The weights after the last step, for `load_state_dict`. Needs torch."""
