@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path as File
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from .graph import Graph
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Path:
     """The way that a network's weights took in training, and what it was trained on."""
 
@@ -24,7 +24,7 @@ class Path:
     #: The folder that the path is kept in; None: in memory.
     directory: File | None = None
     #: The loss of each step's batch, where it is known.
-    losses: np.ndarray | None = field(default=None, repr=False)
+    losses: np.ndarray | None = None
     #: What of a recorded path cannot be explained, and why.
     remarks: list[str] = field(default_factory=list)
 
@@ -33,3 +33,25 @@ class Path:
         import torch
 
         return {name: torch.from_numpy(np.array(values)) for name, values in self.final.items()}
+
+    def lines(self) -> list[tuple[str, str]]:
+        """What it is, line by line."""
+        training, train = self.config.get("training", {}), self.config.get("data", {}).get("train", {})
+        targets, optimizer = train.get("targets"), training.get("optimizer", {})
+        found = {
+            "tensors": f"{len(self.final)}, {sum(values.size for values in self.final.values()):,} numbers",
+            "examples": f"{len(targets):,}" if hasattr(targets, "__len__") else None,
+            "loss": training.get("loss"),
+            "optimizer": optimizer.get("type"),
+            "steps": training.get("steps"),
+            "directory": self.directory,
+        }
+        return [(name, str(value)) for name, value in found.items() if value is not None]
+
+    def __repr__(self) -> str:
+        return f"Path({', '.join(f'{name}: {value}' for name, value in self.lines())})"
+
+    def _repr_html_(self) -> str:
+        from .notebook import of_path
+
+        return of_path(self)

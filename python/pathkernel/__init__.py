@@ -1,0 +1,48 @@
+"""Which training examples made a network say what it says, and by how much: exactly."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+#: The module of each name, imported when the name is used.
+_MODULES = {
+    "attribute": "attribution",
+    "tangent_kernel": "attribution",
+    "train": "trained",
+    "checkpoints": "trained",
+    "record": "record.recorder",
+    "Recorder": "record.recorder",
+    "run": "runs",
+    "devices": "runs",
+    "bench": "runs",
+    "plan": "plans",
+    "Plan": "plans",
+    "open": "result",
+    "Result": "result",
+    "Check": "result",
+    "VerdictWarning": "result",
+    "SGD": "optimizers",
+    "Adam": "optimizers",
+    "AdamW": "optimizers",
+    "Flow": "optimizers",
+    "Graph": "graph",
+    "Path": "path",
+    "PathkernelError": "errors",
+    "UnsupportedError": "errors",
+    "PlanError": "errors",
+    "DeviceError": "errors",
+}
+__all__ = sorted(_MODULES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *_MODULES]

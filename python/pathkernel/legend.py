@@ -1,0 +1,151 @@
+"""What the rows and columns of a result stand for."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path as File
+from typing import Any
+
+import numpy as np
+
+from .errors import PathkernelError
+
+#: The class of what has none, such as an ignored target.
+NO_CLASS = -1
+#: Readouts that have a value for each output.
+PER_OUTPUT = ("outputs", "probabilities", "log_probabilities")
+
+
+@dataclass(frozen=True)
+class Legend:
+    """What examples, queries and outputs are called, and of which class they are."""
+
+    #: The number of each column's example in the training set; of groups the column's own.
+    numbers: np.ndarray
+    #: The class of each column's example, NO_CLASS where it has none; None where targets are no classes.
+    labels: np.ndarray | None = None
+    #: The class of each query, likewise.
+    query_labels: np.ndarray | None = None
+    #: What each column's example is called.
+    names: Sequence[str] | None = None
+    #: What the classes are called.
+    classes: Sequence[str] | None = None
+    #: Whether the readout has a value for each class.
+    has_classes: bool = False
+    #: Whether the queries are the training examples.
+    asks_itself: bool = False
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any], columns: int, names: Sequence[str] | None = None) -> Legend:
+        """What a run's configuration tells of so many columns."""
+        train, query = config["data"]["train"], config["data"].get("query")
+        report, groups = config.get("report", {}), _read(config["data"]["train"].get("groups"))
+        kept = _kept(columns, _read(train.get("exclude")), groups)
+        labels, asked = _classes(train, config), _classes(train if query is None else query, config)
+        names = _names(report.get("names")) if names is None else names
+        readout = config.get("kernel", {}).get("readout", "outputs")
+        return cls(
+            numbers=kept,
+            labels=None if labels is None or groups is not None else labels[kept],
+            query_labels=asked if query is not None or asked is None or groups is not None else asked[kept],
+            names=None if names is None or groups is not None else [names[number] for number in kept],
+            classes=report.get("class_names"),
+            has_classes=_takes_classes(config) and readout in PER_OUTPUT,
+            asks_itself=query is None and groups is None,
+        )
+
+    def column(self, example: int) -> int:
+        """The column of an example by its number."""
+        found = np.flatnonzero(self.numbers == example)
+        if not len(found):
+            raise IndexError(f"there is no example {example}; the columns are those of {self.numbers[0]} to {self.numbers[-1]}")
+        return int(found[0])
+
+    def output(self, output: int | str, values: int) -> int:
+        """The place of an output by its number or its class's name."""
+        if isinstance(output, str):
+            if self.classes is None or output not in self.classes:
+                raise KeyError(f"there is no output {output!r}; outputs are called {list(self.classes or range(values))}")
+            return list(self.classes).index(output)
+        if not 0 <= output < values:
+            raise IndexError(f"there is no output {output}; they are numbered from 0 to {values - 1}")
+        return int(output)
+
+    def class_name(self, number: int) -> str:
+        """What a class, or an output, is called."""
+        return str(self.classes[number]) if self.classes is not None and 0 <= number < len(self.classes) else str(number)
+
+    def shown(self, labels: np.ndarray) -> np.ndarray:
+        """Classes by their names, where they have any."""
+        if self.classes is None:
+            return labels
+        return np.array([self.class_name(label) if label != NO_CLASS else "" for label in labels], dtype=object)
+
+
+def _takes_classes(config: Mapping[str, Any]) -> bool:
+    loss = config.get("training", {}).get("loss")
+    return (loss.get("type") if isinstance(loss, Mapping) else loss) == "cross_entropy"
+
+
+def _classes(section: Mapping[str, Any], config: Mapping[str, Any]) -> np.ndarray | None:
+    """Classes of the rows of a section's targets, where these are one class each."""
+    targets = _read(section.get("targets"))
+    if targets is None or not _takes_classes(config):
+        return None
+    targets = targets[:, 0] if targets.ndim == 2 and targets.shape[1] == 1 else targets
+    if targets.ndim != 1 or not np.array_equal(targets, np.round(targets)):
+        return None
+    found: np.ndarray = np.array(targets).astype(np.int64)
+    return np.where((found < 0) | (found == config["training"].get("ignore")), NO_CLASS, found)
+
+
+def _kept(columns: int, excluded: np.ndarray | None, groups: np.ndarray | None) -> np.ndarray:
+    if excluded is None or groups is not None:
+        return np.arange(columns)
+    drop = np.unique(excluded.astype(np.int64))
+    return np.delete(np.arange(columns + len(drop)), drop)
+
+
+def _names(names: Any) -> list[str] | None:
+    if isinstance(names, str):
+        return File(names).read_text(encoding="utf-8").splitlines() if File(names).is_file() else None
+    return None if names is None else [str(name) for name in names]
+
+
+def _read(values: Any) -> np.ndarray | None:
+    """An array, or that of a file that a run file names; None where there is none any more."""
+    if values is None or isinstance(values, np.ndarray):
+        return values
+    file, _, key = str(values).partition(".npz:")
+    place = File(file + ".npz" if key else file)
+    if not place.is_file():
+        return None
+    if key:
+        with np.load(place) as found:
+            return np.asarray(found[key])
+    readers = {".npy": np.load, ".csv": _read_csv, ".idx": _read_idx, ".gz": _read_idx}
+    return readers[place.suffix](place) if place.suffix in readers else None
+
+
+def _read_csv(file: File) -> np.ndarray:
+    """Rows of numbers; a first line of names is left out."""
+    with file.open(newline="", encoding="utf-8") as lines:
+        rows = [row for row in csv.reader(lines) if row]
+    try:
+        float(rows[0][0])
+    except (IndexError, ValueError):
+        rows = rows[1:]
+    return np.squeeze(np.array(rows, dtype=float), axis=1) if rows and len(rows[0]) == 1 else np.array(rows, dtype=float)
+
+
+def _read_idx(file: File) -> np.ndarray:
+    """An IDX file: its magic number says the type and how many sides follow, big-endian."""
+    kinds = {8: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
+    content = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
+    if len(content) < 4 or content[2] not in kinds:
+        raise PathkernelError(f"{file}: is no IDX file")
+    shape = np.frombuffer(content, ">u4", content[3], 4)
+    return np.frombuffer(content, kinds[content[2]], int(np.prod(shape)), 4 + 4 * content[3]).reshape(shape)

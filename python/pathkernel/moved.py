@@ -1,0 +1,127 @@
+"""Who moved a query most, what an example moved most, and who moved itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from .errors import PathkernelError
+from .frames import frame
+from .legend import NO_CLASS, Legend
+
+#: Arrays of a run by their names.
+Arrays = Mapping[str, np.ndarray]
+
+
+def shown_output(arrays: Arrays, legend: Legend, query: int) -> int:
+    """The value of a query that is shown where none is asked for: of classes the predicted one, of others the one that moved most."""
+    last = np.asarray(arrays["prediction"])[query]
+    return int(np.argmax(last if legend.has_classes else np.abs(last - np.asarray(arrays["initial"])[query])))
+
+
+def contributions(arrays: Arrays, query: int, output: int) -> tuple[np.ndarray, np.ndarray]:
+    """Columns, and what each contributed: all of them, or with `top` those that were kept."""
+    if "attribution" in arrays:
+        row = np.asarray(arrays["attribution"][query, :, output], dtype=np.float64)
+        return np.arange(len(row)), row
+    if "top_values" not in arrays:
+        raise PathkernelError("the run has no contributions; ask with attribution=True")
+    columns, values = arrays["top_examples"][query, output], arrays["top_values"][query, output]
+    kept = np.asarray(columns) >= 0
+    return np.asarray(columns)[kept], np.asarray(values, dtype=np.float64)[kept]
+
+
+def sums(arrays: Arrays, query: int, output: int) -> tuple[float, float]:
+    """What all that raised it add up to, and all that lowered it, listed or not."""
+    _, values = contributions(arrays, query, output)
+    rest = np.asarray(arrays["top_rest"][query, output], dtype=np.float64) if "top_rest" in arrays else np.zeros(2)
+    return float(values[values > 0].sum() + rest[0]), float(values[values < 0].sum() + rest[1])
+
+
+def largest(values: np.ndarray, k: int) -> np.ndarray:
+    """Places of the k largest values above 0, the largest first, then of the k smallest below, the smallest first."""
+    order = np.argsort(-values, kind="stable")
+    raised = [place for place in order[:k] if values[place] > 0]
+    lowered = [place for place in np.argsort(values, kind="stable")[:k] if values[place] < 0]
+    return np.array(raised + lowered, dtype=np.int64)
+
+
+def of_query(arrays: Arrays, legend: Legend, query: int, output: int, k: int) -> Any:
+    """The k examples that raised a value of a query most, then the k that lowered it most.
+
+    A share is of all that raised it, or of all that lowered it.
+    """
+    columns, values = contributions(arrays, query, output)
+    places = largest(values, k)
+    columns, values = columns[places], values[places]
+    table = {"example": legend.numbers[columns], "contribution": values}
+    if legend.labels is not None:
+        table["label"] = legend.shown(legend.labels[columns])
+    table["share"] = _shares(values, sums(arrays, query, output))
+    if legend.names is not None:
+        table["name"] = np.array([legend.names[column] for column in columns], dtype=object)
+    return frame(table)
+
+
+def of_example(arrays: Arrays, legend: Legend, example: int, output: int | None, k: int) -> Any:
+    """The k queries of which an example raised a value most, then the k of which it lowered it most."""
+    column, queries = legend.column(example), len(arrays["prediction"])
+    outputs = np.array([shown_output(arrays, legend, query) if output is None else output for query in range(queries)])
+    values = np.array([_of_column(arrays, query, outputs[query], column) for query in range(queries)])
+    places = largest(values, k)
+    table = {"query": places, "contribution": values[places]}
+    if legend.query_labels is not None:
+        table["label"] = legend.shown(legend.query_labels[places])
+    table["share"] = _shares(values[places], (float(values[values > 0].sum()), float(values[values < 0].sum())))
+    return frame({**table, "output": outputs[places]})
+
+
+def by_itself(arrays: Arrays, legend: Legend, output: int | None, k: int | None) -> Any:
+    """Examples by what they contributed to themselves, the largest first: those with wrong labels have to teach themselves."""
+    own = _own(arrays, legend)
+    labels = legend.labels if legend.labels is not None and len(legend.labels) == len(own) else None
+    amounts = _amounts(own, labels if legend.has_classes else None, output)
+    size = np.abs(amounts)
+    order = np.argsort(-size, kind="stable")[:k]
+    median = float(np.median(size))
+    table = {"example": legend.numbers[order] if len(legend.numbers) == len(own) else order, "contribution": amounts[order]}
+    if labels is not None:
+        table["label"] = legend.shown(labels[order])
+    table["times"] = size[order] / median if median > 0 else np.full(len(order), np.nan)
+    if legend.names is not None:
+        table["name"] = np.array([legend.names[row] for row in order], dtype=object)
+    return frame(table)
+
+
+def _own(arrays: Arrays, legend: Legend) -> np.ndarray:
+    """[m, C]: what was computed for it, or the diagonal where the queries are the training examples."""
+    if "own" in arrays:
+        return np.asarray(arrays["own"], dtype=np.float64)
+    if "attribution" in arrays and legend.asks_itself:
+        rows = range(len(arrays["attribution"]))
+        return np.array([arrays["attribution"][row, row] for row in rows], dtype=np.float64)
+    raise PathkernelError("the run does not tell what examples did to themselves; ask with own=True")
+
+
+def _amounts(own: np.ndarray, labels: np.ndarray | None, output: int | None) -> np.ndarray:
+    """One value of each example: the one asked for, the only one, that of its class, or the sum of the sizes of all."""
+    if output is not None or own.shape[1] == 1:
+        return own[:, output or 0]
+    if labels is None:
+        return np.abs(own).sum(axis=1)
+    known = np.where(labels == NO_CLASS, 0, labels)
+    return own[np.arange(len(own)), known]
+
+
+def _of_column(arrays: Arrays, query: int, output: int, column: int) -> float:
+    if "attribution" in arrays:
+        return float(arrays["attribution"][query, column, output])
+    columns, values = contributions(arrays, query, output)
+    return float(values[columns == column].sum())
+
+
+def _shares(values: np.ndarray, totals: tuple[float, float]) -> np.ndarray:
+    raised, lowered = totals
+    return np.array([value / (raised if value > 0 else lowered) for value in values])
