@@ -20,7 +20,7 @@ from .dropout import Draw, Drawing, dropping
 from .gradients import Gradients
 from .hook import Hook
 from .host import Arrival, copied
-from .recording import Fed, Made, Recording
+from .store import Fed, Made, Recording
 from .step import TARGETS
 
 #: Batches that were handed out and may still be used.
@@ -62,7 +62,8 @@ class Loop:
         self._pending: list[Fed] = []
         self._made: Made | None = None
         self._versions: list[int] = []
-        self._last: dict[str, Tensor] = {}
+        #: Parameters and buffers after the last step.
+        self.last: dict[str, Tensor] = {}
         self._remarks: list[str] = []
         self._handles: list[Any] = [
             net.register_forward_pre_hook(Hook(self._forward_begins), with_kwargs=True),
@@ -239,8 +240,8 @@ class Loop:
 
     def _keep_last(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
         self._versions = self._now_versions()
-        self._last = {name: copied(tensor) for name, tensor in state.items()}
-        return self._last
+        self.last = {name: copied(tensor) for name, tensor in state.items()}
+        return self.last
 
     def _check_weights(self) -> None:
         if self._versions == self._now_versions():
@@ -248,7 +249,7 @@ class Loop:
         # An average that was swapped in to look at it, and out again, changes nothing.
         now = self.state()
         names = [self.names[parameter] for parameter in self.parameters]
-        if not all(torch.equal(now[name].detach().cpu(), self._last[name]) for name in names):
+        if not all(torch.equal(now[name].detach().cpu(), self.last[name]) for name in names):
             self._remark("the weights were changed since the step before, and not by the optimizer's step")
 
     def _now_versions(self) -> list[int]:

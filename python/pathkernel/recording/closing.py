@@ -13,7 +13,7 @@ from ..losses import loss_table
 from ..path import Path
 from ..torch_optimizers import Kind
 from . import numbers, shares
-from .recording import Recording
+from .store import Recording
 from .rows import Arrays
 from .step import TARGETS, Step
 

@@ -23,7 +23,7 @@ from . import closing
 from .dropout import dropping
 from .loader import Watched
 from .loop import Loop
-from .recording import Recording
+from .store import Recording
 from .rows import Arrays
 from .step import TARGETS
 from .unfed import unfed
