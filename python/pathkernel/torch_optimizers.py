@@ -143,7 +143,7 @@ def _array(value: Any) -> np.ndarray:
     import torch
 
     tensor = torch.as_tensor(value).detach().cpu()
-    return np.array(tensor.double() if tensor.dtype == torch.bfloat16 else tensor)
+    return np.array((tensor.double() if tensor.dtype == torch.bfloat16 else tensor).numpy())
 
 
 def _key(name: str) -> str:
