@@ -1,0 +1,96 @@
+"""Attention."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from torch import fx
+
+from ..layout import Layout, Mixed
+from ..network import LARGEST
+from ..program import Kind
+from ..translate import Translator, Unsupported, handles
+
+
+@handles(
+    "scaled_dot_product_attention",
+    "_scaled_dot_product_flash_attention_for_cpu",
+    "_scaled_dot_product_efficient_attention",
+)
+def attention(
+    t: Translator,
+    node: fx.Node,
+    query: fx.Node,
+    key: fx.Node,
+    value: fx.Node,
+    attn_mask: fx.Node | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    **_: Any,
+) -> Any:
+    layouts = [t.layout(part) for part in (query, key, value)]
+    for layout in layouts:
+        if layout.batch is not None and layout.batch >= len(layout.whole) - 2:
+            raise Mixed()
+    out = t.layout(node) if isinstance(node.meta["val"], torch.Tensor) else layouts[0]
+    heads, kv_heads = (count_of(t, part, out) for part in (query, key))
+    if kv_heads != count_of(t, value, out):
+        raise Unsupported("keys and values with other numbers of heads")
+    reads = [side_by_side(t, part, out) for part in (query, key, value)]
+    if attn_mask is not None:
+        reads.append(added(t, attn_mask, out, heads, (t.network.shapes[reads[0]][0], t.network.shapes[reads[1]][0])))
+    queries, width = t.network.shapes[reads[0]][0], t.network.shapes[reads[2]][1] // kv_heads
+    keys: dict[str, Any] = {"heads": heads} if heads > 1 else {}
+    keys |= {"kv_heads": kv_heads} if kv_heads != heads else {}
+    keys |= {"causal": True} if is_causal else {}
+    keys |= {"scale": float(scale)} if scale is not None else {}
+    keys |= {"dropout": dropout_p} if dropout_p else {}
+    result = t.network.add("attention", reads, (queries, heads * width), **keys)
+    apart = t.network.permute(t.network.reshape(result, (queries, heads, width)), [1, 0, 2])
+    if isinstance(node.meta["val"], torch.Tensor):
+        return t.shaped(apart, node)
+    shape = tuple(side for axis, side in enumerate(out.whole[:-2]) if axis != out.dropped)
+    return {0: t.network.reshape(apart, (*shape, queries, width))}
+
+
+def sides_before(layout: Layout, out: Layout) -> tuple[int, ...]:
+    """The axes before positions and features, as many as the result has, without that of the examples."""
+    sides = (1,) * (len(out.whole) - len(layout.whole)) + layout.whole
+    return tuple(side for axis, side in enumerate(sides[:-2]) if axis != out.dropped)
+
+
+def count_of(t: Translator, node: fx.Node, out: Layout) -> int:
+    """How many heads there are: all that stands before positions and features."""
+    return math.prod(sides_before(t.layout(node), out))
+
+
+def side_by_side(t: Translator, node: fx.Node, out: Layout) -> str:
+    """Heads side by side in the features, [positions, heads * features]."""
+    heads = count_of(t, node, out)
+    positions, width = t.layout(node).whole[-2:]
+    apart = t.network.reshape(t.read(node), (heads, positions, width))
+    return t.network.reshape(t.network.permute(apart, [1, 0, 2]), (positions, heads * width))
+
+
+def added(t: Translator, mask: fx.Node, out: Layout, heads: int, sides: tuple[int, int]) -> str:
+    """What a mask adds to the scores, [queries, keys] or [heads, queries, keys]."""
+    is_bool = mask.meta["val"].dtype == torch.bool
+    before = sides_before(t.layout(mask), out)
+    shape = (*before, *((1, 1) + t.layout(mask).whole)[-2:])
+    values = t.array(mask)
+    if values is not None:
+        numbers = np.where(values, 0.0, -LARGEST) if is_bool else values
+        value = t.network.constant(numbers.reshape(shape))
+    elif is_bool and t.kind(mask) is not Kind.INPUTS:
+        raise Unsupported("a mask that depends on trained values")
+    else:
+        value = t.network.reshape(t.read(mask), shape)
+        value = t.network.scale(t.network.offset(value, -1), LARGEST) if is_bool else value
+    if math.prod(before) == 1:
+        return t.network.broadcast(t.network.reshape(value, shape[-2:]), sides)
+    wide = tuple(side for axis, side in enumerate(out.whole[:-2]) if axis != out.dropped)
+    return t.network.reshape(t.network.broadcast(value, (*wide, *sides)), (heads, *sides))
