@@ -19,7 +19,7 @@ class Gradients:
             one.register_post_accumulate_grad_hook(Hook(self._arrived)) for one in self._parameters if one.requires_grad
         ]
         self._is_awaited = False
-        #: Norms and largest entries [2, parameters] at the end of the last backward pass.
+        #: Norms and largest entries, [2, parameters], at the end of the last backward pass.
         self._before: Tensor | None = None
         self._versions: list[int | None] = []
 
@@ -65,8 +65,8 @@ class Gradients:
     def _sizes(self) -> Tensor:
         """Norms and largest entries; 0 where there is no gradient."""
         present = [place for place, one in enumerate(self._parameters) if one.grad is not None]
-        gradients = [self._parameters[place].grad for place in present]
-        sizes = torch.stack([torch.stack(torch._foreach_norm(gradients, order)) for order in (2.0, float("inf"))])
+        gradients = [one.grad for one in self._parameters if one.grad is not None]
+        sizes = torch.stack((*torch._foreach_norm(gradients), *torch._foreach_max(gradients))).reshape(2, -1)
         if len(present) == len(self._parameters):
             return sizes
         return sizes.new_zeros(2, len(self._parameters)).index_copy_(1, torch.tensor(present, device=sizes.device), sizes)

@@ -25,6 +25,11 @@ def copied(tensor: Tensor) -> Tensor:
     return host.copy_(tensor, non_blocking=True)
 
 
+def copied_into(host: Tensor, tensor: Tensor) -> Tensor:
+    """As `copied`, into memory that an earlier copy had."""
+    return host.copy_(tensor, non_blocking=True)
+
+
 class Arrival:
     """The moment after which all copies that were begun before are on the host."""
 
@@ -79,7 +84,7 @@ class Background:
 
 
 class AtOnce:
-    """Does what it is given before it goes on: what is on the host and goes nowhere else needs no thread."""
+    """Does what it is given before it goes on."""
 
     def do(self, work: Callable[[], None]) -> None:
         work()

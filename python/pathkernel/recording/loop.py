@@ -19,12 +19,14 @@ from ..torch_optimizers import kind_of, numbers_of, state_of
 from .dropout import Draw, Drawing, dropping
 from .gradients import Gradients
 from .hook import Hook
-from .host import Arrival, copied
+from .host import Arrival, copied, copied_into
 from .store import Fed, Made, Recording
 from .step import TARGETS
 
 #: Batches that were handed out and may still be used.
 _REMEMBERED = 16
+#: Arguments that a forward pass of any number of them may have.
+_MOST_ARGUMENTS = 64
 #: Numbers of a part's outputs that are always kept to look at.
 _LOOKED_AT = 4096
 
@@ -53,7 +55,7 @@ class Loop:
         self.parameters = [one for one in self.names if id(one) in stepped]
         self._gradients = Gradients(self.parameters)
         self._places = _places(net)
-        self._signature = inspect.signature(net.forward)
+        self._arguments = _argument_names(net)
         self._batches: list[Batch] = []
         self._begun, self._is_busy = False, False
         self._drops: list[int] = []
@@ -85,7 +87,7 @@ class Loop:
 
     def state(self) -> dict[str, Tensor]:
         """Parameters and real buffers, under the names of the state_dict, each once."""
-        return {name: own[key] for name, own, key in self._places if own[key].is_floating_point()}
+        return {name: own[key] for name, own, key in self._places}
 
     # The forward pass.
 
@@ -93,13 +95,13 @@ class Loop:
         if self._is_busy or self._now is not None or not torch.is_grad_enabled():
             return
         self._gradients.forget()
-        given = _given(self._signature, args, kwargs)
+        given = _given(self._arguments, args, kwargs)
         if not self._begun:
             self._begin(given)
         batch = self._batch_of(given)
         if batch is None:
             return
-        self._now = fed = _fed(batch, given)
+        self._now = fed = _fed(batch, given, Tensor.detach if self._recording.is_at_once else copied)
         if self._drops and self._net.training:
             # Masks are drawn by the numbers of rows.
             fed.rows = self._recording.rows_of(fed)
@@ -240,7 +242,12 @@ class Loop:
 
     def _keep_last(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
         self._versions = self._now_versions()
-        self.last = {name: copied(tensor) for name, tensor in state.items()}
+        spare = self._recording.spare
+        if spare:
+            host = spare.popleft()
+            self.last = {name: copied_into(host[name], tensor.detach()) for name, tensor in state.items()}
+        else:
+            self.last = {name: copied(tensor) for name, tensor in state.items()}
         return self.last
 
     def _check_weights(self) -> None:
@@ -266,22 +273,14 @@ def _places(net: nn.Module) -> list[tuple[str, dict[str, Tensor], str]]:
         buffers = {key: one for key, one in module._buffers.items() if key not in module._non_persistent_buffers_set}
         for own, tensors in (module._parameters, module._parameters), (module._buffers, buffers):
             for key, tensor in tensors.items():
-                if tensor is not None:
+                if tensor is not None and tensor.is_floating_point():
                     places.setdefault(id(tensor), (f"{prefix}.{key}" if prefix else key, own, key))  # type: ignore[arg-type]
     return list(places.values())
 
 
-def _given(signature: inspect.Signature, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Tensor]:
+def _given(names: list[str], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Tensor]:
     """The tensors of a forward pass that have a row for each example, by the names of its arguments."""
-    named: dict[str, Any] = {}
-    for name, value in signature.bind(*args, **kwargs).arguments.items():
-        kind = signature.parameters[name].kind
-        if kind is inspect.Parameter.VAR_POSITIONAL:
-            named.update({f"{name}.{place}": one for place, one in enumerate(value)})
-        elif kind is inspect.Parameter.VAR_KEYWORD:
-            named.update(value)
-        else:
-            named[name] = value
+    named = {**dict(zip(names, args, strict=False)), **kwargs}
     tensors = {name: value for name, value in named.items() if isinstance(value, Tensor) and value.dim() > 0}
     count = next((len(tensor) for tensor in tensors.values()), 0)
     given = {name: tensor for name, tensor in tensors.items() if len(tensor) == count}
@@ -290,9 +289,17 @@ def _given(signature: inspect.Signature, args: tuple[Any, ...], kwargs: Mapping[
     return given
 
 
-def _fed(batch: Batch, given: dict[str, Tensor]) -> Fed:
+def _argument_names(net: nn.Module) -> list[str]:
+    """What the arguments of a forward pass are called, in their order."""
+    parameters = inspect.signature(net.forward).parameters.values()
+    several = next((one.name for one in parameters if one.kind is inspect.Parameter.VAR_POSITIONAL), "")
+    plain = [one.name for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
+    return [*plain, *(f"{several}.{place}" for place in range(_MOST_ARGUMENTS if several else 0))]
+
+
+def _fed(batch: Batch, given: dict[str, Tensor], keep: Callable[[Tensor], Tensor]) -> Fed:
     targets = {} if batch.targets is None else {TARGETS: batch.targets}
-    return Fed(batch.examples, {name: copied(tensor) for name, tensor in {**given, **targets}.items()})
+    return Fed(batch.examples, {name: keep(tensor) for name, tensor in {**given, **targets}.items()})
 
 
 def _outputs(output: Any) -> Tensor | None:

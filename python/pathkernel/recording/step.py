@@ -46,7 +46,7 @@ class Step:
     parts: list[Part]
     #: The numbers of each group of parameters.
     numbers: list[dict[str, Any]]
-    #: Norms and largest entries of each parameter's gradient after the last backward pass, [2, parameters].
+    #: Norms and largest (not absolute) entries of each parameter's gradient after the last backward pass, [2, parameters].
     before: np.ndarray
     #: The same when the step was made; None where nothing had changed them.
     after: np.ndarray | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,11 +69,14 @@ class Recording:
         self.count = 0
         #: What the optimizer kept of steps before the first.
         self.optimizer_state: Tensors = {}
+        #: Memory of weights that were written, to be used again.
+        self.spare: deque[dict[str, Tensor]] = deque()
         #: Rows may be added where the loop is and where they are written.
         self._lock = Lock()
         self._journal = None if folder is None else Journal(folder / "steps.journal")
-        is_here = folder is None and all(device.type == "cpu" for device in devices)
-        self._work: AtOnce | Background = AtOnce() if is_here else Background()
+        #: Whether steps are kept before the loop goes on: what is on the host and goes nowhere else needs no thread.
+        self.is_at_once = folder is None and all(device.type == "cpu" for device in devices)
+        self._work: AtOnce | Background = AtOnce() if self.is_at_once else Background()
 
     def begin(self, first: dict[str, Tensor], optimizer_state: Tensors) -> None:
         """Begins with the weights before the first step, or goes on where a directory has a step with these weights."""
@@ -124,6 +128,8 @@ class Recording:
         # A step without its weights is no step: they come first.
         if made.weights is not None and (len(self.steps) + 1) % self.every == 0:
             self.weights.add({name: array(tensor) for name, tensor in made.weights.items()})
+            if self.folder is not None:
+                self.spare.append(made.weights)
         if self._journal is not None:
             with self._lock:
                 self._journal.append(step, self.rows)
