@@ -46,7 +46,7 @@ macro_rules! groups {
     };
 }
 
-groups!(descent optimizers readouts adaptive flow imports superposition models earlier own);
+groups!(descent optimizers readouts adaptive flow imports superposition models earlier own windows);
 
 /// Skips where there is no adapter, unless PATHKERNEL_REQUIRE_GPU=1.
 fn compare_on_gpu(cases: &[PathBuf]) {

@@ -6,8 +6,9 @@ use super::readout::QueryTargets;
 use super::saved::way_of;
 use super::sums::{Certificate, State};
 use super::sweep::Sweep;
+use super::windows::Windows;
 use super::{Account, Finished, Spec, Tile};
-use crate::compute::{Backend, Result};
+use crate::compute::{Backend, Entries, Result};
 use crate::error::Error;
 use crate::graph::Graph;
 use crate::keeper::Keeper;
@@ -74,6 +75,9 @@ impl<B: Backend> Integration<'_, B> {
         let (steps, training) = (history.steps.len(), setting.training());
         let mut recall = Recall::new(&training, self.tape);
         let mut state = State::new(setting, tile)?;
+        if spec.windows > 0 {
+            state.windows = Some(setting.windows(tile, history.windows(spec.windows)));
+        }
         // What belongs to queries alone is of the first way: it may take the queries through all layers anyway.
         let certified = tile.examples.start == 0 || matches!(spec.rule, Rule::Adaptive { .. });
         let values = if certified { tile.queries.len() * setting.rows() } else { 0 };
@@ -128,12 +132,16 @@ impl<B: Backend> Integration<'_, B> {
         sweep.each(recall, sweep.left(steps, done), &mut |number, leg, next| {
             let account = if place == 0 { &mut finished.account } else { &mut beside };
             self.step(pass, state, (number, leg, next), account)?;
-            let block = self.block_of(number);
-            if sweep.leaves(&block, number) {
-                if state.sums.first_not_finite(backend)?.is_some() {
-                    return Err(self.not_finite(pass.tile, sweep, block)?);
-                }
+            let (block, window) = (self.block_of(number), state.windows.as_ref().and_then(|own| own.begins(number)));
+            let left = sweep.leaves(&block, number);
+            if (left || window.is_some()) && state.sums.first_not_finite(backend)?.is_some() {
+                return Err(self.not_finite(pass.tile, sweep, block)?);
+            }
+            if left {
                 state.end_block(backend, block.start, block.len(), account)?;
+            }
+            if let Some(window) = window {
+                state.end_window(backend, window)?;
             }
             done += 1;
             let share = (place * steps + done) as f64 / (of * steps) as f64;
@@ -221,6 +229,12 @@ impl<'a, B: Backend> Setting<'a, B> {
     /// Columns of the arrays.
     pub(super) fn columns(&self) -> usize {
         self.groups.map_or(self.examples.count(), Groups::count)
+    }
+
+    /// Nothing yet of the windows of training between some borders, of a tile.
+    fn windows(&self, tile: &Tile, borders: Vec<usize>) -> Windows {
+        let groups = if self.spec.layers { self.network.layers().len() } else { 1 };
+        Windows::new(borders, groups, Entries::Loss.len(self.rows(), 1, tile.queries.len(), tile.examples.len()))
     }
 
     /// The training that made the path. Each step has its own factor of clipping, so `clip_norm` is not needed.

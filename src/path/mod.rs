@@ -28,6 +28,7 @@ mod spec;
 mod sums;
 mod superposition;
 mod sweep;
+mod windows;
 
 pub use account::Account;
 pub(crate) use account::larger;

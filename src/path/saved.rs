@@ -69,6 +69,7 @@ impl<B: Backend> State<'_, B> {
         writer.put("tangents", &[finished.tangent_final.len() as u64])?;
         finished.tangent_final.iter().try_for_each(|values| writer.put("tangent", values))?;
         self.sums.save(backend, writer)?;
+        self.windows.iter().try_for_each(|windows| windows.save(writer))?;
         self.certificate.iter().try_for_each(|certificate| certificate.save(backend, writer))?;
         if let Some(momentum) = &self.momentum {
             return momentum.save(backend, writer);
@@ -91,6 +92,7 @@ impl<B: Backend> State<'_, B> {
         let tangents = (0..tangents[0]).map(|_| reader.take("tangent"));
         finished.tangent_final = tangents.collect::<Result<_, _>>()?;
         self.sums.restore(backend, reader)?;
+        self.windows.iter_mut().try_for_each(|windows| windows.restore(reader))?;
         self.certificate.iter_mut().try_for_each(|certificate| certificate.restore(backend, reader))?;
         if let Some(momentum) = &mut self.momentum {
             momentum.restore(backend, reader)?;

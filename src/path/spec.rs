@@ -25,6 +25,8 @@ pub struct Spec {
     pub chosen: Chosen,
     /// Whether to sum attributions.
     pub attribution: bool,
+    /// Windows of training whose attributions are kept apart as well; 0: none. See [`History::windows`](crate::tape::History::windows).
+    pub windows: usize,
     /// T, where attributions are summed for each position of an example's loss as well.
     pub positions: Option<usize>,
     /// Which entries of the kernel, if any.
@@ -50,6 +52,7 @@ impl Spec {
             readout: Readout::Outputs,
             chosen: Chosen::default(),
             attribution: true,
+            windows: 0,
             positions: None,
             kernel: None,
             coefficients: false,
@@ -103,6 +106,8 @@ pub struct Tile {
 pub struct Finished {
     /// Attribution.
     pub attribution: Vec<Vec<f64>>,
+    /// Attribution of each window of training, over all layers, where those are kept apart.
+    pub windows: Vec<Vec<f64>>,
     /// Attribution of each position of the examples' losses.
     pub positions: Vec<Vec<f64>>,
     /// Path kernel. Where it is symmetric (see [`Spec::triangle`]), entries with an example before the query are not
@@ -122,8 +127,8 @@ pub struct Finished {
 impl Finished {
     /// Fails where a number is not finite: then the path diverged, even if every loss along it was finite.
     pub(super) fn check(&self, steps: &[Step]) -> Result<(), Error> {
-        let Self { attribution, positions, kernel, numerator, tangent_initial, tangent_final, .. } = self;
-        let arrays = [attribution, positions, kernel, numerator, tangent_initial, tangent_final];
+        let Self { attribution, windows, positions, kernel, numerator, tangent_initial, tangent_final, .. } = self;
+        let arrays = [attribution, windows, positions, kernel, numerator, tangent_initial, tangent_final];
         let account = &self.account;
         let terms = [&account.regularizer, &account.statistics, &account.earlier, &account.unexplained];
         let queries = terms.into_iter().chain([&account.initial, &account.prediction]);

@@ -3,6 +3,7 @@
 use super::batch::Batch;
 use super::integrate::Setting;
 use super::rows::GroupNodes;
+use super::windows::Windows;
 use super::{Account, Finished, Rule, Tile, larger};
 use crate::compute::{Accumulator, Backend, Entries, Result, Slice, SliceMut, widen};
 use crate::readout::Readout;
@@ -56,6 +57,8 @@ pub(super) struct State<'a, B: Backend> {
     /// The nodes of the rule, with what the last step added to ψ, in each group of parameters.
     pub nodes: Option<(Vec<f64>, Vec<GroupNodes<B>>)>,
     pub sums: PairSums<B>,
+    /// `None` where windows of training are not kept apart.
+    pub windows: Option<Windows>,
     /// `None` where the values that belong to single queries are not wanted.
     pub certificate: Option<Certificate<B>>,
 }
@@ -115,6 +118,7 @@ impl<'a, B: Backend> State<'a, B> {
                 kernel: Sums::new(backend, spec.kernel.is_some(), groups, kernel_len)?,
                 numerator: Sums::new(backend, spec.coefficients, 1, kernel_len)?,
             },
+            windows: None,
             certificate: None,
         })
     }
@@ -132,9 +136,17 @@ impl<'a, B: Backend> State<'a, B> {
         self.certificate.as_mut().map_or(Ok(()), |certificate| certificate.settle(backend, first, count, account))
     }
 
+    /// Ends a window of training that is kept apart.
+    pub fn end_window(&mut self, backend: &B, window: usize) -> Result<()> {
+        self.windows.as_mut().map_or(Ok(()), |windows| windows.take(backend, window, &mut self.sums.attribution))
+    }
+
     /// Copies the sums to the host; the last block must have been ended.
-    pub fn download(&self, backend: &B, finished: &mut Finished) -> Result<()> {
-        finished.attribution = self.sums.attribution.download(backend)?;
+    pub fn download(&mut self, backend: &B, finished: &mut Finished) -> Result<()> {
+        [finished.attribution, finished.windows] = match self.windows.take() {
+            Some(windows) => windows.finish(),
+            None => [self.sums.attribution.download(backend)?, Vec::new()],
+        };
         finished.positions = self.sums.positions.download(backend)?;
         finished.kernel = self.sums.kernel.download(backend)?;
         finished.numerator = self.sums.numerator.download(backend)?;

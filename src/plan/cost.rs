@@ -149,6 +149,11 @@ impl Cost<'_> {
         real(self.sizes.queries) * real(self.examples) * sums * (ONCE + blocks * FOLDED) * self.rates.element
     }
 
+    /// Seconds of copying so many numbers of each pair to the host and adding them up there.
+    pub fn handing_over(&self, numbers: f64) -> f64 {
+        real(self.sizes.queries) * real(self.examples) * numbers * ONCE * self.rates.element
+    }
+
     /// Seconds of the two tangent kernels, which are of all examples.
     pub fn tangents(&self, entries: Entries) -> f64 {
         let ([lines, columns], &Sizes { queries, outputs, .. }) = (self.tiles, &self.sizes);

@@ -30,8 +30,9 @@ pub(super) struct Footprint {
     psi: f64,
     /// The largest array of a batch that passes whole.
     whole: f64,
-    /// Bytes on the host for each pair of the tile, beside its sums.
+    /// Bytes on the host for each pair of the tile, beside its sums; and of those what a state has of a tile under way.
     kept: f64,
+    handed_over: f64,
     /// What a fused product packs: elements of a row of a query, of a row of an example, and of an example's inputs; and those of
     /// the block that has most, which are all that one with a single panel of rows and of columns packs at once.
     packed: [[f64; 3]; 2],
@@ -189,6 +190,7 @@ impl Footprint {
             psi: if sizes.carried == Carried::Nothing { 0.0 } else { outputs * left },
             whole: 0.0,
             kept: 0.0,
+            handed_over: 0.0,
             packed: if is_directional(contraction) { [[0.0; 3]; 2] } else { [[left, right, applied], most_packed] },
             sizes,
             padding,
@@ -199,6 +201,11 @@ impl Footprint {
     /// With so many bytes more on the host for each pair.
     pub fn keeping(self, kept: f64) -> Self {
         Self { kept, ..self }
+    }
+
+    /// With so many bytes more of each pair that are on the host before the tile is done.
+    pub fn handing_over(self, bytes: f64) -> Self {
+        Self { kept: self.kept + bytes, handed_over: bytes, ..self }
     }
 
     /// With a batch that passes whole, whatever the tile has of it.
@@ -226,12 +233,12 @@ impl Footprint {
         (arrays * self.bytes * SLACK + sums * (self.bytes * SLACK + 8.0 + 8.0) + queries * examples * self.kept) as u64
     }
 
-    /// Bytes of the state of a tile under way: ψ, a block of steps and their sum.
+    /// Bytes of the state of a tile under way: ψ, a block of steps and their sum, and what windows of training have handed over.
     pub fn state_bytes(&self, queries: usize, examples: usize) -> u64 {
         let (queries, examples) = (real(queries), real(examples));
         // Of a way along the path there is either ψ or momentum.
         let carried = (queries * self.psi).max(examples * self.column / 3.0);
-        (carried * self.bytes + queries * examples * self.sums * (8.0 + self.bytes)) as u64
+        (carried * self.bytes + queries * examples * (self.sums * (8.0 + self.bytes) + self.handed_over)) as u64
     }
 
     /// Elements of the largest array of a tile.

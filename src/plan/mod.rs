@@ -58,7 +58,7 @@ pub struct Plan {
     pub state_bytes: u64,
     /// Bytes of all arrays that come of it.
     pub array_bytes: f64,
-    /// Bytes of the attribution among them, and of its parts by layer.
+    /// Bytes of the attribution among them, and of its parts by layer and by window.
     pub attribution_bytes: f64,
     /// Bytes of the recorded path.
     pub path_bytes: f64,
@@ -125,7 +125,9 @@ struct PerPair {
     sums: f64,
     /// Of the tangent kernels, which wait on the host for the rest of their tile.
     tangent: f64,
-    /// Of the arrays that come of it: the whole, its parts by layer, and for the coefficients their numerators and themselves.
+    /// Of what windows of training hand over to the host: each window's own, and the sums of them all.
+    windows: f64,
+    /// Of the arrays that come of it: the whole, its parts by layer and by window, and for the coefficients their numerators and themselves.
     arrays: f64,
     /// Of the attribution among them.
     attribution: f64,
@@ -142,11 +144,13 @@ impl PerPair {
         let groups = if spec.layers { real(network.layers().len()) } else { 1.0 };
         let parts = if spec.layers { 1.0 + groups } else { 1.0 };
         let coefficients = if spec.coefficients { pair } else { 0.0 };
+        let of_windows = real(spec.windows) * attribution;
         Self {
             sums: groups * (attribution + positions + pair) + coefficients,
             tangent,
-            arrays: parts * (attribution + positions + pair) + 2.0 * coefficients + tangent,
-            attribution: parts * attribution,
+            windows: if spec.windows > 0 { of_windows + groups * attribution } else { 0.0 },
+            arrays: parts * (attribution + positions + pair) + of_windows + 2.0 * coefficients + tangent,
+            attribution: parts * attribution + of_windows,
         }
     }
 }
@@ -272,7 +276,8 @@ impl Plan {
         let stepping = (cost.step(per_pair.sums) + superposing_step) * taken;
         let demand = own.as_ref().zip(own_side).map(|(own, side)| own.demand(side, device, taken)).unwrap_or_default();
         let (flops, pass_flops) = (cost.flops() * taken + demand.flops, cost.pass_flops() * taken + demand.pass_flops);
-        let integrating = stepping + tangents + cost.folding(per_pair.sums, taken) + demand.seconds;
+        let summing = cost.folding(per_pair.sums, taken) + cost.handing_over(per_pair.windows);
+        let integrating = stepping + tangents + summing + demand.seconds;
         let cheaper = Cheaper::than(problem, &device.choosing, &cost.sizes, &per_pair);
         let single = footprint.fits([1, 1], u64::MAX, device.largest) && !demand.is_too_large;
         let least = host_bytes.saturating_add(footprint.bytes(1, 1).max(superposing).max(demand.least_bytes));
@@ -413,7 +418,7 @@ fn footprint(
     let fixed = held + before + whole.elements + searched;
     let held = Held { sums: per_pair.sums.max(1.0), fixed, bytes: device.bytes, padding: device.choosing.padding };
     let footprint = Footprint::new(network, contraction, at_once, held);
-    footprint.keeping(8.0 * per_pair.tangent).passing_whole(whole)
+    footprint.keeping(8.0 * per_pair.tangent).handing_over(8.0 * per_pair.windows).passing_whole(whole)
 }
 
 /// Rows that the search for a query's nodes passes in a step, where there is one.

@@ -57,7 +57,7 @@ pub(super) fn sizes_of_own(problem: &Problem, sizes: &Sizes) -> Sizes {
 
 /// Sums for each pair.
 pub(super) fn pairs_of_own(sizes: &Sizes) -> PerPair {
-    PerPair { sums: real(sizes.outputs), tangent: 0.0, arrays: 0.0, attribution: 0.0 }
+    PerPair { sums: real(sizes.outputs), tangent: 0.0, windows: 0.0, arrays: 0.0, attribution: 0.0 }
 }
 
 impl<'a> Own<'a> {

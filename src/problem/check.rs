@@ -179,7 +179,24 @@ impl Problem {
         if *tangent && kernel.is_none() {
             return Err(wrong("kernel.tangent: has the kernel's shape, and no kernel is asked for"));
         }
+        self.check_windows()?;
         self.check_positions()
+    }
+
+    /// Windows of training need steps. Those that gradient flow takes show only when it runs: a window of its time may have none.
+    fn check_windows(&self) -> Result<(), Error> {
+        let (windows, steps) = (self.spec.windows, self.steps.len());
+        if windows > 0 && !self.spec.attribution {
+            return Err(wrong("kernel.windows: split the attribution, which is not asked for"));
+        }
+        if windows > steps && !self.spec.optimizer.whole().is_solved() {
+            return Err(wrong(format!(
+                "kernel.windows: asks for {}, and training takes {}; a window holds one step at the least",
+                counted(windows, "window"),
+                counted(steps, "step")
+            )));
+        }
+        Ok(())
     }
 
     /// Attributions of positions need targets that have several.
@@ -248,8 +265,14 @@ impl Problem {
                     possible
                         .push("directional, of all layers (batch_norm with statistics = \"batch\" allows no other)");
                 }
+                let is_split = *wanted == Contraction::Forwards && self.spec.windows > 0;
+                let because = if is_split {
+                    " with kernel.windows, since what goes forwards in time is momentum of all steps so far"
+                } else {
+                    ""
+                };
                 return Err(wrong(format!(
-                    "kernel.contraction: layer {} cannot be {}; one of {}",
+                    "kernel.contraction: layer {} cannot be {}{because}; one of {}",
                     own.layer,
                     wanted.name(),
                     possible.join(", ")
@@ -275,12 +298,14 @@ impl Problem {
     }
 
     /// How ψ is carried over steps of these rates, in arithmetic with a rounding of `rounding`. Momentum of examples goes forwards in
-    /// time where each has a column of its own, nothing but its loss is asked for, and the queries' nodes are found without a search.
+    /// time where each has a column of its own, nothing but its loss over the whole of training is asked for, and the queries' nodes are
+    /// found without a search: a step that momentum reaches does not tell the steps apart that it came from.
     pub(crate) fn carried(&self, rates: &[f64], rounding: f64) -> Carried {
-        let Spec { optimizer, positions, rule, .. } = &self.spec;
+        let Spec { optimizer, windows, positions, rule, .. } = &self.spec;
         let carried = Carried::new(optimizer.whole(), rates, rounding);
         let is_searched = matches!(rule, Rule::Adaptive { .. });
-        if is_searched || positions.is_some() || self.groups.is_some() { carried.backwards() } else { carried }
+        let is_split = *windows > 0 || positions.is_some();
+        if is_searched || is_split || self.groups.is_some() { carried.backwards() } else { carried }
     }
 
     /// The ways in which a block's gradients can be contracted.

@@ -16,6 +16,8 @@ use crate::tape::{History, Tape};
 pub struct Explanation {
     /// `[n, m, R]`: contributions of examples to the values of the queries' readout.
     pub attribution: Vec<Vec<f64>>,
+    /// `[n, m, R]` of each [window](History::windows) of training, over all layers; empty where none is kept apart.
+    pub attribution_windows: Vec<Vec<f64>>,
     /// `[n, m, R, T]`: the same of each position of the examples' losses.
     pub attribution_positions: Vec<Vec<f64>>,
     /// The path kernel, `[n, m]`, `[n, m, R]` or `[n, m, R, C]`.
@@ -62,6 +64,7 @@ impl Explanation {
         let of_kernel = entries.per_pair(outputs.0, outputs.1);
         Self {
             attribution: zeros(spec.attribution, groups, outputs.0),
+            attribution_windows: zeros(spec.windows > 0, spec.windows, outputs.0),
             attribution_positions: zeros(spec.positions.is_some(), groups, outputs.0 * positions),
             kernel: zeros(spec.kernel.is_some(), groups, of_kernel),
             numerator: zeros(spec.coefficients, 1, of_kernel),
@@ -98,6 +101,7 @@ impl Explanation {
         let shape = self.shape;
         let (rows, outputs) = shape.outputs;
         shape.put(&mut self.attribution, &finished.attribution, (Entries::Loss, 1), tile);
+        shape.put(&mut self.attribution_windows, &finished.windows, (Entries::Loss, 1), tile);
         let of_positions = (Entries::Full, shape.positions);
         shape.put(&mut self.attribution_positions, &finished.positions, of_positions, tile);
         for (all, part) in [

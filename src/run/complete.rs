@@ -184,6 +184,11 @@ pub(super) fn complete<E: Element>(
     arrays.publish(store, run_file.run.store, &mut || watch.step())?;
     queries.write::<E>(store)?;
     write_own::<E>(session, &records.own)?;
+    let windows = tape.history.windows(spec.windows);
+    if !windows.is_empty() {
+        let borders: Vec<i64> = windows.iter().map(|&border| border as i64).collect();
+        write_npy(&store.path("windows.npy"), &[borders.len()], &borders)?;
+    }
     let (superposing, undefined_shares) = superposition::<E>(session, tape)?;
     write_weights::<E>(session, tape)?;
     let classes = matches!(problem.targets, Targets::Classes(_));
@@ -211,6 +216,7 @@ pub(super) fn complete<E: Element>(
         shapes: plan.shapes_of(tape.history.steps.len()),
         rule: spec.rule,
         measured: run_file.kernel.measured.clone(),
+        windows,
         nodes: nodes.to_vec(),
         missed_tolerance: adaptive.then(|| missed.iter().sum()),
         query_accuracy: query_accuracy(problem, queries.prediction()),

@@ -197,6 +197,7 @@ pub fn read_problem(run_file: &RunFile) -> Result<Problem, Error> {
         readout: kernel.readout,
         chosen: kernel.chosen.clone(),
         attribution: kernel.attribution,
+        windows: kernel.windows,
         positions: kernel.positions.then(|| targets.positions(examples, network.outputs)),
         kernel: entries(kernel.kernel),
         coefficients: kernel.coefficients,

@@ -52,6 +52,22 @@ impl<B: Backend> Sum<B> {
         backend.fold(total, &mut self.block)
     }
 
+    /// Takes what was summed, after which another sum may begin.
+    ///
+    /// # Errors
+    ///
+    /// A device error.
+    pub fn take(&mut self, backend: &B) -> Result<Vec<f64>> {
+        if self.begun && self.total.is_some() {
+            self.fold(backend)?;
+        }
+        let values = self.download(backend)?;
+        self.total = None;
+        self.begun = false;
+        backend.fill(SliceMut::new(&mut self.block, 0, self.len), 0.0)?;
+        Ok(values)
+    }
+
     /// Writes the sum as it stands.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! The history of a path: its steps, their metrics, and which vectors are kept.
 
-use super::{Metrics, Recording, Step};
+use super::{Kept, Metrics, Recording, Step};
 use crate::error::Error;
 use crate::formats::{StateReader, StateWriter};
 
@@ -35,6 +35,31 @@ impl History {
     /// The number of steps in a block of the two-level sums: about √steps.
     pub fn block(&self) -> usize {
         ((self.steps.len() as f64).sqrt().ceil() as usize).max(1)
+    }
+
+    /// The steps at which `count` windows of training of equal length begin, and the number of steps; nothing where there is no
+    /// window. A step belongs to the window in which it begins. Lengths are numbers of steps, of gradient flow its time.
+    pub fn windows(&self, count: usize) -> Vec<usize> {
+        let steps = self.steps.len();
+        let of_time = self.recording.keeps(Kept::Nodes);
+        let time: f64 = self.steps.iter().map(|step| step.learning_rate).sum();
+        let begins = |window: usize| match of_time {
+            false => (window * steps).div_ceil(count),
+            true => self.steps_before(time * window as f64 / count as f64),
+        };
+        let last = (count > 0).then_some(steps);
+        (0..count).map(begins).chain(last).collect()
+    }
+
+    /// The number of steps of gradient flow that begin before some time.
+    fn steps_before(&self, end: f64) -> usize {
+        let mut time = 0.0;
+        let begins = |step: &Step| {
+            let begin = time;
+            time += step.learning_rate;
+            begin
+        };
+        self.steps.iter().map(begins).take_while(|&begin| begin < end).count()
     }
 
     /// Writes rates, clipping and metrics.

@@ -19,7 +19,7 @@ impl Array {
     }
 }
 
-/// Reads an `.npy` file of version 1, `<f4` or `<f8`, in C order.
+/// Reads an `.npy` file of version 1, `<f4`, `<f8` or `<i8`, in C order.
 pub fn read_npy(path: &Path) -> Result<Array, String> {
     let bytes = read(path)?;
     if bytes.get(..8) != Some(b"\x93NUMPY\x01\x00") {
@@ -40,8 +40,10 @@ pub fn read_npy(path: &Path) -> Result<Array, String> {
         floats64(data)
     } else if header.contains("'<f4'") {
         floats32(data)
+    } else if header.contains("'<i8'") {
+        integers64(data)
     } else {
-        return Err(format!("{}: neither <f4 nor <f8: {header}", path.display()));
+        return Err(format!("{}: none of <f4, <f8 and <i8: {header}", path.display()));
     };
     checked(path, shape, values)
 }
@@ -84,6 +86,11 @@ fn numbers(value: &serde_json::Value) -> Vec<usize> {
 fn floats64(data: &[u8]) -> Vec<f64> {
     let (chunks, _) = data.as_chunks::<8>();
     chunks.iter().map(|b| f64::from_le_bytes(*b)).collect()
+}
+
+fn integers64(data: &[u8]) -> Vec<f64> {
+    let (chunks, _) = data.as_chunks::<8>();
+    chunks.iter().map(|b| i64::from_le_bytes(*b) as f64).collect()
 }
 
 fn floats32(data: &[u8]) -> Vec<f64> {

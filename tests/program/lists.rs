@@ -176,6 +176,7 @@ fn what_needs_the_whole_attribution_is_refused() {
     for (override_, words) in [
         ("kernel.attribution=false", ["kernel.top", "kernel.attribution = true"]),
         ("kernel.layers=true", ["kernel.layers", "kernel.top keeps the largest"]),
+        ("kernel.windows=2", ["kernel.windows", "kernel.top keeps the largest"]),
         ("kernel.positions=true", ["kernel.positions", "kernel.top keeps the largest"]),
     ] {
         fixture.refuses(&["kernel.top=2", override_], &words);

@@ -350,6 +350,29 @@ optimizers("every_momentum", "weights kept every fifth of eight steps, heavy bal
 optimizers("every_adam", "weights kept less often than there are steps, AdamW", trajectory={"every": 100},
            optimizer=adam("adamw", eps=1e-5), lr=0.03, decay=0.1)
 
+# ---- the attribution by windows of training: an example counts in the window of the step whose batch held it
+windows = group("windows", layers=mlp("tanh"), batches=BATCHES, kernel={"windows": 3})
+windows("windows_sgd", "three windows of eight steps, beside layers, the whole kernel and its coefficients", decay=0.1,
+        kernel={**FULL, "windows": 3})
+windows("windows_one", "one window, the whole; decay that shrinks what is left of a gradient", optimizer=sgd(0.9), decay=0.2, kernel={"windows": 1})
+windows("windows_momentum", "heavy ball with dampening and layers: gradients act in later windows", optimizer=sgd(0.9, dampening=0.4), lr=0.2,
+        decay=0.1, kernel={"windows": 4, "layers": True})
+windows("windows_nesterov", "Nesterov, clipped, a window a step, weights kept every third step", optimizer=sgd(0.8, nesterov=True), lr=0.05,
+        clip=0.75, gain=2.0, trajectory={"every": 3}, kernel={"windows": 8})
+windows("windows_adamw", "AdamW, clipped, with a schedule and layers of other rates", clip=0.8, gain=2.0, decay=0.3, lr=0.03,
+        schedule={"type": "cosine", "final": 0.004, "warmup": 2},
+        optimizer=adam("adamw", betas=[0.8, 0.95], eps=1e-4, groups=[{"parameters": ["2.*"], "weight_decay": 0.0, "learning_rate": 0.01}]))
+windows("windows_adam", "Adam with full batches, whose first layer could go forwards in time", optimizer=adam(eps=1e-5), lr=0.03, batches=None,
+        kernel={"windows": 5, "layers": True})
+windows("windows_rmsprop", "RMSprop with momentum", optimizer=adam("rmsprop", alpha=0.9, eps=1e-3, momentum=0.8), lr=0.01, decay=0.2)
+windows("windows_nadam", "NAdam, whose gradients act by themselves and through the moment", optimizer=adam("nadam", eps=1e-4), lr=0.02, decay=0.1)
+windows("windows_lion", "Lion, whose gradients enter the moment after their step", optimizer=adam("lion"), lr=0.01, decay=0.2)
+windows("windows_adaptive", "the rule adaptive, heavy ball, the query's loss", lr=0.1, steps=6, optimizer=sgd(0.9), batches=None, query_targets=True,
+        layers=[linear(10), act("relu"), linear(8), act("relu"), linear(3)],
+        kernel=dict(rule="adaptive", tolerance=1e-9, windows=2, readout="loss"))
+windows("windows_imported", "a recorded path with a step that is not the optimizer's; a readout of probabilities", optimizer=sgd(0.8), decay=0.05,
+        recorded={"tampered": {4: 1e-3}}, kernel={"windows": 3, "readout": "probabilities"})
+
 # ---- readouts
 readouts = group("readouts", layers=mlp("tanh"), query_targets=True)
 readouts("probabilities", "softmax: a kernel [n, m, R, C] of R rows and C outputs", kernel={**FULL, "readout": "probabilities"}, query_targets=False)

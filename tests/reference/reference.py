@@ -179,6 +179,7 @@ class Totals:
     regularizer: np.ndarray  # [n, R]
     unexplained: np.ndarray  # [n, R]
     travelled: np.ndarray  # [m, P]: how far each example moved the weights
+    windows: np.ndarray  # [W, n, m, R]: the attribution by the window of the step whose batch held the example
     margin: float = np.inf  # distance to the nearest kink
     clipped: int = 0  # steps whose gradient was clipped
     flips: int = 0  # units that flipped inside a segment, over queries and steps, for the rule adaptive
@@ -203,10 +204,12 @@ def path(case):
 def descend(case, totals):
     """Fills in the totals of a run of discrete steps -> the last weights.
 
-    The step is the optimizer's as a whole, or the recorded one; its parts are kept example by example.
+    The step is the optimizer's as a whole, or the recorded one; its parts are kept example by example. Where windows are asked
+    for, an example is one for each of them: with a gradient in that window's steps, and a buffer that goes on moving the weights
+    in later ones.
     """
     whole, parts = (Grouped(kind, case.training, case.places) for kind in (Whole, Parts))
-    w = case.w0
+    windows, m, w = max(len(totals.windows), 1), len(case.x), case.w0
     for s in range(case.training["steps"]):
         counts, size = case.batch_counts(s)
         shares = case.shares(counts, size)
@@ -220,7 +223,11 @@ def descend(case, totals):
         clip = clip_factor(gradient, case.training.get("clip_norm", 0.0))
         totals.clipped += int(clip < 1)
         step = whole.step(w, clip * gradient)
-        examples, decay = parts.step(w, clip * each)
+        own = np.zeros((windows, *each.shape), each.dtype)
+        own[s * windows // case.training["steps"]] = clip * each
+        examples, decay = parts.step(w, own.reshape(windows * m, -1))
+        by_window = examples.reshape(own.shape)
+        examples = by_window.sum(axis=0)
         if case.dtype == np.float64:
             assert np.abs(examples.sum(axis=0) + decay - step).max() < 1e-12 * np.abs(step).max()
         after = w + step if case.recorded is None else case.recorded[s + 1]
@@ -229,6 +236,7 @@ def descend(case, totals):
 
         for layer, cut in enumerate(case.layer_slices):
             totals.attribution[layer] += np.einsum("qrp,ip->qir", phi[:, :, cut], examples[:, cut])
+        totals.windows += np.einsum("qrp,wip->wqir", phi, by_window[: len(totals.windows)])
         totals.regularizer += phi @ decay
         totals.unexplained += phi @ (after - w - step)
         totals.travelled += examples
@@ -275,6 +283,8 @@ def compute(case):
     c, r = (v.shape[1] for v in (case.outputs(case.w0, case.x), case.readout(case.w0, case.xq, case.yq)))
     layers = len(case.layer_slices)
     shapes = [(layers, n, m, r), (layers, n, m, r, c), (layers, n, m, r, c), (n, r), (n, r), (m, len(case.w0))]
+    windows = case.kernel.get("windows", 0)
+    shapes += [(windows, n, m, r)]
     totals = Totals(*(np.zeros(shape) for shape in shapes))
     w = (flow if case.training["optimizer"]["type"] == "flow" else descend)(case, totals)
 
@@ -290,6 +300,10 @@ def compute(case):
     }
     if case.recorded is not None:
         out["unexplained"] = totals.unexplained
+    if windows:
+        steps = case.training["steps"]
+        out["attribution_windows"] = totals.windows
+        out["windows"] = np.array([next(s for s in range(steps + 1) if s * windows >= w * steps) for w in range(windows + 1)])
     kind = case.kernel.get("kernel", "none")
     assert kind == "none" or case.plain
     if case.kernel.get("layers", False):

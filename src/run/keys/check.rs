@@ -81,6 +81,9 @@ fn check_kernel(kernel: &Kernel) -> Result<()> {
         return wrong("kernel.tangent", "has the kernel's shape; set kernel.kernel to trace, diagonal or full");
     }
     check_top(kernel)?;
+    if kernel.windows > 0 && !kernel.attribution {
+        return wrong("kernel.windows", "splits the attribution; set kernel.attribution = true");
+    }
     if kernel.positions && !kernel.attribution {
         return wrong("kernel.positions", "splits the attribution; set kernel.attribution = true");
     }
@@ -101,6 +104,9 @@ fn check_top(kernel: &Kernel) -> Result<()> {
             "kernel.top",
             "keeps the largest attributions; set kernel.attribution = true, or remove kernel.top",
         );
+    }
+    if kernel.windows > 0 {
+        return wrong("kernel.windows", format!("splits the whole attribution, {whole}"));
     }
     if kernel.positions {
         return wrong("kernel.positions", format!("splits the whole attribution, {whole}"));

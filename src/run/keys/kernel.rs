@@ -5,6 +5,7 @@ use crate::key::{
     Count, Custom, Flag, Form, Key, List, Number, Optional, Result, Shape, Table, Value, Word, Words, Wrong, at,
 };
 use crate::path::Rule;
+use crate::plural::counted;
 use crate::readout::{Chosen, Readout};
 use crate::tangent::Contraction;
 
@@ -21,6 +22,8 @@ pub struct Kernel {
     pub attribution: bool,
     /// How many of the largest entries of A of each sign are kept of each value of a query; all without it.
     pub top: Option<usize>,
+    /// Windows of training of which A is wanted as well; 0: none.
+    pub windows: usize,
     /// Whether A is wanted of each position of an example's loss as well.
     pub positions: bool,
     /// Which entries of K.
@@ -92,6 +95,12 @@ pub(super) const KEYS: &[Key<Kernel>] = &[
         at!(Kernel.top, Optional(Count::from(1))),
     ),
     Key::new(
+        "windows",
+        "also split the attribution by when in training the example's loss was taken, into this many windows of as many steps each \
+         (of gradient flow: of as much time): `attribution_windows.npy`, `windows.npy`. 0: not",
+        at!(Kernel.windows, Count::from(0)),
+    ),
+    Key::new(
         "positions",
         "also split the attribution by the positions of an example's targets [m, T]",
         at!(Kernel.positions, Flag),
@@ -140,6 +149,7 @@ pub(super) fn start() -> Kernel {
         measured: None,
         attribution: true,
         top: None,
+        windows: 0,
         positions: false,
         kernel: KernelShape::None,
         coefficients: false,
@@ -293,7 +303,7 @@ impl Kernel {
 impl RunFile {
     /// What is integrated along the path, and by which rule, for people.
     pub fn integral_words(&self) -> String {
-        let Kernel { rule, attribution, top, positions, kernel, own, superposition, readout, .. } = &self.kernel;
+        let Kernel { rule, attribution, top, windows, positions, kernel, own, superposition, readout, .. } = &self.kernel;
         let shape = match kernel {
             KernelShape::None => None,
             KernelShape::Trace => Some("trace kernel"),
@@ -305,9 +315,11 @@ impl RunFile {
             Some(count) => format!("attribution, the {count} largest of each sign"),
             None => "attribution".to_owned(),
         };
+        let in_windows = || format!("attribution in {} of training", counted(*windows, "window"));
+        let in_windows = (*windows > 0).then(in_windows);
         let own = own.then_some("self-attribution");
         let superposition = superposition.then_some("superposition");
-        let parts = [attribution.then_some(of_examples.as_str()), shape, own, superposition];
+        let parts = [attribution.then_some(of_examples.as_str()), in_windows.as_deref(), shape, own, superposition];
         let parts: Vec<&str> = parts.into_iter().flatten().collect();
         let flow = self.training.optimizer.is_solved();
         let place = if flow { "in each of the solver's steps" } else { "on each step" };

@@ -30,6 +30,8 @@ pub struct Arrays<E> {
     positions: usize,
     entries: Entries,
     attribution: Option<Group<E>>,
+    /// `[windows, …]`: the attribution's parts by window of training, where those are kept apart.
+    attribution_windows: Option<TiledArray<E>>,
     /// What is kept of the attribution, where it is not kept whole.
     top: Option<TopLists<E>>,
     attribution_positions: Option<Group<E>>,
@@ -39,6 +41,9 @@ pub struct Arrays<E> {
     /// At the first and at the last weights.
     tangent: Option<[TiledArray<E>; 2]>,
 }
+
+/// The name of the attribution's parts by window of training.
+const WINDOWS: &str = "attribution_windows";
 
 /// What the folder of an array in the making is called.
 fn working_name(name: &str) -> String {
@@ -130,6 +135,10 @@ impl<E: Element> Arrays<E> {
         let attribution = [queries, examples, rows];
         let attribution = (spec.attribution && top.is_none())
             .then(|| Group::create(store, "attribution", &attribution, groups, &grid(rows)));
+        let of_windows = || {
+            let shape = [spec.windows, queries, examples, rows];
+            TiledArray::create(&folder(store, WINDOWS), &shape, 1, &grid(rows))
+        };
         let of_positions = |positions: usize| {
             let shape = [queries, examples, rows, positions];
             Group::create(store, "attribution_positions", &shape, groups, &grid(rows * positions))
@@ -142,6 +151,7 @@ impl<E: Element> Arrays<E> {
             positions: spec.positions.unwrap_or(0),
             entries,
             attribution: attribution.transpose()?,
+            attribution_windows: (spec.windows > 0).then(of_windows).transpose()?,
             top: top.map(|count| TopLists::new(store, count, rows, [queries, examples], tile)),
             attribution_positions: spec.positions.map(of_positions).transpose()?,
             kernel: kernel.transpose()?,
@@ -161,7 +171,8 @@ impl<E: Element> Arrays<E> {
     /// The arrays that tiles are written to.
     fn of_tiles(&self) -> impl Iterator<Item = &TiledArray<E>> {
         let groups = self.groups().flat_map(|(_, group)| group.all());
-        groups.chain(self.coefficients.iter().map(|[numerators, _]| numerators)).chain(self.tangent.iter().flatten())
+        let numerators = self.coefficients.iter().map(|[numerators, _]| numerators);
+        groups.chain(&self.attribution_windows).chain(numerators).chain(self.tangent.iter().flatten())
     }
 
     /// Whether every array has a tile.
@@ -203,6 +214,13 @@ impl<E: Element> Arrays<E> {
             group.write(tile, &|layer, query, examples, out| {
                 attribution.fill(|finished| &finished.attribution, layer, query, examples, out);
             })?;
+        }
+        if let Some(windows) = &self.attribution_windows {
+            for window in 0..windows.layers() {
+                windows.write(window, tile, &mut |query, examples, out| {
+                    attribution.fill(|finished| &finished.windows, window, query, examples, out);
+                })?;
+            }
         }
         if let Some(top) = &self.top {
             top.write(tile, &|query, examples, out| {
@@ -339,6 +357,7 @@ impl<E: Element> Arrays<E> {
             results.push((name.to_owned(), &group.whole));
             results.extend(group.layers.iter().map(|layers| (format!("{name}_layers"), layers)));
         }
+        results.extend(self.attribution_windows.iter().map(|windows| (WINDOWS.to_owned(), windows)));
         results.extend(self.coefficients.iter().map(|[_, coefficients]| ("coefficients".to_owned(), coefficients)));
         if let Some([first, last]) = &self.tangent {
             results.extend([("tangent_initial".to_owned(), first), ("tangent_final".to_owned(), last)]);

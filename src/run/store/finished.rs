@@ -17,6 +17,7 @@ pub fn file_names(run_file: &RunFile) -> Vec<String> {
     let pairs = [
         ("attribution", kernel.attribution && kernel.top.is_none()),
         ("attribution_layers", kernel.attribution && kernel.layers),
+        ("attribution_windows", kernel.windows > 0),
         ("attribution_positions", kernel.positions),
         ("attribution_positions_layers", kernel.positions && kernel.layers),
         ("kernel", has_kernel),
@@ -34,6 +35,7 @@ pub fn file_names(run_file: &RunFile) -> Vec<String> {
         ("earlier.npy", goes_on),
         ("unexplained.npy", run_file.trajectory.import.is_some()),
         ("own.npy", kernel.own),
+        ("windows.npy", kernel.windows > 0),
         ("superposition.npy", kernel.superposition),
         ("superposition_earlier.npy", kernel.superposition && goes_on),
         ("superposition.safetensors", !kernel.superposition_vectors.is_empty()),

@@ -31,7 +31,7 @@ impl PairArray {
         }
         let array = AnyTiled::open(&folder)?;
         if array.has_layers() {
-            return Err(Error::Input(format!("{}: is an array by layers, and should be their sum", folder.display())));
+            return Err(Error::Input(format!("{}: is an array by layers or windows, and should be their sum", folder.display())));
         }
         Ok(Some(Self::Tiled(array)))
     }

@@ -42,6 +42,8 @@ pub struct Summary {
     pub rule: Rule,
     /// What it was chosen by, where it was.
     pub measured: Option<Measured>,
+    /// The steps at which stretches of training begin that are kept apart, and the number of steps; empty where none are.
+    pub windows: Vec<usize>,
     /// Quadrature nodes of each step, summed over the queries.
     pub nodes: Vec<usize>,
     /// Steps of queries that the rule `adaptive` could not explain to its tolerance; `None` for other rules.
@@ -178,6 +180,9 @@ impl Store {
             "notes": summary.notes,
             "checksums": checksums,
         });
+        if !summary.windows.is_empty() {
+            value["windows"] = json!(summary.windows);
+        }
         for (key, differ) in [("outputs_differ", outputs_differ), ("loss_differs", loss_differs)] {
             if let Some(differ) = differ {
                 value[key] = json!(differ);

@@ -116,6 +116,7 @@ pub const CHANGES: &[Change] = &[
     ("report.vocabulary", &[], "vocab.json"),
     ("kernel.accept", &[], "0.1"),
     ("kernel.attribution", &["kernel.kernel=full"], "false"),
+    ("kernel.windows", &[], "2"),
     ("kernel.positions", &[], "true"),
     ("kernel.kernel", &[], "trace"),
     ("kernel.coefficients", &["kernel.kernel=full"], "true"),

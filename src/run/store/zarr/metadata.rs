@@ -40,7 +40,8 @@ pub(super) fn layout(text: &[u8]) -> Result<Layout, String> {
     let shape = sides(&value["shape"], "shape")?;
     let tile = sides(&value["chunk_grid"]["configuration"]["chunk_shape"], "the chunks' shape")?;
     let part = sides(&value["codecs"][0]["configuration"]["chunk_shape"], "the inner chunks' shape")?;
-    let axis = usize::from(value["dimension_names"][0] == "layer");
+    let first = value["dimension_names"][0].as_str();
+    let axis = usize::from(first.is_some_and(|name| name == LAYER || name == WINDOW));
     let of_pairs = |sides: &[usize]| match sides.get(axis..axis + 2) {
         Some(&[queries, examples]) => Ok([queries, examples]),
         _ => Err("its chunks are not those of an array of pairs".to_owned()),
@@ -50,7 +51,12 @@ pub(super) fn layout(text: &[u8]) -> Result<Layout, String> {
     let layout = Layout::new(&shape, axis, grid, size.ok_or("its numbers are neither float32 nor float64")?)?;
     let by_position =
         value["dimension_names"].as_array().is_some_and(|names| names.iter().any(|name| name == POSITION));
-    let expected = metadata(&layout, if by_position { POSITIONS } else { "" });
+    let like = match first {
+        Some(WINDOW) => WINDOWS,
+        _ if by_position => POSITIONS,
+        _ => "",
+    };
+    let expected = metadata(&layout, like);
     let fields = value.as_object().into_iter().flatten().map(|(key, _)| key.as_str());
     let keys = expected.as_object().into_iter().flatten().map(|(key, _)| key.as_str());
     let mut differing = keys.chain(fields).filter(|&key| key != "attributes" && value[key] != expected[key]);
@@ -71,10 +77,15 @@ fn data_type(size: usize) -> &'static str {
 /// The array whose last axis is the positions of the examples' losses, and what that axis is called.
 const POSITIONS: &str = "attribution_positions";
 const POSITION: &str = "position";
+/// The array whose first axis is windows of training, and what that axis is called; elsewhere a first axis is layers.
+const WINDOWS: &str = "attribution_windows";
+const WINDOW: &str = "window";
+const LAYER: &str = "layer";
 
 fn names(layout: &Layout, name: &str) -> Vec<&'static str> {
     let last = if array_of(name) == POSITIONS { POSITION } else { "output" };
-    let names = ["layer", "query", "example", "value", last];
+    let first = if array_of(name) == WINDOWS { WINDOW } else { LAYER };
+    let names = [first, "query", "example", "value", last];
     names.into_iter().skip(1 - layout.axis).take(layout.shape.len()).collect()
 }
 
@@ -89,6 +100,7 @@ fn meaning(name: &str) -> &'static str {
     match array_of(name) {
         "attribution" => "what each training example contributed to each value of each query",
         POSITIONS => "what each position of each training example's loss contributed to each value of each query",
+        WINDOWS => "what each training example contributed in each window of training to each value of each query",
         "kernel" => "the path kernel of each query and each training example",
         "coefficients" => "the coefficients of the path kernel",
         "tangent_initial" => "the tangent kernel at the first weights",
@@ -112,6 +124,9 @@ mod tests {
         assert_eq!(layout(text.to_string().as_bytes()), Ok(made()));
         assert_eq!(text["dimension_names"], json!(["layer", "query", "example", "value"]));
         assert_eq!(text["attributes"]["meaning"], "the path kernel of each query and each training example");
+        let windows = metadata(&made(), "attribution_windows.zarr");
+        assert_eq!(layout(windows.to_string().as_bytes()), Ok(made()));
+        assert_eq!(windows["dimension_names"], json!(["window", "query", "example", "value"]));
         let mut annotated = text;
         annotated["attributes"] = json!({ "note": "ours" });
         assert_eq!(layout(annotated.to_string().as_bytes()), Ok(made()));
