@@ -35,7 +35,7 @@ mod witness;
 pub use checkpoints::Checkpoints;
 pub use draft::draft;
 pub(crate) use exclude::Excluded;
-pub use inputs::{Inputs, read_problem};
+pub use inputs::{Inputs, first_weights, read_problem};
 pub use names::Names;
 pub use plan::{Disk, PlanFigures, RunPlan, Seconds, duration};
 pub use process::{Outcome, Part, Progress, run, run_on, run_part};
