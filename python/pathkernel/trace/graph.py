@@ -52,8 +52,8 @@ def ending_of(program: Program) -> tuple[str | None, fx.Node]:
     while operator_name(last) in SAME and isinstance(last.args[0], fx.Node):
         last = last.args[0]
     ending = ENDINGS.get(operator_name(last))
-    layout = program.layout(last)
-    is_last = ending != "log_softmax" or int(last.args[1]) % len(layout.whole) == len(layout.whole) - 1  # type: ignore[call-overload]
+    rank = last.meta["val"].dim()
+    is_last = ending != "log_softmax" or int(last.args[1]) % rank == rank - 1  # type: ignore[call-overload]
     source = last.args[0] if last.args else None
     if ending and is_last and isinstance(source, fx.Node):
         return ending, source

@@ -110,7 +110,8 @@ class Translator:
         try:
             return self.handled(node)
         except (Unsupported, Mixed, UnsupportedError) as problem:
-            source = source_of(node)
+            whole = node.args[0] if node.target is operator.getitem else node
+            source = source_of(whole)  # type: ignore[arg-type]
             noted = UnsupportedNode(source.module, source.operator, source.line, advice(problem))
             self.problems += [] if noted in self.problems else [noted]
             try:
