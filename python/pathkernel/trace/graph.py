@@ -13,6 +13,7 @@ from ..errors import UnsupportedError
 from ..graph import Graph
 from . import kinds
 from .check import check as compare
+from .fuse import with_own_weights
 from .export import call_of, export, plain_copy, quiet
 from .inputs import Prepare
 from .network import Network, reads
@@ -78,6 +79,7 @@ def assembled(translator: Translator, output: str, ending: str | None, dtype: to
     if not network.inputs:
         raise UnsupportedError("the output does not depend on the inputs")
     output = layers[-1]["name"] if output not in {layer["name"] for layer in layers} else output
+    layers, output = with_own_weights(layers, output)
     translator.renamed = renamed = new_names(layers)
     model = inputs_of(translator)
     only = {name: -1 for name in network.inputs} if "input" in model else {}

@@ -67,6 +67,10 @@ class Translator:
             if trained and is_tensor(node.meta.get("val")):
                 self.read(node)
         name = self.read(output)
+        for layer in self.network.without_idle(name):
+            if layer["type"] == "erf":
+                source = self.network.sources[layer["name"]]
+                self.problems.append(UnsupportedNode(source.module, source.operator, source.line, nearest("erf")))
         if self.problems:
             raise UnsupportedError(said(self.problems), self.problems)
         return name

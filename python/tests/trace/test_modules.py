@@ -142,7 +142,9 @@ case("frames", lambda m, x: m.head(m.c(x.flatten(0, 1)).relu().mean((2, 3)).view
 case("frames_with_norm", lambda m, x: m.head(F.max_pool1d(m.n(m.a(x.flatten(0, 1))).unsqueeze(1), 2).flatten(1).view(-1, 9)), (3, 4), a=lin(4, 6), n=lambda: nn.BatchNorm1d(6), head=lin(9, 2))
 case("norms", lambda m, x: m.net(x), (4, 6), net=lambda: nn.Sequential(nn.LayerNorm(6), nn.Linear(6, 6), nn.LayerNorm((4, 6), eps=1e-3), nn.LayerNorm(6, elementwise_affine=False), nn.RMSNorm(6), nn.RMSNorm(6, elementwise_affine=False, eps=1e-3), nn.GroupNorm(2, 4), nn.InstanceNorm1d(4, affine=True), nn.BatchNorm1d(4, affine=False), nn.Flatten(), nn.Linear(24, 3, bias=False)))
 case("norm_by_hand", lambda m, x: m.head(m.g * x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-6)), (4,), g=lambda: raw(4), head=lin(4, 3))
-case("gelu_by_hand", lambda m, x: 0.5 * m.a(x) * (1 + torch.tanh(math.sqrt(2 / math.pi) * (m.a(x) + 0.044715 * torch.pow(m.a(x), 3)))), (4,), a=lin(4, 3))
+case("gelu_by_hand", lambda m, x: 0.5 * (h := m.a(x)) * (1 + torch.tanh(math.sqrt(2 / math.pi) * (h + 0.044715 * torch.pow(h, 3)))), (4,), a=lin(4, 3))
+case("gelu_by_hand_with_erf", lambda m, x: by_erf(m.a(x)), (4,), a=lin(4, 3))
+case("rms_norm_of_two_axes", lambda m, x: ((h := m.a(x)) / (h.square().mean((1, 2), keepdim=True) + 1e-3).sqrt() * m.g).sum(1), (3, 4), a=lin(4, 4), g=lambda: raw(3, 4))
 case("bilinear", lambda m, x: m.b(x[:, :3], x[:, 1:]), (4,), b=lambda: nn.Bilinear(3, 3, 2))
 case("attention_module", lambda m, x: m.mha(x, x, x, need_weights=False)[0].flatten(1), (3, 4), mha=lambda: nn.MultiheadAttention(4, 2, batch_first=True, dropout=0.1))
 case("attention_with_weights", lambda m, x: torch.cat([part.flatten(1) for part in m.mha(x, x, x)], 1), (3, 4), mha=lambda: nn.MultiheadAttention(4, 2, batch_first=True))
@@ -167,6 +169,19 @@ def test_a_module_is_translated(name: str, same: Same) -> None:
             part.running_mean.normal_()
             part.running_var.uniform_(0.5, 2)
     same(module, inputs)
+
+
+def test_what_is_spelled_out_is_its_kind(same: Same) -> None:
+    def types(name: str) -> list[str]:
+        module, inputs = CASES[name]()
+        return [layer["type"] for layer in same(module, inputs).model["layers"]]
+
+    assert types("gelu_by_hand") == types("gelu_by_hand_with_erf") == ["linear", "gelu"]
+    assert types("norm_by_hand") == ["rms_norm", "linear"]
+
+
+def by_erf(x: Tensor) -> Tensor:
+    return x * 0.5 * (1.0 + torch.erf(x / math.sqrt(2.0)))
 
 
 def in_place_residual(m: Any, x: Tensor) -> Tensor:
