@@ -152,7 +152,11 @@ class Network:
         return self.reshape(whole, (1,))
 
     def matmul(self, left: str, right: str) -> str:
-        """The product of matrices, whose axes before are stretched."""
+        """The product of matrices, whose axes before are stretched, or attention if it is that."""
+        from .fuse_attention import attention
+
+        if whole := attention(self, left, right):
+            return whole
         a, b = self.shapes[left], self.shapes[right]
         shape = (*np.broadcast_shapes(a[:-2], b[:-2]), a[-2], b[-1])
         return self.add("matmul", [left, right], shape)

@@ -152,12 +152,20 @@ case("attention_sequence_first", lambda m, x: m.mha(*[x.transpose(0, 1)] * 3, ne
 case("attention_of_another", lambda m, x: m.mha(x[:, :2], x, x * 2, need_weights=False)[0].flatten(1), (3, 4), mha=lambda: nn.MultiheadAttention(4, 2, batch_first=True))
 case("attention_grouped", lambda m, x: F.scaled_dot_product_attention(m.q(x).unflatten(-1, (4, 2)).transpose(1, 2), *[f(x).unflatten(-1, (2, 2)).transpose(1, 2) for f in (m.k, m.v)], is_causal=True, enable_gqa=True).flatten(1), (3, 4), q=lin(4, 8), k=lin(4, 4), v=lin(4, 4))
 case("attention_one_head", lambda m, x: F.scaled_dot_product_attention(m.q(x), m.k(x), x, attn_mask=m.mask, scale=0.3).flatten(1), (3, 4), q=lin(4, 5), k=lin(4, 5), mask=lambda: torch.ones(3, 3).tril().bool())
+case("attention_by_hand", lambda m, x: by_hand(m, x), (3, 4), qkv=lin(4, 12), o=lin(4, 4), drop=lambda: nn.Dropout(0.1))
+case("attention_by_hand_with_bias", lambda m, x: by_hand(m, x, m.bias), (3, 4), qkv=lin(4, 12), o=lin(4, 4), drop=lambda: nn.Dropout(0.1), bias=lambda: raw(2, 3, 3))
+case("attention_by_hand_of_one_head", lambda m, x: ((m.q(x) @ m.k(x).transpose(1, 2) / 2 + m.bias).softmax(-1) @ x).flatten(1), (3, 4), q=lin(4, 5), k=lin(4, 5), bias=lambda: torch.randn(3))
 case("encoder_layer", lambda m, x: m.e(x).mean(1), (3, 4), e=lambda: nn.TransformerEncoderLayer(4, 2, 8, batch_first=True, dropout=0.1))
 case("encoder_norm_first", lambda m, x: m.e(x, mask=m.mask, is_causal=True).mean(1), (3, 4), e=lambda: nn.TransformerEncoder(nn.TransformerEncoderLayer(4, 2, 8, batch_first=True, norm_first=True, activation="gelu"), 2), mask=lambda: nn.Transformer.generate_square_subsequent_mask(3))
 case("decoder_layer", lambda m, x: m.d(x[:, :2], x).mean(1), (3, 4), d=lambda: nn.TransformerDecoderLayer(4, 2, 8, batch_first=True))
 case("lstm_last_state", lambda m, x: m.l(x)[1][0][-1], (3, 4), l=lambda: nn.LSTM(4, 5, 2, batch_first=True, dropout=0.2))
 case("lstm_both_ways", lambda m, x: m.head(m.l(x)[0][:, -1]), (3, 4), l=lambda: nn.LSTM(4, 3, bidirectional=True, batch_first=True), head=lin(6, 2))
 case("lstm_sequence_first", lambda m, x: m.l(x.transpose(0, 1))[0][-1], (3, 4), l=lambda: nn.LSTM(4, 3, bias=False))
+
+case("gru", lambda m, x: torch.cat([m.g(x)[0].flatten(1), m.g2(x)[1][-1]], 1), (3, 4), g=lambda: nn.GRU(4, 3, 2, batch_first=True, bidirectional=True, dropout=0.1), g2=lambda: nn.GRU(4, 3, batch_first=True, bias=False))
+case("rnn", lambda m, x: torch.cat([m.g(x.transpose(0, 1))[0][-1], m.g2(x)[1][-1]], 1), (3, 4), g=lambda: nn.RNN(4, 3), g2=lambda: nn.RNN(4, 3, nonlinearity="relu", batch_first=True))
+case("lstm_cell_by_hand", lambda m, x: cells(m, x), (3, 4), cell=lambda: nn.LSTMCell(4, 3))
+case("gru_cell_by_hand", lambda m, x: m.cell(x[:, 1], m.cell(x[:, 0])) + m.other(x[:, 2]), (3, 4), cell=lambda: nn.GRUCell(4, 3), other=lambda: nn.RNNCell(4, 3))
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -177,7 +185,28 @@ def test_what_is_spelled_out_is_its_kind(same: Same) -> None:
         return [layer["type"] for layer in same(module, inputs).model["layers"]]
 
     assert types("gelu_by_hand") == types("gelu_by_hand_with_erf") == ["linear", "gelu"]
+    for name in ("attention_by_hand", "attention_by_hand_with_bias", "attention_by_hand_of_one_head"):
+        assert types(name).count("attention") == 1 and not {"softmax", "matmul"} & set(types(name))
     assert types("norm_by_hand") == ["rms_norm", "linear"]
+
+
+def by_hand(m: Any, x: Tensor, bias: Tensor | None = None) -> Tensor:
+    """minGPT's attention."""
+    n, positions, width = x.shape
+    q, k, v = (part.view(n, positions, 2, width // 2).transpose(1, 2) for part in m.qkv(x).split(width, dim=2))
+    scores = (q @ k.transpose(-2, -1)) * (1.0 / math.sqrt(k.size(-1)))
+    if bias is not None:
+        scores = scores + bias
+    scores = scores.masked_fill(torch.ones(positions, positions).tril() == 0, float("-inf"))
+    y = m.drop(F.softmax(scores, dim=-1)) @ v
+    return m.o(y.transpose(1, 2).contiguous().view(n, positions, width)).flatten(1)
+
+
+def cells(m: Any, x: Tensor) -> Tensor:
+    state = None
+    for at in range(x.shape[1]):
+        state = m.cell(x[:, at], state)
+    return state[0]
 
 
 def by_erf(x: Tensor) -> Tensor:
