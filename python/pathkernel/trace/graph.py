@@ -13,6 +13,7 @@ from ..errors import UnsupportedError
 from ..graph import Graph
 from . import kinds
 from .check import check as compare
+from .fuse import with_own_weights
 from .export import call_of, export, plain_copy, quiet
 from .inputs import Prepare
 from .network import Network, reads
@@ -52,8 +53,8 @@ def ending_of(program: Program) -> tuple[str | None, fx.Node]:
     while operator_name(last) in SAME and isinstance(last.args[0], fx.Node):
         last = last.args[0]
     ending = ENDINGS.get(operator_name(last))
-    layout = program.layout(last)
-    is_last = ending != "log_softmax" or int(last.args[1]) % len(layout.whole) == len(layout.whole) - 1  # type: ignore[call-overload]
+    rank = last.meta["val"].dim()
+    is_last = ending != "log_softmax" or int(last.args[1]) % rank == rank - 1  # type: ignore[call-overload]
     source = last.args[0] if last.args else None
     if ending and is_last and isinstance(source, fx.Node):
         return ending, source
@@ -78,6 +79,7 @@ def assembled(translator: Translator, output: str, ending: str | None, dtype: to
     if not network.inputs:
         raise UnsupportedError("the output does not depend on the inputs")
     output = layers[-1]["name"] if output not in {layer["name"] for layer in layers} else output
+    layers, output = with_own_weights(layers, output)
     translator.renamed = renamed = new_names(layers)
     model = inputs_of(translator)
     only = {name: -1 for name in network.inputs} if "input" in model else {}

@@ -67,6 +67,10 @@ class Translator:
             if trained and is_tensor(node.meta.get("val")):
                 self.read(node)
         name = self.read(output)
+        for layer in self.network.without_idle(name):
+            if layer["type"] == "erf":
+                source = self.network.sources[layer["name"]]
+                self.problems.append(UnsupportedNode(source.module, source.operator, source.line, nearest("erf")))
         if self.problems:
             raise UnsupportedError(said(self.problems), self.problems)
         return name
@@ -110,7 +114,8 @@ class Translator:
         try:
             return self.handled(node)
         except (Unsupported, Mixed, UnsupportedError) as problem:
-            source = source_of(node)
+            whole = node.args[0] if node.target is operator.getitem else node
+            source = source_of(whole)  # type: ignore[arg-type]
             noted = UnsupportedNode(source.module, source.operator, source.line, advice(problem))
             self.problems += [] if noted in self.problems else [noted]
             try:

@@ -66,7 +66,7 @@ REFUSED: dict[str, tuple[Callable[..., Any], str]] = {
     "over_examples": (lambda m, x: m.a(x) - m.a(x).mean(0), "examples of a batch meet"),
     "softmax_over_examples": (lambda m, x: m.a(x).softmax(0), "examples of a batch meet"),
     "pairs_of_examples": (lambda m, x: m.a(x) @ m.a(x).T, "examples of a batch meet"),
-    "some_examples": (lambda m, x: m.a(x)[1:], "some examples of the batch are left out"),
+    "some_examples": (lambda m, x: m.a(x)[1:], "every example has to be on its own"),
     "stopped": (lambda m, x: m.a(x) + m.a(x).detach(), "requires_grad_(False)"),
     "no_grad": (lambda m, x: m.a(x) + without(m, x), "requires_grad_(False)"),
     "rounded": (lambda m, x: m.a(x).round(), "steps have no gradient"),
