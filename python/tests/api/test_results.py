@@ -178,7 +178,7 @@ def test_the_light_table(result: pk.Result, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_notebooks(result: pk.Result, path: pk.Path, digits: Data) -> None:
     html = result._repr_html_()
-    assert html.count("<rect") == 2 * 5 and "exact" in html and "query 0, " in html and "24 examples" in html
+    assert html.count("<rect") == 2 * 5 and "exact" in html and "query 0, output " in html and "24 examples" in html
     assert "<polyline" in path._repr_html_() and "cross_entropy" in path._repr_html_()
     plan = pk.plan(path, digits[2])
     assert plan.memory > 0 and plan.seconds > 0 and plan.tiles >= 1
