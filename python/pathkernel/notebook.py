@@ -69,12 +69,14 @@ def _of_query(result: Result, query: int) -> tuple[str, float, float]:
     legend, output = result.legend, result.output_of(query)
     raised, lowered = moved.sums(result.arrays, query, output)
     first, last = (float(values[query, output]) for values in (result.initial, result.prediction))
-    name = "" if result.prediction.shape[1] == 1 else f", {legend.class_name(output)}"
+    name = "" if result.prediction.shape[1] == 1 else f", output {legend.class_name(output)}"
     return f"query {query}{name}: {first:.3g} → {last:.3g}", raised, lowered
 
 
 def _curve(values: list[float]) -> str:
     """The course of a number as a line."""
+    every = -(-len(values) // _WIDTH)
+    values = [*values[:-1:every], values[-1]]
     low, high = min(values), max(values)
     span = (high - low) or 1.0
     points = [(_WIDTH * place / (len(values) - 1), 60 - 56 * (value - low) / span) for place, value in enumerate(values)]

@@ -122,12 +122,21 @@ def test_examples_that_are_left_out_keep_their_numbers(net: nn.Module, digits: D
 
 
 def test_groups_are_columns(net: nn.Module, digits: Data) -> None:
+    """Rows of the numbers 4 to 15, two of each, mixed; of which one number's rows are of two classes."""
     x, y, queries, targets = digits
-    path = pk.train(net, x, y, loss="cross_entropy", optimizer=pk.SGD(0.3), steps=3, groups=np.arange(24) // 2)
-    result = pk.attribute(path, queries, targets)
-    alone = pk.attribute(pk.train(net, x, y, loss="cross_entropy", optimizer=pk.SGD(0.3), steps=3), queries, targets)
-    np.testing.assert_allclose(result.attribution, alone.attribution.reshape(5, 12, 2, 3).sum(2), atol=1e-13)
-    assert sorted(result.top(0, 0, k=30)["example"]) == list(range(12))
+    groups = np.arange(24)[::-1] // 2 + 4
+    y = np.array([0, 1, 2])[groups % 3]
+    y[groups == 9] = [0, 1]
+    path = pk.train(net, x, y, loss="cross_entropy", optimizer=pk.SGD(0.3), steps=3, groups=groups)
+    result = pk.attribute(path, queries, targets, nodes=4)
+    alone = pk.attribute(pk.train(net, x, y, loss="cross_entropy", optimizer=pk.SGD(0.3), steps=3), queries, targets, nodes=4)
+    sums = np.stack([alone.attribution[:, groups == number].sum(1) for number in range(4, 16)], axis=1)
+    np.testing.assert_allclose(result.attribution, sums, atol=1e-13)
+    table = result.top(0, 0, k=30).set_index("example")
+    assert sorted(table.index) == list(range(4, 16))
+    for number, row in table.iterrows():
+        assert row["contribution"] == result.attribution[0, number - 4, 0]
+        assert row["label"] == (number % 3 if number != 9 else -1)
 
 
 def test_what_is_not_there_is_told_with_the_remedy(result: pk.Result) -> None:
@@ -169,7 +178,7 @@ def test_the_light_table(result: pk.Result, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_notebooks(result: pk.Result, path: pk.Path, digits: Data) -> None:
     html = result._repr_html_()
-    assert html.count("<rect") == 2 * 5 and "exact" in html and "query 0, " in html and "24 examples" in html
+    assert html.count("<rect") == 2 * 5 and "exact" in html and "query 0, output " in html and "24 examples" in html
     assert "<polyline" in path._repr_html_() and "cross_entropy" in path._repr_html_()
     plan = pk.plan(path, digits[2])
     assert plan.memory > 0 and plan.seconds > 0 and plan.tiles >= 1
