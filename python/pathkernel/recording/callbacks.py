@@ -63,11 +63,21 @@ def lightning_callback(recorder: Recorder) -> Any:
     class Recording(Callback):
         """Records a training by Lightning's `Trainer`."""
 
+        def setup(self, trainer: Any, pl_module: Any, stage: str) -> None:
+            # Before training starts, the loader's workers have drawn their first batches already.
+            if stage == "fit":
+                source = trainer.fit_loop._data_source
+                give = source.dataloader
+                source.dataloader = lambda: self._recording(give())
+
+        def _recording(self, loader: Any) -> Any:
+            self._inside = Inside(recorder, loader)
+            return loader
+
         def on_train_start(self, trainer: Any, pl_module: Any) -> None:
             if len(trainer.optimizers) != 1:
                 raise ValueError(f"the module has {len(trainer.optimizers)} optimizers; a recording follows one")
             recorder.attach(trainer.optimizers[0])
-            self._inside = Inside(recorder, trainer.train_dataloader)
 
         def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:
             self._inside.is_at_next(batch)
