@@ -15,7 +15,7 @@ from ..torch_optimizers import Kind
 from . import numbers, shares
 from .store import Recording
 from .rows import Arrays
-from .step import TARGETS, Step
+from .step import NO_CLASS, TARGETS, Step
 
 #: Digits of a weight by which examples of one weight are known.
 _DIGITS = {"f32": 6, "f64": 13}
@@ -49,8 +49,11 @@ def path(recording: Recording, told: Told) -> tuple[Path, list[str]]:
     steps = recording.steps
     targets = _targets(recording, told)
     loss = loss_table(told.loss, targets, told.graph.ending)
+    if loss["loss"] == "cross_entropy" and targets.dtype.kind in "iu" and (targets == NO_CLASS).any():
+        loss.setdefault("ignore", NO_CLASS)
     found = shares.find(steps, targets, loss, told.graph.ending)
-    optimizer, remarks = numbers.optimizer(told.kind, told.flags, [step.numbers for step in steps], told.groups)
+    groups = [_as_in(told.graph, names) for names in told.groups]
+    optimizer, remarks = numbers.optimizer(told.kind, told.flags, [step.numbers for step in steps], groups)
     precision = "f64" if any(one.dtype == np.float64 for one in recording.weights.point(0).values()) else "f32"
     rows = _Rows.of(recording, told, found.weights, _DIGITS[precision])
     train = rows.data({**recording.rows.arrays, TARGETS: targets}, told.graph)
@@ -100,8 +103,16 @@ def _frozen(told: Told, steps: Sequence[Step]) -> dict[str, Any]:
     moved = {name for place, name in enumerate(told.names) if place not in never}
     buffers = ("running_mean", "running_var")
     still = [name for name in told.graph.weights if name not in moved and not name.endswith(buffers)]
-    frozen = list(dict.fromkeys([*told.graph.model.get("frozen", []), *still]))
+    frozen = list(dict.fromkeys([*told.graph.model.get("frozen", []), *_as_in(told.graph, still)]))
     return {**told.graph.model, **({"frozen": frozen} if frozen else {})}
+
+
+def _as_in(graph: Graph, names: Sequence[str]) -> list[str]:
+    """What a graph calls the network's tensors: some of them are views of others."""
+    views: dict[str, list[str]] = {}
+    for tensor, place in graph.model.get("parameters", {}).items():
+        views.setdefault(place.get("tensor", tensor), []).append(tensor)
+    return [own for name in names for own in views.get(name, [name])]
 
 
 @dataclass

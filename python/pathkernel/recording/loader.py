@@ -12,6 +12,9 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from ..errors import UnsupportedError
 
+#: Where accelerate keeps the loader that it wraps.
+_INNER = "base_dataloader"
+
 
 class RecordingSampler:
     """Gives what a sampler gives, and keeps it in `drawn` until the batch has been handed out.
@@ -62,20 +65,32 @@ def recording(loader: DataLoader[Any]) -> tuple[DataLoader[Any], RecordingSample
     """A loader with the same batches in the same order, and the sampler that knows them."""
     check(loader)
     own = copy.copy(loader)
+    if _INNER in own.__dict__:
+        own.__dict__[_INNER] = copy.copy(own.__dict__[_INNER])
     return own, install(own)
 
 
 def install(loader: DataLoader[Any]) -> RecordingSampler:
     """Puts a recording sampler into a loader."""
     # DataLoader lets nobody set its samplers, but for its own dictionary.
-    own = loader.__dict__
-    name = "sampler" if loader.batch_sampler is None else "batch_sampler"
+    own = inner(loader).__dict__
+    name = sampler_name(loader)
     sampler = RecordingSampler(own[name])
     # Iterators of persistent workers have the sampler that was there before.
     own.update({name: sampler, "_iterator": None})
-    if hasattr(loader, "in_order"):
+    if "in_order" in own:
         own["in_order"] = True
     return sampler
+
+
+def inner(loader: DataLoader[Any]) -> DataLoader[Any]:
+    """The loader that draws: accelerate puts one into another."""
+    return loader.__dict__.get(_INNER, loader)  # type: ignore[no-any-return]
+
+
+def sampler_name(loader: DataLoader[Any]) -> str:
+    """Which of a loader's samplers draws."""
+    return "sampler" if loader.batch_sampler is None else "batch_sampler"
 
 
 def examples(drawn: Any) -> np.ndarray:

@@ -21,7 +21,7 @@ from .gradients import Gradients
 from .hook import Hook
 from .host import Arrival, copied, copied_into
 from .store import Fed, Made, Recording
-from .step import TARGETS
+from .step import NO_CLASS, TARGETS
 
 #: Batches that were handed out and may still be used.
 _REMEMBERED = 16
@@ -67,6 +67,8 @@ class Loop:
         #: Parameters and buffers after the last step.
         self.last: dict[str, Tensor] = {}
         self._remarks: list[str] = []
+        #: Called before each forward pass in training; says what batch it is of, where the loop does not.
+        self.before_training: Callable[[], None] | None = None
         self._handles: list[Any] = [
             net.register_forward_pre_hook(Hook(self._forward_begins), with_kwargs=True),
             net.register_forward_hook(Hook(self._forward_ends), always_call=True),
@@ -96,11 +98,13 @@ class Loop:
             return
         self._gradients.forget()
         given = _given(self._arguments, args, kwargs)
+        if TARGETS in given and getattr(getattr(self._net, "loss_function", None), "__name__", "") == "ForCausalLMLoss":
+            given[TARGETS] = _of_next(given[TARGETS])
         if not self._begun:
             self._begin(given)
+        if self.before_training is not None and self._net.training:
+            self.before_training()
         batch = self._batch_of(given)
-        if batch is None:
-            return
         self._now = fed = _fed(batch, given, Tensor.detach if self._recording.is_at_once else copied)
         if self._drops and self._net.training:
             # Masks are drawn by the numbers of rows.
@@ -140,7 +144,7 @@ class Loop:
         keeps = self._kind.name != "sgd" or any(group.get("momentum", 0) for group in self._optimizer.param_groups)
         return keeps and not self._optimizer.state
 
-    def _batch_of(self, given: dict[str, Tensor]) -> Batch | None:
+    def _batch_of(self, given: dict[str, Tensor]) -> Batch:
         """The batch that was given to the network: the one whose tensors these are, else the last one."""
         for batch in reversed(self._batches):
             alive = {id(tensor) for one in batch.tensors if (tensor := one()) is not None}
@@ -287,6 +291,11 @@ def _given(names: list[str], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -
     if "labels" in given:
         given[TARGETS] = given.pop("labels")
     return given
+
+
+def _of_next(labels: Tensor) -> Tensor:
+    """The targets of a language model of Hugging Face, which takes labels where they are read: each place's is the next one's."""
+    return torch.nn.functional.pad(labels[:, 1:], (0, 1), value=NO_CLASS)
 
 
 def _argument_names(net: nn.Module) -> list[str]:

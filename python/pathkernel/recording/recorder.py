@@ -114,6 +114,10 @@ class Recorder:
         """A trainer has come to a batch of a loader."""
         self._is_at(examples + self.begin_of(loader), batch)
 
+    def ask_for_batches(self, next_batch: Callable[[], None]) -> None:
+        """A trainer tells the batch when the network asks for one, at each forward pass in training."""
+        self._the_loop().before_training = next_batch
+
     def begin_of(self, loader: DataLoader[Any]) -> int:
         """The number of the first example of a loader's data set; those of another one come after it."""
         key = id(loader.dataset)

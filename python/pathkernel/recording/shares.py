@@ -205,17 +205,24 @@ def _factors(seen: Seen, gradients: np.ndarray, own: Terms, shape: tuple[int, in
     products = (gradients * own.gradients).sum(1)
     common = products.sum() / sizes.sum()
     # A gradient is off by roundings of numbers near 1, as probabilities are; where it is small, that is much of it.
-    off = seen.rounding * max(_ROUNDINGS, 16 / np.abs(own.gradients).max())
+    rounding = _rounding(seen)
+    off = rounding * max(_ROUNDINGS, 16 / np.abs(own.gradients).max())
     allowed = off * np.abs(gradients).max()
     if np.abs(gradients - common * own.gradients).max() <= allowed:
         return _Fit(np.full((1, 1), common), off, values)
-    single = np.divide(products, sizes, out=np.full_like(products, common), where=sizes > sizes.max() * seen.rounding)
+    single = np.divide(products, sizes, out=np.full_like(products, common), where=sizes > sizes.max() * rounding)
     away = np.abs(gradients - single[:, None] * own.gradients).max()
     if away > allowed:
         return "the gradient by the outputs is not that of the loss that is named"
     if seen.stride > 1:
         return "the losses have different factors, and only some of them were looked at"
     return _Fit(single.reshape(shape), off, values)
+
+
+def _rounding(seen: Seen) -> float:
+    """One rounding of the gradient, relative: a loss may be taken in single precision of a network in double."""
+    is_single = np.array_equal(seen.gradients.astype(np.float32), seen.gradients)
+    return max(seen.rounding, float(np.finfo(np.float32).eps)) if is_single else seen.rounding
 
 
 def _shrunk(step: Step) -> tuple[float, str]:

@@ -9,6 +9,8 @@ import numpy as np
 
 #: What a part's targets are called among its arrays.
 TARGETS = "targets"
+#: The class that stands for none, in PyTorch.
+NO_CLASS = -100
 
 
 @dataclass
