@@ -1,7 +1,7 @@
 // The answer to a question: bars that add up, and what they mean.
 
 // Bars from the middle, of rows { name, amount, way, go, pressed, tip }.
-function bars(rows) {
+function bars(rows, say = signed) {
   const largest = rows.reduce((most, row) => Math.max(most, Math.abs(row.amount)), Number.MIN_VALUE);
   const bar = ({ name, amount, way, go, pressed, tip, total }) => {
     const size = (50 * Math.abs(amount)) / largest,
@@ -18,7 +18,7 @@ function bars(rows) {
         { class: "track", "aria-hidden": true },
         h("span", { class: `fill ${way}`, style: { left: `${left}%`, width: `${size}%` } }),
       ),
-      h("span", { class: `amount ${way}` }, signed(amount)),
+      h("span", { class: `amount ${way}` }, say(amount)),
     );
   };
   return h("ul", { class: "bars" }, rows.map(bar));
@@ -27,9 +27,14 @@ function bars(rows) {
 // What the colours mean in an answer.
 function legend({ above, below }, right) {
   const item = (way, words, verdict) => h("span", { class: "key" }, h("i", { class: way }), words, verdict);
-  if (right === 0) return h("p", { class: "legend" }, item("helped", above), item("hurt", below));
-  const words = right > 0 ? [above, below] : [below, above];
-  return h("p", { class: "legend" }, item("helped", words[0], ": helped"), item("hurt", words[1], ": hurt"));
+  if (right === 0) return h("p", { class: "legend" }, item("hurt", below), item("helped", above));
+  const verdict = way => (way > 0 ? ": helped" : ": hurt");
+  return h(
+    "p",
+    { class: "legend" },
+    item(wayClass(-1, right), below, verdict(-right)),
+    item(wayClass(1, right), above, verdict(right)),
+  );
 }
 
 // Bars of what the network says; the value that is asked about and the one that it is held against stand out.
@@ -46,11 +51,16 @@ function outputs(query, question, ask) {
             tick = RUN.compete && classOf(query) === value ? " ✓" : "";
           return valueName(query, place) + tick;
         };
-  if (!label)
-    return bars([
-      { name: "before training", amount: first[0], way: "still" },
-      { name: "after", amount: last[0], way: "chosen" },
-    ]);
+  if (!label) {
+    const rows = [
+      ["before training", first[0], "still"],
+      ["after training", last[0], "chosen"],
+    ];
+    return bars(
+      rows.map(([name, amount, way]) => ({ name, amount, way })),
+      number,
+    );
+  }
   const rows = order.map(place => ({
     name: label(place),
     amount: last[place],
@@ -65,50 +75,42 @@ function outputs(query, question, ask) {
       ),
   }));
   return [
-    bars(rows),
+    bars(rows, number),
     DETAILS.kept < RUN.values &&
       h("p", { class: "note" }, `Of ${RUN.values.toLocaleString("en")} values, ${DETAILS.kept} are in this page.`),
   ];
 }
 
-// The sentence that answers a question between two classes.
+// The sentence that answers a question: of two classes who pulled most towards either, and else how much training changed.
 function answer(query, question, parts) {
-  const { subject } = meaningOf(query, question),
-    end = of(DETAILS.terms.prediction, query, question),
-    begin = parts[0].amount;
+  const { subject } = meaningOf(query, question);
+  const end = of(DETAILS.terms.prediction, query, question);
+  const begin = of(DETAILS.terms.initial, query, question);
   const classes = parts.filter(own => own.kind === "class");
-  const name = question.than === null ? null : [valueName(query, question.value), valueName(query, question.than)];
   const strongest = sign =>
-    classes.filter(own => own.amount * sign > 0).sort((a, b) => sign * (b.amount - a.amount))[0];
+    classes.reduce((best, own) => (sign * own.amount > sign * (best?.amount ?? 0) ? own : best), null);
   const [most, least] = [strongest(1), strongest(-1)];
-  const said = own => [`${own.name} `, h("b", { class: "number" }, signed(own.amount))];
-  if (name && most && least) {
-    const ahead = end === 0 ? "neither is ahead" : `${name[end > 0 ? 0 : 1]} is ahead by ${number(Math.abs(end))}`;
+  const bold = text => h("b", {}, text);
+  const amount = value => h("b", { class: `amount ${wayClass(value, rightWay(query, question))}` }, signed(value));
+  if (question.than === null || !most || !least) {
+    const change = h("b", { class: "number" }, signed(end - begin));
     return h(
       "p",
       { class: "answer" },
-      "Most towards ",
-      h("b", {}, name[0]),
-      ": ",
-      said(most),
-      ". Most towards ",
-      h("b", {}, name[1]),
-      ": ",
-      said(least),
-      `. With all others, and from ${signed(begin)} where it began, `,
-      h("b", {}, ahead),
-      ".",
+      "Training changed ",
+      bold(subject),
+      " by ",
+      change,
+      `, from ${number(begin)} to ${number(end)}.`,
     );
   }
-  return h(
-    "p",
-    { class: "answer" },
-    "Training changed ",
-    h("b", {}, subject),
-    " by ",
-    h("b", { class: "number" }, signed(end - begin)),
-    `, from ${number(begin)} to ${number(end)}.`,
-  );
+  const [name, than] = [valueName(query, question.value), valueName(query, question.than)];
+  const pulls = [`The examples of ${most.name} pulled it `, amount(most.amount), " towards ", bold(name), ", and those of "];
+  const back = [`${least.name} `, amount(least.amount), " towards ", bold(than), ". "];
+  const rest = `All others, and where it began, make ${signed(end - most.amount - least.amount)}: `;
+  const ahead =
+    end === 0 ? [bold("neither is ahead")] : [bold(end > 0 ? name : than), " ends ahead by ", bold(number(Math.abs(end)))];
+  return h("p", { class: "answer" }, pulls, back, rest, ahead, ".");
 }
 
 // The answer as parts that add up. A class chooses whose examples are listed.
@@ -120,7 +122,7 @@ function why(query, question, chosen, choose) {
   const rows = parts.map(({ name, amount, kind, label }) => ({
     name,
     amount,
-    way: kind === "class" || name.startsWith("examples") || name === "all examples" ? wayClass(amount, right) : "still",
+    way: kind === "term" ? "still" : wayClass(amount, right),
     pressed: kind === "class" && label === chosen,
     go: kind === "class" && label !== NONE ? () => choose(label === chosen ? null : label) : null,
   }));
@@ -142,13 +144,18 @@ function why(query, question, chosen, choose) {
 function questionChoice(query, question, ask) {
   const places = Array.from({ length: DETAILS.kept }, (_, place) => place),
     chosen = question.than === null ? "" : question.than;
-  if (DETAILS.kept === 1) return h("h3", {}, `Why is ${meaningOf(query, question).subject} what it is?`);
+  if (DETAILS.kept === 1)
+    return h(
+      "h3",
+      {},
+      `Why is ${meaningOf(query, question).subject} ${number(of(DETAILS.terms.prediction, query, question))}?`,
+    );
   const option = place => [place, valueName(query, place)];
   const value = select("Why", places.map(option), question.value, place =>
     ask({ value: +place, than: question.than === +place ? null : question.than }),
   );
   if (!RUN.compete) return h("h3", { class: "question" }, value, "?");
-  const others = [["", "nothing: its own value"], ...places.filter(place => place !== question.value).map(option)];
+  const others = [["", "nothing"], ...places.filter(place => place !== question.value).map(option)];
   return h(
     "h3",
     { class: "question" },

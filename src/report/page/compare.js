@@ -76,11 +76,7 @@ function sharedSection(both, questions) {
   };
   const rows = () => [
     ["example", queryName(both[0]), queryName(both[1])],
-    ...shared.map(column => [
-      EXAMPLES.numbers[COLUMN_PLACES.get(column)] ?? column,
-      mine.get(column),
-      other.get(column),
-    ]),
+    ...shared.map(column => [EXAMPLES.numbers[COLUMN_PLACES.get(column)] ?? column, mine.get(column), other.get(column)]),
   ];
   return h(
     "section",

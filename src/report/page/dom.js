@@ -39,6 +39,14 @@ function hideTip() {
   TIP.hidden = true;
 }
 
+// Shows the tip of what has the focus.
+function tipOfFocus() {
+  const own = document.activeElement?.closest("[data-tip]");
+  if (!own) return hideTip();
+  const { left, top, width } = own.getBoundingClientRect();
+  showTip(own.dataset.tip, left + width / 2, top);
+}
+
 // Whatever has `data-tip` says it to the pointer and to the keyboard.
 function watchTips() {
   document.body.append(TIP);
@@ -47,14 +55,10 @@ function watchTips() {
     if (own) showTip(own.dataset.tip, event.clientX, event.clientY);
     else if (!event.target.closest?.("[data-own-tip]")) hideTip();
   });
-  document.addEventListener("focusin", event => {
-    const own = event.target.closest?.("[data-tip]");
-    if (!own) return hideTip();
-    const { left, top, width } = own.getBoundingClientRect();
-    showTip(own.dataset.tip, left + width / 2, top);
-  });
+  document.addEventListener("focusin", tipOfFocus);
   document.addEventListener("keydown", event => event.key === "Escape" && hideTip());
-  document.addEventListener("scroll", hideTip, { passive: true });
+  // What has the focus may have been scrolled to.
+  document.addEventListener("scroll", () => TIP.hidden || tipOfFocus(), { passive: true });
 }
 
 // Rows of a table as a file: the first is of names.
@@ -82,8 +86,9 @@ function growing(holder, items, size, draw) {
     holder.append(...items.slice(shown, shown + size).map(draw));
     shown = Math.min(items.length, shown + size);
     if (shown < items.length) {
-      more.textContent = `Show ${Math.min(size, items.length - shown)} more of ${items.length - shown}`;
-      holder.after(more);
+      const rest = items.length - shown;
+      more.textContent = rest > size ? `Show ${size} more of ${rest}` : `Show the other ${rest}`;
+      (holder.closest("table") ?? holder).after(more);
     }
   };
   more.addEventListener("click", grow);
@@ -98,6 +103,6 @@ function select(label, options, chosen, onchange) {
     "label",
     { class: "choice" },
     h("span", {}, label),
-    h("select", { onchange: event => onchange(event.target.value) }, own),
+    h("select", { "aria-label": label, onchange: event => onchange(event.target.value) }, own),
   );
 }

@@ -30,8 +30,7 @@ function movedBy(example) {
   if (EXAMPLES.moved) {
     const { starts, queries, amounts } = EXAMPLES.moved,
       found = [];
-    for (let at = starts[example]; at < starts[example + 1]; at++)
-      found.push({ query: queries[at], amount: amounts[at] });
+    for (let at = starts[example]; at < starts[example + 1]; at++) found.push({ query: queries[at], amount: amounts[at] });
     return found;
   }
   const found = [],
@@ -166,21 +165,16 @@ function examplePage(example) {
         ),
       ),
     ),
-    movedSection(example) ??
-      h("p", { class: "note" }, "kernel.attribution is off, so what it contributed is not known."),
+    movedSection(example) ?? h("p", { class: "note" }, "kernel.attribution is off, so what it contributed is not known."),
   ];
 }
 
 function suspectCard([row, column, amount], at) {
   const place = COLUMN_PLACES.get(column),
     { median } = DATA.suspects;
-  const times = median > 0 ? `${number(Math.abs(amount) / median)} × the median` : signed(amount);
+  const times = median > 0 ? `${number(Math.abs(amount) / median)} × median` : signed(amount);
   if (place === undefined)
-    return h(
-      "span",
-      { class: "card wide" },
-      h("span", { class: "said" }, h("b", {}, times), h("small", {}, `no. ${row}`)),
-    );
+    return h("span", { class: "card wide" }, h("span", { class: "said" }, h("b", {}, times), h("small", {}, `no. ${row}`)));
   return h(
     "a",
     {
@@ -194,7 +188,7 @@ function suspectCard([row, column, amount], at) {
       { class: "said" },
       EXAMPLES.names?.[place] && h("span", {}, EXAMPLES.names[place]),
       h("span", { class: "facts" }, exampleFacts(place)),
-      h("b", { class: "number" }, times),
+      h("b", {}, times),
       h("small", {}, `no. ${row}`),
     ),
   );

@@ -6,8 +6,7 @@ function picture({ shape: [channels, height, width], pixels }, place, words) {
   const own = part(pixels, place, channels * height * width);
   const image = new ImageData(width, height);
   for (let at = 0; at < width * height; at++) {
-    for (let channel = 0; channel < 3; channel++)
-      image.data[4 * at + channel] = own[at * channels + (channel % channels)];
+    for (let channel = 0; channel < 3; channel++) image.data[4 * at + channel] = own[at * channels + (channel % channels)];
     image.data[4 * at + 3] = 255;
   }
   canvas.getContext("2d").putImageData(image, 0, 0);
@@ -22,9 +21,9 @@ function tokensOf({ words, tokens, starts }, place) {
 // A text; where it is known what each token's position contributed, in its colours.
 function text(inputs, place, positions) {
   const tokens = tokensOf(inputs, place);
-  if (!positions || positions.amounts.length !== tokens.length)
-    return h("span", { class: "text" }, tokens.join("").trim());
+  if (!positions || positions.amounts.length !== tokens.length) return h("span", { class: "text" }, tokens.join("").trim());
   const largest = positions.largest || 1;
+  const end = tokens.findLastIndex(token => token.trim()) + 1;
   const coloured = (token, at) => {
     const amount = positions.amounts[at],
       share = Math.min(1, Math.abs(amount) / largest);
@@ -40,7 +39,7 @@ function text(inputs, place, positions) {
       token,
     );
   };
-  return h("span", { class: "text" }, tokens.map(coloured));
+  return h("span", { class: "text" }, tokens.slice(0, end).map(coloured));
 }
 
 // Of positions that are no text's: a strip.

@@ -12,9 +12,7 @@ function pageOf(asked) {
   const number = key => (asked.has(key) ? +asked.get(key) : undefined);
   if (asked.has("e")) {
     const example = EXAMPLE_PLACES.get(number("e"));
-    return example === undefined
-      ? missing("Example", asked.get("e"), `--example ${asked.get("e")}`)
-      : examplePage(example);
+    return example === undefined ? missing("Example", asked.get("e"), `--example ${asked.get("e")}`) : examplePage(example);
   }
   if (!asked.has("q")) return null;
   const query = QUERY_PLACES.get(number("q")),

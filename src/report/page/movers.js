@@ -18,11 +18,7 @@ function movers(query, question, list, sign, chosen) {
     const inputs = EXAMPLES.inputs,
       amount = h("b", { class: `amount ${wayClass(one.amount, right)}` }, signed(one.amount));
     if (place === undefined)
-      return h(
-        "span",
-        { class: "card wide" },
-        h("span", { class: "said" }, amount, h("small", {}, `column ${one.column}`)),
-      );
+      return h("span", { class: "card wide" }, h("span", { class: "said" }, amount, h("small", {}, `column ${one.column}`)));
     return h(
       "a",
       {
@@ -59,12 +55,7 @@ function movers(query, question, list, sign, chosen) {
         : `The ${shown === 1 ? "largest" : `${shown} largest`}${of_class} make up ${signed(sum)}${share}.`,
     ),
     own.length > 0 &&
-      growing(
-        h("div", { class: isPictures(EXAMPLES.inputs) ? "cards small" : "cards wide" }),
-        own,
-        DETAILS.each,
-        example,
-      ),
+      growing(h("div", { class: isPictures(EXAMPLES.inputs) ? "cards small" : "cards wide" }), own, DETAILS.each, example),
   );
 }
 

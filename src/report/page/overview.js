@@ -5,11 +5,7 @@ function shares(list) {
     const place = COLUMN_PLACES.get(column),
       amount = h("b", { class: "number" }, percent(share));
     if (place === undefined)
-      return h(
-        "span",
-        { class: "card wide" },
-        h("span", { class: "said" }, amount, h("small", {}, `column ${column}`)),
-      );
+      return h("span", { class: "card wide" }, h("span", { class: "said" }, amount, h("small", {}, `column ${column}`)));
     return h(
       "a",
       { class: `card ${isPictures(EXAMPLES.inputs) ? "" : "wide"}`, href: `#e=${EXAMPLES.numbers[place]}` },

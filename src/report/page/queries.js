@@ -105,11 +105,7 @@ function confusions() {
   const most = [...counts].sort((a, b) => b[1] - a[1]).slice(0, 8);
   return most.map(([pair, many]) => {
     const [is, read] = pair.split(" ");
-    const choose = () => (
-      Object.assign(LIST, { search: "", only: "wrong", class: is, read }),
-      drawToolbar(),
-      drawQueries()
-    );
+    const choose = () => (Object.assign(LIST, { search: "", only: "wrong", class: is, read }), drawToolbar(), drawQueries());
     return h(
       "button",
       { type: "button", class: "chip", onclick: choose },

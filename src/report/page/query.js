@@ -1,19 +1,20 @@
 // A query's own page: what it is, what the network says, and why.
 
+// What stands at the top of a query's page: how it is read, or what it is called.
+function queryTitle(query) {
+  if (!QUERIES.predicted || !QUERIES.classes) return QUERIES.names?.[query] ?? queryName(query);
+  const read = ["Read as ", h("b", {}, className(readAs(query)))];
+  const is = isWrong(query) ? [", is ", h("b", {}, className(classOf(query)))] : ", rightly";
+  return [read, is, isWrong(query) && h("span", { class: "badge" }, "wrong")];
+}
+
 function queryHead(query) {
-  const wrong = isWrong(query),
-    place = shownQueries().indexOf(query),
-    all = shownQueries();
+  const all = shownQueries(),
+    place = all.indexOf(query);
   const step = (to, words) =>
     all[to] === undefined || place < 0
       ? null
       : h("a", { href: `#q=${QUERIES.numbers[all[to]]}`, rel: words }, words === "prev" ? "‹ before" : "next ›");
-  const title =
-    QUERIES.predicted && QUERIES.classes
-      ? wrong
-        ? [`Read as `, h("b", {}, className(readAs(query))), `, is `, h("b", {}, className(classOf(query)))]
-        : [`Read as `, h("b", {}, className(readAs(query))), ", rightly"]
-      : [queryFacts(query) || queryName(query)];
   return [
     h(
       "nav",
@@ -25,7 +26,7 @@ function queryHead(query) {
       "h2",
       { tabindex: -1 },
       h("small", {}, QUERIES.names?.[query] ? `${QUERIES.names[query]}, ${queryName(query)}` : queryName(query)),
-      h("span", {}, title, wrong && h("span", { class: "badge" }, "wrong")),
+      h("span", {}, queryTitle(query)),
     ),
   ];
 }

@@ -71,7 +71,9 @@ function examplesOf(query, question) {
 function positionsOf(query, column, question) {
   const { each, starts, examples, amounts } = DETAILS.positions,
     first = firstQuestion(query);
-  if (!each || question.value !== first.value || question.than !== first.than) return null;
+  // Of several rows the positions are summed, place by place.
+  const several = EXAMPLES.rows?.[COLUMN_PLACES.get(column)] > 1;
+  if (!each || several || question.value !== first.value || question.than !== first.than) return null;
   const own = amounts.subarray(starts[query] * each, starts[query + 1] * each);
   const place = examples.subarray(starts[query], starts[query + 1]).indexOf(column);
   if (place < 0) return null;
@@ -99,19 +101,19 @@ function partsOf(query, question) {
     classes.sort((a, b) => Math.abs(b.amount) - Math.abs(a.amount));
     for (const { label, amount } of classes)
       parts.push({
-        name: label === NONE ? "other examples" : `examples of class ${className(label)}`,
+        name: label === NONE ? "other examples" : `class ${className(label)}`,
         kind: "class",
         label,
         amount,
       });
   } else if (Number.isFinite(above)) {
     parts.push(
-      { name: "examples that raised it", kind: "term", amount: above },
-      { name: "examples that lowered it", kind: "term", amount: below },
+      { name: "examples that raised it", kind: "examples", amount: above },
+      { name: "examples that lowered it", kind: "examples", amount: below },
     );
   } else if (RUN.listed !== null) {
     const all = place => sumsOf(query, { value: place, than: null }).reduce((sum, own) => sum + own, 0);
-    parts.push({ name: "all examples", kind: "term", amount: all(question.value) - all(question.than) });
+    parts.push({ name: "all examples", kind: "examples", amount: all(question.value) - all(question.than) });
   }
   for (const [key, name] of TERMS) {
     if (DETAILS.terms[key]) parts.push({ name, kind: "term", amount: of(DETAILS.terms[key], query, question) });

@@ -8,9 +8,9 @@ function number(value) {
   const minus = value < 0 ? "−" : "";
   if (size < 1e-3 || size >= 1e5)
     return minus + size.toExponential(1).replace(".0e", "e").replace("e+", "e").replace("e-", "e−");
-  if (size >= 99.95) return minus + size.toFixed(size >= 999.5 ? 0 : 1);
-  const text = size.toFixed(size >= 10 ? 1 : size >= 0.1 ? 2 : 4);
-  return minus + text.replace(/\.?0+$/, "");
+  const digits = size >= 999.5 ? 0 : size >= 9.995 ? 1 : size >= 0.0995 ? 2 : 4;
+  const text = size.toFixed(digits);
+  return minus + (digits ? text.replace(/\.?0+$/, "") : text);
 }
 
 function signed(value) {
@@ -58,8 +58,9 @@ function targetsOf(query) {
 
 // What people call an example, and what it is.
 function exampleName(example) {
-  const known = RUN.grouped ? "column" : "no.";
-  return `${known} ${EXAMPLES.numbers[example]}`;
+  if (!RUN.grouped) return `no. ${EXAMPLES.numbers[example]}`;
+  const rows = EXAMPLES.rows ? `, ${count(EXAMPLES.rows[example], "row", "rows")}` : "";
+  return `column ${EXAMPLES.numbers[example]}${rows}`;
 }
 
 function exampleFacts(example) {
