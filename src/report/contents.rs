@@ -2,11 +2,12 @@
 
 use crate::error::Error;
 use crate::formats::MappedArray;
-use crate::loss::TargetKind;
+use crate::graph::Graph;
+use crate::loss::{IGNORED, TargetKind};
 use crate::optimizer::Motion;
 use crate::problem::Problem;
 use crate::run::keys::{KernelShape, RunFile};
-use crate::run::store::{Largest, Listed, PairArray, Store, Terms};
+use crate::run::store::{LayeredArray, Largest, Listed, PairArray, Store, Terms};
 use crate::run::{Excluded, Names, read_problem};
 use serde::Deserialize;
 use std::path::Path;
@@ -16,8 +17,9 @@ use std::path::Path;
 const COMPARED: u64 = 1 << 28;
 
 /// Arrays of which few rows are read, beside those of the queries.
-const OTHERS: [&str; 9] = [
+const OTHERS: [&str; 10] = [
     "attribution.npy",
+    "attribution_layers.npy",
     "attribution_positions.npy",
     "kernel.npy",
     "metrics.jsonl",
@@ -65,11 +67,15 @@ pub(super) struct Contents {
     pub listed: Option<Listed>,
     /// `[n, m, R, T]`.
     pub attribution_positions: Option<PairArray>,
+    /// `[layers, n, m, R]`.
+    pub layers: Option<LayeredArray>,
     pub kernel: Option<PairArray>,
     /// `[m, layers, 2]`.
     pub superposition: Option<MappedArray>,
     /// `[rows, R]`: what each row of the training set contributed to its own readout.
     pub own: Option<MappedArray>,
+    /// `[steps, largest batch]`, the rows of each step's batch, where not every step took all.
+    pub batches: Option<MappedArray>,
     /// n.
     pub queries: usize,
     /// R, values of a query's readout.
@@ -122,7 +128,13 @@ impl Contents {
         }
         let attribution_positions = pairs("attribution_positions", run_file.kernel.positions)?;
         let kernel = pairs("kernel", run_file.kernel.kernel != KernelShape::None)?;
+        let layers = if run_file.kernel.layers && kept_whole {
+            LayeredArray::open(directory, "attribution_layers")?
+        } else {
+            None
+        };
         let superposition = MappedArray::open(&path("superposition.npy"))?;
+        let batches = MappedArray::open(&path("trajectory/batches.npy"))?;
         let own = if run_file.kernel.own { MappedArray::open(&path("own.npy"))? } else { None };
         if run_file.kernel.own && own.is_none() {
             return Err(missing("own.npy"));
@@ -134,6 +146,8 @@ impl Contents {
             || attribution.iter().any(|array| array.shape() != [queries, examples, values])
             || attribution_positions.iter().any(|array| !array.shape().starts_with(&[queries, examples, values]))
             || attribution_positions.iter().any(|array| array.shape().len() != 4)
+            || layers.iter().any(|array| array.shape().len() != 4 || array.shape()[1..] != [queries, examples, values])
+            || batches.iter().any(|array| array.shape.len() != 2 || array.shape.contains(&0))
             || kernel.iter().any(|array| !array.shape().starts_with(&[queries, examples]))
             || superposition.iter().any(|array| array.shape.first() != Some(&examples))
             || own.iter().any(|array| array.shape.len() != 2 || array.shape[1] != values || array.shape[0] == 0)
@@ -171,9 +185,11 @@ impl Contents {
             attribution,
             listed,
             attribution_positions,
+            layers,
             kernel,
             superposition,
             own,
+            batches,
             queries,
             values,
             examples,
@@ -188,9 +204,16 @@ impl Contents {
     /// The class that the network reads a query as: its largest output, the first of several. `None` where there are no
     /// classes, or where the readout does not tell.
     pub fn predicted(&self, query: usize) -> Option<usize> {
+        self.compete().then(|| largest(self.values_of(&self.terms.prediction, query)))
+    }
+
+    /// Whether a query's values are those of classes, of which the largest is read: not where each of several positions has all
+    /// classes.
+    pub fn compete(&self) -> bool {
         let classes = self.run_file.training.loss.takes() == TargetKind::Classes;
-        let told = classes && self.run_file.kernel.readout.is_per_output();
-        told.then(|| largest(self.values_of(&self.terms.prediction, query)))
+        let width = |problem: &Problem| problem.network.shape(problem.network.output()).last().copied();
+        let one = self.problem.as_ref().ok().and_then(width).is_none_or(|width| width == self.values);
+        classes && one && self.run_file.kernel.readout.is_per_output()
     }
 
     /// The value of a query that is shown where none is asked for: of classes the predicted one, of other values the one that
@@ -225,9 +248,45 @@ impl Contents {
         }
     }
 
-    /// What a class is called: its name, or its number.
-    pub fn class(&self, class: u32) -> String {
-        self.names.class(class as usize).map_or_else(|| class.to_string(), str::to_owned)
+    /// The rows of each column.
+    pub fn rows_of_columns(&self) -> Vec<Vec<usize>> {
+        let groups = self.problem.as_ref().ok().and_then(|problem| Some((problem.groups.as_ref()?, problem.examples())));
+        let Some((groups, rows)) = groups else { return (0..self.examples).map(|column| vec![column]).collect() };
+        let mut found = vec![Vec::new(); self.examples];
+        (0..rows).for_each(|row| found[groups.column(row)].push(row));
+        found
+    }
+
+    /// The column of a row of the training set.
+    pub fn column_of_row(&self, row: usize) -> usize {
+        self.problem.as_ref().map_or(row, |problem| problem.column(row))
+    }
+
+    /// The class of each column, [`IGNORED`] of one whose rows have several; `None` where rows have none.
+    pub fn column_classes(&self) -> Option<Vec<u32>> {
+        let problem = self.problem.as_ref().ok()?;
+        let classes = problem.targets.classes(problem.examples())?;
+        let of = |rows: Vec<usize>| {
+            let first = classes[*rows.first()?];
+            Some(if rows.iter().all(|&row| classes[row] == first) { first } else { IGNORED })
+        };
+        self.rows_of_columns().into_iter().map(of).collect()
+    }
+
+    /// The layers with trained parameters.
+    pub fn layer_names(&self, layers: usize) -> Vec<String> {
+        let model = &self.run_file.model;
+        let name = |layer: usize| {
+            let own = &model.layers[layer];
+            let called = own.name.clone().unwrap_or_else(|| format!("layer {layer}"));
+            format!("{called}, {}", own.kind.name())
+        };
+        let of = |network: Graph| {
+            network.layers().into_iter().map(|blocks| name(network.blocks[blocks.start].layer)).collect()
+        };
+        let mut names: Vec<String> = self.run_file.build().map(of).unwrap_or_default();
+        names.resize(layers, "layer".into());
+        names
     }
 
     /// The first row of a column, which is shown for all of them.

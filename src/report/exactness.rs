@@ -1,7 +1,7 @@
 //! How exact the run is.
 
-use super::chart::{Axes, Scale, agreement, curve, number, percent};
-use super::contents::{Contents, Line};
+use super::contents::Contents;
+use super::format::{number, percent};
 use super::words::Words;
 use crate::path::Rule;
 use crate::run::keys::AskedRule;
@@ -10,17 +10,6 @@ use maud::{Markup, html};
 pub(super) fn exactness(contents: &Contents) -> Markup {
     let words = Words::of(contents);
     let noun = words.readout.noun();
-    let unexplained_of = |at: usize| contents.terms.unexplained.as_ref().map_or(0.0, |parts| parts[at]);
-    let of_query = contents.terms.prediction.iter().zip(&contents.terms.residual).enumerate();
-    let points: Vec<(f64, f64)> = of_query.map(|(at, (&f, &rest))| (f, f - rest - unexplained_of(at))).collect();
-    let of_steps = |of: fn(&Line) -> Option<f64>| -> Vec<f64> {
-        contents.metrics.iter().map(|line| of(line).unwrap_or(f64::NAN)).collect()
-    };
-    let (residuals, unexplained_steps) = (of_steps(|line| line.residual), of_steps(|line| line.unexplained));
-    let across = format!("{noun} by the network");
-    let up = format!("{noun} by the sum");
-    let scatter = Axes { across: &across, up: &up, scale: Scale::Linear };
-    let steps = |up| Axes { across: contents.step().0, up, scale: Scale::Logarithmic };
     html! {
         section {
             h2 { "How exact it is" }
@@ -39,8 +28,7 @@ pub(super) fn exactness(contents: &Contents) -> Markup {
             (chosen(contents))
             (nodes(contents))
             div class="charts" {
-                figure {
-                    (agreement(&scatter, &points))
+                figure data-chart="agreement" {
                     figcaption {
                         @if contents.values == 1 { "Each point is one query" } @else { "Each point is one " (noun) " of one query" }
                         "; exact ones lie on the diagonal"
@@ -48,13 +36,11 @@ pub(super) fn exactness(contents: &Contents) -> Markup {
                         "."
                     }
                 }
-                figure {
-                    (curve(&steps("residual"), &residuals))
+                figure data-chart="residual" {
                     figcaption { "The largest residual of each step, over all queries." }
                 }
                 @if contents.terms.unexplained.is_some() {
-                    figure {
-                        (curve(&steps("unexplained"), &unexplained_steps))
+                    figure data-chart="unexplained" {
                         figcaption { "The largest unexplained part of each step, over all queries." }
                     }
                 }

@@ -1,23 +1,17 @@
 /*!
-What a finished run says: its report, `report.html`, one file that needs no network; and answers to single questions ([`top()`],
+What a finished run says: its report, `report.html`, one file that needs no network, to ask questions on; and answers to single questions ([`top()`],
 [`self_influence()`]).
 
 Both are made from the run directory alone, and from the data that its run file names: where the data is gone, examples
 are shown by their numbers.
 */
 
-mod chart;
 mod contents;
+mod data;
 mod exactness;
-mod example;
-mod heat;
+mod format;
 mod page;
-mod picture;
-mod queries;
-mod query;
 mod self_influence;
-mod strip;
-mod superposition;
 mod top;
 mod words;
 
@@ -29,8 +23,8 @@ use crate::run::store::Store;
 use contents::Contents;
 use std::path::{Path, PathBuf};
 
-/// Writes the report of the finished run in `directory` and returns its path. Reads a few rows of the large arrays,
-/// never the whole. `overrides` are `report.key=value`: how examples are shown, in place of what the run file said.
+/// Writes the report of the finished run in `directory` and returns its path. Reads the large arrays
+/// a row at a time, and no more of them than there is room for in a page. `overrides` are `report.key=value`: how examples are shown, in place of what the run file said.
 ///
 /// # Errors
 ///

@@ -1,16 +1,34 @@
-//! The page.
+//! The page: what it says by itself, and the program that answers questions.
 
-use super::chart::{Axes, Scale, curve, number};
 use super::contents::Contents;
+use super::data::Data;
 use super::exactness::exactness;
-use super::heat::heat;
-use super::queries::shown;
-use super::query::queries;
-use super::superposition::superposition;
+use super::format::number;
 use super::words::Words;
 use crate::error::Error;
 use crate::run::verdict::Verdict;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+/// What the page may do: nothing but show itself, whatever names it was given.
+const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
+
+/// The parts of the page's program, in one scope.
+const PROGRAM: [&str; 14] = [
+    include_str!("page/data.js"),
+    include_str!("page/words.js"),
+    include_str!("page/dom.js"),
+    include_str!("page/charts.js"),
+    include_str!("page/inputs.js"),
+    include_str!("page/question.js"),
+    include_str!("page/queries.js"),
+    include_str!("page/answer.js"),
+    include_str!("page/movers.js"),
+    include_str!("page/query.js"),
+    include_str!("page/compare.js"),
+    include_str!("page/example.js"),
+    include_str!("page/overview.js"),
+    include_str!("page/main.js"),
+];
 
 /// The whole report.
 ///
@@ -18,33 +36,86 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 ///
 /// Arrays of pairs that cannot be read.
 pub(super) fn page(contents: &Contents) -> Result<Markup, Error> {
-    let shown = shown(contents)?;
-    let map = contents.kernel.as_ref().map(|kernel| heat(contents, kernel)).transpose()?.flatten();
+    let Data { words, numbers } = Data::read(contents)?;
+    // A name may look like the end of a script.
+    let words = words.to_string().replace('<', "\\u003c");
+    let program = format!("\"use strict\";\n(() => {{\n{}}})();\n", PROGRAM.concat());
     Ok(html! {
         (DOCTYPE)
         html lang="en" {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
+                meta http-equiv="Content-Security-Policy" content=(POLICY);
+                meta name="color-scheme" content="light dark";
                 title { "Path kernel of " (contents.name) }
-                style { (PreEscaped(include_str!("style.css"))) }
+                style { (PreEscaped(include_str!("page/style.css"))) }
             }
             body {
                 header {
-                    h1 { "Path kernel of " span class="run" { (contents.name) } }
+                    h1 { a href="#" { "Path kernel of " span class="run" { (contents.name) } } }
                     p { (Words::of(contents).subject()) ", taken apart into what each training example contributed." }
                 }
-                (verdict(contents))
-                (figures(contents))
-                (training(contents))
-                (exactness(contents))
-                (queries(contents, &shown))
-                (superposition(contents))
-                (kernel(contents, map))
+                main id="view" hidden {}
+                main id="overview" {
+                    (verdict(contents))
+                    (figures(contents))
+                    noscript { p class="note" { (without_program(contents)) } }
+                    (queries(contents))
+                    section id="suspects" hidden { h2 { "Suspects" } }
+                    (training(contents))
+                    (exactness(contents))
+                    (weights(contents))
+                    (kernel(contents))
+                }
                 footer { "pathkernel " (text(contents, "version")) ", on " (text(contents, "device")) }
+                script type="application/json" id="words" { (PreEscaped(words)) }
+                script type="text/plain" id="numbers" { (numbers) }
+                script type="text/javascript" { (PreEscaped(program)) }
             }
         }
     })
+}
+
+/// What a browser that runs no programs is told.
+fn without_program(contents: &Contents) -> String {
+    let name = &contents.name;
+    format!(
+        "This browser runs no scripts, and queries, suspects and charts are drawn by one that is in this file. The same is told \
+         by pathkernel top {name} --query 0, by pathkernel top {name} --example 0 and by pathkernel self {name}."
+    )
+}
+
+fn queries(contents: &Contents) -> Markup {
+    let words = Words::of(contents);
+    let others = [
+        (contents.has_decay(), "what weight decay added"),
+        (contents.terms.statistics.is_some(), "what running statistics moved"),
+        (contents.terms.earlier.is_some(), "what gradients from before the first step moved"),
+        (contents.terms.unexplained.is_some(), "what is unexplained of the path"),
+    ];
+    let others: Vec<&str> = others.into_iter().filter(|(is_there, _)| *is_there).map(|(_, words)| words).collect();
+    let more = if others.is_empty() { String::new() } else { format!(", and with {}", others.join(" and ")) };
+    html! {
+        section id="queries" {
+            h2 { "Queries" }
+            @if let Err(error) = &contents.problem {
+                p class="note" { "The data cannot be read any more, so examples are shown by number: " (error.to_string()) }
+            }
+            details {
+                summary { "What the amounts are" }
+                p {
+                    "An amount is what the example's share in the training added to the " (words.readout.noun()) ", "
+                    (words.unit()) ". Over all examples" (more) ", the amounts make up the change of the "
+                    (words.readout.noun()) "."
+                    @if let Some(meaning) = words.meaning() { " " (meaning) }
+                    @if let Some(listed) = &contents.listed {
+                        " Of each value the run kept the " (listed.count()) " largest amounts of either sign and the sums of the others."
+                    }
+                }
+            }
+        }
+    }
 }
 
 fn text<'a>(contents: &'a Contents, key: &str) -> &'a str {
@@ -95,9 +166,6 @@ fn figures(contents: &Contents) -> Markup {
 }
 
 fn training(contents: &Contents) -> Markup {
-    let (across, _) = contents.step();
-    let losses: Vec<f64> = contents.metrics.iter().map(|line| line.loss.unwrap_or(f64::NAN)).collect();
-    let accuracies: Option<Vec<f64>> = contents.metrics.iter().map(|line| line.accuracy).collect();
     let training = &contents.run_file.training;
     let whole = training.batch_size.is_none() && training.batches.is_none();
     let batch = if whole { "all examples" } else { "the step's batch" };
@@ -106,13 +174,11 @@ fn training(contents: &Contents) -> Markup {
             h2 { "Training" }
             p { "Path: " (contents.run_file.path_words()) "." br; "Integral: " (contents.run_file.integral_words()) "." }
             div class="charts" {
-                figure {
-                    (curve(&Axes { across, up: "loss", scale: Scale::Linear }, &losses))
+                figure data-chart="loss" {
                     figcaption { "Loss of " (batch) ", before each step." }
                 }
-                @if let Some(accuracies) = accuracies.filter(|found| !found.is_empty()) {
-                    figure {
-                        (curve(&Axes { across, up: "accuracy", scale: Scale::Linear }, &accuracies))
+                @if contents.metrics.iter().any(|line| line.accuracy.is_some()) {
+                    figure data-chart="accuracy" {
                         figcaption { "Share of " (batch) " that the network has right." }
                     }
                 }
@@ -121,8 +187,35 @@ fn training(contents: &Contents) -> Markup {
     }
 }
 
-/// The kernel, where there is a map of it.
-fn kernel(contents: &Contents, map: Option<Markup>) -> Markup {
+/// What the change of the weights is made of, where that is known.
+fn weights(contents: &Contents) -> Markup {
+    let others = [
+        (contents.has_decay(), "weight decay"),
+        (contents.terms.earlier.is_some(), "gradients from before the first step"),
+        (contents.terms.unexplained.is_some(), "unexplained"),
+    ];
+    let others: Vec<&str> = others.into_iter().filter(|(is_there, _)| *is_there).map(|(_, words)| words).collect();
+    let more = if others.is_empty() {
+        String::new()
+    } else {
+        format!("; what is missing of 100% is {}", others.join(", or "))
+    };
+    html! {
+        @if contents.superposition.is_some() {
+            section id="weights" {
+                h2 { "The weights" }
+                p {
+                    "The change of the weights is a sum over the training examples. An example's share is how much of a layer's \
+                     change lies in its part, along the change: below zero, it pulled the other way. The shares of all \
+                     examples add up to 100%" (more) "."
+                }
+            }
+        }
+    }
+}
+
+/// The kernel, where it is known.
+fn kernel(contents: &Contents) -> Markup {
     let readout = contents.run_file.kernel.readout;
     let pair = match (readout.report().mean, contents.example_classes()) {
         (Some(mean), _) => mean.to_owned(),
@@ -130,14 +223,14 @@ fn kernel(contents: &Contents, map: Option<Markup>) -> Markup {
         (None, None) => format!("the query's {} with the mean over the example's outputs", readout.noun()),
     };
     html! {
-        @if let Some(map) = map {
+        @if contents.kernel.is_some() {
             section {
                 h2 { "Path kernel" }
                 p {
                     "How alike the network found a query and an example, over the whole training: "
                     (pair) ". Of many queries and examples, evenly spread ones are shown."
                 }
-                (map)
+                div id="kernel" {}
             }
         }
     }

@@ -7,7 +7,7 @@ use crate::loss::IGNORED;
 use crate::problem::Problem;
 use crate::readout::Readout;
 use crate::run::Names;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::path::Path;
 
 /// Which of the values of its readout an example is listed by.
@@ -88,45 +88,111 @@ pub fn self_influence(
         let last = values - 1;
         return Err(wrong(format!("has no output {output}; its readout's values are numbered from 0 to {last}")));
     }
-    let own = own(&contents).map_err(&wrong)?;
-    let all = own.len() / values;
+    let own = Own::read(&contents, output).map_err(&wrong)?;
     let readout = contents.run_file.kernel.readout;
-    let problem = contents.problem.as_ref().ok().filter(|problem| problem.examples() == all);
-    let classes = problem.and_then(|problem| problem.targets.classes(all));
-    let by = match (output, problem) {
-        (Some(output), _) => ListedBy::Value(output),
-        (None, _) if values == 1 => ListedBy::Only,
-        (None, None) => {
-            let problem = contents.problem.as_ref().err().map_or_else(String::new, ToString::to_string);
-            return Err(wrong(format!("the classes of its examples cannot be read ({problem}); say --output")));
-        }
-        (None, Some(_)) if readout.is_per_output() && classes.is_some() => ListedBy::Class,
-        (None, Some(_)) => ListedBy::Sizes,
-    };
+    let problem = contents.problem.as_ref().ok().filter(|problem| problem.examples() == own.amounts.len());
+    let classes = problem.and_then(|problem| problem.targets.classes(own.amounts.len()));
     let class = |row: usize| classes.map(|classes| classes[row]).filter(|class| *class != IGNORED);
     let groups = problem.and_then(|problem| problem.groups.as_ref());
-    let moved = |(row, own): (usize, &[f64])| {
-        let place = match by {
-            ListedBy::Class => class(row).unwrap_or_default() as usize,
-            ListedBy::Value(output) => output,
-            ListedBy::Only | ListedBy::Sizes => 0,
-        };
-        let amount = if by == ListedBy::Sizes {
-            own.iter().map(|value| value.abs()).sum()
-        } else {
-            own.get(place).copied().unwrap_or(f64::NAN)
-        };
-        let group = groups.and_then(|groups| groups.number(groups.column(row)));
-        let name = contents.names.example(row).map(str::to_owned);
-        Moved { number: contents.excluded.number(row), amount, class: class(row), group, name, output: place }
+    let moved = |row: usize| Moved {
+        number: contents.excluded.number(row),
+        amount: own.amounts[row],
+        class: class(row),
+        group: groups.and_then(|groups| groups.number(groups.column(row))),
+        name: contents.names.example(row).map(str::to_owned),
+        output: own.by.value(class(row)),
     };
-    let mut largest: Vec<Moved> = own.chunks_exact(values).enumerate().map(moved).collect();
-    largest.sort_by(|a, b| b.amount.abs().total_cmp(&a.amount.abs()).then(a.number.cmp(&b.number)));
-    let size = |place: usize| largest[place].amount.abs();
-    let median = 0.5 * (size((all - 1) / 2) + size(all / 2));
-    largest.truncate(count);
-    let (is_loss, readout, names) = (readout == Readout::Loss, readout.noun(), contents.names.clone());
-    Ok(SelfInfluence { readout, is_loss, by, examples: all, median, largest, names })
+    let largest = own.largest(count).into_iter().map(moved).collect();
+    Ok(SelfInfluence {
+        readout: readout.noun(),
+        is_loss: readout == Readout::Loss,
+        by: own.by,
+        examples: own.amounts.len(),
+        median: own.median(),
+        largest,
+        names: contents.names.clone(),
+    })
+}
+
+impl ListedBy {
+    /// The value of an example of a class.
+    fn value(self, class: Option<u32>) -> usize {
+        match self {
+            Self::Class => class.unwrap_or_default() as usize,
+            Self::Value(output) => output,
+            Self::Only | Self::Sizes => 0,
+        }
+    }
+}
+
+/// What each row of the training set contributed to its own readout.
+pub(super) struct Own {
+    /// By which of its values.
+    by: ListedBy,
+    /// Of each row.
+    amounts: Vec<f64>,
+}
+
+impl Own {
+    /// Of a finished run, by one of its readout's values or the one that suits.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not known.
+    pub fn read(contents: &Contents, output: Option<usize>) -> Result<Self, String> {
+        let (own, values) = (own(contents)?, contents.values);
+        let all = own.len() / values;
+        let problem = contents.problem.as_ref().ok().filter(|problem| problem.examples() == all);
+        let classes = problem.and_then(|problem| problem.targets.classes(all));
+        let by = match (output, problem) {
+            (Some(output), _) => ListedBy::Value(output),
+            (None, _) if values == 1 => ListedBy::Only,
+            (None, None) => {
+                let problem = contents.problem.as_ref().err().map_or_else(String::new, ToString::to_string);
+                return Err(format!("the classes of its examples cannot be read ({problem}); say --output"));
+            }
+            (None, Some(_)) if contents.run_file.kernel.readout.is_per_output() && classes.is_some() => ListedBy::Class,
+            (None, Some(_)) => ListedBy::Sizes,
+        };
+        let class = |row: usize| classes.map(|classes| classes[row]).filter(|class| *class != IGNORED);
+        let amount = |(row, own): (usize, &[f64])| match by {
+            ListedBy::Sizes => own.iter().map(|value| value.abs()).sum(),
+            _ => own.get(by.value(class(row))).copied().unwrap_or(f64::NAN),
+        };
+        Ok(Self { by, amounts: own.chunks_exact(values).enumerate().map(amount).collect() })
+    }
+
+    /// The rows of the largest amounts in size, the largest first.
+    pub fn largest(&self, count: usize) -> Vec<usize> {
+        let mut rows: Vec<usize> = (0..self.amounts.len()).collect();
+        rows.sort_by(|&a, &b| self.amounts[b].abs().total_cmp(&self.amounts[a].abs()));
+        rows.truncate(count);
+        rows
+    }
+
+    /// The median of the amounts' sizes.
+    pub fn median(&self) -> f64 {
+        let order = self.largest(self.amounts.len());
+        let size = |place: usize| self.amounts[order[place]].abs();
+        0.5 * (size((order.len() - 1) / 2) + size(order.len() / 2))
+    }
+
+    /// The amount of a column: of its rows, the largest in size.
+    pub fn of_rows(&self, rows: &[usize]) -> f64 {
+        let own = rows.iter().filter_map(|&row| self.amounts.get(row)).copied();
+        own.fold(0.0, |largest: f64, amount| if amount.abs() > largest.abs() { amount } else { largest })
+    }
+
+    /// The rows that did most to themselves, as a page lists them.
+    pub fn json(&self, contents: &Contents, count: usize) -> Value {
+        let row = |row: usize| json!([contents.excluded.number(row), contents.column_of_row(row), self.amounts[row]]);
+        json!({
+            "all": self.amounts.len(),
+            "median": self.median(),
+            "is_size": self.by == ListedBy::Sizes,
+            "rows": self.largest(count).into_iter().map(row).collect::<Vec<_>>(),
+        })
+    }
 }
 
 /// `[rows, R]`: what was computed for it, or the diagonal where the queries are the training examples.

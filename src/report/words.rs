@@ -41,6 +41,18 @@ impl<'a> Words<'a> {
         format!("{value}{name}{of}{at}")
     }
 
+    /// What a value is called where all are listed: its class or its position, or else its number.
+    pub fn label(&self, number: usize) -> String {
+        let position = self.chosen.positions.as_ref().and_then(|positions| positions.get(number));
+        let class = self.names.class(number).filter(|_| self.readout.is_per_output());
+        match (position, class) {
+            (Some(position), _) => format!("position {position}"),
+            (None, Some(class)) => class.to_owned(),
+            (None, None) if self.readout.is_per_output() && self.outputs > 1 => number.to_string(),
+            (None, None) => self.readout.noun().to_owned(),
+        }
+    }
+
     /// What the page takes apart, as the subject of a sentence.
     pub fn subject(&self) -> &'static str {
         self.readout.report().subject

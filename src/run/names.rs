@@ -59,17 +59,27 @@ impl Names {
         self.example(number).filter(|_| self.shared)
     }
 
-    /// The text of an example's tokens, where their words are known: of each input of whole numbers, with the input's name.
-    pub fn texts<'n>(&self, network: &'n Graph, example: &[f64]) -> Option<Vec<(Option<&'n str>, String)>> {
+    /// Whether tokens have words.
+    pub fn has_vocabulary(&self) -> bool {
+        self.vocabulary.is_some()
+    }
+
+    /// An example's tokens as pieces of text, where their words are known: those of each input of whole numbers.
+    pub fn tokens(&self, network: &Graph, example: &[f64]) -> Option<Vec<Vec<String>>> {
         let vocabulary = self.vocabulary.as_ref()?;
         let mut rest = example;
         let mut texts = Vec::new();
         for input in &network.inputs {
             let (own, others) = rest.split_at_checked(input.len())?;
             rest = others;
-            texts.extend(input.whole.then(|| (input.name.as_deref(), vocabulary.text(own))));
+            texts.extend(input.whole.then(|| vocabulary.pieces(own)));
         }
         Some(texts)
+    }
+
+    /// The text of some tokens, where their words are known.
+    pub fn text(&self, tokens: &[f64]) -> Option<String> {
+        Some(self.vocabulary.as_ref()?.pieces(tokens).concat())
     }
 }
 

@@ -40,13 +40,13 @@ impl Vocabulary {
         Ok(Self { spelling: Spelling::of(&tokens), tokens })
     }
 
-    /// The text of some tokens; one that is not known is its number in brackets.
-    pub fn text(&self, numbers: &[f64]) -> String {
+    /// Some tokens as pieces of text, which make up the text one after another; a token that is not known is its number in brackets.
+    pub fn pieces(&self, numbers: &[f64]) -> Vec<String> {
         let token = |number: f64| {
             let known = (number >= 0.0).then(|| self.tokens.get(&(number as u64))).flatten();
             known.cloned().unwrap_or_else(|| format!("[{number}]"))
         };
-        self.spelling.joined(numbers.iter().map(|&number| token(number)))
+        self.spelling.pieces(numbers.iter().map(|&number| token(number)))
     }
 }
 
@@ -83,17 +83,37 @@ impl Spelling {
         }
     }
 
-    fn joined(self, tokens: impl Iterator<Item = String>) -> String {
+    fn pieces(self, tokens: impl Iterator<Item = String>) -> Vec<String> {
         match self {
-            Spelling::Bytes => {
-                let bytes: Vec<u8> = tokens.flat_map(|token| bytes(&token)).collect();
-                String::from_utf8_lossy(&bytes).into_owned()
+            Spelling::Bytes => text_of_bytes(tokens.map(|token| bytes(&token)).collect()),
+            Spelling::Pieces => tokens.map(|token| token.replace('▁', " ")).collect(),
+            Spelling::Words => {
+                let spaced = |(place, token): (usize, String)| match token.strip_prefix("##") {
+                    Some(rest) if place > 0 => rest.to_owned(),
+                    _ if place > 0 => format!(" {token}"),
+                    _ => token,
+                };
+                tokens.enumerate().map(spaced).collect()
             }
-            Spelling::Pieces => tokens.collect::<String>().replace('▁', " "),
-            Spelling::Words => tokens.collect::<Vec<String>>().join(" ").replace(" ##", ""),
             Spelling::Letters => tokens.collect(),
         }
     }
+}
+
+/// Text of pieces of bytes. A letter whose bytes lie in several pieces stands in the one that has its last.
+fn text_of_bytes(pieces: Vec<Vec<u8>>) -> Vec<String> {
+    let mut left = Vec::new();
+    let last = pieces.len().saturating_sub(1);
+    let text = |(place, piece): (usize, Vec<u8>)| {
+        left.extend(piece);
+        let whole = match std::str::from_utf8(&left) {
+            Err(error) if error.error_len().is_none() && place < last => error.valid_up_to(),
+            Ok(_) | Err(_) => left.len(),
+        };
+        let rest = left.split_off(whole);
+        String::from_utf8_lossy(&std::mem::replace(&mut left, rest)).into_owned()
+    };
+    pieces.into_iter().enumerate().map(text).collect()
 }
 
 /// The bytes that a token of GPT-2's alphabet stands for; its own where it is of another one, as special tokens are.
@@ -136,8 +156,16 @@ mod tests {
             (r#"{"model": {"vocab": {"7": 7, "+": 1, "12": 2}}}"#, &[2.0, 1.0, 7.0, 3.0, -1.0], "12 + 7 [3] [-1]"),
             ("[]", &[0.0], "[0]"),
         ] {
-            assert_eq!(read(vocabulary).unwrap().text(numbers), text, "{vocabulary}");
+            assert_eq!(read(vocabulary).unwrap().pieces(numbers).concat(), text, "{vocabulary}");
         }
+    }
+
+    /// Each token has a piece of its own, and a letter that several tokens make up is whole.
+    #[test]
+    fn every_token_has_a_piece() {
+        let vocabulary = read(r#"{"The": 0, "Ġcaf": 1, "Ã": 2, "©": 3, "Ċ": 4}"#).unwrap();
+        assert_eq!(vocabulary.pieces(&[0.0, 1.0, 2.0, 3.0, 4.0]), ["The", " caf", "", "é", "\n"]);
+        assert_eq!(vocabulary.pieces(&[2.0, 0.0, 2.0]), ["", "\u{fffd}The", "\u{fffd}"]);
     }
 
     /// Every byte has one letter, as in GPT-2's `bytes_to_unicode`.

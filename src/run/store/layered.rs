@@ -1,0 +1,111 @@
+//! Arrays of pairs by layers of a finished run, whichever way they are stored.
+
+use super::zarr::AnyTiled;
+use crate::error::Error;
+use crate::formats::MappedArray;
+use std::path::Path;
+
+/// An array `[layers, n, m, rest..]`, of which a query's row of a layer is read at a time.
+#[derive(Debug)]
+pub enum LayeredArray {
+    /// One `.npy`.
+    Whole(MappedArray),
+    /// A folder of tiles.
+    Tiled(AnyTiled),
+}
+
+impl LayeredArray {
+    /// Opens `name.npy`, or else `name.zarr`, of a run directory; `None` where there is neither.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be read, or that is not such an array.
+    pub fn open(directory: &Path, name: &str) -> Result<Option<Self>, Error> {
+        if let Some(array) = MappedArray::open(&directory.join(format!("{name}.npy")))? {
+            return Ok(Some(Self::Whole(array)));
+        }
+        let folder = directory.join(format!("{name}.zarr"));
+        if !folder.exists() {
+            return Ok(None);
+        }
+        let array = AnyTiled::open(&folder)?;
+        if !array.has_layers() {
+            return Err(Error::Input(format!("{}: is an array without layers", folder.display())));
+        }
+        Ok(Some(Self::Tiled(array)))
+    }
+
+    /// Its shape.
+    pub fn shape(&self) -> &[usize] {
+        match self {
+            Self::Whole(array) => &array.shape,
+            Self::Tiled(array) => array.shape(),
+        }
+    }
+
+    /// A query's row of a layer, `[m, rest..]`.
+    ///
+    /// # Errors
+    ///
+    /// A row beyond the array, or a tile that is missing or damaged.
+    pub fn row(&self, layer: usize, query: usize) -> Result<Vec<f64>, Error> {
+        let [layers, queries, examples, rest @ ..] = self.shape() else {
+            return Err(Error::Input("an array by layers has fewer than three axes".into()));
+        };
+        if layer >= *layers || query >= *queries {
+            return Err(Error::Input(format!("layer {layer}, query {query} are beyond an array of {layers} x {queries}")));
+        }
+        let entry: usize = rest.iter().product();
+        match self {
+            Self::Whole(array) => Ok(array.values((layer * queries + query) * examples * entry, examples * entry)),
+            Self::Tiled(array) => {
+                let (queries, examples) = (query..query + 1, 0..*examples);
+                // No memory is asked for that the files do not fill.
+                array.find(layer, queries.clone(), examples.clone())?;
+                let mut row = vec![0.0; examples.len() * entry];
+                array.read(layer, queries, examples, &mut |_, part, values| {
+                    row[part.start * entry..][..values.len()].copy_from_slice(values);
+                })?;
+                Ok(row)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::formats::write_npy;
+    use crate::run::store::{Grid, TiledArray};
+
+    const SHAPE: [usize; 4] = [2, 3, 5, 2];
+
+    #[test]
+    fn both_stores_read_the_same() -> Result<(), Box<dyn std::error::Error>> {
+        let folder = tempfile::tempdir()?;
+        let [layers, n, m, entry] = SHAPE;
+        let all: Vec<f32> = (0..layers * n * m * entry).map(|at| at as f32).collect();
+        write_npy(&folder.path().join("whole.npy"), &SHAPE, &all)?;
+        let tiled = folder.path().join("tiled.zarr");
+        let tiled = TiledArray::<f32>::create(&tiled, &SHAPE, 1, &Grid { tile: [2, 4], part: [1, 3] })?;
+        for layer in 0..layers {
+            for tile in tiled.tiles() {
+                tiled.write(layer, &tile, &mut |query, examples, out| {
+                    let first = ((layer * n + query) * m + examples.start) * entry;
+                    out.copy_from_slice(&all[first..][..examples.len() * entry]);
+                })?;
+            }
+        }
+        assert!(LayeredArray::open(folder.path(), "none")?.is_none());
+        for name in ["whole", "tiled"] {
+            let array = LayeredArray::open(folder.path(), name)?.ok_or("is not there")?;
+            assert_eq!(array.shape(), SHAPE);
+            for (layer, query) in [(0, 0), (1, 2), (0, 1)] {
+                let first = ((layer * n + query) * m * entry) as f64;
+                assert_eq!(array.row(layer, query)?, (0..m * entry).map(|at| first + at as f64).collect::<Vec<_>>());
+            }
+            assert!(array.row(2, 0).is_err() && array.row(0, 3).is_err());
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,364 @@
+"""Reports in a browser: every number held against the arrays of the run, clicks, widths, light and dark.
+
+    python tests/page/check.py DIRECTORY... [--shots FOLDER]
+
+DIRECTORY is a finished run, such as one of `runs.py`. `requirements.txt` names what this needs beside Chromium, which the variable
+CHROMIUM or the path has.
+"""
+
+import argparse
+import csv
+import math
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from expected import Run
+
+WIDTHS = {"wide": 1400, "phone": 390}
+
+
+def number(text: str) -> float:
+    """A number as the page writes it."""
+    plain = text.strip().replace("−", "-").replace(",", "")
+    assert re.fullmatch(r"[+-]?\d+(\.\d+)?(e-?\d+)?%?", plain), f"{text!r} is no number"
+    return float(plain.rstrip("%")) / (100 if plain.endswith("%") else 1)
+
+
+def rounding(value: float) -> float:
+    """Half of the last digit that the page gives a number of this size."""
+    size = abs(value)
+    if size and not 1e-3 <= size < 1e5:
+        return 0.051 * 10.0 ** math.floor(math.log10(size))
+    digits = 0 if size >= 999.5 else 1 if size >= 9.995 else 2 if size >= 0.0995 else 4
+    return 0.51 * 10.0**-digits
+
+
+def holds(text: str, value: float, what: str) -> None:
+    scale = 100 if text.endswith("%") else 1
+    # Beside its digits: the page holds single precision, and sums of single precision.
+    slack = rounding(scale * value) / scale + 1e-5 * abs(value) + 5e-6
+    assert abs(number(text) - value) <= slack, f"{what}: the page says {text}, and the arrays {value:.6g}"
+
+
+def count(text: str) -> int:
+    found = re.search(r"[\d,]+", text)
+    assert found, f"{text!r} has no number"
+    return int(found[0].replace(",", ""))
+
+
+class Report:
+    """An open report, and the run that it is of."""
+
+    def __init__(self, page: Page, run: Run):
+        self.page, self.run = page, run
+
+    def at(self, place: str) -> None:
+        self.page.evaluate("place => { location.hash = place; }", place)
+        self.page.wait_for_function("place => location.hash.slice(1) === place", arg=place)
+        self.page.wait_for_timeout(30)
+
+    def texts(self, selector: str) -> list[str]:
+        return [text.strip() for text in self.page.locator(selector).all_inner_texts()]
+
+    def has_detail(self) -> bool:
+        return self.page.locator("#why").count() > 0
+
+    def fits(self, what: str) -> None:
+        wide, room = self.page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
+        assert wide <= room, f"{what} is {wide} pixels wide, and the window {room}"
+
+
+def check_overview(report: Report) -> None:
+    run, page = report.run, report.page
+    title = {"exact": "Exact", "inexact": "Inexact", "unexplained": "Unexplained"}[run.summary["verdict"]]
+    assert report.texts(".verdict b") == [title]
+    assert count(report.texts("#found .count")[0]) == run.queries
+    assert page.locator("#queries").bounding_box()["y"] < page.locator("[data-chart=loss]").bounding_box()["y"]
+    assert page.locator("[data-chart=loss] svg polyline").count() == 1
+    page.locator("[data-chart=loss] svg").hover(position={"x": 200, "y": 100})
+    assert re.fullmatch(r"step \d+: loss .*", report.texts("#tip")[0]), report.texts("#tip")
+
+
+def check_list(report: Report) -> None:
+    """Search, sorting and cuts."""
+    run, page = report.run, report.page
+    report.at("")
+    page.fill("#search", str(run.queries - 1))
+    assert count(report.texts("#found .count")[0]) == 1 and f"query {run.queries - 1}" in report.texts("#found .card")[0]
+    page.fill("#search", "nothing is called so")
+    assert count(report.texts("#found .count")[0]) == 0
+    page.fill("#search", "")
+    page.get_by_label("Sort by").select_option("number")
+    assert re.search(r"query 0\b", report.texts("#found .card")[0])
+    if not run.compete:
+        return
+    wrong = [query for query in range(run.queries) if run.is_wrong(query)]
+    page.get_by_label("Show", exact=True).select_option("wrong")
+    assert count(report.texts("#found .count")[0]) == len(wrong)
+    page.get_by_label("Show", exact=True).select_option("all")
+    some = int(run.classes[0])
+    page.get_by_label("Class", exact=True).select_option(str(some))
+    assert count(report.texts("#found .count")[0]) == int((run.classes == some).sum())
+    page.get_by_label("Class", exact=True).select_option("")
+    page.get_by_label("Sort by").select_option("worst")
+    own = run.prediction.astype(float).copy()
+    true = own[np.arange(run.queries), run.classes].copy()
+    own[np.arange(run.queries), run.classes] = -np.inf
+    worst = int((true - own.max(1)).argmin())
+    assert re.search(rf"query {worst}\b", report.texts("#found .card")[0]), (worst, report.texts("#found .card")[0])
+
+
+def check_parts(report: Report, query: int, question: tuple[int, int | None]) -> None:
+    """The bars of an answer, which add up."""
+    run = report.run
+    rows = dict(zip(report.texts("#why .bars .name"), report.texts("#why .bars .amount"), strict=True))
+    amounts = [number(text) for text in rows.values()]
+    holds(rows["where it began"], run.of(run.initial[query], question), f"query {query}, the beginning")
+    holds(list(rows.values())[-1], run.of(run.prediction[query], question), f"query {query}, the end")
+    slack = sum(rounding(value) for value in amounts) + 1e-5 * max(map(abs, amounts))
+    assert abs(sum(amounts[:-1]) - amounts[-1]) <= slack, rows
+    if run.attribution is None:
+        return
+    own = run.amounts(query, question)
+    if run.labels is None:
+        holds(rows["examples that raised it"], own[own > 0].sum(), f"query {query}, raised")
+        holds(rows["examples that lowered it"], own[own < 0].sum(), f"query {query}, lowered")
+        return
+    labels = np.unique(run.labels)
+    names_of = run.config.get("report", {}).get("class_names") or [str(label) for label in range(labels.max() + 1)]
+    known = {label: rows.get(f"class {names_of[label]}") for label in labels}
+    assert sum(text is not None for text in known.values()) == (len(labels) if len(labels) <= 32 else 24), rows
+    for label, text in known.items():
+        if text is not None:
+            holds(text, own[run.labels == label].sum(), f"query {query}, class {label}")
+
+
+def check_examples(report: Report, query: int, question: tuple[int, int | None]) -> None:
+    """The lists of examples: the largest of all, in order, with what they cover."""
+    run, page = report.run, report.page
+    own = run.amounts(query, question)
+    for side, sign in zip(page.locator("#movers .side").all(), (1, -1), strict=True):
+        cards = side.locator(".card")
+        order = np.argsort(-sign * own, kind="stable")
+        order = order[sign * own[order] > 0]
+        shown = int(re.search(r"The (\d+ )?largest", side.locator(".cover").inner_text()).group(1) or 1) if len(order) else 0
+        assert shown <= cards.count() or shown == 0
+        texts = cards.all_inner_texts()[:shown]
+        for place, text in enumerate(texts):
+            example = int(re.search(r"(?:no\.|column) (\d+)", text)[1])
+            amount = text.strip().split("\n")[0] if re.match(r"[+−]", text.strip()) else next(line for line in text.split("\n") if re.match(r"[+−\d]", line))
+            holds(amount, own[example], f"query {query}, example {example}")
+            assert math.isclose(own[example], own[order[place]], rel_tol=1e-5, abs_tol=1e-9), (query, example, order[place])
+        if shown:
+            sum_of, of_all = own[order[:shown]].sum(), own[order].sum()
+            said = re.search(r"make up (\S+): (\S+) of the (\S+) of all", side.locator(".cover").inner_text())
+            for text, value in zip(said.groups(), (sum_of, sum_of / of_all, of_all), strict=True):
+                holds(text, value, f"query {query}, cover")
+
+
+def check_query(report: Report, query: int) -> None:
+    run, page = report.run, report.page
+    report.at(f"q={query}")
+    assert f"query {query}" in report.texts("#view h2")[0]
+    assert page.locator("#view .badge").count() == int(run.is_wrong(query))
+    if not report.has_detail():
+        return
+    question = run.first(query)
+    check_parts(report, query, question)
+    if run.attribution is None:
+        return
+    check_examples(report, query, question)
+    if run.compete and run.values <= 16:
+        # Another pair, and a value alone, by the choices.
+        others = [value for value in range(run.values) if value != question[0]]
+        page.get_by_label("rather than").select_option(str(others[-1]))
+        check_parts(report, query, (question[0], others[-1]))
+        check_examples(report, query, (question[0], others[-1]))
+        assert page.url.endswith(f"#q={query}&a={question[0]}&b={others[-1]}")
+        page.get_by_label("rather than").select_option("")
+        check_parts(report, query, (question[0], None))
+        check_examples(report, query, (question[0], None))
+        page.reload()
+        page.wait_for_selector("body[data-ready]")
+        check_parts(report, query, (question[0], None))
+
+
+def check_class(report: Report, query: int) -> None:
+    """A class shows its examples alone."""
+    run, page = report.run, report.page
+    report.at(f"q={query}")
+    button = page.locator("#why .bars button").first
+    words = button.inner_text()
+    button.click()
+    assert page.locator("#why .bars button[aria-pressed=true]").inner_text() == words
+    facts = set(report.texts("#movers .card .facts"))
+    assert facts == {words}, facts
+    page.locator("#movers .chip").click()
+    assert len(set(report.texts("#movers .card .facts"))) > 1
+
+
+def check_file(report: Report, query: int, folder: Path) -> None:
+    """The table that is saved, to single precision."""
+    run, page = report.run, report.page
+    report.at(f"q={query}")
+    with page.expect_download() as download:
+        page.locator("#movers button", has_text="CSV").click()
+    download.value.save_as(folder / "query.csv")
+    rows = list(csv.DictReader((folder / "query.csv").open()))
+    own = run.amounts(query, run.first(query))
+    assert len(rows) >= min(10, run.examples)
+    for row in rows:
+        assert math.isclose(float(row["amount"]), own[int(row["example"])], rel_tol=1e-5, abs_tol=1e-5), row
+
+
+def check_example(report: Report, example: int) -> None:
+    run = report.run
+    report.at(f"e={example}")
+    assert f" {example}" in report.texts("#view h2")[0]
+    if run.attribution is None:
+        return
+    asked = [run.first(query) for query in range(run.queries)]
+    amounts = np.array([run.of(run.attribution[query, example], asked[query]) for query in range(run.queries)])
+    ways = amounts * np.array([run.right(query, asked[query]) or 1 for query in range(run.queries)])
+    for side, sign in zip(report.page.locator("#view .sides .side").all(), (1, -1), strict=True):
+        best = np.sort(sign * ways)[::-1]
+        for place, text in enumerate(side.locator(".card").all_inner_texts()):
+            query = int(re.search(r"query (\d+)", text)[1])
+            shown = next(line for line in text.split("\n") if re.match(r"[+−]\d", line.strip()))
+            holds(shown, amounts[query], f"example {example}, query {query}")
+            assert math.isclose(sign * ways[query], best[place], rel_tol=1e-4, abs_tol=1e-6), (example, query)
+    if run.own is not None and run.labels is not None:
+        own = float(run.own[example, run.labels[example] if run.values > 1 else 0])
+        said = report.page.locator("section", has_text="Self-influence").last.locator("b.number").inner_text()
+        holds(said, own, f"example {example}, itself")
+
+
+def check_suspects(report: Report) -> None:
+    run = report.run
+    report.at("")
+    if run.own is None or run.labels is None:
+        return
+    own = np.abs(np.asarray(run.own, float)[np.arange(run.examples), run.labels if run.values > 1 else 0])
+    shown = [int(re.search(r"no\. (\d+)", text)[1]) for text in report.texts("#suspects .card")]
+    assert len(shown) == 12 and np.allclose(own[shown], np.sort(own)[::-1][:12])
+
+
+def check_compare(report: Report) -> None:
+    run, page = report.run, report.page
+    report.at("q=0")
+    page.fill("input[name=with]", "1")
+    page.locator("button", has_text="Compare").click()
+    page.wait_for_function("location.hash === '#q=0&with=1'")
+    ends = [side.locator(".bars .total .amount").inner_text() for side in page.locator("#view > .sides > .side").all()]
+    for query, text in enumerate(ends):
+        holds(text, run.of(run.prediction[query], run.first(query)), f"query {query}, compared")
+
+
+def check_keys(report: Report) -> None:
+    """Without a pointer: the first query by Tab and Enter, the next one by an arrow, a tooltip by focus."""
+    page = report.page
+    report.at("")
+    page.locator("#found .card").first.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#view h2")
+    first = report.texts("#view h2")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(50)
+    assert report.texts("#view h2") != first
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_timeout(50)
+    assert report.texts("#view h2") == first
+    if page.locator("#movers a.card").count():
+        page.locator("#movers a.card").first.focus()
+        assert page.locator("#tip").is_visible()
+
+
+def check_without_scripts(browser: Browser, run: Run, url: str) -> None:
+    page = browser.new_context(java_script_enabled=False).new_page()
+    page.goto(url)
+    words = page.inner_text("body")
+    assert run.summary["because"][1:40] in words and "runs no scripts" in words
+    page.context.close()
+
+
+@contextmanager
+def opened(browser: Browser, run: Run, width: int, scheme: str) -> Iterator[Report]:
+    """A report in a window, which must complain of nothing and ask for nothing."""
+    page = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, has_touch=width < 500).new_page()
+    page.set_default_timeout(8000)
+    problems: list[str] = []
+    page.on("console", lambda message: message.type in ("error", "warning") and problems.append(message.text))
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("request", lambda request: request.url.startswith(("file:", "data:", "blob:")) or problems.append(request.url))
+    page.goto((run.directory / "report.html").as_uri())
+    page.wait_for_selector("body[data-ready]")
+    yield Report(page, run)
+    assert not problems, problems
+    page.context.close()
+
+
+def some(run: Run) -> list[int]:
+    """A few queries: the first and the last, and some that are wrong."""
+    wrong = [query for query in range(run.queries) if run.is_wrong(query)]
+    return sorted({0, run.queries // 2, run.queries - 1, *wrong[:3]})
+
+
+def views(run: Run) -> dict[str, str]:
+    query = next((query for query in some(run) if run.is_wrong(query)), 0)
+    return {"overview": "", "query": f"q={query}", "compare": f"q={query}&with={run.queries - 1}", "example": "e=0"}
+
+
+def check(browser: Browser, run: Run, shots: Path | None, scratch: Path) -> None:
+    with opened(browser, run, WIDTHS["wide"], "light") as report:
+        check_overview(report)
+        check_list(report)
+        for query in some(run):
+            check_query(report, query)
+        check_suspects(report)
+        check_keys(report)
+        check_example(report, 0)
+        check_example(report, run.examples - 1)
+        if report.run.attribution is not None:
+            check_compare(report)
+            check_file(report, some(run)[-1], scratch)
+            if run.labels is not None:
+                check_class(report, some(run)[-1])
+    for size, width in WIDTHS.items():
+        for scheme in ("light", "dark"):
+            with opened(browser, run, width, scheme) as report:
+                for view, place in views(run).items():
+                    report.at(place)
+                    report.fits(f"{run.directory.name}: {view}, {size}")
+                    if shots:
+                        name = f"{run.directory.name}_{view}_{size}_{scheme}.png"
+                        report.page.screenshot(path=shots / name, full_page=True)
+    check_without_scripts(browser, run, (run.directory / "report.html").as_uri())
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("directories", nargs="+", type=Path)
+    arguments.add_argument("--shots", type=Path)
+    given = arguments.parse_args()
+    program = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    assert program, "no Chromium: install it, or name it by CHROMIUM"
+    if given.shots:
+        given.shots.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as scratch:
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        for directory in given.directories:
+            check(browser, Run(directory.resolve()), given.shots, Path(scratch))
+            print(f"{directory.name}: as its arrays")
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
