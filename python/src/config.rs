@@ -22,7 +22,7 @@ const NOWHERE: &str = "memory";
 pub struct Config {
     pub run_file: RunFile,
     /// The arrays have their names as long as these are there.
-    given: Vec<Given>,
+    _given: Vec<Given>,
 }
 
 impl Config {
@@ -38,12 +38,7 @@ impl Config {
         if nowhere {
             run_file.run.directory = Default::default();
         }
-        Ok(Self { run_file, given })
-    }
-
-    /// The keys at which arrays stand, by the names that they have in the run file.
-    pub fn given(&self) -> impl Iterator<Item = (&str, String)> {
-        self.given.iter().map(|given| (given.name(), Given::without_names(given.name())))
+        Ok(Self { run_file, _given: given })
     }
 }
 

@@ -30,7 +30,7 @@ mod _pathkernel {
     #[pymodule_export]
     use super::memory::Memory;
     #[pymodule_export]
-    use super::run::{check, plan, report, resolve, run, self_influence, top};
+    use super::run::{check, explain, make_path, plan, report, resolve, run, self_influence, tiled, top, train};
 
     #[pymodule_export]
     const VERSION: &str = env!("CARGO_PKG_VERSION");
