@@ -26,6 +26,7 @@ class Network:
     layers: dict[str, dict[str, Any]] = field(default_factory=dict)
     shapes: dict[str, Shape] = field(default_factory=dict)
     sources: dict[str, Source] = field(default_factory=dict)
+    _constants: dict[tuple[Shape, bytes], str] = field(default_factory=dict)
     #: Where what is added comes from.
     at: Source = Source("", "", "")
 
@@ -115,8 +116,11 @@ class Network:
     def constant(self, values: np.ndarray) -> str:
         """An array that is the same for every example."""
         values = np.clip(np.asarray(values, dtype=np.float64), -LARGEST, LARGEST)
-        values = values.reshape(values.shape or (1,))
-        return self.add("constant", [], values.shape, values=values)
+        values = np.ascontiguousarray(values.reshape(values.shape or (1,)))
+        key = (values.shape, values.tobytes())
+        if key not in self._constants:
+            self._constants[key] = self.add("constant", [], values.shape, values=values)
+        return self._constants[key]
 
     def scale(self, name: str, by: float) -> str:
         """Times a number."""
