@@ -68,7 +68,10 @@ class Prepare:
     def arrays(self, tensors: Mapping[str, torch.Tensor], dtype: torch.dtype) -> dict[str, np.ndarray]:
         """The arrays of some examples, their real numbers in a precision."""
         rows = len(next(iter(tensors.values())))
-        parts = [self._part({name: own[at : at + AT_ONCE] for name, own in tensors.items()}, dtype) for at in range(0, rows, AT_ONCE)]
+        parts = [
+            self._part({name: own[at : at + AT_ONCE] for name, own in tensors.items()}, dtype)
+            for at in range(0, rows, AT_ONCE)
+        ]
         return {name: np.concatenate([part[name] for part in parts]) for name in self._prepared}
 
     def _part(self, tensors: Mapping[str, torch.Tensor], dtype: torch.dtype) -> dict[str, np.ndarray]:

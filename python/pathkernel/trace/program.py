@@ -121,7 +121,9 @@ class Program:
             return doubled(getattr(self.exported.graph_module, str(node.target)))
         if node.op == "placeholder":
             return doubled(self._placeholder(node, inputs, weights))
-        args, kwargs = fx.map_arg((node.args, node.kwargs), lambda read: values[read] if read in values else number_of(read.meta["val"], rows))
+        args, kwargs = fx.map_arg(
+            (node.args, node.kwargs), lambda read: values[read] if read in values else number_of(read.meta["val"], rows)
+        )
         if operator_name(node) == "embedding" and self._is_unpadded(node.args[0]):
             args = args[:2]
         return evaluated(node, args, kwargs)
@@ -173,8 +175,11 @@ def draws(node: fx.Node) -> bool:
     tags = getattr(node.target, "tags", ())
     arguments = bound(node)
     is_idle = not arguments.get("train", arguments.get("training", True)) or arguments.get("p") == 0
-    return torch.Tag.nondeterministic_seeded in tags and not is_idle and arguments.get("dropout_p", 1) != 0 or (
-        operator_name(node) in ("dropout", "feature_dropout", "alpha_dropout") and not is_idle
+    return (
+        torch.Tag.nondeterministic_seeded in tags
+        and not is_idle
+        and arguments.get("dropout_p", 1) != 0
+        or (operator_name(node) in ("dropout", "feature_dropout", "alpha_dropout") and not is_idle)
     )
 
 
@@ -205,8 +210,15 @@ def evaluated(node: fx.Node, args: Any, kwargs: Any) -> Any:
     for name, off in {"train": False, "training": False, "dropout_p": 0.0, "use_input_stats": None}.items():
         if name in values and off is not None:
             values[name] = off
-    values = {name: torch.float64 if isinstance(value, torch.dtype) and value in HALVES else value for name, value in values.items()}
-    positional = [values.pop(argument.name) for argument in schema.arguments if not argument.kwarg_only and argument.name in values]
+    values = {
+        name: torch.float64 if isinstance(value, torch.dtype) and value in HALVES else value
+        for name, value in values.items()
+    }
+    positional = [
+        values.pop(argument.name)
+        for argument in schema.arguments
+        if not argument.kwarg_only and argument.name in values
+    ]
     return node.target(*positional, **values)  # type: ignore[operator]
 
 
