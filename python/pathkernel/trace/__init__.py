@@ -19,7 +19,8 @@ def trace(module: nn.Module, example_inputs: Any, *, output: str | int | None = 
 
     Args:
         module: The network.
-        example_inputs: What it is called with, a few examples: a tensor, a tuple of arguments, or a dict of them by name.
+        example_inputs: What it is called with, a few examples: a tensor, a tuple of arguments, or a dict of them
+            by name. A tensor whose first axis is of another length than most have is the same for every example.
         output: Which of the values that the module returns is its output, by name or number. Without it `logits` where
             there are some, else the first tensor.
         check: Whether outputs and gradients are compared with the module's own, in double precision.

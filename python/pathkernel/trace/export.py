@@ -6,6 +6,7 @@ import copy
 import inspect
 import logging
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -83,7 +84,8 @@ def call_of(module: nn.Module, examples: Any) -> tuple[Call, list[torch.Tensor]]
     args, kwargs = arguments(examples)
     leaves, spec = pytree.tree_flatten((args, kwargs))
     leaves = [as_tensor(leaf) for leaf in leaves]
-    rows = next((len(leaf) for leaf in leaves if isinstance(leaf, torch.Tensor) and leaf.ndim), None)
+    lengths = Counter(len(leaf) for leaf in leaves if isinstance(leaf, torch.Tensor) and leaf.ndim)
+    [(rows, _)] = lengths.most_common(1) or [(0, 0)]
     if not rows:
         raise ValueError("example_inputs has no tensor with a row for each example")
     is_examples = [isinstance(leaf, torch.Tensor) and leaf.ndim > 0 and len(leaf) == rows for leaf in leaves]

@@ -49,7 +49,8 @@ class Prepare:
         """Whether the graph's inputs are the module's."""
         exported = self._program.exported
         same = all(own.node.op == "placeholder" and own.one_hot is None for own in self._prepared.values())
-        return same and set(self._prepared) == set(exported.call.names)
+        are_all = all(leaf is PLACE for leaf in exported.call.fixed)
+        return same and are_all and set(self._prepared) == set(exported.call.names)
 
     def __call__(self, inputs: Any) -> dict[str, np.ndarray]:
         return self.arrays(self.tensors(inputs), self._dtype)

@@ -132,6 +132,11 @@ class Program:
         name = self.exported.tensors.get(table.name) if isinstance(table, fx.Node) else None
         return name is not None and self.canonical(name) in self.unpadded
 
+    def roundings(self) -> set[torch.dtype]:
+        """The precisions that values are rounded to on the way."""
+        arguments = (argument for node in self.needed for argument in (*node.args, *node.kwargs.values()))
+        return {argument for argument in arguments if isinstance(argument, torch.dtype) and argument in HALVES}
+
     def _placeholder(
         self, node: fx.Node, inputs: Mapping[str, torch.Tensor], weights: Mapping[str, torch.Tensor] | None
     ) -> Any:

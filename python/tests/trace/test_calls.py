@@ -307,3 +307,45 @@ def test_a_graph_is_shown() -> None:
     text = repr(graph)
     assert "60 layers" in text and "1,200 numbers" in text and "20 more" in text and len(text.splitlines()) < 50
     assert graph._repr_html_().count("<tr>") < 50 and "<td" in graph._repr_html_()
+
+
+def test_a_tensor_that_is_the_same_for_all_is_a_constant(same: Same) -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a = nn.Linear(4, 4)
+
+        def forward(self, mask: Tensor, x: Tensor, y: Tensor) -> Tensor:
+            return (mask @ self.a(x) * y).sum(1)
+
+    torch.manual_seed(0)
+    graph = same(Net(), (torch.randn(3, 3), torch.randn(5, 3, 4), torch.randn(5, 3, 4)))
+    assert list(graph.model["inputs"]) == ["x", "y"]
+
+
+def test_wrappers_are_taken_off() -> None:
+    net = nn.Sequential(nn.Linear(3, 2))
+    for wrapped in (torch.compile(net), nn.DataParallel(net)):
+        assert set(trace(wrapped, torch.randn(4, 3)).weights) == {"0.weight", "0.bias"}
+
+
+def test_checkpoints_and_autocast_are_followed() -> None:
+    from torch.utils.checkpoint import checkpoint
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b = nn.Linear(3, 4), nn.Linear(4, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = checkpoint(lambda x: torch.tanh(self.a(x)), x, use_reentrant=False)
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                x = self.b(x)
+            return x.float()
+
+    assert types_of(trace(Net(), torch.randn(4, 3))) == ["linear", "tanh", "linear"]
+
+
+def test_what_is_no_module_is_refused() -> None:
+    with pytest.raises(TypeError, match="takes a torch.nn.Module, not function"):
+        trace(lambda x: x, torch.randn(4, 3))  # type: ignore[arg-type]

@@ -209,14 +209,16 @@ def pad(
 
 @handles("reflection_pad1d", "reflection_pad2d", "replication_pad1d", "replication_pad2d")
 def other_pad(t: Translator, node: fx.Node, self: fx.Node, padding: Sequence[Any]) -> str:
-    return pad(t, node, self, padding, "reflect" if "reflection" in str(node.target) else "replicate")
+    result: str = pad(t, node, self, padding, "reflect" if "reflection" in str(node.target) else "replicate")
+    return result
 
 
 def picks(side: int, before: int, after: int, mode: str) -> np.ndarray:
     """Which place each place of a padded axis repeats, as a matrix."""
     places = torch.arange(side, dtype=torch.float64)[None, None]
     padded = functional.pad(places, (before, after), mode=mode)[0, 0].long()
-    return np.eye(side)[padded.numpy()]
+    matrix: np.ndarray = np.eye(side)[padded.numpy()]
+    return matrix
 
 
 @handles("max_pool1d", "max_pool2d", "max_pool2d_with_indices", "max_pool1d_with_indices")
