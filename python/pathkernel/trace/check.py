@@ -112,9 +112,10 @@ def same_module(
 
 
 def called(module: nn.Module, call: Call, tensors: list[torch.Tensor], output: Any) -> torch.Tensor:
-    with torch.no_grad():
+    """A module's output. Gradients are on: without them nn.TransformerEncoder goes a shorter way, to other numbers."""
+    with torch.enable_grad():
         result: torch.Tensor = Called(module, call, output)(*tensors)
-    return result
+    return result.detach()
 
 
 def before_ending(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-import numpy as np
 import torch
 from torch import fx, nn
 
@@ -110,7 +109,7 @@ def assembled(translator: Translator, output: str, ending: str | None, dtype: to
     sources = {
         renamed.get(name, name): source for name, source in network.sources.items() if renamed.get(name, name) in used
     }
-    weights = {state: np.array(tensors.state[state].detach()) for state in homes}
+    weights = {state: tensors.state[state].detach().numpy() for state in homes}
     held = {name: own for name, own in translator.prepared.items() if name in network.inputs}
     translator.prepare = Prepare(translator.program, held, dtype)
     return Graph(model, weights, None if translator.prepare.is_idle else translator.prepare, sources, ending)

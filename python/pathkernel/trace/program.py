@@ -35,6 +35,7 @@ class Program:
         self.graph = exported.graph_module.graph
         self._state = state
         self.kinds: dict[fx.Node, Kind] = {}
+        self._layouts: dict[fx.Node, Layout] = {}
         for node in self.graph.nodes:
             self.kinds[node] = self._kind(node)
         self.needed = self._ancestors([exported.output])
@@ -58,7 +59,9 @@ class Program:
 
     def layout(self, node: fx.Node) -> Layout:
         """How an example's value lies in that of a batch."""
-        return layout_of(node.meta["val"])
+        if node not in self._layouts:
+            self._layouts[node] = layout_of(node.meta["val"])
+        return self._layouts[node]
 
     def canonical(self, name: str) -> str:
         """The first of the names that a tensor goes by."""

@@ -309,6 +309,46 @@ case(
     cell=lambda: nn.GRUCell(4, 3),
     other=lambda: nn.RNNCell(4, 3),
 )
+case(
+    "residual_block",
+    lambda m, x: residual(m, x),
+    (2, 5, 5),
+    one=lambda: nn.Sequential(nn.Conv2d(2, 4, 3, 2, 1, bias=False), nn.BatchNorm2d(4), nn.ReLU(inplace=True)),
+    two=lambda: nn.Sequential(nn.Conv2d(4, 4, 3, 1, 1, bias=False), nn.BatchNorm2d(4)),
+    short=lambda: nn.Sequential(nn.Conv2d(2, 4, 1, 2, bias=False), nn.BatchNorm2d(4)),
+    relu=lambda: nn.ReLU(inplace=True),
+    head=lin(4, 3),
+)
+case(
+    "squeezed_and_excited",
+    lambda m, x: (m.c(x) * m.up(m.down(F.adaptive_avg_pool2d(m.c(x), 1)).relu()).sigmoid()).mean((2, 3)),
+    (1, 4, 4),
+    c=lambda: nn.Conv2d(1, 4, 3),
+    down=lambda: nn.Conv2d(4, 2, 1),
+    up=lambda: nn.Conv2d(2, 4, 1),
+)
+case(
+    "attention_of_what_is_there",
+    lambda m, x: m.mha(x, x, x, key_padding_mask=there(x), need_weights=False)[0].flatten(1),
+    (3, 4),
+    mha=lambda: nn.MultiheadAttention(4, 2, batch_first=True),
+)
+case(
+    "transformer",
+    lambda m, x: m.t(x, x[:, :2], tgt_mask=m.mask, tgt_is_causal=True, src_key_padding_mask=there(x)).mean(1),
+    (3, 4),
+    t=lambda: nn.Transformer(4, 2, 1, 1, 8, batch_first=True),
+    mask=lambda: nn.Transformer.generate_square_subsequent_mask(2),
+)
+case(
+    "channels_last_convolutions",
+    lambda m, x: m.d(m.n(m.c(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)) * m.g).flatten(1, 2).amax(1),
+    (4, 4, 2),
+    c=lambda: nn.Conv2d(2, 4, 3, groups=2, padding=1),
+    n=lambda: nn.LayerNorm(4),
+    g=lambda: raw(4),
+    d=lin(4, 3),
+)
 
 
 @pytest.mark.parametrize("name", CASES.made)
@@ -347,3 +387,15 @@ def cells(m: Any, x: Tensor) -> Tensor:
     for at in range(x.shape[1]):
         state = m.cell(x[:, at], state)
     return state[0]
+
+
+def residual(m: Any, x: Tensor) -> Tensor:
+    """torchvision's basic block."""
+    y = m.two(m.one(x))
+    y += m.short(x)
+    return m.head(torch.flatten(F.adaptive_avg_pool2d(m.relu(y), (1, 1)), 1))
+
+
+def there(x: Tensor) -> Tensor:
+    """Positions to leave out: some, and never the first."""
+    return torch.cat([torch.zeros_like(x[:, :1, 0], dtype=torch.bool), x[:, 1:, 0] > 0], 1)
