@@ -76,9 +76,8 @@ fn read_value(at: &str, value: &Bound<'_, PyAny>, given: &mut Vec<Given>) -> PyR
         };
     }
     if value.is_instance_of::<PyList>() || value.is_instance_of::<PyTuple>() {
-        let entry = |(index, entry): (usize, PyResult<Bound<'_, PyAny>>)| {
-            read_value(&format!("{at}[{index}]"), &entry?, given)
-        };
+        let entry =
+            |(index, entry): (usize, PyResult<Bound<'_, PyAny>>)| read_value(&format!("{at}[{index}]"), &entry?, given);
         return value.try_iter()?.enumerate().map(entry).collect::<PyResult<_>>().map(Value::List);
     }
     if let Ok(buffer) = PyUntypedBuffer::get(value)

@@ -34,8 +34,7 @@ pub fn evaluate<'py>(
         let (network, inputs) = (problem.network.clone().following_held(), problem.inputs);
         let rows = inputs.len() / network.input_len().max(1);
         let seeds = seeds.map(|seeds| read_seeds(seeds, rows, network.outputs)).transpose()?;
-        let evaluation =
-            Evaluation { network: &network, weights: &weights, inputs: &inputs, seeds: seeds.as_deref() };
+        let evaluation = Evaluation { network: &network, weights: &weights, inputs: &inputs, seeds: seeds.as_deref() };
         let (name, precision, cache) = (run_file.run.device.clone(), run_file.run.precision, Cache::ReadOnly);
         let options = DeviceOptions { name, precision, cache, tune: false, ..DeviceOptions::default() };
         let found = LocalDevices::find(options)?.on(0, evaluation)?;

@@ -7,11 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from .attend import HIDDEN, Options, attend
 from .fuse import layer_of
 from .network import LARGEST, Network, reads
-
-#: What stands for -∞ where scores are masked: what is left of it after softmax is 0.
-HIDDEN = -1e4
 
 
 @dataclass
@@ -36,18 +34,13 @@ def attention(network: Network, weights: str, values: str) -> str | None:
     scores = scores_of(network, softmax["from"], 1.0)
     if scores is None or not fits(network, scores, values, shape):
         return None
-    heads = shape[0] if len(shape) == 3 else 1
     rank = len(network.shapes[scores.turned])
     keys = network.permute(scores.turned, [*range(rank - 2), rank - 1, rank - 2])
-    sources = [side_by_side(network, name, heads) for name in (scores.queries, keys, values)]
-    if scores.added:
-        sources.append(summed(network, scores.added, shape))
-    width = network.shapes[values][-1]
-    options: dict[str, Any] = {"heads": heads} if heads > 1 else {}
-    options |= {"scale": scores.scale} | ({"dropout": dropped["p"]} if dropped else {})
-    whole = network.add("attention", sources, (shape[-2], heads * width), **options)
-    apart = network.permute(network.reshape(whole, (shape[-2], heads, width)), [1, 0, 2])
-    return network.reshape(apart, (*shape[:-1], width))
+    q, k, v = (network.reshape(name, (1, *network.shapes[name])[-3:]) for name in (scores.queries, keys, values))
+    mask = summed(network, scores.added, shape) if scores.added else None
+    options = Options(scale=scores.scale, dropout=dropped["p"] if dropped else 0.0)
+    apart = attend(network, q, k, v, mask, options)
+    return network.reshape(apart, (*shape[:-1], network.shapes[values][-1]))
 
 
 def scores_of(network: Network, name: str, by: float) -> Scores | None:
@@ -55,7 +48,8 @@ def scores_of(network: Network, name: str, by: float) -> Scores | None:
     layer = network.layers.get(name, {})
     match layer.get("type"):
         case "matmul":
-            return Scores(*reads(layer), by)
+            queries, turned = reads(layer)
+            return Scores(queries, turned, by)
         case "scale":
             return scores_of(network, layer["from"], by * layer["by"])
         case "mask":
@@ -99,13 +93,6 @@ def fits(network: Network, scores: Scores, values: str, shape: tuple[int, ...]) 
     q, k, v = (network.shapes[name] for name in (scores.queries, scores.turned, values))
     wanted = [(heads, queries, q[-1]), (heads, q[-1], keys), (heads, keys, v[-1])]
     return all((1, 1, *own)[-3:] == want and len(own) <= 3 for own, want in zip((q, k, v), wanted, strict=True))
-
-
-def side_by_side(network: Network, name: str, heads: int) -> str:
-    """Heads side by side in the features, [positions, heads * features]."""
-    positions, width = network.shapes[name][-2:]
-    apart = network.reshape(name, (heads, positions, width))
-    return network.reshape(network.permute(apart, [1, 0, 2]), (positions, heads * width))
 
 
 def summed(network: Network, added: list[tuple[str, float]], shape: tuple[int, ...]) -> str:

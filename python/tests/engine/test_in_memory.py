@@ -14,15 +14,21 @@ from pathkernel import engine
 #: A network whose batches move running statistics.
 NORMALISED = {
     "input": [5],
-    "layers": [{"type": "linear", "features": 6}, {"type": "batch_norm"}, {"type": "tanh"}, {"type": "linear", "features": 3}],
+    "layers": [
+        {"type": "linear", "features": 6},
+        {"type": "batch_norm"},
+        {"type": "tanh"},
+        {"type": "linear", "features": 3},
+    ],
 }
-EVERYTHING = {"kernel": "full", "coefficients": True, "layers": True, "tangent": True, "own": True, "rule": "gauss", "nodes": 3}
+WIDE = {"kernel": "full", "coefficients": True, "layers": True, "tangent": True, "own": True}
+EVERYTHING = {**WIDE, "rule": "gauss", "nodes": 3}
 OF_TRAINING = {"data": {"train": small()["data"]["train"]}}
 
 CASES: dict[str, dict[str, Any]] = {
     "plain": {},
     "everything": {"kernel": EVERYTHING},
-    "symmetric": {**OF_TRAINING, "kernel": {**EVERYTHING, "rule": "left", "nodes": None}},
+    "symmetric": {**OF_TRAINING, "kernel": {**WIDE, "rule": "left"}, "training": {"batch_size": None}},
     "trace": {"kernel": {"kernel": "trace"}},
     "diagonal": {"kernel": {"kernel": "diagonal", "coefficients": True}},
     "single": {"run": {"precision": "f32"}, "kernel": EVERYTHING},
