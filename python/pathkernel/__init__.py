@@ -13,7 +13,7 @@ _MODULES = {
     "checkpoints": "trained",
     "run": "runs",
     "devices": "runs",
-    "bench": "runs",
+    "bench": "plans",
     "plan": "plans",
     "Plan": "plans",
     "open": "result",

@@ -194,10 +194,9 @@ class Result:
     def check(self) -> Check:
         """The verdict with its numbers: of a run directory from its files, which are held against their checksums."""
         directory = self.directory
-        summary = self.summary if directory is None else engine.check(directory)
-        unexplained = summary.get("largest_relative_unexplained") or 0.0
-        missed = int(summary.get("missed_tolerance") or 0)
-        return Check(str(summary["verdict"]), float(summary["largest_relative_residual"]), float(unexplained), missed)
+        verdict = self.verdict if directory is None else engine.check(directory)[0]
+        residual, unexplained = (self.summary.get(f"largest_relative_{name}") or 0.0 for name in ("residual", "unexplained"))
+        return Check(verdict, float(residual), float(unexplained), int(self.summary.get("missed_tolerance") or 0))
 
     def top(self, query: int | None = None, output: int | str | None = None, k: int = 10, *, example: int | None = None) -> Any:
         """The k examples that raised a query most, then the k that lowered it most; or the queries that an example moved most.
