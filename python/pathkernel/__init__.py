@@ -28,6 +28,7 @@ _MODULES = {
     "Path": "path",
     "PathkernelError": "errors",
     "UnsupportedError": "errors",
+    "UnsupportedNode": "errors",
     "PlanError": "errors",
     "DeviceError": "errors",
 }

@@ -1,8 +1,8 @@
 //! `pathkernel init`.
 
 use anyhow::Context;
-use pathkernel::error::Error;
-use pathkernel::run::draft;
+use crate::error::Error;
+use crate::run::draft;
 use std::io::Write;
 use std::path::Path;
 

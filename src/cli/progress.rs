@@ -2,7 +2,7 @@
 
 use super::stop;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use pathkernel::run::Progress;
+use crate::run::Progress;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 

@@ -2,7 +2,7 @@
 
 use super::{Bench, measured};
 use clap::Parser;
-use pathkernel::error::Error;
+use crate::error::Error;
 use serde_json::Value;
 use std::path::Path;
 
