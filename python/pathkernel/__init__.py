@@ -11,6 +11,8 @@ _MODULES = {
     "tangent_kernel": "attribution",
     "train": "trained",
     "checkpoints": "trained",
+    "record": "recording.recorder",
+    "Recorder": "recording.recorder",
     "run": "runs",
     "devices": "runs",
     "bench": "plans",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path as File
 from typing import Any
 
@@ -26,6 +26,8 @@ class Path:
     directory: File | None = None
     #: The loss of each step's batch, where it is known.
     losses: np.ndarray | None = None
+    #: What of a recorded path cannot be explained, and why.
+    remarks: list[str] = field(default_factory=list)
 
     def state_dict(self) -> dict[str, Any]:
         """The weights after the last step, for `load_state_dict`. Needs torch."""
