@@ -22,7 +22,7 @@ from .networks import Network
 from .path import Path
 from .questions import sections
 from .schedules import scheduled
-from .weights import module_state, of_model, read_state
+from .weights import in_graph, module_state, of_model, read_state
 
 
 def train(
@@ -152,7 +152,7 @@ def held(graph: Graph, net: Network, optimizer: Any) -> Graph:
     names = [name for name, one in net.named_parameters() if id(one) not in moved]
     if len(names) == len(list(net.parameters())):
         raise ValueError("optimizer: it has none of the network's parameters; make it of net.parameters()")
-    frozen = [*graph.model.get("frozen", []), *names]
+    frozen = [*graph.model.get("frozen", []), *in_graph(graph, names)]
     return replace(graph, model={**graph.model, "frozen": list(dict.fromkeys(frozen))}) if frozen else graph
 
 
