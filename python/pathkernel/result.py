@@ -302,7 +302,7 @@ class Result:
 
 def open(directory: str | os.PathLike[str], *, names: Sequence[str] | None = None) -> Result:
     """A finished run. `names` are what the training examples are called."""
-    return Result.of(engine.open(directory), names=names)
+    return Result.of(engine.open(File(directory)), names=names)
 
 
 def _columns(arrays: Mapping[str, np.ndarray], examples: int) -> int:
