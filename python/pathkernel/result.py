@@ -240,7 +240,7 @@ class Result:
         return frame(table)
 
     def xarray(self, name: str = "attribution", *, coords: Mapping[str, Any] | None = None) -> Any:
-        """An array as `xarray.DataArray`, with the examples' classes as the coordinate "label"."""
+        """An array as `xarray.DataArray`, with the examples' classes as the coordinate "label", and their names as "class"."""
         values = self.array(name)
         dimensions = _DIMENSIONS.get(name, ("query", "output"))[: values.ndim]
         sizes = dict(zip(dimensions, values.shape, strict=True))
@@ -249,8 +249,10 @@ class Result:
             places["output"] = list(self._legend.classes)
         places = {**places, **(coords or {})}
         if self._legend.labels is not None and "example" in dimensions:
-            places["label"] = ("example", self._legend.shown(self._legend.labels))
-        kept = {key: value for key, value in places.items() if key in dimensions or key == "label" or isinstance(value, tuple)}
+            places["label"] = ("example", self._legend.labels)
+            if self._legend.classes is not None:
+                places["class"] = ("example", self._legend.shown(self._legend.labels))
+        kept = {key: value for key, value in places.items() if key in dimensions or isinstance(value, tuple)}
         return needed("xarray", "result.xarray()").DataArray(values, dims=dimensions, coords=kept, name=name)
 
     def torch(self) -> dict[str, Any]:
