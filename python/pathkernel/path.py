@@ -46,7 +46,8 @@ class Path:
             "steps": training.get("steps"),
             "directory": self.directory,
         }
-        return [(name, str(value)) for name, value in found.items() if value is not None]
+        remarks = [("remark", one) for one in self.remarks]
+        return [*((name, str(value)) for name, value in found.items() if value is not None), *remarks]
 
     def __repr__(self) -> str:
         return f"Path({', '.join(f'{name}: {value}' for name, value in self.lines())})"

@@ -22,7 +22,7 @@ from .networks import Network
 from .path import Path
 from .questions import sections
 from .schedules import scheduled
-from .weights import module_state, of_model, read_state
+from .weights import in_graph, module_state, of_model, read_state
 
 
 def train(
@@ -85,9 +85,9 @@ def train(
     }
     config = {"run": run, "data": {"train": _training_set(graph, inputs, targets, rows)}, "training": training}
     model = {**graph.model, **({"weights": graph.weights} if graph.weights else {})}
-    found = engine.train({**config, "model": model}, directory=directory, progress=progress)
-    last = {name: values[-1] for name, values in found.weights.items()}
     place = None if directory is None else File(directory)
+    found = engine.train({**config, "model": model}, directory=place, progress=progress)
+    last = {name: np.array(values[-1]) for name, values in found.weights.items()}
     return Path(graph, config, module_state(net, of_model(graph, last), training.get("steps", 0)), place, found.losses)
 
 
@@ -152,7 +152,7 @@ def held(graph: Graph, net: Network, optimizer: Any) -> Graph:
     names = [name for name, one in net.named_parameters() if id(one) not in moved]
     if len(names) == len(list(net.parameters())):
         raise ValueError("optimizer: it has none of the network's parameters; make it of net.parameters()")
-    frozen = [*graph.model.get("frozen", []), *names]
+    frozen = [*graph.model.get("frozen", []), *in_graph(graph, names)]
     return replace(graph, model={**graph.model, "frozen": list(dict.fromkeys(frozen))}) if frozen else graph
 
 

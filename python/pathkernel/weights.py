@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,14 @@ def of_model(graph: Graph, weights: Mapping[str, np.ndarray]) -> dict[str, np.nd
             part = whole[slice(*views[name].get("rows", (None,)))]
             part[...] = _put_back(weights[name], part.shape, views[name])
     return found
+
+
+def in_graph(graph: Graph, names: Iterable[str]) -> list[str]:
+    """What a graph calls a module's tensors: some of them are cut into parts."""
+    views: dict[str, list[str]] = {}
+    for part, view in graph.model.get("parameters", {}).items():
+        views.setdefault(view["tensor"], []).append(part)
+    return [part for name in names for part in views.get(name, [name])]
 
 
 def _put_back(values: np.ndarray, shape: tuple[int, ...], view: Mapping[str, Any]) -> np.ndarray:

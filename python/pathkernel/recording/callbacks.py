@@ -35,7 +35,7 @@ def trainer_callback(recorder: Recorder) -> Any:
     """A callback for `transformers.Trainer`, which brings the optimizer and the batches."""
     from transformers import TrainerCallback
 
-    class Recording(TrainerCallback):  # type: ignore[misc]
+    class Recording(TrainerCallback):
         """Records a training by `transformers.Trainer`."""
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:

@@ -89,7 +89,8 @@ def _targets(recording: Recording, told: Told) -> np.ndarray:
         raise ValueError(
             "the targets are not known: give them as rec.batch(indices, targets), or all of them as rec.close(loss, targets=y)"
         )
-    return told.targets[recording.rows.examples]
+    found: np.ndarray = told.targets[recording.rows.examples]
+    return found
 
 
 def _trajectory(recording: Recording) -> dict[str, Any]:

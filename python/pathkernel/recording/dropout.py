@@ -129,7 +129,7 @@ def _attention(
 
 def _multi_head(draw: Draw, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """`F.multi_head_attention_forward`, inside of which nothing is handed to the mode again."""
-    inside = {"dropout": _dropout, "scaled_dot_product_attention": _attention}
+    inside: dict[str, Callable[..., Any]] = {"dropout": _dropout, "scaled_dot_product_attention": _attention}
     before = {name: getattr(F, name) for name in inside}
     for name, own in inside.items():
         setattr(F, name, partial(own, draw, before[name]))

@@ -16,7 +16,9 @@ class Gradients:
     def __init__(self, parameters: Sequence[Tensor]) -> None:
         self._parameters = list(parameters)
         self._handles = [
-            one.register_post_accumulate_grad_hook(Hook(self._arrived)) for one in self._parameters if one.requires_grad
+            one.register_post_accumulate_grad_hook(Hook(self._arrived))  # type: ignore[no-untyped-call]
+            for one in self._parameters
+            if one.requires_grad
         ]
         self._is_awaited = False
         #: Norms and largest entries, [2, parameters], at the end of the last backward pass.
@@ -41,13 +43,13 @@ class Gradients:
             return False
         self._is_awaited = True
         # Once for each backward pass, after its last gradient.
-        torch.autograd.Variable._execution_engine.queue_callback(self._finished)  # type: ignore[attr-defined]
+        torch.autograd.Variable._execution_engine.queue_callback(self._finished)
         return True
 
-    def sizes(self) -> tuple[Tensor, Tensor | None]:
-        """Norms and largest entries after the last backward pass, and as they are now where something has changed them."""
-        before = self._sizes() if self._before is None else self._before
-        return before, None if self._versions == self._now() else self._sizes()
+    def sizes(self) -> tuple[Tensor, Tensor]:
+        """Norms and largest entries after the last backward pass, and as they are now."""
+        now = self._sizes()
+        return now if self._before is None else self._before, now
 
     def missing(self) -> list[int]:
         """Which parameters have no gradient."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from queue import Queue
 from threading import Thread
 
@@ -36,7 +36,7 @@ class Arrival:
     def __init__(self, tensors: Iterable[Tensor]) -> None:
         self._events = []
         for device in {tensor.device for tensor in tensors if tensor.device.type == "cuda"}:
-            event = torch.cuda.Event()
+            event = torch.cuda.Event()  # type: ignore[no-untyped-call]
             event.record(torch.cuda.current_stream(device))
             self._events.append(event)
 
@@ -48,6 +48,13 @@ class Arrival:
 def array(tensor: Tensor) -> np.ndarray:
     """The numbers of a tensor on the host; bfloat16, which NumPy lacks, as float32."""
     return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).contiguous().numpy()
+
+
+def copied_now(tensors: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
+    """Copies that are there at once."""
+    copies = {name: copied(tensor) for name, tensor in tensors.items()}
+    Arrival(tensors.values()).wait()
+    return {name: array(copy) for name, copy in copies.items()}
 
 
 class Background:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from ..errors import PathkernelError
+from ..errors import PathkernelError, UnsupportedError
 from ..graph import Graph
 from ..torch_optimizers import kind_of, numbers_of, state_of
 from .dropout import Draw, Drawing, dropping
@@ -49,13 +49,13 @@ class Loop:
     ) -> None:
         self._net, self._optimizer, self._recording, self._seed = net, optimizer, recording, seed
         self._graph, self._kind = graph, kind_of(optimizer)
-        self.names: dict[Tensor, str] = {parameter: name for name, parameter in net.named_parameters()}
+        self.names: dict[Tensor, str] = {parameter: name for name, parameter in whole(net).named_parameters()}
         stepped = {id(one) for group in optimizer.param_groups for one in group["params"]}
         #: The parameters that the optimizer moves.
         self.parameters = [one for one in self.names if id(one) in stepped]
         self._gradients = Gradients(self.parameters)
-        self._places = _places(net)
-        self._arguments = _argument_names(net)
+        self._places = _places(whole(net))
+        self._arguments = _argument_names(whole(net))
         self._batches: list[Batch] = []
         self._begun, self._is_busy = False, False
         self._drops: list[int] = []
@@ -111,18 +111,19 @@ class Loop:
             fed.rows = self._recording.rows_of(fed)
             draw = Draw(self._seed, self._recording.count, self._drops, torch.from_numpy(fed.rows))
             self._drawing = Drawing(draw)
-            self._drawing.__enter__()
+            self._drawing.__enter__()  # type: ignore[no-untyped-call]
 
     def _forward_ends(self, _: nn.Module, args: tuple[Any, ...], output: Any) -> None:
         fed, self._now = self._now, None
         if fed is None:
             return
         if self._drawing is not None:
-            self._drawing.__exit__(None, None, None)
+            self._drawing.__exit__(None, None, None)  # type: ignore[no-untyped-call]
             self._drawing = None
         outputs = _outputs(output)
         if outputs is not None and outputs.requires_grad:
-            outputs.register_hook(Hook(lambda gradient: self._backward(fed, outputs.detach(), gradient)))
+            hook = Hook(lambda gradient: self._backward(fed, outputs.detach(), gradient))
+            outputs.register_hook(hook)  # type: ignore[no-untyped-call]
 
     def _begin(self, given: dict[str, Tensor]) -> None:
         """Before the first forward pass all weights are still what they were."""
@@ -131,6 +132,8 @@ class Loop:
             with torch.random.fork_rng(), torch.autocast("cpu", enabled=False):
                 graph = self._graph({name: tensor for name, tensor in given.items() if name != TARGETS})
             self._drops = dropping(graph.model["layers"])
+            if self._drops and whole(self._net) is not self._net:
+                raise UnsupportedError("the dropout of a network that torch.compile has made cannot be drawn again; record it uncompiled")
             self._recording.begin(self.state(), state_of(self._optimizer, self.names))
         finally:
             self._is_busy = False
@@ -229,7 +232,7 @@ class Loop:
             parts=self._pending,
             numbers=[numbers_of(self._kind, group) for group in self._optimizer.param_groups],
             before=copied(before),
-            after=None if after is None else copied(after),
+            after=copied(after),
             scale=1.0 if scale is None else float(scale),
             missing=self._gradients.missing(),
         )
@@ -270,6 +273,11 @@ class Loop:
         self._remarks.append(remark)
 
 
+def whole(net: nn.Module) -> nn.Module:
+    """A network itself, of what torch.compile has made of it."""
+    return getattr(net, "_orig_mod", net)
+
+
 def _places(net: nn.Module) -> list[tuple[str, dict[str, Tensor], str]]:
     """Where parameters and buffers of the state_dict are found, by name; those under several names once."""
     places: dict[int, tuple[str, dict[str, Tensor], str]] = {}
@@ -278,7 +286,7 @@ def _places(net: nn.Module) -> list[tuple[str, dict[str, Tensor], str]]:
         for own, tensors in (module._parameters, module._parameters), (module._buffers, buffers):
             for key, tensor in tensors.items():
                 if tensor is not None and tensor.is_floating_point():
-                    places.setdefault(id(tensor), (f"{prefix}.{key}" if prefix else key, own, key))  # type: ignore[arg-type]
+                    places.setdefault(id(tensor), (f"{prefix}.{key}" if prefix else key, own, key))
     return list(places.values())
 
 

@@ -22,7 +22,7 @@ from ..torch_optimizers import flags_of, kind_of, names_of
 from . import closing
 from .dropout import dropping
 from .loader import Watched
-from .loop import Loop
+from .loop import Loop, whole
 from .store import Recording
 from .rows import Arrays
 from .step import TARGETS
@@ -135,10 +135,9 @@ class Recorder:
         """
         loop = self._the_loop()
         loop.remove()
-        self._recording.finish()
+        self._recording.finish(loop.last)
         if not self._recording.steps:
             raise PathkernelError("no step was recorded: the optimizer made none while a batch of rec.watch(loader) or rec.batch was known")
-        self._recording.keep_last(loop.last)
         assert self._graph is not None and self._optimizer is not None
         kind = kind_of(self._optimizer)
         told = closing.Told(
@@ -162,9 +161,10 @@ class Recorder:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Takes the hooks away; what was recorded stays, and `close` makes a path of it."""
+        """Takes the hooks away; what was recorded is kept, and `close` makes a path of it."""
         if self._loop is not None:
             self._loop.remove()
+            self._recording.finish(self._loop.last)
 
     def trainer_callback(self) -> Any:
         """A callback for `transformers.Trainer`."""
@@ -195,21 +195,25 @@ class Recorder:
             from ..trace import trace
 
             values = tuple(given.values())
-            self._graph = trace(copy.deepcopy(self._net), values[0] if len(values) == 1 else dict(given))
+            arguments = tuple(values) if any("." in name for name in given) else dict(given)
+            self._graph = trace(copy.deepcopy(whole(self._net)), values[0] if len(values) == 1 else arguments)
         return self._graph
 
     def _unfed(self) -> tuple[np.ndarray, Arrays] | None:
         """The examples of watched loaders that no batch had."""
-        found = [
-            unfed(loader, self._begins[id(loader.dataset)], self._recording.rows, self._targets_of)
-            for loader in {id(loader.dataset): loader for _, loader in self._watched.values()}.values()
-        ]
-        found = [one for one in found if one is not None and len(one[0])]
-        if not found:
+        loaders = {id(loader.dataset): loader for _, loader in self._watched.values()}.values()
+        found = [unfed(one, self._begins[id(one.dataset)], self._recording.rows, self._targets_of) for one in loaders]
+        known = [one for one in found if one is not None and len(one[0])]
+        if len(known) < len(found) and None in found:
+            warnings.warn(
+                "recorded path: examples that were not in any batch have no column, since what the network would be given of them is "
+                "not known: the loop changes what the loader gives",
+                stacklevel=3,
+            )
+        if not known:
             return None
-        return np.concatenate([one[0] for one in found]), {
-            name: np.concatenate([one[1][name] for one in found if one is not None]) for name in found[0][1]
-        }
+        names = known[0][1]
+        return np.concatenate([own for own, _ in known]), {name: np.concatenate([own[name] for _, own in known]) for name in names}
 
 
 def targets_of(batch: Any) -> Tensor | None:

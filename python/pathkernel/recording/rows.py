@@ -52,7 +52,7 @@ class Rows:
             first[examples[new]] = self._append(
                 examples[new], {name: values[new] for name, values in arrays.items()}, kind
             )
-        rows = first[examples]
+        rows: np.ndarray = first[examples]
         for place in np.flatnonzero(~self._are_equal(rows, arrays)):
             rows[place] = self._other(int(examples[place]), {name: own[place] for name, own in arrays.items()}, kind)
         return rows

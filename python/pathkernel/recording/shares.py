@@ -109,7 +109,8 @@ def _one_factor(step: Measured, reduction: str) -> float | None:
 
 def _clip_norm(steps: Sequence[Measured], factors: Sequence[float | None]) -> dict[str, float] | None:
     """The norm by which the factors are clipping; None where they are not, and nothing where none is below 1."""
-    short, long = [], []
+    short: list[tuple[Measured, float]] = []
+    long: list[tuple[Measured, float]] = []
     for step, factor in zip(steps, factors, strict=True):
         is_short = factor is not None and factor < 1 - step.off
         if factor is None or factor > 1 + step.off or (is_short and not step.is_changed):
@@ -117,7 +118,7 @@ def _clip_norm(steps: Sequence[Measured], factors: Sequence[float | None]) -> di
         (short if is_short else long).append((step, factor))
     if not short:
         return {}
-    norms = np.array([step.norm + factor * _CLIP_EPS for step, factor in short if factor is not None])
+    norms = np.array([step.norm + factor * _CLIP_EPS for step, factor in short])
     off = np.array([step.off for step, _ in short])
     best = float(norms[off.argmin()])
     is_one = (np.abs(norms - best) <= off * best).all() and all(step.norm <= best * (1 + step.off) for step, _ in long)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ..errors import PathkernelError
-from .host import Arrival, AtOnce, Background, array, copied
+from .host import Arrival, AtOnce, Background, array, copied_now
 from .journal import Journal
 from .rows import Rows
 from .step import Part, Seen, Step
@@ -48,7 +48,7 @@ class Made:
     parts: list[Fed]
     numbers: list[dict[str, Any]]
     before: Tensor
-    after: Tensor | None
+    after: Tensor
     scale: float
     missing: list[int]
     remarks: list[str] = field(default_factory=list)
@@ -67,6 +67,7 @@ class Recording:
         self.weights: Weights = InMemory()
         #: How many steps were recorded, those that are on their way too.
         self.count = 0
+        self._is_finished = False
         #: What the optimizer kept of steps before the first.
         self.optimizer_state: Tensors = {}
         #: Memory of weights that were written, to be used again.
@@ -80,7 +81,7 @@ class Recording:
 
     def begin(self, first: dict[str, Tensor], optimizer_state: Tensors) -> None:
         """Begins with the weights before the first step, or goes on where a directory has a step with these weights."""
-        tensors = {name: array(copied(tensor)) for name, tensor in first.items()}
+        tensors = copied_now(first)
         self.optimizer_state = optimizer_state
         if self._journal is None or self.folder is None:
             self.weights.add(tensors)
@@ -95,32 +96,34 @@ class Recording:
     def rows_of(self, fed: Fed) -> np.ndarray:
         """The rows of what a forward pass was given, at once; batches of another size have other rows."""
         with self._lock:
-            return self.rows.add(fed.examples, _arrays(fed), len(fed.examples))
+            return self.rows.add(fed.examples, copied_now(fed.arrays), len(fed.examples))
 
     def add(self, made: Made) -> None:
         """Keeps a step, when its numbers are there."""
         self.count += 1
         self._work.do(lambda: self._keep(made))
 
-    def keep_last(self, weights: dict[str, Tensor]) -> None:
-        """Keeps the weights after the last step, where they are not recorded every step."""
-        if self.count % self.every:
-            self.weights.add({name: array(tensor) for name, tensor in weights.items()})
-
-    def finish(self) -> None:
-        """Waits until everything is kept."""
+    def finish(self, last: dict[str, Tensor]) -> None:
+        """Waits until everything is kept; `last` are the weights after the last step, which may not be recorded."""
+        if self._is_finished:
+            return
+        self._is_finished = True
         self._work.finish()
+        if self.count % self.every:
+            self.weights.add({name: array(tensor) for name, tensor in last.items()})
         if self._journal is not None:
             self._journal.close()
 
     def _keep(self, made: Made) -> None:
         if made.arrival is not None:
             made.arrival.wait()
+        before, after = array(made.before), array(made.after)
         step = Step(
             [self._part(fed) for fed in made.parts],
             made.numbers,
-            array(made.before),
-            None if made.after is None else array(made.after),
+            before,
+            # What unscales gradients leaves no other trace than their sizes.
+            None if np.array_equal(before, after) else after,
             made.scale,
             made.missing,
             made.remarks,
@@ -136,7 +139,10 @@ class Recording:
         self.steps.append(step)
 
     def _part(self, fed: Fed) -> Part:
-        rows = self.rows.add(fed.examples, _arrays(fed)) if fed.rows is None else fed.rows
+        if fed.rows is None:
+            rows = self.rows.add(fed.examples, {name: array(tensor) for name, tensor in fed.arrays.items()})
+        else:
+            rows = fed.rows
         if fed.outputs is None or fed.gradients is None:
             return Part(fed.examples, rows, None)
         rounding = float(torch.finfo(fed.outputs.dtype).eps)
@@ -170,6 +176,3 @@ class Recording:
         kept.restore(rows.examples[:last], rows.kinds[:last], {name: own[:last] for name, own in rows.arrays.items()})
         return kept
 
-
-def _arrays(fed: Fed) -> Tensors:
-    return {name: array(tensor) for name, tensor in fed.arrays.items()}

@@ -40,7 +40,8 @@ def counts(loss: Mapping[str, Any], targets: np.ndarray) -> np.ndarray:
     ignored = targets == loss["ignore"] if "ignore" in loss else np.zeros(len(targets), bool)
     weights = loss.get("class_weights")
     own = np.ones(len(targets)) if weights is None else np.asarray(weights, float)[np.where(ignored, 0, targets)]
-    return np.where(ignored, 0.0, own)
+    found: np.ndarray = np.where(ignored, 0.0, own)
+    return found
 
 
 def _cross_entropy(loss: Mapping[str, Any], outputs: np.ndarray, targets: np.ndarray) -> Terms:
@@ -56,11 +57,13 @@ def _aims(loss: Mapping[str, Any], classes: int, targets: np.ndarray) -> np.ndar
     smoothing = loss.get("smoothing", 0.0)
     weights = np.broadcast_to(np.asarray(loss.get("class_weights", 1.0), float), (classes,))
     if targets.dtype.kind not in "iu":
-        aims = targets.reshape(-1, classes).astype(float)
-        return ((1 - smoothing) * aims + smoothing / classes) * weights
+        given: np.ndarray = ((1 - smoothing) * targets.reshape(-1, classes) + smoothing / classes) * weights
+        return given
     ignored = targets == loss["ignore"] if "ignore" in loss else np.zeros(len(targets), bool)
-    aims = (1 - smoothing) * np.eye(classes)[np.where(ignored, 0, targets)] + smoothing / classes
-    return np.where(ignored[:, None], 0.0, aims * weights)
+    aims = np.full((len(targets), classes), smoothing / classes)
+    aims[np.arange(len(targets)), np.where(ignored, 0, targets)] += 1 - smoothing
+    aims *= (~ignored)[:, None] * weights
+    return aims
 
 
 def _squared_error(_: Mapping[str, Any], outputs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

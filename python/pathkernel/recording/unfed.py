@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from .host import array, copied
+from .host import copied_now
 from .rows import Arrays, Rows
 from .step import TARGETS
 
@@ -60,4 +60,4 @@ def _read(
     else:
         inputs = dict.fromkeys(names, batch)
     values = {**inputs, TARGETS: targets_of(batch)}
-    return {name: array(copied(one)) for name, one in values.items() if isinstance(one, Tensor)}
+    return copied_now({name: one for name, one in values.items() if isinstance(one, Tensor)})

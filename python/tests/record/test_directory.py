@@ -65,7 +65,6 @@ def test_a_training_that_goes_on(tmp_path: Path, dropout: bool) -> None:
         saved = {"net": {n: one.clone() for n, one in net.state_dict().items()}, "optimizer": optimizer.state_dict()}
         torch.save(saved, tmp_path / "saved.pt")
         trained(net, optimizer, rec, 1, examples)
-        rec._recording.finish()
 
     other = network(*inside)
     optimizer = adam(other)

@@ -139,10 +139,13 @@ def test_clipping_that_adapts_is_measured() -> None:
     assert "clip_norm" not in path.config["training"] and "weights" in path.config["data"]["train"]
 
 
+@pytest.mark.parametrize("unscaled", [True, False])
+@pytest.mark.parametrize("fused", [True, False])
 @pytest.mark.parametrize("to_none", [True, False])
-def test_scaled_gradients_and_skipped_steps(to_none: bool) -> None:
+def test_scaled_gradients_and_skipped_steps(to_none: bool, fused: bool, unscaled: bool) -> None:
+    """A fused optimizer takes the scale off by itself, and leaves a step out by itself."""
     net = network()
-    optimizer = torch.optim.AdamW(net.parameters(), 1e-2)
+    optimizer = torch.optim.AdamW(net.parameters(), 1e-2, fused=fused)
     scaler = torch.amp.GradScaler("cpu", init_scale=2.0**12, growth_interval=3)
     loader = DataLoader(dataset(), batch_size=8, shuffle=True)
     rec, number = pk.record(net, optimizer, graph=graph_of(net, [6])), 0
@@ -151,15 +154,17 @@ def test_scaled_gradients_and_skipped_steps(to_none: bool) -> None:
             loss = F.cross_entropy(net(xb), yb)
             # As an overflow of a half-precision product would be.
             scaler.scale(loss * (float("inf") if number in (0, 4) else 1.0)).backward()
-            scaler.unscale_(optimizer)
-            nn.utils.clip_grad_norm_(net.parameters(), 0.5)
+            if unscaled:
+                scaler.unscale_(optimizer)
+                nn.utils.clip_grad_norm_(net.parameters(), 0.5)
             scaler.step(optimizer)
             scaler.update()
             optimizer.zero_grad(set_to_none=to_none)
             number += 1
     assert rec.steps == number - 2
     path = finish(rec)
-    assert path.config["training"]["clip_norm"] == 0.5 and path.config["training"]["reduction"] == "mean"
+    assert path.config["training"].get("clip_norm") == (0.5 if unscaled else None)
+    assert path.config["training"]["reduction"] == "mean"
 
 
 def test_half_precision_is_explained_to_its_roundings() -> None:
