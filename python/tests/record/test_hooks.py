@@ -215,8 +215,9 @@ def test_inputs_of_several_lengths() -> None:
     rec.batch(range(40), torch.stack([Y, Y], 1))
     optimizer.zero_grad()
     net(X).sum().backward()
+    optimizer.step()
     with pytest.raises(ValueError, match="input targets has examples of shape"):
-        optimizer.step()
+        rec.close("cross_entropy")
 
 
 def test_what_close_needs() -> None:
