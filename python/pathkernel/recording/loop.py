@@ -45,7 +45,12 @@ class Loop:
     """Follows a network and its optimizer, and hands each step to a recording."""
 
     def __init__(
-        self, net: nn.Module, optimizer: Optimizer, recording: Recording, graph: Callable[[dict[str, Tensor]], Graph], seed: int
+        self,
+        net: nn.Module,
+        optimizer: Optimizer,
+        recording: Recording,
+        graph: Callable[[dict[str, Tensor]], Graph],
+        seed: int,
     ) -> None:
         self._net, self._optimizer, self._recording, self._seed = net, optimizer, recording, seed
         self._graph, self._kind = graph, kind_of(optimizer)
@@ -133,7 +138,9 @@ class Loop:
                 graph = self._graph({name: tensor for name, tensor in given.items() if name != TARGETS})
             self._drops = dropping(graph.model["layers"])
             if self._drops and whole(self._net) is not self._net:
-                raise UnsupportedError("the dropout of a network that torch.compile has made cannot be drawn again; record it uncompiled")
+                raise UnsupportedError(
+                    "the dropout of a network that torch.compile has made cannot be drawn again; record it uncompiled"
+                )
             self._recording.begin(self.state(), state_of(self._optimizer, self.names))
         finally:
             self._is_busy = False
@@ -171,7 +178,9 @@ class Loop:
                 f"step {self._recording.count}: the network was given {count} rows, and the batch has {len(fed.examples)} examples"
             )
         if any(fed is one for one in self._pending):
-            self._remark("the outputs of a batch were gone back through twice; the engine takes one loss of each example")
+            self._remark(
+                "the outputs of a batch were gone back through twice; the engine takes one loss of each example"
+            )
             return
         self._pending.append(fed)
         self._look_at(fed, outputs, gradient)
