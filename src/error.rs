@@ -129,9 +129,9 @@ pub enum Error {
 
 /// A run file that is wrong: the file, the key, what is wrong and what to do.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("{}: {}: {}", shortened(.file), shortened(.key), shortened(.problem))]
+#[error("{}{}: {}", shortened(.file) + if .file.is_empty() { "" } else { ": " }, shortened(.key), shortened(.problem))]
 pub struct RunFileError {
-    /// The file.
+    /// The file; empty where what a run file says came from elsewhere.
     pub file: String,
     /// The dotted key, or the line.
     pub key: String,

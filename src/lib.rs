@@ -10,7 +10,7 @@ of finite size the identity holds exactly when the query's gradient is averaged 
 A quadrature rule of few nodes takes the integral to rounding.
 
 The command line is the usual way in: a run file ([`run::keys`]) becomes a directory ([`run`]) of arrays that NumPy opens and a
-[`report`]. The library itself works on arrays in memory, and a run directory is one of its callers:
+[`report`]; [`cli`] has the commands. The library itself works on arrays in memory, and a run directory is one of its callers:
 
 | module | what |
 |---|---|
@@ -71,6 +71,7 @@ assert!(found.residual()[0].abs() < 1e-7 * change.abs());
 pub mod activation;
 pub mod bench;
 pub mod cache;
+pub mod cli;
 pub mod compute;
 
 pub mod device;

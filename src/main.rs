@@ -1,9 +1,5 @@
 //! The command line of pathkernel.
 
-mod cli;
-
-use clap::Parser;
-
 fn main() -> std::process::ExitCode {
-    cli::main(cli::Arguments::parse())
+    pathkernel::cli::main(std::env::args_os()).into()
 }

@@ -1,7 +1,7 @@
 //! `pathkernel check`.
 
 use super::run::say;
-use pathkernel::run::verdict;
+use crate::run::verdict;
 use std::path::Path;
 
 /// Says the verdict of a run directory, made again from its arrays; returns its exit code.

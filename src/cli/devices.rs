@@ -28,8 +28,8 @@ fn size(bytes: u64) -> String {
 
 #[cfg(feature = "gpu")]
 fn adapters() {
-    use pathkernel::cache::Cache;
-    use pathkernel::compute::gpu::{Card, adapters, describe};
+    use crate::cache::Cache;
+    use crate::compute::gpu::{Card, adapters, describe};
     let found = adapters();
     if found.is_empty() {
         println!("no GPU adapter: neither Vulkan, Metal nor DX12 offers one\n");

@@ -1,10 +1,10 @@
 //! `pathkernel export`.
 
 use super::stop;
+use crate::error::Error;
+use crate::run::keys::RunFile;
+use crate::run::store::{AnyTiled, Store, file_names};
 use anyhow::Context;
-use pathkernel::error::Error;
-use pathkernel::run::keys::RunFile;
-use pathkernel::run::store::{AnyTiled, Store, file_names};
 use std::path::Path;
 
 /// Writes each array in tiles of a run directory as one `.npy`, there or in the folder `to`.

@@ -1,8 +1,8 @@
 //! `pathkernel init`.
 
+use crate::error::Error;
+use crate::run::draft;
 use anyhow::Context;
-use pathkernel::error::Error;
-use pathkernel::run::draft;
 use std::io::Write;
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! Commands, one file each; here what they are called and how they end.
+//! The command line: commands, one file each; here what they are called and how they end.
 
 mod bench;
 mod check;
@@ -14,15 +14,15 @@ mod shard;
 mod stop;
 mod top;
 
+use crate::cache::Cache;
+use crate::error::Error;
+use crate::run::Part;
+use crate::run::keys::RunFileError;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use pathkernel::cache::Cache;
-use pathkernel::error::Error;
-use pathkernel::run::Part;
-use pathkernel::run::keys::RunFileError;
+use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::time::Duration;
 
 /// What each training example contributed to each prediction of a trained network, exactly.
@@ -31,7 +31,7 @@ use std::time::Duration;
     version,
     after_help = "Example: pathkernel run examples/digits.toml training.steps=50 run.directory=runs/short"
 )]
-pub struct Arguments {
+struct Arguments {
     /// Print errors alone.
     #[arg(long, global = true, conflicts_with = "verbose")]
     quiet: bool,
@@ -122,15 +122,28 @@ enum Command {
     },
 }
 
-/// Runs a command.
-pub fn main(arguments: Arguments) -> ExitCode {
-    log(&arguments);
-    let worst = match &arguments.command {
+/// Does what the words of a command line say, the program's name first, and returns the exit code.
+pub fn main(words: impl IntoIterator<Item = OsString>) -> u8 {
+    let words: Vec<OsString> = words.into_iter().collect();
+    match Arguments::try_parse_from(&words) {
+        Ok(arguments) => command(&arguments, &words),
+        Err(refused) => {
+            // Nobody is left to tell where the terminal is gone.
+            let _ = refused.print();
+            refused.exit_code().clamp(0, u8::MAX.into()) as u8
+        }
+    }
+}
+
+/// Runs a command; returns its exit code.
+fn command(arguments: &Arguments, words: &[OsString]) -> u8 {
+    log(arguments);
+    match &arguments.command {
         Command::Devices => {
             devices::devices();
             0
         }
-        Command::Bench(what) => one(done(bench::bench(what))),
+        Command::Bench(what) => one(done(bench::bench(what, words))),
         Command::Run { words, no_tune, shard, max_time } => {
             let part = shard.as_deref().map_or(Ok(Part::Whole), shard::shard);
             match part.map_err(usage).and_then(|part| stop::listen(*max_time, arguments.quiet).map(|()| part)) {
@@ -169,8 +182,7 @@ pub fn main(arguments: Arguments) -> ExitCode {
                 failed => one(done(failed)),
             }
         }
-    };
-    ExitCode::from(worst)
+    }
 }
 
 /// What happens goes to standard error: warnings, with `-v` the course of a run, with `-vv` its details.

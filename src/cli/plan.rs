@@ -1,8 +1,8 @@
 //! `pathkernel plan`.
 
-use pathkernel::cache::Cache;
-use pathkernel::run::keys::RunFile;
-use pathkernel::run::{Inputs, RunPlan};
+use crate::cache::Cache;
+use crate::run::keys::RunFile;
+use crate::run::{Inputs, RunPlan};
 use serde_json::json;
 use std::path::Path;
 

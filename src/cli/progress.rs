@@ -1,8 +1,8 @@
 //! How a run gets on: a bar on a terminal, elsewhere a line from time to time.
 
 use super::stop;
+use crate::run::Progress;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use pathkernel::run::Progress;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 

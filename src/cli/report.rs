@@ -1,13 +1,13 @@
 //! `pathkernel report`.
 
 use super::run::say;
-use pathkernel::run::store::Store;
-use pathkernel::run::verdict::recorded;
+use crate::run::store::Store;
+use crate::run::verdict::recorded;
 use std::path::Path;
 
 /// Writes the report of a run directory; overrides say how examples are shown.
 pub fn report(directory: &Path, overrides: &[String], quiet: bool) -> anyhow::Result<()> {
-    let path = pathkernel::report::write(directory, overrides)?;
+    let path = crate::report::write(directory, overrides)?;
     if !quiet {
         println!("report            {}", path.display());
         let store = Store::new(directory);

@@ -1,13 +1,13 @@
 //! `pathkernel run` and `pathkernel finish`.
 
 use super::progress::Course;
+use crate::error::Error;
+use crate::readout::Readout;
+use crate::run::keys::RunFile;
+use crate::run::store::Summary;
+use crate::run::verdict::{Judgement, Verdict};
+use crate::run::{Outcome, Part, run_part};
 use anyhow::Context;
-use pathkernel::error::Error;
-use pathkernel::readout::Readout;
-use pathkernel::run::keys::RunFile;
-use pathkernel::run::store::Summary;
-use pathkernel::run::verdict::{Judgement, Verdict};
-use pathkernel::run::{Outcome, Part, run_part};
 use std::path::Path;
 
 /// Runs one file, or a part of it; returns the exit code of its verdict.
@@ -31,7 +31,7 @@ pub fn run(file: &Path, overrides: &[String], part: Part, quiet: bool) -> anyhow
     }
     // A run that was killed after its last array has none yet.
     if matches!(outcome, Outcome::Done(_)) || !description.run.directory.join("report.html").is_file() {
-        pathkernel::report::write(&description.run.directory, &[])?;
+        crate::report::write(&description.run.directory, &[])?;
     }
     let directory = description.run.directory.display();
     let judgement = match outcome {

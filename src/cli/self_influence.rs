@@ -1,8 +1,7 @@
 //! `pathkernel self`.
 
-use super::top::{class_words, moved_as_json, refuse_inside, write_csv};
-use pathkernel::report::{ListedBy, Moved, SelfInfluence, self_influence};
-use serde_json::json;
+use super::top::{class_words, refuse_inside, write_csv};
+use crate::report::{ListedBy, Moved, SelfInfluence, self_influence};
 use std::path::PathBuf;
 
 /// Which run is asked, and how it is answered.
@@ -38,7 +37,7 @@ pub fn answer(question: &Question) -> anyhow::Result<()> {
         write_csv(("example", &found.names), found.largest.iter(), file)?;
     }
     if *json {
-        println!("{:#}", as_json(&found));
+        println!("{:#}", found.to_json());
     } else {
         print(&found);
     }
@@ -71,21 +70,4 @@ fn row(found: &SelfInfluence, moved: &Moved) -> String {
         _ => "",
     };
     format!("  {amount:+14.6}{times}  example {number}{class}{group}{name}{words}")
-}
-
-fn as_json(found: &SelfInfluence) -> serde_json::Value {
-    let SelfInfluence { readout, by, examples, median, largest, .. } = found;
-    let (by, output) = match by {
-        ListedBy::Class => ("class", None),
-        ListedBy::Value(output) => ("output", Some(output)),
-        ListedBy::Only => ("readout", None),
-        ListedBy::Sizes => ("sizes", None),
-    };
-    let one = |moved: &Moved| {
-        let mut one = moved_as_json(moved, &found.names);
-        one["times"] = json!(found.times(moved));
-        one
-    };
-    let list: Vec<serde_json::Value> = largest.iter().map(one).collect();
-    json!({ "readout": readout, "by": by, "output": output, "examples": examples, "median": median, "largest": list })
 }

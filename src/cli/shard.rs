@@ -1,7 +1,7 @@
 //! Which part of a run a process does: `--shard i/N`, or what a scheduler says.
 
+use crate::run::Part;
 use anyhow::{Context, bail};
-use pathkernel::run::Part;
 
 /// Where a variable of the environment comes from.
 type Variables<'a> = &'a dyn Fn(&str) -> Option<String>;

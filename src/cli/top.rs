@@ -1,10 +1,9 @@
 //! `pathkernel top`.
 
+use crate::error::Error;
+use crate::report::{Asked, Moved, Top, top};
+use crate::run::Names;
 use anyhow::Context;
-use pathkernel::error::Error;
-use pathkernel::report::{Asked, Moved, Top, top};
-use pathkernel::run::Names;
-use serde_json::json;
 use std::path::{Path, PathBuf};
 
 /// What is asked, and how it is answered.
@@ -62,7 +61,7 @@ pub fn answer(question: &Question) -> anyhow::Result<()> {
         write_csv((noun(&top), &top.names), top.raised.iter().chain(&top.lowered), file)?;
     }
     if *json {
-        println!("{:#}", as_json(&top));
+        println!("{:#}", top.to_json());
     } else {
         print(&top);
     }
@@ -118,33 +117,6 @@ fn row(top: &Top, Moved { number, amount, class, group, name, output }: &Moved) 
     let group = group.map_or(String::new(), |group| format!("  group {group}"));
     let own = if top.output.is_none() { format!("  value {output}") } else { String::new() };
     format!("  {amount:+14.6}  {} {number}{class}{group}{own}{name}", noun(top))
-}
-
-/// An entry of a list.
-pub(super) fn moved_as_json(moved: &Moved, names: &Names) -> serde_json::Value {
-    let Moved { number, amount, class, group, name, output } = moved;
-    let class_name = class.and_then(|class| names.class(class as usize));
-    json!({
-        "number": number, "amount": amount, "class": class, "class_name": class_name, "group": group, "name": name,
-        "output": output,
-    })
-}
-
-fn as_json(top: &Top) -> serde_json::Value {
-    let list = |list: &[Moved]| list.iter().map(|moved| moved_as_json(moved, &top.names)).collect::<Vec<_>>();
-    let class_name = |class: Option<u32>| class.and_then(|class| top.names.class(class as usize));
-    let (subject, number) = match top.asked {
-        Asked::Query(query) => ("query", query),
-        Asked::Example(example) => ("example", example),
-    };
-    let [initial, prediction] = top.change.map_or([None; 2], |change| change.map(Some));
-    let [raised_by, lowered_by] = top.sums;
-    json!({
-        subject: number, "name": top.name, "class": top.class, "class_name": class_name(top.class), "readout": top.readout, "output": top.output, "output_name": top.output_name,
-        "initial": initial, "prediction": prediction,
-        "raised_by": raised_by, "lowered_by": lowered_by, "kept": top.kept,
-        "raised": list(&top.raised), "lowered": list(&top.lowered),
-    })
 }
 
 /// A run directory holds its run's files alone.

@@ -1,7 +1,7 @@
 //! Zip archives.
 
 use super::source::fill;
-use super::tensors::{Kind, Storage};
+use super::tensors::{Kind, Storage, Within};
 use super::{DataError, source};
 use std::fs::File;
 use std::io::{Read, Seek};
@@ -38,7 +38,7 @@ pub(super) fn open<R: Read + Seek>(file: R) -> Result<ZipArchive<R>, String> {
 /// Elements of some bytes of a file.
 pub(super) fn storage(kind: Kind, start: u64, bytes: u64) -> Result<Storage, String> {
     let len = usize::try_from(bytes).map_err(|_| "is larger than memory can be")? / kind.size();
-    Ok(Storage { kind, entry: None, start, len })
+    Ok(Storage { kind, within: Within::File, start, len })
 }
 
 /// Bytes of an entry that is packed, from one on. The entry is read to its end, so that its check sum is compared.

@@ -6,6 +6,7 @@ Readers take nothing on trust: a size is compared with what the file really hold
 
 mod archive;
 mod csv;
+mod given;
 mod idx;
 mod map;
 mod mapped;
@@ -20,6 +21,7 @@ mod tensors;
 mod write;
 
 pub use csv::{SEPARATORS, TextLayout};
+pub use given::{Bytes, Given, GivenArray};
 pub use map::NpyMap;
 pub use mapped::MappedArray;
 pub use pt::read_pt;
@@ -163,7 +165,8 @@ impl Array {
     }
 }
 
-/// Reads `.npy`, `.npz:key`, `.csv`, `.idx`, `.idx.gz` (and MNIST's names ending in `-ubyte`, `-ubyte.gz`).
+/// Reads `.npy`, `.npz:key`, `.csv`, `.idx`, `.idx.gz` (and MNIST's names ending in `-ubyte`, `-ubyte.gz`), and what is
+/// [`Given`] in memory.
 ///
 /// # Errors
 ///
@@ -178,6 +181,9 @@ pub fn read(path: &str) -> Result<Array, DataError> {
 ///
 /// As [`read`].
 pub fn read_with(path: &str, layout: &TextLayout) -> Result<Array, DataError> {
+    if Given::is_name(path) {
+        return given::read(path);
+    }
     if let Some((archive, key)) = path.rsplit_once(".npz:") {
         return npz::read(Path::new(&format!("{archive}.npz")), key);
     }
@@ -217,8 +223,11 @@ pub(crate) fn read_text(path: &Path) -> Result<String, DataError> {
     })
 }
 
-/// How many rows a `.npy` has, as its header says; `None` of other files.
+/// How many rows a `.npy` has, as its header says, or an array in memory; `None` of other files.
 pub(crate) fn rows_of_npy(path: &str) -> Option<usize> {
+    if Given::is_name(path) {
+        return given::rows(path);
+    }
     let (mut file, _) = source::open(Path::new(path)).ok().filter(|_| path.to_ascii_lowercase().ends_with(".npy"))?;
     npy::read_header(&mut file).ok()?.shape.first().copied()
 }

@@ -2,7 +2,7 @@
 
 use super::archive::{self, stored};
 use super::source::{self, unpacks};
-use super::tensors::{Contents, Place, Storage};
+use super::tensors::{Contents, Place, Storage, Within};
 use super::{Array, DataError, npy};
 use std::fs::File;
 use std::io::BufReader;
@@ -65,5 +65,10 @@ fn place(entry: &mut ZipFile<'_, &mut File>, index: usize, file_len: u64) -> Res
     let (kind, before) = (header.kind()?, header.start as u64);
     let storage = archive::storage(kind, start + before, size - before)?;
     let strides = header.strides();
-    Place::new(Storage { entry: is_packed.then_some(index), ..storage }, 0, header.shape, strides)
+    Place::new(
+        Storage { within: if is_packed { Within::Packed(index) } else { Within::File }, ..storage },
+        0,
+        header.shape,
+        strides,
+    )
 }

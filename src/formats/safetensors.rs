@@ -1,6 +1,6 @@
 //! Named tensors.
 
-use super::tensors::{Contents, Kind, Place, Storage};
+use super::tensors::{Contents, Kind, Place, Storage, Within};
 use super::write::Temporary;
 use super::{Array, DataError, NpyElement, TensorFile};
 use safetensors::tensor::{Dtype, Metadata, TensorInfo, TensorView};
@@ -68,7 +68,7 @@ fn place(info: &TensorInfo, start: u64) -> Result<Place, String> {
     let (first, end) = info.data_offsets;
     let bytes = end.checked_sub(first).filter(|bytes| bytes % kind.size() == 0).ok_or("its offsets are wrong")?;
     let start = start.checked_add(first as u64).ok_or("its offsets are wrong")?;
-    Place::dense(Storage { kind, entry: None, start, len: bytes / kind.size() }, info.shape.clone())
+    Place::dense(Storage { kind, within: Within::File, start, len: bytes / kind.size() }, info.shape.clone())
 }
 
 /// Writes named tensors, beside and then renamed.

@@ -1,11 +1,13 @@
 //! Files of named tensors, read a tensor or a row at a time.
 
+use super::given::{self, Given, GivenArray};
 use super::shards::{self, Shard};
 use super::{Array, DataError, Values, archive, count, npz, pt, safetensors, source};
 use half::{bf16, f16};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 /// The element types of tensors.
@@ -70,12 +72,23 @@ impl Kind {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Storage {
     pub kind: Kind,
-    /// The number of the entry, where it is packed.
-    pub entry: Option<usize>,
-    /// Its first byte, of the file or the unpacked entry.
+    /// What it is a part of.
+    pub within: Within,
+    /// Its first byte there.
     pub start: u64,
     /// Its elements; the file has them all.
     pub len: usize,
+}
+
+/// What a storage is a part of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Within {
+    /// The file.
+    File,
+    /// The entry of a number, unpacked.
+    Packed(usize),
+    /// The array in memory of a number.
+    Given(usize),
 }
 
 /// A tensor in a storage: element `(i, j, …)` lies at `offset + i strides[0] + j strides[1] + …`.
@@ -149,20 +162,22 @@ impl Place {
         self.span() == Some(self.len())
     }
 
-    fn read(&self, file: &mut File) -> std::io::Result<Array> {
+    fn read(&self, part: &Part, file: &mut Option<File>) -> std::io::Result<Array> {
         let size = self.storage.kind.size();
         let (start, len) = (self.storage.start + (self.offset * size) as u64, self.span().unwrap_or(0) * size);
-        let mut bytes = match self.storage.entry {
-            Some(entry) => archive::unpacked(file, entry, start, len)?,
-            None => {
+        let mut bytes: Cow<'_, [u8]> = match (self.storage.within, file) {
+            (Within::Given(number), _) => part.given[number].bytes(start, len).into(),
+            (Within::Packed(entry), Some(file)) => archive::unpacked(file, entry, start, len)?.into(),
+            (Within::File, Some(file)) => {
                 let mut bytes = vec![0; len];
                 file.seek(SeekFrom::Start(start))?;
                 file.read_exact(&mut bytes)?;
-                bytes
+                bytes.into()
             }
+            (Within::Packed(_) | Within::File, None) => return Err(ErrorKind::NotFound.into()),
         };
         if self.strides != c_order(&self.shape) {
-            bytes = self.in_c_order(&bytes);
+            bytes = self.in_c_order(&bytes).into();
         }
         Ok(Array { shape: self.shape.clone(), values: self.storage.kind.decode(&bytes) })
     }
@@ -236,11 +251,12 @@ pub struct TensorFile {
     parts: Vec<Part>,
 }
 
-/// A file with tensors in it.
+/// A file with tensors in it, or such arrays in memory.
 #[derive(Debug)]
 struct Part {
     path: PathBuf,
     contents: Contents,
+    given: Vec<GivenArray>,
 }
 
 /// The files that a file of tensors is made of: itself, and those that it is the index of.
@@ -261,13 +277,16 @@ const MOST_SHARED: usize = 16;
 
 impl TensorFile {
     /// Reads what a file says of its tensors. `.safetensors`, `.npz` and an index, `.json`, are known by their names, PyTorch's
-    /// files by what they begin with.
+    /// files by what they begin with. [`Given`] arrays are found by their name.
     ///
     /// # Errors
     ///
     /// A file that is missing, malformed or of another kind, or holds another type of element; a tensor that is not in the file
     /// that an index names.
     pub fn open(path: &Path) -> Result<Self, DataError> {
+        if Given::is_name(&path.to_string_lossy()) {
+            return given::open(path);
+        }
         if !shards::is_index(path) {
             return Self::open_one(path);
         }
@@ -307,7 +326,7 @@ impl TensorFile {
         let contents = contents(&mut file, len);
         let contents = contents.map_err(wrong)?;
         // What is packed was held against its entry.
-        let plain = contents.tensors.values().filter(|place| place.storage.entry.is_none());
+        let plain = contents.tensors.values().filter(|place| place.storage.within == Within::File);
         let sizes = plain.map(|place| place.len() * place.storage.kind.size());
         let total = sizes.fold(0usize, usize::saturating_add);
         if (total / MOST_SHARED) as u64 > len {
@@ -315,7 +334,13 @@ impl TensorFile {
                 "its tensors share their elements more than {MOST_SHARED} times over; save contiguous copies"
             )));
         }
-        Ok(Self { path: path.to_owned(), parts: vec![Part { path: path.to_owned(), contents }] })
+        Ok(Self::of_given(path, contents, Vec::new()))
+    }
+
+    /// Of arrays in memory, in the order of the numbers that the contents have.
+    pub(super) fn of_given(path: &Path, contents: Contents, given: Vec<GivenArray>) -> Self {
+        let path = path.to_owned();
+        Self { path: path.clone(), parts: vec![Part { path, contents, given }] }
     }
 
     /// Where it is.
@@ -391,7 +416,7 @@ impl TensorFile {
     pub fn read_row(&self, row: usize) -> Result<BTreeMap<String, Array>, DataError> {
         self.read_places(|place| {
             let found = place.row(row).ok_or_else(|| format!("has no entry {row} in its first axis"))?;
-            if place.storage.entry.is_some() {
+            if matches!(place.storage.within, Within::Packed(_)) {
                 return Err(
                     "is compressed, and cannot be read in the middle; save it without, as numpy.savez does".into()
                 );
@@ -419,12 +444,13 @@ impl Part {
         &self,
         place: impl Fn(&Place) -> Result<Place, String>,
     ) -> Result<BTreeMap<String, Array>, DataError> {
-        let (mut file, _) = source::open(&self.path)?;
+        let in_memory = Given::is_name(&self.path.to_string_lossy());
+        let mut file = if in_memory { None } else { Some(source::open(&self.path)?.0) };
         let mut read = |(name, whole): (&String, &Place)| {
             let array = place(whole).and_then(|place| {
                 // Bytes in the file's order, then in C order, then as numbers.
                 source::room((place.storage.kind.size() * place.storage.len) as u64 * 3)?;
-                place.read(&mut file).map_err(|error| format!("cannot be read ({error}); has the file changed?"))
+                place.read(self, &mut file).map_err(|error| format!("cannot be read ({error}); has the file changed?"))
             });
             let array = array.map_err(|problem| DataError::new(&self.path, format!("tensor {name}: {problem}")))?;
             Ok((name.clone(), array))

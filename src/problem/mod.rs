@@ -9,10 +9,12 @@ go to whoever asks, for instance to an [`Explanation`].
 mod check;
 mod choose;
 mod data;
+mod evaluate;
 mod explanation;
 mod own;
 
 pub use data::{QueryData, TrainingData};
+pub use evaluate::{Evaluated, Evaluation};
 pub use explanation::Explanation;
 pub use own::SelfAttribution;
 

@@ -7,6 +7,7 @@ use crate::loss::IGNORED;
 use crate::problem::Problem;
 use crate::readout::Readout;
 use crate::run::Names;
+use serde_json::json;
 use std::path::Path;
 
 /// Which of the values of its readout an example is listed by.
@@ -46,6 +47,24 @@ impl SelfInfluence {
     /// How many times the median an amount is; `None` where that is 0.
     pub fn times(&self, moved: &Moved) -> Option<f64> {
         (self.median > 0.0).then(|| moved.amount.abs() / self.median)
+    }
+
+    /// The list as JSON.
+    pub fn to_json(&self) -> serde_json::Value {
+        let Self { readout, by, examples, median, largest, .. } = self;
+        let (by, output) = match by {
+            ListedBy::Class => ("class", None),
+            ListedBy::Value(output) => ("output", Some(output)),
+            ListedBy::Only => ("readout", None),
+            ListedBy::Sizes => ("sizes", None),
+        };
+        let one = |moved: &Moved| {
+            let mut one = moved.to_json(&self.names);
+            one["times"] = json!(self.times(moved));
+            one
+        };
+        let list: Vec<serde_json::Value> = largest.iter().map(one).collect();
+        json!({ "readout": readout, "by": by, "output": output, "examples": examples, "median": median, "largest": list })
     }
 }
 

@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::loss::IGNORED;
 use crate::run::Names;
 use crate::run::store::{Largest, Listed};
+use serde_json::json;
 use std::path::Path;
 
 /// Whom a question is about.
@@ -32,6 +33,18 @@ pub struct Moved {
     pub name: Option<String>,
     /// Of a query, the place of the readout's value that the amount was added to.
     pub output: usize,
+}
+
+impl Moved {
+    /// As JSON; `names` has what classes are called.
+    pub(super) fn to_json(&self, names: &Names) -> serde_json::Value {
+        let Self { number, amount, class, group, name, output } = self;
+        let class_name = class.and_then(|class| names.class(class as usize));
+        json!({
+            "number": number, "amount": amount, "class": class, "class_name": class_name, "group": group, "name": name,
+            "output": output,
+        })
+    }
 }
 
 /// An answer.
@@ -71,6 +84,26 @@ impl Top {
             if sum == 0.0 { 1.0 } else { (list.iter().map(|moved| moved.amount).sum::<f64>() / sum).abs() }
         };
         [of(&self.raised, self.sums[0]), of(&self.lowered, self.sums[1])]
+    }
+
+    /// The answer as JSON.
+    pub fn to_json(&self) -> serde_json::Value {
+        let list =
+            |list: &[Moved]| list.iter().map(|moved| moved.to_json(&self.names)).collect::<Vec<serde_json::Value>>();
+        let class_name = self.class.and_then(|class| self.names.class(class as usize));
+        let (subject, number) = match self.asked {
+            Asked::Query(query) => ("query", query),
+            Asked::Example(example) => ("example", example),
+        };
+        let [initial, prediction] = self.change.map_or([None; 2], |change| change.map(Some));
+        let [raised_by, lowered_by] = self.sums;
+        json!({
+            subject: number, "name": self.name, "class": self.class, "class_name": class_name, "readout": self.readout,
+            "output": self.output, "output_name": self.output_name,
+            "initial": initial, "prediction": prediction,
+            "raised_by": raised_by, "lowered_by": lowered_by, "kept": self.kept,
+            "raised": list(&self.raised), "lowered": list(&self.lowered),
+        })
     }
 }
 

@@ -2,8 +2,9 @@
 //! as well. A fault of the moment does not come twice with the same bits: what does is the arithmetic's, and the bound was too
 //! small for it.
 
+use super::prepared::Purpose;
 use super::resume::Watch;
-use super::session::{Purpose, Session};
+use super::session::Session;
 use super::tiles::persist;
 use super::train::{Train, recorded_in};
 use crate::device::Devices;
@@ -11,7 +12,7 @@ use crate::error::Error;
 use crate::formats::{StateReader, StateWriter};
 use crate::path::Tile;
 use crate::run::store::Doubt;
-use crate::tape::DiskTape;
+use crate::tape::AnyTape;
 use std::path::PathBuf;
 
 /// Where it is kept what a tile's queries added up to when they were in doubt.
@@ -64,7 +65,7 @@ pub(super) fn forget(session: &Session, tile: &Tile, doubt: &Doubt) -> Result<()
 /// A path that is wrong; a device that keeps failing, or the run shall stop.
 pub(super) fn check_path(
     session: &Session,
-    tape: &DiskTape,
+    tape: &AnyTape,
     devices: &impl Devices,
     watch: &Watch<'_>,
 ) -> Result<(), Error> {

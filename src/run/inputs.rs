@@ -23,7 +23,6 @@ use crate::run::witness::{doubtful_scale, read_outputs};
 use crate::tangent::Contraction;
 use crate::tape::Step;
 use crate::training::{Groups, draw_batches};
-use std::path::Path;
 
 /// The inputs of a run, checked.
 #[derive(Debug)]
@@ -55,10 +54,9 @@ impl Inputs {
             Some(pattern) => Some(Checkpoints::open(pattern, network, run_file.training.steps)?),
         };
         let mut notes = checkpoints.as_ref().map_or_else(Vec::new, |checkpoints| checkpoints.notes().to_vec());
-        let initial = match (&checkpoints, &run_file.model.weights) {
-            (Some(checkpoints), _) => checkpoints.weights(0)?,
-            (None, None) => network.draw(run_file.run.seed),
-            (None, Some(path)) => read_initial(path, network, &mut notes)?,
+        let initial = match &checkpoints {
+            Some(checkpoints) => checkpoints.weights(0)?,
+            None => first_weights(run_file, network, &mut notes)?,
         };
         fits_precision(initial_name(run_file), &initial, run_file.run.precision)?;
         check_steps(run_file, problem.examples())?;
@@ -108,8 +106,14 @@ fn name_tokens(error: Error, run_file: &RunFile, problem: &Problem) -> Error {
 const FOREIGN_MASKS: &str = "trajectory.import: the network has dropout. What it dropped is known only where the path was made with \
                              pathkernel's masks (docs/pytorch.md) and this run.seed; what other masks did is in unexplained.npy";
 
-/// The flat weights of a file.
-fn read_initial(path: &Path, network: &Graph, said: &mut Vec<String>) -> Result<Vec<f64>, Error> {
+/// The flat weights that a run file gives its network: those of a file, or drawn. What was done to fit a file to the network goes
+/// to `said`.
+///
+/// # Errors
+///
+/// A file that cannot be read, or does not fit.
+pub fn first_weights(run_file: &RunFile, network: &Graph, said: &mut Vec<String>) -> Result<Vec<f64>, Error> {
+    let Some(path) = &run_file.model.weights else { return Ok(network.draw(run_file.run.seed)) };
     let mut notes = Notes::default();
     let tensors = weights::open(path, network, &mut notes)?.read()?;
     said.extend(notes.lines());
@@ -366,6 +370,9 @@ fn check_examples(wanted: &[u32], examples: usize) -> Result<(), Error> {
     }
 }
 
+/// What stands behind the last example of a batch that is shorter than others.
+const FILLED_UP: f64 = -1.0;
+
 fn read_batches(path: &str, steps: usize, size: Option<usize>, examples: usize) -> Result<Vec<Vec<u32>>, Error> {
     let array = read_with(path, &TextLayout { rows: Some(steps), ..TextLayout::default() })?;
     let (shape, values) = (array.shape.clone(), array.to_f64());
@@ -390,13 +397,19 @@ fn read_batches(path: &str, steps: usize, size: Option<usize>, examples: usize) 
             size.map_or("(none)".to_owned(), |size| size.to_string())
         )));
     }
-    if let Some(place) = values.iter().position(|&value| value < 0.0 || value >= examples as f64) {
-        return Err(Error::Input(format!(
-            "{path}: step {} names example {}, but there are examples 0 to {}",
-            place / width,
-            values[place],
-            examples - 1
-        )));
-    }
-    Ok(values.chunks(width).map(|batch| batch.iter().map(|&example| example as u32).collect()).collect())
+    let batch = |(step, batch): (usize, &[f64])| -> Result<Vec<u32>, Error> {
+        // A batch that is shorter than others is filled up.
+        let len = batch.iter().rposition(|&example| example != FILLED_UP).map_or(0, |last| last + 1);
+        match batch[..len].iter().find(|&&example| example < 0.0 || example >= examples as f64) {
+            None if len == 0 => {
+                Err(Error::Input(format!("{path}: step {step} has no example; give each step at least one")))
+            }
+            None => Ok(batch[..len].iter().map(|&example| example as u32).collect()),
+            Some(example) => Err(Error::Input(format!(
+                "{path}: step {step} names example {example}, but there are examples 0 to {}; a shorter batch ends in -1",
+                examples - 1
+            ))),
+        }
+    };
+    values.chunks(width).enumerate().map(batch).collect()
 }

@@ -5,7 +5,7 @@ Here files meet the engine: [`Inputs`] makes a [`Problem`](crate::problem::Probl
 [`store`] keeps what comes of it.
 
 A run directory is the state of its run: the recorded path, finished tiles, and what is under way. The same command goes on
-with it; several processes may share it.
+with it; several processes may share it. [`in_memory`] does the same without one.
 */
 
 mod beside;
@@ -14,17 +14,22 @@ mod complete;
 mod doubts;
 mod draft;
 mod exclude;
+pub mod in_memory;
 mod inputs;
 pub mod keys;
+mod ledger;
 mod names;
 mod numbers;
 mod optimizer_state;
 mod plan;
+mod prepared;
 mod process;
 mod resume;
 mod rows;
 mod session;
+mod settle;
 pub mod store;
+mod superpose;
 mod tiles;
 mod train;
 pub mod verdict;
@@ -35,7 +40,7 @@ mod witness;
 pub use checkpoints::Checkpoints;
 pub use draft::draft;
 pub(crate) use exclude::Excluded;
-pub use inputs::{Inputs, read_problem};
+pub use inputs::{Inputs, first_weights, read_problem};
 pub use names::Names;
 pub use plan::{Disk, PlanFigures, RunPlan, Seconds, duration};
-pub use process::{Outcome, Part, Progress, run, run_on, run_part};
+pub use process::{Outcome, Part, Progress, make_path, run, run_on, run_part};

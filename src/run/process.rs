@@ -1,13 +1,17 @@
 //! A whole run, or one process's part of it.
 
-use super::complete::{Superpose, complete, records};
+use super::complete::{SUPERPOSITION, complete, records};
 use super::doubts::check_path;
+use super::ledger::integrate;
+use super::prepared::Purpose;
 use super::resume::Watch;
-use super::session::{Purpose, Session, with_recorded};
-use super::tiles::{integrate, persist};
+use super::session::{Session, with_recorded};
+use super::settle::warn_of_repeated;
+use super::superpose::{Superpose, parts};
+use super::tiles::persist;
 use super::train::{Train, recorded};
 use crate::cache::Cache;
-use crate::compute::Backend;
+use crate::compute::{Backend, Element};
 use crate::device::{DeviceOptions, Devices, LocalDevices, Work};
 use crate::error::Error;
 use crate::path::{ChosenRule, Tile};
@@ -16,7 +20,7 @@ use crate::run::keys::{Run, RunFile};
 use crate::run::store::{Lock, Store, Summary, file_names};
 use crate::run::verdict::{Judgement, recorded as recorded_verdict};
 use crate::run::witness::{Witness, compare};
-use crate::tape::DiskTape;
+use crate::tape::AnyTape;
 
 /// Is told how a run gets on.
 pub trait Progress: Send {
@@ -105,6 +109,22 @@ pub fn run_part(run_file: &RunFile, part: Part, progress: &mut dyn Progress) -> 
     run_on(run_file, part, &LocalDevices::find(options(run_file, Cache::Written))?, progress)
 }
 
+/// Makes the path of a run in its directory and goes no further, or finds that it is there: the run itself goes on with it.
+///
+/// # Errors
+///
+/// As [`run`].
+pub fn make_path(run_file: &RunFile, progress: &mut dyn Progress) -> Result<AnyTape, Error> {
+    let devices = LocalDevices::find(options(run_file, Cache::Written))?;
+    let watch = Watch::new(progress);
+    let Some(session) = Session::open(run_file, Part::Whole, &devices, &watch)? else {
+        let problem = "another process has finished this run meanwhile; open it";
+        return Err(Error::Input(format!("{}: {problem}", run_file.run.directory.display())));
+    };
+    let tape = path(&session, Part::Whole, &devices, &watch);
+    ended(session, tape)
+}
+
 /// The devices that a run file asks for.
 pub(super) fn options(run_file: &RunFile, cache: Cache) -> DeviceOptions {
     let Run { device, precision, tune, fallback, memory, .. } = &run_file.run;
@@ -149,8 +169,13 @@ pub fn run_on(
         return already_done(run_file, &store);
     };
     let outcome = work(&mut session, part, devices, &watch);
+    ended(session, outcome)
+}
+
+/// Lets go of the directory as what was done there ended.
+fn ended<T>(session: Session, outcome: Result<T, Error>) -> Result<T, Error> {
     let outcome = if session.is_double() { outcome } else { outcome.map_err(Error::in_single) };
-    let made = session.made;
+    let (made, store) = (session.made, Store::new(&session.run_file.run.directory));
     match &outcome {
         Ok(_) | Err(Error::Diverged { .. }) => session.close(),
         Err(_) => drop(session),
@@ -177,6 +202,7 @@ fn work(session: &mut Session, part: Part, devices: &impl Devices, watch: &Watch
     // Said before the long part of the work.
     witness.causes.iter().for_each(|cause| tracing::warn!("wrong inputs: {cause}"));
     let [tiles, own] = [Purpose::Pairs, Purpose::Own].map(|purpose| part.tiles(session.tiles(purpose)));
+    let integrate = if session.is_double() { integrate::<f64> } else { integrate::<f32> };
     integrate(session, &tape, (Purpose::Pairs, &tiles), devices, watch)?;
     integrate(session, &tape, (Purpose::Own, &own), devices, watch)?;
     if let Part::Shard { .. } = part {
@@ -186,9 +212,8 @@ fn work(session: &mut Session, part: Part, devices: &impl Devices, watch: &Watch
     let records = if session.is_double() { records::<f64> } else { records::<f32> };
     let all = records(session, &tape)?;
     if session.run_file.kernel.superposition {
-        persist(0, devices.fallback(), watch, &|device, _| {
-            devices.on(device, Superpose { session, tape: &tape, watch }).map(Some)
-        })?;
+        let superpose = if session.is_double() { superpose::<f64> } else { superpose::<f32> };
+        superpose(session, &tape, devices, watch)?;
     }
     // Somebody may have removed it since.
     recorded(session)?.ok_or_else(|| gone(session))?;
@@ -202,20 +227,27 @@ fn work(session: &mut Session, part: Part, devices: &impl Devices, watch: &Watch
         }
         summary => summary?,
     };
-    if summary.repeated_values > 0 {
-        tracing::warn!(
-            "{} values of queries miss their change by more than rounding should make of it, the largest residual being {:.1e} of \
-             the largest change; path and sums came out with the same bits when they were made again, so that no fault of the \
-             moment made them",
-            summary.repeated_values,
-            summary.findings.residual
-        );
-    }
+    warn_of_repeated(&summary);
     Ok(Outcome::Done(Box::new(summary)))
 }
 
+/// Takes the change of the weights apart; the parts stay in a state file.
+fn superpose<E: Element>(
+    session: &Session,
+    tape: &AnyTape,
+    devices: &impl Devices,
+    watch: &Watch<'_>,
+) -> Result<(), Error> {
+    persist(0, devices.fallback(), watch, &|device, _| {
+        let state = Some(session.store.state(SUPERPOSITION));
+        let superpose = Superpose { prepared: session, tape, empty: parts::<E>, state, watch };
+        devices.on(device, superpose).map(Some)
+    })
+    .map(drop)
+}
+
 /// The path: made here, or by another process while this one waits.
-fn path(session: &Session, part: Part, devices: &impl Devices, watch: &Watch<'_>) -> Result<DiskTape, Error> {
+fn path(session: &Session, part: Part, devices: &impl Devices, watch: &Watch<'_>) -> Result<AnyTape, Error> {
     let mut waiting = false;
     let training = Lock::wait(&session.store.path("training.lock"), &mut || {
         if !std::mem::replace(&mut waiting, true) {
@@ -240,12 +272,11 @@ fn path(session: &Session, part: Part, devices: &impl Devices, watch: &Watch<'_>
 }
 
 /// Chooses the rule of a path, or waits until another process has.
-fn choose_rule(session: &mut Session, tape: &DiskTape, devices: &impl Devices, watch: &Watch<'_>) -> Result<(), Error> {
+fn choose_rule(session: &mut Session, tape: &AnyTape, devices: &impl Devices, watch: &Watch<'_>) -> Result<(), Error> {
     watch.begin("choosing the rule", 1);
     session.choose_rule(devices, watch, &|session, tolerance| {
         persist(0, devices.fallback(), watch, &|device, _| {
-            let problem = session.problem();
-            devices.on(device, ChooseRule { problem, tape, tolerance, watch }).map(Some)
+            devices.on(device, ChooseRule { problem: session.problem(), tape, tolerance, watch }).map(Some)
         })
     })?;
     watch.advance();
@@ -253,11 +284,11 @@ fn choose_rule(session: &mut Session, tape: &DiskTape, devices: &impl Devices, w
 }
 
 /// Looks at a few steps of the path.
-struct ChooseRule<'a, 'w> {
-    problem: &'a Problem,
-    tape: &'a DiskTape,
-    tolerance: f64,
-    watch: &'a Watch<'w>,
+pub(super) struct ChooseRule<'a, 'w> {
+    pub problem: &'a Problem,
+    pub tape: &'a AnyTape,
+    pub tolerance: f64,
+    pub watch: &'a Watch<'w>,
 }
 
 impl Work for ChooseRule<'_, '_> {

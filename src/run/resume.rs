@@ -113,11 +113,11 @@ impl Budget {
     }
 }
 
-/// Keeps the state of one piece of work in a file.
+/// Keeps the state of one piece of work in a file, where there is one.
 pub(super) struct FileKeeper<'a, 'w> {
     watch: &'a Watch<'w>,
     budget: &'a mut Budget,
-    path: PathBuf,
+    path: Option<PathBuf>,
     /// Units of progress that the whole work counts.
     units: u64,
     reported: u64,
@@ -134,14 +134,20 @@ pub(super) struct FileKeeper<'a, 'w> {
 }
 
 impl<'a, 'w> FileKeeper<'a, 'w> {
-    /// Of work that counts `units`, whose state has about so many bytes.
-    pub fn new(watch: &'a Watch<'w>, budget: &'a mut Budget, path: PathBuf, units: u64, bytes: u64) -> Self {
+    /// Of work that counts `units`, whose state has about so many bytes. Without a file nothing is kept.
+    pub fn new(
+        watch: &'a Watch<'w>,
+        budget: &'a mut Budget,
+        path: impl Into<Option<PathBuf>>,
+        units: u64,
+        bytes: u64,
+    ) -> Self {
         let now = Instant::now();
         let expected = Duration::from_secs_f64(BYTE * bytes as f64);
         Self {
             watch,
             budget,
-            path,
+            path: path.into(),
             units,
             reported: 0,
             resumed: false,
@@ -159,7 +165,7 @@ impl<'a, 'w> FileKeeper<'a, 'w> {
     }
 
     fn is_due(&self) -> bool {
-        if self.under_way.as_ref().is_some_and(|under_way| !under_way.is_finished()) {
+        if self.path.is_none() || self.under_way.as_ref().is_some_and(|under_way| !under_way.is_finished()) {
             return false;
         }
         let since = self.saved.elapsed();
@@ -176,14 +182,15 @@ impl<'a, 'w> FileKeeper<'a, 'w> {
     pub fn save(&mut self, save: &mut Save<'_>) -> Result<(), Error> {
         let begun = Instant::now();
         self.settle()?;
-        let mut writer = StateWriter::create(&self.path)?;
+        let Some(path) = &self.path else { return Ok(()) };
+        let mut writer = StateWriter::create(path)?;
         writer.put("seconds of work", &[self.seconds()])?;
         save(&mut writer)?;
         let finish = move || writer.finish();
         let thread = std::thread::Builder::new().name("save".into());
-        self.under_way = Some(thread.spawn(finish).map_err(|source| Error::file(&self.path, source))?);
+        self.under_way = Some(thread.spawn(finish).map_err(|source| Error::file(path, source))?);
         self.budget.spend(begun.elapsed());
-        tracing::debug!("saved {} in {:.2} s", self.path.display(), begun.elapsed().as_secs_f64());
+        tracing::debug!("saved {} in {:.2} s", path.display(), begun.elapsed().as_secs_f64());
         self.saved = Instant::now();
         Ok(())
     }
@@ -191,7 +198,8 @@ impl<'a, 'w> FileKeeper<'a, 'w> {
     /// Waits until what was saved is on the disk.
     pub fn settle(&mut self) -> Result<(), Error> {
         let Some(under_way) = self.under_way.take() else { return Ok(()) };
-        let lost = || DataError::damaged(&self.path, "could not be written: its thread ended");
+        let path = self.path.clone().unwrap_or_default();
+        let lost = || DataError::damaged(&path, "could not be written: its thread ended");
         under_way.join().unwrap_or_else(|_| Err(lost()))?;
         self.watch.note_saved();
         Ok(())
@@ -207,7 +215,8 @@ impl Drop for FileKeeper<'_, '_> {
 
 impl Keeper for FileKeeper<'_, '_> {
     fn earlier(&mut self) -> Result<Option<StateReader>, Error> {
-        let Some(mut reader) = StateReader::open(&self.path)? else { return Ok(None) };
+        let reader = self.path.as_ref().map(|path| StateReader::open(path)).transpose()?.flatten();
+        let Some(mut reader) = reader else { return Ok(None) };
         self.before = reader.take_exactly("seconds of work", 1)?[0];
         if !(0.0..f64::INFINITY).contains(&self.before) {
             return Err(reader.refused(&format!("says that its work took {} seconds", self.before)).into());

@@ -1,60 +1,36 @@
 //! A run directory taken into use: what is in it belongs to this run, and nobody else's work is in the way.
 
-use super::plan::{Planning, RunPlan};
+use super::Part;
+use super::prepared::{Prepared, Purpose};
 use super::resume::Watch;
-use super::{Inputs, Part};
-use crate::cache::Cache;
-use crate::device::{Devices, Precision};
+use crate::device::Devices;
 use crate::error::Error;
 use crate::path::{ChosenRule, Tile};
-use crate::plan::{Cut, Plan};
-use crate::problem::Problem;
-use crate::run::keys::{AskedRule, RunFile, difference};
+use crate::plan::Cut;
+use crate::run::keys::{RunFile, difference};
 use crate::run::store::{Identity, Lock, Store};
+use std::ops::Deref;
 use std::path::PathBuf;
 
 /// Tiles for each of several processes, so that none waits long for another.
 const TILES_EACH: usize = 2;
 
-/// What a tile is computed for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Purpose {
-    /// The arrays of pairs, and what belongs to the queries.
-    Pairs,
-    /// The self-attributions of its examples.
-    Own,
-}
-
-impl Purpose {
-    /// What the names of its tiles' files begin with.
-    fn prefix(self) -> &'static str {
-        match self {
-            Purpose::Pairs => "",
-            Purpose::Own => "own-",
-        }
-    }
-
-    /// What the work is called.
-    pub fn phase(self) -> &'static str {
-        match self {
-            Purpose::Pairs => "integrating",
-            Purpose::Own => "self-attribution",
-        }
-    }
-}
-
 /// A run at work in its directory.
 pub(super) struct Session {
-    pub run_file: RunFile,
-    pub inputs: Inputs,
+    prepared: Prepared,
     pub store: Store,
-    pub planned: RunPlan,
     pub identity: Identity,
     /// Whether the directory was made for it.
     pub made: bool,
-    /// Tiles at the least.
-    at_least: usize,
     locks: Vec<Lock>,
+}
+
+impl Deref for Session {
+    type Target = Prepared;
+
+    fn deref(&self) -> &Prepared {
+        &self.prepared
+    }
 }
 
 /// A run file with what its directory recorded of it, where it holds the same run.
@@ -98,18 +74,13 @@ impl Session {
     ) -> Result<Option<Self>, Error> {
         let store = Store::new(&run_file.run.directory);
         let run_file = with_recorded(run_file, &store)?;
-        let inputs = Inputs::read(&run_file)?;
         let recorded = store.identity()?;
         let at_least = devices.count() * part.processes() * if part.processes() > 1 { TILES_EACH } else { 1 };
         let cut = recorded.as_ref().map_or(Cut::Into { at_least }, Identity::cut);
-        let plan = |run_file: &RunFile, cut: Cut| -> Result<RunPlan, Error> {
-            let planned =
-                devices.on(0, Planning { run_file, inputs: &inputs, cut, cache: Cache::Written, passes: None })?;
-            planned.check(&run_file.run.directory)?;
-            Ok(planned)
-        };
-        let planned = plan(&run_file, cut)?;
-        let identity = Identity::new(&run_file, inputs.checkpoints.as_ref(), &planned.plan)?;
+        let prepared = Prepared::new(run_file, devices, cut, at_least)?;
+        let Prepared { run_file, inputs, planned, .. } = &prepared;
+        planned.check(&run_file.run.directory)?;
+        let identity = Identity::new(run_file, inputs.checkpoints.as_ref(), &planned.plan)?;
         if let Some(recorded) = &recorded {
             recorded.check(&identity, &run_file.run.directory)?;
         }
@@ -118,7 +89,7 @@ impl Session {
         if store.is_finished() {
             return Ok(None);
         }
-        let mut session = Self { run_file, inputs, store, planned, identity, made, at_least, locks };
+        let mut session = Self { prepared, store, identity, made, locks };
         session.settle(recorded, watch, devices)?;
         tracing::info!("device       {}\n{}", session.planned.device_name(), session.planned);
         Ok(Some(session))
@@ -131,7 +102,7 @@ impl Session {
             None => {
                 // A rule that is chosen later chooses contractions with it.
                 if self.run_file.kernel.unchosen().is_none() {
-                    self.keep_contraction();
+                    self.prepared.keep_contraction();
                 }
                 self.store.begin(&self.run_file.to_toml(), &self.identity)?;
             }
@@ -145,25 +116,9 @@ impl Session {
     /// Goes on as another process has begun.
     fn take_over(&mut self, begun: &Identity, devices: &impl Devices) -> Result<(), Error> {
         begun.check(&self.identity, &self.run_file.run.directory)?;
-        self.run_file = with_recorded(&self.run_file, &self.store)?;
+        self.prepared.run_file = with_recorded(&self.run_file, &self.store)?;
         (self.identity.tile, self.identity.own) = (begun.tile, begun.own);
-        self.plan_again(begun.cut(), devices)
-    }
-
-    /// Plans with what the run file says by now.
-    fn plan_again(&mut self, cut: Cut, devices: &impl Devices) -> Result<(), Error> {
-        let (kernel, problem) = (&self.run_file.kernel, &mut self.inputs.problem);
-        problem.contraction.clone_from(&kernel.contraction);
-        problem.expected = kernel.expected();
-        if let AskedRule::Given(rule) = kernel.rule {
-            problem.spec.rule = rule;
-        }
-        // Not every contraction that is asked for goes with every rule.
-        problem.check()?;
-        let Self { run_file, inputs, planned, .. } = self;
-        let passes = planned.device.passes;
-        self.planned = devices.on(0, Planning { run_file, inputs, cut, cache: Cache::Written, passes })?;
-        Ok(())
+        self.prepared.plan_again(begun.cut(), devices)
     }
 
     /// Chooses the rule, where it is to be chosen, and plans anew with it; or takes over what another process chose. `choose` is
@@ -185,52 +140,15 @@ impl Session {
             (None, None) => {}
             (Some(tolerance), _) => {
                 let chosen = choose(self, tolerance)?;
-                self.run_file.kernel.choose(chosen);
-                self.plan_again(Cut::Into { at_least: self.at_least }, devices)?;
+                self.prepared.take_rule(chosen, devices)?;
                 self.planned.check(&self.run_file.run.directory)?;
                 (self.identity.tile, self.identity.own) = (self.plan().sides, self.plan().own_side);
-                self.keep_contraction();
                 self.store.note(&self.run_file.to_toml(), &self.identity)?;
             }
         }
         setup.remove();
         tracing::info!("rule         {}", self.rule_words());
         Ok(())
-    }
-
-    /// Makes the contraction of the plan that of the run, where none is asked for.
-    fn keep_contraction(&mut self) {
-        let planned = self.plan().contraction.clone();
-        self.run_file.kernel.contraction.get_or_insert(planned);
-    }
-
-    /// The rule that was chosen, what it was chosen by and what the tiles will take, for people.
-    fn rule_words(&self) -> String {
-        let chosen = self.run_file.kernel.chosen_words().unwrap_or_default();
-        format!("{chosen}; the whole run takes about {}", self.planned.time_words())
-    }
-
-    /// Whether its numbers are in double precision.
-    pub fn is_double(&self) -> bool {
-        self.run_file.run.precision == Precision::F64
-    }
-
-    /// The problem.
-    pub fn problem(&self) -> &Problem {
-        &self.inputs.problem
-    }
-
-    /// Its plan.
-    pub fn plan(&self) -> &Plan {
-        &self.planned.plan
-    }
-
-    /// The tiles of a purpose.
-    pub fn tiles(&self, purpose: Purpose) -> &[Tile] {
-        match purpose {
-            Purpose::Pairs => &self.plan().tiles,
-            Purpose::Own => &self.plan().own_tiles,
-        }
     }
 
     /// The file that marks a tile as finished.

@@ -1,31 +1,54 @@
 //! The tiles of a run: which are left, who computes them, and what happens when a device fails.
 
+use super::prepared::{Prepared, Purpose};
 use super::resume::{Budget, FileKeeper, Watch};
-use super::session::{Purpose, Session};
-use crate::compute::{Backend, BackendError, Element, Phase};
+use crate::compute::{Backend, BackendError, Phase};
 use crate::device::{Devices, Work};
 use crate::error::Error;
-use crate::formats::{StateReader, StateWriter};
 use crate::path::{Finished, Integration, Setting, Tile};
 use crate::plan::pieces;
 use crate::problem::{QueryData, SelfAttribution, TrainingData};
-use crate::run::store::{Arrays, Effort, Lock, Record};
-use crate::tape::DiskTape;
+use crate::run::store::{Effort, Lock};
+use crate::tape::AnyTape;
 use std::collections::VecDeque;
+use std::path::PathBuf;
 use std::sync::Mutex;
 
 /// How often in a row a device may fail without anything having been saved in between.
 const FAULTS: usize = 4;
 
+/// What computed tiles are for, and where they are kept.
+pub(super) trait Ledger: Sync {
+    /// Takes a tile up; `None` where nothing of it is to be computed, or somebody else computes it.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be read or written.
+    fn take_up(&self, tile: &Tile) -> Result<Option<Taken>, Error>;
+
+    /// The file that keeps a piece of a tile that is under way, where one does.
+    fn piece(&self, piece: &Tile) -> Option<PathBuf>;
+
+    /// Keeps a tile that was computed.
+    ///
+    /// # Errors
+    ///
+    /// A disk that refuses.
+    fn keep(&self, job: &Job) -> Result<(), Error>;
+}
+
+/// A tile that nobody else computes until this is dropped.
+pub(super) struct Taken(pub Option<Lock>);
+
 /// A tile that is to be computed.
 #[derive(Debug)]
-struct Job {
-    tile: Tile,
+pub(super) struct Job {
+    pub tile: Tile,
     /// What is left of it: itself, or smaller ones where it did not fit a device.
     pieces: VecDeque<Tile>,
-    /// What was computed of it.
-    done: Vec<(Tile, Finished)>,
-    effort: Effort,
+    /// What was computed of it, in the order of the pieces' queries.
+    pub done: Vec<(Tile, Finished)>,
+    pub effort: Effort,
 }
 
 impl Job {
@@ -52,70 +75,35 @@ impl Queue {
     }
 }
 
-/// The record of a finished tile, whose arrays may have gone since; `None` where there is none.
-pub(super) fn record(
-    session: &Session,
-    steps: usize,
-    (purpose, tile): (Purpose, &Tile),
-) -> Result<Option<Record>, Error> {
-    let Some(mut reader) = StateReader::open(&session.record(purpose, tile))? else { return Ok(None) };
-    let all = tile.queries.len() * session.problem().spec.values(session.problem().network.outputs);
-    let values = match purpose {
-        Purpose::Pairs if tile.examples.start == 0 => [all, 0],
-        Purpose::Pairs => [0, 0],
-        Purpose::Own => [0, all],
-    };
-    Record::restore(&mut reader, values, steps).map(Some)
-}
-
-/// The record of a tile of which nothing has to be computed.
-pub(super) fn finished<E: Element>(
-    session: &Session,
-    arrays: &Arrays<E>,
-    steps: usize,
-    (purpose, tile): (Purpose, &Tile),
-) -> Result<Option<Record>, Error> {
-    Ok(record(session, steps, (purpose, tile))?.filter(|_| purpose == Purpose::Own || arrays.has(tile)))
-}
-
-/// The arrays of a run, in the making.
-pub(super) fn arrays<E: Element>(session: &Session) -> Result<Arrays<E>, Error> {
-    let problem = session.problem();
-    let pairs = [problem.query_count(), problem.columns()];
-    let (outputs, layers) = (problem.network.outputs, problem.network.layers().len());
-    let (sides, top) = (session.plan().sides, session.run_file.kernel.top);
-    Arrays::create(&session.store, &problem.spec, outputs, layers, pairs, sides, top)
-}
-
-/// Integrates those of some tiles of a purpose that are not finished.
+/// Integrates some tiles of a purpose: those of so many that are not finished.
 ///
 /// # Errors
 ///
-/// A device that keeps failing, a tile that was changed after it was written, a disk that refuses, or the run shall stop.
+/// A device that keeps failing, what the ledger fails with, or the run shall stop.
 pub(super) fn integrate(
-    session: &Session,
-    tape: &DiskTape,
-    (purpose, tiles): (Purpose, &[Tile]),
+    prepared: &Prepared,
+    tape: &AnyTape,
+    (purpose, left, count): (Purpose, &[Tile], usize),
+    ledger: &dyn Ledger,
     devices: &impl Devices,
     watch: &Watch<'_>,
 ) -> Result<(), Error> {
-    if tiles.is_empty() {
+    if count == 0 {
         return Ok(());
     }
-    let steps = tape.history.steps.len();
-    watch.begin(purpose.phase(), (tiles.len() * steps) as u64);
-    let left = if session.is_double() { left::<f64> } else { left::<f32> };
-    let jobs = left(session, steps, (purpose, tiles))?;
-    watch.resume(((tiles.len() - jobs.len()) * steps) as u64);
-    if jobs.is_empty() {
+    let steps = tape.history().steps.len();
+    watch.begin(purpose.phase(), (count * steps) as u64);
+    watch.resume(((count - left.len()) * steps) as u64);
+    if left.is_empty() {
         return Ok(());
     }
     // The workers of each device: no more than there is work for, so that the last tile has all threads.
-    let parts = if purpose == Purpose::Pairs { session.plan().workers.clamp(1, jobs.len()) } else { 1 };
-    let queue = Queue(Mutex::new(jobs));
+    let parts = if purpose == Purpose::Pairs { prepared.plan().workers.clamp(1, left.len()) } else { 1 };
+    let queue = Queue(Mutex::new(left.iter().map(Job::new).collect()));
     let worker = |number: usize| -> Result<(), Error> {
         let work = |device: usize, all: bool| {
-            devices.on_part(device, parts, Integrate { session, tape, purpose, queue: &queue, watch, parts, all })
+            let integrate = Integrate { prepared, tape, purpose, queue: &queue, ledger, watch, parts, all };
+            devices.on_part(device, parts, integrate)
         };
         let done = persist(number / parts, devices.fallback(), watch, &work);
         if done.is_err() {
@@ -170,30 +158,13 @@ pub(super) fn persist<T>(
     }
 }
 
-/// Those of some tiles that are not finished; what the others hold is compared with its checksums.
-fn left<E: Element>(
-    session: &Session,
-    steps: usize,
-    (purpose, tiles): (Purpose, &[Tile]),
-) -> Result<VecDeque<Job>, Error> {
-    let arrays = arrays::<E>(session)?;
-    let mut jobs = VecDeque::new();
-    for tile in tiles {
-        match (finished(session, &arrays, steps, (purpose, tile))?, purpose) {
-            (None, _) => jobs.push_back(Job::new(tile)),
-            (Some(_), Purpose::Pairs) => arrays.verify(tile)?,
-            (Some(_), Purpose::Own) => {}
-        }
-    }
-    Ok(jobs)
-}
-
 /// Computes tiles of the queue: all, or one.
 struct Integrate<'a, 'w> {
-    session: &'a Session,
-    tape: &'a DiskTape,
+    prepared: &'a Prepared,
+    tape: &'a AnyTape,
     purpose: Purpose,
     queue: &'a Queue,
+    ledger: &'a dyn Ledger,
     watch: &'a Watch<'w>,
     /// Workers that share a device.
     parts: usize,
@@ -205,85 +176,51 @@ impl Work for Integrate<'_, '_> {
     type Output = Option<()>;
 
     fn on<B: Backend>(self, backend: &B) -> Result<Option<()>, Error> {
-        let problem = self.session.problem();
-        let (data, contraction) = (TrainingData::new(backend, problem)?, &self.session.plan().contraction);
+        let problem = self.prepared.problem();
+        let (data, contraction) = (TrainingData::new(backend, problem)?, &self.prepared.plan().contraction);
         match self.purpose {
             Purpose::Pairs => {
                 let queries = QueryData::new(backend, problem)?;
-                let arrays = arrays::<B::Element>(self.session)?;
-                self.work(data.setting(contraction, &queries), &Sink::Pairs(&arrays))
+                self.work(data.setting(contraction, &queries))
             }
             Purpose::Own => {
                 let own = SelfAttribution::new(problem);
                 let queries = own.queries(backend)?;
-                self.work(own.setting(&data, contraction, &queries), &Sink::Own(&own))
-            }
-        }
-    }
-}
-
-/// Where finished tiles go.
-enum Sink<'a, E> {
-    /// To the arrays of pairs.
-    Pairs(&'a Arrays<E>),
-    /// To records alone.
-    Own(&'a SelfAttribution<'a>),
-}
-
-impl<E: Element> Sink<'_, E> {
-    /// Smaller pieces of one that did not fit a device; `None` where there are none.
-    fn smaller(&self, session: &Session, piece: &Tile) -> Option<Vec<Tile>> {
-        match self {
-            Sink::Pairs(_) => pieces(session.problem(), &session.plan().contraction, &session.planned.device, piece),
-            Sink::Own(own) => own.halves(piece).map(Vec::from),
-        }
-    }
-
-    /// Whether they are there, of a tile that has a record.
-    fn has(&self, tile: &Tile) -> bool {
-        match self {
-            Sink::Pairs(arrays) => arrays.has(tile),
-            Sink::Own(_) => true,
-        }
-    }
-
-    /// Writes what was computed of a tile, in the order of its pieces, to the arrays; returns its record.
-    fn take(&self, Job { tile, done, effort, .. }: &Job, steps: usize) -> Result<Record, Error> {
-        match self {
-            Sink::Pairs(arrays) => Ok(Record::new(done, steps, arrays.write(tile, done)?, effort.clone())),
-            Sink::Own(own) => {
-                let values = done.iter().flat_map(|(piece, finished)| own.diagonal(piece, finished)).collect();
-                Ok(Record::of_own(values, steps, effort.clone()))
+                self.work(own.setting(&data, contraction, &queries))
             }
         }
     }
 }
 
 impl Integrate<'_, '_> {
+    /// Smaller pieces of one that did not fit a device; `None` where there are none.
+    fn smaller(&self, piece: &Tile) -> Option<Vec<Tile>> {
+        let Prepared { planned, .. } = self.prepared;
+        match self.purpose {
+            Purpose::Pairs => pieces(self.prepared.problem(), &planned.plan.contraction, &planned.device, piece),
+            Purpose::Own => SelfAttribution::new(self.prepared.problem()).halves(piece).map(Vec::from),
+        }
+    }
+
     /// Computes tiles of a setting until none is left, or one; says whether none is.
-    fn work<B: Backend>(&self, setting: Setting<'_, B>, sink: &Sink<'_, B::Element>) -> Result<Option<()>, Error> {
-        let (session, purpose, steps) = (self.session, self.purpose, self.tape.history.steps.len());
+    fn work<B: Backend>(&self, setting: Setting<'_, B>) -> Result<Option<()>, Error> {
         let integration = Integration { setting, tape: self.tape };
         let mut budget = Budget::new();
         while let Some(mut job) = self.queue.with(VecDeque::pop_front) {
             // Shares of another number of processes may overlap: whoever comes second leaves the tile to the first.
-            let Some(lock) = Lock::if_free(&session.tile_lock(purpose, &job.tile))? else { continue };
-            if record(session, steps, (purpose, &job.tile))?.is_some() && sink.has(&job.tile) {
-                lock.remove();
-                continue;
-            }
-            if let Err(error) = self.compute(&integration, sink, &mut budget, &mut job) {
-                let smaller = |piece: &Tile| sink.smaller(session, piece);
+            let Some(taken) = self.ledger.take_up(&job.tile)? else { continue };
+            if let Err(error) = self.compute(&integration, &mut budget, &mut job) {
+                let smaller = |piece: &Tile| self.smaller(piece);
                 if matches!(error, Error::Backend(BackendError::OutOfMemory(_))) && job.cut(&smaller) {
                     // Smaller pieces are a way forward.
                     self.watch.note_saved();
                 }
                 // Whoever takes it up next must find it free.
-                drop(lock);
+                drop(taken);
                 self.queue.with(|jobs| jobs.push_front(job));
                 return Err(error);
             }
-            lock.remove();
+            taken.0.into_iter().for_each(Lock::remove);
             if !self.all {
                 break;
             }
@@ -291,23 +228,22 @@ impl Integrate<'_, '_> {
         Ok(self.queue.with(|jobs| jobs.is_empty()).then_some(()))
     }
 
-    /// Computes a tile, piece by piece, and writes it.
+    /// Computes a tile, piece by piece, and keeps it.
     fn compute<B: Backend>(
         &self,
         integration: &Integration<'_, B>,
-        sink: &Sink<'_, B::Element>,
         budget: &mut Budget,
         job: &mut Job,
     ) -> Result<(), Error> {
-        let (session, purpose, backend) = (self.session, self.purpose, integration.setting.backend);
-        let steps = self.tape.history.steps.len();
+        let (prepared, backend) = (self.prepared, integration.setting.backend);
+        let steps = self.tape.history().steps.len();
         let before = backend.phase_seconds();
         while let Some(piece) = job.pieces.front() {
             tracing::debug!("queries {:?}, examples {:?}", piece.queries, piece.examples);
             // A tile in pieces counts by the first of them.
             let first = job.done.is_empty();
-            let (path, units) = (session.piece(purpose, piece), if first { steps as u64 } else { 0 });
-            let mut keeper = FileKeeper::new(self.watch, budget, path, units, session.plan().state_bytes);
+            let (path, units) = (self.ledger.piece(piece), if first { steps as u64 } else { 0 });
+            let mut keeper = FileKeeper::new(self.watch, budget, path, units, prepared.plan().state_bytes);
             let finished = integration.tile(piece, &mut keeper)?;
             keeper.settle()?;
             // Of the whole device.
@@ -319,17 +255,11 @@ impl Integrate<'_, '_> {
             std::array::from_fn(|at| (after[at] - before[at]) / self.parts as f64)
         });
         // A part goes by the name of the whole.
-        job.effort.device = if self.parts > 1 { self.session.planned.device_name().to_owned() } else { backend.name() };
+        job.effort.device = if self.parts > 1 { prepared.planned.device_name().to_owned() } else { backend.name() };
         job.done.sort_by_key(|(piece, _)| (piece.queries.start, piece.examples.start));
-        let record = sink.take(job, steps)?;
-        let mut writer = StateWriter::create(&session.record(purpose, &job.tile))?;
-        record.save(&mut writer)?;
-        writer.finish()?;
+        self.ledger.keep(job)?;
         self.watch.note_saved();
-        for (piece, _) in job.done.drain(..) {
-            // A state that stays does no harm.
-            let _ = std::fs::remove_file(session.piece(purpose, &piece));
-        }
+        job.done.clear();
         self.watch.check()
     }
 }

@@ -1,5 +1,6 @@
 //! The recorded path in memory.
 
+use super::any::into_rounded;
 use super::{History, Kept, Metrics, Recorder, Recording, Step, Tape};
 use crate::compute::Element;
 use crate::error::Error;
@@ -21,6 +22,41 @@ impl<E: Element> MemoryTape<E> {
         let rows = recording.rows.keys().map(|&kept| (kept, Vec::new())).collect();
         Self { history: History::new(recording), rows }
     }
+
+    /// A row of one of the kept arrays.
+    ///
+    /// # Errors
+    ///
+    /// There is no such array or row.
+    pub fn values(&self, kept: Kept, row: usize) -> Result<&Vec<E>, Error> {
+        let missing = || Error::Trajectory(format!("the recorded path has no row {row} of {kept:?}"));
+        self.rows.get(&kept).and_then(|rows| rows.get(row)).ok_or_else(missing)
+    }
+
+    /// The rows of one of the kept arrays, which are given away; none where it is not kept.
+    pub fn take(&mut self, kept: Kept) -> Vec<Vec<E>> {
+        self.rows.remove(&kept).unwrap_or_default()
+    }
+
+    /// The same in another precision; nothing is copied where it is the same one.
+    pub(super) fn rounded<A: Element>(self) -> MemoryTape<A> {
+        let rounded = |(kept, rows): (Kept, Vec<Vec<E>>)| (kept, rows.into_iter().map(into_rounded).collect());
+        MemoryTape { history: self.history, rows: self.rows.into_iter().map(rounded).collect() }
+    }
+
+    /// The array and the row of it that is the first to differ in another recording of the same path.
+    pub(super) fn first_difference(&self, other: &Self) -> Option<(String, usize)> {
+        let differ = |(kept, rows): (&Kept, &Vec<Vec<E>>)| {
+            let others = other.rows.get(kept).map_or(&[][..], Vec::as_slice);
+            let same = |(own, other): (&Vec<E>, &Vec<E>)| {
+                bytemuck::cast_slice::<E, u8>(own) == bytemuck::cast_slice::<E, u8>(other)
+            };
+            let row = rows.iter().zip(others).position(|pair| !same(pair));
+            let row = row.or_else(|| (rows.len() != others.len()).then(|| rows.len().min(others.len())));
+            row.map(|row| (kept.file(), row))
+        };
+        self.rows.iter().find_map(differ)
+    }
 }
 
 impl<E: Element> Tape<E> for MemoryTape<E> {
@@ -29,8 +65,7 @@ impl<E: Element> Tape<E> for MemoryTape<E> {
     }
 
     fn row(&self, kept: Kept, row: usize) -> Result<Cow<'_, [E]>, Error> {
-        let missing = || Error::Trajectory(format!("the recorded path has no row {row} of {kept:?}"));
-        self.rows.get(&kept).and_then(|rows| rows.get(row)).map(|row| row.into()).ok_or_else(missing)
+        self.values(kept, row).map(|row| row.into())
     }
 }
 

@@ -2,9 +2,11 @@
 The recorded path of training: its steps, and the vectors that its decomposition needs of each.
 
 Training writes a path through a [`Recorder`]; integration reads it as a [`Tape`]. A [`MemoryTape`] is both. On disk they are
-two: a [`DiskRecorder`] writes files, and a [`DiskTape`] maps them once the path is whole.
+two: a [`DiskRecorder`] writes files, and a [`DiskTape`] maps them once the path is whole. An [`AnyTape`] is either, read in any
+precision.
 */
 
+mod any;
 mod describe;
 mod disk;
 mod history;
@@ -13,6 +15,7 @@ mod recording;
 mod rows;
 mod step;
 
+pub use any::AnyTape;
 pub use describe::describe;
 pub use disk::{DiskRecorder, DiskTape};
 pub use history::History;

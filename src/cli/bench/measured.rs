@@ -1,17 +1,18 @@
 //! Measuring, with a word beforehand where it takes long, and what was measured as one JSON object.
 
 use super::{Bench, Common, Kernel, operations};
-use crate::cli::is_override;
-use crate::cli::progress::Course;
-use pathkernel::bench::{
+use crate::bench::{
     AccumulateFigures, ChoiceFigures, DeviceFigures, Failed, KernelFigures, RunFigures, expected_of_choices,
     measure_choices, measure_devices, measure_run,
 };
-use pathkernel::cache::Cache;
-use pathkernel::error::Error;
-use pathkernel::run::keys::RunFile;
-use pathkernel::run::{Inputs, RunPlan, duration};
+use crate::cache::Cache;
+use crate::cli::is_override;
+use crate::cli::progress::Course;
+use crate::error::Error;
+use crate::run::keys::RunFile;
+use crate::run::{Inputs, RunPlan, duration};
 use serde_json::{Value, json};
+use std::ffi::OsString;
 use std::path::Path;
 
 /// From so many seconds on it is said beforehand how many they are.
@@ -71,9 +72,9 @@ pub(super) fn whole_run(words: &[String]) -> anyhow::Result<RunFigures> {
     Ok(measuring(|course| measure_run(&run_file, course))?)
 }
 
-/// The words that this process was told after `bench`.
-pub(super) fn arguments() -> Vec<String> {
-    let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
+/// The words of a command line after `bench`.
+pub(super) fn arguments(words: &[OsString]) -> Vec<String> {
+    let words = words.iter().map(|word| word.to_string_lossy().into_owned());
     words.skip_while(|word| word != "bench").skip(1).collect()
 }
 

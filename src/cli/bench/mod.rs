@@ -4,16 +4,17 @@ mod compare;
 mod measured;
 mod tables;
 
+use crate::activation::Activation;
+use crate::bench::{KernelBench, Layers, OperationsBench};
+use crate::compute::Entries;
+use crate::device::{DeviceOptions, Precision};
+use crate::error::Error;
+use crate::graph::Graph;
+use crate::layer::{Layer, LayerKind, Linear};
+use crate::run::keys::Model;
+use crate::tangent::Contraction;
 use clap::{Args, Subcommand, ValueEnum};
-use pathkernel::activation::Activation;
-use pathkernel::bench::{KernelBench, Layers, OperationsBench};
-use pathkernel::compute::Entries;
-use pathkernel::device::{DeviceOptions, Precision};
-use pathkernel::error::Error;
-use pathkernel::graph::Graph;
-use pathkernel::layer::{Layer, LayerKind, Linear};
-use pathkernel::run::keys::Model;
-use pathkernel::tangent::Contraction;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// What can be measured.
@@ -214,10 +215,10 @@ impl Bench {
     }
 }
 
-/// Measures and prints.
-pub fn bench(bench: &Bench) -> anyhow::Result<()> {
+/// Measures and prints; `words` are those of the command line.
+pub fn bench(bench: &Bench, words: &[OsString]) -> anyhow::Result<()> {
     if bench.json() {
-        println!("{:#}", measured::object(bench, &measured::arguments())?);
+        println!("{:#}", measured::object(bench, &measured::arguments(words))?);
         return Ok(());
     }
     tables::print(bench)

@@ -1,7 +1,7 @@
 //! What was measured, as text for people.
 
 use super::{Bench, Common, Kernel, compare, measured, operations};
-use pathkernel::bench::{DeviceFigures, Failed};
+use crate::bench::{DeviceFigures, Failed};
 
 /// Measures and prints.
 pub(super) fn print(bench: &Bench) -> anyhow::Result<()> {

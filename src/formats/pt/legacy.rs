@@ -3,7 +3,7 @@
 
 use super::pickle::{Object, Pickle};
 use super::{LONGEST_PICKLE, SAVE_STATE_DICT, Storages, kind};
-use crate::formats::tensors::Storage;
+use crate::formats::tensors::{Storage, Within};
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -77,7 +77,7 @@ fn storages(
         let end = len.checked_mul(kind.size() as u64).and_then(|bytes| bytes.checked_add(start));
         at = end.filter(|&end| end <= file_len).ok_or_else(|| wrong("lies beyond the end of the file"))?;
         let len = usize::try_from(len).map_err(|_| wrong("is larger than memory can be"))?;
-        found.insert(key.to_owned(), Storage { kind, entry: None, start, len });
+        found.insert(key.to_owned(), Storage { kind, within: Within::File, start, len });
     }
     Ok(found)
 }

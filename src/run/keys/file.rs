@@ -5,6 +5,7 @@ use super::optimizer::is_file;
 use super::record::Record;
 use super::{KEYS, Model, RunFile, entries, graph, model, record, rule, start, toml, training};
 use crate::error::RunFileError;
+use crate::formats::Given;
 use crate::key::{self, Entry, Shape, Table, Value};
 use std::path::{Path, PathBuf};
 
@@ -59,8 +60,16 @@ impl RunFile {
     ///
     /// As [`load`](Self::load).
     pub fn parse(text: &str, path: &Path, overrides: &[String]) -> Result<Self> {
+        Self::of_table(toml::parse(text, &path.display().to_string())?, path, overrides)
+    }
+
+    /// As [`load`](Self::load), from what a run file holds; `path` is that of the file, and empty where there is none.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load).
+    pub fn of_table(mut table: Table, path: &Path, overrides: &[String]) -> Result<Self> {
         let file = path.display().to_string();
-        let mut table = toml::parse(text, &file)?;
         let entries = entries();
         resolve_table(&mut table, &entries, folder_of(path));
         for text in overrides {
@@ -80,7 +89,12 @@ impl RunFile {
 
     /// TOML that [`load`](Self::load) reads back to the same run.
     pub fn to_toml(&self) -> String {
-        toml::write(key::write(KEYS, self))
+        toml::write(self.to_table())
+    }
+
+    /// What a run file holds that says the same.
+    pub fn to_table(&self) -> Table {
+        key::write(KEYS, self)
     }
 }
 
@@ -161,7 +175,7 @@ pub(super) fn resolve(value: &mut Value, shape: &Shape, folder: &Path) {
 }
 
 fn resolve_text(text: &mut String, folder: &Path) {
-    if !text.is_empty() && !text.contains('\0') {
+    if !text.is_empty() && !text.contains('\0') && !Given::is_name(text) {
         let path = folder.join(&*text);
         *text = tidy(&std::path::absolute(&path).unwrap_or(path)).display().to_string();
     }

@@ -1,6 +1,7 @@
 //! `training.optimizer`: an optimizer, numbers of it that change from step to step, and groups of parameters.
 
 use super::Training;
+use crate::formats::Given;
 use crate::key::{self, Entry, Form, Shape, Table, Unset, Value, Wrong, dotted};
 use crate::optimizer::{FORM, Optimizer};
 
@@ -78,9 +79,9 @@ impl Form<Training> for Optimization {
     }
 }
 
-/// Whether a text is the name of a file of numbers.
+/// Whether a text is the name of a file of numbers, or of an array in memory.
 pub(super) fn is_file(text: &str) -> bool {
-    text.ends_with(".npy") || text.contains(".npz:")
+    text.ends_with(".npy") || text.contains(".npz:") || Given::is_name(text)
 }
 
 /// Takes an optimizer and what changes of it apart.

@@ -260,7 +260,7 @@ impl Form<Batches> for Order {
 }
 
 const FILE: Path = Path {
-    takes: "[steps, batch] integers from 0, or a list with a list of examples for each step, at least one each",
+    takes: "[steps, batch] integers from 0, shorter batches filled up with -1; or a list with a list of examples for each step, at least one each",
 };
 
 /// The examples of a step.

@@ -4,7 +4,7 @@ mod order;
 
 use super::weights::wrong;
 use crate::error::Error;
-use crate::formats::{Array, SavedOptimizer, TensorFile, Values};
+use crate::formats::{Array, Given, SavedOptimizer, TensorFile, Values};
 use crate::graph::{Graph, Role, Tensor};
 use crate::key::near;
 use crate::optimizer::{Optimizer, OptimizerState, ParameterGroups};
@@ -45,6 +45,7 @@ pub(super) fn read(
     let says_names = path.extension().and_then(|name| name.to_str()).map(str::to_ascii_lowercase);
     let saved = match says_names.as_deref() {
         Some("safetensors" | "npz" | "json") => None,
+        _ if Given::is_name(&path.to_string_lossy()) => None,
         _ => SavedOptimizer::open(path)?,
     };
     if saved.as_ref().is_some_and(|saved| saved.file.names().next().is_none() && saved.numbers.is_empty()) {

@@ -1,12 +1,12 @@
 //! The arrays of pairs of a run, tile by tile, and what is made of them once every tile is there.
 
-use super::{Grid, Store, TiledArray, TopLists};
+use super::held::folder;
+use super::{Grid, Named, Place, Store, Tiles, TopLists};
 use crate::compute::{Element, Entries};
 use crate::error::Error;
 use crate::path::{Finished, Spec, Tile, interleave, larger, transpose};
 use crate::run::keys::StoreKind;
 use std::ops::Range;
-use std::path::PathBuf;
 
 /// Gives one query's entries of some examples in a layer.
 type Part<'a, E> = dyn Fn(usize, usize, Range<usize>, &mut [E]) + 'a;
@@ -14,12 +14,12 @@ type Part<'a, E> = dyn Fn(usize, usize, Range<usize>, &mut [E]) + 'a;
 /// An array, and where the layers are kept apart, its parts.
 #[derive(Debug)]
 struct Group<E> {
-    whole: TiledArray<E>,
+    whole: Tiles<E>,
     /// `[layers, …]`: the parts that the whole is the sum of.
-    layers: Option<TiledArray<E>>,
+    layers: Option<Tiles<E>>,
 }
 
-/// The arrays of pairs of a run, in folders of tiles beside their final names.
+/// The arrays of pairs of a run: in folders of tiles beside their final names, or in memory.
 #[derive(Debug)]
 pub struct Arrays<E> {
     /// R, values of a query's readout, and C, outputs of an example.
@@ -35,38 +35,33 @@ pub struct Arrays<E> {
     attribution_positions: Option<Group<E>>,
     kernel: Option<Group<E>>,
     /// The coefficients' numerators, which are no result, and the coefficients.
-    coefficients: Option<[TiledArray<E>; 2]>,
+    coefficients: Option<[Tiles<E>; 2]>,
     /// At the first and at the last weights.
-    tangent: Option<[TiledArray<E>; 2]>,
-}
-
-/// What the folder of an array in the making is called.
-fn working_name(name: &str) -> String {
-    format!("{name}.zarr.tmp")
-}
-
-/// The folder of an array: beside its final name, or at it where a run was interrupted between naming two of them.
-fn folder(store: &Store, name: &str) -> PathBuf {
-    let (working, last) = (store.path(&working_name(name)), store.path(&format!("{name}.zarr")));
-    if last.is_dir() && !working.exists() { last } else { working }
+    tangent: Option<[Tiles<E>; 2]>,
 }
 
 impl<E: Element> Group<E> {
-    fn create(store: &Store, name: &str, shape: &[usize], layers: Option<usize>, grid: &Grid) -> Result<Self, Error> {
-        let whole = TiledArray::create(&folder(store, name), shape, 0, grid)?;
+    fn create(
+        place: Place<'_>,
+        name: &str,
+        shape: &[usize],
+        layers: Option<usize>,
+        grid: &Grid,
+    ) -> Result<Self, Error> {
+        let whole = Tiles::create(place, name, shape, 0, grid)?;
         let layers = layers.map(|layers| {
             let shape = [&[layers], shape].concat();
-            TiledArray::create(&folder(store, &format!("{name}_layers")), &shape, 1, grid)
+            Tiles::create(place, &format!("{name}_layers"), &shape, 1, grid)
         });
         Ok(Self { whole, layers: layers.transpose()? })
     }
 
-    fn all(&self) -> impl Iterator<Item = &TiledArray<E>> {
+    fn all(&self) -> impl Iterator<Item = &Tiles<E>> {
         std::iter::once(&self.whole).chain(&self.layers)
     }
 
     /// What tiles are computed of, with the number of its layers: the parts, or the whole where there are none.
-    fn parts(&self) -> (&TiledArray<E>, usize) {
+    fn parts(&self) -> (&Tiles<E>, usize) {
         match &self.layers {
             Some(layers) => (layers, layers.layers()),
             None => (&self.whole, 1),
@@ -97,14 +92,14 @@ impl<E: Element> Group<E> {
 }
 
 impl<E: Element> Arrays<E> {
-    /// Makes the folders of the arrays that a run asks for, or finds them. With `top`, so many of the largest attributions of each
+    /// Makes the arrays that a run asks for, or finds them. With `top`, so many of the largest attributions of each
     /// sign are kept, and not the others.
     ///
     /// # Errors
     ///
     /// A folder that cannot be made.
     pub fn create(
-        store: &Store,
+        place: Place<'_>,
         spec: &Spec,
         outputs: usize,
         layers: usize,
@@ -123,18 +118,18 @@ impl<E: Element> Arrays<E> {
             Entries::Full => vec![rows, outputs],
         });
         let of_kernel = grid(entries.per_pair(rows, outputs));
-        let whole = |name: &str| TiledArray::create(&folder(store, name), &shape, 0, &of_kernel);
+        let whole = |name: &str| Tiles::create(place, name, &shape, 0, &of_kernel);
         let pair = |wanted: bool, names: [&str; 2]| -> Result<_, Error> {
             Ok(if wanted { Some([whole(names[0])?, whole(names[1])?]) } else { None })
         };
         let attribution = [queries, examples, rows];
         let attribution = (spec.attribution && top.is_none())
-            .then(|| Group::create(store, "attribution", &attribution, groups, &grid(rows)));
+            .then(|| Group::create(place, "attribution", &attribution, groups, &grid(rows)));
         let of_positions = |positions: usize| {
             let shape = [queries, examples, rows, positions];
-            Group::create(store, "attribution_positions", &shape, groups, &grid(rows * positions))
+            Group::create(place, "attribution_positions", &shape, groups, &grid(rows * positions))
         };
-        let kernel = spec.kernel.map(|_| Group::create(store, "kernel", &shape, groups, &of_kernel));
+        let kernel = spec.kernel.map(|_| Group::create(place, "kernel", &shape, groups, &of_kernel));
         Ok(Self {
             rows,
             outputs,
@@ -142,7 +137,7 @@ impl<E: Element> Arrays<E> {
             positions: spec.positions.unwrap_or(0),
             entries,
             attribution: attribution.transpose()?,
-            top: top.map(|count| TopLists::new(store, count, rows, [queries, examples], tile)),
+            top: top.map(|count| TopLists::new(place, count, rows, [queries, examples], tile)),
             attribution_positions: spec.positions.map(of_positions).transpose()?,
             kernel: kernel.transpose()?,
             coefficients: pair(spec.coefficients, ["numerators", "coefficients"])?,
@@ -159,7 +154,7 @@ impl<E: Element> Arrays<E> {
     }
 
     /// The arrays that tiles are written to.
-    fn of_tiles(&self) -> impl Iterator<Item = &TiledArray<E>> {
+    fn of_tiles(&self) -> impl Iterator<Item = &Tiles<E>> {
         let groups = self.groups().flat_map(|(_, group)| group.all());
         groups.chain(self.coefficients.iter().map(|[numerators, _]| numerators)).chain(self.tangent.iter().flatten())
     }
@@ -187,7 +182,7 @@ impl<E: Element> Arrays<E> {
     /// A file that cannot be removed.
     pub fn sweep(&self) -> Result<(), Error> {
         let coefficients = self.coefficients.iter().map(|[_, coefficients]| coefficients);
-        self.of_tiles().chain(coefficients).try_for_each(TiledArray::sweep)
+        self.of_tiles().chain(coefficients).try_for_each(Tiles::sweep)
     }
 
     /// Writes a tile that was computed in pieces; returns the largest |K|.
@@ -219,7 +214,7 @@ impl<E: Element> Arrays<E> {
                 kernel.fill(|finished| &finished.kernel, layer, query, examples, out);
             })?;
         }
-        let whole = |array: &TiledArray<E>, of: fn(&Finished) -> &Vec<Vec<f64>>| {
+        let whole = |array: &Tiles<E>, of: fn(&Finished) -> &Vec<Vec<f64>>| {
             array.write(0, tile, &mut |query, examples, out| kernel.fill(of, 0, query, examples, out))
         };
         if let Some([numerators, _]) = &self.coefficients {
@@ -262,7 +257,7 @@ impl<E: Element> Arrays<E> {
         self.tangent.iter().flatten().try_for_each(|array| self.mirror(array, 0, tile))
     }
 
-    fn mirror(&self, array: &TiledArray<E>, layer: usize, tile: &Tile) -> Result<(), Error> {
+    fn mirror(&self, array: &Tiles<E>, layer: usize, tile: &Tile) -> Result<(), Error> {
         let Tile { queries, examples } = tile.clone();
         if examples.start + 1 >= queries.end {
             return Ok(());
@@ -333,7 +328,7 @@ impl<E: Element> Arrays<E> {
     }
 
     /// The results, with the names that they will have.
-    fn results(&self) -> Vec<(String, &TiledArray<E>)> {
+    fn results(&self) -> Vec<(String, &Tiles<E>)> {
         let mut results = Vec::new();
         for (name, group) in self.groups() {
             results.push((name.to_owned(), &group.whole));
@@ -359,6 +354,7 @@ impl<E: Element> Arrays<E> {
         progress: &mut dyn FnMut() -> Result<(), Error>,
     ) -> Result<(), Error> {
         for (name, array) in self.results() {
+            let Tiles::Folder(array) = array else { continue };
             match kind {
                 StoreKind::Npy => array.export(&store.path(&format!("{name}.npy")), progress)?,
                 StoreKind::Zarr => {
@@ -370,6 +366,35 @@ impl<E: Element> Arrays<E> {
             }
         }
         self.top.iter().try_for_each(|top| top.publish(store, progress))
+    }
+
+    /// The results of a run in memory, with their names.
+    ///
+    /// # Errors
+    ///
+    /// A tile that is missing.
+    pub fn into_results(self) -> Result<Vec<Named>, Error> {
+        let Self { attribution, top, attribution_positions, kernel, coefficients, tangent, .. } = self;
+        let mut results = Vec::new();
+        let mut add = |name: String, array: Tiles<E>| {
+            if let Tiles::Memory(array) = array {
+                let (shape, values) = array.into_values();
+                results.push(Named::new(&name, &shape, values));
+            }
+        };
+        let groups =
+            [("attribution", attribution), ("attribution_positions", attribution_positions), ("kernel", kernel)];
+        for (name, group) in groups {
+            let Some(Group { whole, layers }) = group else { continue };
+            add(name.into(), whole);
+            layers.into_iter().for_each(|layers| add(format!("{name}_layers"), layers));
+        }
+        coefficients.into_iter().for_each(|[_, coefficients]| add("coefficients".into(), coefficients));
+        for (name, array) in ["tangent_initial", "tangent_final"].into_iter().zip(tangent.into_iter().flatten()) {
+            add(name.into(), array);
+        }
+        results.extend(top.map(|top| top.results()).transpose()?.into_iter().flatten());
+        Ok(results)
     }
 
     /// Tiles and arrays that [`publish`](Self::publish) goes through.
@@ -387,7 +412,7 @@ struct Whole<E> {
 }
 
 impl<E: Element> Whole<E> {
-    fn read(array: &TiledArray<E>, layer: usize, tile: &Tile, per_pair: usize) -> Result<Self, Error> {
+    fn read(array: &Tiles<E>, layer: usize, tile: &Tile, per_pair: usize) -> Result<Self, Error> {
         let values = vec![E::ZERO; tile.queries.len() * tile.examples.len() * per_pair];
         let mut whole = Self { tile: tile.clone(), per_pair, values };
         array.read(layer, tile.queries.clone(), tile.examples.clone(), &mut |query, examples, from| {
@@ -403,7 +428,7 @@ impl<E: Element> Whole<E> {
         &mut self.values[pair * self.per_pair..][..len]
     }
 
-    fn write(mut self, array: &TiledArray<E>, layer: usize) -> Result<(), Error> {
+    fn write(mut self, array: &Tiles<E>, layer: usize) -> Result<(), Error> {
         let tile = self.tile.clone();
         array.write(layer, &tile, &mut |query, examples, out| {
             out.copy_from_slice(self.at(query, examples.start, out.len()));

@@ -7,10 +7,12 @@ Files are written beside their final name and renamed; `summary.json` comes last
 mod arrays;
 mod exact;
 mod finished;
+mod held;
 mod identity;
 mod largest;
 mod listed;
 mod lock;
+mod named;
 mod pairs;
 mod parts;
 mod queries;
@@ -22,10 +24,12 @@ mod zarr;
 
 pub use arrays::Arrays;
 pub use finished::file_names;
+pub use held::{Place, Tiles};
 pub use identity::{Fingerprint, Identity};
 pub use largest::Largest;
 pub use listed::Listed;
 pub use lock::Lock;
+pub use named::{Named, Numbers};
 pub use pairs::PairArray;
 pub use parts::Parts;
 pub use queries::{Doubt, Queries};
@@ -44,6 +48,8 @@ use std::path::{Path, PathBuf};
 
 /// The folder of what an unfinished run keeps.
 const STATE: &str = "state";
+/// Folders of what a run is made from, which whoever begins it may put there before.
+const BESIDE: [&str; 2] = ["inputs", "recorded"];
 /// What it was begun with.
 const IDENTITY: &str = "identity.json";
 /// The file whose lock says that somebody works in a run directory.
@@ -80,7 +86,11 @@ impl Store {
                 let foreign = |entry: &std::io::Result<std::fs::DirEntry>| {
                     !entry.as_ref().is_ok_and(|entry| {
                         let name = entry.file_name();
-                        name == "run.toml.tmp" || name == STATE || Path::new(&name).extension() == Some("lock".as_ref())
+                        let given = BESIDE.iter().any(|known| name == *known);
+                        given
+                            || name == "run.toml.tmp"
+                            || name == STATE
+                            || Path::new(&name).extension() == Some("lock".as_ref())
                     })
                 };
                 match std::fs::read_dir(&self.directory).map(|entries| entries.filter(foreign).count()) {
@@ -261,16 +271,33 @@ impl Store {
         classes: bool,
     ) -> Result<(), Error> {
         let mut text = String::new();
-        for (step, ((metrics, seconds), residual)) in metrics.iter().zip(residuals).enumerate() {
-            let accuracy = classes.then_some(metrics.accuracy);
-            let mut line = json!({ "step": step, "loss": metrics.loss, "accuracy": accuracy, "time": seconds, "residual": residual });
-            if let Some(unexplained) = unexplained {
-                line["unexplained"] = json!(unexplained[step]);
-            }
+        for line in metrics_lines(metrics, (residuals, unexplained), classes) {
             writeln!(text, "{line}").unwrap_or_default();
         }
         self.write("metrics.jsonl", &text)
     }
+
+    /// The place of its arrays.
+    pub fn place(&self) -> Place<'_> {
+        Place::Directory(self)
+    }
+}
+
+/// What `metrics.jsonl` says of each step.
+pub fn metrics_lines(
+    metrics: &[(Metrics, f64)],
+    (residuals, unexplained): (&[f64], Option<&[f64]>),
+    classes: bool,
+) -> impl Iterator<Item = serde_json::Value> {
+    metrics.iter().zip(residuals).enumerate().map(move |(step, ((metrics, seconds), residual))| {
+        let accuracy = classes.then_some(metrics.accuracy);
+        let mut line =
+            json!({ "step": step, "loss": metrics.loss, "accuracy": accuracy, "time": seconds, "residual": residual });
+        if let Some(unexplained) = unexplained {
+            line["unexplained"] = json!(unexplained[step]);
+        }
+        line
+    })
 }
 
 /// Removes a file, or a folder with all that it holds.

@@ -1,10 +1,10 @@
 //! The change of the weights, taken apart by examples: how large each part is, and some of the parts themselves.
 
-use super::Store;
+use super::{Named, Store};
 use crate::compute::{Element, convert};
 use crate::error::Error;
 use crate::formats::{StateReader, StateWriter, write_npy, write_safetensors};
-use crate::graph::Graph;
+use crate::graph::{Graph, Tensor};
 use crate::path::Superposed;
 use std::ops::Range;
 
@@ -123,28 +123,41 @@ impl<E: Element> Parts<E> {
     ///
     /// A file that cannot be written.
     pub fn write(&self, store: &Store, network: &Graph) -> Result<(), Error> {
-        let layers = self.layers.len();
-        let shape = [self.examples(), layers, 2];
-        write_npy(&store.path("superposition.npy"), &shape, &convert::<E>(&self.sizes))?;
-        if !self.earlier.is_empty() {
-            write_npy(&store.path("superposition_earlier.npy"), &[layers, 2], &convert::<E>(&self.earlier))?;
+        for (name, shape, values) in self.arrays() {
+            write_npy(&store.path(&format!("{name}.npy")), &shape, &convert::<E>(values))?;
         }
         if self.kept.is_empty() {
             return Ok(());
         }
-        let tensors: Vec<(String, Vec<usize>, Vec<E>)> = network
-            .blocks
-            .iter()
-            .flat_map(|block| &block.tensors)
-            .map(|tensor| {
-                let part = tensor.offset..tensor.offset + tensor.len();
-                let values = self.kept.iter().flat_map(|(_, vector)| &vector[part.clone()]).copied().collect();
-                (tensor.name.clone(), [&[self.kept.len()], &tensor.shape[..]].concat(), values)
-            })
-            .collect();
+        let tensors = self.tensors(network);
         let views: Vec<(String, Vec<usize>, &[E])> =
             tensors.iter().map(|(name, shape, values)| (name.clone(), shape.clone(), values.as_slice())).collect();
         Ok(write_safetensors(&store.path("superposition.safetensors"), &views)?)
+    }
+
+    /// The same of a run in memory: the arrays with their names, tensors behind `superposition.`.
+    pub fn results(&self, network: &Graph) -> Vec<Named> {
+        let arrays = self.arrays().map(|(name, shape, values)| Named::new(name, &shape, convert::<E>(values)));
+        let tensors = self.tensors(network).into_iter().filter(|_| !self.kept.is_empty());
+        let tensors = tensors.map(|(name, shape, values)| Named::new(&format!("superposition.{name}"), &shape, values));
+        arrays.chain(tensors).collect()
+    }
+
+    /// The arrays of sizes that there are.
+    fn arrays(&self) -> impl Iterator<Item = (&'static str, Vec<usize>, &Vec<f64>)> {
+        let layers = self.layers.len();
+        let earlier = (!self.earlier.is_empty()).then(|| ("superposition_earlier", vec![layers, 2], &self.earlier));
+        std::iter::once(("superposition", vec![self.examples(), layers, 2], &self.sizes)).chain(earlier)
+    }
+
+    /// The vectors that are kept, by tensor.
+    fn tensors(&self, network: &Graph) -> Vec<(String, Vec<usize>, Vec<E>)> {
+        let of = |tensor: &Tensor| {
+            let part = tensor.offset..tensor.offset + tensor.len();
+            let values = self.kept.iter().flat_map(|(_, vector)| &vector[part.clone()]).copied().collect();
+            (tensor.name.clone(), [&[self.kept.len()], &tensor.shape[..]].concat(), values)
+        };
+        network.blocks.iter().flat_map(|block| &block.tensors).map(of).collect()
     }
 }
 

@@ -1,6 +1,6 @@
 //! The arrays that belong to queries alone, gathered from the records of tiles.
 
-use super::{Arrays, Record, Store};
+use super::{Arrays, Named, Record, Store};
 use crate::compute::{Element, convert};
 use crate::error::Error;
 use crate::formats::write_npy;
@@ -178,19 +178,32 @@ impl Queries {
     ///
     /// A file that cannot be written.
     pub fn write<E: Element>(&self, store: &Store) -> Result<(), Error> {
-        let per_query = [
-            ("initial.npy", &self.account.initial),
-            ("prediction.npy", &self.account.prediction),
-            ("regularizer.npy", &self.account.regularizer),
-            ("residual.npy", &self.residual),
-        ];
-        let statistics = self.running.then_some(("statistics.npy", &self.account.statistics));
-        let earlier = self.goes_on.then_some(("earlier.npy", &self.account.earlier));
-        let unexplained = self.imported.then_some(("unexplained.npy", &self.account.unexplained));
-        for (name, values) in per_query.into_iter().chain(statistics).chain(earlier).chain(unexplained) {
-            let shape = [values.len() / self.rows.max(1), self.rows];
-            write_npy(&store.path(name), &shape, &convert::<E>(values))?;
+        for (name, values) in self.arrays() {
+            write_npy(&store.path(&format!("{name}.npy")), &self.shape(values), &convert::<E>(values))?;
         }
         Ok(())
+    }
+
+    /// The arrays of a run in memory, with their names.
+    pub fn results<E: Element>(&self) -> impl Iterator<Item = Named> {
+        self.arrays().map(|(name, values)| Named::new(name, &self.shape(values), convert::<E>(values)))
+    }
+
+    fn shape(&self, values: &[f64]) -> [usize; 2] {
+        [values.len() / self.rows.max(1), self.rows]
+    }
+
+    /// The arrays that there are, with their names.
+    fn arrays(&self) -> impl Iterator<Item = (&'static str, &Vec<f64>)> {
+        let per_query = [
+            ("initial", &self.account.initial),
+            ("prediction", &self.account.prediction),
+            ("regularizer", &self.account.regularizer),
+            ("residual", &self.residual),
+        ];
+        let statistics = self.running.then_some(("statistics", &self.account.statistics));
+        let earlier = self.goes_on.then_some(("earlier", &self.account.earlier));
+        let unexplained = self.imported.then_some(("unexplained", &self.account.unexplained));
+        per_query.into_iter().chain(statistics).chain(earlier).chain(unexplained)
     }
 }

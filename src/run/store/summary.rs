@@ -84,6 +84,51 @@ impl Summary {
         [each(all) / steps.max(1) as f64, each(largest)]
     }
 
+    /// What `summary.json` says, without what it says of the directory's files.
+    pub fn to_json(&self) -> serde_json::Value {
+        let [examples, queries, outputs, parameters, steps] = self.shapes;
+        let [train, integrate, write] = self.seconds;
+        let contraction = by_layer(&self.contraction);
+        let Judgement { verdict, because } = self.judgement();
+        let Findings { residual, unexplained, outputs_differ, loss_differs, .. } = self.findings;
+        let mut value = json!({
+            "verdict": verdict.name(),
+            "because": because,
+            "causes": self.causes,
+            "imported": unexplained.is_some(),
+            "version": env!("CARGO_PKG_VERSION"),
+            "device": self.device,
+            "optimizer": self.optimizer.name(),
+            "readout": self.readout,
+            "precision": self.precision,
+            "shapes": { "examples": examples, "queries": queries, "outputs": outputs, "parameters": parameters, "steps": steps },
+            "query_accuracy": self.query_accuracy,
+            "largest_relative_residual": residual,
+            "largest_relative_unexplained": unexplained,
+            "largest_rounding_share": self.largest_rounding_share,
+            "repeated_values": self.repeated_values,
+            "rule": self.rule(),
+            "nodes": self.nodes(),
+            "missed_tolerance": self.missed_tolerance,
+            "undefined_coefficients": self.undefined_coefficients,
+            "undefined_shares": self.undefined_shares,
+            "seconds": { "train": train, "integrate": integrate, "write": write },
+            "planned": self.planned,
+            "phases": self.phases(),
+            "flops": self.flops,
+            "contraction": contraction,
+            "tiles": self.tiles,
+            "inputs": self.inputs,
+            "notes": self.notes,
+        });
+        for (key, differ) in [("outputs_differ", outputs_differ), ("loss_differs", loss_differs)] {
+            if let Some(differ) = differ {
+                value[key] = json!(differ);
+            }
+        }
+        value
+    }
+
     /// The rule with its number, and what it was chosen by.
     fn rule(&self) -> serde_json::Value {
         let measured = self.measured.as_ref();
@@ -130,9 +175,6 @@ impl Store {
     ///
     /// A file that cannot be written.
     pub fn finish(&self, summary: &Summary) -> Result<(), Error> {
-        let [examples, queries, outputs, parameters, steps] = summary.shapes;
-        let [train, integrate, write] = summary.seconds;
-        let contraction = by_layer(&summary.contraction);
         let kept = |path: &PathBuf| {
             !path.ends_with(STATE) && ["tmp", "html"].iter().all(|end| path.extension() != Some(end.as_ref()))
         };
@@ -144,45 +186,9 @@ impl Store {
                 checksums.insert(name, checksum(&path)?);
             }
         }
-        let Judgement { verdict, because } = summary.judgement();
-        let Findings { residual, unexplained, outputs_differ, loss_differs, .. } = summary.findings;
-        let mut value = json!({
-            "verdict": verdict.name(),
-            "because": because,
-            "causes": summary.causes,
-            "imported": unexplained.is_some(),
-            "version": env!("CARGO_PKG_VERSION"),
-            "device": summary.device,
-            "optimizer": summary.optimizer.name(),
-            "readout": summary.readout,
-            "precision": summary.precision,
-            "shapes": { "examples": examples, "queries": queries, "outputs": outputs, "parameters": parameters, "steps": steps },
-            "query_accuracy": summary.query_accuracy,
-            "largest_relative_residual": residual,
-            "largest_relative_unexplained": unexplained,
-            "largest_rounding_share": summary.largest_rounding_share,
-            "repeated_values": summary.repeated_values,
-            "rule": summary.rule(),
-            "nodes": summary.nodes(),
-            "missed_tolerance": summary.missed_tolerance,
-            "undefined_coefficients": summary.undefined_coefficients,
-            "undefined_shares": summary.undefined_shares,
-            "seconds": { "train": train, "integrate": integrate, "write": write },
-            "planned": summary.planned,
-            "disk": disk,
-            "phases": summary.phases(),
-            "flops": summary.flops,
-            "contraction": contraction,
-            "tiles": summary.tiles,
-            "inputs": summary.inputs,
-            "notes": summary.notes,
-            "checksums": checksums,
-        });
-        for (key, differ) in [("outputs_differ", outputs_differ), ("loss_differs", loss_differs)] {
-            if let Some(differ) = differ {
-                value[key] = json!(differ);
-            }
-        }
+        let mut value = summary.to_json();
+        value["disk"] = json!(disk);
+        value["checksums"] = json!(checksums);
         self.write("summary.json", &format!("{value:#}\n"))
     }
 }

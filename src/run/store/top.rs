@@ -2,15 +2,17 @@
 //! that come of it.
 
 use super::exact::ExactSum;
-use super::{Largest, STATE, Store};
+use super::{Largest, Named, Place, STATE, Store};
 use crate::compute::Element;
 use crate::error::Error;
 use crate::formats::{NpyMap, StateReader, StateWriter};
 use crate::path::Tile;
 use rayon::prelude::*;
+use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The arrays that come of it: contributions, their examples, and the sums of the rest.
 pub(super) const NAMES: [&str; 3] = ["top_values.npy", "top_examples.npy", "top_rest.npy"];
@@ -21,10 +23,10 @@ pub(super) const NONE: i64 = -1;
 /// Gives a query's attributions of some examples, `[examples, R]`; of several queries at once.
 pub type RowOf<'a, E> = dyn Fn(usize, Range<usize>, &mut [E]) + Sync + 'a;
 
-/// What tiles keep of the attribution: a state file for each, which goes when the run is finished.
+/// What tiles keep of the attribution: a state file for each, which goes when the run is finished, or lists in memory.
 #[derive(Debug)]
 pub struct TopLists<E> {
-    folder: PathBuf,
+    kept: Kept,
     /// k.
     count: usize,
     /// R.
@@ -36,30 +38,55 @@ pub struct TopLists<E> {
     element: PhantomData<E>,
 }
 
+/// Where tiles are kept, by the query and the example that they begin at.
+#[derive(Debug)]
+enum Kept {
+    /// In files of a folder.
+    Folder(PathBuf),
+    /// In memory.
+    Memory(Mutex<BTreeMap<(usize, usize), Vec<Largest>>>),
+}
+
+impl Kept {
+    /// The file of a tile in a folder.
+    fn path(folder: &Path, (query, example): (usize, usize)) -> PathBuf {
+        folder.join(format!("top-{query}-{example}.state"))
+    }
+}
+
+/// Where a tile begins.
+fn begin(tile: &Tile) -> (usize, usize) {
+    (tile.queries.start, tile.examples.start)
+}
+
 impl<E: Element> TopLists<E> {
     /// The `count` largest of each sign of every query's `rows` values, of a run in such tiles.
-    pub fn new(store: &Store, count: usize, rows: usize, pairs: [usize; 2], sides: [usize; 2]) -> Self {
-        Self { folder: store.path(STATE), count, rows, pairs, sides, element: PhantomData }
-    }
-
-    /// The file of the tile that begins at a query and an example.
-    fn path(&self, query: usize, example: usize) -> PathBuf {
-        self.folder.join(format!("top-{query}-{example}.state"))
+    pub fn new(place: Place<'_>, count: usize, rows: usize, pairs: [usize; 2], sides: [usize; 2]) -> Self {
+        let kept = match place {
+            Place::Directory(store) => Kept::Folder(store.path(STATE)),
+            Place::Memory => Kept::Memory(Mutex::default()),
+        };
+        Self { kept, count, rows, pairs, sides, element: PhantomData }
     }
 
     /// Whether a tile is there.
     pub fn has(&self, tile: &Tile) -> bool {
-        self.path(tile.queries.start, tile.examples.start).is_file()
+        match &self.kept {
+            Kept::Folder(folder) => Kept::path(folder, begin(tile)).is_file(),
+            Kept::Memory(tiles) => lock(tiles).contains_key(&begin(tile)),
+        }
     }
 
-    /// Compares a tile with its checksum.
+    /// Compares a tile with its checksum, where it has one.
     ///
     /// # Errors
     ///
     /// A tile that was changed after it was written.
     pub fn verify(&self, tile: &Tile) -> Result<(), Error> {
-        StateReader::open(&self.path(tile.queries.start, tile.examples.start))?;
-        Ok(())
+        match &self.kept {
+            Kept::Folder(folder) => Ok(StateReader::open(&Kept::path(folder, begin(tile))).map(drop)?),
+            Kept::Memory(_) => Ok(()),
+        }
     }
 
     /// Keeps what is largest in a tile, whose attributions `fill` gives.
@@ -78,9 +105,31 @@ impl<E: Element> TopLists<E> {
             (0..self.rows).map(of_value).collect()
         };
         let all: Vec<Vec<Largest>> = tile.queries.clone().into_par_iter().map(of_query).collect();
-        let mut writer = StateWriter::create(&self.path(tile.queries.start, tile.examples.start))?;
-        save::<E>(&all.concat(), &mut writer)?;
-        Ok(writer.finish()?)
+        match &self.kept {
+            Kept::Memory(tiles) => drop(lock(tiles).insert(begin(tile), all.concat())),
+            Kept::Folder(folder) => {
+                let mut writer = StateWriter::create(&Kept::path(folder, begin(tile)))?;
+                save::<E>(&all.concat(), &mut writer)?;
+                writer.finish()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What is largest in the tile that begins at a query and an example, of so many values.
+    fn tile(&self, at: (usize, usize), values: usize) -> Result<Vec<Largest>, Error> {
+        match &self.kept {
+            Kept::Memory(tiles) => {
+                let missing = || Error::Damaged(format!("the lists of the tile at {at:?} are missing"));
+                lock(tiles).get(&at).cloned().ok_or_else(missing)
+            }
+            Kept::Folder(folder) => {
+                let path = Kept::path(folder, at);
+                let missing =
+                    || Error::Damaged(format!("{}: is missing; the same command computes it again", path.display()));
+                restore::<E>(values, &mut StateReader::open(&path)?.ok_or_else(missing)?)
+            }
+        }
     }
 
     /// What is largest of all examples, of each value of some queries that are those of tiles.
@@ -91,10 +140,7 @@ impl<E: Element> TopLists<E> {
     pub fn of_queries(&self, queries: &Range<usize>) -> Result<Vec<Largest>, Error> {
         let mut all = vec![Largest::default(); queries.len() * self.rows];
         for example in (0..self.pairs[1]).step_by(self.sides[1]) {
-            let path = self.path(queries.start, example);
-            let missing =
-                || Error::Damaged(format!("{}: is missing; the same command computes it again", path.display()));
-            let tile = restore::<E>(all.len(), &mut StateReader::open(&path)?.ok_or_else(missing)?)?;
+            let tile = self.tile((queries.start, example), all.len())?;
             all = all.into_iter().zip(tile).map(|(all, tile)| all.join(tile, self.count)).collect();
         }
         Ok(all)
@@ -117,20 +163,7 @@ impl<E: Element> TopLists<E> {
         let mut values = NpyMap::<E>::create(&values, &shape(2 * self.count))?;
         let mut examples = NpyMap::<i64>::create(&examples, &shape(2 * self.count))?;
         let mut rest = NpyMap::<E>::create(&rest, &shape(2))?;
-        examples.values_mut().fill(NONE);
-        for queries in self.lines() {
-            for (at, own) in (queries.start * self.rows..).zip(self.of_queries(&queries)?) {
-                for (sign, (list, sum)) in own.lists.iter().zip(own.rest()).enumerate() {
-                    let first = (2 * at + sign) * self.count;
-                    for (place, &(example, amount)) in (first..).zip(list) {
-                        values.values_mut()[place] = E::from_f64(amount);
-                        examples.values_mut()[place] = example as i64;
-                    }
-                    rest.values_mut()[2 * at + sign] = E::from_f64(sum);
-                }
-            }
-            progress()?;
-        }
+        self.fill((values.values_mut(), examples.values_mut(), rest.values_mut()), progress)?;
         values.sync()?;
         examples.sync()?;
         rest.sync()?;
@@ -138,6 +171,53 @@ impl<E: Element> TopLists<E> {
         examples.commit()?;
         Ok(rest.commit()?)
     }
+
+    /// The arrays of a run in memory, with their names.
+    ///
+    /// # Errors
+    ///
+    /// A tile that is missing.
+    pub fn results(&self) -> Result<[Named; 3], Error> {
+        let shape = |width: usize| [self.pairs[0], self.rows, width];
+        let len = |width: usize| self.pairs[0] * self.rows * width;
+        let (mut values, mut rest) = (vec![E::ZERO; len(2 * self.count)], vec![E::ZERO; len(2)]);
+        let mut examples = vec![NONE; values.len()];
+        self.fill((&mut values, &mut examples, &mut rest), &mut || Ok(()))?;
+        let [of_values, of_examples, of_rest] = NAMES.map(|name| name.trim_end_matches(".npy"));
+        let wide = shape(2 * self.count);
+        Ok([
+            Named::new(of_values, &wide, values),
+            Named::whole(of_examples, &wide, examples),
+            Named::new(of_rest, &shape(2), rest),
+        ])
+    }
+
+    /// Fills in contributions, their examples, and the sums of the rest.
+    fn fill(
+        &self,
+        (values, examples, rest): (&mut [E], &mut [i64], &mut [E]),
+        progress: &mut dyn FnMut() -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        examples.fill(NONE);
+        for queries in self.lines() {
+            for (at, own) in (queries.start * self.rows..).zip(self.of_queries(&queries)?) {
+                for (sign, (list, sum)) in own.lists.iter().zip(own.rest()).enumerate() {
+                    let first = (2 * at + sign) * self.count;
+                    for (place, &(example, amount)) in (first..).zip(list) {
+                        values[place] = E::from_f64(amount);
+                        examples[place] = example as i64;
+                    }
+                    rest[2 * at + sign] = E::from_f64(sum);
+                }
+            }
+            progress()?;
+        }
+        Ok(())
+    }
+}
+
+fn lock<T>(tiles: &Mutex<T>) -> MutexGuard<'_, T> {
+    tiles.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Writes the lists of a tile.
@@ -215,7 +295,7 @@ mod tests {
         let ([n, m], all, folder) = (PAIRS, attribution::<E>(), tempfile::tempdir()?);
         let store = Store::new(folder.path());
         store.create()?;
-        let lists = TopLists::<E>::new(&store, count, ROWS, PAIRS, sides);
+        let lists = TopLists::<E>::new(Place::Directory(&store), count, ROWS, PAIRS, sides);
         let side = |all: usize, side: usize| (0..all).step_by(side).map(move |first| first..all.min(first + side));
         for queries in side(n, sides[0]) {
             for examples in side(m, sides[1]) {
@@ -226,6 +306,14 @@ mod tests {
                 })?;
                 assert!(lists.has(&tile));
                 lists.verify(&tile)?;
+            }
+        }
+        let in_memory = TopLists::<E>::new(Place::Memory, count, ROWS, PAIRS, sides);
+        for queries in side(n, sides[0]) {
+            for examples in side(m, sides[1]) {
+                in_memory.write(&Tile { queries: queries.clone(), examples }, &|query, examples, out| {
+                    out.copy_from_slice(&all[(query * m + examples.start) * ROWS..(query * m + examples.end) * ROWS]);
+                })?;
             }
         }
         let mut lines = 0;
@@ -261,6 +349,9 @@ mod tests {
             assert_eq!(read, written);
             assert_eq!(own.rest().as_slice(), rest.values(2 * at, 2));
         }
+        for (array, file) in in_memory.results()?.iter().zip([&values, &examples, &rest]) {
+            assert_eq!((&array.shape, array.numbers.to_f64()), (&file.shape, file.all()));
+        }
         let bytes = NAMES.map(|name| std::fs::read(store.path(name)).unwrap_or_default());
         Ok(bytes)
     }
@@ -285,7 +376,7 @@ mod tests {
         let folder = tempfile::tempdir()?;
         let store = Store::new(folder.path());
         store.create()?;
-        let lists = TopLists::<f64>::new(&store, 2, 1, [1, 4], [1, 2]);
+        let lists = TopLists::<f64>::new(Place::Directory(&store), 2, 1, [1, 4], [1, 2]);
         let tile = |first: usize| Tile { queries: 0..1, examples: first..first + 2 };
         lists.write(&tile(0), &|_, _, out| out.copy_from_slice(&[1.0, 2.0]))?;
         let problem = lists.of_queries(&(0..1)).err().ok_or("it is whole")?.to_string();
@@ -297,7 +388,7 @@ mod tests {
         let problem = Listed::open(folder.path(), [1, 1, 3])?.ok_or("no lists")?.of(0, 0).err().ok_or("it is one")?;
         assert!(problem.to_string().contains("names example 3, and there are 3"), "{problem}");
         assert!(Listed::open(folder.path(), [2, 1, 4]).is_err() && Listed::open(folder.path(), [1, 4, 4]).is_err());
-        let path = lists.path(0, 2);
+        let path = store.state("top-0-2.state");
         let mut bytes = std::fs::read(&path)?;
         bytes[40] ^= 1;
         std::fs::write(&path, bytes)?;

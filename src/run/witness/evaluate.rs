@@ -5,12 +5,12 @@ use crate::compute::{Backend, Element, Slice, convert};
 use crate::device::Work;
 use crate::error::Error;
 use crate::graph::{Graph, Segment};
-use crate::tape::{DiskTape, Kept, Tape};
+use crate::tape::{AnyTape, Kept, Tape};
 
 /// The outputs of some queries, `[n, C]`.
 pub(super) struct Evaluate<'a> {
     pub network: &'a Graph,
-    pub tape: &'a DiskTape,
+    pub tape: &'a AnyTape,
     /// `[n, …]`.
     pub queries: &'a [f64],
     /// Where on the path.

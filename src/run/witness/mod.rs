@@ -12,12 +12,12 @@ pub(super) use spread::doubtful_scale;
 
 use self::causes::{Compared, Point};
 use self::evaluate::Evaluate;
+use super::prepared::Prepared;
 use super::resume::Watch;
-use super::session::Session;
 use super::tiles::persist;
 use crate::device::Devices;
 use crate::error::Error;
-use crate::tape::DiskTape;
+use crate::tape::AnyTape;
 
 /// How far what was recorded is from what is computed, and why.
 #[derive(Debug, Default)]
@@ -36,34 +36,34 @@ pub struct Witness {
 ///
 /// A tape that cannot be read, a device that keeps failing, or the run shall stop.
 pub(super) fn compare(
-    session: &Session,
-    tape: &DiskTape,
+    prepared: &Prepared,
+    tape: &AnyTape,
     devices: &impl Devices,
     watch: &Watch<'_>,
 ) -> Result<Witness, Error> {
     let mut witness = Witness::default();
-    compare_outputs(session, tape, devices, watch, &mut witness)?;
-    compare_loss(session, tape, &mut witness);
+    compare_outputs(prepared, tape, devices, watch, &mut witness)?;
+    compare_loss(prepared, tape, &mut witness);
     Ok(witness)
 }
 
 fn compare_outputs(
-    session: &Session,
-    tape: &DiskTape,
+    prepared: &Prepared,
+    tape: &AnyTape,
     devices: &impl Devices,
     watch: &Watch<'_>,
     witness: &mut Witness,
 ) -> Result<(), Error> {
-    let Some(recorded) = &session.inputs.outputs else { return Ok(()) };
+    let Some(recorded) = &prepared.inputs.outputs else { return Ok(()) };
     let evaluate = |queries: &[f64], point: Point| {
         persist(0, devices.fallback(), watch, &|device, _| {
-            let rows = session.plan().sides[0];
-            devices.on(device, Evaluate { network: &session.problem().network, tape, queries, point, rows }).map(Some)
+            let rows = prepared.plan().sides[0];
+            devices.on(device, Evaluate { network: &prepared.problem().network, tape, queries, point, rows }).map(Some)
         })
     };
-    let outputs = evaluate(session.problem().queries(), Point::Last)?;
-    let accept = session.run_file.kernel.accept;
-    let compared = Compared { problem: session.problem(), outputs: &outputs, recorded, accept };
+    let outputs = evaluate(prepared.problem().queries(), Point::Last)?;
+    let accept = prepared.run_file.kernel.accept;
+    let compared = Compared { problem: prepared.problem(), outputs: &outputs, recorded, accept };
     let difference = compared.difference();
     witness.outputs = Some(difference);
     if difference > accept || difference.is_nan() {
@@ -73,17 +73,17 @@ fn compare_outputs(
 }
 
 /// Dropout is drawn otherwise elsewhere, so that a loss with it says nothing.
-fn compare_loss(session: &Session, tape: &DiskTape, witness: &mut Witness) {
-    let problem = session.problem();
-    let recorded = session.run_file.trajectory.losses.as_ref().and_then(|losses| losses.first());
-    let (Some(&recorded), Some((metrics, _))) = (recorded, tape.history.metrics.first()) else { return };
+fn compare_loss(prepared: &Prepared, tape: &AnyTape, witness: &mut Witness) {
+    let problem = prepared.problem();
+    let recorded = prepared.run_file.trajectory.losses.as_ref().and_then(|losses| losses.first());
+    let (Some(&recorded), Some((metrics, _))) = (recorded, tape.history().metrics.first()) else { return };
     if problem.network.in_training().draws() {
         return;
     }
     let difference = relative(metrics.loss - recorded, recorded);
     witness.loss = Some(difference);
-    if difference > session.run_file.kernel.accept || difference.is_nan() {
-        let batch = tape.history.steps.first().map_or(0, |step| step.rows().len());
+    if difference > prepared.run_file.kernel.accept || difference.is_nan() {
+        let batch = tape.history().steps.first().map_or(0, |step| step.rows().len());
         witness.causes.push(causes::of_loss(
             metrics.loss,
             recorded,

@@ -2,6 +2,7 @@
 
 use super::{Take, TiledArray, read_layout};
 use crate::error::Error;
+use crate::run::store::Named;
 use std::ops::Range;
 use std::path::Path;
 
@@ -43,6 +44,18 @@ impl AnyTiled {
             Self::Single(array) => array.has_layers(),
             Self::Double(array) => array.has_layers(),
         }
+    }
+
+    /// As [`TiledArray::whole`], with a name.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn whole(&self, name: &str) -> Result<Named, Error> {
+        Ok(match self {
+            Self::Single(array) => Named::new(name, array.shape(), array.whole()?),
+            Self::Double(array) => Named::new(name, array.shape(), array.whole()?),
+        })
     }
 
     /// As [`TiledArray::find`].

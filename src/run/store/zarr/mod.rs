@@ -182,6 +182,23 @@ impl<E: Element> TiledArray<E> {
             .try_for_each(|(tile, inside)| self.chunk(layer, &tile)?.read(&inside, &mut values, take))
     }
 
+    /// All of it, in memory.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    pub fn whole(&self) -> Result<Vec<E>, Error> {
+        let ([n, m], entry) = (self.layout.pairs(), self.layout.entry);
+        let mut all = vec![E::ZERO; self.layout.shape.iter().product()];
+        for layer in 0..self.layers() {
+            self.read(layer, 0..n, 0..m, &mut |query, examples, values| {
+                let first = ((layer * n + query) * m + examples.start) * entry;
+                all[first..][..values.len()].copy_from_slice(values);
+            })?;
+        }
+        Ok(all)
+    }
+
     /// Looks whether all tiles of a rectangle of pairs are there, and as long as they should be.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::graph::{Graph, Role};
-use crate::tape::{DiskTape, Kept, Tape};
+use crate::tape::{AnyTape, Kept, Tape};
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -65,7 +65,7 @@ impl Sizes {
 /// Reads the steps of an imported path.
 #[derive(Clone, Copy)]
 pub(super) struct Steps<'a> {
-    pub tape: &'a DiskTape,
+    pub tape: &'a AnyTape,
     /// What one rounding of a weight changes at the most, relative.
     pub unit: f64,
 }
@@ -80,11 +80,11 @@ pub(super) struct StepRows<'a> {
 
 impl<'a> Steps<'a> {
     pub fn count(&self) -> usize {
-        self.tape.history.steps.len()
+        self.tape.history().steps.len()
     }
 
     pub fn rate(&self, number: usize) -> f64 {
-        self.tape.history.steps[number].learning_rate
+        self.tape.history().steps[number].learning_rate
     }
 
     fn row(&self, kept: Kept, number: usize) -> Result<Cow<'a, [f64]>, Error> {
@@ -102,7 +102,7 @@ impl<'a> Steps<'a> {
 
     /// What the optimizer multiplied the gradients of a step by, where it does that.
     pub fn preconditioner(&self, number: usize) -> Result<Option<Cow<'a, [f64]>>, Error> {
-        let keeps = self.tape.history.recording.keeps(Kept::Preconditioner);
+        let keeps = self.tape.history().recording.keeps(Kept::Preconditioner);
         keeps.then(|| self.row(Kept::Preconditioner, number)).transpose()
     }
 }
@@ -222,7 +222,7 @@ impl Course {
             weights: Vec::new(),
             change: Vec::new(),
             own: Vec::new(),
-            preconditioner: steps.tape.history.recording.keeps(Kept::Preconditioner).then(Vec::new),
+            preconditioner: steps.tape.history().recording.keeps(Kept::Preconditioner).then(Vec::new),
             unit: steps.unit,
         };
         let mut sizes = Vec::new();

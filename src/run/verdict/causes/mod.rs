@@ -23,7 +23,7 @@ use crate::compute::Element;
 use crate::error::Error;
 use crate::graph::Role;
 use crate::problem::Problem;
-use crate::tape::{DiskTape, Kept, Tape};
+use crate::tape::{AnyTape, Kept, Tape};
 use evidence::{Course, Place, Sample, Sizes, Steps, places};
 pub(in crate::run) use integral::{Integral, of_inexact};
 use motion::Motion;
@@ -31,7 +31,7 @@ use motion::Motion;
 /// An imported path.
 pub(in crate::run) struct Imported<'a> {
     pub problem: &'a Problem,
-    pub tape: &'a DiskTape,
+    pub tape: &'a AnyTape,
     /// What one rounding of a weight changes at the most, relative.
     pub unit: f64,
     /// What the file of a point of the path is called.
@@ -124,7 +124,7 @@ fn unit(path: &Imported<'_>) -> Result<f64, Error> {
         let row = Tape::<f64>::row(path.tape, Kept::Weights, number)?;
         Ok(row.iter().all(|&weight| f64::from(weight as f32) == weight))
     };
-    let single = is_single(0)? && is_single(path.tape.history.steps.len())?;
+    let single = is_single(0)? && is_single(path.tape.history().steps.len())?;
     Ok(if single { path.unit.max(f32::ROUNDING) } else { path.unit })
 }
 
