@@ -13,9 +13,12 @@ _MODULES = {
     "checkpoints": "trained",
     "record": "recording.recorder",
     "Recorder": "recording.recorder",
+    "record": "recording",
+    "Recorder": "recording",
+    "trace": "trace",
     "run": "runs",
     "devices": "runs",
-    "bench": "runs",
+    "bench": "plans",
     "plan": "plans",
     "Plan": "plans",
     "open": "result",
@@ -30,6 +33,7 @@ _MODULES = {
     "Path": "path",
     "PathkernelError": "errors",
     "UnsupportedError": "errors",
+    "UnsupportedNode": "errors",
     "PlanError": "errors",
     "DeviceError": "errors",
 }
@@ -37,6 +41,8 @@ __all__ = sorted(_MODULES)
 
 
 def __getattr__(name: str) -> Any:
+    if name == "interop":
+        return importlib.import_module(f"{__name__}.interop")
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)

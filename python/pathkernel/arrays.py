@@ -17,9 +17,7 @@ def array(values: ArrayLike, what: str = "array") -> np.ndarray:
     >>> array([[1, 2], [3, 4]]).shape
     (2, 2)
     """
-    found = np.ascontiguousarray(_numpy(values, what))
-    if np.ndim(values) == 0:
-        found = found.reshape(())
+    found = np.asarray(_numpy(values, what), order="C")
     if found.dtype.kind in "biu" or found.dtype in (np.float32, np.float64):
         return found.astype(found.dtype.newbyteorder("="), copy=False)
     if found.dtype.kind == "f" or found.dtype.name == "bfloat16":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path as File
 from typing import Any
 
 import numpy as np
@@ -66,7 +67,7 @@ def attribute(
     }  # fmt: skip
     names = asked.pop("names", None)
     config = question(path, queries, targets, asked)
-    place = path.directory if directory is None else directory
+    place = path.directory if directory is None else File(directory)
     return Result.of(engine.explain(config, directory=place, progress=progress), config, names)
 
 
@@ -104,7 +105,7 @@ def tangent_kernel(
         "training": {"steps": 0},
         "kernel": {"kernel": kernel, "tangent": True, "attribution": False, **rest},
     }
-    found = engine.explain(config, directory=directory, progress=progress).arrays
+    found = engine.explain(config, directory=None if directory is None else File(directory), progress=progress).arrays
     if "tangent_initial" not in found:
         raise PathkernelError("the run left no tangent kernel")
     return found["tangent_initial"]

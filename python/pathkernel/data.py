@@ -55,11 +55,15 @@ def each(inputs: Inputs, change: Callable[[np.ndarray], Any]) -> Any:
 
 def _is_loaded(data: Any) -> bool:
     """Whether items, not arrays, have to be asked for: a Dataset, a DataLoader, or a list of pairs."""
-    if hasattr(data, "dataset") or (isinstance(data, Sequence) and data and _is_item(data[0])):
+    if _is_loader(data) or (isinstance(data, Sequence) and data and _is_item(data[0])):
         return True
     is_array = any(hasattr(data, name) for name in ("__array__", "__dlpack__", "__array_interface__", "detach"))
     is_plain = isinstance(data, (Sequence, Mapping)) or is_array
     return not is_plain and (hasattr(data, "__getitem__") or hasattr(data, "__iter__"))
+
+
+def _is_loader(data: Any) -> bool:
+    return hasattr(data, "dataset") and hasattr(data, "collate_fn")
 
 
 def _is_item(one: Any) -> bool:
@@ -73,19 +77,18 @@ def _size(values: Any) -> Any:
 
 def _whole(data: Any, what: str) -> Any:
     """All items of a data set as one batch, in their own order, whatever the order that they are loaded in."""
-    items = getattr(data, "dataset", data)
-    collate = getattr(data, "collate_fn", None)
+    items, collate = (data.dataset, data.collate_fn) if _is_loader(data) else (data, _stacked)
     if not hasattr(items, "__len__"):  # an iterable data set has no order but that in which it comes
-        return _joined(list(data) if collate and getattr(data, "batch_size", None) else [_stacked(list(items))], what)
+        return _joined(list(data) if _is_loader(data) else [_stacked(list(items))], what)
     rows = [items[number] for number in range(len(items))]
     if not rows:
         raise ValueError(f"{what}: has no examples")
-    return collate(rows) if collate else _stacked(rows)
+    return collate(rows)
 
 
 def _stacked(rows: list[Any]) -> Any:
     """Items side by side, as PyTorch's default_collate puts them."""
-    first = rows[0]
+    first = rows[0] if rows else ()
     if isinstance(first, Mapping):
         return {name: _stacked([row[name] for row in rows]) for name in first}
     if isinstance(first, (tuple, list)):

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import html
+import json
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path as File
 from typing import Any
 
 import numpy as np
+
+#: Layers that are shown at both ends of a long network.
+SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -21,7 +28,7 @@ class Source:
     line: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Graph:
     """A network as the engine reads it, with the weights that it has now."""
 
@@ -35,3 +42,126 @@ class Graph:
     sources: dict[str, Source] = field(default_factory=dict)
     #: What the module ends with that belongs to the loss: "log_softmax" or "sigmoid", which the graph leaves out.
     ending: str | None = None
+
+    def arrays(self, inputs: Any) -> Any:
+        """What stands under `inputs` of `[data.train]` or `[data.query]`: an array, or one for each input by its name.
+
+        Args:
+            inputs: What the module is called with: a tensor, a tuple of arguments, or a dict of them by name.
+        """
+        if self.prepare is not None:
+            return self.prepare(inputs)
+        if "input" in self.model:
+            only = next(iter(inputs.values())) if isinstance(inputs, Mapping) else inputs
+            return as_array(only[0] if isinstance(only, (tuple, list)) else only)
+        if isinstance(inputs, Mapping):
+            return {name: as_array(inputs[name]) for name in self.model["inputs"]}
+        return {name: as_array(own) for name, own in zip(self.model["inputs"], inputs, strict=True)}
+
+    def with_ending(self) -> Graph:
+        """The graph with what its module ends with as a layer, for losses and readouts that are of the module's own outputs."""
+        if self.ending is None:
+            return self
+        layers = self.model["layers"]
+        last = self.model.get("output", layers[-1]["name"])
+        layer = {"type": self.ending, "name": free(self.ending, {layer["name"] for layer in layers}), "from": last}
+        model = {**self.model, "layers": [*layers, layer]}
+        model.pop("output", None)
+        return replace(self, model=model, ending=None)
+
+    def save(self, model: str | File, weights: str | File) -> None:
+        """Writes the network for the command line: its graph (.json, with the arrays of constants beside it) and its tensors.
+
+        Args:
+            model: The file that `model.graph` of a run file names.
+            weights: The safetensors file that `model.weights` names.
+        """
+        model = File(model)
+        constants = File(f"{model.with_suffix('')}_constants")
+
+        def file_of(array: np.ndarray) -> str:
+            constants.mkdir(exist_ok=True)
+            number = len(list(constants.iterdir()))
+            np.save(constants / f"{number}.npy", array)
+            return f"{constants.name}/{number}.npy"
+
+        if constants.is_dir():
+            for old in constants.glob("*.npy"):
+                old.unlink()
+        graph = {("nodes" if key == "layers" else key): value for key, value in self.model.items()}
+        model.write_text(json.dumps(graph, default=file_of, indent=1))
+        write_safetensors(File(weights), self.weights)
+
+    def __repr__(self) -> str:
+        rows = self._rows()
+        widths = [max(len(row[column]) for row in rows) for column in range(3)]
+        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)).rstrip() for row in rows]
+        return f"Graph of {self._summary()}\n" + "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        head, *rows = [[html.escape(cell) for cell in row] for row in self._rows()]
+        row = lambda cells, tag: "<tr>" + "".join(f"<{tag} style='text-align:left'>{cell}</{tag}>" for cell in cells) + "</tr>"
+        body = "".join(row(cells, "td") for cells in rows)
+        return f"<p>Graph of {html.escape(self._summary())}</p><table><thead>{row(head, 'th')}</thead><tbody>{body}</tbody></table>"
+
+    def _summary(self) -> str:
+        """How large it is, in words."""
+        inputs = self.model.get("inputs") or {"input": {"shape": self.model["input"]}}
+        read = ", ".join(f"{name} {own['shape']}" for name, own in inputs.items())
+        count = sum(array.size for array in self.weights.values())
+        ending = f"; without its last {self.ending}" if self.ending else ""
+        return f"{len(self.model['layers'])} layers and {count:,} numbers, of {read}{ending}"
+
+    def _rows(self) -> list[list[str]]:
+        """A row for each layer, of which the middle ones of a long network are left out."""
+        rows = [["layer", "type", "reads", "options"]]
+        for layer in self.model["layers"]:
+            read = layer.get("from", [])
+            options = {key: value for key, value in layer.items() if key not in ("name", "type", "from")}
+            said = ", ".join(f"{key} {option(value)}" for key, value in options.items())
+            rows.append([layer["name"], layer["type"], ", ".join(map(str, read)) if isinstance(read, list) else str(read), said])
+        if len(rows) > 2 * SHOWN + 1:
+            left_out = len(rows) - 2 * SHOWN - 1
+            rows[SHOWN + 1 : -SHOWN] = [[f"… {left_out} more …", "", "", ""]]
+        return rows
+
+
+def option(value: Any) -> str:
+    """A layer's option for people."""
+    return f"of shape {list(value.shape)}" if isinstance(value, np.ndarray) else str(value)
+
+
+def as_array(value: Any) -> np.ndarray:
+    """A NumPy array of whatever holds numbers."""
+    if hasattr(value, "detach"):
+        value = value.detach().cpu()
+    return np.asarray(value)
+
+
+def free(wanted: str, taken: set[str]) -> str:
+    """A name that nothing has."""
+    name, number = wanted, 1
+    while name in taken:
+        number += 1
+        name = f"{wanted}_{number}"
+    return name
+
+
+#: What the types of arrays are called in a safetensors file.
+SAFETENSORS = {"float64": "F64", "float32": "F32", "float16": "F16", "int64": "I64", "int32": "I32", "bool": "BOOL"}
+
+
+def write_safetensors(file: File, tensors: Mapping[str, np.ndarray]) -> None:
+    """Writes tensors as a safetensors file: the length of a JSON object, the object, the numbers."""
+    head: dict[str, Any] = {}
+    place = 0
+    for name, array in tensors.items():
+        head[name] = {"dtype": SAFETENSORS[array.dtype.name], "shape": list(array.shape), "data_offsets": [place, place + array.nbytes]}
+        place += array.nbytes
+    said = json.dumps(head).encode()
+    said += b" " * (-len(said) % 8)
+    with file.open("wb") as out:
+        out.write(struct.pack("<Q", len(said)))
+        out.write(said)
+        for array in tensors.values():
+            out.write(np.ascontiguousarray(array).tobytes())

@@ -23,7 +23,7 @@ PER_OUTPUT = ("outputs", "probabilities", "log_probabilities")
 class Legend:
     """What examples, queries and outputs are called, and of which class they are."""
 
-    #: The number of each column's example in the training set; of groups the column's own.
+    #: The number of each column's example in the training set, or that of its group.
     numbers: np.ndarray
     #: The class of each column's example, NO_CLASS where it has none; None where targets are no classes.
     labels: np.ndarray | None = None
@@ -42,16 +42,19 @@ class Legend:
     def of(cls, config: Mapping[str, Any], columns: int, names: Sequence[str] | None = None) -> Legend:
         """What a run's configuration tells of so many columns."""
         train, query = config["data"]["train"], config["data"].get("query")
-        report, groups = config.get("report", {}), _read(config["data"]["train"].get("groups"))
-        kept = _kept(columns, _read(train.get("exclude")), groups)
+        report, groups = config.get("report", {}), _read(train.get("groups"))
+        excluded = _read(train.get("exclude"))
+        drop = np.unique([] if excluded is None else excluded).astype(np.int64)
+        kept = np.delete(np.arange(columns + len(drop) if groups is None else len(groups)), drop)
         labels, asked = _classes(train, config), _classes(train if query is None else query, config)
+        numbers, rows = (kept, kept[:, None]) if groups is None else _grouped(groups, kept)
         names = _names(report.get("names")) if names is None else names
         readout = config.get("kernel", {}).get("readout", "outputs")
         return cls(
-            numbers=kept,
-            labels=None if labels is None or groups is not None else labels[kept],
-            query_labels=asked if query is not None or asked is None or groups is not None else asked[kept],
-            names=None if names is None or groups is not None else [names[number] for number in kept],
+            numbers=numbers,
+            labels=None if labels is None else np.array([_common(labels[own]) for own in rows]),
+            query_labels=asked if query is not None or asked is None else asked[kept],
+            names=names if names is None or len(names) == columns else [names[own[0]] for own in rows],
             classes=report.get("class_names"),
             has_classes=_takes_classes(config) and readout in PER_OUTPUT,
             asks_itself=query is None and groups is None,
@@ -96,17 +99,22 @@ def _classes(section: Mapping[str, Any], config: Mapping[str, Any]) -> np.ndarra
     if targets is None or not _takes_classes(config):
         return None
     targets = targets[:, 0] if targets.ndim == 2 and targets.shape[1] == 1 else targets
-    if targets.ndim != 1 or not np.array_equal(targets, np.round(targets)):
+    found: np.ndarray = np.asarray(targets).astype(np.int64)
+    if targets.ndim != 1 or not np.array_equal(found, targets):
         return None
-    found: np.ndarray = np.array(targets).astype(np.int64)
-    return np.where((found < 0) | (found == config["training"].get("ignore")), NO_CLASS, found)
+    return np.where((found < 0) | (found == config["training"].get("ignore", NO_CLASS)), NO_CLASS, found)
 
 
-def _kept(columns: int, excluded: np.ndarray | None, groups: np.ndarray | None) -> np.ndarray:
-    if excluded is None or groups is not None:
-        return np.arange(columns)
-    drop = np.unique(excluded.astype(np.int64))
-    return np.delete(np.arange(columns + len(drop)), drop)
+def _grouped(groups: np.ndarray, kept: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+    """The numbers of the groups, in the order of their columns, and the rows of each."""
+    order = np.argsort(groups[kept], kind="stable")
+    numbers, starts = np.unique(groups[kept][order], return_index=True)
+    return numbers, np.split(kept[order], starts[1:])
+
+
+def _common(labels: np.ndarray) -> int:
+    """The class that rows share."""
+    return int(labels[0]) if (labels == labels[0]).all() else NO_CLASS
 
 
 def _names(names: Any) -> list[str] | None:

@@ -110,9 +110,9 @@ def _amounts(own: np.ndarray, labels: np.ndarray | None, output: int | None) -> 
     if output is not None or own.shape[1] == 1:
         return own[:, output or 0]
     if labels is None:
-        return np.abs(own).sum(axis=1)
+        return np.asarray(np.abs(own).sum(axis=1))
     known = np.where(labels == NO_CLASS, 0, labels)
-    return own[np.arange(len(own)), known]
+    return np.asarray(own[np.arange(len(own)), known])
 
 
 def _of_column(arrays: Arrays, query: int, output: int, column: int) -> float:

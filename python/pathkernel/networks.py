@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 from . import data
 from .data import Inputs
 from .graph import Graph
+from .weights import read_state
 
 #: A `torch.nn.Module`, a Graph, a list of layers in a run file's words, or its whole `[model]`.
 Network = Any
@@ -29,7 +29,8 @@ def graph_of(net: Network, inputs: Inputs) -> Graph:
         return _traced(net, inputs)
     if isinstance(net, Mapping):
         model = dict(net)
-        return Graph(model={**_inputs_of(model, inputs), **model}, weights=model.pop("weights", {}))
+        weights = model.pop("weights", None)
+        return Graph(model={**_inputs_of(model, inputs), **model}, weights={} if weights is None else read_state(weights))
     if isinstance(net, Sequence) and all(isinstance(layer, Mapping) for layer in net):
         layers = [dict(layer) for layer in net]
         return Graph(model={**_inputs_of({}, inputs), "layers": layers}, weights={})
@@ -42,13 +43,15 @@ def graph_of(net: Network, inputs: Inputs) -> Graph:
 def prepared(graph: Graph, inputs: Inputs) -> np.ndarray | dict[str, np.ndarray]:
     """The graph's inputs, of what the module is called with."""
     if graph.prepare is not None:
-        return graph.prepare(inputs)
-    if isinstance(inputs, tuple):
-        names = list(graph.model.get("inputs", {}))
-        if len(names) != len(inputs):
-            raise ValueError(f"the network takes {len(names) or 1} inputs, and {len(inputs)} are given")
-        return dict(zip(names, inputs, strict=True))
-    return inputs
+        return graph.prepare(data.each(inputs, _as_torch_has_it))
+    names = list(graph.model.get("inputs", {}))
+    found = list(data.columns(inputs))
+    if names and isinstance(inputs, dict) and set(names) <= set(inputs):
+        return {name: inputs[name] for name in names}
+    if len(found) != (len(names) or 1):
+        given = f"the inputs {', '.join(inputs)}" if isinstance(inputs, dict) else f"{len(found)} arrays"
+        raise ValueError(f"the network takes {', '.join(names) or 'one input'}, and {given} are given")
+    return dict(zip(names, found, strict=True)) if names else found[0]
 
 
 def with_ending(graph: Graph) -> Graph:
@@ -68,20 +71,30 @@ def _ending(graph: Graph) -> dict[str, Any]:
 def _traced(net: Any, inputs: Inputs) -> Graph:
     from .trace import trace
 
-    return trace(net, arguments(net, data.each(inputs, lambda values: values[:4])))
+    return trace(net, arguments(net, data.each(inputs, _some)))
 
 
 def arguments(net: Any, inputs: Inputs) -> Any:
-    """Inputs as a module takes them: tensors of the type of its parameters, on their device."""
+    """Inputs as a module takes them: tensors on the device of its parameters, real ones of their type."""
     import torch
 
     first = next(iter(net.parameters()), torch.zeros(0))
 
     def tensor(values: np.ndarray) -> Any:
-        made = torch.from_numpy(copy.copy(values)).to(first.device)
+        made = torch.from_numpy(np.array(_as_torch_has_it(values))).to(first.device)
         return made.to(first.dtype) if made.is_floating_point() else made
 
     return data.each(inputs, tensor)
+
+
+def _some(values: np.ndarray) -> np.ndarray:
+    """The first few examples; a batch of one would be taken for no batch."""
+    return values[:4] if len(values) > 1 else np.repeat(values, 2, axis=0)
+
+
+def _as_torch_has_it(values: np.ndarray) -> np.ndarray:
+    """Whole numbers as PyTorch counts: not all of NumPy's types are PyTorch's."""
+    return values.astype(np.int64, copy=False) if values.dtype.kind in "iu" else values
 
 
 def _inputs_of(model: Mapping[str, Any], inputs: Inputs) -> dict[str, Any]:

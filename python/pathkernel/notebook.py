@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 RAISED, LOWERED = "#3b82d6", "#e0761b"
 #: How many queries a picture shows.
 _QUERIES = 8
-_WIDTH, _LINE = 420, 20
+#: Sizes of pictures: the whole width, the height of a line, the longest bar to either side.
+_WIDTH, _LINE, _BAR = 520, 20, 140
 
 
 def of_result(result: Result) -> str:
@@ -49,15 +50,14 @@ def _picture(result: Result) -> str:
     except PathkernelError:  # a run without contributions
         return ""
     most = max((max(raised, -lowered) for _, raised, lowered in lines), default=0.0) or 1.0
-    middle, half = _WIDTH * 0.6, _WIDTH * 0.4
     drawn = []
     for place, (words, raised, lowered) in enumerate(lines):
         top = place * _LINE
-        left, right = half * -lowered / most * 0.45, half * raised / most * 0.45
+        left, right = _BAR * -lowered / most, _BAR * raised / most
         drawn.append(
             f'<text x="0" y="{top + 14}" fill="currentColor" font-size="12">{_escape(words)}</text>'
-            f'<rect x="{middle + half / 2 - left:.1f}" y="{top + 4}" width="{left:.1f}" height="12" fill="{LOWERED}"/>'
-            f'<rect x="{middle + half / 2:.1f}" y="{top + 4}" width="{right:.1f}" height="12" fill="{RAISED}"/>'
+            f'<rect x="{_WIDTH - _BAR - left:.1f}" y="{top + 4}" width="{left:.1f}" height="12" fill="{LOWERED}"/>'
+            f'<rect x="{_WIDTH - _BAR:.1f}" y="{top + 4}" width="{right:.1f}" height="12" fill="{RAISED}"/>'
         )
     size = f'width="{_WIDTH}" height="{len(lines) * _LINE}" viewBox="0 0 {_WIDTH} {len(lines) * _LINE}"'
     key = f'<span style="color:{LOWERED}">■</span> lowered <span style="color:{RAISED}">■</span> raised by examples'
@@ -69,24 +69,28 @@ def _of_query(result: Result, query: int) -> tuple[str, float, float]:
     legend, output = result.legend, result.output_of(query)
     raised, lowered = moved.sums(result.arrays, query, output)
     first, last = (float(values[query, output]) for values in (result.initial, result.prediction))
-    name = f" {legend.class_name(output)}" if legend.has_classes else "" if result.prediction.shape[1] == 1 else f" [{output}]"
+    name = "" if result.prediction.shape[1] == 1 else f", output {legend.class_name(output)}"
     return f"query {query}{name}: {first:.3g} → {last:.3g}", raised, lowered
 
 
 def _curve(values: list[float]) -> str:
     """The course of a number as a line."""
+    every = -(-len(values) // _WIDTH)
+    values = [*values[:-1:every], values[-1]]
     low, high = min(values), max(values)
     span = (high - low) or 1.0
     points = [(_WIDTH * place / (len(values) - 1), 60 - 56 * (value - low) / span) for place, value in enumerate(values)]
     line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
     drawn = f'<polyline points="{line}" fill="none" stroke="{RAISED}" stroke-width="1.5"/>'
     size = f'width="{_WIDTH}" height="64" viewBox="0 0 {_WIDTH} 64"'
-    return f'<svg {size} role="img" style="display:block;margin:.5em 0">{drawn}</svg><small>loss {values[0]:.4g} → {values[-1]:.4g}</small>'
+    style = 'role="img" style="display:block;margin:.5em 0"'
+    return f'<svg {size} {style}>{drawn}</svg><small>loss {values[0]:.4g} → {values[-1]:.4g}</small>'
 
 
 def _table(rows: Iterable[tuple[str, Any]]) -> str:
-    cells = (f"<tr><th style='text-align:left'>{_escape(name)}</th><td style='text-align:left'>{_escape(value)}</td></tr>" for name, value in rows)
-    return f"<table>{''.join(cells)}</table>"
+    left = "text-align:left;padding:0 .8em .2em 0"
+    cells = (f'<tr><th style="{left}">{_escape(name)}</th><td style="{left}">{_escape(value)}</td></tr>' for name, value in rows)
+    return f'<table style="color:inherit">{"".join(cells)}</table>'
 
 
 def _box(content: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .graph import Graph
+from .optional import needed
 
 
 @dataclass(frozen=True, repr=False)
@@ -30,8 +31,7 @@ class Path:
 
     def state_dict(self) -> dict[str, Any]:
         """The weights after the last step, for `load_state_dict`. Needs torch."""
-        import torch
-
+        torch = needed("torch", "path.state_dict()")
         return {name: torch.from_numpy(np.array(values)) for name, values in self.final.items()}
 
     def lines(self) -> list[tuple[str, str]]:
@@ -46,7 +46,8 @@ class Path:
             "steps": training.get("steps"),
             "directory": self.directory,
         }
-        return [(name, str(value)) for name, value in found.items() if value is not None]
+        remarks = [("remark", one) for one in self.remarks]
+        return [*((name, str(value)) for name, value in found.items() if value is not None), *remarks]
 
     def __repr__(self) -> str:
         return f"Path({', '.join(f'{name}: {value}' for name, value in self.lines())})"

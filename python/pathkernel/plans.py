@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +49,9 @@ class Plan:
     def __repr__(self) -> str:
         return f"Plan({', '.join(f'{name} {value}' for name, value in self.lines()[:4])})"
 
+    def __str__(self) -> str:
+        return str(self.numbers["words"])
+
     def _repr_html_(self) -> str:
         return notebook.of_plan(self)
 
@@ -56,8 +60,23 @@ def plan(
     path: Path | str | os.PathLike[str], queries: Any = None, targets: ArrayLike | None = None, **settings: Any
 ) -> Plan:
     """What `attribute` takes with the same arguments, or `run` of a run file. Computes nothing."""
-    config = question(path, queries, targets, settings) if isinstance(path, Path) else run_file(path, settings)
-    return Plan(engine.plan(config))
+    return Plan(engine.plan(_config(path, queries, targets, settings)))
+
+
+def bench(
+    path: Path | str | os.PathLike[str],
+    queries: Any = None,
+    targets: ArrayLike | None = None,
+    *,
+    progress: Any = None,
+    **settings: Any,
+) -> dict[str, Any]:
+    """How fast `attribute` is with the same arguments, or `run` of a run file: steps a second, and what else was measured."""
+    return engine.bench(_config(path, queries, targets, settings), progress=progress)
+
+
+def _config(path: Any, queries: Any, targets: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
+    return question(path, queries, targets, settings) if isinstance(path, Path) else run_file(path, settings)
 
 
 def _time(seconds: float) -> str:

@@ -11,14 +11,16 @@ from . import moved
 from .arrays import array
 from .errors import PathkernelError
 from .legend import NO_CLASS
+from .optional import needed
 
 if TYPE_CHECKING:
     from .result import Result
 
 #: What raised, what lowered, and what is neither: told apart by colour-blind people too.
 RAISED, LOWERED, NEITHER = "#3b82d6", "#e0761b", "#8a8f98"
-#: How many classes have a colour of their own; the others share one.
-_CLASSES = 7
+#: Colours of classes that colour-blind people tell apart (Okabe and Ito); the classes beyond share that which is neither.
+_CLASSES = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442")
+_OTHERS = "others"
 
 
 def of_query(
@@ -188,11 +190,10 @@ def _label_lines(ax: Any, names: Sequence[str]) -> None:
 
 def _draw_stacks(ax: Any, borders: np.ndarray, parts: Sequence[tuple[str, np.ndarray]]) -> None:
     """A column for each window, in which parts above 0 stand on it and parts below hang from it."""
-    colours = _pyplot().get_cmap("tab10").colors
     above, below = np.zeros(len(borders) - 1), np.zeros(len(borders) - 1)
     for place, (name, values) in enumerate(parts):
         bottom = np.where(values >= 0, above, below)
-        colour = colours[place] if name != "others" else NEITHER
+        colour = NEITHER if name == _OTHERS else _CLASSES[place]
         ax.bar(borders[:-1], values, np.diff(borders) * 0.94, bottom, align="edge", color=colour, label=name)
         above, below = above + np.maximum(values, 0), below + np.minimum(values, 0)
     if len(parts) > 1:
@@ -208,9 +209,9 @@ def _by_class(result: Result, values: np.ndarray) -> list[tuple[str, np.ndarray]
         return [("all examples", values.sum(axis=1))]
     sums = {int(one): values[:, labels == one].sum(axis=1) for one in _known(labels)}
     order = sorted(sums, key=lambda one: -float(np.abs(sums[one]).sum()))
-    parts = [(result.legend.class_name(one), sums[one]) for one in sorted(order[:_CLASSES])]
+    parts = [(result.legend.class_name(one), sums[one]) for one in sorted(order[: len(_CLASSES)])]
     others = values.sum(axis=1) - sum(part for _, part in parts)
-    return [*parts, ("others", others)] if len(order) > _CLASSES or (labels == NO_CLASS).any() else parts
+    return [*parts, (_OTHERS, others)] if len(order) > len(_CLASSES) or (labels == NO_CLASS).any() else parts
 
 
 def _difference(result: Result, query: int, place: int, other: int) -> np.ndarray:
@@ -261,8 +262,4 @@ def _colour(value: float) -> str:
 
 
 def _pyplot() -> Any:
-    try:
-        import matplotlib.pyplot as pyplot
-    except ImportError:
-        raise PathkernelError("pictures need matplotlib; pip install matplotlib") from None
-    return pyplot
+    return needed("matplotlib.pyplot", "a picture")

@@ -14,7 +14,9 @@ import numpy as np
 from . import engine, moved, notebook
 from .engine import Outcome
 from .errors import PathkernelError
+from .frames import frame
 from .legend import Legend
+from .optional import needed
 
 #: The axes of each array of a run.
 _DIMENSIONS = {
@@ -192,10 +194,9 @@ class Result:
     def check(self) -> Check:
         """The verdict with its numbers: of a run directory from its files, which are held against their checksums."""
         directory = self.directory
-        summary = self.summary if directory is None else engine.check(directory)
-        unexplained = summary.get("largest_relative_unexplained") or 0.0
-        missed = int(summary.get("missed_tolerance") or 0)
-        return Check(str(summary["verdict"]), float(summary["largest_relative_residual"]), float(unexplained), missed)
+        verdict = self.verdict if directory is None else engine.check(directory)[0]
+        residual, unexplained = (self.summary.get(f"largest_relative_{name}") or 0.0 for name in ("residual", "unexplained"))
+        return Check(verdict, float(residual), float(unexplained), int(self.summary.get("missed_tolerance") or 0))
 
     def top(self, query: int | None = None, output: int | str | None = None, k: int = 10, *, example: int | None = None) -> Any:
         """The k examples that raised a query most, then the k that lowered it most; or the queries that an example moved most.
@@ -236,12 +237,10 @@ class Result:
         }
         if self._legend.labels is not None:
             table["label"] = self._legend.shown(self._legend.labels[columns])
-        return moved.frame(table)
+        return frame(table)
 
     def xarray(self, name: str = "attribution", *, coords: Mapping[str, Any] | None = None) -> Any:
-        """An array as `xarray.DataArray`, with the examples' classes as the coordinate "label"."""
-        import xarray
-
+        """An array as `xarray.DataArray`, with the examples' classes as the coordinate "label", and their names as "class"."""
         values = self.array(name)
         dimensions = _DIMENSIONS.get(name, ("query", "output"))[: values.ndim]
         sizes = dict(zip(dimensions, values.shape, strict=True))
@@ -250,14 +249,15 @@ class Result:
             places["output"] = list(self._legend.classes)
         places = {**places, **(coords or {})}
         if self._legend.labels is not None and "example" in dimensions:
-            places["label"] = ("example", self._legend.shown(self._legend.labels))
-        kept = {key: value for key, value in places.items() if key in dimensions or key == "label" or isinstance(value, tuple)}
-        return xarray.DataArray(values, dims=dimensions, coords=kept, name=name)
+            places["label"] = ("example", self._legend.labels)
+            if self._legend.classes is not None:
+                places["class"] = ("example", self._legend.shown(self._legend.labels))
+        kept = {key: value for key, value in places.items() if key in dimensions or isinstance(value, tuple)}
+        return needed("xarray", "result.xarray()").DataArray(values, dims=dimensions, coords=kept, name=name)
 
     def torch(self) -> dict[str, Any]:
         """All arrays as tensors."""
-        import torch
-
+        torch = needed("torch", "result.torch()")
         return {name: torch.from_numpy(np.array(values)) for name, values in self.arrays.items()}
 
     def plot(
@@ -304,7 +304,7 @@ class Result:
 
 def open(directory: str | os.PathLike[str], *, names: Sequence[str] | None = None) -> Result:
     """A finished run. `names` are what the training examples are called."""
-    return Result.of(engine.open(directory), names=names)
+    return Result.of(engine.open(File(directory)), names=names)
 
 
 def _columns(arrays: Mapping[str, np.ndarray], examples: int) -> int:

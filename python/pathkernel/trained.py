@@ -6,6 +6,7 @@ import glob
 import os
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path as File
 from typing import Any
 
@@ -18,10 +19,10 @@ from .errors import PathkernelError
 from .graph import Graph
 from .losses import LossLike, ending_of, loss_table
 from .networks import Network
-from .optimizers import optimizer_table
 from .path import Path
 from .questions import sections
-from .weights import module_state, of_model, read_state
+from .schedules import scheduled
+from .weights import in_graph, module_state, of_model, read_state
 
 
 def train(
@@ -55,7 +56,7 @@ def train(
         loss: a name, a table, or a loss of PyTorch, such as `nn.CrossEntropyLoss(label_smoothing=0.1)`.
         optimizer: `SGD`, `Adam`, `AdamW`, `Flow`, an optimizer of PyTorch, or a table.
         steps, or epochs: how long. batch_size: None is the full batch; batches: their examples, a list for each step.
-        schedule: "cosine", a table, or a rate for each step. clip_norm: the largest norm of a gradient.
+        schedule: "cosine", a table, a rate for each step, or a scheduler of PyTorch that is called after each step. clip_norm: the largest norm of a gradient.
         weights: what each example counts in the loss. groups: rows that are one example. exclude: rows left out.
         directory: where the path is kept; the same call goes on there. None: in memory.
         settings: any other key of `[run]` and `[training]` of a run file.
@@ -67,26 +68,26 @@ def train(
     6
     """
     inputs, targets = data.split(x, y, "x")
-    graph = for_loss(networks.graph_of(net, inputs), loss)
+    graph = held(for_loss(networks.graph_of(net, inputs), loss), net, optimizer)
     rows = {"weights": weights, "groups": groups, "exclude": exclude}
     run, rest = sections({"precision": precision or precision_of(graph), "device": device, "seed": seed, **settings})
+    order = _batches(batches)
+    if order is not None and steps is None:
+        steps = len(order)
+    left = data.count(inputs) - len(np.unique([] if exclude is None else array(exclude, "exclude")))
+    steps = _length(steps, epochs, batch_size, left)
     training = {
         **loss_table(loss, targets, graph.ending),
-        "optimizer": optimizer_table(optimizer, tensor_names(net)),
-        **_length(steps, epochs, batch_size, data.count(inputs) - len(np.unique(exclude if exclude is not None else []))),
-        **given(batch_size=batch_size, batches=_batches(batches), clip_norm=clip_norm),
-        **_course(schedule),
+        **scheduled(optimizer, schedule, steps, tensor_names(net)),
+        **_state(net, optimizer),
+        **given(steps=steps, batch_size=batch_size, batches=order, clip_norm=clip_norm),
         **rest,
     }
-    if "batches" in training and steps is None:
-        training["steps"] = len(training["batches"])
-    if training["optimizer"].get("type") == "flow":
-        training.pop("steps", None)
     config = {"run": run, "data": {"train": _training_set(graph, inputs, targets, rows)}, "training": training}
     model = {**graph.model, **({"weights": graph.weights} if graph.weights else {})}
-    found = engine.train({**config, "model": model}, directory=directory, progress=progress)
-    last = {name: values[-1] for name, values in found.weights.items()}
     place = None if directory is None else File(directory)
+    found = engine.train({**config, "model": model}, directory=place, progress=progress)
+    last = {name: np.array(values[-1]) for name, values in found.weights.items()}
     return Path(graph, config, module_state(net, of_model(graph, last), training.get("steps", 0)), place, found.losses)
 
 
@@ -123,19 +124,16 @@ def checkpoints(
     with `attribute(path, queries, rule="left")` are TracIn's all the same.
     """
     inputs, targets = data.split(x, y, "x")
-    graph = for_loss(networks.graph_of(net, inputs), loss)
+    graph = held(for_loss(networks.graph_of(net, inputs), loss), net, optimizer)
     recorded, steps, last = _recorded(states, graph)
     rows = {"weights": weights, "groups": groups, "exclude": exclude}
     run, rest = sections({"precision": precision or precision_of(graph), "device": device, "seed": seed, **settings})
     training = {
         **loss_table(loss, targets, graph.ending),
-        "optimizer": optimizer_table(optimizer, tensor_names(net)),
-        "steps": steps,
-        **given(batches=_batches(batches), learning_rates=None if rates is None else array(rates, "rates").tolist()),
+        **scheduled(optimizer, rates, steps, tensor_names(net)),
+        **given(steps=steps, batches=_batches(batches)),
         **rest,
     }
-    if "learning_rates" in training:
-        training["optimizer"].pop("learning_rate", None)
     train_set = _training_set(graph, inputs, targets, rows)
     config = {"run": run, "data": {"train": train_set}, "training": training, "trajectory": {"import": recorded}}
     return Path(graph, config, module_state(net, last, 0))
@@ -144,6 +142,18 @@ def checkpoints(
 def for_loss(graph: Graph, loss: LossLike) -> Graph:
     """The graph as it stands before a loss: what the module ends with is left out where it belongs to the loss."""
     return graph if graph.ending == ending_of(loss) else networks.with_ending(graph)
+
+
+def held(graph: Graph, net: Network, optimizer: Any) -> Graph:
+    """The graph in which the tensors stay that an optimizer of PyTorch was not given."""
+    if not hasattr(optimizer, "param_groups") or not hasattr(net, "named_parameters"):
+        return graph
+    moved = {id(one) for group in optimizer.param_groups for one in group["params"]}
+    names = [name for name, one in net.named_parameters() if id(one) not in moved]
+    if len(names) == len(list(net.parameters())):
+        raise ValueError("optimizer: it has none of the network's parameters; make it of net.parameters()")
+    frozen = [*graph.model.get("frozen", []), *in_graph(graph, names)]
+    return replace(graph, model={**graph.model, "frozen": list(dict.fromkeys(frozen))}) if frozen else graph
 
 
 def precision_of(graph: Graph) -> str:
@@ -161,6 +171,16 @@ def tensor_names(net: Network) -> dict[Any, str] | None:
     return {one: name for name, one in net.named_parameters()} if hasattr(net, "named_parameters") else None
 
 
+def _state(net: Network, optimizer: Any) -> dict[str, Any]:
+    """What an optimizer of PyTorch kept of the steps that it made before."""
+    if not hasattr(optimizer, "param_groups") or not optimizer.state:
+        return {}
+    from .torch_optimizers import state_of
+
+    state = state_of(optimizer, tensor_names(net) or {})
+    return {"optimizer_state": state} if state else {}
+
+
 def given(**values: Any) -> dict[str, Any]:
     """Those that are not None."""
     return {name: value for name, value in values.items() if value is not None}
@@ -174,13 +194,13 @@ def _training_set(graph: Graph, inputs: Inputs, targets: np.ndarray | None, rows
     return {"inputs": networks.prepared(graph, inputs), "targets": targets, **arrays(given(**rows), "x,")}
 
 
-def _length(steps: int | None, epochs: float | None, batch_size: int | None, examples: int) -> dict[str, int]:
+def _length(steps: int | None, epochs: float | None, batch_size: int | None, examples: int) -> int | None:
     """How many steps: an epoch's last batch may be short."""
-    if steps is not None and epochs is not None:
-        raise ValueError("give steps or epochs, not both")
-    if epochs is not None:
-        steps = round(epochs * -(-examples // min(batch_size or examples, examples)))
-    return {} if steps is None else {"steps": steps}
+    if epochs is None:
+        return steps
+    if steps is not None:
+        raise ValueError("give steps or epochs, not both; batches say themselves how many steps there are")
+    return round(epochs * -(-examples // min(batch_size or examples, examples)))
 
 
 def _batches(batches: Any) -> Any:
@@ -189,17 +209,6 @@ def _batches(batches: Any) -> Any:
         return None
     rows = [array(batch, "batches").astype(np.int64) for batch in batches]
     return np.stack(rows) if len({len(row) for row in rows}) == 1 else [row.tolist() for row in rows]
-
-
-def _course(schedule: Any) -> dict[str, Any]:
-    """The keys of `[training]` for the course of the learning rate."""
-    if schedule is None:
-        return {}
-    if isinstance(schedule, str):
-        return {"schedule": {"type": schedule}}
-    if isinstance(schedule, Mapping):
-        return {"schedule": dict(schedule)}
-    return {"learning_rates": array(schedule, "schedule").astype(float).tolist()}
 
 
 def _recorded(states: Any, graph: Graph) -> tuple[Any, int, dict[str, np.ndarray]]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from .arrays import array
-from .errors import PathkernelError
 from .graph import Graph
+from .optional import needed
 
 #: Under what a checkpoint keeps the state_dict beside other things.
 _INSIDE = ("state_dict", "model_state_dict", "model", "net", "module")
@@ -26,6 +26,14 @@ def of_model(graph: Graph, weights: Mapping[str, np.ndarray]) -> dict[str, np.nd
             part = whole[slice(*views[name].get("rows", (None,)))]
             part[...] = _put_back(weights[name], part.shape, views[name])
     return found
+
+
+def in_graph(graph: Graph, names: Iterable[str]) -> list[str]:
+    """What a graph calls a module's tensors: some of them are cut into parts."""
+    views: dict[str, list[str]] = {}
+    for part, view in graph.model.get("parameters", {}).items():
+        views.setdefault(view["tensor"], []).append(part)
+    return [part for name in names for part in views.get(name, [name])]
 
 
 def _put_back(values: np.ndarray, shape: tuple[int, ...], view: Mapping[str, Any]) -> np.ndarray:
@@ -69,14 +77,8 @@ def read_state(state: Any) -> dict[str, np.ndarray]:
 
 def _read(file: str) -> Any:
     if file.endswith(".safetensors"):
-        from safetensors.numpy import load_file
-
-        return load_file(file)
+        return needed("safetensors.numpy", file).load_file(file)
     if file.endswith(".npz"):
         with np.load(file) as found:
             return dict(found)
-    try:
-        import torch
-    except ImportError:
-        raise PathkernelError(f"{file}: PyTorch reads it; pip install torch") from None
-    return torch.load(file, map_location="cpu", weights_only=True)
+    return needed("torch", file).load(file, map_location="cpu", weights_only=True)

@@ -114,23 +114,21 @@ def compare_gradients(graph: Graph, weights: Mapping[str, torch.Tensor], value: 
     names, own = zip(*unique.values(), strict=True)
     gradients = torch.autograd.grad(value, own, allow_unused=True)
     wanted = {name: torch.zeros_like(tensor) if gradient is None else gradient for name, tensor, gradient in zip(names, own, gradients, strict=True)}
-    theirs = {program_name(graph, name): np.asarray(gradient) for name, gradient in found.items()}
+    theirs = {program_name(graph, name): as_in_module(graph, name, np.asarray(gradient)) for name, gradient in found.items()}
     largest = max(float(gradient.abs().max()) for gradient in wanted.values())
     for name, gradient in wanted.items():
         if name not in theirs:
             raise Difference(f"{name} is trained, and the graph has no gradient of it")
-        mine, other = gradient.numpy(), as_in_module(theirs[name], gradient)
+        mine, other = gradient.numpy(), theirs[name].reshape(tuple(gradient.shape))
         if np.abs(mine - other).max(initial=0) > TOLERANCE * max(largest, 1e-30):
             worst = np.abs(mine - other).max() / largest
             raise Difference(f"the gradient of {name} differs from PyTorch's, by {worst:.1e} of the largest of all gradients")
 
 
-def as_in_module(array: np.ndarray, gradient: torch.Tensor) -> np.ndarray:
-    """A gradient of a tensor of the graph as one of the module's."""
-    if array.shape == tuple(gradient.shape):
-        return array
-    is_turned = array.ndim == 2 and gradient.ndim == 2
-    return array.T if is_turned else array.reshape(tuple(gradient.shape))
+def as_in_module(graph: Graph, tensor: str, gradient: np.ndarray) -> np.ndarray:
+    """A gradient of a tensor of the graph as one of the module's, but for its shape."""
+    place = graph.model.get("parameters", {}).get(tensor, {})
+    return gradient.T if place.get("transposed") else gradient
 
 
 def far(found: np.ndarray, wanted: np.ndarray) -> float:

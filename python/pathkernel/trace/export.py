@@ -157,10 +157,14 @@ def export(module: nn.Module, call: Call, tensors: list[torch.Tensor], output: s
 
 
 def exported_program(called: Called, rows: list[torch.Tensor], dynamic: Any) -> torch.export.ExportedProgram:
+    """The module as it runs; where that fails, as its code reads, which follows `len(x)` as well."""
     try:
         return torch.export.export(called, tuple(rows), dynamic_shapes=dynamic, strict=False)
     except Exception as error:
-        raise refusal(error) from error
+        try:
+            return torch.export.export(called, tuple(rows), dynamic_shapes=dynamic, strict=True)
+        except Exception:
+            raise refusal(error) from error
 
 
 def refusal(error: Exception) -> UnsupportedError:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import numpy as np
 import torch
 from torch import fx, nn
 
+from ..errors import UnsupportedError
 from ..graph import Graph
 from . import kinds
 from .check import check as compare
+from .fuse import with_own_weights
 from .export import call_of, export, plain_copy, quiet
 from .inputs import Prepare
 from .network import Network, reads
@@ -18,6 +21,7 @@ from .program import Program, operator_name
 from .tensors import Tensors
 from .translate import SAME, Translator
 
+LOG = logging.getLogger("pathkernel")
 assert kinds.__all__
 
 #: What a module may end with that belongs to its loss.
@@ -49,8 +53,8 @@ def ending_of(program: Program) -> tuple[str | None, fx.Node]:
     while operator_name(last) in SAME and isinstance(last.args[0], fx.Node):
         last = last.args[0]
     ending = ENDINGS.get(operator_name(last))
-    layout = program.layout(last)
-    is_last = ending != "log_softmax" or int(last.args[1]) % len(layout.whole) == len(layout.whole) - 1  # type: ignore[call-overload]
+    rank = last.meta["val"].dim()
+    is_last = ending != "log_softmax" or int(last.args[1]) % rank == rank - 1  # type: ignore[call-overload]
     source = last.args[0] if last.args else None
     if ending and is_last and isinstance(source, fx.Node):
         return ending, source
@@ -72,14 +76,19 @@ def assembled(translator: Translator, output: str, ending: str | None, dtype: to
     """The graph of what was translated."""
     network, tensors = translator.network, translator.tensors
     layers = network.without_idle(output) or [identity(network, output)]
+    if not network.inputs:
+        raise UnsupportedError("the output does not depend on the inputs")
     output = layers[-1]["name"] if output not in {layer["name"] for layer in layers} else output
+    layers, output = with_own_weights(layers, output)
     translator.renamed = renamed = new_names(layers)
     model = inputs_of(translator)
     only = {name: -1 for name in network.inputs} if "input" in model else {}
     layers = [with_names(layer, renamed, only) for layer in layers]
     used = {name for name in (layer["name"] for layer in layers)}
+    unpadded = share_padding(layers)
     homes = {state: engine_name(home, renamed) for state, (_, home) in tensors.homes.items()}
     homes = {state: name for state, name in homes.items() if name.rpartition(".")[0] in used}
+    translator.program.unpadded = {state for state, name in homes.items() if name in unpadded}
     places = {engine_name(name, renamed): place for name, place in tensors.places().items()}
     places |= {name: {"tensor": state} for state, name in homes.items() if name != state and name not in places}
     model["layers"] = layers
@@ -96,6 +105,26 @@ def assembled(translator: Translator, output: str, ending: str | None, dtype: to
     held = {name: own for name, own in translator.prepared.items() if name in network.inputs}
     translator.prepare = Prepare(translator.program, held, dtype)
     return Graph(model, weights, None if translator.prepare.is_idle else translator.prepare, sources, ending)
+
+
+def share_padding(layers: list[dict[str, Any]]) -> set[str]:
+    """Leaves `padding_idx` out where not all uses of a table have it: the engine has one gradient for all of them.
+
+    Returns the tables.
+    """
+    found: set[str] = set()
+    table = lambda layer: layer.get("weight") if isinstance(layer.get("weight"), str) else f"{layer['name']}.weight"
+    users: dict[str, list[dict[str, Any]]] = {}
+    for layer in layers:
+        users.setdefault(table(layer), []).append(layer)
+    for name, own in users.items():
+        rows = {layer.get("padding_idx") for layer in own}
+        if len(rows) > 1:
+            for layer in own:
+                layer.pop("padding_idx", None)
+            found.add(name)
+            LOG.warning("%s is also used where it has no padding_idx: the row of padding gets its gradient as others do", name)
+    return found
 
 
 def identity(network: Network, name: str) -> dict[str, Any]:

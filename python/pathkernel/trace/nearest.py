@@ -12,7 +12,7 @@ NEAREST: dict[str, str] = {
     ),
     **dict.fromkeys(["sort", "argsort", "topk", "argmax", "argmin", "median", "kthvalue", "unique"], ORDER),
     **dict.fromkeys(["conv3d", "max_pool3d", "avg_pool3d", "conv_transpose3d"], "conv2d and its pools are the nearest"),
-    **dict.fromkeys(["erf", "erfc", "erfinv"], "gelu and tanh are the nearest"),
+    **dict.fromkeys(["erf", "erfc", "erfinv"], "gelu, x (1 + erf(x / √2)) / 2, and tanh are the nearest"),
     **dict.fromkeys(["fft_fft", "fft_rfft", "fft_fft2", "fft_rfft2", "stft"], "matmul with a constant is the nearest"),
     **dict.fromkeys(["detach", "stop_gradient"], "gradients stop here; freeze tensors by requires_grad_(False) instead"),
     "item": "a value becomes a number of Python here, and control flow or sizes depend on it",

@@ -26,6 +26,7 @@ class Network:
     layers: dict[str, dict[str, Any]] = field(default_factory=dict)
     shapes: dict[str, Shape] = field(default_factory=dict)
     sources: dict[str, Source] = field(default_factory=dict)
+    _constants: dict[tuple[Shape, bytes], str] = field(default_factory=dict)
     #: Where what is added comes from.
     at: Source = Source("", "", "")
 
@@ -115,8 +116,11 @@ class Network:
     def constant(self, values: np.ndarray) -> str:
         """An array that is the same for every example."""
         values = np.clip(np.asarray(values, dtype=np.float64), -LARGEST, LARGEST)
-        values = values.reshape(values.shape or (1,))
-        return self.add("constant", [], values.shape, values=values)
+        values = np.ascontiguousarray(values.reshape(values.shape or (1,)))
+        key = (values.shape, values.tobytes())
+        if key not in self._constants:
+            self._constants[key] = self.add("constant", [], values.shape, values=values)
+        return self._constants[key]
 
     def scale(self, name: str, by: float) -> str:
         """Times a number."""
@@ -128,11 +132,13 @@ class Network:
 
     def total(self, names: Sequence[str]) -> str:
         """The sum of several."""
-        return self.add("add", names, self._stretched(names))
+        return self.add("add", names, self.stretched(names))
 
     def product(self, names: Sequence[str]) -> str:
-        """The product of several."""
-        return self.add("multiply", names, self._stretched(names))
+        """The product of several, or the kind of layer that it is."""
+        from .fuse import fused
+
+        return fused(self, names) or self.add("multiply", names, self.stretched(names))
 
     def pointwise(self, kind: str, name: str, **keys: Any) -> str:
         """A function of each number."""
@@ -150,7 +156,11 @@ class Network:
         return self.reshape(whole, (1,))
 
     def matmul(self, left: str, right: str) -> str:
-        """The product of matrices, whose axes before are stretched."""
+        """The product of matrices, whose axes before are stretched, or attention if it is that."""
+        from .fuse_attention import attention
+
+        if whole := attention(self, left, right):
+            return whole
         a, b = self.shapes[left], self.shapes[right]
         shape = (*np.broadcast_shapes(a[:-2], b[:-2]), a[-2], b[-1])
         return self.add("matmul", [left, right], shape)
@@ -169,10 +179,13 @@ class Network:
 
     def reciprocal(self, name: str) -> str:
         """One over each number, of any sign."""
+        if (layer := self._layer(name, "multiply")) and (root := self._layer(layer["from"][1], "rsqrt")):
+            if root["from"] == layer["from"][0]:
+                return str(root["name"])
         root = self.pointwise("rsqrt", self.product([name, name]))
         return self.product([name, root, root])
 
-    def _stretched(self, names: Sequence[str]) -> Shape:
+    def stretched(self, names: Sequence[str]) -> Shape:
         return tuple(np.broadcast_shapes(*(self.shapes[name] for name in names)))
 
     def without_idle(self, output: str) -> list[dict[str, Any]]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from typing import Any
 
 import numpy as np
 import torch
 from torch import fx
+from torch.nn import functional
 
 from .export import Exported
 from .layout import Layout, Mixed, is_tensor, layout_of
@@ -40,6 +41,8 @@ class Program:
         #: The value that the module's last function is of, where that belongs to the loss.
         self.ending_source: fx.Node | None = None
         self._first: dict[int, str] = {}
+        #: Tables whose rows of padding have a gradient as others do.
+        self.unpadded: set[str] = set()
 
     def _kind(self, node: fx.Node) -> Kind:
         if node.op == "placeholder":
@@ -119,7 +122,13 @@ class Program:
         if node.op == "placeholder":
             return doubled(self._placeholder(node, inputs, weights))
         args, kwargs = fx.map_arg((node.args, node.kwargs), lambda read: values[read] if read in values else number_of(read.meta["val"], rows))
+        if operator_name(node) == "embedding" and self._is_unpadded(node.args[0]):
+            args = args[:2]
         return evaluated(node, args, kwargs)
+
+    def _is_unpadded(self, table: Any) -> bool:
+        name = self.exported.tensors.get(table.name) if isinstance(table, fx.Node) else None
+        return name is not None and self.canonical(name) in self.unpadded
 
     def _placeholder(
         self, node: fx.Node, inputs: Mapping[str, torch.Tensor], weights: Mapping[str, torch.Tensor] | None
@@ -191,12 +200,21 @@ def evaluated(node: fx.Node, args: Any, kwargs: Any) -> Any:
     if schema is None or node.target is operator.getitem:
         return node.target(*args, **kwargs)  # type: ignore[operator]
     values = {argument.name: value for argument, value in zip(schema.arguments, args)} | kwargs
+    if (name := operator_name(node)) in INSTEAD:
+        return INSTEAD[name](**values)
     for name, off in {"train": False, "training": False, "dropout_p": 0.0, "use_input_stats": None}.items():
         if name in values and off is not None:
             values[name] = off
     values = {name: torch.float64 if isinstance(value, torch.dtype) and value in HALVES else value for name, value in values.items()}
     positional = [values.pop(argument.name) for argument in schema.arguments if not argument.kwarg_only and argument.name in values]
     return node.target(*positional, **values)  # type: ignore[operator]
+
+
+#: Operators without a derivative in PyTorch, or with one in single precision: the same in others.
+INSTEAD: dict[str, Callable[..., torch.Tensor]] = {
+    "copy": lambda self, src, **_: src.expand_as(self),
+    "hardsigmoid": lambda self: functional.relu6(self + 3) / 6,
+}
 
 
 def doubled(value: Any) -> Any:

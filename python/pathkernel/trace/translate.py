@@ -25,6 +25,9 @@ HANDLERS: dict[str, Handler] = {}
 #: What only passes a value on.
 SAME = {"alias", "clone", "contiguous", "to", "_to_copy", "type_as", "lift_fresh_copy", "lift_fresh", "dropout_", "positive", "view_as_real_"}
 
+#: What only moves numbers about, whole ones too.
+MOVES = {"view", "reshape", "flatten", "unflatten", "unsqueeze", "squeeze", "permute", "transpose", "slice", "select", "expand"}
+
 
 class Unsupported(Exception):
     """An operator, or options of one, that no layer does."""
@@ -64,6 +67,10 @@ class Translator:
             if trained and is_tensor(node.meta.get("val")):
                 self.read(node)
         name = self.read(output)
+        for layer in self.network.without_idle(name):
+            if layer["type"] == "erf":
+                source = self.network.sources[layer["name"]]
+                self.problems.append(UnsupportedNode(source.module, source.operator, source.line, nearest("erf")))
         if self.problems:
             raise UnsupportedError(said(self.problems), self.problems)
         return name
@@ -107,8 +114,10 @@ class Translator:
         try:
             return self.handled(node)
         except (Unsupported, Mixed, UnsupportedError) as problem:
-            source = source_of(node)
-            self.problems.append(UnsupportedNode(source.module, source.operator, source.line, advice(problem)))
+            whole = node.args[0] if node.target is operator.getitem else node
+            source = source_of(whole)  # type: ignore[arg-type]
+            noted = UnsupportedNode(source.module, source.operator, source.line, advice(problem))
+            self.problems += [] if noted in self.problems else [noted]
             try:
                 shape = self.shape(node)
             except (Mixed, UnsupportedError):
@@ -136,7 +145,7 @@ class Translator:
 
     def _same(self, node: fx.Node, source: fx.Node) -> str:
         value = node.meta["val"]
-        if not value.is_floating_point() and source.meta["val"].is_floating_point():
+        if not value.is_floating_point() and source.meta["val"].dtype != value.dtype:
             raise Unsupported("rounding to whole numbers has no gradient")
         return self.read(source)
 
@@ -164,8 +173,8 @@ class Translator:
         if node.op == "placeholder":
             return self._input(self.program.exported.inputs[node.name], node)
         try:
-            if not node.meta["val"].is_floating_point():
-                raise Unsupported("whole numbers")
+            if not node.meta["val"].is_floating_point() and operator_name(node) not in MOVES | SAME:
+                raise Unsupported("whole numbers are computed in PyTorch")
             return self.handled(node)
         except (Unsupported, Mixed, UnsupportedError):
             if self.layout(node).batch is None:
@@ -225,7 +234,7 @@ class Translator:
             return self.tensors.whole(self.program.exported.tensors[node.name])
         name = operator_name(node)
         inner = self.view(node.args[0]) if node.args else None
-        if inner is None or "no_grad" in node.meta:
+        if inner is None or "no_grad" in node.meta or not is_tensor(node.meta.get("val")):
             return None
         shape = self.shape(node)
         if name in SAME:

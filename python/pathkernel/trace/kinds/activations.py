@@ -12,7 +12,7 @@ from ..translate import Translator, Unsupported, handles
 PLAIN = {
     "relu": "relu", "tanh": "tanh", "sigmoid": "sigmoid", "silu": "silu", "sin": "sin", "relu6": "relu6", "abs": "abs",
     "exp": "exp", "log": "log", "rsqrt": "rsqrt", "log_sigmoid": "logsigmoid", "log_sigmoid_forward": "logsigmoid",
-    "hardswish": "hardswish", "mish": "mish", "selu": "selu", "absolute": "abs",
+    "erf": "erf", "hardswish": "hardswish", "mish": "mish", "selu": "selu", "absolute": "abs",
 }  # fmt: skip
 
 

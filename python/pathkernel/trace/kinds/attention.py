@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import fx
 
-from ..layout import Layout, Mixed
+from ..attend import Options, attend
+from ..layout import Layout, Mixed, is_tensor
 from ..network import LARGEST
 from ..program import Kind
 from ..translate import Translator, Unsupported, handles
@@ -36,25 +37,18 @@ def attention(
     for layout in layouts:
         if layout.batch is not None and layout.batch >= len(layout.whole) - 2:
             raise Mixed()
-    out = t.layout(node) if isinstance(node.meta["val"], torch.Tensor) else layouts[0]
+    out = t.layout(node) if is_tensor(node.meta["val"]) else layouts[0]
     heads, kv_heads = (count_of(t, part, out) for part in (query, key))
     if kv_heads != count_of(t, value, out):
         raise Unsupported("keys and values with other numbers of heads")
-    reads = [side_by_side(t, part, out) for part in (query, key, value)]
-    if attn_mask is not None:
-        reads.append(added(t, attn_mask, out, heads, (t.network.shapes[reads[0]][0], t.network.shapes[reads[1]][0])))
-    queries, width = t.network.shapes[reads[0]][0], t.network.shapes[reads[2]][1] // kv_heads
-    keys: dict[str, Any] = {"heads": heads} if heads > 1 else {}
-    keys |= {"kv_heads": kv_heads} if kv_heads != heads else {}
-    keys |= {"causal": True} if is_causal else {}
-    keys |= {"scale": float(scale)} if scale is not None else {}
-    keys |= {"dropout": dropout_p} if dropout_p else {}
-    result = t.network.add("attention", reads, (queries, heads * width), **keys)
-    apart = t.network.permute(t.network.reshape(result, (queries, heads, width)), [1, 0, 2])
-    if isinstance(node.meta["val"], torch.Tensor):
+    reads = [heads_first(t, part, out) for part in (query, key, value)]
+    sides = (t.network.shapes[reads[0]][1], t.network.shapes[reads[1]][1])
+    mask = None if attn_mask is None else added(t, attn_mask, out, heads, sides)
+    apart = attend(t.network, *reads, mask, Options(is_causal, scale, dropout_p))
+    if is_tensor(node.meta["val"]):
         return t.shaped(apart, node)
-    shape = tuple(side for axis, side in enumerate(out.whole[:-2]) if axis != out.dropped)
-    return {0: t.network.reshape(apart, (*shape, queries, width))}
+    before = tuple(side for axis, side in enumerate(out.whole[:-2]) if axis != out.dropped)
+    return {0: t.network.reshape(apart, (*before, *t.network.shapes[apart][1:]))}
 
 
 def sides_before(layout: Layout, out: Layout) -> tuple[int, ...]:
@@ -68,12 +62,9 @@ def count_of(t: Translator, node: fx.Node, out: Layout) -> int:
     return math.prod(sides_before(t.layout(node), out))
 
 
-def side_by_side(t: Translator, node: fx.Node, out: Layout) -> str:
-    """Heads side by side in the features, [positions, heads * features]."""
-    heads = count_of(t, node, out)
-    positions, width = t.layout(node).whole[-2:]
-    apart = t.network.reshape(t.read(node), (heads, positions, width))
-    return t.network.reshape(t.network.permute(apart, [1, 0, 2]), (positions, heads * width))
+def heads_first(t: Translator, node: fx.Node, out: Layout) -> str:
+    """A value as [heads, positions, features]."""
+    return t.network.reshape(t.read(node), (count_of(t, node, out), *t.layout(node).whole[-2:]))
 
 
 def added(t: Translator, mask: fx.Node, out: Layout, heads: int, sides: tuple[int, int]) -> str:

@@ -24,8 +24,8 @@ def index_select(t: Translator, node: fx.Node, self: fx.Node, dim: int, index: f
 def index(t: Translator, node: fx.Node, self: fx.Node, indices: Sequence[fx.Node | None]) -> str:
     named = [(axis, place) for axis, place in enumerate(indices) if place is not None]
     own = t.layout(self)
-    constant = [(axis, t.array(place)) for axis, place in named if t.kind(place) is Kind.CONSTANT]
-    if len(named) == 1 and len(constant) == 1 and own.batch != named[0][0]:
+    constant = [(axis, t.array(place)) for axis, place in named if t.kind(place) is Kind.CONSTANT and t.layout(place).batch is None]
+    if len(named) == len(constant) == 1 and own.batch != named[0][0]:
         return one_axis(t, node, self, *constant[0])
     if own.batch is not None and len(named) == 2 and named[0][0] == own.batch == 0:
         return one_place(t, node, self, named)

@@ -315,3 +315,14 @@ def rows_of(t: Translator, node: fx.Node, table: fx.Node, places: np.ndarray) ->
     else:
         value = t.network.along(value, 0, np.eye(t.network.shapes[value][0])[flat])
     return t.shaped(value, node)
+
+
+@handles("_weight_norm", "_weight_norm_interface")
+def weight_norm(t: Translator, node: fx.Node, v: fx.Node, g: fx.Node, dim: int = 0) -> Any:
+    """v g / |v|, the norm over all axes but one."""
+    value, shape = t.read(v), t.shape(v)
+    axes = [axis for axis in range(len(shape)) if axis != dim % len(shape)]
+    squares = t.network.reduce("sum", t.network.product([value, value]), axes)
+    size = t.network.reshape(t.network.pointwise("rsqrt", squares), t.shape(g))
+    result = t.network.product([value, t.read(g), size])
+    return {0: result} if "interface" in str(node.target) else result

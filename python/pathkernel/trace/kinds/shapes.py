@@ -32,9 +32,8 @@ def permuted(t: Translator, node: fx.Node, source: fx.Node, dims: Sequence[int])
     """The axes of a batch in another order."""
     own = t.layout(source)
     rank = len(own.whole)
-    axes = [own.axis(axis) for axis in dims if axis % rank != own.dropped]
-    if own.is_merged:
-        axes = [axis % rank for axis in dims]
+    kept = [axis for axis in range(rank) if axis != own.dropped]
+    axes = [kept.index(axis % rank) for axis in dims if axis % rank != own.dropped]
     value = t.read(source)
     return t.shaped(t.network.permute(value, axes) if own.shape else value, node)
 
