@@ -32,7 +32,8 @@ class Source:
 class Graph:
     """A network as the engine reads it, with the weights that it has now."""
 
-    #: `[model]` of a run file (`inputs` or `input`, `layers`, `output`, `parameters`, `frozen`); arrays stand where files stand.
+    #: `[model]` of a run file (`inputs` or `input`, `layers`, `output`, `parameters`, `frozen`).
+    #: Arrays stand where files stand.
     model: dict[str, Any]
     #: The tensors, under the names of the module's `state_dict`.
     weights: dict[str, np.ndarray]
@@ -59,7 +60,7 @@ class Graph:
         return {name: as_array(own) for name, own in zip(self.model["inputs"], inputs, strict=True)}
 
     def with_ending(self) -> Graph:
-        """The graph with what its module ends with as a layer, for losses and readouts that are of the module's own outputs."""
+        """The graph with what its module ends with as a layer, for losses and readouts of the module's own outputs."""
         if self.ending is None:
             return self
         layers = self.model["layers"]
@@ -70,7 +71,7 @@ class Graph:
         return replace(self, model=model, ending=None)
 
     def save(self, model: str | File, weights: str | File) -> None:
-        """Writes the network for the command line: its graph (.json, with the arrays of constants beside it) and its tensors.
+        """Writes the network for the command line: its graph, with the arrays of constants beside it, and its tensors.
 
         Args:
             model: The file that `model.graph` of a run file names.
@@ -95,14 +96,15 @@ class Graph:
     def __repr__(self) -> str:
         rows = self._rows()
         widths = [max(len(row[column]) for row in rows) for column in range(3)]
-        lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)).rstrip() for row in rows]
+        lines = [
+            "  ".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)).rstrip() for row in rows
+        ]
         return f"Graph of {self._summary()}\n" + "\n".join(lines)
 
     def _repr_html_(self) -> str:
         head, *rows = [[html.escape(cell) for cell in row] for row in self._rows()]
-        row = lambda cells, tag: "<tr>" + "".join(f"<{tag} style='text-align:left'>{cell}</{tag}>" for cell in cells) + "</tr>"
-        body = "".join(row(cells, "td") for cells in rows)
-        return f"<p>Graph of {html.escape(self._summary())}</p><table><thead>{row(head, 'th')}</thead><tbody>{body}</tbody></table>"
+        top, body = html_row(head, "th"), "".join(html_row(cells, "td") for cells in rows)
+        return f"<p>Graph of {html.escape(self._summary())}</p><table><thead>{top}</thead><tbody>{body}</tbody></table>"
 
     def _summary(self) -> str:
         """How large it is, in words."""
@@ -119,11 +121,18 @@ class Graph:
             read = layer.get("from", [])
             options = {key: value for key, value in layer.items() if key not in ("name", "type", "from")}
             said = ", ".join(f"{key} {option(value)}" for key, value in options.items())
-            rows.append([layer["name"], layer["type"], ", ".join(map(str, read)) if isinstance(read, list) else str(read), said])
+            rows.append(
+                [layer["name"], layer["type"], ", ".join(map(str, read)) if isinstance(read, list) else str(read), said]
+            )
         if len(rows) > 2 * SHOWN + 1:
             left_out = len(rows) - 2 * SHOWN - 1
             rows[SHOWN + 1 : -SHOWN] = [[f"… {left_out} more …", "", "", ""]]
         return rows
+
+
+def html_row(cells: list[str], tag: str) -> str:
+    """A row of a table."""
+    return "<tr>" + "".join(f"<{tag} style='text-align:left'>{cell}</{tag}>" for cell in cells) + "</tr>"
 
 
 def option(value: Any) -> str:
@@ -156,7 +165,11 @@ def write_safetensors(file: File, tensors: Mapping[str, np.ndarray]) -> None:
     head: dict[str, Any] = {}
     place = 0
     for name, array in tensors.items():
-        head[name] = {"dtype": SAFETENSORS[array.dtype.name], "shape": list(array.shape), "data_offsets": [place, place + array.nbytes]}
+        head[name] = {
+            "dtype": SAFETENSORS[array.dtype.name],
+            "shape": list(array.shape),
+            "data_offsets": [place, place + array.nbytes],
+        }
         place += array.nbytes
     said = json.dumps(head).encode()
     said += b" " * (-len(said) % 8)

@@ -76,5 +76,5 @@ def is_causal(mask: np.ndarray) -> bool:
         mask = mask.reshape(mask.shape[-2:])
     if mask.ndim != 2 or mask.shape[0] == 1:
         return False
-    seen = np.tri(*mask.shape, dtype=bool)
-    return not mask[seen].any() and bool((mask[~seen] <= HIDDEN).all())
+    rows, columns = np.indices(mask.shape)
+    return not mask[columns <= rows].any() and bool((mask[columns > rows] <= HIDDEN).all())

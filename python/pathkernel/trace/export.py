@@ -6,6 +6,7 @@ import copy
 import inspect
 import logging
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -83,7 +84,8 @@ def call_of(module: nn.Module, examples: Any) -> tuple[Call, list[torch.Tensor]]
     args, kwargs = arguments(examples)
     leaves, spec = pytree.tree_flatten((args, kwargs))
     leaves = [as_tensor(leaf) for leaf in leaves]
-    rows = next((len(leaf) for leaf in leaves if isinstance(leaf, torch.Tensor) and leaf.ndim), None)
+    lengths = Counter(len(leaf) for leaf in leaves if isinstance(leaf, torch.Tensor) and leaf.ndim)
+    [(rows, _)] = lengths.most_common(1) or [(0, 0)]
     if not rows:
         raise ValueError("example_inputs has no tensor with a row for each example")
     is_examples = [isinstance(leaf, torch.Tensor) and leaf.ndim > 0 and len(leaf) == rows for leaf in leaves]
@@ -171,14 +173,18 @@ def refusal(error: Exception) -> UnsupportedError:
     """What torch.export could not follow, in words."""
     said = str(error).strip()
     where = user_line(error)
+    flow = "control flow depends on the values of the inputs; write it so that every example takes the same way"
+    count = "the number of examples is fixed in the module; let it follow the inputs, as `x.shape[0]` does"
     hints = {
-        "data-dependent": "control flow depends on the values of the inputs; write it so that every example takes the same way",
-        "GuardOnDataDependent": "control flow depends on the values of the inputs; write it so that every example takes the same way",
-        "specialized": "the number of examples is fixed in the module; let it follow the inputs, as `x.shape[0]` does",
-        "Constraints violated": "the number of examples is fixed in the module; let it follow the inputs, as `x.shape[0]` does",
+        "data-dependent": flow,
+        "GuardOnDataDependent": flow,
+        "specialized": count,
+        "Constraints violated": count,
     }
     name = type(error).__name__
-    hint = next((hint for word, hint in hints.items() if word in said or word in name), "torch.export does not follow it")
+    hint = next(
+        (hint for word, hint in hints.items() if word in said or word in name), "torch.export does not follow it"
+    )
     first = said.splitlines()[0] if said else name
     return UnsupportedError(f"the module cannot be traced{where}: {hint}. PyTorch says: {first}")
 
@@ -219,9 +225,8 @@ def taken_apart(program: torch.export.ExportedProgram, call: Call) -> Exported:
     """The graph of a program with its placeholders told apart."""
     signature = program.graph_signature
     graph_module = inline_regions(program.graph_module)
-    named = lambda name: name.removeprefix("module.")
-    parameters = {name: named(target) for name, target in signature.inputs_to_parameters.items()}
-    buffers = {name: named(target) for name, target in signature.inputs_to_buffers.items()}
+    parameters = {name: target.removeprefix("module.") for name, target in signature.inputs_to_parameters.items()}
+    buffers = {name: target.removeprefix("module.") for name, target in signature.inputs_to_buffers.items()}
     constants: dict[str, Any] = {
         name: program.constants[target] for name, target in signature.inputs_to_lifted_tensor_constants.items()
     }
@@ -231,7 +236,9 @@ def taken_apart(program: torch.export.ExportedProgram, call: Call) -> Exported:
             constants[name] = program.constants[target]
             buffers.pop(name)
     known = {*parameters, *buffers, *constants}
-    placeholders = [node.name for node in graph_module.graph.nodes if node.op == "placeholder" and node.name not in known]
+    placeholders = [
+        node.name for node in graph_module.graph.nodes if node.op == "placeholder" and node.name not in known
+    ]
     result = next(node for node in graph_module.graph.nodes if node.op == "output").args[0]
     position = next(at for at, spec in enumerate(signature.output_specs) if spec.kind.name == "USER_OUTPUT")
     return Exported(
@@ -247,13 +254,25 @@ def taken_apart(program: torch.export.ExportedProgram, call: Call) -> Exported:
 
 def plain_copy(module: nn.Module) -> nn.Module:
     """A copy in main memory, in single or double precision, that keeps no state of generation."""
-    module = copy.deepcopy(module).cpu()
+    if not isinstance(module, nn.Module):
+        raise TypeError(f"trace takes a torch.nn.Module, not {type(module).__name__}")
+    module = copy.deepcopy(unwrapped(module)).cpu()
     if any(tensor.dtype in (torch.float16, torch.bfloat16) for tensor in module.parameters()):
         module = module.float()
     for part in module.modules():
         config = getattr(part, "config", None)
-        if hasattr(config, "use_cache"):
+        if config is not None and hasattr(config, "use_cache"):
             config.use_cache = False
+    return module
+
+
+def unwrapped(module: nn.Module) -> nn.Module:
+    """The module inside what torch.compile and the parallel wrappers put around it."""
+    wrappers = (nn.DataParallel, nn.parallel.DistributedDataParallel)
+    while isinstance(module, wrappers) or hasattr(module, "_orig_mod"):
+        inner = module.module if isinstance(module, wrappers) else module._orig_mod
+        assert isinstance(inner, nn.Module)
+        module = inner
     return module
 
 

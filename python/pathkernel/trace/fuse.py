@@ -132,7 +132,10 @@ def mean_square(network: Network, name: str) -> tuple[str, int, float] | None:
 
 
 def with_own_weights(layers: list[dict[str, Any]], output: str) -> tuple[list[dict[str, Any]], str]:
-    """Gives each norm the weight that it is multiplied by, where nothing else reads that or it; returns the output's name too."""
+    """Gives each norm the weight that it is multiplied by, where nothing else reads that or it.
+
+    Returns the layers, and the name of the output.
+    """
     readers: dict[str, int] = {output: 1}
     for layer in layers:
         ties = [tie.rpartition(".")[0] for key in ("weight", "bias") if isinstance(tie := layer.get(key), str)]
@@ -166,6 +169,11 @@ def own_weight(
     for one, other in permutations(reads(layer)):
         norm, weight = named.get(one, {}), named.get(other, {})
         is_pair = norm.get("type") == "rms_norm" and norm.get("affine") is False and weight.get("type") == "parameter"
-        if is_pair and "weight" not in weight and len(weight["shape"]) == norm.get("axes", 1) and readers[one] == readers[other] == 1:
+        if (
+            is_pair
+            and "weight" not in weight
+            and len(weight["shape"]) == norm.get("axes", 1)
+            and readers[one] == readers[other] == 1
+        ):
             return norm, weight
     return None

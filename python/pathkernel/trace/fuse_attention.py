@@ -11,6 +11,7 @@ from .attend import HIDDEN, Options, attend
 from .fuse import layer_of
 from .network import LARGEST, Network, reads
 
+
 @dataclass
 class Scores:
     """Products of queries with keys, and what is done with them before the softmax."""
@@ -35,10 +36,10 @@ def attention(network: Network, weights: str, values: str) -> str | None:
         return None
     rank = len(network.shapes[scores.turned])
     keys = network.permute(scores.turned, [*range(rank - 2), rank - 1, rank - 2])
-    reads = [network.reshape(name, (1, *network.shapes[name])[-3:]) for name in (scores.queries, keys, values)]
+    q, k, v = (network.reshape(name, (1, *network.shapes[name])[-3:]) for name in (scores.queries, keys, values))
     mask = summed(network, scores.added, shape) if scores.added else None
     options = Options(scale=scores.scale, dropout=dropped["p"] if dropped else 0.0)
-    apart = attend(network, *reads, mask, options)
+    apart = attend(network, q, k, v, mask, options)
     return network.reshape(apart, (*shape[:-1], network.shapes[values][-1]))
 
 
@@ -47,7 +48,8 @@ def scores_of(network: Network, name: str, by: float) -> Scores | None:
     layer = network.layers.get(name, {})
     match layer.get("type"):
         case "matmul":
-            return Scores(*reads(layer), by)
+            queries, turned = reads(layer)
+            return Scores(queries, turned, by)
         case "scale":
             return scores_of(network, layer["from"], by * layer["by"])
         case "mask":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-import numpy as np
 import torch
 from torch import fx, nn
 
@@ -13,11 +12,11 @@ from ..errors import UnsupportedError
 from ..graph import Graph
 from . import kinds
 from .check import check as compare
-from .fuse import with_own_weights
 from .export import call_of, export, plain_copy, quiet
+from .fuse import with_own_weights
 from .inputs import Prepare
 from .network import Network, reads
-from .program import Program, operator_name
+from .program import Program, bound, operator_name
 from .tensors import Tensors
 from .translate import SAME, Translator
 
@@ -25,7 +24,12 @@ LOG = logging.getLogger("pathkernel")
 assert kinds.__all__
 
 #: What a module may end with that belongs to its loss.
-ENDINGS = {"log_softmax": "log_softmax", "_log_softmax": "log_softmax", "sigmoid": "sigmoid", "special_expit": "sigmoid"}
+ENDINGS = {
+    "log_softmax": "log_softmax",
+    "_log_softmax": "log_softmax",
+    "sigmoid": "sigmoid",
+    "special_expit": "sigmoid",
+}
 
 
 def traced(module: nn.Module, example_inputs: Any, output: str | int | None, check: bool) -> Graph:
@@ -54,7 +58,7 @@ def ending_of(program: Program) -> tuple[str | None, fx.Node]:
         last = last.args[0]
     ending = ENDINGS.get(operator_name(last))
     rank = last.meta["val"].dim()
-    is_last = ending != "log_softmax" or int(last.args[1]) % rank == rank - 1  # type: ignore[call-overload]
+    is_last = ending != "log_softmax" or bound(last)["dim"] % rank == rank - 1
     source = last.args[0] if last.args else None
     if ending and is_last and isinstance(source, fx.Node):
         return ending, source
@@ -96,12 +100,16 @@ def assembled(translator: Translator, output: str, ending: str | None, dtype: to
         model["output"] = renamed.get(output, output)
     if own := {name: place for name, place in places.items() if name in homes.values()}:
         model["parameters"] = own
-    parameters = {tensors.canonical(translator.program.exported.tensors[name]) for name in translator.program.exported.parameters}
+    parameters = {
+        tensors.canonical(translator.program.exported.tensors[name]) for name in translator.program.exported.parameters
+    }
     frozen = [name for state, name in homes.items() if state in parameters and not tensors.state[state].requires_grad]
     if frozen:
         model["frozen"] = frozen
-    sources = {renamed.get(name, name): source for name, source in network.sources.items() if renamed.get(name, name) in used}
-    weights = {state: np.array(tensors.state[state].detach()) for state in homes}
+    sources = {
+        renamed.get(name, name): source for name, source in network.sources.items() if renamed.get(name, name) in used
+    }
+    weights = {state: tensors.state[state].detach().numpy() for state in homes}
     held = {name: own for name, own in translator.prepared.items() if name in network.inputs}
     translator.prepare = Prepare(translator.program, held, dtype)
     return Graph(model, weights, None if translator.prepare.is_idle else translator.prepare, sources, ending)
@@ -113,17 +121,19 @@ def share_padding(layers: list[dict[str, Any]]) -> set[str]:
     Returns the tables.
     """
     found: set[str] = set()
-    table = lambda layer: layer.get("weight") if isinstance(layer.get("weight"), str) else f"{layer['name']}.weight"
     users: dict[str, list[dict[str, Any]]] = {}
     for layer in layers:
-        users.setdefault(table(layer), []).append(layer)
+        tie = layer.get("weight")
+        users.setdefault(tie if isinstance(tie, str) else f"{layer['name']}.weight", []).append(layer)
     for name, own in users.items():
         rows = {layer.get("padding_idx") for layer in own}
         if len(rows) > 1:
             for layer in own:
                 layer.pop("padding_idx", None)
             found.add(name)
-            LOG.warning("%s is also used where it has no padding_idx: the row of padding gets its gradient as others do", name)
+            LOG.warning(
+                "%s is also used where it has no padding_idx: the row of padding gets its gradient as others do", name
+            )
     return found
 
 
@@ -158,7 +168,10 @@ def new_names(layers: list[dict[str, Any]]) -> dict[str, str]:
 
 
 def with_names(layer: dict[str, Any], renamed: dict[str, str], only: dict[str, int]) -> dict[str, Any]:
-    """A layer with the new names of itself, of what it reads, and of tensors that are another's; an only input goes by -1."""
+    """A layer with the new names of itself, of what it reads, and of tensors that are another's.
+
+    An only input goes by -1.
+    """
     sources: list[Any] = [only.get(name, renamed.get(name, name)) for name in reads(layer)]
     own = dict(layer, name=renamed.get(layer["name"], layer["name"]))
     if sources:

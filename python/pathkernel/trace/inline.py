@@ -1,4 +1,4 @@
-"""Regions without gradients or with autocast, put back into the graph around them."""
+"""Regions without gradients, with autocast or with checkpoints, put back into the graph around them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from torch import fx
 
 #: How many arguments stand before the region's graph.
-REGIONS = {"wrap_with_set_grad_enabled": 1, "wrap_with_autocast": 4}
+REGIONS = {"wrap_with_set_grad_enabled": 1, "wrap_with_autocast": 4, "tag_activation_checkpoint": 0}
 
 
 def inline_regions(module: fx.GraphModule) -> fx.GraphModule:

@@ -49,7 +49,8 @@ class Prepare:
         """Whether the graph's inputs are the module's."""
         exported = self._program.exported
         same = all(own.node.op == "placeholder" and own.one_hot is None for own in self._prepared.values())
-        return same and set(self._prepared) == set(exported.call.names)
+        are_all = all(leaf is PLACE for leaf in exported.call.fixed)
+        return same and are_all and set(self._prepared) == set(exported.call.names)
 
     def __call__(self, inputs: Any) -> dict[str, np.ndarray]:
         return self.arrays(self.tensors(inputs), self._dtype)
@@ -68,7 +69,10 @@ class Prepare:
     def arrays(self, tensors: Mapping[str, torch.Tensor], dtype: torch.dtype) -> dict[str, np.ndarray]:
         """The arrays of some examples, their real numbers in a precision."""
         rows = len(next(iter(tensors.values())))
-        parts = [self._part({name: own[at : at + AT_ONCE] for name, own in tensors.items()}, dtype) for at in range(0, rows, AT_ONCE)]
+        parts = [
+            self._part({name: own[at : at + AT_ONCE] for name, own in tensors.items()}, dtype)
+            for at in range(0, rows, AT_ONCE)
+        ]
         return {name: np.concatenate([part[name] for part in parts]) for name in self._prepared}
 
     def _part(self, tensors: Mapping[str, torch.Tensor], dtype: torch.dtype) -> dict[str, np.ndarray]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -92,7 +92,9 @@ class Network:
             return name
         shape[axis] = len(range(start, stop, step))
         keys = {"start": start, "stop": stop, "step": step}
-        own = {key: value for key, value in keys.items() if (key, value) not in (("start", 0), ("step", 1))}
+        own: dict[str, Any] = {
+            key: value for key, value in keys.items() if (key, value) not in (("start", 0), ("step", 1))
+        }
         return self.add("slice", [name], tuple(shape), axis=axis, **own)
 
     def broadcast(self, name: str, shape: Shape) -> str:
@@ -182,8 +184,8 @@ class Network:
         if (layer := self._layer(name, "multiply")) and (root := self._layer(layer["from"][1], "rsqrt")):
             if root["from"] == layer["from"][0]:
                 return str(root["name"])
-        root = self.pointwise("rsqrt", self.product([name, name]))
-        return self.product([name, root, root])
+        inverse = self.pointwise("rsqrt", self.product([name, name]))
+        return self.product([name, inverse, inverse])
 
     def stretched(self, names: Sequence[str]) -> Shape:
         return tuple(np.broadcast_shapes(*(self.shapes[name] for name in names)))
@@ -210,6 +212,3 @@ def reads(layer: dict[str, Any]) -> list[str]:
 def finite(number: float) -> float:
     """A number that single precision holds."""
     return float(min(max(number, -LARGEST), LARGEST))
-
-
-Make = Callable[[], str]

@@ -35,6 +35,7 @@ class Program:
         self.graph = exported.graph_module.graph
         self._state = state
         self.kinds: dict[fx.Node, Kind] = {}
+        self._layouts: dict[fx.Node, Layout] = {}
         for node in self.graph.nodes:
             self.kinds[node] = self._kind(node)
         self.needed = self._ancestors([exported.output])
@@ -58,7 +59,9 @@ class Program:
 
     def layout(self, node: fx.Node) -> Layout:
         """How an example's value lies in that of a batch."""
-        return layout_of(node.meta["val"])
+        if node not in self._layouts:
+            self._layouts[node] = layout_of(node.meta["val"])
+        return self._layouts[node]
 
     def canonical(self, name: str) -> str:
         """The first of the names that a tensor goes by."""
@@ -121,7 +124,9 @@ class Program:
             return doubled(getattr(self.exported.graph_module, str(node.target)))
         if node.op == "placeholder":
             return doubled(self._placeholder(node, inputs, weights))
-        args, kwargs = fx.map_arg((node.args, node.kwargs), lambda read: values[read] if read in values else number_of(read.meta["val"], rows))
+        args, kwargs = fx.map_arg(
+            (node.args, node.kwargs), lambda read: values[read] if read in values else number_of(read.meta["val"], rows)
+        )
         if operator_name(node) == "embedding" and self._is_unpadded(node.args[0]):
             args = args[:2]
         return evaluated(node, args, kwargs)
@@ -129,6 +134,11 @@ class Program:
     def _is_unpadded(self, table: Any) -> bool:
         name = self.exported.tensors.get(table.name) if isinstance(table, fx.Node) else None
         return name is not None and self.canonical(name) in self.unpadded
+
+    def roundings(self) -> set[torch.dtype]:
+        """The precisions that values are rounded to on the way."""
+        arguments = (argument for node in self.needed for argument in (*node.args, *node.kwargs.values()))
+        return {argument for argument in arguments if isinstance(argument, torch.dtype) and argument in HALVES}
 
     def _placeholder(
         self, node: fx.Node, inputs: Mapping[str, torch.Tensor], weights: Mapping[str, torch.Tensor] | None
@@ -173,8 +183,11 @@ def draws(node: fx.Node) -> bool:
     tags = getattr(node.target, "tags", ())
     arguments = bound(node)
     is_idle = not arguments.get("train", arguments.get("training", True)) or arguments.get("p") == 0
-    return torch.Tag.nondeterministic_seeded in tags and not is_idle and arguments.get("dropout_p", 1) != 0 or (
-        operator_name(node) in ("dropout", "feature_dropout", "alpha_dropout") and not is_idle
+    return (
+        torch.Tag.nondeterministic_seeded in tags
+        and not is_idle
+        and arguments.get("dropout_p", 1) != 0
+        or (operator_name(node) in ("dropout", "feature_dropout", "alpha_dropout") and not is_idle)
     )
 
 
@@ -205,8 +218,15 @@ def evaluated(node: fx.Node, args: Any, kwargs: Any) -> Any:
     for name, off in {"train": False, "training": False, "dropout_p": 0.0, "use_input_stats": None}.items():
         if name in values and off is not None:
             values[name] = off
-    values = {name: torch.float64 if isinstance(value, torch.dtype) and value in HALVES else value for name, value in values.items()}
-    positional = [values.pop(argument.name) for argument in schema.arguments if not argument.kwarg_only and argument.name in values]
+    values = {
+        name: torch.float64 if isinstance(value, torch.dtype) and value in HALVES else value
+        for name, value in values.items()
+    }
+    positional = [
+        values.pop(argument.name)
+        for argument in schema.arguments
+        if not argument.kwarg_only and argument.name in values
+    ]
     return node.target(*positional, **values)  # type: ignore[operator]
 
 

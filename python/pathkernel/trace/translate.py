@@ -23,10 +23,34 @@ Handler = Callable[..., Any]
 HANDLERS: dict[str, Handler] = {}
 
 #: What only passes a value on.
-SAME = {"alias", "clone", "contiguous", "to", "_to_copy", "type_as", "lift_fresh_copy", "lift_fresh", "dropout_", "positive", "view_as_real_"}
+SAME = {
+    "alias",
+    "clone",
+    "contiguous",
+    "to",
+    "_to_copy",
+    "type_as",
+    "lift_fresh_copy",
+    "lift_fresh",
+    "dropout_",
+    "positive",
+    "view_as_real_",
+}
 
 #: What only moves numbers about, whole ones too.
-MOVES = {"view", "reshape", "flatten", "unflatten", "unsqueeze", "squeeze", "permute", "transpose", "slice", "select", "expand"}
+MOVES = {
+    "view",
+    "reshape",
+    "flatten",
+    "unflatten",
+    "unsqueeze",
+    "squeeze",
+    "permute",
+    "transpose",
+    "slice",
+    "select",
+    "expand",
+}
 
 
 class Unsupported(Exception):
@@ -241,7 +265,11 @@ class Translator:
             return inner
         if name in ("view", "reshape", "_unsafe_view", "unsqueeze", "squeeze", "flatten", "unflatten"):
             return View(inner.tensor, inner.transposed, shape)
-        swaps = name in ("t", "transpose", "permute", "numpy_T", "mT", "swapaxes") and len(shape) == 2 and shape != inner.shape
+        swaps = (
+            name in ("t", "transpose", "permute", "numpy_T", "mT", "swapaxes")
+            and len(shape) == 2
+            and shape != inner.shape
+        )
         is_plain = not inner.transposed and inner.shape == self.tensors.whole(inner.tensor).shape
         if len(shape) == 2 and is_plain and (swaps or is_swap(node)):
             return View(inner.tensor, True, shape)

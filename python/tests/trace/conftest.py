@@ -1,4 +1,4 @@
-"""What the tests of `trace` share: a comparison of a graph with its module that shares no code with the package's own check."""
+"""What the tests of `trace` share: a comparison of a graph with its module, apart from the package's own."""
 
 from __future__ import annotations
 
@@ -72,7 +72,10 @@ def same() -> Same:
         own = doubled(inputs)
         wanted = output_of(copied, own)
         direction = torch.randn(wanted.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-        held = {name: array.astype(np.float64) if array.dtype.kind == "f" else array for name, array in graph.weights.items()}
+        held = {
+            name: array.astype(np.float64) if array.dtype.kind == "f" else array
+            for name, array in graph.weights.items()
+        }
         arrays = arrays_of(graph, own)
         outputs, found = engine.evaluate(whole(graph).model, held, arrays, direction.numpy(), precision="f64")
         largest = wanted.abs().max().item()
@@ -91,5 +94,8 @@ def same() -> Same:
 def arrays_of(graph: Graph, inputs: Any) -> Any:
     """A graph's inputs in double precision."""
     arrays = graph.arrays(inputs)
-    double = lambda array: array.astype(np.float64) if array.dtype.kind == "f" else array
+
+    def double(array: np.ndarray) -> np.ndarray:
+        return array.astype(np.float64) if array.dtype.kind == "f" else array
+
     return {name: double(array) for name, array in arrays.items()} if isinstance(arrays, dict) else double(arrays)

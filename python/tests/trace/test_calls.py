@@ -66,7 +66,10 @@ def test_arguments_by_place_and_by_name(same: Same) -> None:
         assert set(arrays) == set(graph.model["inputs"])
         assert all(len(array) == 4 for array in arrays.values())
     named = [array for _, array in sorted(by_place.arrays((ids, mask)).items())]
-    assert all(np.array_equal(a, b) for a, b in zip(named, [a for _, a in sorted(by_name.arrays({"tokens": ids, "mask": mask}).items())]))
+    assert all(
+        np.array_equal(a, b)
+        for a, b in zip(named, [a for _, a in sorted(by_name.arrays({"tokens": ids, "mask": mask}).items())])
+    )
 
 
 def test_one_tensor_is_the_input(same: Same) -> None:
@@ -120,7 +123,9 @@ def test_logits_are_the_output() -> None:
     assert types_of(trace(Module(), torch.randn(4, 3))) == ["linear"]
 
 
-@pytest.mark.parametrize(("last", "ending"), [(nn.LogSoftmax(-1), "log_softmax"), (nn.Sigmoid(), "sigmoid"), (nn.Softmax(-1), None)])
+@pytest.mark.parametrize(
+    ("last", "ending"), [(nn.LogSoftmax(-1), "log_softmax"), (nn.Sigmoid(), "sigmoid"), (nn.Softmax(-1), None)]
+)
 def test_what_belongs_to_the_loss_is_left_out(last: nn.Module, ending: str | None) -> None:
     module, x = nn.Sequential(nn.Linear(3, 2), last), torch.randn(4, 3)
     graph = trace(module, x)
@@ -132,10 +137,16 @@ def test_what_belongs_to_the_loss_is_left_out(last: nn.Module, ending: str | Non
 
 
 def test_training_is_what_each_part_is_in() -> None:
-    net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2, momentum=0.2), nn.Dropout(0.3), nn.Flatten(), nn.Linear(8, 2))
+    net = nn.Sequential(
+        nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2, momentum=0.2), nn.Dropout(0.3), nn.Flatten(), nn.Linear(8, 2)
+    )
     x = torch.randn(4, 1, 4, 4)
     layers = {layer["type"]: layer for layer in trace(net, x).model["layers"]}
-    assert layers["batch_norm"]["statistics"] == "batch" and layers["batch_norm"]["momentum"] == 0.2 and layers["dropout"]["p"] == 0.3
+    assert (
+        layers["batch_norm"]["statistics"] == "batch"
+        and layers["batch_norm"]["momentum"] == 0.2
+        and layers["dropout"]["p"] == 0.3
+    )
     net[1].eval()
     layers = {layer["type"]: layer for layer in trace(net, x).model["layers"]}
     assert "statistics" not in layers["batch_norm"] and "dropout" in layers
@@ -163,7 +174,11 @@ def test_names_are_the_state_dicts() -> None:
         def __init__(self) -> None:
             super().__init__()
             self.blocks = nn.ModuleList(nn.Linear(4, 4) for _ in range(2))
-            self.places, self.norm, self.head = nn.Parameter(torch.randn(3, 4)), nn.LayerNorm(4), nn.Linear(4, 2, bias=False)
+            self.places, self.norm, self.head = (
+                nn.Parameter(torch.randn(3, 4)),
+                nn.LayerNorm(4),
+                nn.Linear(4, 2, bias=False),
+            )
 
         def forward(self, x: Tensor) -> Tensor:
             x = x + self.places
@@ -185,7 +200,12 @@ def test_a_sequence_keeps_its_numbers_where_it_can() -> None:
     graph = trace(net, torch.randn(4, 3))
     assert "parameters" not in graph.model and set(graph.weights) == set(net.state_dict())
     moved = trace(nn.Sequential(nn.Identity(), *net), torch.randn(4, 3))
-    assert moved.model["parameters"]["linear_1.weight"] == {"tensor": "1.weight"} and set(moved.weights) == {"1.weight", "1.bias", "3.weight", "3.bias"}
+    assert moved.model["parameters"]["linear_1.weight"] == {"tensor": "1.weight"} and set(moved.weights) == {
+        "1.weight",
+        "1.bias",
+        "3.weight",
+        "3.bias",
+    }
 
 
 def test_frozen_and_tied_tensors(same: Same) -> None:
@@ -275,7 +295,9 @@ def test_constants_are_saved_beside_the_graph(tmp_path: Path) -> None:
     graph = trace(Masked(), torch.randn(4, 4))
     for _ in range(2):
         graph.save(tmp_path / "model.json", tmp_path / "model.safetensors")
-    [constant] = [node for node in json.loads((tmp_path / "model.json").read_text())["nodes"] if node["type"] == "constant"]
+    [constant] = [
+        node for node in json.loads((tmp_path / "model.json").read_text())["nodes"] if node["type"] == "constant"
+    ]
     assert np.array_equal(np.load(tmp_path / constant["values"]), [1.0, 0.5, 0.0])
     assert len(list((tmp_path / "model_constants").iterdir())) == 1
 
@@ -285,3 +307,45 @@ def test_a_graph_is_shown() -> None:
     text = repr(graph)
     assert "60 layers" in text and "1,200 numbers" in text and "20 more" in text and len(text.splitlines()) < 50
     assert graph._repr_html_().count("<tr>") < 50 and "<td" in graph._repr_html_()
+
+
+def test_a_tensor_that_is_the_same_for_all_is_a_constant(same: Same) -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a = nn.Linear(4, 4)
+
+        def forward(self, mask: Tensor, x: Tensor, y: Tensor) -> Tensor:
+            return (mask @ self.a(x) * y).sum(1)
+
+    torch.manual_seed(0)
+    graph = same(Net(), (torch.randn(3, 3), torch.randn(5, 3, 4), torch.randn(5, 3, 4)))
+    assert list(graph.model["inputs"]) == ["x", "y"]
+
+
+def test_wrappers_are_taken_off() -> None:
+    net = nn.Sequential(nn.Linear(3, 2))
+    for wrapped in (torch.compile(net), nn.DataParallel(net)):
+        assert set(trace(wrapped, torch.randn(4, 3)).weights) == {"0.weight", "0.bias"}
+
+
+def test_checkpoints_and_autocast_are_followed() -> None:
+    from torch.utils.checkpoint import checkpoint
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b = nn.Linear(3, 4), nn.Linear(4, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = checkpoint(lambda x: torch.tanh(self.a(x)), x, use_reentrant=False)
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                x = self.b(x)
+            return x.float()
+
+    assert types_of(trace(Net(), torch.randn(4, 3))) == ["linear", "tanh", "linear"]
+
+
+def test_what_is_no_module_is_refused() -> None:
+    with pytest.raises(TypeError, match="takes a torch.nn.Module, not function"):
+        trace(lambda x: x, torch.randn(4, 3))  # type: ignore[arg-type]

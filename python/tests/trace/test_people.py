@@ -1,7 +1,8 @@
 """The models of docs/models.md at small size: each is traced, and a step of each is attributed.
 
-The modules are those of `tests/reference/models/cases`, which stand beside the same networks in the words of a run file, and six
-perceptrons. Two of the 28 are refused: they have an operator that there is no kind for, and numbers drawn inside.
+The modules are those of `tests/reference/models/cases`, which stand beside the same networks in the words of a run
+file, and six perceptrons. Two of the 28 are refused: they have an operator that there is no kind for, and numbers drawn
+inside.
 """
 
 from __future__ import annotations
@@ -116,7 +117,11 @@ def made(name: str) -> Made:
     return PERCEPTRONS[name]() if name in PERCEPTRONS else case(CASES.get(name, name))
 
 
-NAMES = [*PERCEPTRONS, *(name for at, name in enumerate(CASES) if list(CASES.values()).index(CASES[name]) == at), *WIDER]
+NAMES = [
+    *PERCEPTRONS,
+    *(name for at, name in enumerate(CASES) if list(CASES.values()).index(CASES[name]) == at),
+    *WIDER,
+]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -14,16 +14,11 @@ from pathkernel.trace import trace
 from pathkernel.trace.check import Difference
 from pathkernel.trace.translate import HANDLERS, Translator
 
+from .written import Written
 
-class Written(nn.Module):
-    """A module whose forward is a function of itself and the input."""
 
-    def __init__(self, forward: Callable[..., Tensor]) -> None:
-        super().__init__()
-        self.a, self._forward = nn.Linear(4, 4), forward
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self._forward(self, x)
+def written(forward: Callable[..., Any]) -> nn.Module:
+    return Written(forward, a=nn.Linear(4, 4))
 
 
 class Inner(nn.Module):
@@ -49,7 +44,11 @@ class Outer(nn.Module):
 def test_all_parts_are_named_at_once() -> None:
     with pytest.raises(UnsupportedError) as raised:
         trace(Outer(), torch.randn(3, 4))
-    assert [(node.module, node.operator) for node in raised.value.nodes] == [("blocks.0", "erf"), ("blocks.1", "erf"), ("", "sort")]
+    assert [(node.module, node.operator) for node in raised.value.nodes] == [
+        ("blocks.0", "erf"),
+        ("blocks.1", "erf"),
+        ("", "sort"),
+    ]
     first = raised.value.nodes[0]
     lines = open(__file__).read().splitlines()
     file, _, line = first.source.rpartition(":")
@@ -70,7 +69,10 @@ REFUSED: dict[str, tuple[Callable[..., Any], str]] = {
     "stopped": (lambda m, x: m.a(x) + m.a(x).detach(), "requires_grad_(False)"),
     "no_grad": (lambda m, x: m.a(x) + without(m, x), "requires_grad_(False)"),
     "rounded": (lambda m, x: m.a(x).round(), "steps have no gradient"),
-    "volumes": (lambda m, x: nn.functional.max_pool3d(m.a(x).view(-1, 1, 1, 2, 2), (1, 2, 2)).flatten(1), "conv2d and its pools"),
+    "volumes": (
+        lambda m, x: nn.functional.max_pool3d(m.a(x).view(-1, 1, 1, 2, 2), (1, 2, 2)).flatten(1),
+        "conv2d and its pools",
+    ),
 }
 
 
@@ -83,7 +85,7 @@ def without(m: Any, x: Tensor) -> Tensor:
 def test_a_part_is_refused(name: str) -> None:
     forward, said = REFUSED[name]
     with pytest.raises(UnsupportedError) as raised:
-        trace(Written(forward), torch.randn(3, 4))
+        trace(written(forward), torch.randn(3, 4))
     assert said in str(raised.value) and raised.value.nodes
     assert __file__ in raised.value.nodes[0].source
 
@@ -93,18 +95,18 @@ def test_control_flow_by_values_is_refused() -> None:
         return m.a(x) if x.sum() > 0 else m.a(-x)
 
     with pytest.raises(UnsupportedError, match="control flow depends on the values") as raised:
-        trace(Written(forward), torch.randn(3, 4))
+        trace(written(forward), torch.randn(3, 4))
     assert __file__ in str(raised.value)
 
 
 def test_a_fixed_number_of_examples_is_refused() -> None:
     with pytest.raises(UnsupportedError, match="number of examples is fixed"):
-        trace(Written(lambda m, x: m.a(x).view(6, 2, 2).flatten(1)), torch.randn(6, 4))
+        trace(written(lambda m, x: m.a(x).view(6, 2, 2).flatten(1)), torch.randn(6, 4))
 
 
 def test_an_output_that_depends_on_nothing_is_refused() -> None:
     with pytest.raises(UnsupportedError, match="does not depend on the inputs"):
-        trace(Written(lambda m, x: m.a.weight.sum(0).expand(len(x), -1)), torch.randn(3, 4))
+        trace(written(lambda m, x: m.a.weight.sum(0).expand(len(x), -1)), torch.randn(3, 4))
 
 
 def test_no_tensor_in_what_is_given() -> None:
@@ -145,4 +147,4 @@ def test_examples_that_meet_unseen_are_found() -> None:
         return m.a(x.t().reshape(-1, 4))
 
     with pytest.raises((Difference, UnsupportedError)):
-        trace(Written(forward), torch.randn(3, 4))
+        trace(written(forward), torch.randn(3, 4))

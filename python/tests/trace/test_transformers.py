@@ -15,10 +15,25 @@ from .conftest import Same
 
 tf = pytest.importorskip("transformers")
 
-SIZES = {"vocab_size": 40, "hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 12, "max_position_embeddings": 16}
+SIZES = {
+    "vocab_size": 40,
+    "hidden_size": 8,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 12,
+    "max_position_embeddings": 16,
+}
 TOKENS = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
 GPT2 = {"vocab_size": 40, "n_embd": 8, "n_layer": 2, "n_head": 2, "n_positions": 16} | TOKENS
-T5 = {"vocab_size": 40, "d_model": 8, "d_kv": 4, "d_ff": 12, "num_layers": 2, "num_heads": 2, "relative_attention_num_buckets": 8}
+T5 = {
+    "vocab_size": 40,
+    "d_model": 8,
+    "d_kv": 4,
+    "d_ff": 12,
+    "num_layers": 2,
+    "num_heads": 2,
+    "relative_attention_num_buckets": 8,
+}
 
 
 def sentences() -> tuple[torch.Tensor, torch.Tensor]:
@@ -55,9 +70,19 @@ MODELS: dict[str, tuple[str, str, dict[str, Any], Callable[[], Any]]] = {
     "bert with types": ("BertForSequenceClassification", "BertConfig", SIZES, with_types),
     "roberta": ("RobertaForSequenceClassification", "RobertaConfig", SIZES | TOKENS, with_mask),
     "t5": ("T5ForConditionalGeneration", "T5Config", T5, two_sentences),
-    "llama": ("LlamaForCausalLM", "LlamaConfig", SIZES | TOKENS | {"num_attention_heads": 4, "num_key_value_heads": 2}, with_mask),
+    "llama": (
+        "LlamaForCausalLM",
+        "LlamaConfig",
+        SIZES | TOKENS | {"num_attention_heads": 4, "num_key_value_heads": 2},
+        with_mask,
+    ),
     "pythia": ("GPTNeoXForCausalLM", "GPTNeoXConfig", SIZES | TOKENS | {"hidden_size": 16}, tokens_alone),
-    "vit": ("ViTForImageClassification", "ViTConfig", SIZES | {"image_size": 8, "patch_size": 4, "num_channels": 1}, lambda: torch.randn(3, 1, 8, 8)),
+    "vit": (
+        "ViTForImageClassification",
+        "ViTConfig",
+        SIZES | {"image_size": 8, "patch_size": 4, "num_channels": 1},
+        lambda: torch.randn(3, 1, 8, 8),
+    ),
 }
 
 
@@ -92,7 +117,10 @@ def test_gpt2_is_written_as_people_would() -> None:
     layers = graph.model["layers"]
     types = [layer["type"] for layer in layers]
     assert types.count("attention") == 2 and types.count("layer_norm") == 5 and types.count("gelu") == 2
-    assert graph.model["parameters"]["transformer.h.0.attn.c_attn.weight"] == {"tensor": "transformer.h.0.attn.c_attn.weight", "transposed": True}
+    assert graph.model["parameters"]["transformer.h.0.attn.c_attn.weight"] == {
+        "tensor": "transformer.h.0.attn.c_attn.weight",
+        "transposed": True,
+    }
     assert layers[-1]["weight"] == "transformer.wte.weight"
     assert graph.model["inputs"] == {"input_ids": {"shape": [6], "type": "integer"}}
     assert graph.prepare is None

@@ -15,7 +15,10 @@ from ..translate import Translator, Unsupported, handles
 def operands(t: Translator, node: fx.Node, left: Any, right: Any) -> tuple[str, str]:
     """Two values that are to be stretched to the node's; a number becomes a constant."""
     out = t.layout(node)
-    read = lambda value: t.aligned(value, out) if isinstance(value, fx.Node) else t.network.constant(np.array([float(value)]))
+
+    def read(value: Any) -> str:
+        return t.aligned(value, out) if isinstance(value, fx.Node) else t.network.constant(np.array([float(value)]))
+
     return read(left), read(right)
 
 
@@ -66,7 +69,11 @@ def div(t: Translator, node: fx.Node, self: Any, other: Any, rounding_mode: str 
         return stretched(t, node, t.network.scale(t.aligned(self, t.layout(node)), 1 / number))
     below = t.aligned(other, t.layout(node))
     values = t.array(other)
-    under = t.network.constant(1 / values.reshape(t.network.shapes[below])) if values is not None else t.network.reciprocal(below)
+    under = (
+        t.network.constant(1 / values.reshape(t.network.shapes[below]))
+        if values is not None
+        else t.network.reciprocal(below)
+    )
     if (number := t.number(self)) is not None:
         return stretched(t, node, t.network.scale(under, number))
     return t.network.product([t.aligned(self, t.layout(node)), under])
@@ -136,7 +143,13 @@ def axes_of(t: Translator, node: fx.Node, dim: Any) -> list[int]:
 
 @handles("var", "std", "var_mean", "std_mean")
 def spread(
-    t: Translator, node: fx.Node, self: fx.Node, dim: Any = None, correction: Any = None, unbiased: bool = True, **_: Any
+    t: Translator,
+    node: fx.Node,
+    self: fx.Node,
+    dim: Any = None,
+    correction: Any = None,
+    unbiased: bool = True,
+    **_: Any,
 ) -> Any:
     name = str(node.target).split(".")[1]
     axes = axes_of(t, self, dim)
@@ -148,7 +161,9 @@ def spread(
     if not name.endswith("_mean"):
         return t.shaped(value, node)
     shapes = [part_shape(node, at) for at in (0, 1)]
-    return {at: t.network.reshape(own, shape) for at, (own, shape) in enumerate(zip((value, centre), shapes, strict=True))}
+    return {
+        at: t.network.reshape(own, shape) for at, (own, shape) in enumerate(zip((value, centre), shapes, strict=True))
+    }
 
 
 def part_shape(node: fx.Node, at: int) -> tuple[int, ...]:
@@ -169,9 +184,9 @@ def moments(t: Translator, value: str, axes: Sequence[int]) -> tuple[str, str]:
 
 @handles("norm", "linalg_vector_norm", "linalg_norm", "frobenius_norm")
 def norm(t: Translator, node: fx.Node, p: Any = 2, ord: Any = 2, dim: Any = None, **source: Any) -> str:
-    order = {2, 2.0, None, "fro"}
+    order = {2, None, "fro"}
     if p not in order or ord not in order:
-        if {1, 1.0} & {p, ord}:
+        if 1 in (p, ord):
             value = t.network.pointwise("abs", t.read(source["self"]))
             return t.shaped(t.network.reduce("sum", value, axes_of(t, source["self"], dim)), node)
         raise Unsupported("the norms of order 1 and 2 are the nearest")
@@ -228,7 +243,11 @@ def lerp(t: Translator, node: fx.Node, self: fx.Node, end: fx.Node, weight: Any)
     a, b = operands(t, node, self, end)
     apart = t.network.total([b, t.network.scale(a, -1)])
     number = t.number(weight)
-    part = t.network.scale(apart, number) if number is not None else t.network.product([apart, t.aligned(weight, t.layout(node))])
+    part = (
+        t.network.scale(apart, number)
+        if number is not None
+        else t.network.product([apart, t.aligned(weight, t.layout(node))])
+    )
     return t.network.total([a, part])
 
 
@@ -266,7 +285,9 @@ def mask_of(t: Translator, node: fx.Node, condition: fx.Node) -> tuple[str, Call
     from ..program import Kind
 
     if t.kind(condition) is not Kind.INPUTS:
-        raise Unsupported("a condition on trained values has no gradient; relu, clamp or a product with sigmoid do the like")
+        raise Unsupported(
+            "a condition on trained values has no gradient; relu, clamp or a product with sigmoid do the like"
+        )
     held = t.aligned(condition, t.layout(node))
     return held, lambda: t.network.offset(t.network.scale(held, -1), 1)
 
@@ -285,7 +306,10 @@ def chosen(t: Translator, node: fx.Node, condition: fx.Node, then: Any, otherwis
     """One value where a condition holds, the other elsewhere."""
     held, opposite = mask_of(t, node, condition)
     first, second = t.number(then), t.number(otherwise)
-    wide = lambda value: t.network.broadcast(t.aligned(value, t.layout(node)), t.shape(node))
+
+    def wide(value: fx.Node) -> str:
+        return t.network.broadcast(t.aligned(value, t.layout(node)), t.shape(node))
+
     if first is not None and second is not None:
         between = t.network.offset(t.network.scale(held, clipped(first) - clipped(second)), clipped(second))
         return t.network.broadcast(between, t.shape(node))

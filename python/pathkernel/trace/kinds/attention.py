@@ -41,10 +41,10 @@ def attention(
     heads, kv_heads = (count_of(t, part, out) for part in (query, key))
     if kv_heads != count_of(t, value, out):
         raise Unsupported("keys and values with other numbers of heads")
-    reads = [heads_first(t, part, out) for part in (query, key, value)]
-    sides = (t.network.shapes[reads[0]][1], t.network.shapes[reads[1]][1])
+    queries, keys, values = (heads_first(t, part, out) for part in (query, key, value))
+    sides = (t.network.shapes[queries][1], t.network.shapes[keys][1])
     mask = None if attn_mask is None else added(t, attn_mask, out, heads, sides)
-    apart = attend(t.network, *reads, mask, Options(is_causal, scale, dropout_p))
+    apart = attend(t.network, queries, keys, values, mask, Options(is_causal, scale, dropout_p))
     if is_tensor(node.meta["val"]):
         return t.shaped(apart, node)
     before = tuple(side for axis, side in enumerate(out.whole[:-2]) if axis != out.dropped)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,11 @@ import torch
 from torch import fx
 from torch.nn import functional
 
-from ..tensors import View
 from ..translate import Translator, Unsupported, handles
 from .norms import direct
+
+#: Images of one example that are taken apart, at the most.
+MOST_IMAGES = 64
 
 
 def image(t: Translator, input: fx.Node, axes: int) -> str:
@@ -67,7 +70,9 @@ def conv_transpose(
     dilation: Any = 1,
 ) -> str:
     axes = 1 if "1d" in str(node.target) else 2
-    return convolution_of(t, node, input, weight, bias, axes, stride, padding, dilation, groups, sides(output_padding, axes))
+    return convolution_of(
+        t, node, input, weight, bias, axes, stride, padding, dilation, groups, sides(output_padding, axes)
+    )
 
 
 @handles("convolution")
@@ -113,7 +118,12 @@ def convolution_of(
     else:
         around = sides(padding, axes)
     channels = t.shape(weight)[1] * groups if output_padding is not None else t.shape(weight)[0]
-    options = {"stride": (steps, 1), "padding": (around, 0), "dilation": (gaps, 1), "output_padding": (output_padding or [0], 0)}
+    options = {
+        "stride": (steps, 1),
+        "padding": (around, 0),
+        "dilation": (gaps, 1),
+        "output_padding": (output_padding or [0], 0),
+    }
     keys: dict[str, Any] = {"kernel": short(kernel)}
     keys |= {name: short(values) for name, (values, usual) in options.items() if set(values) != {usual}}
     keys |= {"groups": groups} if groups != 1 else {}
@@ -123,18 +133,25 @@ def convolution_of(
     return windowed(t, node, value, kind, channels, weight, bias, keys)
 
 
-def each(t: Translator, node: fx.Node, value: str, apply: Any) -> str:
+def each(t: Translator, node: fx.Node, value: str, apply: Callable[[str], str]) -> str:
     """The same layer for each of several images of one example."""
     shape = t.network.shapes[value]
-    if shape[0] > 64:
-        raise Unsupported(f"{shape[0]} images an example; up to 64 are taken apart, each by itself")
+    if shape[0] > MOST_IMAGES:
+        raise Unsupported(f"{shape[0]} images an example; up to {MOST_IMAGES} are taken apart, each by itself")
     parts = [t.network.reshape(t.network.slice(value, 0, at, at + 1), shape[1:]) for at in range(shape[0])]
     done = [apply(part) for part in parts]
     return t.network.concat([t.network.reshape(part, (1, *t.network.shapes[part])) for part in done], 0)
 
 
 def windowed(
-    t: Translator, node: fx.Node, value: str, kind: str, channels: int, weight: fx.Node, bias: fx.Node | None, keys: dict[str, Any]
+    t: Translator,
+    node: fx.Node,
+    value: str,
+    kind: str,
+    channels: int,
+    weight: fx.Node,
+    bias: fx.Node | None,
+    keys: dict[str, Any],
 ) -> str:
     views = direct(t, {"weight": weight, "bias": bias}) or direct(t, {"weight": weight})
     if not views or "weight" not in views:
@@ -163,12 +180,14 @@ def padded(t: Translator, value: str, around: Sequence[int], number: float) -> s
     shape = list(t.network.shapes[value])
     for at in range(len(around) // 2):
         shape[-1 - at] += around[2 * at] + around[2 * at + 1]
-    own = {"value": number} if number else {}
+    own: dict[str, Any] = {"value": number} if number else {}
     return t.network.add("pad", [value], tuple(shape), padding=list(around), **own)
 
 
 @handles("pad", "constant_pad_nd")
-def pad(t: Translator, node: fx.Node, self: fx.Node, pad: Sequence[Any], mode: str = "constant", value: Any = None) -> str:
+def pad(
+    t: Translator, node: fx.Node, self: fx.Node, pad: Sequence[Any], mode: str = "constant", value: Any = None
+) -> str:
     around = [t.whole_number(side) for side in pad]
     own = t.layout(self)
     reached = range(len(own.whole) - len(around) // 2, len(own.whole))
@@ -182,25 +201,36 @@ def pad(t: Translator, node: fx.Node, self: fx.Node, pad: Sequence[Any], mode: s
     result = t.read(self)
     for at in range(len(around) // 2):
         axis = len(t.network.shapes[result]) - 1 - at
-        result = t.network.along(result, axis, picks(t.network.shapes[result][axis], around[2 * at], around[2 * at + 1], mode))
+        result = t.network.along(
+            result, axis, picks(t.network.shapes[result][axis], around[2 * at], around[2 * at + 1], mode)
+        )
     return result
 
 
 @handles("reflection_pad1d", "reflection_pad2d", "replication_pad1d", "replication_pad2d")
 def other_pad(t: Translator, node: fx.Node, self: fx.Node, padding: Sequence[Any]) -> str:
-    return pad(t, node, self, padding, "reflect" if "reflection" in str(node.target) else "replicate")
+    result: str = pad(t, node, self, padding, "reflect" if "reflection" in str(node.target) else "replicate")
+    return result
 
 
 def picks(side: int, before: int, after: int, mode: str) -> np.ndarray:
     """Which place each place of a padded axis repeats, as a matrix."""
     places = torch.arange(side, dtype=torch.float64)[None, None]
     padded = functional.pad(places, (before, after), mode=mode)[0, 0].long()
-    return np.eye(side)[padded.numpy()]
+    matrix: np.ndarray = np.eye(side)[padded.numpy()]
+    return matrix
 
 
 @handles("max_pool1d", "max_pool2d", "max_pool2d_with_indices", "max_pool1d_with_indices")
 def max_pool(
-    t: Translator, node: fx.Node, self: fx.Node, kernel_size: Any, stride: Any = (), padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False
+    t: Translator,
+    node: fx.Node,
+    self: fx.Node,
+    kernel_size: Any,
+    stride: Any = (),
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
 ) -> Any:
     axes = 1 if "1d" in str(node.target) else 2
     gaps = sides(dilation, axes)
@@ -257,7 +287,9 @@ def pooled(
     keys |= {"stride": short(steps)} if steps != kernel else {}
     keys |= {"padding": short(around)} if any(around) else {}
     keys |= {"dilation": short(gaps)} if gaps and set(gaps) != {1} else {}
-    out = [(side + 2 * pad - span) // step + 1 for side, pad, span, step in zip(inner, around, spans, steps, strict=True)]
+    out = [
+        (side + 2 * pad - span) // step + 1 for side, pad, span, step in zip(inner, around, spans, steps, strict=True)
+    ]
     result = t.network.add(kind, [value], (t.network.shapes[value][0], *out), **keys)
     return t.network.reshape(result, result_shape(t, source, out, axes))
 
@@ -286,13 +318,15 @@ def adaptive_avg_pool(t: Translator, node: fx.Node, self: fx.Node, output_size: 
         return t.shaped(means, node)
     if all(side % parts == 0 for side, parts in zip(inner, out, strict=True)):
         kernel = short([side // parts for side, parts in zip(inner, out, strict=True)])
-        return t.shaped(t.network.add(f"avg_pool{axes}d", [value], (t.network.shapes[value][0], *out), kernel=kernel), node)
+        return t.shaped(
+            t.network.add(f"avg_pool{axes}d", [value], (t.network.shapes[value][0], *out), kernel=kernel), node
+        )
     for axis, (side, parts) in enumerate(zip(inner, out, strict=True), start=1):
-        value = t.network.along(value, axis, mapped(side, lambda rows, parts=parts: functional.adaptive_avg_pool1d(rows, parts)))  # type: ignore[misc]
+        value = t.network.along(value, axis, mapped(side, partial(functional.adaptive_avg_pool1d, output_size=parts)))
     return t.shaped(value, node)
 
 
-def mapped(side: int, apply: Any) -> np.ndarray:
+def mapped(side: int, apply: Callable[[torch.Tensor], torch.Tensor]) -> np.ndarray:
     """The matrix of a linear map of lines."""
     result: np.ndarray = apply(torch.eye(side, dtype=torch.float64)[:, None])[:, 0].T.numpy()
     return result
@@ -314,7 +348,15 @@ def adaptive_max_pool(t: Translator, node: fx.Node, self: fx.Node, output_size: 
     return {0: t.network.reshape(result, whole)}
 
 
-@handles("upsample_nearest1d", "upsample_nearest2d", "upsample_linear1d", "upsample_bilinear2d", "upsample_bicubic2d", "_upsample_nearest_exact2d", "_upsample_nearest_exact1d")
+@handles(
+    "upsample_nearest1d",
+    "upsample_nearest2d",
+    "upsample_linear1d",
+    "upsample_bilinear2d",
+    "upsample_bicubic2d",
+    "_upsample_nearest_exact2d",
+    "_upsample_nearest_exact1d",
+)
 def upsample(t: Translator, node: fx.Node, align_corners: bool | None = None, **arguments: Any) -> str:
     source = arguments.get("input", arguments.get("self"))
     assert isinstance(source, fx.Node)
@@ -324,7 +366,9 @@ def upsample(t: Translator, node: fx.Node, align_corners: bool | None = None, **
     inner, out = t.network.shapes[value][1:], t.layout(node).whole[-axes:]
     if "nearest" in name and all(new % side == 0 for side, new in zip(inner, out, strict=True)):
         factor = short([new // side for side, new in zip(inner, out, strict=True)])
-        return t.shaped(t.network.add("upsample", [value], (t.network.shapes[value][0], *out), scale_factor=factor), node)
+        return t.shaped(
+            t.network.add("upsample", [value], (t.network.shapes[value][0], *out), scale_factor=factor), node
+        )
     factors = arguments.get("scale_factors") or [None] * axes
     for axis, (side, new, factor) in enumerate(zip(inner, out, factors, strict=True), start=1):
         matrix = resized(name, side, new, factor, align_corners)
@@ -333,8 +377,16 @@ def upsample(t: Translator, node: fx.Node, align_corners: bool | None = None, **
 
 
 def resized(name: str, side: int, new: int, factor: float | None, align_corners: bool | None) -> np.ndarray:
-    """The matrix by which a side is stretched, found by stretching each place alone; sides are stretched one after the other."""
-    mode = "bicubic" if "bicubic" in name else "bilinear" if "linear" in name else "nearest-exact" if "exact" in name else "nearest"
+    """The matrix by which a side is stretched, found by stretching each place alone."""
+    mode = (
+        "bicubic"
+        if "bicubic" in name
+        else "bilinear"
+        if "linear" in name
+        else "nearest-exact"
+        if "exact" in name
+        else "nearest"
+    )
     corners = {} if align_corners is None else {"align_corners": align_corners}
     rows = torch.eye(side, dtype=torch.float64)[:, None, :, None].expand(-1, -1, -1, 2)
     size: dict[str, Any] = {"size": (new, 2)} if factor is None else {"scale_factor": (factor, 1.0)}
@@ -354,6 +406,3 @@ def pixel_unshuffle(t: Translator, node: fx.Node, self: fx.Node, downscale_facto
     by, (channels, rows, columns) = downscale_factor, t.shape(self)
     value = t.network.reshape(t.read(self), (channels, rows // by, by, columns // by, by))
     return t.shaped(t.network.permute(value, [0, 2, 4, 1, 3]), node)
-
-
-__all__ = ["View"]

@@ -16,7 +16,9 @@ from ..translate import Translator, Unsupported, handles
 def index_select(t: Translator, node: fx.Node, self: fx.Node, dim: int, index: fx.Node) -> str:
     places = t.array(index)
     if places is None:
-        raise Unsupported("places that depend on the inputs; places that are the same for every example are the nearest")
+        raise Unsupported(
+            "places that depend on the inputs; places that are the same for every example are the nearest"
+        )
     return along(t, t.read(self), t.layout(self).axis(dim), places)
 
 
@@ -24,14 +26,25 @@ def index_select(t: Translator, node: fx.Node, self: fx.Node, dim: int, index: f
 def index(t: Translator, node: fx.Node, self: fx.Node, indices: Sequence[fx.Node | None]) -> str:
     named = [(axis, place) for axis, place in enumerate(indices) if place is not None]
     own = t.layout(self)
-    constant = [(axis, t.array(place)) for axis, place in named if t.kind(place) is Kind.CONSTANT and t.layout(place).batch is None]
+    constant = [
+        (axis, t.array(place))
+        for axis, place in named
+        if t.kind(place) is Kind.CONSTANT and t.layout(place).batch is None
+    ]
     if len(named) == len(constant) == 1 and own.batch != named[0][0]:
         return one_axis(t, node, self, *constant[0])
     if own.batch is not None and len(named) == 2 and named[0][0] == own.batch == 0:
         return one_place(t, node, self, named)
-    if own.batch is None and len(constant) == len(named) and [axis for axis, _ in constant] == list(range(len(constant))):
+    if (
+        own.batch is None
+        and len(constant) == len(named)
+        and [axis for axis, _ in constant] == list(range(len(constant)))
+    ):
         return several_axes(t, node, self, [place for _, place in constant])
-    raise Unsupported("places by several arrays, or by one that depends on the inputs; slices and gather along one axis are the nearest")
+    raise Unsupported(
+        "places by several arrays, or by one that depends on the inputs; "
+        "slices and gather along one axis are the nearest"
+    )
 
 
 def one_axis(t: Translator, node: fx.Node, source: fx.Node, axis: int, places: np.ndarray | None) -> str:
@@ -56,7 +69,8 @@ def several_axes(t: Translator, node: fx.Node, source: fx.Node, places: Sequence
     """Places of the first axes of a value that is the same for every example."""
     own = t.layout(source).whole
     count = len(places)
-    flat = np.ravel_multi_index([np.asarray(place) % side for place, side in zip(np.broadcast_arrays(*places), own)], own[:count])  # type: ignore[arg-type]
+    wide = np.broadcast_arrays(*(np.asarray(place) for place in places))
+    flat = np.ravel_multi_index(tuple(place % side for place, side in zip(wide, own)), own[:count])
     rows = t.network.reshape(t.read(source), (int(np.prod(own[:count])), *own[count:]))
     return t.shaped(along(t, rows, 0, flat.reshape(-1)), node)
 
@@ -65,7 +79,12 @@ def one_place(t: Translator, node: fx.Node, source: fx.Node, named: Sequence[tup
     """`x[arange(n), places]`: a place of each example, by a row of zeros and a one."""
     (_, examples), (axis, places) = named
     own = t.layout(source)
-    if axis != 1 or t.kind(examples) is not Kind.CONSTANT or t.kind(places) is not Kind.INPUTS or t.layout(places).shape:
+    if (
+        axis != 1
+        or t.kind(examples) is not Kind.CONSTANT
+        or t.kind(places) is not Kind.INPUTS
+        or t.layout(places).shape
+    ):
         raise Unsupported("a place for each example, x[arange(n), places], is the nearest")
     side = own.whole[1]
     chosen = t.one_hot(places, side)

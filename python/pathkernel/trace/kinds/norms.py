@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +12,9 @@ from ..tensors import View
 from ..translate import Translator, Unsupported, handles
 
 
-def direct(t: Translator, views: dict[str, fx.Node | None], shape: tuple[int, ...] | None = None) -> dict[str, View] | None:
+def direct(
+    t: Translator, views: dict[str, fx.Node | None], shape: tuple[int, ...] | None = None
+) -> dict[str, View] | None:
     """The tensors of a layer, if all that are there may be its own."""
     found: dict[str, View] = {}
     for own, node in views.items():
@@ -49,7 +50,12 @@ def layer_norm(
 
 @handles("rms_norm", "_fused_rms_norm")
 def rms_norm(
-    t: Translator, node: fx.Node, input: fx.Node, normalized_shape: Sequence[int], weight: fx.Node | None = None, eps: Any = None
+    t: Translator,
+    node: fx.Node,
+    input: fx.Node,
+    normalized_shape: Sequence[int],
+    weight: fx.Node | None = None,
+    eps: Any = None,
 ) -> Any:
     import torch
 
@@ -87,7 +93,9 @@ def norm_layer(t: Translator, kind: str, value: str, axes: int, tensors: dict[st
 
 
 @handles("group_norm", "native_group_norm")
-def group_norm(t: Translator, node: fx.Node, input: fx.Node, weight: Any = None, bias: Any = None, eps: float = 1e-5, **sizes: Any) -> Any:
+def group_norm(
+    t: Translator, node: fx.Node, input: fx.Node, weight: Any = None, bias: Any = None, eps: float = 1e-5, **sizes: Any
+) -> Any:
     groups = sizes.get("num_groups", sizes.get("group"))
     value = by_channel(t, node, input, "group_norm", {"weight": weight, "bias": bias}, {"groups": groups, "eps": eps})
     return {0: value} if "native" in str(node.target) else value
@@ -103,7 +111,14 @@ def instance_norm(
     return by_channel(t, node, input, "group_norm", {"weight": weight, "bias": bias}, {"groups": groups, "eps": eps})
 
 
-@handles("batch_norm", "_native_batch_norm_legit_functional", "_native_batch_norm_legit_no_training", "_native_batch_norm_legit", "native_batch_norm", "cudnn_batch_norm")
+@handles(
+    "batch_norm",
+    "_native_batch_norm_legit_functional",
+    "_native_batch_norm_legit_no_training",
+    "_native_batch_norm_legit",
+    "native_batch_norm",
+    "cudnn_batch_norm",
+)
 def batch_norm(
     t: Translator,
     node: fx.Node,
@@ -118,14 +133,18 @@ def batch_norm(
     **_: Any,
 ) -> Any:
     if running_mean is None:
-        raise Unsupported("batch norm without running statistics; track_running_stats=True has what a query is read with")
+        raise Unsupported(
+            "batch norm without running statistics; track_running_stats=True has what a query is read with"
+        )
     keys: dict[str, Any] = {"eps": eps} | ({"statistics": "batch", "momentum": momentum} if training else {})
     tensors = {"weight": weight, "bias": bias, "running_mean": running_mean, "running_var": running_var}
     value = by_channel(t, node, input, "batch_norm", tensors, keys)
     return value if str(node.target).startswith("aten.batch_norm") else {0: value}
 
 
-def by_channel(t: Translator, node: fx.Node, input: fx.Node, kind: str, tensors: dict[str, Any], keys: dict[str, Any]) -> str:
+def by_channel(
+    t: Translator, node: fx.Node, input: fx.Node, kind: str, tensors: dict[str, Any], keys: dict[str, Any]
+) -> str:
     """A norm of channels, the batch's second axis and the example's first."""
     own = t.layout(input)
     if own.batch != 0:
@@ -134,7 +153,9 @@ def by_channel(t: Translator, node: fx.Node, input: fx.Node, kind: str, tensors:
     rank = len(t.network.shapes[value])
     if own.is_merged:
         if kind != "batch_norm":
-            raise Unsupported(f"{kind} of several values an example; reshape before it so that the first axis is the examples'")
+            raise Unsupported(
+                f"{kind} of several values an example; reshape before it so that the first axis is the examples'"
+            )
         value = t.network.permute(value, [1, 0, *range(2, rank)])
     value = channel_norm(t, value, kind, tensors, keys)
     return t.network.permute(value, [1, 0, *range(2, rank)]) if own.is_merged else value
@@ -148,7 +169,9 @@ def channel_norm(t: Translator, value: str, kind: str, tensors: dict[str, Any], 
     if not affine:
         views = direct(t, statistics)
     if views is None:
-        raise Unsupported(f"{kind} that is called twice, or whose tensors are computed; a module for each call is the nearest")
+        raise Unsupported(
+            f"{kind} that is called twice, or whose tensors are computed; a module for each call is the nearest"
+        )
     main = "weight" if affine else "running_mean"
     layer = t.tensors.layer_name(views[main], main) if views else None
     ties = t.tensors.attach(layer, views) if layer else {}
@@ -157,11 +180,9 @@ def channel_norm(t: Translator, value: str, kind: str, tensors: dict[str, Any], 
     value = t.network.add(kind, [value], shape, name=layer, **keys, **({} if affine else {"affine": False}), **ties)
     if affine:
         return value
-    column = lambda tensor: t.network.reshape(t.read(tensor), (shape[0], *(1,) * (len(shape) - 1)))
-    if tensors.get("weight") is not None:
-        value = t.network.product([value, column(tensors["weight"])])
-    return value if tensors.get("bias") is None else t.network.total([value, column(tensors["bias"])])
-
-
-def elements(shape: Sequence[int]) -> int:
-    return math.prod(shape)
+    column = (shape[0], *(1,) * (len(shape) - 1))
+    if (weight := tensors.get("weight")) is not None:
+        value = t.network.product([value, t.network.reshape(t.read(weight), column)])
+    if (bias := tensors.get("bias")) is not None:
+        value = t.network.total([value, t.network.reshape(t.read(bias), column)])
+    return value

@@ -65,7 +65,9 @@ def matmul(t: Translator, node: fx.Node, **factors: fx.Node) -> str:
 
 
 @handles("addmm")
-def addmm(t: Translator, node: fx.Node, self: fx.Node, mat1: fx.Node, mat2: fx.Node, beta: float = 1, alpha: float = 1) -> str:
+def addmm(
+    t: Translator, node: fx.Node, self: fx.Node, mat1: fx.Node, mat2: fx.Node, beta: float = 1, alpha: float = 1
+) -> str:
     view = t.view(mat2)
     if view is not None and (beta, alpha) == (1, 1) and t.kind(mat1) is not Kind.PARAMETERS:
         last_is_free(t, mat1)
@@ -77,7 +79,9 @@ def addmm(t: Translator, node: fx.Node, self: fx.Node, mat1: fx.Node, mat2: fx.N
 
 
 @handles("addbmm", "baddbmm")
-def baddbmm(t: Translator, node: fx.Node, self: fx.Node, batch1: fx.Node, batch2: fx.Node, beta: float = 1, alpha: float = 1) -> str:
+def baddbmm(
+    t: Translator, node: fx.Node, self: fx.Node, batch1: fx.Node, batch2: fx.Node, beta: float = 1, alpha: float = 1
+) -> str:
     if "addbmm" in str(node.target) and "baddbmm" not in str(node.target):
         raise Unsupported("baddbmm is the nearest")
     value = t.network.scale(product(t, node, batch1, batch2), alpha)
@@ -89,7 +93,11 @@ def baddbmm(t: Translator, node: fx.Node, self: fx.Node, batch1: fx.Node, batch2
 def turned(t: Translator, view: View) -> View | None:
     """A view with its two axes exchanged, if it is a whole matrix."""
     own = tuple(t.tensors.state[view.tensor].shape)
-    if len(own) == 2 and view.shape in (own, own[::-1]) and (own[0] == own[1] or (view.shape == own) != view.transposed):
+    if (
+        len(own) == 2
+        and view.shape in (own, own[::-1])
+        and (own[0] == own[1] or (view.shape == own) != view.transposed)
+    ):
         return View(view.tensor, not view.transposed, view.shape[::-1])
     return None
 
@@ -136,11 +144,15 @@ def same_rank(t: Translator, first: str, second: str) -> tuple[str, str]:
 @handles("outer", "ger")
 def outer(t: Translator, node: fx.Node, self: fx.Node, vec2: fx.Node) -> str:
     (a,), (b,) = t.shape(self), t.shape(vec2)
-    return t.shaped(t.network.product([t.network.reshape(t.read(self), (a, 1)), t.network.reshape(t.read(vec2), (1, b))]), node)
+    return t.shaped(
+        t.network.product([t.network.reshape(t.read(self), (a, 1)), t.network.reshape(t.read(vec2), (1, b))]), node
+    )
 
 
 @handles("bilinear")
-def bilinear(t: Translator, node: fx.Node, input1: fx.Node, input2: fx.Node, weight: fx.Node, bias: fx.Node | None = None) -> str:
+def bilinear(
+    t: Translator, node: fx.Node, input1: fx.Node, input2: fx.Node, weight: fx.Node, bias: fx.Node | None = None
+) -> str:
     """Σ_ij x_i W_oij y_j: W times x's numbers times y's, as one matrix."""
     outputs, first, second = t.shape(weight)
     x, y = t.read(input1), t.read(input2)
@@ -162,12 +174,13 @@ def einsum(t: Translator, node: fx.Node, equation: str, tensors: Sequence[fx.Nod
     batch = batch_letter(t, terms, tensors)
     if batch and batch not in wanted:
         raise Mixed()
-    strip = lambda letters, layout: letters.replace(batch, "") if batch and layout.dropped is not None else letters
-    merged = any(t.layout(tensor).is_merged for tensor in tensors)
-    if merged:
+    if any(t.layout(tensor).is_merged for tensor in tensors):
         raise Unsupported("einsum over an axis that holds the examples and another; reshape before it")
-    letters = [strip(term, t.layout(tensor)) for term, tensor in zip(terms, tensors, strict=True)]
-    result = strip(wanted, out)
+    letters = [
+        term.replace(batch, "") if t.layout(tensor).batch is not None else term
+        for term, tensor in zip(terms, tensors, strict=True)
+    ]
+    result = wanted.replace(batch, "") if out.batch is not None else wanted
     direct = as_linear(t, letters, result, tensors)
     if direct is not None:
         return t.shaped(direct, node)
@@ -187,7 +200,10 @@ def parsed(equation: str, ranks: Sequence[int]) -> tuple[list[str], str]:
     spare = [letter for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" if letter not in equation]
     count = max((rank - len(term) + 3 for term, rank in zip(terms, ranks, strict=True) if "..." in term), default=0)
     dots = "".join(spare[:count])
-    filled = [term.replace("...", dots[count - (rank - len(term) + 3) :] if "..." in term else "") for term, rank in zip(terms, ranks, strict=True)]
+    filled = [
+        term.replace("...", dots[count - (rank - len(term) + 3) :] if "..." in term else "")
+        for term, rank in zip(terms, ranks, strict=True)
+    ]
     if "->" not in equation:
         every = "".join(filled)
         wanted = dots + "".join(sorted(letter for letter in set(every) - set(dots) if every.count(letter) == 1))
@@ -196,14 +212,18 @@ def parsed(equation: str, ranks: Sequence[int]) -> tuple[list[str], str]:
 
 def batch_letter(t: Translator, terms: Sequence[str], tensors: Sequence[fx.Node]) -> str:
     """The letter that the examples have."""
-    found = {term[batch] for term, tensor in zip(terms, tensors, strict=True) if (batch := t.layout(tensor).batch) is not None}
+    found = {
+        term[batch]
+        for term, tensor in zip(terms, tensors, strict=True)
+        if (batch := t.layout(tensor).batch) is not None
+    }
     if len(found) > 1:
         raise Mixed()
     return found.pop() if found else ""
 
 
 def as_linear(t: Translator, letters: Sequence[str], result: str, tensors: Sequence[fx.Node]) -> str | None:
-    """A product with a tensor that a layer `linear` is: [new axes, summed axes] or, of a matrix, the other way round."""
+    """A product with a tensor that a layer `linear` has: [new axes, summed axes], or a matrix the other way round."""
     if len(tensors) != 2:
         return None
     for weight, other in ((0, 1), (1, 0)):
@@ -212,7 +232,12 @@ def as_linear(t: Translator, letters: Sequence[str], result: str, tensors: Seque
             continue
         summed = "".join(letter for letter in term if letter not in result)
         new = "".join(letter for letter in term if letter in result)
-        if not new or not set(summed) <= set(rest) or set(rest) - set(summed) - set(result) or len(set(rest)) != len(rest):
+        if (
+            not new
+            or not set(summed) <= set(rest)
+            or set(rest) - set(summed) - set(result)
+            or len(set(rest)) != len(rest)
+        ):
             continue
         sides = {letter: side for letter, side in zip(term, view.shape, strict=True)}
         shape = (math.prod(sides[letter] for letter in new), math.prod(sides[letter] for letter in summed))
@@ -254,12 +279,20 @@ def contracted(t: Translator, left: str, a: str, right: str, b: str, later: set[
     summed = [letter for letter in a if letter in b and letter not in later]
     first = [letter for letter in a if letter not in b]
     second = [letter for letter in b if letter not in a]
-    sides = dict(zip(a, t.network.shapes[left], strict=True)) | dict(zip(b, t.network.shapes[right], strict=True)) if a and b else {}
-    sides = {letter: side for letters, name in ((a, left), (b, right)) for letter, side in zip(letters, t.network.shapes[name])} | sides
-    size = lambda letters: math.prod(sides[letter] for letter in letters)
+    sides = {
+        letter: side
+        for letters, name in ((a, left), (b, right))
+        for letter, side in zip(letters, t.network.shapes[name])
+    }
+
+    def size(letters: Sequence[str]) -> int:
+        return math.prod(sides[letter] for letter in letters)
+
     batch = tuple(sides[letter] for letter in shared)
     one = t.network.reshape(arranged(t, left, a, "".join(shared + first + summed)), (*batch, size(first), size(summed)))
-    two = t.network.reshape(arranged(t, right, b, "".join(shared + summed + second)), (*batch, size(summed), size(second)))
+    two = t.network.reshape(
+        arranged(t, right, b, "".join(shared + summed + second)), (*batch, size(summed), size(second))
+    )
     letters = "".join(shared + first + second)
     shape = tuple(sides[letter] for letter in letters) or (1,)
     return t.network.reshape(t.network.matmul(one, two), shape), letters
@@ -293,7 +326,16 @@ def embedding(t: Translator, node: fx.Node, weight: fx.Node, indices: fx.Node, p
     ties = t.tensors.attach(layer, {"weight": view})
     tokens = t.read(indices)
     shape = (*t.layout(indices).shape, features)
-    value = t.network.add("embedding", [tokens], (*t.network.shapes[tokens], features), name=layer, count=count, features=features, **own, **ties)
+    value = t.network.add(
+        "embedding",
+        [tokens],
+        (*t.network.shapes[tokens], features),
+        name=layer,
+        count=count,
+        features=features,
+        **own,
+        **ties,
+    )
     return t.shaped(t.network.reshape(value, shape), node)
 
 

@@ -40,7 +40,10 @@ def lstm(
     each, directions = (4 if has_biases else 2), (2 if bidirectional else 1)
     if len(params) != each * directions * num_layers:
         raise Unsupported("a projection of the output (proj_size); linear after lstm is the nearest")
-    own = lambda value, layer, backwards: sweep(t, value, params[each * layer : each * (layer + 1)], backwards)
+
+    def own(value: str, layer: int, backwards: bool) -> str:
+        return sweep(t, value, params[each * layer : each * (layer + 1)], backwards)
+
     return layers_of(t, node, input, own, num_layers, directions, dropout if train else 0, batch_first)
 
 
@@ -54,7 +57,10 @@ def layers_of(
     dropout: float,
     batch_first: bool,
 ) -> dict[int, str]:
-    """Layers one above the other, each perhaps in two directions: the outputs of all positions, and those at the end of each layer."""
+    """Layers one above the other, each perhaps in two directions.
+
+    Returns the outputs of all positions, and those at the end of each layer.
+    """
     layout = t.layout(input)
     if layout.batch is not None and layout.batch != (0 if batch_first else 1):
         raise Unsupported("the axis of the examples is not the one that batch_first says")
@@ -81,7 +87,11 @@ def sweep(t: Translator, value: str, params: Sequence[fx.Node], backwards: bool)
         views[kind] = view
     first = views[KINDS[0]]
     path, _, own = first.tensor.rpartition(".")
-    layer = path if own == KINDS[0] and path and path not in t.network.shapes else t.network.free(f"{path}.{own.removeprefix('weight_ih_')}" if path else own)
+    layer = (
+        path
+        if own == KINDS[0] and path and path not in t.network.shapes
+        else t.network.free(f"{path}.{own.removeprefix('weight_ih_')}" if path else own)
+    )
     t.tensors.attach(layer, views)
     positions, features = t.network.shapes[value][0], first.shape[0] // 4
     flipped = np.eye(positions)[::-1]
@@ -117,17 +127,23 @@ def unrolled(
         raise Unsupported("a state before the first position; it starts at zeros")
     step = gru_step if operator_name(node) == "gru" else rnn_step(operator_name(node).removeprefix("rnn_"))
     each = 4 if has_biases else 2
-    own = lambda value, layer, backwards: positions_of(t, value, params[each * layer : each * (layer + 1)], backwards, step)
+
+    def own(value: str, layer: int, backwards: bool) -> str:
+        return positions_of(t, value, params[each * layer : each * (layer + 1)], backwards, step)
+
     return layers_of(t, node, input, own, num_layers, 2 if bidirectional else 1, dropout if train else 0, batch_first)
 
 
-#: The output of a position, from what the gates get of its input, and of the output before, [1, ...] each, and that output.
+#: The output of a position: from what the gates get of its input and of the output before, [1, ...] each, and that output.
 Step = Callable[[Translator, str, str, str], str]
 
 
 def gru_step(t: Translator, of_input: str, of_state: str, state: str) -> str:
     network, features = t.network, t.network.shapes[state][1]
-    part = lambda value, at: network.slice(value, 1, at * features, (at + 1) * features)
+
+    def part(value: str, at: int) -> str:
+        return network.slice(value, 1, at * features, (at + 1) * features)
+
     reset, update = (
         network.pointwise("sigmoid", network.total([part(of_input, at), part(of_state, at)])) for at in (0, 1)
     )
@@ -166,7 +182,14 @@ def weighted(t: Translator, value: str, weight: fx.Node, bias: fx.Node | None) -
 
 @handles("lstm_cell")
 def lstm_cell(
-    t: Translator, node: fx.Node, input: fx.Node, hx: Sequence[fx.Node], w_ih: fx.Node, w_hh: fx.Node, b_ih: Any = None, b_hh: Any = None
+    t: Translator,
+    node: fx.Node,
+    input: fx.Node,
+    hx: Sequence[fx.Node],
+    w_ih: fx.Node,
+    w_hh: fx.Node,
+    b_ih: Any = None,
+    b_hh: Any = None,
 ) -> dict[int, str]:
     network, (state, memory) = t.network, [t.aligned(part, t.layout(input)) for part in hx]
     gates = network.total([weighted(t, t.read(input), w_ih, b_ih), weighted(t, state, w_hh, b_hh)])
@@ -181,11 +204,19 @@ def lstm_cell(
 
 @handles("gru_cell", "rnn_tanh_cell", "rnn_relu_cell")
 def cell(
-    t: Translator, node: fx.Node, input: fx.Node, hx: fx.Node, w_ih: fx.Node, w_hh: fx.Node, b_ih: Any = None, b_hh: Any = None
+    t: Translator,
+    node: fx.Node,
+    input: fx.Node,
+    hx: fx.Node,
+    w_ih: fx.Node,
+    w_hh: fx.Node,
+    b_ih: Any = None,
+    b_hh: Any = None,
 ) -> str:
     name = operator_name(node)
     step = gru_step if name == "gru_cell" else rnn_step(name.removeprefix("rnn_").removesuffix("_cell"))
-    row = lambda value: t.network.reshape(value, (1, t.network.shapes[value][-1]))
-    state = row(t.aligned(hx, t.layout(node)))
-    of_input, of_state = weighted(t, row(t.read(input)), w_ih, b_ih), weighted(t, state, w_hh, b_hh)
+    value, state = (
+        t.network.reshape(own, (1, t.network.shapes[own][-1])) for own in (t.read(input), t.aligned(hx, t.layout(node)))
+    )
+    of_input, of_state = weighted(t, value, w_ih, b_ih), weighted(t, state, w_hh, b_hh)
     return t.shaped(step(t, of_input, of_state, state), node)

@@ -13,7 +13,18 @@ from ..program import Kind
 from ..translate import Translator, Unsupported, handles
 
 
-@handles("view", "reshape", "_unsafe_view", "flatten", "unflatten", "unsqueeze", "squeeze", "view_as", "reshape_as", "squeeze_copy")
+@handles(
+    "view",
+    "reshape",
+    "_unsafe_view",
+    "flatten",
+    "unflatten",
+    "unsqueeze",
+    "squeeze",
+    "view_as",
+    "reshape_as",
+    "squeeze_copy",
+)
 def reshape(t: Translator, node: fx.Node, self: fx.Node, **_: Any) -> str:
     return t.shaped(t.read(self), node)
 
@@ -82,7 +93,9 @@ def repeat(t: Translator, node: fx.Node, self: fx.Node, **counts: Any) -> str:
 
 
 @handles("repeat_interleave")
-def repeat_interleave(t: Translator, node: fx.Node, self: fx.Node, repeats: Any, dim: int | None = None, **_: Any) -> str:
+def repeat_interleave(
+    t: Translator, node: fx.Node, self: fx.Node, repeats: Any, dim: int | None = None, **_: Any
+) -> str:
     if not isinstance(repeats, int) or dim is None:
         raise Unsupported("repeat_interleave by a number, along an axis, is the nearest")
     axis, shape = t.layout(self).axis(dim), t.shape(self)
@@ -93,7 +106,14 @@ def repeat_interleave(t: Translator, node: fx.Node, self: fx.Node, repeats: Any,
 
 @handles("slice")
 def slice_(
-    t: Translator, node: fx.Node, self: fx.Node, dim: int = 0, start: Any = None, end: Any = None, step: int = 1, **_: Any
+    t: Translator,
+    node: fx.Node,
+    self: fx.Node,
+    dim: int = 0,
+    start: Any = None,
+    end: Any = None,
+    step: int = 1,
+    **_: Any,
 ) -> str:
     own = t.layout(self)
     if own.batch is not None and dim % len(own.whole) == own.batch:
@@ -182,7 +202,14 @@ def select_scatter(t: Translator, node: fx.Node, self: fx.Node, src: fx.Node, di
 
 @handles("slice_scatter")
 def slice_scatter(
-    t: Translator, node: fx.Node, self: fx.Node, src: fx.Node, dim: int = 0, start: Any = None, end: Any = None, step: int = 1
+    t: Translator,
+    node: fx.Node,
+    self: fx.Node,
+    src: fx.Node,
+    dim: int = 0,
+    start: Any = None,
+    end: Any = None,
+    step: int = 1,
 ) -> str:
     own = t.layout(self)
     if own.batch is not None and dim % len(own.whole) == own.batch:
@@ -247,7 +274,9 @@ def roll(t: Translator, node: fx.Node, self: fx.Node, shifts: Any, dims: Any = (
         side = t.network.shapes[value][axis]
         cut = -t.whole_number(by) % side
         if cut:
-            value = t.network.concat([t.network.slice(value, axis, cut, side), t.network.slice(value, axis, 0, cut)], axis)
+            value = t.network.concat(
+                [t.network.slice(value, axis, cut, side), t.network.slice(value, axis, 0, cut)], axis
+            )
     return value
 
 
