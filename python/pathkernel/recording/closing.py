@@ -75,7 +75,11 @@ def path(recording: Recording, told: Told) -> tuple[Path, list[str]]:
     }
     first, last = recording.weights.point(0), recording.weights.point(-1)
     graph = replace(told.graph, weights={**told.graph.weights, **first}, model=_frozen(told, steps))
-    remarks += found.remarks + rows.remarks + [f"step {number}: {one}" for number, step in enumerate(steps) for one in step.remarks]
+    remarks += (
+        found.remarks
+        + rows.remarks
+        + [f"step {number}: {one}" for number, step in enumerate(steps) for one in step.remarks]
+    )
     made = Path(graph, config, last, recording.folder and recording.folder.parent, found.losses, _unique(remarks))
     return made, made.remarks
 
@@ -211,4 +215,3 @@ def _unique(remarks: Sequence[str]) -> list[str]:
         what = remark.split(": ", 1)[-1]
         first[what] = (first[what][0] if what in first else remark, first.get(what, ("", 0))[1] + 1)
     return [f"{remark} (so in {count} steps)" if count > 1 else remark for remark, count in first.values()]
-

@@ -62,7 +62,9 @@ class Draw:
         self.calls += 1
         axis = 0 if values.shape[0] % count == 0 else 1
         if values.dim() <= axis or values.shape[axis] % count:
-            raise UnsupportedError(f"dropout of values of shape {list(values.shape)}, in which {count} examples are no axis")
+            raise UnsupportedError(
+                f"dropout of values of shape {list(values.shape)}, in which {count} examples are no axis"
+            )
         ordered = values.transpose(0, axis)
         drawn = words(self.seed, self.step, layer, self.rows.to(values.device), values.numel() // count)
         kept = (drawn >= int(p * 2**32)).reshape(ordered.shape).transpose(0, axis)
@@ -112,9 +114,7 @@ def _attention(
 ) -> Tensor:
     """`F.scaled_dot_product_attention`, spelled out where it drops."""
     if dropout_p == 0.0:
-        return func(
-            query, key, value, attn_mask, dropout_p, is_causal=is_causal, scale=scale, enable_gqa=enable_gqa
-        )
+        return func(query, key, value, attn_mask, dropout_p, is_causal=is_causal, scale=scale, enable_gqa=enable_gqa)
     if enable_gqa:
         repeats = query.shape[-3] // key.shape[-3]
         key, value = (one.repeat_interleave(repeats, -3) for one in (key, value))
@@ -155,10 +155,7 @@ _OWN: dict[Any, Callable[..., Any]] = {
     torch.dropout_: _dropout_in_place,
     F.scaled_dot_product_attention: _attention,
     F.multi_head_attention_forward: _multi_head,
-    **{
-        func: _refused
-        for func in (F.dropout1d, F.dropout2d, F.dropout3d, F.alpha_dropout, F.feature_alpha_dropout)
-    },
+    **{func: _refused for func in (F.dropout1d, F.dropout2d, F.dropout3d, F.alpha_dropout, F.feature_alpha_dropout)},
 }
 
 

@@ -21,8 +21,8 @@ class Gradients:
             if one.requires_grad
         ]
         self._is_awaited = False
-        #: Norms and largest entries, [2, parameters], at the end of the last backward pass.
-        self._before: Tensor | None = None
+        #: Norms and largest entries at the end of the last backward pass.
+        self._before: list[Tensor] = []
         self._versions: list[int | None] = []
 
     def remove(self) -> None:
@@ -46,10 +46,10 @@ class Gradients:
         torch.autograd.Variable._execution_engine.queue_callback(self._finished)
         return True
 
-    def sizes(self) -> tuple[Tensor, Tensor]:
-        """Norms and largest entries after the last backward pass, and as they are now."""
+    def sizes(self) -> Tensor:
+        """Norms and largest entries of each gradient after the last backward pass, and as they are now, [2, 2, parameters]."""
         now = self._sizes()
-        return now if self._before is None else self._before, now
+        return torch.stack([*(self._before or now), *now]).reshape(2, 2, -1)
 
     def missing(self) -> list[int]:
         """Which parameters have no gradient."""
@@ -64,14 +64,16 @@ class Gradients:
         self._versions = self._now()
 
     @torch.no_grad()
-    def _sizes(self) -> Tensor:
-        """Norms and largest entries; 0 where there is no gradient."""
-        present = [place for place, one in enumerate(self._parameters) if one.grad is not None]
+    def _sizes(self) -> list[Tensor]:
+        """Norms, and after them largest entries; 0 where there is no gradient."""
         gradients = [one.grad for one in self._parameters if one.grad is not None]
-        sizes = torch.stack((*torch._foreach_norm(gradients), *torch._foreach_max(gradients))).reshape(2, -1)
-        if len(present) == len(self._parameters):
-            return sizes
-        return sizes.new_zeros(2, len(self._parameters)).index_copy_(1, torch.tensor(present, device=sizes.device), sizes)
+        norms, largest = torch._foreach_norm(gradients), torch._foreach_max(gradients)
+        if len(gradients) == len(self._parameters):
+            return [*norms, *largest]
+        none = torch.zeros_like(norms[0])
+        places = iter(range(len(gradients)))
+        own = [next(places) if one.grad is not None else -1 for one in self._parameters]
+        return [none if place < 0 else sizes[place] for sizes in (norms, largest) for place in own]
 
     def _now(self) -> list[int | None]:
         return [None if one.grad is None else one.grad._version for one in self._parameters]

@@ -45,7 +45,12 @@ class Loop:
     """Follows a network and its optimizer, and hands each step to a recording."""
 
     def __init__(
-        self, net: nn.Module, optimizer: Optimizer, recording: Recording, graph: Callable[[dict[str, Tensor]], Graph], seed: int
+        self,
+        net: nn.Module,
+        optimizer: Optimizer,
+        recording: Recording,
+        graph: Callable[[dict[str, Tensor]], Graph],
+        seed: int,
     ) -> None:
         self._net, self._optimizer, self._recording, self._seed = net, optimizer, recording, seed
         self._graph, self._kind = graph, kind_of(optimizer)
@@ -105,7 +110,7 @@ class Loop:
         if self.before_training is not None and self._net.training:
             self.before_training()
         batch = self._batch_of(given)
-        self._now = fed = _fed(batch, given, Tensor.detach if self._recording.is_at_once else copied)
+        self._now = fed = _fed(batch, given)
         if self._drops and self._net.training:
             # Masks are drawn by the numbers of rows.
             fed.rows = self._recording.rows_of(fed)
@@ -133,7 +138,9 @@ class Loop:
                 graph = self._graph({name: tensor for name, tensor in given.items() if name != TARGETS})
             self._drops = dropping(graph.model["layers"])
             if self._drops and whole(self._net) is not self._net:
-                raise UnsupportedError("the dropout of a network that torch.compile has made cannot be drawn again; record it uncompiled")
+                raise UnsupportedError(
+                    "the dropout of a network that torch.compile has made cannot be drawn again; record it uncompiled"
+                )
             self._recording.begin(self.state(), state_of(self._optimizer, self.names))
         finally:
             self._is_busy = False
@@ -171,7 +178,9 @@ class Loop:
                 f"step {self._recording.count}: the network was given {count} rows, and the batch has {len(fed.examples)} examples"
             )
         if any(fed is one for one in self._pending):
-            self._remark("the outputs of a batch were gone back through twice; the engine takes one loss of each example")
+            self._remark(
+                "the outputs of a batch were gone back through twice; the engine takes one loss of each example"
+            )
             return
         self._pending.append(fed)
         self._look_at(fed, outputs, gradient)
@@ -192,8 +201,10 @@ class Loop:
         most = max(_LOOKED_AT, sum(one.numel() for one in self.parameters))
         fed.positions = max(len(rows) // max(len(fed.examples), 1), 1)
         fed.stride = -(-rows.numel() // most)
-        fed.outputs = copied(rows[:: fed.stride])
-        fed.gradients = copied(gradient.reshape(rows.shape)[:: fed.stride])
+        gradients = gradient.reshape(rows.shape)
+        if fed.stride > 1:
+            rows, gradients = rows[:: fed.stride], gradients[:: fed.stride]
+        fed.outputs, fed.gradients = copied(rows), copied(gradients)
 
     # The step.
 
@@ -226,13 +237,12 @@ class Loop:
                 "rec.batch(indices), and call the network itself"
             )
         self._check_weights()
-        before, after = self._gradients.sizes()
+        sizes = self._gradients.sizes()
         scale = getattr(self._optimizer, "grad_scale", None)
         self._made = Made(
             parts=self._pending,
             numbers=[numbers_of(self._kind, group) for group in self._optimizer.param_groups],
-            before=copied(before),
-            after=copied(after),
+            sizes=sizes if sizes.device.type == "cpu" else copied(sizes),
             scale=1.0 if scale is None else float(scale),
             missing=self._gradients.missing(),
         )
@@ -314,9 +324,9 @@ def _argument_names(net: nn.Module) -> list[str]:
     return [*plain, *(f"{several}.{place}" for place in range(_MOST_ARGUMENTS if several else 0))]
 
 
-def _fed(batch: Batch, given: dict[str, Tensor], keep: Callable[[Tensor], Tensor]) -> Fed:
+def _fed(batch: Batch, given: dict[str, Tensor]) -> Fed:
     targets = {} if batch.targets is None else {TARGETS: batch.targets}
-    return Fed(batch.examples, {name: keep(tensor) for name, tensor in {**given, **targets}.items()})
+    return Fed(batch.examples, {name: copied(tensor) for name, tensor in {**given, **targets}.items()})
 
 
 def _outputs(output: Any) -> Tensor | None:

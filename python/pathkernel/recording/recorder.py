@@ -51,7 +51,9 @@ def record(
     """
     if every < 1:
         raise ValueError(f"every: is {every}; it must be at least 1")
-    return Recorder(net, optimizer, None if directory is None else File(directory), every, graph, targets or targets_of, seed)
+    return Recorder(
+        net, optimizer, None if directory is None else File(directory), every, graph, targets or targets_of, seed
+    )
 
 
 class Recorder:
@@ -87,7 +89,9 @@ class Recorder:
     def attach(self, optimizer: Optimizer) -> None:
         """Follows the optimizer from now on."""
         if self._loop is not None:
-            raise PathkernelError("the recorder follows an optimizer already; make another recorder for another training")
+            raise PathkernelError(
+                "the recorder follows an optimizer already; make another recorder for another training"
+            )
         self._optimizer = optimizer
         self._loop = Loop(self._net, optimizer, self._recording, self._traced, self._seed)
 
@@ -137,7 +141,9 @@ class Recorder:
         loop.remove()
         self._recording.finish(loop.last)
         if not self._recording.steps:
-            raise PathkernelError("no step was recorded: the optimizer made none while a batch of rec.watch(loader) or rec.batch was known")
+            raise PathkernelError(
+                "no step was recorded: the optimizer made none while a batch of rec.watch(loader) or rec.batch was known"
+            )
         assert self._graph is not None and self._optimizer is not None
         kind = kind_of(self._optimizer)
         told = closing.Told(
@@ -160,7 +166,9 @@ class Recorder:
     def __enter__(self) -> Recorder:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """Takes the hooks away; what was recorded is kept, and `close` makes a path of it."""
         if self._loop is not None:
             self._loop.remove()
@@ -183,7 +191,9 @@ class Recorder:
 
     def _the_loop(self) -> Loop:
         if self._loop is None:
-            raise PathkernelError("the recorder has no optimizer yet; give it one as record(net, optimizer), or use a callback")
+            raise PathkernelError(
+                "the recorder has no optimizer yet; give it one as record(net, optimizer), or use a callback"
+            )
         return self._loop
 
     def _is_at(self, examples: np.ndarray, batch: Any) -> None:
@@ -213,7 +223,9 @@ class Recorder:
         if not known:
             return None
         names = known[0][1]
-        return np.concatenate([own for own, _ in known]), {name: np.concatenate([own[name] for _, own in known]) for name in names}
+        return np.concatenate([own for own, _ in known]), {
+            name: np.concatenate([own[name] for _, own in known]) for name in names
+        }
 
 
 def targets_of(batch: Any) -> Tensor | None:

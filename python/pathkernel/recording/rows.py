@@ -68,7 +68,9 @@ class Rows:
             row = {name: values[place] for name, values in arrays.items()}
             first = self._known(kind, example + 1)
             if first[example] < 0:
-                first[example] = self._append(examples[place : place + 1], {name: one[None] for name, one in row.items()}, kind)[0]
+                first[example] = self._append(
+                    examples[place : place + 1], {name: one[None] for name, one in row.items()}, kind
+                )[0]
             else:
                 self._other(example, row, kind)
 

@@ -147,7 +147,9 @@ def _measure(
     shrunk, remark = _shrunk(step)
     remarks.extend([f"step {number}: {remark}"] if remark else [])
     factors = [np.broadcast_to(fit.factors, losses.shape) for fit, losses in zip(fits, counted, strict=True)]
-    values = [fit.values.reshape(losses.shape) for fit, losses in zip(fits, counted, strict=True) if fit.values is not None]
+    values = [
+        fit.values.reshape(losses.shape) for fit, losses in zip(fits, counted, strict=True) if fit.values is not None
+    ]
     precision = _ROUNDINGS * float(np.finfo(step.before.dtype).eps) if step.after is not None else 0.0
     off = max([precision, *(fit.off for fit in fits)])
     return Measured(

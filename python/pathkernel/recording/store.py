@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -22,6 +23,8 @@ from .weights import InMemory, OnDisk, Tensors, Weights, read, write
 
 #: Where the state of an optimizer that had stepped before is kept.
 _STATE = "optimizer_state.safetensors"
+#: Steps in memory that are kept together.
+_TOGETHER = 64
 
 
 @dataclass
@@ -47,8 +50,8 @@ class Made:
 
     parts: list[Fed]
     numbers: list[dict[str, Any]]
-    before: Tensor
-    after: Tensor
+    #: Norms and largest entries of the gradients after the last backward pass and in the step, [2, 2, parameters].
+    sizes: Tensor
     scale: float
     missing: list[int]
     remarks: list[str] = field(default_factory=list)
@@ -75,9 +78,12 @@ class Recording:
         #: Rows may be added where the loop is and where they are written.
         self._lock = Lock()
         self._journal = None if folder is None else Journal(folder / "steps.journal")
-        #: Whether steps are kept before the loop goes on: what is on the host and goes nowhere else needs no thread.
-        self.is_at_once = folder is None and all(device.type == "cpu" for device in devices)
-        self._work: AtOnce | Background = AtOnce() if self.is_at_once else Background()
+        #: Steps that are kept together: less is done for each of many.
+        self._waiting: list[Made] = []
+        self._together = _TOGETHER if folder is None else 1
+        # What is on the host and goes nowhere else needs no thread.
+        is_here = folder is None and all(device.type == "cpu" for device in devices)
+        self._work: AtOnce | Background = AtOnce() if is_here else Background()
 
     def begin(self, first: dict[str, Tensor], optimizer_state: Tensors) -> None:
         """Begins with the weights before the first step, or goes on where a directory has a step with these weights."""
@@ -101,25 +107,49 @@ class Recording:
     def add(self, made: Made) -> None:
         """Keeps a step, when its numbers are there."""
         self.count += 1
-        self._work.do(lambda: self._keep(made))
+        self._waiting.append(made)
+        if len(self._waiting) == self._together:
+            self._keep_waiting()
+
+    def _keep_waiting(self) -> None:
+        steps, self._waiting = self._waiting, []
+        self._work.do(lambda: self._keep(steps))
 
     def finish(self, last: dict[str, Tensor]) -> None:
         """Waits until everything is kept; `last` are the weights after the last step, which may not be recorded."""
         if self._is_finished:
             return
         self._is_finished = True
+        self._keep_waiting()
         self._work.finish()
         if self.count % self.every:
             self.weights.add({name: array(tensor) for name, tensor in last.items()})
         if self._journal is not None:
             self._journal.close()
 
-    def _keep(self, made: Made) -> None:
-        if made.arrival is not None:
-            made.arrival.wait()
-        before, after = array(made.before), array(made.after)
+    def _keep(self, steps: Sequence[Made]) -> None:
+        for made in steps:
+            if made.arrival is not None:
+                made.arrival.wait()
+        self._find_rows([fed for made in steps for fed in made.parts if fed.rows is None])
+        for made in steps:
+            self._keep_one(made)
+
+    def _find_rows(self, parts: Sequence[Fed]) -> None:
+        """Finds the rows of parts, those of one shape together."""
+        for _, alike in groupby(parts, lambda fed: [(name, tensor.shape[1:]) for name, tensor in fed.arrays.items()]):
+            own = list(alike)
+            arrays = {name: np.concatenate([array(fed.arrays[name]) for fed in own]) for name in own[0].arrays}
+            with self._lock:
+                rows = self.rows.add(np.concatenate([fed.examples for fed in own]), arrays)
+            ends = np.cumsum([len(fed.examples) for fed in own])
+            for fed, part in zip(own, np.split(rows, ends[:-1]), strict=True):
+                fed.rows = part
+
+    def _keep_one(self, made: Made) -> None:
+        before, after = array(made.sizes)
         step = Step(
-            [self._part(fed) for fed in made.parts],
+            [_part(fed) for fed in made.parts],
             made.numbers,
             before,
             # What unscales gradients leaves no other trace than their sizes.
@@ -137,16 +167,6 @@ class Recording:
             with self._lock:
                 self._journal.append(step, self.rows)
         self.steps.append(step)
-
-    def _part(self, fed: Fed) -> Part:
-        if fed.rows is None:
-            rows = self.rows.add(fed.examples, {name: array(tensor) for name, tensor in fed.arrays.items()})
-        else:
-            rows = fed.rows
-        if fed.outputs is None or fed.gradients is None:
-            return Part(fed.examples, rows, None)
-        rounding = float(torch.finfo(fed.outputs.dtype).eps)
-        return Part(fed.examples, rows, Seen(array(fed.outputs), array(fed.gradients), fed.stride, fed.positions, rounding))
 
     def _resume(self, journal: Journal, folder: Path, tensors: Tensors) -> int:
         """Reads what a directory has up to the step with these weights; how many points of it stay."""
@@ -176,3 +196,11 @@ class Recording:
         kept.restore(rows.examples[:last], rows.kinds[:last], {name: own[:last] for name, own in rows.arrays.items()})
         return kept
 
+
+def _part(fed: Fed) -> Part:
+    assert fed.rows is not None, "rows are found before"
+    if fed.outputs is None or fed.gradients is None:
+        return Part(fed.examples, fed.rows, None)
+    rounding = float(torch.finfo(fed.outputs.dtype).eps)
+    seen = Seen(array(fed.outputs), array(fed.gradients), fed.stride, fed.positions, rounding)
+    return Part(fed.examples, fed.rows, seen)

@@ -38,7 +38,8 @@ def unfed(
         if known is None or not all(_is_equal(known.get(name), own[fed[:1]]) for name, own in rows.arrays.items()):
             return None
         parts = [
-            _read(loader, missing[at : at + _AT_ONCE] - begin, names, targets_of) for at in range(0, len(missing), _AT_ONCE)
+            _read(loader, missing[at : at + _AT_ONCE] - begin, names, targets_of)
+            for at in range(0, len(missing), _AT_ONCE)
         ]
     read = [part for part in parts if part is not None]
     return missing, {name: np.concatenate([part[name] for part in read]) for name in rows.arrays}

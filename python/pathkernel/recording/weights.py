@@ -97,8 +97,8 @@ def read(file: Path) -> Tensors:
     begin = 8 + int.from_bytes(data[:8], "little")
     kinds = {word: np.dtype(name) for name, word in _KINDS.items()}
     return {
-        name: np.frombuffer(data[begin + of["data_offsets"][0] : begin + of["data_offsets"][1]], kinds[of["dtype"]]).reshape(
-            of["shape"]
-        )
+        name: np.frombuffer(
+            data[begin + of["data_offsets"][0] : begin + of["data_offsets"][1]], kinds[of["dtype"]]
+        ).reshape(of["shape"])
         for name, of in json.loads(data[8:begin]).items()
     }

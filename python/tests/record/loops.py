@@ -15,7 +15,12 @@ from pathkernel import engine
 #: The layer of a run file for each module of nn.Sequential.
 _LAYERS: dict[type[nn.Module], Any] = {
     nn.Linear: lambda one: {"type": "linear", "features": one.out_features, "bias": one.bias is not None},
-    nn.Conv2d: lambda one: {"type": "conv2d", "channels": one.out_channels, "kernel": one.kernel_size[0], "bias": one.bias is not None},
+    nn.Conv2d: lambda one: {
+        "type": "conv2d",
+        "channels": one.out_channels,
+        "kernel": one.kernel_size[0],
+        "bias": one.bias is not None,
+    },
     nn.BatchNorm2d: lambda one: {"type": "batch_norm", "statistics": "batch"},
     nn.Dropout: lambda one: {"type": "dropout", "p": one.p},
     nn.Tanh: lambda _: {"type": "tanh"},
@@ -30,7 +35,9 @@ def graph_of(net: nn.Sequential, shape: list[int]) -> pk.Graph:
     layers = [layer for one in net if (layer := _LAYERS[type(one)](one)) is not None]
     return pk.Graph(
         model={"input": shape, "layers": layers},
-        weights={name: one.detach().numpy().copy() for name, one in net.state_dict().items() if one.is_floating_point()},
+        weights={
+            name: one.detach().numpy().copy() for name, one in net.state_dict().items() if one.is_floating_point()
+        },
         ending="log_softmax" if isinstance(net[-1], nn.LogSoftmax) else None,
     )
 
@@ -55,7 +62,10 @@ def explained(path: pk.Path, queries: Any, **settings: Any) -> engine.Outcome:
     config = {
         **path.config,
         "data": {**path.config["data"], "query": {"inputs": queries}},
-        "model": {**path.graph.model, **({} if "import" in path.config["trajectory"] else {"weights": path.graph.weights})},
+        "model": {
+            **path.graph.model,
+            **({} if "import" in path.config["trajectory"] else {"weights": path.graph.weights}),
+        },
         "kernel": {"rule": "gauss", "nodes": 4, **settings},
     }
     return engine.explain(config, progress=False)

@@ -107,7 +107,9 @@ def test_another_network_is_refused(tmp_path: Path) -> None:
     rec.close("cross_entropy")
     nn.init.ones_(net[0].weight)
     rec = pk.record(net, optimizer, tmp_path, graph=graph_of(net, [6]))
-    with pytest.raises(pk.PathkernelError, match="holds a recording of 4 steps, none of which has the network's weights"):
+    with pytest.raises(
+        pk.PathkernelError, match="holds a recording of 4 steps, none of which has the network's weights"
+    ):
         trained(net, optimizer, rec, 1, dataset())
 
 

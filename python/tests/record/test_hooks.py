@@ -156,7 +156,9 @@ def test_gradients_that_are_never_taken_away_are_told() -> None:
     for xb, yb in rec.watch(DataLoader(dataset(), batch_size=10)):
         F.cross_entropy(net(xb), yb).backward()
         optimizer.step()
-    assert remarks_of(rec) == ["step 1: gradients of the step before were still there: zero_grad was not called (so in 3 steps)"]
+    assert remarks_of(rec) == [
+        "step 1: gradients of the step before were still there: zero_grad was not called (so in 3 steps)"
+    ]
 
 
 def test_weights_that_something_else_moves_are_told() -> None:
@@ -166,7 +168,9 @@ def test_weights_that_something_else_moves_are_told() -> None:
         step(net, optimizer, xb, yb)
         with torch.no_grad():
             net[0].weight.clamp_(-0.1, 0.1)
-    assert remarks_of(rec)[0].startswith("step 1: the weights were changed since the step before, and not by the optimizer's step")
+    assert remarks_of(rec)[0].startswith(
+        "step 1: the weights were changed since the step before, and not by the optimizer's step"
+    )
 
 
 def test_losses_of_two_passes_are_told() -> None:
@@ -215,8 +219,9 @@ def test_inputs_of_several_lengths() -> None:
     rec.batch(range(40), torch.stack([Y, Y], 1))
     optimizer.zero_grad()
     net(X).sum().backward()
+    optimizer.step()
     with pytest.raises(ValueError, match="input targets has examples of shape"):
-        optimizer.step()
+        rec.close("cross_entropy")
 
 
 def test_what_close_needs() -> None:
@@ -229,7 +234,9 @@ def test_what_close_needs() -> None:
     step(net, optimizer, X, Y)
     with pytest.raises(ValueError, match=r"the targets are not known.*rec\.close\(loss, targets=y\)"):
         rec.close("cross_entropy")
-    assert unexplained(rec.close("cross_entropy", targets=Y), QUERIES) <= ALLOWED, "it can be closed again with what was missing"
+    assert unexplained(rec.close("cross_entropy", targets=Y), QUERIES) <= ALLOWED, (
+        "it can be closed again with what was missing"
+    )
 
 
 def test_arguments() -> None:
@@ -274,7 +281,10 @@ def test_an_optimizer_of_its_own() -> None:
 def test_groups_in_a_run_files_words() -> None:
     net = network()
     names = {one: name for name, one in net.named_parameters()}
-    optimizer = torch.optim.AdamW([{"params": net[0].parameters()}, {"params": net[2].parameters(), "lr": 0.5, "betas": (0.5, 0.9)}], lr=torch.tensor(0.25))
+    optimizer = torch.optim.AdamW(
+        [{"params": net[0].parameters()}, {"params": net[2].parameters(), "lr": 0.5, "betas": (0.5, 0.9)}],
+        lr=torch.tensor(0.25),
+    )
     assert of_torch(optimizer, names) == {
         "type": "adamw",
         "amsgrad": False,

@@ -43,7 +43,9 @@ def test_groups_schedule_clipping_workers_and_accumulation(workers: int, accumul
     net = network()
     decayed = [one for one in net.parameters() if one.dim() > 1]
     others = [one for one in net.parameters() if one.dim() <= 1]
-    optimizer = torch.optim.AdamW([{"params": decayed, "weight_decay": 0.1}, {"params": others, "lr": 3e-3, "weight_decay": 0.0}], lr=1e-2)
+    optimizer = torch.optim.AdamW(
+        [{"params": decayed, "weight_decay": 0.1}, {"params": others, "lr": 3e-3, "weight_decay": 0.0}], lr=1e-2
+    )
     loader = DataLoader(dataset(), batch_size=8, shuffle=True, num_workers=workers, persistent_workers=workers > 0)
     scheduler = OneCycleLR(optimizer, max_lr=[2e-2, 1e-2], total_steps=12)
     rec = pk.record(net, optimizer, graph=graph_of(net, [6]))
@@ -204,7 +206,9 @@ def test_dropout_is_drawn_again(accumulated: int) -> None:
 
 def test_batch_norm() -> None:
     torch.manual_seed(0)
-    net = nn.Sequential(nn.Conv2d(1, 3, 3, bias=False), nn.BatchNorm2d(3), nn.ReLU(), nn.Flatten(), nn.Linear(48, 4)).double()
+    net = nn.Sequential(
+        nn.Conv2d(1, 3, 3, bias=False), nn.BatchNorm2d(3), nn.ReLU(), nn.Flatten(), nn.Linear(48, 4)
+    ).double()
     x = torch.randn(30, 1, 6, 6, dtype=torch.float64)
     y = (x.flatten(1) @ torch.randn(36, 4, dtype=torch.float64)).argmax(1)
     optimizer = torch.optim.SGD(net.parameters(), 0.1, momentum=0.9)

@@ -50,7 +50,9 @@ def sentences(count: int, length: int, words: int) -> torch.Tensor:
     return torch.randint(words, (count, length), generator=torch.Generator().manual_seed(3))
 
 
-def trained(net: nn.Module, rec: pk.Recorder, examples: list[dict[str, torch.Tensor]], folder: Path, accumulated: int) -> None:
+def trained(
+    net: nn.Module, rec: pk.Recorder, examples: list[dict[str, torch.Tensor]], folder: Path, accumulated: int
+) -> None:
     """Hugging Face's loop, with decay in a group, a warmup, clipping and accumulation."""
     transformers = pytest.importorskip("transformers")
     settings = transformers.TrainingArguments(
@@ -93,14 +95,23 @@ def test_a_language_model(tmp_path: Path, attention: str, accumulated: int) -> N
     transformers = pytest.importorskip("transformers")
     torch.manual_seed(0)
     config = transformers.GPT2Config(
-        n_layer=2, n_head=2, n_embd=16, vocab_size=29, n_positions=12, bos_token_id=0, eos_token_id=0, attn_implementation=attention
+        n_layer=2,
+        n_head=2,
+        n_embd=16,
+        vocab_size=29,
+        n_positions=12,
+        bos_token_id=0,
+        eos_token_id=0,
+        attn_implementation=attention,
     )
     net = transformers.GPT2LMHeadModel(config).double()
     tokens = sentences(26, 10, 29)
     labels = tokens.clone()
     labels[::3, :4] = -100
     rec = pk.record(net, seed=5)
-    trained(net, rec, [{"input_ids": a, "labels": b} for a, b in zip(tokens, labels, strict=True)], tmp_path, accumulated)
+    trained(
+        net, rec, [{"input_ids": a, "labels": b} for a, b in zip(tokens, labels, strict=True)], tmp_path, accumulated
+    )
     path = rec.close("cross_entropy")
     assert path.graph.prepare is not None
     assert unexplained(path, path.graph.prepare(tokens[:3])) <= ALLOWED
@@ -142,7 +153,9 @@ def test_lightning(accumulated: int, workers: int) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         trainer.fit(
-            module, DataLoader(dataset(), batch_size=10, shuffle=True, num_workers=workers), DataLoader(dataset(), batch_size=10)
+            module,
+            DataLoader(dataset(), batch_size=10, shuffle=True, num_workers=workers),
+            DataLoader(dataset(), batch_size=10),
         )
     path = rec.close("cross_entropy")
     assert rec.steps == 8 // accumulated

@@ -8,7 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch.utils.data import BatchSampler, DataLoader, Dataset, IterableDataset, RandomSampler, Subset, WeightedRandomSampler
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    RandomSampler,
+    Subset,
+    WeightedRandomSampler,
+)
 
 from pathkernel.errors import UnsupportedError
 from pathkernel.recording.loader import Watched
@@ -44,7 +52,13 @@ LOADERS: dict[str, dict[str, Any]] = {
     "shuffled": {"batch_size": 4, "shuffle": True},
     "without the last": {"batch_size": 4, "shuffle": True, "drop_last": True},
     "workers": {"batch_size": 4, "shuffle": True, "num_workers": 2},
-    "persistent workers": {"batch_size": 4, "shuffle": True, "num_workers": 2, "persistent_workers": True, "prefetch_factor": 3},
+    "persistent workers": {
+        "batch_size": 4,
+        "shuffle": True,
+        "num_workers": 2,
+        "persistent_workers": True,
+        "prefetch_factor": 3,
+    },
     "a generator of its own": {"batch_size": 4, "shuffle": True, "generator": True},
     "with replacement": {"batch_size": 4, "sampler": WeightedRandomSampler(torch.arange(1.0, 24.0), 30)},
     "a batch sampler": {"batch_sampler": BatchSampler(RandomSampler(range(23)), 5, True)},
