@@ -110,11 +110,12 @@ def test_batches_that_are_shorter() -> None:
 
 
 def test_a_record_is_a_dict() -> None:
-    record = {"optimizer": {"type": "sgd", "learning_rate": 0.2, "momentum": 0.5}, "clip_norm": 0.3, "losses": None}
-    plain = small(training={"clip_norm": 0.3})
+    record: dict[str, Any] = {"optimizer": {"type": "sgd", "learning_rate": 0.2, "momentum": 0.5}, "clip_norm": 0.3}
+    batches = np.random.default_rng(4).integers(0, 12, (9, 4))
+    plain = small(training={"clip_norm": 0.3, "batches": batches})
     path = engine.train(plain, progress=False)
-    record["losses"] = path.losses
-    config = {**plain, "training": {"loss": "cross_entropy", "steps": 9, "batch_size": 4}}
+    record |= {"losses": path.losses, "batches": batches}
+    config = {**plain, "training": {"loss": "cross_entropy", "steps": 9}}
     config["trajectory"] = {"import": path.weights, "record": record}
     outcome = engine.explain(config, progress=False)
     assert outcome.summary["verdict"] == "exact" and outcome.summary["loss_differs"] < 1e-14

@@ -136,7 +136,7 @@ def held() -> int:
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="only Linux tells what a process holds now")
 def test_nothing_leaks() -> None:
-    config = small(training={"steps": 2}, kernel={"kernel": "full", "own": True})
+    config = small(training={"steps": 2}, kernel={"layers": True, "own": True})
     config["data"]["train"]["inputs"] = np.zeros((12, 5))
     one = sum(array.nbytes for array in engine.explain(config, progress=False).arrays.values())
     for _ in range(100):
