@@ -44,8 +44,8 @@ fn network() -> Graph {
 
 fn asking(network: Graph, optimizer: Optimizer) -> Problem {
     let (inputs, targets) = (numbers(1, EXAMPLES * 3), Targets::Reals(numbers(2, EXAMPLES * OUTPUTS)));
-    let problem = Problem::new(network, Loss::SquaredError, optimizer, inputs, targets)
-        .asking(numbers(3, QUERIES * 3), None);
+    let problem =
+        Problem::new(network, Loss::SquaredError, optimizer, inputs, targets).asking(numbers(3, QUERIES * 3), None);
     let spec = Spec { windows: WINDOWS, ..problem.spec.clone() };
     Problem { spec, ..problem }
 }
