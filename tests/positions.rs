@@ -319,10 +319,23 @@ fn a_run_directory_has_them() {
         let sum: f64 = layers.iter().skip(entry).step_by(shape.iter().product()).sum();
         assert_eq!(sum, *whole, "entry {entry}");
     }
-    let page =
-        |directory: &str| fs::read_to_string(folder.path(&format!("{directory}/report.html"))).expect("a report");
-    assert!(page("npy").contains("class=\"strip\"") && page("npy").contains(" of position 3"));
-    assert_eq!(page("npy").matches("class=\"strip\"").count(), page("zarr").matches("class=\"strip\"").count());
+    let page = |directory: &str| common::report::Report::read(&folder.path(directory));
+    let shown = page("npy").numbers("/details/positions/amounts");
+    assert_eq!(
+        (page("npy").word("/details/positions/each"), &shown),
+        (&4.into(), &page("zarr").numbers("/details/positions/amounts"))
+    );
+    // What is asked first is one value, and its positions are those of the array.
+    let (queries, first) = (page("npy").places("/queries/numbers"), page("npy").places("/details/first"));
+    let (starts, examples) =
+        (page("npy").places("/details/positions/starts"), page("npy").places("/details/positions/examples"));
+    for (place, query) in queries.into_iter().enumerate() {
+        for at in starts[place]..starts[place + 1] {
+            let entry = ((query * 5 + examples[at]) * 2 + first[2 * place]) * 4;
+            let expected: Vec<f64> = whole[entry..entry + 4].iter().map(|&value| f64::from(value as f32)).collect();
+            assert_eq!(shown[4 * at..4 * at + 4], expected);
+        }
+    }
     folder.fails(
         &["run", "run.toml", "kernel.attribution=false", "kernel.superposition=true"],
         2,

@@ -20,7 +20,6 @@ pub(super) const KIND: Kind = Kind {
         subject: "The difference of two of the trained network's outputs for every query",
         unit: "in the output's own unit",
         meaning: None,
-        order: None,
         mean: None,
     },
 };

@@ -25,7 +25,6 @@ pub(super) const KIND: Kind = Kind {
         subject: "The logarithm of every probability that the trained network gives",
         unit: "where 0 is certainty",
         meaning: None,
-        order: None,
         mean: Some("the mean over the query's log-probabilities, each with the example's output"),
     },
 };

@@ -20,7 +20,6 @@ pub(super) const KIND: Kind = Kind {
         subject: "The trained network's loss of every query",
         unit: "in the unit of the loss: below zero, the example helped",
         meaning: None,
-        order: Some("Those with the largest loss come first."),
         mean: None,
     },
 };

@@ -25,7 +25,6 @@ pub(super) const KIND: Kind = Kind {
             "The margin is the output of the query's class less the logarithm of the sum of the others' exponentials: \
              above zero the class has more than half of the probability.",
         ),
-        order: Some("Those with the smallest margin come first."),
         mean: None,
     },
 };

@@ -59,8 +59,6 @@ pub(crate) struct Sentences {
     pub unit: &'static str,
     /// What it is, where its name does not say so.
     pub meaning: Option<&'static str>,
-    /// Which queries come first, where the readout alone says so.
-    pub order: Option<&'static str>,
     /// What the mean over a query's values pairs, where it has one for each output.
     pub mean: Option<&'static str>,
 }

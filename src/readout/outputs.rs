@@ -20,7 +20,6 @@ pub(super) const KIND: Kind = Kind {
         subject: "Every prediction of the trained network",
         unit: "in the output's own unit",
         meaning: None,
-        order: None,
         mean: Some("the mean over the outputs"),
     },
 };

@@ -25,7 +25,6 @@ pub(super) const KIND: Kind = Kind {
         subject: "Every probability that the trained network gives",
         unit: "where 1 is certainty",
         meaning: None,
-        order: None,
         mean: Some("the mean over the query's probabilities, each with the example's output"),
     },
 };

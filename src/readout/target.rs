@@ -22,7 +22,6 @@ pub(super) const KIND: Kind = Kind {
         subject: "The trained network's output for the class of every query",
         unit: "in the output's own unit",
         meaning: None,
-        order: Some("Those whose class has the smallest output come first."),
         mean: None,
     },
 };

@@ -3,11 +3,12 @@
 use crate::error::Error;
 use crate::formats::MappedArray;
 use crate::graph::Graph;
-use crate::loss::{IGNORED, TargetKind};
+use crate::loss::{IGNORED, TargetKind, Targets};
 use crate::optimizer::Motion;
 use crate::problem::Problem;
+use crate::readout::Readout;
 use crate::run::keys::{KernelShape, RunFile};
-use crate::run::store::{LayeredArray, Largest, Listed, PairArray, Store, Terms};
+use crate::run::store::{Largest, LayeredArray, Listed, PairArray, Store, Terms};
 use crate::run::{Excluded, Names, read_problem};
 use serde::Deserialize;
 use std::path::Path;
@@ -250,7 +251,8 @@ impl Contents {
 
     /// The rows of each column.
     pub fn rows_of_columns(&self) -> Vec<Vec<usize>> {
-        let groups = self.problem.as_ref().ok().and_then(|problem| Some((problem.groups.as_ref()?, problem.examples())));
+        let groups =
+            self.problem.as_ref().ok().and_then(|problem| Some((problem.groups.as_ref()?, problem.examples())));
         let Some((groups, rows)) = groups else { return (0..self.examples).map(|column| vec![column]).collect() };
         let mut found = vec![Vec::new(); self.examples];
         (0..rows).for_each(|row| found[groups.column(row)].push(row));
@@ -265,12 +267,33 @@ impl Contents {
     /// The class of each column, [`IGNORED`] of one whose rows have several; `None` where rows have none.
     pub fn column_classes(&self) -> Option<Vec<u32>> {
         let problem = self.problem.as_ref().ok()?;
-        let classes = problem.targets.classes(problem.examples())?;
+        let given = problem.targets.classes(problem.examples()).map(<[u32]>::to_vec);
+        let classes = given.or_else(|| self.two_classes(&problem.targets))?;
         let of = |rows: Vec<usize>| {
             let first = classes[*rows.first()?];
             Some(if rows.iter().all(|&row| classes[row] == first) { first } else { IGNORED })
         };
         self.rows_of_columns().into_iter().map(of).collect()
+    }
+
+    /// The classes 0 and 1, where the loss takes the only output for the probability of 1.
+    pub fn two_classes(&self, targets: &Targets) -> Option<Vec<u32>> {
+        let outputs = self.problem.as_ref().ok()?.network.outputs;
+        let Targets::Reals(values) = targets else { return None };
+        let both = outputs == 1 && self.run_file.training.loss.probabilities().is_some();
+        let class = |&value: &f64| [0.0, 1.0].iter().position(|&own| own == value).map(|class| class as u32);
+        if both { values.iter().map(class).collect() } else { None }
+    }
+
+    /// Which of two classes the network reads a query as, by its only output or that one's probability.
+    pub fn predicted_of_two(&self, query: usize) -> Option<usize> {
+        let half = match self.run_file.kernel.readout {
+            Readout::Outputs => 0.0,
+            Readout::Probabilities => 0.5,
+            Readout::LogProbabilities => 0.5f64.ln(),
+            _ => return None,
+        };
+        Some(usize::from(self.terms.prediction[query] > half))
     }
 
     /// The layers with trained parameters.

@@ -67,15 +67,4 @@ impl<'a> Words<'a> {
     pub fn meaning(&self) -> Option<&'static str> {
         self.readout.report().meaning
     }
-
-    /// In which order queries are shown, where there is one.
-    pub fn order(&self, contents: &Contents) -> Option<&'static str> {
-        let known = contents.problem.as_ref().is_ok_and(|problem| problem.query_targets.is_some());
-        match self.readout.report().order {
-            Some(order) => Some(order),
-            None if contents.query_classes().is_some() => Some("Those that the network gets wrong come first."),
-            None if known => Some("Those with the largest error come first."),
-            None => None,
-        }
-    }
 }

@@ -7,3 +7,4 @@ pub mod folder;
 pub mod interrupt;
 pub mod loops;
 pub mod program;
+pub mod report;

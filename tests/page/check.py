@@ -151,11 +151,9 @@ def check_examples(report: Report, query: int, question: tuple[int, int | None])
         order = order[sign * own[order] > 0]
         shown = int(re.search(r"The (\d+ )?largest", side.locator(".cover").inner_text()).group(1) or 1) if len(order) else 0
         assert shown <= cards.count() or shown == 0
-        texts = cards.all_inner_texts()[:shown]
-        for place, text in enumerate(texts):
-            example = int(re.search(r"(?:no\.|column) (\d+)", text)[1])
-            amount = text.strip().split("\n")[0] if re.match(r"[+−]", text.strip()) else next(line for line in text.split("\n") if re.match(r"[+−\d]", line))
-            holds(amount, own[example], f"query {query}, example {example}")
+        for place, card in enumerate(cards.all()[:shown]):
+            example = int(re.search(r"(?:no\.|column) (\d+)", card.inner_text())[1])
+            holds(card.locator(".amount").inner_text(), own[example], f"query {query}, example {example}")
             assert math.isclose(own[example], own[order[place]], rel_tol=1e-5, abs_tol=1e-9), (query, example, order[place])
         if shown:
             sum_of, of_all = own[order[:shown]].sum(), own[order].sum()
@@ -230,10 +228,9 @@ def check_example(report: Report, example: int) -> None:
     ways = amounts * np.array([run.right(query, asked[query]) or 1 for query in range(run.queries)])
     for side, sign in zip(report.page.locator("#view .sides .side").all(), (1, -1), strict=True):
         best = np.sort(sign * ways)[::-1]
-        for place, text in enumerate(side.locator(".card").all_inner_texts()):
-            query = int(re.search(r"query (\d+)", text)[1])
-            shown = next(line for line in text.split("\n") if re.match(r"[+−]\d", line.strip()))
-            holds(shown, amounts[query], f"example {example}, query {query}")
+        for place, card in enumerate(side.locator(".card").all()):
+            query = int(re.search(r"query (\d+)", card.inner_text())[1])
+            holds(card.locator(".amount").inner_text(), amounts[query], f"example {example}, query {query}")
             assert math.isclose(sign * ways[query], best[place], rel_tol=1e-4, abs_tol=1e-6), (example, query)
     if run.own is not None and run.labels is not None:
         own = float(run.own[example, run.labels[example] if run.values > 1 else 0])

@@ -79,9 +79,14 @@ fn weights_and_groups_must_fit_the_examples() {
         let bytes = std::fs::read(fixture.path("out").join(array)).expect("an array");
         assert!(String::from_utf8_lossy(&bytes[..128]).contains(shape), "{array}");
     }
-    let report = std::fs::read_to_string(fixture.path("out/report.html")).expect("a report");
-    // Group -1 has no weight.
-    assert!(report.contains("group 5, from no. 0") && !report.contains("group -1"));
+    let report = crate::common::report::Report::read(&fixture.path("out"));
+    let mut groups: Vec<(usize, i64)> = report
+        .places("/examples/columns")
+        .into_iter()
+        .zip(report.word("/examples/groups").as_array().expect("groups").iter().filter_map(serde_json::Value::as_i64))
+        .collect();
+    groups.sort_unstable();
+    assert_eq!((groups, report.numbers("/examples/rows")), (vec![(0, -1), (1, 5)], vec![1.0, 3.0]));
 }
 
 #[test]

@@ -42,7 +42,7 @@ fn to_tiles(fixture: &Fixture, name: &str) -> Vec<u8> {
 fn a_report_is_the_same_from_tiles() {
     let (fixture, _) = tiled();
     let before = fs::read_to_string(fixture.path("out/report.html")).expect("a report");
-    assert!(before.contains("class=\"heat\""));
+    assert!(before.contains("id=\"kernel\""));
     fs::remove_file(fixture.path("out/report.html")).expect("a report");
     let output = fixture.pathkernel(&["report", "out"]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));

@@ -1,6 +1,7 @@
 //! `kernel.top`: the largest attributions of each sign and the sums of the rest, in the place of all.
 
 use crate::bytes::{npy_f64, npy_i64};
+use crate::common::report::Report;
 use crate::fixture::{Fixture, stderr, stdout};
 use pathkernel::formats::MappedArray;
 use serde_json::Value;
@@ -153,12 +154,23 @@ fn questions_are_answered_from_the_lists() {
 fn the_report_shows_the_lists_and_the_rest() {
     let fixture = fixture();
     run(&fixture, &["kernel.top=2"]);
-    let page = fs::read_to_string(fixture.path("out/report.html")).expect("a report");
-    for words in ["the run kept the 2 largest amounts of either sign", "all others: ", "from the examples that raised"]
-    {
-        assert!(page.contains(words), "no {words:?}");
+    let page = Report::read(&fixture.path("out"));
+    page.holds(&["the run kept the 2 largest amounts of either sign"]);
+    assert_eq!(page.word("/run/listed"), 2);
+    let (values, rest) = (array(&fixture, "out/top_values.npy").all(), array(&fixture, "out/top_rest.npy").all());
+    let (shown, numbers) = (page.numbers("/details/sums"), page.places("/queries/numbers"));
+    let questions = page.word("/details/questions").as_u64().expect("a count") as usize;
+    for (place, query) in numbers.into_iter().enumerate() {
+        for value in 0..VALUES {
+            let of = |sign: usize| {
+                let at = query * VALUES + value;
+                let listed: f64 = values[4 * at + 2 * sign..][..2].iter().filter(|own| own.is_finite()).sum();
+                listed + rest[2 * at + sign]
+            };
+            let own = &shown[2 * (place * questions + value)..][..2];
+            assert!((own[0] - of(0)).abs() < 1e-5 && (own[1] - of(1)).abs() < 1e-5, "{own:?}");
+        }
     }
-    assert!(!page.contains("is not known"));
     // A list that was changed after it was written is found, and one that is gone.
     let path = fixture.path("out/top_rest.npy");
     let mut bytes = fs::read(&path).expect("an array");

@@ -1,6 +1,7 @@
 //! The report of a run.
 
 use crate::bytes::{npy_f64, npy_i64};
+use crate::common::report::Report;
 use crate::fixture::{Fixture, stderr, stdout};
 use std::fs;
 
@@ -17,47 +18,99 @@ fn with_pictures(overrides: &[&str]) -> Fixture {
     fixture
 }
 
-fn report(fixture: &Fixture) -> String {
-    fs::read_to_string(fixture.path("out/report.html")).expect("a report")
+fn report(fixture: &Fixture) -> Report {
+    Report::read(&fixture.path("out"))
+}
+
+/// Each pixel between the least and the largest of its picture.
+fn levels(pixels: &[f64]) -> Vec<f64> {
+    let of = |picture: &[f64]| {
+        let low = picture.iter().copied().fold(f64::INFINITY, f64::min);
+        let high = picture.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        picture.iter().map(|value| ((value - low) / (high - low) * 255.0).round()).collect::<Vec<f64>>()
+    };
+    pixels.chunks_exact(4).flat_map(of).collect()
 }
 
 #[test]
 fn it_shows_everything_and_needs_no_network() {
-    let fixture = with_pictures(&[]);
-    let page = report(&fixture);
-    for part in ["Training", "How exact it is", "Queries", "Path kernel", "query 0", "query 1", "residual"] {
-        assert!(page.contains(part), "no {part}");
+    let report = report(&with_pictures(&[]));
+    report.holds(&["Training", "How exact it is", "Queries", "Path kernel", "residual", "runs no scripts"]);
+    // The policy that lets nothing in is no address.
+    assert!(!report.file.contains("http:") && !report.file.contains("https:") && !report.file.contains("<link"));
+    assert!(report.file.contains("default-src 'none'"));
+    for chart in ["loss", "accuracy", "agreement", "residual"] {
+        report.holds(&[&format!("data-chart=\"{chart}\"")]);
     }
-    assert!(!page.contains("http") && !page.contains("<script") && !page.contains("<link"));
-    // Two queries, and the six examples that raised or lowered an output of each, as pictures; the heat map.
-    assert_eq!(page.matches("<img src=\"data:image/png;base64,").count(), 2 + 2 * 6);
-    assert_eq!(page.matches("<image href=\"data:image/png;base64,").count(), 1);
-    // Loss, accuracy, agreement, residual, heat map.
-    assert_eq!(page.matches("<svg").count(), 5);
+    assert!(report.prose.find("id=\"queries\"") < report.prose.find("data-chart=\"loss\""));
+    let pixels: Vec<f64> = (0..24).map(|i| f64::from(i * 7 % 11) / 11.0 - 0.4).collect();
+    let queries = report.places("/queries/numbers");
+    let shown: Vec<f64> = queries.iter().flat_map(|query| levels(&pixels[3 + 4 * query..][..4])).collect();
+    assert_eq!(report.numbers("/queries/inputs/pixels"), shown);
+    let examples = report.places("/examples/columns");
+    let shown: Vec<f64> = examples.iter().flat_map(|example| levels(&pixels[4 * example..][..4])).collect();
+    assert_eq!((report.numbers("/examples/inputs/pixels"), examples.len()), (shown, 6));
+    assert_eq!(report.numbers("/heat/values").len(), 2 * 6);
+}
+
+/// Against the arrays: the terms, the sums over classes, and what every example contributed.
+#[test]
+fn its_numbers_are_those_of_the_arrays() {
+    let fixture = with_pictures(&["training.optimizer.weight_decay=0.1"]);
+    let report = report(&fixture);
+    let array = |name: &str| -> Vec<f64> {
+        let found = crate::common::arrays::read_npy(&fixture.path(&format!("out/{name}.npy"))).expect("an array");
+        found.values
+    };
+    let (attribution, labels) = (array("attribution"), [0, 1, 1, 0, 1, 0]);
+    for (place, query) in report.places("/queries/numbers").into_iter().enumerate() {
+        for term in ["initial", "prediction", "regularizer", "residual"] {
+            let shown = &report.numbers(&format!("/details/terms/{term}"))[2 * place..][..2];
+            assert_eq!(shown, &array(term)[2 * query..][..2], "{term}");
+        }
+        let entry = |example: usize, value: usize| attribution[(query * 6 + example) * 2 + value];
+        let starts = report.places("/details/starts");
+        assert_eq!(report.places("/details/examples")[starts[place]..starts[place + 1]], [0, 1, 2, 3, 4, 5]);
+        let amounts = &report.numbers("/details/amounts")[2 * starts[place]..2 * starts[place + 1]];
+        assert_eq!(amounts, (0..12).map(|at| entry(at / 2, at % 2)).collect::<Vec<_>>());
+        for value in 0..2 {
+            for class in 0..2 {
+                let sum: f64 = (0..6).filter(|&own| labels[own] == class).map(|own| entry(own, value)).sum();
+                let shown = report.numbers("/details/class_sums")[(place * 2 + class) * 2 + value];
+                assert!((shown - sum).abs() < 1e-6 * sum.abs().max(1e-3), "{shown} {sum}");
+            }
+        }
+        // Two values and their difference, above zero and below.
+        let lead = |sign: f64| (0..6).map(|own| (sign * (entry(own, 0) - entry(own, 1))).max(0.0)).sum::<f64>();
+        let shown = &report.numbers("/details/sums")[6 * place + 4..][..2];
+        assert!((shown[0] - lead(1.0)).abs() < 1e-5 && (shown[1] + lead(-1.0)).abs() < 1e-5, "{shown:?}");
+    }
 }
 
 #[test]
 fn it_is_made_again_from_the_directory() {
     let fixture = with_pictures(&[]);
-    let first = report(&fixture);
+    let first = report(&fixture).file;
     fs::remove_file(fixture.path("out/report.html")).unwrap();
     let output = fixture.pathkernel(&["report", "out"]);
     assert!(output.status.success() && stdout(&output).contains("report.html"), "{}", stderr(&output));
-    assert!(first == report(&fixture));
+    assert!(first == report(&fixture).file);
     // Other data may be there: fewer examples than the run had.
     let targets = fs::read(fixture.path("y.npy")).unwrap();
     let pixels = fs::read(fixture.path("x.npy")).unwrap();
     fixture.write("x.npy", &npy_f64(&[2, 4], &[0.5; 8]));
     fixture.write("y.npy", &npy_i64(&[2], &[0, 1]));
     assert!(fixture.pathkernel(&["report", "out"]).status.success());
-    assert!(report(&fixture).contains("not those of the run any more"));
+    report(&fixture).holds(&["not those of the run any more"]);
     fixture.write("x.npy", &pixels);
     fixture.write("y.npy", &targets);
     // The data may be gone: examples are then known by their numbers.
     fs::remove_file(fixture.path("x.npy")).unwrap();
     assert!(fixture.pathkernel(&["report", "out"]).status.success());
     let page = report(&fixture);
-    assert!(page.contains("x.npy") && page.contains("no. 3") && !page.contains("<img"));
+    page.holds(&["x.npy"]);
+    assert!(page.word("/examples/inputs").is_null() && page.word("/queries/inputs").is_null());
+    assert_eq!(page.places("/examples/numbers").len(), 6);
 }
 
 #[test]
@@ -65,9 +118,12 @@ fn inputs_that_are_no_pictures_are_rows_of_values() {
     let fixture = Fixture::new();
     fixture.succeeds(&[]);
     let page = report(&fixture);
-    assert!(!page.contains("<img") && page.contains("class=\"rows\"") && !page.contains("Path kernel</h2>"));
-    // The first example's first value.
-    assert!(page.contains("-0.5"));
+    page.lacks(&["Path kernel</h2>"]);
+    assert_eq!((page.word("/examples/inputs/kind"), page.word("/examples/inputs/each")), (&"values".into(), &3.into()));
+    let inputs: Vec<f64> = (0..12).map(|i| f64::from(i * 7 % 5) / 4.0 - 0.5).collect();
+    let shown: Vec<f64> =
+        page.places("/examples/columns").iter().flat_map(|own| inputs[3 * own..][..3].to_vec()).collect();
+    assert_eq!(page.numbers("/examples/inputs/values"), shown);
 }
 
 #[test]

@@ -1,39 +1,27 @@
 //! The reports of every kind of run: optimizers, readouts, rules, imported paths, the weights taken apart.
 
 use crate::bytes::{npy_f64, npy_i64};
+use crate::common::report::Report;
 use crate::fixture::Fixture;
 use std::fs;
 
-/// A run's report, without the bytes of its pictures; it must hold no value that is not finite, and nothing missing.
-fn page(fixture: &Fixture, overrides: &[&str]) -> String {
+/// A run's report; it must hold no value that is not finite, and nothing missing.
+fn page(fixture: &Fixture, overrides: &[&str]) -> Report {
     fixture.succeeds(overrides);
     written(fixture, overrides)
 }
 
-/// The report of a run that is there, without its pictures.
-fn written(fixture: &Fixture, overrides: &[&str]) -> String {
-    let page = fs::read_to_string(fixture.path("out/report.html")).expect("a report");
-    let mut pieces = page.split("base64,");
-    let mut text = pieces.next().expect("a page").to_owned();
-    pieces.for_each(|piece| text.push_str(piece.split_once('"').expect("the picture ends").1));
+/// The report of a run that is there.
+fn written(fixture: &Fixture, overrides: &[&str]) -> Report {
+    let report = Report::read(&fixture.path("out"));
     for word in ["NaN", "undefined", "inf<", "null", "—"] {
-        assert!(!text.contains(word), "{overrides:?}: the report holds {word:?}");
+        assert!(!report.prose.contains(word), "{overrides:?}: the report holds {word:?}");
     }
-    text
-}
-
-#[track_caller]
-fn holds(page: &str, words: &[&str]) {
-    for word in words {
-        assert!(page.contains(word), "no {word:?}");
+    for term in report.word("/details/terms").as_object().expect("terms").keys() {
+        let values = report.numbers(&format!("/details/terms/{term}"));
+        assert!(!values.is_empty() && values.iter().all(|value| value.is_finite()), "{overrides:?}: {term}");
     }
-}
-
-#[track_caller]
-fn lacks(page: &str, words: &[&str]) {
-    for word in words {
-        assert!(!page.contains(word), "{word:?} is there");
-    }
+    report
 }
 
 /// The values of an array of single precision.
@@ -51,11 +39,8 @@ fn summary(fixture: &Fixture) -> serde_json::Value {
 fn sgd_has_no_term_but_the_examples() {
     let fixture = Fixture::new();
     let page = page(&fixture, &[]);
-    holds(
-        &page,
-        &["SGD, learning rate 0.1, all examples in each step", "output by the network", "Loss of all examples"],
-    );
-    lacks(&page, &["weight decay", "nexplained", "The weights", "Path kernel</h2>", "took its own nodes"]);
+    page.holds(&["SGD, learning rate 0.1, all examples in each step", "output by the network", "Loss of all examples"]);
+    page.lacks(&["weight decay", "nexplained", "The weights", "Path kernel</h2>", "took its own nodes"]);
     assert_eq!((&summary(&fixture)["optimizer"], &summary(&fixture)["readout"]), (&"sgd".into(), &"outputs".into()));
 }
 
@@ -70,15 +55,17 @@ fn optimizers_are_named() {
     let page_of_momentum = page(&Fixture::new(), &momentum);
     let words =
         ["SGD with Nesterov momentum 0.9", "weight decay 0.1", "times 0.5 every 2 steps", "warmup of 1", "norm of 0.5"];
-    holds(&page_of_momentum, &words);
-    holds(
-        &page_of_momentum,
-        &["batches of 2", "<th>weight decay</th>", " from weight decay", "Loss of the step's batch"],
-    );
+    page_of_momentum.holds(&words);
+    page_of_momentum.holds(&[
+        "batches of 2",
+        "<th>weight decay</th>",
+        " from weight decay",
+        "Loss of the step's batch",
+    ]);
     for (name, word) in [("adam", "Adam with betas 0.9 and 0.999"), ("adamw", "AdamW with betas 0.9 and 0.999")] {
         let fixture = Fixture::new();
         let optimizer = format!("training.optimizer={{type=\"{name}\",learning_rate=0.01}}");
-        holds(&page(&fixture, &[&optimizer]), &[word]);
+        page(&fixture, &[&optimizer]).holds(&[word]);
         assert_eq!(summary(&fixture)["optimizer"], name);
     }
 }
@@ -87,10 +74,7 @@ fn optimizers_are_named() {
 fn steps_of_gradient_flow_are_the_solvers() {
     let fixture = Fixture::flow();
     let page = page(&fixture, &["kernel.kernel=trace", "kernel.superposition=true"]);
-    holds(
-        &page,
-        &["gradient flow over a time of 2.0", "steps of the solver", ">step of the solver<", "The weights</h2>"],
-    );
+    page.holds(&["gradient flow over a time of 2.0", "steps of the solver", "The weights</h2>"]);
 }
 
 /// The terms of the sum, among them what the optimizer does not explain.
@@ -99,10 +83,7 @@ fn what_is_unexplained_of_an_imported_path_is_shown() {
     let fixture = Fixture::imported();
     fixture.is_not_exact(&["kernel.superposition=true"]);
     let page = written(&fixture, &["kernel.superposition=true"]);
-    holds(
-        &page,
-        &["imported from", "<th>unexplained</th>", " unexplained.", "recorded elsewhere", "of 100% is unexplained"],
-    );
+    page.holds(&["imported from", "<th>unexplained</th>", "recorded elsewhere", "of 100% is unexplained"]);
     let (first, last) = (array(&fixture, "initial.npy", 8), array(&fixture, "prediction.npy", 8));
     let largest = |values: &[f32]| values.iter().fold(0.0f32, |largest, value| largest.max(value.abs()));
     let change: Vec<f32> = last.iter().zip(&first).map(|(last, first)| last - first).collect();
@@ -115,30 +96,27 @@ fn what_is_unexplained_of_an_imported_path_is_shown() {
 /// Such a run cannot say what the network took a query for.
 #[test]
 fn readouts_with_one_value_name_it() {
-    for (readout, noun, words) in [
-        ("loss", "its loss", "largest loss come first"),
-        ("target", "the output of class 1", "smallest output come first"),
-        ("margin", "the margin of class 1", "smallest margin come first"),
+    for (readout, subject, noun, right) in [
+        ("loss", "its loss", "loss", -1.0),
+        ("target", "the output of its class", "output", 1.0),
+        ("margin", "the margin of its class", "margin", 1.0),
     ] {
         let fixture = Fixture::new();
         let page = page(&fixture, &[&format!("kernel.readout={readout}"), "kernel.kernel=full"]);
-        holds(
-            &page,
-            &[
-                noun,
-                words,
-                "<th>before</th>",
-                "<th>after</th>",
-                "Path kernel</h2>",
-                "with the example's output for its own class",
-            ],
+        page.holds(&["Path kernel</h2>", "with the example's output for its own class"]);
+        page.lacks(&["of the queries right"]);
+        assert!(page.word("/queries/predicted").is_null());
+        assert_eq!(
+            (page.word("/details/subjects/0"), page.word("/queries/score/noun")),
+            (&subject.into(), &noun.into())
         );
-        lacks(&page, &[", wrong", "query wrong", "of the queries right"]);
+        assert_eq!(page.numbers("/details/right"), [right; 4]);
+        // The worst come first.
         let values = array(&fixture, "prediction.npy", 4);
         let bad = |query: usize| if readout == "loss" { -values[query] } else { values[query] };
-        let worst = (0..4).min_by(|&a, &b| bad(a).total_cmp(&bad(b))).expect("four queries");
-        let (_, rest) = page.split_once("<p>query ").expect("a query");
-        assert!(rest.starts_with(&worst.to_string()), "{readout}: {values:?} {}", &rest[..20]);
+        let mut worst: Vec<usize> = (0..4).collect();
+        worst.sort_by(|&a, &b| bad(a).total_cmp(&bad(b)));
+        assert_eq!(page.places("/queries/numbers"), worst, "{readout}: {values:?}");
         assert_eq!(summary(&fixture)["readout"], readout);
     }
 }
@@ -146,22 +124,16 @@ fn readouts_with_one_value_name_it() {
 #[test]
 fn probabilities_name_classes_and_tell_which_is_read() {
     let page = page(&Fixture::new(), &["kernel.readout=probabilities", "kernel.kernel=diagonal"]);
-    holds(
-        &page,
-        &[
-            "the probability of ",
-            "probability by the network",
-            "of the queries right",
-            "each with the example's output",
-        ],
-    );
+    page.holds(&["of the queries right", "each with the example's output"]);
+    assert_eq!(page.word("/details/subjects/1"), "the probability of 1");
+    assert_eq!(page.places("/queries/predicted").len(), 4);
 }
 
 #[test]
 fn adaptive_nodes_are_counted() {
     let fixture = Fixture::with("tanh", "relu");
     let page = page(&fixture, &["kernel.rule=adaptive", "kernel.tolerance=1e-4"]);
-    holds(&page, &["took its own nodes", "Of 12 steps of queries", "tolerance of 1e-4"]);
+    page.holds(&["took its own nodes", "Of 12 steps of queries", "tolerance of 1e-4"]);
 }
 
 /// The shares of the examples, in the order of their size.
@@ -169,13 +141,15 @@ fn adaptive_nodes_are_counted() {
 fn the_weights_are_taken_apart() {
     let fixture = Fixture::new();
     let page = page(&fixture, &["kernel.superposition=true", "kernel.superposition_vectors=[2]"]);
-    holds(&page, &["The weights</h2>", "layer 0, linear", "layer 2, linear", "all shares: 100%"]);
+    page.holds(&["The weights</h2>"]);
     let parts = array(&fixture, "superposition.npy", 4 * 2 * 2);
-    let share = |example: usize| parts[example * 4 + 1];
-    let largest = (0..4).max_by(|&a, &b| share(a).total_cmp(&share(b))).expect("four examples");
-    let (_, layer) = page.split_once("layer 0, linear").expect("the layer");
-    let (_, example) = layer.split_once("no. ").expect("an example");
-    assert!(example.starts_with(&largest.to_string()), "{parts:?}");
+    for (layer, name) in ["layer 0, linear", "layer 2, linear"].into_iter().enumerate() {
+        let shown = page.word(&format!("/weights/{layer}"));
+        let share = |example: usize| f64::from(parts[example * 4 + 2 * layer + 1]);
+        let largest = (0..4).max_by(|&a, &b| share(a).total_cmp(&share(b))).expect("four examples");
+        assert_eq!((&shown["name"], &shown["along"][0]), (&name.into(), &serde_json::json!([largest, share(largest)])));
+        assert!(shown["sum"].as_f64().is_some_and(|sum| (sum - 1.0).abs() < 1e-5), "{shown}");
+    }
 }
 
 #[test]
@@ -183,21 +157,39 @@ fn real_targets_and_one_output_have_their_words() {
     let fixture = Fixture::with("cross_entropy", "logistic");
     let text = fs::read_to_string(fixture.path("run.toml")).expect("the run file");
     fixture.write("run.toml", text.replace("features = 2", "features = 1").as_bytes());
-    fixture.write("y.npy", &npy_f64(&[4], &[0.0, 1.0, 1.0, 0.0]));
-    let text = page(&fixture, &["kernel.kernel=trace"]);
-    holds(&text, &["Training changed <b>the output</b>", "y = 1", "largest error come first"]);
-    lacks(&text, &["accuracy", "Output 0"]);
-    fs::remove_dir_all(fixture.path("out")).expect("a run directory");
-    let text = page(&fixture, &["kernel.readout=probabilities"]);
-    holds(&text, &["Training changed <b>the probability</b>", "largest error come first"]);
+    let targets = [0.0, 1.0, 1.0, 0.0];
+    fixture.write("y.npy", &npy_f64(&[4], &targets));
+    for (overrides, subject) in
+        [(&["kernel.kernel=trace"][..], "the output"), (&["kernel.readout=probabilities"], "the probability")]
+    {
+        let page = page(&fixture, overrides);
+        page.lacks(&["accuracy"]);
+        assert_eq!(
+            (page.word("/details/subjects/0"), page.word("/queries/score/noun")),
+            (&subject.into(), &"error".into())
+        );
+        let shown: Vec<f64> = page.places("/queries/numbers").into_iter().map(|query| targets[query]).collect();
+        assert_eq!(page.numbers("/queries/targets/values"), shown);
+        assert_eq!(page.numbers("/details/right"), shown.iter().map(|y| 2.0 * y - 1.0).collect::<Vec<_>>());
+        fs::remove_dir_all(fixture.path("out")).expect("a run directory");
+    }
 }
 
+/// The class that is right, the largest outputs, and those that training moved most.
 #[test]
-fn many_outputs_are_cut_short() {
-    let text = page(&Fixture::with("features = 2", "features = 40"), &[]);
-    holds(&text, &["the largest of 40"]);
-    // Four queries, twelve values each.
-    assert_eq!(text.matches("class=\"bar\"").count(), 4 * 12);
+fn of_many_outputs_some_are_kept() {
+    let fixture = Fixture::with("features = 2", "features = 40");
+    let page = page(&fixture, &[]);
+    assert_eq!((page.word("/details/kept"), page.word("/run/values")), (&16.into(), &40.into()));
+    let (values, last) = (page.places("/details/values"), array(&fixture, "prediction.npy", 4 * 40));
+    for (place, query) in page.places("/queries/numbers").into_iter().enumerate() {
+        let own = &last[query * 40..][..40];
+        let kept = &values[place * 16..][..16];
+        let mut order: Vec<usize> = (0..40).collect();
+        order.sort_by(|&a, &b| own[b].total_cmp(&own[a]));
+        assert!(order[..8].iter().all(|value| kept.contains(value)) && kept.is_sorted(), "{kept:?}");
+        assert!(kept.contains(&[0, 1, 1, 0][query]));
+    }
 }
 
 #[test]
@@ -206,9 +198,11 @@ fn one_query_and_one_example_make_a_report() {
     fixture.write("x.npy", &npy_f64(&[1, 3], &[0.2, -0.4, 0.6]));
     fixture.write("y.npy", &npy_i64(&[1], &[1]));
     let text = page(&fixture, &["kernel.kernel=full", "kernel.superposition=true", "training.steps=1"]);
-    holds(&text, &["all shares: 100%", "largest alone", "Path kernel</h2>"]);
+    text.holds(&["The weights</h2>", "Path kernel</h2>"]);
+    assert_eq!(text.word("/weights/0/half"), 1);
     fs::remove_dir_all(fixture.path("out")).expect("a run directory");
-    holds(&page(&fixture, &["kernel.attribution=false", "kernel.kernel=trace"]), &["kernel.attribution is off"]);
+    let text = page(&fixture, &["kernel.attribution=false", "kernel.kernel=trace"]);
+    assert_eq!((text.word("/run/attribution"), text.word("/run/listed")), (&false.into(), &serde_json::Value::Null));
 }
 
 #[test]
@@ -216,5 +210,5 @@ fn running_statistics_are_a_term_of_the_sum() {
     let layers = "model.layers=[{ type = 'linear', features = 3, bias = false }, { type = 'batch_norm', statistics = 'batch' }, \
                   { type = 'tanh' }, { type = 'linear', features = 2 }]";
     let text = page(&Fixture::new(), &[layers]);
-    holds(&text, &["plus what running statistics moved", "and with what running statistics moved, the amounts"]);
+    text.holds(&["plus what running statistics moved", "and with what running statistics moved, the amounts"]);
 }

@@ -34,7 +34,8 @@ impl Answers {
             }
         }
         let listed = ranks.into_iter().enumerate().filter(|&(_, rank)| rank < count);
-        let candidate = |(example, rank)| Candidate { example, rank, amounts: row[example * values..][..values].to_vec() };
+        let candidate =
+            |(example, rank)| Candidate { example, rank, amounts: row[example * values..][..values].to_vec() };
         Self { sums, candidates: listed.map(candidate).collect() }
     }
 
@@ -94,8 +95,11 @@ mod tests {
         let found = Answers::of_lists(&lists, &questions, 5);
         assert_eq!((found.sums[0], found.sums[1]), ([1.5, -2.0], [3.0, -1.0]));
         assert!(found.sums[2][0].is_nan());
-        let known: Vec<(usize, usize, bool)> =
-            found.candidates.iter().map(|own| (own.example, own.rank, own.amounts.iter().all(|own| own.is_finite()))).collect();
+        let known: Vec<(usize, usize, bool)> = found
+            .candidates
+            .iter()
+            .map(|own| (own.example, own.rank, own.amounts.iter().all(|own| own.is_finite())))
+            .collect();
         assert_eq!(known, [(0, 0, false), (1, 0, true), (2, 1, false), (3, 0, false)]);
     }
 }

@@ -71,7 +71,9 @@ impl Detail {
         if let Some(array) = &contents.layers {
             for layer in 0..array.shape()[0] {
                 let row = own.picked(contents, &array.row(layer, query)?);
-                own.layers.push((0..own.values.len()).map(|at| row.iter().skip(at).step_by(own.values.len()).sum()).collect());
+                own.layers.push(
+                    (0..own.values.len()).map(|at| row.iter().skip(at).step_by(own.values.len()).sum()).collect(),
+                );
             }
         }
         own.positions = own.positions(contents)?;
@@ -102,7 +104,8 @@ impl Detail {
 
     /// Bytes in the page, with so many examples of each sign of each question.
     fn bytes(&self, count: usize) -> usize {
-        let (values, listed) = (self.values.len(), self.answers.candidates.iter().filter(|own| own.rank < count).count());
+        let (values, listed) =
+            (self.values.len(), self.answers.candidates.iter().filter(|own| own.rank < count).count());
         let positions: usize = self.positions.iter().map(|own| 1 + own.1.len()).sum();
         let of_values = 9 + self.layers.len() + self.classes.len() + listed;
         4 * (of_values * (values + 1) + 2 * self.answers.sums.len() + positions)

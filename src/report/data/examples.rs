@@ -66,7 +66,9 @@ impl Examples<'_> {
             counts[candidate.example] += 1;
         }
         if let Some(own) = self.own {
-            own.largest(super::SUSPECTS).into_iter().for_each(|row| counts[self.contents.column_of_row(row)] += 1 << 20);
+            own.largest(super::SUSPECTS)
+                .into_iter()
+                .for_each(|row| counts[self.contents.column_of_row(row)] += 1 << 20);
         }
         let mut order: Vec<usize> = (0..self.contents.examples).collect();
         order.sort_by_key(|&column| std::cmp::Reverse(counts[column]));
@@ -125,8 +127,11 @@ impl Examples<'_> {
         let count = |column: usize, window: usize| {
             rows[column].iter().fold(0u16, |sum, &row| sum.saturating_add(of_rows[row][window]))
         };
-        let counts: Vec<u16> =
-            order.iter().flat_map(|&column| (0..windows).map(move |window| (column, window))).map(|(column, window)| count(column, window)).collect();
+        let counts: Vec<u16> = order
+            .iter()
+            .flat_map(|&column| (0..windows).map(move |window| (column, window)))
+            .map(|(column, window)| count(column, window))
+            .collect();
         Some(json!({ "windows": windows, "counts": blob.put(counts) }))
     }
 }

@@ -73,6 +73,10 @@ mod tests {
         assert_eq!((sums.len(), sums[KEPT].0), (KEPT + 1, NONE));
         assert!((sums.iter().map(|own| own.1[0]).sum::<f64>() - row.iter().sum::<f64>()).abs() < 1e-12);
         let least = sums[..KEPT].iter().map(|own| own.1[0].abs()).fold(f64::INFINITY, f64::min);
-        assert_eq!(row.iter().filter(|value| value.abs() > least).count() + row.iter().filter(|value| value.abs() == least).count().min(1), KEPT);
+        assert_eq!(
+            row.iter().filter(|value| value.abs() > least).count()
+                + row.iter().filter(|value| value.abs() == least).count().min(1),
+            KEPT
+        );
     }
 }

@@ -66,7 +66,8 @@ impl Data {
         let details = Details::read(contents, labels.as_ref(), &worst, OF_QUERIES)?;
         let own = Own::read(contents, None).ok();
         let examples = Examples { contents, details: &details, labels: labels.as_ref(), own: own.as_ref() };
-        let queries = Queries { contents, details: &details, order: order.as_ref(), listed: &worst[..worst.len().min(LISTED)] };
+        let queries =
+            Queries { contents, details: &details, order: order.as_ref(), listed: &worst[..worst.len().min(LISTED)] };
         let words = json!({
             "run": run(contents),
             "queries": queries.put(&mut blob, OF_INPUTS),
@@ -85,15 +86,11 @@ impl Data {
 /// What belongs to the run.
 fn run(contents: &Contents) -> Value {
     let words = Words::of(contents);
-    let kernel = &contents.run_file.kernel;
     json!({
         "name": contents.name,
         "readout": words.readout.noun(),
-        "is_loss": words.readout == crate::readout::Readout::Loss,
-        "unit": words.unit(),
-        "meaning": words.meaning(),
-        "order": words.order(contents),
         "compete": contents.compete(),
+        "two_classes": contents.problem.as_ref().is_ok_and(|problem| contents.two_classes(&problem.targets).is_some()),
         "examples": contents.examples,
         "queries": contents.queries,
         "values": contents.values,
@@ -103,7 +100,6 @@ fn run(contents: &Contents) -> Value {
         "attribution": contents.attribution.is_some(),
         "listed": contents.listed.as_ref().map(Listed::count),
         "grouped": contents.run_file.data.groups.is_some(),
-        "positions": kernel.positions,
         "data": contents.problem.as_ref().err().map(ToString::to_string),
     })
 }

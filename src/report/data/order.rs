@@ -17,14 +17,20 @@ impl Order {
     /// Of a run's queries: by how far their class leads the others, or where that is not known by how far the one that is read
     /// does; else by their loss, margin, output or error. `None` where nobody knows.
     pub fn of(contents: &Contents) -> Option<Self> {
-        let each = |score: &dyn Fn(usize) -> Option<f64>| (0..contents.queries).map(score).collect::<Option<Vec<f64>>>();
+        let each =
+            |score: &dyn Fn(usize) -> Option<f64>| (0..contents.queries).map(score).collect::<Option<Vec<f64>>>();
         if contents.compete() && contents.values > 1 {
             let classes = contents.query_classes();
             let of = |query: usize| {
-                let class = classes.map_or_else(|| contents.predicted(query), |classes| Some(classes[query] as usize))?;
+                let class =
+                    classes.map_or_else(|| contents.predicted(query), |classes| Some(classes[query] as usize))?;
                 Some(lead(contents.values_of(&contents.terms.prediction, query), class))
             };
-            return Some(Self { noun: if classes.is_some() { "margin" } else { "lead" }, scores: each(&of)?, largest: false });
+            return Some(Self {
+                noun: if classes.is_some() { "margin" } else { "lead" },
+                scores: each(&of)?,
+                largest: false,
+            });
         }
         let scores = each(&|query| badness(contents, query))?;
         let (noun, largest) = match contents.run_file.kernel.readout {
@@ -32,7 +38,11 @@ impl Order {
             Readout::Loss => ("loss", true),
             _ => ("error", true),
         };
-        Some(Self { noun, scores: scores.into_iter().map(|score| if largest { score } else { -score }).collect(), largest })
+        Some(Self {
+            noun,
+            scores: scores.into_iter().map(|score| if largest { score } else { -score }).collect(),
+            largest,
+        })
     }
 
     /// How bad a score is.

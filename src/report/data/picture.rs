@@ -34,7 +34,8 @@ impl Picture {
     /// An example's pixels, a row after another, its smallest value 0 and its largest 255.
     pub fn pixels(self, values: &[f64]) -> Vec<u8> {
         let [channels, height, width] = self.shape();
-        let places = (0..height).flat_map(|y| (0..width).flat_map(move |x| (0..channels).map(move |channel| [channel, y, x])));
+        let places =
+            (0..height).flat_map(|y| (0..width).flat_map(move |x| (0..channels).map(move |channel| [channel, y, x])));
         let means: Vec<f64> = places.map(|place| self.mean(values, place)).collect();
         let low = means.iter().copied().fold(f64::INFINITY, f64::min);
         let high = means.iter().copied().fold(f64::NEG_INFINITY, f64::max);

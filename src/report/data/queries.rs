@@ -32,9 +32,14 @@ impl Queries<'_> {
         let Self { contents, listed, .. } = *self;
         let problem = contents.problem.as_ref().ok();
         let items: Vec<Vec<usize>> = listed.iter().map(|&query| vec![query]).collect();
-        let names: Vec<String> = listed.iter().map(|&query| first_letters(contents.names.query(query).unwrap_or_default())).collect();
-        let classes = contents.query_classes();
-        let predicted: Option<Vec<usize>> = listed.iter().map(|&query| contents.predicted(query)).collect();
+        let names: Vec<String> =
+            listed.iter().map(|&query| first_letters(contents.names.query(query).unwrap_or_default())).collect();
+        let targets_of = problem.and_then(|problem| problem.query_targets.as_ref());
+        let two = targets_of.and_then(|targets| contents.two_classes(targets));
+        let classes = contents.query_classes().or(two.as_deref());
+        let read =
+            |query: usize| if two.is_some() { contents.predicted_of_two(query) } else { contents.predicted(query) };
+        let predicted: Option<Vec<usize>> = listed.iter().map(|&query| read(query)).collect();
         let targets: Option<Vec<Vec<f64>>> = listed.iter().map(|&query| self.targets(problem?, query)).collect();
         let answers: Option<Vec<String>> = listed.iter().map(|&query| self.answer(problem?, query)).collect();
         json!({
@@ -79,7 +84,9 @@ impl Queries<'_> {
         let kept = all.first().map_or(0, |detail| detail.values.len());
         let places = |of: &dyn Fn(&Detail) -> Vec<usize>| -> Vec<usize> { all.iter().flat_map(of).collect() };
         let reals = |of: &dyn Fn(&Detail) -> Vec<f64>| -> Vec<f64> { all.iter().flat_map(of).collect() };
-        let listed = |detail: &Detail| detail.answers.candidates.iter().filter(|own| own.rank < *count).cloned().collect::<Vec<_>>();
+        let listed = |detail: &Detail| {
+            detail.answers.candidates.iter().filter(|own| own.rank < *count).cloned().collect::<Vec<_>>()
+        };
         json!({
             "count": all.len(),
             "each": count,

@@ -117,7 +117,13 @@ fn towards(contents: &Contents, first: f64, target: f64) -> i8 {
             of(first - step) - of(first + step)
         }
     };
-    if less > 0.0 { 1 } else if less < 0.0 { -1 } else { 0 }
+    if less > 0.0 {
+        1
+    } else if less < 0.0 {
+        -1
+    } else {
+        0
+    }
 }
 
 #[cfg(test)]
@@ -130,7 +136,10 @@ mod tests {
         assert_eq!(found, [(0, None), (1, None), (2, None), (0, Some(1)), (0, Some(2)), (1, Some(2))]);
         assert_eq!(all(3, false).len(), 3);
         let amounts = [0.5, -2.0, 1.0];
-        assert_eq!(all(3, true).iter().map(|own| own.amount(&amounts)).collect::<Vec<_>>(), [0.5, -2.0, 1.0, 2.5, -0.5, -3.0]);
+        assert_eq!(
+            all(3, true).iter().map(|own| own.amount(&amounts)).collect::<Vec<_>>(),
+            [0.5, -2.0, 1.0, 2.5, -0.5, -3.0]
+        );
     }
 
     #[test]

@@ -127,7 +127,7 @@ function kernelMap() {
       row = Math.floor(((event.clientY - box.top) / box.height) * height);
     return row >= 0 && row < height && column >= 0 && column < width ? [row, column] : null;
   };
-  const label = (classes, at) => (classes ? ` (class ${className(classes[at])})` : "");
+  const label = (classes, at) => (classes ? ` (${labelName(classes[at])})` : "");
   canvas.addEventListener("pointermove", event => {
     const at = under(event);
     if (!at) return hideTip();

@@ -37,7 +37,7 @@ function movers(query, question, list, sign, chosen) {
       ),
     );
   };
-  const of_class = chosen === null ? "" : ` of class ${className(chosen)}`;
+  const of_class = chosen === null ? "" : ` of ${labelName(chosen)}`;
   return h(
     "div",
     { class: "side" },
@@ -97,7 +97,7 @@ function examplesSection(query, question, chosen, choose) {
   return h(
     "section",
     { id: "movers" },
-    h("h3", {}, "Which examples did it", chosen === null ? null : `, of class ${className(chosen)}`),
+    h("h3", {}, "Which examples did it", chosen === null ? null : `, of ${labelName(chosen)}`),
     chosen !== null &&
       h(
         "p",
@@ -105,7 +105,7 @@ function examplesSection(query, question, chosen, choose) {
         h(
           "button",
           { type: "button", class: "chip", onclick: () => choose(null) },
-          `class ${className(chosen)} alone`,
+          `${labelName(chosen)} alone`,
           h("b", {}, "×"),
         ),
       ),

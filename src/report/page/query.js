@@ -2,7 +2,7 @@
 
 // What stands at the top of a query's page: how it is read, or what it is called.
 function queryTitle(query) {
-  if (!QUERIES.predicted || !QUERIES.classes) return QUERIES.names?.[query] ?? queryName(query);
+  if (!QUERIES.predicted || !QUERIES.classes) return queryFacts(query) || queryName(query);
   const read = ["Read as ", h("b", {}, className(readAs(query)))];
   const is = isWrong(query) ? [", is ", h("b", {}, className(classOf(query)))] : ", rightly";
   return [read, is, isWrong(query) && h("span", { class: "badge" }, "wrong")];
@@ -25,7 +25,7 @@ function queryHead(query) {
     h(
       "h2",
       { tabindex: -1 },
-      h("small", {}, QUERIES.names?.[query] ? `${QUERIES.names[query]}, ${queryName(query)}` : queryName(query)),
+      h("small", {}, queryFacts(query) ? [QUERIES.names?.[query], queryName(query)].filter(Boolean).join(", ") : "query"),
       h("span", {}, queryTitle(query)),
     ),
   ];
@@ -85,7 +85,7 @@ function queryPage(query, asked) {
       h(
         "div",
         { class: "says" },
-        h("h3", {}, `What the network says: ${RUN.readout}${DETAILS.kept > 1 ? "s" : ""}`),
+        h("h3", {}, "What the network says", h("small", {}, RUN.readout)),
         outputs(query, question, ask),
       ),
     ),
@@ -111,7 +111,7 @@ function withoutDetail(query) {
         h(
           "div",
           { class: "says" },
-          h("h3", {}, `What the network says: ${RUN.readout}`),
+          h("h3", {}, "What the network says", h("small", {}, RUN.readout)),
           outputs(query, firstQuestion(query), () => {}),
         ),
     ),

@@ -101,7 +101,7 @@ function partsOf(query, question) {
     classes.sort((a, b) => Math.abs(b.amount) - Math.abs(a.amount));
     for (const { label, amount } of classes)
       parts.push({
-        name: label === NONE ? "other examples" : `class ${className(label)}`,
+        name: label === NONE ? "other examples" : labelName(label),
         kind: "class",
         label,
         amount,

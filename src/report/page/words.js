@@ -28,7 +28,13 @@ function count(many, one, more) {
 
 function className(label) {
   if (label === NONE || label === null) return "no class";
-  return (RUN.class_names ?? [])[label] ?? String(label);
+  return (RUN.two_classes ? null : RUN.class_names?.[label]) ?? String(label);
+}
+
+// Of two classes that one output tells apart, the targets are 0 and 1.
+function labelName(label) {
+  if (label === NONE) return "no class";
+  return RUN.two_classes ? `y = ${label}` : `class ${className(label)}`;
 }
 
 function queryName(query) {
@@ -40,13 +46,11 @@ function queryFacts(query) {
   const facts = [];
   if (QUERIES.classes)
     facts.push(
-      isWrong(query)
-        ? `${className(classOf(query))} read as ${className(readAs(query))}`
-        : `class ${className(classOf(query))}`,
+      isWrong(query) ? `${className(classOf(query))} read as ${className(readAs(query))}` : labelName(classOf(query)),
     );
   else if (QUERIES.predicted) facts.push(`read as ${className(readAs(query))}`);
   if (QUERIES.answers?.[query]) facts.push(`asked for “${QUERIES.answers[query].trim()}”`);
-  if (QUERIES.targets) facts.push(`y = ${targetsOf(query)}`);
+  if (QUERIES.targets && !QUERIES.classes) facts.push(`y = ${targetsOf(query)}`);
   return facts.join(", ");
 }
 
@@ -66,9 +70,9 @@ function exampleName(example) {
 function exampleFacts(example) {
   const facts = [];
   const label = EXAMPLES.labels?.[example];
-  if (label !== undefined && label !== NONE) facts.push(`class ${className(label)}`);
+  if (label !== undefined && label !== NONE) facts.push(labelName(label));
   if (EXAMPLES.groups?.[example] != null) facts.push(`group ${EXAMPLES.groups[example]}`);
-  if (EXAMPLES.targets) facts.push(`y = ${number(EXAMPLES.targets[example])}`);
+  if (EXAMPLES.targets && !EXAMPLES.labels) facts.push(`y = ${number(EXAMPLES.targets[example])}`);
   return facts.join(", ");
 }
 

@@ -53,7 +53,9 @@ impl LayeredArray {
             return Err(Error::Input("an array by layers has fewer than three axes".into()));
         };
         if layer >= *layers || query >= *queries {
-            return Err(Error::Input(format!("layer {layer}, query {query} are beyond an array of {layers} x {queries}")));
+            return Err(Error::Input(format!(
+                "layer {layer}, query {query} are beyond an array of {layers} x {queries}"
+            )));
         }
         let entry: usize = rest.iter().product();
         match self {
