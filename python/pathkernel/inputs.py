@@ -107,7 +107,8 @@ def _with_record(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _placed(key: str, value: Any, place: Place) -> Any:
     if key in _TENSORS and isinstance(value, Mapping):
-        return place(key, {name: _array(f"{key}: tensor {name}", own) for name, own in value.items()})
+        # A single number has no buffer to read, and is a line of one.
+        return place(key, {name: np.atleast_1d(_array(f"{key}: tensor {name}", own)) for name, own in value.items()})
     if isinstance(value, Mapping):
         return {name: _placed(f"{key}.{name}", own, place) for name, own in value.items() if own is not None}
     if key == "training.batches" and isinstance(value, (list, tuple)) and value:

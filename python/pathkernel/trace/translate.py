@@ -91,10 +91,8 @@ class Translator:
             if trained and is_tensor(node.meta.get("val")):
                 self.read(node)
         name = self.read(output)
-        for layer in self.network.without_idle(name):
-            if layer["type"] == "erf":
-                source = self.network.sources[layer["name"]]
-                self.problems.append(UnsupportedNode(source.module, source.operator, source.line, nearest("erf")))
+        left = [layer["name"] for layer in self.network.without_idle(name) if layer["type"] == "erf"]
+        self.problems[:0] = [noted(self.network.sources[layer], nearest("erf")) for layer in left]
         if self.problems:
             raise UnsupportedError(said(self.problems), self.problems)
         return name
@@ -140,13 +138,14 @@ class Translator:
         except (Unsupported, Mixed, UnsupportedError) as problem:
             whole = node.args[0] if node.target is operator.getitem else node
             source = source_of(whole)  # type: ignore[arg-type]
-            noted = UnsupportedNode(source.module, source.operator, source.line, advice(problem))
-            self.problems += [] if noted in self.problems else [noted]
+            own = noted(source, advice(problem))
+            self.problems += [] if own in self.problems else [own]
             try:
                 shape = self.shape(node)
             except (Mixed, UnsupportedError):
                 shape = (1,)
-            return self.network.add("unsupported", [], shape)
+            known = [self._names[read] for read in whole.all_input_nodes if read in self._names]  # type: ignore[union-attr]
+            return self.network.add("unsupported", known, shape)
 
     def handled(self, node: fx.Node) -> str:
         """A node as layers."""
@@ -296,6 +295,11 @@ class Translator:
     def shaped(self, name: str, node: fx.Node) -> str:
         """A layer's value in the shape that an example of a node has."""
         return self.network.reshape(name, self.shape(node))
+
+
+def noted(source: Source, instead: str) -> UnsupportedNode:
+    """A part that cannot be translated, and what to do."""
+    return UnsupportedNode(source.module, source.operator, source.line, instead)
 
 
 def is_swap(node: fx.Node) -> bool:
