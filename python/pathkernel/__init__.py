@@ -11,8 +11,6 @@ _MODULES = {
     "tangent_kernel": "attribution",
     "train": "trained",
     "checkpoints": "trained",
-    "record": "recording.recorder",
-    "Recorder": "recording.recorder",
     "record": "recording",
     "Recorder": "recording",
     "trace": "trace",

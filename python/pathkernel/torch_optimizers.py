@@ -143,7 +143,8 @@ def _array(value: Any) -> np.ndarray:
     import torch
 
     tensor = torch.as_tensor(value).detach().cpu()
-    return np.array((tensor.double() if tensor.dtype == torch.bfloat16 else tensor).numpy())
+    # A copy, since the optimizer goes on with its own; a number is an array of one.
+    return np.atleast_1d(np.array((tensor.double() if tensor.dtype == torch.bfloat16 else tensor).numpy()))
 
 
 def _key(name: str) -> str:

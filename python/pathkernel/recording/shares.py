@@ -235,7 +235,7 @@ def _shrunk(step: Step) -> tuple[float, str]:
     before, after = step.before.astype(float), step.after.astype(float)
     whole = np.sqrt((after[0] ** 2).sum()) / max(np.sqrt((before[0] ** 2).sum()), np.finfo(float).tiny)
     off = _ROUNDINGS * np.finfo(step.before.dtype).eps
-    if (np.abs(after - whole * before) <= off * (whole * before + after)).all():
+    if (np.abs(after - whole * before) <= off * (whole * np.abs(before) + np.abs(after))).all():
         return whole / step.scale, ""
     largest = float(after[1].max())
     cut = before[1].max() > largest > 0

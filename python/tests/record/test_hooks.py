@@ -296,3 +296,18 @@ def test_groups_in_a_run_files_words() -> None:
     }
     with pytest.raises(ValueError, match="needs the names"):
         of_torch(optimizer)
+
+
+def test_gradients_of_one_sign() -> None:
+    """Of a bias whose gradient is nowhere above 0, the largest entry is below: clipping is one factor all the same."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(6, 1)).double()
+    rec, optimizer = begun(net)
+    for xb, yb in rec.watch(DataLoader(TensorDataset(X, X.sum(1, keepdim=True) + 9), batch_size=10)):
+        optimizer.zero_grad()
+        F.mse_loss(net(xb), yb).backward()
+        nn.utils.clip_grad_norm_(net.parameters(), 0.5)
+        optimizer.step()
+    path = rec.close("mse")
+    assert path.remarks == [] and path.config["training"]["clip_norm"] == 0.5
+    assert unexplained(path, QUERIES) <= ALLOWED
