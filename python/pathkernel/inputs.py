@@ -74,7 +74,8 @@ class Folder:
             return str(path)
         if path.exists() and self._taken:
             raise ValueError(
-                f"{self._folder.parent}: holds a run of other data: {key} is not what it was; name another directory or remove it"
+                f"{self._folder.parent}: holds a run of other data: {key} is not what it was; "
+                "name another directory or remove it"
             )
         self._folder.mkdir(parents=True, exist_ok=True)
         beside = path.with_name(path.name + ".tmp")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -29,9 +30,7 @@ def shown(progress: Progress) -> Iterator[Told | None]:
     else:
         course: _Bars | _Lines
         try:
-            from tqdm.auto import tqdm
-
-            course = _Bars(tqdm)
+            course = _Bars(importlib.import_module("tqdm.auto").tqdm)
         except ImportError:
             course = _Lines()
         try:

@@ -76,15 +76,15 @@ fn read_value(at: &str, value: &Bound<'_, PyAny>, given: &mut Vec<Given>) -> PyR
         };
     }
     if value.is_instance_of::<PyList>() || value.is_instance_of::<PyTuple>() {
-        let entry = |(index, entry): (usize, PyResult<Bound<'_, PyAny>>)| {
-            read_value(&format!("{at}[{index}]"), &entry?, given)
-        };
+        let entry =
+            |(index, entry): (usize, PyResult<Bound<'_, PyAny>>)| read_value(&format!("{at}[{index}]"), &entry?, given);
         return value.try_iter()?.enumerate().map(entry).collect::<PyResult<_>>().map(Value::List);
     }
     if let Ok(buffer) = PyUntypedBuffer::get(value)
         && buffer.dimensions() > 0
     {
-        let array = Given::array(at, read_array(at, buffer)?);
+        let shape = buffer.shape().to_vec();
+        let array = Given::array(at, of_buffer(at, buffer, &shape)?);
         let name = Value::Text(array.name().to_owned());
         given.push(array);
         return Ok(name);
@@ -112,9 +112,7 @@ fn read_tensors(at: &str, dict: &Bound<'_, PyDict>, given: &mut Vec<Given>) -> P
     let mut tensors = BTreeMap::new();
     for (name, value) in dict {
         let (name, called): (String, _) = (name.extract()?, format!("{at}: tensor {name}"));
-        let buffer = PyUntypedBuffer::get(&value)
-            .map_err(|_| PyTypeError::new_err(format!("{called}: is no array; give a NumPy array of its values")))?;
-        tensors.insert(name, read_array(&called, buffer)?);
+        tensors.insert(name, read_array(&called, &value)?);
     }
     let tensors = Given::tensors(at, tensors);
     let name = Value::Text(tensors.name().to_owned());
@@ -138,7 +136,19 @@ impl AsRef<[u8]> for Bytes {
 }
 
 /// An array, without a copy.
-pub fn read_array(at: &str, buffer: PyUntypedBuffer) -> PyResult<GivenArray> {
+pub fn read_array(at: &str, value: &Bound<'_, PyAny>) -> PyResult<GivenArray> {
+    if let Ok(buffer) = PyUntypedBuffer::get(value) {
+        let shape = buffer.shape().to_vec();
+        return of_buffer(at, buffer, &shape);
+    }
+    // The buffer of an array without an axis has no shape that could be asked for.
+    let single = value.call_method1("reshape", (1,)).and_then(|single| PyUntypedBuffer::get(&single));
+    let single =
+        single.map_err(|_| PyTypeError::new_err(format!("{at}: is no array; give a NumPy array of numbers")))?;
+    of_buffer(at, single, &[])
+}
+
+fn of_buffer(at: &str, buffer: PyUntypedBuffer, shape: &[usize]) -> PyResult<GivenArray> {
     if !buffer.is_c_contiguous() {
         return Err(PyValueError::new_err(format!("{at}: is not in C order; give numpy.ascontiguousarray of it")));
     }
@@ -150,7 +160,7 @@ pub fn read_array(at: &str, buffer: PyUntypedBuffer) -> PyResult<GivenArray> {
         "B" | "H" | "I" | "L" | "Q" => "u",
         other => other,
     };
-    let (descr, shape) = (format!("{letter}{}", buffer.item_size()), buffer.shape().to_vec());
-    GivenArray::new(&descr, &shape, Arc::new(Bytes(buffer)))
+    let descr = format!("{letter}{}", buffer.item_size());
+    GivenArray::new(&descr, shape, Arc::new(Bytes(buffer)))
         .map_err(|problem| PyValueError::new_err(format!("{at}: {problem}")))
 }

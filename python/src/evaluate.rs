@@ -1,6 +1,6 @@
 //! A network's outputs and gradients, to check a translation of it by.
 
-use crate::config::Config;
+use crate::config::{Config, read_array};
 use crate::memory;
 use crate::work::at_work;
 use pathkernel::cache::Cache;
@@ -9,7 +9,6 @@ use pathkernel::error::Error;
 use pathkernel::formats::{Given, GivenArray, read};
 use pathkernel::problem::Evaluation;
 use pathkernel::run::{first_weights, read_problem};
-use pyo3::buffer::PyUntypedBuffer;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
@@ -25,7 +24,7 @@ pub fn evaluate<'py>(
     seeds: Option<Bound<'py, PyAny>>,
 ) -> PyResult<(Array<'py>, Option<Bound<'py, PyDict>>)> {
     let config = Config::read(config)?;
-    let seeds = seeds.map(|seeds| crate::config::read_array("output_gradients", PyUntypedBuffer::get(&seeds)?));
+    let seeds = seeds.map(|seeds| read_array("output_gradients", &seeds));
     let seeds = seeds.transpose()?;
     let (network, found) = at_work(py, None, |_| {
         let run_file = &config.run_file;
@@ -34,8 +33,7 @@ pub fn evaluate<'py>(
         let (network, inputs) = (problem.network.clone().following_held(), problem.inputs);
         let rows = inputs.len() / network.input_len().max(1);
         let seeds = seeds.map(|seeds| read_seeds(seeds, rows, network.outputs)).transpose()?;
-        let evaluation =
-            Evaluation { network: &network, weights: &weights, inputs: &inputs, seeds: seeds.as_deref() };
+        let evaluation = Evaluation { network: &network, weights: &weights, inputs: &inputs, seeds: seeds.as_deref() };
         let (name, precision, cache) = (run_file.run.device.clone(), run_file.run.precision, Cache::ReadOnly);
         let options = DeviceOptions { name, precision, cache, tune: false, ..DeviceOptions::default() };
         let found = LocalDevices::find(options)?.on(0, evaluation)?;

@@ -1,10 +1,10 @@
 //! `pathkernel export`.
 
 use super::stop;
-use anyhow::Context;
 use crate::error::Error;
 use crate::run::keys::RunFile;
 use crate::run::store::{AnyTiled, Store, file_names};
+use anyhow::Context;
 use std::path::Path;
 
 /// Writes each array in tiles of a run directory as one `.npy`, there or in the folder `to`.

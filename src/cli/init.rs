@@ -1,8 +1,8 @@
 //! `pathkernel init`.
 
-use anyhow::Context;
 use crate::error::Error;
 use crate::run::draft;
+use anyhow::Context;
 use std::io::Write;
 use std::path::Path;
 

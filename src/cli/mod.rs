@@ -14,12 +14,12 @@ mod shard;
 mod stop;
 mod top;
 
-use anyhow::Context;
-use clap::{Parser, Subcommand};
 use crate::cache::Cache;
 use crate::error::Error;
 use crate::run::Part;
 use crate::run::keys::RunFileError;
+use anyhow::Context;
+use clap::{Parser, Subcommand};
 use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};

@@ -1,8 +1,8 @@
 //! How a run gets on: a bar on a terminal, elsewhere a line from time to time.
 
 use super::stop;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::run::Progress;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 

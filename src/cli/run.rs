@@ -1,13 +1,13 @@
 //! `pathkernel run` and `pathkernel finish`.
 
 use super::progress::Course;
-use anyhow::Context;
 use crate::error::Error;
 use crate::readout::Readout;
 use crate::run::keys::RunFile;
 use crate::run::store::Summary;
 use crate::run::verdict::{Judgement, Verdict};
 use crate::run::{Outcome, Part, run_part};
+use anyhow::Context;
 use std::path::Path;
 
 /// Runs one file, or a part of it; returns the exit code of its verdict.

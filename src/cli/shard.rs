@@ -1,7 +1,7 @@
 //! Which part of a run a process does: `--shard i/N`, or what a scheduler says.
 
-use anyhow::{Context, bail};
 use crate::run::Part;
+use anyhow::{Context, bail};
 
 /// Where a variable of the environment comes from.
 type Variables<'a> = &'a dyn Fn(&str) -> Option<String>;

@@ -1,9 +1,9 @@
 //! `pathkernel top`.
 
-use anyhow::Context;
 use crate::error::Error;
 use crate::report::{Asked, Moved, Top, top};
 use crate::run::Names;
+use anyhow::Context;
 use std::path::{Path, PathBuf};
 
 /// What is asked, and how it is answered.

@@ -65,5 +65,10 @@ fn place(entry: &mut ZipFile<'_, &mut File>, index: usize, file_len: u64) -> Res
     let (kind, before) = (header.kind()?, header.start as u64);
     let storage = archive::storage(kind, start + before, size - before)?;
     let strides = header.strides();
-    Place::new(Storage { within: if is_packed { Within::Packed(index) } else { Within::File }, ..storage }, 0, header.shape, strides)
+    Place::new(
+        Storage { within: if is_packed { Within::Packed(index) } else { Within::File }, ..storage },
+        0,
+        header.shape,
+        strides,
+    )
 }

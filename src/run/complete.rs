@@ -117,8 +117,7 @@ pub(super) fn complete<E: Element>(
     store.write_metrics(&tape.history().metrics, (queries.residuals(), queries.unexplained_steps()), classes)?;
     let (prepared, settled, inputs): (&_, _, _) = (session, &settled, session.identity.inputs.clone());
     let writing = started.elapsed().as_secs_f64();
-    let ended =
-        Ended { prepared, tape, records, settled, witness, repeated, superposition, writing, inputs, watch };
+    let ended = Ended { prepared, tape, records, settled, witness, repeated, superposition, writing, inputs, watch };
     let summary = ended.summary::<E>()?;
     store.finish(&summary)?;
     store.clean()?;

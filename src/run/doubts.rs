@@ -2,8 +2,8 @@
 //! as well. A fault of the moment does not come twice with the same bits: what does is the arithmetic's, and the bound was too
 //! small for it.
 
-use super::resume::Watch;
 use super::prepared::Purpose;
+use super::resume::Watch;
 use super::session::Session;
 use super::tiles::persist;
 use super::train::{Train, recorded_in};

@@ -68,9 +68,7 @@ pub fn explain(run_file: &RunFile, progress: &mut dyn Progress) -> Result<Explai
     let watch = Watch::new(progress);
     match run_file.run.precision {
         Precision::F64 => explain_as::<f64>(run_file, &devices, &watch),
-        Precision::F32 | Precision::Mixed => {
-            explain_as::<f32>(run_file, &devices, &watch).map_err(Error::in_single)
-        }
+        Precision::F32 | Precision::Mixed => explain_as::<f32>(run_file, &devices, &watch).map_err(Error::in_single),
     }
 }
 
@@ -125,16 +123,10 @@ fn check(prepared: &Prepared) -> Result<(), Error> {
 
 /// Makes the path.
 fn path(prepared: &Prepared, devices: &impl Devices, watch: &Watch<'_>) -> Result<AnyTape, Error> {
-    persist(0, devices.fallback(), watch, &|device, _| {
-        devices.on(device, TrainInMemory { prepared, watch }).map(Some)
-    })
+    persist(0, devices.fallback(), watch, &|device, _| devices.on(device, TrainInMemory { prepared, watch }).map(Some))
 }
 
-fn explain_as<E: Element>(
-    run_file: &RunFile,
-    devices: &impl Devices,
-    watch: &Watch<'_>,
-) -> Result<Explained, Error> {
+fn explain_as<E: Element>(run_file: &RunFile, devices: &impl Devices, watch: &Watch<'_>) -> Result<Explained, Error> {
     let mut prepared = prepared(run_file, devices)?;
     tracing::info!("device       {}\n{}", prepared.planned.device_name(), prepared.planned);
     let tape = path(&prepared, devices, watch)?;
@@ -180,8 +172,10 @@ fn explain_as<E: Element>(
         results.push(Named::new("own", &shape, values));
     }
     results.extend(parts.iter().flat_map(|parts| parts.results(&problem.network)));
-    let (of_steps, classes) =
-        ((settled.queries.residuals(), settled.queries.unexplained_steps()), matches!(problem.targets, Targets::Classes(_)));
+    let (of_steps, classes) = (
+        (settled.queries.residuals(), settled.queries.unexplained_steps()),
+        matches!(problem.targets, Targets::Classes(_)),
+    );
     Ok(Explained {
         arrays: results,
         weights: last_weights::<E>(prepared, &tape)?,

@@ -1,7 +1,7 @@
 //! The tiles of a run: which are left, who computes them, and what happens when a device fails.
 
-use super::resume::{Budget, FileKeeper, Watch};
 use super::prepared::{Prepared, Purpose};
+use super::resume::{Budget, FileKeeper, Watch};
 use crate::compute::{Backend, BackendError, Phase};
 use crate::device::{Devices, Work};
 use crate::error::Error;

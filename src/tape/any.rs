@@ -70,9 +70,9 @@ pub(super) fn into_rounded<A: Element, E: Element>(row: Vec<A>) -> Vec<E> {
     let row: Box<dyn Any> = Box::new(row);
     match row.downcast::<Vec<E>>() {
         Ok(same) => *same,
-        Err(other) => other.downcast_ref::<Vec<A>>().map_or_else(Vec::new, |row| {
-            convert::<E>(&row.iter().map(|value| value.to_f64()).collect::<Vec<f64>>())
-        }),
+        Err(other) => other
+            .downcast_ref::<Vec<A>>()
+            .map_or_else(Vec::new, |row| convert::<E>(&row.iter().map(|value| value.to_f64()).collect::<Vec<f64>>())),
     }
 }
 

@@ -52,7 +52,8 @@ def test_what_holds_no_numbers_is_a_type_error(values: np.ndarray) -> None:
 
 def test_inputs_by_name(tmp_path: Path) -> None:
     numbers = np.random.default_rng(5)
-    inputs = {"tokens": numbers.integers(0, 9, (12, 4)).astype("i4"), "scale": numbers.normal(size=(12, 2)).astype("f4")}
+    tokens, scale = numbers.integers(0, 9, (12, 4)).astype("i4"), numbers.normal(size=(12, 2)).astype("f4")
+    inputs = {"tokens": tokens, "scale": scale}
     config = small(
         model={
             "input": None,
@@ -103,17 +104,18 @@ def test_batches_of_any_kind() -> None:
 def test_batches_that_are_shorter() -> None:
     ragged = [[0, 1, 2, 3], [4, 5], [6], *[[7, 8, 9]] * 6]
     assert attribution(small(training={"batches": ragged, "batch_size": None})).shape == (4, 12, 3)
-    for wrong, message in ([*ragged[:-1], []], "step 8 has no example"), ([*ragged[:-1], [12]], "step 8 names example 12"):
+    for last, message in ([], "step 8 has no example"), ([12], "step 8 names example 12"):
         with pytest.raises(ValueError, match=message):
-            attribution(small(training={"batches": wrong, "batch_size": None}))
+            attribution(small(training={"batches": [*ragged[:-1], last], "batch_size": None}))
 
 
 def test_a_record_is_a_dict() -> None:
-    record = {"optimizer": {"type": "sgd", "learning_rate": 0.2, "momentum": 0.5}, "clip_norm": 0.3, "losses": None}
-    plain = small(training={"clip_norm": 0.3})
+    record: dict[str, Any] = {"optimizer": {"type": "sgd", "learning_rate": 0.2, "momentum": 0.5}, "clip_norm": 0.3}
+    batches = np.random.default_rng(4).integers(0, 12, (9, 4))
+    plain = small(training={"clip_norm": 0.3, "batches": batches})
     path = engine.train(plain, progress=False)
-    record["losses"] = path.losses
-    config = {**plain, "training": {"loss": "cross_entropy", "steps": 9, "batch_size": 4}}
+    record |= {"losses": path.losses, "batches": batches}
+    config = {**plain, "training": {"loss": "cross_entropy", "steps": 9}}
     config["trajectory"] = {"import": path.weights, "record": record}
     outcome = engine.explain(config, progress=False)
     assert outcome.summary["verdict"] == "exact" and outcome.summary["loss_differs"] < 1e-14
@@ -137,14 +139,18 @@ def test_a_constant_of_the_model() -> None:
     np.testing.assert_allclose(attribution(constant), attribution(shifted), rtol=1e-9, atol=1e-12)
 
 
+def trained_on(inputs: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
+    return {"data": {"train": {"inputs": inputs, "targets": targets}}}
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"training": {"optimiser": {}}}, "training.optimiser: unknown key; did you mean \"optimizer\""),
         ({"training": {"steps": -1}}, "training.steps"),
-        ({"data": {"train": {"inputs": np.zeros((12, 4)), "targets": np.zeros(12, int)}}}, "data.train.inputs: has shape"),
-        ({"data": {"train": {"inputs": np.full((12, 5), np.nan), "targets": np.zeros(12, int)}}}, "data.train.inputs: holds NaN"),
-        ({"data": {"train": {"inputs": np.zeros((12, 5)), "targets": np.zeros(11, int)}}}, "data.train.targets"),
+        (trained_on(np.zeros((12, 4)), np.zeros(12, int)), "data.train.inputs: has shape"),
+        (trained_on(np.full((12, 5), np.nan), np.zeros(12, int)), "data.train.inputs: holds NaN"),
+        (trained_on(np.zeros((12, 5)), np.zeros(11, int)), "data.train.targets"),
         ({"model": {"weights": {"0.weight": np.zeros((6, 5))}}}, "model.weights: tensor 0.bias"),
         ({"model": {"weights": {"0.weight": [[1]]}}}, "model.weights"),
     ],

@@ -45,7 +45,7 @@ def sequence() -> tuple[Any, dict[str, Any], Any]:
     layers = [
         {"type": "embedding", "count": 11, "features": 4, "name": "table"},
         {"type": "layer_norm", "name": "norm"},
-        {"type": "linear", "features": 11, "bias": False, "tied": "table.weight", "name": "head"},
+        {"type": "linear", "features": 11, "bias": False, "weight": "table.weight", "name": "head"},
     ]
     model = {"inputs": {"tokens": {"shape": [7], "type": "integer"}}, "layers": layers}
     return Tied(), model, torch.randint(0, 11, (5, 7))

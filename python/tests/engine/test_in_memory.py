@@ -14,18 +14,26 @@ from pathkernel import engine
 #: A network whose batches move running statistics.
 NORMALISED = {
     "input": [5],
-    "layers": [{"type": "linear", "features": 6}, {"type": "batch_norm"}, {"type": "tanh"}, {"type": "linear", "features": 3}],
+    "layers": [
+        {"type": "linear", "features": 6},
+        {"type": "batch_norm"},
+        {"type": "tanh"},
+        {"type": "linear", "features": 3},
+    ],
 }
-EVERYTHING = {"kernel": "full", "coefficients": True, "layers": True, "tangent": True, "own": True, "rule": "gauss", "nodes": 3}
+WIDE = {"kernel": "full", "coefficients": True, "layers": True, "tangent": True, "own": True}
+EVERYTHING = {**WIDE, "rule": "gauss", "nodes": 3}
+#: Kernels are multiplied with loss gradients where no step mixes those of others.
+PLAIN = {"optimizer": {"type": "sgd", "learning_rate": 0.2, "momentum": 0.0}}
 OF_TRAINING = {"data": {"train": small()["data"]["train"]}}
 
 CASES: dict[str, dict[str, Any]] = {
     "plain": {},
-    "everything": {"kernel": EVERYTHING},
-    "symmetric": {**OF_TRAINING, "kernel": {**EVERYTHING, "rule": "left", "nodes": None}},
-    "trace": {"kernel": {"kernel": "trace"}},
-    "diagonal": {"kernel": {"kernel": "diagonal", "coefficients": True}},
-    "single": {"run": {"precision": "f32"}, "kernel": EVERYTHING},
+    "everything": {"training": PLAIN, "kernel": EVERYTHING},
+    "symmetric": {**OF_TRAINING, "training": {**PLAIN, "batch_size": None}, "kernel": {**WIDE, "rule": "left", "accept": 0.1}},
+    "trace": {"training": PLAIN, "kernel": {"kernel": "trace"}},
+    "diagonal": {"training": PLAIN, "kernel": {"kernel": "diagonal", "coefficients": True}},
+    "single": {"run": {"precision": "f32"}, "training": PLAIN, "kernel": EVERYTHING},
     "top": {"kernel": {"top": 3}},
     "adaptive": {"kernel": {"rule": "adaptive", "tolerance": 1e-8}},
     "loss": {"kernel": {"readout": "loss"}},

@@ -1,8 +1,8 @@
 //! `pathkernel bench compare`: two machines, or two versions, side by side.
 
 use super::{Bench, measured};
-use clap::Parser;
 use crate::error::Error;
+use clap::Parser;
 use serde_json::Value;
 use std::path::Path;
 

@@ -1,13 +1,13 @@
 //! Measuring, with a word beforehand where it takes long, and what was measured as one JSON object.
 
 use super::{Bench, Common, Kernel, operations};
-use crate::cli::is_override;
-use crate::cli::progress::Course;
 use crate::bench::{
     AccumulateFigures, ChoiceFigures, DeviceFigures, Failed, KernelFigures, RunFigures, expected_of_choices,
     measure_choices, measure_devices, measure_run,
 };
 use crate::cache::Cache;
+use crate::cli::is_override;
+use crate::cli::progress::Course;
 use crate::error::Error;
 use crate::run::keys::RunFile;
 use crate::run::{Inputs, RunPlan, duration};

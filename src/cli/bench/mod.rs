@@ -4,7 +4,6 @@ mod compare;
 mod measured;
 mod tables;
 
-use clap::{Args, Subcommand, ValueEnum};
 use crate::activation::Activation;
 use crate::bench::{KernelBench, Layers, OperationsBench};
 use crate::compute::Entries;
@@ -14,6 +13,7 @@ use crate::graph::Graph;
 use crate::layer::{Layer, LayerKind, Linear};
 use crate::run::keys::Model;
 use crate::tangent::Contraction;
+use clap::{Args, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
 

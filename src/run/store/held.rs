@@ -189,8 +189,8 @@ mod tests {
         let store = Store::new(folder.path());
         store.create()?;
         let grid = Grid { tile: [4, 4], part: [2, 2] };
-        let arrays = [Place::Directory(&store), Place::Memory]
-            .map(|place| Tiles::<f32>::create(place, "x", &shape, 1, &grid));
+        let arrays =
+            [Place::Directory(&store), Place::Memory].map(|place| Tiles::<f32>::create(place, "x", &shape, 1, &grid));
         let mut read = Vec::new();
         for array in arrays {
             let array = array?;

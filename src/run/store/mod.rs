@@ -87,7 +87,10 @@ impl Store {
                     !entry.as_ref().is_ok_and(|entry| {
                         let name = entry.file_name();
                         let given = BESIDE.iter().any(|known| name == *known);
-                        given || name == "run.toml.tmp" || name == STATE || Path::new(&name).extension() == Some("lock".as_ref())
+                        given
+                            || name == "run.toml.tmp"
+                            || name == STATE
+                            || Path::new(&name).extension() == Some("lock".as_ref())
                     })
                 };
                 match std::fs::read_dir(&self.directory).map(|entries| entries.filter(foreign).count()) {

@@ -139,8 +139,7 @@ impl<E: Element> Parts<E> {
     pub fn results(&self, network: &Graph) -> Vec<Named> {
         let arrays = self.arrays().map(|(name, shape, values)| Named::new(name, &shape, convert::<E>(values)));
         let tensors = self.tensors(network).into_iter().filter(|_| !self.kept.is_empty());
-        let tensors =
-            tensors.map(|(name, shape, values)| Named::new(&format!("superposition.{name}"), &shape, values));
+        let tensors = tensors.map(|(name, shape, values)| Named::new(&format!("superposition.{name}"), &shape, values));
         arrays.chain(tensors).collect()
     }
 

@@ -12,8 +12,8 @@ pub(super) use spread::doubtful_scale;
 
 use self::causes::{Compared, Point};
 use self::evaluate::Evaluate;
-use super::resume::Watch;
 use super::prepared::Prepared;
+use super::resume::Watch;
 use super::tiles::persist;
 use crate::device::Devices;
 use crate::error::Error;
