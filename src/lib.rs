@@ -82,6 +82,7 @@ pub mod keeper;
 pub mod key;
 pub mod layer;
 pub mod loss;
+pub mod onnx;
 pub mod optimizer;
 pub mod path;
 pub mod plan;

@@ -4,6 +4,7 @@ mod bench;
 mod check;
 mod devices;
 mod export;
+mod import;
 mod init;
 mod plan;
 mod progress;
@@ -76,6 +77,8 @@ enum Command {
         #[arg(long, value_name = "PATH")]
         from: Option<PathBuf>,
     },
+    /// Write a network of an ONNX file as model.json and its weights, and print the [model] section that takes them.
+    Import(import::Import),
     /// Say what a run would compute and need; compute nothing.
     Plan {
         /// A run file, and overrides.
@@ -158,6 +161,7 @@ fn command(arguments: &Arguments, words: &[OsString]) -> u8 {
             failed => one(done(failed)),
         },
         Command::Init { from } => one(done(init::init(from.as_deref(), arguments.quiet))),
+        Command::Import(what) => one(done(import::import(what, arguments.quiet))),
         Command::Plan { words, measure, json } => {
             let cache = if *measure { Cache::Anew } else { Cache::ReadOnly };
             each_file(words, |file, overrides| done(plan::plan(file, overrides, cache, *json)))

@@ -27,10 +27,12 @@ pub use mapped::MappedArray;
 pub use pt::read_pt;
 pub(crate) use pt::{SavedOptimizer, SavedParameter};
 pub use safetensors::{read_safetensors, write_safetensors};
-pub(crate) use source::each_piece;
+pub(crate) use safetensors::{RawTensor, write_raw_safetensors};
+pub(crate) use source::{each_piece, room};
 pub use state::{StateElement, StateReader, StateWriter};
 pub use tensors::TensorFile;
-pub(crate) use tensors::files_of_tensors;
+pub(crate) use tensors::{Kind, files_of_tensors};
+pub(crate) use write::write_whole;
 pub use write::{NpyElement, NpyWriter, write_npy};
 
 use crate::error::shortened;
@@ -221,6 +223,19 @@ pub(crate) fn read_text(path: &Path) -> Result<String, DataError> {
         let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
         DataError::new(path, format!("line {line} is no UTF-8; save the file as UTF-8"))
     })
+}
+
+/// The bytes of a file.
+///
+/// # Errors
+///
+/// A file that cannot be read, or is larger than the memory that is free.
+pub(crate) fn read_bytes(path: &Path) -> Result<Vec<u8>, DataError> {
+    let (mut file, len) = source::open(path)?;
+    source::room(len).map_err(|problem| DataError::new(path, problem))?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(|error| DataError::new(path, unreadable(&error)))?;
+    Ok(bytes)
 }
 
 /// How many rows a `.npy` has, as its header says, or an array in memory; `None` of other files.

@@ -1,12 +1,13 @@
 //! Named tensors.
 
 use super::tensors::{Contents, Kind, Place, Storage, Within};
-use super::write::Temporary;
+use super::write::{Temporary, write_whole};
 use super::{Array, DataError, NpyElement, TensorFile};
 use safetensors::tensor::{Dtype, Metadata, TensorInfo, TensorView};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::Path;
 
 /// Reads every tensor: reals of 16 to 64 bits, integers and bool.
@@ -43,6 +44,23 @@ pub(super) fn contents(file: &mut File, file_len: u64) -> Result<Contents, Strin
         return Err(unreadable(&format!("its tensors end at byte {end} of its data, not at the end of the file")));
     }
     Ok(contents)
+}
+
+fn dtype(kind: Kind) -> Dtype {
+    match kind {
+        Kind::F64 => Dtype::F64,
+        Kind::F32 => Dtype::F32,
+        Kind::F16 => Dtype::F16,
+        Kind::BF16 => Dtype::BF16,
+        Kind::I64 => Dtype::I64,
+        Kind::I32 => Dtype::I32,
+        Kind::I16 => Dtype::I16,
+        Kind::I8 => Dtype::I8,
+        Kind::U32 => Dtype::U32,
+        Kind::U16 => Dtype::U16,
+        Kind::U8 => Dtype::U8,
+        Kind::Bool => Dtype::BOOL,
+    }
 }
 
 fn kind(dtype: Dtype) -> Result<Kind, String> {
@@ -87,11 +105,37 @@ pub fn write_safetensors<T: NpyElement>(path: &Path, tensors: &[(String, Vec<usi
         })
         .collect::<Result<Vec<_>, _>>()?;
     let bytes = safetensors::serialize(views, None).map_err(|error| DataError::new(path, error))?;
+    write_whole(path, &bytes)
+}
+
+/// A tensor as the bytes of its elements, little-endian.
+#[derive(Debug)]
+pub(crate) struct RawTensor<'a> {
+    /// Its name.
+    pub name: String,
+    /// Its elements' type.
+    pub kind: Kind,
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// Its elements.
+    pub bytes: Cow<'a, [u8]>,
+}
+
+/// Writes named tensors as they are, without another copy of them in memory: beside, and then renamed.
+///
+/// # Errors
+///
+/// A file that cannot be written.
+pub(crate) fn write_raw_safetensors(path: &Path, tensors: &[RawTensor<'_>]) -> Result<(), DataError> {
+    let views = tensors
+        .iter()
+        .map(|RawTensor { name, kind, shape, bytes }| {
+            let view = TensorView::new(dtype(*kind), shape.clone(), bytes);
+            view.map(|view| (name.clone(), view))
+                .map_err(|error| DataError::new(path, format!("tensor {name}: {error}")))
+        })
+        .collect::<Result<Vec<_>, _>>()?;
     let temporary = Temporary::new(path);
-    let written = std::fs::File::create(temporary.beside()).and_then(|mut file| {
-        file.write_all(&bytes)?;
-        file.sync_data()
-    });
-    written.map_err(|error| temporary.failed(error))?;
+    safetensors::serialize_to_file(views, None, temporary.beside()).map_err(|error| temporary.failed(error))?;
     temporary.commit()
 }

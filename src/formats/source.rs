@@ -37,7 +37,7 @@ pub fn each_piece(path: &Path, take: &mut dyn FnMut(&[u8])) -> std::io::Result<(
 const SMALL: u64 = 64 << 20;
 
 /// Fails where the machine has no room for some bytes.
-pub(super) fn room(bytes: u64) -> Result<(), String> {
+pub fn room(bytes: u64) -> Result<(), String> {
     let gib = |bytes: u64| bytes as f64 / f64::from(1 << 30);
     match free_memory() {
         free if bytes > SMALL && bytes > free => {

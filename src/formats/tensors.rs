@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 /// The element types of tensors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     F64,
     F32,
     F16,

@@ -106,6 +106,21 @@ pub fn write_npy<T: NpyElement>(path: &Path, shape: &[usize], values: &[T]) -> R
     writer.finish()
 }
 
+/// Writes a file of bytes.
+///
+/// # Errors
+///
+/// A file that cannot be written.
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), DataError> {
+    let temporary = Temporary::new(path);
+    let written = File::create(temporary.beside()).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_data()
+    });
+    written.map_err(|error| temporary.refused(error))?;
+    temporary.commit()
+}
+
 /// Writes an array in parts, in any order.
 #[derive(Debug)]
 pub struct NpyWriter<T> {

@@ -60,6 +60,12 @@ impl From<LayerKind> for Layer {
     }
 }
 
+impl From<Activation> for LayerKind {
+    fn from(kind: Activation) -> Self {
+        LayerKind::Activation(kind)
+    }
+}
+
 impl Default for Source {
     fn default() -> Self {
         Source::Index(-1)

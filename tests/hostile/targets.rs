@@ -6,6 +6,7 @@ use crate::random::Random;
 use pathkernel::formats::{Array, MappedArray, TensorFile, read};
 use pathkernel::graph::Graph;
 use pathkernel::layer::{Layer, LayerKind, Linear};
+use pathkernel::onnx::{OnnxFile, Options};
 use pathkernel::run::keys::{Model, RunFile, difference};
 use pathkernel::run::{Checkpoints, Inputs};
 use std::fs;
@@ -175,6 +176,34 @@ fn safetensors() {
         constant: CONSTANT,
         writes: &[],
         inputs: 20_000,
+    });
+}
+
+/// Networks as ONNX: read, translated, and written where that succeeds.
+fn import_onnx(folder: &Path) -> Result<(), String> {
+    let read = |error: &dyn std::fmt::Display| error.to_string();
+    let file = OnnxFile::open(&only_file(folder)).map_err(|error| read(&error))?;
+    let imported = file.translate(&Options::default()).map_err(|error| read(&error))?;
+    file.write(&imported, &folder.join("imported")).map(drop).map_err(|error| read(&error))
+}
+
+#[test]
+fn onnx() {
+    run(Target {
+        name: "onnx",
+        seeds: || {
+            let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/onnx/models");
+            let one = |name: &str| vec![(format!("{name}.onnx"), fs::read(models.join(name).join("model.onnx")).expect(name))];
+            ["mlp", "images", "causal", "encoder", "lstm", "two"].map(one).to_vec()
+        },
+        mutate: any_file,
+        attempt: import_onnx,
+        // An empty message of two bytes is a node of some hundred.
+        factor: 400,
+        // A few bytes can ask for arrays of so many elements, and no more.
+        constant: 2 << 30,
+        writes: &["imported"],
+        inputs: 3000,
     });
 }
 
