@@ -1,7 +1,7 @@
 //! `pathkernel import`.
 
-use pathkernel::error::Error;
-use pathkernel::onnx::{Imported, OnnxFile, Options, Written};
+use crate::error::Error;
+use crate::onnx::{Imported, OnnxFile, Options, Written};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
