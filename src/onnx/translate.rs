@@ -66,13 +66,15 @@ impl<'a> Translation<'a> {
     fn initializer(&self, tensor: &Tensor<'_>) -> Result<Value, Refused> {
         let note = self.graph.infos.iter().find(|info| info.name == tensor.name).and_then(|info| noted(&info.notes, KIND));
         let shape = tensor.shape()?;
+        if tensor::is_real(tensor.kind).is_none() {
+            return Ok(Value::Lost);
+        }
         let is_number = (shape.is_empty() && note.is_none()) || shape.contains(&0);
         tensor.check(self.folder)?;
         match tensor::is_real(tensor.kind) {
             Some(true) if is_number => Ok(Value::Known(tensor::constant_in(tensor, self.folder)?)),
             Some(true) => Ok(Value::Weight(Weight::whole(tensor.name, &shape, note.is_none_or(|kind| kind == "PARAMETER")))),
-            Some(false) => Ok(Value::Known(tensor::constant_in(tensor, self.folder)?)),
-            None => Ok(Value::Lost),
+            _ => Ok(Value::Known(tensor::constant_in(tensor, self.folder)?)),
         }
     }
 
