@@ -6,7 +6,7 @@ use crate::onnx::constant::Numbers;
 use crate::onnx::fold::places_of;
 use crate::onnx::proto::Node;
 use crate::onnx::translate::Translation;
-use crate::onnx::value::{Batch, Flow, Value};
+use crate::onnx::value::{Batch, Value};
 use crate::onnx::{Refused, axes_of, axis_of};
 
 pub(super) fn output<'a>(work: &mut Translation<'a>, node: &'a Node<'a>, inputs: Inputs<'_>) -> Result<Value, Refused> {
