@@ -42,7 +42,17 @@ pub(super) fn overlapping(network: &Network, live: &BTreeSet<usize>) -> BTreeSet
 
 /// Whether a layer may have a tensor of another.
 fn can_share(kind: &LayerKind) -> bool {
-    matches!(kind, LayerKind::Linear(_) | LayerKind::Embedding(_) | LayerKind::Parameter(_) | LayerKind::Conv1d(_) | LayerKind::Conv2d(_))
+    matches!(
+        kind,
+        LayerKind::Linear(_)
+            | LayerKind::Embedding(_)
+            | LayerKind::Parameter(_)
+            | LayerKind::Conv1d(_)
+            | LayerKind::Conv2d(_)
+            | LayerKind::LayerNorm(_)
+            | LayerKind::RmsNorm(_)
+            | LayerKind::GroupNorm(_)
+    )
 }
 
 /// Gives the steps that the output depends on their names.

@@ -66,11 +66,15 @@ impl<'a> Translation<'a> {
     fn initializer(&self, tensor: &Tensor<'_>) -> Result<Value, Refused> {
         let note = self.graph.infos.iter().find(|info| info.name == tensor.name).and_then(|info| noted(&info.notes, KIND));
         let shape = tensor.shape()?;
+        if tensor::is_real(tensor.kind).is_none() {
+            return Ok(Value::Lost);
+        }
+        let is_number = (shape.is_empty() && note.is_none()) || shape.contains(&0);
+        tensor.check(self.folder)?;
         match tensor::is_real(tensor.kind) {
-            Some(true) if shape.is_empty() && note.is_none() => Ok(Value::Known(tensor::constant_in(tensor, self.folder)?)),
+            Some(true) if is_number => Ok(Value::Known(tensor::constant_in(tensor, self.folder)?)),
             Some(true) => Ok(Value::Weight(Weight::whole(tensor.name, &shape, note.is_none_or(|kind| kind == "PARAMETER")))),
-            Some(false) => Ok(Value::Known(tensor::constant_in(tensor, self.folder)?)),
-            None => Ok(Value::Lost),
+            _ => Ok(Value::Known(tensor::constant_in(tensor, self.folder)?)),
         }
     }
 
@@ -141,10 +145,12 @@ impl<'a> Translation<'a> {
     fn release(&mut self, name: &str, output: &str) {
         let Some(left) = self.readers.get_mut(name) else { return };
         *left = left.saturating_sub(1);
-        if *left == 0 && name != output && !self.tensors.contains_key(name)
-            && let Some(Value::Known(constant)) = self.values.remove(name)
+        if *left == 0
+            && name != output
+            && let Some(Value::Known(constant)) = self.values.get(name)
         {
             self.known = self.known.saturating_sub(constant.len());
+            self.values.remove(name);
         }
     }
 

@@ -17,6 +17,9 @@ pub(super) fn output<'a>(work: &mut Translation<'a>, node: &'a Node<'a>, inputs:
     let by_heads = queries.axes() == 4;
     let heads = |flow: &Flow, name: &str| if by_heads { flow.shape[1] } else { node.whole(name, 1).max(0) as usize };
     let (heads, kv_heads) = (heads(queries, "q_num_heads"), heads(keys, "kv_num_heads"));
+    if heads == 0 || kv_heads == 0 || !heads.is_multiple_of(kv_heads) {
+        return Err(format!("has {heads} heads of queries and {kv_heads} of keys").into());
+    }
     let scale = Some(node.real("scale", 0.0)).filter(|&scale| scale != 0.0);
     let mut places = Vec::new();
     for flow in [queries, keys, values] {
@@ -26,7 +29,7 @@ pub(super) fn output<'a>(work: &mut Translation<'a>, node: &'a Node<'a>, inputs:
         places.push(added(work, mask)?);
     }
     let (length, features) = (queries.shape[queries.axes() - 2], values.shape[values.axes() - 1]);
-    let width = if by_heads { heads * features } else { features / kv_heads.max(1) * heads };
+    let width = if by_heads { heads.saturating_mul(features) } else { (features / kv_heads).saturating_mul(heads) };
     let causal = node.whole("is_causal", 0) != 0;
     let kind = layer::Attention { heads, kv_heads: Some(kv_heads), causal, scale, dropout: 0.0 };
     let batch = Some(Batch { axis: 0, before: 1 });

@@ -34,7 +34,7 @@ pub(super) fn outputs<'a>(work: &mut Translation<'a>, node: &'a Node<'a>, inputs
         "LSTM" => return lstm::outputs(work, node, inputs),
         "Dropout" => return pointwise::dropout(work, node, inputs),
         "BatchNormalization" => return norms::batch(work, node, inputs).map(|flow| vec![flow]),
-        "Slice" | "Gather" | "Pad" | "Tile" => select::output(work, node, inputs)?,
+        "Slice" | "Gather" | "Pad" | "Tile" => return select::output(work, node, inputs).map(|value| vec![value]),
         "Add" | "Sub" | "Mul" | "Div" | "Sum" | "Pow" | "Neg" | "Sqrt" | "Reciprocal" | "Min" | "Max" => {
             arithmetic::output(work, node, inputs)?
         }

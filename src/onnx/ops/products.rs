@@ -49,9 +49,11 @@ pub(super) fn output<'a>(work: &mut Translation<'a>, node: &'a Node<'a>, inputs:
 
 /// A linear layer of a weight `[out, in]`.
 fn linear(work: &mut Translation<'_>, flow: &Flow, weight: Weight, bias: Option<Weight>) -> Result<Flow, Refused> {
-    let (&[features, _], Some(last)) = (weight.shape.as_slice(), flow.axes().checked_sub(1)) else {
-        return Err(format!("has a weight of shape {:?}; a linear layer's is [out, in]", weight.shape).into());
-    };
+    let wrong = || Refused::from(format!("has a weight of shape {:?} for a value of shape {:?}", weight.shape, flow.shape));
+    let (&[features, width], Some(last)) = (weight.shape.as_slice(), flow.axes().checked_sub(1)) else { return Err(wrong()) };
+    if width != flow.shape[last] {
+        return Err(wrong());
+    }
     super::example_axis(flow, last)?;
     let mut shape = flow.shape.clone();
     shape[last] = features;

@@ -182,7 +182,7 @@ fn with_axes(work: &mut Translation<'_>, value: &Value, shape: &[usize], batch: 
 }
 
 /// The shape of a value, the batch left out of its axis, and where that is.
-fn example_shape(value: &Value) -> Result<(Vec<usize>, Option<Batch>), Refused> {
+pub(super) fn example_shape(value: &Value) -> Result<(Vec<usize>, Option<Batch>), Refused> {
     Ok(match value {
         Value::Known(constant) => (constant.shape.clone(), None),
         Value::Weight(weight) => (weight.shape.clone(), None),

@@ -60,8 +60,8 @@ impl Window {
             same @ ("SAME_UPPER" | "SAME_LOWER") if node.operator != "ConvTranspose" => {
                 for axis in 0..axes {
                     let (side, step) = (flow.shape[axis + 2], stride[axis].max(1));
-                    let reach = (kernel[axis].max(1) - 1) * dilation[axis] + 1;
-                    let all = ((side.div_ceil(step) - 1) * step + reach).saturating_sub(side);
+                    let reach = reach(kernel[axis], dilation[axis]);
+                    let all = ((side.div_ceil(step) - 1) * step).saturating_add(reach).saturating_sub(side);
                     let (less, more) = (all / 2, all - all / 2);
                     padding[axis] = if same == "SAME_UPPER" { [less, more] } else { [more, less] };
                 }
@@ -79,6 +79,11 @@ impl Window {
     fn even_or_refused(&self) -> Result<Vec<usize>, Refused> {
         self.even().ok_or_else(|| format!("pads by {:?}, other before than after an axis; pad beforehand", self.padding).into())
     }
+}
+
+/// From the first entry of a window to its last one.
+fn reach(kernel: usize, dilation: usize) -> usize {
+    kernel.saturating_sub(1).saturating_mul(dilation).saturating_add(1)
 }
 
 /// Numbers as an array of so many.
@@ -150,7 +155,7 @@ fn pool<'a>(work: &mut Translation<'a>, node: &'a Node<'a>, flow: &Flow) -> Resu
     let padding = window.even_or_refused()?;
     if node.whole("ceil_mode", 0) != 0 {
         for (axis, &kernel) in kernel.iter().enumerate() {
-            let reach = (kernel.max(1) - 1) * window.dilation[axis] + 1;
+            let reach = reach(kernel, window.dilation[axis]);
             let rest = (flow.shape[axis + 2] + 2 * padding[axis]).checked_sub(reach).map(|room| room % window.stride[axis].max(1));
             if rest != Some(0) {
                 return Err("has a last window that goes beyond the end (ceil_mode); set ceil_mode=False, or pad beforehand".into());
