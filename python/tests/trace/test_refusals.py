@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from pathkernel.errors import UnsupportedError
-from pathkernel.trace import trace
-from pathkernel.trace.check import Difference
-from pathkernel.trace.translate import HANDLERS, Translator
+from pathkernel.tracing import trace
+from pathkernel.tracing.check import Difference
+from pathkernel.tracing.translate import HANDLERS, Translator
 
 from .written import Written
 
