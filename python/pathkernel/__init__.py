@@ -13,7 +13,7 @@ _MODULES = {
     "checkpoints": "trained",
     "record": "recording",
     "Recorder": "recording",
-    "trace": "trace",
+    "trace": "tracing",
     "run": "runs",
     "devices": "runs",
     "bench": "plans",

@@ -69,7 +69,7 @@ def _ending(graph: Graph) -> dict[str, Any]:
 
 
 def _traced(net: Any, inputs: Inputs) -> Graph:
-    from .trace import trace
+    from .tracing import trace
 
     return trace(net, arguments(net, data.each(inputs, _some)))
 

@@ -202,7 +202,7 @@ class Recorder:
     def _traced(self, given: Mapping[str, Tensor]) -> Graph:
         """The network's graph, by what it is called with."""
         if self._graph is None:
-            from ..trace import trace
+            from ..tracing import trace
 
             values = tuple(given.values())
             arguments = tuple(values) if any("." in name for name in given) else dict(given)

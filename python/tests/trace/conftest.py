@@ -13,7 +13,7 @@ from torch import nn
 
 from pathkernel import engine
 from pathkernel.graph import Graph
-from pathkernel.trace import trace
+from pathkernel.tracing import trace
 
 #: Roundings of double precision, of which a deep network adds up many.
 TOLERANCE = 1e-10

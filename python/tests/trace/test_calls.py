@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from pathkernel import engine
 from pathkernel.graph import Graph
-from pathkernel.trace import trace
+from pathkernel.tracing import trace
 
 from .conftest import Same
 

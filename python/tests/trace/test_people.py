@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from pathkernel import engine
 from pathkernel.errors import UnsupportedError
-from pathkernel.trace import trace
+from pathkernel.tracing import trace
 
 from .conftest import Same
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from pathkernel.trace import trace
+from pathkernel.tracing import trace
 
 from .conftest import Same
 
