@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -30,13 +31,20 @@ def shown(progress: Progress) -> Iterator[Told | None]:
     else:
         course: _Bars | _Lines
         try:
-            course = _Bars(importlib.import_module("tqdm.auto").tqdm)
+            course = _Bars(_tqdm())
         except ImportError:
             course = _Lines()
         try:
             yield course
         finally:
             course.close()
+
+
+def _tqdm() -> Any:
+    """The bar that fits where this runs. In a notebook without widgets it is one of text, of which tqdm would warn."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return importlib.import_module("tqdm.auto").tqdm
 
 
 class _Bars:

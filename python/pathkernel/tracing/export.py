@@ -166,7 +166,17 @@ def exported_program(called: Called, rows: list[torch.Tensor], dynamic: Any) -> 
         try:
             return torch.export.export(called, tuple(rows), dynamic_shapes=dynamic, strict=True)
         except Exception:
-            raise refusal(error) from error
+            raise own_failure(called, rows) or refusal(error) from error
+
+
+def own_failure(called: Called, rows: list[torch.Tensor]) -> ValueError | None:
+    """What the module itself says of its examples, where it cannot be called with them."""
+    try:
+        called(*rows)
+    except Exception as error:
+        shapes = ", ".join(str(["n", *row.shape[1:]]).replace("'", "") for row in rows)
+        return ValueError(f"the module itself fails on examples of the shape {shapes}: {error}")
+    return None
 
 
 def refusal(error: Exception) -> UnsupportedError:
@@ -195,7 +205,7 @@ def user_line(error: Exception) -> str:
     found = ""
     while trace:
         file = trace.tb_frame.f_code.co_filename
-        if "/torch/" not in file and "/pathkernel/trace/" not in file and not file.startswith("<"):
+        if "/torch/" not in file and "/pathkernel/tracing/" not in file and not file.startswith("<"):
             found = f", at {file}:{trace.tb_lineno}"
         trace = trace.tb_next
     return found
@@ -279,7 +289,8 @@ def unwrapped(module: nn.Module) -> nn.Module:
 @contextmanager
 def quiet() -> Iterator[None]:
     """Without torch.export's own remarks."""
-    loggers = [logging.getLogger(name) for name in ("torch.export", "torch._export", "torch.fx", "torch._dynamo")]
+    parts = ("torch.export", "torch._export", "torch.fx", "torch._dynamo", "torch._subclasses")
+    loggers = [logging.getLogger(name) for name in parts]
     levels = [logger.level for logger in loggers]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -30,6 +30,6 @@ def module_of(node: fx.Node) -> str:
 def line_of(node: fx.Node) -> str:
     """File and line of the call: the innermost one outside PyTorch, if there is one."""
     calls = FILE.findall(node.meta.get("stack_trace") or "")
-    own = [call for call in calls if "/torch/" not in call[0] and "/pathkernel/trace/" not in call[0]]
+    own = [call for call in calls if "/torch/" not in call[0] and "/pathkernel/tracing/" not in call[0]]
     file, line = (own or calls or [("", "")])[-1]
     return f"{file}:{line}" if file else ""

@@ -37,6 +37,11 @@ def test_all_names_are_there() -> None:
         _ = pk.atribute
 
 
+def test_no_module_has_the_name_of_a_call() -> None:
+    """A module that is imported becomes an attribute of the package, in place of a call of its name."""
+    assert not {name.removeprefix("pathkernel.") for name in MODULES} & set(pk.__all__)
+
+
 def test_nothing_heavy_is_imported_until_it_is_used() -> None:
     program = f"""
 import sys, pathkernel as pk
