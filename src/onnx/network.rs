@@ -61,6 +61,9 @@ impl Network {
         tensors: Vec<(&'static str, Weight)>,
     ) -> Result<Place, Refused> {
         let kind = kind.into();
+        if !kind.reads().allows(from.len()) {
+            return Err(format!("gives {} values to a layer of type {}", from.len(), kind.name()).into());
+        }
         let nodes: Vec<NodeId> = from.iter().map(|&place| self.node(place)).collect();
         let owner = Owner::from(self.steps.len());
         let node = kind.lower(&mut self.graph, &owner, &nodes)?;

@@ -61,8 +61,10 @@ fn place(node: &Node<'_>) -> Option<String> {
         names.iter().rev().nth(1).map_or_else(String::new, |name| format!("in {name}"))
     });
     let line = noted(&node.notes, "pkg.torch.onnx.stack_trace").and_then(|trace| {
-        let line = trace.lines().rev().map(str::trim).find(|line| line.starts_with("File "))?;
-        line.strip_suffix(", in forward").or(Some(line)).map(|line| line.replacen("File ", "", 1))
+        let lines: Vec<&str> = trace.lines().rev().map(str::trim).filter(|line| line.starts_with("File ")).collect();
+        // The user's own line says more than one inside PyTorch.
+        let own = lines.iter().find(|line| !line.contains("/torch/nn/modules/")).or(lines.first())?;
+        own.strip_suffix(", in forward").or(Some(own)).map(|line| line.replacen("File ", "", 1))
     });
     let parts: Vec<String> = [scopes, line].into_iter().flatten().filter(|part| !part.is_empty()).collect();
     (!parts.is_empty()).then(|| parts.join(", "))

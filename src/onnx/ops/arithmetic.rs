@@ -17,7 +17,7 @@ pub(super) fn output<'a>(work: &mut Translation<'a>, node: &'a Node<'a>, inputs:
             each(work, &flow, Scale { by: -1.0 })
         }
         ("Sqrt", _) => root(work, given(inputs, 0)?),
-        ("Reciprocal", _) => reciprocal(work, node.inputs[0], given(inputs, 0)?),
+        ("Reciprocal", 1) => reciprocal(work, node.inputs[0], given(inputs, 0)?),
         ("Pow", _) => power(work, inputs),
         ("Min" | "Max", 2) => bound(work, node.operator, inputs),
         ("Sum", _) => {

@@ -15,6 +15,9 @@ pub(super) fn output<'a>(work: &mut Translation<'a>, node: &'a Node<'a>, inputs:
     let flows = (0..3).map(|index| work.flow(given(inputs, index)?)).collect::<Result<Vec<_>, Refused>>()?;
     let [queries, keys, values] = flows.as_slice() else { return Err("takes queries, keys and values".into()) };
     let by_heads = queries.axes() == 4;
+    if !(3..=4).contains(&queries.axes()) || flows.iter().any(|flow| flow.axes() != queries.axes()) {
+        return Err("takes queries, keys and values of three axes each, or of four".into());
+    }
     let heads = |flow: &Flow, name: &str| if by_heads { flow.shape[1] } else { node.whole(name, 1).max(0) as usize };
     let (heads, kv_heads) = (heads(queries, "q_num_heads"), heads(keys, "kv_num_heads"));
     if heads == 0 || kv_heads == 0 || !heads.is_multiple_of(kv_heads) {

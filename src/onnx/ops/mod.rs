@@ -2,6 +2,7 @@
 
 mod arithmetic;
 mod attention;
+mod einsum;
 mod lstm;
 mod norms;
 mod pointwise;
@@ -41,13 +42,14 @@ pub(super) fn outputs<'a>(work: &mut Translation<'a>, node: &'a Node<'a>, inputs
         }
         "Where" | "Equal" | "Not" | "And" => arithmetic::truth(work, node, inputs)?,
         "MatMul" | "Gemm" => products::output(work, node, inputs)?,
+        "Einsum" => einsum::output(work, node, inputs)?,
         "Attention" => attention::output(work, node, inputs)?,
         "Conv" | "ConvTranspose" | "MaxPool" | "AveragePool" | "GlobalAveragePool" | "GlobalMaxPool" | "Resize"
         | "Upsample" => windows::output(work, node, inputs)?,
         "LayerNormalization" | "RMSNormalization" | "GroupNormalization" | "InstanceNormalization" => {
             norms::output(work, node, inputs)?
         }
-        "ReduceMean" | "ReduceSum" | "ReduceSumSquare" | "ReduceL2" => reduce::output(work, node, inputs)?,
+        "ReduceMean" | "ReduceSum" | "ReduceSumSquare" | "ReduceL2" | "ReduceMax" => reduce::output(work, node, inputs)?,
         "Softmax" | "LogSoftmax" => reduce::softmax(work, node, inputs)?,
         _ => pointwise::output(work, node, inputs)?,
     };

@@ -79,8 +79,7 @@ fn no_layer(operator: &str) -> Refused {
         | "LessOrEqual" | "GreaterOrEqual" => "none: it has no derivative; compute it beforehand, as an input",
         "GRU" | "RNN" => "lstm",
         "Loop" | "If" | "Scan" => "none: let the module do without loops and conditions at run time",
-        "ReduceMax" => "max_pool and global_max_pool",
-        "Einsum" => "matmul, with permute and reshape around it",
+        "ReduceMin" | "ReduceProd" | "ReduceLogSumExp" => "mean, sum and global_max_pool",
         "ScatterND" | "ScatterElements" => "concat of slices",
         "GatherND" | "GatherElements" => "slice, or embedding",
         "Tan" | "Sinh" | "Cosh" | "Asin" | "Acos" | "Atan" | "Celu" | "ThresholdedRelu" | "Shrink" => {

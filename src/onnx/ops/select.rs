@@ -2,7 +2,7 @@
 
 use super::{Inputs, given, known, maybe_known, shapes};
 use crate::layer::{Embedding, Pad};
-use crate::onnx::constant::Numbers;
+use crate::onnx::constant::{Constant, Numbers};
 use crate::onnx::fold::places_of;
 use crate::onnx::proto::Node;
 use crate::onnx::translate::Translation;
@@ -48,7 +48,10 @@ fn slice(work: &mut Translation<'_>, inputs: Inputs<'_>) -> Result<Value, Refuse
         };
         let range = end(*start)..end(stop.known()? as i64);
         if range.is_empty() {
-            return Err("takes nothing of an axis".into());
+            // It may be put beside others, as a part of no places.
+            let mut shape = shapes::example_shape(&value)?.0;
+            shape[axis] = 0;
+            return Ok(Value::Known(Constant::new(&shape, Numbers::Real, Vec::new())));
         }
         value = match usize::try_from(*step) {
             Ok(1) => shapes::cut(work, &value, axis, range)?,

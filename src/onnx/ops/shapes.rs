@@ -19,7 +19,11 @@ pub(super) fn outputs<'a>(work: &mut Translation<'a>, node: &'a Node<'a>, inputs
         "SplitToSequence" => return Ok(vec![Value::List(split(work, node, inputs)?)]),
         "SequenceConstruct" => Value::List(inputs.iter().flatten().cloned().collect()),
         "SequenceAt" => at(work, inputs)?,
-        "Concat" => concat(work, node, &inputs.iter().flatten().cloned().collect::<Vec<_>>())?,
+        "Concat" => {
+            let is_empty = |value: &&Value| matches!(value, Value::Known(constant) if constant.len() == 0);
+            let values: Vec<Value> = inputs.iter().flatten().filter(|value| !is_empty(value)).cloned().collect();
+            concat(work, node, &values)?
+        }
         "ConcatFromSequence" => match given(inputs, 0)? {
             Value::List(values) if node.whole("new_axis", 0) == 0 => concat(work, node, &values.clone())?,
             _ => return Err("stacks values along a new axis; let the module use concat".into()),
@@ -347,8 +351,10 @@ pub(super) fn sliced(
 }
 
 fn concat<'a>(work: &mut Translation<'a>, node: &'a Node<'a>, values: &[Value]) -> Result<Value, Refused> {
-    if let [only] = values {
-        return Ok(only.clone());
+    match values {
+        [] => return Err("puts nothing side by side".into()),
+        [only] => return Ok(only.clone()),
+        _ => {}
     }
     let parts: Option<Vec<_>> = values
         .iter()

@@ -116,7 +116,9 @@ fn convolution<'a>(
         })
     };
     let weight = own(work, given(inputs, 1)?)?;
-    let bias = optional(inputs, 2).map(|bias| own(work, bias)).transpose()?;
+    // Without a bias the exporter writes zeros.
+    let is_zero = |value: &&Value| work.constant(value).and_then(|array| array.uniform()) == Some(0.0);
+    let bias = optional(inputs, 2).filter(|value| !is_zero(value)).map(|bias| own(work, bias)).transpose()?;
     let kernel = weight.shape.get(2..).unwrap_or_default().to_vec();
     let mut window = Window::of(node, flow, &kernel)?;
     let groups = usize::try_from(node.whole("group", 1)).map_err(|_| "has a negative number of groups")?;
