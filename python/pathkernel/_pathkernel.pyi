@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, final
 
 import numpy as np
+
+__all__: list[str]
 
 VERSION: Final[str]
 
@@ -13,10 +15,9 @@ _Told = Callable[[str, int, int], None] | None
 #: Numbers, their type as NumPy calls it, and the shape that they have.
 _Array = tuple[Memory, str, tuple[int, ...]]
 
+@final
 class Memory:
     """Numbers that NumPy takes by the buffer protocol."""
-
-    def __buffer__(self, flags: int, /) -> memoryview: ...
 
 def main(words: list[str]) -> int: ...
 def run(config: _Config, progress: _Told) -> None: ...

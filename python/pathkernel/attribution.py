@@ -68,7 +68,7 @@ def attribute(
     names = asked.pop("names", None)
     config = question(path, queries, targets, asked)
     place = path.directory if directory is None else File(directory)
-    return Result.of(engine.explain(config, directory=place, progress=progress), config, names)
+    return Result.of(engine.explain(config, directory=place, progress=progress), names)
 
 
 def tangent_kernel(

@@ -70,10 +70,10 @@ class Result:
         self._outcome, self._legend = outcome, legend
 
     @classmethod
-    def of(cls, outcome: Outcome, config: Mapping[str, Any] | None = None, names: Sequence[str] | None = None) -> Result:
-        """What a run found, with a warning where its verdict is not exact. `config` is what the run was told, if it is not kept."""
-        columns = outcome.summary["shapes"]["examples"]
-        found = cls(outcome, Legend.of(outcome.config if config is None else config, _columns(outcome.arrays, columns), names))
+    def of(cls, outcome: Outcome, names: Sequence[str] | None = None) -> Result:
+        """What a run found, with a warning where its verdict is not exact. `names` are what the training examples are called."""
+        columns = _columns(outcome.arrays, outcome.summary["shapes"]["examples"])
+        found = cls(outcome, Legend.of(outcome.config, columns, names))
         if found.verdict != "exact":
             warnings.warn(f"{found.verdict}: {outcome.summary.get('because', '')}", VerdictWarning, stacklevel=3)
         return found
@@ -304,7 +304,7 @@ class Result:
 
 def open(directory: str | os.PathLike[str], *, names: Sequence[str] | None = None) -> Result:
     """A finished run. `names` are what the training examples are called."""
-    return Result.of(engine.open(File(directory)), names=names)
+    return Result.of(engine.open(File(directory)), names)
 
 
 def _columns(arrays: Mapping[str, np.ndarray], examples: int) -> int:

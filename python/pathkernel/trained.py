@@ -86,7 +86,8 @@ def train(
     config = {"run": run, "data": {"train": _training_set(graph, inputs, targets, rows)}, "training": training}
     model = {**graph.model, **({"weights": graph.weights} if graph.weights else {})}
     place = None if directory is None else File(directory)
-    found = engine.train({**config, "model": model}, directory=place, progress=progress)
+    # A run directory belongs to its queries, which are not known yet: the training has one of its own inside.
+    found = engine.train({**config, "model": model}, directory=place and place / "recorded", progress=progress)
     last = {name: np.array(values[-1]) for name, values in found.weights.items()}
     return Path(graph, config, module_state(net, of_model(graph, last), training.get("steps", 0)), place, found.losses)
 

@@ -16,6 +16,9 @@ use pyo3::types::{PyDict, PyTuple};
 use serde_json::json;
 use std::path::PathBuf;
 
+/// Each tensor with its first element in a row of weights, and its shape.
+type Layout = Vec<(String, usize, Vec<usize>)>;
+
 /// Does a run in its directory, goes on with it, or finds that it is done.
 #[pyfunction]
 pub fn run(py: Python<'_>, config: &Bound<'_, PyDict>, progress: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
@@ -48,7 +51,7 @@ pub fn train<'py>(
     py: Python<'py>,
     config: &Bound<'py, PyDict>,
     progress: Option<&Bound<'py, PyAny>>,
-) -> PyResult<(Bound<'py, PyTuple>, Vec<(String, usize, Vec<usize>)>, Vec<f64>)> {
+) -> PyResult<(Bound<'py, PyTuple>, Layout, Vec<f64>)> {
     let config = Config::read(config)?;
     let found = at_work(py, progress, |progress| in_memory::train(&config.run_file, progress))?;
     Ok((array(py, found.weights)?, found.layout, found.losses))

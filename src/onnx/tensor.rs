@@ -7,7 +7,7 @@ use crate::formats::{Kind, Values};
 use std::borrow::Cow;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 /// The types of elements that are read, by ONNX's numbers.
 fn kind(number: i64) -> Option<Kind> {
@@ -36,7 +36,8 @@ pub(super) fn is_real(number: i64) -> Option<bool> {
 impl<'a> Tensor<'a> {
     /// Its type.
     pub fn kind(&self) -> Result<Kind, Refused> {
-        kind(self.kind).ok_or_else(|| format!("{}: has elements of the type {}, which is not read", self.name, self.kind).into())
+        kind(self.kind)
+            .ok_or_else(|| format!("{}: has elements of the type {}, which is not read", self.name, self.kind).into())
     }
 
     /// Its shape.
@@ -46,21 +47,45 @@ impl<'a> Tensor<'a> {
         shape.ok_or_else(|| format!("{}: has the shape {:?}", self.name, self.sides).into())
     }
 
+    /// How many bytes its elements take.
+    fn size(&self) -> Result<usize, Refused> {
+        let (kind, shape) = (self.kind()?, self.shape()?);
+        // Sides beside a 0 are counted too.
+        let bound = shape.iter().try_fold(kind.size(), |product, &side| product.checked_mul(side.max(1)));
+        bound.ok_or_else(|| format!("{}: its shape {shape:?} cannot be counted", self.name))?;
+        Ok(shape.iter().product::<usize>() * kind.size())
+    }
+
+    /// Fails where the file does not hold its elements, and no more.
+    pub fn check(&self, folder: &Path) -> Result<(), Refused> {
+        if self.is_external {
+            return self.external(folder).map(drop);
+        }
+        let (size, kind) = (self.size()?, self.kind()?);
+        let held = match (self.raw, kind) {
+            (Some(raw), _) => raw.len(),
+            (None, Kind::F64 | Kind::F32) => self.reals.len() * kind.size(),
+            _ => self.wholes.len() * kind.size(),
+        };
+        if held == size {
+            return Ok(());
+        }
+        Err(format!("{}: its shape {:?} is of {size} bytes, and the file holds {held}", self.name, self.sides).into())
+    }
+
     /// Its elements as bytes, little-endian; those of a file of their own are in a folder.
     pub fn bytes(&self, folder: &Path) -> Result<Cow<'a, [u8]>, Refused> {
-        let (kind, shape) = (self.kind()?, self.shape()?);
-        let count = shape.iter().try_fold(kind.size(), |product, &side| product.checked_mul(side));
-        let count = count.ok_or_else(|| format!("{}: its shape {shape:?} cannot be counted", self.name))?;
-        let bytes = match self.raw {
-            _ if self.is_external => self.external_bytes(folder, count).map_err(|problem| format!("{}: {problem}", self.name))?.into(),
-            Some(raw) => Cow::Borrowed(raw),
-            None => self.numbers_as_bytes(kind).into(),
-        };
-        if bytes.len() != count {
-            let len = bytes.len();
-            return Err(format!("{}: its shape {shape:?} is of {count} bytes, and the file holds {len}", self.name).into());
+        self.check(folder)?;
+        if self.is_external {
+            let (path, offset) = self.external(folder)?;
+            return Ok(part(&path, offset, self.size()?)
+                .map_err(|problem| format!("{}: {problem}", self.name))?
+                .into());
         }
-        Ok(bytes)
+        Ok(match self.raw {
+            Some(raw) => Cow::Borrowed(raw),
+            None => self.numbers_as_bytes(self.kind()?).into(),
+        })
     }
 
     /// Elements that are written as numbers: halves as their bits.
@@ -72,34 +97,54 @@ impl<'a> Tensor<'a> {
         }
     }
 
-    /// A part of a file beside, that must be as long as it says.
-    fn external_bytes(&self, folder: &Path, count: usize) -> Result<Vec<u8>, String> {
-        let name = noted(&self.external, "location").unwrap_or_default();
-        let inside = Path::new(name).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
-        let number = |key| match noted(&self.external, key) {
-            None => Ok(None),
-            Some(text) => text.parse::<u64>().map(Some).map_err(|_| format!("its {key} {text:?} in {name:?} is no number")),
+    /// The file beside that its elements lie in, and from where on: a file of the folder, that is long enough.
+    fn external(&self, folder: &Path) -> Result<(PathBuf, u64), Refused> {
+        let wrong = |problem: String| Refused::from(format!("{}: {problem}", self.name));
+        let (name, size) = (noted(&self.external, "location").unwrap_or_default(), self.size()? as u64);
+        let number = |key, absent| match noted(&self.external, key) {
+            None => Ok(absent),
+            Some(text) => {
+                text.parse::<u64>().map_err(|_| wrong(format!("its {key} {text:?} in {name:?} is no number")))
+            }
         };
-        let (offset, length) = (number("offset")?.unwrap_or(0), number("length")?.unwrap_or(count as u64));
-        if length != count as u64 {
-            return Err(format!("{length} bytes are said to be in {name:?}, and its shape and type take {count}"));
+        let (offset, length) = (number("offset", 0)?, number("length", size)?);
+        if length != size {
+            return Err(wrong(format!(
+                "{length} bytes are said to be in {name:?}, and its shape and type take {size}"
+            )));
         }
-        let unreadable = |error: std::io::Error| format!("{name:?}, which its elements lie in, cannot be read: {error}");
-        let path = folder.join(name).canonicalize().map_err(unreadable)?;
+        let inside = Path::new(name).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+        let unreadable =
+            |error: std::io::Error| wrong(format!("{name:?}, which its elements lie in, cannot be read: {error}"));
         let folder = folder.canonicalize().map_err(unreadable)?;
-        if name.is_empty() || !inside || !path.starts_with(folder) {
-            return Err(format!("its elements are said to lie in {name:?}, outside the file's folder; move them beside it"));
+        let path = if inside { folder.join(name).canonicalize().map_err(unreadable)? } else { PathBuf::new() };
+        if name.is_empty() || !path.starts_with(folder) {
+            return Err(wrong(format!(
+                "its elements are said to lie in {name:?}, outside the file's folder; move them beside it"
+            )));
         }
         let about = path.metadata().map_err(unreadable)?;
         if !about.is_file() || offset.checked_add(length).is_none_or(|end| end > about.len()) {
-            return Err(format!("{name:?} is shorter than the {length} bytes from {offset} on that it is to hold"));
+            return Err(wrong(format!(
+                "{name:?} is shorter than the {length} bytes from {offset} on that it is to hold"
+            )));
         }
-        crate::formats::room(length)?;
-        let mut bytes = Vec::new();
-        let mut file = File::open(&path).map_err(unreadable)?;
-        file.seek(SeekFrom::Start(offset)).map_err(unreadable)?;
-        file.take(length).read_to_end(&mut bytes).map_err(unreadable)?;
-        Ok(bytes)
+        Ok((path, offset))
+    }
+}
+
+/// Some bytes of a file.
+fn part(path: &Path, offset: u64, length: usize) -> Result<Vec<u8>, String> {
+    crate::formats::room(length as u64)?;
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|mut file| {
+        file.seek(SeekFrom::Start(offset))?;
+        file.take(length as u64).read_to_end(&mut bytes)
+    });
+    match read {
+        Ok(read) if read == length => Ok(bytes),
+        Ok(read) => Err(format!("{} ends after {read} of its {length} bytes", path.display())),
+        Err(error) => Err(format!("{} cannot be read: {error}", path.display())),
     }
 }
 

@@ -36,24 +36,39 @@ pub(super) struct Translation<'a> {
     pub size: Size,
     pub network: Network,
     pub refusals: Vec<Refusal>,
-    pub notes: Vec<String>,
 }
 
 impl<'a> Translation<'a> {
-    pub fn new(graph: &'a Graph<'a>, folder: &'a Path, options: &Options, whole: &'a BTreeSet<String>) -> Result<Self, Refused> {
-        let tensors: BTreeMap<&str, &Tensor<'_>> = graph.initializers.iter().map(|tensor| (tensor.name, tensor)).collect();
+    pub fn new(
+        graph: &'a Graph<'a>,
+        folder: &'a Path,
+        options: &Options,
+        whole: &'a BTreeSet<String>,
+    ) -> Result<Self, Refused> {
+        let tensors: BTreeMap<&str, &Tensor<'_>> =
+            graph.initializers.iter().map(|tensor| (tensor.name, tensor)).collect();
         let mut makers = BTreeMap::new();
         let mut readers = BTreeMap::new();
         for node in &graph.nodes {
-            node.outputs.iter().for_each(|output| drop(makers.insert(*output, node)));
+            makers.extend(node.outputs.iter().map(|&output| (output, node)));
             node.inputs.iter().for_each(|input| *readers.entry(*input).or_insert(0) += 1);
         }
         let (inputs, flows, size) = inputs(graph, &tensors, options)?;
         let network = Network::new(inputs)?;
         let values = flows.into_iter().map(|(name, flow)| (name, Value::Flow(flow))).collect();
         let mut translation = Self {
-            graph, folder, tensors, values, readers, makers, whole, size, network,
-            parameters: Vec::new(), known: 0, refusals: Vec::new(), notes: Vec::new(),
+            graph,
+            folder,
+            tensors,
+            values,
+            readers,
+            makers,
+            whole,
+            size,
+            network,
+            parameters: Vec::new(),
+            known: 0,
+            refusals: Vec::new(),
         };
         for tensor in &graph.initializers {
             let value = translation.initializer(tensor)?;
@@ -64,13 +79,20 @@ impl<'a> Translation<'a> {
 
     /// An initializer: a part of the file's tensors, or where it is of whole numbers, what it holds.
     fn initializer(&self, tensor: &Tensor<'_>) -> Result<Value, Refused> {
-        let note = self.graph.infos.iter().find(|info| info.name == tensor.name).and_then(|info| noted(&info.notes, KIND));
+        let note =
+            self.graph.infos.iter().find(|info| info.name == tensor.name).and_then(|info| noted(&info.notes, KIND));
         let shape = tensor.shape()?;
+        if tensor::is_real(tensor.kind).is_none() {
+            return Ok(Value::Lost);
+        }
+        let is_number = (shape.is_empty() && note.is_none()) || shape.contains(&0);
+        tensor.check(self.folder)?;
         match tensor::is_real(tensor.kind) {
-            Some(true) if shape.is_empty() && note.is_none() => Ok(Value::Known(tensor::constant_in(tensor, self.folder)?)),
-            Some(true) => Ok(Value::Weight(Weight::whole(tensor.name, &shape, note.is_none_or(|kind| kind == "PARAMETER")))),
-            Some(false) => Ok(Value::Known(tensor::constant_in(tensor, self.folder)?)),
-            None => Ok(Value::Lost),
+            Some(true) if is_number => Ok(Value::Known(tensor::constant_in(tensor, self.folder)?)),
+            Some(true) => {
+                Ok(Value::Weight(Weight::whole(tensor.name, &shape, note.is_none_or(|kind| kind == "PARAMETER"))))
+            }
+            _ => Ok(Value::Known(tensor::constant_in(tensor, self.folder)?)),
         }
     }
 
@@ -94,7 +116,11 @@ impl<'a> Translation<'a> {
 
     fn node(&mut self, node: &'a Node<'a>) {
         let inputs: Vec<Option<Value>> = node.inputs.iter().map(|name| self.values.get(name).cloned()).collect();
-        let lost = node.inputs.iter().zip(&inputs).any(|(name, value)| !name.is_empty() && matches!(value, None | Some(Value::Lost)));
+        let lost = node
+            .inputs
+            .iter()
+            .zip(&inputs)
+            .any(|(name, value)| !name.is_empty() && matches!(value, None | Some(Value::Lost)));
         let outputs = if lost { Ok(Vec::new()) } else { self.outputs(node, &inputs) };
         let outputs = outputs.unwrap_or_else(|refused| {
             self.refusals.push(Refusal::of(node, refused));
@@ -116,7 +142,11 @@ impl<'a> Translation<'a> {
 
     fn outputs(&mut self, node: &'a Node<'a>, inputs: &[Option<Value>]) -> Result<Vec<Value>, Refused> {
         if !is_onnx(node.domain) {
-            return Err(format!("is an operator of {:?}, and not of ONNX itself; export with PyTorch's own exporter (dynamo=True)", node.domain).into());
+            return Err(format!(
+                "is an operator of {:?}, and not of ONNX itself; export with PyTorch's own exporter (dynamo=True)",
+                node.domain
+            )
+            .into());
         }
         if node.has_graphs() {
             return Err("chooses or repeats parts of the network at run time; let the module do so without a condition on its inputs".into());
@@ -141,10 +171,12 @@ impl<'a> Translation<'a> {
     fn release(&mut self, name: &str, output: &str) {
         let Some(left) = self.readers.get_mut(name) else { return };
         *left = left.saturating_sub(1);
-        if *left == 0 && name != output && !self.tensors.contains_key(name)
-            && let Some(Value::Known(constant)) = self.values.remove(name)
+        if *left == 0
+            && name != output
+            && let Some(Value::Known(constant)) = self.values.get(name)
         {
             self.known = self.known.saturating_sub(constant.len());
+            self.values.remove(name);
         }
     }
 
@@ -192,7 +224,10 @@ impl<'a> Translation<'a> {
             Value::Known(constant) => {
                 let numbers = constant.known()?;
                 if let Some(wrong) = numbers.iter().find(|number| !number.is_finite()) {
-                    return Err(format!("takes an array that holds {wrong}, which is allowed only where it is added before a softmax").into());
+                    return Err(format!(
+                        "takes an array that holds {wrong}, which is allowed only where it is added before a softmax"
+                    )
+                    .into());
                 }
                 let place = self.network.add_constant(constant)?;
                 let whole = constant.kind != Numbers::Real;
@@ -246,7 +281,13 @@ impl<'a> Translation<'a> {
     }
 
     /// Adds a layer without tensors whose value has some sides in the file.
-    pub fn layer(&mut self, kind: impl Into<LayerKind>, from: &[Place], shape: &[usize], batch: Option<Batch>) -> Result<Flow, Refused> {
+    pub fn layer(
+        &mut self,
+        kind: impl Into<LayerKind>,
+        from: &[Place],
+        shape: &[usize],
+        batch: Option<Batch>,
+    ) -> Result<Flow, Refused> {
         self.layer_with(kind, from, Vec::new(), shape, batch)
     }
 
@@ -305,15 +346,25 @@ fn viewed(whole: &Constant, weight: &Weight) -> Option<Constant> {
 type Inputs<'a> = (Vec<Input>, Vec<(&'a str, Flow)>, Size);
 
 /// The inputs of a graph. Older files have initializers among them.
-fn inputs<'a>(graph: &'a Graph<'a>, tensors: &BTreeMap<&str, &Tensor<'_>>, options: &Options) -> Result<Inputs<'a>, Refused> {
+fn inputs<'a>(
+    graph: &'a Graph<'a>,
+    tensors: &BTreeMap<&str, &Tensor<'_>>,
+    options: &Options,
+) -> Result<Inputs<'a>, Refused> {
     let (mut inputs, mut flows, mut size) = (Vec::new(), Vec::new(), None);
     let read: BTreeSet<&str> = graph.nodes.iter().flat_map(|node| node.inputs.iter().copied()).collect();
     for info in graph.inputs.iter().filter(|info| !tensors.contains_key(info.name) && read.contains(info.name)) {
         let name = info.name;
-        let real = tensor::is_real(info.kind).ok_or_else(|| format!("the input {name:?} is of a type that is not read"))?;
+        let real =
+            tensor::is_real(info.kind).ok_or_else(|| format!("the input {name:?} is of a type that is not read"))?;
         let sides = info.sides.as_ref().ok_or_else(|| format!("the input {name:?} has no shape"))?;
         if options.batch_axis >= sides.len() {
-            return Err(format!("the input {name:?} has {} axes, and no axis {} for the batch; --batch-axis names another", sides.len(), options.batch_axis).into());
+            return Err(format!(
+                "the input {name:?} has {} axes, and no axis {} for the batch; --batch-axis names another",
+                sides.len(),
+                options.batch_axis
+            )
+            .into());
         }
         let mut shape = Vec::new();
         for (axis, side) in sides.iter().enumerate() {

@@ -3,7 +3,7 @@
 use super::{DiskTape, History, Kept, MemoryTape, Tape};
 use crate::compute::{Element, convert};
 use crate::error::Error;
-use std::any::Any;
+use std::any::{Any, TypeId};
 use std::borrow::Cow;
 
 /// A recorded path on disk or in memory, which can be read in any precision.
@@ -51,17 +51,17 @@ impl<E: Element> Tape<E> for AnyTape {
     fn row(&self, kept: Kept, row: usize) -> Result<Cow<'_, [E]>, Error> {
         match self {
             Self::Disk(tape) => tape.row(kept, row),
-            Self::Single(tape) => tape.values(kept, row).map(rounded),
-            Self::Double(tape) => tape.values(kept, row).map(rounded),
+            Self::Single(tape) => tape.values(kept, row).map(|row| rounded(row)),
+            Self::Double(tape) => tape.values(kept, row).map(|row| rounded(row)),
         }
     }
 }
 
 /// A row in another precision; in the same one it is the row itself.
-fn rounded<A: Element, E: Element>(row: &Vec<A>) -> Cow<'_, [E]> {
-    match (row as &dyn Any).downcast_ref::<Vec<E>>() {
-        Some(same) => same.as_slice().into(),
-        None => row.iter().map(|value| E::from_f64(value.to_f64())).collect(),
+fn rounded<A: Element, E: Element>(row: &[A]) -> Cow<'_, [E]> {
+    match bytemuck::try_cast_slice(row) {
+        Ok(same) if TypeId::of::<A>() == TypeId::of::<E>() => Cow::Borrowed(same),
+        _ => row.iter().map(|value| E::from_f64(value.to_f64())).collect(),
     }
 }
 
@@ -97,7 +97,7 @@ mod tests {
         assert!(matches!((&single, &double), (AnyTape::Single(_), AnyTape::Double(_))));
         assert_eq!(*Tape::<f64>::row(&double, Kept::Weights, 1)?, [0.3, 0.4]);
         assert_eq!(*Tape::<f32>::row(&double, Kept::Weights, 1)?, [0.3f32, 0.4]);
-        assert_eq!(*Tape::<f64>::last(&single)?, [f64::from(0.3f32), f64::from(0.4f32)]);
+        assert_eq!(*Tape::<f64>::row(&single, Kept::Weights, 1)?, [f64::from(0.3f32), f64::from(0.4f32)]);
         assert!(Tape::<f32>::row(&single, Kept::Weights, 2).is_err());
         assert!(Tape::<f32>::row(&single, Kept::Unexplained, 0).is_err());
         Ok(())

@@ -204,9 +204,9 @@ def path(case):
 def descend(case, totals):
     """Fills in the totals of a run of discrete steps -> the last weights.
 
-    The step is the optimizer's as a whole, or the recorded one; its parts are kept example by example. Where windows are asked
-    for, an example is one for each of them: with a gradient in that window's steps, and a buffer that goes on moving the weights
-    in later ones.
+    The step is the optimizer's as a whole, or the recorded one; its parts are kept example by example. Where windows are
+    asked for, an example is one for each of them: with a gradient in that window's steps, and a buffer that goes on moving
+    the weights in later ones.
     """
     whole, parts = (Grouped(kind, case.training, case.places) for kind in (Whole, Parts))
     windows, m, w = max(len(totals.windows), 1), len(case.x), case.w0
@@ -303,7 +303,8 @@ def compute(case):
     if windows:
         steps = case.training["steps"]
         out["attribution_windows"] = totals.windows
-        out["windows"] = np.array([next(s for s in range(steps + 1) if s * windows >= w * steps) for w in range(windows + 1)])
+        first = lambda w: next(s for s in range(steps + 1) if s * windows >= w * steps)
+        out["windows"] = np.array([first(w) for w in range(windows + 1)])
     kind = case.kernel.get("kernel", "none")
     assert kind == "none" or case.plain
     if case.kernel.get("layers", False):

@@ -202,7 +202,7 @@ def bound(node: fx.Node) -> dict[str, Any]:
     schema = getattr(node.target, "_schema", None)
     if schema is None:
         return {str(at): arg for at, arg in enumerate(node.args)}
-    given = {argument.name: value for argument, value in zip(schema.arguments, node.args)} | node.kwargs
+    given = {argument.name: value for argument, value in zip(schema.arguments, node.args, strict=False)} | node.kwargs
     defaults = {argument.name: argument.default_value for argument in schema.arguments if argument.has_default_value()}
     return {argument.name: (defaults | given)[argument.name] for argument in schema.arguments}
 
@@ -212,7 +212,7 @@ def evaluated(node: fx.Node, args: Any, kwargs: Any) -> Any:
     schema = getattr(node.target, "_schema", None)
     if schema is None or node.target is operator.getitem:
         return node.target(*args, **kwargs)  # type: ignore[operator]
-    values = {argument.name: value for argument, value in zip(schema.arguments, args)} | kwargs
+    values = {argument.name: value for argument, value in zip(schema.arguments, args, strict=False)} | kwargs
     if (name := operator_name(node)) in INSTEAD:
         return INSTEAD[name](**values)
     for name, off in {"train": False, "training": False, "dropout_p": 0.0, "use_input_stats": None}.items():

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from small import WRONG, Trained
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import pathkernel as pk
-
-WRONG = [3, 17]
-
-
-class Trained(NamedTuple):
-    net: nn.Module
-    path: pk.Path
-    train: TensorDataset
-    test: TensorDataset
-
 
 @pytest.fixture(scope="session")
 def trained() -> Trained:

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 from captum.influence import TracInCP
-from conftest import WRONG, Trained
 from dattri.algorithm import TracInAttributor
 from dattri.metric import lds, loo_corr, mislabel_detection_auc
 from dattri.task import AttributionTask
 from quanda.metrics.downstream_eval import ClassDetectionMetric, MislabelingDetectionMetric
+from small import WRONG, Trained
 from torch import nn
 
 import pathkernel as pk

@@ -17,6 +17,9 @@ pub(super) fn output<'a>(work: &mut Translation<'a>, node: &'a Node<'a>, inputs:
     let by_heads = queries.axes() == 4;
     let heads = |flow: &Flow, name: &str| if by_heads { flow.shape[1] } else { node.whole(name, 1).max(0) as usize };
     let (heads, kv_heads) = (heads(queries, "q_num_heads"), heads(keys, "kv_num_heads"));
+    if heads == 0 || kv_heads == 0 || !heads.is_multiple_of(kv_heads) {
+        return Err(format!("has {heads} heads of queries and {kv_heads} of keys").into());
+    }
     let scale = Some(node.real("scale", 0.0)).filter(|&scale| scale != 0.0);
     let mut places = Vec::new();
     for flow in [queries, keys, values] {
@@ -26,7 +29,7 @@ pub(super) fn output<'a>(work: &mut Translation<'a>, node: &'a Node<'a>, inputs:
         places.push(added(work, mask)?);
     }
     let (length, features) = (queries.shape[queries.axes() - 2], values.shape[values.axes() - 1]);
-    let width = if by_heads { heads * features } else { features / kv_heads.max(1) * heads };
+    let width = if by_heads { heads.saturating_mul(features) } else { (features / kv_heads).saturating_mul(heads) };
     let causal = node.whole("is_causal", 0) != 0;
     let kind = layer::Attention { heads, kv_heads: Some(kv_heads), causal, scale, dropout: 0.0 };
     let batch = Some(Batch { axis: 0, before: 1 });
@@ -48,7 +51,9 @@ fn only(flow: &Flow) -> Result<&Flow, Refused> {
 
 /// `[batch, heads, positions, features]` with the heads side by side in the features.
 fn side_by_side(work: &mut Translation<'_>, flow: &Flow) -> Result<Flow, Refused> {
-    let &[_, heads, length, features] = only(flow)?.shape.as_slice() else { return Err("takes values of four axes".into()) };
+    let &[_, heads, length, features] = only(flow)?.shape.as_slice() else {
+        return Err("takes values of four axes".into());
+    };
     let turned = shapes::permuted(work, flow, &[0, 2, 1, 3])?;
     work.reshaped(&turned, &[1, length, heads * features], flow.batch)
 }
@@ -62,11 +67,16 @@ fn added(work: &mut Translation<'_>, mask: &Value) -> Result<Place, Refused> {
     });
     let Some(array) = array.transpose()? else {
         let flow = work.flow(mask)?;
-        return if flow.whole { Err("has a mask of truths that is an input; give numbers to be added".into()) } else { Ok(flow.place) };
+        return if flow.whole {
+            Err("has a mask of truths that is an input; give numbers to be added".into())
+        } else {
+            Ok(flow.place)
+        };
     };
     let is_out = |number: f64| if array.kind == Numbers::Truth { number == 0.0 } else { number == f64::NEG_INFINITY };
     let (truths, numbers) = (array.kind == Numbers::Truth, array.known()?);
-    let rest = array.map(Numbers::Real, |number| Ok(if truths || is_out(number.fixed) { 0.0.into() } else { number }))?;
+    let rest =
+        array.map(Numbers::Real, |number| Ok(if truths || is_out(number.fixed) { 0.0.into() } else { number }))?;
     let rest = work.network.add_constant(&rest)?;
     if !numbers.iter().any(|&number| is_out(number)) {
         return Ok(rest);

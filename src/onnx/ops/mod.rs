@@ -27,23 +27,23 @@ type Given = Result<Vec<Value>, Refused>;
 /// Translates a node that reads a value of the network.
 pub(super) fn outputs<'a>(work: &mut Translation<'a>, node: &'a Node<'a>, inputs: Inputs<'_>) -> Given {
     let flow = match node.operator {
-        "Constant" | "Shape" | "Size" | "Identity" | "Cast" | "CastLike" | "SequenceAt" | "SplitToSequence" | "Split"
-        | "SequenceConstruct" | "ConcatFromSequence" | "Reshape" | "Transpose" | "Squeeze" | "Unsqueeze" | "Flatten" | "Concat" | "Expand" => {
+        "Constant" | "Shape" | "Size" | "Identity" | "Cast" | "CastLike" | "SequenceAt" | "SplitToSequence"
+        | "Split" | "SequenceConstruct" | "ConcatFromSequence" | "Reshape" | "Transpose" | "Squeeze" | "Unsqueeze"
+        | "Flatten" | "Concat" | "Expand" => {
             return shapes::outputs(work, node, inputs);
         }
         "LSTM" => return lstm::outputs(work, node, inputs),
         "Dropout" => return pointwise::dropout(work, node, inputs),
         "BatchNormalization" => return norms::batch(work, node, inputs).map(|flow| vec![flow]),
-        "Slice" | "Gather" | "Pad" | "Tile" => select::output(work, node, inputs)?,
+        "Slice" | "Gather" | "Pad" | "Tile" => return select::output(work, node, inputs).map(|value| vec![value]),
         "Add" | "Sub" | "Mul" | "Div" | "Sum" | "Pow" | "Neg" | "Sqrt" | "Reciprocal" | "Min" | "Max" => {
             arithmetic::output(work, node, inputs)?
         }
         "Where" | "Equal" | "Not" | "And" => arithmetic::truth(work, node, inputs)?,
         "MatMul" | "Gemm" => products::output(work, node, inputs)?,
         "Attention" => attention::output(work, node, inputs)?,
-        "Conv" | "ConvTranspose" | "MaxPool" | "AveragePool" | "GlobalAveragePool" | "GlobalMaxPool" | "Resize" | "Upsample" => {
-            windows::output(work, node, inputs)?
-        }
+        "Conv" | "ConvTranspose" | "MaxPool" | "AveragePool" | "GlobalAveragePool" | "GlobalMaxPool" | "Resize"
+        | "Upsample" => windows::output(work, node, inputs)?,
         "LayerNormalization" | "RMSNormalization" | "GroupNormalization" | "InstanceNormalization" => {
             norms::output(work, node, inputs)?
         }
@@ -68,7 +68,10 @@ fn optional<'i>(inputs: Inputs<'i>, index: usize) -> Option<&'i Value> {
 fn known(work: &Translation<'_>, inputs: Inputs<'_>, index: usize) -> Result<Constant, Refused> {
     let value = given(inputs, index)?;
     work.constant(value).ok_or_else(|| {
-        format!("takes its input {index} from what the network computes; it has to be the same for every example, and known").into()
+        format!(
+            "takes its input {index} from what the network computes; it has to be the same for every example, and known"
+        )
+        .into()
     })
 }
 
@@ -84,7 +87,9 @@ fn maybe_known(work: &Translation<'_>, inputs: Inputs<'_>, index: usize) -> Resu
 fn example_axis(flow: &Flow, axis: usize) -> Result<i64, Refused> {
     match flow.own_axis(axis) {
         Some(own) if !flow.is_batch(axis) => Ok(own as i64),
-        _ => Err(format!("acts along the axis {axis}, in which the examples of the batch lie; they may not meet").into()),
+        _ => {
+            Err(format!("acts along the axis {axis}, in which the examples of the batch lie; they may not meet").into())
+        }
     }
 }
 
@@ -92,7 +97,11 @@ fn example_axis(flow: &Flow, axis: usize) -> Result<i64, Refused> {
 fn beside(work: &mut Translation<'_>, flow: &Flow, axes: usize, at: usize, alone: bool) -> Result<Flow, Refused> {
     let Some(own) = at.checked_sub(axes - flow.axes()) else { return Ok(flow.clone()) };
     if flow.shape[own] != 1 {
-        return Err(format!("meets an array of {} rows where the examples of the batch lie; it has to be the same for each", flow.shape[own]).into());
+        return Err(format!(
+            "meets an array of {} rows where the examples of the batch lie; it has to be the same for each",
+            flow.shape[own]
+        )
+        .into());
     }
     if !alone {
         return Ok(flow.clone());
@@ -102,8 +111,11 @@ fn beside(work: &mut Translation<'_>, flow: &Flow, axes: usize, at: usize, alone
     work.reshaped(flow, &shape, None)
 }
 
-/// Values stretched to one shape, as they lie in the file: their places, and the shape and the batch that they have together.
-fn together(work: &mut Translation<'_>, flows: &[Flow]) -> Result<(Vec<Place>, Vec<usize>, Option<Batch>), Refused> {
+/// Places of values that are stretched to one shape, and the shape and the batch that they have together.
+type Together = (Vec<Place>, Vec<usize>, Option<Batch>);
+
+/// Values stretched to one shape, as they lie in the file.
+fn together(work: &mut Translation<'_>, flows: &[Flow]) -> Result<Together, Refused> {
     let axes = flows.iter().map(Flow::axes).max().unwrap_or(0);
     let at = |flow: &Flow| flow.batch.map(|batch| Batch { axis: batch.axis + axes - flow.axes(), ..batch });
     let batch = flows.iter().find_map(at);

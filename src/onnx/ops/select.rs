@@ -6,26 +6,21 @@ use crate::onnx::constant::Numbers;
 use crate::onnx::fold::places_of;
 use crate::onnx::proto::Node;
 use crate::onnx::translate::Translation;
-use crate::onnx::value::{Batch, Flow, Value};
+use crate::onnx::value::{Batch, Value};
 use crate::onnx::{Refused, axes_of, axis_of};
 
-pub(super) fn output<'a>(work: &mut Translation<'a>, node: &'a Node<'a>, inputs: Inputs<'_>) -> Result<Flow, Refused> {
-    let value = match node.operator {
-        "Slice" => slice(work, inputs)?,
-        "Gather" => gather(work, node, inputs)?,
-        "Tile" => tile(work, inputs)?,
-        _ => pad(work, node, inputs)?,
-    };
-    work.flow(&value)
+pub(super) fn output<'a>(work: &mut Translation<'a>, node: &'a Node<'a>, inputs: Inputs<'_>) -> Result<Value, Refused> {
+    match node.operator {
+        "Slice" => slice(work, inputs),
+        "Gather" => gather(work, node, inputs),
+        "Tile" => tile(work, inputs),
+        _ => pad(work, node, inputs),
+    }
 }
 
 fn slice(work: &mut Translation<'_>, inputs: Inputs<'_>) -> Result<Value, Refused> {
     let mut value = given(inputs, 0)?.clone();
-    let count = match &value {
-        Value::Flow(flow) => flow.axes(),
-        Value::Weight(weight) => weight.shape.len(),
-        value => work.flow(value)?.axes(),
-    };
+    let count = shapes::example_shape(&value)?.0.len();
     let (starts, stops) = (known(work, inputs, 1)?.wholes()?, known(work, inputs, 2)?);
     let axes = match maybe_known(work, inputs, 3)? {
         Some(axes) => axes_of(&axes.wholes()?, count)?,
@@ -39,19 +34,17 @@ fn slice(work: &mut Translation<'_>, inputs: Inputs<'_>) -> Result<Value, Refuse
             && flow.is_batch(axis)
         {
             // The whole batch, up to its own size.
-            let whole = *start == 0 && *step == 1 && (stop == work.side(flow, axis) || stop.fixed >= f64::from(i32::MAX));
+            let whole =
+                *start == 0 && *step == 1 && (stop == work.side(flow, axis) || stop.fixed >= f64::from(i32::MAX));
             if whole {
                 continue;
             }
             return Err("takes some examples of a batch; examples may not be told apart".into());
         }
-        let flow_side = match &value {
-            Value::Weight(weight) => *weight.shape.get(axis).ok_or("has no such axis")?,
-            value => work.flow(value)?.shape[axis],
-        };
+        let side = shapes::example_shape(&value)?.0[axis];
         let end = |place: i64| {
-            let from_first = if place < 0 { place.saturating_add_unsigned(flow_side as u64) } else { place };
-            usize::try_from(from_first).unwrap_or(0).min(flow_side)
+            let from_first = if place < 0 { place.saturating_add_unsigned(side as u64) } else { place };
+            usize::try_from(from_first).unwrap_or(0).min(side)
         };
         let range = end(*start)..end(stop.known()? as i64);
         if range.is_empty() {
@@ -60,6 +53,10 @@ fn slice(work: &mut Translation<'_>, inputs: Inputs<'_>) -> Result<Value, Refuse
         value = match usize::try_from(*step) {
             Ok(1) => shapes::cut(work, &value, axis, range)?,
             Ok(step @ 2..) => {
+                if let Value::Known(constant) = &value {
+                    value = Value::Known(constant.taken(axis, &range.step_by(step).collect::<Vec<_>>())?);
+                    continue;
+                }
                 let flow = work.flow(&value)?;
                 Value::Flow(shapes::sliced(work, &flow, axis, range, step)?)
             }
@@ -72,16 +69,9 @@ fn slice(work: &mut Translation<'_>, inputs: Inputs<'_>) -> Result<Value, Refuse
 fn gather<'a>(work: &mut Translation<'a>, node: &'a Node<'a>, inputs: Inputs<'_>) -> Result<Value, Refused> {
     let (table, places) = (given(inputs, 0)?, given(inputs, 1)?);
     let Some(array) = work.constant(places) else { return embedding(work, node, table, places) };
-    let count = match table {
-        Value::Weight(weight) => weight.shape.len(),
-        value => work.flow(value)?.axes(),
-    };
-    let axis = axis_of(node.whole("axis", 0), count)?;
-    let side = match table {
-        Value::Weight(weight) => weight.shape[axis],
-        value => work.flow(value)?.shape[axis],
-    };
-    let rows = places_of(&array.wholes()?, side)?;
+    let shape = shapes::example_shape(table)?.0;
+    let axis = axis_of(node.whole("axis", 0), shape.len())?;
+    let rows = places_of(&array.wholes()?, shape[axis])?;
     // Stretches of places that follow each other.
     let mut stretches: Vec<std::ops::Range<usize>> = Vec::new();
     for &row in &rows {
@@ -91,9 +81,14 @@ fn gather<'a>(work: &mut Translation<'a>, node: &'a Node<'a>, inputs: Inputs<'_>
         }
     }
     if stretches.len() > 64 {
-        return Err(format!("takes places of an axis in {} stretches; a few, in order, can be slices", stretches.len()).into());
+        return Err(format!(
+            "takes places of an axis in {} stretches; a few, in order, can be slices",
+            stretches.len()
+        )
+        .into());
     }
-    let mut parts = stretches.into_iter().map(|range| shapes::cut(work, table, axis, range)).collect::<Result<Vec<_>, _>>()?;
+    let mut parts =
+        stretches.into_iter().map(|range| shapes::cut(work, table, axis, range)).collect::<Result<Vec<_>, _>>()?;
     let taken = match parts.len() {
         0 => return Err("takes no places of an axis".into()),
         1 => parts.remove(0),
@@ -113,14 +108,20 @@ fn gather<'a>(work: &mut Translation<'a>, node: &'a Node<'a>, inputs: Inputs<'_>
         Value::Weight(weight) => Value::Weight(weight.reshaped(&spliced(&weight.shape))),
         value => {
             let flow = work.flow(&value)?;
-            let moved = |batch: Batch| if batch.axis > axis { Batch { axis: batch.axis + given - 1, ..batch } } else { batch };
+            let moved =
+                |batch: Batch| if batch.axis > axis { Batch { axis: batch.axis + given - 1, ..batch } } else { batch };
             Value::Flow(work.reshaped(&flow, &spliced(&flow.shape), flow.batch.map(moved))?)
         }
     })
 }
 
 /// Rows of a table by whole numbers that the network reads.
-fn embedding<'a>(work: &mut Translation<'a>, node: &'a Node<'a>, table: &Value, places: &Value) -> Result<Value, Refused> {
+fn embedding<'a>(
+    work: &mut Translation<'a>,
+    node: &'a Node<'a>,
+    table: &Value,
+    places: &Value,
+) -> Result<Value, Refused> {
     let places = work.flow(places)?;
     if !places.whole {
         return Err("looks rows up by numbers that are not whole".into());
@@ -163,7 +164,8 @@ fn pad<'a>(work: &mut Translation<'a>, node: &'a Node<'a>, inputs: Inputs<'_>) -
     }
     let flow = work.flow(given(inputs, 0)?)?;
     let pads = known(work, inputs, 1)?.wholes()?;
-    let value = maybe_known(work, inputs, 2)?.filter(|array| array.kind == Numbers::Real).and_then(|array| array.uniform());
+    let value =
+        maybe_known(work, inputs, 2)?.filter(|array| array.kind == Numbers::Real).and_then(|array| array.uniform());
     let axes = match maybe_known(work, inputs, 3)? {
         Some(axes) => axes_of(&axes.wholes()?, flow.axes())?,
         None => (0..flow.axes()).collect(),

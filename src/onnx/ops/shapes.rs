@@ -138,7 +138,11 @@ fn reshape<'a>(work: &mut Translation<'a>, node: &'a Node<'a>, inputs: Inputs<'_
                 Some(axes) => Some(axes.wholes()?),
                 None => node.wholes("axes").map(<[i64]>::to_vec),
             };
-            return if operator == "Unsqueeze" { unsqueeze(work, value, &axes.unwrap_or_default()) } else { squeeze(work, value, axes) };
+            return if operator == "Unsqueeze" {
+                unsqueeze(work, value, &axes.unwrap_or_default())
+            } else {
+                squeeze(work, value, axes)
+            };
         }
     };
     let plain = |shape: &[usize]| {
@@ -169,7 +173,12 @@ fn flat(sides: &[Number], axis: usize) -> Vec<Number> {
 }
 
 /// A value in a shape of other axes of one place.
-fn with_axes(work: &mut Translation<'_>, value: &Value, shape: &[usize], batch: Option<Batch>) -> Result<Value, Refused> {
+fn with_axes(
+    work: &mut Translation<'_>,
+    value: &Value,
+    shape: &[usize],
+    batch: Option<Batch>,
+) -> Result<Value, Refused> {
     Ok(match value {
         Value::Known(constant) => Value::Known(constant.reshaped(shape)?),
         Value::Weight(weight) => Value::Weight(weight.reshaped(shape)),
@@ -182,7 +191,7 @@ fn with_axes(work: &mut Translation<'_>, value: &Value, shape: &[usize], batch: 
 }
 
 /// The shape of a value, the batch left out of its axis, and where that is.
-fn example_shape(value: &Value) -> Result<(Vec<usize>, Option<Batch>), Refused> {
+pub(super) fn example_shape(value: &Value) -> Result<(Vec<usize>, Option<Batch>), Refused> {
     Ok(match value {
         Value::Known(constant) => (constant.shape.clone(), None),
         Value::Weight(weight) => (weight.shape.clone(), None),
@@ -221,7 +230,10 @@ fn squeeze(work: &mut Translation<'_>, value: &Value, axes: Option<Vec<i64>>) ->
         None => (0..shape.len()).filter(|&axis| shape[axis] == 1 && !is_batch(axis)).collect(),
     };
     if let Some(&axis) = axes.iter().find(|&&axis| is_batch(axis) || shape[axis] != 1) {
-        return Err(format!("takes the axis {axis} away, in which the examples of the batch lie or that has more than one place").into());
+        return Err(format!(
+            "takes the axis {axis} away, in which the examples of the batch lie or that has more than one place"
+        )
+        .into());
     }
     let kept: Vec<usize> = (0..shape.len()).filter(|axis| !axes.contains(axis)).collect();
     let new: Vec<usize> = kept.iter().map(|&axis| shape[axis]).collect();
@@ -260,7 +272,9 @@ fn split<'a>(work: &mut Translation<'a>, node: &'a Node<'a>, inputs: Inputs<'_>)
     let axis = axis_of(node.whole("axis", 0), shape.len())?;
     let side = shape[axis];
     let lengths: Vec<usize> = match maybe_known(work, inputs, 1)? {
-        Some(array) if array.shape.is_empty() || (array.len() == 1 && node.operator != "Split") => equal(side, array.sides()?[0])?,
+        Some(array) if array.shape.is_empty() || (array.len() == 1 && node.operator != "Split") => {
+            equal(side, array.sides()?[0])?
+        }
         Some(array) => array.sides()?,
         None => {
             let count = node.whole("num_outputs", node.outputs.len() as i64);
@@ -294,7 +308,12 @@ fn equal(side: usize, length: usize) -> Result<Vec<usize>, Refused> {
 }
 
 /// A stretch of an axis.
-pub(super) fn cut(work: &mut Translation<'_>, value: &Value, axis: usize, range: std::ops::Range<usize>) -> Result<Value, Refused> {
+pub(super) fn cut(
+    work: &mut Translation<'_>,
+    value: &Value,
+    axis: usize,
+    range: std::ops::Range<usize>,
+) -> Result<Value, Refused> {
     if let Value::Known(constant) = value {
         return Ok(Value::Known(constant.taken(axis, &range.collect::<Vec<_>>())?));
     }
@@ -309,13 +328,20 @@ pub(super) fn cut(work: &mut Translation<'_>, value: &Value, axis: usize, range:
 }
 
 /// Places of an axis of a value.
-pub(super) fn sliced(work: &mut Translation<'_>, flow: &Flow, axis: usize, range: std::ops::Range<usize>, step: usize) -> Result<Flow, Refused> {
+pub(super) fn sliced(
+    work: &mut Translation<'_>,
+    flow: &Flow,
+    axis: usize,
+    range: std::ops::Range<usize>,
+    step: usize,
+) -> Result<Flow, Refused> {
     if range == (0..flow.shape[axis]) && step == 1 {
         return Ok(flow.clone());
     }
     let mut shape = flow.shape.clone();
     shape[axis] = range.len().div_ceil(step);
-    let slice = Slice { axis: super::example_axis(flow, axis)?, start: range.start as i64, stop: Some(range.end as i64), step };
+    let slice =
+        Slice { axis: super::example_axis(flow, axis)?, start: range.start as i64, stop: Some(range.end as i64), step };
     let sliced = work.layer(slice, &[flow.place], &shape, flow.batch)?;
     Ok(Flow { whole: flow.whole, ..sliced })
 }
@@ -324,7 +350,10 @@ fn concat<'a>(work: &mut Translation<'a>, node: &'a Node<'a>, values: &[Value]) 
     if let [only] = values {
         return Ok(only.clone());
     }
-    let parts: Option<Vec<_>> = values.iter().map(|value| if let Value::Weight(weight) = value { Some(weight.clone()) } else { None }).collect();
+    let parts: Option<Vec<_>> = values
+        .iter()
+        .map(|value| if let Value::Weight(weight) = value { Some(weight.clone()) } else { None })
+        .collect();
     let axis = node.whole("axis", 0);
     if let (Some(parts), 0) = (parts, axis) {
         let rows = parts.iter().filter_map(|part| part.shape.first()).sum();
@@ -344,7 +373,9 @@ fn concat<'a>(work: &mut Translation<'a>, node: &'a Node<'a>, values: &[Value]) 
         return Err("puts values of different numbers of axes side by side".into());
     }
     let batch = flows.iter().find_map(|flow| flow.batch);
-    if batch.is_some_and(|batch| batch.axis == axis) || flows.iter().any(|flow| flow.batch.is_some() && flow.batch != batch) {
+    if batch.is_some_and(|batch| batch.axis == axis)
+        || flows.iter().any(|flow| flow.batch.is_some() && flow.batch != batch)
+    {
         return Err("puts values side by side along the batch; examples may not meet".into());
     }
     let mut places = Vec::new();
@@ -396,7 +427,8 @@ fn expand(work: &mut Translation<'_>, inputs: Inputs<'_>) -> Result<Value, Refus
         Size::Open => side.batches != 0.0,
         Size::Fixed(size) => axis == 0 && side.fixed == size as f64,
     };
-    let given_batch = sides.numbers.iter().enumerate().find(|(axis, side)| is_batch(axis + late, side)).map(|(axis, _)| axis + late);
+    let given_batch =
+        sides.numbers.iter().enumerate().find(|(axis, side)| is_batch(axis + late, side)).map(|(axis, _)| axis + late);
     let own = flow.batch.map(|batch| Batch { axis: batch.axis + axes - flow.axes(), ..batch });
     let batch = own.or_else(|| {
         let axis = given_batch?;

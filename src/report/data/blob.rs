@@ -62,7 +62,7 @@ impl Blob {
     /// Never of a memory that has room.
     pub fn letters(self) -> Result<String, Error> {
         let pack = || {
-            let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
+            let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
             encoder.write_all(&self.bytes)?;
             encoder.finish()
         };

@@ -7,10 +7,13 @@ use serde_json::{Map, Value, json};
 /// Points of a curve; of more, evenly spread ones are kept.
 const POINTS: usize = 1500;
 
+/// A number of a step.
+type OfLine = fn(&Line) -> Option<f64>;
+
 /// The curves over steps that are known.
 pub(super) fn curves(blob: &mut Blob, contents: &Contents) -> Value {
     let steps: Vec<usize> = thin(contents.metrics.len()).collect();
-    let of: [(&str, fn(&Line) -> Option<f64>); 4] = [
+    let of: [(&str, OfLine); 4] = [
         ("loss", |line| line.loss),
         ("accuracy", |line| line.accuracy),
         ("residual", |line| line.residual),

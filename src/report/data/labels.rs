@@ -72,11 +72,12 @@ mod tests {
         let sums = of((0..40).collect()).sums(&row, 1);
         assert_eq!((sums.len(), sums[KEPT].0), (KEPT + 1, NONE));
         assert!((sums.iter().map(|own| own.1[0]).sum::<f64>() - row.iter().sum::<f64>()).abs() < 1e-12);
-        let least = sums[..KEPT].iter().map(|own| own.1[0].abs()).fold(f64::INFINITY, f64::min);
-        assert_eq!(
-            row.iter().filter(|value| value.abs() > least).count()
-                + row.iter().filter(|value| value.abs() == least).count().min(1),
-            KEPT
-        );
+        let sizes = |values: &mut dyn Iterator<Item = f64>| {
+            let mut sizes: Vec<f64> = values.map(f64::abs).collect();
+            sizes.sort_by(|a, b| b.total_cmp(a));
+            sizes
+        };
+        let kept = sizes(&mut sums[..KEPT].iter().map(|own| own.1[0]));
+        assert_eq!(kept, sizes(&mut row.iter().copied())[..KEPT]);
     }
 }

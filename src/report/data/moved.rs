@@ -29,7 +29,7 @@ impl Moved {
         for ((lists, helped), &amount) in self.lists.iter_mut().zip(&mut self.helped).zip(amounts) {
             *helped += f64::from(right) * amount;
             let way = if right < 0 { -amount } else { amount };
-            if way > 0.0 || way < 0.0 {
+            if way != 0.0 && !way.is_nan() {
                 let list = &mut lists[usize::from(way < 0.0)];
                 let place = list.partition_point(|own| own.1.abs() >= amount.abs());
                 if place < self.count {

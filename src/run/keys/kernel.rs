@@ -303,7 +303,8 @@ impl Kernel {
 impl RunFile {
     /// What is integrated along the path, and by which rule, for people.
     pub fn integral_words(&self) -> String {
-        let Kernel { rule, attribution, top, windows, positions, kernel, own, superposition, readout, .. } = &self.kernel;
+        let Kernel { rule, attribution, top, windows, positions, kernel, own, superposition, readout, .. } =
+            &self.kernel;
         let shape = match kernel {
             KernelShape::None => None,
             KernelShape::Trace => Some("trace kernel"),
@@ -315,11 +316,13 @@ impl RunFile {
             Some(count) => format!("attribution, the {count} largest of each sign"),
             None => "attribution".to_owned(),
         };
-        let in_windows = || format!("attribution in {} of training", counted(*windows, "window"));
-        let in_windows = (*windows > 0).then(in_windows);
+        let of_examples = match windows {
+            0 => of_examples,
+            windows => format!("{of_examples} (also in {} of training)", counted(*windows, "window")),
+        };
         let own = own.then_some("self-attribution");
         let superposition = superposition.then_some("superposition");
-        let parts = [attribution.then_some(of_examples.as_str()), in_windows.as_deref(), shape, own, superposition];
+        let parts = [attribution.then_some(of_examples.as_str()), shape, own, superposition];
         let parts: Vec<&str> = parts.into_iter().flatten().collect();
         let flow = self.training.optimizer.is_solved();
         let place = if flow { "in each of the solver's steps" } else { "on each step" };

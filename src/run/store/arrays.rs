@@ -393,7 +393,9 @@ impl<E: Element> Arrays<E> {
     ///
     /// A tile that is missing.
     pub fn into_results(self) -> Result<Vec<Named>, Error> {
-        let Self { attribution, attribution_windows, top, attribution_positions, kernel, coefficients, tangent, .. } = self;
+        let Self {
+            attribution, attribution_windows, top, attribution_positions, kernel, coefficients, tangent, ..
+        } = self;
         let mut results = Vec::new();
         let mut add = |name: String, array: Tiles<E>| {
             if let Tiles::Memory(array) = array {

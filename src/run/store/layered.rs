@@ -89,7 +89,7 @@ mod tests {
         let all: Vec<f32> = (0..layers * n * m * entry).map(|at| at as f32).collect();
         write_npy(&folder.path().join("whole.npy"), &SHAPE, &all)?;
         let tiled = folder.path().join("tiled.zarr");
-        let tiled = TiledArray::<f32>::create(&tiled, &SHAPE, 1, &Grid { tile: [2, 4], part: [1, 3] })?;
+        let tiled = TiledArray::<f32>::create(&tiled, &SHAPE, 1, &Grid { tile: [2, 4], part: [1, 2] })?;
         for layer in 0..layers {
             for tile in tiled.tiles() {
                 tiled.write(layer, &tile, &mut |query, examples, out| {

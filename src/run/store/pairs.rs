@@ -31,7 +31,10 @@ impl PairArray {
         }
         let array = AnyTiled::open(&folder)?;
         if array.has_layers() {
-            return Err(Error::Input(format!("{}: is an array by layers or windows, and should be their sum", folder.display())));
+            return Err(Error::Input(format!(
+                "{}: is an array by layers or windows, and should be their sum",
+                folder.display()
+            )));
         }
         Ok(Some(Self::Tiled(array)))
     }

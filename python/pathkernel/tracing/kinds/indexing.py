@@ -70,7 +70,7 @@ def several_axes(t: Translator, node: fx.Node, source: fx.Node, places: Sequence
     own = t.layout(source).whole
     count = len(places)
     wide = np.broadcast_arrays(*(np.asarray(place) for place in places))
-    flat = np.ravel_multi_index(tuple(place % side for place, side in zip(wide, own)), own[:count])
+    flat = np.ravel_multi_index(tuple(place % side for place, side in zip(wide, own, strict=False)), own[:count])
     rows = t.network.reshape(t.read(source), (int(np.prod(own[:count])), *own[count:]))
     return t.shaped(along(t, rows, 0, flat.reshape(-1)), node)
 

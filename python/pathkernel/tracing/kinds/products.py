@@ -282,7 +282,7 @@ def contracted(t: Translator, left: str, a: str, right: str, b: str, later: set[
     sides = {
         letter: side
         for letters, name in ((a, left), (b, right))
-        for letter, side in zip(letters, t.network.shapes[name])
+        for letter, side in zip(letters, t.network.shapes[name], strict=True)
     }
 
     def size(letters: Sequence[str]) -> int:

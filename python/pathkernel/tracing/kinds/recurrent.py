@@ -78,7 +78,7 @@ def layers_of(
 def sweep(t: Translator, value: str, params: Sequence[fx.Node], backwards: bool) -> str:
     """One layer in one direction, [positions, features]."""
     views: dict[str, View] = {}
-    for kind, param in zip(KINDS, params):
+    for kind, param in zip(KINDS, params, strict=False):
         view = t.view(param)
         if view is None or view != t.tensors.whole(view.tensor) or not t.tensors.fits(view):
             raise Unsupported("lstm with computed weights")
@@ -134,7 +134,7 @@ def unrolled(
     return layers_of(t, node, input, own, num_layers, 2 if bidirectional else 1, dropout if train else 0, batch_first)
 
 
-#: The output of a position: from what the gates get of its input and of the output before, [1, ...] each, and that output.
+#: The output of a position, of what its input and the output before give, [1, ...] each, and of that output.
 Step = Callable[[Translator, str, str, str], str]
 
 
