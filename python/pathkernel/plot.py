@@ -21,6 +21,8 @@ RAISED, LOWERED, NEITHER = "#3b82d6", "#e0761b", "#8a8f98"
 #: Colours of classes that colour-blind people tell apart (Okabe and Ito); the classes beyond share that which is neither.
 _CLASSES = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442")
 _OTHERS = "others"
+#: A term that is a smaller share of the largest bar is not drawn: it is what rounding left.
+_SEEN = 1e-4
 
 
 def of_query(
@@ -62,7 +64,8 @@ def waterfall(result: Result, query: int, output: int | str | None = None, *, k:
         steps.append((f"{others:,} others", raised + lowered - sum(value for _, value in steps)))
     terms = {"weight decay": result.regularizer, "running statistics": result.statistics, "earlier gradients": result.earlier,
              "unexplained": result.unexplained}  # fmt: skip
-    steps += [(name, float(values[query, place])) for name, values in terms.items() if values[query, place] != 0]
+    seen = _SEEN * max((abs(value) for _, value in steps), default=0.0)
+    steps += [(name, float(values[query, place])) for name, values in terms.items() if abs(values[query, place]) > seen]
     first, last = float(result.initial[query, place]), float(result.prediction[query, place])
     ax = ax or _pyplot().subplots(figsize=(7, 0.34 * (len(steps) + 4)), layout="constrained")[1]
     _draw_waterfall(ax, first, steps, last)
@@ -240,7 +243,7 @@ def _value_words(result: Result, place: int) -> str:
         return result.legend.class_name(place)
     readout = result.config.get("kernel", {}).get("readout", "outputs")
     name = str(readout.get("type") if isinstance(readout, dict) else readout)
-    return name if result.prediction.shape[1] == 1 else f"{name.removesuffix('s')} {place}"
+    return f"the {name}" if result.prediction.shape[1] == 1 else f"{name.removesuffix('s')} {place}"
 
 
 def _picture(values: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -198,6 +199,13 @@ def test_pictures(result: pk.Result, digits: Data) -> None:
     bars = [bar.get_width() for bar in result.plot(1, "ape", against="cat").patches]
     difference = result.attribution[1, :, 0] - result.attribution[1, :, 2]
     np.testing.assert_allclose(bars, [difference[digits[1] == label].sum() for label in range(3)])
+
+
+@pytest.mark.parametrize(("size", "is_drawn"), [(1e-9, False), (0.5, True)])
+def test_what_rounding_left_is_not_drawn(result: pk.Result, size: float, is_drawn: bool) -> None:
+    moved = {**result.arrays, "unexplained": np.full_like(result.prediction, size)}
+    axes = pk.Result(replace(result._outcome, arrays=moved), result.legend).plot(1)
+    assert ("unexplained" in [label.get_text() for label in axes.get_yticklabels()]) == is_drawn
 
 
 def test_outputs_of_the_module_are_compared(path: pk.Path, net: nn.Module, digits: Data) -> None:
