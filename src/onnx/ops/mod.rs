@@ -49,7 +49,9 @@ pub(super) fn outputs<'a>(work: &mut Translation<'a>, node: &'a Node<'a>, inputs
         "LayerNormalization" | "RMSNormalization" | "GroupNormalization" | "InstanceNormalization" => {
             norms::output(work, node, inputs)?
         }
-        "ReduceMean" | "ReduceSum" | "ReduceSumSquare" | "ReduceL2" | "ReduceMax" => reduce::output(work, node, inputs)?,
+        "ReduceMean" | "ReduceSum" | "ReduceSumSquare" | "ReduceL2" | "ReduceMax" => {
+            reduce::output(work, node, inputs)?
+        }
         "Softmax" | "LogSoftmax" => reduce::softmax(work, node, inputs)?,
         _ => pointwise::output(work, node, inputs)?,
     };
