@@ -16,7 +16,7 @@ from pathkernel import engine
 from pathkernel.graph import Graph
 from pathkernel.tracing import trace
 
-from .conftest import Same
+from conftest import Same
 
 
 def types_of(graph: Graph) -> list[str]:

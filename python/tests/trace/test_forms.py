@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .conftest import Same
-from .written import Cases, lin, raw
+from conftest import Same
+from written import Cases, lin, raw
 
 CASES = Cases()
 case = CASES.add

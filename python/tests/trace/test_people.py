@@ -23,7 +23,7 @@ from pathkernel import engine
 from pathkernel.errors import UnsupportedError
 from pathkernel.tracing import trace
 
-from .conftest import Same
+from conftest import Same
 
 REFERENCE = Path(__file__).resolve().parents[3] / "tests" / "reference" / "models"
 

@@ -14,7 +14,7 @@ from pathkernel.tracing import trace
 from pathkernel.tracing.check import Difference
 from pathkernel.tracing.translate import HANDLERS, Translator
 
-from .written import Written
+from written import Written
 
 
 def written(forward: Callable[..., Any]) -> nn.Module:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from .conftest import Same
-from .written import Cases, lin, raw
+from conftest import Same
+from written import Cases, lin, raw
 
 CASES = Cases()
 case = CASES.add

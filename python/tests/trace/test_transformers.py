@@ -11,7 +11,7 @@ from torch import nn
 
 from pathkernel.tracing import trace
 
-from .conftest import Same
+from conftest import Same
 
 tf = pytest.importorskip("transformers")
 
