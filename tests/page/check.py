@@ -132,9 +132,10 @@ def check_parts(report: Report, query: int, question: tuple[int, int | None]) ->
         holds(rows["examples that raised it"], own[own > 0].sum(), f"query {query}, raised")
         holds(rows["examples that lowered it"], own[own < 0].sum(), f"query {query}, lowered")
         return
-    labels = np.unique(run.labels)
+    labels = np.unique(run.labels[run.labels >= 0])
     names_of = run.config.get("report", {}).get("class_names") or [str(label) for label in range(labels.max() + 1)]
-    known = {label: rows.get(f"class {names_of[label]}") for label in labels}
+    kind = "class" if run.two is None else "y ="
+    known = {label: rows.get(f"{kind} {names_of[label]}") for label in labels}
     assert sum(text is not None for text in known.values()) == (len(labels) if len(labels) <= 32 else 24), rows
     for label, text in known.items():
         if text is not None:
@@ -197,7 +198,7 @@ def check_class(report: Report, query: int) -> None:
     words = button.inner_text()
     button.click()
     assert page.locator("#why .bars button[aria-pressed=true]").inner_text() == words
-    facts = set(report.texts("#movers .card .facts"))
+    facts = {text.split(", group")[0] for text in report.texts("#movers .card .facts")}
     assert facts == {words}, facts
     page.locator("#movers .chip").click()
     assert len(set(report.texts("#movers .card .facts"))) > 1

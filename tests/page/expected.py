@@ -32,10 +32,23 @@ class Run:
         targets = array(data["train"]["targets"])
         classes = self.config["training"]["loss"] == "cross_entropy" and targets.ndim == 1
         self.compete = classes and self.readout in ("outputs", "probabilities", "log_probabilities")
-        self.labels = targets if classes and "groups" not in data["train"] else None
+        #: The class of each column, -1 of groups whose rows have several.
+        self.labels = self.of_columns(targets, data["train"]) if classes else None
         query = data.get("query", {})
         self.classes = (array(query["targets"]) if "targets" in query else targets) if classes else None
+        two = self.config["training"]["loss"] == "logistic" and self.summary["shapes"]["outputs"] == 1
+        #: The classes 0 and 1 of the queries, where the only output stands for the probability of 1.
+        self.two = (array(query["targets"]) if "targets" in query else targets).reshape(-1).astype(int) if two else None
+        if two:
+            self.labels = self.of_columns(targets.reshape(-1).astype(int), data["train"])
         self.targets = None if classes or targets.ndim != 2 or self.queries != len(targets) else targets
+
+    @staticmethod
+    def of_columns(labels: np.ndarray, train: dict) -> np.ndarray:
+        if "groups" not in train:
+            return labels
+        rows = [labels[array(train["groups"]) == group] for group in np.unique(array(train["groups"]))]
+        return np.array([own[0] if (own == own[0]).all() else -1 for own in rows])
 
     def read(self, name: str) -> np.ndarray | None:
         path = self.directory / f"{name}.npy"
@@ -45,6 +58,9 @@ class Run:
         return int(self.prediction[query].argmax())
 
     def is_wrong(self, query: int) -> bool:
+        if self.two is not None:
+            half = {"outputs": 0.0, "probabilities": 0.5, "log_probabilities": np.log(0.5)}.get(self.readout)
+            return half is not None and int(self.prediction[query, 0] > half) != self.two[query]
         return self.compete and self.predicted(query) != self.classes[query]
 
     def first(self, query: int) -> tuple[int, int | None]:
