@@ -56,10 +56,17 @@ fn words(imported: &Imported, written: &Written) -> String {
     ];
     for input in &imported.inputs {
         let numbers = if input.whole { "whole numbers" } else { "reals" };
-        lines.push(format!("# input {:?}: {numbers} of shape {:?} for each example", input.name.as_deref().unwrap_or_default(), input.shape));
+        lines.push(format!(
+            "# input {:?}: {numbers} of shape {:?} for each example",
+            input.name.as_deref().unwrap_or_default(),
+            input.shape
+        ));
     }
     if imported.inputs.len() > 1 {
-        lines.push("# each has a file of its own: inputs = { NAME = \"FILE.npy\", ... } in [data.train] and [data.query]".into());
+        lines.push(
+            "# each has a file of its own: inputs = { NAME = \"FILE.npy\", ... } in [data.train] and [data.query]"
+                .into(),
+        );
     }
     lines.extend(imported.notes.iter().map(|note| format!("# {note}")));
     lines.iter().map(|line| format!("{line}\n")).collect()

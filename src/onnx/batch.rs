@@ -13,7 +13,12 @@ pub(super) enum Size {
 
 /// The shape of a value whose sides are asked to be others, and where its batch is then: `0` stays as it is if `copies`, and `-1` is
 /// what is left.
-pub(super) fn reshape(flow: &Flow, sides: &[Number], copies: bool, size: Size) -> Result<(Vec<usize>, Option<Batch>), Refused> {
+pub(super) fn reshape(
+    flow: &Flow,
+    sides: &[Number],
+    copies: bool,
+    size: Size,
+) -> Result<(Vec<usize>, Option<Batch>), Refused> {
     let refused = |why: &str| {
         let text: Vec<String> = sides.iter().map(|side| side_text(*side)).collect();
         Refused::from(format!("gives a value of shape {} the shape [{}], {why}", shape_text(flow), text.join(", ")))
@@ -22,7 +27,8 @@ pub(super) fn reshape(flow: &Flow, sides: &[Number], copies: bool, size: Size) -
     let Some(batch) = flow.batch else {
         let side = |(axis, side): (usize, &Number)| side.known().map(|side| copied(flow, axis, side, copies, 1));
         let sides = sides.iter().enumerate().map(side).collect::<Result<Vec<_>, _>>()?;
-        let shape = filled(&sides, flow.shape.iter().product()).ok_or_else(|| refused("which does not hold as many elements"))?;
+        let shape = filled(&sides, flow.shape.iter().product())
+            .ok_or_else(|| refused("which does not hold as many elements"))?;
         return Ok((shape, None));
     };
     let total: usize = flow.shape.iter().product();
@@ -85,7 +91,8 @@ fn candidates(shape: &[usize], size: usize, was: Option<usize>, flow: &Flow) -> 
 fn place(shape: &[usize], axis: usize, before: usize) -> Option<Batch> {
     let outer: usize = shape[..axis].iter().product();
     let inside = before.checked_div(outer)?;
-    (inside * outer == before && inside > 0 && shape[axis].is_multiple_of(inside)).then_some(Batch { axis, before: inside })
+    (inside * outer == before && inside > 0 && shape[axis].is_multiple_of(inside))
+        .then_some(Batch { axis, before: inside })
 }
 
 /// A side, or the one that it stands for.

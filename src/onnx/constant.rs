@@ -256,7 +256,10 @@ mod tests {
         assert_eq!(values(array.permuted(&[1, 0])), (vec![3, 2], vec![0, 3, 1, 4, 2, 5]));
         assert_eq!(values(array.taken(1, &[2, 0])), (vec![2, 2], vec![2, 0, 5, 3]));
         assert_eq!(values(counted(&[2, 1]).broadcast(&[2, 2, 3])).1, [0, 0, 0, 1, 1, 1, 0, 0, 0, 1, 1, 1]);
-        assert_eq!(values(Constant::concat(&[&array, &counted(&[2, 1])], 1)), (vec![2, 4], vec![0, 1, 2, 0, 3, 4, 5, 1]));
+        assert_eq!(
+            values(Constant::concat(&[&array, &counted(&[2, 1])], 1)),
+            (vec![2, 4], vec![0, 1, 2, 0, 3, 4, 5, 1])
+        );
         assert!(array.broadcast(&[3, 3]).is_err() && array.taken(0, &[2]).is_err());
         assert!(counted(&[1]).broadcast(&[1 << 20, 1 << 20]).is_err());
     }

@@ -144,7 +144,8 @@ fn transpose(node: &Node<'_>, array: &Constant) -> Result<Constant, Refused> {
 
 fn expand(array: &Constant, shape: &Constant) -> Result<Constant, Refused> {
     // An array that is the same for every example is the same whatever their number.
-    let sides: Vec<usize> = shape.numbers.iter().map(|side| if side.batches == 0.0 { side.fixed as usize } else { 1 }).collect();
+    let sides: Vec<usize> =
+        shape.numbers.iter().map(|side| if side.batches == 0.0 { side.fixed as usize } else { 1 }).collect();
     let shape = common(&[&array.shape, &sides])?;
     array.broadcast(&shape)
 }
@@ -260,7 +261,8 @@ fn running_sum(node: &Node<'_>, array: &Constant, axis: &Constant) -> Result<Con
     for at in inner..numbers.len() {
         if !(at / inner).is_multiple_of(array.shape[axis]) {
             let before = numbers[at - inner];
-            numbers[at] = Number { fixed: numbers[at].fixed + before.fixed, batches: numbers[at].batches + before.batches };
+            numbers[at] =
+                Number { fixed: numbers[at].fixed + before.fixed, batches: numbers[at].batches + before.batches };
         }
     }
     Ok(Constant::new(&array.shape, array.kind, numbers))

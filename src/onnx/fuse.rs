@@ -95,7 +95,8 @@ impl<'n> Fuser<'n> {
     /// Groups of channels normalised in another shape, then a weight and a bias of each channel.
     fn group_norm(&self, index: usize) -> Option<Step> {
         let of_channel = |weight: &Weight, channels: usize| {
-            (weight.shape.first() == Some(&channels) && weight.shape[1..].iter().all(|&side| side == 1)).then(|| weight.reshaped(&[channels]))
+            (weight.shape.first() == Some(&channels) && weight.shape[1..].iter().all(|&side| side == 1))
+                .then(|| weight.reshaped(&[channels]))
         };
         self.pairs(index, |kind| matches!(kind, LayerKind::Add(_))).into_iter().find_map(|(scaled, bias)| {
             let scaled = self.inner(scaled).filter(|step| matches!(step.kind, LayerKind::Multiply(_)))?;
@@ -118,7 +119,8 @@ impl<'n> Fuser<'n> {
     /// A value over the root of the mean of its squares.
     fn rms_norm(&self, index: usize) -> Option<Step> {
         self.pairs(index, |kind| matches!(kind, LayerKind::Multiply(_))).into_iter().find_map(|(value, inverse)| {
-            let inverse = self.inner(inverse).filter(|step| matches!(step.kind, LayerKind::Activation(Activation::Rsqrt)))?;
+            let inverse =
+                self.inner(inverse).filter(|step| matches!(step.kind, LayerKind::Activation(Activation::Rsqrt)))?;
             let raised = self.inner(*inverse.from.first()?)?;
             let LayerKind::Offset(Offset { by: eps }) = raised.kind else { return None };
             let mean = self.inner(*raised.from.first()?)?;
@@ -143,7 +145,8 @@ impl<'n> Fuser<'n> {
             let step = self.inner(value)?;
             let LayerKind::RmsNorm(RmsNorm { axes, eps, affine: false }) = step.kind else { return None };
             let shape = self.network.shape(value);
-            let weight = self.parameter(weight).filter(|weight| shape.ends_with(&weight.shape) && weight.shape.len() == axes)?;
+            let weight =
+                self.parameter(weight).filter(|weight| shape.ends_with(&weight.shape) && weight.shape.len() == axes)?;
             let tensors = vec![("weight", weight.clone())];
             Some(Step { kind: RmsNorm { axes, eps, affine: true }.into(), from: step.from.clone(), tensors })
         })

@@ -13,6 +13,7 @@ mod batch;
 mod constant;
 mod fold;
 mod fuse;
+mod inputs;
 mod naming;
 mod network;
 mod ops;
@@ -110,25 +111,33 @@ impl OnnxFile {
         let model = self.model()?;
         if model.opset < OLDEST {
             let opset = model.opset;
-            return Err(self.wrong(format!("has operators of opset {opset}; export with {OLDEST} or later, 20 for example")));
+            return Err(
+                self.wrong(format!("has operators of opset {opset}; export with {OLDEST} or later, 20 for example"))
+            );
         }
         let outputs: Vec<&str> = model.graph.outputs.iter().map(|output| output.name).collect();
         let output = match &options.output {
             None => outputs.first().copied().ok_or_else(|| self.wrong("has no output".into()))?,
-            Some(name) => outputs.iter().copied().find(|output| output == name).ok_or_else(|| {
-                self.wrong(format!("has no output {name:?}{}", crate::key::near(name, &outputs)))
-            })?,
+            Some(name) => outputs
+                .iter()
+                .copied()
+                .find(|output| output == name)
+                .ok_or_else(|| self.wrong(format!("has no output {name:?}{}", crate::key::near(name, &outputs))))?,
         };
         let mut whole = BTreeSet::new();
         loop {
-            let mut work = Translation::new(&model.graph, self.folder(), options, &whole).map_err(|refused| self.wrong(refused.to_string()))?;
+            let mut work = Translation::new(&model.graph, self.folder(), options, &whole)
+                .map_err(|refused| self.wrong(refused.to_string()))?;
             let flow = work.run(output);
             if !work.refusals.is_empty() {
                 return Err(self.wrong(refusal::all(&work.refusals)));
             }
             let flow = flow.map_err(|refused| self.wrong(refused.to_string()))?;
             if flow.alone() != Some(0) {
-                return Err(self.wrong(format!("the output {output:?} has the shape {}; its first axis has to be the batch", batch::shape_text(&flow))));
+                return Err(self.wrong(format!(
+                    "the output {output:?} has the shape {}; its first axis has to be the batch",
+                    batch::shape_text(&flow)
+                )));
             }
             fuse::fuse(&mut work.network, flow.place);
             let live = fuse::live(&work.network.steps, flow.place);
@@ -140,7 +149,11 @@ impl OnnxFile {
             }
             let named = naming::name(&work.network, &live, flow.place);
             let notes = self.notes(&work, &outputs, output);
-            let constants = named.constants.iter().map(|(&layer, &index)| (layer, work.network.constants[index].1.clone())).collect();
+            let constants = named
+                .constants
+                .iter()
+                .map(|(&layer, &index)| (layer, work.network.constants[index].1.clone()))
+                .collect();
             let naming::Named { layers, output, parameters, frozen, .. } = named;
             return Ok(Imported { inputs: work.network.inputs, layers, output, parameters, frozen, notes, constants });
         }
@@ -158,7 +171,14 @@ impl OnnxFile {
         if !others.is_empty() {
             notes.push(format!("the output is {output:?}; left out: {} (--take names another)", others.join(", ")));
         }
-        let nameless: Vec<&str> = work.network.steps.iter().flat_map(|step| &step.tensors).map(|(_, weight)| weight.view.tensor.as_str()).filter(|name| name.starts_with("onnx::")).collect();
+        let nameless: Vec<&str> = work
+            .network
+            .steps
+            .iter()
+            .flat_map(|step| &step.tensors)
+            .map(|(_, weight)| weight.view.tensor.as_str())
+            .filter(|name| name.starts_with("onnx::"))
+            .collect();
         if !nameless.is_empty() {
             notes.push(format!("the exporter renamed weights ({}): checkpoints of the module do not have them; export with optimize=False", nameless.join(", ")));
         }
@@ -169,7 +189,10 @@ impl OnnxFile {
 /// An axis, counted from the end where it is negative.
 fn axis_of(given: i64, axes: usize) -> Result<usize, Refused> {
     let from_first = if given < 0 { given.saturating_add_unsigned(axes as u64) } else { given };
-    usize::try_from(from_first).ok().filter(|&axis| axis < axes).ok_or_else(|| format!("has an axis {given} of {axes}").into())
+    usize::try_from(from_first)
+        .ok()
+        .filter(|&axis| axis < axes)
+        .ok_or_else(|| format!("has an axis {given} of {axes}").into())
 }
 
 fn axes_of(given: &[i64], axes: usize) -> Result<Vec<usize>, Refused> {
@@ -181,7 +204,11 @@ fn order(node: &Node<'_>, axes: usize) -> Result<Vec<usize>, Refused> {
     let Some(given) = node.wholes("perm") else { return Ok((0..axes).rev().collect()) };
     let order = axes_of(given, axes)?;
     let distinct: BTreeSet<usize> = order.iter().copied().collect();
-    if distinct.len() == axes && order.len() == axes { Ok(order) } else { Err(format!("has the order {given:?} of {axes} axes").into()) }
+    if distinct.len() == axes && order.len() == axes {
+        Ok(order)
+    } else {
+        Err(format!("has the order {given:?} of {axes} axes").into())
+    }
 }
 
 /// The axes that are summed over, from an input or an attribute; all without them.

@@ -57,7 +57,8 @@ fn can_share(kind: &LayerKind) -> bool {
 
 /// Gives the steps that the output depends on their names.
 pub(super) fn name(network: &Network, live: &BTreeSet<usize>, output: Place) -> Named {
-    let mut names = Names { used: network.inputs.iter().filter_map(|input| input.name.clone()).collect(), tensors: Vec::new() };
+    let mut names =
+        Names { used: network.inputs.iter().filter_map(|input| input.name.clone()).collect(), tensors: Vec::new() };
     let mut named = Named::default();
     let places: BTreeMap<usize, usize> = live.iter().enumerate().map(|(new, &old)| (old, new)).collect();
     for (new, &old) in live.iter().enumerate() {
@@ -70,7 +71,8 @@ pub(super) fn name(network: &Network, live: &BTreeSet<usize>, output: Place) -> 
         };
         let from: Vec<Source> = step.from.iter().map(source).collect();
         // The layer before, or the only input where there is none, needs no name.
-        let before = if new > 0 || network.inputs.len() == 1 { vec![Source::Index(new as i64 - 1)] } else { Vec::new() };
+        let before =
+            if new > 0 || network.inputs.len() == 1 { vec![Source::Index(new as i64 - 1)] } else { Vec::new() };
         let from = if from == before { Vec::new() } else { from };
         named.layers.push(Layer { name, from, ties, kind: step.kind.clone() });
         if let Some(constant) = network.constants.iter().position(|(step, _)| *step == old) {
@@ -84,7 +86,9 @@ pub(super) fn name(network: &Network, live: &BTreeSet<usize>, output: Place) -> 
     }
     // Layers that are named are read by their names.
     let read = |source: &Source| match *source {
-        Source::Index(index @ 0..) => named.layers[index as usize].name.clone().map_or_else(|| source.clone(), Source::Name),
+        Source::Index(index @ 0..) => {
+            named.layers[index as usize].name.clone().map_or_else(|| source.clone(), Source::Name)
+        }
         _ => source.clone(),
     };
     let from: Vec<Vec<Source>> = named.layers.iter().map(|layer| layer.from.iter().map(read).collect()).collect();
@@ -126,7 +130,8 @@ impl Names {
     /// A name, or where it is taken, the same with a number.
     fn unused(&mut self, name: &str) -> String {
         let numbered = (1..).map(|number| format!("{name}.{number}"));
-        let free = std::iter::once(name.to_owned()).chain(numbered).find(|name| !self.used.contains(name)).unwrap_or_default();
+        let free =
+            std::iter::once(name.to_owned()).chain(numbered).find(|name| !self.used.contains(name)).unwrap_or_default();
         self.used.insert(free.clone());
         free
     }

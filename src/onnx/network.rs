@@ -74,7 +74,8 @@ impl Network {
     pub fn add_constant(&mut self, constant: &Constant) -> Result<Place, Refused> {
         let owner = Owner::from(self.steps.len());
         let kind = LayerKind::from(crate::layer::Constant { values: String::new() });
-        let same = self.constants.iter().find(|(_, other)| other.shape == constant.shape && other.numbers == constant.numbers);
+        let same =
+            self.constants.iter().find(|(_, other)| other.shape == constant.shape && other.numbers == constant.numbers);
         if let Some((step, _)) = same {
             return Ok(Place::Step(*step));
         }

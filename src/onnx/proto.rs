@@ -341,7 +341,11 @@ mod tests {
     #[test]
     fn a_single_number_is_the_simplest_that_rounds_to_it() {
         for exact in [1e-5, 0.1, -0.044715, 3e38, 1.0 / 3.0, 0.5f64.sqrt(), 12f64.powf(-0.25), -(2f64.sqrt()), 0.0] {
-            assert!((simplest(exact as f32) - exact).abs() <= 1e-15 * exact.abs(), "{exact}: {}", simplest(exact as f32));
+            assert!(
+                (simplest(exact as f32) - exact).abs() <= 1e-15 * exact.abs(),
+                "{exact}: {}",
+                simplest(exact as f32)
+            );
         }
         assert_eq!(simplest(f32::NEG_INFINITY), f64::NEG_INFINITY);
         assert!(simplest(f32::NAN).is_nan());
@@ -355,7 +359,10 @@ mod tests {
         let message = [&[0x3a, 14, 0x0a, 12][..], b"\x0a\x01x\x12\x01y\x22\x04Relu", &[0x42, 2, 0x10, 20]].concat();
         let model = Model::read(&message).expect("a model");
         let [node] = model.graph.nodes.as_slice() else { panic!("one node") };
-        assert_eq!((node.operator, &node.inputs[..], &node.outputs[..], model.opset), ("Relu", &["x"][..], &["y"][..], 20));
+        assert_eq!(
+            (node.operator, &node.inputs[..], &node.outputs[..], model.opset),
+            ("Relu", &["x"][..], &["y"][..], 20)
+        );
         for len in [1, 3, 9, message.len() - 1] {
             assert!(Model::read(&message[..len]).is_err(), "{len} bytes");
         }

@@ -56,7 +56,8 @@ impl fmt::Display for Refusal {
 fn place(node: &Node<'_>) -> Option<String> {
     let scopes = noted(&node.notes, "pkg.torch.onnx.name_scopes").map(|scopes| {
         // A list of names as Python writes it, the innermost but one being the module's.
-        let names: Vec<&str> = scopes.split('\'').filter(|name| !name.trim_matches(['[', ']', ',', ' ']).is_empty()).collect();
+        let names: Vec<&str> =
+            scopes.split('\'').filter(|name| !name.trim_matches(['[', ']', ',', ' ']).is_empty()).collect();
         names.iter().rev().nth(1).map_or_else(String::new, |name| format!("in {name}"))
     });
     let line = noted(&node.notes, "pkg.torch.onnx.stack_trace").and_then(|trace| {

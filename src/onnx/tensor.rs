@@ -2,7 +2,7 @@
 
 use super::Refused;
 use super::constant::{Constant, Number, Numbers, elements};
-use super::proto::{Tensor, simplest, noted};
+use super::proto::{Tensor, noted, simplest};
 use crate::formats::{Kind, Values};
 use std::borrow::Cow;
 use std::fs::File;
@@ -36,7 +36,8 @@ pub(super) fn is_real(number: i64) -> Option<bool> {
 impl<'a> Tensor<'a> {
     /// Its type.
     pub fn kind(&self) -> Result<Kind, Refused> {
-        kind(self.kind).ok_or_else(|| format!("{}: has elements of the type {}, which is not read", self.name, self.kind).into())
+        kind(self.kind)
+            .ok_or_else(|| format!("{}: has elements of the type {}, which is not read", self.name, self.kind).into())
     }
 
     /// Its shape.
@@ -77,7 +78,9 @@ impl<'a> Tensor<'a> {
         self.check(folder)?;
         if self.is_external {
             let (path, offset) = self.external(folder)?;
-            return Ok(part(&path, offset, self.size()?).map_err(|problem| format!("{}: {problem}", self.name))?.into());
+            return Ok(part(&path, offset, self.size()?)
+                .map_err(|problem| format!("{}: {problem}", self.name))?
+                .into());
         }
         Ok(match self.raw {
             Some(raw) => Cow::Borrowed(raw),
@@ -100,22 +103,31 @@ impl<'a> Tensor<'a> {
         let (name, size) = (noted(&self.external, "location").unwrap_or_default(), self.size()? as u64);
         let number = |key, absent| match noted(&self.external, key) {
             None => Ok(absent),
-            Some(text) => text.parse::<u64>().map_err(|_| wrong(format!("its {key} {text:?} in {name:?} is no number"))),
+            Some(text) => {
+                text.parse::<u64>().map_err(|_| wrong(format!("its {key} {text:?} in {name:?} is no number")))
+            }
         };
         let (offset, length) = (number("offset", 0)?, number("length", size)?);
         if length != size {
-            return Err(wrong(format!("{length} bytes are said to be in {name:?}, and its shape and type take {size}")));
+            return Err(wrong(format!(
+                "{length} bytes are said to be in {name:?}, and its shape and type take {size}"
+            )));
         }
         let inside = Path::new(name).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
-        let unreadable = |error: std::io::Error| wrong(format!("{name:?}, which its elements lie in, cannot be read: {error}"));
+        let unreadable =
+            |error: std::io::Error| wrong(format!("{name:?}, which its elements lie in, cannot be read: {error}"));
         let folder = folder.canonicalize().map_err(unreadable)?;
         let path = if inside { folder.join(name).canonicalize().map_err(unreadable)? } else { PathBuf::new() };
         if name.is_empty() || !path.starts_with(folder) {
-            return Err(wrong(format!("its elements are said to lie in {name:?}, outside the file's folder; move them beside it")));
+            return Err(wrong(format!(
+                "its elements are said to lie in {name:?}, outside the file's folder; move them beside it"
+            )));
         }
         let about = path.metadata().map_err(unreadable)?;
         if !about.is_file() || offset.checked_add(length).is_none_or(|end| end > about.len()) {
-            return Err(wrong(format!("{name:?} is shorter than the {length} bytes from {offset} on that it is to hold")));
+            return Err(wrong(format!(
+                "{name:?} is shorter than the {length} bytes from {offset} on that it is to hold"
+            )));
         }
         Ok((path, offset))
     }

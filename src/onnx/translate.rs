@@ -3,12 +3,12 @@
 use super::batch::Size;
 use super::constant::{Constant, Number, Numbers};
 use super::fold::fold;
+use super::inputs::inputs;
 use super::network::Network;
 use super::ops;
-use super::proto::{Graph, Node, Side, Tensor, is_onnx, noted};
+use super::proto::{Graph, Node, Tensor, is_onnx, noted};
 use super::value::{Batch, Flow, Place, Value, Weight, own};
 use super::{Options, Refusal, Refused, tensor};
-use crate::graph::Input;
 use crate::layer::{self, LayerKind};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -40,8 +40,14 @@ pub(super) struct Translation<'a> {
 }
 
 impl<'a> Translation<'a> {
-    pub fn new(graph: &'a Graph<'a>, folder: &'a Path, options: &Options, whole: &'a BTreeSet<String>) -> Result<Self, Refused> {
-        let tensors: BTreeMap<&str, &Tensor<'_>> = graph.initializers.iter().map(|tensor| (tensor.name, tensor)).collect();
+    pub fn new(
+        graph: &'a Graph<'a>,
+        folder: &'a Path,
+        options: &Options,
+        whole: &'a BTreeSet<String>,
+    ) -> Result<Self, Refused> {
+        let tensors: BTreeMap<&str, &Tensor<'_>> =
+            graph.initializers.iter().map(|tensor| (tensor.name, tensor)).collect();
         let mut makers = BTreeMap::new();
         let mut readers = BTreeMap::new();
         for node in &graph.nodes {
@@ -52,8 +58,19 @@ impl<'a> Translation<'a> {
         let network = Network::new(inputs)?;
         let values = flows.into_iter().map(|(name, flow)| (name, Value::Flow(flow))).collect();
         let mut translation = Self {
-            graph, folder, tensors, values, readers, makers, whole, size, network,
-            parameters: Vec::new(), known: 0, refusals: Vec::new(), notes: Vec::new(),
+            graph,
+            folder,
+            tensors,
+            values,
+            readers,
+            makers,
+            whole,
+            size,
+            network,
+            parameters: Vec::new(),
+            known: 0,
+            refusals: Vec::new(),
+            notes: Vec::new(),
         };
         for tensor in &graph.initializers {
             let value = translation.initializer(tensor)?;
@@ -64,7 +81,8 @@ impl<'a> Translation<'a> {
 
     /// An initializer: a part of the file's tensors, or where it is of whole numbers, what it holds.
     fn initializer(&self, tensor: &Tensor<'_>) -> Result<Value, Refused> {
-        let note = self.graph.infos.iter().find(|info| info.name == tensor.name).and_then(|info| noted(&info.notes, KIND));
+        let note =
+            self.graph.infos.iter().find(|info| info.name == tensor.name).and_then(|info| noted(&info.notes, KIND));
         let shape = tensor.shape()?;
         if tensor::is_real(tensor.kind).is_none() {
             return Ok(Value::Lost);
@@ -73,7 +91,9 @@ impl<'a> Translation<'a> {
         tensor.check(self.folder)?;
         match tensor::is_real(tensor.kind) {
             Some(true) if is_number => Ok(Value::Known(tensor::constant_in(tensor, self.folder)?)),
-            Some(true) => Ok(Value::Weight(Weight::whole(tensor.name, &shape, note.is_none_or(|kind| kind == "PARAMETER")))),
+            Some(true) => {
+                Ok(Value::Weight(Weight::whole(tensor.name, &shape, note.is_none_or(|kind| kind == "PARAMETER"))))
+            }
             _ => Ok(Value::Known(tensor::constant_in(tensor, self.folder)?)),
         }
     }
@@ -98,7 +118,11 @@ impl<'a> Translation<'a> {
 
     fn node(&mut self, node: &'a Node<'a>) {
         let inputs: Vec<Option<Value>> = node.inputs.iter().map(|name| self.values.get(name).cloned()).collect();
-        let lost = node.inputs.iter().zip(&inputs).any(|(name, value)| !name.is_empty() && matches!(value, None | Some(Value::Lost)));
+        let lost = node
+            .inputs
+            .iter()
+            .zip(&inputs)
+            .any(|(name, value)| !name.is_empty() && matches!(value, None | Some(Value::Lost)));
         let outputs = if lost { Ok(Vec::new()) } else { self.outputs(node, &inputs) };
         let outputs = outputs.unwrap_or_else(|refused| {
             self.refusals.push(Refusal::of(node, refused));
@@ -120,7 +144,11 @@ impl<'a> Translation<'a> {
 
     fn outputs(&mut self, node: &'a Node<'a>, inputs: &[Option<Value>]) -> Result<Vec<Value>, Refused> {
         if !is_onnx(node.domain) {
-            return Err(format!("is an operator of {:?}, and not of ONNX itself; export with PyTorch's own exporter (dynamo=True)", node.domain).into());
+            return Err(format!(
+                "is an operator of {:?}, and not of ONNX itself; export with PyTorch's own exporter (dynamo=True)",
+                node.domain
+            )
+            .into());
         }
         if node.has_graphs() {
             return Err("chooses or repeats parts of the network at run time; let the module do so without a condition on its inputs".into());
@@ -198,7 +226,10 @@ impl<'a> Translation<'a> {
             Value::Known(constant) => {
                 let numbers = constant.known()?;
                 if let Some(wrong) = numbers.iter().find(|number| !number.is_finite()) {
-                    return Err(format!("takes an array that holds {wrong}, which is allowed only where it is added before a softmax").into());
+                    return Err(format!(
+                        "takes an array that holds {wrong}, which is allowed only where it is added before a softmax"
+                    )
+                    .into());
                 }
                 let place = self.network.add_constant(constant)?;
                 let whole = constant.kind != Numbers::Real;
@@ -252,7 +283,13 @@ impl<'a> Translation<'a> {
     }
 
     /// Adds a layer without tensors whose value has some sides in the file.
-    pub fn layer(&mut self, kind: impl Into<LayerKind>, from: &[Place], shape: &[usize], batch: Option<Batch>) -> Result<Flow, Refused> {
+    pub fn layer(
+        &mut self,
+        kind: impl Into<LayerKind>,
+        from: &[Place],
+        shape: &[usize],
+        batch: Option<Batch>,
+    ) -> Result<Flow, Refused> {
         self.layer_with(kind, from, Vec::new(), shape, batch)
     }
 
@@ -305,54 +342,6 @@ fn viewed(whole: &Constant, weight: &Weight) -> Option<Constant> {
         array = array.permuted(&[1, 0]).ok()?;
     }
     array.reshaped(&weight.shape).ok()
-}
-
-/// The inputs, what they are in the network, and the size of the batch.
-type Inputs<'a> = (Vec<Input>, Vec<(&'a str, Flow)>, Size);
-
-/// The inputs of a graph. Older files have initializers among them.
-fn inputs<'a>(graph: &'a Graph<'a>, tensors: &BTreeMap<&str, &Tensor<'_>>, options: &Options) -> Result<Inputs<'a>, Refused> {
-    let (mut inputs, mut flows, mut size) = (Vec::new(), Vec::new(), None);
-    let read: BTreeSet<&str> = graph.nodes.iter().flat_map(|node| node.inputs.iter().copied()).collect();
-    for info in graph.inputs.iter().filter(|info| !tensors.contains_key(info.name) && read.contains(info.name)) {
-        let name = info.name;
-        let real = tensor::is_real(info.kind).ok_or_else(|| format!("the input {name:?} is of a type that is not read"))?;
-        let sides = info.sides.as_ref().ok_or_else(|| format!("the input {name:?} has no shape"))?;
-        if options.batch_axis >= sides.len() {
-            return Err(format!("the input {name:?} has {} axes, and no axis {} for the batch; --batch-axis names another", sides.len(), options.batch_axis).into());
-        }
-        let mut shape = Vec::new();
-        for (axis, side) in sides.iter().enumerate() {
-            shape.push(match *side {
-                side if axis == options.batch_axis => {
-                    let own = if let Side::Known(size @ 1..) = side { Size::Fixed(size as usize) } else { Size::Open };
-                    if size.is_some_and(|size| size != own) {
-                        return Err(format!("the input {name:?} has another batch than the inputs before it; export all with one (dynamic_shapes)").into());
-                    }
-                    size = Some(own);
-                    1
-                }
-                Side::Known(side @ 1..) => side as usize,
-                Side::Open(open) if options.sizes.contains_key(open) => options.sizes[open],
-                side => {
-                    let open = if let Side::Open(open) = side { open } else { "" };
-                    return Err(format!(
-                        "the input {name:?} has no size along axis {axis} ({open:?}); give one with --size {open}=NUMBER, or export with one"
-                    )
-                    .into());
-                }
-            });
-        }
-        let batch = Some(Batch { axis: options.batch_axis, before: 1 });
-        let flow = Flow { place: Place::Input(inputs.len()), shape, batch, whole: !real };
-        if flow.own().is_empty() {
-            return Err(format!("the input {name:?} has no axis beside the batch; give it one of one place").into());
-        }
-        inputs.push(Input { name: Some(name.to_owned()), shape: flow.own(), whole: !real });
-        flows.push((name, flow));
-    }
-    let size = size.ok_or("it has no inputs")?;
-    Ok((inputs, flows, size))
 }
 
 /// Which nodes an output depends on.

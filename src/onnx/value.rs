@@ -67,7 +67,8 @@ impl Weight {
     /// With rows that follow it in the same tensor, of which there are so many in all.
     pub fn joined(&self, next: &Self, all: usize) -> Option<Self> {
         let ([start, stop], [first, end]) = (self.view.rows?, next.view.rows?);
-        let follows = first == stop && Weight { view: View { rows: self.view.rows, ..next.view.clone() }, ..self.clone() } == *self;
+        let follows = first == stop
+            && Weight { view: View { rows: self.view.rows, ..next.view.clone() }, ..self.clone() } == *self;
         if !follows || self.view.transposed || self.view.reshape.is_some() {
             return None;
         }

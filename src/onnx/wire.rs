@@ -149,7 +149,12 @@ mod tests {
     #[test]
     fn fields_as_the_format_has_them() {
         // The examples of the format's documentation: 1: 150, 2: "testing", then a float and a double.
-        let message = [&[0x08, 0x96, 0x01, 0x12, 0x07][..], b"testing", &[0x1d, 0, 0, 0x80, 0x3f, 0x21, 0, 0, 0, 0, 0, 0, 0, 0x40]].concat();
+        let message = [
+            &[0x08, 0x96, 0x01, 0x12, 0x07][..],
+            b"testing",
+            &[0x1d, 0, 0, 0x80, 0x3f, 0x21, 0, 0, 0, 0, 0, 0, 0, 0x40],
+        ]
+        .concat();
         let fields: Vec<_> = Fields::of(&message).collect::<Result<_, _>>().unwrap();
         assert_eq!(fields[0], (1, Field::Number(150)));
         assert_eq!(fields[1].1.text(), Ok("testing"));

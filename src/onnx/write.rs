@@ -41,8 +41,10 @@ impl OnnxFile {
         let design = Design { inputs: self.inputs(imported), layers, output: imported.output.clone(), roles, views };
         let graph = design.build()?;
         let (model, weights) = (folder.join("model.json"), folder.join(format!("{stem}.safetensors")));
-        let seen: BTreeSet<&str> = graph.tensors().filter(|tensor| !tensor.is_given()).map(|tensor| tensor.name.as_str()).collect();
-        let named: BTreeMap<&str, &str> = imported.parameters.iter().map(|(name, view)| (name.as_str(), view.tensor.as_str())).collect();
+        let seen: BTreeSet<&str> =
+            graph.tensors().filter(|tensor| !tensor.is_given()).map(|tensor| tensor.name.as_str()).collect();
+        let named: BTreeMap<&str, &str> =
+            imported.parameters.iter().map(|(name, view)| (name.as_str(), view.tensor.as_str())).collect();
         let tensors: BTreeSet<&str> = seen.iter().map(|name| named.get(name).copied().unwrap_or(name)).collect();
         self.write_weights(&tensors, &weights)?;
         let text = serde_json::to_string_pretty(&self.json(imported, &design)).unwrap_or_default();
@@ -64,7 +66,12 @@ impl OnnxFile {
         for tensor in model.graph.initializers.iter().filter(|tensor| names.contains(tensor.name)) {
             let wrong = |refused: super::Refused| self.wrong(refused.to_string());
             let (kind, shape) = (tensor.kind().map_err(wrong)?, tensor.shape().map_err(wrong)?);
-            tensors.push(RawTensor { name: tensor.name.to_owned(), kind, shape, bytes: tensor.bytes(self.folder()).map_err(wrong)? });
+            tensors.push(RawTensor {
+                name: tensor.name.to_owned(),
+                kind,
+                shape,
+                bytes: tensor.bytes(self.folder()).map_err(wrong)?,
+            });
         }
         Ok(write_raw_safetensors(path, &tensors)?)
     }
@@ -84,13 +91,15 @@ impl OnnxFile {
         }
         let shown = design.layers.iter().map(|layer| match &layer.kind {
             LayerKind::Constant(Constant { values }) => {
-                let name = Path::new(values).file_name().map_or(String::new(), |name| name.to_string_lossy().into_owned());
+                let name =
+                    Path::new(values).file_name().map_or(String::new(), |name| name.to_string_lossy().into_owned());
                 crate::layer::Layer { kind: LayerKind::Constant(Constant { values: name }), ..layer.clone() }
             }
             _ => layer.clone(),
         });
         let defaults = defaults();
-        let nodes: Vec<Json> = shown.filter_map(|layer| LayerForm.write(&layer)).map(|node| without_defaults(node, &defaults)).collect();
+        let nodes: Vec<Json> =
+            shown.filter_map(|layer| LayerForm.write(&layer)).map(|node| without_defaults(node, &defaults)).collect();
         graph.insert("nodes".into(), Json::Array(nodes));
         match &imported.output {
             None => {}

@@ -193,7 +193,9 @@ fn onnx() {
         name: "onnx",
         seeds: || {
             let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/onnx/models");
-            let one = |name: &str| vec![(format!("{name}.onnx"), fs::read(models.join(name).join("model.onnx")).expect(name))];
+            let one = |name: &str| {
+                vec![(format!("{name}.onnx"), fs::read(models.join(name).join("model.onnx")).expect(name))]
+            };
             ["mlp", "images", "causal", "encoder", "lstm", "two"].map(one).to_vec()
         },
         mutate: any_file,

@@ -24,11 +24,15 @@ fn import(name: &str, folder: &Path) -> String {
 /// Puts the printed section into a run of no steps: the outputs of the model's inputs.
 fn outputs(name: &str, folder: &Path) -> Array {
     let section = import(name, folder);
-    let names: Vec<&str> = section.lines().filter(|line| line.starts_with("# input")).filter_map(|line| line.split('"').nth(1)).collect();
+    let names: Vec<&str> =
+        section.lines().filter(|line| line.starts_with("# input")).filter_map(|line| line.split('"').nth(1)).collect();
     let file = |input: &&str| models().join(name).join(format!("{input}.npy")).display().to_string();
     let inputs = match names.as_slice() {
         [only] => format!("{:?}", file(only)),
-        several => format!("{{ {} }}", several.iter().map(|name| format!("{name:?} = {:?}", file(name))).collect::<Vec<_>>().join(", ")),
+        several => format!(
+            "{{ {} }}",
+            several.iter().map(|name| format!("{name:?} = {:?}", file(name))).collect::<Vec<_>>().join(", ")
+        ),
     };
     let run_file = format!(
         "[run]\ndirectory = \"run\"\ndevice = \"cpu\"\nprecision = \"f64\"\ntune = false\n[data.train]\ninputs = {inputs}\n{section}\n\
@@ -66,9 +70,11 @@ fn the_graph_gives_what_the_module_does() {
 fn tensors_keep_their_names() {
     let folder = tempfile::tempdir().expect("a folder");
     import("encoder", folder.path());
-    let graph: serde_json::Value = serde_json::from_slice(&fs::read(folder.path().join("model.json")).expect("a graph")).expect("JSON");
+    let graph: serde_json::Value =
+        serde_json::from_slice(&fs::read(folder.path().join("model.json")).expect("a graph")).expect("JSON");
     let nodes = graph["nodes"].as_array().expect("nodes");
-    let named = |name: &str| nodes.iter().find(|node| node["name"] == name).unwrap_or_else(|| panic!("no layer {name}"));
+    let named =
+        |name: &str| nodes.iter().find(|node| node["name"] == name).unwrap_or_else(|| panic!("no layer {name}"));
     assert_eq!(named("layer.linear1")["type"], "linear");
     assert_eq!(named("table")["type"], "embedding");
     assert!(nodes.iter().any(|node| node["type"] == "linear" && node["weight"] == "table.weight"));
@@ -113,7 +119,8 @@ fn weights_beside_are_checked() {
     let bytes = fs::read(models().join("fixed/model.onnx")).expect("a model");
     let weights = fs::read(models().join("fixed/weights.bin")).expect("weights");
     let refused = || {
-        let output = pathkernel(&folder).arg("import").arg(folder.join("model.onnx")).output().expect("the program starts");
+        let output =
+            pathkernel(&folder).arg("import").arg(folder.join("model.onnx")).output().expect("the program starts");
         assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
         stderr(&output)
     };

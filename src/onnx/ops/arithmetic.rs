@@ -85,11 +85,19 @@ fn row_of_batch(work: &Translation<'_>, flow: &Flow, array: &Constant) -> Result
     }
     let first = array.taken(axis, &[0])?;
     let same = first.broadcast(&array.shape)? == *array;
-    if same { Ok(first) } else { Err("takes an array with other numbers for each example of the batch; export with an open batch".into()) }
+    if same {
+        Ok(first)
+    } else {
+        Err("takes an array with other numbers for each example of the batch; export with an open batch".into())
+    }
 }
 
 /// A value, the array beside it, and the number that the array is everywhere, where that makes the value no larger.
-fn beside_array(work: &mut Translation<'_>, value: &Value, array: &Constant) -> Result<(Flow, Constant, Option<f64>), Refused> {
+fn beside_array(
+    work: &mut Translation<'_>,
+    value: &Value,
+    array: &Constant,
+) -> Result<(Flow, Constant, Option<f64>), Refused> {
     let flow = work.flow(value)?;
     let array = row_of_batch(work, &flow, array)?;
     let larger = common(&[&flow.shape, &array.shape])? != flow.shape;
@@ -111,7 +119,8 @@ fn add_array(work: &mut Translation<'_>, value: &Value, array: &Constant) -> Res
     }
     // -inf stands where a mask says so; the rest is added.
     let masked = array.map(Numbers::Truth, |number| Ok(f64::from(number.fixed == f64::NEG_INFINITY).into()))?;
-    let rest = array.map(array.kind, |number| Ok(if number.fixed == f64::NEG_INFINITY { 0.0.into() } else { number }))?;
+    let rest =
+        array.map(array.kind, |number| Ok(if number.fixed == f64::NEG_INFINITY { 0.0.into() } else { number }))?;
     let summed = Value::Flow(add_array(work, &Value::Flow(flow), &rest)?);
     fill(work, &summed, &Value::Known(masked), f64::NEG_INFINITY)
 }
@@ -170,11 +179,16 @@ fn bound(work: &mut Translation<'_>, operator: &str, inputs: Inputs<'_>) -> Resu
     let (index, array) = match (work.constant(given(inputs, 0)?), work.constant(given(inputs, 1)?)) {
         (Some(array), None) => (1, array),
         (None, Some(array)) => (0, array),
-        _ => return Err("takes the larger or smaller of two values of the network; against a number it is a clamp".into()),
+        _ => {
+            return Err(
+                "takes the larger or smaller of two values of the network; against a number it is a clamp".into()
+            );
+        }
     };
     let (flow, _, uniform) = beside_array(work, given(inputs, index)?, &array)?;
     let number = uniform.ok_or("takes the larger or smaller of a value and an array; only one number is known here")?;
-    let clamp = if operator == "Max" { Clamp { min: Some(number), max: None } } else { Clamp { min: None, max: Some(number) } };
+    let clamp =
+        if operator == "Max" { Clamp { min: Some(number), max: None } } else { Clamp { min: None, max: Some(number) } };
     each(work, &flow, LayerKind::Activation(clamp.into()))
 }
 
@@ -188,7 +202,10 @@ pub(super) fn truth<'a>(work: &mut Translation<'a>, node: &'a Node<'a>, inputs: 
             let (value, array) = match (work.constant(given(inputs, 0)?), work.constant(given(inputs, 1)?)) {
                 (Some(array), None) => (given(inputs, 1)?, array),
                 (None, Some(array)) => (given(inputs, 0)?, array),
-                _ => return Err("compares two values of the network, which has no derivative; compute it beforehand, as an input".into()),
+                _ => return Err(
+                    "compares two values of the network, which has no derivative; compute it beforehand, as an input"
+                        .into(),
+                ),
             };
             let array = array.map(array.kind, |number| Ok(number.map(|part| -part)))?;
             let difference = Value::Flow(add_array(work, value, &array)?);

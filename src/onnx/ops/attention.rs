@@ -54,7 +54,9 @@ fn only(flow: &Flow) -> Result<&Flow, Refused> {
 
 /// `[batch, heads, positions, features]` with the heads side by side in the features.
 fn side_by_side(work: &mut Translation<'_>, flow: &Flow) -> Result<Flow, Refused> {
-    let &[_, heads, length, features] = only(flow)?.shape.as_slice() else { return Err("takes values of four axes".into()) };
+    let &[_, heads, length, features] = only(flow)?.shape.as_slice() else {
+        return Err("takes values of four axes".into());
+    };
     let turned = shapes::permuted(work, flow, &[0, 2, 1, 3])?;
     work.reshaped(&turned, &[1, length, heads * features], flow.batch)
 }
@@ -68,11 +70,16 @@ fn added(work: &mut Translation<'_>, mask: &Value) -> Result<Place, Refused> {
     });
     let Some(array) = array.transpose()? else {
         let flow = work.flow(mask)?;
-        return if flow.whole { Err("has a mask of truths that is an input; give numbers to be added".into()) } else { Ok(flow.place) };
+        return if flow.whole {
+            Err("has a mask of truths that is an input; give numbers to be added".into())
+        } else {
+            Ok(flow.place)
+        };
     };
     let is_out = |number: f64| if array.kind == Numbers::Truth { number == 0.0 } else { number == f64::NEG_INFINITY };
     let (truths, numbers) = (array.kind == Numbers::Truth, array.known()?);
-    let rest = array.map(Numbers::Real, |number| Ok(if truths || is_out(number.fixed) { 0.0.into() } else { number }))?;
+    let rest =
+        array.map(Numbers::Real, |number| Ok(if truths || is_out(number.fixed) { 0.0.into() } else { number }))?;
     let rest = work.network.add_constant(&rest)?;
     if !numbers.iter().any(|&number| is_out(number)) {
         return Ok(rest);

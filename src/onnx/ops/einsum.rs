@@ -22,12 +22,19 @@ struct Letters {
 }
 
 pub(super) fn output<'a>(work: &mut Translation<'a>, node: &'a Node<'a>, inputs: Inputs<'_>) -> Result<Flow, Refused> {
-    let equation: String = node.text("equation").unwrap_or_default().chars().filter(|letter| !letter.is_whitespace()).collect();
-    let wrong = || Refused::from(format!("sums by {equation:?}; products of two values, whose letters all are in the result or in both, are known"));
+    let equation: String =
+        node.text("equation").unwrap_or_default().chars().filter(|letter| !letter.is_whitespace()).collect();
+    let wrong = || {
+        Refused::from(format!(
+            "sums by {equation:?}; products of two values, whose letters all are in the result or in both, are known"
+        ))
+    };
     let (of_values, result) = equation.split_once("->").ok_or_else(wrong)?;
     let (a, b) = of_values.split_once(',').ok_or_else(wrong)?;
     let (mut left, mut right) = ((a, given(inputs, 0)?), (b, given(inputs, 1)?));
-    if matches!(right.1, Value::Flow(flow) if flow.batch.is_some()) && !matches!(left.1, Value::Flow(flow) if flow.batch.is_some()) {
+    if matches!(right.1, Value::Flow(flow) if flow.batch.is_some())
+        && !matches!(left.1, Value::Flow(flow) if flow.batch.is_some())
+    {
         std::mem::swap(&mut left, &mut right);
     }
     let letters = letters(left.0, right.0, result).ok_or_else(wrong)?;
@@ -55,7 +62,11 @@ pub(super) fn output<'a>(work: &mut Translation<'a>, node: &'a Node<'a>, inputs:
 }
 
 fn letters(a: &str, b: &str, result: &str) -> Option<Letters> {
-    let distinct = |text: &str| text.chars().enumerate().all(|(at, letter)| letter.is_alphabetic() && !text.chars().take(at).any(|other| other == letter));
+    let distinct = |text: &str| {
+        text.chars()
+            .enumerate()
+            .all(|(at, letter)| letter.is_alphabetic() && !text.chars().take(at).any(|other| other == letter))
+    };
     let known = result.chars().all(|letter| a.contains(letter) || b.contains(letter));
     let kept = |letter: char| (a.contains(letter) && b.contains(letter)) || result.contains(letter);
     let all_kept = a.chars().chain(b.chars()).all(kept);
@@ -96,11 +107,18 @@ fn ordered(work: &mut Translation<'_>, flow: &Flow, letters: &str, order: &str) 
 }
 
 /// A value with an axis for each group of letters.
-fn merged(work: &mut Translation<'_>, flow: &Flow, groups: &[String], sides: &BTreeMap<char, Number>) -> Result<Flow, Refused> {
+fn merged(
+    work: &mut Translation<'_>,
+    flow: &Flow,
+    groups: &[String],
+    sides: &BTreeMap<char, Number>,
+) -> Result<Flow, Refused> {
     let product = |letters: &String| {
-        letters.chars().filter_map(|letter| sides.get(&letter)).fold(Number::from(1.0), |product, side| match side.batches {
-            0.0 => product.map(|part| part * side.fixed),
-            _ => side.map(|part| part * product.fixed),
+        letters.chars().filter_map(|letter| sides.get(&letter)).fold(Number::from(1.0), |product, side| {
+            match side.batches {
+                0.0 => product.map(|part| part * side.fixed),
+                _ => side.map(|part| part * product.fixed),
+            }
         })
     };
     let wanted: Vec<Number> = groups.iter().map(product).collect();
@@ -109,7 +127,13 @@ fn merged(work: &mut Translation<'_>, flow: &Flow, groups: &[String], sides: &BT
 }
 
 /// A product with the axes of the result in their order.
-fn placed(work: &mut Translation<'_>, product: &Flow, letters: &Letters, result: &str, sides: &BTreeMap<char, Number>) -> Result<Flow, Refused> {
+fn placed(
+    work: &mut Translation<'_>,
+    product: &Flow,
+    letters: &Letters,
+    result: &str,
+    sides: &BTreeMap<char, Number>,
+) -> Result<Flow, Refused> {
     let order = [&letters.both[..], &letters.left, &letters.right].concat();
     let apart = merged(work, product, &singles(&order), sides)?;
     ordered(work, &apart, &order, result)
@@ -121,7 +145,9 @@ fn matrix(weight: &Weight, own: &str, letters: &Letters) -> Option<Weight> {
     if !both.is_empty() || own.chars().count() != weight.shape.len() {
         return None;
     }
-    let count = |letters: &str| -> usize { own.chars().zip(&weight.shape).filter(|(letter, _)| letters.contains(*letter)).map(|(_, side)| side).product() };
+    let count = |letters: &str| -> usize {
+        own.chars().zip(&weight.shape).filter(|(letter, _)| letters.contains(*letter)).map(|(_, side)| side).product()
+    };
     if *own == [&right[..], inner].concat() {
         return Some(weight.reshaped(&[count(right), count(inner)]));
     }
@@ -134,7 +160,9 @@ mod tests {
 
     #[test]
     fn letters_are_told_apart() {
-        let of = |a, b, result| letters(a, b, result).map(|letters| [letters.both, letters.left, letters.right, letters.inner]);
+        let of = |a, b, result| {
+            letters(a, b, result).map(|letters| [letters.both, letters.left, letters.right, letters.inner])
+        };
         assert_eq!(of("bsd", "df", "bsf"), Some(["", "bs", "f", "d"].map(String::from)));
         assert_eq!(of("bihp", "bhq", "bqip"), Some(["b", "ip", "q", "h"].map(String::from)));
         for (a, b, result) in [("ii", "ij", "j"), ("ij", "jk", "kl"), ("ijs", "jk", "ik"), ("i...", "ij", "j")] {

@@ -13,20 +13,29 @@ const GATES: [usize; 4] = [0, 2, 3, 1];
 pub(super) fn outputs<'a>(work: &mut Translation<'a>, node: &'a Node<'a>, inputs: Inputs<'_>) -> Given {
     let direction = node.text("direction").unwrap_or("forward");
     if direction != "forward" {
-        return Err(format!("runs {direction}; lstm runs forward. Turn the input round beforehand, or give it as a second input").into());
+        return Err(format!(
+            "runs {direction}; lstm runs forward. Turn the input round beforehand, or give it as a second input"
+        )
+        .into());
     }
     if node.whole("layout", 0) != 0 || node.whole("input_forget", 0) != 0 || node.wholes("activations").is_some() {
         return Err("has a layout, gates or functions of its own; lstm is PyTorch's".into());
     }
     let zero = |value: &Value| work.constant(value).and_then(|array| array.uniform()) == Some(0.0);
-    if optional(inputs, 4).is_some() || optional(inputs, 7).is_some() || (5..7).any(|index| optional(inputs, index).is_some_and(|value| !zero(value))) {
-        return Err("has lengths, a state to begin with, or peepholes; lstm begins with zeros and takes all positions".into());
+    if optional(inputs, 4).is_some()
+        || optional(inputs, 7).is_some()
+        || (5..7).any(|index| optional(inputs, index).is_some_and(|value| !zero(value)))
+    {
+        return Err(
+            "has lengths, a state to begin with, or peepholes; lstm begins with zeros and takes all positions".into()
+        );
     }
     let flow = work.flow(given(inputs, 0)?)?;
     if flow.axes() != 3 || flow.alone() != Some(1) {
         return Err("takes [positions, batch, features], and is given other axes".into());
     }
-    let hidden = usize::try_from(node.whole("hidden_size", 0)).ok().filter(|&hidden| hidden > 0).ok_or("has no hidden_size")?;
+    let hidden =
+        usize::try_from(node.whole("hidden_size", 0)).ok().filter(|&hidden| hidden > 0).ok_or("has no hidden_size")?;
     let length = flow.shape[0];
     let mut tensors = vec![
         ("weight_ih_l0", whole(work, &rows(given(inputs, 1)?, 0, hidden)?)?),

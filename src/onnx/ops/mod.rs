@@ -10,6 +10,7 @@ mod products;
 mod reduce;
 mod select;
 mod shapes;
+mod sides;
 mod windows;
 
 use super::Refused;
@@ -28,8 +29,9 @@ type Given = Result<Vec<Value>, Refused>;
 /// Translates a node that reads a value of the network.
 pub(super) fn outputs<'a>(work: &mut Translation<'a>, node: &'a Node<'a>, inputs: Inputs<'_>) -> Given {
     let flow = match node.operator {
-        "Constant" | "Shape" | "Size" | "Identity" | "Cast" | "CastLike" | "SequenceAt" | "SplitToSequence" | "Split"
-        | "SequenceConstruct" | "ConcatFromSequence" | "Reshape" | "Transpose" | "Squeeze" | "Unsqueeze" | "Flatten" | "Concat" | "Expand" => {
+        "Constant" | "Shape" | "Size" | "Identity" | "Cast" | "CastLike" | "SequenceAt" | "SplitToSequence"
+        | "Split" | "SequenceConstruct" | "ConcatFromSequence" | "Reshape" | "Transpose" | "Squeeze" | "Unsqueeze"
+        | "Flatten" | "Concat" | "Expand" => {
             return shapes::outputs(work, node, inputs);
         }
         "LSTM" => return lstm::outputs(work, node, inputs),
@@ -43,13 +45,14 @@ pub(super) fn outputs<'a>(work: &mut Translation<'a>, node: &'a Node<'a>, inputs
         "MatMul" | "Gemm" => products::output(work, node, inputs)?,
         "Einsum" => einsum::output(work, node, inputs)?,
         "Attention" => attention::output(work, node, inputs)?,
-        "Conv" | "ConvTranspose" | "MaxPool" | "AveragePool" | "GlobalAveragePool" | "GlobalMaxPool" | "Resize" | "Upsample" => {
-            windows::output(work, node, inputs)?
-        }
+        "Conv" | "ConvTranspose" | "MaxPool" | "AveragePool" | "GlobalAveragePool" | "GlobalMaxPool" | "Resize"
+        | "Upsample" => windows::output(work, node, inputs)?,
         "LayerNormalization" | "RMSNormalization" | "GroupNormalization" | "InstanceNormalization" => {
             norms::output(work, node, inputs)?
         }
-        "ReduceMean" | "ReduceSum" | "ReduceSumSquare" | "ReduceL2" | "ReduceMax" => reduce::output(work, node, inputs)?,
+        "ReduceMean" | "ReduceSum" | "ReduceSumSquare" | "ReduceL2" | "ReduceMax" => {
+            reduce::output(work, node, inputs)?
+        }
         "Softmax" | "LogSoftmax" => reduce::softmax(work, node, inputs)?,
         _ => pointwise::output(work, node, inputs)?,
     };
@@ -70,7 +73,10 @@ fn optional<'i>(inputs: Inputs<'i>, index: usize) -> Option<&'i Value> {
 fn known(work: &Translation<'_>, inputs: Inputs<'_>, index: usize) -> Result<Constant, Refused> {
     let value = given(inputs, index)?;
     work.constant(value).ok_or_else(|| {
-        format!("takes its input {index} from what the network computes; it has to be the same for every example, and known").into()
+        format!(
+            "takes its input {index} from what the network computes; it has to be the same for every example, and known"
+        )
+        .into()
     })
 }
 
@@ -86,7 +92,9 @@ fn maybe_known(work: &Translation<'_>, inputs: Inputs<'_>, index: usize) -> Resu
 fn example_axis(flow: &Flow, axis: usize) -> Result<i64, Refused> {
     match flow.own_axis(axis) {
         Some(own) if !flow.is_batch(axis) => Ok(own as i64),
-        _ => Err(format!("acts along the axis {axis}, in which the examples of the batch lie; they may not meet").into()),
+        _ => {
+            Err(format!("acts along the axis {axis}, in which the examples of the batch lie; they may not meet").into())
+        }
     }
 }
 
@@ -94,7 +102,11 @@ fn example_axis(flow: &Flow, axis: usize) -> Result<i64, Refused> {
 fn beside(work: &mut Translation<'_>, flow: &Flow, axes: usize, at: usize, alone: bool) -> Result<Flow, Refused> {
     let Some(own) = at.checked_sub(axes - flow.axes()) else { return Ok(flow.clone()) };
     if flow.shape[own] != 1 {
-        return Err(format!("meets an array of {} rows where the examples of the batch lie; it has to be the same for each", flow.shape[own]).into());
+        return Err(format!(
+            "meets an array of {} rows where the examples of the batch lie; it has to be the same for each",
+            flow.shape[own]
+        )
+        .into());
     }
     if !alone {
         return Ok(flow.clone());

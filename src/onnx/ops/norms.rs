@@ -3,10 +3,10 @@
 use super::{Inputs, given, optional, product, shapes, sum};
 use crate::layer::{self, BatchNorm, GroupNorm, LayerKind, LayerNorm, RmsNorm, Statistics};
 use crate::onnx::Refused;
+use crate::onnx::axis_of;
 use crate::onnx::proto::Node;
 use crate::onnx::translate::Translation;
 use crate::onnx::value::{Flow, Value, Weight};
-use crate::onnx::axis_of;
 
 pub(super) fn output<'a>(work: &mut Translation<'a>, node: &'a Node<'a>, inputs: Inputs<'_>) -> Result<Flow, Refused> {
     let flow = work.flow(given(inputs, 0)?)?;
@@ -37,7 +37,13 @@ fn own_affine(work: &Translation<'_>, inputs: Inputs<'_>, shape: &[usize]) -> Op
     }
 }
 
-fn of_last_axes<'a>(work: &mut Translation<'a>, node: &'a Node<'a>, flow: &Flow, inputs: Inputs<'_>, eps: f64) -> Result<Flow, Refused> {
+fn of_last_axes<'a>(
+    work: &mut Translation<'a>,
+    node: &'a Node<'a>,
+    flow: &Flow,
+    inputs: Inputs<'_>,
+    eps: f64,
+) -> Result<Flow, Refused> {
     let first = axis_of(node.whole("axis", -1), flow.axes())?;
     let axes = flow.axes() - first;
     for axis in first..flow.axes() {
@@ -57,8 +63,16 @@ fn of_last_axes<'a>(work: &mut Translation<'a>, node: &'a Node<'a>, flow: &Flow,
 }
 
 /// A value times one and plus another, each with axes of one place behind, unless they change nothing.
-fn affine(work: &mut Translation<'_>, normal: Flow, weight: Option<&Value>, bias: Option<&Value>, behind: &[usize]) -> Result<Flow, Refused> {
-    let is = |work: &Translation<'_>, value: &Value, number: f64| work.constant(value).and_then(|array| array.uniform()) == Some(number);
+fn affine(
+    work: &mut Translation<'_>,
+    normal: Flow,
+    weight: Option<&Value>,
+    bias: Option<&Value>,
+    behind: &[usize],
+) -> Result<Flow, Refused> {
+    let is = |work: &Translation<'_>, value: &Value, number: f64| {
+        work.constant(value).and_then(|array| array.uniform()) == Some(number)
+    };
     let mut value = normal;
     if let Some(weight) = weight.filter(|weight| !is(work, weight, 1.0)) {
         let weight = column(work, weight, behind)?;
@@ -78,7 +92,12 @@ fn column(work: &mut Translation<'_>, value: &Value, behind: &[usize]) -> Result
 }
 
 /// A norm with a weight and a bias for each channel.
-fn by_channel<'a>(work: &mut Translation<'a>, flow: &Flow, inputs: Inputs<'_>, kind: impl Fn(bool) -> LayerKind) -> Result<Flow, Refused> {
+fn by_channel<'a>(
+    work: &mut Translation<'a>,
+    flow: &Flow,
+    inputs: Inputs<'_>,
+    kind: impl Fn(bool) -> LayerKind,
+) -> Result<Flow, Refused> {
     if let Some((weight, Some(bias))) = own_affine(work, inputs, &flow.shape[1..2]) {
         let tensors = vec![("weight", weight), ("bias", bias)];
         return work.layer_with(kind(true), &[flow.place], tensors, &flow.shape, flow.batch);
@@ -100,7 +119,9 @@ pub(super) fn batch<'a>(work: &mut Translation<'a>, node: &'a Node<'a>, inputs: 
     }
     let training = node.whole("training_mode", 0) != 0;
     let statistics = if training { Statistics::Batch } else { Statistics::Running };
-    let tensor = |work: &Translation<'a>, index| work.own(given(inputs, index)?).ok_or_else(|| Refused::from("has statistics that are no tensors of the file"));
+    let tensor = |work: &Translation<'a>, index| {
+        work.own(given(inputs, index)?).ok_or_else(|| Refused::from("has statistics that are no tensors of the file"))
+    };
     let kept = [("running_mean", tensor(work, 3)?), ("running_var", tensor(work, 4)?)];
     let own = [work.own(given(inputs, 1)?), work.own(given(inputs, 2)?)];
     let (affine, mut tensors) = match own {
@@ -108,7 +129,8 @@ pub(super) fn batch<'a>(work: &mut Translation<'a>, node: &'a Node<'a>, inputs: 
         _ => (false, Vec::new()),
     };
     tensors.extend(kept);
-    let kind = BatchNorm { eps: node.real("epsilon", 1e-5), momentum: 1.0 - node.real("momentum", 0.9), affine, statistics };
+    let kind =
+        BatchNorm { eps: node.real("epsilon", 1e-5), momentum: 1.0 - node.real("momentum", 0.9), affine, statistics };
     let mut normal = work.layer_with(layer::LayerKind::from(kind), &[flow.place], tensors, &flow.shape, flow.batch)?;
     if !affine {
         let behind = vec![1; normal.axes() - if merged { 1 } else { 2 }];

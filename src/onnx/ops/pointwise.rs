@@ -55,7 +55,9 @@ fn function<'a>(work: &Translation<'a>, node: &'a Node<'a>, inputs: Inputs<'_>) 
         "Clip" => {
             let bound = |index| -> Result<Option<f64>, Refused> {
                 let array = maybe_known(work, inputs, index)?;
-                array.map(|array| array.uniform().ok_or_else(|| Refused::from("has a bound that is no number"))).transpose()
+                array
+                    .map(|array| array.uniform().ok_or_else(|| Refused::from("has a bound that is no number")))
+                    .transpose()
             };
             let finite = |bound: &f64| bound.is_finite();
             match (bound(1)?.filter(finite), bound(2)?.filter(finite)) {
@@ -73,16 +75,19 @@ fn function<'a>(work: &Translation<'a>, node: &'a Node<'a>, inputs: Inputs<'_>) 
 fn no_layer(operator: &str) -> Refused {
     let near = match operator {
         "Erf" => "gelu, exported as one operator (opset 20 or later)",
-        "Floor" | "Ceil" | "Round" | "Sign" | "ArgMax" | "ArgMin" | "TopK" | "NonZero" | "Less" | "Greater" | "LessOrEqual" | "GreaterOrEqual" => {
-            "none: it has no derivative; compute it beforehand, as an input"
-        }
+        "Floor" | "Ceil" | "Round" | "Sign" | "ArgMax" | "ArgMin" | "TopK" | "NonZero" | "Less" | "Greater"
+        | "LessOrEqual" | "GreaterOrEqual" => "none: it has no derivative; compute it beforehand, as an input",
         "GRU" | "RNN" => "lstm",
         "Loop" | "If" | "Scan" => "none: let the module do without loops and conditions at run time",
         "ReduceMin" | "ReduceProd" | "ReduceLogSumExp" => "mean, sum and global_max_pool",
         "ScatterND" | "ScatterElements" => "concat of slices",
         "GatherND" | "GatherElements" => "slice, or embedding",
-        "Tan" | "Sinh" | "Cosh" | "Asin" | "Acos" | "Atan" | "Celu" | "ThresholdedRelu" | "Shrink" => "elu, tanh, sin and other functions of one number",
-        "QuantizeLinear" | "DequantizeLinear" | "QLinearConv" | "QLinearMatMul" => "linear and conv2d, of weights that are not quantised",
+        "Tan" | "Sinh" | "Cosh" | "Asin" | "Acos" | "Atan" | "Celu" | "ThresholdedRelu" | "Shrink" => {
+            "elu, tanh, sin and other functions of one number"
+        }
+        "QuantizeLinear" | "DequantizeLinear" | "QLinearConv" | "QLinearMatMul" => {
+            "linear and conv2d, of weights that are not quantised"
+        }
         _ => "those of docs/run-file.md, put together by hand in model.json",
     };
     format!("has no layer; the nearest: {near}").into()

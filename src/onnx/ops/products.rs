@@ -48,9 +48,17 @@ pub(super) fn output<'a>(work: &mut Translation<'a>, node: &'a Node<'a>, inputs:
 }
 
 /// A linear layer of a weight `[out, in]`.
-pub(super) fn linear(work: &mut Translation<'_>, flow: &Flow, weight: Weight, bias: Option<Weight>) -> Result<Flow, Refused> {
-    let wrong = || Refused::from(format!("has a weight of shape {:?} for a value of shape {:?}", weight.shape, flow.shape));
-    let (&[features, width], Some(last)) = (weight.shape.as_slice(), flow.axes().checked_sub(1)) else { return Err(wrong()) };
+pub(super) fn linear(
+    work: &mut Translation<'_>,
+    flow: &Flow,
+    weight: Weight,
+    bias: Option<Weight>,
+) -> Result<Flow, Refused> {
+    let wrong =
+        || Refused::from(format!("has a weight of shape {:?} for a value of shape {:?}", weight.shape, flow.shape));
+    let (&[features, width], Some(last)) = (weight.shape.as_slice(), flow.axes().checked_sub(1)) else {
+        return Err(wrong());
+    };
     if width != flow.shape[last] {
         return Err(wrong());
     }
@@ -80,7 +88,9 @@ fn product(work: &mut Translation<'_>, a: &Value, b: &Value) -> Result<Flow, Ref
 
 /// The product of the last two axes of two values, the axes before broadcast.
 pub(super) fn matrices(work: &mut Translation<'_>, left: &Flow, right: &Flow) -> Result<Flow, Refused> {
-    let (&[ref before_left @ .., rows, depth], &[ref before_right @ .., other, columns]) = (left.shape.as_slice(), right.shape.as_slice()) else {
+    let (&[ref before_left @ .., rows, depth], &[ref before_right @ .., other, columns]) =
+        (left.shape.as_slice(), right.shape.as_slice())
+    else {
         return Err("multiplies a vector with a matrix; make it a matrix of one row".into());
     };
     if depth != other {
@@ -91,14 +101,20 @@ pub(super) fn matrices(work: &mut Translation<'_>, left: &Flow, right: &Flow) ->
     let shape = [common(&[before_left, before_right])?, vec![rows, columns]].concat();
     let (of_left, of_right) = (at(left), at(right));
     match (of_left, of_right) {
-        (Some(a), Some(b)) if a != b => return Err("multiplies values whose batches lie along different axes; examples may not meet".into()),
-        (Some(batch), Some(_)) if batch.axis + 2 >= axes => return Err("multiplies examples of a batch with each other".into()),
+        (Some(a), Some(b)) if a != b => {
+            return Err("multiplies values whose batches lie along different axes; examples may not meet".into());
+        }
+        (Some(batch), Some(_)) if batch.axis + 2 >= axes => {
+            return Err("multiplies examples of a batch with each other".into());
+        }
         (Some(batch), None) if batch.axis + 1 == axes => return Err("sums over the examples of a batch".into()),
         (Some(batch), None) if batch.axis + 2 == axes && right.axes() > 2 => {
             return Err("multiplies the examples of a batch, as rows, with several matrices".into());
         }
         (None, Some(batch)) if batch.axis + 2 >= axes => {
-            return Err("multiplies a matrix from the left with examples as its rows or columns; exchange the two".into());
+            return Err(
+                "multiplies a matrix from the left with examples as its rows or columns; exchange the two".into()
+            );
         }
         _ => {}
     }

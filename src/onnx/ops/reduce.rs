@@ -28,7 +28,8 @@ pub(super) fn output<'a>(work: &mut Translation<'a>, node: &'a Node<'a>, inputs:
         return Ok(flow);
     }
     let axes = Some(own);
-    let kind: LayerKind = if node.operator == "ReduceMean" { Mean { axes, keepdim }.into() } else { Sum { axes, keepdim }.into() };
+    let kind: LayerKind =
+        if node.operator == "ReduceMean" { Mean { axes, keepdim }.into() } else { Sum { axes, keepdim }.into() };
     let reduced = work.layer(kind, &[flow.place], &shape, batch)?;
     if node.operator != "ReduceL2" {
         return Ok(reduced);

@@ -34,7 +34,8 @@ fn slice(work: &mut Translation<'_>, inputs: Inputs<'_>) -> Result<Value, Refuse
             && flow.is_batch(axis)
         {
             // The whole batch, up to its own size.
-            let whole = *start == 0 && *step == 1 && (stop == work.side(flow, axis) || stop.fixed >= f64::from(i32::MAX));
+            let whole =
+                *start == 0 && *step == 1 && (stop == work.side(flow, axis) || stop.fixed >= f64::from(i32::MAX));
             if whole {
                 continue;
             }
@@ -83,9 +84,14 @@ fn gather<'a>(work: &mut Translation<'a>, node: &'a Node<'a>, inputs: Inputs<'_>
         }
     }
     if stretches.len() > 64 {
-        return Err(format!("takes places of an axis in {} stretches; a few, in order, can be slices", stretches.len()).into());
+        return Err(format!(
+            "takes places of an axis in {} stretches; a few, in order, can be slices",
+            stretches.len()
+        )
+        .into());
     }
-    let mut parts = stretches.into_iter().map(|range| shapes::cut(work, table, axis, range)).collect::<Result<Vec<_>, _>>()?;
+    let mut parts =
+        stretches.into_iter().map(|range| shapes::cut(work, table, axis, range)).collect::<Result<Vec<_>, _>>()?;
     let taken = match parts.len() {
         0 => return Err("takes no places of an axis".into()),
         1 => parts.remove(0),
@@ -105,14 +111,20 @@ fn gather<'a>(work: &mut Translation<'a>, node: &'a Node<'a>, inputs: Inputs<'_>
         Value::Weight(weight) => Value::Weight(weight.reshaped(&spliced(&weight.shape))),
         value => {
             let flow = work.flow(&value)?;
-            let moved = |batch: Batch| if batch.axis > axis { Batch { axis: batch.axis + given - 1, ..batch } } else { batch };
+            let moved =
+                |batch: Batch| if batch.axis > axis { Batch { axis: batch.axis + given - 1, ..batch } } else { batch };
             Value::Flow(work.reshaped(&flow, &spliced(&flow.shape), flow.batch.map(moved))?)
         }
     })
 }
 
 /// Rows of a table by whole numbers that the network reads.
-fn embedding<'a>(work: &mut Translation<'a>, node: &'a Node<'a>, table: &Value, places: &Value) -> Result<Value, Refused> {
+fn embedding<'a>(
+    work: &mut Translation<'a>,
+    node: &'a Node<'a>,
+    table: &Value,
+    places: &Value,
+) -> Result<Value, Refused> {
     let places = work.flow(places)?;
     if !places.whole {
         return Err("looks rows up by numbers that are not whole".into());
@@ -155,7 +167,8 @@ fn pad<'a>(work: &mut Translation<'a>, node: &'a Node<'a>, inputs: Inputs<'_>) -
     }
     let flow = work.flow(given(inputs, 0)?)?;
     let pads = known(work, inputs, 1)?.wholes()?;
-    let value = maybe_known(work, inputs, 2)?.filter(|array| array.kind == Numbers::Real).and_then(|array| array.uniform());
+    let value =
+        maybe_known(work, inputs, 2)?.filter(|array| array.kind == Numbers::Real).and_then(|array| array.uniform());
     let axes = match maybe_known(work, inputs, 3)? {
         Some(axes) => axes_of(&axes.wholes()?, flow.axes())?,
         None => (0..flow.axes()).collect(),

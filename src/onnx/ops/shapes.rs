@@ -1,13 +1,14 @@
 //! Values in other shapes, side by side, and as lists.
 
-use super::{Given, Inputs, given, known, maybe_known, optional, stretched};
+use super::sides::{cast, of_attribute, shape_of, sides_of, size_of};
+use super::{Given, Inputs, given, known, maybe_known, stretched};
 use crate::layer::{Concat, Permute, Slice};
 use crate::onnx::batch::{self, Size};
-use crate::onnx::constant::{Constant, Number, Numbers, common};
+use crate::onnx::constant::{Number, common};
 use crate::onnx::proto::Node;
 use crate::onnx::translate::Translation;
 use crate::onnx::value::{Batch, Flow, Place, Value};
-use crate::onnx::{Refused, axes_of, axis_of, order, tensor};
+use crate::onnx::{Refused, axes_of, axis_of, order};
 
 pub(super) fn outputs<'a>(work: &mut Translation<'a>, node: &'a Node<'a>, inputs: Inputs<'_>) -> Given {
     let value = match node.operator {
@@ -35,94 +36,6 @@ pub(super) fn outputs<'a>(work: &mut Translation<'a>, node: &'a Node<'a>, inputs
     Ok(vec![value])
 }
 
-fn of_attribute(node: &Node<'_>) -> Result<Constant, Refused> {
-    let value = node.value().ok_or("has no value")?;
-    let single = |number: f64, kind| Ok(Constant::single(number.into(), kind));
-    match (value.name, &value.tensor) {
-        (_, Some(tensor)) => tensor::constant(tensor),
-        ("value_float", _) => single(node.real("value_float", 0.0), Numbers::Real),
-        ("value_int", _) => single(node.whole("value_int", 0) as f64, Numbers::Whole),
-        ("value_floats", _) => {
-            let numbers = value.floats.iter().map(|&number| number.into()).collect::<Vec<_>>();
-            Ok(Constant::new(&[numbers.len()], Numbers::Real, numbers))
-        }
-        ("value_ints", _) => Ok(Constant::row(value.wholes.iter().map(|&number| (number as f64).into()).collect())),
-        _ => Err("has a value that is no array of numbers".into()),
-    }
-}
-
-/// The sides of a value, in which the batch may be.
-fn sides_of(work: &Translation<'_>, value: &Value) -> Result<Vec<Number>, Refused> {
-    let plain = |shape: &[usize]| shape.iter().map(|&side| Number::from(side as f64)).collect();
-    Ok(match value {
-        Value::Known(constant) => plain(&constant.shape),
-        Value::Weight(weight) => plain(&weight.shape),
-        Value::Stack(_, shape) => plain(shape),
-        Value::Flow(flow) => (0..flow.axes()).map(|axis| work.side(flow, axis)).collect(),
-        Value::List(_) | Value::Lost => return Err("asks for the shape of a list".into()),
-    })
-}
-
-fn shape_of(work: &Translation<'_>, node: &Node<'_>, value: &Value) -> Result<Constant, Refused> {
-    let sides = sides_of(work, value)?;
-    let end = |given: i64| {
-        let from_first = if given < 0 { given.saturating_add_unsigned(sides.len() as u64) } else { given };
-        usize::try_from(from_first).unwrap_or(0).min(sides.len())
-    };
-    let (start, stop) = (end(node.whole("start", 0)), end(node.whole("end", i64::MAX)));
-    Ok(Constant::row(sides.get(start..stop).unwrap_or_default().to_vec()))
-}
-
-fn size_of(work: &Translation<'_>, value: &Value) -> Result<Constant, Refused> {
-    let mut size = Number::from(1.0);
-    for side in sides_of(work, value)? {
-        let (count, factor) = if side.batches == 0.0 { (size, side.fixed) } else { (side, size.known()?) };
-        size = count.map(|part| part * factor);
-    }
-    Ok(Constant::single(size, Numbers::Whole))
-}
-
-/// Another type: of reals nothing changes, and whole numbers are reals as they are.
-fn cast(node: &Node<'_>, inputs: Inputs<'_>) -> Result<Value, Refused> {
-    let value = given(inputs, 0)?.clone();
-    let to = match (node.operator, optional(inputs, 1)) {
-        ("Cast", _) => kind_of(node.whole("to", 1)),
-        ("CastLike", Some(Value::Known(like))) => Some(like.kind),
-        ("CastLike", Some(Value::Flow(like))) if like.whole => Some(Numbers::Whole),
-        ("CastLike", _) => Some(Numbers::Real),
-        _ => return Ok(value),
-    };
-    let to = to.ok_or("makes numbers of a type that is not known")?;
-    match value {
-        Value::Known(constant) => Ok(Value::Known(cast_array(&constant, to)?)),
-        Value::Flow(flow) => match to {
-            Numbers::Real => Ok(Value::Flow(Flow { whole: false, ..flow })),
-            Numbers::Whole if flow.whole => Ok(Value::Flow(flow)),
-            Numbers::Truth if flow.whole => Ok(Value::Flow(flow)),
-            _ => Err("makes whole numbers of real ones, which has no derivative".into()),
-        },
-        other => Ok(other),
-    }
-}
-
-fn kind_of(number: i64) -> Option<Numbers> {
-    Some(match (number, tensor::is_real(number)?) {
-        (9, _) => Numbers::Truth,
-        (_, true) => Numbers::Real,
-        (_, false) => Numbers::Whole,
-    })
-}
-
-fn cast_array(array: &Constant, to: Numbers) -> Result<Constant, Refused> {
-    array.map(to, |number| {
-        Ok(match to {
-            Numbers::Real => number,
-            Numbers::Whole => number.map(f64::trunc),
-            Numbers::Truth => f64::from(number.fixed != 0.0 || number.batches != 0.0).into(),
-        })
-    })
-}
-
 fn at(work: &Translation<'_>, inputs: Inputs<'_>) -> Result<Value, Refused> {
     let Value::List(values) = given(inputs, 0)? else { return Err("takes one of a list, and is given none".into()) };
     let place = known(work, inputs, 1)?.whole()?;
@@ -142,7 +55,11 @@ fn reshape<'a>(work: &mut Translation<'a>, node: &'a Node<'a>, inputs: Inputs<'_
                 Some(axes) => Some(axes.wholes()?),
                 None => node.wholes("axes").map(<[i64]>::to_vec),
             };
-            return if operator == "Unsqueeze" { unsqueeze(work, value, &axes.unwrap_or_default()) } else { squeeze(work, value, axes) };
+            return if operator == "Unsqueeze" {
+                unsqueeze(work, value, &axes.unwrap_or_default())
+            } else {
+                squeeze(work, value, axes)
+            };
         }
     };
     let plain = |shape: &[usize]| {
@@ -173,7 +90,12 @@ fn flat(sides: &[Number], axis: usize) -> Vec<Number> {
 }
 
 /// A value in a shape of other axes of one place.
-fn with_axes(work: &mut Translation<'_>, value: &Value, shape: &[usize], batch: Option<Batch>) -> Result<Value, Refused> {
+fn with_axes(
+    work: &mut Translation<'_>,
+    value: &Value,
+    shape: &[usize],
+    batch: Option<Batch>,
+) -> Result<Value, Refused> {
     Ok(match value {
         Value::Known(constant) => Value::Known(constant.reshaped(shape)?),
         Value::Weight(weight) => Value::Weight(weight.reshaped(shape)),
@@ -225,7 +147,10 @@ fn squeeze(work: &mut Translation<'_>, value: &Value, axes: Option<Vec<i64>>) ->
         None => (0..shape.len()).filter(|&axis| shape[axis] == 1 && !is_batch(axis)).collect(),
     };
     if let Some(&axis) = axes.iter().find(|&&axis| is_batch(axis) || shape[axis] != 1) {
-        return Err(format!("takes the axis {axis} away, in which the examples of the batch lie or that has more than one place").into());
+        return Err(format!(
+            "takes the axis {axis} away, in which the examples of the batch lie or that has more than one place"
+        )
+        .into());
     }
     let kept: Vec<usize> = (0..shape.len()).filter(|axis| !axes.contains(axis)).collect();
     let new: Vec<usize> = kept.iter().map(|&axis| shape[axis]).collect();
@@ -264,7 +189,9 @@ fn split<'a>(work: &mut Translation<'a>, node: &'a Node<'a>, inputs: Inputs<'_>)
     let axis = axis_of(node.whole("axis", 0), shape.len())?;
     let side = shape[axis];
     let lengths: Vec<usize> = match maybe_known(work, inputs, 1)? {
-        Some(array) if array.shape.is_empty() || (array.len() == 1 && node.operator != "Split") => equal(side, array.sides()?[0])?,
+        Some(array) if array.shape.is_empty() || (array.len() == 1 && node.operator != "Split") => {
+            equal(side, array.sides()?[0])?
+        }
         Some(array) => array.sides()?,
         None => {
             let count = node.whole("num_outputs", node.outputs.len() as i64);
@@ -298,7 +225,12 @@ fn equal(side: usize, length: usize) -> Result<Vec<usize>, Refused> {
 }
 
 /// A stretch of an axis.
-pub(super) fn cut(work: &mut Translation<'_>, value: &Value, axis: usize, range: std::ops::Range<usize>) -> Result<Value, Refused> {
+pub(super) fn cut(
+    work: &mut Translation<'_>,
+    value: &Value,
+    axis: usize,
+    range: std::ops::Range<usize>,
+) -> Result<Value, Refused> {
     if let Value::Known(constant) = value {
         return Ok(Value::Known(constant.taken(axis, &range.collect::<Vec<_>>())?));
     }
@@ -313,13 +245,20 @@ pub(super) fn cut(work: &mut Translation<'_>, value: &Value, axis: usize, range:
 }
 
 /// Places of an axis of a value.
-pub(super) fn sliced(work: &mut Translation<'_>, flow: &Flow, axis: usize, range: std::ops::Range<usize>, step: usize) -> Result<Flow, Refused> {
+pub(super) fn sliced(
+    work: &mut Translation<'_>,
+    flow: &Flow,
+    axis: usize,
+    range: std::ops::Range<usize>,
+    step: usize,
+) -> Result<Flow, Refused> {
     if range == (0..flow.shape[axis]) && step == 1 {
         return Ok(flow.clone());
     }
     let mut shape = flow.shape.clone();
     shape[axis] = range.len().div_ceil(step);
-    let slice = Slice { axis: super::example_axis(flow, axis)?, start: range.start as i64, stop: Some(range.end as i64), step };
+    let slice =
+        Slice { axis: super::example_axis(flow, axis)?, start: range.start as i64, stop: Some(range.end as i64), step };
     let sliced = work.layer(slice, &[flow.place], &shape, flow.batch)?;
     Ok(Flow { whole: flow.whole, ..sliced })
 }
@@ -330,7 +269,10 @@ fn concat<'a>(work: &mut Translation<'a>, node: &'a Node<'a>, values: &[Value]) 
         [only] => return Ok(only.clone()),
         _ => {}
     }
-    let parts: Option<Vec<_>> = values.iter().map(|value| if let Value::Weight(weight) = value { Some(weight.clone()) } else { None }).collect();
+    let parts: Option<Vec<_>> = values
+        .iter()
+        .map(|value| if let Value::Weight(weight) = value { Some(weight.clone()) } else { None })
+        .collect();
     let axis = node.whole("axis", 0);
     if let (Some(parts), 0) = (parts, axis) {
         let rows = parts.iter().filter_map(|part| part.shape.first()).sum();
@@ -350,7 +292,9 @@ fn concat<'a>(work: &mut Translation<'a>, node: &'a Node<'a>, values: &[Value]) 
         return Err("puts values of different numbers of axes side by side".into());
     }
     let batch = flows.iter().find_map(|flow| flow.batch);
-    if batch.is_some_and(|batch| batch.axis == axis) || flows.iter().any(|flow| flow.batch.is_some() && flow.batch != batch) {
+    if batch.is_some_and(|batch| batch.axis == axis)
+        || flows.iter().any(|flow| flow.batch.is_some() && flow.batch != batch)
+    {
         return Err("puts values side by side along the batch; examples may not meet".into());
     }
     let mut places = Vec::new();
@@ -402,7 +346,8 @@ fn expand(work: &mut Translation<'_>, inputs: Inputs<'_>) -> Result<Value, Refus
         Size::Open => side.batches != 0.0,
         Size::Fixed(size) => axis == 0 && side.fixed == size as f64,
     };
-    let given_batch = sides.numbers.iter().enumerate().find(|(axis, side)| is_batch(axis + late, side)).map(|(axis, _)| axis + late);
+    let given_batch =
+        sides.numbers.iter().enumerate().find(|(axis, side)| is_batch(axis + late, side)).map(|(axis, _)| axis + late);
     let own = flow.batch.map(|batch| Batch { axis: batch.axis + axes - flow.axes(), ..batch });
     let batch = own.or_else(|| {
         let axis = given_batch?;

@@ -2,8 +2,8 @@
 
 use super::{Inputs, given, maybe_known, optional};
 use crate::layer::{
-    AvgPool1d, AvgPool2d, Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d, GlobalAvgPool, GlobalMaxPool, LayerKind, MaxPool1d,
-    MaxPool2d, Pad, Upsample,
+    AvgPool1d, AvgPool2d, Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d, GlobalAvgPool, GlobalMaxPool, LayerKind,
+    MaxPool1d, MaxPool2d, Pad, Upsample,
 };
 use crate::onnx::Refused;
 use crate::onnx::proto::Node;
@@ -25,7 +25,12 @@ pub(super) fn output<'a>(work: &mut Translation<'a>, node: &'a Node<'a>, inputs:
 }
 
 /// Adds a layer of which an example's shape is as it is found.
-fn found(work: &mut Translation<'_>, kind: LayerKind, flow: &Flow, tensors: Vec<(&'static str, Weight)>) -> Result<Flow, Refused> {
+fn found(
+    work: &mut Translation<'_>,
+    kind: LayerKind,
+    flow: &Flow,
+    tensors: Vec<(&'static str, Weight)>,
+) -> Result<Flow, Refused> {
     let place = work.network.add(kind, &[flow.place], tensors)?;
     let shape = [&[1], work.network.shape(place)].concat();
     Ok(Flow { place, shape, batch: Some(Batch { axis: 0, before: 1 }), whole: false })
@@ -44,11 +49,17 @@ impl Window {
     fn of(node: &Node<'_>, flow: &Flow, kernel: &[usize]) -> Result<Self, Refused> {
         let axes = kernel.len();
         if !(1..=2).contains(&axes) || flow.axes() != axes + 2 {
-            return Err(format!("has windows of {axes} axes over a value of {}; lines and images have layers", flow.axes()).into());
+            return Err(format!(
+                "has windows of {axes} axes over a value of {}; lines and images have layers",
+                flow.axes()
+            )
+            .into());
         }
         let numbers = |name: &str, absent: i64, count: usize| -> Result<Vec<usize>, Refused> {
-            let given = node.wholes(name).filter(|given| !given.is_empty()).map_or(vec![absent; count], <[i64]>::to_vec);
-            let numbers: Option<Vec<usize>> = given.iter().map(|&number| usize::try_from(number).ok().filter(|&n| n < 1 << 31)).collect();
+            let given =
+                node.wholes(name).filter(|given| !given.is_empty()).map_or(vec![absent; count], <[i64]>::to_vec);
+            let numbers: Option<Vec<usize>> =
+                given.iter().map(|&number| usize::try_from(number).ok().filter(|&n| n < 1 << 31)).collect();
             numbers.filter(|numbers| numbers.len() == count).ok_or_else(|| format!("has {name} = {given:?}").into())
         };
         let (stride, dilation) = (numbers("strides", 1, axes)?, numbers("dilations", 1, axes)?);
@@ -77,7 +88,9 @@ impl Window {
     }
 
     fn even_or_refused(&self) -> Result<Vec<usize>, Refused> {
-        self.even().ok_or_else(|| format!("pads by {:?}, other before than after an axis; pad beforehand", self.padding).into())
+        self.even().ok_or_else(|| {
+            format!("pads by {:?}, other before than after an axis; pad beforehand", self.padding).into()
+        })
     }
 }
 
@@ -91,7 +104,12 @@ fn array<const N: usize>(numbers: &[usize]) -> Result<[usize; N], Refused> {
     numbers.try_into().map_err(|_| Refused::from("has another number of axes than its window"))
 }
 
-fn convolution<'a>(work: &mut Translation<'a>, node: &'a Node<'a>, flow: &Flow, inputs: Inputs<'_>) -> Result<Flow, Refused> {
+fn convolution<'a>(
+    work: &mut Translation<'a>,
+    node: &'a Node<'a>,
+    flow: &Flow,
+    inputs: Inputs<'_>,
+) -> Result<Flow, Refused> {
     let own = |work: &Translation<'a>, value: &Value| {
         work.own(value).ok_or_else(|| {
             Refused::from("has a weight or bias that the network computes or shares in parts; a layer's own is a tensor of the file")
@@ -107,9 +125,17 @@ fn convolution<'a>(work: &mut Translation<'a>, node: &'a Node<'a>, flow: &Flow, 
     let has_bias = bias.is_some();
     let is_transposed = node.operator == "ConvTranspose";
     let channels = if is_transposed { weight.shape[1].saturating_mul(groups) } else { weight.shape[0] };
-    let fits = if is_transposed { weight.shape[0] == flow.shape[1] } else { weight.shape[1].saturating_mul(groups) == flow.shape[1] };
+    let fits = if is_transposed {
+        weight.shape[0] == flow.shape[1]
+    } else {
+        weight.shape[1].saturating_mul(groups) == flow.shape[1]
+    };
     if !fits {
-        return Err(format!("has a weight of shape {:?} and {groups} groups for a value of {} channels", weight.shape, flow.shape[1]).into());
+        return Err(format!(
+            "has a weight of shape {:?} and {groups} groups for a value of {} channels",
+            weight.shape, flow.shape[1]
+        )
+        .into());
     }
     let mut flow = flow.clone();
     if window.even().is_none() && !is_transposed {
@@ -131,7 +157,9 @@ fn convolution<'a>(work: &mut Translation<'a>, node: &'a Node<'a>, flow: &Flow, 
         if node.wholes("output_shape").is_some_and(|shape| !shape.is_empty()) {
             return Err("is told its output's shape; export with output_padding".into());
         }
-        let more: Vec<usize> = node.wholes("output_padding").map_or(vec![0; kernel.len()], |more| more.iter().map(|&more| more as usize).collect());
+        let more: Vec<usize> = node
+            .wholes("output_padding")
+            .map_or(vec![0; kernel.len()], |more| more.iter().map(|&more| more as usize).collect());
         match kernel.len() {
             1 => convolution!(ConvTranspose1d { output_padding: array(&more)? }),
             _ => convolution!(ConvTranspose2d { output_padding: array(&more)? }),
@@ -152,15 +180,21 @@ fn padded(work: &mut Translation<'_>, flow: &Flow, window: &Window) -> Result<Fl
 }
 
 fn pool<'a>(work: &mut Translation<'a>, node: &'a Node<'a>, flow: &Flow) -> Result<Flow, Refused> {
-    let kernel: Vec<usize> = node.wholes("kernel_shape").unwrap_or_default().iter().map(|&side| side.max(0) as usize).collect();
+    let kernel: Vec<usize> =
+        node.wholes("kernel_shape").unwrap_or_default().iter().map(|&side| side.max(0) as usize).collect();
     let window = Window::of(node, flow, &kernel)?;
     let padding = window.even_or_refused()?;
     if node.whole("ceil_mode", 0) != 0 {
         for (axis, &kernel) in kernel.iter().enumerate() {
             let reach = reach(kernel, window.dilation[axis]);
-            let rest = (flow.shape[axis + 2] + 2 * padding[axis]).checked_sub(reach).map(|room| room % window.stride[axis].max(1));
+            let rest = (flow.shape[axis + 2] + 2 * padding[axis])
+                .checked_sub(reach)
+                .map(|room| room % window.stride[axis].max(1));
             if rest != Some(0) {
-                return Err("has a last window that goes beyond the end (ceil_mode); set ceil_mode=False, or pad beforehand".into());
+                return Err(
+                    "has a last window that goes beyond the end (ceil_mode); set ceil_mode=False, or pad beforehand"
+                        .into(),
+                );
             }
         }
     }
@@ -173,14 +207,26 @@ fn pool<'a>(work: &mut Translation<'a>, node: &'a Node<'a>, flow: &Flow) -> Resu
     }
     let Window { stride, dilation, .. } = window;
     let kind = match (average, kernel.len()) {
-        (true, 1) => AvgPool1d { kernel: array(&kernel)?, stride: Some(array(&stride)?), padding: array(&padding)? }.into(),
-        (true, _) => AvgPool2d { kernel: array(&kernel)?, stride: Some(array(&stride)?), padding: array(&padding)? }.into(),
-        (false, 1) => {
-            MaxPool1d { kernel: array(&kernel)?, stride: Some(array(&stride)?), padding: array(&padding)?, dilation: array(&dilation)? }.into()
+        (true, 1) => {
+            AvgPool1d { kernel: array(&kernel)?, stride: Some(array(&stride)?), padding: array(&padding)? }.into()
         }
-        (false, _) => {
-            MaxPool2d { kernel: array(&kernel)?, stride: Some(array(&stride)?), padding: array(&padding)?, dilation: array(&dilation)? }.into()
+        (true, _) => {
+            AvgPool2d { kernel: array(&kernel)?, stride: Some(array(&stride)?), padding: array(&padding)? }.into()
         }
+        (false, 1) => MaxPool1d {
+            kernel: array(&kernel)?,
+            stride: Some(array(&stride)?),
+            padding: array(&padding)?,
+            dilation: array(&dilation)?,
+        }
+        .into(),
+        (false, _) => MaxPool2d {
+            kernel: array(&kernel)?,
+            stride: Some(array(&stride)?),
+            padding: array(&padding)?,
+            dilation: array(&dilation)?,
+        }
+        .into(),
     };
     found(work, kind, flow, Vec::new())
 }
@@ -192,7 +238,12 @@ fn whole(work: &mut Translation<'_>, flow: &Flow, kind: LayerKind) -> Result<Flo
     work.reshaped(&pooled, &shape, flow.batch)
 }
 
-fn resize<'a>(work: &mut Translation<'a>, node: &'a Node<'a>, flow: &Flow, inputs: Inputs<'_>) -> Result<Flow, Refused> {
+fn resize<'a>(
+    work: &mut Translation<'a>,
+    node: &'a Node<'a>,
+    flow: &Flow,
+    inputs: Inputs<'_>,
+) -> Result<Flow, Refused> {
     let mode = node.text("mode").unwrap_or("nearest");
     let coordinates = node.text("coordinate_transformation_mode").unwrap_or("half_pixel");
     let nearest = node.text("nearest_mode").unwrap_or("round_prefer_floor");
@@ -202,23 +253,33 @@ fn resize<'a>(work: &mut Translation<'a>, node: &'a Node<'a>, flow: &Flow, input
         _ => false,
     };
     if mode != "nearest" || !(repeats || node.operator == "Upsample") {
-        return Err(format!("stretches by the mode {mode:?} ({coordinates}, {nearest}); upsample repeats places (mode=\"nearest\")").into());
+        return Err(format!(
+            "stretches by the mode {mode:?} ({coordinates}, {nearest}); upsample repeats places (mode=\"nearest\")"
+        )
+        .into());
     }
-    let scales = maybe_known(work, inputs, if node.operator == "Upsample" { 1 } else { 2 })?.filter(|scales| scales.len() > 0);
+    let scales =
+        maybe_known(work, inputs, if node.operator == "Upsample" { 1 } else { 2 })?.filter(|scales| scales.len() > 0);
     let factors: Vec<f64> = match (scales, maybe_known(work, inputs, 3)?) {
         (Some(scales), _) => scales.known()?,
         (None, Some(sides)) => {
-            let factor = |(axis, side)| Ok(if axis == 0 { 1.0 } else { crate::onnx::constant::Number::known(side)? / flow.shape[axis] as f64 });
+            let factor = |(axis, side)| {
+                Ok(if axis == 0 { 1.0 } else { crate::onnx::constant::Number::known(side)? / flow.shape[axis] as f64 })
+            };
             sides.numbers.iter().copied().enumerate().map(factor).collect::<Result<_, Refused>>()?
         }
         _ => return Err("has neither scales nor sizes".into()),
     };
     let is_whole = |&factor: &f64| factor.fract() == 0.0 && (1.0..1e6).contains(&factor);
     match factors.as_slice() {
-        &[first, second, ref rest @ ..] if first == 1.0 && second == 1.0 && rest.iter().all(is_whole) && rest.len() + 2 == flow.axes() => {
+        &[first, second, ref rest @ ..]
+            if first == 1.0 && second == 1.0 && rest.iter().all(is_whole) && rest.len() + 2 == flow.axes() =>
+        {
             let scale_factor = rest.iter().map(|&factor| factor as usize).collect();
             found(work, Upsample { scale_factor }.into(), flow, Vec::new())
         }
-        _ => Err(format!("stretches by {factors:?}; upsample takes whole factors of the axes after the channels").into()),
+        _ => {
+            Err(format!("stretches by {factors:?}; upsample takes whole factors of the axes after the channels").into())
+        }
     }
 }
