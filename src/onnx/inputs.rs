@@ -37,7 +37,8 @@ pub(super) fn inputs<'a>(
                 side if axis == options.batch_axis => {
                     let own = if let Side::Known(size @ 1..) = side { Size::Fixed(size as usize) } else { Size::Open };
                     if size.is_some_and(|size| size != own) {
-                        return Err(format!("the input {name:?} has another batch than the inputs before it; export all with one (dynamic_shapes)").into());
+                        return Err(format!("the input {name:?} has another batch than those before it; export all with one (dynamic_shapes)")
+.into());
                     }
                     size = Some(own);
                     1
@@ -47,7 +48,8 @@ pub(super) fn inputs<'a>(
                 side => {
                     let open = if let Side::Open(open) = side { open } else { "" };
                     return Err(format!(
-                        "the input {name:?} has no size along axis {axis} ({open:?}); give one with --size {open}=NUMBER, or export with one"
+                        "the input {name:?} has no size along axis {axis} ({open:?}); give one with \
+                         --size {open}=NUMBER, or export with one"
                     )
                     .into());
                 }

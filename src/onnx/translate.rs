@@ -151,7 +151,9 @@ impl<'a> Translation<'a> {
             .into());
         }
         if node.has_graphs() {
-            return Err("chooses or repeats parts of the network at run time; let the module do so without a condition on its inputs".into());
+            return Err("chooses or repeats parts of the network at run time; let the module do without a condition \
+ on its inputs"
+                .into());
         }
         let constants: Option<Vec<Option<Constant>>> = inputs
             .iter()
