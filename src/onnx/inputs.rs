@@ -37,8 +37,10 @@ pub(super) fn inputs<'a>(
                 side if axis == options.batch_axis => {
                     let own = if let Side::Known(size @ 1..) = side { Size::Fixed(size as usize) } else { Size::Open };
                     if size.is_some_and(|size| size != own) {
-                        return Err(format!("the input {name:?} has another batch than those before it; export all with one (dynamic_shapes)")
-.into());
+                        return Err(format!(
+                            "the input {name:?} has another batch than those before it (dynamic_shapes)"
+                        )
+                        .into());
                     }
                     size = Some(own);
                     1
