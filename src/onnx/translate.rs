@@ -36,7 +36,6 @@ pub(super) struct Translation<'a> {
     pub size: Size,
     pub network: Network,
     pub refusals: Vec<Refusal>,
-    pub notes: Vec<String>,
 }
 
 impl<'a> Translation<'a> {
@@ -51,7 +50,7 @@ impl<'a> Translation<'a> {
         let mut makers = BTreeMap::new();
         let mut readers = BTreeMap::new();
         for node in &graph.nodes {
-            node.outputs.iter().for_each(|output| drop(makers.insert(*output, node)));
+            makers.extend(node.outputs.iter().map(|&output| (output, node)));
             node.inputs.iter().for_each(|input| *readers.entry(*input).or_insert(0) += 1);
         }
         let (inputs, flows, size) = inputs(graph, &tensors, options)?;
@@ -70,7 +69,6 @@ impl<'a> Translation<'a> {
             parameters: Vec::new(),
             known: 0,
             refusals: Vec::new(),
-            notes: Vec::new(),
         };
         for tensor in &graph.initializers {
             let value = translation.initializer(tensor)?;
