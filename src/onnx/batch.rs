@@ -11,8 +11,8 @@ pub(super) enum Size {
     Fixed(usize),
 }
 
-/// The shape of a value whose sides are asked to be others, and where its batch is then: `0` stays as it is if `copies`, and `-1` is
-/// what is left.
+/// The shape of a value whose sides are asked to be others, and where its batch is then: `0` stays as it is if `copies`, and
+/// `-1` is what is left.
 pub(super) fn reshape(
     flow: &Flow,
     sides: &[Number],

@@ -13,6 +13,7 @@ mod batch;
 mod constant;
 mod fold;
 mod fuse;
+mod inputs;
 mod naming;
 mod network;
 mod ops;
@@ -163,7 +164,8 @@ impl OnnxFile {
         let mut notes = Vec::new();
         if let Size::Fixed(size) = work.size {
             notes.push(format!(
-                "the file has a batch of {size}: it was followed by that number. Export with an open one (dynamic_shapes) if a shape looks wrong"
+                "the file has a batch of {size}: it was followed by that number. Export with an open one \
+                 (dynamic_shapes) if a shape looks wrong"
             ));
         }
         let others: Vec<&str> = outputs.iter().copied().filter(|other| *other != output).collect();
@@ -179,7 +181,11 @@ impl OnnxFile {
             .filter(|name| name.starts_with("onnx::"))
             .collect();
         if !nameless.is_empty() {
-            notes.push(format!("the exporter renamed weights ({}): checkpoints of the module do not have them; export with optimize=False", nameless.join(", ")));
+            notes.push(format!(
+                "the exporter renamed weights ({}): checkpoints of the module do not have them; export with \
+                 optimize=False",
+                nameless.join(", ")
+            ));
         }
         notes
     }

@@ -21,7 +21,8 @@ pub(super) struct Named {
     pub frozen: Vec<String>,
 }
 
-/// Tensors of which steps take parts that overlap without being the same: each has to be one layer, of which the steps read parts.
+/// Tensors of which steps take parts that overlap without being the same: each has to be one layer, of which the
+/// steps read parts.
 pub(super) fn overlapping(network: &Network, live: &BTreeSet<usize>) -> BTreeSet<String> {
     let mut taken: BTreeMap<&str, Vec<(&LayerKind, &Weight)>> = BTreeMap::new();
     let mut overlapping = BTreeSet::new();

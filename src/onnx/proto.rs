@@ -182,7 +182,7 @@ impl Reader {
                 (4, field) => attribute.text = Some(field.bytes()?),
                 (5, field) => attribute.tensor = Some(self.tensor(field)?),
                 (6 | 11, _) => attribute.is_graph = true,
-                (7, field) => field.reals(&mut attribute.floats, |word| decimal(f32::from_le_bytes(word)))?,
+                (7, field) => field.reals(&mut attribute.floats, |word| simplest(f32::from_le_bytes(word)))?,
                 (8, field) => field.wholes(&mut attribute.wholes)?,
                 _ => {}
             }
@@ -277,9 +277,24 @@ pub(super) fn is_onnx(domain: &str) -> bool {
     domain.is_empty() || domain == "ai.onnx"
 }
 
-/// A number in single precision as the shortest decimal that is nearest to it: what was written as 1e-5 is 1e-5 again.
-pub(super) fn decimal(number: f32) -> f64 {
-    if number.is_finite() { format!("{number:?}").parse().unwrap_or(f64::from(number)) } else { f64::from(number) }
+/// Digits that a number which somebody wrote has at the most; more are those of a number that was computed.
+const WRITTEN: usize = 6;
+
+/// A number in single precision as the simplest that rounds to it: what was written as 1e-5 is 1e-5 again, and the scale of
+/// attention is the inverse root of a whole number.
+pub(super) fn simplest(number: f32) -> f64 {
+    let exact = f64::from(number);
+    let text = format!("{number:e}");
+    let digits = text.split('e').next().unwrap_or_default().chars().filter(char::is_ascii_digit).count();
+    if !number.is_finite() || digits <= WRITTEN {
+        return text.parse().unwrap_or(exact);
+    }
+    let power = |exponent: f64| {
+        let root = exact.abs().powf(1.0 / exponent).round();
+        let power = root.powf(exponent).copysign(exact);
+        ((1.0..=65536.0).contains(&root) && power as f32 == number).then_some(power)
+    };
+    [-1.0, -0.5, 0.5, -0.25].into_iter().find_map(power).unwrap_or_else(|| text.parse().unwrap_or(exact))
 }
 
 /// What is noted under a key.
@@ -301,7 +316,7 @@ impl<'a> Node<'a> {
     }
 
     pub fn real(&self, name: &str, absent: f64) -> f64 {
-        self.attribute(name).and_then(|attribute| attribute.float).map_or(absent, decimal)
+        self.attribute(name).and_then(|attribute| attribute.float).map_or(absent, simplest)
     }
 
     pub fn text(&self, name: &str) -> Option<&'a str> {
@@ -316,5 +331,40 @@ impl<'a> Node<'a> {
     /// Whether it holds graphs of its own, as conditions and loops do.
     pub fn has_graphs(&self) -> bool {
         self.attributes.iter().any(|attribute| attribute.is_graph)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_single_number_is_the_simplest_that_rounds_to_it() {
+        for exact in [1e-5, 0.1, -0.044715, 3e38, 1.0 / 3.0, 0.5f64.sqrt(), 12f64.powf(-0.25), -(2f64.sqrt()), 0.0] {
+            assert!(
+                (simplest(exact as f32) - exact).abs() <= 1e-15 * exact.abs(),
+                "{exact}: {}",
+                simplest(exact as f32)
+            );
+        }
+        assert_eq!(simplest(f32::NEG_INFINITY), f64::NEG_INFINITY);
+        assert!(simplest(f32::NAN).is_nan());
+        // Any other is within its own rounding.
+        assert_eq!(simplest(0.123_456_79) as f32, 0.123_456_79);
+    }
+
+    #[test]
+    fn nodes_are_read() {
+        // graph (7): node (1): input (1) "x", output (2) "y", operator (4) "Relu"; opset (8): version (2) 20.
+        let message = [&[0x3a, 14, 0x0a, 12][..], b"\x0a\x01x\x12\x01y\x22\x04Relu", &[0x42, 2, 0x10, 20]].concat();
+        let model = Model::read(&message).expect("a model");
+        let [node] = model.graph.nodes.as_slice() else { panic!("one node") };
+        assert_eq!(
+            (node.operator, &node.inputs[..], &node.outputs[..], model.opset),
+            ("Relu", &["x"][..], &["y"][..], 20)
+        );
+        for len in [1, 3, 9, message.len() - 1] {
+            assert!(Model::read(&message[..len]).is_err(), "{len} bytes");
+        }
     }
 }

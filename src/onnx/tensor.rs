@@ -2,7 +2,7 @@
 
 use super::Refused;
 use super::constant::{Constant, Number, Numbers, elements};
-use super::proto::{Tensor, decimal, noted};
+use super::proto::{Tensor, noted, simplest};
 use crate::formats::{Kind, Values};
 use std::borrow::Cow;
 use std::fs::File;
@@ -156,14 +156,14 @@ pub(super) fn constant(tensor: &Tensor<'_>) -> Result<Constant, Refused> {
     constant_in(tensor, Path::new(""))
 }
 
-/// The array of a tensor, small enough to be worked with. A single number in single precision is the decimal that it was written
-/// as.
+/// The array of a tensor, small enough to be worked with. A single number in single precision is the
+/// simplest that rounds to it.
 pub(super) fn constant_in(tensor: &Tensor<'_>, folder: &Path) -> Result<Constant, Refused> {
     let (kind, shape) = (tensor.kind()?, tensor.shape()?);
     let count = elements(&shape)?;
     let bytes = tensor.bytes(folder)?;
     let (kind, numbers): (Numbers, Vec<f64>) = match kind.decode(&bytes) {
-        Values::Real32(values) if count == 1 => (Numbers::Real, values.into_iter().map(decimal).collect()),
+        Values::Real32(values) if count == 1 => (Numbers::Real, values.into_iter().map(simplest).collect()),
         Values::Real32(values) => (Numbers::Real, values.into_iter().map(f64::from).collect()),
         Values::Real64(values) => (Numbers::Real, values),
         Values::Integer(values) => {

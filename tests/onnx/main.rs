@@ -35,7 +35,8 @@ fn outputs(name: &str, folder: &Path) -> Array {
         ),
     };
     let run_file = format!(
-        "[run]\ndirectory = \"run\"\ndevice = \"cpu\"\nprecision = \"f64\"\ntune = false\n[data.train]\ninputs = {inputs}\n{section}\n\
+        "[run]\ndirectory = \"run\"\ndevice = \"cpu\"\nprecision = \"f64\"\ntune = false\n\
+         [data.train]\ninputs = {inputs}\n{section}\n\
          [training]\nsteps = 0\n"
     );
     fs::write(folder.join("run.toml"), run_file).expect("room");

@@ -1,4 +1,5 @@
-//! LSTM of one layer and direction. ONNX has the gates in another order than PyTorch, whose exporter takes its tensors apart for it.
+//! LSTM of one layer and direction. ONNX has the gates in another order than PyTorch, whose exporter takes its tensors apart for
+//! it.
 
 use super::{Given, Inputs, given, optional, shapes};
 use crate::layer::Lstm;
@@ -65,7 +66,8 @@ fn rows(value: &Value, from: usize, hidden: usize) -> Result<Vec<Weight>, Refuse
     gates.filter(|_| parts.len() == 4 || parts.len() == 8).ok_or_else(|| NO_PARTS.into())
 }
 
-const NO_PARTS: &str = "has weights whose gates are in ONNX's own order; those of a PyTorch module, exported with optimize=False, are read";
+const NO_PARTS: &str = "has weights whose gates are in ONNX's own order; those of a PyTorch module, exported \
+    with optimize=False, are read";
 
 /// Parts that follow each other in a tensor as one.
 fn whole(work: &Translation<'_>, parts: &[Weight]) -> Result<Weight, Refused> {

@@ -112,7 +112,10 @@ fn convolution<'a>(
 ) -> Result<Flow, Refused> {
     let own = |work: &Translation<'a>, value: &Value| {
         work.own(value).ok_or_else(|| {
-            Refused::from("has a weight or bias that the network computes or shares in parts; a layer's own is a tensor of the file")
+            Refused::from(
+                "has a weight or bias that the network computes or shares in parts; a layer's own is a \
+                 tensor of the file",
+            )
         })
     };
     let weight = own(work, given(inputs, 1)?)?;
