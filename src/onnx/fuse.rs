@@ -108,7 +108,7 @@ impl<'n> Fuser<'n> {
             let LayerKind::GroupNorm(GroupNorm { groups, eps, affine: false }) = norm.kind else { return None };
             let flat = self.inner(*norm.from.first()?).filter(|step| matches!(step.kind, LayerKind::Reshape(_)))?;
             let shape = self.network.shape(*flat.from.first()?);
-            if shape != self.network.shape(back) || shape[0] % groups != 0 {
+            if shape != self.network.shape(back) || !shape[0].is_multiple_of(groups) {
                 return None;
             }
             let tensors = vec![("weight", of_channel(weight, shape[0])?), ("bias", of_channel(bias, shape[0])?)];

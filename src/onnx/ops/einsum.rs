@@ -47,7 +47,12 @@ pub(super) fn output<'a>(work: &mut Translation<'a>, node: &'a Node<'a>, inputs:
         for (letter, side) in right.0.chars().zip(shape_of(right.1)) {
             sides.entry(letter).or_insert(Number::from(side as f64));
         }
-        let value = merged(work, &value, &[&singles(&letters.left)[..], &[letters.inner.clone()]].concat(), &sides)?;
+        let value = merged(
+            work,
+            &value,
+            &[&singles(&letters.left)[..], std::slice::from_ref(&letters.inner)].concat(),
+            &sides,
+        )?;
         let product = linear(work, &value, weight, None)?;
         return placed(work, &product, &letters, result, &sides);
     }

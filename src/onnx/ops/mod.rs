@@ -116,8 +116,11 @@ fn beside(work: &mut Translation<'_>, flow: &Flow, axes: usize, at: usize, alone
     work.reshaped(flow, &shape, None)
 }
 
-/// Values stretched to one shape, as they lie in the file: their places, and the shape and the batch that they have together.
-fn together(work: &mut Translation<'_>, flows: &[Flow]) -> Result<(Vec<Place>, Vec<usize>, Option<Batch>), Refused> {
+/// Places of values that are stretched to one shape, and the shape and the batch that they have together.
+type Together = (Vec<Place>, Vec<usize>, Option<Batch>);
+
+/// Values stretched to one shape, as they lie in the file.
+fn together(work: &mut Translation<'_>, flows: &[Flow]) -> Result<Together, Refused> {
     let axes = flows.iter().map(Flow::axes).max().unwrap_or(0);
     let at = |flow: &Flow| flow.batch.map(|batch| Batch { axis: batch.axis + axes - flow.axes(), ..batch });
     let batch = flows.iter().find_map(at);
