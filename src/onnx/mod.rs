@@ -1,9 +1,9 @@
 /*!
 Networks of ONNX files as layers: what `pathkernel import` reads.
 
-A file is a graph of operators on arrays that have the batch as an axis; layers here see one example. [`translate`] goes over
+A file is a graph of operators on arrays that have the batch as an axis; layers here see one example. `translate` goes over
 the nodes once: what is known is worked out, tensors of the file become weights, and operators layers. Where the batch lies in a
-value is carried along, so that it drops out of shapes. [`fuse`] puts together what an exporter took apart, and [`naming`] gives
+value is carried along, so that it drops out of shapes. `fuse` puts together what an exporter took apart, and `naming` gives
 layers the names of the module's tensors.
 
 Nothing of a file is taken on trust: no length reserves memory, and what a layer is given is checked by the engine's own graph.
