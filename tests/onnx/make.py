@@ -89,7 +89,7 @@ class Causal(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.qkv, self.norm = nn.Linear(4, 12), nn.RMSNorm(4)
+        self.qkv, self.norm = nn.Linear(4, 12), nn.RMSNorm(4, eps=1e-6)
         nn.init.normal_(self.norm.weight)
 
     def forward(self, x):
