@@ -240,7 +240,7 @@ fn batches_must_fit_the_steps_and_the_examples() {
     refuses_array(&fixture, key, &npy_i64(&[3], &[0; 3]), &["[3]", "[steps, batch]"]);
     refuses_array(&fixture, key, &npy_i64(&[3, 0], &[]), &["[3, 0]", "step 0", "full batches"]);
     refuses_array(&fixture, key, &npy_i64(&[3, 2], &[0, 1, 2, 3, 4, 0]), &["step 2", "example 4", "0 to 3"]);
-    refuses_array(&fixture, key, &npy_i64(&[3, 2], &[0, 1, 2, 3, 0, -1]), &["step 2", "example -1", "0 to 3"]);
+    refuses_array(&fixture, key, &npy_i64(&[3, 2], &[0, 1, 2, 3, -1, 0]), &["step 2", "example -1", "0 to 3"]);
     refuses_array(&fixture, key, &npy_f64(&[3, 2], &[f64::NAN; 6]), &["integers"]);
     fixture.write("bad.npy", &npy_i64(&[3, 2], &[0; 6]));
     let overrides = ["training.batches=bad.npy", "training.batch_size=3"];
