@@ -5,6 +5,7 @@ mod common;
 
 use common::folder::Folder;
 use common::interrupt::Interrupt;
+use common::problem::{explained, path};
 use pathkernel::activation::Activation;
 use pathkernel::compute::cpu::CpuBackend;
 use pathkernel::compute::{Element, Entries, Rates};
@@ -15,12 +16,11 @@ use pathkernel::layer::{Attention, Flatten, Layer, LayerKind, Linear};
 use pathkernel::loss::{IGNORED, Loss, Targets};
 use pathkernel::optimizer::{Adam, Flow, NAdam, Optimizer, RmsProp, Sgd};
 use pathkernel::path::{Finished, Integration, Rule, Spec, Tile};
-use pathkernel::plan::{Cut, Device, Plan};
+use pathkernel::plan::Device;
 use pathkernel::problem::{Explanation, Problem, QueryData, TrainingData};
 use pathkernel::random::numbers;
 use pathkernel::readout::Readout;
 use pathkernel::tangent::{Carried, Contraction, choices};
-use pathkernel::tape::MemoryTape;
 use std::fs;
 use std::path::Path;
 
@@ -80,22 +80,6 @@ fn optimizers() -> [Optimizer; 6] {
         Optimizer::NAdam(nadam),
         Optimizer::RmsProp(rmsprop),
     ]
-}
-
-/// A path of a problem.
-fn path<E: Element>(problem: &Problem) -> MemoryTape<E> {
-    let backend = CpuBackend::<E>::new();
-    let mut tape = MemoryTape::new(problem.recording());
-    problem.train(&backend, &problem.network.draw(3), &mut tape, &mut || Ok(())).expect("a path");
-    tape
-}
-
-/// The answer, in tiles of some sides.
-fn explained<E: Element>(problem: &Problem, tape: &MemoryTape<E>, sides: [usize; 2]) -> Explanation {
-    let backend = CpuBackend::<E>::new();
-    problem.check().expect("a problem");
-    let plan = Plan::new(problem, &Device::new(&backend, Rates::CPU), Cut::Recorded { sides, own: 0 });
-    Explanation::of(problem, &backend, tape, &plan, &mut || Ok(())).expect("an explanation")
 }
 
 /// Ways to contract the layers, one layer departing from whole rows at a time.

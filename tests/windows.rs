@@ -5,6 +5,7 @@ mod common;
 
 use common::folder::Folder;
 use common::interrupt::Interrupt;
+use common::problem::{explained, path};
 use pathkernel::activation::Activation;
 use pathkernel::compute::cpu::CpuBackend;
 use pathkernel::compute::{Element, Entries, Rates};
@@ -15,7 +16,7 @@ use pathkernel::layer::{BatchNorm, Layer, LayerKind, Linear, Statistics};
 use pathkernel::loss::{Loss, Targets};
 use pathkernel::optimizer::{Adam, Flow, Lion, NAdam, Optimizer, RmsProp, Sgd};
 use pathkernel::path::{Finished, Integration, Spec, Tile};
-use pathkernel::plan::{Cut, Device, Plan};
+use pathkernel::plan::Device;
 use pathkernel::problem::{Explanation, Problem, QueryData, TrainingData};
 use pathkernel::random::numbers;
 use pathkernel::readout::Readout;
@@ -77,22 +78,6 @@ fn optimizers() -> [Optimizer; 7] {
         Optimizer::RmsProp(rmsprop),
         Optimizer::Lion(Lion { learning_rate: 0.01, betas, weight_decay }),
     ]
-}
-
-/// A path of a problem.
-fn path<E: Element>(problem: &Problem) -> MemoryTape<E> {
-    let backend = CpuBackend::<E>::new();
-    let mut tape = MemoryTape::new(problem.recording());
-    problem.train(&backend, &problem.network.draw(3), &mut tape, &mut || Ok(())).expect("a path");
-    tape
-}
-
-/// The answer, in tiles of some sides.
-fn explained<E: Element>(problem: &Problem, tape: &MemoryTape<E>, sides: [usize; 2]) -> Explanation {
-    let backend = CpuBackend::<E>::new();
-    problem.check().expect("a problem");
-    let plan = Plan::new(problem, &Device::new(&backend, Rates::CPU), Cut::Recorded { sides, own: 0 });
-    Explanation::of(problem, &backend, tape, &plan, &mut || Ok(())).expect("an explanation")
 }
 
 /// The answer without windows.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from .optional import named
+
 #: The module of each name, imported when the name is used.
 _MODULES = {
     "attribute": "attribution",
@@ -41,11 +43,7 @@ __all__ = sorted(_MODULES)
 def __getattr__(name: str) -> Any:
     if name == "interop":
         return importlib.import_module(f"{__name__}.interop")
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
-    globals()[name] = value
-    return value
+    return named(__name__, _MODULES, name)
 
 
 def __dir__() -> list[str]:

@@ -19,6 +19,7 @@ import numpy as np
 from . import _pathkernel
 from .inputs import Folder, Held, prepared
 from .progress import Progress, shown
+from .tensor_files import read
 
 Config = Mapping[str, Any]
 
@@ -154,11 +155,11 @@ def open(directory: str | Path) -> Outcome:
     arrays |= {path.stem: _array(_pathkernel.tiled(path)) for path in sorted(folder.glob("*.zarr"))}
     vectors = folder / "superposition.safetensors"
     if vectors.is_file():
-        arrays |= {f"superposition.{name}": own for name, own in _safetensors(vectors).items()}
+        arrays |= {f"superposition.{name}": own for name, own in read(vectors).items()}
     lines = (folder / "metrics.jsonl").read_text().splitlines()
     return Outcome(
         arrays=arrays,
-        weights_final=_safetensors(folder / "weights_final.safetensors"),
+        weights_final=read(folder / "weights_final.safetensors"),
         summary=json.loads((folder / "summary.json").read_text()),
         config=tomllib.loads((folder / "run.toml").read_text()),
         metrics=[json.loads(line) for line in lines],
@@ -225,18 +226,4 @@ def _tensors(points: np.ndarray, layout: list[tuple[str, int, list[int]]]) -> di
     for name, offset, shape in layout:
         size = int(np.prod(shape, dtype=np.int64))
         tensors[name] = points[:, offset : offset + size].reshape(len(points), *shape)
-    return tensors
-
-
-def _safetensors(path: Path) -> dict[str, np.ndarray]:
-    """The tensors of a file that the engine wrote, as memory maps."""
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        header = json.loads(file.read(length))
-    values, types = np.memmap(path, np.uint8, "r", 8 + length), {"F32": "<f4", "F64": "<f8"}
-    tensors: dict[str, np.ndarray] = {}
-    for name, about in header.items():
-        if name != "__metadata__":
-            first, end = about["data_offsets"]
-            tensors[name] = values[first:end].view(types[about["dtype"]]).reshape(about["shape"])
     return tensors

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import html
 import json
-import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path as File
 from typing import Any
 
 import numpy as np
+
+from .arrays import array
+from .tensor_files import write
 
 #: Layers that are shown at both ends of a long network.
 SHOWN = 20
@@ -54,10 +56,10 @@ class Graph:
             return self.prepare(inputs)
         if "input" in self.model:
             only = next(iter(inputs.values())) if isinstance(inputs, Mapping) else inputs
-            return as_array(only[0] if isinstance(only, (tuple, list)) else only)
+            return array(only[0] if isinstance(only, (tuple, list)) else only)
         if isinstance(inputs, Mapping):
-            return {name: as_array(inputs[name]) for name in self.model["inputs"]}
-        return {name: as_array(own) for name, own in zip(self.model["inputs"], inputs, strict=True)}
+            return {name: array(inputs[name]) for name in self.model["inputs"]}
+        return {name: array(own) for name, own in zip(self.model["inputs"], inputs, strict=True)}
 
     def with_ending(self) -> Graph:
         """The graph with what its module ends with as a layer, for losses and readouts of the module's own outputs."""
@@ -91,7 +93,7 @@ class Graph:
                 old.unlink()
         graph = {("nodes" if key == "layers" else key): value for key, value in self.model.items()}
         model.write_text(json.dumps(graph, default=file_of, indent=1))
-        write_safetensors(File(weights), self.weights)
+        write(File(weights), self.weights)
 
     def __repr__(self) -> str:
         rows = self._rows()
@@ -140,13 +142,6 @@ def option(value: Any) -> str:
     return f"of shape {list(value.shape)}" if isinstance(value, np.ndarray) else str(value)
 
 
-def as_array(value: Any) -> np.ndarray:
-    """A NumPy array of whatever holds numbers."""
-    if hasattr(value, "detach"):
-        value = value.detach().cpu()
-    return np.asarray(value)
-
-
 def free(wanted: str, taken: set[str]) -> str:
     """A name that nothing has."""
     name, number = wanted, 1
@@ -154,27 +149,3 @@ def free(wanted: str, taken: set[str]) -> str:
         number += 1
         name = f"{wanted}_{number}"
     return name
-
-
-#: What the types of arrays are called in a safetensors file.
-SAFETENSORS = {"float64": "F64", "float32": "F32", "float16": "F16", "int64": "I64", "int32": "I32", "bool": "BOOL"}
-
-
-def write_safetensors(file: File, tensors: Mapping[str, np.ndarray]) -> None:
-    """Writes tensors as a safetensors file: the length of a JSON object, the object, the numbers."""
-    head: dict[str, Any] = {}
-    place = 0
-    for name, array in tensors.items():
-        head[name] = {
-            "dtype": SAFETENSORS[array.dtype.name],
-            "shape": list(array.shape),
-            "data_offsets": [place, place + array.nbytes],
-        }
-        place += array.nbytes
-    said = json.dumps(head).encode()
-    said += b" " * (-len(said) % 8)
-    with file.open("wb") as out:
-        out.write(struct.pack("<Q", len(said)))
-        out.write(said)
-        for array in tensors.values():
-            out.write(np.ascontiguousarray(array).tobytes())

@@ -68,16 +68,11 @@ class Adam(Optimizer):
 
 
 @dataclass(frozen=True)
-class AdamW(Optimizer):
+class AdamW(Adam):
     """Adam with weight decay by itself: `torch.optim.AdamW`, with its default decay of 0.01."""
 
     kind: ClassVar[str] = "adamw"
-    lr: Numbers = 1e-3
-    betas: Pairs = (0.9, 0.999)
-    eps: Numbers = 1e-8
     weight_decay: Numbers = 0.01
-    amsgrad: bool = False
-    groups: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True)

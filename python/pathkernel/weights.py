@@ -32,7 +32,7 @@ def in_graph(graph: Graph, names: Iterable[str]) -> list[str]:
     """What a graph calls a module's tensors: some of them are cut into parts."""
     views: dict[str, list[str]] = {}
     for part, view in graph.model.get("parameters", {}).items():
-        views.setdefault(view["tensor"], []).append(part)
+        views.setdefault(view.get("tensor", part), []).append(part)
     return [part for name in names for part in views.get(name, [name])]
 
 

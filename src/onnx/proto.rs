@@ -278,7 +278,7 @@ pub(super) fn is_onnx(domain: &str) -> bool {
 }
 
 /// Digits that a number which somebody wrote has at the most; more are those of a number that was computed.
-const WRITTEN: usize = 6;
+const WRITTEN: usize = 5;
 
 /// A number in single precision as the simplest that rounds to it: what was written as 1e-5 is 1e-5 again, and the scale of
 /// attention is the inverse root of a whole number.

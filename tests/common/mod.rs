@@ -6,5 +6,6 @@ pub mod faulty;
 pub mod folder;
 pub mod interrupt;
 pub mod loops;
+pub mod problem;
 pub mod program;
 pub mod report;

@@ -12,6 +12,7 @@ from ..graph import Graph
 from ..losses import loss_table
 from ..path import Path
 from ..torch_optimizers import Kind
+from ..weights import in_graph
 from . import numbers, shares
 from .store import Recording
 from .rows import Arrays
@@ -52,7 +53,7 @@ def path(recording: Recording, told: Told) -> tuple[Path, list[str]]:
     if loss["loss"] == "cross_entropy" and targets.dtype.kind in "iu" and (targets == NO_CLASS).any():
         loss.setdefault("ignore", NO_CLASS)
     found = shares.find(steps, targets, loss, told.graph.ending)
-    groups = [_as_in(told.graph, names) for names in told.groups]
+    groups = [in_graph(told.graph, names) for names in told.groups]
     optimizer, remarks = numbers.optimizer(told.kind, told.flags, [step.numbers for step in steps], groups)
     precision = "f64" if any(one.dtype == np.float64 for one in recording.weights.point(0).values()) else "f32"
     rows = _Rows.of(recording, told, found.weights, _DIGITS[precision])
@@ -108,16 +109,8 @@ def _frozen(told: Told, steps: Sequence[Step]) -> dict[str, Any]:
     moved = {name for place, name in enumerate(told.names) if place not in never}
     buffers = ("running_mean", "running_var")
     still = [name for name in told.graph.weights if name not in moved and not name.endswith(buffers)]
-    frozen = list(dict.fromkeys([*told.graph.model.get("frozen", []), *_as_in(told.graph, still)]))
+    frozen = list(dict.fromkeys([*told.graph.model.get("frozen", []), *in_graph(told.graph, still)]))
     return {**told.graph.model, **({"frozen": frozen} if frozen else {})}
-
-
-def _as_in(graph: Graph, names: Sequence[str]) -> list[str]:
-    """What a graph calls the network's tensors: some of them are views of others."""
-    views: dict[str, list[str]] = {}
-    for tensor, place in graph.model.get("parameters", {}).items():
-        views.setdefault(place.get("tensor", tensor), []).append(tensor)
-    return [own for name in names for own in views.get(name, [name])]
 
 
 @dataclass

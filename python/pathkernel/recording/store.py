@@ -15,11 +15,12 @@ import torch
 from torch import Tensor
 
 from ..errors import PathkernelError
+from ..tensor_files import Tensors, read, write
 from .host import Arrival, AtOnce, Background, array, copied_now
 from .journal import Journal
 from .rows import Rows
 from .step import Part, Seen, Step
-from .weights import InMemory, OnDisk, Tensors, Weights, read, write
+from .weights import InMemory, OnDisk, Weights
 
 #: Where the state of an optimizer that had stepped before is kept.
 _STATE = "optimizer_state.safetensors"

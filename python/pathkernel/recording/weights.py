@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
-Tensors = dict[str, np.ndarray]
-
-_KINDS = {"float64": "F64", "float32": "F32", "float16": "F16"}
+from ..tensor_files import Tensors, read, write
 
 
 class Weights(Protocol):
@@ -67,38 +62,3 @@ class OnDisk:
 
     def _file(self, number: int) -> Path:
         return self._folder / f"{number:08}.safetensors"
-
-
-def write(file: Path, tensors: Tensors) -> None:
-    """Writes a safetensors file beside its name, and renames it."""
-    arrays = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
-    beside = file.with_suffix(".tmp")
-    with open(beside, "wb") as out:
-        out.writelines(_parts(arrays))
-    os.replace(beside, file)
-
-
-def _parts(arrays: Tensors) -> Iterable[Any]:
-    header, end = {}, 0
-    for name, array in arrays.items():
-        begin, end = end, end + array.nbytes
-        header[name] = {"dtype": _KINDS[array.dtype.name], "shape": list(array.shape), "data_offsets": [begin, end]}
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    yield len(text).to_bytes(8, "little")
-    yield text
-    for array in arrays.values():
-        yield array.reshape(-1).view(np.uint8).data
-
-
-def read(file: Path) -> Tensors:
-    """Reads what `write` has written."""
-    data = file.read_bytes()
-    begin = 8 + int.from_bytes(data[:8], "little")
-    kinds = {word: np.dtype(name) for name, word in _KINDS.items()}
-    return {
-        name: np.frombuffer(
-            data[begin + of["data_offsets"][0] : begin + of["data_offsets"][1]], kinds[of["dtype"]]
-        ).reshape(of["shape"])
-        for name, of in json.loads(data[8:begin]).items()
-    }

@@ -152,7 +152,7 @@ def test_a_process_that_is_killed(tmp_path: Path) -> None:
         assert process.poll() is None
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    from pathkernel.recording.weights import read
+    from pathkernel.tensor_files import read
 
     points = sorted(weights.glob("*.safetensors"))
     net = network()

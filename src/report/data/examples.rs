@@ -4,6 +4,7 @@ use super::blob::Blob;
 use super::details::Details;
 use super::inputs::inputs;
 use super::labels::Labels;
+use super::{first_letters, starts};
 use crate::report::contents::Contents;
 use crate::report::self_influence::Own;
 use serde_json::{Value, json};
@@ -14,8 +15,6 @@ const WINDOWS: usize = 40;
 const OF_ONE: usize = 24 + 2 * WINDOWS;
 /// Bytes of a query that it moved.
 const OF_QUERY: usize = 8;
-/// Letters of a name.
-const LETTERS: usize = 60;
 
 /// What a page says of examples: as many columns as there is room for, those first that are most often among the largest.
 pub(super) struct Examples<'a> {
@@ -36,8 +35,7 @@ impl Examples<'_> {
         let inputs = problem.and_then(|problem| inputs(blob, contents, &problem.inputs, &items, of_inputs));
         let groups = problem.and_then(|problem| problem.groups.as_ref());
         let name = |column: &usize| {
-            let name = rows[*column].first().and_then(|&row| contents.names.example(row)).unwrap_or_default();
-            name.chars().take(LETTERS).collect::<String>()
+            first_letters(rows[*column].first().and_then(|&row| contents.names.example(row)).unwrap_or_default())
         };
         let names: Vec<String> = order.iter().map(name).collect();
         let reals = |column: &usize| problem?.targets.reals(*column, problem?.network.outputs)?.first().copied();
@@ -100,12 +98,8 @@ impl Examples<'_> {
         }
         let own = || order.iter().flat_map(|&column| lists[column].iter().flatten());
         let lengths = order.iter().map(|&column| lists[column].iter().map(Vec::len).sum::<usize>());
-        let starts = std::iter::once(0).chain(lengths.scan(0, |sum, length| {
-            *sum += length;
-            Some(*sum)
-        }));
         Some(json!({
-            "starts": blob.places(starts),
+            "starts": blob.places(starts(lengths)),
             "queries": blob.places(own().map(|own| own.0)),
             "amounts": blob.reals(own().map(|own| own.1)),
         }))

@@ -35,6 +35,8 @@ use serde_json::{Value, json};
 
 /// Stands for what there is not, among whole numbers of the page.
 pub(super) const NONE: u32 = u32::MAX;
+/// Letters of a name or an answer.
+const LETTERS: usize = 60;
 /// Examples that are listed as doing most to themselves.
 const SUSPECTS: usize = 60;
 /// Bytes of what is said of single queries, of examples, of the inputs of either, and queries that are listed: in letters, four
@@ -102,4 +104,18 @@ fn run(contents: &Contents) -> Value {
         "grouped": contents.run_file.data.groups.is_some(),
         "data": contents.problem.as_ref().err().map(ToString::to_string),
     })
+}
+
+/// As much of a name or an answer as a page shows.
+fn first_letters(text: &str) -> String {
+    text.chars().take(LETTERS).collect()
+}
+
+/// Where the parts of a list begin, and where the last one ends.
+fn starts(lengths: impl Iterator<Item = usize>) -> Vec<usize> {
+    let mut found = vec![0];
+    for length in lengths {
+        found.push(found[found.len() - 1] + length);
+    }
+    found
 }

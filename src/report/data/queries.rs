@@ -4,7 +4,7 @@ use super::blob::Blob;
 use super::details::{Detail, Details};
 use super::inputs::inputs;
 use super::order::Order;
-use super::{NONE, question};
+use super::{NONE, first_letters, question, starts};
 use crate::loss::{IGNORED, Targets};
 use crate::problem::Problem;
 use crate::report::contents::Contents;
@@ -12,8 +12,6 @@ use crate::report::words::Words;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
-/// Letters of a name or an answer.
-const LETTERS: usize = 60;
 /// Real targets of a query.
 const TARGETS: usize = 8;
 
@@ -145,17 +143,4 @@ impl Queries<'_> {
         let kept = self.details.all.iter().flat_map(|detail| detail.values.iter().copied());
         kept.map(|value| (value, say(&words, value))).collect()
     }
-}
-
-/// Where the parts of a list begin, and where the last one ends.
-fn starts(lengths: impl Iterator<Item = usize>) -> Vec<usize> {
-    let mut found = vec![0];
-    for length in lengths {
-        found.push(found[found.len() - 1] + length);
-    }
-    found
-}
-
-fn first_letters(text: &str) -> String {
-    text.chars().take(LETTERS).collect()
 }

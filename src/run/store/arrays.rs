@@ -393,29 +393,12 @@ impl<E: Element> Arrays<E> {
     ///
     /// A tile that is missing.
     pub fn into_results(self) -> Result<Vec<Named>, Error> {
-        let Self {
-            attribution, attribution_windows, top, attribution_positions, kernel, coefficients, tangent, ..
-        } = self;
         let mut results = Vec::new();
-        let mut add = |name: String, array: Tiles<E>| {
-            if let Tiles::Memory(array) = array {
-                let (shape, values) = array.into_values();
-                results.push(Named::new(&name, &shape, values));
-            }
-        };
-        let groups =
-            [("attribution", attribution), ("attribution_positions", attribution_positions), ("kernel", kernel)];
-        for (name, group) in groups {
-            let Some(Group { whole, layers }) = group else { continue };
-            add(name.into(), whole);
-            layers.into_iter().for_each(|layers| add(format!("{name}_layers"), layers));
+        for (name, array) in self.results() {
+            let Tiles::Memory(array) = array else { continue };
+            results.push(Named::new(&name, array.shape(), array.take()));
         }
-        attribution_windows.into_iter().for_each(|windows| add(WINDOWS.into(), windows));
-        coefficients.into_iter().for_each(|[_, coefficients]| add("coefficients".into(), coefficients));
-        for (name, array) in ["tangent_initial", "tangent_final"].into_iter().zip(tangent.into_iter().flatten()) {
-            add(name.into(), array);
-        }
-        results.extend(top.map(|top| top.results()).transpose()?.into_iter().flatten());
+        results.extend(self.top.map(|top| top.results()).transpose()?.into_iter().flatten());
         Ok(results)
     }
 

@@ -172,9 +172,14 @@ impl<E: Element> HeldArray<E> {
         }
     }
 
-    /// Its shape and its numbers.
-    pub fn into_values(self) -> (Vec<usize>, Vec<E>) {
-        (self.shape, self.values.into_inner().unwrap_or_else(PoisonError::into_inner))
+    /// Its shape.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// Its numbers, which it has no more.
+    pub fn take(&self) -> Vec<E> {
+        std::mem::take(&mut *self.values.write().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

@@ -1,18 +1,12 @@
 //! Arrays of pairs by layers of a finished run, whichever way they are stored.
 
-use super::zarr::AnyTiled;
+use super::stored::StoredArray;
 use crate::error::Error;
-use crate::formats::MappedArray;
 use std::path::Path;
 
 /// An array `[layers, n, m, rest..]`, of which a query's row of a layer is read at a time.
 #[derive(Debug)]
-pub enum LayeredArray {
-    /// One `.npy`.
-    Whole(MappedArray),
-    /// A folder of tiles.
-    Tiled(AnyTiled),
-}
+pub struct LayeredArray(StoredArray);
 
 impl LayeredArray {
     /// Opens `name.npy`, or else `name.zarr`, of a run directory; `None` where there is neither.
@@ -21,26 +15,16 @@ impl LayeredArray {
     ///
     /// A file that cannot be read, or that is not such an array.
     pub fn open(directory: &Path, name: &str) -> Result<Option<Self>, Error> {
-        if let Some(array) = MappedArray::open(&directory.join(format!("{name}.npy")))? {
-            return Ok(Some(Self::Whole(array)));
-        }
-        let folder = directory.join(format!("{name}.zarr"));
-        if !folder.exists() {
-            return Ok(None);
-        }
-        let array = AnyTiled::open(&folder)?;
-        if !array.has_layers() {
-            return Err(Error::Input(format!("{}: is an array without layers", folder.display())));
-        }
-        Ok(Some(Self::Tiled(array)))
+        let array = StoredArray::open(directory, name, |tiled| match tiled.has_layers() {
+            true => Ok(()),
+            false => Err("is an array without layers"),
+        })?;
+        Ok(array.map(Self))
     }
 
     /// Its shape.
     pub fn shape(&self) -> &[usize] {
-        match self {
-            Self::Whole(array) => &array.shape,
-            Self::Tiled(array) => array.shape(),
-        }
+        self.0.shape()
     }
 
     /// A query's row of a layer, `[m, rest..]`.
@@ -58,9 +42,11 @@ impl LayeredArray {
             )));
         }
         let entry: usize = rest.iter().product();
-        match self {
-            Self::Whole(array) => Ok(array.values((layer * queries + query) * examples * entry, examples * entry)),
-            Self::Tiled(array) => {
+        match &self.0 {
+            StoredArray::Whole(array) => {
+                Ok(array.values((layer * queries + query) * examples * entry, examples * entry))
+            }
+            StoredArray::Tiled(array) => {
                 let (queries, examples) = (query..query + 1, 0..*examples);
                 // No memory is asked for that the files do not fill.
                 array.find(layer, queries.clone(), examples.clone())?;

@@ -18,6 +18,7 @@ mod pairs;
 mod parts;
 mod queries;
 mod record;
+mod stored;
 mod summary;
 mod terms;
 mod top;

@@ -1,19 +1,14 @@
 //! Arrays of pairs of a finished run, whichever way they are stored.
 
-use super::zarr::{AnyTiled, Take};
+use super::stored::StoredArray;
+use super::zarr::Take;
 use crate::error::Error;
-use crate::formats::MappedArray;
 use std::ops::Range;
 use std::path::Path;
 
 /// An array `[n, m, rest..]`, of which little is read at a time.
 #[derive(Debug)]
-pub enum PairArray {
-    /// One `.npy`.
-    Whole(MappedArray),
-    /// A folder of tiles.
-    Tiled(AnyTiled),
-}
+pub struct PairArray(StoredArray);
 
 impl PairArray {
     /// Opens `name.npy`, or else `name.zarr`, of a run directory; `None` where there is neither.
@@ -22,29 +17,16 @@ impl PairArray {
     ///
     /// A file that cannot be read, or that is not such an array.
     pub fn open(directory: &Path, name: &str) -> Result<Option<Self>, Error> {
-        if let Some(array) = MappedArray::open(&directory.join(format!("{name}.npy")))? {
-            return Ok(Some(Self::Whole(array)));
-        }
-        let folder = directory.join(format!("{name}.zarr"));
-        if !folder.exists() {
-            return Ok(None);
-        }
-        let array = AnyTiled::open(&folder)?;
-        if array.has_layers() {
-            return Err(Error::Input(format!(
-                "{}: is an array by layers or windows, and should be their sum",
-                folder.display()
-            )));
-        }
-        Ok(Some(Self::Tiled(array)))
+        let array = StoredArray::open(directory, name, |tiled| match tiled.has_layers() {
+            true => Err("is an array by layers or windows, and should be their sum"),
+            false => Ok(()),
+        })?;
+        Ok(array.map(Self))
     }
 
     /// Its shape.
     pub fn shape(&self) -> &[usize] {
-        match self {
-            Self::Whole(array) => &array.shape,
-            Self::Tiled(array) => array.shape(),
-        }
+        self.0.shape()
     }
 
     /// Numbers of one pair.
@@ -60,7 +42,7 @@ impl PairArray {
     pub fn values(&self, queries: Range<usize>, examples: Range<usize>) -> Result<Vec<f64>, Error> {
         let (entry, width) = (self.entry(), examples.len());
         self.sides(&queries, &examples)?;
-        if let Self::Tiled(array) = self {
+        if let StoredArray::Tiled(array) = &self.0 {
             // No memory is asked for that the files do not fill.
             array.find(0, queries.clone(), examples.clone())?;
         }
@@ -84,9 +66,9 @@ impl PairArray {
         examples: &[usize],
         take: &mut dyn FnMut(usize, usize, &[f64]),
     ) -> Result<(), Error> {
-        let (entry, [high, wide]) = match self {
-            Self::Whole(_) => (self.entry(), [1, 1]),
-            Self::Tiled(array) => (self.entry(), array.part()),
+        let (entry, [high, wide]) = match &self.0 {
+            StoredArray::Whole(_) => (self.entry(), [1, 1]),
+            StoredArray::Tiled(array) => (self.entry(), array.part()),
         };
         let columns = blocks(examples, wide);
         for rows in blocks(queries, high) {
@@ -116,8 +98,8 @@ impl PairArray {
 
     fn read(&self, queries: Range<usize>, examples: Range<usize>, take: &mut Take<'_, f64>) -> Result<(), Error> {
         let [_, m] = self.sides(&queries, &examples)?;
-        match self {
-            Self::Whole(array) => {
+        match &self.0 {
+            StoredArray::Whole(array) => {
                 let entry = self.entry();
                 for query in queries {
                     let first = (query * m + examples.start) * entry;
@@ -125,7 +107,7 @@ impl PairArray {
                 }
                 Ok(())
             }
-            Self::Tiled(array) => array.read(0, queries, examples, take),
+            StoredArray::Tiled(array) => array.read(0, queries, examples, take),
         }
     }
 }

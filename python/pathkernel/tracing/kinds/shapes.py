@@ -115,16 +115,25 @@ def slice_(
     step: int = 1,
     **_: Any,
 ) -> str:
-    own = t.layout(self)
-    if own.batch is not None and dim % len(own.whole) == own.batch:
+    if is_batch(t, self, dim):
         if node.meta["val"].shape == self.meta["val"].shape:
             return t.read(self)
         raise Unsupported("some examples of the batch are left out here; every example has to be on its own")
-    axis = own.axis(dim)
-    side = t.shape(self)[axis]
-    ends = [None if edge is None else t.whole_number(edge) for edge in (start, end)]
-    first, last, by = slice(ends[0], ends[1], step).indices(side)
+    axis, first, last, by = places(t, self, dim, start, end, step)
     return t.network.slice(t.read(self), axis, first, max(first, last), by)
+
+
+def is_batch(t: Translator, value: fx.Node, dim: int) -> bool:
+    """Whether an axis is that of the examples."""
+    own = t.layout(value)
+    return own.batch is not None and dim % len(own.whole) == own.batch
+
+
+def places(t: Translator, value: fx.Node, dim: int, start: Any, end: Any, step: int) -> tuple[int, int, int, int]:
+    """The axis of a slice, its first place and the one behind its last, and how many it goes on by."""
+    axis = t.layout(value).axis(dim)
+    ends = [None if edge is None else t.whole_number(edge) for edge in (start, end)]
+    return axis, *slice(ends[0], ends[1], step).indices(t.shape(value)[axis])
 
 
 @handles("narrow")
@@ -211,14 +220,11 @@ def slice_scatter(
     end: Any = None,
     step: int = 1,
 ) -> str:
-    own = t.layout(self)
-    if own.batch is not None and dim % len(own.whole) == own.batch:
+    if is_batch(t, self, dim):
         if src.meta["val"].shape == self.meta["val"].shape:
             return t.read(src)
         raise Unsupported("some examples of the batch are written here; every example has to be on its own")
-    axis = own.axis(dim)
-    ends = [None if edge is None else t.whole_number(edge) for edge in (start, end)]
-    first, last, by = slice(ends[0], ends[1], step).indices(t.shape(self)[axis])
+    axis, first, last, by = places(t, self, dim, start, end, step)
     if by != 1:
         raise Unsupported("writing every other place; cat of slices is the nearest")
     return put(t, self, t.read(src), axis, first, last)
