@@ -23,6 +23,7 @@ The command line is the usual way in: a run file ([`run::keys`]) becomes a direc
 | [`tape`] | the recorded path, in memory or on disk |
 | [`tangent`] | gradient rows and their contraction |
 | [`path`] | quadrature and the integration along the path |
+| [`influence`] | derivatives through all of training, the last step first |
 
 # Example
 
@@ -78,6 +79,7 @@ pub mod device;
 pub mod error;
 pub mod formats;
 pub mod graph;
+pub mod influence;
 pub mod keeper;
 pub mod key;
 pub mod layer;

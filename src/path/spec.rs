@@ -1,6 +1,6 @@
 //! What to integrate along a path, and the results of a tile.
 
-use super::Account;
+use super::{Account, Effects};
 use crate::compute::Entries;
 use crate::error::Error;
 use crate::loss::Loss;
@@ -122,6 +122,10 @@ pub struct Finished {
     /// The results that belong to single queries and to steps. Tiles whose examples do not start at 0 have none of queries,
     /// except with the rule `adaptive`.
     pub account: Account,
+    /// The influence of the examples, laid out as an entry of `attribution`; empty where it is not asked for.
+    pub influence: Vec<f64>,
+    /// What the influence says of the steps.
+    pub effects: Effects,
 }
 
 impl Finished {

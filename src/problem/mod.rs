@@ -11,16 +11,19 @@ mod choose;
 mod data;
 mod evaluate;
 mod explanation;
+mod influence;
 mod own;
 
 pub use data::{QueryData, TrainingData};
 pub use evaluate::{Evaluated, Evaluation};
 pub use explanation::Explanation;
+pub use influence::InfluenceTiles;
 pub use own::SelfAttribution;
 
 use crate::compute::{Backend, convert};
 use crate::error::Error;
 use crate::graph::Graph;
+use crate::influence::Influence;
 use crate::keeper::Keeper;
 use crate::loss::{Aims, Loss, Numbers, Targets};
 use crate::optimizer::{Motion, Optimizer, OptimizerState};
@@ -80,6 +83,8 @@ pub struct Problem {
     pub superposition_vectors: Vec<u32>,
     /// Whether what each example contributed to its own readout is wanted; see [`SelfAttribution`].
     pub own: bool,
+    /// What is asked of the influence, where it is; see [`InfluenceTiles`].
+    pub influence: Option<Influence>,
 }
 
 impl Problem {
@@ -107,6 +112,7 @@ impl Problem {
             superposition: false,
             superposition_vectors: Vec::new(),
             own: false,
+            influence: None,
         }
     }
 

@@ -1,0 +1,106 @@
+//! The influence of the examples: tiles of queries, each with all columns.
+
+use super::Problem;
+use super::data::{QueryData, TrainingData};
+use crate::compute::{Backend, Entries};
+use crate::error::Error;
+use crate::influence::Influence;
+use crate::keeper::Keeper;
+use crate::path::{Effects, Finished, Tile, interleave};
+use crate::tape::Tape;
+use std::borrow::Cow;
+use std::ops::Range;
+
+impl Problem {
+    /// The problem whose path the influence is taken along: where [`Influence::weight`] is not 1, the same with every example's weight
+    /// times it. Shares and steps stay, so that it is another path.
+    pub fn influence_problem(&self) -> Cow<'_, Self> {
+        let weight = self.influence.map_or(1.0, |influence| influence.weight);
+        if weight == 1.0 {
+            return Cow::Borrowed(self);
+        }
+        let aims = self.aims();
+        let weights = (0..aims.rows * aims.positions()).map(|place| weight * aims.weight(place)).collect();
+        Cow::Owned(Self { weights: Some(weights), imported: false, ..self.clone() })
+    }
+}
+
+/// The influence of a problem's examples on the readouts of its queries.
+#[derive(Debug)]
+pub struct InfluenceTiles<'a> {
+    /// That of [`Problem::influence_problem`].
+    problem: &'a Problem,
+    influence: Influence,
+}
+
+impl<'a> InfluenceTiles<'a> {
+    /// Along the path of a problem, which is an [`influence_problem`](Problem::influence_problem).
+    pub fn new(problem: &'a Problem) -> Self {
+        Self { problem, influence: problem.influence.unwrap_or_default() }
+    }
+
+    /// Tiles of `side` queries each.
+    pub fn tiles(&self, side: usize) -> Vec<Tile> {
+        let (queries, side) = (self.problem.query_count(), side.max(1));
+        (0..queries).step_by(side).map(|first| self.over(first..(first + side).min(queries))).collect()
+    }
+
+    /// Some queries, with all columns.
+    fn over(&self, queries: Range<usize>) -> Tile {
+        Tile { queries, examples: 0..self.problem.columns() }
+    }
+
+    /// A tile's two halves; `None` where it has one query.
+    pub fn halves(&self, tile: &Tile) -> Option<[Tile; 2]> {
+        let Range { start, end } = tile.queries;
+        let middle = start + (end - start).div_ceil(2);
+        (middle < end).then(|| [self.over(start..middle), self.over(middle..end)])
+    }
+
+    /// The influence of a tile, or goes on with one that was interrupted: [`Finished::influence`] and [`Finished::effects`]. `keeper`
+    /// is told of each step.
+    ///
+    /// # Errors
+    ///
+    /// A device error, a trajectory that cannot be read, numbers that are not finite, or an error of the keeper.
+    pub fn tile<B: Backend>(
+        &self,
+        backend: &B,
+        data: &TrainingData<'_, B>,
+        queries: &QueryData<B>,
+        tape: &dyn Tape<B::Element>,
+        tile: &Tile,
+        keeper: &mut dyn Keeper,
+    ) -> Result<Finished, Error> {
+        let _ = (backend, data, queries, tape, tile, keeper, self.influence);
+        Err(Error::Input("the influence is not computed yet".into()))
+    }
+
+    /// `[n, m, R]` and its effects, in memory, by tiles of `side` queries.
+    ///
+    /// # Errors
+    ///
+    /// As [`tile`](Self::tile).
+    pub fn of<B: Backend>(
+        &self,
+        backend: &B,
+        tape: &dyn Tape<B::Element>,
+        side: usize,
+        keeper: &mut dyn Keeper,
+    ) -> Result<(Vec<f64>, Effects), Error> {
+        let problem = self.problem;
+        let (data, queries) = (TrainingData::new(backend, problem)?, QueryData::new(backend, problem)?);
+        let (columns, rows) = (problem.columns(), problem.spec.values(problem.network.outputs));
+        let mut influence = vec![0.0; problem.query_count() * columns * rows];
+        let mut effects = Effects::new(problem.query_count() * rows, tape.history().steps.len());
+        for tile in self.tiles(side) {
+            let finished = self.tile(backend, &data, &queries, tape, &tile, keeper)?;
+            for query in tile.queries.clone() {
+                let out = &mut influence[query * columns * rows..][..columns * rows];
+                interleave(out, &finished.influence, Entries::Loss, (rows, 1), &tile, query, 0..columns);
+            }
+            effects.put(tile.queries.start * rows, &finished.effects);
+        }
+        Ok((influence, effects))
+    }
+}
