@@ -184,6 +184,20 @@ impl Cost<'_> {
         passes.forward(real(batch)) + passes.backward(backward) + self.training_step() + real(batch) * gradient
     }
 
+    /// Seconds of a step of the influence: of what all rows of a tile share, and of each row, which has so many vectors: a pass along
+    /// a direction, and its way back with two products for each of a backward pass.
+    pub fn influence_step(&self, vectors: f64) -> [f64; 2] {
+        let (passes, batch) = (self.passes(), real(self.batch));
+        let shared = passes.forward(batch) + passes.backward(batch) + passes.gradient(batch) + self.reading();
+        let back = passes.backward(batch) + passes.gradient(batch);
+        [shared, ALONG * passes.forward(batch) + 2.0 * back + self.flat(2.0 * vectors)]
+    }
+
+    /// Operations of the passes of a step of the influence, of so many rows in so many tiles.
+    pub fn influence_flops(&self, rows: f64, tiles: f64) -> f64 {
+        self.row_flops() * real(self.batch) * (3.0 * tiles + (ALONG + 4.0) * rows)
+    }
+
     /// Seconds of contractions. What is done with a query's rows is done once for every tile of examples, and the other
     /// way round.
     fn contracting(&self, all: &Sizes) -> f64 {

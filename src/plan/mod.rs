@@ -5,6 +5,7 @@ What a problem costs on a device: memory and arithmetic, the contraction of each
 mod cheaper;
 mod cost;
 mod footprint;
+mod influence;
 mod measured;
 mod own;
 mod passes;
@@ -12,6 +13,7 @@ mod room;
 mod tiles;
 
 pub use cheaper::Cheaper;
+pub use influence::Slices;
 pub use measured::MeasuredPasses;
 pub(crate) use room::{check_room, size};
 pub use tiles::Cut;
@@ -25,6 +27,7 @@ use crate::tangent::{Contraction, Sizes, choose};
 use crate::tape::Step;
 use cost::Cost;
 use footprint::{Footprint, Held, WholeBatch};
+use influence::Influences;
 use own::{Own, pairs_of_own, sizes_of_own};
 use room::PROGRAM;
 use std::ops::Range;
@@ -47,6 +50,8 @@ pub struct Plan {
     pub own_side: usize,
     /// The tiles of self-attributions.
     pub own_tiles: Vec<Tile>,
+    /// The tiles of influences.
+    pub influence: Slices,
     /// Bytes on the device at the most.
     pub device_bytes: u64,
     /// Bytes of the data and of the program on the host.
@@ -60,6 +65,8 @@ pub struct Plan {
     pub array_bytes: f64,
     /// Bytes of the attribution among them, and of its parts by layer and by window.
     pub attribution_bytes: f64,
+    /// Bytes of the influences among them, but for those of steps.
+    pub influence_bytes: f64,
     /// Bytes of the recorded path.
     pub path_bytes: f64,
     /// Floating-point operations of the contractions.
@@ -236,6 +243,8 @@ impl Plan {
         let room = device.allowed.map_or(device.memory, |allowed| allowed.saturating_sub(host_bytes));
         let own = problem.own.then(|| Own::new(problem, &contraction, &sizes, device));
         let own_side = own.as_ref().map(|own| own.side(cut, (room, device.largest), &device.choosing));
+        let influences = problem.influence.map(|_| Influences::new(problem, &contraction, device));
+        let slices = influences.as_ref().map(|influences| influences.slices(cut, room));
         let sizes = Sizes { queries: n, ..sizes };
         let taken =
             real(if spec.optimizer.whole().is_solved() { FLOW_STEPS * flow_nodes(&spec.rule) } else { steps.len() });
@@ -258,8 +267,9 @@ impl Plan {
             }
             Cut::Recorded { sides, .. } => Some(sides),
         };
-        // One that self-attributions do not fit is no plan.
-        let tile = tile.filter(|_| own_side != Some(None));
+        // One that self-attributions or influences do not fit is no plan.
+        let fits = own_side != Some(None) && slices.as_ref().is_none_or(|slices| !slices.tiles.is_empty());
+        let tile = tile.filter(|_| fits);
         let own_side = own_side.map(|side| side.unwrap_or(1));
         let [down, across] = tile.unwrap_or([1, 1]).map(|side| side.max(1));
         // Tiles of one query and one example could be very many.
@@ -275,6 +285,9 @@ impl Plan {
         let training = cost.training_step() * taken;
         let stepping = (cost.step(per_pair.sums) + superposing_step) * taken;
         let demand = own.as_ref().zip(own_side).map(|(own, side)| own.demand(side, device, taken)).unwrap_or_default();
+        let of_influences =
+            influences.as_ref().zip(slices.as_ref()).map(|(influences, slices)| influences.demand(slices, taken));
+        let demand = demand.beside(&of_influences.unwrap_or_default());
         let (flops, pass_flops) = (cost.flops() * taken + demand.flops, cost.pass_flops() * taken + demand.pass_flops);
         let summing = cost.folding(per_pair.sums, taken) + cost.handing_over(per_pair.windows);
         let integrating = stepping + tangents + summing + demand.seconds;
@@ -282,6 +295,7 @@ impl Plan {
         let single = footprint.fits([1, 1], u64::MAX, device.largest) && !demand.is_too_large;
         let least = host_bytes.saturating_add(footprint.bytes(1, 1).max(superposing).max(demand.least_bytes));
         let has_tiles = !tiles.is_empty();
+        let [influence_bytes, of_steps] = influences.as_ref().map_or([0.0; 2], Influences::array_bytes);
         let own_tiles = own_side.filter(|_| has_tiles).map(|side| SelfAttribution::new(problem).tiles(side));
         Self {
             shapes: [m, n, outputs, network.parameter_count(), steps.len()],
@@ -291,6 +305,7 @@ impl Plan {
             workers,
             own_side: own_side.unwrap_or(0),
             own_tiles: own_tiles.unwrap_or_default(),
+            influence: slices.filter(|_| has_tiles).unwrap_or_default(),
             device_bytes: footprint
                 .bytes(down, across)
                 .saturating_mul(workers as u64)
@@ -300,8 +315,9 @@ impl Plan {
             host_bytes,
             least_bytes: single.then_some(least),
             state_bytes: footprint.state_bytes(down, across).max(demand.state_bytes),
-            array_bytes: array_bytes(problem, &per_pair, device.bytes),
+            array_bytes: array_bytes(problem, &per_pair, device.bytes) + influence_bytes + of_steps,
             attribution_bytes: real(n) * real(m) * per_pair.attribution * real(device.bytes),
+            influence_bytes,
             path_bytes: (path_vectors(problem) + 2.0) * real(network.len) * real(device.bytes),
             flops,
             pass_flops,

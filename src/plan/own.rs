@@ -23,14 +23,14 @@ pub(super) struct Own<'a> {
     footprint: Footprint,
 }
 
-/// What self-attributions take of a device.
+/// What self-attributions or influences take of a device.
 #[derive(Default)]
 pub(super) struct Demand {
     /// Bytes of a tile.
     pub bytes: u64,
-    /// Bytes of one of a single example.
+    /// Bytes of one of a single example or query.
     pub least_bytes: u64,
-    /// Whether an array of a single example is larger than the device takes.
+    /// Whether an array of a single one is larger than the device takes.
     pub is_too_large: bool,
     /// Bytes of the state of a tile under way.
     pub state_bytes: u64,
@@ -40,6 +40,21 @@ pub(super) struct Demand {
     pub pass_flops: f64,
     /// Seconds.
     pub seconds: f64,
+}
+
+impl Demand {
+    /// What both take, one after the other.
+    pub fn beside(&self, other: &Self) -> Self {
+        Self {
+            bytes: self.bytes.max(other.bytes),
+            least_bytes: self.least_bytes.max(other.least_bytes),
+            is_too_large: self.is_too_large || other.is_too_large,
+            state_bytes: self.state_bytes.max(other.state_bytes),
+            flops: self.flops + other.flops,
+            pass_flops: self.pass_flops + other.pass_flops,
+            seconds: self.seconds + other.seconds,
+        }
+    }
 }
 
 /// What one contracts and sums where nothing but self-attributions is asked for.

@@ -88,7 +88,7 @@ fn enough(bytes: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Tile;
+    use super::super::{Slices, Tile};
     use super::*;
 
     #[test]
@@ -101,12 +101,14 @@ mod tests {
             workers: 1,
             own_side: 0,
             own_tiles: Vec::new(),
+            influence: Slices::default(),
             device_bytes: 1 << 20,
             host_bytes,
             least_bytes: Some(host_bytes + (1 << 20)),
             state_bytes: 0,
             array_bytes: 0.0,
             attribution_bytes: 0.0,
+            influence_bytes: 0.0,
             path_bytes: 0.0,
             flops: 0.0,
             pass_flops: 0.0,

@@ -17,6 +17,8 @@ pub enum Cut {
         sides: [usize; 2],
         /// Examples of a tile of self-attributions.
         own: usize,
+        /// Queries of a tile of influences.
+        influence: usize,
     },
 }
 

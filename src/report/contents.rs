@@ -8,7 +8,7 @@ use crate::optimizer::Motion;
 use crate::problem::Problem;
 use crate::readout::Readout;
 use crate::run::keys::{KernelShape, RunFile};
-use crate::run::store::{Largest, LayeredArray, Listed, PairArray, Store, Terms};
+use crate::run::store::{Largest, LayeredArray, Listed, Of, PairArray, Store, Terms};
 use crate::run::{Excluded, Names, read_problem};
 use serde::Deserialize;
 use std::path::Path;
@@ -123,8 +123,8 @@ impl Contents {
         };
         let kept_whole = run_file.kernel.attribution && run_file.kernel.top.is_none();
         let attribution = pairs("attribution", kept_whole)?;
-        let listed = Listed::open(directory, [queries, values, examples])?;
-        if listed.is_none() && run_file.kernel.top.is_some() {
+        let listed = Listed::open(directory, Of::Attribution, [queries, values, examples])?;
+        if listed.is_none() && run_file.kernel.top.is_some() && run_file.kernel.attribution {
             return Err(missing("top_values.npy"));
         }
         let attribution_positions = pairs("attribution_positions", run_file.kernel.positions)?;

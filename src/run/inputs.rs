@@ -235,7 +235,7 @@ pub fn read_problem(run_file: &RunFile) -> Result<Problem, Error> {
         superposition: kernel.superposition,
         superposition_vectors,
         own: kernel.own,
-        influence: None,
+        influence: kernel.influence,
     })
 }
 

@@ -1,5 +1,6 @@
 //! Where the tiles of a run in a directory are kept: arrays in folders of tiles, and beside them a record of each.
 
+use super::certificate::along;
 use super::prepared::{Prepared, Purpose};
 use super::resume::Watch;
 use super::session::Session;
@@ -8,9 +9,9 @@ use crate::compute::Element;
 use crate::device::Devices;
 use crate::error::Error;
 use crate::formats::{StateReader, StateWriter};
-use crate::path::Tile;
+use crate::path::{Effects, Tile};
 use crate::problem::SelfAttribution;
-use crate::run::store::{Arrays, Lock, Place, Record};
+use crate::run::store::{Arrays, InfluenceArrays, Lengths, Lock, Place, Record};
 use crate::tape::AnyTape;
 use std::path::PathBuf;
 
@@ -64,6 +65,17 @@ pub(super) fn written<E: Element>(
             let values = done.iter().flat_map(|(piece, finished)| own.diagonal(piece, finished)).collect();
             Ok(Record::of_own(values, steps, effort.clone()))
         }
+        Purpose::Influence => {
+            arrays.influence().map_or(Ok(()), |influence| influence.write(tile, done))?;
+            let problem = prepared.problem();
+            let values = problem.spec.values(problem.network.outputs);
+            let (mut sums, mut effects) = (Vec::new(), Effects::new(0, steps));
+            for (piece, finished) in done {
+                sums.extend(along(&finished.influence, values, piece));
+                effects.put(0, &Effects { rates: Vec::new(), growth: finished.effects.growth.clone() });
+            }
+            Ok(Record::of_influence(sums, effects.growth, effort.clone()))
+        }
     }
 }
 
@@ -76,23 +88,36 @@ pub(super) fn finished<E: Element>(
 ) -> Result<Option<Record>, Error> {
     let Some(mut reader) = StateReader::open(&session.record(purpose, tile))? else { return Ok(None) };
     let all = tile.queries.len() * session.problem().spec.values(session.problem().network.outputs);
-    let values = match purpose {
-        Purpose::Pairs if tile.examples.start == 0 => [all, 0],
-        Purpose::Pairs => [0, 0],
-        Purpose::Own => [0, all],
+    let none = Lengths { steps, ..Lengths::default() };
+    let lengths = match purpose {
+        Purpose::Pairs if tile.examples.start == 0 => Lengths { values: all, ..none },
+        Purpose::Pairs => none,
+        Purpose::Own => Lengths { own: all, ..none },
+        Purpose::Influence => Lengths { along: all, ..none },
     };
-    let record = Record::restore(&mut reader, values, steps)?;
+    let record = Record::restore(&mut reader, lengths)?;
     // The arrays may have gone since.
-    Ok(Some(record).filter(|_| purpose == Purpose::Own || arrays.has(tile)))
+    let is_there = match purpose {
+        Purpose::Pairs => arrays.has(tile),
+        Purpose::Own => true,
+        Purpose::Influence => arrays.influence().is_none_or(|influence| influence.has(tile)),
+    };
+    Ok(Some(record).filter(|_| is_there))
 }
 
 /// The arrays of a run, in the making.
-pub(super) fn arrays<E: Element>(prepared: &Prepared, place: Place<'_>) -> Result<Arrays<E>, Error> {
+pub(super) fn arrays<E: Element>(prepared: &Prepared, steps: usize, place: Place<'_>) -> Result<Arrays<E>, Error> {
     let problem = prepared.problem();
     let pairs = [problem.query_count(), problem.columns()];
     let (outputs, layers) = (problem.network.outputs, problem.network.layers().len());
     let (sides, top) = (prepared.plan().sides, prepared.run_file.kernel.top);
-    Arrays::create(place, &problem.spec, outputs, layers, pairs, sides, top)
+    let arrays = Arrays::create(place, &problem.spec, outputs, layers, pairs, sides, top)?;
+    if problem.influence.is_none() {
+        return Ok(arrays);
+    }
+    let ([queries, columns], side) = (pairs, prepared.plan().influence.side);
+    let shape = [queries, columns, problem.spec.values(outputs), steps];
+    Ok(arrays.with(InfluenceArrays::create(place, shape, side, top)?))
 }
 
 /// Integrates those of some tiles of a purpose that are not finished.
@@ -111,7 +136,8 @@ pub(super) fn integrate<E: Element>(
         return Ok(());
     }
     let steps = tape.history().steps.len();
-    let ledger = InDirectory { session, purpose, arrays: arrays::<E>(session, session.store.place())?, steps };
+    let arrays = arrays::<E>(session, steps, session.store.place())?;
+    let ledger = InDirectory { session, purpose, arrays, steps };
     let left = left(&ledger, tiles)?;
     tiles::integrate(session, tape, (purpose, &left, tiles.len()), &ledger, devices, watch)
 }
@@ -124,6 +150,9 @@ fn left<E: Element>(ledger: &InDirectory<'_, E>, tiles: &[Tile]) -> Result<Vec<T
             (None, _) => left.push(tile.clone()),
             (Some(_), Purpose::Pairs) => ledger.arrays.verify(tile)?,
             (Some(_), Purpose::Own) => {}
+            (Some(_), Purpose::Influence) => {
+                ledger.arrays.influence().map_or(Ok(()), |influence| influence.verify(tile))?;
+            }
         }
     }
     Ok(left)

@@ -97,16 +97,23 @@ impl RunPlan {
             None => (plan.array_bytes, 0.0),
             Some(count) => {
                 let values = plan.shapes[1] as f64 * run_file.kernel.values(network.outputs) as f64;
-                (plan.array_bytes - plan.attribution_bytes, values * list_bytes(count, device.bytes))
+                let lists = [run_file.kernel.attribution, run_file.kernel.influence.is_some()];
+                let lists = lists.iter().filter(|kept| **kept).count() as f64;
+                let whole = plan.array_bytes - plan.attribution_bytes - plan.influence_bytes;
+                (whole, lists * values * list_bytes(count, device.bytes))
             }
         };
         // Every tile along the examples has lists of its own.
         let across = plan.shapes[0].div_ceil(plan.sides[1].max(1)) as f64;
         let arrays = whole * copies + listed * (1.0 + across);
-        let ([train, integrate], tiles) = (plan.seconds, (plan.tiles.len() + plan.own_tiles.len()) as f64);
+        let tiles = (plan.tiles.len() + plan.own_tiles.len() + plan.influence.tiles.len()) as f64;
+        let [train, integrate] = plan.seconds;
+        // The path of another weight is kept until its influences are there.
+        let apart = run_file.kernel.influence.is_some_and(|influence| influence.weight != 1.0);
+        let paths = if apart { 2.0 } else { 1.0 };
         Self {
             // A tile's state, and the next one beside it.
-            disk_bytes: (arrays + plan.path_bytes + 2.0 * plan.state_bytes as f64) as u64,
+            disk_bytes: (arrays + paths * plan.path_bytes + 2.0 * plan.state_bytes as f64) as u64,
             final_bytes: (whole + listed + plan.path_bytes) as u64,
             seconds: [
                 train + plan.path_bytes * WRITTEN,
@@ -278,9 +285,14 @@ impl std::fmt::Display for RunPlan {
             0 => String::new(),
             count => format!(", and {count} of {} for own.npy", counted(self.plan.own_side, "example")),
         };
+        let slices = &self.plan.influence;
+        let influence = match slices.tiles.len() {
+            0 => String::new(),
+            count => format!(", and {count} of {} for the influence", counted(slices.side, "query")),
+        };
         let workers = self.plan.workers;
         let at_once = if workers > 1 { format!(", {workers} at once") } else { String::new() };
-        writeln!(out, "tiles        {}{at_once}{own}", tiles.len())?;
+        writeln!(out, "tiles        {}{at_once}{own}{influence}", tiles.len())?;
         writeln!(
             out,
             "memory       {} for a tile, {} for the data and the program",

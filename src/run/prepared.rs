@@ -17,14 +17,19 @@ pub(super) enum Purpose {
     Pairs,
     /// The self-attributions of its examples.
     Own,
+    /// The influences on its queries.
+    Influence,
 }
 
 impl Purpose {
+    pub const ALL: [Self; 3] = [Purpose::Pairs, Purpose::Own, Purpose::Influence];
+
     /// What the names of its tiles' files begin with.
     pub fn prefix(self) -> &'static str {
         match self {
             Purpose::Pairs => "",
             Purpose::Own => "own-",
+            Purpose::Influence => "influence-",
         }
     }
 
@@ -33,6 +38,7 @@ impl Purpose {
         match self {
             Purpose::Pairs => "integrating",
             Purpose::Own => "self-attribution",
+            Purpose::Influence => "influence",
         }
     }
 }
@@ -115,6 +121,21 @@ impl Prepared {
         match purpose {
             Purpose::Pairs => &self.plan().tiles,
             Purpose::Own => &self.plan().own_tiles,
+            Purpose::Influence => &self.plan().influence.tiles,
         }
+    }
+
+    /// How many tiles of a purpose are computed at once on a device.
+    pub fn workers(&self, purpose: Purpose) -> usize {
+        match purpose {
+            Purpose::Pairs => self.plan().workers,
+            Purpose::Own => 1,
+            Purpose::Influence => self.plan().influence.workers,
+        }
+    }
+
+    /// The weight of all examples on the path along which the influence is taken, where that is another path.
+    pub fn other_weight(&self) -> Option<f64> {
+        self.run_file.kernel.influence.map(|influence| influence.weight).filter(|weight| *weight != 1.0)
     }
 }

@@ -117,8 +117,9 @@ impl Session {
     fn take_over(&mut self, begun: &Identity, devices: &impl Devices) -> Result<(), Error> {
         begun.check(&self.identity, &self.run_file.run.directory)?;
         self.prepared.run_file = with_recorded(&self.run_file, &self.store)?;
-        (self.identity.tile, self.identity.own) = (begun.tile, begun.own);
-        self.prepared.plan_again(begun.cut(), devices)
+        self.prepared.plan_again(begun.cut(), devices)?;
+        self.identity.cut_by(&self.prepared.planned.plan);
+        Ok(())
     }
 
     /// Chooses the rule, where it is to be chosen, and plans anew with it; or takes over what another process chose. `choose` is
@@ -142,7 +143,7 @@ impl Session {
                 let chosen = choose(self, tolerance)?;
                 self.prepared.take_rule(chosen, devices)?;
                 self.planned.check(&self.run_file.run.directory)?;
-                (self.identity.tile, self.identity.own) = (self.plan().sides, self.plan().own_side);
+                self.identity.cut_by(&self.prepared.planned.plan);
                 self.store.note(&self.run_file.to_toml(), &self.identity)?;
             }
         }

@@ -5,9 +5,10 @@ use super::resume::{Budget, FileKeeper, Watch};
 use crate::compute::{Backend, BackendError, Phase};
 use crate::device::{Devices, Work};
 use crate::error::Error;
-use crate::path::{Finished, Integration, Setting, Tile};
+use crate::keeper::Keeper;
+use crate::path::{Finished, Integration, Tile};
 use crate::plan::pieces;
-use crate::problem::{QueryData, SelfAttribution, TrainingData};
+use crate::problem::{InfluenceTiles, QueryData, SelfAttribution, TrainingData};
 use crate::run::store::{Effort, Lock};
 use crate::tape::AnyTape;
 use std::collections::VecDeque;
@@ -98,7 +99,7 @@ pub(super) fn integrate(
         return Ok(());
     }
     // The workers of each device: no more than there is work for, so that the last tile has all threads.
-    let parts = if purpose == Purpose::Pairs { prepared.plan().workers.clamp(1, left.len()) } else { 1 };
+    let parts = prepared.workers(purpose).clamp(1, left.len());
     let queue = Queue(Mutex::new(left.iter().map(Job::new).collect()));
     let worker = |number: usize| -> Result<(), Error> {
         let work = |device: usize, all: bool| {
@@ -176,21 +177,34 @@ impl Work for Integrate<'_, '_> {
     type Output = Option<()>;
 
     fn on<B: Backend>(self, backend: &B) -> Result<Option<()>, Error> {
-        let problem = self.prepared.problem();
-        let (data, contraction) = (TrainingData::new(backend, problem)?, &self.prepared.plan().contraction);
+        let (problem, contraction) = (self.prepared.problem(), &self.prepared.plan().contraction);
         match self.purpose {
             Purpose::Pairs => {
-                let queries = QueryData::new(backend, problem)?;
-                self.work(data.setting(contraction, &queries))
+                let (data, queries) = (TrainingData::new(backend, problem)?, QueryData::new(backend, problem)?);
+                let integration = Integration { setting: data.setting(contraction, &queries), tape: self.tape };
+                self.work(backend, &mut |tile, keeper| integration.tile(tile, keeper))
             }
             Purpose::Own => {
-                let own = SelfAttribution::new(problem);
+                let (own, data) = (SelfAttribution::new(problem), TrainingData::new(backend, problem)?);
                 let queries = own.queries(backend)?;
-                self.work(own.setting(&data, contraction, &queries))
+                let setting = own.setting(&data, contraction, &queries);
+                let integration = Integration { setting, tape: self.tape };
+                self.work(backend, &mut |tile, keeper| integration.tile(tile, keeper))
+            }
+            Purpose::Influence => {
+                let problem = &*problem.influence_problem();
+                let (data, queries) = (TrainingData::new(backend, problem)?, QueryData::new(backend, problem)?);
+                let influence = InfluenceTiles::new(problem);
+                self.work(backend, &mut |tile, keeper| {
+                    influence.tile(backend, &data, &queries, self.tape, tile, keeper)
+                })
             }
         }
     }
 }
+
+/// Computes a tile, or goes on with it.
+type Compute<'a> = dyn FnMut(&Tile, &mut dyn Keeper) -> Result<Finished, Error> + 'a;
 
 impl Integrate<'_, '_> {
     /// Smaller pieces of one that did not fit a device; `None` where there are none.
@@ -199,17 +213,17 @@ impl Integrate<'_, '_> {
         match self.purpose {
             Purpose::Pairs => pieces(self.prepared.problem(), &planned.plan.contraction, &planned.device, piece),
             Purpose::Own => SelfAttribution::new(self.prepared.problem()).halves(piece).map(Vec::from),
+            Purpose::Influence => InfluenceTiles::new(self.prepared.problem()).halves(piece).map(Vec::from),
         }
     }
 
-    /// Computes tiles of a setting until none is left, or one; says whether none is.
-    fn work<B: Backend>(&self, setting: Setting<'_, B>) -> Result<Option<()>, Error> {
-        let integration = Integration { setting, tape: self.tape };
+    /// Computes tiles until none is left, or one; says whether none is.
+    fn work<B: Backend>(&self, backend: &B, compute: &mut Compute<'_>) -> Result<Option<()>, Error> {
         let mut budget = Budget::new();
         while let Some(mut job) = self.queue.with(VecDeque::pop_front) {
             // Shares of another number of processes may overlap: whoever comes second leaves the tile to the first.
             let Some(taken) = self.ledger.take_up(&job.tile)? else { continue };
-            if let Err(error) = self.compute(&integration, &mut budget, &mut job) {
+            if let Err(error) = self.finish(backend, compute, &mut budget, &mut job) {
                 let smaller = |piece: &Tile| self.smaller(piece);
                 if matches!(error, Error::Backend(BackendError::OutOfMemory(_))) && job.cut(&smaller) {
                     // Smaller pieces are a way forward.
@@ -229,13 +243,14 @@ impl Integrate<'_, '_> {
     }
 
     /// Computes a tile, piece by piece, and keeps it.
-    fn compute<B: Backend>(
+    fn finish<B: Backend>(
         &self,
-        integration: &Integration<'_, B>,
+        backend: &B,
+        compute: &mut Compute<'_>,
         budget: &mut Budget,
         job: &mut Job,
     ) -> Result<(), Error> {
-        let (prepared, backend) = (self.prepared, integration.setting.backend);
+        let prepared = self.prepared;
         let steps = self.tape.history().steps.len();
         let before = backend.phase_seconds();
         while let Some(piece) = job.pieces.front() {
@@ -244,7 +259,7 @@ impl Integrate<'_, '_> {
             let first = job.done.is_empty();
             let (path, units) = (self.ledger.piece(piece), if first { steps as u64 } else { 0 });
             let mut keeper = FileKeeper::new(self.watch, budget, path, units, prepared.plan().state_bytes);
-            let finished = integration.tile(piece, &mut keeper)?;
+            let finished = compute(piece, &mut keeper)?;
             keeper.settle()?;
             // Of the whole device.
             job.effort.seconds += keeper.seconds() / self.parts as f64;

@@ -1,6 +1,6 @@
 //! What keys do not allow together, and what no single key can tell.
 
-use super::{AskedRule, Kernel, KernelShape, Model, RATE, RunFile};
+use super::{AskedRule, Kernel, KernelShape, Model, RATE, RunFile, influence};
 use crate::device::Precision;
 use crate::key::{Result, Wrong};
 use crate::path::Rule;
@@ -16,6 +16,7 @@ pub(super) fn check(run_file: &RunFile) -> Result<()> {
     check_targets(run_file)?;
     check_model(&run_file.model)?;
     check_kernel(&run_file.kernel)?;
+    influence::check(run_file)?;
     check_rates(run_file)?;
     check_single(run_file)?;
     check_optimizer(run_file)?;
@@ -99,10 +100,10 @@ fn check_top(kernel: &Kernel) -> Result<()> {
         return Ok(());
     }
     let whole = "of which kernel.top keeps the largest entries alone; remove one of the two";
-    if !kernel.attribution {
+    if !kernel.attribution && kernel.influence.is_none() {
         return wrong(
             "kernel.top",
-            "keeps the largest attributions; set kernel.attribution = true, or remove kernel.top",
+            "keeps the largest attributions and influences; set kernel.attribution = true, or remove kernel.top",
         );
     }
     if kernel.windows > 0 {

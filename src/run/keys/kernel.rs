@@ -1,6 +1,8 @@
 //! `[kernel]`: what is integrated along the path, and how.
 
+use super::influence::AskedInfluence;
 use super::{AskedRule, Measured, RunFile, rule};
+use crate::influence::Influence;
 use crate::key::{
     Count, Custom, Flag, Form, Key, List, Number, Optional, Result, Shape, Table, Value, Word, Words, Wrong, at,
 };
@@ -44,6 +46,8 @@ pub struct Kernel {
     pub superposition_vectors: Vec<u32>,
     /// Whether what each example contributed to its own readout is wanted.
     pub own: bool,
+    /// What is asked of the influence, where it is.
+    pub influence: Option<Influence>,
     /// How each layer that has parameters is contracted, or each block of parameters; the fastest without it.
     pub contraction: Option<Vec<Contraction>>,
 }
@@ -131,6 +135,14 @@ pub(super) const KEYS: &[Key<Kernel>] = &[
         at!(Kernel.own, Flag),
     ),
     Key::new(
+        "influence",
+        "also the influence, the derivative of the readout at the last weights by each example's weight in the loss: `influence.npy`; by \
+         each step's learning rate: `influence_rates.npy`; with `top` its largest entries. `weight`: along another path, trained with all \
+         examples at this weight; better for predicting what leaving many out does. `eps` and `smooth` are added in the derivative alone \
+         (to the optimizer's eps, and as the width over which a relu's slope rises), and are experimental",
+        at!(Kernel.influence, AskedInfluence),
+    ),
+    Key::new(
         "superposition",
         "take the change of the weights apart: `superposition.npy`",
         at!(Kernel.superposition, Flag),
@@ -160,6 +172,7 @@ pub(super) fn start() -> Kernel {
         superposition: false,
         superposition_vectors: Vec::new(),
         own: false,
+        influence: None,
         contraction: None,
     }
 }
@@ -322,7 +335,8 @@ impl RunFile {
         };
         let own = own.then_some("self-attribution");
         let superposition = superposition.then_some("superposition");
-        let parts = [attribution.then_some(of_examples.as_str()), shape, own, superposition];
+        let influence = self.kernel.influence_words();
+        let parts = [attribution.then_some(of_examples.as_str()), shape, own, superposition, influence.as_deref()];
         let parts: Vec<&str> = parts.into_iter().flatten().collect();
         let flow = self.training.optimizer.is_solved();
         let place = if flow { "in each of the solver's steps" } else { "on each step" };

@@ -16,6 +16,7 @@ mod difference;
 mod docs;
 mod file;
 mod graph;
+mod influence;
 mod kernel;
 mod memory;
 mod model;

@@ -1,7 +1,7 @@
 //! The arrays of pairs of a run, tile by tile, and what is made of them once every tile is there.
 
 use super::held::folder;
-use super::{Grid, Named, Place, Store, Tiles, TopLists};
+use super::{Grid, InfluenceArrays, Named, Of, Place, Store, Tiles, TopLists};
 use crate::compute::{Element, Entries};
 use crate::error::Error;
 use crate::path::{Finished, Spec, Tile, interleave, larger, transpose};
@@ -43,6 +43,8 @@ pub struct Arrays<E> {
     coefficients: Option<[Tiles<E>; 2]>,
     /// At the first and at the last weights.
     tangent: Option<[Tiles<E>; 2]>,
+    /// What is made in tiles of its own.
+    influence: Option<InfluenceArrays<E>>,
 }
 
 impl<E: Element> Group<E> {
@@ -147,12 +149,25 @@ impl<E: Element> Arrays<E> {
             entries,
             attribution: attribution.transpose()?,
             attribution_windows: (spec.windows > 0).then(of_windows).transpose()?,
-            top: top.map(|count| TopLists::new(place, count, rows, [queries, examples], tile)),
+            top: top
+                .filter(|_| spec.attribution)
+                .map(|count| TopLists::new(place, Of::Attribution, (count, rows), [queries, examples], tile)),
             attribution_positions: spec.positions.map(of_positions).transpose()?,
             kernel: kernel.transpose()?,
             coefficients: pair(spec.coefficients, ["numerators", "coefficients"])?,
             tangent: pair(spec.tangent, ["tangent_initial", "tangent_final"])?,
+            influence: None,
         })
+    }
+
+    /// The same with arrays of influences beside them.
+    pub fn with(self, influence: InfluenceArrays<E>) -> Self {
+        Self { influence: Some(influence), ..self }
+    }
+
+    /// The influences.
+    pub fn influence(&self) -> Option<&InfluenceArrays<E>> {
+        self.influence.as_ref()
     }
 
     /// The arrays that may have parts by layer, with their names.
@@ -193,7 +208,8 @@ impl<E: Element> Arrays<E> {
     /// A file that cannot be removed.
     pub fn sweep(&self) -> Result<(), Error> {
         let coefficients = self.coefficients.iter().map(|[_, coefficients]| coefficients);
-        self.of_tiles().chain(coefficients).try_for_each(Tiles::sweep)
+        self.of_tiles().chain(coefficients).try_for_each(Tiles::sweep)?;
+        self.influence.iter().try_for_each(InfluenceArrays::sweep)
     }
 
     /// Writes a tile that was computed in pieces; returns the largest |K|.
@@ -357,7 +373,13 @@ impl<E: Element> Arrays<E> {
         if let Some([first, last]) = &self.tangent {
             results.extend([("tangent_initial".to_owned(), first), ("tangent_final".to_owned(), last)]);
         }
+        results.extend(self.influence.iter().flat_map(InfluenceArrays::results));
         results
+    }
+
+    /// The lists of what is largest.
+    fn lists(&self) -> impl Iterator<Item = &TopLists<E>> {
+        self.top.iter().chain(self.influence.iter().flat_map(InfluenceArrays::lists))
     }
 
     /// Gives the arrays their final form and names; `progress` is called once a tile and array, and once a line of tiles for what is
@@ -384,7 +406,7 @@ impl<E: Element> Arrays<E> {
                 }
             }
         }
-        self.top.iter().try_for_each(|top| top.publish(store, progress))
+        self.lists().try_for_each(|lists| lists.publish(store, progress))
     }
 
     /// The results of a run in memory, with their names.
@@ -398,14 +420,16 @@ impl<E: Element> Arrays<E> {
             let Tiles::Memory(array) = array else { continue };
             results.push(Named::new(&name, array.shape(), array.take()));
         }
-        results.extend(self.top.map(|top| top.results()).transpose()?.into_iter().flatten());
+        for lists in self.lists() {
+            results.extend(lists.results()?);
+        }
         Ok(results)
     }
 
-    /// Tiles and arrays that [`publish`](Self::publish) goes through.
-    pub fn published(&self, tiles: usize) -> usize {
-        let lines = self.top.as_ref().map_or(0, |top| top.lines().len());
-        lines + self.results().iter().map(|(_, array)| array.layers() * tiles).sum::<usize>()
+    /// Tiles and lines of lists that [`publish`](Self::publish) goes through.
+    pub fn published(&self) -> usize {
+        let tiles = self.results().iter().map(|(_, array)| array.layers() * array.tiles()).sum::<usize>();
+        tiles + self.lists().map(|lists| lists.lines().len()).sum::<usize>()
     }
 }
 

@@ -2,8 +2,7 @@
 
 use super::identity::{Fingerprint, check_version};
 use super::summary::checksum;
-use super::top;
-use super::{AnyTiled, Store};
+use super::{AnyTiled, Of, Store};
 use crate::error::Error;
 use crate::formats::MappedArray;
 use crate::run::keys::{KernelShape, RunFile};
@@ -25,6 +24,8 @@ pub fn file_names(run_file: &RunFile) -> Vec<String> {
         ("coefficients", kernel.coefficients),
         ("tangent_initial", kernel.tangent),
         ("tangent_final", kernel.tangent),
+        ("influence", kernel.influence.is_some() && kernel.top.is_none()),
+        ("influence_rates", kernel.influence.is_some()),
     ];
     let names = [
         ("initial.npy", true),
@@ -38,6 +39,7 @@ pub fn file_names(run_file: &RunFile) -> Vec<String> {
         ("windows.npy", kernel.windows > 0),
         ("superposition.npy", kernel.superposition),
         ("superposition_earlier.npy", kernel.superposition && goes_on),
+        ("influence_certificate.npy", kernel.influence.is_some()),
         ("superposition.safetensors", !kernel.superposition_vectors.is_empty()),
         ("trajectory/weights.npy", true),
         ("weights_final.safetensors", true),
@@ -45,7 +47,8 @@ pub fn file_names(run_file: &RunFile) -> Vec<String> {
     ];
     let end = run_file.run.store.name();
     let pairs = pairs.into_iter().filter(|(_, written)| *written).map(|(name, _)| format!("{name}.{end}"));
-    let listed = top::NAMES.into_iter().filter(|_| kernel.top.is_some()).map(str::to_owned);
+    let listed = [(Of::Attribution, kernel.attribution), (Of::Influence, kernel.influence.is_some())];
+    let listed = listed.into_iter().filter(|(_, asked)| kernel.top.is_some() && *asked).flat_map(|(of, _)| of.files());
     pairs
         .chain(listed)
         .chain(names.into_iter().filter(|(_, written)| *written).map(|(name, _)| name.to_owned()))

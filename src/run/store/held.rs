@@ -58,6 +58,14 @@ impl<E: Element> Tiles<E> {
         }
     }
 
+    /// How many tiles a layer has; in memory it is whole.
+    pub fn tiles(&self) -> usize {
+        match self {
+            Self::Folder(array) => array.tiles().count(),
+            Self::Memory(_) => 1,
+        }
+    }
+
     /// Whether a tile is there; in memory all have their place.
     pub fn has(&self, layer: usize, tile: &Tile) -> bool {
         match self {

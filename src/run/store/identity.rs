@@ -30,6 +30,8 @@ pub struct Identity {
     pub tile: [usize; 2],
     /// Examples of a tile of self-attributions.
     pub own: usize,
+    /// Queries of a tile of influences.
+    pub influence: usize,
     /// By key of the run file.
     pub inputs: BTreeMap<String, Fingerprint>,
 }
@@ -113,12 +115,17 @@ impl Identity {
             inputs.insert(key, Fingerprint { path, sha256 });
         }
         let version = env!("CARGO_PKG_VERSION").into();
-        Ok(Self { version, tile: plan.sides, own: plan.own_side, inputs })
+        Ok(Self { version, tile: plan.sides, own: plan.own_side, influence: plan.influence.side, inputs })
+    }
+
+    /// The same, of a run that is cut as another plan says.
+    pub fn cut_by(&mut self, plan: &Plan) {
+        (self.tile, self.own, self.influence) = (plan.sides, plan.own_side, plan.influence.side);
     }
 
     /// How it was cut into tiles.
     pub fn cut(&self) -> Cut {
-        Cut::Recorded { sides: self.tile, own: self.own }
+        Cut::Recorded { sides: self.tile, own: self.own, influence: self.influence }
     }
 
     /// Fails where a directory was begun by another version, or with other data.

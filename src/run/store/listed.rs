@@ -1,7 +1,6 @@
-//! The largest contributions of a finished run that did not keep the whole attribution.
+//! The largest contributions or influences of a finished run that did not keep all.
 
-use super::Largest;
-use super::top::NAMES;
+use super::{Largest, Of};
 use crate::error::Error;
 use crate::formats::MappedArray;
 use std::path::{Path, PathBuf};
@@ -25,9 +24,8 @@ impl Listed {
     /// # Errors
     ///
     /// A file that is missing or cannot be read, or that has another shape.
-    pub fn open(directory: &Path, [queries, rows, columns]: [usize; 3]) -> Result<Option<Self>, Error> {
-        let open = |name: &str| MappedArray::open(&directory.join(name));
-        let [values, examples, rest] = NAMES.map(open);
+    pub fn open(directory: &Path, of: Of, [queries, rows, columns]: [usize; 3]) -> Result<Option<Self>, Error> {
+        let [values, examples, rest] = of.files().map(|name| MappedArray::open(&directory.join(name)));
         let (values, examples, rest) = match (values?, examples?, rest?) {
             (None, None, None) => return Ok(None),
             (Some(values), Some(examples), Some(rest)) => (values, examples, rest),

@@ -14,8 +14,25 @@ pub struct Record {
     pub largest_kernel: f64,
     /// Of a tile of self-attributions, `[queries, R]`; else empty.
     pub own: Vec<f64>,
+    /// Of a tile of influences, `[queries, R]`: their sum along the direction of their certificate; else empty.
+    pub along: Vec<f64>,
+    /// Of a tile of influences, `[steps]`: how λ grew on its way back; else empty.
+    pub growth: Vec<f64>,
     /// What it took.
     pub effort: Effort,
+}
+
+/// How many numbers the record of a tile has of each kind.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Lengths {
+    /// Values of queries.
+    pub values: usize,
+    /// Self-attributions.
+    pub own: usize,
+    /// Sums along the direction of the certificate.
+    pub along: usize,
+    /// Steps of the path.
+    pub steps: usize,
 }
 
 /// What a piece of work took.
@@ -39,12 +56,17 @@ impl Record {
             account.put(first, part);
             first += part.values();
         }
-        Self { account, largest_kernel, own: Vec::new(), effort }
+        Self { account, largest_kernel, effort, ..Self::default() }
     }
 
     /// Of a tile of self-attributions.
     pub fn of_own(own: Vec<f64>, steps: usize, effort: Effort) -> Self {
         Self { account: Account::new(0, steps), own, effort, ..Self::default() }
+    }
+
+    /// Of a tile of influences.
+    pub fn of_influence(along: Vec<f64>, growth: Vec<f64>, effort: Effort) -> Self {
+        Self { account: Account::new(0, growth.len()), along, growth, effort, ..Self::default() }
     }
 
     /// Writes it.
@@ -56,25 +78,29 @@ impl Record {
         self.account.save(writer)?;
         writer.put("numbers", &[self.largest_kernel, self.effort.seconds])?;
         writer.put("own", &self.own)?;
+        writer.put("along", &self.along)?;
+        writer.put("growth", &self.growth)?;
         writer.put("phases", self.effort.phases.as_ref().map_or(&[] as &[f64], |phases| phases))?;
         Ok(writer.put("device", self.effort.device.as_bytes())?)
     }
 
-    /// Takes what was [saved](Self::save), of a tile of so many values of queries and self-attributions, and a path of so many
-    /// steps.
+    /// Takes what was [saved](Self::save), of a tile with so many numbers.
     ///
     /// # Errors
     ///
     /// A file that holds something else.
-    pub fn restore(reader: &mut StateReader, [values, own]: [usize; 2], steps: usize) -> Result<Self, Error> {
+    pub fn restore(reader: &mut StateReader, lengths: Lengths) -> Result<Self, Error> {
+        let Lengths { values, own, along, steps } = lengths;
         let mut account = Account::new(values, steps);
         account.restore(reader)?;
         let numbers: Vec<f64> = reader.take_exactly("numbers", 2)?;
         let own = reader.take_exactly("own", own)?;
+        let along = reader.take_exactly("along", along)?;
+        let growth = reader.take_exactly("growth", if along.is_empty() { 0 } else { steps })?;
         let phases = <[f64; Phase::COUNT]>::try_from(reader.take::<f64>("phases")?).ok();
         let device = String::from_utf8_lossy(&reader.take::<u8>("device")?).into_owned();
         let effort = Effort { seconds: numbers[1], phases, device };
-        Ok(Self { account, largest_kernel: numbers[0], own, effort })
+        Ok(Self { account, largest_kernel: numbers[0], own, along, growth, effort })
     }
 }
 
@@ -116,13 +142,21 @@ mod tests {
         record.save(&mut writer)?;
         writer.finish()?;
         let mut reader = StateReader::open(&path)?.ok_or("no file")?;
-        assert_eq!(Record::restore(&mut reader, [4, 0], 1)?, record);
-        let own = Record::of_own(vec![0.5, -1.0], 3, Effort::default());
-        let mut writer = StateWriter::create(&path)?;
-        own.save(&mut writer)?;
-        writer.finish()?;
-        let mut reader = StateReader::open(&path)?.ok_or("no file")?;
-        assert_eq!(Record::restore(&mut reader, [0, 2], 3)?, own);
+        assert_eq!(Record::restore(&mut reader, Lengths { values: 4, steps: 1, ..Lengths::default() })?, record);
+        let others = [
+            (Record::of_own(vec![0.5, -1.0], 3, Effort::default()), Lengths { own: 2, steps: 3, ..Lengths::default() }),
+            (
+                Record::of_influence(vec![0.5, -1.0], vec![2.0, 1.5, 1.0], Effort::default()),
+                Lengths { along: 2, steps: 3, ..Lengths::default() },
+            ),
+        ];
+        for (record, lengths) in others {
+            let mut writer = StateWriter::create(&path)?;
+            record.save(&mut writer)?;
+            writer.finish()?;
+            let mut reader = StateReader::open(&path)?.ok_or("no file")?;
+            assert_eq!(Record::restore(&mut reader, lengths)?, record);
+        }
         Ok(())
     }
 }

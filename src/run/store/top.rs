@@ -1,5 +1,5 @@
-//! The largest contributions to each value of a query, kept in the attribution's place: in the making, tile by tile, and the arrays
-//! that come of it.
+//! The largest contributions to each value of a query, or influences on it, kept in place of all: in the making, tile by tile, and the
+//! arrays that come of it.
 
 use super::exact::ExactSum;
 use super::{Largest, Named, Place, STATE, Store};
@@ -14,8 +14,29 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The arrays that come of it: contributions, their examples, and the sums of the rest.
-pub(super) const NAMES: [&str; 3] = ["top_values.npy", "top_examples.npy", "top_rest.npy"];
+/// What lists are of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Of {
+    /// Contributions.
+    Attribution,
+    /// Influences.
+    Influence,
+}
+
+impl Of {
+    /// What the names of its files begin with.
+    fn prefix(self) -> &'static str {
+        match self {
+            Of::Attribution => "",
+            Of::Influence => "influence_",
+        }
+    }
+
+    /// The files that come of it: the largest amounts, their examples, and the sums of the rest.
+    pub fn files(self) -> [String; 3] {
+        ["top_values", "top_examples", "top_rest"].map(|name| format!("{}{name}.npy", self.prefix()))
+    }
+}
 
 /// The number of an example where there is none.
 pub(super) const NONE: i64 = -1;
@@ -23,9 +44,10 @@ pub(super) const NONE: i64 = -1;
 /// Gives a query's attributions of some examples, `[examples, R]`; of several queries at once.
 pub type RowOf<'a, E> = dyn Fn(usize, Range<usize>, &mut [E]) + Sync + 'a;
 
-/// What tiles keep of the attribution: a state file for each, which goes when the run is finished, or lists in memory.
+/// What tiles keep of the amounts: a state file for each, which goes when the run is finished, or lists in memory.
 #[derive(Debug)]
 pub struct TopLists<E> {
+    of: Of,
     kept: Kept,
     /// k.
     count: usize,
@@ -47,13 +69,6 @@ enum Kept {
     Memory(Mutex<BTreeMap<(usize, usize), Vec<Largest>>>),
 }
 
-impl Kept {
-    /// The file of a tile in a folder.
-    fn path(folder: &Path, (query, example): (usize, usize)) -> PathBuf {
-        folder.join(format!("top-{query}-{example}.state"))
-    }
-}
-
 /// Where a tile begins.
 fn begin(tile: &Tile) -> (usize, usize) {
     (tile.queries.start, tile.examples.start)
@@ -61,18 +76,23 @@ fn begin(tile: &Tile) -> (usize, usize) {
 
 impl<E: Element> TopLists<E> {
     /// The `count` largest of each sign of every query's `rows` values, of a run in such tiles.
-    pub fn new(place: Place<'_>, count: usize, rows: usize, pairs: [usize; 2], sides: [usize; 2]) -> Self {
+    pub fn new(place: Place<'_>, of: Of, (count, rows): (usize, usize), pairs: [usize; 2], sides: [usize; 2]) -> Self {
         let kept = match place {
             Place::Directory(store) => Kept::Folder(store.path(STATE)),
             Place::Memory => Kept::Memory(Mutex::default()),
         };
-        Self { kept, count, rows, pairs, sides, element: PhantomData }
+        Self { of, kept, count, rows, pairs, sides, element: PhantomData }
+    }
+
+    /// The file of the tile that begins at a query and an example.
+    fn path(&self, folder: &Path, (query, example): (usize, usize)) -> PathBuf {
+        folder.join(format!("{}top-{query}-{example}.state", self.of.prefix()))
     }
 
     /// Whether a tile is there.
     pub fn has(&self, tile: &Tile) -> bool {
         match &self.kept {
-            Kept::Folder(folder) => Kept::path(folder, begin(tile)).is_file(),
+            Kept::Folder(folder) => self.path(folder, begin(tile)).is_file(),
             Kept::Memory(tiles) => lock(tiles).contains_key(&begin(tile)),
         }
     }
@@ -84,7 +104,7 @@ impl<E: Element> TopLists<E> {
     /// A tile that was changed after it was written.
     pub fn verify(&self, tile: &Tile) -> Result<(), Error> {
         match &self.kept {
-            Kept::Folder(folder) => Ok(StateReader::open(&Kept::path(folder, begin(tile))).map(drop)?),
+            Kept::Folder(folder) => Ok(StateReader::open(&self.path(folder, begin(tile))).map(drop)?),
             Kept::Memory(_) => Ok(()),
         }
     }
@@ -108,7 +128,7 @@ impl<E: Element> TopLists<E> {
         match &self.kept {
             Kept::Memory(tiles) => drop(lock(tiles).insert(begin(tile), all.concat())),
             Kept::Folder(folder) => {
-                let mut writer = StateWriter::create(&Kept::path(folder, begin(tile)))?;
+                let mut writer = StateWriter::create(&self.path(folder, begin(tile)))?;
                 save::<E>(&all.concat(), &mut writer)?;
                 writer.finish()?;
             }
@@ -124,7 +144,7 @@ impl<E: Element> TopLists<E> {
                 lock(tiles).get(&at).cloned().ok_or_else(missing)
             }
             Kept::Folder(folder) => {
-                let path = Kept::path(folder, at);
+                let path = self.path(folder, at);
                 let missing =
                     || Error::Damaged(format!("{}: is missing; the same command computes it again", path.display()));
                 restore::<E>(values, &mut StateReader::open(&path)?.ok_or_else(missing)?)
@@ -158,7 +178,7 @@ impl<E: Element> TopLists<E> {
     ///
     /// A tile that is missing or damaged, a disk that refuses, or what `progress` ends it with.
     pub fn publish(&self, store: &Store, progress: &mut dyn FnMut() -> Result<(), Error>) -> Result<(), Error> {
-        let [values, examples, rest] = NAMES.map(|name| store.path(name));
+        let [values, examples, rest] = self.of.files().map(|name| store.path(&name));
         let shape = |width: usize| [self.pairs[0], self.rows, width];
         let mut values = NpyMap::<E>::create(&values, &shape(2 * self.count))?;
         let mut examples = NpyMap::<i64>::create(&examples, &shape(2 * self.count))?;
@@ -183,7 +203,8 @@ impl<E: Element> TopLists<E> {
         let (mut values, mut rest) = (vec![E::ZERO; len(2 * self.count)], vec![E::ZERO; len(2)]);
         let mut examples = vec![NONE; values.len()];
         self.fill((&mut values, &mut examples, &mut rest), &mut || Ok(()))?;
-        let [of_values, of_examples, of_rest] = NAMES.map(|name| name.trim_end_matches(".npy"));
+        let files = self.of.files();
+        let [of_values, of_examples, of_rest] = files.each_ref().map(|name| name.trim_end_matches(".npy"));
         let wide = shape(2 * self.count);
         Ok([
             Named::new(of_values, &wide, values),
@@ -291,11 +312,11 @@ mod tests {
         (values, examples)
     }
 
-    fn checked<E: Element>(count: usize, sides: [usize; 2]) -> Result<[Vec<u8>; 3], Box<dyn std::error::Error>> {
+    fn checked<E: Element>(of: Of, count: usize, sides: [usize; 2]) -> Result<[Vec<u8>; 3], Box<dyn std::error::Error>> {
         let ([n, m], all, folder) = (PAIRS, attribution::<E>(), tempfile::tempdir()?);
         let store = Store::new(folder.path());
         store.create()?;
-        let lists = TopLists::<E>::new(Place::Directory(&store), count, ROWS, PAIRS, sides);
+        let lists = TopLists::<E>::new(Place::Directory(&store), of, (count, ROWS), PAIRS, sides);
         let side = |all: usize, side: usize| (0..all).step_by(side).map(move |first| first..all.min(first + side));
         for queries in side(n, sides[0]) {
             for examples in side(m, sides[1]) {
@@ -308,7 +329,7 @@ mod tests {
                 lists.verify(&tile)?;
             }
         }
-        let in_memory = TopLists::<E>::new(Place::Memory, count, ROWS, PAIRS, sides);
+        let in_memory = TopLists::<E>::new(Place::Memory, of, (count, ROWS), PAIRS, sides);
         for queries in side(n, sides[0]) {
             for examples in side(m, sides[1]) {
                 in_memory.write(&Tile { queries: queries.clone(), examples }, &|query, examples, out| {
@@ -325,11 +346,12 @@ mod tests {
         let open = |name: &str| -> Result<MappedArray, Box<dyn std::error::Error>> {
             Ok(MappedArray::open(&store.path(name))?.ok_or("no file")?)
         };
-        let [values, examples, rest] = [open(NAMES[0])?, open(NAMES[1])?, open(NAMES[2])?];
+        let files = of.files();
+        let [values, examples, rest] = [open(&files[0])?, open(&files[1])?, open(&files[2])?];
         assert_eq!((&values.shape, &examples.shape), (&vec![n, ROWS, 2 * count], &vec![n, ROWS, 2 * count]));
         assert_eq!(rest.shape, [n, ROWS, 2]);
         assert!(examples.slice::<i64>(0, 1).is_some() && values.slice::<E>(0, 1).is_some());
-        let finished = Listed::open(folder.path(), [n, ROWS, m])?.ok_or("no lists")?;
+        let finished = Listed::open(folder.path(), of, [n, ROWS, m])?.ok_or("no lists")?;
         for at in 0..n * ROWS {
             let amounts: Vec<f64> =
                 (0..m).map(|example| all[(at / ROWS * m + example) * ROWS + at % ROWS].to_f64()).collect();
@@ -352,7 +374,7 @@ mod tests {
         for (array, file) in in_memory.results()?.iter().zip([&values, &examples, &rest]) {
             assert_eq!((&array.shape, array.numbers.to_f64()), (&file.shape, file.all()));
         }
-        let bytes = NAMES.map(|name| std::fs::read(store.path(name)).unwrap_or_default());
+        let bytes = files.map(|name| std::fs::read(store.path(&name)).unwrap_or_default());
         Ok(bytes)
     }
 
@@ -360,10 +382,11 @@ mod tests {
     #[test]
     fn the_lists_are_those_of_the_whole_attribution() -> Result<(), Box<dyn std::error::Error>> {
         for count in [1, 4, 23, 30] {
-            let whole = (checked::<f32>(count, PAIRS)?, checked::<f64>(count, PAIRS)?);
+            let of = Of::Attribution;
+            let whole = (checked::<f32>(of, count, PAIRS)?, checked::<f64>(Of::Influence, count, PAIRS)?);
             for sides in [[2, 23], [5, 4], [3, 7], [1, 1]] {
                 assert!(
-                    whole.0 == checked::<f32>(count, sides)? && whole.1 == checked::<f64>(count, sides)?,
+                    whole.0 == checked::<f32>(of, count, sides)? && whole.1 == checked::<f64>(of, count, sides)?,
                     "{sides:?}"
                 );
             }
@@ -376,7 +399,7 @@ mod tests {
         let folder = tempfile::tempdir()?;
         let store = Store::new(folder.path());
         store.create()?;
-        let lists = TopLists::<f64>::new(Place::Directory(&store), 2, 1, [1, 4], [1, 2]);
+        let lists = TopLists::<f64>::new(Place::Directory(&store), Of::Attribution, (2, 1), [1, 4], [1, 2]);
         let tile = |first: usize| Tile { queries: 0..1, examples: first..first + 2 };
         lists.write(&tile(0), &|_, _, out| out.copy_from_slice(&[1.0, 2.0]))?;
         let problem = lists.of_queries(&(0..1)).err().ok_or("it is whole")?.to_string();
@@ -385,16 +408,16 @@ mod tests {
         assert_eq!(lists.of_queries(&(0..1))?[0].sums(), [6.0, -2.0]);
         lists.publish(&store, &mut || Ok(()))?;
         // An example beyond all, and arrays of another run.
-        let problem = Listed::open(folder.path(), [1, 1, 3])?.ok_or("no lists")?.of(0, 0).err().ok_or("it is one")?;
+        let problem = Listed::open(folder.path(), Of::Attribution, [1, 1, 3])?.ok_or("no lists")?.of(0, 0).err().ok_or("it is one")?;
         assert!(problem.to_string().contains("names example 3, and there are 3"), "{problem}");
-        assert!(Listed::open(folder.path(), [2, 1, 4]).is_err() && Listed::open(folder.path(), [1, 4, 4]).is_err());
+        assert!(Listed::open(folder.path(), Of::Attribution, [2, 1, 4]).is_err() && Listed::open(folder.path(), Of::Attribution, [1, 4, 4]).is_err());
         let path = store.state("top-0-2.state");
         let mut bytes = std::fs::read(&path)?;
         bytes[40] ^= 1;
         std::fs::write(&path, bytes)?;
         assert!(lists.verify(&tile(2)).is_err() && lists.of_queries(&(0..1)).is_err());
-        std::fs::remove_file(store.path(NAMES[1]))?;
-        assert!(Listed::open(folder.path(), [1, 1, 4]).is_err());
+        std::fs::remove_file(store.path(&Of::Attribution.files()[1]))?;
+        assert!(Listed::open(folder.path(), Of::Attribution, [1, 1, 4]).is_err());
         Ok(())
     }
 }

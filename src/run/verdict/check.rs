@@ -5,7 +5,7 @@ use super::{Findings, Judgement, of_largest_change};
 use crate::compute::Element;
 use crate::device::Precision;
 use crate::error::Error;
-use crate::run::store::{Listed, PairArray, Store, Terms, file_names};
+use crate::run::store::{Listed, Of, PairArray, Store, Terms, file_names};
 use std::path::Path;
 
 /// The verdict of the finished run in a directory, from its arrays: every file is held against its checksum, and the residual is
@@ -25,7 +25,7 @@ pub fn check(directory: &Path) -> Result<Judgement, Error> {
     let share = |term: &[f64]| of_largest_change(term, [&terms.initial, &terms.prediction], unit);
     let examples = summary["shapes"]["examples"].as_u64().unwrap_or(0) as usize;
     let [queries, values] = terms.shape;
-    let listed = Listed::open(directory, [queries, values, examples])?;
+    let listed = Listed::open(directory, Of::Attribution, [queries, values, examples])?;
     let residual = match (PairArray::open(directory, "attribution")?, listed) {
         (Some(attribution), _) => terms.missed(&attribution)?,
         (None, Some(listed)) => terms.missed_by_lists(&listed)?,

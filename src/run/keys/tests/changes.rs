@@ -125,6 +125,7 @@ pub const CHANGES: &[Change] = &[
     ("kernel.contraction", &[], "['output']"),
     ("kernel.readout", &[], "loss"),
     ("kernel.own", &[], "true"),
+    ("kernel.influence", &[], "{ weight = 0.5, eps = 1e-3, smooth = 0.05 }"),
     ("kernel.top", &[], "20"),
     ("kernel.superposition", &[], "true"),
     ("kernel.superposition_vectors", &["kernel.superposition=true"], "[1]"),
