@@ -8,5 +8,5 @@ use std::path::Path;
 pub fn check(directory: &Path, quiet: bool) -> anyhow::Result<u8> {
     let judgement = verdict::check(directory)?;
     say(&judgement, quiet);
-    Ok(judgement.verdict.exit_code())
+    Ok(judgement.exit_code())
 }

@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::readout::Readout;
 use crate::run::keys::RunFile;
 use crate::run::store::Summary;
-use crate::run::verdict::{Judgement, Verdict};
+use crate::run::verdict::Judgement;
 use crate::run::{Outcome, Part, run_part};
 use anyhow::Context;
 use std::path::Path;
@@ -52,15 +52,17 @@ pub fn run(file: &Path, overrides: &[String], part: Part, quiet: bool) -> anyhow
         }
     };
     say(&judgement, quiet);
-    Ok(judgement.verdict.exit_code())
+    Ok(judgement.exit_code())
 }
 
-/// Says a verdict. One that is not exact is told as errors are, to whoever wants errors alone, too.
+/// Says a verdict. One that makes an exit code is told as errors are, to whoever wants errors alone, too.
 pub fn say(judgement: &Judgement, quiet: bool) {
-    match (quiet, judgement.verdict) {
-        (false, _) => println!("{}", judgement.line()),
-        (true, Verdict::Exact) => {}
-        (true, _) => eprintln!("{}", judgement.line()),
+    for line in judgement.lines() {
+        match quiet {
+            false => println!("{line}"),
+            true if judgement.exit_code() == 0 => {}
+            true => eprintln!("{line}"),
+        }
     }
 }
 
@@ -93,6 +95,9 @@ fn print(summary: &Summary, readout: Readout) {
         println!("unexplained       {unexplained:.1e} {of}, at the most");
     }
     println!("largest residual  {:.1e} {of}", summary.findings.residual);
+    if let Some(influence) = &summary.influence {
+        influence.warnings.iter().for_each(|warning| println!("of the influence  {warning}"));
+    }
     println!("seconds           {train:.1} training, {integrate:.1} integrating, {write:.1} writing");
     println!("device            {}", summary.device);
 }

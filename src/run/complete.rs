@@ -1,11 +1,12 @@
 //! The end of a run in a directory: what needs all tiles, and the files in their final form.
 
+use super::certificate::Retrained;
 use super::doubts;
 use super::ledger::{arrays, finished};
 use super::prepared::Purpose;
 use super::resume::Watch;
 use super::session::Session;
-use super::settle::{Ended, Records, own, settle, windows};
+use super::settle::{Ended, Records, certificate, own, settle, windows};
 use super::superpose::parts;
 use crate::compute::Element;
 use crate::error::Error;
@@ -13,7 +14,7 @@ use crate::formats::{StateReader, write_npy, write_safetensors};
 use crate::graph::Tensor;
 use crate::loss::Targets;
 use crate::path::Tile;
-use crate::run::store::Summary;
+use crate::run::store::{OfSteps, Summary};
 use crate::run::witness::Witness;
 use crate::tape::{AnyTape, Tape};
 use std::time::Instant;
@@ -31,18 +32,20 @@ pub(super) const SUPERPOSITION: &str = "superposition.state";
 /// Tiles that are not finished, and which.
 pub(super) fn records<E: Element>(session: &Session, tape: &AnyTape) -> Result<Records, Error> {
     let mut missing = Vec::new();
-    let arrays = arrays::<E>(session, session.store.place())?;
+    let steps = tape.history().steps.len();
+    let arrays = arrays::<E>(session, steps, session.store.place())?;
     let mut of = |purpose: Purpose| -> Result<Vec<_>, Error> {
         let mut records = Vec::new();
         for tile in session.tiles(purpose) {
-            match finished(session, &arrays, tape.history().steps.len(), (purpose, tile))? {
+            match finished(session, &arrays, steps, (purpose, tile))? {
                 Some(record) => records.push(record),
                 None => missing.push(tile),
             }
         }
         Ok(records)
     };
-    let records = Records { pairs: of(Purpose::Pairs)?, own: of(Purpose::Own)? };
+    let records =
+        Records { pairs: of(Purpose::Pairs)?, own: of(Purpose::Own)?, influence: of(Purpose::Influence)? };
     if missing.is_empty() {
         return Ok(records);
     }
@@ -63,14 +66,15 @@ pub(super) fn records<E: Element>(session: &Session, tape: &AnyTape) -> Result<R
          computes all that is left",
         session.run_file.run.directory.display(),
         missing.len(),
-        session.tiles(Purpose::Pairs).len() + session.tiles(Purpose::Own).len(),
+        Purpose::ALL.iter().map(|&purpose| session.tiles(purpose).len()).sum::<usize>(),
         named.join("; "),
         if more > 0 { format!("; and {more} more") } else { String::new() }
     )))
 }
 
 /// Puts everything in its final form, `summary.json` last; `records` are those of all tiles. `check_path` is called where sums that
-/// rounding does not explain came out twice; `witness` says how far what was recorded is from what is computed.
+/// rounding does not explain came out twice; `witness` says how far what was recorded is from what is computed, and `retrained` what the
+/// influences are held against.
 ///
 /// # Errors
 ///
@@ -80,14 +84,14 @@ pub(super) fn complete<E: Element>(
     tape: &AnyTape,
     records: &Records,
     watch: &Watch<'_>,
-    witness: &Witness,
+    (witness, retrained): (&Witness, Option<&Retrained>),
     check_path: &dyn Fn() -> Result<(), Error>,
 ) -> Result<Summary, Error> {
     let started = Instant::now();
     let (problem, tiles, store) = (session.problem(), session.plan().tiles.len(), &session.store);
-    let arrays = arrays::<E>(session, store.place())?;
+    let arrays = arrays::<E>(session, tape.history().steps.len(), store.place())?;
     arrays.sweep()?;
-    watch.begin("finishing", (tiles + arrays.published(tiles)) as u64);
+    watch.begin("finishing", (tiles + arrays.published()) as u64);
     let settled = settle(session, tape, &arrays, records, watch)?;
     let (mut doubted, mut repeated) = (Vec::new(), 0);
     for (tile, doubt) in &settled.doubted {
@@ -111,6 +115,10 @@ pub(super) fn complete<E: Element>(
         let (shape, values) = own::<E>(session, records);
         write_npy(&store.path("own.npy"), &shape, &values)?;
     }
+    if let Some(retrained) = retrained {
+        let (shape, values) = certificate::<E>(session, &settled, retrained);
+        write_npy(&store.path("influence_certificate.npy"), &shape, &values)?;
+    }
     let windows = windows(session, tape);
     if !windows.is_empty() {
         write_npy(&store.path("windows.npy"), &[windows.len()], &windows)?;
@@ -118,10 +126,13 @@ pub(super) fn complete<E: Element>(
     let superposition = superposition::<E>(session, tape)?;
     write_weights::<E>(session, tape)?;
     let classes = matches!(problem.targets, Targets::Classes(_));
-    store.write_metrics(&tape.history().metrics, (queries.residuals(), queries.unexplained_steps()), classes)?;
+    let growth = records.growth();
+    let of_steps = OfSteps::of(queries, &growth);
+    store.write_metrics(&tape.history().metrics, &of_steps, classes)?;
     let (prepared, settled, inputs): (&_, _, _) = (session, &settled, session.identity.inputs.clone());
     let writing = started.elapsed().as_secs_f64();
-    let ended = Ended { prepared, tape, records, settled, witness, repeated, superposition, writing, inputs, watch };
+    let ended =
+        Ended { prepared, tape, records, settled, witness, repeated, superposition, retrained, writing, inputs, watch };
     let summary = ended.summary::<E>()?;
     store.finish(&summary)?;
     store.clean()?;

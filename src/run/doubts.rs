@@ -72,7 +72,8 @@ pub(super) fn check_path(
     let directory = session.store.state("again");
     persist(0, devices.fallback(), watch, &|device, _| {
         let state = directory.join("training.state");
-        devices.on(device, Train { session, watch, directory: &directory, state }).map(Some)
+        let train = Train { session, problem: session.problem(), watch, directory: &directory, state };
+        devices.on(device, train).map(Some)
     })?;
     let again = recorded_in(session, &directory)?
         .ok_or_else(|| Error::Trajectory(format!("{}: was removed", directory.display())))?;

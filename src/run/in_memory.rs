@@ -7,11 +7,12 @@ arrays and the recorded path have to fit into memory, and work that is stopped i
 */
 
 use super::Progress;
+use super::certificate::retrain;
 use super::ledger::{arrays, written};
 use super::prepared::{Prepared, Purpose};
 use super::process::{ChooseRule, options};
 use super::resume::Watch;
-use super::settle::{Ended, Records, Settled, own, settle, warn_of_repeated, windows};
+use super::settle::{Ended, Records, Settled, certificate, own, settle, warn_of_repeated, windows};
 use super::superpose::{Superpose, parts};
 use super::tiles::{Job, Ledger, Taken, integrate, persist};
 use super::train::TrainInMemory;
@@ -23,8 +24,9 @@ use crate::graph::Tensor;
 use crate::loss::Targets;
 use crate::path::Tile;
 use crate::plan::{Cut, check_room};
+use crate::problem::Problem;
 use crate::run::keys::RunFile;
-use crate::run::store::{Arrays, Named, Place, Record, Summary, metrics_lines};
+use crate::run::store::{Arrays, Named, OfSteps, Place, Record, Summary, metrics_lines};
 use crate::run::witness::compare;
 use crate::tape::{AnyTape, Kept, MemoryTape, Tape};
 use std::collections::BTreeMap;
@@ -118,12 +120,26 @@ fn check(prepared: &Prepared) -> Result<(), Error> {
     let planned = &prepared.planned;
     planned.plan.check_memory(&planned.device)?;
     let what = "the arrays and the recorded path of a run in memory";
-    check_room(what, planned.final_bytes, "give the run a directory")
+    // The path of another weight is there beside the run's own.
+    let apart = prepared.other_weight().map_or(0.0, |_| planned.plan.path_bytes);
+    check_room(what, planned.final_bytes.saturating_add(apart as u64), "give the run a directory")
 }
 
 /// Makes the path.
 fn path(prepared: &Prepared, devices: &impl Devices, watch: &Watch<'_>) -> Result<AnyTape, Error> {
-    persist(0, devices.fallback(), watch, &|device, _| devices.on(device, TrainInMemory { prepared, watch }).map(Some))
+    path_of(prepared, prepared.problem(), devices, watch)
+}
+
+/// Makes the path of the run's problem, or of that along which its influences are taken.
+fn path_of(
+    prepared: &Prepared,
+    problem: &Problem,
+    devices: &impl Devices,
+    watch: &Watch<'_>,
+) -> Result<AnyTape, Error> {
+    persist(0, devices.fallback(), watch, &|device, _| {
+        devices.on(device, TrainInMemory { prepared, problem, watch }).map(Some)
+    })
 }
 
 fn explain_as<E: Element>(run_file: &RunFile, devices: &impl Devices, watch: &Watch<'_>) -> Result<Explained, Error> {
@@ -134,9 +150,17 @@ fn explain_as<E: Element>(run_file: &RunFile, devices: &impl Devices, watch: &Wa
     let prepared = &prepared;
     let witness = compare(prepared, &tape, devices, watch)?;
     witness.causes.iter().for_each(|cause| tracing::warn!("wrong inputs: {cause}"));
-    let arrays = arrays::<E>(prepared, Place::Memory)?;
+    let arrays = arrays::<E>(prepared, tape.history().steps.len(), Place::Memory)?;
     let work = Integration { prepared, tape: &tape, arrays: &arrays, devices, watch };
-    let mut records = Records { pairs: work.tiles(Purpose::Pairs)?, own: work.tiles(Purpose::Own)? };
+    let (pairs, own_records) = (work.tiles(Purpose::Pairs)?, work.tiles(Purpose::Own)?);
+    let apart = prepared.other_weight().map(|_| {
+        let problem = prepared.problem().influence_problem();
+        path_of(prepared, &problem, devices, watch)
+    });
+    let apart = apart.transpose()?;
+    let along = Integration { tape: apart.as_ref().unwrap_or(&tape), ..work };
+    let mut records = Records { pairs, own: own_records, influence: along.tiles(Purpose::Influence)? };
+    let retrained = retrain(prepared, E::ROUNDING, &|_| None, devices, watch)?;
     let (parts, superposing) = match prepared.run_file.kernel.superposition {
         false => (None, 0.0),
         true => {
@@ -158,6 +182,7 @@ fn explain_as<E: Element>(run_file: &RunFile, devices: &impl Devices, watch: &Wa
         witness: &witness,
         repeated,
         superposition: (superposing, parts.as_ref().map_or(0, |parts| parts.undefined_shares())),
+        retrained: retrained.as_ref(),
         writing: started.elapsed().as_secs_f64(),
         inputs: BTreeMap::new(),
         watch,
@@ -171,19 +196,21 @@ fn explain_as<E: Element>(run_file: &RunFile, devices: &impl Devices, watch: &Wa
         let (shape, values) = own::<E>(prepared, &records);
         results.push(Named::new("own", &shape, values));
     }
+    if let Some(retrained) = &retrained {
+        let (shape, values) = certificate::<E>(prepared, &settled, retrained);
+        results.push(Named::new("influence_certificate", &shape, values));
+    }
     let windows = windows(prepared, &tape);
     if !windows.is_empty() {
         results.push(Named::whole("windows", &[windows.len()], windows));
     }
     results.extend(parts.iter().flat_map(|parts| parts.results(&problem.network)));
-    let (of_steps, classes) = (
-        (settled.queries.residuals(), settled.queries.unexplained_steps()),
-        matches!(problem.targets, Targets::Classes(_)),
-    );
+    let (growth, classes) = (records.growth(), matches!(problem.targets, Targets::Classes(_)));
+    let of_steps = OfSteps::of(&settled.queries, &growth);
     Ok(Explained {
         arrays: results,
         weights: last_weights::<E>(prepared, &tape)?,
-        metrics: metrics_lines(&tape.history().metrics, of_steps, classes).collect(),
+        metrics: metrics_lines(&tape.history().metrics, &of_steps, classes).collect(),
         summary,
         run_file: prepared.run_file.clone(),
     })

@@ -9,6 +9,7 @@ with it; several processes may share it. [`in_memory`] does the same without one
 */
 
 mod beside;
+mod certificate;
 mod checkpoints;
 mod complete;
 mod doubts;

@@ -1,5 +1,6 @@
 //! A whole run, or one process's part of it.
 
+use super::certificate::retrain;
 use super::complete::{SUPERPOSITION, complete, records};
 use super::doubts::check_path;
 use super::ledger::integrate;
@@ -9,7 +10,7 @@ use super::session::{Session, with_recorded};
 use super::settle::warn_of_repeated;
 use super::superpose::{Superpose, parts};
 use super::tiles::persist;
-use super::train::{Train, recorded};
+use super::train::{Train, recorded, recorded_in};
 use crate::cache::Cache;
 use crate::compute::{Backend, Element};
 use crate::device::{DeviceOptions, Devices, LocalDevices, Work};
@@ -21,6 +22,7 @@ use crate::run::store::{Lock, Store, Summary, file_names};
 use crate::run::verdict::{Judgement, recorded as recorded_verdict};
 use crate::run::witness::{Witness, compare};
 use crate::tape::AnyTape;
+use std::path::PathBuf;
 
 /// Is told how a run gets on.
 pub trait Progress: Send {
@@ -121,7 +123,7 @@ pub fn make_path(run_file: &RunFile, progress: &mut dyn Progress) -> Result<AnyT
         let problem = "another process has finished this run meanwhile; open it";
         return Err(Error::Input(format!("{}: {problem}", run_file.run.directory.display())));
     };
-    let tape = path(&session, Part::Whole, &devices, &watch);
+    let tape = path(&session, &Way::own(&session), Part::Whole, &devices, &watch);
     ended(session, tape)
 }
 
@@ -189,7 +191,7 @@ fn ended<T>(session: Session, outcome: Result<T, Error>) -> Result<T, Error> {
 
 /// Trains, integrates, and finishes, as far as each is this part's.
 fn work(session: &mut Session, part: Part, devices: &impl Devices, watch: &Watch<'_>) -> Result<Outcome, Error> {
-    let tape = path(session, part, devices, watch)?;
+    let tape = path(session, &Way::own(session), part, devices, watch)?;
     // What is only to be finished has no tile without a rule.
     if session.run_file.kernel.unchosen().is_some() && part != Part::Finish {
         choose_rule(session, &tape, devices, watch)?;
@@ -201,13 +203,19 @@ fn work(session: &mut Session, part: Part, devices: &impl Devices, watch: &Watch
     };
     // Said before the long part of the work.
     witness.causes.iter().for_each(|cause| tracing::warn!("wrong inputs: {cause}"));
-    let [tiles, own] = [Purpose::Pairs, Purpose::Own].map(|purpose| part.tiles(session.tiles(purpose)));
+    let weighted = session.problem().influence_problem();
+    let apart = Way::apart(session, &weighted).map(|way| path(session, &way, part, devices, watch)).transpose()?;
     let integrate = if session.is_double() { integrate::<f64> } else { integrate::<f32> };
-    integrate(session, &tape, (Purpose::Pairs, &tiles), devices, watch)?;
-    integrate(session, &tape, (Purpose::Own, &own), devices, watch)?;
+    let mut done = 0;
+    for purpose in Purpose::ALL {
+        let tiles = part.tiles(session.tiles(purpose));
+        let along = if purpose == Purpose::Influence { apart.as_ref().unwrap_or(&tape) } else { &tape };
+        integrate(session, along, (purpose, &tiles), devices, watch)?;
+        done += tiles.len();
+    }
     if let Part::Shard { .. } = part {
-        let all = session.plan().tiles.len() + session.plan().own_tiles.len();
-        return Ok(Outcome::ShardDone { tiles: tiles.len() + own.len(), all });
+        let all = Purpose::ALL.iter().map(|&purpose| session.tiles(purpose).len()).sum();
+        return Ok(Outcome::ShardDone { tiles: done, all });
     }
     let records = if session.is_double() { records::<f64> } else { records::<f32> };
     let all = records(session, &tape)?;
@@ -215,15 +223,19 @@ fn work(session: &mut Session, part: Part, devices: &impl Devices, watch: &Watch
         let superpose = if session.is_double() { superpose::<f64> } else { superpose::<f32> };
         superpose(session, &tape, devices, watch)?;
     }
+    let unit = if session.is_double() { f64::ROUNDING } else { f32::ROUNDING };
+    let state = |name: &str| Some(session.store.state(&format!("certificate-{name}.state")));
+    let retrained = retrain(session, unit, &state, devices, watch)?;
+    let beside = (&witness, retrained.as_ref());
     // Somebody may have removed it since.
     recorded(session)?.ok_or_else(|| gone(session))?;
     let complete = if session.is_double() { complete::<f64> } else { complete::<f32> };
     let sound = &|| check_path(session, &tape, devices, watch);
-    let summary = match complete(session, &tape, &all, watch, &witness, sound) {
+    let summary = match complete(session, &tape, &all, watch, beside, sound) {
         Err(Error::WrongNumber(problem)) if part == Part::Whole => {
             tracing::warn!("{problem}; this run does so now");
-            integrate(session, &tape, (Purpose::Pairs, &tiles), devices, watch)?;
-            complete(session, &tape, &records(session, &tape)?, watch, &witness, sound)?
+            integrate(session, &tape, (Purpose::Pairs, session.tiles(Purpose::Pairs)), devices, watch)?;
+            complete(session, &tape, &records(session, &tape)?, watch, beside, sound)?
         }
         summary => summary?,
     };
@@ -246,26 +258,65 @@ fn superpose<E: Element>(
     .map(drop)
 }
 
-/// The path: made here, or by another process while this one waits.
-fn path(session: &Session, part: Part, devices: &impl Devices, watch: &Watch<'_>) -> Result<AnyTape, Error> {
+/// A path that a run makes.
+struct Way<'a> {
+    problem: &'a Problem,
+    /// Where it is recorded.
+    directory: PathBuf,
+    /// The state file of the path under way.
+    state: PathBuf,
+    /// The file whose lock says that somebody makes it.
+    lock: PathBuf,
+}
+
+impl<'a> Way<'a> {
+    /// The run's own.
+    fn own(session: &'a Session) -> Self {
+        Self {
+            problem: session.problem(),
+            directory: session.run_file.run.directory.clone(),
+            state: session.store.state("training.state"),
+            lock: session.store.path("training.lock"),
+        }
+    }
+
+    /// That along which the influences are taken, where it is another one. It is recorded, so that all processes and all attempts go
+    /// along the same one, and among what an unfinished run keeps: nobody needs it later.
+    fn apart(session: &Session, problem: &'a Problem) -> Option<Self> {
+        session.other_weight()?;
+        let directory = session.store.state("influence");
+        let (state, lock) = (directory.join("training.state"), session.store.path("influence.lock"));
+        Some(Self { problem, directory, state, lock })
+    }
+}
+
+/// A path: made here, or by another process while this one waits.
+fn path(
+    session: &Session,
+    way: &Way<'_>,
+    part: Part,
+    devices: &impl Devices,
+    watch: &Watch<'_>,
+) -> Result<AnyTape, Error> {
     let mut waiting = false;
-    let training = Lock::wait(&session.store.path("training.lock"), &mut || {
+    let training = Lock::wait(&way.lock, &mut || {
         if !std::mem::replace(&mut waiting, true) {
             watch.begin("waiting for the path", 1);
         }
         watch.check()
     })?;
-    let tape = match recorded(session)? {
+    let Way { problem, directory, .. } = way;
+    let tape = match recorded_in(session, directory)? {
         Some(tape) => Ok(Some(tape)),
         None if part == Part::Finish => {
             let directory = session.run_file.run.directory.display();
             Err(Error::Incomplete(format!("{directory}: the path is not made yet; `pathkernel run` makes it")))
         }
         None => persist(0, devices.fallback(), watch, &|device, _| {
-            let (directory, state) = (&session.run_file.run.directory, session.store.state("training.state"));
-            devices.on(device, Train { session, watch, directory, state }).map(Some)
+            let train = Train { session, problem, watch, directory, state: way.state.clone() };
+            devices.on(device, train).map(Some)
         })
-        .and_then(|()| recorded(session)),
+        .and_then(|()| recorded_in(session, directory)),
     };
     training.remove();
     tape?.ok_or_else(|| gone(session))

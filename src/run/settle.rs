@@ -1,15 +1,18 @@
 //! What all tiles of a run add up to, in a directory or in memory: residuals, the verdict, and what is said of the run.
 
+use super::certificate::{PRACTICAL, Retrained, small};
 use super::prepared::{Prepared, Purpose};
 use super::resume::Watch;
 use crate::compute::{Element, Phase, convert};
 use crate::device::Precision;
 use crate::error::Error;
 use crate::loss::{IGNORED, Targets};
-use crate::path::{Rule, Tile};
+use crate::path::{Rule, Tile, larger};
 use crate::problem::{Problem, SelfAttribution};
 use crate::run::store::{Arrays, Doubt, Fingerprint, Queries, Record, Summary};
-use crate::run::verdict::{Findings, Imported, Integral, Verdict, of_inexact, of_unexplained};
+use crate::run::verdict::{
+    Findings, Imported, InfluenceFindings, Integral, Retrainings, Verdict, of_inexact, of_unexplained,
+};
 use crate::run::witness::Witness;
 use crate::tape::AnyTape;
 use std::collections::BTreeMap;
@@ -21,6 +24,7 @@ const HALF_ROUNDING: f64 = 1.0 / 2048.0;
 pub(super) struct Records {
     pub pairs: Vec<Record>,
     pub own: Vec<Record>,
+    pub influence: Vec<Record>,
 }
 
 impl Records {
@@ -29,11 +33,22 @@ impl Records {
         match purpose {
             Purpose::Pairs => &mut self.pairs,
             Purpose::Own => &mut self.own,
+            Purpose::Influence => &mut self.influence,
         }
     }
 
     fn all(&self) -> impl Iterator<Item = &Record> {
-        self.pairs.iter().chain(&self.own)
+        self.pairs.iter().chain(&self.own).chain(&self.influence)
+    }
+
+    /// By step the largest growth of λ; empty without influences.
+    pub fn growth(&self) -> Vec<f64> {
+        let Some((first, others)) = self.influence.split_first() else { return Vec::new() };
+        let mut growth = first.growth.clone();
+        for other in others {
+            growth.iter_mut().zip(&other.growth).for_each(|(all, &own)| *all = larger(*all, own));
+        }
+        growth
     }
 
     /// What the tiles were computed on.
@@ -111,6 +126,19 @@ pub(super) fn own<E: Element>(prepared: &Prepared, records: &Records) -> ([usize
     (shape, convert::<E>(&SelfAttribution::new(problem).arranged(&values)))
 }
 
+/// `[5, n, R]`: readouts on the path of the influences, and after training again a small and a practical radius above and below it.
+pub(super) fn certificate<E: Element>(
+    prepared: &Prepared,
+    settled: &Settled,
+    Retrained { base, small, practical }: &Retrained,
+) -> ([usize; 3], Vec<E>) {
+    let problem = prepared.problem();
+    let base = base.as_deref().unwrap_or(settled.queries.prediction());
+    let all = [base].into_iter().chain(small.iter().chain(practical).map(Vec::as_slice));
+    let shape = [5, problem.query_count(), problem.spec.values(problem.network.outputs)];
+    (shape, all.flat_map(convert::<E>).collect())
+}
+
 /// A run whose arrays are there.
 pub(super) struct Ended<'a, 'w> {
     pub prepared: &'a Prepared,
@@ -122,6 +150,8 @@ pub(super) struct Ended<'a, 'w> {
     pub repeated: usize,
     /// Seconds of taking the change of the weights apart, and shares of it that are not a number.
     pub superposition: (f64, usize),
+    /// What training again gave, where influences are asked for.
+    pub retrained: Option<&'a Retrained>,
     /// Seconds since the last tile was computed.
     pub writing: f64,
     /// The input files, and what they held.
@@ -164,6 +194,7 @@ impl Ended<'_, '_> {
             missed_tolerance: adaptive.then(|| missed.iter().sum()),
             query_accuracy: query_accuracy(problem, queries.prediction()),
             causes: self.causes(&findings, E::ROUNDING)?,
+            influence: self.influence(E::ROUNDING),
             findings,
             largest_rounding_share: queries.largest_share(),
             repeated_values: self.repeated,
@@ -179,6 +210,24 @@ impl Ended<'_, '_> {
             inputs: self.inputs.clone(),
             notes: prepared.inputs.notes.clone(),
         })
+    }
+
+    /// What is to be said of the influences.
+    fn influence(&self, unit: f64) -> Option<InfluenceFindings> {
+        let Self { prepared, records, settled, retrained, .. } = *self;
+        let (problem, retrained) = (prepared.problem(), retrained?);
+        let asked = problem.influence?;
+        let prediction = settled.queries.prediction();
+        let along = records.influence.iter().flat_map(|record| &record.along).map(|along| asked.weight * along);
+        let retrainings = Retrainings {
+            along: &along.collect::<Vec<f64>>(),
+            base: retrained.base.as_deref().unwrap_or(prediction),
+            imported: problem.imported.then_some(prediction),
+            small: (small(unit), retrained.small.each_ref().map(Vec::as_slice)),
+            practical: (PRACTICAL, retrained.practical.each_ref().map(Vec::as_slice)),
+        };
+        let accept = prepared.run_file.kernel.accept;
+        Some(InfluenceFindings::new((asked, accept), &retrainings, records.growth(), unit).warned(problem))
     }
 
     /// What causes that a run is not exact. Of a path that was made here nothing is unexplained.

@@ -10,6 +10,7 @@ use crate::device::Work;
 use crate::error::Error;
 use crate::keeper::Keeper;
 use crate::optimizer::Motion;
+use crate::problem::Problem;
 use crate::tape::{AnyTape, DiskRecorder, DiskTape, MemoryTape, Recorder, Step, describe};
 use std::path::{Path, PathBuf};
 
@@ -44,14 +45,15 @@ fn phase(Inputs { problem, checkpoints, .. }: &Inputs) -> (&'static str, u64) {
     }
 }
 
-/// Makes the path, or follows a recorded one.
+/// Makes the path of a problem, or follows a recorded one.
 fn make<B: Backend>(
     prepared: &Prepared,
+    problem: &Problem,
     backend: &B,
     recorder: &mut dyn Recorder<B::Element>,
     keeper: &mut dyn Keeper,
 ) -> Result<(), Error> {
-    let Inputs { problem, initial, checkpoints, .. } = &prepared.inputs;
+    let Inputs { initial, checkpoints, .. } = &prepared.inputs;
     match checkpoints {
         None => problem.train(backend, initial, recorder, keeper),
         Some(checkpoints) => {
@@ -68,6 +70,8 @@ fn make<B: Backend>(
 /// Makes the path on disk.
 pub(super) struct Train<'a, 'w> {
     pub session: &'a Session,
+    /// The run's own, or that along which its influences are taken.
+    pub problem: &'a Problem,
     pub watch: &'a Watch<'w>,
     /// Where the path is recorded.
     pub directory: &'a Path,
@@ -79,13 +83,12 @@ impl Work for Train<'_, '_> {
     type Output = ();
 
     fn on<B: Backend>(self, backend: &B) -> Result<(), Error> {
-        let Self { session, watch, directory, state } = self;
-        let problem = session.problem();
+        let Self { session, problem, watch, directory, state } = self;
         let mut recorder = DiskRecorder::create(directory, problem.recording(), problem.network.len)?;
         let (phase, units) = phase(&session.inputs);
         watch.begin(phase, units);
         let mut budget = Budget::new();
-        make(session, backend, &mut recorder, &mut FileKeeper::new(watch, &mut budget, state, units, 0))?;
+        make(session, problem, backend, &mut recorder, &mut FileKeeper::new(watch, &mut budget, state, units, 0))?;
         recorder.finish().map(drop)
     }
 }
@@ -93,6 +96,8 @@ impl Work for Train<'_, '_> {
 /// Makes the path in memory.
 pub(super) struct TrainInMemory<'a, 'w> {
     pub prepared: &'a Prepared,
+    /// As [`Train::problem`].
+    pub problem: &'a Problem,
     pub watch: &'a Watch<'w>,
 }
 
@@ -100,12 +105,12 @@ impl Work for TrainInMemory<'_, '_> {
     type Output = AnyTape;
 
     fn on<B: Backend>(self, backend: &B) -> Result<AnyTape, Error> {
-        let Self { prepared, watch } = self;
-        let mut tape = MemoryTape::<B::Element>::new(prepared.problem().recording());
+        let Self { prepared, problem, watch } = self;
+        let mut tape = MemoryTape::<B::Element>::new(problem.recording());
         let (phase, units) = phase(&prepared.inputs);
         watch.begin(phase, units);
         let mut budget = Budget::new();
-        make(prepared, backend, &mut tape, &mut FileKeeper::new(watch, &mut budget, None, units, 0))?;
+        make(prepared, problem, backend, &mut tape, &mut FileKeeper::new(watch, &mut budget, None, units, 0))?;
         Ok(AnyTape::of(tape))
     }
 }

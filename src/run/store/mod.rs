@@ -263,8 +263,7 @@ impl Store {
         std::fs::rename(&temporary, &path).map_err(|source| Error::file(&path, source))
     }
 
-    /// Writes `metrics.jsonl`, a line a step: what training said of it, its residual, and of an imported path its unexplained
-    /// part.
+    /// Writes `metrics.jsonl`, a line a step: what training said of it, and what is known of it.
     ///
     /// # Errors
     ///
@@ -272,11 +271,11 @@ impl Store {
     pub fn write_metrics(
         &self,
         metrics: &[(Metrics, f64)],
-        (residuals, unexplained): (&[f64], Option<&[f64]>),
+        of_steps: &OfSteps<'_>,
         classes: bool,
     ) -> Result<(), Error> {
         let mut text = String::new();
-        for line in metrics_lines(metrics, (residuals, unexplained), classes) {
+        for line in metrics_lines(metrics, of_steps, classes) {
             writeln!(text, "{line}").unwrap_or_default();
         }
         self.write("metrics.jsonl", &text)
@@ -288,18 +287,40 @@ impl Store {
     }
 }
 
+/// What is known of the steps beside what training said of them.
+#[derive(Debug, Clone, Copy)]
+pub struct OfSteps<'a> {
+    /// The largest residual of each.
+    pub residuals: &'a [f64],
+    /// Of an imported path the largest unexplained part of each.
+    pub unexplained: Option<&'a [f64]>,
+    /// How much larger the derivatives of the influence are before each than at the end; empty without influences.
+    pub growth: &'a [f64],
+}
+
+impl<'a> OfSteps<'a> {
+    /// Of what the queries' tiles add up to.
+    pub fn of(queries: &'a Queries, growth: &'a [f64]) -> Self {
+        Self { residuals: queries.residuals(), unexplained: queries.unexplained_steps(), growth }
+    }
+}
+
 /// What `metrics.jsonl` says of each step.
 pub fn metrics_lines(
     metrics: &[(Metrics, f64)],
-    (residuals, unexplained): (&[f64], Option<&[f64]>),
+    of_steps: &OfSteps<'_>,
     classes: bool,
 ) -> impl Iterator<Item = serde_json::Value> {
+    let OfSteps { residuals, unexplained, growth } = *of_steps;
     metrics.iter().zip(residuals).enumerate().map(move |(step, ((metrics, seconds), residual))| {
         let accuracy = classes.then_some(metrics.accuracy);
         let mut line =
             json!({ "step": step, "loss": metrics.loss, "accuracy": accuracy, "time": seconds, "residual": residual });
         if let Some(unexplained) = unexplained {
             line["unexplained"] = json!(unexplained[step]);
+        }
+        if let Some(growth) = growth.get(step) {
+            line["growth"] = json!(growth);
         }
         line
     })

@@ -8,7 +8,7 @@ use crate::optimizer::Optimizer;
 use crate::path::Rule;
 use crate::run::PlanFigures;
 use crate::run::keys::Measured;
-use crate::run::verdict::{Findings, Judgement};
+use crate::run::verdict::{Findings, InfluenceFindings, Judgement};
 use crate::tangent::Contraction;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -33,6 +33,8 @@ pub struct Summary {
     pub findings: Findings,
     /// What causes that they are larger than what is accepted.
     pub causes: Vec<String>,
+    /// What is to be said of the influences, where there are any.
+    pub influence: Option<InfluenceFindings>,
     /// The largest share that the sums' rounding has of what it may have.
     pub largest_rounding_share: f64,
     /// Values of queries whose sums rounding should not be able to miss so far, and whose tiles came out with the same bits when
@@ -75,7 +77,8 @@ pub struct Summary {
 impl Summary {
     /// The verdict, with its reason.
     pub fn judgement(&self) -> Judgement {
-        Judgement::new(&self.findings, &self.causes)
+        let influence = self.influence.as_ref().map(InfluenceFindings::judgement);
+        Judgement::new(&self.findings, &self.causes).with(influence)
     }
 
     /// Quadrature nodes for each query and step: the mean, and that of the step that took most.
@@ -91,7 +94,7 @@ impl Summary {
         let [examples, queries, outputs, parameters, steps] = self.shapes;
         let [train, integrate, write] = self.seconds;
         let contraction = by_layer(&self.contraction);
-        let Judgement { verdict, because } = self.judgement();
+        let Judgement { verdict, because, .. } = self.judgement();
         let Findings { residual, unexplained, outputs_differ, loss_differs, .. } = self.findings;
         let mut value = json!({
             "verdict": verdict.name(),
@@ -125,6 +128,9 @@ impl Summary {
         });
         if !self.windows.is_empty() {
             value["windows"] = json!(self.windows);
+        }
+        if let Some(influence) = &self.influence {
+            value["influence"] = influence.to_json();
         }
         for (key, differ) in [("outputs_differ", outputs_differ), ("loss_differs", loss_differs)] {
             if let Some(differ) = differ {

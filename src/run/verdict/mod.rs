@@ -2,10 +2,12 @@
 
 mod causes;
 mod check;
+mod influence;
 mod recorded;
 
 pub(super) use causes::{Imported, Integral, of_inexact, of_unexplained};
 pub use check::check;
+pub use influence::{Certainty, Certificate, Certified, InfluenceFindings, Retrainings};
 pub use recorded::recorded;
 
 use crate::error::Error;
@@ -193,6 +195,8 @@ pub struct Judgement {
     pub verdict: Verdict,
     /// What is not explained, from which step on, and what usually causes it.
     pub because: String,
+    /// That on the influences, where the run has any.
+    pub influence: Option<Certified>,
 }
 
 impl Judgement {
@@ -200,12 +204,23 @@ impl Judgement {
     pub fn new(findings: &Findings, causes: &[String]) -> Self {
         let verdict = Verdict::judge(findings);
         let because = std::iter::once(findings.sentence(verdict)).chain(causes.iter().cloned());
-        Self { verdict, because: because.collect::<Vec<_>>().join("; ") }
+        Self { verdict, because: because.collect::<Vec<_>>().join("; "), influence: None }
     }
 
     /// For the terminal.
-    pub fn line(&self) -> String {
-        format!("verdict           {}: {}", self.verdict.name(), self.because)
+    pub fn lines(&self) -> Vec<String> {
+        let verdict = format!("verdict           {}: {}", self.verdict.name(), self.because);
+        std::iter::once(verdict).chain(self.influence.as_ref().map(Certified::line)).collect()
+    }
+
+    /// Whether all that the run has is what it should be.
+    fn is_sound(&self) -> bool {
+        self.influence.as_ref().is_none_or(|influence| influence.certainty != Certainty::Inexact)
+    }
+
+    /// The exit code of a run that ends with it.
+    pub fn exit_code(&self) -> u8 {
+        if self.is_sound() { self.verdict.exit_code() } else { Verdict::Inexact.exit_code() }
     }
 }
 
@@ -265,7 +280,7 @@ mod tests {
         };
         let judgement = Judgement::new(&findings, &["weights stand still".into()]);
         assert_eq!(
-            judgement.line(),
+            judgement.lines()[0],
             "verdict           unexplained: the optimizer does not explain up to 82.50% of the largest change \
              (kernel.accept = 0.001); weights stand still"
         );

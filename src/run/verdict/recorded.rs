@@ -1,6 +1,6 @@
 //! The verdict of a run that is finished, as its summary tells it.
 
-use super::{Findings, Judgement, Verdict};
+use super::{Certified, Findings, Judgement, Verdict};
 use crate::error::Error;
 use crate::run::store::Store;
 
@@ -13,7 +13,7 @@ use crate::run::store::Store;
 pub fn recorded(store: &Store, accept: f64) -> Result<Judgement, Error> {
     let summary = store.summary()?;
     let findings = Findings::of_summary(&summary, accept)?;
-    Ok(explained(&findings, &summary))
+    Ok(explained(&findings, &summary).with(Certified::of_summary(&summary)))
 }
 
 /// The verdict on findings, with the reason of a summary where that gives the same verdict.
