@@ -1,8 +1,10 @@
 //! Adam, with its decay in the gradient, and AdamW, whose decay acts on the weights by itself.
 
 use super::vectors::wrong_memory;
-use super::{Carry, Decay, Given, Made, Meets, Memory, Motion, Past, Recursion, Say, Update, Vectors};
-use crate::compute::op::{Reciprocal, SizeOf};
+use super::{
+    Adjoint, Carry, Decay, Given, Kept, Made, Meets, Memory, Motion, Passed, Past, Recursion, Say, Update, Vectors,
+};
+use crate::compute::op::{AdamBack, AdamBackArrays, Reciprocal, SizeOf};
 use crate::compute::{self, AdamOut, Backend, Result};
 use crate::key::{Flag, Key, Number, Pair, at};
 
@@ -37,10 +39,87 @@ pub(super) fn bias(beta: f64, number: usize) -> f64 {
     1.0 - beta.powf((number + 1) as f64)
 }
 
+/// Goes back through a step of Adam or NAdam.
+pub(super) fn back<B: Backend>(
+    vectors: &Vectors<'_, B>,
+    numbers: &AdamBack,
+    step: &Passed<'_, B>,
+    adjoint: &mut Adjoint<B>,
+) -> Result<B::Buffer> {
+    let Kept { gradient, after } = step.kept("adam")?;
+    let moments = after.get(FIRST).zip(after.get(SECOND));
+    let (Some(moments), [Some(by_first), Some(by_second)]) = (moments, adjoint.memory.named([FIRST, SECOND])) else {
+        return Err(wrong_memory("adam"));
+    };
+    let mut psi = vectors.backend.scratch(vectors.len)?;
+    let arrays = AdamBackArrays {
+        psi: vectors.out(&mut psi),
+        by_weights: vectors.out(&mut adjoint.weights),
+        by_first: vectors.out(by_first),
+        by_second: vectors.out(by_second),
+        weights: vectors.all(step.weights),
+        gradient: vectors.all(gradient),
+        first: vectors.all(moments.0),
+        second: vectors.all(moments.1),
+    };
+    vectors.backend.run(numbers, arrays)?;
+    Ok(psi)
+}
+
+/// The same of AMSGrad: the derivative by the largest second moment goes to the second moment where that is it.
+fn largest_back<B: Backend>(
+    vectors: &Vectors<'_, B>,
+    numbers: &compute::Adam,
+    step: &Passed<'_, B>,
+    adjoint: &mut Adjoint<B>,
+) -> Result<B::Buffer> {
+    let compute::Adam { rate, betas: [beta, beta2], correction, eps, weight_decay, shrink } = *numbers;
+    let Kept { gradient, after } = step.kept("adam")?;
+    let [Some(first), Some(second), Some(largest)] = [FIRST, SECOND, LARGEST].map(|name| after.get(name)) else {
+        return Err(wrong_memory("adam"));
+    };
+    let Adjoint { weights: by_weights, memory } = adjoint;
+    let [Some(by_first), Some(by_second), Some(by_largest)] = memory.named([FIRST, SECOND, LARGEST]) else {
+        return Err(wrong_memory("adam"));
+    };
+    let root = Reciprocal { size: SizeOf::Root, correction, eps };
+    let preconditioner = vectors.reciprocal(&root, largest)?;
+    vectors.add(by_first, -rate, &vectors.product(by_weights, &preconditioner)?)?;
+    let by_preconditioner = vectors.product(by_weights, first)?;
+    vectors.add(by_largest, -rate, &vectors.through(&root, (largest, &preconditioner), by_preconditioner)?)?;
+    let above = vectors.difference(largest, second)?;
+    let to_second = vectors.where_zero(by_largest, &above)?;
+    vectors.add(by_second, 1.0, &to_second)?;
+    vectors.add(by_largest, -1.0, &to_second)?;
+
+    let mut entered = vectors.copy(gradient)?;
+    vectors.add(&mut entered, weight_decay, step.weights)?;
+    let mut psi = vectors.product(by_second, &entered)?;
+    vectors.blend(&mut psi, 2.0 * (beta2 - 1.0), beta - 1.0, by_first)?;
+    vectors.scale(by_first, beta)?;
+    vectors.scale(by_second, beta2)?;
+    vectors.blend(by_weights, shrink, -weight_decay, &psi)?;
+    Ok(psi)
+}
+
 impl Adam {
     /// PyTorch's defaults, but for the learning rate, which has to be given.
     const fn start(decoupled: bool) -> Self {
         Self { learning_rate: 0.0, betas: [0.9, 0.999], eps: 1e-8, weight_decay: 0.0, amsgrad: false, decoupled }
+    }
+
+    /// The numbers of a step.
+    fn numbers(&self, number: usize, rate: f64) -> compute::Adam {
+        let [first_bias, second_bias] = self.betas.map(|beta| bias(beta, number));
+        let (coupled, decoupled) = if self.decoupled { (0.0, self.weight_decay) } else { (self.weight_decay, 0.0) };
+        compute::Adam {
+            rate: rate / first_bias,
+            betas: self.betas,
+            correction: second_bias.sqrt(),
+            eps: self.eps,
+            weight_decay: coupled,
+            shrink: 1.0 - rate * decoupled,
+        }
     }
 
     /// Weight decay's part of a step whose learning rate, corrected, is `rate`.
@@ -150,16 +229,7 @@ impl Update for Adam {
         given: Given<'_, B>,
     ) -> Result<Made<B>> {
         let Given { number, rate, weights, gradient } = given;
-        let [first_bias, second_bias] = self.betas.map(|beta| bias(beta, number));
-        let (coupled, decoupled) = if self.decoupled { (0.0, self.weight_decay) } else { (self.weight_decay, 0.0) };
-        let step = compute::Adam {
-            rate: rate / first_bias,
-            betas: self.betas,
-            correction: second_bias.sqrt(),
-            eps: self.eps,
-            weight_decay: coupled,
-            shrink: 1.0 - rate * decoupled,
-        };
+        let step = self.numbers(number, rate);
         let [Some(first), Some(second), largest, own] = memory.named([FIRST, SECOND, LARGEST, DECAY]) else {
             return Err(wrong_memory("adam"));
         };
@@ -182,6 +252,28 @@ impl Update for Adam {
         }
         let decay = own.map(|own| self.decayed(vectors, own, (step.rate, weights), &preconditioner)).transpose()?;
         Ok(Made { next, preconditioner: Some(preconditioner), decay })
+    }
+
+    fn no_derivative(&self) -> Option<&'static str> {
+        None
+    }
+
+    fn looks_back(&self) -> bool {
+        true
+    }
+
+    fn back<B: Backend>(
+        &self,
+        vectors: &Vectors<'_, B>,
+        step: &Passed<'_, B>,
+        adjoint: &mut Adjoint<B>,
+    ) -> Result<B::Buffer> {
+        let numbers = self.numbers(step.number, step.rate);
+        let numbers = compute::Adam { eps: self.eps + step.eps, ..numbers };
+        match self.amsgrad {
+            false => back(vectors, &AdamBack { step: numbers, own: 0.0 }, step, adjoint),
+            true => largest_back(vectors, &numbers, step, adjoint),
+        }
     }
 
     #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Gradient flow.
 
-use super::{Carry, Decay, Given, Made, Meets, Memory, Motion, Past, Recursion, Say, Update, Vectors};
+use super::{Adjoint, Carry, Decay, Given, Made, Meets, Memory, Motion, Passed, Past, Recursion, Say, Update, Vectors};
 use crate::compute::{Backend, BackendError, Result};
 use crate::key::{Key, Number, at};
 
@@ -73,6 +73,18 @@ impl Update for Flow {
 
     fn step<B: Backend>(&self, _: &Vectors<'_, B>, _: &mut Memory<B>, _: Given<'_, B>) -> Result<Made<B>> {
         Err(BackendError::Invalid("gradient flow is solved, and makes no steps".into()))
+    }
+
+    fn no_derivative(&self) -> Option<&'static str> {
+        Some("is solved in steps that depend on the gradients themselves, and is not differentiated")
+    }
+
+    fn looks_back(&self) -> bool {
+        false
+    }
+
+    fn back<B: Backend>(&self, _: &Vectors<'_, B>, _: &Passed<'_, B>, _: &mut Adjoint<B>) -> Result<B::Buffer> {
+        Err(BackendError::Invalid("gradient flow makes no steps to go back through".into()))
     }
 
     #[cfg(test)]

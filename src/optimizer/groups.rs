@@ -1,6 +1,8 @@
 //! Groups of parameters with numbers of their own, and numbers that change from step to step.
 
-use super::{Decay, FORM, Given, Made, Meets, Memory, Optimizer, OptimizerState, Past, Recursion, Vectors};
+use super::{
+    Adjoint, Decay, FORM, Given, Kept, Made, Meets, Memory, Optimizer, OptimizerState, Passed, Past, Recursion, Vectors,
+};
 use crate::compute::{Backend, Result, Slice, SliceMut};
 use crate::graph::Graph;
 use crate::key::{self, Form, Value, Wrong};
@@ -186,6 +188,43 @@ impl ParameterGroups {
             part.put_in(made.preconditioner.as_ref(), &mut whole.preconditioner)?;
             part.put_in(made.decay.as_ref(), &mut whole.decay)?;
             memory.vectors_mut().zip(own.vectors()).try_for_each(|(all, own)| part.put(own, all))?;
+        }
+        Ok(whole)
+    }
+
+    /// Goes back through a step, each group by itself. Returns ψ, minus the derivative by the loss gradient, as clipped.
+    ///
+    /// # Errors
+    ///
+    /// A device error, a step without what it was made of, or no derivative.
+    pub(crate) fn back<B: Backend>(
+        &self,
+        vectors: &Vectors<'_, B>,
+        step: &Passed<'_, B>,
+        adjoint: &mut Adjoint<B>,
+    ) -> Result<B::Buffer> {
+        let &Passed { number, weights, eps, .. } = step;
+        if self.count() <= 1 {
+            let kept = step.kept.as_ref().map(|&Kept { gradient, after }| Kept { gradient, after });
+            let counted = Passed { number: self.counted(number), kept, ..*step };
+            return self.at(0, number).back(vectors, &counted, adjoint);
+        }
+        let mut whole = vectors.backend.scratch(vectors.len)?;
+        for group in 0..self.count() {
+            let part = Part::new(vectors, &self.stretches, group);
+            let own_vectors = Vectors { backend: vectors.backend, len: part.len };
+            let (rate, weights) = (self.rate(group, number, step.rate), part.take(weights)?);
+            let take =
+                |kept: &Kept<'_, B>| Ok((part.take(kept.gradient)?, kept.after.map(|vector| part.take(vector))?));
+            let kept = step.kept.as_ref().map(take).transpose()?;
+            let kept = kept.as_ref().map(|(gradient, after)| Kept { gradient, after });
+            let own_step = Passed { number: self.counted(number), rate, weights: &weights, kept, eps };
+            let memory = adjoint.memory.map(|vector| part.take(vector))?;
+            let mut own = Adjoint { weights: part.take(&adjoint.weights)?, memory };
+            let psi = self.at(group, number).back(&own_vectors, &own_step, &mut own)?;
+            part.put(&psi, &mut whole)?;
+            part.put(&own.weights, &mut adjoint.weights)?;
+            adjoint.memory.vectors_mut().zip(own.memory.vectors()).try_for_each(|(all, own)| part.put(own, all))?;
         }
         Ok(whole)
     }

@@ -1,9 +1,9 @@
 //! Lion: steps by the sign of a mean of gradients.
 
 use super::vectors::wrong_memory;
-use super::{Carry, Decay, Given, Made, Meets, Memory, Motion, Past, Recursion, Say, Update, Vectors};
+use super::{Adjoint, Carry, Decay, Given, Made, Meets, Memory, Motion, Passed, Past, Recursion, Say, Update, Vectors};
 use crate::compute::op::{Reciprocal, SizeOf};
-use crate::compute::{Backend, Result};
+use crate::compute::{Backend, BackendError, Result};
 use crate::key::{Key, Number, Pair, at};
 
 /// Lion (X. Chen et al., 2023): `c = β1 m + (1 - β1) g`, `w ← w - ε (sign c + λ w)`, `m ← β2 m + (1 - β2) g`. The sign is
@@ -109,6 +109,18 @@ impl Update for Lion {
         vectors.add(&mut next, -rate, &vectors.product(&mean, &preconditioner)?)?;
         vectors.blend(momentum, second, 1.0 - second, &gradient)?;
         Ok(Made { next, preconditioner: Some(preconditioner), decay: None })
+    }
+
+    fn no_derivative(&self) -> Option<&'static str> {
+        Some("moves every weight by the sign of a mean of gradients, whose derivative is 0 wherever there is one")
+    }
+
+    fn looks_back(&self) -> bool {
+        false
+    }
+
+    fn back<B: Backend>(&self, _: &Vectors<'_, B>, _: &Passed<'_, B>, _: &mut Adjoint<B>) -> Result<B::Buffer> {
+        Err(BackendError::Invalid("the steps of Lion have no derivative to go back by".into()))
     }
 
     #[cfg(test)]

@@ -7,6 +7,7 @@ and what has to be recorded of a step, follow from these.
 */
 
 mod adam;
+mod adjoint;
 mod flow;
 mod groups;
 mod lion;
@@ -20,6 +21,7 @@ mod tests;
 mod vectors;
 
 pub use adam::Adam;
+pub(crate) use adjoint::{Adjoint, Kept, Passed};
 pub use flow::Flow;
 pub use groups::{Group, ParameterGroups};
 pub use lion::Lion;
@@ -133,6 +135,26 @@ pub(crate) trait Update: Copy + Sync + 'static {
         memory: &mut Memory<B>,
         given: Given<'_, B>,
     ) -> Result<Made<B>>;
+
+    /// Why no derivative says what other gradients would do to its steps; `None` where one does.
+    fn no_derivative(&self) -> Option<&'static str>;
+
+    /// Whether going back through a step needs the vectors that it was made of, and not its numbers alone.
+    fn looks_back(&self) -> bool;
+
+    /// Goes back through a step: takes the derivatives by what it leaves behind to those by what there was before it, but for
+    /// what comes through the loss gradient. Returns ψ, minus the derivative by that gradient, as clipped. Where a
+    /// preconditioner is that of a weight which never had a gradient, its derivative is taken as 0.
+    ///
+    /// # Errors
+    ///
+    /// A device error, a step that comes without what [`looks_back`](Self::looks_back) asks for, or no derivative.
+    fn back<B: Backend>(
+        &self,
+        vectors: &Vectors<'_, B>,
+        step: &Passed<'_, B>,
+        adjoint: &mut Adjoint<B>,
+    ) -> Result<B::Buffer>;
 
     /// One of each kind of behaviour, for the tests that every optimizer has to pass.
     #[cfg(test)]
@@ -322,6 +344,30 @@ impl Optimizer {
         given: Given<'_, B>,
     ) -> Result<Made<B>> {
         of_each!(self, own => own.step(vectors, memory, given))
+    }
+
+    /// Why no derivative says what other gradients would do to its steps; `None` where one does.
+    pub(crate) fn no_derivative(&self) -> Option<&'static str> {
+        of_each!(self, own => own.no_derivative())
+    }
+
+    /// Whether going back through a step needs the vectors that it was made of, and not its numbers alone.
+    pub(crate) fn looks_back(&self) -> bool {
+        of_each!(self, own => own.looks_back())
+    }
+
+    /// Goes back through a step. Returns ψ, minus the derivative by the loss gradient, as clipped.
+    ///
+    /// # Errors
+    ///
+    /// A device error, a step without what it was made of, or no derivative.
+    pub(crate) fn back<B: Backend>(
+        &self,
+        vectors: &Vectors<'_, B>,
+        step: &Passed<'_, B>,
+        adjoint: &mut Adjoint<B>,
+    ) -> Result<B::Buffer> {
+        of_each!(self, own => own.back(vectors, step, adjoint))
     }
 
     /// Whether a step with its numbers may come before one with others.

@@ -1,8 +1,9 @@
 //! NAdam: Adam with Nesterov's momentum, whose amount grows from step to step.
 
-use super::adam::bias;
+use super::adam::{self, bias};
 use super::vectors::wrong_memory;
-use super::{Carry, Decay, Given, Made, Meets, Memory, Motion, Past, Recursion, Say, Update, Vectors};
+use super::{Adjoint, Carry, Decay, Given, Made, Meets, Memory, Motion, Passed, Past, Recursion, Say, Update, Vectors};
+use crate::compute::op::AdamBack;
 use crate::compute::{self, AdamOut, Backend, Result};
 use crate::key::{Flag, Key, Number, Pair, at};
 
@@ -70,6 +71,21 @@ impl NAdam {
         let product = self.product(number + 1);
         let [own, next] = [number + 1, number + 2].map(|t| self.momentum(t));
         [(1.0 - own) / (1.0 - product), next / (1.0 - product * next)]
+    }
+
+    /// How much a step takes of its gradient, and the numbers of what is Adam's in it.
+    fn numbers(&self, number: usize, rate: f64) -> (f64, compute::Adam) {
+        let [p, q] = self.weights(number).map(|weight| rate * weight);
+        let decay = self.decay(rate);
+        let adam = compute::Adam {
+            rate: q,
+            betas: self.betas,
+            correction: bias(self.betas[1], number).sqrt(),
+            eps: self.eps,
+            weight_decay: if decay == Decay::Remembered { self.weight_decay } else { 0.0 },
+            shrink: if let Decay::OfWeights(scale) = decay { 1.0 + scale } else { 1.0 },
+        };
+        (p, adam)
     }
 
     /// Weight decay's part of a step whose gradient and first moment have these weights, the rate included.
@@ -181,19 +197,13 @@ impl Update for NAdam {
         given: Given<'_, B>,
     ) -> Result<Made<B>> {
         let Given { number, rate, weights, mut gradient } = given;
-        let [p, q] = self.weights(number).map(|weight| rate * weight);
-        let decay = self.decay(rate);
-        if decay == Decay::Remembered {
-            vectors.add(&mut gradient, self.weight_decay, weights)?;
+        let (p, step) = self.numbers(number, rate);
+        let q = step.rate;
+        if step.weight_decay != 0.0 {
+            vectors.add(&mut gradient, step.weight_decay, weights)?;
         }
-        let step = compute::Adam {
-            rate: q,
-            betas: self.betas,
-            correction: bias(self.betas[1], number).sqrt(),
-            eps: self.eps,
-            weight_decay: 0.0,
-            shrink: if let Decay::OfWeights(scale) = decay { 1.0 + scale } else { 1.0 },
-        };
+        // The step takes the gradient by itself too, and so with the decay in it.
+        let step = compute::Adam { weight_decay: 0.0, ..step };
         let [Some(first), Some(second), own] = memory.named([FIRST, SECOND, DECAY]) else {
             return Err(wrong_memory("nadam"));
         };
@@ -209,6 +219,25 @@ impl Update for NAdam {
         vectors.add(&mut next, -p, &vectors.product(&gradient, &preconditioner)?)?;
         let decay = own.map(|own| self.decayed(vectors, own, ([p, q], weights), &preconditioner)).transpose()?;
         Ok(Made { next, preconditioner: Some(preconditioner), decay })
+    }
+
+    fn no_derivative(&self) -> Option<&'static str> {
+        None
+    }
+
+    fn looks_back(&self) -> bool {
+        true
+    }
+
+    fn back<B: Backend>(
+        &self,
+        vectors: &Vectors<'_, B>,
+        step: &Passed<'_, B>,
+        adjoint: &mut Adjoint<B>,
+    ) -> Result<B::Buffer> {
+        let (own, numbers) = self.numbers(step.number, step.rate);
+        let numbers = compute::Adam { eps: self.eps + step.eps, ..numbers };
+        adam::back(vectors, &AdamBack { step: numbers, own }, step, adjoint)
     }
 
     #[cfg(test)]

@@ -1,7 +1,9 @@
 //! RMSprop, plain, centered, and with momentum.
 
 use super::vectors::wrong_memory;
-use super::{Carry, Decay, Given, Made, Meets, Memory, Motion, Past, Recursion, Say, Update, Vectors};
+use super::{
+    Adjoint, Carry, Decay, Given, Kept, Made, Meets, Memory, Motion, Passed, Past, Recursion, Say, Update, Vectors,
+};
 use crate::compute::op::{Reciprocal, SizeOf};
 use crate::compute::{Backend, Result};
 use crate::key::{Flag, Key, Number, at};
@@ -37,6 +39,11 @@ impl RmsProp {
     const START: Self =
         Self { learning_rate: 0.0, alpha: 0.99, eps: 1e-8, weight_decay: 0.0, momentum: 0.0, centered: false };
 
+    /// One over the root of what is left of the mean square.
+    fn root(&self, eps: f64) -> Reciprocal {
+        Reciprocal { size: SizeOf::Root, correction: 1.0, eps: self.eps + eps }
+    }
+
     /// Takes a gradient into the means, and returns one over the root of what is left of the mean square.
     fn preconditioner<B: Backend>(
         &self,
@@ -44,13 +51,12 @@ impl RmsProp {
         (square, mean): (&mut B::Buffer, Option<&mut B::Buffer>),
         gradient: &B::Buffer,
     ) -> Result<B::Buffer> {
-        let root = Reciprocal { size: SizeOf::Root, correction: 1.0, eps: self.eps };
+        let root = self.root(0.0);
         let take = 1.0 - self.alpha;
         vectors.blend(square, self.alpha, take, &vectors.product(gradient, gradient)?)?;
         let Some(mean) = mean else { return vectors.reciprocal(&root, square) };
         vectors.blend(mean, self.alpha, take, gradient)?;
-        let mut variance = vectors.copy(square)?;
-        vectors.add(&mut variance, -1.0, &vectors.product(mean, mean)?)?;
+        let variance = vectors.difference(square, &vectors.product(mean, mean)?)?;
         vectors.reciprocal(&root, &variance)
     }
 
@@ -180,6 +186,59 @@ impl Update for RmsProp {
         }
         let decay = own.map(|own| self.decayed(vectors, own, (rate, weights), &preconditioner)).transpose()?;
         Ok(Made { next, preconditioner: Some(preconditioner), decay })
+    }
+
+    fn no_derivative(&self) -> Option<&'static str> {
+        None
+    }
+
+    fn looks_back(&self) -> bool {
+        true
+    }
+
+    fn back<B: Backend>(
+        &self,
+        vectors: &Vectors<'_, B>,
+        step: &Passed<'_, B>,
+        adjoint: &mut Adjoint<B>,
+    ) -> Result<B::Buffer> {
+        let Kept { gradient, after } = step.kept("rmsprop")?;
+        let Adjoint { weights: by_weights, memory } = adjoint;
+        let (Some(square), [Some(by_square), by_mean, by_momentum]) =
+            (after.get(SQUARE), memory.named([SQUARE, MEAN, MOMENTUM]))
+        else {
+            return Err(wrong_memory("rmsprop"));
+        };
+        let mut entered = vectors.copy(gradient)?;
+        vectors.add(&mut entered, self.weight_decay, step.weights)?;
+        // Minus the derivative by the preconditioned gradient.
+        let mut moved = vectors.copy(by_weights)?;
+        vectors.scale(&mut moved, step.rate)?;
+        if let Some(by_momentum) = by_momentum {
+            vectors.blend(&mut moved, 1.0, -1.0, by_momentum)?;
+            *by_momentum = vectors.copy(&moved)?;
+            vectors.scale(by_momentum, -self.momentum)?;
+        }
+        let mean = after.get(MEAN);
+        let under = match mean {
+            None => vectors.copy(square)?,
+            Some(mean) => vectors.difference(square, &vectors.product(mean, mean)?)?,
+        };
+        let root = self.root(step.eps);
+        let preconditioner = vectors.reciprocal(&root, &under)?;
+        let by_under = vectors.through(&root, (&under, &preconditioner), vectors.product(&moved, &entered)?)?;
+        vectors.add(by_square, -1.0, &by_under)?;
+        let mut psi = vectors.product(&moved, &preconditioner)?;
+        let take = 1.0 - self.alpha;
+        vectors.add(&mut psi, -2.0 * take, &vectors.product(&entered, by_square)?)?;
+        if let (Some(mean), Some(by_mean)) = (mean, by_mean) {
+            vectors.add(by_mean, 2.0, &vectors.product(mean, &by_under)?)?;
+            vectors.add(&mut psi, -take, by_mean)?;
+            vectors.scale(by_mean, self.alpha)?;
+        }
+        vectors.scale(by_square, self.alpha)?;
+        vectors.add(by_weights, -self.weight_decay, &psi)?;
+        Ok(psi)
     }
 
     #[cfg(test)]

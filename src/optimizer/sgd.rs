@@ -1,7 +1,7 @@
 //! Stochastic gradient descent, plain, with momentum, and with Nesterov's.
 
 use super::vectors::wrong_memory;
-use super::{Carry, Decay, Given, Made, Meets, Memory, Motion, Past, Recursion, Say, Update, Vectors};
+use super::{Adjoint, Carry, Decay, Given, Made, Meets, Memory, Motion, Passed, Past, Recursion, Say, Update, Vectors};
 use crate::compute::{Backend, Result};
 use crate::key::{Flag, Key, Number, at};
 
@@ -171,6 +171,35 @@ impl Update for Sgd {
             vectors.add(&mut next, -given.rate, momentum)?;
         }
         Ok(Made { next, preconditioner: None, decay })
+    }
+
+    fn no_derivative(&self) -> Option<&'static str> {
+        None
+    }
+
+    fn looks_back(&self) -> bool {
+        false
+    }
+
+    fn back<B: Backend>(
+        &self,
+        vectors: &Vectors<'_, B>,
+        step: &Passed<'_, B>,
+        adjoint: &mut Adjoint<B>,
+    ) -> Result<B::Buffer> {
+        let Adjoint { weights, memory } = adjoint;
+        let mut psi = vectors.copy(weights)?;
+        vectors.scale(&mut psi, step.rate)?;
+        if self.momentum != 0.0 {
+            let [Some(momentum)] = memory.named([MOMENTUM]) else { return Err(wrong_memory("sgd")) };
+            let again = if self.nesterov { self.momentum } else { 1.0 };
+            vectors.add(momentum, -again, &psi)?;
+            let itself = if self.nesterov { 1.0 } else { 0.0 };
+            vectors.blend(&mut psi, itself, -self.taken(step.number), momentum)?;
+            vectors.scale(momentum, self.momentum)?;
+        }
+        vectors.add(weights, -self.weight_decay, &psi)?;
+        Ok(psi)
     }
 
     #[cfg(test)]

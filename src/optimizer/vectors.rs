@@ -1,7 +1,7 @@
 //! What steps are made of: flat vectors like the weights, on the device.
 
 use super::Optimizer;
-use crate::compute::op::{Maximum, Reciprocal};
+use crate::compute::op::{Mask, Maximum, Reciprocal};
 use crate::compute::{Backend, BackendError, Result, Slice, SliceMut};
 
 /// What an optimizer keeps from step to step: the vectors that it declares, in that order.
@@ -14,8 +14,13 @@ impl<B: Backend> Memory<B> {
     ///
     /// The device has no room.
     pub fn new(backend: &B, optimizer: &Optimizer, len: usize) -> Result<Self> {
+        Self::zeros(backend, optimizer.keeps(), len)
+    }
+
+    /// Zeros by some names.
+    pub(super) fn zeros(backend: &B, names: impl IntoIterator<Item = &'static str>, len: usize) -> Result<Self> {
         let zeros = |name| Ok((name, backend.zeros(len)?));
-        Ok(Self(optimizer.keeps().into_iter().map(zeros).collect::<Result<_>>()?))
+        Ok(Self(names.into_iter().map(zeros).collect::<Result<_>>()?))
     }
 
     /// The same names, each with what a function makes of its vector.
@@ -35,6 +40,11 @@ impl<B: Backend> Memory<B> {
     /// As [`vectors`](Self::vectors), to be overwritten.
     pub fn vectors_mut(&mut self) -> impl Iterator<Item = &mut B::Buffer> {
         self.0.iter_mut().map(|(_, vector)| vector)
+    }
+
+    /// The vector of a name, where it is kept.
+    pub fn get(&self, name: &str) -> Option<&B::Buffer> {
+        self.0.iter().find(|(own, _)| *own == name).map(|(_, vector)| vector)
     }
 
     /// The vectors of some names, where they are kept.
@@ -116,6 +126,37 @@ impl<B: Backend> Vectors<'_, B> {
         let mut out = self.backend.scratch(self.len)?;
         self.backend.multiply(self.out(&mut out), self.all(x), self.all(y))?;
         Ok(out)
+    }
+
+    /// `x - y`.
+    pub fn difference(&self, x: &B::Buffer, y: &B::Buffer) -> Result<B::Buffer> {
+        let mut out = self.copy(x)?;
+        self.add(&mut out, -1.0, y)?;
+        Ok(out)
+    }
+
+    /// x where y is 0, and 0 elsewhere.
+    pub fn where_zero(&self, x: &B::Buffer, y: &B::Buffer) -> Result<B::Buffer> {
+        let mut out = self.backend.scratch(self.len)?;
+        let mask = Mask { width: 1, repeats: 1, value: 0.0 };
+        self.backend.run(&mask, (self.out(&mut out), self.all(x), self.all(y)))?;
+        Ok(out)
+    }
+
+    /// Takes a derivative by the [`reciprocal`](Self::reciprocal) of x's root, which comes with x, to one by x: multiplies it by
+    /// `-reciprocal² / (2 correction √x)`, and by 0 where x is 0.
+    pub fn through(
+        &self,
+        root: &Reciprocal,
+        (x, reciprocal): (&B::Buffer, &B::Buffer),
+        by: B::Buffer,
+    ) -> Result<B::Buffer> {
+        let inverse = self.reciprocal(&Reciprocal { correction: 1.0, eps: 0.0, ..*root }, x)?;
+        // In this order no product leaves single precision before the whole does.
+        let factors = [&inverse, reciprocal, reciprocal];
+        let mut by = factors.into_iter().try_fold(by, |by, factor| self.product(&by, factor))?;
+        self.scale(&mut by, -0.5 / root.correction)?;
+        Ok(by)
     }
 
     /// One over the size of each entry.

@@ -8,6 +8,7 @@ To add one: write its file and its shader, and put its name into [`for_each_oper
 mod accumulate;
 mod activation;
 mod adam;
+mod adam_back;
 mod average;
 mod axpy;
 mod batch_matmul;
@@ -55,6 +56,7 @@ mod transpose;
 pub use accumulate::{Accumulate, AccumulateArrays};
 pub use activation::Activate;
 pub use adam::{Adam, AdamOut};
+pub use adam_back::{AdamBack, AdamBackArrays};
 pub use average::Average;
 pub use axpy::Axpy;
 pub use batch_matmul::{BatchMatMul, Strides};
@@ -113,7 +115,7 @@ use rayon::prelude::*;
 macro_rules! for_each_operation {
     ($call:ident) => {
         $call! {
-            Accumulate, Activate, Adam, Average, Axpy, BatchLoss, BatchMatMul, Bias, Center, Col2im, ConvolveBackward,
+            Accumulate, Activate, Adam, AdamBack, Average, Axpy, BatchLoss, BatchMatMul, Bias, Center, Col2im, ConvolveBackward,
             ConvolveBackwardPooled, Copy, Dropout, Fill, Gather, Gram, Im2col, Lookup, Mask, Matches, MatMul, Maximum,
             Multiply, Normalize, NormalizeBackward, NormalizeCurvature, Outer, OuterDiagonal, OuterPooled, OuterRows, Pool,
             PoolBackward, PoolDirectional, Preconditioned, Read, Rearrange, Reciprocal, RowDot, Scale, ScaleFeatures, Seed,
