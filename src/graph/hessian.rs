@@ -92,7 +92,7 @@ impl Graph {
         let (copies, rows) = (back.copies, back.copies * pass.rows);
         let mut changes: Vec<Option<B::Buffer>> = (0..=self.nodes.len()).map(|_| None).collect();
         for (node, change) in given {
-            changes[self.storage(node)] = Some(change);
+            self.add_to(backend, (node, rows), Some(change), &mut changes)?;
         }
         for (index, node) in self.nodes.iter().enumerate().rev() {
             let pair = back.deltas[index + 1].as_ref().zip(changes[index + 1].take());

@@ -31,7 +31,7 @@ pub struct Training<'a, B: Backend> {
 /// constant: a path depends neither on the device nor on its free memory.
 const ELEMENTS_AT_ONCE: usize = 1 << 20;
 /// The number that PyTorch adds to the norm before it divides by it.
-const CLIP_EPS: f64 = 1e-6;
+pub(crate) const CLIP_EPS: f64 = 1e-6;
 
 /// What a batch gives at some weights.
 pub(crate) struct Taken<B: Backend> {

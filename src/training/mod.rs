@@ -19,6 +19,7 @@ mod targets;
 mod walk;
 
 pub use batches::{Reduction, draw_batches};
+pub(crate) use descent::CLIP_EPS;
 pub use descent::Training;
 pub use dormand_prince::{Accepted, Course, DormandPrince, Slope, least_tolerance};
 pub use examples::Examples;
