@@ -162,14 +162,24 @@ impl Graph {
         found: Vec<Option<B::Buffer>>,
         deltas: &mut [Option<B::Buffer>],
     ) -> Result<()> {
-        for (&input, part) in self.nodes[index].inputs.iter().zip(found) {
-            let (slot, len) = (&mut deltas[self.storage(input)], rows * self.node_len(input));
-            match (slot.as_mut(), part) {
-                (_, None) => {}
-                (None, part) => *slot = part,
-                (Some(sum), Some(part)) => {
-                    backend.axpy(SliceMut::new(sum, 0, len), 1.0, Slice::new(&part, 0, len))?;
-                }
+        let inputs = self.nodes[index].inputs.iter().zip(found);
+        inputs.into_iter().try_for_each(|(&input, part)| self.add_to(backend, (input, rows), part, deltas))
+    }
+
+    /// Adds a part, where there is one, to δ of a node of `rows` rows.
+    pub(super) fn add_to<B: Backend>(
+        &self,
+        backend: &B,
+        (node, rows): (NodeId, usize),
+        part: Option<B::Buffer>,
+        deltas: &mut [Option<B::Buffer>],
+    ) -> Result<()> {
+        let (slot, len) = (&mut deltas[self.storage(node)], rows * self.node_len(node));
+        match (slot.as_mut(), part) {
+            (_, None) => {}
+            (None, part) => *slot = part,
+            (Some(sum), Some(part)) => {
+                backend.axpy(SliceMut::new(sum, 0, len), 1.0, Slice::new(&part, 0, len))?;
             }
         }
         Ok(())

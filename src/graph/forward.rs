@@ -46,7 +46,7 @@ pub struct Forward<'a, B: Backend + ?Sized> {
     /// The value of each node that has a buffer of its own.
     values: Vec<Option<B::Buffer>>,
     /// What each node saved beside its value.
-    saved: Vec<Vec<B::Buffer>>,
+    pub(super) saved: Vec<Vec<B::Buffer>>,
     /// What its rows draw by.
     pub(super) draw: Option<Draw<'a, B>>,
 }

@@ -42,7 +42,7 @@ pub use build::Owner;
 pub use design::{Design, GraphError, Input};
 pub use drawing::Draw;
 pub use forward::{Forward, Segment};
-pub use hessian::Seeds;
+pub use hessian::{Backward, Turn};
 pub use initial::{Initial, check_tensors, from_tensors};
 pub use mode::Mode;
 pub use pooled::Pooled;

@@ -81,6 +81,49 @@ impl Graph {
         Ok(Some(next))
     }
 
+    /// From the derivatives of a number by the running statistics after a pass, flat like the weights, times a scale, those by the
+    /// values that the pass normalised, as far as these depend on trained parameters: each with its node, `[rows, …]`.
+    ///
+    /// # Errors
+    ///
+    /// A device error.
+    pub(crate) fn back_from_statistics<B: Backend>(
+        &self,
+        backend: &B,
+        pass: &Forward<'_, B>,
+        by: &B::Buffer,
+        scale: f64,
+    ) -> Result<Vec<(NodeId, B::Buffer)>> {
+        let mut found = Vec::new();
+        for running in &self.running {
+            let own = &self.nodes[running.normal - 1];
+            let Kind::BatchNormalize(normalize) = &own.kind else { continue };
+            if self.is_trained(own.inputs[0]) {
+                let seen = self.seen(pass, running.normal - 1);
+                let of = |node: NodeId| Slice::new(by, self.nodes[node - 1].used.offset, self.node_len(node));
+                let by = [of(running.mean), of(running.variance)];
+                let scale = scale * running.momentum;
+                let back = normalize.back_from_statistics(backend, (pass.rows, &seen), by, scale)?;
+                found.push((own.inputs[0], back));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Takes the derivatives of a number by the running statistics after a pass to those by what they were before it.
+    ///
+    /// # Errors
+    ///
+    /// A device error.
+    pub(crate) fn back_to_earlier_statistics<B: Backend>(&self, backend: &B, by: &mut B::Buffer) -> Result<()> {
+        self.running.iter().flat_map(|own| [own.mean, own.variance].map(|node| (node, own.momentum))).try_for_each(
+            |(node, momentum)| {
+                let (offset, len) = (self.nodes[node - 1].used.offset, self.node_len(node));
+                backend.scale(SliceMut::new(&mut *by, offset, len), 1.0 - momentum)
+            },
+        )
+    }
+
     /// The mean and the unbiased variance of each channel that a node normalises; `None` of another node.
     fn statistics_of<B: Backend>(
         &self,

@@ -4,7 +4,7 @@
 //! take steps of noise, and what examples contribute through them would be noise as well.
 
 use super::primitive::{Kind, Primitive};
-use super::{Block, Graph, NodeId};
+use super::{Block, Graph, NodeId, Structure, Table};
 use std::ops::Range;
 
 impl Graph {
@@ -14,6 +14,17 @@ impl Graph {
         for node in &self.nodes {
             if let Kind::BatchNormalize(_) = &node.kind {
                 self.constants_of(node.inputs[0], node.shape[0], &mut found);
+            }
+        }
+        found
+    }
+
+    /// The places of trained numbers by which no loss is derived: silent ones, and the rows of tables that stand for padding.
+    pub(crate) fn without_gradient(&self) -> Vec<Range<usize>> {
+        let mut found = self.silent();
+        for block in &self.blocks {
+            if let Some(Structure::Rows(Table { padding: Some(row), width, .. })) = block.uses.first().map(|one| one.structure) {
+                found.push(block.offset + row * width..block.offset + (row + 1) * width);
             }
         }
         found

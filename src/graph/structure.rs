@@ -58,6 +58,14 @@ impl Structure {
         if let Structure::Rows(table) = self { table.padding } else { None }
     }
 
+    /// The same with all rows of a table in the gradient.
+    pub(crate) fn unpadded(self) -> Self {
+        match self {
+            Structure::Rows(table) => Structure::Rows(Table { padding: None, ..table }),
+            other => other,
+        }
+    }
+
     /// Entries of a gradient row, in the order of the parameters.
     pub fn len(&self) -> usize {
         match self {

@@ -7,6 +7,13 @@ loss gradient, whose derivative is the Hessian of the batch's loss (docs/theory.
 [contribution](crate::path) accounts for the path that was taken; an influence says what another path would have led to.
 */
 
+mod columns;
+mod covector;
+mod differentiate;
+mod results;
+
+pub(crate) use differentiate::Differentiation;
+
 /// What is asked of the influence.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Influence {

@@ -21,7 +21,7 @@ pub struct QueryTargets<B: Backend> {
 
 impl<B: Backend> Setting<'_, B> {
     /// R: values of the readout for each query.
-    pub(super) fn rows(&self) -> usize {
+    pub(crate) fn rows(&self) -> usize {
         self.spec.values(self.network.outputs)
     }
 
@@ -48,7 +48,7 @@ impl<B: Backend> Setting<'_, B> {
     }
 
     /// The readout of outputs `[rows, C]`; row r is query `queries[r]`.
-    pub(super) fn read(&self, outputs: Slice<'_, B::Buffer>, queries: &[u32]) -> Result<Read<B>> {
+    pub(crate) fn read(&self, outputs: Slice<'_, B::Buffer>, queries: &[u32]) -> Result<Read<B>> {
         let Self { backend, network, spec, query_targets, .. } = *self;
         Reader { backend, network, spec, query_targets }.read(outputs, queries)
     }

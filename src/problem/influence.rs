@@ -4,7 +4,7 @@ use super::Problem;
 use super::data::{QueryData, TrainingData};
 use crate::compute::{Backend, Entries};
 use crate::error::Error;
-use crate::influence::Influence;
+use crate::influence::{Differentiation, Influence};
 use crate::keeper::Keeper;
 use crate::path::{Effects, Finished, Tile, interleave};
 use crate::tape::Tape;
@@ -65,15 +65,14 @@ impl<'a> InfluenceTiles<'a> {
     /// A device error, a trajectory that cannot be read, numbers that are not finite, or an error of the keeper.
     pub fn tile<B: Backend>(
         &self,
-        backend: &B,
         data: &TrainingData<'_, B>,
         queries: &QueryData<B>,
         tape: &dyn Tape<B::Element>,
         tile: &Tile,
         keeper: &mut dyn Keeper,
     ) -> Result<Finished, Error> {
-        let _ = (backend, data, queries, tape, tile, keeper, self.influence);
-        Err(Error::Input("the influence is not computed yet".into()))
+        let (setting, training) = (data.setting(&[], queries), data.training());
+        Differentiation { setting, training, tape, influence: self.influence }.tile(tile, keeper)
     }
 
     /// `[n, m, R]` and its effects, in memory, by tiles of `side` queries.
@@ -94,7 +93,7 @@ impl<'a> InfluenceTiles<'a> {
         let mut influence = vec![0.0; problem.query_count() * columns * rows];
         let mut effects = Effects::new(problem.query_count() * rows, tape.history().steps.len());
         for tile in self.tiles(side) {
-            let finished = self.tile(backend, &data, &queries, tape, &tile, keeper)?;
+            let finished = self.tile(&data, &queries, tape, &tile, keeper)?;
             for query in tile.queries.clone() {
                 let out = &mut influence[query * columns * rows..][..columns * rows];
                 interleave(out, &finished.influence, Entries::Loss, (rows, 1), &tile, query, 0..columns);

@@ -1,6 +1,6 @@
 //! The loss gradient of a step, on the device.
 
-use super::{Examples, TargetBuffer};
+use super::{BatchPart, Examples, TargetBuffer};
 use crate::compute::{Backend, Element, RowMap, Slice, SliceMut, Start};
 use crate::error::Error;
 use crate::graph::{Graph, Segment};
@@ -31,10 +31,10 @@ pub struct Training<'a, B: Backend> {
 /// constant: a path depends neither on the device nor on its free memory.
 const ELEMENTS_AT_ONCE: usize = 1 << 20;
 /// The number that PyTorch adds to the norm before it divides by it.
-const CLIP_EPS: f64 = 1e-6;
+pub(crate) const CLIP_EPS: f64 = 1e-6;
 
 /// What a batch gives at some weights.
-pub(super) struct Taken<B: Backend> {
+pub(crate) struct Taken<B: Backend> {
     /// The loss gradient.
     pub gradient: B::Buffer,
     /// `[loss, share of hits]`.
@@ -45,20 +45,24 @@ pub(super) struct Taken<B: Backend> {
 
 impl<B: Backend> Training<'_, B> {
     /// The loss gradient of a step's batch at some weights, and what else its passes give; the step comes with its number.
-    pub(super) fn gradient(&self, weights: &B::Buffer, (number, step): (usize, &Step)) -> Result<Taken<B>, Error> {
+    pub(crate) fn gradient(&self, weights: &B::Buffer, (number, step): (usize, &Step)) -> Result<Taken<B>, Error> {
         let (backend, network) = (self.backend, self.network);
         // No layer writes the gaps between layers: they stay zero.
         let mut taken = Taken { gradient: backend.zeros(network.len)?, statistics: backend.zeros(2)?, running: None };
-        if network.couples_rows() {
-            self.add_gradient((weights, number), &step.rows(), &mut taken)?;
-            return Ok(taken);
-        }
-        let held = step.shares(&(0..self.examples.count()));
-        let at_once = (ELEMENTS_AT_ONCE / network.widest_row().max(1)).max(1);
-        for chunk in held.chunks(at_once) {
-            self.add_gradient((weights, number), chunk, &mut taken)?;
+        for held in self.parts(step) {
+            self.add_gradient(weights, &BatchPart::new(self, number, &held)?, &mut taken)?;
         }
         Ok(taken)
+    }
+
+    /// The rows of a step's batch, each with its factor in the loss, in the parts that pass at once. Where rows depend on each other
+    /// all of them pass together, an example that the batch repeats as often.
+    pub(crate) fn parts(&self, step: &Step) -> Vec<Vec<(usize, f64)>> {
+        if self.network.couples_rows() {
+            return vec![step.rows()];
+        }
+        let at_once = (ELEMENTS_AT_ONCE / self.network.widest_row().max(1)).max(1);
+        step.shares(&(0..self.examples.count())).chunks(at_once).map(<[(usize, f64)]>::to_vec).collect()
     }
 
     /// The factor by which torch.nn.utils.clip_grad_norm_ would clip a loss gradient; 1 where nothing is clipped.
@@ -71,24 +75,12 @@ impl<B: Backend> Training<'_, B> {
         Ok((self.clip_norm / (norm + CLIP_EPS)).min(1.0))
     }
 
-    /// Adds some rows' part of the gradient and of the statistics; each comes with its factor in the loss.
-    fn add_gradient(
-        &self,
-        (weights, step): (&B::Buffer, usize),
-        held: &[(usize, f64)],
-        taken: &mut Taken<B>,
-    ) -> Result<(), Error> {
-        let (backend, network) = (self.backend, self.network);
-        let (rows, width) = (held.len(), network.input_len());
-        let examples: Vec<u32> = held.iter().map(|&(example, _)| example as u32).collect();
-        let inputs = self.examples.gather(backend, &examples)?;
-        let segment = Segment::at(weights);
-        let drawn = network.draws().then(|| backend.index(&examples)).transpose()?;
-        let draw = network.drawing(step, drawn.as_ref());
-        let pass = network.forward_drawing(backend, segment, Slice::new(&inputs, 0, rows * width), rows, draw)?;
-        let places = self.targets.places(backend, held)?;
-        let losses = self.targets.losses(backend, self.loss, network.outputs(&pass), &places)?;
-        losses.add_sums(backend, &places, SliceMut::new(&mut taken.statistics, 0, 2))?;
+    /// Adds some rows' part of the gradient and of the statistics.
+    fn add_gradient(&self, weights: &B::Buffer, part: &BatchPart<B>, taken: &mut Taken<B>) -> Result<(), Error> {
+        let (backend, network, segment) = (self.backend, self.network, Segment::at(weights));
+        let (rows, pass) = (part.rows, part.pass(self, weights)?);
+        let losses = self.targets.losses(backend, self.loss, network.outputs(&pass), &part.places)?;
+        losses.add_sums(backend, &part.places, SliceMut::new(&mut taken.statistics, 0, 2))?;
         taken.running = network.run_statistics(backend, weights, &pass)?;
 
         let inputs: Vec<u32> = (0..rows as u32).collect();

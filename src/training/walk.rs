@@ -194,13 +194,9 @@ impl<B: Backend> Training<'_, B> {
         weights: &B::Buffer,
         taken: Taken<B>,
     ) -> Result<Made<B>, Error> {
-        let Taken { mut gradient, running, .. } = taken;
-        let len = self.network.trained_len;
-        if step.clip != 1.0 {
-            self.backend.scale(SliceMut::new(&mut gradient, 0, len), step.clip)?;
-        }
-        let vectors = Vectors { backend: self.backend, len };
-        let given = Given { number, rate: step.learning_rate, weights, gradient };
+        let Taken { gradient, running, .. } = taken;
+        let vectors = Vectors { backend: self.backend, len: self.network.trained_len };
+        let given = Given { number, rate: step.learning_rate, weights, gradient: self.clipped(step, gradient)? };
         let Made { next, preconditioner, decay } = self.optimizer.step(&vectors, memory, given)?;
         let whole = |part: Option<B::Buffer>| part.map(|part| self.whole(part, None)).transpose();
         Ok(Made {
@@ -210,8 +206,16 @@ impl<B: Backend> Training<'_, B> {
         })
     }
 
+    /// A step's loss gradient, clipped by the step's factor.
+    pub(super) fn clipped(&self, step: &Step, mut gradient: B::Buffer) -> Result<B::Buffer, Error> {
+        if step.clip != 1.0 {
+            self.backend.scale(SliceMut::new(&mut gradient, 0, self.network.trained_len), step.clip)?;
+        }
+        Ok(gradient)
+    }
+
     /// A flat vector whose trained part is given; the held part is that of another, or zeros.
-    fn whole(&self, trained: B::Buffer, rest: Option<&B::Buffer>) -> Result<B::Buffer, Error> {
+    pub(crate) fn whole(&self, trained: B::Buffer, rest: Option<&B::Buffer>) -> Result<B::Buffer, Error> {
         let (backend, from, len) = (self.backend, self.network.trained_len, self.network.len);
         if from == len {
             return Ok(trained);
@@ -246,16 +250,21 @@ impl<B: Backend> Training<'_, B> {
         Ok(())
     }
 
+    /// What the optimizer kept before a step at whose place that is recorded.
+    pub(super) fn remembered(&self, tape: &dyn Tape<B::Element>, number: usize) -> Result<Memory<B>, Error> {
+        let row = tape.history().recording.place(number).unwrap_or(0);
+        let mut memory = Memory::new(self.backend, self.optimizer.whole(), self.network.len)?;
+        for (which, vector) in memory.vectors_mut().enumerate() {
+            *vector = self.backend.upload(&tape.row(Kept::Memory(which), row)?)?;
+        }
+        Ok(memory)
+    }
+
     /// Makes the steps from one recorded place up to the next one again.
     pub(super) fn again(&self, tape: &dyn Tape<B::Element>, first: usize) -> Result<Vec<Leg<B>>, Error> {
-        let (backend, len) = (self.backend, self.network.len);
         let (steps, recording) = (&tape.history().steps, &tape.history().recording);
-        let row = recording.place(first).unwrap_or(0);
-        let mut memory = Memory::new(backend, self.optimizer.whole(), len)?;
-        for (which, vector) in memory.vectors_mut().enumerate() {
-            *vector = backend.upload(&tape.row(Kept::Memory(which), row)?)?;
-        }
-        let mut weights = backend.upload(&tape.row(Kept::Weights, row)?)?;
+        let mut memory = self.remembered(tape, first)?;
+        let mut weights = self.backend.upload(&tape.row(Kept::Weights, recording.place(first).unwrap_or(0))?)?;
         let mut legs = Vec::new();
         for (number, step) in steps.iter().enumerate().skip(first).take(recording.every()) {
             let taken = self.gradient(&weights, (number, step))?;

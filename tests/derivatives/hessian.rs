@@ -6,7 +6,7 @@ use crate::factors::{Cpu, held, seeds, upload, whole};
 use crate::random::graphs;
 use crate::{ROWS, STEP, jacobian, largest, outputs};
 use pathkernel::compute::{RowMap, Start};
-use pathkernel::graph::{Seeds, Segment};
+use pathkernel::graph::{Segment, Turn};
 use pathkernel::random::numbers;
 
 /// `[C * rows, parameters]`: how the Jacobian changes along a direction.
@@ -17,10 +17,13 @@ pub fn turned(case: &Case, inputs: &[f64], direction: &[f64]) -> Vec<f64> {
     let segment = Segment::at(&weights);
     let pass = network.forward(&backend, segment, whole(&inputs), base).expect("forward");
     let seed = seeds(case, base);
-    let seeds = Seeds { copies: network.outputs, change: upload(&vec![0.0; seed.len()]), seed };
+    let changes = vec![(network.output(), upload(&vec![0.0; seed.len()]))];
+    let derivatives = network.directional(&backend, segment, &pass, &[&direction]).expect("derivatives");
+    let back = network.deltas(&backend, segment, &pass, (network.outputs, seed)).expect("deltas");
+    let turn = Turn { direction: &direction, derivatives: &derivatives, changes };
     let map = RowMap::each(&backend, network.outputs, base, 1.0).expect("a map");
     let mut all = vec![0.0; map.rows * network.len];
-    let visited = network.tangent_of_backward(&backend, segment, &pass, &direction, seeds, &mut |factor| {
+    let visited = network.tangent_of_backward(&backend, segment, (&pass, &back), turn, &mut |factor| {
         let factors = held(&factor);
         let len = factors.structure.len();
         let mut part = upload(&vec![0.0; map.rows * len]);

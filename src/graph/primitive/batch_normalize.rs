@@ -1,7 +1,8 @@
 //! Channels, normalised over all rows of a pass: the one primitive by which rows depend on each other.
 
 use super::*;
-use crate::compute::{self, Axis, Side, Start, Strided};
+use crate::compute::op::{Reciprocal, SizeOf};
+use crate::compute::{self, Axis, Side, Start, Strided, Transpose, Weights};
 
 /// Every channel, the first axis, less its mean over the root of its variance, both over all rows of the pass and all
 /// positions, as PyTorch's BatchNorm in train mode: `(x - mean) / √(variance + eps)` with the biased variance.
@@ -71,6 +72,41 @@ impl BatchNormalize {
         out: SliceMut<'_, B::Buffer>,
     ) -> Result<()> {
         backend.rearrange(&self.turning(rows)?.transposed(), Start::Value(0.0), out, x)
+    }
+
+    /// Of a number that depends on the mean and the unbiased variance of each channel, from its derivatives by these, times a scale,
+    /// those by the values that a pass normalised, `[rows, …]`: `mean' / N + 2 variance' (x - mean) / (N - 1)`.
+    pub(in crate::graph) fn back_from_statistics<B: Backend>(
+        &self,
+        backend: &B,
+        (rows, seen): (usize, &Seen<'_, B>),
+        [mean, variance]: [Slice<'_, B::Buffer>; 2],
+        scale: f64,
+    ) -> Result<B::Buffer> {
+        let [root, normal] = self.saved(rows, seen)?;
+        let (channels, length) = (self.channels, rows * self.positions());
+        // x - mean is what was normalised over its scale.
+        let size = Reciprocal { size: SizeOf::Absolute, correction: 1.0, eps: 0.0 };
+        let deviation = fresh(backend, channels, |out| backend.run(&size, (out, root)))?;
+        let mut factors = fresh(backend, channels, |out| {
+            backend.multiply(out, variance, Slice::new(&deviation, 0, channels))
+        })?;
+        backend.scale(SliceMut::new(&mut factors, 0, channels), 2.0 * scale / (length as f64 - 1.0))?;
+        let mut shift = backend.copied(mean)?;
+        backend.scale(SliceMut::new(&mut shift, 0, channels), scale / length as f64)?;
+        // Channels last, so that each has its own factor and shift.
+        let order = Transpose { batches: 1, rows: channels, columns: length };
+        let last = fresh(backend, normal.len, |out| backend.transpose(&order, out, normal))?;
+        let last = Slice::new(&last, 0, normal.len);
+        let mut found = fresh(backend, normal.len, |out| {
+            backend.multiply(out, last, Slice::new(&factors, 0, channels))
+        })?;
+        let shift = Weights { start: Slice::new(&shift, 0, channels), step: None };
+        backend.bias(SliceMut::new(&mut found, 0, normal.len), shift)?;
+        let order = Transpose { batches: 1, rows: length, columns: channels };
+        let found = Slice::new(&found, 0, normal.len);
+        let turned = fresh(backend, normal.len, |out| backend.transpose(&order, out, found))?;
+        fresh(backend, normal.len, |out| self.by_row(backend, Slice::new(&turned, 0, normal.len), rows, out))
     }
 
     /// `normalize_backward` of rows as they are; it is also the forward derivative, since the Jacobian is symmetric.

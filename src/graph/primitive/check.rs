@@ -3,7 +3,7 @@
 use super::{Kind, Primitive, Rearrange, ScaleShift};
 use crate::compute::cpu::{Buffer, CpuBackend};
 use crate::compute::{Backend, Result, RowMap, Slice, SliceMut, Start};
-use crate::graph::{Factor, Forward, Graph, Seeds, Segment};
+use crate::graph::{Factor, Forward, Graph, Segment, Turn};
 use crate::tangent::write_gradient;
 
 type Cpu = CpuBackend<f64>;
@@ -83,9 +83,12 @@ impl Alone {
         let visited = match direction {
             None => graph.backward(&backend, segment, &pass, copies, seed, &mut visit),
             Some(direction) => {
-                let change = upload(&vec![0.0; copies * copies]);
-                let seeds = Seeds { copies, seed, change };
-                graph.tangent_of_backward(&backend, segment, &pass, &upload(direction), seeds, &mut visit)
+                let (change, direction) = (upload(&vec![0.0; copies * copies]), upload(direction));
+                let derivatives = graph.directional(&backend, segment, &pass, &[&direction]).expect("derivatives");
+                let back = graph.deltas(&backend, segment, &pass, (copies, seed)).expect("deltas");
+                let changes = vec![(graph.output(), change)];
+                let turn = Turn { direction: &direction, derivatives: &derivatives, changes };
+                graph.tangent_of_backward(&backend, segment, (&pass, &back), turn, &mut visit)
             }
         };
         visited.expect("gradients");

@@ -21,16 +21,44 @@ impl Pointwise {
         self.function
     }
 
+    /// `f'(x)` and, where it is not 0 between kinks, `f''(x)`.
+    pub(in crate::graph) fn slopes<B: Backend>(&self, backend: &B, x: Slice<'_, B::Buffer>) -> Result<Vec<B::Buffer>> {
+        let slope = self.slope(backend, x)?;
+        let curvature = self.curves().then(|| self.curvature(backend, x)).transpose()?;
+        Ok(std::iter::once(slope).chain(curvature).collect())
+    }
+
+    /// Whether it is more than linear between its kinks.
+    fn curves(&self) -> bool {
+        self.function.degree().is_none_or(|degree| degree > 1)
+    }
+
+    fn slope<B: Backend>(&self, backend: &B, x: Slice<'_, B::Buffer>) -> Result<B::Buffer> {
+        fresh(backend, x.len, |out| backend.activation_slope(self.function, out, x))
+    }
+
+    fn curvature<B: Backend>(&self, backend: &B, x: Slice<'_, B::Buffer>) -> Result<B::Buffer> {
+        fresh(backend, x.len, |out| backend.activation_curvature(self.function, out, x))
+    }
+
     /// `out = f'(x) ∘ along`, for however many rows of each base row. The derivative is the dear part: taken once for all.
     fn times_slope<B: Backend>(
         &self,
         backend: &B,
-        x: Slice<'_, B::Buffer>,
+        seen: &Seen<'_, B>,
         along: Slice<'_, B::Buffer>,
         out: SliceMut<'_, B::Buffer>,
     ) -> Result<()> {
-        let slope = fresh(backend, x.len, |out| backend.activation_slope(self.function, out, x))?;
-        backend.multiply(out, along, Slice::new(&slope, 0, x.len))
+        let x = seen.input()?;
+        let taken;
+        let slope = match seen.saved {
+            [kept, ..] => kept,
+            [] => {
+                taken = self.slope(backend, x)?;
+                &taken
+            }
+        };
+        backend.multiply(out, along, Slice::new(slope, 0, x.len))
     }
 }
 
@@ -63,7 +91,7 @@ impl Primitive for Pointwise {
     ) -> Result<Deltas<B>> {
         let delta = Slice::new(&delta, 0, back.copies * seen.value.len);
         back.to_input(|| {
-            fresh(site.backend, delta.len, |out| self.times_slope(site.backend, seen.input()?, delta, out))
+            fresh(site.backend, delta.len, |out| self.times_slope(site.backend, seen, delta, out))
         })
     }
 
@@ -74,7 +102,7 @@ impl Primitive for Pointwise {
         moved: &Moved<'_, B>,
         out: SliceMut<'_, B::Buffer>,
     ) -> Result<()> {
-        self.times_slope(site.backend, seen.input()?, moved.only_slope()?, out)
+        self.times_slope(site.backend, seen, moved.only_slope()?, out)
     }
 
     fn tangent_of_backward<B: Backend>(
@@ -87,10 +115,17 @@ impl Primitive for Pointwise {
     ) -> Result<Deltas<B>> {
         let (backend, x, len) = (site.backend, seen.input()?, turning.delta.len);
         back.to_input(|| {
-            let through = fresh(backend, len, |out| self.times_slope(backend, x, turning.change(), out))?;
-            let Some(slope) = turning.slope() else { return Ok(through) };
-            let curvature = fresh(backend, x.len, |out| backend.activation_curvature(self.function, out, x))?;
-            let turn = fresh(backend, x.len, |out| backend.multiply(out, Slice::new(&curvature, 0, x.len), slope))?;
+            let through = fresh(backend, len, |out| self.times_slope(backend, seen, turning.change(), out))?;
+            let Some(slope) = turning.slope().filter(|_| self.curves()) else { return Ok(through) };
+            let taken;
+            let curvature = match seen.saved {
+                [_, kept] => kept,
+                _ => {
+                    taken = self.curvature(backend, x)?;
+                    &taken
+                }
+            };
+            let turn = fresh(backend, x.len, |out| backend.multiply(out, Slice::new(curvature, 0, x.len), slope))?;
             let curved = fresh(backend, len, |out| backend.multiply(out, turning.delta, Slice::new(&turn, 0, x.len)))?;
             plus(backend, through, &curved, len)
         })
