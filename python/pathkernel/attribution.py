@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path as File
 from typing import Any
 
@@ -30,6 +31,7 @@ def attribute(
     coefficients: bool | None = None,
     tangent: bool | None = None,
     own: bool | None = None,
+    influence: bool | Mapping[str, float] | None = None,
     top: int | None = None,
     precision: str | None = None,
     device: str | None = None,
@@ -48,7 +50,9 @@ def attribute(
         rule: "auto", "gauss" (with `nodes=3`), "left" or "adaptive" (with `tolerance=1e-6`).
         kernel: "none", "trace", "diagonal" or "full": the path kernel beside the contributions.
         layers: also split by layer. coefficients, tangent: the kernel's. own: what each example did to itself.
-        top: keep this many of the most positive and most negative contributions of each output, in place of all.
+        influence: also the derivative of each prediction by each example's weight in the loss, held against training again; or a
+            table with any of weight, eps and smooth.
+        top: keep this many of the most positive and most negative contributions of each output, and influences, in place of all.
         precision: "f32", "f64" or "mixed"; that of the path if None. device: likewise; "auto", "cpu", "gpu", …
         directory: where the run is kept; the same call goes on there, or returns at once. None: that of the path, or in memory.
         progress: False is silent; a callable gets (phase, done, total).
@@ -63,7 +67,7 @@ def attribute(
     """
     asked = {
         "readout": readout, "rule": rule, "kernel": kernel, "layers": layers, "coefficients": coefficients, "tangent": tangent,
-        "own": own, "top": top, "precision": precision, "device": device, **settings,
+        "own": own, "influence": influence, "top": top, "precision": precision, "device": device, **settings,
     }  # fmt: skip
     names = asked.pop("names", None)
     config = question(path, queries, targets, asked)

@@ -13,6 +13,8 @@ from .legend import NO_CLASS, Legend
 
 #: Arrays of a run by their names.
 Arrays = Mapping[str, np.ndarray]
+#: What questions may be of: the array that holds all of it, what the names of its largest begin with, and how to ask for it.
+_KINDS = {"attribution": ("", "contributions", "attribution=True"), "influence": ("influence_", "influences", "influence=True")}
 
 
 def shown_output(arrays: Arrays, legend: Legend, query: int) -> int:
@@ -21,23 +23,36 @@ def shown_output(arrays: Arrays, legend: Legend, query: int) -> int:
     return int(np.argmax(last if legend.has_classes else np.abs(last - np.asarray(arrays["initial"])[query])))
 
 
-def contributions(arrays: Arrays, query: int, output: int) -> tuple[np.ndarray, np.ndarray]:
-    """Columns, and what each contributed: all of them, or with `top` those that were kept."""
-    if "attribution" in arrays:
-        row = np.asarray(arrays["attribution"][query, :, output], dtype=np.float64)
+def amounts(arrays: Arrays, query: int, output: int, of: str = "attribution") -> tuple[np.ndarray, np.ndarray]:
+    """Columns, and the contribution or influence of each: all of them, or with `top` those that were kept."""
+    if of not in _KINDS:
+        raise ValueError(f'of: {of!r} is none; give "attribution" or "influence"')
+    prefix, words, how = _KINDS[of]
+    if of in arrays:
+        row = np.asarray(arrays[of][query, :, output], dtype=np.float64)
         return np.arange(len(row)), row
-    if "top_values" not in arrays:
-        raise PathkernelError("the run has no contributions; ask with attribution=True")
-    columns, values = arrays["top_examples"][query, output], arrays["top_values"][query, output]
+    if f"{prefix}top_values" not in arrays:
+        raise PathkernelError(f"the run has no {words}; ask with {how}")
+    columns, values = arrays[f"{prefix}top_examples"][query, output], arrays[f"{prefix}top_values"][query, output]
     kept = np.asarray(columns) >= 0
     return np.asarray(columns)[kept], np.asarray(values, dtype=np.float64)[kept]
 
 
-def sums(arrays: Arrays, query: int, output: int) -> tuple[float, float]:
-    """What all that raised it add up to, and all that lowered it, listed or not."""
-    _, values = contributions(arrays, query, output)
-    rest = np.asarray(arrays["top_rest"][query, output], dtype=np.float64) if "top_rest" in arrays else np.zeros(2)
+def sums(arrays: Arrays, query: int, output: int, of: str = "attribution") -> tuple[float, float]:
+    """What all above 0 add up to, and all below, listed or not."""
+    _, values = amounts(arrays, query, output, of)
+    kept = arrays.get(f"{_KINDS[of][0]}top_rest")
+    rest = np.zeros(2) if kept is None else np.asarray(kept[query, output], dtype=np.float64)
     return float(values[values > 0].sum() + rest[0]), float(values[values < 0].sum() + rest[1])
+
+
+def amount(of: str) -> str:
+    """What a column of amounts is called.
+
+    >>> amount("attribution")
+    'contribution'
+    """
+    return "contribution" if of == "attribution" else of
 
 
 def largest(values: np.ndarray, k: int) -> np.ndarray:
@@ -48,30 +63,30 @@ def largest(values: np.ndarray, k: int) -> np.ndarray:
     return np.array(raised + lowered, dtype=np.int64)
 
 
-def of_query(arrays: Arrays, legend: Legend, query: int, output: int, k: int) -> Any:
+def of_query(arrays: Arrays, legend: Legend, query: int, output: int, k: int, of: str = "attribution") -> Any:
     """The k examples that raised a value of a query most, then the k that lowered it most.
 
     A share is of all that raised it, or of all that lowered it.
     """
-    columns, values = contributions(arrays, query, output)
+    columns, values = amounts(arrays, query, output, of)
     places = largest(values, k)
     columns, values = columns[places], values[places]
-    table = {"example": legend.numbers[columns], "contribution": values}
+    table = {"example": legend.numbers[columns], amount(of): values}
     if legend.labels is not None:
         table["label"] = legend.shown(legend.labels[columns])
-    table["share"] = _shares(values, sums(arrays, query, output))
+    table["share"] = _shares(values, sums(arrays, query, output, of))
     if legend.names is not None:
         table["name"] = np.array([legend.names[column] for column in columns], dtype=object)
     return frame(table)
 
 
-def of_example(arrays: Arrays, legend: Legend, example: int, output: int | None, k: int) -> Any:
+def of_example(arrays: Arrays, legend: Legend, example: int, output: int | None, k: int, of: str = "attribution") -> Any:
     """The k queries of which an example raised a value most, then the k of which it lowered it most."""
     column, queries = legend.column(example), len(arrays["prediction"])
     outputs = np.array([shown_output(arrays, legend, query) if output is None else output for query in range(queries)])
-    values = np.array([_of_column(arrays, query, outputs[query], column) for query in range(queries)])
+    values = np.array([_of_column(arrays, query, outputs[query], column, of) for query in range(queries)])
     places = largest(values, k)
-    table = {"query": places, "contribution": values[places]}
+    table = {"query": places, amount(of): values[places]}
     if legend.query_labels is not None:
         table["label"] = legend.shown(legend.query_labels[places])
     table["share"] = _shares(values[places], (float(values[values > 0].sum()), float(values[values < 0].sum())))
@@ -82,11 +97,11 @@ def by_itself(arrays: Arrays, legend: Legend, output: int | None, k: int | None)
     """Examples by what they contributed to themselves, the largest first: those with wrong labels have to teach themselves."""
     own = _own(arrays, legend)
     labels = legend.labels if legend.labels is not None and len(legend.labels) == len(own) else None
-    amounts = _amounts(own, labels if legend.has_classes else None, output)
-    size = np.abs(amounts)
+    values = _values(own, labels if legend.has_classes else None, output)
+    size = np.abs(values)
     order = np.argsort(-size, kind="stable")[:k]
     median = float(np.median(size))
-    table = {"example": legend.numbers[order] if len(legend.numbers) == len(own) else order, "contribution": amounts[order]}
+    table = {"example": legend.numbers[order] if len(legend.numbers) == len(own) else order, "contribution": values[order]}
     if labels is not None:
         table["label"] = legend.shown(labels[order])
     table["times"] = size[order] / median if median > 0 else np.full(len(order), np.nan)
@@ -105,7 +120,7 @@ def _own(arrays: Arrays, legend: Legend) -> np.ndarray:
     raise PathkernelError("the run does not tell what examples did to themselves; ask with own=True")
 
 
-def _amounts(own: np.ndarray, labels: np.ndarray | None, output: int | None) -> np.ndarray:
+def _values(own: np.ndarray, labels: np.ndarray | None, output: int | None) -> np.ndarray:
     """One value of each example: the one asked for, the only one, that of its class, or the sum of the sizes of all."""
     if output is not None or own.shape[1] == 1:
         return own[:, output or 0]
@@ -115,10 +130,10 @@ def _amounts(own: np.ndarray, labels: np.ndarray | None, output: int | None) -> 
     return np.asarray(own[np.arange(len(own)), known])
 
 
-def _of_column(arrays: Arrays, query: int, output: int, column: int) -> float:
-    if "attribution" in arrays:
-        return float(arrays["attribution"][query, column, output])
-    columns, values = contributions(arrays, query, output)
+def _of_column(arrays: Arrays, query: int, output: int, column: int, of: str) -> float:
+    if of in arrays:
+        return float(arrays[of][query, column, output])
+    columns, values = amounts(arrays, query, output, of)
     return float(values[columns == column].sum())
 
 

@@ -55,7 +55,7 @@ def of_query(
 def waterfall(result: Result, query: int, output: int | str | None = None, *, k: int = 8, ax: Any = None) -> Any:
     """From the initial value by contributions to the prediction: the k largest, all others, and what no example did."""
     place = result.output_of(query, output)
-    columns, values = moved.contributions(result.arrays, query, place)
+    columns, values = moved.amounts(result.arrays, query, place)
     order = np.argsort(-np.abs(values), kind="stable")[:k]
     steps = [(_example(result, int(columns[one])), float(values[one])) for one in order]
     raised, lowered = moved.sums(result.arrays, query, place)
@@ -124,7 +124,7 @@ def pictures(
     """The images of the k examples that moved a query most, after its own where it is given. Returns the axes."""
     place = result.output_of(query, output)
     if against is None:
-        columns, values = moved.contributions(result.arrays, query, place)
+        columns, values = moved.amounts(result.arrays, query, place)
     else:
         values = _difference(result, query, place, result.output_of(query, against))
         columns = np.arange(len(values))

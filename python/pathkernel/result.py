@@ -24,6 +24,7 @@ _DIMENSIONS = {
     "attribution_layers": ("layer", "query", "example", "output"),
     "attribution_windows": ("window", "query", "example", "output"),
     "attribution_positions": ("query", "example", "output", "position"),
+    "influence": ("query", "example", "output"),
     "kernel": ("query", "example", "output", "example_output"),
     "coefficients": ("query", "example", "output", "example_output"),
     "tangent_initial": ("query", "example", "output", "example_output"),
@@ -39,6 +40,8 @@ _ASKED_WITH = {
     "tangent_initial": 'kernel="trace" and tangent=True',
     "tangent_final": 'kernel="trace" and tangent=True',
     "own": "own=True",
+    "influence": "influence=True and without top",
+    "influence_rates": "influence=True",
 }
 
 
@@ -51,13 +54,14 @@ class Check:
     """Whether the contributions account for the predictions.
 
     The numbers are of the largest change of the readout; `missed` are the queries and steps at which the adaptive rule missed its
-    tolerance.
+    tolerance. `influence` is the verdict on the influences, exact, uncertain or inexact; None where the run has none.
     """
 
     verdict: str
     residual: float
     unexplained: float
     missed: int
+    influence: str | None = None
 
 
 class Result:
@@ -76,6 +80,9 @@ class Result:
         found = cls(outcome, Legend.of(outcome.config, columns, names))
         if found.verdict != "exact":
             warnings.warn(f"{found.verdict}: {outcome.summary.get('because', '')}", VerdictWarning, stacklevel=3)
+        certified = outcome.summary.get("influence")
+        if certified is not None and certified["verdict"] != "exact":
+            warnings.warn(f"influence {certified['verdict']}: {certified['because']}", VerdictWarning, stacklevel=3)
         return found
 
     @property
@@ -107,6 +114,16 @@ class Result:
     def own(self) -> np.ndarray:
         """[example, output]: what each example contributed to itself."""
         return self.array("own")
+
+    @property
+    def influence(self) -> np.ndarray:
+        """[query, example, output]: the derivative of the readout at the last weights by the example's weight in the loss."""
+        return self.array("influence")
+
+    @property
+    def influence_rates(self) -> np.ndarray:
+        """[query, output, step]: the derivative of the readout at the last weights by the step's learning rate."""
+        return self.array("influence_rates")
 
     @property
     def initial(self) -> np.ndarray:
@@ -195,22 +212,32 @@ class Result:
         """The verdict with its numbers: of a run directory from its files, which are held against their checksums."""
         directory = self.directory
         verdict = self.verdict if directory is None else engine.check(directory)[0]
+        influence = self.summary.get("influence")
         residual, unexplained = (self.summary.get(f"largest_relative_{name}") or 0.0 for name in ("residual", "unexplained"))
-        return Check(verdict, float(residual), float(unexplained), int(self.summary.get("missed_tolerance") or 0))
+        missed = int(self.summary.get("missed_tolerance") or 0)
+        return Check(verdict, float(residual), float(unexplained), missed, influence and influence["verdict"])
 
-    def top(self, query: int | None = None, output: int | str | None = None, k: int = 10, *, example: int | None = None) -> Any:
+    def top(
+        self,
+        query: int | None = None,
+        output: int | str | None = None,
+        k: int = 10,
+        *,
+        example: int | None = None,
+        of: str = "attribution",
+    ) -> Any:
         """The k examples that raised a query most, then the k that lowered it most; or the queries that an example moved most.
 
         Without an output it is the predicted class, or the value that moved most. A share is of all that raised it, or of all
-        that lowered it.
+        that lowered it. With `of="influence"` the amounts are influences: what more weight of an example would raise and lower.
         """
         if (query is None) == (example is None):
             raise ValueError("give query=… for the examples that moved it, or example=… for the queries that it moved")
         if query is None:
             assert example is not None
             value = None if output is None else self._output(output)
-            return moved.of_example(self.arrays, self._legend, example, value, k)
-        return moved.of_query(self.arrays, self._legend, self._query(query), self.output_of(query, output), k)
+            return moved.of_example(self.arrays, self._legend, example, value, k, of)
+        return moved.of_query(self.arrays, self._legend, self._query(query), self.output_of(query, output), k, of)
 
     def self_influence(self, output: int | str | None = None, k: int | None = None) -> Any:
         """Examples by what they contributed to themselves, the largest first: wrong labels have to teach themselves."""
@@ -226,7 +253,7 @@ class Result:
         queries = range(len(self.prediction)) if query is None else [self._query(query)]
         outputs = range(self.prediction.shape[1]) if output is None else [self._output(output)]
         pairs = [(one, value) for one in queries for value in outputs]
-        parts = [moved.contributions(self.arrays, one, value) for one, value in pairs]
+        parts = [moved.amounts(self.arrays, one, value) for one, value in pairs]
         lengths = [len(columns) for columns, _ in parts]
         columns = np.concatenate([columns for columns, _ in parts])
         table: dict[str, Any] = {

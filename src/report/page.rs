@@ -6,7 +6,7 @@ use super::exactness::exactness;
 use super::format::number;
 use super::words::Words;
 use crate::error::Error;
-use crate::run::verdict::Verdict;
+use crate::run::verdict::{Certified, Verdict};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 /// What the page may do: nothing but show itself, whatever names it was given.
@@ -59,6 +59,7 @@ pub(super) fn page(contents: &Contents) -> Result<Markup, Error> {
                 main id="view" hidden {}
                 main id="overview" {
                     (verdict(contents))
+                    (influence(contents))
                     (figures(contents))
                     noscript { p class="note" { (without_program(contents)) } }
                     (queries(contents))
@@ -129,6 +130,19 @@ fn verdict(contents: &Contents) -> Markup {
         section class=(format!("verdict {}", verdict.name())) {
             b { (verdict.title()) }
             p { (capital(text(contents, "because"))) "." }
+        }
+    }
+}
+
+/// Whether the influences are the derivative of training, and what to know of them.
+fn influence(contents: &Contents) -> Markup {
+    let Some(Certified { certainty, because }) = Certified::of_summary(&contents.summary) else { return html! {} };
+    let warnings = contents.summary["influence"]["warnings"].as_array().into_iter().flatten().filter_map(|own| own.as_str());
+    html! {
+        section class=(format!("verdict influence {}", certainty.name())) {
+            b { "Influence: " (certainty.name()) }
+            p { (capital(&because)) "." }
+            ul { @for warning in warnings { li { (capital(warning)) "." } } }
         }
     }
 }

@@ -223,11 +223,12 @@ impl Ended<'_, '_> {
             along: &along.collect::<Vec<f64>>(),
             base: retrained.base.as_deref().unwrap_or(prediction),
             imported: problem.imported.then_some(prediction),
+            steps: problem.steps.len(),
             small: (small(unit), retrained.small.each_ref().map(Vec::as_slice)),
             practical: (PRACTICAL, retrained.practical.each_ref().map(Vec::as_slice)),
         };
         let accept = prepared.run_file.kernel.accept;
-        Some(InfluenceFindings::new((asked, accept), &retrainings, records.growth(), unit).warned(problem))
+        Some(InfluenceFindings::new((asked, accept), &retrainings, unit).warned(problem, &records.growth()))
     }
 
     /// What causes that a run is not exact. Of a path that was made here nothing is unexplained.

@@ -196,10 +196,21 @@ impl Work for Integrate<'_, '_> {
                 let (data, queries) = (TrainingData::new(backend, problem)?, QueryData::new(backend, problem)?);
                 let influence = InfluenceTiles::new(problem);
                 self.work(backend, &mut |tile, keeper| {
-                    influence.tile(backend, &data, &queries, self.tape, tile, keeper)
+                    influence.tile(&data, &queries, self.tape, tile, keeper).map_err(unstable)
                 })
             }
         }
+    }
+}
+
+/// What is said where derivatives are not finite, though training is.
+fn unstable(error: Error) -> Error {
+    match error {
+        Error::NotFinite { last, .. } => Error::Input(format!(
+            "kernel.influence: the derivatives are not finite from step {last} on back: training is so unstable that no derivative says \
+             what another training would give; lower training.optimizer.learning_rate, or remove kernel.influence"
+        )),
+        other => other,
     }
 }
 

@@ -55,10 +55,12 @@ impl Form<Option<Influence>> for AskedInfluence {
 pub(super) fn check(RunFile { training, trajectory, kernel, .. }: &RunFile) -> Result<()> {
     let Some(asked) = kernel.influence else { return Ok(()) };
     let wrong = |key: &str, problem: &str| Err(Wrong::new(key, problem));
-    if training.optimizer.is_solved() {
-        let problem = "goes back through the steps of an optimizer, and gradient flow has none; take training.optimizer.type = \
-                       \"sgd\" with a small learning rate, or remove it";
-        return wrong("kernel.influence", problem);
+    if let Some(why) = training.optimizer.no_derivative() {
+        let problem = format!(
+            "is the derivative of training, and training.optimizer.type = {:?} {why}; take another optimizer, or remove it",
+            training.optimizer.name()
+        );
+        return wrong("kernel.influence", &problem);
     }
     if training.steps == 0 {
         return wrong("kernel.influence", "is that of training, and training.steps = 0; remove it");

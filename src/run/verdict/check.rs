@@ -1,10 +1,13 @@
 //! The verdict of a finished run once more, from its arrays.
 
 use super::recorded::explained;
-use super::{Findings, Judgement, of_largest_change};
+use super::{Certified, Findings, InfluenceFindings, Judgement, Retrainings, of_largest_change};
 use crate::compute::Element;
 use crate::device::Precision;
 use crate::error::Error;
+use crate::formats::MappedArray;
+use crate::influence::Influence;
+use crate::run::certificate::{PRACTICAL, direction, small};
 use crate::run::store::{Listed, Of, PairArray, Store, Terms, file_names};
 use std::path::Path;
 
@@ -36,5 +39,47 @@ pub fn check(directory: &Path) -> Result<Judgement, Error> {
         unexplained: terms.unexplained.as_deref().map(share),
         ..Findings::of_summary(&summary, run_file.kernel.accept)?
     };
-    Ok(explained(&findings, &summary))
+    let influence = match run_file.kernel.influence {
+        None => None,
+        Some(asked) => {
+            let steps = summary["shapes"]["steps"].as_u64().unwrap_or(0) as usize;
+            certified(directory, (asked, run_file.kernel.accept), &terms, (unit, steps))?
+        }
+    };
+    Ok(explained(&findings, &summary).with(influence.or_else(|| Certified::of_summary(&summary))))
+}
+
+/// The verdict on the influences, from their array and the readouts of training again; `None` where not all influences are kept.
+fn certified(
+    directory: &Path,
+    asked: (Influence, f64),
+    terms: &Terms,
+    (unit, steps): (f64, usize),
+) -> Result<Option<Certified>, Error> {
+    let readouts = MappedArray::open(&directory.join("influence_certificate.npy"))?;
+    let (Some(influence), Some(readouts)) = (PairArray::open(directory, "influence")?, readouts) else { return Ok(None) };
+    let ([queries, values], columns) = (terms.shape, influence.shape()[1]);
+    let len = queries * values;
+    if readouts.shape != [5, queries, values] || influence.shape() != [queries, columns, values] {
+        let problem = "its influences have other shapes than its predictions; the run directory is damaged";
+        return Err(Error::Input(format!("{}: {problem}", directory.display())));
+    }
+    let (direction, mut along) = (direction(columns), Vec::with_capacity(len));
+    for query in 0..queries {
+        let row = influence.values(query..query + 1, 0..columns)?;
+        let of_value = |value: usize| row.iter().skip(value).step_by(values).zip(&direction);
+        let sum = |value: usize| of_value(value).map(|(own, sign)| own * sign).sum::<f64>();
+        along.extend((0..values).map(|value| asked.0.weight * sum(value)));
+    }
+    let readouts = readouts.all();
+    let [base, above, below, far_above, far_below] = [0, 1, 2, 3, 4].map(|place| &readouts[place * len..][..len]);
+    let retrainings = Retrainings {
+        along: &along,
+        base,
+        imported: terms.unexplained.is_some().then_some(&terms.prediction),
+        steps,
+        small: (small(unit), [above, below]),
+        practical: (PRACTICAL, [far_above, far_below]),
+    };
+    Ok(Some(InfluenceFindings::new(asked, &retrainings, unit).judgement()))
 }

@@ -96,6 +96,8 @@ pub struct Retrainings<'a> {
     pub base: &'a [f64],
     /// Those of the run's own path, where it was not made here.
     pub imported: Option<&'a [f64]>,
+    /// Steps of training.
+    pub steps: usize,
     /// A radius, and the readouts above and below.
     pub small: (f64, [&'a [f64]; 2]),
     /// The same of practical use.
@@ -113,8 +115,8 @@ pub struct InfluenceFindings {
     pub small: Certificate,
     /// At one of practical use.
     pub practical: Certificate,
-    /// By step the largest `‖λ_s‖ / ‖λ_S‖`.
-    pub growth: Vec<f64>,
+    /// The largest `‖λ_s‖ / ‖λ_S‖` of any step; 0 where it is not known.
+    pub growth: f64,
     /// Of an imported path: how far training again is from it, as a share of the largest readout.
     pub path_differs: Option<f64>,
     /// What a reader of them should know.
@@ -126,12 +128,11 @@ impl InfluenceFindings {
     pub fn new(
         (asked, accept): (Influence, f64),
         retrainings: &Retrainings<'_>,
-        growth: Vec<f64>,
         unit: f64,
     ) -> Self {
-        let Retrainings { along, base, imported, small, practical } = *retrainings;
+        let Retrainings { along, base, imported, steps, small, practical } = *retrainings;
         let size = |values: &[f64]| values.iter().copied().map(f64::abs).fold(0.0, larger);
-        let rounding = ROUNDINGS * unit * (growth.len() as f64).sqrt() * size(base);
+        let rounding = ROUNDINGS * unit * (steps as f64).sqrt() * size(base);
         let certificate =
             |(radius, readouts): (f64, [&[f64]; 2])| Certificate::new(radius, readouts, base, along, rounding);
         let path_differs = imported.map(|own| {
@@ -139,17 +140,13 @@ impl InfluenceFindings {
             size(&off) / size(own)
         });
         let (small, practical) = (certificate(small), certificate(practical));
-        Self { accept, asked, small, practical, growth, path_differs, warnings: Vec::new() }
+        Self { accept, asked, small, practical, growth: 0.0, path_differs, warnings: Vec::new() }
     }
 
-    /// The same with what a reader of the influences of a problem should know.
-    pub fn warned(self, problem: &Problem) -> Self {
-        Self { warnings: self.warnings_of(problem), ..self }
-    }
-
-    /// The largest growth.
-    pub fn growth(&self) -> f64 {
-        self.growth.iter().copied().fold(0.0, larger)
+    /// The same with how the derivatives of a problem grew by step, and what a reader of its influences should know.
+    pub fn warned(self, problem: &Problem, growth: &[f64]) -> Self {
+        let grown = Self { growth: growth.iter().copied().fold(0.0, larger), ..self };
+        Self { warnings: grown.warnings_of(problem), ..grown }
     }
 
     /// Whether training again makes another path than the one that was imported.
@@ -210,7 +207,7 @@ impl InfluenceFindings {
             "because": because,
             "certificate_small": self.small.to_json(),
             "certificate_practical": self.practical.to_json(),
-            "growth": self.growth(),
+            "growth": self.growth,
             "path_differs": self.path_differs,
             "weight": weight,
             "eps": eps,
@@ -248,8 +245,8 @@ impl InfluenceFindings {
                 format!("{}'s steps hardly see how large a gradient is, so that kernel.influence.weight changes little", optimizer.name()),
             ),
             (
-                self.growth() > LARGE_GROWTH || self.growth().is_nan(),
-                format!("training is unstable: on its way back the derivative grows to {:.0} times what it is at the end", self.growth()),
+                self.growth > LARGE_GROWTH || self.growth.is_nan(),
+                format!("training is unstable: on its way back the derivative grows to {:.0} times what it is at the end", self.growth),
             ),
             (
                 practical.difference > USELESS || practical.difference.is_nan(),
