@@ -52,6 +52,11 @@ impl Quadrature {
         Self::new(rule).unwrap_or_else(Self::left)
     }
 
+    /// No node.
+    pub fn none() -> Self {
+        Self { nodes: Vec::new(), weights: Vec::new() }
+    }
+
     /// The start of the segment alone.
     pub fn left() -> Self {
         Self { nodes: vec![0.0], weights: vec![1.0] }

@@ -3,10 +3,13 @@
 use super::adaptive::Read;
 use super::{Setting, Spec};
 use crate::compute::op::{self, ReadArrays};
-use crate::compute::{Backend, BackendError, Element, Layout, MatMul, Result, Slice, SliceMut, Start};
-use crate::graph::Graph;
+use crate::compute::{Backend, BackendError, Element, Layout, MatMul, Result, Slice, SliceMut, Start, widen};
+use crate::graph::{Graph, Segment};
 use crate::readout::{Chosen, OutputFunction, Source, positions};
 use crate::training::TargetBuffer;
+
+/// Elements of the widest array of a pass of queries; more of them pass in parts.
+const ELEMENTS_AT_ONCE: usize = 1 << 20;
 
 /// The targets of the queries, for readouts that depend on them.
 pub struct QueryTargets<B: Backend> {
@@ -20,6 +23,28 @@ impl<B: Backend> Setting<'_, B> {
     /// R: values of the readout for each query.
     pub(crate) fn rows(&self) -> usize {
         self.spec.values(self.network.outputs)
+    }
+
+    /// `[n, R]`: the readout of all queries at some weights.
+    ///
+    /// # Errors
+    ///
+    /// A device error.
+    pub fn readouts(&self, weights: &B::Buffer) -> Result<Vec<f64>> {
+        let Self { backend, network, queries, .. } = *self;
+        let width = network.input_len().max(1);
+        let at_once = (ELEMENTS_AT_ONCE / network.widest_row().max(1)).max(1);
+        let mut all = Vec::new();
+        for (number, inputs) in queries.chunks(at_once * width).enumerate() {
+            let (first, count) = (number * at_once, inputs.len() / width);
+            let inputs = backend.upload(inputs)?;
+            let inputs = Slice::new(&inputs, 0, count * width);
+            let pass = network.forward(backend, Segment::at(weights), inputs, count)?;
+            let numbers: Vec<u32> = (first as u32..(first + count) as u32).collect();
+            let read = self.read(network.outputs(&pass), &numbers)?;
+            all.extend(widen(&backend.download(Slice::new(&read.values, 0, count * self.rows()))?));
+        }
+        Ok(all)
     }
 
     /// The readout of outputs `[rows, C]`; row r is query `queries[r]`.

@@ -23,9 +23,14 @@ impl<'a, B: Backend> TrainingData<'a, B> {
     ///
     /// The device has no room.
     pub fn new(backend: &'a B, problem: &'a Problem) -> Result<Self, Error> {
+        Self::aiming(backend, problem, &problem.aims())
+    }
+
+    /// The same where the examples count other than in the problem itself.
+    pub(super) fn aiming(backend: &'a B, problem: &'a Problem, aims: &Aims<'_>) -> Result<Self, Error> {
         let inputs = convert::<B::Element>(&problem.inputs);
         let examples = Examples::new(backend, &inputs, problem.network.input_len())?;
-        Ok(Self { backend, problem, examples, targets: TargetBuffer::new(backend, &problem.aims())? })
+        Ok(Self { backend, problem, examples, targets: TargetBuffer::new(backend, aims)? })
     }
 
     /// The network to be trained on them.

@@ -13,6 +13,7 @@ mod evaluate;
 mod explanation;
 mod influence;
 mod own;
+mod retrain;
 
 pub use data::{QueryData, TrainingData};
 pub use evaluate::{Evaluated, Evaluation};
@@ -239,11 +240,22 @@ impl Problem {
         recorder: &mut dyn Recorder<B::Element>,
         keeper: &mut dyn Keeper,
     ) -> Result<(), Error> {
-        let (data, initial) = (TrainingData::new(backend, self)?, convert(initial));
+        let inside = Quadrature::of_flow(&self.spec.rule);
+        self.make(&TrainingData::new(backend, self)?, (initial, &inside), recorder, keeper)
+    }
+
+    /// Makes the path of some training data from the first weights, recording gradient flow at some nodes inside its steps.
+    fn make<B: Backend>(
+        &self,
+        data: &TrainingData<'_, B>,
+        (initial, inside): (&[f64], &Quadrature),
+        recorder: &mut dyn Recorder<B::Element>,
+        keeper: &mut dyn Keeper,
+    ) -> Result<(), Error> {
+        let initial = convert(initial);
         match self.spec.optimizer.whole().motion() {
             Motion::Solved { time, tolerance } => {
-                let quadrature = Quadrature::of_flow(&self.spec.rule);
-                data.training().flow(&initial, (time, tolerance), &quadrature, &self.step(1.0, None), recorder, keeper)
+                data.training().flow(&initial, (time, tolerance), inside, &self.step(1.0, None), recorder, keeper)
             }
             Motion::Steps => data.training().run(&initial, &self.steps, recorder, keeper),
         }

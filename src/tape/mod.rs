@@ -1,7 +1,8 @@
 /*!
 The recorded path of training: its steps, and the vectors that its decomposition needs of each.
 
-Training writes a path through a [`Recorder`]; integration reads it as a [`Tape`]. A [`MemoryTape`] is both. On disk they are
+Training writes a path through a [`Recorder`]; integration reads it as a [`Tape`]. A [`MemoryTape`] is both; an [`End`] keeps the last weights
+alone. On disk they are
 two: a [`DiskRecorder`] writes files, and a [`DiskTape`] maps them once the path is whole. An [`AnyTape`] is either, read in any
 precision.
 */
@@ -9,6 +10,7 @@ precision.
 mod any;
 mod describe;
 mod disk;
+mod end;
 mod history;
 mod memory;
 mod recording;
@@ -18,6 +20,7 @@ mod step;
 pub use any::AnyTape;
 pub use describe::describe;
 pub use disk::{DiskRecorder, DiskTape};
+pub use end::End;
 pub use history::History;
 pub use memory::MemoryTape;
 pub use recording::{Kept, Recording};

@@ -72,6 +72,11 @@ impl Recording {
         recording
     }
 
+    /// The recording of the ends of a path of `steps` steps alone.
+    pub fn of_end(steps: usize) -> Self {
+        Self { rows: BTreeMap::from([(Kept::Weights, Some(2))]), every: steps.max(1), steps }
+    }
+
     /// Whether an array is recorded.
     pub fn keeps(&self, kept: Kept) -> bool {
         self.rows.contains_key(&kept)
