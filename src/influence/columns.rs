@@ -12,6 +12,8 @@ pub(super) struct Pick<B: Backend> {
     pub count: usize,
     /// The rows; `None` where they are all rows in order.
     rows: Option<B::Index>,
+    /// Rows of the pass.
+    of: usize,
 }
 
 impl<B: Backend> Pick<B> {
@@ -28,7 +30,7 @@ impl<B: Backend> Pick<B> {
             let (columns, rows): (Vec<u32>, Vec<u32>) = own.unzip();
             let is_whole = rows.iter().copied().eq(0..held.len() as u32);
             let rows = (!is_whole).then(|| backend.index(&rows)).transpose()?;
-            Ok(Self { count: columns.len(), columns: backend.index(&columns)?, rows })
+            Ok(Self { count: columns.len(), columns: backend.index(&columns)?, rows, of: held.len() })
         };
         (0..most).map(pick).collect()
     }
@@ -40,5 +42,10 @@ impl<B: Backend> Pick<B> {
         let mut picked = backend.scratch(len)?;
         backend.gather(SliceMut::new(&mut picked, 0, len), values, rows, width)?;
         Ok(Some(picked))
+    }
+
+    /// The values of its rows: those that were picked of all, or all.
+    pub fn slice<'v>(&self, picked: &'v Option<B::Buffer>, all: Slice<'v, B::Buffer>) -> Slice<'v, B::Buffer> {
+        picked.as_ref().map_or(all, |own| Slice::new(own, 0, self.count * (all.len / self.of.max(1))))
     }
 }

@@ -4,7 +4,7 @@ use super::Influence;
 use super::columns::Pick;
 use super::covector::Covector;
 use super::results::{Results, Size};
-use crate::compute::{Backend, Layout, MatMul, RowMap, Slice, SliceMut, Start, widen};
+use crate::compute::{self, Backend, Layout, MatMul, RowMap, Slice, SliceMut, Start, widen};
 use crate::error::Error;
 use crate::formats::StateWriter;
 use crate::graph::primitive::fresh;
@@ -179,7 +179,8 @@ impl<B: Backend> Differentiation<'_, B> {
         let gradient = targets.losses(backend, loss, outputs, &part.places)?.gradient;
         let whole = Slice::new(&gradient, 0, rows * width);
         let picks = Pick::all(backend, self.setting.groups, held)?;
-        let gradients = picks.iter().map(|pick| pick.of(backend, whole, width)).collect::<crate::compute::Result<Vec<_>>>()?;
+        let gradients: Vec<_> =
+            picks.iter().map(|pick| pick.of(backend, whole, width)).collect::<compute::Result<_>>()?;
         let back = network.deltas(backend, segment, &pass, (1, backend.copied(whole)?))?;
         let all: Vec<u32> = (0..rows as u32).collect();
         let less = RowMap::new(backend, &[0, rows as u32], &all, &vec![-1.0; rows])?;
@@ -189,11 +190,8 @@ impl<B: Backend> Differentiation<'_, B> {
             let Some(moved) = network.output_derivatives(&derivatives) else { return Ok(()) };
             for (pick, gradient) in picks.iter().zip(&gradients) {
                 let own = pick.of(backend, moved, width)?;
-                let of = |picked: &'_ Option<B::Buffer>, all| match picked {
-                    Some(picked) => Slice::new(picked, 0, pick.count * width),
-                    None => all,
-                };
-                state.results.add(backend, (value, scale), pick, of(gradient, whole), of(&own, moved))?;
+                let pair = [pick.slice(gradient, whole), pick.slice(&own, moved)];
+                state.results.add(backend, (value, scale), pick, pair)?;
             }
             let change = targets.curvature(backend, loss, outputs, moved, &part.places)?;
             let own = &mut state.covectors[value];

@@ -67,14 +67,13 @@ impl<B: Backend> Results<B> {
         backend.row_dot(lambda.len, 1.0, &self.one, out, lambda, lambda)
     }
 
-    /// Adds to a value's influences `scale` times the products of rows' derivatives and loss gradients, `[rows, C]`.
+    /// Adds to a value's influences `scale` times the products of rows' loss gradients and derivatives, `[rows, C]`.
     pub fn add(
         &mut self,
         backend: &B,
         (value, scale): (usize, f64),
         pick: &Pick<B>,
-        gradient: Slice<'_, B::Buffer>,
-        derivatives: Slice<'_, B::Buffer>,
+        [gradient, derivatives]: [Slice<'_, B::Buffer>; 2],
     ) -> Result<()> {
         let Size { rows, queries, columns, .. } = self.size;
         let gram = Gram {
