@@ -24,8 +24,14 @@ const SLACK: f64 = 1.25;
 /// Flat vectors that the way back through a step takes, whatever the rows: the step's weights, gradient and change, and those of the
 /// row that passes: ψ, q and what comes back of it.
 const VECTORS: f64 = 8.0;
+/// Elements of the pass of queries at the last weights, whole gradient rows among them, where there are so many.
+const AT_ONCE: f64 = (1 << 25) as f64;
 /// What a pass along a direction and its way back hold, for what one pass forward and back does.
 const DIRECTED: f64 = 2.0;
+/// Rows of a tile below which what its rows share is too much to be divided among threads.
+const FEWEST_ROWS: usize = 8;
+/// Trainings that a tile takes where the optimizer looks back at what it kept: one ahead, and one block by block on the way back.
+const MADE_AGAIN: f64 = 2.0;
 /// Bytes of a sum on the host.
 const SUM: f64 = 8.0;
 /// Trainings that the certificate takes: two at each of two radii.
@@ -44,12 +50,30 @@ impl<'a> Influences<'a> {
         Self { problem, contraction, sizes: sizes(problem, device.rounding), device }
     }
 
-    /// Vectors of a row: λ, and what it has of each vector that the optimizer keeps.
+    /// Vectors of a row that are carried from step to step: λ, and what it has of each vector that the optimizer keeps and of running
+    /// statistics.
     fn carried(&self) -> f64 {
-        1.0 + real(self.problem.spec.optimizer.whole().keeps().len())
+        let running = if self.problem.network.has_running() { 1.0 } else { 0.0 };
+        1.0 + self.kept() + running
     }
 
-    /// Bytes that are held whatever the tile: the batch's passes, and the block of steps whose vectors are recalled.
+    /// Vectors that the optimizer keeps.
+    fn kept(&self) -> f64 {
+        real(self.problem.spec.optimizer.whole().keeps().len())
+    }
+
+    /// Flat vectors of a block of steps that are made again, and of what the optimizer kept before each of the blocks.
+    fn recalled(&self) -> f64 {
+        let Problem { spec, steps, every, .. } = self.problem;
+        if !spec.optimizer.whole().looks_back() && *every == 1 {
+            return 0.0;
+        }
+        let root = real(steps.len()).sqrt().ceil();
+        let block = if *every > 1 { real(*every) } else { root };
+        block * (2.0 + self.kept()) + root * self.kept()
+    }
+
+    /// Bytes that are held whatever the tile: the batch's passes, and steps that are made again.
     fn fixed_bytes(&self) -> f64 {
         let Self { problem, sizes, device, .. } = self;
         let network = &problem.network;
@@ -66,31 +90,31 @@ impl<'a> Influences<'a> {
         self.problem.influence.is_some_and(|influence| influence.weight != 1.0)
     }
 
-    /// Flat vectors of the optimizer that are kept of a block of steps.
-    fn recalled(&self) -> f64 {
-        let kept = real(self.problem.spec.optimizer.whole().keeps().len());
-        2.0 * kept * real(self.problem.steps.len()).sqrt().ceil()
-    }
-
     /// Bytes of a tile of so many queries.
     fn bytes(&self, side: usize) -> u64 {
-        let rows = real(side) * real(self.sizes.outputs);
-        let vectors = rows * self.carried() * real(self.problem.network.len) * real(self.device.bytes) * SLACK;
-        let sums = rows * (real(self.problem.columns()) + real(self.problem.steps.len())) * SUM * 2.0;
-        (self.fixed_bytes() + vectors + sums) as u64
+        let Self { problem: Problem { network, .. }, sizes, device, .. } = self;
+        let (rows, bytes) = (real(side) * real(sizes.outputs), real(device.bytes) * SLACK);
+        // Beside what is carried there is q of each row.
+        let vectors = rows * (self.carried() + 1.0) * real(network.len);
+        let row = real(network.forward_len()) + real(sizes.outputs) * real(network.backward_len() + network.len);
+        let first = (real(side) * row).min(AT_ONCE.max(row));
+        let sums = rows * (real(self.problem.columns()) + 2.0 * real(self.problem.steps.len()));
+        (self.fixed_bytes() + (vectors + first) * bytes + sums * (bytes + 2.0 * SUM)) as u64
     }
 
     /// Elements of the largest array of a tile.
     fn largest(&self, side: usize) -> f64 {
-        let len = real(self.problem.network.len);
-        len.max(real(side * self.sizes.outputs) * len)
+        let rows = real(side) * real(self.sizes.outputs);
+        let sums = rows * real(self.problem.columns().max(self.problem.steps.len() + 1));
+        real(self.problem.network.len).max(sums).max((rows * real(self.problem.network.len)).min(AT_ONCE))
     }
 
     /// Bytes of the state of a tile under way.
     fn state_bytes(&self, side: usize) -> u64 {
         let rows = real(side) * real(self.sizes.outputs);
-        let vectors = self.carried() * real(self.problem.network.len) * real(self.device.bytes);
-        (rows * (vectors + (real(self.problem.columns()) + real(self.problem.steps.len())) * SUM)) as u64
+        let vector = real(self.problem.network.len) * real(self.device.bytes);
+        let sums = (real(self.problem.columns()) + 2.0 * real(self.problem.steps.len())) * SUM * 2.0;
+        ((self.recalled() + rows * self.carried()) * vector + rows * sums) as u64
     }
 
     /// Its tiles: as few as fit, and one for each part of the threads and of what is asked for. Without one where not even one query
@@ -103,8 +127,9 @@ impl<'a> Influences<'a> {
         let side = match cut {
             Cut::Recorded { influence, .. } => influence.max(1),
             Cut::Into { at_least } => {
-                let wanted = at_least.max(1).saturating_mul(device.threads.max(1));
-                let most = n.div_ceil(wanted).min(most_queries(self.sizes.outputs)).max(1);
+                let of = |tiles: usize| n.div_ceil(tiles.max(1));
+                let of_threads = of(at_least.saturating_mul(device.threads)).max(FEWEST_ROWS.div_ceil(self.sizes.outputs.max(1)));
+                let most = of(at_least).min(of_threads).min(most_queries(self.sizes.outputs)).max(1);
                 let halved = std::iter::successors(Some(most), |side| (*side > 1).then_some(side / 2));
                 let mut fitting = halved.filter(|&side| fits(side, 1));
                 let Some(side) = fitting.next() else { return Slices::default() };
@@ -127,6 +152,8 @@ impl<'a> Influences<'a> {
         let again = [self.is_apart(), self.is_apart() || self.problem.imported];
         let trained = RETRAININGS + again.map(|again| if again { 1.0 } else { 0.0 }).iter().sum::<f64>();
         let [shared, each] = cost.influence_step(self.carried());
+        let looks_back = self.problem.spec.optimizer.whole().looks_back();
+        let shared = shared + if looks_back { MADE_AGAIN * cost.training_step() } else { 0.0 };
         Demand {
             bytes: self.bytes(*side).saturating_mul((*workers).max(1) as u64),
             least_bytes: self.bytes(1),

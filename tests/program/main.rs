@@ -11,6 +11,7 @@ mod exclude;
 mod export;
 mod fixture;
 mod graph;
+mod influence;
 mod lists;
 mod malformed;
 mod model;

@@ -113,6 +113,20 @@ fn a_killed_run_with_self_attributions_goes_on_to_the_same_bits() {
     killed_and_resumed(&["kernel.own=true", "kernel.attribution=false", "kernel.layers=false"]);
 }
 
+/// Tiles of influences are kept as those of pairs are, on their way back through the steps, and so are the path of another weight and
+/// what training again gave.
+#[test]
+fn a_killed_run_with_influences_goes_on_to_the_same_bits() {
+    killed_and_resumed(&[
+        "kernel.influence={ weight = 0.5 }",
+        "kernel.readout={ type = 'difference', classes = [0, 1] }",
+        "kernel.attribution=false",
+        "kernel.layers=false",
+        "training.optimizer={ type = \"adam\", learning_rate = 0.01 }",
+        "training.steps=12",
+    ]);
+}
+
 /// Killed while it wrote coefficients, which are the last to be computed.
 #[test]
 fn half_a_coefficients_tile_is_tidied() {

@@ -64,6 +64,36 @@ fn shards_share_self_attributions() {
     fixture.is_as("out", "whole");
 }
 
+/// Influences are shared like tiles, and so is the path of another weight that they are taken along; how they are cut does not show.
+#[test]
+fn shards_share_influences() {
+    let fixture = Fixture::new();
+    let asked = [
+        "kernel.influence={ weight = 0.5 }",
+        "kernel.readout={ type = 'difference', classes = [0, 1] }",
+        "kernel.layers=false",
+        "training.steps=12",
+    ];
+    for more in [&["kernel.attribution=false"][..], &["kernel.top=7"]] {
+        let asked = [&asked[..], more].concat();
+        fixture.succeeds(&[&WHOLE[..], &asked].concat());
+        let run = |name| [&shard(name)[..], &asked].concat();
+        fixture.succeeds(&run("0/2"));
+        fixture.fails(&[&["finish", "run.toml"][..], &asked].concat(), 1, &["tiles are not computed", "pathkernel run"]);
+        let record = crate::fixture::file_with(&fixture.path("out"), "state/influence-tile-0-");
+        let written = || std::fs::metadata(&record).and_then(|data| data.modified()).expect("a record");
+        let before = written();
+        fixture.succeeds(&run("1/2"));
+        fixture.succeeds(&run("0/2"));
+        assert_eq!(written(), before);
+        fixture.succeeds(&[&["finish", "run.toml"][..], &asked].concat());
+        fixture.is_as("out", "whole");
+        for directory in ["out", "whole"] {
+            std::fs::remove_dir_all(fixture.path(directory)).expect("a folder of its own");
+        }
+    }
+}
+
 /// Shards are cut otherwise than the whole; neither the lists nor the sums of the rest show it.
 #[test]
 fn shards_keep_the_same_lists() {

@@ -304,3 +304,79 @@ impl Judgement {
         Self { influence, ..self }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ASKED: Influence = Influence { weight: 1.0, eps: 0.0, smooth: 0.0 };
+
+    /// Readouts of which each is a function of h, on the path and at two radii, against derivatives at 0.
+    fn findings(function: impl Fn(usize, f64) -> f64, along: [f64; 2], asked: Influence) -> InfluenceFindings {
+        let at = |h: f64| (0..2).map(|place| function(place, h)).collect::<Vec<f64>>();
+        let (base, small, practical) = (at(0.0), [at(1e-5), at(-1e-5)], [at(0.1), at(-0.1)]);
+        let retrainings = Retrainings {
+            along: &along,
+            base: &base,
+            imported: None,
+            steps: 100,
+            small: (1e-5, small.each_ref().map(Vec::as_slice)),
+            practical: (0.1, practical.each_ref().map(Vec::as_slice)),
+        };
+        InfluenceFindings::new((asked, 1e-3), &retrainings, 1e-16)
+    }
+
+    /// A smooth function: its quotient is its derivative but for h² of the third, and its sides differ by h of the second.
+    #[test]
+    fn a_smooth_training_is_certified() {
+        let smooth = |place: usize, h: f64| 1.0 + (h * (place + 1) as f64).exp();
+        let right = findings(smooth, [1.0, 2.0], ASKED);
+        assert_eq!(right.certainty(), Certainty::Exact);
+        let Certificate { difference, sides, .. } = right.practical;
+        // (sinh 0.2) / 0.1 against 2, and (cosh 0.2 - 1) / 0.1, of the quotient of the second.
+        let quotient = 0.2f64.sinh() / 0.1;
+        assert!((difference - (quotient - 2.0) / quotient).abs() < 1e-12);
+        assert!((sides - (0.2f64.cosh() - 1.0) / 0.1 / quotient).abs() < 1e-12);
+        assert!(right.judgement().because.starts_with("training again with weights moved by 1.0e-5 differs by"));
+        for wrong in [[1.0, 2.01], [1.0, 0.0], [1.0, f64::NAN]] {
+            let wrong = findings(smooth, wrong, ASKED);
+            assert_eq!(wrong.certainty(), Certainty::Inexact);
+            assert!(wrong.judgement().because.contains("run.precision = \"f64\""));
+        }
+    }
+
+    /// Where training jumps within the radius, nothing can be told; where the derivative is smoothed, it is no derivative of training.
+    #[test]
+    fn what_cannot_be_told_is_not_called_wrong() {
+        let jumps = |place: usize, h: f64| (place + 1) as f64 * h + if h > 1e-6 { 1e-3 } else { 0.0 };
+        let found = findings(jumps, [1.0, 2.0], ASKED);
+        assert_eq!(found.certainty(), Certainty::Uncertain);
+        assert!(found.judgement().because.contains("bend or jump"), "{}", found.judgement().because);
+        let straight = |place: usize, h: f64| (place + 1) as f64 * h;
+        let smoothed = findings(straight, [1.0, 1.5], Influence { smooth: 0.05, ..ASKED });
+        assert_eq!(smoothed.certainty(), Certainty::Uncertain);
+        let another = InfluenceFindings { path_differs: Some(0.1), ..findings(straight, [1.0, 1.5], ASKED) };
+        assert_eq!(another.certainty(), Certainty::Uncertain);
+        assert!(another.judgement().because.contains("another path"));
+        let same = InfluenceFindings { path_differs: Some(1e-9), ..findings(straight, [1.0, 1.5], ASKED) };
+        assert_eq!(same.certainty(), Certainty::Inexact);
+    }
+
+    /// Nothing that moves is a derivative of nothing; training that leads nowhere at a radius says that it does.
+    #[test]
+    fn nothing_and_nowhere_are_told() {
+        let still = findings(|_, _| 3.0, [0.0, 0.0], ASKED);
+        assert_eq!((still.certainty(), still.small.difference), (Certainty::Exact, 0.0));
+        let nowhere = findings(|_, h| if h.abs() > 0.01 { f64::NAN } else { h }, [1.0, 1.0], ASKED);
+        assert_eq!(nowhere.certainty(), Certainty::Exact);
+        assert!(nowhere.practical.difference.is_nan() && nowhere.judgement().because.ends_with("by 10% by no number"));
+    }
+
+    #[test]
+    fn a_summary_gives_it_back() {
+        let found = findings(|_, h| h, [1.0, 1.0], ASKED);
+        let summary = json!({ "influence": found.to_json() });
+        assert_eq!(Certified::of_summary(&summary), Some(found.judgement()));
+        assert_eq!(Certified::of_summary(&json!({})), None);
+    }
+}
