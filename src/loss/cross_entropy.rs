@@ -40,6 +40,24 @@ impl Function for CrossEntropy {
             }
             return vec2<f32>(loss, f32(best));
         ";
+    const CURVATURE: &'static str = "
+            var largest = output(row, 0u);
+            for (var c = 1u; c < shape.width; c++) { largest = max(largest, output(row, c)); }
+            var sum = 0.0;
+            var all = 0.0;
+            var mean = 0.0;
+            for (var c = 0u; c < shape.width; c++) {
+                let e = precise_exp(output(row, c) - largest);
+                sum += e;
+                all += aim(target_, c);
+                mean += e * along(row, c);
+            }
+            mean /= sum;
+            for (var c = 0u; c < shape.width; c++) {
+                let p = precise_exp(output(row, c) - largest) / sum;
+                put(row, c, all * p * (along(row, c) - mean));
+            }
+        ";
 }
 
 impl OfClasses for CrossEntropy {
@@ -59,6 +77,18 @@ impl OfClasses for CrossEntropy {
             *gradient = all * (*gradient / sum) - term;
         }
         (loss, best)
+    }
+
+    fn curvature<E: Element>(outputs: &[E], aim: impl Fn(usize) -> E, along: &[E], change: &mut [E]) {
+        let largest = outputs.iter().fold(outputs[0], |largest, &f| if f > largest { f } else { largest });
+        for (change, &f) in change.iter_mut().zip(outputs) {
+            *change = (f - largest).exp();
+        }
+        let (sum, all): (E, E) = (change.iter().copied().sum(), (0..outputs.len()).map(aim).sum());
+        let mean = change.iter().zip(along).map(|(&e, &along)| e * along).sum::<E>() / sum;
+        for (change, &along) in change.iter_mut().zip(along) {
+            *change = all * (*change / sum) * (along - mean);
+        }
     }
 }
 

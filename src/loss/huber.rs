@@ -20,6 +20,7 @@ impl Function for Huber {
             if abs(rest) <= number { return vec2<f32>(0.5 * rest * rest, rest); }
             return vec2<f32>(number * (abs(rest) - 0.5 * number), select(-number, number, rest > 0.0));
         ";
+    const CURVATURE: &'static str = "return select(0.0, 1.0, abs(f - y) <= number);";
 }
 
 impl OfReals for Huber {
@@ -31,6 +32,11 @@ impl OfReals for Huber {
         } else {
             (number * (rest.abs() - half * number), if rest > E::ZERO { number } else { -number })
         }
+    }
+
+    #[inline(always)]
+    fn curvature<E: Element>(f: E, y: E, number: E) -> E {
+        if (f - y).abs() <= number { E::ONE } else { E::ZERO }
     }
 }
 

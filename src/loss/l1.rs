@@ -15,6 +15,7 @@ impl Function for L1 {
     const KINKS: bool = true;
     const LABELS: Labels = Labels::ANY;
     const WGSL: &'static str = "return vec2<f32>(abs(f - y), sign(f - y));";
+    const CURVATURE: &'static str = "return 0.0;";
 }
 
 impl OfReals for L1 {
@@ -29,6 +30,11 @@ impl OfReals for L1 {
             E::ZERO
         };
         ((f - y).abs(), slope)
+    }
+
+    #[inline(always)]
+    fn curvature<E: Element>(_: E, _: E, _: E) -> E {
+        E::ZERO
     }
 }
 

@@ -24,6 +24,7 @@ impl Function for Logistic {
             let up = number * y;
             return vec2<f32>(both * softplus(f) - up * f, both * sigmoid(f) - up);
         ";
+    const CURVATURE: &'static str = "return (1.0 + (number - 1.0) * y) * sigmoid(f) * sigmoid(-f);";
 }
 
 impl OfReals for Logistic {
@@ -32,6 +33,11 @@ impl OfReals for Logistic {
         // p y log(1 + e^-f) + (1 - y) log(1 + e^f), where log(1 + e^-f) is log(1 + e^f) - f.
         let (both, up) = (E::ONE + (number - E::ONE) * y, number * y);
         (both * softplus(f) - up * f, both * sigmoid(f) - up)
+    }
+
+    #[inline(always)]
+    fn curvature<E: Element>(f: E, y: E, number: E) -> E {
+        (E::ONE + (number - E::ONE) * y) * sigmoid(f) * sigmoid(-f)
     }
 }
 

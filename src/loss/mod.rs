@@ -42,6 +42,10 @@ pub(crate) trait Function {
     /// loss of reals: the loss and its slope, of an output `f`, a target `y` and the output's `number`.
     #[cfg_attr(not(feature = "gpu"), expect(dead_code, reason = "shaders alone read it"))]
     const WGSL: &'static str;
+    /// In WGSL, how the gradient changes. Of a loss of classes, statements that `put(row, c, change)` for every c, as the outputs
+    /// of `row` move along `along(row, c)`. Of a loss of reals, statements that return its second derivative, an `f32`.
+    #[cfg_attr(not(feature = "gpu"), expect(dead_code, reason = "shaders alone read it"))]
+    const CURVATURE: &'static str;
 }
 
 /// The reals that a loss takes for targets.
@@ -61,12 +65,18 @@ impl Labels {
 pub(crate) trait OfClasses: Function {
     /// The loss of a position and the class that its outputs are read as, where term c has the factor `aim(c)`; writes ∂L/∂f.
     fn row<E: Element>(outputs: &[E], aim: impl Fn(usize) -> E, gradient: &mut [E]) -> (E, usize);
+
+    /// Writes how ∂L/∂f changes as the outputs move along a direction.
+    fn curvature<E: Element>(outputs: &[E], aim: impl Fn(usize) -> E, along: &[E], change: &mut [E]);
 }
 
 /// A loss of one real number an output, summed over the outputs or their mean.
 pub(crate) trait OfReals: Function {
     /// One output's loss and its derivative, with the output's own number.
     fn one<E: Element>(f: E, y: E, number: E) -> (E, E);
+
+    /// The second derivative of one output's loss; where the first jumps, that on the side which has the point.
+    fn curvature<E: Element>(f: E, y: E, number: E) -> E;
 }
 
 /// What is done with a loss whose type is known where it is compiled.
@@ -157,6 +167,14 @@ macro_rules! losses {
                     $(Loss::$name => $file::$name::WGSL,)*
                 }
             }
+
+            /// Its statements in WGSL for how its gradient changes.
+            #[cfg(feature = "gpu")]
+            fn wgsl_of_curvature(self) -> &'static str {
+                match self {
+                    $(Loss::$name => $file::$name::CURVATURE,)*
+                }
+            }
         }
     };
 }
@@ -232,16 +250,31 @@ impl Visitor for OfOne {
 /// `real_loss(kind, f, y, number)`.
 #[cfg(feature = "gpu")]
 pub(crate) fn wgsl() -> String {
-    let switch = |takes: TargetKind| -> String {
-        let own = Loss::ALL.iter().filter(|loss| loss.takes() == takes);
-        let cases: String =
-            own.map(|&loss| format!("        case {}u: {{ {} }}\n", loss as u32, loss.wgsl())).collect();
-        format!("    switch kind {{\n{cases}        default: {{ return vec2<f32>(0.0, 0.0); }}\n    }}\n}}\n")
-    };
-    let classes = switch(TargetKind::Classes);
-    let reals = switch(TargetKind::Reals);
+    let none = "return vec2<f32>(0.0, 0.0);";
+    let classes = cases(TargetKind::Classes, Loss::wgsl, none);
+    let reals = cases(TargetKind::Reals, Loss::wgsl, none);
     format!(
         "fn class_loss(kind: u32, row: u32, target_: u32) -> vec2<f32> {{\n{classes}\
          fn real_loss(kind: u32, f: f32, y: f32, number: f32) -> vec2<f32> {{\n{reals}"
     )
+}
+
+/// Those of `shaders/op/loss_curvature.wgsl`: `class_curvature(kind, row, target_)` and `real_curvature(kind, f, y, number)`.
+#[cfg(feature = "gpu")]
+pub(crate) fn wgsl_of_curvature() -> String {
+    let classes = cases(TargetKind::Classes, Loss::wgsl_of_curvature, "");
+    let reals = cases(TargetKind::Reals, Loss::wgsl_of_curvature, "return 0.0;");
+    format!(
+        "fn class_curvature(kind: u32, row: u32, target_: u32) {{\n{classes}\
+         fn real_curvature(kind: u32, f: f32, y: f32, number: f32) -> f32 {{\n{reals}"
+    )
+}
+
+/// The end of a function in WGSL that has a case for each loss which takes such targets, and statements for none.
+#[cfg(feature = "gpu")]
+fn cases(takes: TargetKind, statements: fn(Loss) -> &'static str, none: &str) -> String {
+    let own = Loss::ALL.iter().filter(|loss| loss.takes() == takes);
+    let cases: String =
+        own.map(|&loss| format!("        case {}u: {{ {} }}\n", loss as u32, statements(loss))).collect();
+    format!("    switch kind {{\n{cases}        default: {{ {none} }}\n    }}\n}}\n")
 }

@@ -15,12 +15,18 @@ impl Function for Mse {
     const KINKS: bool = false;
     const LABELS: Labels = Labels::ANY;
     const WGSL: &'static str = "let rest = f - y; return vec2<f32>(rest * rest, 2.0 * rest);";
+    const CURVATURE: &'static str = "return 2.0;";
 }
 
 impl OfReals for Mse {
     #[inline(always)]
     fn one<E: Element>(f: E, y: E, _: E) -> (E, E) {
         ((f - y) * (f - y), E::from_f64(2.0) * (f - y))
+    }
+
+    #[inline(always)]
+    fn curvature<E: Element>(_: E, _: E, _: E) -> E {
+        E::from_f64(2.0)
     }
 }
 

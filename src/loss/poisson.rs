@@ -15,12 +15,18 @@ impl Function for Poisson {
     const KINKS: bool = false;
     const LABELS: Labels = Labels { least: 0.0, most: f64::INFINITY, remedy: "counts are not negative; remove or correct these examples" };
     const WGSL: &'static str = "let e = precise_exp(f); return vec2<f32>(e - y * f, e - y);";
+    const CURVATURE: &'static str = "return precise_exp(f);";
 }
 
 impl OfReals for Poisson {
     #[inline(always)]
     fn one<E: Element>(f: E, y: E, _: E) -> (E, E) {
         (f.exp() - y * f, f.exp() - y)
+    }
+
+    #[inline(always)]
+    fn curvature<E: Element>(f: E, _: E, _: E) -> E {
+        f.exp()
     }
 }
 

@@ -15,12 +15,18 @@ impl Function for SquaredError {
     const KINKS: bool = false;
     const LABELS: Labels = Labels::ANY;
     const WGSL: &'static str = "let slope = f - y; return vec2<f32>(0.5 * slope * slope, slope);";
+    const CURVATURE: &'static str = "return 1.0;";
 }
 
 impl OfReals for SquaredError {
     #[inline(always)]
     fn one<E: Element>(f: E, y: E, _: E) -> (E, E) {
         (E::from_f64(0.5) * (f - y) * (f - y), f - y)
+    }
+
+    #[inline(always)]
+    fn curvature<E: Element>(_: E, _: E, _: E) -> E {
+        E::ONE
     }
 }
 

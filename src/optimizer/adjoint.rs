@@ -65,3 +65,6 @@ impl Optimizer {
         self.theirs().iter().map(|&(own, _)| own).filter(move |own| keeps.contains(own))
     }
 }
+
+#[cfg(test)]
+mod tests;

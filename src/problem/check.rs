@@ -3,6 +3,7 @@
 use super::Problem;
 use crate::compute::{Element, Entries};
 use crate::error::Error;
+use crate::influence::Influence;
 use crate::loss::Targets;
 use crate::path::{Rule, Spec};
 use crate::plural::counted;
@@ -42,7 +43,29 @@ impl Problem {
         self.check_coupling()?;
         self.check_kernel()?;
         self.check_readout()?;
+        self.check_influence()?;
         self.check_contraction()
+    }
+
+    /// What the influence asks of steps, and the numbers that it is asked with.
+    fn check_influence(&self) -> Result<(), Error> {
+        let Some(Influence { weight, eps, smooth }) = self.influence else { return Ok(()) };
+        let optimizer = self.spec.optimizer.whole();
+        if let Some(why) = optimizer.no_derivative() {
+            return Err(wrong(format!(
+                "kernel.influence: {} {why}; take another optimizer, or leave the influence out",
+                optimizer.name()
+            )));
+        }
+        if !(weight > 0.0 && weight.is_finite()) {
+            return Err(wrong(format!("kernel.influence.weight: is {weight}, and has to be above 0; 1 is the run's own path")));
+        }
+        for (key, value) in [("eps", eps), ("smooth", smooth)] {
+            if !(value >= 0.0 && value.is_finite()) {
+                return Err(wrong(format!("kernel.influence.{key}: is {value}, and may not be below 0")));
+            }
+        }
+        Ok(())
     }
 
     fn check_rows(&self, name: &str, values: &[f64]) -> Result<(), Error> {

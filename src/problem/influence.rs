@@ -19,8 +19,7 @@ impl Problem {
         if weight == 1.0 {
             return Cow::Borrowed(self);
         }
-        let aims = self.aims();
-        let weights = (0..aims.rows * aims.positions()).map(|place| weight * aims.weight(place)).collect();
+        let weights = self.weighted(&vec![weight; self.columns()]);
         Cow::Owned(Self { weights: Some(weights), imported: false, ..self.clone() })
     }
 }

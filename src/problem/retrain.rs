@@ -43,7 +43,7 @@ impl Problem {
     }
 
     /// ω of each position of the examples, times the factors of their columns.
-    fn weighted(&self, factors: &[f64]) -> Vec<f64> {
+    pub(super) fn weighted(&self, factors: &[f64]) -> Vec<f64> {
         let aims = self.aims();
         let positions = aims.positions();
         (0..aims.rows * positions).map(|place| aims.weight(place) * factors[self.column(place / positions)]).collect()

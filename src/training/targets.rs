@@ -1,6 +1,6 @@
 //! Targets on the device, and the losses of outputs.
 
-use crate::compute::op::{self, BatchLoss, BatchLossArrays};
+use crate::compute::op::{self, BatchLoss, BatchLossArrays, LossCurvature, LossCurvatureArrays};
 use crate::compute::{Backend, Element, Layout, MatMul, Result, Slice, SliceMut, Start, convert};
 use crate::loss::{Aims, IGNORED, Loss, Targets};
 
@@ -103,6 +103,39 @@ impl<B: Backend> TargetBuffer<B> {
         Ok(Places { len: numbers.len(), numbers: backend.index(&numbers)?, share, each: 1 })
     }
 
+    /// The targets as operations take them.
+    fn targets(&self) -> op::Targets<'_, B::Buffer, B::Index> {
+        match &self.values {
+            Values::Classes(classes) => op::Targets::Classes(classes),
+            Values::Reals(values, len) => op::Targets::Reals(Slice::new(values, 0, *len)),
+        }
+    }
+
+    /// How the gradients of [`losses`](Self::losses) change as the outputs move along a direction, like them `[places, width]`.
+    pub(crate) fn curvature(
+        &self,
+        backend: &B,
+        loss: Loss,
+        outputs: Slice<'_, B::Buffer>,
+        direction: Slice<'_, B::Buffer>,
+        places: &Places<B>,
+    ) -> Result<B::Buffer> {
+        let mut change = backend.scratch(outputs.len)?;
+        let arrays = LossCurvatureArrays {
+            change: SliceMut::new(&mut change, 0, outputs.len),
+            along: direction,
+            outputs,
+            targets: self.targets(),
+            weights: Slice::new(&self.weights, 0, self.places),
+            numbers: Slice::new(&self.numbers, 0, self.width),
+            places: &places.numbers,
+            share: Slice::new(&places.share, 0, places.len),
+        };
+        let of = BatchLoss { loss, width: self.width, smoothing: self.smoothing };
+        backend.run(&LossCurvature { of }, arrays)?;
+        Ok(change)
+    }
+
     /// The losses of outputs whose rows are at some places.
     pub(crate) fn losses(
         &self,
@@ -116,10 +149,7 @@ impl<B: Backend> TargetBuffer<B> {
             gradient: SliceMut::new(&mut gradient, 0, outputs.len),
             statistics: SliceMut::new(&mut statistics, 0, 2 * places.len),
             outputs,
-            targets: match &self.values {
-                Values::Classes(classes) => op::Targets::Classes(classes),
-                Values::Reals(values, len) => op::Targets::Reals(Slice::new(values, 0, *len)),
-            },
+            targets: self.targets(),
             weights: Slice::new(&self.weights, 0, self.places),
             numbers: Slice::new(&self.numbers, 0, self.width),
             places: &places.numbers,

@@ -13,6 +13,7 @@ macro_rules! shared {
 
 shared! {
     INDEX = "index";
+    LOSS = "loss";
     MATH = "math";
     PHILOX = "philox";
     ROW_ALONE = "row_alone";

@@ -175,3 +175,76 @@ impl<E: Element> Numbers<E> {
         [psi, self.shrink * by_weight - self.decay * psi, keep * by_first, keep_square * by_second]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::*;
+    use super::*;
+
+    const LEN: usize = 7;
+
+    /// `by · [next, first, second]` after a step, spelled out, from the gradient, w and the moments before it.
+    fn after(of: &AdamBack, by: [f64; 3], [g, w, m, v]: [f64; 4]) -> (f64, [f64; 2]) {
+        let Adam { rate, betas: [beta, beta2], correction, eps, weight_decay, shrink } = of.step;
+        let h = g + weight_decay * w;
+        let (m, v) = (beta * m + (1.0 - beta) * h, beta2 * v + (1.0 - beta2) * h * h);
+        let next = shrink * w - (rate * m + of.own * h) / (v.sqrt() / correction + eps);
+        (by[0] * next + by[1] * m + by[2] * v, [m, v])
+    }
+
+    /// By differences of the step, of every number that it is made of.
+    #[test]
+    fn as_differences_of_the_step() {
+        const H: f64 = 1e-5;
+        let step = Adam { rate: 0.3, betas: [0.8, 0.9], correction: 0.7, eps: 0.1, weight_decay: 0.2, shrink: 0.9 };
+        for own in [0.0, 0.4] {
+            let of = AdamBack { step, own };
+            let [by_next, by_m, by_v, g, w, m] = [1, 2, 3, 4, 5, 6].map(|seed| numbers(seed, LEN));
+            let v: Vec<f64> = numbers(7, LEN).iter().map(|v| v * v + 0.3).collect();
+            let given = |e: usize| [g[e], w[e], m[e], v[e]];
+            let by = |e: usize| [by_next[e], by_m[e], by_v[e]];
+            let moments: Vec<[f64; 2]> = (0..LEN).map(|e| after(&of, by(e), given(e)).1).collect();
+            let [first, second] = [0, 1].map(|which| held(&moments.iter().map(|of| of[which]).collect::<Vec<_>>()));
+            let [mut by_weights, mut by_first, mut by_second] = [&by_next, &by_m, &by_v].map(|by| held(by));
+            let (weights, gradient) = (held(&w), held(&g));
+            let psi = written(&[0.0; LEN], |cpu, psi| {
+                let arrays = AdamBackArrays {
+                    psi,
+                    by_weights: by_weights.all_mut(),
+                    by_first: by_first.all_mut(),
+                    by_second: by_second.all_mut(),
+                    weights: weights.all(),
+                    gradient: gradient.all(),
+                    first: first.all(),
+                    second: second.all(),
+                };
+                cpu.run(&of, arrays)
+            });
+            let psi: Vec<f64> = psi.iter().map(|psi| -psi).collect();
+            let found = [psi, by_weights.values(), by_first.values(), by_second.values()];
+            for (which, found) in found.iter().enumerate() {
+                for (e, found) in found.iter().enumerate() {
+                    let moved = |by_how_much: f64| {
+                        let mut given = given(e);
+                        given[which] += by_how_much;
+                        after(&of, by(e), given).0
+                    };
+                    let want = (moved(H) - moved(-H)) / (2.0 * H);
+                    assert!((found - want).abs() < 1e-7, "{own}, {which}, {e}: {found} instead of {want}");
+                }
+            }
+        }
+    }
+
+    /// A weight that never had a gradient stays where it is, with eps and without.
+    #[test]
+    fn nothing_becomes_no_number() {
+        for eps in [0.0, 1e-8] {
+            let step = Adam { rate: 0.3, betas: [0.8, 0.9], correction: 0.7, eps, weight_decay: 0.0, shrink: 0.9 };
+            let numbers = Numbers::<f32>::new(&AdamBack { step, own: 0.5 });
+            let [psi, by_weight, by_first, by_second] = numbers.back([1.0, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0]);
+            assert!(psi.is_finite() && by_first.is_finite(), "{psi}, {by_first}");
+            assert_eq!((by_weight, by_second), (0.9, 0.0));
+        }
+    }
+}

@@ -25,6 +25,7 @@ mod gram;
 mod im2col;
 mod lookup;
 mod loss;
+mod loss_curvature;
 mod mask;
 mod matches;
 mod matmul;
@@ -73,6 +74,7 @@ pub use gram::{Accumulator, Entries, Gram, GramArrays, Part};
 pub use im2col::Im2col;
 pub use lookup::Lookup;
 pub use loss::{BatchLoss, BatchLossArrays, Targets};
+pub use loss_curvature::{LossCurvature, LossCurvatureArrays};
 pub use mask::Mask;
 pub use matches::Matches;
 pub use matmul::{Layout, MatMul, MatMulArrays};
@@ -116,7 +118,7 @@ macro_rules! for_each_operation {
     ($call:ident) => {
         $call! {
             Accumulate, Activate, Adam, AdamBack, Average, Axpy, BatchLoss, BatchMatMul, Bias, Center, Col2im, ConvolveBackward,
-            ConvolveBackwardPooled, Copy, Dropout, Fill, Gather, Gram, Im2col, Lookup, Mask, Matches, MatMul, Maximum,
+            ConvolveBackwardPooled, Copy, Dropout, Fill, Gather, Gram, Im2col, Lookup, LossCurvature, Mask, Matches, MatMul, Maximum,
             Multiply, Normalize, NormalizeBackward, NormalizeCurvature, Outer, OuterDiagonal, OuterPooled, OuterRows, Pool,
             PoolBackward, PoolDirectional, Preconditioned, Read, Rearrange, Reciprocal, RowDot, Scale, ScaleFeatures, Seed,
             Softmax, Transpose

@@ -1,9 +1,14 @@
 //! Losses and their gradients.
 
+mod batch;
+
 use super::*;
 #[cfg(feature = "gpu")]
-use crate::compute::gpu::MATH;
+use crate::compute::gpu::{LOSS, MATH};
 use crate::loss::{Loss, OfClasses, OfReals, TargetKind, Visitor};
+#[cfg(feature = "gpu")]
+pub(super) use batch::Numbers;
+pub(super) use batch::{Batch, Rows};
 
 /// Losses of a batch, their gradients and the hits: row `b` is place `places[b]` of `targets`;
 /// `gradient[b, c] = share[b] ω_b ∂L_b/∂f_c`, `statistics[b] = [ω_b L_b, ω_b w_y if the largest output is the class y]` (0 without
@@ -56,6 +61,13 @@ pub struct BatchLossArrays<'a, T, I> {
     pub share: Slice<'a, T>,
 }
 
+impl<'a, T, I> BatchLossArrays<'a, T, I> {
+    fn batch(&self) -> Batch<'a, T, I> {
+        let &Self { outputs, targets, weights, numbers, places, share, .. } = self;
+        Batch { outputs, targets, weights, numbers, places, share }
+    }
+}
+
 impl BatchLoss {
     /// The share of a target that stays, and what every class gets of the rest.
     fn smoothed(&self) -> [f64; 2] {
@@ -75,94 +87,31 @@ impl Operation for BatchLoss {
     type Arrays<'a, T: 'a, I: 'a> = BatchLossArrays<'a, T, I>;
 
     fn check<T, I: Indices>(&self, arrays: &Self::Arrays<'_, T, I>) -> Result<()> {
-        let BatchLossArrays { gradient, statistics, outputs, targets, weights, numbers, places, share } = arrays;
-        let places = places.values();
-        let len = places.len() * self.width;
-        let lengths = [(gradient.len, len), (outputs.len, len), (statistics.len, places.len() * 2)];
-        fit(Self::NAME, &lengths)?;
-        fit(Self::NAME, &[(share.len, places.len()), (numbers.len, self.width)])?;
-        let end = places.iter().max().map_or(0, |&place| place as usize + 1);
-        require(Self::NAME, end <= weights.len, "a place without a weight")?;
-        match (self.loss.takes(), targets) {
-            (TargetKind::Classes, Targets::Classes(classes)) => {
-                let classes = classes.values();
-                let is_output = |&place: &u32| (classes[place as usize] as usize) < self.width;
-                let fits = end <= classes.len() && places.iter().all(is_output);
-                require(Self::NAME, fits, "a place without a class, or a class without an output")
-            }
-            (TargetKind::Classes | TargetKind::Reals, Targets::Reals(reals)) => {
-                require(Self::NAME, end * self.width <= reals.len, "a place without targets")
-            }
-            (TargetKind::Reals, Targets::Classes(_)) => {
-                let problem = format!("{} takes reals, and has classes", self.loss.name());
-                require(Self::NAME, false, &problem)
-            }
-        }
+        let BatchLossArrays { gradient, statistics, .. } = arrays;
+        let rows = arrays.places.values().len();
+        fit(Self::NAME, &[(gradient.len, rows * self.width), (statistics.len, rows * 2)])?;
+        arrays.batch().check(Self::NAME, self)
     }
 
     fn cpu<E: Element>(&self, _: &CpuBackend<E>, arrays: Self::Arrays<'_, cpu::Buffer<E>, Vec<u32>>) -> Result<()> {
-        let BatchLossArrays { gradient, statistics, outputs, targets, weights, numbers, places, share } = arrays;
-        let targets = match targets {
-            Targets::Classes(classes) => Given::Classes(classes),
-            Targets::Reals(reals) => Given::Reals(view(reals)?),
-        };
-        self.loss.accept(Rows {
-            width: self.width,
-            smoothed: self.smoothed().map(E::from_f64),
-            part: E::from_f64(self.part()),
-            outputs: view(outputs)?,
-            targets,
-            weights: view(weights)?,
-            numbers: view(numbers)?,
-            places,
-            share: view(share)?,
-            gradient: view_mut(gradient)?,
-            statistics: view_mut(statistics)?,
-        });
+        let rows = Rows::new(self, arrays.batch())?;
+        let BatchLossArrays { gradient, statistics, .. } = arrays;
+        let (gradient, statistics) = (view_mut(gradient)?, view_mut(statistics)?);
+        self.loss.accept(Losses { rows, gradient, statistics });
         Ok(())
     }
 
     #[cfg(feature = "gpu")]
     fn gpu(&self, gpu: &GpuBackend, arrays: Self::Arrays<'_, gpu::Buffer, gpu::Index>) -> Result<()> {
-        let BatchLossArrays { gradient, statistics, outputs, targets, weights, numbers, places, share } = arrays;
-        let (rows, width) = (places.values().len(), self.width);
-        // The targets, and elements of a place's.
-        let (all, size) = match targets {
-            Targets::Classes(classes) => (GpuBackend::indices(classes), 1),
-            Targets::Reals(reals) => (read(reals), width),
-        };
-        let [keep, spread] = self.smoothed().map(|share| share as f32);
-        for cut in gpu.cuts(&[BlockArray::rows(all, size)], all.len / size.max(1)) {
-            let arrays = [
-                BlockArray::rows(write(&gradient), width),
-                BlockArray::rows(write(&statistics), 2),
-                BlockArray::rows(read(outputs), width),
-                BlockArray::shared(all.part(cut.start * size, cut.len() * size)),
-                BlockArray::shared(read(weights.part(cut.start, cut.len()))),
-                BlockArray::shared(read(numbers)),
-                BlockArray::rows(GpuBackend::indices(places), 1),
-                BlockArray::rows(read(share), 1),
-            ];
-            gpu.by_rows(Self::NAME, &arrays, rows, 1, &|block| Numbers {
-                rows: block.len() as u32,
-                width: width as u32,
-                kind: self.loss as u32,
-                has_classes: u32::from(matches!(targets, Targets::Classes(_))),
-                of_classes: u32::from(self.loss.takes() == TargetKind::Classes),
-                first: cut.start as u32,
-                count: cut.len() as u32,
-                keep,
-                spread,
-                part: self.part() as f32,
-            })?;
-        }
-        Ok(())
+        let own =
+            [BlockArray::rows(write(&arrays.gradient), self.width), BlockArray::rows(write(&arrays.statistics), 2)];
+        arrays.batch().dispatch(gpu, Self::NAME, self, own)
     }
 
     #[cfg(feature = "gpu")]
     fn shaders() -> Vec<Shader> {
-        let body = include_str!("../../../shaders/op/loss.wgsl");
-        vec![Shader::new::<Numbers>(Self::NAME, &[INDEX, MATH, &crate::loss::wgsl(), body])]
+        let body = include_str!("../../../../shaders/op/loss.wgsl");
+        vec![Shader::new::<Numbers>(Self::NAME, &[INDEX, MATH, LOSS, &crate::loss::wgsl(), body])]
     }
 
     fn trial<B: Backend>(trial: &mut Trial<'_, B>) -> Result<()> {
@@ -200,93 +149,50 @@ impl Operation for BatchLoss {
     }
 }
 
-#[cfg(feature = "gpu")]
-numbers! {
-    struct Numbers {
-        rows: u32, width: u32, kind: u32, has_classes: u32, of_classes: u32, first: u32, count: u32, keep: f32, spread: f32,
-        part: f32,
-    }
-}
-
-/// Targets on the CPU.
-#[derive(Clone, Copy)]
-enum Given<'a, E> {
-    Classes(&'a [u32]),
-    Reals(&'a [E]),
-}
-
-impl<'a, E: Element> Given<'a, E> {
-    /// The reals of a place; none where targets are classes.
-    fn reals(self, place: usize, width: usize) -> &'a [E] {
-        match self {
-            Given::Reals(all) => &all[place * width..][..width],
-            Given::Classes(_) => &[],
-        }
-    }
-}
-
-/// A batch on the CPU.
-struct Rows<'a, E> {
-    width: usize,
-    smoothed: [E; 2],
-    part: E,
-    outputs: &'a [E],
-    targets: Given<'a, E>,
-    weights: &'a [E],
-    numbers: &'a [E],
-    places: &'a [u32],
-    share: &'a [E],
+/// Losses on the CPU.
+struct Losses<'a, E> {
+    rows: Rows<'a, E>,
     gradient: &'a mut [E],
     statistics: &'a mut [E],
 }
 
-impl<E: Element> Visitor for Rows<'_, E> {
+impl<E: Element> Visitor for Losses<'_, E> {
     type Output = ();
 
     fn of_classes<F: OfClasses>(self) {
-        let (targets, numbers, width, [keep, spread]) = (self.targets, self.numbers, self.width, self.smoothed);
-        self.each(|outputs, place, gradient| match targets {
-            Given::Classes(classes) => {
-                let class = classes[place] as usize;
-                let aim = |c: usize| numbers[c] * (if c == class { keep } else { E::ZERO } + spread);
-                let (loss, best) = F::row(outputs, aim, gradient);
-                (loss, if best == class { numbers[class] } else { E::ZERO })
-            }
-            Given::Reals(_) => {
-                let shares = targets.reals(place, width);
-                (F::row(outputs, |c| numbers[c] * (keep * shares[c] + spread), gradient).0, E::ZERO)
-            }
+        self.each(|rows, outputs, place, gradient| {
+            let (loss, best) = F::row(outputs, rows.aim(place), gradient);
+            (loss, if rows.class(place) == Some(best) { rows.numbers[best] } else { E::ZERO })
         });
     }
 
     fn of_reals<F: OfReals>(self) {
-        let (targets, numbers, width, part) = (self.targets, self.numbers, self.width, self.part);
-        self.each(|outputs, place, gradient| {
+        self.each(|rows, outputs, place, gradient| {
             let mut total = E::ZERO;
-            let each = gradient.iter_mut().zip(outputs).zip(targets.reals(place, width)).zip(numbers);
+            let each = gradient.iter_mut().zip(outputs).zip(rows.reals(place)).zip(rows.numbers);
             for (((gradient, &f), &y), &number) in each {
                 let (value, slope) = F::one(f, y, number);
-                *gradient = part * slope;
-                total += part * value;
+                *gradient = rows.part * slope;
+                total += rows.part * value;
             }
             (total, E::ZERO)
         });
     }
 }
 
-impl<E: Element> Rows<'_, E> {
+impl<'a, E: Element> Losses<'a, E> {
     /// Each row by a function of its outputs, its place and its gradient, which gives the loss and what a hit counts.
-    fn each(self, one: impl Fn(&[E], usize, &mut [E]) -> (E, E) + Sync) {
-        let Self { width, outputs, weights, places, share, gradient, statistics, .. } = self;
-        let each = gradient.par_chunks_mut(width.max(1)).zip(statistics.par_chunks_mut(2)).enumerate();
+    fn each(self, one: impl Fn(&Rows<'a, E>, &[E], usize, &mut [E]) -> (E, E) + Sync) {
+        let Self { rows, gradient, statistics } = self;
+        let each = gradient.par_chunks_mut(rows.width.max(1)).zip(statistics.par_chunks_mut(2)).enumerate();
         each.with_min_len(64).for_each(|(row, (gradient, statistics))| {
-            let place = places[row] as usize;
-            let (loss, hit) = one(&outputs[row * width..][..width], place, gradient);
-            statistics[0] = weights[place] * loss;
-            statistics[1] = weights[place] * hit;
-            let share = weights[place] * share[row];
+            let (place, weight, outputs) = rows.row(row);
+            let (loss, hit) = one(&rows, outputs, place, gradient);
+            statistics[0] = weight * loss;
+            statistics[1] = weight * hit;
+            let factor = rows.factor(row);
             for gradient in gradient {
-                *gradient = share * *gradient;
+                *gradient = factor * *gradient;
             }
         });
     }
