@@ -183,6 +183,12 @@ impl Error {
         }
     }
 
+    /// Whether training or a flow left the finite numbers, or cannot go on for the size of its steps.
+    pub fn is_divergence(&self) -> bool {
+        use Error::{Diverged, FlowNotFinite, StepVanished, TooManySteps};
+        matches!(self, Diverged { .. } | FlowNotFinite { .. } | StepVanished { .. } | TooManySteps { .. })
+    }
+
     /// The process's exit code: 2 where the user's input is wrong or the plan does not fit, 75 where the run was told to
     /// stop, else 1.
     pub fn exit_code(&self) -> u8 {

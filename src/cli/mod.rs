@@ -14,6 +14,7 @@ mod self_influence;
 mod shard;
 mod stop;
 mod top;
+mod validate;
 
 use crate::cache::Cache;
 use crate::error::Error;
@@ -107,6 +108,9 @@ enum Command {
     /// Say which training examples did the most to themselves, as those with wrong labels do.
     #[command(name = "self")]
     SelfInfluence(self_influence::Question),
+    /// Train a finished run again on subsets of its examples, and say how well contributions, influence and other scores predict
+    /// what comes of it.
+    Validate(validate::Question),
     /// Say the verdict of a finished run again, from its arrays: every file is held against its checksum, and the residual is
     /// made again.
     Check {
@@ -178,6 +182,7 @@ fn command(arguments: &Arguments, words: &[OsString]) -> u8 {
         Command::Check { directories } => each(directories, |directory| check::check(directory, arguments.quiet)),
         Command::Top(question) => one(done(top::answer(question))),
         Command::SelfInfluence(question) => one(done(self_influence::answer(question))),
+        Command::Validate(question) => one(done(validate::answer(question, arguments.quiet))),
         Command::Export { directories, to } => {
             match stop::listen(None, arguments.quiet).and_then(|()| one_folder(directories, to)) {
                 Ok(()) => {

@@ -6,10 +6,7 @@ use crate::compute::op::{self, ReadArrays};
 use crate::compute::{Backend, BackendError, Element, Layout, MatMul, Result, Slice, SliceMut, Start, widen};
 use crate::graph::{Graph, Segment};
 use crate::readout::{Chosen, OutputFunction, Source, positions};
-use crate::training::TargetBuffer;
-
-/// Elements of the widest array of a pass of queries; more of them pass in parts.
-const ELEMENTS_AT_ONCE: usize = 1 << 20;
+use crate::training::{TargetBuffer, rows_at_once};
 
 /// The targets of the queries, for readouts that depend on them.
 pub struct QueryTargets<B: Backend> {
@@ -33,7 +30,7 @@ impl<B: Backend> Setting<'_, B> {
     pub fn readouts(&self, weights: &B::Buffer) -> Result<Vec<f64>> {
         let Self { backend, network, queries, .. } = *self;
         let width = network.input_len().max(1);
-        let at_once = (ELEMENTS_AT_ONCE / network.widest_row().max(1)).max(1);
+        let at_once = rows_at_once(network);
         let mut all = Vec::new();
         for (number, inputs) in queries.chunks(at_once * width).enumerate() {
             let (first, count) = (number * at_once, inputs.len() / width);

@@ -5,9 +5,7 @@ use crate::device::Work;
 use crate::error::Error;
 use crate::graph::{Graph, Segment};
 use crate::tangent::write_gradient;
-
-/// Elements of the widest array of a pass; more rows pass in parts.
-const ELEMENTS_AT_ONCE: usize = 1 << 20;
+use crate::training::rows_at_once;
 
 /// A network at some weights, as it predicts.
 #[derive(Debug)]
@@ -38,10 +36,7 @@ impl Work for Evaluation<'_> {
     fn on<B: Backend>(self, backend: &B) -> Result<Evaluated, Error> {
         let Self { network, weights, inputs, seeds } = self;
         let (width, outputs) = (network.input_len().max(1), network.outputs);
-        let at_once = match network.couples_rows() {
-            true => inputs.len() / width,
-            false => ELEMENTS_AT_ONCE / network.widest_row().max(1),
-        };
+        let at_once = if network.couples_rows() { inputs.len() / width } else { rows_at_once(network) };
         let at_once = at_once.max(1);
         let (weights, mut found) = (backend.upload(&convert::<B::Element>(weights))?, Vec::new());
         let mut gradient = backend.zeros(network.len)?;

@@ -5,7 +5,13 @@ use crate::compute::Backend;
 use crate::error::Error;
 use crate::loss::Aims;
 use crate::path::Quadrature;
-use crate::tape::End;
+use crate::tape::{End, Step};
+use crate::training::rows_at_once;
+
+/// Flat vectors of a step: the weights, the next ones, the gradient, what updates are made of, and what is on its way to the host.
+const OF_STEP: usize = 8;
+/// The same of a step of gradient flow, whose solver has stages.
+const OF_FLOW: usize = 16;
 
 impl Problem {
     /// The readouts `[n, R]` after training from `initial`, where each column's weight in the loss, that of an example or of a
@@ -40,6 +46,20 @@ impl Problem {
         }
         let (step, last) = (self.steps.len().saturating_sub(1), self.steps.last());
         Err(Error::Diverged { step, learning_rate: last.map_or(0.0, |step| step.learning_rate) })
+    }
+
+    /// Bytes that a retraining takes, roughly, of elements of so many bytes: the data, flat vectors, and a pass.
+    pub fn retraining_bytes(&self, element: usize) -> u64 {
+        let network = self.network.in_training();
+        let optimizer = self.spec.optimizer.whole();
+        let vectors = optimizer.keeps().len() + if optimizer.is_solved() { OF_FLOW } else { OF_STEP };
+        let most = self.steps.iter().map(Step::batch_len).max().unwrap_or(self.examples());
+        let at_once = if network.couples_rows() { most } else { most.min(self.examples()).min(rows_at_once(network)) };
+        let of_row = network.forward_len() + network.backward_len() + 2 * network.outputs;
+        let elements =
+            self.inputs.len() + 2 * self.examples() * network.outputs + vectors * network.len + at_once * of_row;
+        let batches: usize = self.steps.iter().map(|step| 4 * step.batch_len()).sum();
+        (elements * element + batches) as u64
     }
 
     /// ω of each position of the examples, times the factors of their columns.

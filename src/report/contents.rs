@@ -9,7 +9,7 @@ use crate::problem::Problem;
 use crate::readout::Readout;
 use crate::run::keys::{KernelShape, RunFile};
 use crate::run::store::{Largest, LayeredArray, Listed, Of, PairArray, Store, Terms};
-use crate::run::{Excluded, Names, read_problem};
+use crate::run::{Excluded, Names, Validation, read_problem};
 use serde::Deserialize;
 use std::path::Path;
 
@@ -77,6 +77,8 @@ pub(super) struct Contents {
     pub own: Option<MappedArray>,
     /// `[steps, largest batch]`, the rows of each step's batch, where not every step took all.
     pub batches: Option<MappedArray>,
+    /// What training again without some examples has shown, where that was done.
+    pub validation: Option<Validation>,
     /// n.
     pub queries: usize,
     /// R, values of a query's readout.
@@ -191,6 +193,7 @@ impl Contents {
             superposition,
             own,
             batches,
+            validation: Validation::read(&store)?,
             queries,
             values,
             examples,

@@ -13,6 +13,7 @@ mod format;
 mod page;
 mod self_influence;
 mod top;
+mod validation;
 mod words;
 
 pub use self_influence::{ListedBy, SelfInfluence, self_influence};

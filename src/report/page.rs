@@ -4,6 +4,7 @@ use super::contents::Contents;
 use super::data::Data;
 use super::exactness::exactness;
 use super::format::number;
+use super::validation::validation;
 use super::words::Words;
 use crate::error::Error;
 use crate::run::verdict::{Certified, Verdict};
@@ -66,6 +67,7 @@ pub(super) fn page(contents: &Contents) -> Result<Markup, Error> {
                     section id="suspects" hidden { h2 { "Suspects" } }
                     (training(contents))
                     (exactness(contents))
+                    (validation(contents))
                     (weights(contents))
                     (kernel(contents))
                 }

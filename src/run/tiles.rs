@@ -101,12 +101,26 @@ pub(super) fn integrate(
     // The workers of each device: no more than there is work for, so that the last tile has all threads.
     let parts = prepared.workers(purpose).clamp(1, left.len());
     let queue = Queue(Mutex::new(left.iter().map(Job::new).collect()));
+    on_all(devices, parts, watch, &|device, all| {
+        let integrate = Integrate { prepared, tape, purpose, queue: &queue, ledger, watch, parts, all };
+        devices.on_part(device, parts, integrate)
+    })
+}
+
+/// Has some work done by `parts` workers on each device, until nothing of it is left. `work` takes the device's number and whether
+/// it shall do all that is left or one piece of it, and gives `None` where more is to be done.
+///
+/// # Errors
+///
+/// A device that keeps failing, or what the work fails with; the other workers end then.
+pub(super) fn on_all(
+    devices: &impl Devices,
+    parts: usize,
+    watch: &Watch<'_>,
+    work: &(dyn Fn(usize, bool) -> Result<Option<()>, Error> + Sync),
+) -> Result<(), Error> {
     let worker = |number: usize| -> Result<(), Error> {
-        let work = |device: usize, all: bool| {
-            let integrate = Integrate { prepared, tape, purpose, queue: &queue, ledger, watch, parts, all };
-            devices.on_part(device, parts, integrate)
-        };
-        let done = persist(number / parts, devices.fallback(), watch, &work);
+        let done = persist(number / parts, devices.fallback(), watch, work);
         if done.is_err() {
             watch.fail();
         }

@@ -30,6 +30,11 @@ pub struct Training<'a, B: Backend> {
 /// Elements of the widest array of a pass; a larger batch passes in parts. The parts decide the order of sums, so this is a
 /// constant: a path depends neither on the device nor on its free memory.
 const ELEMENTS_AT_ONCE: usize = 1 << 20;
+/// Rows that pass at once.
+pub(crate) fn rows_at_once(network: &Graph) -> usize {
+    (ELEMENTS_AT_ONCE / network.widest_row().max(1)).max(1)
+}
+
 /// The number that PyTorch adds to the norm before it divides by it.
 pub(crate) const CLIP_EPS: f64 = 1e-6;
 
@@ -61,7 +66,7 @@ impl<B: Backend> Training<'_, B> {
         if self.network.couples_rows() {
             return vec![step.rows()];
         }
-        let at_once = (ELEMENTS_AT_ONCE / self.network.widest_row().max(1)).max(1);
+        let at_once = rows_at_once(self.network);
         step.shares(&(0..self.examples.count())).chunks(at_once).map(<[(usize, f64)]>::to_vec).collect()
     }
 

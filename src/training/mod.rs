@@ -21,6 +21,7 @@ mod walk;
 pub use batches::{Reduction, draw_batches};
 pub(crate) use descent::CLIP_EPS;
 pub use descent::Training;
+pub(crate) use descent::rows_at_once;
 pub use dormand_prince::{Accepted, Course, DormandPrince, Slope, least_tolerance};
 pub use examples::Examples;
 pub use groups::Groups;

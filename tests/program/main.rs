@@ -31,5 +31,6 @@ mod text;
 mod threads;
 mod top;
 mod trajectory;
+mod validate;
 mod verdict;
 mod witness;

@@ -102,9 +102,7 @@ impl Store {
             return Err(damaged(format!("{}: is not a run's summary", path.display())));
         };
         check_version(version, &self.directory)?;
-        let inputs: BTreeMap<String, Fingerprint> =
-            serde_json::from_value(summary["inputs"].clone()).unwrap_or_default();
-        inputs.iter().try_for_each(|(key, input)| input.still_holds(key, &self.directory))?;
+        self.check_inputs(&summary)?;
         for name in files {
             let path = self.path(name);
             if !path.exists() {
@@ -117,6 +115,17 @@ impl Store {
             }
         }
         self.verify_checksums(&summary, |_, _| true)
+    }
+
+    /// Checks that the input files that a summary names hold what they did, as far as they are still there.
+    ///
+    /// # Errors
+    ///
+    /// The file that differs.
+    pub fn check_inputs(&self, summary: &serde_json::Value) -> Result<(), Error> {
+        let inputs: BTreeMap<String, Fingerprint> =
+            serde_json::from_value(summary["inputs"].clone()).unwrap_or_default();
+        inputs.iter().try_for_each(|(key, input)| input.still_holds(key, &self.directory))
     }
 
     /// Holds files against the checksums of a summary: those that `which` picks by their names and bytes, which missing ones have

@@ -55,6 +55,8 @@ use std::path::{Path, PathBuf};
 const STATE: &str = "state";
 /// Folders of what a run is made from, which whoever begins it may put there before.
 const BESIDE: [&str; 2] = ["inputs", "recorded"];
+/// The folder of the retrainings that a finished run is validated by.
+pub const VALIDATION: &str = "validation";
 /// What it was begun with.
 const IDENTITY: &str = "identity.json";
 /// The file whose lock says that somebody works in a run directory.
@@ -239,11 +241,12 @@ impl Store {
             if path.is_dir() {
                 let tiles = path.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with(".zarr"));
                 return path.ends_with(STATE)
+                    || path.ends_with(VALIDATION)
                     || is(&["zarr"], path.extension())
                     || (tiles && is(&["tmp"], path.extension()));
             }
             is(&["npy", "safetensors", "tmp", "jsonl", "html", "state"], path.extension())
-                || is(&["summary.json", "layout.json"], path.file_name())
+                || is(&["summary.json", "layout.json", "validation.json"], path.file_name())
         };
         entries.filter_map(|entry| Some(entry.ok()?.path())).filter(ours).collect()
     }

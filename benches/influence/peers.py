@@ -1,0 +1,126 @@
+"""Scores of other libraries for the margins of some queries, from a network's last weights: dattri's methods and TRAK's own.
+
+Each array is [queries, examples]: what a query's margin loses where an example is left out, on a scale of the method's own. Of
+numbers that a method leaves open (damping, sizes of projections) there is an array each: the table takes the best one afterwards.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+from torch.utils.data import DataLoader, TensorDataset
+
+DAMPINGS = (1e-3, 1e-2, 1e-1)
+PROJECTIONS = (64, 256)
+
+Data = tuple[torch.Tensor, torch.Tensor]
+Scores = dict[str, np.ndarray]
+
+
+def margins(outputs: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
+    """f_y - log Σ_{c≠y} e^{f_c}."""
+    own = outputs.gather(1, classes[:, None]).squeeze(1)
+    others = outputs.scatter(1, classes[:, None], -torch.inf)
+    return own - others.logsumexp(1)
+
+
+def functions(network: nn.Module) -> tuple[Callable[..., torch.Tensor], ...]:
+    """Loss, margin and probability of one example or a batch, as dattri takes them."""
+
+    def outputs(params: Any, data: Data) -> Data:
+        inputs, classes = data
+        # One example comes without its axis.
+        classes = classes.reshape(-1)
+        return torch.func.functional_call(network, params, inputs.reshape(len(classes), 1, 8, 8)), classes
+
+    def loss(params: Any, data: Data) -> torch.Tensor:
+        return cross_entropy(*outputs(params, data))
+
+    def margin(params: Any, data: Data) -> torch.Tensor:
+        return margins(*outputs(params, data)).sum()
+
+    def probability(params: Any, data: Data) -> torch.Tensor:
+        return torch.exp(-loss(params, data))
+
+    return loss, margin, probability
+
+
+def of_dattri(network: nn.Module, train: TensorDataset, queries: TensorDataset) -> Scores:
+    """TracIn at the last weights, the influence function with some dampings, and TRAK."""
+    from dattri.algorithm import IFAttributorExplicit, TracInAttributor, TRAKAttributor
+    from dattri.task import AttributionTask
+
+    loss, margin, probability = functions(network)
+    state = dict(network.state_dict())
+    examples, asked = (DataLoader(data, batch_size=len(data)) for data in (train, queries))
+    task = AttributionTask(loss_func=loss, target_func=margin, model=network, checkpoints=[state])
+    found: Scores = {}
+    tracin = TracInAttributor(task=task, weight_list=torch.ones(1), normalized_grad=False)
+    tracin.projector_kwargs = None  # else gradients are projected at random
+    # Descent goes against the example's gradient.
+    found["dattri_tracin"] = -tracin.attribute(examples, asked).T.detach().numpy()
+    for damping in DAMPINGS:
+        attributor = IFAttributorExplicit(task=task, regularization=damping)
+        attributor.cache(examples)
+        found[f"dattri_if_{damping:g}"] = -attributor.attribute(examples, asked).T.detach().numpy()
+    trak_task = AttributionTask(loss_func=margin, model=network, checkpoints=[state])
+    for size in PROJECTIONS:
+        trak = TRAKAttributor(trak_task, probability, projector_kwargs={"proj_dim": size}, regularization=1e-2)
+        trak.cache(examples)
+        found[f"dattri_trak_{size}"] = trak.attribute(asked).T.detach().numpy()
+    return found
+
+
+def of_trak(network: nn.Module, train: TensorDataset, queries: TensorDataset) -> Scores:
+    """TRAK, by its authors' package."""
+    from trak import TRAKer
+    from trak.projectors import BasicProjector, ProjectionType
+
+    single = network.float()
+    parameters = sum(values.numel() for values in single.parameters())
+    found: Scores = {}
+    for size in PROJECTIONS:
+        with tempfile.TemporaryDirectory() as folder:
+            # In two blocks: a single one is freed after the features, and not made again for the queries.
+            kind = ProjectionType.rademacher
+            projector = BasicProjector(parameters, size, seed=0, proj_type=kind, device="cpu", block_size=size // 2)
+            trak = TRAKer(
+                model=single,
+                task="image_classification",
+                train_set_size=len(train),
+                save_dir=folder,
+                device="cpu",
+                projector=projector,
+                use_half_precision=False,
+                logging_level=40,
+            )
+            trak.load_checkpoint(single.state_dict(), model_id=0)
+            trak.featurize(batch=batch(train), num_samples=len(train))
+            trak.finalize_features()
+            trak.start_scoring_checkpoint("queries", single.state_dict(), model_id=0, num_targets=len(queries))
+            trak.score(batch=batch(queries), num_samples=len(queries))
+            found[f"trak_{size}"] = np.asarray(trak.finalize_scores("queries")).T.astype(np.float64)
+    return found
+
+
+def batch(data: TensorDataset) -> Data:
+    """All of a data set, in single precision and as images."""
+    inputs, classes = data.tensors
+    return inputs.float().reshape(-1, 1, 8, 8), classes
+
+
+def scores(network: nn.Module, train: Data, queries: Data) -> Scores:
+    """Those of every library, from the weights that a network has."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        data = TensorDataset(*train), TensorDataset(*queries)
+        found = of_dattri(network.double(), *data)
+        found |= of_trak(network, *data)
+    return {name: array.reshape(len(queries[1]), len(train[1])).astype(np.float64) for name, array in found.items()}

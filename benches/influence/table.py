@@ -1,0 +1,185 @@
+#!/usr/bin/env python3
+"""What predicts training without some examples: contributions, influence, TRAK and dattri's methods, by `pathkernel validate`.
+
+    pip install dattri==0.3.0 traker==0.3.2 torch numpy safetensors
+    python benches/influence/table.py --pathkernel target/release/pathkernel
+    python benches/influence/table.py --case sgd --seeds 0 --subsets 10      # a minute
+    python benches/influence/table.py --json found.json
+
+Digits, 500 examples, 300 steps, 40 queries, the readout margin. Each seed draws other examples, queries, first weights and batches, and
+other subsets. All methods predict the same retrainings: the LDS at each share that is dropped, the mean over seeds, and in brackets
+the standard error of that by the spread over seeds. Where a method has a number of its own (damping, the size of a projection),
+the best one afterwards is shown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import peers
+import torch
+from safetensors.numpy import load_file
+from torch import nn
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES, QUERIES, STEPS, BATCH, HIDDEN = 500, 40, 300, 50, 32
+DROPS = (0.01, 0.05, 0.1, 0.5)
+NOT_EXACT = 3
+SGD = '{ type = "sgd", learning_rate = 0.3 }'
+MOMENTUM = '{ type = "sgd", learning_rate = 0.1, momentum = 0.9 }'
+ADAM = '{ type = "adam", learning_rate = 0.01 }'
+ADAMW = '{ type = "adamw", learning_rate = 0.01, weight_decay = 0.01 }'
+# The network, the optimizer, and the batch: 0 for all examples.
+CASES = {
+    "sgd": ("tanh", SGD, BATCH),
+    "full batch": ("tanh", SGD, 0),
+    "momentum": ("tanh", MOMENTUM, BATCH),
+    "adam": ("tanh", ADAM, BATCH),
+    "adamw": ("tanh", ADAMW, BATCH),
+    "sgd, relu": ("relu", SGD, BATCH),
+    "adam, relu": ("relu", ADAM, BATCH),
+    "sgd, cnn": ("cnn", SGD, BATCH),
+}
+LAYERS = {
+    "tanh": f'{{ type = "flatten" }}, {{ type = "linear", features = {HIDDEN} }}, {{ type = "tanh" }}, {{ type = "linear", features = 10 }}',
+    "relu": f'{{ type = "flatten" }}, {{ type = "linear", features = {HIDDEN} }}, {{ type = "relu" }}, {{ type = "linear", features = 10 }}',
+    "cnn": '{ type = "conv2d", channels = 8, kernel = 3 }, { type = "tanh" }, { type = "avg_pool2d", kernel = 2 }, { type = "flatten" }, '
+    '{ type = "linear", features = 10 }',
+}
+NETWORKS = {
+    "tanh": lambda: nn.Sequential(nn.Flatten(), nn.Linear(64, HIDDEN), nn.Tanh(), nn.Linear(HIDDEN, 10)),
+    "relu": lambda: nn.Sequential(nn.Flatten(), nn.Linear(64, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, 10)),
+    "cnn": lambda: nn.Sequential(nn.Conv2d(1, 8, 3), nn.Tanh(), nn.AvgPool2d(2), nn.Flatten(), nn.Linear(72, 10)),
+}
+RUN_FILE = """
+[run]
+directory = "run"
+device = "cpu"
+precision = "f64"
+seed = {seed}
+[data.train]
+inputs = "x.npy"
+targets = "y.npy"
+[data.query]
+inputs = "qx.npy"
+targets = "qy.npy"
+[model]
+input = [1, 8, 8]
+layers = [{layers}]
+[training]
+loss = "cross_entropy"
+optimizer = {optimizer}
+steps = {steps}
+{batch}
+[kernel]
+readout = "margin"
+influence = true
+"""
+
+
+def data(seed: int) -> dict[str, np.ndarray]:
+    """Other examples and queries for each seed."""
+    with np.load(ROOT / "examples" / "data" / "digits.npz") as arrays:
+        x = np.concatenate([arrays["train_x"], arrays["query_x"]]).astype(np.float64).reshape(-1, 1, 8, 8)
+        y = np.concatenate([arrays["train_y"], arrays["query_y"]]).astype(np.int64)
+    order = np.random.default_rng(seed).permutation(len(y))
+    train, queries = order[:EXAMPLES], order[EXAMPLES : EXAMPLES + QUERIES]
+    return {"x": x[train], "y": y[train], "qx": x[queries], "qy": y[queries]}
+
+
+def pathkernel(binary: Path, folder: Path, *words: str) -> None:
+    """Runs the program, which must end well; a run of few nodes may be inexact."""
+    done = subprocess.run([binary, *words, "--quiet"], cwd=folder, capture_output=True, text=True)
+    if done.returncode not in (0, NOT_EXACT):
+        sys.exit(f"pathkernel {' '.join(words)}: {done.stderr or done.stdout}")
+
+
+def validation(binary: Path, case: str, seed: int, subsets: int, folder: Path) -> dict[str, Any]:
+    """What `pathkernel validate` says of one run and of all scores for it."""
+    kind, optimizer, size = CASES[case]
+    arrays = data(seed)
+    for name, array in arrays.items():
+        np.save(folder / f"{name}.npy", array)
+    batch = f"batch_size = {size}" if size else ""
+    text = RUN_FILE.format(seed=seed, layers=LAYERS[kind], optimizer=optimizer, steps=STEPS, batch=batch)
+    (folder / "run.toml").write_text(text)
+    pathkernel(binary, folder, "run", "run.toml")
+    network = NETWORKS[kind]().double()
+    weights = load_file(folder / "run" / "weights_final.safetensors")
+    network.load_state_dict({name: torch.from_numpy(array).double() for name, array in weights.items()})
+    pairs = [tuple(torch.from_numpy(arrays[name]) for name in names) for names in (("x", "y"), ("qx", "qy"))]
+    words = []
+    for name, array in peers.scores(network, *pairs).items():
+        np.save(folder / f"{name}.npy", array)
+        words += ["--scores", f"{name}.npy"]
+    if optimizer in (SGD, MOMENTUM):
+        # The derivative half way to where every example is gone; it is of the gradient's scale, which Adam does not see.
+        half = ["kernel.influence={ weight = 0.5 }", "run.directory=half"]
+        pathkernel(binary, folder, "run", "run.toml", *half)
+        (folder / "half" / "influence.npy").rename(folder / "influence_at_half.npy")
+        words += ["--scores", "influence_at_half.npy"]
+    shares = ",".join(map(str, DROPS))
+    pathkernel(binary, folder, "validate", "run", "--subsets", str(subsets), "--drop", shares, "--seed", str(seed), *words)
+    return json.loads((folder / "run" / "validation.json").read_text())
+
+
+def method(name: str) -> str:
+    """A method's name without a number that it leaves open."""
+    head, _, tail = name.rpartition("_")
+    return head if tail[:1].isdigit() else name
+
+
+def summary(found: list[dict[str, Any]]) -> dict[str, list[tuple[float, float]]]:
+    """For each method the mean LDS over seeds at each share, with its standard error: of those with numbers of their own the best."""
+    all_ranks: dict[str, dict[str, list[list[float]]]] = defaultdict(lambda: defaultdict(list))
+    for one in found:
+        for name in (scores["name"] for scores in one["drops"][0]["scores"]):
+            ranks = [next(own for own in drop["scores"] if own["name"] == name)["rank"] for drop in one["drops"]]
+            all_ranks[method(name)][name].append(ranks)
+    result = {}
+    for kind, variants in all_ranks.items():
+        best = max(variants.values(), key=lambda ranks: float(np.mean(ranks)))
+        mean, error = np.mean(best, axis=0), np.std(best, axis=0, ddof=min(1, len(best) - 1)) / np.sqrt(len(best))
+        result[kind] = list(zip(mean.tolist(), error.tolist(), strict=True))
+    return result
+
+
+def row(values: list[tuple[float, float]]) -> str:
+    """`.22 .31 .35 .45 (.04)`: the largest standard error in brackets."""
+    ranks = " ".join(f"{rank:.2f}" for rank, _ in values)
+    return f"{ranks} ({max(error for _, error in values):.2f})"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pathkernel", type=Path, default=ROOT / "target" / "release" / "pathkernel")
+    parser.add_argument("--case", choices=CASES, help="only this one")
+    parser.add_argument("--seeds", default="0,1,2")
+    parser.add_argument("--subsets", type=int, default=40)
+    parser.add_argument("--json", type=Path, help="write what was found to this file, too")
+    options = parser.parse_args()
+    binary, seeds = options.pathkernel.resolve(), [int(seed) for seed in options.seeds.split(",")]
+    results = {}
+    for case in [options.case] if options.case else CASES:
+        found = []
+        for seed in seeds:
+            with tempfile.TemporaryDirectory() as folder:
+                found.append(validation(binary, case, seed, options.subsets, Path(folder)))
+        results[case] = summary(found)
+        print(f"{case}: LDS at {', '.join(f'{share:.0%}' for share in DROPS)} dropped")
+        for name, values in results[case].items():
+            print(f"  {name:24} {row(values)}", flush=True)
+    if options.json:
+        options.json.write_text(json.dumps(results, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
