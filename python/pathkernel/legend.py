@@ -42,8 +42,8 @@ class Legend:
     def of(cls, config: Mapping[str, Any], columns: int, names: Sequence[str] | None = None) -> Legend:
         """What a run's configuration tells of so many columns."""
         train, query = config["data"]["train"], config["data"].get("query")
-        report, groups = config.get("report", {}), _read(train.get("groups"))
-        excluded = _read(train.get("exclude"))
+        report, groups = config.get("report", {}), read(train.get("groups"))
+        excluded = read(train.get("exclude"))
         drop = np.unique([] if excluded is None else excluded).astype(np.int64)
         kept = np.delete(np.arange(columns + len(drop) if groups is None else len(groups)), drop)
         labels, asked = _classes(train, config), _classes(train if query is None else query, config)
@@ -95,7 +95,7 @@ def _takes_classes(config: Mapping[str, Any]) -> bool:
 
 def _classes(section: Mapping[str, Any], config: Mapping[str, Any]) -> np.ndarray | None:
     """Classes of the rows of a section's targets, where these are one class each."""
-    targets = _read(section.get("targets"))
+    targets = read(section.get("targets"))
     if targets is None or not _takes_classes(config):
         return None
     targets = targets[:, 0] if targets.ndim == 2 and targets.shape[1] == 1 else targets
@@ -123,7 +123,7 @@ def _names(names: Any) -> list[str] | None:
     return None if names is None else [str(name) for name in names]
 
 
-def _read(values: Any) -> np.ndarray | None:
+def read(values: Any) -> np.ndarray | None:
     """An array, or that of a file that a run file names; None where there is none any more."""
     if values is None or isinstance(values, np.ndarray):
         return values

@@ -1,0 +1,1 @@
+"""Kernel machines on the kernels of a run: fitted, studied, and made small."""
