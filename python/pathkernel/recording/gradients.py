@@ -3,48 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import groupby
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from .hook import Hook
-from .host import array, copied
-
-
-@dataclass
-class Moment:
-    """The gradients at one moment. On the host they are kept, since many moments are measured faster together."""
-
-    #: The parameters that have one.
-    places: list[int]
-    #: Their numbers side by side; of gradients on a device norms and largest entries, [2, places].
-    values: Tensor
-    is_measured: bool
-
-
-def sizes(moments: Sequence[Moment], lengths: Sequence[int]) -> np.ndarray:
-    """Norms and largest entries of each gradient, [moments, 2, parameters]; 0 where there is none.
-
-    `lengths` are how many numbers each parameter has.
-    """
-    parts = []
-    for (places, is_measured), alike in groupby(moments, lambda one: (one.places, one.is_measured)):
-        values = torch.stack([one.values for one in alike])
-        found = values if is_measured else _measured(values, [lengths[place] for place in places])
-        part = np.zeros((len(values), 2, len(lengths)), array(found).dtype)
-        part[:, :, places] = array(found)
-        parts.append(part)
-    return np.concatenate(parts)
-
-
-def _measured(values: Tensor, lengths: Sequence[int]) -> Tensor:
-    """The norm and the largest entry of each stretch of rows, [rows, 2, stretches]."""
-    stretches = values.split(list(lengths), 1)  # type: ignore[no-untyped-call]
-    norms = [torch.linalg.vector_norm(one, dim=1) for one in stretches]
-    return torch.stack([torch.stack(norms, 1), torch.stack([one.amax(1) for one in stretches], 1)], 1)
 
 
 class Gradients:
@@ -58,8 +21,8 @@ class Gradients:
             if one.requires_grad
         ]
         self._is_awaited = False
-        #: The end of the last backward pass.
-        self._before: Moment | None = None
+        #: Norms and largest entries at the end of the last backward pass.
+        self._before: list[Tensor] = []
         self._versions: list[int | None] = []
 
     def remove(self) -> None:
@@ -83,10 +46,10 @@ class Gradients:
         torch.autograd.Variable._execution_engine.queue_callback(self._finished)
         return True
 
-    def moments(self) -> tuple[Moment, Moment]:
-        """The gradients after the last backward pass, and as they are now."""
-        now = self._moment()
-        return self._before or now, now
+    def sizes(self) -> Tensor:
+        """Norms and largest entries of each gradient after the last backward pass, and as they are now, [2, 2, parameters]."""
+        now = self._sizes()
+        return torch.stack([*(self._before or now), *now]).reshape(2, 2, -1)
 
     def missing(self) -> list[int]:
         """Which parameters have no gradient."""
@@ -97,17 +60,20 @@ class Gradients:
 
     def _finished(self) -> None:
         self._is_awaited = False
-        self._before = self._moment()
+        self._before = self._sizes()
         self._versions = self._now()
 
     @torch.no_grad()
-    def _moment(self) -> Moment:
-        found = [(place, one.grad) for place, one in enumerate(self._parameters) if one.grad is not None]
-        places, gradients = [place for place, _ in found], [gradient for _, gradient in found]
-        if all(gradient.is_cpu for gradient in gradients):
-            return Moment(places, torch.cat([gradient.reshape(-1) for gradient in gradients]), False)
+    def _sizes(self) -> list[Tensor]:
+        """Norms, and after them largest entries; 0 where there is no gradient."""
+        gradients = [one.grad for one in self._parameters if one.grad is not None]
         norms, largest = torch._foreach_norm(gradients), torch._foreach_max(gradients)
-        return Moment(places, copied(torch.stack([*norms, *largest]).reshape(2, -1)), True)
+        if len(gradients) == len(self._parameters):
+            return [*norms, *largest]
+        none = torch.zeros_like(norms[0])
+        places = iter(range(len(gradients)))
+        own = [next(places) if one.grad is not None else -1 for one in self._parameters]
+        return [none if place < 0 else sizes[place] for sizes in (norms, largest) for place in own]
 
     def _now(self) -> list[int | None]:
         return [None if one.grad is None else one.grad._version for one in self._parameters]

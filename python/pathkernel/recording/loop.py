@@ -148,8 +148,7 @@ class Loop:
                 )
             state = self.state()
             self._gpus = gpus(state.values())
-            lengths = [one.numel() for one in self.parameters]
-            self._recording.begin(state, state_of(self._optimizer, self.names), lengths)
+            self._recording.begin(state, state_of(self._optimizer, self.names))
         finally:
             self._is_busy = False
         self._begun = True
@@ -245,10 +244,11 @@ class Loop:
             )
         self._check_weights()
         scale = getattr(self._optimizer, "grad_scale", None)
+        sizes = self._gradients.sizes()
         self._made = Made(
             parts=self._pending,
             numbers=[numbers_of(self._kind, group) for group in self._optimizer.param_groups],
-            gradients=self._gradients.moments(),
+            sizes=sizes if sizes.is_cpu else copied(sizes),
             scale=1.0 if scale is None else float(scale),
             missing=self._gradients.missing(),
         )

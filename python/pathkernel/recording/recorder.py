@@ -70,7 +70,8 @@ class Recorder:
         seed: int,
     ) -> None:
         self._net, self._graph, self._targets_of, self._seed = net, graph, targets, seed
-        self._recording = Recording(directory and directory / "recorded", every)
+        devices = list({parameter.device for parameter in net.parameters()})
+        self._recording = Recording(directory and directory / "recorded", devices, every)
         self._optimizer = optimizer
         self._loop: Loop | None = None
         self._watched: dict[int, tuple[Watched, DataLoader[Any]]] = {}

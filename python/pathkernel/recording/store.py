@@ -16,7 +16,6 @@ from torch import Tensor
 
 from ..errors import PathkernelError
 from ..tensor_files import Tensors, read, write
-from .gradients import Moment, sizes
 from .host import Arrival, AtOnce, Background, Copies, array, copied_now
 from .journal import Journal
 from .rows import Rows
@@ -25,10 +24,8 @@ from .weights import InMemory, OnDisk, Weights
 
 #: Where the state of an optimizer that had stepped before is kept.
 _STATE = "optimizer_state.safetensors"
-#: Steps in memory that are kept together, at the most,
+#: Steps in memory that are kept together.
 _TOGETHER = 64
-#: and the bytes of their weights and gradients.
-_TOGETHER_BYTES = 64 << 20
 
 
 @dataclass
@@ -54,8 +51,8 @@ class Made:
 
     parts: list[Fed]
     numbers: list[dict[str, Any]]
-    #: The gradients after the last backward pass, and in the step.
-    gradients: tuple[Moment, Moment]
+    #: Norms and largest entries of the gradients after the last backward pass and in the step, [2, 2, parameters].
+    sizes: Tensor
     scale: float
     missing: list[int]
     remarks: list[str] = field(default_factory=list)
@@ -67,7 +64,7 @@ class Made:
 class Recording:
     """The rows, the steps and the weights."""
 
-    def __init__(self, folder: Path | None, every: int) -> None:
+    def __init__(self, folder: Path | None, devices: Sequence[torch.device], every: int) -> None:
         self.folder, self.every = folder, every
         self.rows = Rows()
         self.steps: list[Step] = []
@@ -77,32 +74,23 @@ class Recording:
         self._is_finished = False
         #: What the optimizer kept of steps before the first.
         self.optimizer_state: Tensors = {}
-        #: Memory of weights that were kept, to be used again.
+        #: Memory of weights that were written, to be used again.
         self.spare: deque[Copies] = deque()
-        #: How many numbers each parameter has whose gradient is looked at.
-        self._lengths: Sequence[int] = []
         #: Rows may be added where the loop is and where they are written.
         self._lock = Lock()
         self._journal = None if folder is None else Journal(folder / "steps.journal")
         #: Steps that are kept together: less is done for each of many.
         self._waiting: list[Made] = []
-        self._together = 1
-        self._work: AtOnce | Background = AtOnce()
-
-    def begin(self, first: dict[str, Tensor], optimizer_state: Tensors, lengths: Sequence[int]) -> None:
-        """Begins with the weights before the first step, or goes on where a directory has a step with these weights.
-
-        `lengths` are how many numbers each parameter has whose gradient is looked at.
-        """
-        tensors = copied_now(first)
-        self.optimizer_state, self._lengths = optimizer_state, lengths
+        self._together = _TOGETHER if folder is None else 1
         # What is on the host and goes nowhere else needs no thread.
-        if self.folder is not None or any(not tensor.is_cpu for tensor in first.values()):
-            self._work = Background()
+        is_here = folder is None and all(device.type == "cpu" for device in devices)
+        self._work: AtOnce | Background = AtOnce() if is_here else Background()
+
+    def begin(self, first: dict[str, Tensor], optimizer_state: Tensors) -> None:
+        """Begins with the weights before the first step, or goes on where a directory has a step with these weights."""
+        tensors = copied_now(first)
+        self.optimizer_state = optimizer_state
         if self._journal is None or self.folder is None:
-            # Of a step's weights there is one copy, of its gradients there are two.
-            size = 3 * sum(tensor.nbytes for tensor in first.values())
-            self._together = min(max(_TOGETHER_BYTES // max(size, 1), 1), _TOGETHER)
             self.weights.add(tensors)
             return
         points = self._resume(self._journal, self.folder, tensors)
@@ -141,15 +129,12 @@ class Recording:
             self._journal.close()
 
     def _keep(self, steps: Sequence[Made]) -> None:
-        if not steps:
-            return
         for made in steps:
             if made.arrival is not None:
                 made.arrival.wait()
         self._find_rows([fed for made in steps for fed in made.parts if fed.rows is None])
-        measured = sizes([one for made in steps for one in made.gradients], self._lengths)
-        for made, own in zip(steps, measured.reshape(len(steps), 2, 2, -1), strict=True):
-            self._keep_one(made, *own)
+        for made in steps:
+            self._keep_one(made)
 
     def _find_rows(self, parts: Sequence[Fed]) -> None:
         """Finds the rows of parts, those of one shape together."""
@@ -162,7 +147,8 @@ class Recording:
             for fed, part in zip(own, np.split(rows, ends[:-1]), strict=True):
                 fed.rows = part
 
-    def _keep_one(self, made: Made, before: np.ndarray, after: np.ndarray) -> None:
+    def _keep_one(self, made: Made) -> None:
+        before, after = array(made.sizes)
         step = Step(
             [_part(fed) for fed in made.parts],
             made.numbers,
@@ -174,10 +160,10 @@ class Recording:
             made.remarks,
         )
         # A step without its weights is no step: they come first.
-        if made.weights is not None:
-            if (len(self.steps) + 1) % self.every == 0:
-                self.weights.add({name: array(tensor) for name, tensor in made.weights.tensors.items()})
-            self.spare.append(made.weights)
+        if made.weights is not None and (len(self.steps) + 1) % self.every == 0:
+            self.weights.add({name: array(tensor) for name, tensor in made.weights.tensors.items()})
+            if self.folder is not None:
+                self.spare.append(made.weights)
         if self._journal is not None:
             with self._lock:
                 self._journal.append(step, self.rows)

@@ -14,7 +14,7 @@ class Weights(Protocol):
     """The points of a path."""
 
     def add(self, tensors: Tensors) -> None:
-        """Another point; the tensors' memory is used again."""
+        """Another point."""
 
     def point(self, number: int) -> Tensors:
         """The weights before step `number`, or after the last; counted from the end where it is negative."""
@@ -30,7 +30,7 @@ class InMemory:
         self._points: list[Tensors] = []
 
     def add(self, tensors: Tensors) -> None:
-        self._points.append({name: np.array(values) for name, values in tensors.items()})
+        self._points.append(tensors)
 
     def point(self, number: int) -> Tensors:
         return self._points[number]
