@@ -12,6 +12,7 @@ import numpy as np
 from . import data, engine, networks
 from .arrays import ArrayLike
 from .errors import PathkernelError
+from .logs import heard
 from .networks import Network
 from .path import Path
 from .questions import question, sections
@@ -72,7 +73,9 @@ def attribute(
     names = asked.pop("names", None)
     config = question(path, queries, targets, asked)
     place = path.directory if directory is None else File(directory)
-    return Result.of(engine.explain(config, directory=place, progress=progress), names)
+    with heard(path):
+        outcome = engine.explain(config, directory=place, progress=progress)
+    return Result.of(outcome, names)
 
 
 def tangent_kernel(

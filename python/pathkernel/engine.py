@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from . import _pathkernel
+from .errors import PlanError
 from .inputs import Folder, Held, prepared
 from .progress import Progress, shown
 from .tensor_files import read
@@ -97,6 +98,14 @@ def train(config: Config, *, directory: str | Path | None = None, progress: Prog
 def plan(config: Config) -> dict[str, Any]:
     """What a run would take, as `pathkernel plan --json` says it, with `words`, what it says without."""
     figures, words = _pathkernel.plan(_in_memory(Held(), config))
+    kernel, memory = config.get("kernel", {}), config.get("run", {}).get("memory")
+    # Without tiles there is nothing to do, unless vectors are all that is asked for.
+    if not figures["tiles"] and (kernel.get("attribution", True) or not kernel.get("superposition", False)):
+        allowed = "there is" if memory is None else f"run.memory allows ({memory})"
+        raise PlanError(
+            f"one query with one example takes more memory than {allowed}: {figures['memory']:,} bytes with the data and the program; "
+            f"give run.memory more, choose a smaller kernel.kernel, or make model.layers smaller\n{words}"
+        )
     return {**figures, "words": words}
 
 

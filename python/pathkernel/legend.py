@@ -35,6 +35,8 @@ class Legend:
     classes: Sequence[str] | None = None
     #: Whether the readout has a value for each class.
     has_classes: bool = False
+    #: Whether the readout is a loss.
+    is_loss: bool = False
     #: Whether the queries are the training examples.
     asks_itself: bool = False
 
@@ -50,13 +52,15 @@ class Legend:
         numbers, rows = (kept, kept[:, None]) if groups is None else _grouped(groups, kept)
         names = _names(report.get("names")) if names is None else names
         readout = config.get("kernel", {}).get("readout", "outputs")
+        kind = readout.get("type") if isinstance(readout, Mapping) else readout
         return cls(
             numbers=numbers,
             labels=None if labels is None else np.array([_common(labels[own]) for own in rows]),
             query_labels=asked if query is not None or asked is None else asked[kept],
             names=names if names is None or len(names) == columns else [names[own[0]] for own in rows],
             classes=report.get("class_names"),
-            has_classes=_takes_classes(config) and readout in PER_OUTPUT,
+            has_classes=_takes_classes(config) and kind in PER_OUTPUT,
+            is_loss=kind == "loss",
             asks_itself=query is None and groups is None,
         )
 

@@ -63,13 +63,19 @@ def largest(values: np.ndarray, k: int) -> np.ndarray:
     return np.array(raised + lowered, dtype=np.int64)
 
 
+def by_size(values: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Places in the order of the sizes of their values, the largest first."""
+    return places[np.argsort(-np.abs(values[places]), kind="stable")]
+
+
 def of_query(arrays: Arrays, legend: Legend, query: int, output: int, k: int, of: str = "attribution") -> Any:
-    """The k examples that raised a value of a query most, then the k that lowered it most.
+    """The k examples that raised a value of a query most, then the k that lowered it most; of a loss all by size.
 
     A share is of all that raised it, or of all that lowered it.
     """
     columns, values = amounts(arrays, query, output, of)
     places = largest(values, k)
+    places = by_size(values, places) if legend.is_loss else places
     columns, values = columns[places], values[places]
     table = {"example": legend.numbers[columns], amount(of): values}
     if legend.labels is not None:

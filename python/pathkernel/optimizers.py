@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import InitVar, dataclass, field, fields
+from operator import attrgetter
 from typing import Any, ClassVar
 
 import numpy as np
@@ -35,7 +36,27 @@ class Optimizer:
 
 
 @dataclass(frozen=True)
-class SGD(Optimizer):
+class Rated(Optimizer):
+    """An optimizer whose learning rate may be given as `lr`, PyTorch's word, or as `learning_rate`, the run file's."""
+
+    lr: Numbers = ()
+    learning_rate: InitVar[Numbers | None] = field(default=None, kw_only=True)
+
+    def __post_init__(self, learning_rate: Numbers | None) -> None:
+        if learning_rate is not None:
+            if self.lr is not type(self).lr:
+                raise TypeError(f"{type(self).__name__}: lr and learning_rate are one number; give one of them")
+            object.__setattr__(self, "lr", learning_rate)
+        if np.size(self.lr) == 0:
+            raise TypeError(f"{type(self).__name__}: has no learning rate; give it first, as {type(self).__name__}(0.1)")
+
+
+# Once it is made it has its rate under both names.
+setattr(Rated, "learning_rate", property(attrgetter("lr")))
+
+
+@dataclass(frozen=True)
+class SGD(Rated):
     """Stochastic gradient descent, plain, with momentum or with Nesterov's: `torch.optim.SGD`.
 
     Each number may be a list of one for each step. `groups` are tables of `parameters`, patterns of tensors' names, and the numbers
@@ -46,7 +67,6 @@ class SGD(Optimizer):
     """
 
     kind: ClassVar[str] = "sgd"
-    lr: Numbers
     momentum: Numbers = 0.0
     dampening: Numbers = 0.0
     weight_decay: Numbers = 0.0
@@ -55,7 +75,7 @@ class SGD(Optimizer):
 
 
 @dataclass(frozen=True)
-class Adam(Optimizer):
+class Adam(Rated):
     """Adam, with weight decay in the gradient: `torch.optim.Adam`."""
 
     kind: ClassVar[str] = "adam"

@@ -28,6 +28,8 @@ class Path:
     losses: np.ndarray | None = None
     #: What of a recorded path cannot be explained, and why.
     remarks: list[str] = field(default_factory=list)
+    #: Whether dropout drew the masks that the engine draws again.
+    is_drawn: bool = False
 
     def state_dict(self) -> dict[str, Any]:
         """The weights after the last step, for `load_state_dict`. Needs torch."""

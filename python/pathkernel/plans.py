@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 from . import engine, notebook
 from .arrays import ArrayLike
+from .logs import heard
 from .path import Path
 from .questions import question
 from .runs import run_file
@@ -60,7 +62,8 @@ def plan(
     path: Path | str | os.PathLike[str], queries: Any = None, targets: ArrayLike | None = None, **settings: Any
 ) -> Plan:
     """What `attribute` takes with the same arguments, or `run` of a run file. Computes nothing."""
-    return Plan(engine.plan(_config(path, queries, targets, settings)))
+    with _heard(path):
+        return Plan(engine.plan(_config(path, queries, targets, settings)))
 
 
 def bench(
@@ -72,7 +75,12 @@ def bench(
     **settings: Any,
 ) -> dict[str, Any]:
     """How fast `attribute` is with the same arguments, or `run` of a run file: steps a second, and what else was measured."""
-    return engine.bench(_config(path, queries, targets, settings), progress=progress)
+    with _heard(path):
+        return engine.bench(_config(path, queries, targets, settings), progress=progress)
+
+
+def _heard(path: Any) -> AbstractContextManager[None]:
+    return heard(path) if isinstance(path, Path) else nullcontext()
 
 
 def _config(path: Any, queries: Any, targets: Any, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -228,6 +229,7 @@ class Result:
     ) -> Any:
         """The k examples that raised a query most, then the k that lowered it most; or the queries that an example moved most.
 
+        Where the readout is a loss, of which lowering helped, both stand by their size, the largest first.
         Without an output it is the predicted class, or the value that moved most. A share is of all that raised it, or of all
         that lowered it. With `of="influence"` the amounts are influences: what more weight of an example would raise and lower.
         """
@@ -306,11 +308,18 @@ class Result:
 
         return plot.of_query(self, query, output, against=against, images=images, query_images=query_images, k=k)
 
-    def report(self, **settings: Any) -> File:
-        """Makes the page of a run directory again, with settings of `[report]`, such as class_names, and says where it is."""
+    def report(self, directory: str | os.PathLike[str] | None = None, **settings: Any) -> File:
+        """Makes the page of a run, with settings of `[report]`, such as class_names, and says where it is.
+
+        A page is made of the files of a run directory. Of a result in memory the run is done once more in `directory`, or in a
+        temporary one, which stays.
+        """
+        if self.directory is not None and directory is not None:
+            raise ValueError(f"directory: the run is kept in {self.directory}, and so is its page; leave it out")
+        place = self.directory or File(tempfile.mkdtemp(prefix="pathkernel-") if directory is None else directory)
         if self.directory is None:
-            raise PathkernelError('this result is in memory; a report belongs to a run directory: attribute(…, directory="runs/mine")')
-        return File(engine.report(self.directory, **settings))
+            engine.explain(self.config, directory=place, progress=None)
+        return File(engine.report(place, **settings))
 
     def _query(self, query: int) -> int:
         queries = len(self.prediction)

@@ -13,7 +13,7 @@ from ..losses import loss_table
 from ..path import Path
 from ..torch_optimizers import Kind
 from ..weights import in_graph
-from . import numbers, shares
+from . import noisy, numbers, shares
 from .store import Recording
 from .rows import Arrays
 from .step import NO_CLASS, TARGETS, Step
@@ -77,11 +77,13 @@ def path(recording: Recording, told: Told) -> tuple[Path, list[str]]:
     first, last = recording.weights.point(0), recording.weights.point(-1)
     graph = replace(told.graph, weights={**told.graph.weights, **first}, model=_frozen(told, steps))
     remarks += (
-        found.remarks
+        noisy.remarks(graph.model, told.kind.name, precision)
+        + found.remarks
         + rows.remarks
         + [f"step {number}: {one}" for number, step in enumerate(steps) for one in step.remarks]
     )
-    made = Path(graph, config, last, recording.folder and recording.folder.parent, found.losses, _unique(remarks))
+    place = recording.folder and recording.folder.parent
+    made = Path(graph, config, last, place, found.losses, _unique(remarks), told.is_drawn)
     return made, made.remarks
 
 

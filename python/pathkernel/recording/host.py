@@ -17,7 +17,7 @@ _WAITING = 8
 def copied(tensor: Tensor) -> Tensor:
     """A copy on the host as of now. Of a tensor on a GPU it is there once `Arrival` of the same moment has come."""
     tensor = tensor.detach()
-    if tensor.device.type == "cpu":
+    if tensor.is_cpu:
         return tensor.clone(memory_format=torch.contiguous_format)
     if tensor.device.type != "cuda":
         return tensor.cpu()
@@ -25,17 +25,29 @@ def copied(tensor: Tensor) -> Tensor:
     return host.copy_(tensor, non_blocking=True)
 
 
-def copied_into(host: Tensor, tensor: Tensor) -> Tensor:
-    """As `copied`, into memory that an earlier copy had."""
-    return host.copy_(tensor, non_blocking=True)
+class Copies:
+    """Memory on the host for copies of some tensors, used again and again."""
+
+    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
+        self._is_direct = all(tensor.is_cpu or tensor.is_cuda for tensor in tensors.values())
+        self.tensors = {
+            name: torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=tensor.is_cuda)
+            for name, tensor in tensors.items()
+        }
+        self._own = list(self.tensors.values())
+
+    @torch.no_grad()
+    def take(self, tensors: Mapping[str, Tensor]) -> None:
+        """Copies tensors as they are now; those of a GPU are there once `Arrival` of the same moment has come."""
+        torch._foreach_copy_(self._own, list(tensors.values()), non_blocking=self._is_direct)
 
 
 class Arrival:
     """The moment after which all copies that were begun before are on the host."""
 
-    def __init__(self, tensors: Iterable[Tensor]) -> None:
+    def __init__(self, devices: Iterable[torch.device]) -> None:
         self._events = []
-        for device in {tensor.device for tensor in tensors if tensor.device.type == "cuda"}:
+        for device in devices:
             event = torch.cuda.Event()  # type: ignore[no-untyped-call]
             event.record(torch.cuda.current_stream(device))
             self._events.append(event)
@@ -43,6 +55,11 @@ class Arrival:
     def wait(self) -> None:
         for event in self._events:
             event.synchronize()
+
+
+def gpus(tensors: Iterable[Tensor]) -> set[torch.device]:
+    """The GPUs that tensors are on."""
+    return {tensor.device for tensor in tensors if tensor.is_cuda}
 
 
 def array(tensor: Tensor) -> np.ndarray:
@@ -53,7 +70,7 @@ def array(tensor: Tensor) -> np.ndarray:
 def copied_now(tensors: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
     """Copies that are there at once."""
     copies = {name: copied(tensor) for name, tensor in tensors.items()}
-    Arrival(tensors.values()).wait()
+    Arrival(gpus(tensors.values())).wait()
     return {name: array(copy) for name, copy in copies.items()}
 
 

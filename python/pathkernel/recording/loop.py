@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import weakref
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +20,7 @@ from ..torch_optimizers import kind_of, numbers_of, state_of
 from .dropout import Draw, Drawing, dropping
 from .gradients import Gradients
 from .hook import Hook
-from .host import Arrival, copied, copied_into
+from .host import Arrival, Copies, copied, gpus
 from .store import Fed, Made, Recording
 from .step import NO_CLASS, TARGETS
 
@@ -59,9 +60,12 @@ class Loop:
         #: The parameters that the optimizer moves.
         self.parameters = [one for one in self.names if id(one) in stepped]
         self._gradients = Gradients(self.parameters)
+        #: How many numbers of a part's outputs are kept at the most: as many as there are weights.
+        self._most = max(_LOOKED_AT, sum(one.numel() for one in self.parameters))
+        self._gpus: set[torch.device] = set()
         self._places = _places(whole(net))
         self._arguments = _argument_names(whole(net))
-        self._batches: list[Batch] = []
+        self._batches: deque[Batch] = deque(maxlen=_REMEMBERED)
         self._begun, self._is_busy = False, False
         self._drops: list[int] = []
         self._now: Fed | None = None
@@ -90,7 +94,7 @@ class Loop:
     def is_at(self, examples: np.ndarray, targets: Tensor | None, batch: Any) -> None:
         """The loop has come to a batch."""
         tensors = [weakref.ref(one) for one in _tensors(batch)]
-        self._batches = [*self._batches[-_REMEMBERED:], Batch(examples, targets, tensors)]
+        self._batches.append(Batch(examples, targets, tensors))
 
     def state(self) -> dict[str, Tensor]:
         """Parameters and real buffers, under the names of the state_dict, each once."""
@@ -127,8 +131,9 @@ class Loop:
             self._drawing = None
         outputs = _outputs(output)
         if outputs is not None and outputs.requires_grad:
-            hook = Hook(lambda gradient: self._backward(fed, outputs.detach(), gradient))
-            outputs.register_hook(hook)  # type: ignore[no-untyped-call]
+            # A hook that has its own tensor would keep it.
+            seen = outputs.detach()
+            outputs.register_hook(Hook(lambda gradient: self._backward(fed, seen, gradient)))  # type: ignore[no-untyped-call]
 
     def _begin(self, given: dict[str, Tensor]) -> None:
         """Before the first forward pass all weights are still what they were."""
@@ -141,13 +146,15 @@ class Loop:
                 raise UnsupportedError(
                     "the dropout of a network that torch.compile has made cannot be drawn again; record it uncompiled"
                 )
-            self._recording.begin(self.state(), state_of(self._optimizer, self.names))
+            state = self.state()
+            self._gpus = gpus(state.values())
+            self._recording.begin(state, state_of(self._optimizer, self.names))
         finally:
             self._is_busy = False
         self._begun = True
         if self._recording.count and self._is_forgetful():
             self._remark("the recording went on with a new optimizer, which remembers nothing of the steps before")
-        self._keep_last(self.state())
+        self._keep_last()
 
     def _is_forgetful(self) -> bool:
         """Whether the optimizer should have a memory of steps, and has none."""
@@ -156,9 +163,9 @@ class Loop:
 
     def _batch_of(self, given: dict[str, Tensor]) -> Batch:
         """The batch that was given to the network: the one whose tensors these are, else the last one."""
+        known = {id(tensor) for tensor in given.values()}
         for batch in reversed(self._batches):
-            alive = {id(tensor) for one in batch.tensors if (tensor := one()) is not None}
-            if any(id(tensor) in alive for tensor in given.values()):
+            if any(id(one()) in known for one in batch.tensors):
                 return batch
         return self._batches[-1] if self._batches else Batch(np.empty(0, np.int64), None, [])
 
@@ -198,9 +205,8 @@ class Loop:
     def _look_at(self, fed: Fed, outputs: Tensor, gradient: Tensor) -> None:
         """Keeps as much of outputs and gradient as there are weights, at the most."""
         rows = outputs.reshape(-1, outputs.shape[-1] if outputs.dim() > 1 else 1)
-        most = max(_LOOKED_AT, sum(one.numel() for one in self.parameters))
-        fed.positions = max(len(rows) // max(len(fed.examples), 1), 1)
-        fed.stride = -(-rows.numel() // most)
+        fed.positions = max(rows.shape[0] // max(len(fed.examples), 1), 1)
+        fed.stride = -(-rows.numel() // self._most)
         gradients = gradient.reshape(rows.shape)
         if fed.stride > 1:
             rows, gradients = rows[:: fed.stride], gradients[:: fed.stride]
@@ -237,12 +243,12 @@ class Loop:
                 "rec.batch(indices), and call the network itself"
             )
         self._check_weights()
-        sizes = self._gradients.sizes()
         scale = getattr(self._optimizer, "grad_scale", None)
+        sizes = self._gradients.sizes()
         self._made = Made(
             parts=self._pending,
             numbers=[numbers_of(self._kind, group) for group in self._optimizer.param_groups],
-            sizes=sizes if sizes.device.type == "cpu" else copied(sizes),
+            sizes=sizes if sizes.is_cpu else copied(sizes),
             scale=1.0 if scale is None else float(scale),
             missing=self._gradients.missing(),
         )
@@ -252,20 +258,17 @@ class Loop:
         if made is None:
             return
         made.remarks, self._remarks = self._remarks, []
-        state = self.state()
-        made.weights = self._keep_last(state)
-        made.arrival = Arrival(state.values())
+        made.weights = self._keep_last()
+        made.arrival = Arrival(self._gpus)
         self._recording.add(made)
 
-    def _keep_last(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    def _keep_last(self) -> Copies:
+        state, spare = self.state(), self._recording.spare
         self._versions = self._now_versions()
-        spare = self._recording.spare
-        if spare:
-            host = spare.popleft()
-            self.last = {name: copied_into(host[name], tensor.detach()) for name, tensor in state.items()}
-        else:
-            self.last = {name: copied(tensor) for name, tensor in state.items()}
-        return self.last
+        kept = spare.popleft() if spare else Copies(state)
+        kept.take(state)
+        self.last = kept.tensors
+        return kept
 
     def _check_weights(self) -> None:
         if self._versions == self._now_versions():

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ..errors import PathkernelError
 from ..tensor_files import Tensors, read, write
-from .host import Arrival, AtOnce, Background, array, copied_now
+from .host import Arrival, AtOnce, Background, Copies, array, copied_now
 from .journal import Journal
 from .rows import Rows
 from .step import Part, Seen, Step
@@ -57,7 +57,7 @@ class Made:
     missing: list[int]
     remarks: list[str] = field(default_factory=list)
     #: The weights after it; None where they are not recorded.
-    weights: dict[str, Tensor] | None = None
+    weights: Copies | None = None
     arrival: Arrival | None = None
 
 
@@ -75,7 +75,7 @@ class Recording:
         #: What the optimizer kept of steps before the first.
         self.optimizer_state: Tensors = {}
         #: Memory of weights that were written, to be used again.
-        self.spare: deque[dict[str, Tensor]] = deque()
+        self.spare: deque[Copies] = deque()
         #: Rows may be added where the loop is and where they are written.
         self._lock = Lock()
         self._journal = None if folder is None else Journal(folder / "steps.journal")
@@ -161,7 +161,7 @@ class Recording:
         )
         # A step without its weights is no step: they come first.
         if made.weights is not None and (len(self.steps) + 1) % self.every == 0:
-            self.weights.add({name: array(tensor) for name, tensor in made.weights.items()})
+            self.weights.add({name: array(tensor) for name, tensor in made.weights.tensors.items()})
             if self.folder is not None:
                 self.spare.append(made.weights)
         if self._journal is not None:
