@@ -44,7 +44,7 @@ fn explain(problem: &Problem) -> Explanation {
     let found = Explanation::of(problem, &backend, &tape, &plan, &mut || Ok(())).expect("an explanation");
     // The same in tiles of one query and two examples.
     let device = Device::new(&backend, Rates::CPU);
-    let small = Plan::new(problem, &device, Cut::Recorded { sides: [1, 2], own: 0 });
+    let small = Plan::new(problem, &device, Cut::Recorded { sides: [1, 2], own: 0, influence: 0 });
     let tiled = Explanation::of(problem, &backend, &tape, &small, &mut || Ok(())).expect("an explanation");
     assert_eq!((&tiled.attribution, &tiled.kernel), (&found.attribution, &found.kernel));
     assert_eq!(tiled.account.prediction, found.account.prediction);

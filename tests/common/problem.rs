@@ -18,6 +18,6 @@ pub fn path<E: Element>(problem: &Problem) -> MemoryTape<E> {
 pub fn explained<E: Element>(problem: &Problem, tape: &MemoryTape<E>, sides: [usize; 2]) -> Explanation {
     let backend = CpuBackend::<E>::new();
     problem.check().expect("a problem");
-    let plan = Plan::new(problem, &Device::new(&backend, Rates::CPU), Cut::Recorded { sides, own: 0 });
+    let plan = Plan::new(problem, &Device::new(&backend, Rates::CPU), Cut::Recorded { sides, own: 0, influence: 0 });
     Explanation::of(problem, &backend, tape, &plan, &mut || Ok(())).expect("an explanation")
 }
