@@ -230,7 +230,8 @@ def compute(case, folder):
     function = Function(case, state)
     recorded = list(checkpoints(function, folder)) if "trajectory" in said and "import" in said["trajectory"] else None
     rows = lambda of, which: [torch.as_tensor(a[which]) if a.dtype.kind in "iu" else torch.as_tensor(a[which]).double() for a in of.values()]
-    target = lambda of, i: None if of is None else torch.as_tensor(of[i])
+    # Small unsigned integers would be taken for masks.
+    target = lambda of, i: None if of is None else torch.as_tensor(of[i].astype(np.int64) if of.dtype.kind in "iu" else of[i])
     unrolled = Unrolled(training, function.places())
     batches = steps_of(said, folder, m)
     u, factors = torch.ones(m, requires_grad=True), torch.ones(len(batches), requires_grad=True)
