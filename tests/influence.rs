@@ -87,7 +87,7 @@ fn influences_are_those_of_autograd() {
         let want = |what: &str| read_npy(&tests().join(format!("influence/{name}_{what}.npy"))).expect("an array").values;
         let errors = [distance(&found, &want("influence")), distance(&effects.rates, &want("rates"))];
         if errors.iter().any(|error| *error > 1e-10) {
-            failed.push(format!("{name}: {errors:.1e?}"));
+            failed.push(format!("{name}: {errors:?}"));
         }
     }
     assert!(failed.is_empty(), "{failed:#?}");
@@ -158,7 +158,7 @@ fn gpu_is_near() {
         let (want, wanted) = influence(&CpuBackend::<f64>::new(), &inputs);
         let (got, effects) = influence(&backend, &inputs);
         let errors = [distance(&got, &want), distance(&effects.rates, &wanted.rates)];
-        assert!(errors.iter().all(|error| *error < tolerance), "{name}: {errors:e?}");
+        assert!(errors.iter().all(|error| *error < tolerance), "{name}: {errors:?}");
     }
 }
 
@@ -174,7 +174,7 @@ fn interrupted_tiles_have_the_same_bits() {
             (TrainingData::new(&backend, problem).expect("data"), QueryData::new(&backend, problem).expect("queries"));
         let tiles = InfluenceTiles::new(problem);
         let tile = &tiles.tiles(2)[0];
-        let mut go = |keeper: &mut Interrupt| -> Result<Finished, Error> {
+        let go = |keeper: &mut Interrupt| -> Result<Finished, Error> {
             tiles.tile(&data, &queries, &tape, tile, keeper)
         };
         let whole = go(&mut Interrupt::never(folder.path().join("none"))).expect("a tile");

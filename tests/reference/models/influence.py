@@ -160,6 +160,17 @@ class Function:
     def flat(self):
         return torch.cat([p.detach().reshape(-1) for _, p in self.named])
 
+    def heard(self):
+        """Ones, and zeros at the rows of tables that stand for padding: no loss is derived by them, though they are looked up."""
+        ones = [torch.ones_like(p) for _, p in self.named]
+        for own in self.module.modules():
+            if isinstance(own, torch.nn.Embedding) and own.padding_idx is not None:
+                for one, (_, p) in zip(ones, self.named):
+                    if p is own.weight:
+                        one[own.padding_idx] = 0.0
+                own.padding_idx = None
+        return torch.cat([one.reshape(-1) for one in ones])
+
     def normalize(self, norm, x):
         """Batch norm as PyTorch's documentation has it, so that autograd goes through the running statistics as well."""
         column = lambda v: v.reshape(1, -1, *[1] * (x.dim() - 2))
@@ -212,7 +223,7 @@ def optimizer_numbers(said, folder):
 
 def checkpoints(function, folder):
     """The weights of a recorded path, flat."""
-    for file in sorted((folder / "checkpoints").glob("*.safetensors")):
+    for file in sorted((folder / "checkpoints").glob("*.safetensors"), key=lambda file: int("".join(filter(str.isdigit, file.stem)))):
         tensors = load_file(file)
         yield torch.cat([torch.as_tensor(tensors[name]).double().reshape(-1) for name, _ in function.places()])
 
@@ -232,7 +243,7 @@ def compute(case, folder):
     rows = lambda of, which: [torch.as_tensor(a[which]) if a.dtype.kind in "iu" else torch.as_tensor(a[which]).double() for a in of.values()]
     # Small unsigned integers would be taken for masks.
     target = lambda of, i: None if of is None else torch.as_tensor(of[i].astype(np.int64) if of.dtype.kind in "iu" else of[i])
-    unrolled = Unrolled(training, function.places())
+    unrolled, heard = Unrolled(training, function.places()), function.heard()
     batches = steps_of(said, folder, m)
     u, factors = torch.ones(m, requires_grad=True), torch.ones(len(batches), requires_grad=True)
     w = recorded[0] if recorded else function.flat()
@@ -250,16 +261,15 @@ def compute(case, folder):
         of = lambda i, f: case.own_loss(i, f, target(y, i)) if case.own_loss else case.loss(f, target(y, i))
         loss = sum(share * u[i] * case.weight(i, y[i]) / total * of(i, f) for i, f, share in zip(which, outputs, shares))
         [gradient] = torch.autograd.grad(loss, leaf, create_graph=True)
+        gradient = heard * gradient
         if training.get("clip_norm"):
             gradient = gradient * torch.clamp(training["clip_norm"] / (gradient.norm() + 1e-6), max=1.0)
         after = leaf + unrolled.step(leaf, gradient, factors[s])
         # What the optimizer does not explain of a recorded step is the same whatever the examples' weights.
         w = after if recorded is None else after + (recorded[s + 1] - after.detach())
     function.module.eval()
-    tables = [own for own in function.module.modules() if isinstance(own, torch.nn.Embedding)]
     influence, rates = [], []
-    with generate.unpadded(tables):
-        values = [case.readout(function(w, rows(xq, [q]))[0], target(yq, q)) for q in range(n)]
+    values = [case.readout(function(w, rows(xq, [q]))[0], target(yq, q)) for q in range(n)]
     for value in values:
         for number in value:
             own = torch.autograd.grad(number, [u, factors], retain_graph=True, allow_unused=True)
