@@ -65,9 +65,8 @@ fn influences_are_differences_of_retraining() {
             let factors: Vec<f64> = v.iter().map(|v| 1.0 + h * v).collect();
             problem.retrain(&Cpu::new(), &inputs.initial, &factors, &mut || Ok(())).expect(name)
         };
-        let difference = |h: f64| -> Vec<f64> {
-            at(h).iter().zip(at(-h)).map(|(up, down)| (up - down) / (2.0 * h)).collect()
-        };
+        let difference =
+            |h: f64| -> Vec<f64> { at(h).iter().zip(at(-h)).map(|(up, down)| (up - down) / (2.0 * h)).collect() };
         let (near, far) = (difference(1e-4), difference(2e-4));
         let size = near.iter().fold(0.0f64, |top, value| top.max(value.abs()));
         let (mut worst, mut truncation) = (0.0f64, 0.0f64);

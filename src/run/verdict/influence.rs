@@ -125,11 +125,7 @@ pub struct InfluenceFindings {
 
 impl InfluenceFindings {
     /// Of trainings again, in numbers of which a rounding is `unit`, relative. What to know of them is [`warned`](Self::warned).
-    pub fn new(
-        (asked, accept): (Influence, f64),
-        retrainings: &Retrainings<'_>,
-        unit: f64,
-    ) -> Self {
+    pub fn new((asked, accept): (Influence, f64), retrainings: &Retrainings<'_>, unit: f64) -> Self {
         let Retrainings { along, base, imported, steps, small, practical } = *retrainings;
         let size = |values: &[f64]| values.iter().copied().map(f64::abs).fold(0.0, larger);
         let rounding = ROUNDINGS * unit * (steps as f64).sqrt() * size(base);
@@ -194,7 +190,8 @@ impl InfluenceFindings {
             ),
         };
         let practical = &self.practical;
-        let practical = format!("; with weights moved by {:.0}% by {}", 100.0 * practical.radius, share(practical.difference));
+        let practical =
+            format!("; with weights moved by {:.0}% by {}", 100.0 * practical.radius, share(practical.difference));
         Certified { certainty: self.certainty(), because: because + &practical }
     }
 
@@ -223,9 +220,9 @@ impl InfluenceFindings {
         let all = [
             (true, "influences do not add up to the change of the readout, and hold for this seed and these batches".to_owned()),
             (
-                true,
-                "influences are derivatives: right for leaving out few examples; for many take them at a smaller weight of all, such as \
-                 kernel.influence = { weight = 0.5 }, with SGD"
+                self.asked.weight == 1.0,
+                "influences are derivatives: right for leaving out few examples; for many, with SGD, take them at a smaller weight of all, \
+                 such as kernel.influence = { weight = 0.5 }"
                     .to_owned(),
             ),
             (
