@@ -13,6 +13,7 @@ import sys
 import tomllib
 from fnmatch import fnmatchcase
 from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,11 +22,12 @@ import torch
 from safetensors.numpy import load_file
 from torch.nn import functional as F
 
-sys.path.append(str(Path(__file__).resolve().parents[1]))
-import optimizers  # noqa: E402
+import generate
 
-# The files of cases/ import this module by its name.
-import generate  # noqa: E402
+# By its path: beside it are modules of the names of this folder's.
+specification = spec_from_file_location("optimizers", Path(__file__).resolve().parents[1] / "optimizers.py")
+optimizers = module_from_spec(specification)
+specification.loader.exec_module(optimizers)
 
 OUT = generate.REPOSITORY / "tests" / "influence"
 FIXTURES = """
@@ -96,16 +98,21 @@ def arrays(folder, inputs):
     return {name: np.load(folder / file) for name, file in files.items()}
 
 
-def torch_like(a, b):
+def larger(a, b):
     """The larger of a number or tensor and a tensor."""
     return torch.maximum(torch.as_tensor(a).expand_as(b), b)
+
+
+def root(x):
+    """The square root, whose derivative is taken as 0 where x is 0: of a weight that never had a gradient."""
+    return torch.where(x > 0, torch.where(x > 0, x, 1.0).sqrt(), 0.0)
 
 
 class Unrolled:
     """The optimizer's steps, by groups of parameters: each a function of the gradients so far that autograd goes through."""
 
     def __init__(self, training, places):
-        optimizers.np = SimpleNamespace(sqrt=torch.sqrt, maximum=torch_like)
+        optimizers.np = SimpleNamespace(sqrt=root, maximum=larger)
         self.training, self.s, self.members = training, 0, []
         options = {key: value for key, value in training["optimizer"].items() if key != "groups"}
         groups = training["optimizer"].get("groups", [])
@@ -223,7 +230,8 @@ def compute(case, folder):
     function = Function(case, state)
     recorded = list(checkpoints(function, folder)) if "trajectory" in said and "import" in said["trajectory"] else None
     rows = lambda of, which: [torch.as_tensor(a[which]) if a.dtype.kind in "iu" else torch.as_tensor(a[which]).double() for a in of.values()]
-    target = lambda of, i: None if of is None else torch.as_tensor(of[i])
+    # Small unsigned integers would be taken for masks.
+    target = lambda of, i: None if of is None else torch.as_tensor(of[i].astype(np.int64) if of.dtype.kind in "iu" else of[i])
     unrolled = Unrolled(training, function.places())
     batches = steps_of(said, folder, m)
     u, factors = torch.ones(m, requires_grad=True), torch.ones(len(batches), requires_grad=True)
@@ -276,8 +284,8 @@ def main():
         said = tomllib.loads((folder / "run.toml").read_text())
         case = generate.CASES.get(name) or plain_case(said, folder)
         influence, rates = compute(case, folder)
-        np.save(OUT / f"{name}_influence.npy", influence)
-        np.save(OUT / f"{name}_rates.npy", rates)
+        np.save(OUT / f"{name}_influence.npy", np.ascontiguousarray(influence))
+        np.save(OUT / f"{name}_rates.npy", np.ascontiguousarray(rates))
         print(f"{name:32s} {np.abs(influence).max():.1e} {np.abs(rates).max():.1e}", flush=True)
 
 
