@@ -58,9 +58,7 @@ impl Problem {
             )));
         }
         if !(weight > 0.0 && weight.is_finite()) {
-            return Err(wrong(format!(
-                "kernel.influence.weight: is {weight}, and has to be above 0; 1 is the run's own path"
-            )));
+            return Err(wrong(format!("kernel.influence.weight: is {weight}, and has to be above 0; 1 is the run's own path")));
         }
         for (key, value) in [("eps", eps), ("smooth", smooth)] {
             if !(value >= 0.0 && value.is_finite()) {
