@@ -100,8 +100,8 @@ impl Top {
         let [initial, prediction] = self.change.map_or([None; 2], |change| change.map(Some));
         let [raised_by, lowered_by] = self.sums;
         json!({
-            subject: number, "of": self.of.name(), "name": self.name, "class": self.class, "class_name": class_name, "readout": self.readout,
-            "output": self.output, "output_name": self.output_name,
+            subject: number, "of": self.of.name(), "name": self.name, "class": self.class, "class_name": class_name,
+            "readout": self.readout, "output": self.output, "output_name": self.output_name,
             "initial": initial, "prediction": prediction,
             "raised_by": raised_by, "lowered_by": lowered_by, "kept": self.kept,
             "raised": list(&self.raised), "lowered": list(&self.lowered),

@@ -154,7 +154,7 @@ fn however_it_is_asked_for_it_is_the_same() {
     let (_, whole) = array(&fixture, "out/influence.npy");
     let rates = array(&fixture, "out/influence_rates.npy");
     let run = |directory: &str, more: &[&str]| {
-        fixture.succeeds(&[&base, &[&*format!("run.directory={directory}")], more].concat());
+        fixture.succeeds(&[&base[..], &[&*format!("run.directory={directory}")], more].concat());
     };
     run("alone", &["kernel.attribution=false"]);
     assert!(!fixture.path("alone/attribution.npy").exists());

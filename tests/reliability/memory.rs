@@ -27,7 +27,7 @@ fn outputs_may_be_larger_than_memory() {
     fixture.is_as("out", "whole");
 }
 
-/// The derivatives of all readouts together are larger than what is allowed.
+/// λ, its momentum and q are three vectors of 22 thousand numbers for each of 300 queries: together more than what is allowed.
 #[test]
 fn influences_are_cut_to_what_is_allowed() {
     let fixture = Fixture::new();
@@ -39,8 +39,6 @@ fn influences_are_cut_to_what_is_allowed() {
     fixture.write("run.toml", text.as_bytes());
     let run = ["run", "run.toml", "kernel.readout={ type = 'difference', classes = [0, 1] }"];
     fixture.succeeds(&[&run[..], &["run.directory=whole"]].concat());
-    // λ, its momentum and q: three vectors of 22 thousand numbers for each of 300 queries.
-    assert!(300 * 3 * 22 * 1024 * 8 > ALLOWED);
     keeps_to(&fixture, &run);
     fixture.is_as("out", "whole");
 }
