@@ -183,9 +183,10 @@ def top(
     example: int | None = None,
     output: int | None = None,
     k: int = 10,
+    of: str = "attribution",
 ) -> dict[str, Any]:
     """What moved a query of a finished run most, or what an example moved most, as `pathkernel top --json` says it."""
-    return _pathkernel.top(Path(directory), query, example, output, k)
+    return _pathkernel.top(Path(directory), query, example, output, k, of)
 
 
 def self_influence(directory: str | Path, *, output: int | None = None, k: int = 20) -> dict[str, Any]:

@@ -9,7 +9,7 @@ use pathkernel::cache::Cache;
 use pathkernel::error::Error;
 use pathkernel::report as answers;
 use pathkernel::run::keys::RunFile;
-use pathkernel::run::store::{AnyTiled, Named, Numbers};
+use pathkernel::run::store::{AnyTiled, Named, Numbers, Of};
 use pathkernel::run::{Inputs, RunPlan, in_memory, make_path as make_path_of, run as run_directory, verdict};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
@@ -130,14 +130,16 @@ pub fn top<'py>(
     example: Option<usize>,
     output: Option<usize>,
     count: usize,
+    of: String,
 ) -> PyResult<Bound<'py, PyAny>> {
     let found = at_work(py, None, |_| {
+        let of = Of::named(&of).ok_or_else(|| Error::Input(format!("of: {of} is no array of amounts")))?;
         let asked = match (query, example) {
             (Some(query), None) => answers::Asked::Query(query),
             (None, Some(example)) => answers::Asked::Example(example),
             _ => return Err(Error::Input("give either query or example".into())),
         };
-        answers::top(&directory, &[], asked, output, count)
+        answers::top(&directory, &[], (asked, of), output, count)
     })?;
     of_json(py, &found.to_json())
 }

@@ -96,7 +96,7 @@ fn print(summary: &Summary, readout: Readout) {
     }
     println!("largest residual  {:.1e} {of}", summary.findings.residual);
     if let Some(influence) = &summary.influence {
-        influence.warnings.iter().for_each(|warning| println!("of the influence  {warning}"));
+        influence.warnings.iter().for_each(|warning| println!("note              {warning}"));
     }
     println!("seconds           {train:.1} training, {integrate:.1} integrating, {write:.1} writing");
     println!("device            {}", summary.device);

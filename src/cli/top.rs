@@ -3,6 +3,7 @@
 use crate::error::Error;
 use crate::report::{Asked, Moved, Top, top};
 use crate::run::Names;
+use crate::run::store::Of;
 use anyhow::Context;
 use std::path::{Path, PathBuf};
 
@@ -23,6 +24,9 @@ pub struct Question {
     /// How many of each sign.
     #[arg(long, value_name = "COUNT", default_value_t = 10)]
     k: usize,
+    /// What the amounts are: attribution, what examples contributed, or influence, what more weight of them would do.
+    #[arg(long, value_name = "ARRAY", default_value = "attribution")]
+    of: String,
     /// Print the answer as JSON.
     #[arg(long)]
     json: bool,
@@ -45,7 +49,7 @@ struct Subject {
 
 /// Answers.
 pub fn answer(question: &Question) -> anyhow::Result<()> {
-    let Question { directory, overrides, subject, output, k, json, csv } = question;
+    let Question { directory, overrides, subject, output, k, of, json, csv } = question;
     let asked = match (subject.query, subject.example) {
         (Some(query), _) => Asked::Query(query),
         (None, Some(example)) => Asked::Example(example),
@@ -55,7 +59,9 @@ pub fn answer(question: &Question) -> anyhow::Result<()> {
             return Err(Error::Input(problem.into()).into());
         }
     };
-    let top = top(directory, overrides, asked, *output, *k)?;
+    let of = Of::named(of)
+        .ok_or_else(|| Error::Input(format!("--of {of}: is no array of amounts; give attribution or influence")))?;
+    let top = top(directory, overrides, (asked, of), *output, *k)?;
     if let Some(file) = csv {
         refuse_inside(directory, file)?;
         write_csv((noun(&top), &top.names), top.raised.iter().chain(&top.lowered), file)?;
@@ -98,7 +104,11 @@ fn print(top: &Top) {
         };
         println!("the run kept the {kept} largest of either sign for each value of a query (kernel.top){known}");
     }
-    let lists = [("raised", &top.raised), ("lowered", &top.lowered)];
+    let words = match top.of {
+        Of::Attribution => ["raised", "lowered"],
+        Of::Influence => ["more weight raises", "more weight lowers"],
+    };
+    let lists = words.into_iter().zip([&top.raised, &top.lowered]);
     for (((word, list), sum), covered) in lists.into_iter().zip(top.sums).zip(top.covered()) {
         println!("\n{word} by {sum:+.6} in all; listed are {:.0}% of it", 100.0 * covered);
         list.iter().for_each(|moved| println!("{}", row(top, moved)));

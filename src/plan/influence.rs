@@ -22,8 +22,8 @@ pub struct Slices {
 /// Buffers are taken in sizes of four an octave, so that up to a quarter of one lies idle.
 const SLACK: f64 = 1.25;
 /// Flat vectors that the way back through a step takes, whatever the rows: the step's weights, gradient and change, and those of the
-/// row that passes: ψ, q and what comes back of it.
-const VECTORS: f64 = 8.0;
+/// row that passes: ψ, q and what comes back of it; with what the pool of buffers keeps of them, measured.
+const VECTORS: f64 = 24.0;
 /// Elements of the pass of queries at the last weights, whole gradient rows among them, where there are so many.
 const AT_ONCE: f64 = (1 << 25) as f64;
 /// What a pass along a direction and its way back hold, for what one pass forward and back does.
@@ -128,7 +128,8 @@ impl<'a> Influences<'a> {
             Cut::Recorded { influence, .. } => influence.max(1),
             Cut::Into { at_least } => {
                 let of = |tiles: usize| n.div_ceil(tiles.max(1));
-                let of_threads = of(at_least.saturating_mul(device.threads)).max(FEWEST_ROWS.div_ceil(self.sizes.outputs.max(1)));
+                let of_threads =
+                    of(at_least.saturating_mul(device.threads)).max(FEWEST_ROWS.div_ceil(self.sizes.outputs.max(1)));
                 let most = of(at_least).min(of_threads).min(most_queries(self.sizes.outputs)).max(1);
                 let halved = std::iter::successors(Some(most), |side| (*side > 1).then_some(side / 2));
                 let mut fitting = halved.filter(|&side| fits(side, 1));

@@ -18,10 +18,14 @@ use std::path::Path;
 const COMPARED: u64 = 1 << 28;
 
 /// Arrays of which few rows are read, beside those of the queries.
-const OTHERS: [&str; 10] = [
+const OTHERS: [&str; 14] = [
     "attribution.npy",
     "attribution_layers.npy",
     "attribution_positions.npy",
+    "influence.npy",
+    "influence_top_examples.npy",
+    "influence_top_rest.npy",
+    "influence_top_values.npy",
     "kernel.npy",
     "metrics.jsonl",
     "own.npy",
@@ -66,6 +70,10 @@ pub(super) struct Contents {
     pub attribution: Option<PairArray>,
     /// What was kept of the attribution, where it was not kept whole.
     pub listed: Option<Listed>,
+    /// `[n, m, R]`: the influences.
+    pub influence: Option<PairArray>,
+    /// What was kept of them, where not all were.
+    pub listed_influence: Option<Listed>,
     /// `[n, m, R, T]`.
     pub attribution_positions: Option<PairArray>,
     /// `[layers, n, m, R]`.
@@ -129,6 +137,12 @@ impl Contents {
         if listed.is_none() && run_file.kernel.top.is_some() && run_file.kernel.attribution {
             return Err(missing("top_values.npy"));
         }
+        let asks_influence = run_file.kernel.influence.is_some();
+        let influence = pairs("influence", asks_influence && run_file.kernel.top.is_none())?;
+        let listed_influence = Listed::open(directory, Of::Influence, [queries, values, examples])?;
+        if listed_influence.is_none() && run_file.kernel.top.is_some() && asks_influence {
+            return Err(missing("influence_top_values.npy"));
+        }
         let attribution_positions = pairs("attribution_positions", run_file.kernel.positions)?;
         let kernel = pairs("kernel", run_file.kernel.kernel != KernelShape::None)?;
         let layers = if run_file.kernel.layers && kept_whole {
@@ -146,7 +160,7 @@ impl Contents {
         let wrong = [queries, values, examples].contains(&0)
             || values != run_file.kernel.values(outputs)
             || terms.shape != [queries, values]
-            || attribution.iter().any(|array| array.shape() != [queries, examples, values])
+            || attribution.iter().chain(&influence).any(|array| array.shape() != [queries, examples, values])
             || attribution_positions.iter().any(|array| !array.shape().starts_with(&[queries, examples, values]))
             || attribution_positions.iter().any(|array| array.shape().len() != 4)
             || layers.iter().any(|array| array.shape().len() != 4 || array.shape()[1..] != [queries, examples, values])
@@ -187,6 +201,8 @@ impl Contents {
             terms,
             attribution,
             listed,
+            influence,
+            listed_influence,
             attribution_positions,
             layers,
             kernel,
@@ -321,16 +337,24 @@ impl Contents {
         groups.and_then(|groups| groups.first_row(column)).unwrap_or(column)
     }
 
-    /// The `count` largest contributions of each sign to a value of a query, or as many as were kept, and what all of them add up to;
-    /// `None` where attributions are not known.
+    /// All amounts, or what was kept of them.
+    pub fn amounts(&self, of: Of) -> (Option<&PairArray>, Option<&Listed>) {
+        match of {
+            Of::Attribution => (self.attribution.as_ref(), self.listed.as_ref()),
+            Of::Influence => (self.influence.as_ref(), self.listed_influence.as_ref()),
+        }
+    }
+
+    /// The `count` largest amounts of each sign of a value of a query, or as many as were kept, and what all of them add up to;
+    /// `None` where they are not known.
     ///
     /// # Errors
     ///
-    /// An attribution that cannot be read.
-    pub fn largest(&self, query: usize, value: usize, count: usize) -> Result<Option<Largest>, Error> {
-        match (&self.attribution, &self.listed) {
-            (Some(attribution), _) => {
-                let row = attribution.values(query..query + 1, 0..self.examples)?;
+    /// An array that cannot be read.
+    pub fn largest(&self, of: Of, query: usize, value: usize, count: usize) -> Result<Option<Largest>, Error> {
+        match self.amounts(of) {
+            (Some(whole), _) => {
+                let row = whole.values(query..query + 1, 0..self.examples)?;
                 let amounts: Vec<(usize, f64)> = row.into_iter().skip(value).step_by(self.values).enumerate().collect();
                 Ok(Some(Largest::of(&amounts, count)))
             }

@@ -139,7 +139,8 @@ fn verdict(contents: &Contents) -> Markup {
 /// Whether the influences are the derivative of training, and what to know of them.
 fn influence(contents: &Contents) -> Markup {
     let Some(Certified { certainty, because }) = Certified::of_summary(&contents.summary) else { return html! {} };
-    let warnings = contents.summary["influence"]["warnings"].as_array().into_iter().flatten().filter_map(|own| own.as_str());
+    let warnings =
+        contents.summary["influence"]["warnings"].as_array().into_iter().flatten().filter_map(|own| own.as_str());
     html! {
         section class=(format!("verdict influence {}", certainty.name())) {
             b { "Influence: " (certainty.name()) }

@@ -4,7 +4,7 @@ use super::contents::Contents;
 use crate::error::Error;
 use crate::loss::IGNORED;
 use crate::run::Names;
-use crate::run::store::{Largest, Listed};
+use crate::run::store::{Largest, Listed, Of};
 use serde_json::json;
 use std::path::Path;
 
@@ -23,7 +23,7 @@ pub struct Moved {
     /// Of a query its row in `attribution.npy`; of an example its number in the files of the training set, or where columns are
     /// groups its column.
     pub number: usize,
-    /// The entry there: what was added to the readout.
+    /// The entry there: what was added to the readout, or of `influence.npy`, how the readout moves with the example's weight.
     pub amount: f64,
     /// Its class, where it is known.
     pub class: Option<u32>,
@@ -52,6 +52,8 @@ impl Moved {
 pub struct Top {
     /// Whom it is about.
     pub asked: Asked,
+    /// What the amounts are.
+    pub of: Of,
     /// What was taken apart, in the plural: "outputs".
     pub readout: &'static str,
     /// The place of the value; `None` where each query has its own.
@@ -98,8 +100,8 @@ impl Top {
         let [initial, prediction] = self.change.map_or([None; 2], |change| change.map(Some));
         let [raised_by, lowered_by] = self.sums;
         json!({
-            subject: number, "name": self.name, "class": self.class, "class_name": class_name, "readout": self.readout,
-            "output": self.output, "output_name": self.output_name,
+            subject: number, "of": self.of.name(), "name": self.name, "class": self.class, "class_name": class_name,
+            "readout": self.readout, "output": self.output, "output_name": self.output_name,
             "initial": initial, "prediction": prediction,
             "raised_by": raised_by, "lowered_by": lowered_by, "kept": self.kept,
             "raised": list(&self.raised), "lowered": list(&self.lowered),
@@ -110,24 +112,26 @@ impl Top {
 /// The `count` examples that raised a query most and as many that lowered it, or the queries that an example moved most.
 ///
 /// `output` is the place of the readout's value, from 0. Without it a query's value is the one that its report shows: of
-/// classes the predicted one, of others the one that training moved most. Reads one row, or one column, of the attribution, or of what a run kept
-/// of it.
+/// classes the predicted one, of others the one that training moved most. Reads one row, or one column, of the attribution or the influence,
+/// or of what a run kept of it.
 ///
 /// # Errors
 ///
-/// A directory without a finished run or without attributions, a damaged file, an override that does not fit, or a number beyond
+/// A directory without a finished run or without such amounts, a damaged file, an override that does not fit, or a number beyond
 /// the arrays.
 pub fn top(
     directory: &Path,
     overrides: &[String],
-    asked: Asked,
+    (asked, of): (Asked, Of),
     output: Option<usize>,
     count: usize,
 ) -> Result<Top, Error> {
     let contents = Contents::read(directory, overrides)?;
     let wrong = |problem: String| Error::Input(format!("{}: {problem}", directory.display()));
-    if contents.attribution.is_none() && contents.listed.is_none() {
-        return Err(wrong("has no attribution; run it again with kernel.attribution=true".into()));
+    let (whole, listed) = contents.amounts(of);
+    if whole.is_none() && listed.is_none() {
+        let name = of.name();
+        return Err(wrong(format!("has no {name}; run it again with kernel.{name}=true")));
     }
     let asked = match asked {
         Asked::Query(number) if number < contents.queries => asked,
@@ -144,8 +148,8 @@ pub fn top(
     }
     let value = |query: usize| output.unwrap_or_else(|| contents.shown_value(query));
     let found = match asked {
-        Asked::Query(query) => contents.largest(query, value(query), count)?.unwrap_or_default(),
-        Asked::Example(example) => Largest::of(&column(&contents, example, &value)?, count),
+        Asked::Query(query) => contents.largest(of, query, value(query), count)?.unwrap_or_default(),
+        Asked::Example(example) => Largest::of(&column(&contents, of, example, &value)?, count),
     };
     let groups = contents.problem.as_ref().ok().and_then(|problem| problem.groups.as_ref());
     let known = |class: &u32| *class != IGNORED;
@@ -171,7 +175,7 @@ pub fn top(
             Moved { number, amount, class, group: None, name, output: value(number) }
         }
     };
-    let (sums, kept) = (found.sums(), contents.listed.as_ref().map(Listed::count));
+    let (sums, kept) = (found.sums(), listed.map(Listed::count));
     let [raised, lowered] = found.lists.map(|list| list.into_iter().map(moved).collect());
     let (output, change, class, name) = match asked {
         Asked::Query(query) => {
@@ -186,19 +190,24 @@ pub fn top(
     let (readout, output_name) = (readout.noun(), output_name.map(str::to_owned));
     let names = contents.names.clone();
     let asked = if let Asked::Example(column) = asked { Asked::Example(contents.number(column)) } else { asked };
-    Ok(Top { asked, readout, output, output_name, change, class, name, names, raised, lowered, sums, kept })
+    Ok(Top { asked, of, readout, output, output_name, change, class, name, names, raised, lowered, sums, kept })
 }
 
-/// What an example contributed to a value of each query, as far as it is known.
-fn column(contents: &Contents, example: usize, value: &dyn Fn(usize) -> usize) -> Result<Vec<(usize, f64)>, Error> {
-    if let Some(attribution) = &contents.attribution {
-        let column = attribution.values(0..contents.queries, example..example + 1)?;
+/// The amount of an example for a value of each query, as far as it is known.
+fn column(
+    contents: &Contents,
+    of: Of,
+    example: usize,
+    value: &dyn Fn(usize) -> usize,
+) -> Result<Vec<(usize, f64)>, Error> {
+    if let (Some(whole), _) = contents.amounts(of) {
+        let column = whole.values(0..contents.queries, example..example + 1)?;
         let own = column.chunks_exact(contents.values).enumerate();
         return Ok(own.map(|(query, own)| (query, own[value(query)])).collect());
     }
     let mut known = Vec::new();
     for query in 0..contents.queries {
-        let own = contents.largest(query, value(query), usize::MAX)?.unwrap_or_default();
+        let own = contents.largest(of, query, value(query), usize::MAX)?.unwrap_or_default();
         known.extend(own.lists.iter().flatten().filter(|(own, _)| *own == example).map(|&(_, amount)| (query, amount)));
     }
     Ok(known)

@@ -2,8 +2,8 @@
 //! along the same direction has to be.
 
 use super::prepared::Prepared;
-use super::tiles::persist;
 use super::resume::Watch;
+use super::tiles::persist;
 use crate::compute::Backend;
 use crate::device::{Devices, Work};
 use crate::error::Error;

@@ -44,8 +44,7 @@ pub(super) fn records<E: Element>(session: &Session, tape: &AnyTape) -> Result<R
         }
         Ok(records)
     };
-    let records =
-        Records { pairs: of(Purpose::Pairs)?, own: of(Purpose::Own)?, influence: of(Purpose::Influence)? };
+    let records = Records { pairs: of(Purpose::Pairs)?, own: of(Purpose::Own)?, influence: of(Purpose::Influence)? };
     if missing.is_empty() {
         return Ok(records);
     }

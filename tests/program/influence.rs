@@ -53,7 +53,13 @@ fn weighted(fixture: &Fixture, overrides: &[&str], weights: &[f64]) -> Vec<f64> 
     fixture.succeeds(
         &[
             overrides,
-            &["run.directory=again", "data.train.weights=w.npy", "training.reduction=sum", "kernel.influence=false", "kernel.rule=left"],
+            &[
+                "run.directory=again",
+                "data.train.weights=w.npy",
+                "training.reduction=sum",
+                "kernel.influence=false",
+                "kernel.rule=left",
+            ],
             &["kernel.accept=1e9"],
         ]
         .concat(),
@@ -148,15 +154,20 @@ fn however_it_is_asked_for_it_is_the_same() {
     let (_, whole) = array(&fixture, "out/influence.npy");
     let rates = array(&fixture, "out/influence_rates.npy");
     let run = |directory: &str, more: &[&str]| {
-        fixture.succeeds(&[&base, &[&*format!("run.directory={directory}")], more].concat());
+        fixture.succeeds(&[&base[..], &[&*format!("run.directory={directory}")], more].concat());
     };
     run("alone", &["kernel.attribution=false"]);
     assert!(!fixture.path("alone/attribution.npy").exists());
     assert_eq!(array(&fixture, "alone/influence.npy").1, whole);
     run("tiled", &["run.store=zarr"]);
     (*fixture).succeeds(&["export", "tiled"]);
-    assert_eq!((array(&fixture, "tiled/influence.npy").1, array(&fixture, "tiled/influence_rates.npy")), (whole.clone(), rates));
-    for (directory, more) in [("both", &["kernel.top=3"][..]), ("listed", &["kernel.top=3", "kernel.attribution=false"])] {
+    assert_eq!(
+        (array(&fixture, "tiled/influence.npy").1, array(&fixture, "tiled/influence_rates.npy")),
+        (whole.clone(), rates)
+    );
+    for (directory, more) in
+        [("both", &["kernel.top=3"][..]), ("listed", &["kernel.top=3", "kernel.attribution=false"])]
+    {
         run(directory, more);
         assert!(!fixture.path(&format!("{directory}/influence.npy")).exists());
         assert_eq!(fixture.path(&format!("{directory}/top_values.npy")).exists(), directory == "both");
@@ -168,12 +179,21 @@ fn however_it_is_asked_for_it_is_the_same() {
                 let mut amounts: Vec<(f64, f64)> =
                     (0..M).map(|column| (whole[(query * M + column) * 2 + value], column as f64)).collect();
                 amounts.sort_by(|one, other| other.0.total_cmp(&one.0));
-                for (place, &(amount, column)) in amounts.iter().filter(|(amount, _)| *amount > 0.0).take(3).enumerate() {
+                for (place, &(amount, column)) in amounts.iter().filter(|(amount, _)| *amount > 0.0).take(3).enumerate()
+                {
                     let at = (query * 2 + value) * 6 + place;
                     assert_eq!((values[at], examples[at]), (amount, column));
                 }
             }
         }
+        let top =
+            fixture.pathkernel(&["top", directory, "--query", "1", "--output", "0", "--of", "influence", "--k", "3"]);
+        assert!(stdout(&top).contains("more weight raises by"), "{}", stderr(&top));
+        fixture.fails(
+            &["top", directory, "--query", "1", "--of", "influences"],
+            2,
+            &["--of influences", "attribution"],
+        );
         let check = fixture.pathkernel(&["check", directory]);
         assert!(check.status.success() && stdout(&check).contains("influence         "), "{}", stdout(&check));
     }
@@ -227,7 +247,10 @@ fn an_imported_path_is_not_trained_again() {
     assert_eq!(said["verdict"], "unexplained");
     let influence = &said["influence"];
     assert!(influence["path_differs"].as_f64().is_some_and(|differs| differs > 1e-3), "{influence}");
-    assert!(influence["verdict"] != "inexact" && influence["warnings"].to_string().contains("another path"), "{influence}");
+    assert!(
+        influence["verdict"] != "inexact" && influence["warnings"].to_string().contains("another path"),
+        "{influence}"
+    );
 }
 
 #[test]
@@ -254,6 +277,9 @@ fn what_it_costs_is_planned() {
         stdout(&output)
     };
     let with = plan(&["kernel.influence={ weight = 0.5 }"]);
-    assert!(with.contains("attribution and influence at weight 0.5 of") && with.contains("for the influence"), "{with}");
+    assert!(
+        with.contains("attribution and influence at weight 0.5 of") && with.contains("for the influence"),
+        "{with}"
+    );
     assert!(!plan(&[]).contains("influence"));
 }

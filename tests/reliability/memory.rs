@@ -23,8 +23,30 @@ fn outputs_may_be_larger_than_memory() {
         text.replace("layers = true", "").replace("steps = 60", "steps = 3").replace("memory = \"58 MiB\"\n", "");
     fixture.write("run.toml", text.as_bytes());
     fixture.succeeds(&["run", "run.toml", "run.directory=whole"]);
+    keeps_to(&fixture, &["run", "run.toml"]);
+    fixture.is_as("out", "whole");
+}
+
+/// λ, its momentum and q are three vectors of 22 thousand numbers for each of 300 queries: together more than what is allowed.
+#[test]
+fn influences_are_cut_to_what_is_allowed() {
+    let fixture = Fixture::new();
+    let text = std::fs::read_to_string(fixture.path("run.toml")).expect("a run file");
+    let text =
+        text.replace("layers = true", "attribution = false\ninfluence = true").replace("steps = 60", "steps = 3");
+    let text =
+        text.replace("features = 16", "features = 2048").replace("memory = \"58 MiB\"\n", "precision = \"f64\"\n");
+    fixture.write("run.toml", text.as_bytes());
+    let run = ["run", "run.toml", "kernel.readout={ type = 'difference', classes = [0, 1] }"];
+    fixture.succeeds(&[&run[..], &["run.directory=whole"]].concat());
+    keeps_to(&fixture, &run);
+    fixture.is_as("out", "whole");
+}
+
+/// A run must end well with no more memory than it is allowed.
+fn keeps_to(fixture: &Fixture, run: &[&str]) {
     let allowed = format!("run.memory={ALLOWED}");
-    let mut child = fixture.start(&["run", "run.toml", &allowed]);
+    let mut child = fixture.start(&[run, &[&allowed]].concat());
     let mut most = 0;
     while child.try_wait().expect("a child").is_none() {
         most = most.max(anonymous(child.id()).unwrap_or(0));
@@ -34,7 +56,6 @@ fn outputs_may_be_larger_than_memory() {
     assert!(output.status.success(), "{}", stderr(&output));
     println!("{} MiB of {}", most >> 20, ALLOWED >> 20);
     assert!(most > 0 && most <= ALLOWED, "{} MiB", most >> 20);
-    fixture.is_as("out", "whole");
 }
 
 /// Bytes of a process that belong to no file.

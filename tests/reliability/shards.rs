@@ -79,7 +79,11 @@ fn shards_share_influences() {
         fixture.succeeds(&[&WHOLE[..], &asked].concat());
         let run = |name| [&shard(name)[..], &asked].concat();
         fixture.succeeds(&run("0/2"));
-        fixture.fails(&[&["finish", "run.toml"][..], &asked].concat(), 1, &["tiles are not computed", "pathkernel run"]);
+        fixture.fails(
+            &[&["finish", "run.toml"][..], &asked].concat(),
+            1,
+            &["tiles are not computed", "pathkernel run"],
+        );
         let record = crate::fixture::file_with(&fixture.path("out"), "state/influence-tile-0-");
         let written = || std::fs::metadata(&record).and_then(|data| data.modified()).expect("a record");
         let before = written();

@@ -6,6 +6,7 @@ use super::moved::Moved;
 use super::question::{self, Question};
 use crate::error::Error;
 use crate::report::contents::Contents;
+use crate::run::store::Of;
 use rayon::prelude::*;
 
 /// Examples of each sign of each question, where there is room.
@@ -64,7 +65,8 @@ impl Detail {
             own.classes = labels.map_or_else(Vec::new, |labels| labels.sums(&row, own.values.len()));
             own.amounts = row.chunks_exact(own.values.len()).map(|amounts| first.amount(amounts)).collect();
         } else if contents.listed.is_some() {
-            let list = |&value: &usize| Ok(contents.largest(query, value, usize::MAX)?.unwrap_or_default());
+            let list =
+                |&value: &usize| Ok(contents.largest(Of::Attribution, query, value, usize::MAX)?.unwrap_or_default());
             let lists = own.values.iter().map(list).collect::<Result<Vec<_>, Error>>()?;
             own.answers = Answers::of_lists(&lists, &questions, count);
         }

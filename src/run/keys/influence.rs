@@ -5,9 +5,17 @@ use crate::influence::Influence;
 use crate::key::{Form, Key, Keys, Number, Result, Shape, Value, Wrong, at};
 
 const KEYS: &[Key<Influence>] = &[
-    Key::new("weight", "the weight of all examples on the path along which it is taken", at!(Influence.weight, Number::AboveZero)),
+    Key::new(
+        "weight",
+        "the weight of all examples on the path along which it is taken",
+        at!(Influence.weight, Number::AboveZero),
+    ),
     Key::new("eps", "what is added to the optimizer's eps in the derivative", at!(Influence.eps, Number::NotNegative)),
-    Key::new("smooth", "the width over which a relu's slope rises in the derivative", at!(Influence.smooth, Number::NotNegative)),
+    Key::new(
+        "smooth",
+        "the width over which a relu's slope rises in the derivative",
+        at!(Influence.smooth, Number::NotNegative),
+    ),
 ];
 
 /// True, false, or a table of what is not as usual.

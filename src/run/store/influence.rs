@@ -87,7 +87,9 @@ impl<E: Element> InfluenceArrays<E> {
                 interleave(out, influence, Entries::Loss, (self.rows, 1), piece, query, examples);
             }
         };
-        self.whole.iter().try_for_each(|whole| whole.write(0, tile, &mut |query, examples, out| fill(query, examples, out)))?;
+        self.whole
+            .iter()
+            .try_for_each(|whole| whole.write(0, tile, &mut |query, examples, out| fill(query, examples, out)))?;
         self.top.iter().try_for_each(|top| top.write(tile, &fill))?;
         self.rates.write(0, &self.of_rates(tile), &mut |query, values, out| {
             if let Some((piece, Finished { effects, .. })) = of(query) {

@@ -14,7 +14,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// What lists are of.
+/// What amounts are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Of {
     /// Contributions.
@@ -24,6 +24,19 @@ pub enum Of {
 }
 
 impl Of {
+    /// The name of the array that holds all.
+    pub fn name(self) -> &'static str {
+        match self {
+            Of::Attribution => "attribution",
+            Of::Influence => "influence",
+        }
+    }
+
+    /// The one of a name.
+    pub fn named(name: &str) -> Option<Self> {
+        [Of::Attribution, Of::Influence].into_iter().find(|of| of.name() == name)
+    }
+
     /// What the names of its files begin with.
     fn prefix(self) -> &'static str {
         match self {
@@ -312,7 +325,11 @@ mod tests {
         (values, examples)
     }
 
-    fn checked<E: Element>(of: Of, count: usize, sides: [usize; 2]) -> Result<[Vec<u8>; 3], Box<dyn std::error::Error>> {
+    fn checked<E: Element>(
+        of: Of,
+        count: usize,
+        sides: [usize; 2],
+    ) -> Result<[Vec<u8>; 3], Box<dyn std::error::Error>> {
         let ([n, m], all, folder) = (PAIRS, attribution::<E>(), tempfile::tempdir()?);
         let store = Store::new(folder.path());
         store.create()?;
@@ -408,9 +425,16 @@ mod tests {
         assert_eq!(lists.of_queries(&(0..1))?[0].sums(), [6.0, -2.0]);
         lists.publish(&store, &mut || Ok(()))?;
         // An example beyond all, and arrays of another run.
-        let problem = Listed::open(folder.path(), Of::Attribution, [1, 1, 3])?.ok_or("no lists")?.of(0, 0).err().ok_or("it is one")?;
+        let problem = Listed::open(folder.path(), Of::Attribution, [1, 1, 3])?
+            .ok_or("no lists")?
+            .of(0, 0)
+            .err()
+            .ok_or("it is one")?;
         assert!(problem.to_string().contains("names example 3, and there are 3"), "{problem}");
-        assert!(Listed::open(folder.path(), Of::Attribution, [2, 1, 4]).is_err() && Listed::open(folder.path(), Of::Attribution, [1, 4, 4]).is_err());
+        assert!(
+            Listed::open(folder.path(), Of::Attribution, [2, 1, 4]).is_err()
+                && Listed::open(folder.path(), Of::Attribution, [1, 4, 4]).is_err()
+        );
         let path = store.state("top-0-2.state");
         let mut bytes = std::fs::read(&path)?;
         bytes[40] ^= 1;

@@ -57,7 +57,9 @@ fn certified(
     (unit, steps): (f64, usize),
 ) -> Result<Option<Certified>, Error> {
     let readouts = MappedArray::open(&directory.join("influence_certificate.npy"))?;
-    let (Some(influence), Some(readouts)) = (PairArray::open(directory, "influence")?, readouts) else { return Ok(None) };
+    let (Some(influence), Some(readouts)) = (PairArray::open(directory, "influence")?, readouts) else {
+        return Ok(None);
+    };
     let ([queries, values], columns) = (terms.shape, influence.shape()[1]);
     let len = queries * values;
     if readouts.shape != [5, queries, values] || influence.shape() != [queries, columns, values] {

@@ -1,6 +1,7 @@
 //! The verdict on influences: what training again says of them, and what a reader of them should know.
 
 use super::Judgement;
+use crate::compute::Element;
 use crate::influence::Influence;
 use crate::path::adaptive::has_kinks;
 use crate::path::larger;
@@ -111,6 +112,8 @@ pub struct InfluenceFindings {
     pub accept: f64,
     /// What was asked for.
     pub asked: Influence,
+    /// Whether its numbers are in double precision.
+    pub is_double: bool,
     /// At a radius where nothing but the arithmetic shows.
     pub small: Certificate,
     /// At one of practical use.
@@ -125,11 +128,7 @@ pub struct InfluenceFindings {
 
 impl InfluenceFindings {
     /// Of trainings again, in numbers of which a rounding is `unit`, relative. What to know of them is [`warned`](Self::warned).
-    pub fn new(
-        (asked, accept): (Influence, f64),
-        retrainings: &Retrainings<'_>,
-        unit: f64,
-    ) -> Self {
+    pub fn new((asked, accept): (Influence, f64), retrainings: &Retrainings<'_>, unit: f64) -> Self {
         let Retrainings { along, base, imported, steps, small, practical } = *retrainings;
         let size = |values: &[f64]| values.iter().copied().map(f64::abs).fold(0.0, larger);
         let rounding = ROUNDINGS * unit * (steps as f64).sqrt() * size(base);
@@ -140,7 +139,8 @@ impl InfluenceFindings {
             size(&off) / size(own)
         });
         let (small, practical) = (certificate(small), certificate(practical));
-        Self { accept, asked, small, practical, growth: 0.0, path_differs, warnings: Vec::new() }
+        let is_double = unit <= f64::ROUNDING;
+        Self { accept, asked, is_double, small, practical, growth: 0.0, path_differs, warnings: Vec::new() }
     }
 
     /// The same with how the derivatives of a problem grew by step, and what a reader of its influences should know.
@@ -183,18 +183,23 @@ impl InfluenceFindings {
             Certainty::Uncertain if self.is_smoothed() => {
                 format!("{found}: the derivative is smoothed (kernel.influence), and not that of training")
             }
-            Certainty::Uncertain => format!(
-                "{found}, and is itself known to {} only, since readouts bend or jump within that radius; run.precision = \"f64\" takes a \
-                 smaller one",
-                share(self.small.doubt())
-            ),
-            Certainty::Inexact => format!(
-                "{found}, beyond what rounding explains: the influences are not the derivative of this training; set run.precision = \
-                 \"f64\", and if it stays, report it with the run file"
-            ),
+            Certainty::Uncertain => {
+                let finer = if self.is_double { "" } else { "; run.precision = \"f64\" takes a smaller one" };
+                format!(
+                    "{found}, and is itself known to {} only, since readouts bend or jump within that radius{finer}",
+                    share(self.small.doubt())
+                )
+            }
+            Certainty::Inexact => {
+                let remedy = if self.is_double { "report it with the run file" } else { "set run.precision = \"f64\"" };
+                format!(
+                    "{found}, beyond what rounding explains: the influences are not the derivative of this training; {remedy}"
+                )
+            }
         };
         let practical = &self.practical;
-        let practical = format!("; with weights moved by {:.0}% by {}", 100.0 * practical.radius, share(practical.difference));
+        let practical =
+            format!("; with weights moved by {:.0}% by {}", 100.0 * practical.radius, share(practical.difference));
         Certified { certainty: self.certainty(), because: because + &practical }
     }
 
@@ -223,9 +228,9 @@ impl InfluenceFindings {
         let all = [
             (true, "influences do not add up to the change of the readout, and hold for this seed and these batches".to_owned()),
             (
-                true,
-                "influences are derivatives: right for leaving out few examples; for many take them at a smaller weight of all, such as \
-                 kernel.influence = { weight = 0.5 }, with SGD"
+                self.asked.weight == 1.0,
+                "influences are derivatives: right for leaving out few examples; for many, with SGD, take them at a smaller weight of all, \
+                 such as kernel.influence = { weight = 0.5 }"
                     .to_owned(),
             ),
             (
@@ -341,7 +346,9 @@ mod tests {
         for wrong in [[1.0, 2.01], [1.0, 0.0], [1.0, f64::NAN]] {
             let wrong = findings(smooth, wrong, ASKED);
             assert_eq!(wrong.certainty(), Certainty::Inexact);
-            assert!(wrong.judgement().because.contains("run.precision = \"f64\""));
+            assert!(wrong.judgement().because.contains("report it with the run file"));
+            let single = InfluenceFindings { is_double: false, ..wrong };
+            assert!(single.judgement().because.contains("run.precision = \"f64\""));
         }
     }
 
