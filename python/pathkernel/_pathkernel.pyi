@@ -6,7 +6,25 @@ from typing import Any, Final, final
 
 import numpy as np
 
-__all__: list[str]
+__all__ = [
+    "VERSION",
+    "Memory",
+    "bench",
+    "check",
+    "devices",
+    "evaluate",
+    "explain",
+    "main",
+    "make_path",
+    "plan",
+    "report",
+    "resolve",
+    "run",
+    "self_influence",
+    "tiled",
+    "top",
+    "train",
+]
 
 VERSION: Final[str]
 

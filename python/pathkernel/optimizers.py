@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import InitVar, dataclass, field, fields
-from operator import attrgetter
 from typing import Any, ClassVar
 
 import numpy as np
@@ -37,7 +36,7 @@ class Optimizer:
 
 @dataclass(frozen=True)
 class Rated(Optimizer):
-    """An optimizer whose learning rate may be given as `lr`, PyTorch's word, or as `learning_rate`, the run file's."""
+    """An optimizer whose learning rate may be given as `lr`, PyTorch's word, or as `learning_rate`, the run file's; it has it as `lr`."""
 
     lr: Numbers = ()
     learning_rate: InitVar[Numbers | None] = field(default=None, kw_only=True)
@@ -49,10 +48,6 @@ class Rated(Optimizer):
             object.__setattr__(self, "lr", learning_rate)
         if np.size(self.lr) == 0:
             raise TypeError(f"{type(self).__name__}: has no learning rate; give it first, as {type(self).__name__}(0.1)")
-
-
-# Once it is made it has its rate under both names.
-setattr(Rated, "learning_rate", property(attrgetter("lr")))
 
 
 @dataclass(frozen=True)

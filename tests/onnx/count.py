@@ -19,7 +19,7 @@ import tempfile
 import warnings
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -149,24 +149,21 @@ MODELS: dict[str, Callable[[], Made]] = {
 }
 
 
-def export(module: nn.Module, inputs: dict[str, Tensor], file: Path) -> None:
-    """With the size of the batch open; with that of the inputs where the exporter cannot leave it open."""
+def best(module: nn.Module, inputs: dict[str, Tensor], folder: Path) -> Found:
+    """With the size of the batch open, and with that of the inputs where this is not taken."""
     batch = {name: {0: torch.export.Dim.DYNAMIC} for name in inputs}
-    is_open = {"given": batch} if isinstance(module, Logits) else batch
-    for shapes in (is_open, None):
-        try:
-            torch.onnx.export(module, (), file, kwargs=inputs, dynamo=True, optimize=False, dynamic_shapes=shapes, verbose=False)
-            return
-        except Exception:
-            if shapes is None:
-                raise
+    found = imported(module, inputs, {"given": batch} if isinstance(module, Logits) else batch, folder)
+    if found.what not in ("refused", "not exported"):
+        return found
+    fixed = imported(module, inputs, None, folder)
+    return replace(fixed, said=f"{fixed.said}, with a batch of a fixed size") if fixed.what == "agrees" else found
 
 
-def imported(module: nn.Module, inputs: dict[str, Tensor], folder: Path) -> Found:
+def imported(module: nn.Module, inputs: dict[str, Tensor], shapes: Any, folder: Path) -> Found:
     """Exports a module, imports the file, and compares."""
     file = folder / "net.onnx"
     try:
-        export(module, inputs, file)
+        torch.onnx.export(module, (), file, kwargs=inputs, dynamo=True, optimize=False, dynamic_shapes=shapes, verbose=False)
     except Exception as problem:  # Whatever the exporter raises is what is reported.
         return Found("not exported", first_line(problem))
     words = [sys.executable, "-m", "pathkernel", "import", str(file), "--output", str(folder)]
@@ -202,7 +199,7 @@ def count(words: list[str]) -> int:
     for name in [name for name in MODELS if not words or any(word in name for word in words)]:
         with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            found[name] = one = imported(*MODELS[name](), Path(folder))
+            found[name] = one = best(*MODELS[name](), Path(folder))
         print(f"{name:50} {one.what}{': ' if one.said else ''}{one.said}", flush=True)
     counts = Counter(one.what for one in found.values())
     print(f"\n{counts['agrees']} of {len(found)} agree with onnxruntime; {', '.join(f'{count} {what}' for what, count in counts.items())}")

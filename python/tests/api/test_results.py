@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import warnings
 from dataclasses import replace
+from pathlib import Path as File
 from typing import Any
 
 import numpy as np
@@ -277,3 +279,36 @@ def test_what_has_no_class_has_no_label() -> None:
     assert labels is not None and labels.tolist() == [0, -1, -1, 2]
     for targets, loss in ((np.array([0.5, 1.0]), "cross_entropy"), (np.array([0, 1]), "mse"), (np.zeros((2, 3)), "cross_entropy")):
         assert Legend.of({"data": {"train": {"targets": targets}}, "training": {"loss": loss}}, 2).labels is None
+
+
+def test_losses_are_listed_by_size(path: pk.Path, digits: Data) -> None:
+    """Of a loss what lowered it helped: the largest first, whichever way."""
+    for readout in ("loss", {"type": "loss"}):
+        result = pk.attribute(path, digits[2], digits[3], nodes=4, readout=readout)
+        row, table = result.attribution[1, :, 0], result.top(1, k=3)
+        order = np.argsort(row)
+        expected = sorted([*order[:3], *order[::-1][:3]], key=lambda place: -abs(row[place]))
+        assert table["example"].tolist() == expected
+        assert expected[0] in order[:3], "what lowered this loss most did more than what raised it most"
+
+
+def test_a_report_of_a_result_in_memory(path: pk.Path, digits: Data, tmp_path: File) -> None:
+    """The run is done once more in a directory, to the bit."""
+    result = pk.attribute(path, digits[2], digits[3], classes=CLASSES, progress=False)
+    page = result.report(tmp_path / "run", class_names=["ant", "bee", "cow"])
+    assert page == tmp_path / "run" / "report.html"
+    text = page.read_text(encoding="utf-8")
+    assert '"cow"' in text and '"ape"' not in text
+    kept = pk.open(tmp_path / "run")
+    np.testing.assert_array_equal(kept.attribution, result.attribution)
+    with pytest.raises(ValueError, match="is kept in"):
+        kept.report(tmp_path / "other")
+    temporary = result.report()
+    assert temporary.is_file() and '"ape"' in temporary.read_text(encoding="utf-8")
+    shutil.rmtree(temporary.parent)
+
+
+def test_what_examples_did_to_themselves_needs_no_queries(path: pk.Path) -> None:
+    own, all_ = pk.attribute(path, own=True, attribution=False, nodes=4), pk.attribute(path, nodes=4)
+    np.testing.assert_allclose(own.own, all_.attribution[np.arange(24), np.arange(24)], atol=1e-13)
+    assert own.self_influence()["example"].tolist() == all_.self_influence()["example"].tolist()
