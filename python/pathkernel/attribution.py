@@ -51,10 +51,11 @@ def attribute(
         layers: also split by layer. coefficients, tangent: the kernel's. own: what each example did to itself.
         top: keep this many of the most positive and most negative contributions of each output, in place of all.
         precision: "f32", "f64" or "mixed"; that of the path if None. device: likewise; "auto", "cpu", "gpu", …
-        directory: where the run is kept; the same call goes on there, or returns at once. None: that of the path, or in memory.
+        directory: where the run is kept; the same call goes on there, or returns at once. None: that of the path, or in
+            memory.
         progress: False is silent; a callable gets (phase, done, total).
-        settings: any other key of `[run]` and `[kernel]` of a run file, the names `classes` and `names`, and `outputs`, what
-            the module itself says of the queries, to be compared.
+        settings: any other key of `[run]` and `[kernel]` of a run file, the names `classes` and `names`, and `outputs`,
+            what the module itself says of the queries, to be compared.
 
     >>> import numpy as np, pathkernel as pk
     >>> x, y = np.eye(4), np.arange(4) % 2
@@ -63,9 +64,18 @@ def attribute(
     (1, 4, 2)
     """
     asked = {
-        "readout": readout, "rule": rule, "kernel": kernel, "layers": layers, "coefficients": coefficients, "tangent": tangent,
-        "own": own, "top": top, "precision": precision, "device": device, **settings,
-    }  # fmt: skip
+        "readout": readout,
+        "rule": rule,
+        "kernel": kernel,
+        "layers": layers,
+        "coefficients": coefficients,
+        "tangent": tangent,
+        "own": own,
+        "top": top,
+        "precision": precision,
+        "device": device,
+        **settings,
+    }
     names = asked.pop("names", None)
     config = question(path, queries, targets, asked)
     place = path.directory if directory is None else File(directory)
@@ -86,7 +96,8 @@ def tangent_kernel(
     progress: Any = None,
     **settings: Any,
 ) -> np.ndarray:
-    """The tangent kernel ∇f(q)·∇f(x) at the weights that a network has: [n, m, C, C], or "diagonal" [n, m, C], "trace" [n, m].
+    """The tangent kernel ∇f(q)·∇f(x) at the weights that a network has: [n, m, C, C], or "diagonal" [n, m, C], "trace"
+    [n, m].
 
     Without queries they are the examples. No targets, optimizer or steps are needed.
 

@@ -102,7 +102,8 @@ def plan(config: Config) -> dict[str, Any]:
         memory = config.get("run", {}).get("memory")
         allowed = "there is" if memory is None else f"run.memory allows ({memory})"
         raise PlanError(
-            f"one query with one example takes more memory than {allowed}: {figures['memory']:,} bytes with the data and the "
+            f"one query with one example takes more memory than {allowed}: {figures['memory']:,} bytes with the data "
+            "and the "
             f"program; give run.memory more, choose a smaller kernel.kernel, or make model.layers smaller\n{words}"
         )
     return {**figures, "words": words}

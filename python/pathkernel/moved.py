@@ -16,7 +16,9 @@ Arrays = Mapping[str, np.ndarray]
 
 
 def shown_output(arrays: Arrays, legend: Legend, query: int) -> int:
-    """The value of a query that is shown where none is asked for: of classes the predicted one, of others the one that moved most."""
+    """The value of a query that is shown where none is asked for: of classes the predicted one, of others the one that
+    moved most.
+    """
     last = np.asarray(arrays["prediction"])[query]
     return int(np.argmax(last if legend.has_classes else np.abs(last - np.asarray(arrays["initial"])[query])))
 
@@ -54,7 +56,8 @@ def by_size(values: np.ndarray, places: np.ndarray) -> np.ndarray:
 
 
 def of_query(arrays: Arrays, legend: Legend, query: int, output: int, k: int) -> Any:
-    """The k examples that raised a value of a query most, then the k that lowered it most; of a loss, which helps where it falls, both by size.
+    """The k examples that raised a value of a query most, then the k that lowered it most; of a loss, which helps where
+    it falls, both by size.
 
     A share is of all that raised it, or of all that lowered it.
     """
@@ -85,14 +88,19 @@ def of_example(arrays: Arrays, legend: Legend, example: int, output: int | None,
 
 
 def by_itself(arrays: Arrays, legend: Legend, output: int | None, k: int | None) -> Any:
-    """Examples by what they contributed to themselves, the largest first: those with wrong labels have to teach themselves."""
+    """Examples by what they contributed to themselves, the largest first: those with wrong labels have to teach
+    themselves.
+    """
     own = _own(arrays, legend)
     labels = legend.labels if legend.labels is not None and len(legend.labels) == len(own) else None
     amounts = _amounts(own, labels if legend.has_classes else None, output)
     size = np.abs(amounts)
     order = np.argsort(-size, kind="stable")[:k]
     median = float(np.median(size))
-    table = {"example": legend.numbers[order] if len(legend.numbers) == len(own) else order, "contribution": amounts[order]}
+    table = {
+        "example": legend.numbers[order] if len(legend.numbers) == len(own) else order,
+        "contribution": amounts[order],
+    }
     if labels is not None:
         table["label"] = legend.shown(labels[order])
     table["times"] = size[order] / median if median > 0 else np.full(len(order), np.nan)

@@ -51,8 +51,8 @@ class VerdictWarning(UserWarning):
 class Check:
     """Whether the contributions account for the predictions.
 
-    The numbers are of the largest change of the readout; `missed` are the queries and steps at which the adaptive rule missed its
-    tolerance.
+    The numbers are of the largest change of the readout; `missed` are the queries and steps at which the adaptive rule
+    missed its tolerance.
     """
 
     verdict: str
@@ -62,7 +62,8 @@ class Check:
 
 
 class Result:
-    """Predictions taken apart: initial + Σ attribution + regularizer + statistics + earlier + unexplained + residual = prediction.
+    """Predictions taken apart: initial + Σ attribution + regularizer + statistics + earlier + unexplained + residual =
+    prediction.
 
     Arrays have the axes [query, example, output]; an array with a file behind it is a memory map.
     """
@@ -72,7 +73,10 @@ class Result:
 
     @classmethod
     def of(cls, outcome: Outcome, names: Sequence[str] | None = None) -> Result:
-        """What a run found, with a warning where its verdict is not exact. `names` are what the training examples are called."""
+        """What a run found, with a warning where its verdict is not exact.
+
+        `names` are what the training examples are called.
+        """
         columns = _columns(outcome.arrays, outcome.summary["shapes"]["examples"])
         found = cls(outcome, Legend.of(outcome.config, columns, names))
         if found.verdict != "exact":
@@ -183,7 +187,11 @@ class Result:
         """An array by its name, or an error that says how to ask for it."""
         found = self._outcome.arrays.get(name)
         if found is None:
-            how = f"; ask with {_ASKED_WITH[name]}" if name in _ASKED_WITH else f"; it has {', '.join(self._outcome.arrays)}"
+            how = (
+                f"; ask with {_ASKED_WITH[name]}"
+                if name in _ASKED_WITH
+                else f"; it has {', '.join(self._outcome.arrays)}"
+            )
             raise PathkernelError(f"the run has no {name}{how}")
         return found
 
@@ -196,15 +204,20 @@ class Result:
         """The verdict with its numbers: of a run directory from its files, which are held against their checksums."""
         directory = self.directory
         verdict = self.verdict if directory is None else engine.check(directory)[0]
-        residual, unexplained = (self.summary.get(f"largest_relative_{name}") or 0.0 for name in ("residual", "unexplained"))
+        residual, unexplained = (
+            self.summary.get(f"largest_relative_{name}") or 0.0 for name in ("residual", "unexplained")
+        )
         return Check(verdict, float(residual), float(unexplained), int(self.summary.get("missed_tolerance") or 0))
 
-    def top(self, query: int | None = None, output: int | str | None = None, k: int = 10, *, example: int | None = None) -> Any:
-        """The k examples that raised a query most, then the k that lowered it most; or the queries that an example moved most.
+    def top(
+        self, query: int | None = None, output: int | str | None = None, k: int = 10, *, example: int | None = None
+    ) -> Any:
+        """The k examples that raised a query most, then the k that lowered it most; or the queries that an example
+        moved most.
 
         Where the readout is a loss, of which lowering helped, both stand by their size, the largest first.
-        Without an output it is the predicted class, or the value that moved most. A share is of all that raised it, or of all
-        that lowered it.
+        Without an output it is the predicted class, or the value that moved most. A share is of all that raised it, or
+        of all that lowered it.
         """
         if (query is None) == (example is None):
             raise ValueError("give query=… for the examples that moved it, or example=… for the queries that it moved")
@@ -219,7 +232,9 @@ class Result:
         return moved.by_itself(self.arrays, self._legend, None if output is None else self._output(output), k)
 
     def output_of(self, query: int, output: int | str | None = None) -> int:
-        """The place of an output; without one that which is shown: the predicted class, or the value that moved most."""
+        """The place of an output; without one that which is shown: the predicted class, or the value that moved
+        most.
+        """
         shown = moved.shown_output(self.arrays, self._legend, self._query(query))
         return shown if output is None else self._output(output)
 
@@ -242,7 +257,9 @@ class Result:
         return frame(table)
 
     def xarray(self, name: str = "attribution", *, coords: Mapping[str, Any] | None = None) -> Any:
-        """An array as `xarray.DataArray`, with the examples' classes as the coordinate "label", and their names as "class"."""
+        """An array as `xarray.DataArray`, with the examples' classes as the coordinate "label", and their names as
+        "class".
+        """
         values = self.array(name)
         dimensions = _DIMENSIONS.get(name, ("query", "output"))[: values.ndim]
         sizes = dict(zip(dimensions, values.shape, strict=True))
@@ -274,8 +291,9 @@ class Result:
     ) -> Any:
         """Draws how a prediction came about, with matplotlib: from its initial value by contributions to what it is.
 
-        `against` another output it shows which classes of examples spoke for one and which for the other. `images` are the training
-        inputs, of which those of the examples that moved it most are shown; `query_images` are those of the queries.
+        `against` another output it shows which classes of examples spoke for one and which for the other. `images` are
+        the training inputs, of which those of the examples that moved it most are shown; `query_images` are those of
+        the queries.
         """
         from . import plot
 
@@ -284,8 +302,8 @@ class Result:
     def report(self, directory: str | os.PathLike[str] | None = None, **settings: Any) -> File:
         """Makes the page of a run, with settings of `[report]`, such as class_names, and says where it is.
 
-        A page is made of the files of a run directory. Of a result in memory the run is done once more in `directory`, or in a
-        temporary one, which stays.
+        A page is made of the files of a run directory. Of a result in memory the run is done once more in `directory`,
+        or in a temporary one, which stays.
         """
         if self.directory is not None and directory is not None:
             raise ValueError(f"directory: the run is kept in {self.directory}, and so is its page; leave it out")

@@ -46,7 +46,9 @@ def test_inputs_go_by_name_or_by_order() -> None:
 
 
 def test_an_ending_becomes_a_layer() -> None:
-    graph = pk.Graph({"layers": [{"type": "linear", "name": "head"}, {"type": "relu"}], "output": "head"}, {}, ending="sigmoid")
+    graph = pk.Graph(
+        {"layers": [{"type": "linear", "name": "head"}, {"type": "relu"}], "output": "head"}, {}, ending="sigmoid"
+    )
     whole = with_ending(graph)
     assert whole.ending is None and whole.model["output"] == 2
     assert whole.model["layers"][2] == {"type": "sigmoid", "from": "head"}

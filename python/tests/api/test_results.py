@@ -25,7 +25,9 @@ CLASSES = ["ape", "bat", "cat"]
 
 @pytest.fixture
 def path(net: nn.Module, digits: Data, batches: list[list[int]]) -> pk.Path:
-    return pk.train(net, digits[0], digits[1], loss="cross_entropy", optimizer=pk.SGD(0.3, momentum=0.5), batches=batches)
+    return pk.train(
+        net, digits[0], digits[1], loss="cross_entropy", optimizer=pk.SGD(0.3, momentum=0.5), batches=batches
+    )
 
 
 @pytest.fixture
@@ -131,7 +133,9 @@ def test_groups_are_columns(net: nn.Module, digits: Data) -> None:
     y[groups == 9] = [0, 1]
     path = pk.train(net, x, y, loss="cross_entropy", optimizer=pk.SGD(0.3), steps=3, groups=groups)
     result = pk.attribute(path, queries, targets, nodes=4)
-    alone = pk.attribute(pk.train(net, x, y, loss="cross_entropy", optimizer=pk.SGD(0.3), steps=3), queries, targets, nodes=4)
+    alone = pk.attribute(
+        pk.train(net, x, y, loss="cross_entropy", optimizer=pk.SGD(0.3), steps=3), queries, targets, nodes=4
+    )
     sums = np.stack([alone.attribution[:, groups == number].sum(1) for number in range(4, 16)], axis=1)
     np.testing.assert_allclose(result.attribution, sums, atol=1e-13)
     table = result.top(0, 0, k=30).set_index("example")
@@ -196,7 +200,9 @@ def test_pictures(result: pk.Result, digits: Data) -> None:
     axes = result.plot(1, images=images, query_images=digits[2].reshape(5, 2, 3), k=4)
     output = result.prediction[1].argmax()
     ends = [bar.get_width() for bar in axes.patches]
-    np.testing.assert_allclose(result.initial[1, output] + sum(ends), result.prediction[1, output] - result.residual[1, output])
+    np.testing.assert_allclose(
+        result.initial[1, output] + sum(ends), result.prediction[1, output] - result.residual[1, output]
+    )
     assert len(axes.figure.axes) == 1 + 1 + 4
     bars = [bar.get_width() for bar in result.plot(1, "ape", against="cat").patches]
     difference = result.attribution[1, :, 0] - result.attribution[1, :, 2]
@@ -242,7 +248,9 @@ def test_over_training(result: pk.Result, digits: Data) -> None:
     axes = split.plot(1, "bat", k=3).figure.axes[1]
     bars = [(bar.get_x(), bar.get_height()) for bar in axes.patches]
     for begin, share in ((0, 0.5), (2, 0.25), (4, 0.25)):
-        assert sum(height for x, height in bars if x == begin) == pytest.approx(share * result.attribution[1, :, 1].sum())
+        assert sum(height for x, height in bars if x == begin) == pytest.approx(
+            share * result.attribution[1, :, 1].sum()
+        )
     assert len(bars) == 3 * 3 and [text.get_text() for text in axes.get_legend().texts] == CLASSES
 
 
@@ -274,10 +282,17 @@ def test_labels_are_read_from_what_a_run_file_names(kind: str, tmp_path: Any) ->
 
 
 def test_what_has_no_class_has_no_label() -> None:
-    ignored = {"data": {"train": {"targets": np.array([0, 9, -100, 2])}}, "training": {"loss": "cross_entropy", "ignore": 9}}
+    ignored = {
+        "data": {"train": {"targets": np.array([0, 9, -100, 2])}},
+        "training": {"loss": "cross_entropy", "ignore": 9},
+    }
     labels = Legend.of(ignored, 4).labels
     assert labels is not None and labels.tolist() == [0, -1, -1, 2]
-    for targets, loss in ((np.array([0.5, 1.0]), "cross_entropy"), (np.array([0, 1]), "mse"), (np.zeros((2, 3)), "cross_entropy")):
+    for targets, loss in (
+        (np.array([0.5, 1.0]), "cross_entropy"),
+        (np.array([0, 1]), "mse"),
+        (np.zeros((2, 3)), "cross_entropy"),
+    ):
         assert Legend.of({"data": {"train": {"targets": targets}}, "training": {"loss": loss}}, 2).labels is None
 
 

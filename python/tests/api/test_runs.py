@@ -19,8 +19,12 @@ DIGITS = File(__file__).resolve().parents[3] / "examples" / "digits.toml"
 
 def test_a_run_file(tmp_path: File) -> None:
     here = {"directory": str(tmp_path / "digits"), "device": "cpu"}
-    result = pk.run(DIGITS, run=here, training={"steps": 2}, **{"training.optimizer.learning_rate": 0.25}, progress=False)
-    assert result.attribution.shape == (360, 1437, 10) and result.config["training"]["optimizer"]["learning_rate"] == 0.25
+    result = pk.run(
+        DIGITS, run=here, training={"steps": 2}, **{"training.optimizer.learning_rate": 0.25}, progress=False
+    )
+    assert (
+        result.attribution.shape == (360, 1437, 10) and result.config["training"]["optimizer"]["learning_rate"] == 0.25
+    )
     assert result.directory == tmp_path / "digits" and isinstance(result.attribution, np.memmap)
     with np.load(DIGITS.parent / "data" / "digits.npz") as data:
         assert result.top(3, k=2)["label"].tolist() == data["train_y"][result.top(3, k=2)["example"]].tolist()

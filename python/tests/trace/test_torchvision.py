@@ -1,4 +1,6 @@
-"""Networks of torchvision, at small size: each is traced in evaluation and in training, and a step of it is attributed."""
+"""Networks of torchvision, at small size: each is traced in evaluation and in training, and a step of it is
+attributed.
+"""
 
 from __future__ import annotations
 
