@@ -6,7 +6,25 @@ from typing import Any, Final, final
 
 import numpy as np
 
-__all__: list[str]
+__all__ = [
+    "VERSION",
+    "Memory",
+    "bench",
+    "check",
+    "devices",
+    "evaluate",
+    "explain",
+    "main",
+    "make_path",
+    "plan",
+    "report",
+    "resolve",
+    "run",
+    "self_influence",
+    "tiled",
+    "top",
+    "train",
+]
 
 VERSION: Final[str]
 
@@ -22,9 +40,7 @@ class Memory:
 def main(words: list[str]) -> int: ...
 def run(config: _Config, progress: _Told) -> None: ...
 def explain(config: _Config, progress: _Told) -> dict[str, Any]: ...
-def train(
-    config: _Config, progress: _Told
-) -> tuple[_Array, list[tuple[str, int, list[int]]], list[float]]: ...
+def train(config: _Config, progress: _Told) -> tuple[_Array, list[tuple[str, int, list[int]]], list[float]]: ...
 def make_path(config: _Config, progress: _Told) -> list[float]: ...
 def plan(config: _Config) -> tuple[dict[str, Any], str]: ...
 def resolve(config: _Config | str, overrides: list[str]) -> dict[str, Any]: ...

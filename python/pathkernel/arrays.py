@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-#: What a call takes where it takes an array: NumPy's, PyTorch's, JAX's and their like, lists of numbers, single numbers.
+#: What a call takes where it takes an array: NumPy's, PyTorch's, JAX's and their like, lists of numbers, single
+#: numbers.
 ArrayLike = Any
 
 

@@ -55,10 +55,11 @@ def attribute(
             table with any of weight, eps and smooth.
         top: keep this many of the most positive and most negative contributions of each output, and influences, in place of all.
         precision: "f32", "f64" or "mixed"; that of the path if None. device: likewise; "auto", "cpu", "gpu", …
-        directory: where the run is kept; the same call goes on there, or returns at once. None: that of the path, or in memory.
+        directory: where the run is kept; the same call goes on there, or returns at once. None: that of the path, or in
+            memory.
         progress: False is silent; a callable gets (phase, done, total).
-        settings: any other key of `[run]` and `[kernel]` of a run file, the names `classes` and `names`, and `outputs`, what
-            the module itself says of the queries, to be compared.
+        settings: any other key of `[run]` and `[kernel]` of a run file, the names `classes` and `names`, and `outputs`,
+            what the module itself says of the queries, to be compared.
 
     >>> import numpy as np, pathkernel as pk
     >>> x, y = np.eye(4), np.arange(4) % 2
@@ -90,7 +91,8 @@ def tangent_kernel(
     progress: Any = None,
     **settings: Any,
 ) -> np.ndarray:
-    """The tangent kernel ∇f(q)·∇f(x) at the weights that a network has: [n, m, C, C], or "diagonal" [n, m, C], "trace" [n, m].
+    """The tangent kernel ∇f(q)·∇f(x) at the weights that a network has: [n, m, C, C], or "diagonal" [n, m, C], "trace"
+    [n, m].
 
     Without queries they are the examples. No targets, optimizer or steps are needed.
 

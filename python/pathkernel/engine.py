@@ -98,13 +98,13 @@ def train(config: Config, *, directory: str | Path | None = None, progress: Prog
 def plan(config: Config) -> dict[str, Any]:
     """What a run would take, as `pathkernel plan --json` says it, with `words`, what it says without."""
     figures, words = _pathkernel.plan(_in_memory(Held(), config))
-    kernel, memory = config.get("kernel", {}), config.get("run", {}).get("memory")
-    # Without tiles there is nothing to do, unless vectors are all that is asked for.
-    if not figures["tiles"] and (kernel.get("attribution", True) or not kernel.get("superposition", False)):
+    if not figures["tiles"]:
+        memory = config.get("run", {}).get("memory")
         allowed = "there is" if memory is None else f"run.memory allows ({memory})"
         raise PlanError(
-            f"one query with one example takes more memory than {allowed}: {figures['memory']:,} bytes with the data and the program; "
-            f"give run.memory more, choose a smaller kernel.kernel, or make model.layers smaller\n{words}"
+            f"one query with one example takes more memory than {allowed}: {figures['memory']:,} bytes with the data "
+            "and the "
+            f"program; give run.memory more, choose a smaller kernel.kernel, or make model.layers smaller\n{words}"
         )
     return {**figures, "words": words}
 

@@ -68,14 +68,18 @@ class Legend:
         """The column of an example by its number."""
         found = np.flatnonzero(self.numbers == example)
         if not len(found):
-            raise IndexError(f"there is no example {example}; the columns are those of {self.numbers[0]} to {self.numbers[-1]}")
+            raise IndexError(
+                f"there is no example {example}; the columns are those of {self.numbers[0]} to {self.numbers[-1]}"
+            )
         return int(found[0])
 
     def output(self, output: int | str, values: int) -> int:
         """The place of an output by its number or its class's name."""
         if isinstance(output, str):
             if self.classes is None or output not in self.classes:
-                raise KeyError(f"there is no output {output!r}; outputs are called {list(self.classes or range(values))}")
+                raise KeyError(
+                    f"there is no output {output!r}; outputs are called {list(self.classes or range(values))}"
+                )
             return list(self.classes).index(output)
         if not 0 <= output < values:
             raise IndexError(f"there is no output {output}; they are numbered from 0 to {values - 1}")
@@ -83,7 +87,9 @@ class Legend:
 
     def class_name(self, number: int) -> str:
         """What a class, or an output, is called."""
-        return str(self.classes[number]) if self.classes is not None and 0 <= number < len(self.classes) else str(number)
+        return (
+            str(self.classes[number]) if self.classes is not None and 0 <= number < len(self.classes) else str(number)
+        )
 
     def shown(self, labels: np.ndarray) -> np.ndarray:
         """Classes by their names, where they have any."""
@@ -150,7 +156,9 @@ def _read_csv(file: File) -> np.ndarray:
         float(rows[0][0])
     except (IndexError, ValueError):
         rows = rows[1:]
-    return np.squeeze(np.array(rows, dtype=float), axis=1) if rows and len(rows[0]) == 1 else np.array(rows, dtype=float)
+    return (
+        np.squeeze(np.array(rows, dtype=float), axis=1) if rows and len(rows[0]) == 1 else np.array(rows, dtype=float)
+    )
 
 
 def _read_idx(file: File) -> np.ndarray:

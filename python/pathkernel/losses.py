@@ -27,13 +27,19 @@ _FUNCTIONS = {
     "poisson_nll_loss": "PoissonNLLLoss",
 }
 #: What a network may end with that belongs to the loss.
-_ENDINGS = {"cross_entropy": "log_softmax", "CrossEntropyLoss": "log_softmax", "NLLLoss": "log_softmax", "BCELoss": "sigmoid"}
+_ENDINGS = {
+    "cross_entropy": "log_softmax",
+    "CrossEntropyLoss": "log_softmax",
+    "NLLLoss": "log_softmax",
+    "BCELoss": "sigmoid",
+}
 
 
 def loss_table(loss: LossLike, targets: np.ndarray | None = None, ending: str | None = None) -> dict[str, Any]:
     """The keys of `[training]` that say what the loss is.
 
-    `targets` tell which of PyTorch's options matter; `ending` is what the network ends with: "log_softmax", "sigmoid" or None.
+    `targets` tell which of PyTorch's options matter; `ending` is what the network ends with: "log_softmax", "sigmoid"
+    or None.
 
     >>> loss_table("mse")
     {'loss': 'mse'}
@@ -47,7 +53,9 @@ def loss_table(loss: LossLike, targets: np.ndarray | None = None, ending: str | 
         return {"loss": rest.pop("type", rest.pop("loss", None)), **rest}
     name, options = _torch_loss(loss)
     if options.get("reduction", "mean") not in ("mean", "sum"):
-        raise UnsupportedError(f'{name}: reduction="none" leaves no loss of a batch; give the one with which it was reduced')
+        raise UnsupportedError(
+            f'{name}: reduction="none" leaves no loss of a batch; give the one with which it was reduced'
+        )
     keys = _KINDS[name](_Asked(name, options, targets, ending))
     return {**keys, "reduction": options.get("reduction", "mean")}
 
@@ -113,7 +121,17 @@ def _torch_loss(loss: Any) -> tuple[str, dict[str, Any]]:
 
 def _attributes(module: Any) -> dict[str, Any]:
     """Options of a loss module: what it was made with, under the names of its arguments."""
-    names = ("weight", "pos_weight", "ignore_index", "label_smoothing", "delta", "beta", "log_input", "full", "reduction")
+    names = (
+        "weight",
+        "pos_weight",
+        "ignore_index",
+        "label_smoothing",
+        "delta",
+        "beta",
+        "log_input",
+        "full",
+        "reduction",
+    )
     return {name: getattr(module, name) for name in names if hasattr(module, name)}
 
 
@@ -159,7 +177,9 @@ def _smooth_l1(asked: _Asked) -> dict[str, Any]:
 
 
 def _sums_of_means(asked: _Asked) -> dict[str, Any]:
-    """A loss that is a mean over an example's outputs here is their sum where PyTorch sums over a batch: the same for one output."""
+    """A loss that is a mean over an example's outputs here is their sum where PyTorch sums over a batch: the same for
+    one output.
+    """
     asked.needs_default(weight=None)
     if asked.option("reduction", "mean") == "sum" and not asked.is_of_one_output():
         raise asked.refuse('reduction="sum" adds up the outputs, whose mean is taken here; train with reduction="mean"')
@@ -184,7 +204,9 @@ def _poisson(asked: _Asked) -> dict[str, Any]:
 
 
 def _means_of_sums(asked: _Asked) -> None:
-    """A loss that is a sum over an example's outputs here is their mean where PyTorch takes one: the same for one output."""
+    """A loss that is a sum over an example's outputs here is their mean where PyTorch takes one: the same for one
+    output.
+    """
     if asked.option("reduction", "mean") == "mean" and not asked.is_of_one_output():
         raise asked.refuse(
             'reduction="mean" takes the mean over the outputs, whose sum is taken here; '

@@ -18,7 +18,9 @@ _KINDS = {"attribution": ("", "contributions", "attribution=True"), "influence":
 
 
 def shown_output(arrays: Arrays, legend: Legend, query: int) -> int:
-    """The value of a query that is shown where none is asked for: of classes the predicted one, of others the one that moved most."""
+    """The value of a query that is shown where none is asked for: of classes the predicted one, of others the one that
+    moved most.
+    """
     last = np.asarray(arrays["prediction"])[query]
     return int(np.argmax(last if legend.has_classes else np.abs(last - np.asarray(arrays["initial"])[query])))
 
@@ -100,7 +102,9 @@ def of_example(arrays: Arrays, legend: Legend, example: int, output: int | None,
 
 
 def by_itself(arrays: Arrays, legend: Legend, output: int | None, k: int | None) -> Any:
-    """Examples by what they contributed to themselves, the largest first: those with wrong labels have to teach themselves."""
+    """Examples by what they contributed to themselves, the largest first: those with wrong labels have to teach
+    themselves.
+    """
     own = _own(arrays, legend)
     labels = legend.labels if legend.labels is not None and len(legend.labels) == len(own) else None
     values = _values(own, labels if legend.has_classes else None, output)

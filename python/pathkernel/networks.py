@@ -30,12 +30,15 @@ def graph_of(net: Network, inputs: Inputs) -> Graph:
     if isinstance(net, Mapping):
         model = dict(net)
         weights = model.pop("weights", None)
-        return Graph(model={**_inputs_of(model, inputs), **model}, weights={} if weights is None else read_state(weights))
+        return Graph(
+            model={**_inputs_of(model, inputs), **model}, weights={} if weights is None else read_state(weights)
+        )
     if isinstance(net, Sequence) and all(isinstance(layer, Mapping) for layer in net):
         layers = [dict(layer) for layer in net]
         return Graph(model={**_inputs_of({}, inputs), "layers": layers}, weights={})
     raise TypeError(
-        f"net: {type(net).__name__} is no network; give a torch.nn.Module, a pathkernel.Graph, or a list of layers such as "
+        f"net: {type(net).__name__} is no network; give a torch.nn.Module, a pathkernel.Graph, or a list of layers "
+        "such as "
         '[{"type": "linear", "features": 10}]'
     )
 

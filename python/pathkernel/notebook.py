@@ -79,17 +79,22 @@ def _curve(values: list[float]) -> str:
     values = [*values[:-1:every], values[-1]]
     low, high = min(values), max(values)
     span = (high - low) or 1.0
-    points = [(_WIDTH * place / (len(values) - 1), 60 - 56 * (value - low) / span) for place, value in enumerate(values)]
+    points = [
+        (_WIDTH * place / (len(values) - 1), 60 - 56 * (value - low) / span) for place, value in enumerate(values)
+    ]
     line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
     drawn = f'<polyline points="{line}" fill="none" stroke="{RAISED}" stroke-width="1.5"/>'
     size = f'width="{_WIDTH}" height="64" viewBox="0 0 {_WIDTH} 64"'
     style = 'role="img" style="display:block;margin:.5em 0"'
-    return f'<svg {size} {style}>{drawn}</svg><small>loss {values[0]:.4g} → {values[-1]:.4g}</small>'
+    return f"<svg {size} {style}>{drawn}</svg><small>loss {values[0]:.4g} → {values[-1]:.4g}</small>"
 
 
 def _table(rows: Iterable[tuple[str, Any]]) -> str:
     left = "text-align:left;padding:0 .8em .2em 0"
-    cells = (f'<tr><th style="{left}">{_escape(name)}</th><td style="{left}">{_escape(value)}</td></tr>' for name, value in rows)
+    cells = (
+        f'<tr><th style="{left}">{_escape(name)}</th><td style="{left}">{_escape(value)}</td></tr>'
+        for name, value in rows
+    )
     return f'<table style="color:inherit">{"".join(cells)}</table>'
 
 

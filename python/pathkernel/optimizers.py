@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import InitVar, dataclass, field, fields
-from operator import attrgetter
 from typing import Any, ClassVar
 
 import numpy as np
@@ -37,7 +36,9 @@ class Optimizer:
 
 @dataclass(frozen=True)
 class Rated(Optimizer):
-    """An optimizer whose learning rate may be given as `lr`, PyTorch's word, or as `learning_rate`, the run file's."""
+    """An optimizer whose learning rate may be given as `lr`, PyTorch's word, or as `learning_rate`, the run file's; it
+    has it as `lr`.
+    """
 
     lr: Numbers = ()
     learning_rate: InitVar[Numbers | None] = field(default=None, kw_only=True)
@@ -48,19 +49,17 @@ class Rated(Optimizer):
                 raise TypeError(f"{type(self).__name__}: lr and learning_rate are one number; give one of them")
             object.__setattr__(self, "lr", learning_rate)
         if np.size(self.lr) == 0:
-            raise TypeError(f"{type(self).__name__}: has no learning rate; give it first, as {type(self).__name__}(0.1)")
-
-
-# Once it is made it has its rate under both names.
-setattr(Rated, "learning_rate", property(attrgetter("lr")))
+            raise TypeError(
+                f"{type(self).__name__}: has no learning rate; give it first, as {type(self).__name__}(0.1)"
+            )
 
 
 @dataclass(frozen=True)
 class SGD(Rated):
     """Stochastic gradient descent, plain, with momentum or with Nesterov's: `torch.optim.SGD`.
 
-    Each number may be a list of one for each step. `groups` are tables of `parameters`, patterns of tensors' names, and the numbers
-    that these have of their own:
+    Each number may be a list of one for each step. `groups` are tables of `parameters`, patterns of tensors' names, and
+    the numbers that these have of their own:
 
     >>> SGD(0.1, weight_decay=1e-4, groups=[{"parameters": ["*.bias"], "weight_decay": 0.0}]).kind
     'sgd'

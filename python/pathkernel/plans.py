@@ -44,7 +44,12 @@ class Plan:
 
     def lines(self) -> list[tuple[str, str]]:
         """What people read, line by line."""
-        found = [("time", _time(self.seconds)), ("memory", _size(self.memory)), ("disk", _size(self.disk)), ("tiles", str(self.tiles))]
+        found = [
+            ("time", _time(self.seconds)),
+            ("memory", _size(self.memory)),
+            ("disk", _size(self.disk)),
+            ("tiles", str(self.tiles)),
+        ]
         assumed = self.numbers.get("assumed")
         return [*found, ("assumed", str(assumed))] if assumed else found
 
@@ -74,7 +79,9 @@ def bench(
     progress: Any = None,
     **settings: Any,
 ) -> dict[str, Any]:
-    """How fast `attribute` is with the same arguments, or `run` of a run file: steps a second, and what else was measured."""
+    """How fast `attribute` is with the same arguments, or `run` of a run file: steps a second, and what else was
+    measured.
+    """
     with _heard(path):
         return engine.bench(_config(path, queries, targets, settings), progress=progress)
 

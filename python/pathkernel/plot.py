@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 #: What raised, what lowered, and what is neither: told apart by colour-blind people too.
 RAISED, LOWERED, NEITHER = "#3b82d6", "#e0761b", "#8a8f98"
-#: Colours of classes that colour-blind people tell apart (Okabe and Ito); the classes beyond share that which is neither.
+#: Colours of classes that colour-blind people tell apart (Okabe and Ito); the classes beyond share that which is
+#: neither.
 _CLASSES = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442")
 _OTHERS = "others"
 #: A term that is a smaller share of the largest bar is not drawn: it is what rounding left.
@@ -35,7 +36,10 @@ def of_query(
     query_images: Any = None,
     k: int = 8,
 ) -> Any:
-    """The panels that there are of a query, in one figure: how it came about, when, and by which images. Returns the main one."""
+    """The panels that there are of a query, in one figure: how it came about, when, and by which images.
+
+    Returns the main one.
+    """
     over = "attribution_windows" in result.arrays
     heights = [0.34 * (k + 5), *([3.0] if over else []), *([1.5] if images is not None else [])]
     figure = _pyplot().figure(figsize=(7, sum(heights)), layout="constrained")
@@ -62,8 +66,12 @@ def waterfall(result: Result, query: int, output: int | str | None = None, *, k:
     others = len(result.legend.numbers) - len(order)
     if others:
         steps.append((f"{others:,} others", raised + lowered - sum(value for _, value in steps)))
-    terms = {"weight decay": result.regularizer, "running statistics": result.statistics, "earlier gradients": result.earlier,
-             "unexplained": result.unexplained}  # fmt: skip
+    terms = {
+        "weight decay": result.regularizer,
+        "running statistics": result.statistics,
+        "earlier gradients": result.earlier,
+        "unexplained": result.unexplained,
+    }
     seen = _SEEN * max((abs(value) for _, value in steps), default=0.0)
     steps += [(name, float(values[query, place])) for name, values in terms.items() if abs(values[query, place]) > seen]
     first, last = float(result.initial[query, place]), float(result.prediction[query, place])
@@ -76,7 +84,9 @@ def waterfall(result: Result, query: int, output: int | str | None = None, *, k:
 def class_against_class(
     result: Result, query: int, output: int | str | None, against: int | str, *, k: int = 8, ax: Any = None
 ) -> Any:
-    """Why one output rather than another: what the examples of each class added to their difference, or the k largest examples."""
+    """Why one output rather than another: what the examples of each class added to their difference, or the k largest
+    examples.
+    """
     place, other = result.output_of(query, output), result.output_of(query, against)
     values = _difference(result, query, place, other)
     labels = result.legend.labels
@@ -84,7 +94,9 @@ def class_against_class(
         order = np.argsort(-np.abs(values), kind="stable")[:k]
         bars = [(_example(result, int(column)), float(values[column])) for column in order]
     else:
-        bars = [(f"class {result.legend.class_name(one)}", float(values[labels == one].sum())) for one in _known(labels)]
+        bars = [
+            (f"class {result.legend.class_name(one)}", float(values[labels == one].sum())) for one in _known(labels)
+        ]
     ax = ax or _pyplot().subplots(figsize=(7, 0.34 * (len(bars) + 4)), layout="constrained")[1]
     _draw_bars(ax, bars)
     first, last = (float(array[query, place] - array[query, other]) for array in (result.initial, result.prediction))
@@ -131,7 +143,8 @@ def pictures(
     order = np.argsort(-np.abs(values), kind="stable")[:k]
     numbers = result.legend.numbers[columns[order]]
     shown = [
-        (_picture(array(images[number])), str(number), float(value)) for number, value in zip(numbers, values[order], strict=True)
+        (_picture(array(images[number])), str(number), float(value))
+        for number, value in zip(numbers, values[order], strict=True)
     ]
     if query_images is not None:
         shown.insert(0, (_picture(array(query_images[query])), f"query {query}", 0.0))
@@ -177,7 +190,14 @@ def _draw_bars(ax: Any, bars: Sequence[tuple[str, float]]) -> None:
     for line, value in enumerate(values):
         ax.barh(line, value, color=_colour(value), height=0.7)
         side = 1 if value >= 0 else -1
-        ax.text(value + 0.02 * span * side, line, f"{value:+.3g}", va="center", ha="left" if side > 0 else "right", fontsize=9)
+        ax.text(
+            value + 0.02 * span * side,
+            line,
+            f"{value:+.3g}",
+            va="center",
+            ha="left" if side > 0 else "right",
+            fontsize=9,
+        )
     ax.axvline(0, color="0.5", linewidth=0.8)
     ax.set_xlim(min(0.0, *values) - 0.18 * span, max(0.0, *values) + 0.18 * span)
     _label_lines(ax, [name for name, _ in bars])
@@ -219,7 +239,9 @@ def _by_class(result: Result, values: np.ndarray) -> list[tuple[str, np.ndarray]
 
 def _difference(result: Result, query: int, place: int, other: int) -> np.ndarray:
     if "attribution" not in result.arrays:
-        raise PathkernelError("two outputs are compared by all contributions; ask with attribution=True and without top")
+        raise PathkernelError(
+            "two outputs are compared by all contributions; ask with attribution=True and without top"
+        )
     rows = np.asarray(result.attribution[query][:, [place, other]], dtype=np.float64)
     return rows[:, 0] - rows[:, 1]
 
@@ -247,7 +269,9 @@ def _value_words(result: Result, place: int) -> str:
 
 
 def _picture(values: np.ndarray) -> np.ndarray:
-    """An image as it is drawn: [h, w], or [h, w, 3] with numbers from 0 to 1; flat ones that make a square are taken for one."""
+    """An image as it is drawn: [h, w], or [h, w, 3] with numbers from 0 to 1; flat ones that make a square are taken
+    for one.
+    """
     values = np.squeeze(values)
     if values.ndim == 3 and values.shape[0] in (3, 4):
         values = np.moveaxis(values, 0, -1)
@@ -255,7 +279,9 @@ def _picture(values: np.ndarray) -> np.ndarray:
         side = int(np.sqrt(len(values)))
         values = values.reshape(side, side) if side * side == len(values) else values[None]
     if values.ndim not in (2, 3):
-        raise ValueError(f"images: one has the shape {list(values.shape)}; give [height, width], with 3 colours first or last")
+        raise ValueError(
+            f"images: one has the shape {list(values.shape)}; give [height, width], with 3 colours first or last"
+        )
     low, high = float(values.min()), float(values.max())
     return (values - low) / ((high - low) or 1.0) if values.ndim == 3 else values
 

@@ -66,7 +66,8 @@ class Check:
 
 
 class Result:
-    """Predictions taken apart: initial + Σ attribution + regularizer + statistics + earlier + unexplained + residual = prediction.
+    """Predictions taken apart: initial + Σ attribution + regularizer + statistics + earlier + unexplained + residual =
+    prediction.
 
     Arrays have the axes [query, example, output]; an array with a file behind it is a memory map.
     """
@@ -76,7 +77,10 @@ class Result:
 
     @classmethod
     def of(cls, outcome: Outcome, names: Sequence[str] | None = None) -> Result:
-        """What a run found, with a warning where its verdict is not exact. `names` are what the training examples are called."""
+        """What a run found, with a warning where its verdict is not exact.
+
+        `names` are what the training examples are called.
+        """
         columns = _columns(outcome.arrays, outcome.summary["shapes"]["examples"])
         found = cls(outcome, Legend.of(outcome.config, columns, names))
         if found.verdict != "exact":
@@ -200,7 +204,11 @@ class Result:
         """An array by its name, or an error that says how to ask for it."""
         found = self._outcome.arrays.get(name)
         if found is None:
-            how = f"; ask with {_ASKED_WITH[name]}" if name in _ASKED_WITH else f"; it has {', '.join(self._outcome.arrays)}"
+            how = (
+                f"; ask with {_ASKED_WITH[name]}"
+                if name in _ASKED_WITH
+                else f"; it has {', '.join(self._outcome.arrays)}"
+            )
             raise PathkernelError(f"the run has no {name}{how}")
         return found
 
@@ -246,7 +254,9 @@ class Result:
         return moved.by_itself(self.arrays, self._legend, None if output is None else self._output(output), k)
 
     def output_of(self, query: int, output: int | str | None = None) -> int:
-        """The place of an output; without one that which is shown: the predicted class, or the value that moved most."""
+        """The place of an output; without one that which is shown: the predicted class, or the value that moved
+        most.
+        """
         shown = moved.shown_output(self.arrays, self._legend, self._query(query))
         return shown if output is None else self._output(output)
 
@@ -269,7 +279,9 @@ class Result:
         return frame(table)
 
     def xarray(self, name: str = "attribution", *, coords: Mapping[str, Any] | None = None) -> Any:
-        """An array as `xarray.DataArray`, with the examples' classes as the coordinate "label", and their names as "class"."""
+        """An array as `xarray.DataArray`, with the examples' classes as the coordinate "label", and their names as
+        "class".
+        """
         values = self.array(name)
         dimensions = _DIMENSIONS.get(name, ("query", "output"))[: values.ndim]
         sizes = dict(zip(dimensions, values.shape, strict=True))
@@ -301,8 +313,9 @@ class Result:
     ) -> Any:
         """Draws how a prediction came about, with matplotlib: from its initial value by contributions to what it is.
 
-        `against` another output it shows which classes of examples spoke for one and which for the other. `images` are the training
-        inputs, of which those of the examples that moved it most are shown; `query_images` are those of the queries.
+        `against` another output it shows which classes of examples spoke for one and which for the other. `images` are
+        the training inputs, of which those of the examples that moved it most are shown; `query_images` are those of
+        the queries.
         """
         from . import plot
 
@@ -311,8 +324,8 @@ class Result:
     def report(self, directory: str | os.PathLike[str] | None = None, **settings: Any) -> File:
         """Makes the page of a run, with settings of `[report]`, such as class_names, and says where it is.
 
-        A page is made of the files of a run directory. Of a result in memory the run is done once more in `directory`, or in a
-        temporary one, which stays.
+        A page is made of the files of a run directory. Of a result in memory the run is done once more in `directory`,
+        or in a temporary one, which stays.
         """
         if self.directory is not None and directory is not None:
             raise ValueError(f"directory: the run is kept in {self.directory}, and so is its page; leave it out")

@@ -11,8 +11,11 @@ from .arrays import array
 from .optimizers import optimizer_table
 
 
-def scheduled(optimizer: Any, schedule: Any, steps: int | None, names: Mapping[Any, str] | None = None) -> dict[str, Any]:
-    """The keys of `[training]` for an optimizer and a schedule: a name, a table, a rate for each step, or a scheduler of PyTorch.
+def scheduled(
+    optimizer: Any, schedule: Any, steps: int | None, names: Mapping[Any, str] | None = None
+) -> dict[str, Any]:
+    """The keys of `[training]` for an optimizer and a schedule: a name, a table, a rate for each step, or a scheduler
+    of PyTorch.
 
     A scheduler is asked for its numbers as if it were called after each step; it stays as it is.
 
@@ -46,7 +49,12 @@ def _of_scheduler(optimizer: Any, scheduler: Any, steps: int | None, names: Mapp
         for _ in range(steps):
             courses.append([known.numbers_of(kind, group) for group in own.optimizer.param_groups])
             own.step()
-    moved = {key for course in zip(*courses, strict=True) for key in course[0] if any(at[key] != course[0][key] for at in course)}
+    moved = {
+        key
+        for course in zip(*courses, strict=True)
+        for key in course[0]
+        if any(at[key] != course[0][key] for at in course)
+    }
     groups = [_together(course, moved) for course in zip(*courses, strict=True)]
     return known.table(kind, known.flags_of(kind, optimizer), groups, known.names_of(optimizer, names))
 

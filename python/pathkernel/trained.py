@@ -56,14 +56,16 @@ def train(
         loss: a name, a table, or a loss of PyTorch, such as `nn.CrossEntropyLoss(label_smoothing=0.1)`.
         optimizer: `SGD`, `Adam`, `AdamW`, `Flow`, an optimizer of PyTorch, or a table.
         steps, or epochs: how long. batch_size: None is the full batch; batches: their examples, a list for each step.
-        schedule: "cosine", a table, a rate for each step, or a scheduler of PyTorch that is called after each step. clip_norm: the largest norm of a gradient.
+        schedule: "cosine", a table, a rate for each step, or a scheduler of PyTorch that is called after each step.
+            clip_norm: the largest norm of a gradient.
         weights: what each example counts in the loss. groups: rows that are one example. exclude: rows left out.
         directory: where the path is kept; the same call goes on there. None: in memory.
         settings: any other key of `[run]` and `[training]` of a run file.
 
     >>> import numpy as np, pathkernel as pk
     >>> x, y = np.eye(4), np.arange(4) % 2
-    >>> path = pk.train([{"type": "linear", "features": 2}], x, y, loss="cross_entropy", optimizer=pk.SGD(0.5), epochs=3, batch_size=2)
+    >>> net = [{"type": "linear", "features": 2}]
+    >>> path = pk.train(net, x, y, loss="cross_entropy", optimizer=pk.SGD(0.5), epochs=3, batch_size=2)
     >>> path.config["training"]["steps"]
     6
     """
@@ -114,15 +116,15 @@ def checkpoints(
 
     Args:
         net: the network; which of its weights it has now does not matter.
-        states: a pattern of files, such as "ckpt/*.pt", in the order of the numbers in their names; or a list of files or of
-            state_dicts.
+        states: a pattern of files, such as "ckpt/*.pt", in the order of the numbers in their names; or a list of files
+            or of state_dicts.
         x, y: the training set, as of `train`.
         optimizer: what the steps were made with. batches: the examples of each step; None: all of them.
         rates: the learning rate of each step, in place of the optimizer's.
         settings: any other key of `[run]` and `[training]` of a run file, such as clip_norm.
 
-    Checkpoints of every so many steps are no path: their steps are not the optimizer's, and the verdict says so. The contributions
-    with `attribute(path, queries, rule="left")` are TracIn's all the same.
+    Checkpoints of every so many steps are no path: their steps are not the optimizer's, and the verdict says so. The
+    contributions with `attribute(path, queries, rule="left")` are TracIn's all the same.
     """
     inputs, targets = data.split(x, y, "x")
     graph = held(for_loss(networks.graph_of(net, inputs), loss), net, optimizer)
@@ -217,7 +219,9 @@ def _recorded(states: Any, graph: Graph) -> tuple[Any, int, dict[str, np.ndarray
     if isinstance(states, (str, os.PathLike)):
         files = in_order(glob.glob(os.fspath(states), recursive=True))
         if len(files) < 2:
-            raise ValueError(f"{os.fspath(states)}: {len(files)} files; a path has the first weights and those after each step")
+            raise ValueError(
+                f"{os.fspath(states)}: {len(files)} files; a path has the first weights and those after each step"
+            )
         return os.path.abspath(states), len(files) - 1, read_state(files[-1])
     found = [read_state(state) for state in states]
     if len(found) < 2:
@@ -237,6 +241,9 @@ def in_order(files: Sequence[str]) -> list[str]:
     """
 
     def key(file: str) -> list[tuple[int, int, str]]:
-        return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", os.path.basename(file))]
+        return [
+            (0, int(part), "") if part.isdigit() else (1, 0, part)
+            for part in re.split(r"(\d+)", os.path.basename(file))
+        ]
 
     return sorted(files, key=key)

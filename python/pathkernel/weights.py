@@ -37,14 +37,17 @@ def in_graph(graph: Graph, names: Iterable[str]) -> list[str]:
 
 
 def _put_back(values: np.ndarray, shape: tuple[int, ...], view: Mapping[str, Any]) -> np.ndarray:
-    """A part as it lies in its tensor, whose rows there have this shape: taken with the axes exchanged, then reshaped."""
+    """A part as it lies in its tensor, whose rows there have this shape: taken with the axes exchanged, then
+    reshaped.
+    """
     if not view.get("transposed"):
         return values.reshape(shape)
     return values.reshape(shape[::-1]).T
 
 
 def module_state(net: Any, weights: Mapping[str, np.ndarray], steps: int) -> dict[str, np.ndarray]:
-    """A module's whole state with these weights: what the graph does not have stays, and a tied tensor has all its names.
+    """A module's whole state with these weights: what the graph does not have stays, and a tied tensor has all its
+    names.
 
     A list of layers has its weights alone.
     """
@@ -52,7 +55,10 @@ def module_state(net: Any, weights: Mapping[str, np.ndarray], steps: int) -> dic
         return dict(weights)
     state = net.state_dict(keep_vars=True)
     trained = {_place(state[name]): values for name, values in weights.items() if name in state}
-    found = {name: trained[_place(value)] if _place(value) in trained else array(value, name) for name, value in state.items()}
+    found = {
+        name: trained[_place(value)] if _place(value) in trained else array(value, name)
+        for name, value in state.items()
+    }
     counted = {name: values + steps for name, values in found.items() if name.endswith("num_batches_tracked")}
     return {**found, **counted}
 

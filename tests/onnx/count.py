@@ -4,9 +4,10 @@
     python count.py                  every model
     python count.py resnet t5        those whose names hold one of these words
 
-The models are those of python/tests/trace (the 33 networks of docs/models.md and Hugging Face's, at small size), more of Hugging Face's, and
-torchvision's, all with random weights. Each is exported as docs/run-file.md says, imported, and evaluated in double precision;
-onnxruntime evaluates the same file in single precision. What is refused is listed by operator.
+The models are those of python/tests/trace (the 33 networks of docs/models.md and Hugging Face's, at small size), more
+of Hugging Face's, and torchvision's, all with random weights. Each is exported as docs/run-file.md says, imported, and
+evaluated in double precision; onnxruntime evaluates the same file in single precision. What is refused is listed by
+operator.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import tempfile
 import warnings
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -121,25 +122,63 @@ SIZES = test_transformers.SIZES
 TOKENS = test_transformers.TOKENS
 LIBRARY: dict[str, dict[str, Any]] = {
     "Albert ForSequenceClassification": SIZES | {"embedding_size": 8},
-    "Bart ForSequenceClassification": TOKENS | {"vocab_size": 40, "d_model": 8, "encoder_layers": 1, "decoder_layers": 1, "encoder_ffn_dim": 12,
-                                        "decoder_ffn_dim": 12, "encoder_attention_heads": 2, "decoder_attention_heads": 2},
+    "Bart ForSequenceClassification": TOKENS
+    | {
+        "vocab_size": 40,
+        "d_model": 8,
+        "encoder_layers": 1,
+        "decoder_layers": 1,
+        "encoder_ffn_dim": 12,
+        "decoder_ffn_dim": 12,
+        "encoder_attention_heads": 2,
+        "decoder_attention_heads": 2,
+    },
     "Bloom ForCausalLM": TOKENS | {"vocab_size": 40, "hidden_size": 8, "n_layer": 2, "n_head": 2},
     "DistilBert ForSequenceClassification": {"vocab_size": 40, "dim": 8, "n_layers": 2, "n_heads": 2, "hidden_dim": 12},
     "Electra ForSequenceClassification": SIZES | {"embedding_size": 8},
-    "GPTNeo ForCausalLM": TOKENS | {"vocab_size": 40, "hidden_size": 8, "num_layers": 2, "num_heads": 2, "attention_types": [[["global", "local"], 1]],
-                             "max_position_embeddings": 16},
+    "GPTNeo ForCausalLM": TOKENS
+    | {
+        "vocab_size": 40,
+        "hidden_size": 8,
+        "num_layers": 2,
+        "num_heads": 2,
+        "attention_types": [[["global", "local"], 1]],
+        "max_position_embeddings": 16,
+    },
     "Gemma ForCausalLM": SIZES | TOKENS | {"num_key_value_heads": 1, "head_dim": 4},
     "Mistral ForCausalLM": SIZES | TOKENS | {"num_key_value_heads": 1},
-    "OPT ForCausalLM": TOKENS | {"vocab_size": 40, "hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2, "ffn_dim": 12, "word_embed_proj_dim": 8,
-                          "max_position_embeddings": 16},
+    "OPT ForCausalLM": TOKENS
+    | {
+        "vocab_size": 40,
+        "hidden_size": 8,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "ffn_dim": 12,
+        "word_embed_proj_dim": 8,
+        "max_position_embeddings": 16,
+    },
     "Phi ForCausalLM": SIZES | TOKENS,
     "Qwen2 ForCausalLM": SIZES | TOKENS | {"num_key_value_heads": 1},
     "XLMRoberta ForSequenceClassification": SIZES | TOKENS,
-}  # fmt: skip
+}
 VISION = [
-    "alexnet", "convnext_tiny", "densenet121", "efficientnet_b0", "mnasnet0_5", "mobilenet_v2", "mobilenet_v3_small", "regnet_y_400mf", "resnet18",
-    "resnet50", "resnext50_32x4d", "shufflenet_v2_x0_5", "squeezenet1_1", "swin_t", "vgg11_bn", "vit_b_32",
-]  # fmt: skip
+    "alexnet",
+    "convnext_tiny",
+    "densenet121",
+    "efficientnet_b0",
+    "mnasnet0_5",
+    "mobilenet_v2",
+    "mobilenet_v3_small",
+    "regnet_y_400mf",
+    "resnet18",
+    "resnet50",
+    "resnext50_32x4d",
+    "shufflenet_v2_x0_5",
+    "squeezenet1_1",
+    "swin_t",
+    "vgg11_bn",
+    "vit_b_32",
+]
 
 MODELS: dict[str, Callable[[], Made]] = {
     **{name: lambda name=name: of_people(name) for name in test_people.NAMES},
@@ -149,24 +188,23 @@ MODELS: dict[str, Callable[[], Made]] = {
 }
 
 
-def export(module: nn.Module, inputs: dict[str, Tensor], file: Path) -> None:
-    """With the size of the batch open; with that of the inputs where the exporter cannot leave it open."""
+def best(module: nn.Module, inputs: dict[str, Tensor], folder: Path) -> Found:
+    """With the size of the batch open, and with that of the inputs where this is not taken."""
     batch = {name: {0: torch.export.Dim.DYNAMIC} for name in inputs}
-    is_open = {"given": batch} if isinstance(module, Logits) else batch
-    for shapes in (is_open, None):
-        try:
-            torch.onnx.export(module, (), file, kwargs=inputs, dynamo=True, optimize=False, dynamic_shapes=shapes, verbose=False)
-            return
-        except Exception:
-            if shapes is None:
-                raise
+    found = imported(module, inputs, {"given": batch} if isinstance(module, Logits) else batch, folder)
+    if found.what not in ("refused", "not exported"):
+        return found
+    fixed = imported(module, inputs, None, folder)
+    return replace(fixed, said=f"{fixed.said}, with a batch of a fixed size") if fixed.what == "agrees" else found
 
 
-def imported(module: nn.Module, inputs: dict[str, Tensor], folder: Path) -> Found:
+def imported(module: nn.Module, inputs: dict[str, Tensor], shapes: Any, folder: Path) -> Found:
     """Exports a module, imports the file, and compares."""
     file = folder / "net.onnx"
     try:
-        export(module, inputs, file)
+        torch.onnx.export(
+            module, (), file, kwargs=inputs, dynamo=True, optimize=False, dynamic_shapes=shapes, verbose=False
+        )
     except Exception as problem:  # Whatever the exporter raises is what is reported.
         return Found("not exported", first_line(problem))
     words = [sys.executable, "-m", "pathkernel", "import", str(file), "--output", str(folder)]
@@ -202,10 +240,13 @@ def count(words: list[str]) -> int:
     for name in [name for name in MODELS if not words or any(word in name for word in words)]:
         with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            found[name] = one = imported(*MODELS[name](), Path(folder))
+            found[name] = one = best(*MODELS[name](), Path(folder))
         print(f"{name:50} {one.what}{': ' if one.said else ''}{one.said}", flush=True)
     counts = Counter(one.what for one in found.values())
-    print(f"\n{counts['agrees']} of {len(found)} agree with onnxruntime; {', '.join(f'{count} {what}' for what, count in counts.items())}")
+    print(
+        f"\n{counts['agrees']} of {len(found)} agree with onnxruntime; "
+        f"{', '.join(f'{count} {what}' for what, count in counts.items())}"
+    )
     operators = Counter(operator for one in found.values() for operator in one.operators)
     for (operator, why), times in operators.most_common():
         print(f"  {operator}, of {times} models: {why}")

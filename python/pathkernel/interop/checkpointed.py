@@ -30,9 +30,11 @@ def tracin(
     rates: ArrayLike = 1.0,
     **settings: Any,
 ) -> np.ndarray:
-    """[query, example]: the sum over checkpoints of rate · ∇L(query) · ∇L(example), as captum's TracInCP and dattri's TracIn have it.
+    """[query, example]: the sum over checkpoints of rate · ∇L(query) · ∇L(example), as captum's TracInCP and dattri's
+    TracIn have it.
 
-    `rates` is one for all checkpoints, or one for each. It is no account of a training: for that, see `record` and `attribute`.
+    `rates` is one for all checkpoints, or one for each. It is no account of a training: for that, see `record` and
+    `attribute`.
     """
     if isinstance(states, (str, os.PathLike)):
         states = in_order(glob.glob(os.fspath(states), recursive=True))
@@ -44,4 +46,6 @@ def tracin(
     training = {**path.config["training"], "reduction": "sum"}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", VerdictWarning)
-        return scores(replace(path, config={**path.config, "training": training}), queries, targets, rule="left", **settings)
+        return scores(
+            replace(path, config={**path.config, "training": training}), queries, targets, rule="left", **settings
+        )

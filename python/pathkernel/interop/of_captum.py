@@ -33,7 +33,9 @@ class CaptumInfluence:
 
         `inputs` are (inputs…, targets), or a DataLoader. `show_progress` is captum's; progress shows by itself.
         """
-        queries, targets = (inputs, None) if not isinstance(inputs, (tuple, list)) else (_inputs(inputs[:-1]), inputs[-1])
+        queries, targets = (
+            (inputs, None) if not isinstance(inputs, (tuple, list)) else (_inputs(inputs[:-1]), inputs[-1])
+        )
         found = torch.from_numpy(scores(self.path, queries, targets, readout=self.readout, **self.settings))
         if k is None:
             return found

@@ -45,6 +45,12 @@ class DattriAttributor:
         if loader is None:
             return
         inputs, _ = data.split(loader, what="train_dataloader")
-        given, own = (list(data.columns(one)) for one in (prepared(self.path.graph, inputs), self.path.config["data"]["train"]["inputs"]))
-        if any(one.size != other.size or not np.array_equal(one.ravel(), other.ravel()) for one, other in zip(given, own, strict=True)):
+        given, own = (
+            list(data.columns(one))
+            for one in (prepared(self.path.graph, inputs), self.path.config["data"]["train"]["inputs"])
+        )
+        if any(
+            one.size != other.size or not np.array_equal(one.ravel(), other.ravel())
+            for one, other in zip(given, own, strict=True)
+        ):
             raise ValueError("train_dataloader: its data set is not what the path was trained on, in the same order")

@@ -15,8 +15,8 @@ from .scoring import own_scores, scores
 class QuandaExplainer(Explainer):  # type: ignore[misc]
     """What quanda calls an explainer: `explain` is [test, train], of which more helps.
 
-    A benchmark makes it by `explainer_cls=QuandaExplainer, expl_kwargs={"path": path}`. `readout` is "loss", "target" or "margin";
-    `settings` are those of `pathkernel.attribute`.
+    A benchmark makes it by `explainer_cls=QuandaExplainer, expl_kwargs={"path": path}`. `readout` is "loss", "target"
+    or "margin"; `settings` are those of `pathkernel.attribute`.
     """
 
     accepted_tasks = ["image_classification", "text_classification", "causal_lm"]

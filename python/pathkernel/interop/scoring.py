@@ -13,15 +13,20 @@ from ..attribution import attribute
 from ..path import Path
 
 
-def scores(path: Path, queries: Any, targets: ArrayLike | None = None, *, readout: str = "loss", **settings: Any) -> np.ndarray:
+def scores(
+    path: Path, queries: Any, targets: ArrayLike | None = None, *, readout: str = "loss", **settings: Any
+) -> np.ndarray:
     """[query, example]: how much each example helped.
 
-    By the readout "loss" that is by how much it lowered the query's loss; by "target" or "margin", by how much it raised that. These
-    are the signs that TracIn, and the metrics of dattri, quanda and captum, have: above 0 is a proponent.
+    By the readout "loss" that is by how much it lowered the query's loss; by "target" or "margin", by how much it
+    raised that. These are the signs that TracIn, and the metrics of dattri, quanda and captum, have: above 0 is a
+    proponent.
     """
     found = attribute(path, queries, targets, readout=readout, **settings).attribution
     if found.shape[2] != 1:
-        raise ValueError(f'readout: {readout!r} has {found.shape[2]} numbers for a query; give "loss", "target" or "margin"')
+        raise ValueError(
+            f'readout: {readout!r} has {found.shape[2]} numbers for a query; give "loss", "target" or "margin"'
+        )
     return helped(found[:, :, 0], readout)
 
 

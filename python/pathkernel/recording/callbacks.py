@@ -41,7 +41,8 @@ def trainer_callback(recorder: Recorder) -> Any:
         def on_train_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:
             if state.global_step and not args.ignore_data_skip:
                 raise UnsupportedError(
-                    "a training that goes on from a checkpoint leaves out batches that it has had, which cannot be followed; set "
+                    "a training that goes on from a checkpoint leaves out batches that it has had, which cannot be "
+                    "followed; set "
                     "ignore_data_skip=True, or record from the beginning"
                 )
             optimizer = given["optimizer"]

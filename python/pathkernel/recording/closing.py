@@ -94,7 +94,8 @@ def _targets(recording: Recording, told: Told) -> np.ndarray:
         return fed
     if told.targets is None:
         raise ValueError(
-            "the targets are not known: give them as rec.batch(indices, targets), or all of them as rec.close(loss, targets=y)"
+            "the targets are not known: give them as rec.batch(indices, targets), or all of them as rec.close(loss, "
+            "targets=y)"
         )
     found: np.ndarray = told.targets[recording.rows.examples]
     return found
@@ -166,7 +167,8 @@ class _Rows:
                 had = weights[rows].any(1)
                 if not np.allclose(weights[rows][had], used[had], rtol=1e-4):
                     remarks.append(
-                        f"step {number}: an example had another weight than before, which masks that are drawn by its row do not allow; "
+                        f"step {number}: an example had another weight than before, which masks that are drawn by its "
+                        "row do not allow; "
                         "train with micro-batches of one size, or without dropout"
                     )
                 weights[rows] = used

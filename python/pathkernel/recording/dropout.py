@@ -18,7 +18,9 @@ _WORD = 0xFFFFFFFF
 
 
 def words(seed: int, step: int, layer: int, examples: Tensor, count: int) -> Tensor:
-    """The first `count` words of 32 bits for each example: those of Philox-4x32-10 at the counter (quad, example, step, layer)."""
+    """The first `count` words of 32 bits for each example: those of Philox-4x32-10 at the counter (quad, example,
+    step, layer).
+    """
     quads = torch.arange(-(-count // 4), device=examples.device)
     a, b = quads.repeat(len(examples), 1), (examples & _WORD).unsqueeze(1).expand(-1, len(quads))
     c, d = torch.full_like(a, step), torch.full_like(a, layer)
@@ -56,7 +58,8 @@ class Draw:
         count = len(self.rows)
         if self.calls == len(self.layers):
             raise UnsupportedError(
-                f"the network drops more often in a forward pass than its graph, which has {len(self.layers)} layers that do"
+                f"the network drops more often in a forward pass than its graph, which has {len(self.layers)} layers "
+                "that do"
             )
         layer = self.layers[self.calls]
         self.calls += 1

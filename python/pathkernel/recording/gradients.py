@@ -47,7 +47,9 @@ class Gradients:
         return True
 
     def sizes(self) -> Tensor:
-        """Norms and largest entries of each gradient after the last backward pass, and as they are now, [2, 2, parameters]."""
+        """Norms and largest entries of each gradient after the last backward pass, and as they are now, [2, 2,
+        parameters].
+        """
         now = self._sizes()
         return torch.stack([*(self._before or now), *now]).reshape(2, 2, -1)
 

@@ -13,7 +13,10 @@ from .step import Part, Seen, Step
 
 
 class Journal:
-    """A file that a step is appended to when it is done. What a killed process left half-written at its end is not read."""
+    """A file that a step is appended to when it is done.
+
+    What a killed process left half-written at its end is not read.
+    """
 
     def __init__(self, file: Path) -> None:
         self._file = file

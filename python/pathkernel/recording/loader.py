@@ -56,7 +56,8 @@ def check(loader: Any) -> None:
         )
     if isinstance(loader.dataset, IterableDataset):
         raise UnsupportedError(
-            "the loader's dataset is an IterableDataset, whose examples have no numbers; give each example one and call "
+            "the loader's dataset is an IterableDataset, whose examples have no numbers; give each example one and "
+            "call "
             "rec.batch(indices) before each forward pass"
         )
 

@@ -133,7 +133,8 @@ class Loop:
         if outputs is not None and outputs.requires_grad:
             # A hook that has its own tensor would keep it.
             seen = outputs.detach()
-            outputs.register_hook(Hook(lambda gradient: self._backward(fed, seen, gradient)))  # type: ignore[no-untyped-call]
+            hook = Hook(lambda gradient: self._backward(fed, seen, gradient))
+            outputs.register_hook(hook)  # type: ignore[no-untyped-call]
 
     def _begin(self, given: dict[str, Tensor]) -> None:
         """Before the first forward pass all weights are still what they were."""
@@ -182,7 +183,8 @@ class Loop:
         count = next(iter(fed.arrays.values())).shape[0]
         if count != len(fed.examples):
             raise ValueError(
-                f"step {self._recording.count}: the network was given {count} rows, and the batch has {len(fed.examples)} examples"
+                f"step {self._recording.count}: the network was given {count} rows, and the batch has "
+                f"{len(fed.examples)} examples"
             )
         if any(fed is one for one in self._pending):
             self._remark(
@@ -239,7 +241,8 @@ class Loop:
             return
         if not self._pending:
             raise PathkernelError(
-                f"step {self._recording.count}: no batch was seen since the step before; iterate over rec.watch(loader), or call "
+                f"step {self._recording.count}: no batch was seen since the step before; iterate over "
+                "rec.watch(loader), or call "
                 "rec.batch(indices), and call the network itself"
             )
         self._check_weights()
@@ -315,7 +318,9 @@ def _given(names: list[str], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -
 
 
 def _of_next(labels: Tensor) -> Tensor:
-    """The targets of a language model of Hugging Face, which takes labels where they are read: each place's is the next one's."""
+    """The targets of a language model of Hugging Face, which takes labels where they are read: each place's is the
+    next one's.
+    """
     return torch.nn.functional.pad(labels[:, 1:], (0, 1), value=NO_CLASS)
 
 

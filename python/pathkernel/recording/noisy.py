@@ -19,7 +19,8 @@ def remarks(model: Mapping[str, Any], optimizer: str, precision: str) -> list[st
     if optimizer not in _BLIND or precision != "f32":
         return []
     return [
-        f"{bias}: a batch norm takes this bias out again, so that its gradient is zero but for rounding; {optimizer} divides that by its own "
+        f"{bias}: a batch norm takes this bias out again, so that its gradient is zero but for rounding; {optimizer} "
+        "divides that by its own "
         "size, and moves the bias by noise that cannot be explained; make the layer before the norm with bias=False"
         for bias in _before_norms(model)
         if bias not in model.get("frozen", [])

@@ -11,7 +11,10 @@ from ..torch_optimizers import Kind, Numbers, table
 def optimizer(
     kind: Kind, flags: dict[str, bool], steps: Sequence[Sequence[Numbers]], names: Sequence[Sequence[str]]
 ) -> tuple[dict[str, Any], list[str]]:
-    """`[training.optimizer]`, and what it does not say, in words. Numbers that change are lists of one for each step."""
+    """`[training.optimizer]`, and what it does not say, in words.
+
+    Numbers that change are lists of one for each step.
+    """
     count = max(len(groups) for groups in steps)
     remarks = []
     if any(len(groups) < count for groups in steps):

@@ -44,10 +44,11 @@ def record(
 ) -> Recorder:
     """Begins to record the steps that `optimizer` makes of `net`.
 
-    `directory`: where the recording is kept; without it, in memory. A directory that has a step with the network's weights is gone on with.
-    `every`: keep the weights every so many steps. `graph`: the network as the engine reads it; traced without it. `targets`: makes the
-    targets of what the loader gives, in the shape that the outputs need; without it, the second of a pair, or `labels`. `seed`: what
-    dropout is drawn from. `optimizer` may be left out where a callback of a trainer brings it.
+    `directory`: where the recording is kept; without it, in memory. A directory that has a step with the network's
+    weights is gone on with. `every`: keep the weights every so many steps. `graph`: the network as the engine reads it;
+    traced without it. `targets`: makes the targets of what the loader gives, in the shape that the outputs need;
+    without it, the second of a pair, or `labels`. `seed`: what dropout is drawn from. `optimizer` may be left out where
+    a callback of a trainer brings it.
     """
     if every < 1:
         raise ValueError(f"every: is {every}; it must be at least 1")
@@ -134,15 +135,16 @@ class Recorder:
     def close(self, loss: Any, *, targets: Any = None) -> Path:
         """Ends the recording; the path that the weights took.
 
-        `loss` is a name, a module of `torch.nn` or a function of `torch.nn.functional`. What of the path the engine will not be able to
-        explain is told in a warning, and stands in `path.remarks`.
+        `loss` is a name, a module of `torch.nn` or a function of `torch.nn.functional`. What of the path the engine
+        will not be able to explain is told in a warning, and stands in `path.remarks`.
         """
         loop = self._the_loop()
         loop.remove()
         self._recording.finish(loop.last)
         if not self._recording.steps:
             raise PathkernelError(
-                "no step was recorded: the optimizer made none while a batch of rec.watch(loader) or rec.batch was known"
+                "no step was recorded: the optimizer made none while a batch of rec.watch(loader) or rec.batch was "
+                "known"
             )
         assert self._graph is not None and self._optimizer is not None
         kind = kind_of(self._optimizer)
@@ -216,7 +218,8 @@ class Recorder:
         known = [one for one in found if one is not None and len(one[0])]
         if len(known) < len(found) and None in found:
             warnings.warn(
-                "recorded path: examples that were not in any batch have no column, since what the network would be given of them is "
+                "recorded path: examples that were not in any batch have no column, since what the network would be "
+                "given of them is "
                 "not known: the loop changes what the loader gives",
                 stacklevel=3,
             )

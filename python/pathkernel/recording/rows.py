@@ -80,7 +80,8 @@ class Rows:
             if given is None or given.shape[1:] != own.shape:
                 has = "is not given" if given is None else f"has examples of shape {list(given.shape[1:])}"
                 raise ValueError(
-                    f"input {name} {has}, and had {list(own.shape)} before: a path is recorded with inputs of one shape; pad them "
+                    f"input {name} {has}, and had {list(own.shape)} before: a path is recorded with inputs of one "
+                    "shape; pad them "
                     "to one length"
                 )
 

@@ -240,7 +240,8 @@ def _shrunk(step: Step) -> tuple[float, str]:
     largest = float(after[1].max())
     cut = before[1].max() > largest > 0
     how = (
-        f"gradients were clipped by value at {_round(largest, off)}, entry by entry, as the engine cannot; clip_grad_norm_ can be followed"
+        f"gradients were clipped by value at {_round(largest, off)}, entry by entry, as the engine cannot; "
+        "clip_grad_norm_ can be followed"
         if cut
         else "gradients were changed between the backward pass and the step by more than one factor"
     )

@@ -48,11 +48,13 @@ class Step:
     parts: list[Part]
     #: The numbers of each group of parameters.
     numbers: list[dict[str, Any]]
-    #: Norms and largest (not absolute) entries of each parameter's gradient after the last backward pass, [2, parameters].
+    #: Norms and largest (not absolute) entries of each parameter's gradient after the last backward pass, [2,
+    #: parameters].
     before: np.ndarray
     #: The same when the step was made; None where nothing had changed them.
     after: np.ndarray | None = None
-    #: By what the optimizer itself divides the gradients: the scale of a GradScaler that leaves it to a fused optimizer.
+    #: By what the optimizer itself divides the gradients: the scale of a GradScaler that leaves it to a fused
+    #: optimizer.
     scale: float = 1.0
     #: Parameters that had no gradient.
     missing: list[int] = field(default_factory=list)

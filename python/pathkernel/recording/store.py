@@ -186,7 +186,8 @@ class Recording:
                     self.optimizer_state = read(folder / _STATE)
                 return place + 1 if place else 0
         raise PathkernelError(
-            f"{self.folder}: holds a recording of {len(steps)} steps, none of which has the network's weights; load the weights "
+            f"{self.folder}: holds a recording of {len(steps)} steps, none of which has the network's weights; load "
+            "the weights "
             "of a step of it to go on, name another directory, or remove this one"
         )
 

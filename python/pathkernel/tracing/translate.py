@@ -144,7 +144,8 @@ class Translator:
                 shape = self.shape(node)
             except (Mixed, UnsupportedError):
                 shape = (1,)
-            known = [self._names[read] for read in whole.all_input_nodes if read in self._names]  # type: ignore[union-attr]
+            inputs = whole.all_input_nodes  # type: ignore[union-attr]
+            known = [self._names[read] for read in inputs if read in self._names]
             return self.network.add("unsupported", known, shape)
 
     def handled(self, node: fx.Node) -> str:

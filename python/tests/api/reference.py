@@ -1,7 +1,7 @@
 """Contributions by plain loops in float64, with PyTorch's gradients: nothing of the engine is used.
 
-The step from w to w' is a sum of the examples' parts and of decay's. What a part did to an output is its product with the output's
-gradient, averaged over the segment from w to w' by Gauss-Legendre nodes.
+The step from w to w' is a sum of the examples' parts and of decay's. What a part did to an output is its product with
+the output's gradient, averaged over the segment from w to w' by Gauss-Legendre nodes.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ class Sgd:
         """What each example, and decay, added to the weights in this step."""
         fed: dict[int | str, Vector] = {**gradients, "decay": self.weight_decay * w}
         for one in {*self.buffers, *fed}:
-            self.buffers[one] = self.momentum * self.buffers.get(one, torch.zeros_like(w)) + fed.get(one, torch.zeros_like(w))
+            self.buffers[one] = self.momentum * self.buffers.get(one, torch.zeros_like(w)) + fed.get(
+                one, torch.zeros_like(w)
+            )
         return {one: -self.lr * buffer for one, buffer in self.buffers.items()}
 
 
@@ -97,7 +99,9 @@ def account(
         return functional_call(net, table, (inputs,))
 
     def gradient(example: int) -> Vector:
-        return torch.func.grad(lambda weights: loss(outputs(weights, x[example : example + 1]), y[example : example + 1]))(w)
+        return torch.func.grad(
+            lambda weights: loss(outputs(weights, x[example : example + 1]), y[example : example + 1])
+        )(w)
 
     def read(weights: Vector) -> Tensor:
         return readout(outputs(weights, queries))
@@ -119,7 +123,8 @@ def account(
         parts = optimizer.parts(w, gradients)
         step = sum(parts.values(), torch.zeros_like(w))
         average = sum(
-            share / 2 * torch.func.jacrev(read)(w + (place + 1) / 2 * step) for place, share in zip(places, shares, strict=True)
+            share / 2 * torch.func.jacrev(read)(w + (place + 1) / 2 * step)
+            for place, share in zip(places, shares, strict=True)
         )
         for one, part in parts.items():
             moved = average @ part

@@ -37,7 +37,9 @@ def close(found: np.ndarray, expected: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_every_entry_is_that_of_plain_loops(name: str, net: nn.Sequential, digits: Data, batches: list[list[int]]) -> None:
+def test_every_entry_is_that_of_plain_loops(
+    name: str, net: nn.Sequential, digits: Data, batches: list[list[int]]
+) -> None:
     x, y, queries, _ = digits
     ours, theirs, of_torch = OPTIMIZERS[name]
     expected = account(
@@ -58,8 +60,12 @@ def test_every_entry_is_that_of_plain_loops(name: str, net: nn.Sequential, digit
 def test_a_path_of_checkpoints_is_the_path(net: nn.Sequential, digits: Data, batches: list[list[int]]) -> None:
     x, y, queries, _ = digits
     parts = OPTIMIZERS["momentum and decay"]
-    reference = account(net, F.cross_entropy, parts[1](), (torch.tensor(x), torch.tensor(y)), torch.tensor(queries), batches)
-    path = pk.checkpoints(net, reference.path, x, y, loss=nn.CrossEntropyLoss(), optimizer=parts[2](net.parameters()), batches=batches)
+    reference = account(
+        net, F.cross_entropy, parts[1](), (torch.tensor(x), torch.tensor(y)), torch.tensor(queries), batches
+    )
+    path = pk.checkpoints(
+        net, reference.path, x, y, loss=nn.CrossEntropyLoss(), optimizer=parts[2](net.parameters()), batches=batches
+    )
     result = pk.attribute(path, queries, nodes=4)
     close(result.attribution, reference.attribution)
     assert np.abs(result.unexplained).max() < 1e-13
@@ -72,9 +78,14 @@ def test_files_of_checkpoints_are_taken_in_the_order_of_their_numbers(
     x, y, queries, _ = digits
     sgd = OPTIMIZERS["sgd"]
     batches = batches * 2  # 12 steps, so that 10 comes after 9 and not after 1
-    reference = account(net, F.cross_entropy, sgd[1](), (torch.tensor(x), torch.tensor(y)), torch.tensor(queries), batches)
+    reference = account(
+        net, F.cross_entropy, sgd[1](), (torch.tensor(x), torch.tensor(y)), torch.tensor(queries), batches
+    )
     for step, weights in enumerate(reference.path):
-        torch.save({"epoch": step, "model": {name: torch.tensor(one) for name, one in weights.items()}}, tmp_path / f"{step}.pt")
+        torch.save(
+            {"epoch": step, "model": {name: torch.tensor(one) for name, one in weights.items()}},
+            tmp_path / f"{step}.pt",
+        )
     path = pk.checkpoints(net, tmp_path / "*.pt", x, y, loss="cross_entropy", optimizer=sgd[0], batches=batches)
     close(pk.attribute(path, queries, nodes=4).attribution, reference.attribution)
     close(path.final["0.weight"], reference.path[-1]["0.weight"])
@@ -94,13 +105,21 @@ def test_a_module_that_ends_with_log_softmax_is_asked_for_its_own_outputs(
     close(result.attribution, expected.attribution)
 
 
-def test_a_module_that_ends_with_a_sigmoid_has_it_in_its_loss(net: nn.Sequential, digits: Data, batches: list[list[int]]) -> None:
+def test_a_module_that_ends_with_a_sigmoid_has_it_in_its_loss(
+    net: nn.Sequential, digits: Data, batches: list[list[int]]
+) -> None:
     x, y, queries, _ = digits
     one = nn.Sequential(nn.Linear(6, 4).double(), nn.Tanh(), nn.Linear(4, 1).double(), nn.Sigmoid())
     label = (y == 1).astype(float)[:, None]
     path = pk.train(one, x, label, loss=nn.BCELoss(), optimizer=pk.SGD(0.5), batches=batches)
     expected = account(
-        one, F.binary_cross_entropy, Sgd(0.5), (torch.tensor(x), torch.tensor(label)), torch.tensor(queries), batches, nodes=12
+        one,
+        F.binary_cross_entropy,
+        Sgd(0.5),
+        (torch.tensor(x), torch.tensor(label)),
+        torch.tensor(queries),
+        batches,
+        nodes=12,
     )
     result = pk.attribute(path, queries, nodes=12)
     close(result.prediction, expected.prediction)
@@ -127,9 +146,13 @@ def test_the_tangent_kernel_is_a_product_of_gradients(net: nn.Sequential, digits
     close(pk.tangent_kernel(net, x), torch.einsum("qcp,mdp->qmcd", rows(x), rows(x)).numpy())
 
 
-def test_tensors_that_the_optimizer_was_not_given_stay(net: nn.Sequential, digits: Data, batches: list[list[int]]) -> None:
+def test_tensors_that_the_optimizer_was_not_given_stay(
+    net: nn.Sequential, digits: Data, batches: list[list[int]]
+) -> None:
     x, y, queries, _ = digits
-    path = pk.train(net, x, y, loss="cross_entropy", optimizer=torch.optim.SGD(net[2].parameters(), 0.3), batches=batches)
+    path = pk.train(
+        net, x, y, loss="cross_entropy", optimizer=torch.optim.SGD(net[2].parameters(), 0.3), batches=batches
+    )
     np.testing.assert_array_equal(path.final["0.weight"], net[0].weight.detach().numpy())
     features = torch.tanh(net[0](torch.tensor(x))).detach(), torch.tanh(net[0](torch.tensor(queries))).detach()
     expected = account(
@@ -164,7 +187,9 @@ def test_a_training_that_goes_on_has_its_momentum(net: nn.Sequential, digits: Da
 SCHEDULES: dict[str, Callable[[torch.optim.Optimizer], Any]] = {
     "StepLR": lambda optimizer: torch.optim.lr_scheduler.StepLR(optimizer, 2, 0.5),
     "OneCycleLR": lambda optimizer: torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.05, total_steps=6),
-    "LambdaLR by group": lambda optimizer: torch.optim.lr_scheduler.LambdaLR(optimizer, [lambda s: 1 / (1 + s), lambda s: 1.0]),
+    "LambdaLR by group": lambda optimizer: torch.optim.lr_scheduler.LambdaLR(
+        optimizer, [lambda s: 1 / (1 + s), lambda s: 1.0]
+    ),
 }
 
 

@@ -37,7 +37,11 @@ ARRAYS: dict[str, Any] = {
     "other bytes first": X.astype(">f4"),
     "torch": torch.tensor(X),
     "with gradients": torch.tensor(X, requires_grad=True),
-    "in another layout": torch.tensor(X).to(memory_format=torch.contiguous_format).transpose(1, 2).contiguous().transpose(1, 2),
+    "in another layout": torch.tensor(X)
+    .to(memory_format=torch.contiguous_format)
+    .transpose(1, 2)
+    .contiguous()
+    .transpose(1, 2),
     "list": X.tolist(),
     "list of tensors": list(torch.tensor(X)),
     "dlpack": OnlyDlpack(X),

@@ -42,21 +42,31 @@ def small() -> dict[str, Any]:
     y = draws.integers(0, 4, 40)
     net = nn.Sequential(nn.Linear(16, 8), nn.ReLU(), nn.Linear(8, 4))
     return {
-        "pk": pk, "torch": torch, "nn": nn, "F": F, "np": np, "net": net, "x": draws.normal(size=(40, 16)).astype(np.float32), "y": y,
-        "queries": draws.normal(size=(9, 16)).astype(np.float32), "truth": draws.integers(0, 4, 9),
-        "names": [f"e{number}" for number in range(40)], "names_of_examples": [f"e{number}" for number in range(40)],
-        "classes": ["cat", "dog", "five", "nine"], "names_of_classes": ["cat", "dog", "five", "nine"],
-    }  # fmt: skip
+        "pk": pk,
+        "torch": torch,
+        "nn": nn,
+        "F": F,
+        "np": np,
+        "net": net,
+        "x": draws.normal(size=(40, 16)).astype(np.float32),
+        "y": y,
+        "queries": draws.normal(size=(9, 16)).astype(np.float32),
+        "truth": draws.integers(0, 4, 9),
+        "names": [f"e{number}" for number in range(40)],
+        "names_of_examples": [f"e{number}" for number in range(40)],
+        "classes": ["cat", "dog", "five", "nine"],
+        "names_of_classes": ["cat", "dog", "five", "nine"],
+    }
 
 
 def test_train_here(small: dict[str, Any]) -> None:
-    example = '''
+    example = """
 path = pk.train(net, x, y, loss="cross_entropy", optimizer=pk.SGD(0.1, momentum=0.9), steps=20, batch_size=16, seed=0)
 net.load_state_dict(path.state_dict())
 result = pk.attribute(path, queries, readout="outputs", rule="adaptive")
 check = result.check()
 best = result.attribution[7, :, 3].argsort()[-5:]
-'''
+"""
     exec(example, small)
     assert small["check"].verdict == "exact" and small["check"].missed == 0 and small["check"].unexplained == 0
     outputs = small["net"](torch.tensor(small["queries"])).detach().numpy()
@@ -65,7 +75,7 @@ best = result.attribution[7, :, 3].argsort()[-5:]
 
 
 def test_look(small: dict[str, Any], tmp_path: File, monkeypatch: pytest.MonkeyPatch) -> None:
-    example = '''
+    example = """
 path = pk.train(net, x, y, loss="cross_entropy", optimizer=pk.SGD(0.1), steps=20, batch_size=16, directory="runs/mine")
 pk.attribute(path, queries, truth, own=True)
 r = pk.open("runs/mine")
@@ -75,7 +85,7 @@ r.xarray(coords={"example": names, "output": classes}).sel(output="cat").groupby
 r.plot(7, images=x)
 own = r.self_influence()
 page = r.report(class_names=classes)
-'''
+"""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -96,8 +106,12 @@ def test_the_calls_of_the_page(small: dict[str, Any], tmp_path: File, monkeypatc
     matplotlib.use("Agg")
     monkeypatch.chdir(tmp_path)
     results, tracin, *_ = blocks("docs/python.md")
-    small["path"] = pk.train(small["net"], small["x"], small["y"], loss="cross_entropy", optimizer=pk.SGD(0.1), steps=20)
-    results = results.replace("result.self_influence()", "pk.attribute(path).self_influence()").replace(", windows=20", "")
+    small["path"] = pk.train(
+        small["net"], small["x"], small["y"], loss="cross_entropy", optimizer=pk.SGD(0.1), steps=20
+    )
+    results = results.replace("result.self_influence()", "pk.attribute(path).self_influence()").replace(
+        ", windows=20", ""
+    )
     results = re.sub(r"result\.report.*", "", results)
     exec(results, small)
     (tmp_path / "ckpt").mkdir()

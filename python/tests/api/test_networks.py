@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,9 @@ def test_inputs_go_by_name_or_by_order() -> None:
 
 
 def test_an_ending_becomes_a_layer() -> None:
-    graph = pk.Graph({"layers": [{"type": "linear", "name": "head"}, {"type": "relu"}], "output": "head"}, {}, ending="sigmoid")
+    graph = pk.Graph(
+        {"layers": [{"type": "linear", "name": "head"}, {"type": "relu"}], "output": "head"}, {}, ending="sigmoid"
+    )
     whole = with_ending(graph)
     assert whole.ending is None and whole.model["output"] == 2
     assert whole.model["layers"][2] == {"type": "sigmoid", "from": "head"}
@@ -76,6 +79,19 @@ def test_tied_tensors_have_all_their_names() -> None:
     np.testing.assert_array_equal(found["1.weight"], np.full((5, 3), 7.0))
     assert found["2.num_batches_tracked"] == 6 and found["2.running_var"].tolist() == [1.0] * 5
     net.load_state_dict({name: torch.tensor(values) for name, values in found.items()})
+
+
+def test_a_learning_rate_under_both_names() -> None:
+    for given in (pk.SGD(0.1), pk.SGD(lr=0.1), pk.SGD(learning_rate=0.1)):
+        assert given == pk.SGD(0.1) and given.lr == 0.1 == given.table()["learning_rate"]
+    assert pk.AdamW().lr == pk.Adam().lr == 1e-3 and pk.Adam(learning_rate=[0.1, 0.2]).lr == [0.1, 0.2]
+    assert replace(pk.SGD(learning_rate=0.1, momentum=0.5), lr=0.2) == pk.SGD(0.2, momentum=0.5)
+    with pytest.raises(TypeError, match="one number"):
+        pk.AdamW(0.1, learning_rate=0.2)
+    with pytest.raises(TypeError, match="SGD: has no learning rate"):
+        pk.SGD()
+    with pytest.raises(TypeError):
+        pk.Flow(time=1.0, learning_rate=0.1)  # type: ignore[call-arg]
 
 
 def test_optimizers_as_tables() -> None:

@@ -56,7 +56,14 @@ print([name for name in {HEAVY!r} if name in sys.modules])
 
 
 def test_a_library_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    path: Any = pk.train([{"type": "linear", "features": 2}], [[1.0], [2.0]], [0, 1], loss="cross_entropy", optimizer=pk.SGD(0.1), steps=1)
+    path: Any = pk.train(
+        [{"type": "linear", "features": 2}],
+        [[1.0], [2.0]],
+        [0, 1],
+        loss="cross_entropy",
+        optimizer=pk.SGD(0.1),
+        steps=1,
+    )
     result = pk.attribute(path)
     for name, call in (
         ("matplotlib.pyplot", lambda: result.plot(0)),

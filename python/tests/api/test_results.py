@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import warnings
 from dataclasses import replace
+from pathlib import Path as File
 from typing import Any
 
 import numpy as np
@@ -23,7 +25,9 @@ CLASSES = ["ape", "bat", "cat"]
 
 @pytest.fixture
 def path(net: nn.Module, digits: Data, batches: list[list[int]]) -> pk.Path:
-    return pk.train(net, digits[0], digits[1], loss="cross_entropy", optimizer=pk.SGD(0.3, momentum=0.5), batches=batches)
+    return pk.train(
+        net, digits[0], digits[1], loss="cross_entropy", optimizer=pk.SGD(0.3, momentum=0.5), batches=batches
+    )
 
 
 @pytest.fixture
@@ -129,7 +133,9 @@ def test_groups_are_columns(net: nn.Module, digits: Data) -> None:
     y[groups == 9] = [0, 1]
     path = pk.train(net, x, y, loss="cross_entropy", optimizer=pk.SGD(0.3), steps=3, groups=groups)
     result = pk.attribute(path, queries, targets, nodes=4)
-    alone = pk.attribute(pk.train(net, x, y, loss="cross_entropy", optimizer=pk.SGD(0.3), steps=3), queries, targets, nodes=4)
+    alone = pk.attribute(
+        pk.train(net, x, y, loss="cross_entropy", optimizer=pk.SGD(0.3), steps=3), queries, targets, nodes=4
+    )
     sums = np.stack([alone.attribution[:, groups == number].sum(1) for number in range(4, 16)], axis=1)
     np.testing.assert_allclose(result.attribution, sums, atol=1e-13)
     table = result.top(0, 0, k=30).set_index("example")
@@ -194,7 +200,9 @@ def test_pictures(result: pk.Result, digits: Data) -> None:
     axes = result.plot(1, images=images, query_images=digits[2].reshape(5, 2, 3), k=4)
     output = result.prediction[1].argmax()
     ends = [bar.get_width() for bar in axes.patches]
-    np.testing.assert_allclose(result.initial[1, output] + sum(ends), result.prediction[1, output] - result.residual[1, output])
+    np.testing.assert_allclose(
+        result.initial[1, output] + sum(ends), result.prediction[1, output] - result.residual[1, output]
+    )
     assert len(axes.figure.axes) == 1 + 1 + 4
     bars = [bar.get_width() for bar in result.plot(1, "ape", against="cat").patches]
     difference = result.attribution[1, :, 0] - result.attribution[1, :, 2]
@@ -240,7 +248,9 @@ def test_over_training(result: pk.Result, digits: Data) -> None:
     axes = split.plot(1, "bat", k=3).figure.axes[1]
     bars = [(bar.get_x(), bar.get_height()) for bar in axes.patches]
     for begin, share in ((0, 0.5), (2, 0.25), (4, 0.25)):
-        assert sum(height for x, height in bars if x == begin) == pytest.approx(share * result.attribution[1, :, 1].sum())
+        assert sum(height for x, height in bars if x == begin) == pytest.approx(
+            share * result.attribution[1, :, 1].sum()
+        )
     assert len(bars) == 3 * 3 and [text.get_text() for text in axes.get_legend().texts] == CLASSES
 
 
@@ -272,8 +282,48 @@ def test_labels_are_read_from_what_a_run_file_names(kind: str, tmp_path: Any) ->
 
 
 def test_what_has_no_class_has_no_label() -> None:
-    ignored = {"data": {"train": {"targets": np.array([0, 9, -100, 2])}}, "training": {"loss": "cross_entropy", "ignore": 9}}
+    ignored = {
+        "data": {"train": {"targets": np.array([0, 9, -100, 2])}},
+        "training": {"loss": "cross_entropy", "ignore": 9},
+    }
     labels = Legend.of(ignored, 4).labels
     assert labels is not None and labels.tolist() == [0, -1, -1, 2]
-    for targets, loss in ((np.array([0.5, 1.0]), "cross_entropy"), (np.array([0, 1]), "mse"), (np.zeros((2, 3)), "cross_entropy")):
+    for targets, loss in (
+        (np.array([0.5, 1.0]), "cross_entropy"),
+        (np.array([0, 1]), "mse"),
+        (np.zeros((2, 3)), "cross_entropy"),
+    ):
         assert Legend.of({"data": {"train": {"targets": targets}}, "training": {"loss": loss}}, 2).labels is None
+
+
+def test_losses_are_listed_by_size(path: pk.Path, digits: Data) -> None:
+    """Of a loss what lowered it helped: the largest first, whichever way."""
+    for readout in ("loss", {"type": "loss"}):
+        result = pk.attribute(path, digits[2], digits[3], nodes=4, readout=readout)
+        row, table = result.attribution[1, :, 0], result.top(1, k=3)
+        order = np.argsort(row)
+        expected = sorted([*order[:3], *order[::-1][:3]], key=lambda place: -abs(row[place]))
+        assert table["example"].tolist() == expected
+        assert expected[0] in order[:3], "what lowered this loss most did more than what raised it most"
+
+
+def test_a_report_of_a_result_in_memory(path: pk.Path, digits: Data, tmp_path: File) -> None:
+    """The run is done once more in a directory, to the bit."""
+    result = pk.attribute(path, digits[2], digits[3], classes=CLASSES, progress=False)
+    page = result.report(tmp_path / "run", class_names=["ant", "bee", "cow"])
+    assert page == tmp_path / "run" / "report.html"
+    text = page.read_text(encoding="utf-8")
+    assert '"cow"' in text and '"ape"' not in text
+    kept = pk.open(tmp_path / "run")
+    np.testing.assert_array_equal(kept.attribution, result.attribution)
+    with pytest.raises(ValueError, match="is kept in"):
+        kept.report(tmp_path / "other")
+    temporary = result.report()
+    assert temporary.is_file() and '"ape"' in temporary.read_text(encoding="utf-8")
+    shutil.rmtree(temporary.parent)
+
+
+def test_what_examples_did_to_themselves_needs_no_queries(path: pk.Path) -> None:
+    own, all_ = pk.attribute(path, own=True, attribution=False, nodes=4), pk.attribute(path, nodes=4)
+    np.testing.assert_allclose(own.own, all_.attribution[np.arange(24), np.arange(24)], atol=1e-13)
+    assert own.self_influence()["example"].tolist() == all_.self_influence()["example"].tolist()

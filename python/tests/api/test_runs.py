@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path as File
+from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -17,8 +19,12 @@ DIGITS = File(__file__).resolve().parents[3] / "examples" / "digits.toml"
 
 def test_a_run_file(tmp_path: File) -> None:
     here = {"directory": str(tmp_path / "digits"), "device": "cpu"}
-    result = pk.run(DIGITS, run=here, training={"steps": 2}, **{"training.optimizer.learning_rate": 0.25}, progress=False)
-    assert result.attribution.shape == (360, 1437, 10) and result.config["training"]["optimizer"]["learning_rate"] == 0.25
+    result = pk.run(
+        DIGITS, run=here, training={"steps": 2}, **{"training.optimizer.learning_rate": 0.25}, progress=False
+    )
+    assert (
+        result.attribution.shape == (360, 1437, 10) and result.config["training"]["optimizer"]["learning_rate"] == 0.25
+    )
     assert result.directory == tmp_path / "digits" and isinstance(result.attribution, np.memmap)
     with np.load(DIGITS.parent / "data" / "digits.npz") as data:
         assert result.top(3, k=2)["label"].tolist() == data["train_y"][result.top(3, k=2)["example"]].tolist()
@@ -56,3 +62,13 @@ def test_a_loop_that_exists(tmp_path: File) -> None:
     np.testing.assert_allclose(result.prediction[:, 0], losses, atol=1e-13)
     assert result.verdict == "exact" and result.check().unexplained < 1e-12
     assert pk.open(tmp_path / "mine").legend.labels is not None
+
+
+def test_a_plan_that_does_not_fit_is_an_error() -> None:
+    x, y = np.eye(4), np.arange(4) % 2
+    path = pk.train([{"type": "linear", "features": 2}], x, y, loss="cross_entropy", optimizer=pk.SGD(0.5), steps=5)
+    assert pk.plan(path, x[:1]).tiles == 1
+    settings: dict[str, Any]
+    for settings in ({}, {"kernel": "full"}, {"attribution": False, "own": True}, {"superposition": True}):
+        with pytest.raises(pk.PlanError, match="one query with one example takes more memory than run.memory allows"):
+            pk.plan(path, x[:1], memory="1 KiB", **settings)

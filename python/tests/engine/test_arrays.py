@@ -146,7 +146,7 @@ def trained_on(inputs: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"training": {"optimiser": {}}}, "training.optimiser: unknown key; did you mean \"optimizer\""),
+        ({"training": {"optimiser": {}}}, 'training.optimiser: unknown key; did you mean "optimizer"'),
         ({"training": {"steps": -1}}, "training.steps"),
         (trained_on(np.zeros((12, 4)), np.zeros(12, int)), "data.train.inputs: has shape"),
         (trained_on(np.full((12, 5), np.nan), np.zeros(12, int)), "data.train.inputs: holds NaN"),

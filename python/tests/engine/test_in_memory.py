@@ -30,7 +30,11 @@ OF_TRAINING = {"data": {"train": small()["data"]["train"]}}
 CASES: dict[str, dict[str, Any]] = {
     "plain": {},
     "everything": {"training": PLAIN, "kernel": EVERYTHING},
-    "symmetric": {**OF_TRAINING, "training": {**PLAIN, "batch_size": None}, "kernel": {**WIDE, "rule": "left", "accept": 0.1}},
+    "symmetric": {
+        **OF_TRAINING,
+        "training": {**PLAIN, "batch_size": None},
+        "kernel": {**WIDE, "rule": "left", "accept": 0.1},
+    },
     "trace": {"training": PLAIN, "kernel": {"kernel": "trace"}},
     "diagonal": {"training": PLAIN, "kernel": {"kernel": "diagonal", "coefficients": True}},
     "single": {"run": {"precision": "f32"}, "training": PLAIN, "kernel": EVERYTHING},

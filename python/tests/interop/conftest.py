@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import pathkernel as pk
 
+
 @pytest.fixture(scope="session")
 def trained() -> Trained:
     draws = np.random.default_rng(5)

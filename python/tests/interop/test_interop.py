@@ -29,7 +29,9 @@ def states(trained: Trained, tmp_path: File) -> list[str]:
     torch.manual_seed(9)
     files = []
     for number in range(3):
-        state = {name: values + 0.1 * number * torch.randn_like(values) for name, values in trained.net.state_dict().items()}
+        state = {
+            name: values + 0.1 * number * torch.randn_like(values) for name, values in trained.net.state_dict().items()
+        }
         files.append(str(tmp_path / f"state_{number}.pt"))
         torch.save(state, files[-1])
     return files
@@ -105,7 +107,10 @@ def test_quanda_s_metrics(trained: Trained) -> None:
     best = trained.train.tensors[1][found.argmax(1)]
     assert metric.compute()["score"] == pytest.approx((best == labels).double().mean().item())
     wrong = MislabelingDetectionMetric(
-        **arguments, mislabeling_indices=WRONG, explainer_cls=interop.QuandaExplainer, expl_kwargs={"path": trained.path}
+        **arguments,
+        mislabeling_indices=WRONG,
+        explainer_cls=interop.QuandaExplainer,
+        expl_kwargs={"path": trained.path},
     )
     assert wrong.compute()["score"] > 0.9
 

@@ -144,7 +144,9 @@ KILLED = """
 
 
 def test_a_process_that_is_killed(tmp_path: Path) -> None:
-    """At any moment: the steps that are whole are there, and the last one's weights are where another process goes on."""
+    """At any moment: the steps that are whole are there, and the last one's weights are where another process goes
+    on.
+    """
     program = textwrap.dedent(KILLED.format(path=[str(Path(__file__).parent), *sys.path], folder=str(tmp_path)))
     process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE)
     weights = tmp_path / "recorded" / "weights"

@@ -25,7 +25,8 @@ X, Y = data()
 
 def begun(net: nn.Module, **settings: Any) -> tuple[pk.Recorder, torch.optim.Optimizer]:
     optimizer = torch.optim.SGD([one for one in net.parameters() if one.requires_grad], 0.1)
-    return pk.record(net, optimizer, graph=settings.pop("graph", None) or graph_of(net, [6]), **settings), optimizer  # type: ignore[arg-type]
+    graph = settings.pop("graph", None) or graph_of(net, [6])  # type: ignore[arg-type]
+    return pk.record(net, optimizer, graph=graph, **settings), optimizer
 
 
 def step(net: nn.Module, optimizer: torch.optim.Optimizer, xb: torch.Tensor, yb: torch.Tensor) -> None:

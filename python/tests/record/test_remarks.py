@@ -57,7 +57,7 @@ def about_biases(path: pk.Path) -> list[str]:
 
 
 def test_a_bias_that_a_batch_norm_takes_out_is_named() -> None:
-    """Its gradient is rounding, which Adam makes as large as any other: the path is explained without it, and not with it."""
+    """Its gradient is rounding, which Adam makes as large as any other."""
     path = recorded(normed())
     assert [remark.split(":")[0] for remark in about_biases(path)] == ["0.bias"]
     assert "bias=False" in about_biases(path)[0] and "adam" in about_biases(path)[0]

@@ -155,6 +155,8 @@ def test_examples_that_meet_unseen_are_found() -> None:
 
 
 def test_examples_that_the_module_does_not_take(capfd: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(ValueError, match=r"the module itself fails on examples of the shape \[n, 1, 8, 8\]: .*mat1 and mat2"):
+    with pytest.raises(
+        ValueError, match=r"the module itself fails on examples of the shape \[n, 1, 8, 8\]: .*mat1 and mat2"
+    ):
         trace(nn.Linear(64, 2), torch.zeros(3, 1, 8, 8))
     assert capfd.readouterr().err == ""
