@@ -112,7 +112,7 @@ def machine(
             (ridge, in closed form), or by cross-validation.
         landmarks: how many examples, or the numbers of those, that outputs are sums over; the others only say what the outputs
             should be. None: all. The matrix of all pairs is in memory without landmarks alone.
-        targets: in place of the run's: whole numbers are classes, others numbers.
+        targets: in place of the run's: bools are yes or no, whole numbers are classes, others are numbers.
         rows: where the result has other queries: which of them is each training example, in order.
 
     >>> import numpy as np

@@ -60,7 +60,7 @@ class Targets:
 
 
 def of_examples(what: Result | ArrayLike, targets: ArrayLike | None, columns: int) -> Targets:
-    """Those of a result's training examples, or those that are given: whole numbers are classes, others are numbers."""
+    """Those of a result's training examples, or those that are given."""
     if targets is not None:
         return _checked(given(targets), columns, "targets")
     if not isinstance(what, Result):
@@ -96,13 +96,17 @@ def of_queries(result: Result, targets: ArrayLike | None, like: Targets) -> Targ
 
 
 def given(targets: ArrayLike, classes: int | None = None) -> Targets:
-    """Whole numbers in one row are classes, so many or as many as there are; others are numbers.
+    """Bools are yes or no; whole numbers, one for each row, are classes, so many or as many as there are; others are numbers.
 
+    >>> given([[True, False]]).values.tolist()
+    [[1.0, -1.0]]
     >>> given([2, 0]).values.tolist()
     [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
     """
     found = array(targets, "targets")
-    if found.ndim == 1 and found.dtype.kind in "iub":
+    if found.dtype.kind == "b":
+        return Targets("signs", np.where(found.reshape(len(found), -1), 1.0, -1.0))
+    if found.ndim == 1 and found.dtype.kind in "iu":
         return _classes(found.astype(np.int64), classes or int(found.max(initial=0)) + 1)
     return Targets("numbers", found.reshape(len(found), -1).astype(np.float64))
 
