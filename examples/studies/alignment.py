@@ -2,8 +2,8 @@
 
     python examples/studies/alignment.py [--small]
 
-The product of two of ten numbers is learned by a network of which all weights are trained, and by one whose first layer stays as it
-was drawn; and whether a digit is odd. Needs torch, matplotlib and the package.
+The product of two of ten numbers is learned by a network of which all weights are trained, and by one whose first layer
+stays as it was drawn; and whether a digit is odd. Needs torch, matplotlib and the package.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
     python examples/studies/boosting.py [--small]
 
-Gradient descent adds to f, step by step, what a kernel smoother makes of the residuals: L2 boosting (Buehlmann and Yu 2003). With features
-that stay, the smoother stays, and the stages are boosting's to the last bit but roundings; with features that are learned each stage
-has a smoother of its own. Needs torch, matplotlib, scikit-learn and the package.
+Gradient descent adds to f, step by step, what a kernel smoother makes of the residuals: L2 boosting (Buehlmann and Yu
+2003). With features that stay, the smoother stays, and the stages are boosting's to the last bit but roundings; with
+features that are learned each stage has a smoother of its own. Needs torch, matplotlib, scikit-learn and the package.
 """
 
 from __future__ import annotations
@@ -82,7 +82,9 @@ def product(seed: int, train: int) -> Any:
 
 
 def boosting(net: nn.Module, data: Any, steps: int) -> np.ndarray:
-    """[stages + 1, queries]: L2 boosting with the smoother ε Θ / m, Θ being the tangent kernel at the weights that the network has."""
+    """[stages + 1, queries]: L2 boosting with the smoother ε Θ / m, Θ being the tangent kernel at the weights that the
+    network has.
+    """
     within, across = smoothers(net, data)
     with torch.no_grad():
         f, asked = (net(torch.from_numpy(x)).numpy()[:, 0] for x in (data.x, data.test_x))
@@ -107,7 +109,9 @@ def smoothers(net: nn.Module, data: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def eigen_residuals(net: nn.Module, data: Any, steps: int) -> dict[str, np.ndarray]:
-    """How much of the first residuals is left after each stage, along the smoother's first eigenvectors and along the others."""
+    """How much of the first residuals is left after each stage, along the smoother's first eigenvectors and along the
+    others.
+    """
     values, vectors = np.linalg.eigh(smoothers(net, data)[0])
     with torch.no_grad():
         along = vectors.T @ (data.y - net(torch.from_numpy(data.x)).numpy())[:, 0]

@@ -1,9 +1,10 @@
-"""Makes docs/studies/closed_form.md's numbers and picture: the linear and the convex case, where all of it is known in closed form.
+"""Makes docs/studies/closed_form.md's numbers and picture: the linear and the convex case, where all of it is known in
+closed form.
 
     python examples/studies/closed_form.py [--small]
 
-A straight line through many numbers, by gradient descent: every array of a run against its formula. Logistic regression with weight
-decay: two decompositions of one prediction. Needs scikit-learn, matplotlib and the package.
+A straight line through many numbers, by gradient descent: every array of a run against its formula. Logistic regression
+with weight decay: two decompositions of one prediction. Needs scikit-learn, matplotlib and the package.
 """
 
 from __future__ import annotations
@@ -118,7 +119,9 @@ def linear_case(data: Any, steps: int) -> Any:
 
 
 def convex_case(data: Any, steps: int) -> Any:
-    """At the minimum of the mean loss and λ/2 ‖w‖² the weights are Σ (y_i - p_i) x_i / (λ m): the representer theorem."""
+    """At the minimum of the mean loss and λ/2 ‖w‖² the weights are Σ (y_i - p_i) x_i / (λ m): the representer
+    theorem.
+    """
     decay = 0.1
     path = trained(data, data.signs, "logistic", steps, 0.05, weight_decay=decay)
     result = pk.attribute(path, data.queries, np.zeros((len(data.queries), 1)), **OPTIONS)

@@ -2,8 +2,8 @@
 
     python examples/studies/convolution.py [--small]
 
-Digits, digits that are moved by some pixels, and digits whose pixels are exchanged, all in one way: what is left to a kernel of what it was told of images
-before it saw one. Needs torch, matplotlib and the package.
+Digits, digits that are moved by some pixels, and digits whose pixels are exchanged, all in one way: what is left to a
+kernel of what it was told of images before it saw one. Needs torch, matplotlib and the package.
 """
 
 from __future__ import annotations
@@ -81,7 +81,9 @@ def images(x: np.ndarray, right: Any = 0, down: Any = 0) -> np.ndarray:
 
 
 def sets(seed: int, size: int, queries: int) -> tuple[Any, list[tuple[np.ndarray, dict[str, np.ndarray]]]]:
-    """Digits, and sets of images to learn from, each with those that are asked, by kind. What is moved was not learned from."""
+    """Digits, and sets of images to learn from, each with those that are asked, by kind. What is moved was not learned
+    from.
+    """
     data = digits(seed, size, queries)
     random = np.random.default_rng(seed)
     order = random.permutation(SIDE * SIDE)
@@ -118,7 +120,7 @@ def along_the_path(name: str, seed: int, size: int, queries: int, steps: int) ->
         path = pk.train(drawn(name, seed), x, data[0].y, loss="cross_entropy", optimizer=optimizer, steps=steps, progress=False)
         # The training set and all kinds of queries are asked at once: one pass over the path.
         targets = np.concatenate([data[0].y, *[data[0].test_y] * len(asked)])
-        result = pk.attribute(path, np.concatenate([x, *asked.values()]), targets, kernel="trace", nodes=2, progress=False)
+        result = pk.attribute(path, np.concatenate([x, *asked.values()]), targets, kernel="trace", nodes=3, progress=False)
         machine = pk.machine(result, rows=np.arange(size))
         found["ridge on the path kernel"].update(right(machine.predict(result)[size:], asked, data[0].test_y))
         found["the network"].update(right(result.prediction.argmax(1)[size:], asked, data[0].test_y))

@@ -1,9 +1,11 @@
-"""Makes docs/studies/dimensions.md's numbers and picture: path kernel and Gaussian kernel as irrelevant dimensions are added.
+"""Makes docs/studies/dimensions.md's numbers and picture: path kernel and Gaussian kernel as irrelevant dimensions are
+added.
 
     python examples/studies/dimensions.py [--small]
 
-The product of two numbers is to be learned from examples that hold ever more numbers of no meaning. Every machine is a ridge, with its
-alpha, and the Gaussian's width, chosen by leaving each example out. Needs torch, matplotlib and the package.
+The product of two numbers is to be learned from examples that hold ever more numbers of no meaning. Every machine is a
+ridge, with its alpha, and the Gaussian's width, chosen by leaving each example out. Needs torch, matplotlib and the
+package.
 """
 
 from __future__ import annotations

@@ -1,9 +1,11 @@
-"""Makes docs/studies/likelihood.md's numbers and picture: Poisson and logistic models with structure as kernel machines.
+"""Makes docs/studies/likelihood.md's numbers and picture: Poisson and logistic models with structure as kernel
+machines.
 
     python examples/studies/likelihood.py [--small]
 
-Counts in a table whose rows and columns are independent, with a cell that nobody counted; and a ring of spins, each of which sees its
-two neighbours, by pseudo-likelihood (Besag 1975). Their structure is all that their kernel knows. Needs matplotlib and the package.
+Counts in a table whose rows and columns are independent, with a cell that nobody counted; and a ring of spins, each of
+which sees its two neighbours, by pseudo-likelihood (Besag 1975). Their structure is all that their kernel knows. Needs
+matplotlib and the package.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ import pathkernel as pk
 ROWS, COLUMNS, MISSING = 5, 6, (1, 2)
 SITES, COUPLING, FIELD = 10, 0.5, -0.2
 QUERIES, STEPS = 400, 300
-#: A logit for each site, of its neighbours' sum, with the same numbers for all; and of all other spins, with numbers of its own.
+#: A logit for each site, of its neighbours' sum, with the same numbers for all; and of all other spins, with numbers of
+#: its own.
 SHARED = {"type": "conv1d", "channels": 1, "kernel": 1}
 FREE = {"type": "conv1d", "channels": SITES, "kernel": 1, "groups": SITES}
 QUIET: dict[str, Any] = {"precision": "f64", "progress": False}
@@ -91,7 +94,9 @@ def independent(seed: int, steps: int) -> Any:
 
 
 def proportional(counts: np.ndarray, counted: np.ndarray) -> np.ndarray:
-    """The maximum of the likelihood by iterative proportional fitting (Deming and Stephan 1940), without the cells not counted."""
+    """The maximum of the likelihood by iterative proportional fitting (Deming and Stephan 1940), without the cells not
+    counted.
+    """
     fitted = np.ones(counts.shape)
     observed = counts * counted
     for _ in range(500):
@@ -101,7 +106,9 @@ def proportional(counts: np.ndarray, counted: np.ndarray) -> np.ndarray:
 
 
 def ring(seed: int, size: int) -> Any:
-    """Spins of a ring, each told by its neighbours with one coupling and one field for all, or by all others with numbers of its own."""
+    """Spins of a ring, each told by its neighbours with one coupling and one field for all, or by all others with
+    numbers of its own.
+    """
     spins = drawn(seed, size + QUERIES)
     neighbours = (np.roll(spins, 1, 1) + np.roll(spins, -1, 1))[:, None]
     up = (spins + 1) / 2

@@ -2,8 +2,8 @@
 
     python tests/studies/check.py [alignment …]
 
-Each page has a script and a picture of its name. Its numbers stand in places that the script fills, under the heads that the script has
-now; outside them there are none. Needs requirements.txt beside this file, and the package.
+Each page has a script and a picture of its name. Its numbers stand in places that the script fills, under the heads
+that the script has now; outside them there are none. Needs requirements.txt beside this file, and the package.
 """
 
 from __future__ import annotations
@@ -34,7 +34,9 @@ def main() -> int:
     failed = [f"{page.stem}: has no script" for page in PAGES.glob("*.md") if page.stem not in (*every, "README")]
     for name in names:
         begun = time.monotonic()
-        done = subprocess.run([sys.executable, SCRIPTS / f"{name}.py", "--small"], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, SCRIPTS / f"{name}.py", "--small"], capture_output=True, text=True, check=False
+        )
         wrong = [done.stderr.strip() or done.stdout.strip()] if done.returncode else faults(name, done.stdout)
         failed += [f"{name}: {words}" for words in wrong]
         print(f"{name}: {'failed' if wrong else 'holds'}, {time.monotonic() - begun:.0f} s", flush=True)

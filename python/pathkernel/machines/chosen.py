@@ -20,7 +20,7 @@ Fitted = Callable[[Sequence[Part], Targets, float], list[Weights]]
 
 
 def alpha(fitted: Fitted, parts: Sequence[Part], targets: Targets) -> float:
-    """The alpha with the most right answers in cross-validation; of equal ones the largest, whose function is the smoothest."""
+    """The alpha with the most right answers in cross-validation; of equal ones the largest, which is the smoothest."""
     splits = _splits(targets)
     right = [sum(_right(fitted, parts, targets, value, *split) for split in splits) for value in ALPHAS]
     return float(ALPHAS[len(ALPHAS) - 1 - int(np.argmax(right[::-1]))])

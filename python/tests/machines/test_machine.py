@@ -7,12 +7,13 @@ from pathlib import Path as File
 
 import numpy as np
 import pytest
-from conftest import Data
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
 
 import pathkernel as pk
+
+Data = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 KERNELS = {"path": "kernel", "tangent_initial": "tangent_initial", "tangent_final": "tangent_final"}
 
