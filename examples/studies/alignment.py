@@ -36,7 +36,8 @@ def main() -> None:
          for name, all_ in runs.items() for kernel in KERNELS],
     )  # fmt: skip
     study.table(
-        "way", ["learned", "held-out alignment at first", "at the highest", "at the end", "distance of the kernels at both ends"],
+        "way",
+        ["learned", "held-out alignment at first", "at the highest", "at the end", "distance of the kernels at both ends"],
         [[name, *(mean([f(run["held"]) for run in all_]) for f in (lambda one: one[0], max, lambda one: one[-1])),
           mean([run["distance"] for run in all_])] for name, all_ in runs.items()],
     )  # fmt: skip
@@ -113,7 +114,8 @@ def picture(runs: dict[str, list[dict[str, Any]]], at: list[int]) -> Any:
     figure, axes = plt.subplots(1, 2, figsize=(7.2, 2.7))
     for colour, (name, all_) in enumerate(runs.items()):
         for run in all_:
-            axes[int(name == ODD)].plot(np.array(at) + 1, run["held"], f"C{colour}.-", label=name if run is all_[0] else None)
+            label = name if run is all_[0] else None
+            axes[int(name == ODD)].plot(np.array(at) + 1, run["held"], f"C{colour}.-", label=label)
     for each in axes:
         each.set(xscale="log", xlabel="steps taken, and one", ylim=(0, None))
         each.legend()

@@ -36,18 +36,21 @@ def main() -> None:
           mean([run.errors[name].argmin() + 1 for run in runs], 1)] for name in (FROZEN, KEPT, LEARNED, TREES)],
     )  # fmt: skip
     study.table(
-        "identity", ["a stage of the path and one of boosting differ at most by, of the largest stage", "largest of all seeds"],
+        "identity",
+        ["a stage of the path and one of boosting differ at most by, of the largest stage", "largest of all seeds"],
         [["first layer frozen", f"{max(run.off[FROZEN] for run in runs):.0e}"],
          ["all layers, with the kernel of the start", f"{max(run.off[LEARNED] for run in runs):.0e}"]],
     )  # fmt: skip
     study.table(
-        "order", ["share of the residuals that is left, by the first kernel of all layers", "after 1 stage of 30", "5", "30"],
+        "order",
+        ["share of the residuals that is left, by the first kernel of all layers", "after 1 stage of 30", "5", "30"],
         [[name, *(mean([run.left[name][stage] for run in runs]) for stage in (0, 4, 29))] for name in runs[0].left],
     )  # fmt: skip
     for run in runs:
         assert run.off[FROZEN] < 1e-9 and run.off[LEARNED] > 1e-3
         assert run.errors[LEARNED][-1] < run.errors[KEPT][-1], "learned features should help"
-        assert run.left["the first ten eigenvectors"][4] < run.left["the others"][4], "what the kernel favours comes first"
+        left = [run.left[part][4] for part in ("the first ten eigenvectors", "the others")]
+        assert left[0] < left[1], "what the kernel favours comes first"
     study.publish(picture(runs))
 
 
@@ -67,7 +70,8 @@ def one(seed: int, train: int, steps: int) -> Any:
         off[name] = float(abs(np.diff(boosted, axis=0) - stages).max() / abs(stages).max())
         errors[fixed] = rmse(boosted[1:], data.test_y[:, 0])
         errors[name] = rmse(result.initial[:, 0] + stages.cumsum(0), data.test_y[:, 0])
-    trees = GradientBoostingRegressor(n_estimators=STAGES, learning_rate=0.3, max_depth=3, random_state=0).fit(data.x, data.y[:, 0])
+    trees = GradientBoostingRegressor(n_estimators=STAGES, learning_rate=0.3, max_depth=3, random_state=0)
+    trees.fit(data.x, data.y[:, 0])
     errors[TREES] = rmse(np.stack(list(trees.staged_predict(data.test_x))), data.test_y[:, 0])
     return SimpleNamespace(errors=errors, off=off, left=eigen_residuals(net, data, steps))
 

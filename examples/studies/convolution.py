@@ -26,7 +26,10 @@ SIDE = 12
 def main() -> None:
     study = Study.begun(__file__, __doc__)
     seeds, sizes, queries, steps = (1, (50,), 100, 30) if study.small else (2, (50, 100, 200), 200, 300)
-    first = {name: {size: [at_the_start(name, seed, size, queries) for seed in range(seeds)] for size in sizes} for name in NETWORKS}
+    first = {
+        name: {size: [at_the_start(name, seed, size, queries) for seed in range(seeds)] for size in sizes}
+        for name in NETWORKS
+    }
     study.table(
         "start", ["layers", "examples", *KINDS],
         [[name, size, *(mean([run[kind] for run in all_], 2) for kind in KINDS)] for name, by_size in first.items()
@@ -106,7 +109,8 @@ def at_the_start(name: str, seed: int, size: int, queries: int) -> dict[str, flo
     """The accuracy of a ridge on the tangent kernel of weights as they are drawn."""
     data, found = sets(seed, size, queries), {}
     for x, asked in data[1]:
-        kernel = pk.tangent_kernel(drawn(name, seed), x, np.concatenate([x, *asked.values()]), kernel="trace", progress=False)
+        every = np.concatenate([x, *asked.values()])
+        kernel = pk.tangent_kernel(drawn(name, seed), x, every, kernel="trace", progress=False)
         answers = pk.machine(kernel[:size], targets=data[0].y).predict(kernel[size:])
         found.update(right(answers, asked, data[0].test_y))
     return found
@@ -116,11 +120,12 @@ def along_the_path(name: str, seed: int, size: int, queries: int, steps: int) ->
     """The same of the path kernel, and of the network that was trained."""
     data, found = sets(seed, size, queries), {"ridge on the path kernel": {}, "the network": {}}
     for x, asked in data[1]:
-        optimizer = pk.SGD(RATES[name])
-        path = pk.train(drawn(name, seed), x, data[0].y, loss="cross_entropy", optimizer=optimizer, steps=steps, progress=False)
+        options: dict[str, Any] = {"optimizer": pk.SGD(RATES[name]), "steps": steps, "progress": False}
+        path = pk.train(drawn(name, seed), x, data[0].y, loss="cross_entropy", **options)
         # The training set and all kinds of queries are asked at once: one pass over the path.
         targets = np.concatenate([data[0].y, *[data[0].test_y] * len(asked)])
-        result = pk.attribute(path, np.concatenate([x, *asked.values()]), targets, kernel="trace", nodes=3, progress=False)
+        every = np.concatenate([x, *asked.values()])
+        result = pk.attribute(path, every, targets, kernel="trace", nodes=3, progress=False)
         machine = pk.machine(result, rows=np.arange(size))
         found["ridge on the path kernel"].update(right(machine.predict(result)[size:], asked, data[0].test_y))
         found["the network"].update(right(result.prediction.argmax(1)[size:], asked, data[0].test_y))

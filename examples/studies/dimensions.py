@@ -23,7 +23,7 @@ import pathkernel as pk
 
 GAUSSIAN, NETWORK = "Gaussian", "the network"
 KERNELS = {"tangent, initial": "tangent_initial", "path": "path", "tangent, final": "tangent_final"}
-WIDTHS = np.geomspace(0.3, 10, 12)
+WIDTHS = np.geomspace(0.3, 10, 10)
 
 
 def main() -> None:
@@ -32,8 +32,10 @@ def main() -> None:
     found = {d: [errors(d, seed, train, steps) for seed in range(seeds)] for d in dimensions}
     names = [GAUSSIAN, *KERNELS, NETWORK]
     study.table(
-        "errors", ["numbers", *names], [[d, *(mean([run[name] for run in all_]) for name in names)] for d, all_ in found.items()]
-    )  # fmt: skip
+        "errors",
+        ["numbers", *names],
+        [[d, *(mean([run[name] for run in all_]) for name in names)] for d, all_ in found.items()],
+    )
     few, many = found[dimensions[0]], found[dimensions[-2] if not study.small else dimensions[-1]]
     assert all(run[GAUSSIAN] < 0.2 for run in few), "two numbers are no matter for a Gaussian"
     assert all(run["path"] < 0.8 * run[GAUSSIAN] for run in many), "the path kernel should know which numbers matter"
@@ -60,7 +62,7 @@ def errors(d: int, seed: int, train: int, steps: int) -> dict[str, float]:
 
 def product(d: int, seed: int, train: int) -> Any:
     """x₁ x₂ of d numbers."""
-    x = np.random.default_rng([seed, d]).normal(size=(train + 300, d)).astype(np.float32)
+    x = np.random.default_rng([seed, d]).normal(size=(train + 200, d)).astype(np.float32)
     y = x[:, :1] * x[:, 1:2]
     return SimpleNamespace(x=x[:train], y=y[:train], test_x=x[train:], test_y=y[train:])
 
@@ -82,9 +84,11 @@ def picture(found: dict[int, list[dict[str, float]]], names: list[str]) -> Any:
     for name in names:
         values = np.array([[run[name] for run in all_] for all_ in found.values()])
         error = values.std(1, ddof=1) / values.shape[1] ** 0.5 if values.shape[1] > 1 else None
-        axes.errorbar(list(found), values.mean(1), error, marker=".", capsize=2, label=name, linestyle="--" if name == NETWORK else "-")
+        line = "--" if name == NETWORK else "-"
+        axes.errorbar(list(found), values.mean(1), error, marker=".", capsize=2, label=name, linestyle=line)
     axes.axhline(1, color="0.7", linewidth=0.8)
-    axes.set(xscale="log", xlabel="numbers that an example holds; two matter", ylabel="error (1: knows nothing)", ylim=(0, None))
+    axes.set(xscale="log", xlabel="numbers that an example holds; two matter", ylim=(0, None))
+    axes.set_ylabel("error (1: knows nothing)")
     axes.set_xticks(list(found), [str(d) for d in found])
     axes.minorticks_off()
     axes.legend()

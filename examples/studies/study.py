@@ -50,7 +50,8 @@ class Study:
     def begun(cls, file: str, doc: str | None) -> Study:
         """The study of a script: whole, which writes its page, or with --small, which prints."""
         told = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
-        told.add_argument("--small", action="store_true", help="in seconds: asserts what the page says, and writes nothing")
+        words = "in seconds: asserts what the page says, and writes nothing"
+        told.add_argument("--small", action="store_true", help=words)
         return cls(Path(file).stem, told.parse_args().small, {})
 
     def table(self, title: str, head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
