@@ -11,7 +11,7 @@ from .fit import Part, Weights
 from .targets import Targets
 
 #: What alpha is chosen of; the kernel's mean diagonal is 1.
-ALPHAS = np.logspace(-4, 2, 7)
+ALPHAS = np.logspace(-3, 2, 6)
 #: Into how many parts examples are split; of fewer of a class, into as many.
 _FOLDS = 5
 
