@@ -118,7 +118,7 @@ def picture(runs: dict[str, list[dict[str, Any]]], at: list[int]) -> Any:
             axes[int(name == ODD)].plot(np.array(at) + 1, run["held"], f"C{colour}.-", label=label)
     for each in axes:
         each.set(xscale="log", xlabel="steps taken, and one", ylim=(0, None))
-        each.legend()
+    figure.legend(loc="outside upper center", ncols=len(runs))
     axes[0].set_ylabel("alignment with held-out targets")
     return figure
 
