@@ -25,7 +25,7 @@ SIDE = 12
 
 def main() -> None:
     study = Study.begun(__file__, __doc__)
-    seeds, sizes, queries, steps = (1, (50,), 100, 30) if study.small else (2, (50, 100, 200), 200, 300)
+    seeds, sizes, queries = (1, (50,), 100) if study.small else (2, (50, 100, 200), 200)
     first = {
         name: {size: [at_the_start(name, seed, size, queries) for seed in range(seeds)] for size in sizes}
         for name in NETWORKS
@@ -36,12 +36,6 @@ def main() -> None:
          for size, all_ in by_size.items()],
     )  # fmt: skip
     size = sizes[len(sizes) // 2]
-    trained = {name: [along_the_path(name, seed, size, queries, steps) for seed in range(seeds)] for name in RATES}
-    study.table(
-        "path", ["layers", "read by", *KINDS],
-        [[name, by, *(mean([run[by][kind] for run in all_], 2) for kind in KINDS)] for name, all_ in trained.items()
-         for by in ("ridge on the path kernel", "the network")],
-    )  # fmt: skip
     for dense, pooled in zip(first[DENSE][size], first[POOLED][size], strict=True):
         assert dense["moved by 2"] < dense["as it is"] - 0.3, "a dense layer knows no place but its own"
         assert pooled["moved by 2"] > pooled["as it is"] - 0.05 and pooled["anywhere"] > dense["anywhere"]
@@ -64,8 +58,6 @@ def pooled() -> nn.Module:
 
 DENSE, CONVOLVED, POOLED = "dense", "convolution", "convolution, mean over places"
 NETWORKS: dict[str, Callable[[], nn.Module]] = {DENSE: dense, CONVOLVED: convolved, POOLED: pooled}
-#: Of the networks that are trained.
-RATES = {DENSE: 0.02, POOLED: 1.0}
 KINDS = ("as it is", "moved by 1", "moved by 2", "anywhere", "exchanged")
 
 
@@ -75,7 +67,7 @@ def drawn(name: str, seed: int) -> nn.Module:
 
 
 def images(x: np.ndarray, right: Any = 0, down: Any = 0) -> np.ndarray:
-    """Digits on black, moved by up to two pixels; bright ones, so that steps need not be long."""
+    """Digits on black, moved by up to two pixels."""
     framed = np.zeros((len(x), 1, SIDE, SIDE), np.float32)
     places = (np.broadcast_to(by, len(x)) for by in (right, down))
     for image, digit, at, under in zip(framed, x, *places, strict=True):
@@ -113,22 +105,6 @@ def at_the_start(name: str, seed: int, size: int, queries: int) -> dict[str, flo
         kernel = pk.tangent_kernel(drawn(name, seed), x, every, kernel="trace", progress=False)
         answers = pk.machine(kernel[:size], targets=data[0].y).predict(kernel[size:])
         found.update(right(answers, asked, data[0].test_y))
-    return found
-
-
-def along_the_path(name: str, seed: int, size: int, queries: int, steps: int) -> dict[str, dict[str, float]]:
-    """The same of the path kernel, and of the network that was trained."""
-    data, found = sets(seed, size, queries), {"ridge on the path kernel": {}, "the network": {}}
-    for x, asked in data[1]:
-        options: dict[str, Any] = {"optimizer": pk.SGD(RATES[name]), "steps": steps, "progress": False}
-        path = pk.train(drawn(name, seed), x, data[0].y, loss="cross_entropy", **options)
-        # The training set and all kinds of queries are asked at once: one pass over the path.
-        targets = np.concatenate([data[0].y, *[data[0].test_y] * len(asked)])
-        every = np.concatenate([x, *asked.values()])
-        result = pk.attribute(path, every, targets, kernel="trace", nodes=3, progress=False)
-        machine = pk.machine(result, rows=np.arange(size))
-        found["ridge on the path kernel"].update(right(machine.predict(result)[size:], asked, data[0].test_y))
-        found["the network"].update(right(result.prediction.argmax(1)[size:], asked, data[0].test_y))
     return found
 
 
