@@ -11,7 +11,7 @@ from .fit import Part, Weights
 from .targets import Targets
 
 #: What alpha is chosen of; the kernel's mean diagonal is 1.
-ALPHAS = np.logspace(-4, 2, 7)
+ALPHAS = np.logspace(-3, 2, 6)
 #: Into how many parts examples are split; of fewer of a class, into as many.
 _FOLDS = 5
 
@@ -20,7 +20,7 @@ Fitted = Callable[[Sequence[Part], Targets, float], list[Weights]]
 
 
 def alpha(fitted: Fitted, parts: Sequence[Part], targets: Targets) -> float:
-    """The alpha with the most right answers in cross-validation; of equal ones the largest, whose function is the smoothest."""
+    """The alpha with the most right answers in cross-validation; of equal ones the largest, which is the smoothest."""
     splits = _splits(targets)
     right = [sum(_right(fitted, parts, targets, value, *split) for split in splits) for value in ALPHAS]
     return float(ALPHAS[len(ALPHAS) - 1 - int(np.argmax(right[::-1]))])

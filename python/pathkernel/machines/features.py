@@ -1,4 +1,4 @@
-"""Numbers of examples whose products are a kernel: E. J. Nyström's, which are exact where all examples are landmarks."""
+"""Numbers of examples whose products are a kernel: Nyström's, exact where all examples are landmarks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Features:
     values: np.ndarray
     #: [landmarks, rank]: what makes features of any row of the kernel, at the landmarks' columns.
     map: np.ndarray
-    #: How much of the landmarks' kernel is negative, which no kernel is: the share of the sizes of its eigenvalues. Left out.
+    #: How much of the landmarks' kernel is negative, of the sizes of its eigenvalues. It is left out.
     negative: float
 
     @classmethod
@@ -28,7 +28,7 @@ class Features:
         width = len(beside) // len(gram.rows)
         own = beside.reshape(-1, width, beside.shape[1])[landmarks].reshape(-1, beside.shape[1])
         eigenvalues, vectors = np.linalg.eigh((own + own.T) / 2)
-        # Roundings of a matrix are one of about the root of its size times the largest of them; below that nothing is known.
+        # The norm of a matrix of roundings is about the root of its size times theirs: below that nothing is known.
         kept = eigenvalues > gram.precision * len(own) ** 0.5 * eigenvalues[-1]
         if not kept.any():
             raise PathkernelError("the kernel between the landmarks is 0: nothing moved the outputs of these examples")

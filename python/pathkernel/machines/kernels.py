@@ -53,7 +53,7 @@ class Kernel:
         )
 
     def grams(self) -> list[Gram]:
-        """What a machine is fitted to: one matrix for all outputs, one for each output, or one between pairs of both."""
+        """What a machine is fitted to: a matrix for all outputs, one for each, or one of examples with outputs."""
         if self.entries == "diagonal":
             return [self._gram(_of_output(output)) for output in range(self.values.shape[2])]
         return [self._gram(_paired if self.entries == "full" else lambda block: block)]
@@ -66,8 +66,8 @@ class Kernel:
 class Gram:
     """A symmetric matrix of a kernel, which lies elsewhere.
 
-    A path kernel of finite steps is symmetric but for their curvature and, with mini-batches, for the steps that an example was
-    in; its symmetric part stands for it.
+    A path kernel of finite steps is symmetric but for their curvature and, with mini-batches, for the steps that an
+    example was in; its symmetric part stands for it.
     """
 
     values: np.ndarray
@@ -125,7 +125,8 @@ class Gram:
 def of(what: Result | ArrayLike, kernel: str = "path", rows: ArrayLike | None = None) -> Kernel:
     """The kernel between the training examples of a result, or an array that is one.
 
-    `rows` are the queries that are the examples, in the order of the columns; not needed where the queries are the training set.
+    `rows` are the queries that are the examples, in the order of the columns; not needed where the queries are the
+    training set.
     """
     values = named(what, kernel)
     if values.ndim not in ENTRIES or values.shape[2:] != values.shape[2:3] * (values.ndim - 2):
@@ -135,8 +136,8 @@ def of(what: Result | ArrayLike, kernel: str = "path", rows: ArrayLike | None = 
         found = array(rows, "rows").astype(np.int64)
     elif isinstance(what, Result) and not what.legend.asks_itself:
         raise ValueError(
-            'a machine is fitted where both sides are training examples: take pk.attribute(path, kernel="trace") without queries,'
-            " or say with rows=… which query each example is"
+            "a machine is fitted where both sides are training examples: take "
+            'pk.attribute(path, kernel="trace") without queries, or say with rows=… which query each example is'
         )
     else:
         found = np.arange(len(values))

@@ -23,13 +23,14 @@ class Landmarks:
 
     #: Their numbers.
     examples: np.ndarray
-    #: [examples + 1]: what share is left without any, with the first, with two, …: of the kernel's trace, or of the targets' squares.
+    #: [examples + 1]: what share is left without any, with the first, with two, …: of the kernel's trace, or of the
+    #: targets' squares.
     left: np.ndarray
 
 
 @dataclass
 class _Choice:
-    """A Cholesky decomposition with pivots, as far as it has come: the kernel less what the chosen examples tell of it."""
+    """A Cholesky decomposition with pivots as far as it has come, and what the chosen leave of the diagonal."""
 
     gram: Gram
     #: What is left of the diagonal.
@@ -62,13 +63,15 @@ def landmarks(
 ) -> Landmarks:
     """Chooses examples one after the other, so that few carry what all do: for `machine(…, landmarks=….examples)`.
 
-    Only the rows and columns of those chosen are read, and with `by="targets"` the whole kernel once for each, a block at a time.
+    Only the rows and columns of those chosen are read, and with `by="targets"` the whole kernel once for each, a block
+    at a time.
 
     Args:
         result, kernel, targets, rows: as of `machine`.
         count: how many at the most; fewer where these tell all.
-        by: "kernel" takes the example of which the least is known (Cholesky's decomposition with pivots); "targets" the one that
-            goes best with what is left of the targets, such as the network's own outputs, `targets=result.prediction`.
+        by: "kernel" takes the example of which the least is known (Cholesky's decomposition with pivots); "targets" the
+            one that goes best with what is left of the targets, such as the network's own outputs,
+            `targets=result.prediction`.
 
     >>> import numpy as np
     >>> x = np.array([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0]])

@@ -13,8 +13,8 @@ from . import chosen
 from .fit import Fit, Part, Weights
 from .targets import Targets
 
-#: The most iterations of a fit, and the gradient at which it ends.
-_ITERATIONS, _GRADIENT = 10_000, 1e-6
+#: The most iterations of a fit.
+_ITERATIONS = 10_000
 
 
 def fit(parts: Sequence[Part], targets: Targets, alpha: float | None) -> Fit:
@@ -64,4 +64,4 @@ def _logit(features: np.ndarray, yes: np.ndarray, alpha: float) -> tuple[np.ndar
 
 def _machine(alpha: float) -> Any:
     linear = needed("sklearn.linear_model", 'a machine of the kind "logistic"')
-    return linear.LogisticRegression(C=1 / alpha, max_iter=_ITERATIONS, tol=_GRADIENT)
+    return linear.LogisticRegression(C=1 / alpha, max_iter=_ITERATIONS)

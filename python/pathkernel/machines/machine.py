@@ -1,4 +1,4 @@
-"""A network's kernels put to use: machines whose outputs are sums over examples, K(x, x_i) times a coefficient of x_i."""
+"""A network's kernels put to use: machines whose outputs are sums over examples."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Machine:
     kernel: str
     #: "trace", "diagonal" or "full".
     entries: str
-    #: How much the function's squared norm counts beside the sum of the losses; the kernel's mean diagonal is 1 for that.
+    #: How much the function's squared norm counts beside the losses, of the kernel divided by its mean diagonal.
     alpha: float
     #: The columns of the examples that outputs are sums over.
     columns: np.ndarray
@@ -68,11 +68,12 @@ class Machine:
     targets: Targets = field(repr=False)
 
     def outputs(self, rows: Result | ArrayLike) -> np.ndarray:
-        """[n, C], for rows of the kernel with all columns: [n, m], [n, m, C] or [n, m, C, C], or a result that has them."""
+        """[n, C], for rows of the kernel with all columns, of the machine's entries, or a result that has them."""
         values = kernels.named(rows, self.kernel)
         if kernels.ENTRIES.get(values.ndim) != self.entries or values.shape[1] <= self.columns.max():
             raise ValueError(
-                f"rows: have the shape {list(values.shape)}; give rows of the machine's kernel, {self.entries}, with all columns"
+                f"rows: have the shape {list(values.shape)}; give rows of the machine's kernel, {self.entries}, "
+                "with all columns"
             )
         found = [self._sum(values[first : first + _ROWS]) for first in range(0, len(values), _ROWS)]
         return np.asarray(np.concatenate([np.zeros((0, len(self.offset))), *found]) + self.offset)
@@ -82,7 +83,7 @@ class Machine:
         return self.targets.answers(self.outputs(rows))
 
     def score(self, result: Result, targets: ArrayLike | None = None) -> Score:
-        """How well it answers a result's queries, beside the network itself. Without targets they are those of the queries."""
+        """How well it answers a result's queries, beside the network itself. `targets` are in place of the queries'."""
         asked = targets_.of_queries(result, targets, self.targets)
         return Score(asked.measure, asked.score(self.outputs(result)), asked.score(result.prediction), len(asked.known))
 
@@ -105,14 +106,15 @@ def machine(
     """A kernel machine fitted to the training set by one of a run's kernels.
 
     Args:
-        result: of the training set: `pk.attribute(path, kernel="trace", tangent=True)` without queries. An array is a kernel itself.
+        result: of the training set: `pk.attribute(path, kernel="trace", tangent=True)` without queries. An array is a
+            kernel itself.
         kind: "ridge", "svm" or "logistic"; the last two need scikit-learn, and classes, or yes or no.
         kernel: "path", "tangent_initial" or "tangent_final".
-        alpha: what the function's squared norm counts beside the sum of the losses. None: chosen, by leaving each example out
-            (ridge, in closed form), or by cross-validation.
-        landmarks: how many examples, or the numbers of those, that outputs are sums over; the others only say what the outputs
-            should be. None: all. The matrix of all pairs is in memory without landmarks alone.
-        targets: in place of the run's: whole numbers are classes, others numbers.
+        alpha: what the function's squared norm counts beside the sum of the losses. None: chosen, by leaving each
+            example out (ridge, in closed form), or by cross-validation.
+        landmarks: how many examples, or the numbers of those, that outputs are sums over; the others only say what the
+            outputs should be. None: all. The matrix of all pairs is in memory without landmarks alone.
+        targets: in place of the run's: bools are yes or no, whole numbers are classes, others are numbers.
         rows: where the result has other queries: which of them is each training example, in order.
 
     >>> import numpy as np

@@ -17,7 +17,7 @@ from . import targets as targets_
 
 @dataclass(frozen=True)
 class Spectrum:
-    """Of the kernel's mean over outputs, divided by the mean of its diagonal, so that the eigenvalues add up to their number."""
+    """Of a kernel's mean over outputs, divided by its mean diagonal: the eigenvalues add up to their number."""
 
     #: The largest first.
     eigenvalues: np.ndarray = field(repr=False)
@@ -25,7 +25,8 @@ class Spectrum:
     effective_rank: float
     #: (Σ λ)² / Σ λ².
     participation_ratio: float
-    #: With the labels: centred (Cortes, Mohri and Rostamizadeh 2012, after Cristianini's), from -1 to 1; None without labels.
+    #: With the labels: centred (Cortes, Mohri and Rostamizadeh 2012, after Cristianini's), from -1 to 1; None without
+    #: labels.
     alignment: float | None
     #: The share of the eigenvalues' sizes that is negative, which no kernel's are: roundings, or mini-batches.
     negative: float
@@ -34,7 +35,7 @@ class Spectrum:
 def spectrum(
     of: Any, *, kernel: str = "path", targets: ArrayLike | None = None, rows: ArrayLike | None = None
 ) -> Spectrum | list[Spectrum]:
-    """The spectrum of a result's kernel, or of an array that is one; of a list of them a list, such as of the way of training.
+    """The spectrum of a result's kernel, or of an array that is one; of a list of them a list.
 
     Args:
         of: a result of the training set, as `machine` takes it, or a kernel [m, m], [m, m, C] or [m, m, C, C].
@@ -54,8 +55,8 @@ def spectrum(
 def alignment(one: Any, other: Any, *, kernel: str = "path", other_kernel: str | None = None) -> float:
     """How alike two kernels between the same examples are, both centred: 1 where one is a multiple of the other.
 
-    Also known as CKA; a distance is 1 less it. Of results the kernels are named by `kernel`, and `other_kernel` where the second's
-    is another.
+    Also known as CKA; a distance is 1 less it. Of results the kernels are named by `kernel`, and `other_kernel` where
+    the second's is another.
 
     >>> import numpy as np
     >>> x = np.array([[1.0], [2.0], [4.0]])

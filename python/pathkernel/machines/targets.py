@@ -23,7 +23,8 @@ class Targets:
 
     #: "classes": one of them for each row; "signs": yes or no for each output; "numbers".
     kind: str
-    #: [rows, C]: 1 for the row's class and 0 for others, 1 for yes and -1 for no, or the numbers. NaN where a row has none.
+    #: [rows, C]: 1 for the row's class and 0 for others, 1 for yes and -1 for no, or the numbers. NaN where a row has
+    #: none.
     values: np.ndarray
 
     @property
@@ -60,7 +61,7 @@ class Targets:
 
 
 def of_examples(what: Result | ArrayLike, targets: ArrayLike | None, columns: int) -> Targets:
-    """Those of a result's training examples, or those that are given: whole numbers are classes, others are numbers."""
+    """Those of a result's training examples, or those that are given."""
     if targets is not None:
         return _checked(given(targets), columns, "targets")
     if not isinstance(what, Result):
@@ -89,20 +90,25 @@ def of_queries(result: Result, targets: ArrayLike | None, like: Targets) -> Targ
         found = _of_loss(result, query)
     if found.kind != like.kind or found.values.shape[1] != like.values.shape[1]:
         raise ValueError(
-            f"targets of queries: are {found.kind} of {found.values.shape[1]} outputs; the machine was fitted to {like.kind} of "
-            f"{like.values.shape[1]}"
+            f"targets of queries: are {found.kind} of {found.values.shape[1]} outputs; "
+            f"the machine was fitted to {like.kind} of {like.values.shape[1]}"
         )
     return _checked(found, queries, "targets of queries")
 
 
 def given(targets: ArrayLike, classes: int | None = None) -> Targets:
-    """Whole numbers in one row are classes, so many or as many as there are; others are numbers.
+    """Bools are yes or no; whole numbers, one for each row, are classes, so many or as many as there are; others are
+    numbers.
 
+    >>> given([[True, False]]).values.tolist()
+    [[1.0, -1.0]]
     >>> given([2, 0]).values.tolist()
     [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
     """
     found = array(targets, "targets")
-    if found.ndim == 1 and found.dtype.kind in "iub":
+    if found.dtype.kind == "b":
+        return Targets("signs", np.where(found.reshape(len(found), -1), 1.0, -1.0))
+    if found.ndim == 1 and found.dtype.kind in "iu":
         return _classes(found.astype(np.int64), classes or int(found.max(initial=0)) + 1)
     return Targets("numbers", found.reshape(len(found), -1).astype(np.float64))
 
@@ -125,8 +131,8 @@ def _of_loss(result: Result, section: Mapping[str, Any]) -> Targets:
     if name in _OF_NUMBERS and rows.shape[1] == outputs:
         return Targets("numbers", rows.astype(np.float64))
     raise PathkernelError(
-        f"targets {list(np.shape(targets))} of the loss {name} with {outputs} outputs: a machine is fitted to one class for each example, to yes "
-        "or no for each output, or to the numbers that outputs should be; give such as targets=…"
+        f"targets {list(np.shape(targets))} of the loss {name} with {outputs} outputs: a machine is fitted to one class "
+        "for each example, to yes or no for each output, or to the numbers that outputs should be; give such as targets=…"
     )
 
 

@@ -14,7 +14,7 @@ import pytest
 import pathkernel as pk
 
 #: What is imported when it is used, and not before.
-HEAVY = ("torch", "pandas", "xarray", "matplotlib", "tqdm", "safetensors")
+HEAVY = ("torch", "pandas", "xarray", "matplotlib", "sklearn", "tqdm", "safetensors")
 #: Modules that need a library of their own.
 NEEDY = ("pathkernel.interop.of_quanda",)
 MODULES = [
@@ -45,7 +45,7 @@ def test_no_module_has_the_name_of_a_call() -> None:
 def test_nothing_heavy_is_imported_until_it_is_used() -> None:
     program = f"""
 import sys, pathkernel as pk
-pk.attribute, pk.train, pk.open, pk.SGD
+pk.attribute, pk.train, pk.open, pk.SGD, pk.machine, pk.spectrum, pk.landmarks
 net = [{{"type": "linear", "features": 2}}]
 path = pk.train(net, [[1.0], [2.0]], [0, 1], loss="cross_entropy", optimizer=pk.SGD(0.1), steps=1, progress=False)
 assert pk.attribute(path, progress=False).attribution.shape == (2, 2, 2)

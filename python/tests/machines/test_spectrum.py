@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conftest import Data
 from scipy.linalg.lapack import dpstrf
 
 import pathkernel as pk
+
+Data = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
 def test_eigenvalues_of_a_circle() -> None:
