@@ -1,7 +1,8 @@
-"""Scores of other libraries for the margins of some queries, from a network's last weights: dattri's methods and TRAK's own.
+"""Scores of other libraries for the margins of some queries, from a network's last weights: dattri's methods and TRAK.
 
-Each array is [queries, examples]: what a query's margin loses where an example is left out, on a scale of the method's own. Of
-numbers that a method leaves open (damping, sizes of projections) there is an array each: the table takes the best one afterwards.
+Each array is [queries, examples]: what a query's margin loses where an example is left out, on a scale of the method's
+own. Of numbers that a method leaves open (damping, sizes of projections) there is an array each, and the table takes
+the best one afterwards.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import tempfile
 import warnings
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 DAMPINGS = (1e-3, 1e-2, 1e-1)
 PROJECTIONS = (64, 256)
+REGULARIZATIONS = (1.0, 10.0, 100.0)
 
 Data = tuple[torch.Tensor, torch.Tensor]
 Scores = dict[str, np.ndarray]
@@ -86,7 +89,7 @@ def of_trak(network: nn.Module, train: TensorDataset, queries: TensorDataset) ->
     single = network.float()
     parameters = sum(values.numel() for values in single.parameters())
     found: Scores = {}
-    for size in PROJECTIONS:
+    for size, regularization in product(PROJECTIONS, REGULARIZATIONS):
         with tempfile.TemporaryDirectory() as folder:
             # In two blocks: a single one is freed after the features, and not made again for the queries.
             kind = ProjectionType.rademacher
@@ -99,6 +102,7 @@ def of_trak(network: nn.Module, train: TensorDataset, queries: TensorDataset) ->
                 device="cpu",
                 projector=projector,
                 use_half_precision=False,
+                lambda_reg=regularization,
                 logging_level=40,
             )
             trak.load_checkpoint(single.state_dict(), model_id=0)
@@ -106,7 +110,8 @@ def of_trak(network: nn.Module, train: TensorDataset, queries: TensorDataset) ->
             trak.finalize_features()
             trak.start_scoring_checkpoint("queries", single.state_dict(), model_id=0, num_targets=len(queries))
             trak.score(batch=batch(queries), num_samples=len(queries))
-            found[f"trak_{size}"] = np.asarray(trak.finalize_scores("queries")).T.astype(np.float64)
+            scored = np.asarray(trak.finalize_scores("queries")).T
+            found[f"trak_{size}x{regularization:g}"] = scored.astype(np.float64)
     return found
 
 
@@ -123,4 +128,5 @@ def scores(network: nn.Module, train: Data, queries: Data) -> Scores:
         data = TensorDataset(*train), TensorDataset(*queries)
         found = of_dattri(network.double(), *data)
         found |= of_trak(network, *data)
-    return {name: array.reshape(len(queries[1]), len(train[1])).astype(np.float64) for name, array in found.items()}
+    shape = (len(queries[1]), len(train[1]))
+    return {name: array.reshape(shape).astype(np.float64) for name, array in found.items()}

@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""What predicts training without some examples: contributions, influence, TRAK and dattri's methods, by `pathkernel validate`.
+"""What predicts training without some examples: contributions, influence, TRAK, dattri; by `pathkernel validate`.
 
     pip install dattri==0.3.0 traker==0.3.2 torch numpy safetensors
     python benches/influence/table.py --pathkernel target/release/pathkernel
     python benches/influence/table.py --case sgd --seeds 0 --subsets 10      # a minute
     python benches/influence/table.py --json found.json
 
-Digits, 500 examples, 300 steps, 40 queries, the readout margin. Each seed draws other examples, queries, first weights and batches, and
-other subsets. All methods predict the same retrainings: the LDS at each share that is dropped, the mean over seeds, and in brackets
-the standard error of that by the spread over seeds. Where a method has a number of its own (damping, the size of a projection),
-the best one afterwards is shown.
+Digits, 500 examples, 300 steps, 40 queries, the readout margin. Each seed draws other examples, queries, first weights
+and batches, and other subsets. All methods predict the same retrainings: the LDS at each share that is dropped, the
+mean over seeds, and in brackets the standard error of that by the spread over seeds. Where a method has a number of its
+own (damping, the size of a projection), the best one afterwards is shown.
 """
 
 from __future__ import annotations
@@ -48,11 +48,14 @@ CASES = {
     "adam, relu": ("relu", ADAM, BATCH),
     "sgd, cnn": ("cnn", SGD, BATCH),
 }
+FLATTEN, TANH, RELU = ('{ type = "%s" }' % kind for kind in ("flatten", "tanh", "relu"))
+HEAD = '{ type = "linear", features = 10 }'
+WIDE = '{ type = "linear", features = %d }' % HIDDEN
+CONVOLUTION = ('{ type = "conv2d", channels = 8, kernel = 3 }', TANH, '{ type = "avg_pool2d", kernel = 2 }')
 LAYERS = {
-    "tanh": f'{{ type = "flatten" }}, {{ type = "linear", features = {HIDDEN} }}, {{ type = "tanh" }}, {{ type = "linear", features = 10 }}',
-    "relu": f'{{ type = "flatten" }}, {{ type = "linear", features = {HIDDEN} }}, {{ type = "relu" }}, {{ type = "linear", features = 10 }}',
-    "cnn": '{ type = "conv2d", channels = 8, kernel = 3 }, { type = "tanh" }, { type = "avg_pool2d", kernel = 2 }, { type = "flatten" }, '
-    '{ type = "linear", features = 10 }',
+    "tanh": (FLATTEN, WIDE, TANH, HEAD),
+    "relu": (FLATTEN, WIDE, RELU, HEAD),
+    "cnn": (*CONVOLUTION, FLATTEN, HEAD),
 }
 NETWORKS = {
     "tanh": lambda: nn.Sequential(nn.Flatten(), nn.Linear(64, HIDDEN), nn.Tanh(), nn.Linear(HIDDEN, 10)),
@@ -109,26 +112,28 @@ def validation(binary: Path, case: str, seed: int, subsets: int, folder: Path) -
     for name, array in arrays.items():
         np.save(folder / f"{name}.npy", array)
     batch = f"batch_size = {size}" if size else ""
-    text = RUN_FILE.format(seed=seed, layers=LAYERS[kind], optimizer=optimizer, steps=STEPS, batch=batch)
+    text = RUN_FILE.format(seed=seed, layers=", ".join(LAYERS[kind]), optimizer=optimizer, steps=STEPS, batch=batch)
     (folder / "run.toml").write_text(text)
     pathkernel(binary, folder, "run", "run.toml")
     network = NETWORKS[kind]().double()
     weights = load_file(folder / "run" / "weights_final.safetensors")
     network.load_state_dict({name: torch.from_numpy(array).double() for name, array in weights.items()})
-    pairs = [tuple(torch.from_numpy(arrays[name]) for name in names) for names in (("x", "y"), ("qx", "qy"))]
-    words = []
-    for name, array in peers.scores(network, *pairs).items():
+    x, y, qx, qy = (torch.from_numpy(array) for array in arrays.values())
+    words: list[str] = []
+    for name, array in peers.scores(network, (x, y), (qx, qy)).items():
         np.save(folder / f"{name}.npy", array)
         words += ["--scores", f"{name}.npy"]
     if optimizer in (SGD, MOMENTUM):
-        # The derivative half way to where every example is gone; it is of the gradient's scale, which Adam does not see.
+        # The derivative half way to where every example is gone. Adam does not see the gradient's scale.
         half = ["kernel.influence={ weight = 0.5 }", "run.directory=half"]
         pathkernel(binary, folder, "run", "run.toml", *half)
         (folder / "half" / "influence.npy").rename(folder / "influence_at_half.npy")
         words += ["--scores", "influence_at_half.npy"]
     shares = ",".join(map(str, DROPS))
-    pathkernel(binary, folder, "validate", "run", "--subsets", str(subsets), "--drop", shares, "--seed", str(seed), *words)
-    return json.loads((folder / "run" / "validation.json").read_text())
+    asked = ["--subsets", str(subsets), "--drop", shares, "--seed", str(seed)]
+    pathkernel(binary, folder, "validate", "run", *asked, *words)
+    found: dict[str, Any] = json.loads((folder / "run" / "validation.json").read_text())
+    return found
 
 
 def method(name: str) -> str:
@@ -138,7 +143,7 @@ def method(name: str) -> str:
 
 
 def summary(found: list[dict[str, Any]]) -> dict[str, list[tuple[float, float]]]:
-    """For each method the mean LDS over seeds at each share, with its standard error: of those with numbers of their own the best."""
+    """For each method the mean LDS over seeds at each share, and its standard error; of its variants the best."""
     all_ranks: dict[str, dict[str, list[list[float]]]] = defaultdict(lambda: defaultdict(list))
     for one in found:
         for name in (scores["name"] for scores in one["drops"][0]["scores"]):
@@ -147,7 +152,8 @@ def summary(found: list[dict[str, Any]]) -> dict[str, list[tuple[float, float]]]
     result = {}
     for kind, variants in all_ranks.items():
         best = max(variants.values(), key=lambda ranks: float(np.mean(ranks)))
-        mean, error = np.mean(best, axis=0), np.std(best, axis=0, ddof=min(1, len(best) - 1)) / np.sqrt(len(best))
+        spread = np.std(best, axis=0, ddof=min(1, len(best) - 1))
+        mean, error = np.mean(best, axis=0), spread / np.sqrt(len(best))
         result[kind] = list(zip(mean.tolist(), error.tolist(), strict=True))
     return result
 

@@ -78,7 +78,12 @@ fn print(validation: &Validation) {
     let Validation { retrainings, steps, diverged, reproduces, seeds, dropping, notes, .. } = validation;
     let of_seeds = if seeds.len() > 1 { format!(", by {} seeds", seeds.len()) } else { String::new() };
     println!("retrainings       {retrainings} of {steps} steps{of_seeds}");
-    println!("without a change  {reproduces:.1e} of the largest change in training, from the run's predictions");
+    match *reproduces {
+        0.0 => println!("without a change  the run's predictions come again to the bit"),
+        share => println!(
+            "without a change  the run's predictions come again within {share:.1e} of the largest change in training"
+        ),
+    }
     println!("dropped           {dropping}");
     if *diverged > 0 {
         println!("diverged          {diverged} retrainings, which count nowhere");

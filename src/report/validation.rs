@@ -13,8 +13,8 @@ pub(super) fn validation(contents: &Contents) -> Markup {
         section id="validation" {
             h2 { "Trained again without some examples" }
             p {
-                "Does a score say what the " (contents.run_file.kernel.readout.noun()) " would be without an example? The run was trained "
-                (retrainings) " times again, " (steps) " steps each: " (dropping) ". Trained again without a change, it came "
+                "Does a score say what the " (contents.run_file.kernel.readout.noun()) " would be without an example? The run was \
+                 trained " (retrainings) " times again, " (steps) " steps each: " (dropping) ". Trained again without a change, it came "
                 @if *reproduces == 0.0 { "to the same predictions" }
                 @else { "within " (number(*reproduces)) " of the largest change" }
                 "."
@@ -25,11 +25,11 @@ pub(super) fn validation(contents: &Contents) -> Markup {
             details {
                 summary { "What the columns are" }
                 p {
-                    "Predicted is minus the sum of the dropped examples' scores; actual is what the readout moved by. Rank is Spearman's \
-                     correlation of the two over the retrainings, the mean over queries and values, with its standard error by leaving \
-                     out one retraining at a time (over random subsets it is called LDS); linear is Pearson's. Over queries is the standard \
-                     deviation from query to query. The slope is 1 where predictions have the right size, and less where they \
-                     are too large."
+                    "Predicted is minus the sum of the dropped examples' scores; actual is what the readout moved by. Rank is \
+                     Spearman's correlation of the two over the retrainings, the mean over queries and values, with its standard \
+                     error by leaving out one retraining at a time (over random subsets it is called LDS); linear is Pearson's. \
+                     Over queries is the standard deviation from query to query. The slope is 1 where predictions have the right \
+                     size, and less where they are too large."
                 }
             }
         }

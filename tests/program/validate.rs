@@ -50,6 +50,11 @@ fn retrainings(fixture: &Fixture) -> BTreeMap<String, (Vec<u8>, SystemTime)> {
     files.map(|(path, file)| (path.file_name().expect("a name").to_string_lossy().into_owned(), file)).collect()
 }
 
+/// How many files there are, of which some may go at any time.
+fn count(fixture: &Fixture) -> usize {
+    fs::read_dir(fixture.path("out/validation")).map_or(0, Iterator::count)
+}
+
 #[track_caller]
 fn close(got: &Value, want: f64) {
     let got = got.as_f64().expect("a number");
@@ -91,8 +96,7 @@ fn where_all_is_linear_contributions_are_what_is_lost() {
         // Two classes: the second output loses what the first one wins.
         close(&by_name("one")["rank"], 0.0);
         close(&by_name("one")["over_queries"], (6.0f64 / 5.0).sqrt());
-        let same = by_name("same")["rank"].as_f64().expect("a number");
-        assert!(same.abs() < 0.9, "{same}");
+        close(&by_name("same")["rank"], 0.0);
     }
     let counts = |key: &str| [0, 1].map(|at| found["drops"][at][key].as_u64().expect("a count"));
     assert_eq!((counts("dropped"), counts("retrainings")), ([2, 10], [16, 16]));
@@ -135,12 +139,12 @@ fn what_was_made_is_kept() {
 /// Killed at any moment, and beside another process: the same in the end.
 #[test]
 fn processes_share_the_work_and_may_be_killed() {
-    let fixture = finished(&["training.steps=400", "run.precision=f64"]);
+    let fixture = finished(&["training.steps=1500", "run.precision=f64"]);
     let asked = ["validate", "out", "--subsets", "12", "--drop", "0.1,0.3", "--jobs", "2", "--quiet"];
     let start = || fixture.command(&asked).spawn().expect("the program starts");
     for number in 1..4 {
         let mut child = start();
-        while child.try_wait().expect("a child").is_none() && retrainings(&fixture).len() < 5 * number {
+        while child.try_wait().expect("a child").is_none() && count(&fixture) < 5 * number {
             std::thread::sleep(std::time::Duration::from_millis(1));
         }
         let _ = child.kill();
@@ -177,6 +181,7 @@ fn it_is_said_on_the_terminal_and_in_the_report() {
     let said = stdout(&fixture.pathkernel(&asked));
     let words = [
         "retrainings       10 of 3 steps",
+        "to the bit",
         "weight 0 in the loss",
         "20% dropped (4), 5 subsets",
         "LDS",
@@ -199,7 +204,7 @@ fn it_is_said_on_the_terminal_and_in_the_report() {
 /// In single precision a few steps of a large readout round more than one example moves.
 #[test]
 fn changes_of_the_size_of_roundings_are_doubted() {
-    let fixture = finished(&["training.optimizer.learning_rate=1e-6"]);
+    let fixture = finished(&["training.optimizer.learning_rate=1e-6", "kernel.accept=1.0"]);
     let found = validated(&fixture, &["--subsets", "4", "--drop", "0.1"]);
     let note = found["notes"][0].as_str().expect("a note");
     assert!(note.contains("rounding alone") && note.contains("f64"), "{note}");
@@ -220,7 +225,7 @@ fn retrainings_that_diverge_count_nowhere() {
         "training.batches=[[0], [1], [1]]",
         "model.weights=w.npz",
         "data.query.inputs=q.npy",
-        "kernel.attribution=false",
+        "kernel.rule=left",
         "run.precision=f64",
     ];
     fixture.write("w.npz", &npz("0.weight", &npy_f64(&[1, 1], &[0.0])));
@@ -239,7 +244,7 @@ fn what_cannot_be_validated_is_said() {
     refuses(&["out", "--subsets", "0"], &["--subsets 0", "--leave-one-out"]);
     refuses(&["out", "--leave-one-out", "21"], &["there are 20 examples"]);
     refuses(&["out", "--drop", "1.5"], &["--drop 1.5", "below 1"]);
-    refuses(&["out", "--drop", "0.01"], &["--drop 0.01", "of 20 examples that is none", "0.05"]);
+    refuses(&["out", "--drop", "0.01"], &["--drop 0.01", "of 20 examples that is none", "5.0e-2"]);
     refuses(&["out", "--drop", "0.1,0.11"], &["--drop 0.11", "drops 2 examples, as 0.1 does"]);
     refuses(&["out", "--seed", "1,1"], &["--seed 1", "twice"]);
     refuses(&["out", "--jobs", "0"], &["--jobs 0"]);
@@ -265,8 +270,11 @@ fn a_run_without_whole_scores_needs_those_of_its_user() {
 fn a_path_that_training_does_not_make_is_refused() {
     let fixture = Fixture::imported();
     fixture.is_not_exact(&[]);
-    let message =
-        fixture.fails(&["validate", "out"], 2, &["training again without any change", "imported", "kernel.accept"]);
+    let message = fixture.fails(
+        &["validate", "out", "--drop", "0.5"],
+        2,
+        &["training again without any change", "imported", "kernel.accept"],
+    );
     assert!(message.contains("of the largest change"), "{message}");
     assert!(!fixture.path("out/validation.json").exists());
 }

@@ -71,9 +71,9 @@ impl Asked {
         };
         let (subsets, left_out) = (self.subsets, self.leave_one_out);
         match (subsets, left_out) {
-            (0, 0) => {
-                Err(Error::Input("--subsets 0: there is nothing to train again; give --leave-one-out, too".into()))
-            }
+            (0, 0) => Err(Error::Input(
+                "--subsets 0: there is nothing to train again; give --leave-one-out COUNT with it".into(),
+            )),
             (1..FEWEST, _) => few("--subsets", subsets),
             (_, 1..FEWEST) => few("--leave-one-out", left_out),
             _ if self.jobs == Some(0) => Err(Error::Input("--jobs 0: give at least 1".into())),
@@ -107,7 +107,7 @@ impl Asked {
             if count == 0 || count >= examples {
                 let what = if count == 0 { "none" } else { "all" };
                 return Err(Error::Input(format!(
-                    "--drop {share}: of {examples} examples that is {what}; one of them is {:.2}",
+                    "--drop {share}: of {examples} examples that is {what}; {:.1e} of them is one",
                     1.0 / examples as f64
                 )));
             }

@@ -3,6 +3,7 @@
 use super::asked::Retraining;
 use crate::error::Error;
 use crate::formats::{Array, read};
+use crate::plural::counted;
 use crate::run::store::PairArray;
 use rayon::prelude::*;
 use std::borrow::Cow;
@@ -61,9 +62,10 @@ impl Scores {
         let [n, m, r] = shape;
         if ![&[n, m, r][..], &[n, m], &[m]].contains(&array.shape.as_slice()) {
             return Err(Error::Input(format!(
-                "--scores {path}: has shape {:?}; this run has {n} queries, {m} examples and {r} values of each query, so that \
-                 scores are [{n}, {m}, {r}], [{n}, {m}] or [{m}]",
-                array.shape
+                "--scores {path}: has shape {:?}; here are {n} queries, {m} examples and {} of each query, so that scores \
+                 are [{n}, {m}, {r}], [{n}, {m}] or [{m}]",
+                array.shape,
+                counted(r, "value")
             )));
         }
         if let Some(at) = array.first_not_finite() {

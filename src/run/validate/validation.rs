@@ -32,7 +32,7 @@ pub struct Validation {
     pub retrainings: usize,
     /// Those that left the finite numbers; they count nowhere.
     pub diverged: usize,
-    /// How far the readouts are from the run's when it is trained again without a change, as a share of the largest change in training.
+    /// How far training again without a change is from the run's readouts, as a share of the largest change in training.
     pub reproduces: f64,
     /// What dropping means.
     pub dropping: String,
