@@ -84,7 +84,8 @@ fn influences_are_those_of_autograd() {
     for name in names("influence", "_influence.npy") {
         let inputs = inputs(&name).expect("steps with a derivative");
         let (found, effects) = influence(&CpuBackend::<f64>::new(), &inputs);
-        let want = |what: &str| read_npy(&tests().join(format!("influence/{name}_{what}.npy"))).expect("an array").values;
+        let want =
+            |what: &str| read_npy(&tests().join(format!("influence/{name}_{what}.npy"))).expect("an array").values;
         let errors = [distance(&found, &want("influence")), distance(&effects.rates, &want("rates"))];
         if errors.iter().any(|error| *error > 1e-10) {
             failed.push(format!("{name}: {errors:?}"));
@@ -165,7 +166,14 @@ fn gpu_is_near() {
 /// A tile that is ended after every step goes on to the same bits, whatever is carried from step to step.
 #[test]
 fn interrupted_tiles_have_the_same_bits() {
-    let names = ["momentum_decay", "clip_adam", "every_adam", "batch_norm_adamw", "import_tampered_momentum", "groups_nesterov"];
+    let names = [
+        "momentum_decay",
+        "clip_adam",
+        "every_adam",
+        "batch_norm_adamw",
+        "import_tampered_momentum",
+        "groups_nesterov",
+    ];
     for name in names {
         let inputs = inputs(name).expect("steps with a derivative");
         let (backend, folder) = (CpuBackend::<f64>::new(), tempfile::tempdir().expect("a folder"));
@@ -174,9 +182,8 @@ fn interrupted_tiles_have_the_same_bits() {
             (TrainingData::new(&backend, problem).expect("data"), QueryData::new(&backend, problem).expect("queries"));
         let tiles = InfluenceTiles::new(problem);
         let tile = &tiles.tiles(2)[0];
-        let go = |keeper: &mut Interrupt| -> Result<Finished, Error> {
-            tiles.tile(&data, &queries, &tape, tile, keeper)
-        };
+        let go =
+            |keeper: &mut Interrupt| -> Result<Finished, Error> { tiles.tile(&data, &queries, &tape, tile, keeper) };
         let whole = go(&mut Interrupt::never(folder.path().join("none"))).expect("a tile");
         let (state, mut attempts) = (folder.path().join("state"), 0);
         let parts = loop {

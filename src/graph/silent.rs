@@ -23,7 +23,9 @@ impl Graph {
     pub(crate) fn without_gradient(&self) -> Vec<Range<usize>> {
         let mut found = self.silent();
         for block in &self.blocks {
-            if let Some(Structure::Rows(Table { padding: Some(row), width, .. })) = block.uses.first().map(|one| one.structure) {
+            if let Some(Structure::Rows(Table { padding: Some(row), width, .. })) =
+                block.uses.first().map(|one| one.structure)
+            {
                 found.push(block.offset + row * width..block.offset + (row + 1) * width);
             }
         }

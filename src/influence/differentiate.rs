@@ -235,7 +235,8 @@ impl<'a, B: Backend> Clip<'a, B> {
         let Some((gradient, scale)) = self.along else { return Ok(psi) };
         let (backend, len) = (vectors.backend, vectors.len);
         let dot = fresh(backend, 1, |out| {
-            let shape = MatMul { rows: 1, columns: 1, depth: len, layout: Layout::Transposed, start: Start::Value(0.0) };
+            let shape =
+                MatMul { rows: 1, columns: 1, depth: len, layout: Layout::Transposed, start: Start::Value(0.0) };
             backend.matmul(&shape, out, vectors.all(&psi), vectors.all(gradient), None)
         })?;
         let along = fresh(backend, len, |out| {

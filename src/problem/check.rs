@@ -58,7 +58,9 @@ impl Problem {
             )));
         }
         if !(weight > 0.0 && weight.is_finite()) {
-            return Err(wrong(format!("kernel.influence.weight: is {weight}, and has to be above 0; 1 is the run's own path")));
+            return Err(wrong(format!(
+                "kernel.influence.weight: is {weight}, and has to be above 0; 1 is the run's own path"
+            )));
         }
         if !(eps >= 0.0 && eps.is_finite()) {
             return Err(wrong(format!("kernel.influence.eps: is {eps}, and may not be below 0")));

@@ -87,12 +87,8 @@ impl<'a, B: Backend> Replay<'a, B> {
         let (leg, step) = (self.recall.leg(number)?, &self.tape.history().steps[number]);
         let vectors = Vectors { backend: *backend, len: network.trained_len };
         let gradient = self.gradient(number, &leg.weights)?;
-        let given = Given {
-            number,
-            rate: step.learning_rate,
-            weights: &leg.weights,
-            gradient: vectors.copy(&gradient)?,
-        };
+        let given =
+            Given { number, rate: step.learning_rate, weights: &leg.weights, gradient: vectors.copy(&gradient)? };
         optimizer.step(&vectors, memory, given)?;
         Ok((leg, gradient))
     }

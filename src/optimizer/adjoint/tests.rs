@@ -177,6 +177,9 @@ enum By {
     State(&'static str, usize),
 }
 
+/// A step that was made: the weights before it and its gradient, and what is kept after it.
+type Walked = ([Vec<f64>; 2], Memory<CpuBackend<f64>>);
+
 /// A training, and which group each weight is in.
 struct Case {
     groups: ParameterGroups,
@@ -212,13 +215,13 @@ impl Case {
         w.iter().enumerate().fold(0.0.into(), |sum, (entry, &w)| sum + w * readout(entry))
     }
 
-    /// The engine's own steps: the weights before each, its gradient and what is kept after it; and the last weights.
-    fn forwards(&self, weight: f64) -> (Vec<[Vec<f64>; 2]>, Vec<Memory<CpuBackend<f64>>>, Vec<f64>) {
+    /// The engine's own steps, and the last weights.
+    fn forwards(&self, weight: f64) -> (Vec<Walked>, Vec<f64>) {
         let backend = CpuBackend::<f64>::new();
         let vectors = Vectors { backend: &backend, len: self.len() };
         let mut memory = self.groups.memory(&backend, self.len()).expect("a memory");
         let mut w: Vec<f64> = (0..self.len()).map(start).collect();
-        let (mut made, mut memories) = (Vec::new(), Vec::new());
+        let mut made = Vec::new();
         for (number, rate) in RATES.into_iter().enumerate() {
             let gradient = hessian(&w, false).into_iter().enumerate();
             let gradient: Vec<f64> = gradient.map(|(entry, g)| g + weight * data(entry)).collect();
@@ -226,22 +229,22 @@ impl Case {
             let given = Given { number, rate, weights: &weights, gradient: own };
             let Made { next, .. } = self.groups.step(&vectors, &mut memory, given).expect("a step");
             let next = backend.download(vectors.all(&next)).expect("values");
-            made.push([std::mem::replace(&mut w, next), gradient]);
-            memories.push(memory.map(|vector| vectors.copy(vector)).expect("copies"));
+            let after = memory.map(|vector| vectors.copy(vector)).expect("copies");
+            made.push(([std::mem::replace(&mut w, next), gradient], after));
         }
-        (made, memories, w)
+        (made, w)
     }
 
     /// The derivatives of the readout: by the example's weight, and what is left of the adjoint before the first step.
     fn backwards(&self, eps: f64) -> (f64, Adjoint<CpuBackend<f64>>) {
         let backend = CpuBackend::<f64>::new();
         let vectors = Vectors { backend: &backend, len: self.len() };
-        let (made, memories, _) = self.forwards(1.0);
+        let (made, _) = self.forwards(1.0);
         let gradient: Vec<f64> = (0..self.len()).map(readout).collect();
         let gradient = backend.upload(&gradient).expect("a gradient");
         let mut adjoint = Adjoint::new(&vectors, self.groups.whole(), gradient).expect("an adjoint");
         let mut of_example = 0.0;
-        for (number, ([weights, gradient], after)) in made.iter().zip(&memories).enumerate().rev() {
+        for (number, ([weights, gradient], after)) in made.iter().enumerate().rev() {
             let [weights, gradient] = [weights, gradient].map(|vector| backend.upload(vector).expect("a vector"));
             let kept = self.groups.whole().looks_back().then_some(Kept { gradient: &gradient, after });
             let step = Passed { number, rate: RATES[number], weights: &weights, kept, eps };
@@ -362,7 +365,7 @@ fn trainings_with_another_weight_end_where_the_derivative_says() {
     const H: f64 = 1e-7;
     for case in cases() {
         let at = |weight: f64| -> f64 {
-            let (.., last) = case.forwards(weight);
+            let (_, last) = case.forwards(weight);
             last.iter().enumerate().map(|(entry, w)| readout(entry) * w).sum()
         };
         let difference = (at(1.0 + H) - at(1.0 - H)) / (2.0 * H);
@@ -390,8 +393,8 @@ fn eps_of_the_derivative_is_added() {
     let backend = CpuBackend::<f64>::new();
     let vectors = Vectors { backend: &backend, len: network().len };
     for (optimizer, larger) in with(0.0).into_iter().zip(with(0.5)) {
-        let (made, memories, _) = all(optimizer).forwards(1.0);
-        let ([weights, gradient], after) = (&made[1], &memories[1]);
+        let (made, _) = all(optimizer).forwards(1.0);
+        let ([weights, gradient], after) = &made[1];
         let [weights, gradient] = [weights, gradient].map(|vector| backend.upload(vector).expect("a vector"));
         let back = |optimizer: Optimizer, eps: f64| {
             let (kept, by) = (Some(Kept { gradient: &gradient, after }), vectors.copy(&gradient).expect("a copy"));
