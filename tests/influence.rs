@@ -16,7 +16,7 @@ use pathkernel::problem::{InfluenceTiles, Problem, QueryData, TrainingData};
 use pathkernel::random::numbers;
 use pathkernel::run::Inputs;
 use pathkernel::run::keys::RunFile;
-use pathkernel::tape::MemoryTape;
+use pathkernel::tape::{Kept, MemoryTape, Tape};
 use std::path::{Path, PathBuf};
 
 fn tests() -> PathBuf {
@@ -272,4 +272,28 @@ fn what_has_no_derivative_is_refused() {
         let said = problem(wrong, None);
         assert!(said.contains(&format!("kernel.influence.{key}")), "{said}");
     }
+}
+
+/// With smooth slopes the derivative along a path of relu is that of a network of smooth layers along the same weights, which is told that
+/// another one made them.
+#[test]
+fn smooth_slopes_are_those_of_smooth_layers() {
+    let mut inputs = inputs("mlp_relu").expect("steps with a derivative");
+    let backend = CpuBackend::<f64>::new();
+    let made = path(&backend, &inputs);
+    let (plain, _) = influence(&backend, &inputs);
+    inputs.problem.influence = Some(Influence { smooth: 0.2, ..Influence::default() });
+    let (got, _) = influence(&backend, &inputs);
+
+    let file = tests().join("fixtures/mlp_relu/run.toml");
+    let text = std::fs::read_to_string(&file).expect("a run file");
+    let text = text.replace("type = \"relu\"", "type = \"smooth_relu\", width = 0.2");
+    let mut smooth = Inputs::read(&RunFile::parse(&text, &file, &[]).expect("a run file")).expect("inputs");
+    smooth.problem.imported = true;
+    let (problem, mut followed) = (&smooth.problem, MemoryTape::new(smooth.problem.recording()));
+    let mut weights = |number| made.row(Kept::Weights, number).map(|row| row.into_owned());
+    problem.follow(&backend, &mut weights, &mut followed, &mut || Ok(())).expect("a path");
+    let (want, _) = InfluenceTiles::new(problem).of(&backend, &followed, 2, &mut || Ok(())).expect("the influence");
+    assert!(distance(&got, &want) < 1e-12, "{:e}", distance(&got, &want));
+    assert!(distance(&got, &plain) > 1e-3);
 }

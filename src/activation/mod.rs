@@ -213,6 +213,7 @@ activations! {
         elu::Elu,
         hardtanh::Hardtanh,
         clamp::Clamp,
+        smooth_relu::SmoothRelu,
     }
 }
 

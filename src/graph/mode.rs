@@ -1,6 +1,7 @@
 //! Networks that act otherwise in training: a graph for predictions, and its twin for training.
 
 use super::Graph;
+use super::primitive::Kind;
 
 /// What a graph is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +37,18 @@ impl Graph {
     /// otherwise in training itself.
     pub fn in_training(&self) -> &Graph {
         self.twin.as_deref().unwrap_or(self)
+    }
+
+    /// The same with every relu one whose slope goes from 0 to 1 over a width, in training as well.
+    pub(crate) fn smoothed(&self, width: f64) -> Self {
+        let mut smooth = self.clone();
+        for node in &mut smooth.nodes {
+            if let Kind::Pointwise(own) = &mut node.kind {
+                own.smooth(width);
+            }
+        }
+        smooth.twin = self.twin.as_ref().map(|twin| Box::new(twin.smoothed(width)));
+        smooth
     }
 
     /// Whether some layer acts otherwise in training.

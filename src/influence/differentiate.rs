@@ -22,6 +22,8 @@ pub(crate) struct Differentiation<'a, B: Backend> {
     pub setting: Setting<'a, B>,
     /// The training that made the path, or that it was held against.
     pub training: Training<'a, B>,
+    /// The same of the network that derivatives are taken of.
+    pub derived: Training<'a, B>,
     /// The path.
     pub tape: &'a dyn Tape<B::Element>,
     /// What is asked.
@@ -146,7 +148,7 @@ impl<B: Backend> Differentiation<'_, B> {
             along.push(self.training.whole(q, None)?);
         }
         for held in self.training.parts(step) {
-            self.add(state, &BatchPart::new(&self.training, number, &held)?, &held, weights, &along)?;
+            self.add(state, &BatchPart::new(&self.derived, number, &held)?, &held, weights, &along)?;
         }
         for (value, own) in state.covectors.iter_mut().enumerate() {
             if let Some(running) = &mut own.running {
@@ -171,9 +173,9 @@ impl<B: Backend> Differentiation<'_, B> {
         weights: &B::Buffer,
         along: &[B::Buffer],
     ) -> Result<(), Error> {
-        let Training { backend, network, loss, targets, .. } = self.training;
+        let Training { backend, network, loss, targets, .. } = self.derived;
         let (segment, rows, width) = (Segment::at(weights), part.rows, network.outputs);
-        let mut pass = part.pass(&self.training, weights)?;
+        let mut pass = part.pass(&self.derived, weights)?;
         network.keep_slopes(backend, &mut pass)?;
         let outputs = network.outputs(&pass);
         let gradient = targets.losses(backend, loss, outputs, &part.places)?.gradient;

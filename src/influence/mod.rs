@@ -21,7 +21,7 @@ pub struct Influence {
     pub weight: f64,
     /// What is added to the eps of a preconditioner, in the derivative alone.
     pub eps: f64,
-    /// The width over which the slope of a relu would go from 0 to 1, in the derivative alone. Only 0 is taken: it jumps.
+    /// The width over which the slope of a relu goes from 0 to 1, in the derivative alone; 0: it jumps.
     pub smooth: f64,
 }
 

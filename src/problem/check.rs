@@ -62,13 +62,10 @@ impl Problem {
                 "kernel.influence.weight: is {weight}, and has to be above 0; 1 is the run's own path"
             )));
         }
-        if !(eps >= 0.0 && eps.is_finite()) {
-            return Err(wrong(format!("kernel.influence.eps: is {eps}, and may not be below 0")));
-        }
-        if smooth != 0.0 {
-            return Err(wrong(format!(
-                "kernel.influence.smooth: is {smooth}, and relu's slope is not smoothed yet; leave it at 0, or train a network of gelu"
-            )));
+        for (key, value) in [("eps", eps), ("smooth", smooth)] {
+            if !(value >= 0.0 && value.is_finite()) {
+                return Err(wrong(format!("kernel.influence.{key}: is {value}, and may not be below 0")));
+            }
         }
         Ok(())
     }

@@ -4,10 +4,12 @@ use super::Problem;
 use super::data::{QueryData, TrainingData};
 use crate::compute::{Backend, Entries};
 use crate::error::Error;
+use crate::graph::Graph;
 use crate::influence::{Differentiation, Influence};
 use crate::keeper::Keeper;
-use crate::path::{Effects, Finished, Tile, interleave};
+use crate::path::{Effects, Finished, Setting, Tile, interleave};
 use crate::tape::Tape;
+use crate::training::Training;
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -30,12 +32,16 @@ pub struct InfluenceTiles<'a> {
     /// That of [`Problem::influence_problem`].
     problem: &'a Problem,
     influence: Influence,
+    /// The network that derivatives are taken of, where it is another.
+    smooth: Option<Graph>,
 }
 
 impl<'a> InfluenceTiles<'a> {
     /// Along the path of a problem, which is an [`influence_problem`](Problem::influence_problem).
     pub fn new(problem: &'a Problem) -> Self {
-        Self { problem, influence: problem.influence.unwrap_or_default() }
+        let influence = problem.influence.unwrap_or_default();
+        let smooth = (influence.smooth > 0.0).then(|| problem.network.smoothed(influence.smooth));
+        Self { problem, influence, smooth }
     }
 
     /// Tiles of `side` queries each.
@@ -70,8 +76,11 @@ impl<'a> InfluenceTiles<'a> {
         tile: &Tile,
         keeper: &mut dyn Keeper,
     ) -> Result<Finished, Error> {
-        let (setting, training) = (data.setting(&[], queries), data.training());
-        Differentiation { setting, training, tape, influence: self.influence }.tile(tile, keeper)
+        let network = self.smooth.as_ref().unwrap_or(&self.problem.network);
+        let setting = Setting { network, in_training: network.in_training(), ..data.setting(&[], queries) };
+        let (training, influence) = (data.training(), self.influence);
+        let derived = Training { network: network.in_training(), ..data.training() };
+        Differentiation { setting, training, derived, tape, influence }.tile(tile, keeper)
     }
 
     /// `[n, m, R]` and its effects, in memory, by tiles of `side` queries.

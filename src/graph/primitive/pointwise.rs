@@ -1,7 +1,7 @@
 //! An elementwise function.
 
 use super::*;
-use crate::activation::Activation;
+use crate::activation::{Activation, SmoothRelu};
 
 /// An elementwise function.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +19,13 @@ impl Pointwise {
     /// The function.
     pub fn function(&self) -> Activation {
         self.function
+    }
+
+    /// Makes relu one whose slope goes from 0 to 1 over a width.
+    pub(in crate::graph) fn smooth(&mut self, width: f64) {
+        if self.function == Activation::Relu {
+            self.function = SmoothRelu { width }.into();
+        }
     }
 
     /// `f'(x)` and, where it is not 0 between kinks, `f''(x)`.
