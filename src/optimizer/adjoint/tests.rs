@@ -1,6 +1,6 @@
 //! Whole trainings gone back through, against PyTorch's loops in dual numbers and against differences.
 //!
-//! The loss gradient at weights w is `A w + u b`: u is the weight of an example whose gradient is b, and A the Hessian.
+//! The loss gradient of step s at weights w is `A w + u b_s`: u is the weight of an example whose gradient is b_s, and A the Hessian.
 
 use super::super::{Adam, Group, NAdam, OptimizerState, ParameterGroups, RmsProp, Sgd};
 use super::super::{Given, Made};
@@ -143,9 +143,12 @@ fn network() -> Graph {
     Graph::new(&[2], &[linear(), linear()]).expect("a network")
 }
 
-/// b.
-fn data(entry: usize) -> f64 {
-    if entry == SILENT { 0.0 } else { (1.7 * entry as f64 + 0.3).sin() }
+/// b of a step: larger than what the other part of the gradient is at first, so that few gradients are nearly 0, where no
+/// difference resolves a preconditioner.
+fn data(number: usize, entry: usize) -> f64 {
+    const OF_STEPS: [f64; 6] = [1.0, -0.6, 1.2, 0.8, -1.0, 0.5];
+    let size = 2.1 + 0.3 * (1.7 * entry as f64 + 0.3).sin();
+    if entry == SILENT { 0.0 } else { OF_STEPS[number] * if entry.is_multiple_of(3) { size } else { -size } }
 }
 
 /// The entries of `A w` or, transposed, of `Aᵀ w`: each gradient depends on two weights.
@@ -208,7 +211,7 @@ impl Case {
             for (entry, state) in states.iter_mut().enumerate() {
                 let group = self.group_of[entry];
                 let numbers = ((number + before + 1) as i32, self.groups.rate(group, number, rate));
-                let g = gradient[entry] + u * data(entry);
+                let g = gradient[entry] + u * data(number, entry);
                 w[entry] = pytorch(self.groups.at(group, number), numbers, (w[entry], g), state);
             }
         }
@@ -224,7 +227,7 @@ impl Case {
         let mut made = Vec::new();
         for (number, rate) in RATES.into_iter().enumerate() {
             let gradient = hessian(&w, false).into_iter().enumerate();
-            let gradient: Vec<f64> = gradient.map(|(entry, g)| g + weight * data(entry)).collect();
+            let gradient: Vec<f64> = gradient.map(|(entry, g)| g + weight * data(number, entry)).collect();
             let (weights, own) = (backend.upload(&w).expect("weights"), backend.upload(&gradient).expect("a gradient"));
             let given = Given { number, rate, weights: &weights, gradient: own };
             let Made { next, .. } = self.groups.step(&vectors, &mut memory, given).expect("a step");
@@ -250,7 +253,7 @@ impl Case {
             let step = Passed { number, rate: RATES[number], weights: &weights, kept, eps };
             let psi = self.groups.back(&vectors, &step, &mut adjoint).expect("a step back");
             let psi = backend.download(vectors.all(&psi)).expect("values");
-            of_example -= psi.iter().enumerate().map(|(entry, psi)| psi * data(entry)).sum::<f64>();
+            of_example -= psi.iter().enumerate().map(|(entry, psi)| psi * data(number, entry)).sum::<f64>();
             let turned = backend.upload(&hessian(&psi, true)).expect("a product");
             vectors.add(&mut adjoint.weights, -1.0, &turned).expect("a sum");
         }
@@ -346,23 +349,23 @@ fn whole_trainings_are_differentiated() {
         let (what, len) = (format!("{:?}", case.groups), case.len());
         let (of_example, adjoint) = case.backwards(0.0);
         let dual = |by| case.pytorch(by).slope;
-        agree(&what, &[of_example], &[dual(By::Example)], 1e-12);
+        agree(&what, &[of_example], &[dual(By::Example)], 1e-10);
         let want: Vec<f64> = (0..len).map(|entry| dual(By::Start(entry))).collect();
-        agree(&format!("the start: {what}"), &read(&adjoint.weights, len), &want, 1e-12);
+        agree(&format!("the start: {what}"), &read(&adjoint.weights, len), &want, 1e-10);
         for &(own, theirs) in case.groups.whole().theirs() {
             if let (Some(found), Some(_)) = (adjoint.memory.get(own), case.groups.state()) {
                 let want: Vec<f64> = (0..len).map(|entry| dual(By::State(theirs, entry))).collect();
-                agree(&format!("{own}: {what}"), &read(found, len), &want, 1e-12);
+                agree(&format!("{own}: {what}"), &read(found, len), &want, 1e-10);
             }
         }
     }
 }
 
 /// The third witness shares the steps, and no derivative. Differences are off by the square of their step times a third derivative,
-/// which is as large as `1 / eps²` where a gradient is nearly nothing, and by a rounding of the readout over their step.
+/// and by a rounding of the readout over their step.
 #[test]
 fn trainings_with_another_weight_end_where_the_derivative_says() {
-    const H: f64 = 1e-7;
+    const H: f64 = 1e-6;
     for case in cases() {
         let at = |weight: f64| -> f64 {
             let (_, last) = case.forwards(weight);
