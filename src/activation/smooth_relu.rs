@@ -49,7 +49,7 @@ impl Numbered for SmoothRelu {
     const START: Self = SmoothRelu { width: 1.0 };
     const KEYS: &'static [Key<Self>] =
         &[Key::new("width", "over which the slope goes from 0 to 1", at!(SmoothRelu.width, Number::AboveZero))];
-    const SAMPLES: &'static [Self] = &[Self::START, SmoothRelu { width: 0.25 }];
+    const SAMPLES: &'static [Self] = &[Self::START, SmoothRelu { width: 0.5 }];
 
     fn check(&self) -> Result<(), (&'static str, String)> {
         Ok(())

@@ -179,6 +179,7 @@ pub const LAYERS: &[(&str, [&str; 2])] = &[
     ("leaky_relu.slope", ["type = 'leaky_relu'", "type = 'leaky_relu', slope = 0.2"]),
     ("gelu.approximate", ["type = 'gelu'", "type = 'gelu', approximate = 'tanh'"]),
     ("elu.alpha", ["type = 'elu'", "type = 'elu', alpha = 2"]),
+    ("smooth_relu.width", ["type = 'smooth_relu'", "type = 'smooth_relu', width = 0.5"]),
     ("hardtanh.min_val", ["type = 'hardtanh'", "type = 'hardtanh', min_val = -2"]),
     ("hardtanh.max_val", ["type = 'hardtanh'", "type = 'hardtanh', max_val = 2"]),
     ("clamp.min", ["type = 'clamp', max = 1", "type = 'clamp', min = 0, max = 1"]),
