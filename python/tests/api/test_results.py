@@ -149,7 +149,6 @@ def test_what_is_not_there_is_told_with_the_remedy(result: pk.Result) -> None:
     for wrong, why in (
         (lambda: result.kernel, 'kernel="trace"'),
         (lambda: result.windows, "windows=10"),
-        (lambda: result.report(), "directory"),
     ):
         with pytest.raises(pk.PathkernelError, match=why):
             wrong()

@@ -36,7 +36,7 @@ pub struct AdamBackArrays<'a, T> {
 
 impl Operation for AdamBack {
     const NAME: &'static str = "adam_back";
-    const ROUNDINGS: f64 = 2000.0;
+    const ROUNDINGS: f64 = 200.0;
 
     type Arrays<'a, T: 'a, I: 'a> = AdamBackArrays<'a, T>;
 
@@ -103,8 +103,12 @@ impl Operation for AdamBack {
             Adam { rate: 0.05, betas: [0.5, 0.75], correction: 0.5, eps: 0.125, weight_decay: 0.25, shrink: 0.75 };
         let [weights, gradient, first, root] =
             [trial.numbers(len)?, trial.numbers(len)?, trial.numbers(len)?, trial.numbers(len)?];
-        let mut second = backend.zeros(len)?;
+        // Second moments of a quarter and more, since their roots are divided by; and one of 0, where there is no derivative.
+        let (mut second, mut quarter) = (backend.zeros(len)?, backend.zeros(len)?);
         backend.multiply(front_mut(&mut second, len), front(&root, len), front(&root, len))?;
+        backend.fill(front_mut(&mut quarter, len), 0.25)?;
+        backend.axpy(front_mut(&mut second, len), 1.0, front(&quarter, len))?;
+        backend.fill(front_mut(&mut second, len.min(1)), 0.0)?;
         for own in [0.0, 0.5] {
             let mut by = [trial.numbers(len)?, trial.numbers(len)?, trial.numbers(len)?];
             let mut psi = backend.zeros(len)?;
