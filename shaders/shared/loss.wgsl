@@ -42,4 +42,3 @@ fn aim(target_: u32, c: u32) -> f32 {
     if shape.has_classes == 0u { part = value_of(target_, c); } else if c == class_of(target_) { part = 1.0; }
     return number_of(c) * (shape.keep * part + shape.spread);
 }
-

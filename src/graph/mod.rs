@@ -48,6 +48,7 @@ pub use mode::Mode;
 pub use pooled::Pooled;
 pub use roles::{Role, Roles};
 pub use running::Running;
+pub(crate) use silent::ones_but;
 pub use structure::{Diagonal, Matrix, Structure, Table};
 pub use tangent::Directional;
 pub use view::View;

@@ -5,7 +5,21 @@
 
 use super::primitive::{Kind, Primitive};
 use super::{Block, Graph, NodeId, Structure, Table};
+use crate::compute::{Backend, Result, SliceMut};
 use std::ops::Range;
+
+/// A vector of so many ones, with zeros in some places; `None` where there is no such place.
+pub(crate) fn ones_but<B: Backend>(backend: &B, len: usize, places: &[Range<usize>]) -> Result<Option<B::Buffer>> {
+    if places.is_empty() {
+        return Ok(None);
+    }
+    let mut factors = backend.scratch(len)?;
+    backend.fill(SliceMut::new(&mut factors, 0, len), 1.0)?;
+    for place in places {
+        backend.fill(SliceMut::new(&mut factors, place.start, place.len()), 0.0)?;
+    }
+    Ok(Some(factors))
+}
 
 impl Graph {
     /// The places, in the flat vector, of trained numbers whose gradients are zero whatever the examples.

@@ -19,7 +19,7 @@ pub(super) struct Covector<B: Backend> {
 
 /// Elements of one pass of queries at the last weights, whole gradient rows among them: a constant, so that results depend on no
 /// machine.
-const ELEMENTS_AT_ONCE: usize = 1 << 25;
+pub(crate) const ELEMENTS_AT_ONCE: usize = 1 << 25;
 
 impl<B: Backend> Covector<B> {
     /// Zeros.

@@ -8,7 +8,7 @@ use crate::compute::{self, Backend, Layout, MatMul, RowMap, Slice, SliceMut, Sta
 use crate::error::Error;
 use crate::formats::StateWriter;
 use crate::graph::primitive::fresh;
-use crate::graph::{Factor, Segment, Turn};
+use crate::graph::{Factor, Segment, Turn, ones_but};
 use crate::keeper::Keeper;
 use crate::optimizer::{Passed, Vectors};
 use crate::path::{Finished, Setting, Tile};
@@ -106,17 +106,8 @@ impl<B: Backend> Differentiation<'_, B> {
 
     /// Ones, and zeros where no example's loss has a gradient; `None` where all may have one.
     fn heard(&self) -> Result<Option<B::Buffer>, Error> {
-        let (backend, network) = (self.setting.backend, self.training.network);
-        let places = network.without_gradient();
-        if places.is_empty() {
-            return Ok(None);
-        }
-        let mut factors = backend.scratch(network.trained_len)?;
-        backend.fill(SliceMut::new(&mut factors, 0, network.trained_len), 1.0)?;
-        for place in places {
-            backend.fill(SliceMut::new(&mut factors, place.start, place.len()), 0.0)?;
-        }
-        Ok(Some(factors))
+        let network = self.training.network;
+        Ok(ones_but(self.setting.backend, network.trained_len, &network.without_gradient())?)
     }
 
     /// Goes back through a step, which ends at the weights `after`.

@@ -12,6 +12,7 @@ mod covector;
 mod differentiate;
 mod results;
 
+pub(crate) use covector::ELEMENTS_AT_ONCE;
 pub(crate) use differentiate::Differentiation;
 
 /// What is asked of the influence.

@@ -198,7 +198,9 @@ impl Update for Sgd {
             vectors.blend(&mut psi, itself, -self.taken(step.number), momentum)?;
             vectors.scale(momentum, self.momentum)?;
         }
-        vectors.add(weights, -self.weight_decay, &psi)?;
+        if self.weight_decay != 0.0 {
+            vectors.add(weights, -self.weight_decay, &psi)?;
+        }
         Ok(psi)
     }
 

@@ -12,7 +12,7 @@ use super::sums::{Certificate, State};
 use super::sweep::Sweep;
 use super::{Account, Tile};
 use crate::compute::{Backend, Phase, Result, RowMap, Slice, SliceMut};
-use crate::graph::{Block, Factor, Role, Segment};
+use crate::graph::{Block, Factor, Role, Segment, ones_but};
 use crate::optimizer::Meets;
 use crate::tangent::{ConstantInputs, Node, QueryFactors, along};
 use crate::tape::Step;
@@ -332,16 +332,7 @@ fn sets<B: Backend>(setting: &Setting<'_, B>, wanted: &[bool]) -> Vec<(usize, Ve
 /// What ψ is multiplied by, entry by entry, so that rounding gives no example a part where it has none.
 pub(super) fn silencing<B: Backend>(setting: &Setting<'_, B>) -> Result<Option<B::Buffer>> {
     let Setting { backend, in_training: network, .. } = *setting;
-    let places = network.silent();
-    if places.is_empty() {
-        return Ok(None);
-    }
-    let mut factors = backend.scratch(network.len)?;
-    backend.fill(SliceMut::new(&mut factors, 0, network.len), 1.0)?;
-    for place in places {
-        backend.fill(SliceMut::new(&mut factors, place.start, place.len()), 0.0)?;
-    }
-    Ok(Some(factors))
+    ones_but(backend, network.len, &network.silent())
 }
 
 /// `out[o] += scale ∇f_o · direction`, the part of one use of a block.

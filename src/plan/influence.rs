@@ -4,6 +4,7 @@ use super::cost::Cost;
 use super::own::Demand;
 use super::tiles::{most_queries, workers};
 use super::{Cut, Device, cost, real, sizes};
+use crate::influence::ELEMENTS_AT_ONCE;
 use crate::path::Tile;
 use crate::problem::{InfluenceTiles, Problem};
 use crate::tangent::{Contraction, Sizes};
@@ -25,7 +26,7 @@ const SLACK: f64 = 1.25;
 /// row that passes: ψ, q and what comes back of it; with what the pool of buffers keeps of them, measured.
 const VECTORS: f64 = 24.0;
 /// Elements of the pass of queries at the last weights, whole gradient rows among them, where there are so many.
-const AT_ONCE: f64 = (1 << 25) as f64;
+const AT_ONCE: f64 = ELEMENTS_AT_ONCE as f64;
 /// What a pass along a direction and its way back hold, for what one pass forward and back does.
 const DIRECTED: f64 = 2.0;
 /// Rows of a tile below which what its rows share is too much to be divided among threads.

@@ -1,6 +1,6 @@
 //! Targets on the device, and the losses of outputs.
 
-use crate::compute::op::{self, BatchLoss, BatchLossArrays, LossCurvature, LossCurvatureArrays};
+use crate::compute::op::{self, BatchLoss, BatchLossArrays, LossBatch, LossCurvature, LossCurvatureArrays};
 use crate::compute::{Backend, Element, Layout, MatMul, Result, Slice, SliceMut, Start, convert};
 use crate::loss::{Aims, IGNORED, Loss, Targets};
 
@@ -103,11 +103,23 @@ impl<B: Backend> TargetBuffer<B> {
         Ok(Places { len: numbers.len(), numbers: backend.index(&numbers)?, share, each: 1 })
     }
 
-    /// The targets as operations take them.
-    fn targets(&self) -> op::Targets<'_, B::Buffer, B::Index> {
-        match &self.values {
-            Values::Classes(classes) => op::Targets::Classes(classes),
-            Values::Reals(values, len) => op::Targets::Reals(Slice::new(values, 0, *len)),
+    /// A loss as operations take it.
+    fn of(&self, loss: Loss) -> BatchLoss {
+        BatchLoss { loss, width: self.width, smoothing: self.smoothing }
+    }
+
+    /// What the losses of outputs are made of whose rows are at some places.
+    fn batch<'a>(&'a self, outputs: Slice<'a, B::Buffer>, places: &'a Places<B>) -> LossBatch<'a, B::Buffer, B::Index> {
+        LossBatch {
+            outputs,
+            targets: match &self.values {
+                Values::Classes(classes) => op::Targets::Classes(classes),
+                Values::Reals(values, len) => op::Targets::Reals(Slice::new(values, 0, *len)),
+            },
+            weights: Slice::new(&self.weights, 0, self.places),
+            numbers: Slice::new(&self.numbers, 0, self.width),
+            places: &places.numbers,
+            share: Slice::new(&places.share, 0, places.len),
         }
     }
 
@@ -124,15 +136,9 @@ impl<B: Backend> TargetBuffer<B> {
         let arrays = LossCurvatureArrays {
             change: SliceMut::new(&mut change, 0, outputs.len),
             along: direction,
-            outputs,
-            targets: self.targets(),
-            weights: Slice::new(&self.weights, 0, self.places),
-            numbers: Slice::new(&self.numbers, 0, self.width),
-            places: &places.numbers,
-            share: Slice::new(&places.share, 0, places.len),
+            batch: self.batch(outputs, places),
         };
-        let of = BatchLoss { loss, width: self.width, smoothing: self.smoothing };
-        backend.run(&LossCurvature { of }, arrays)?;
+        backend.run(&LossCurvature { of: self.of(loss) }, arrays)?;
         Ok(change)
     }
 
@@ -148,14 +154,9 @@ impl<B: Backend> TargetBuffer<B> {
         let arrays = BatchLossArrays {
             gradient: SliceMut::new(&mut gradient, 0, outputs.len),
             statistics: SliceMut::new(&mut statistics, 0, 2 * places.len),
-            outputs,
-            targets: self.targets(),
-            weights: Slice::new(&self.weights, 0, self.places),
-            numbers: Slice::new(&self.numbers, 0, self.width),
-            places: &places.numbers,
-            share: Slice::new(&places.share, 0, places.len),
+            batch: self.batch(outputs, places),
         };
-        backend.run(&BatchLoss { loss, width: self.width, smoothing: self.smoothing }, arrays)?;
+        backend.run(&self.of(loss), arrays)?;
         Ok(Losses { gradient, statistics, each: places.each, rows: places.len / places.each })
     }
 }

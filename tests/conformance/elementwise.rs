@@ -2,7 +2,7 @@
 
 use crate::harness::*;
 use pathkernel::activation::{Activation, Order};
-use pathkernel::compute::op::{Activate, BatchLoss, BatchLossArrays, Read, ReadArrays};
+use pathkernel::compute::op::{Activate, BatchLoss, BatchLossArrays, LossBatch, Read, ReadArrays};
 use pathkernel::compute::{Adam, AdamOut, Backend, Normalize, Position, Slice, SliceMut, Targets, Weights};
 use pathkernel::loss::{Loss, TargetKind};
 use pathkernel::readout::OutputFunction;
@@ -233,9 +233,7 @@ fn losses<B: Backend>(backend: &B, &(loss, rows, width, all, of_classes): &LossC
     let (weights, of_outputs) = (Held::new(backend, &positive(27, all)), Held::new(backend, &positive(28, width)));
     let targets = if of_classes { Targets::Classes(&classes) } else { Targets::Reals(reals.get()) };
     let (mut gradient, mut statistics) = (Held::output(backend, rows * width), Held::output(backend, rows * 2));
-    let arrays = BatchLossArrays {
-        gradient: gradient.out(),
-        statistics: statistics.out(),
+    let batch = LossBatch {
         outputs: outputs.get(),
         targets,
         weights: weights.get(),
@@ -243,6 +241,7 @@ fn losses<B: Backend>(backend: &B, &(loss, rows, width, all, of_classes): &LossC
         places: &places,
         share: share.get(),
     };
+    let arrays = BatchLossArrays { gradient: gradient.out(), statistics: statistics.out(), batch };
     backend.run(&BatchLoss { loss, width, smoothing: 0.25 }, arrays).unwrap();
     [gradient.values(backend), statistics.values(backend)].concat()
 }

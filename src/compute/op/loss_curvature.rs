@@ -2,11 +2,11 @@
 
 #[cfg(feature = "gpu")]
 use super::loss::Numbers;
-use super::loss::{Batch, Rows};
+use super::loss::{Rows, Tried};
 use super::*;
 #[cfg(feature = "gpu")]
 use crate::compute::gpu::{LOSS, MATH};
-use crate::loss::{Loss, OfClasses, OfReals, TargetKind, Visitor};
+use crate::loss::{OfClasses, OfReals, Visitor};
 
 /// How the gradients of [`BatchLoss`] change as the outputs move along a direction:
 /// `change[b, c] = share[b] ω_b Σ_d ∂²L_b/∂f_c∂f_d along[b, d]`.
@@ -23,25 +23,8 @@ pub struct LossCurvatureArrays<'a, T, I> {
     pub change: SliceMut<'a, T>,
     /// `[rows, width]`: where the outputs move.
     pub along: Slice<'a, T>,
-    /// f, `[rows, width]`.
-    pub outputs: Slice<'a, T>,
-    /// The targets of all places.
-    pub targets: Targets<'a, T, I>,
-    /// `[places]`: ω.
-    pub weights: Slice<'a, T>,
-    /// `[width]`: the number of each output.
-    pub numbers: Slice<'a, T>,
-    /// `[rows]`: which place each row is.
-    pub places: &'a I,
-    /// `[rows]`: what each counts in the loss.
-    pub share: Slice<'a, T>,
-}
-
-impl<'a, T, I> LossCurvatureArrays<'a, T, I> {
-    fn batch(&self) -> Batch<'a, T, I> {
-        let &Self { outputs, targets, weights, numbers, places, share, .. } = self;
-        Batch { outputs, targets, weights, numbers, places, share }
-    }
+    /// What the losses are made of.
+    pub batch: LossBatch<'a, T, I>,
 }
 
 impl Operation for LossCurvature {
@@ -51,13 +34,13 @@ impl Operation for LossCurvature {
     type Arrays<'a, T: 'a, I: 'a> = LossCurvatureArrays<'a, T, I>;
 
     fn check<T, I: Indices>(&self, arrays: &Self::Arrays<'_, T, I>) -> Result<()> {
-        let LossCurvatureArrays { change, along, outputs, .. } = arrays;
-        fit(Self::NAME, &[(change.len, outputs.len), (along.len, outputs.len)])?;
-        arrays.batch().check(Self::NAME, &self.of)
+        let LossCurvatureArrays { change, along, batch } = arrays;
+        fit(Self::NAME, &[(change.len, batch.outputs.len), (along.len, batch.outputs.len)])?;
+        batch.check(Self::NAME, &self.of)
     }
 
     fn cpu<E: Element>(&self, _: &CpuBackend<E>, arrays: Self::Arrays<'_, cpu::Buffer<E>, Vec<u32>>) -> Result<()> {
-        let (rows, along) = (Rows::new(&self.of, arrays.batch())?, view(arrays.along)?);
+        let (rows, along) = (Rows::new(&self.of, arrays.batch)?, view(arrays.along)?);
         self.of.loss.accept(Changes { rows, along, change: view_mut(arrays.change)? });
         Ok(())
     }
@@ -65,7 +48,7 @@ impl Operation for LossCurvature {
     #[cfg(feature = "gpu")]
     fn gpu(&self, gpu: &GpuBackend, arrays: Self::Arrays<'_, gpu::Buffer, gpu::Index>) -> Result<()> {
         let own = [write(&arrays.change), read(arrays.along)].map(|array| BlockArray::rows(array, self.of.width));
-        arrays.batch().dispatch(gpu, Self::NAME, &self.of, own)
+        arrays.batch.dispatch(gpu, Self::NAME, &self.of, own)
     }
 
     #[cfg(feature = "gpu")]
@@ -76,33 +59,14 @@ impl Operation for LossCurvature {
     }
 
     fn trial<B: Backend>(trial: &mut Trial<'_, B>) -> Result<()> {
-        let backend = trial.backend;
-        let width = 3;
-        let rows = trial.rows(width);
-        let len = rows * width;
-        let (outputs, reals, along) = (trial.numbers(len)?, trial.numbers(len)?, trial.numbers(len)?);
-        let (share, weights) = (trial.numbers(rows)?, trial.numbers(rows)?);
-        let numbers = backend.upload(&[0.5, 1.0, 2.0].map(B::Element::from_f64))?;
-        let classes = backend.index(&(0..rows).map(|place| (place * 7 % width) as u32).collect::<Vec<_>>())?;
-        let places = backend.index(&(0..rows as u32).rev().collect::<Vec<_>>())?;
-        let mut change = backend.zeros(len)?;
-        let reals = Targets::Reals(front(&reals, len));
-        let of_reals = Loss::ALL.iter().map(|&loss| (loss, 0.1, reals));
-        let of_classes = Loss::ALL.iter().filter(|loss| loss.takes() == TargetKind::Classes);
-        let of_classes = of_classes.map(|&loss| (loss, 0.0, Targets::Classes(&classes)));
-        for (loss, smoothing, targets) in of_reals.chain(of_classes) {
+        let (backend, tried) = (trial.backend, Tried::new(trial)?);
+        let len = tried.rows * Tried::<B>::WIDTH;
+        let (along, mut change) = (trial.numbers(len)?, backend.zeros(len)?);
+        for (of, batch) in tried.each() {
             trial.run(|| {
-                let arrays = LossCurvatureArrays {
-                    change: front_mut(&mut change, len),
-                    along: front(&along, len),
-                    outputs: front(&outputs, len),
-                    targets,
-                    weights: front(&weights, rows),
-                    numbers: front(&numbers, width),
-                    places: &places,
-                    share: front(&share, rows),
-                };
-                backend.run(&LossCurvature { of: BatchLoss { loss, width, smoothing } }, arrays)
+                let arrays =
+                    LossCurvatureArrays { change: front_mut(&mut change, len), along: front(&along, len), batch };
+                backend.run(&LossCurvature { of }, arrays)
             })?;
             trial.wrote(&change, len)?;
         }
@@ -155,6 +119,7 @@ impl<'a, E: Element> Changes<'a, E> {
 mod tests {
     use super::super::testing::*;
     use super::*;
+    use crate::loss::{Loss, TargetKind};
 
     const WIDTH: usize = 3;
 
@@ -167,16 +132,13 @@ mod tests {
         let (weights, of_outputs, places) = (held(&[0.5, 7.0, 1.0, 2.0]), held(&[0.5, 1.0, 2.0]), vec![3, 0, 2, 0]);
         let (outputs, targets) = (moved.all(), classes.map_or(Targets::Reals(reals.all()), Targets::Classes));
         let (weights, numbers, places, share) = (weights.all(), of_outputs.all(), &places, share.all());
+        let batch = LossBatch { outputs, targets, weights, numbers, places, share };
         let mut statistics = held(&[0.0; 8]);
         let gradient = written(&[0.0; 4 * WIDTH], |cpu, gradient| {
-            let statistics = statistics.all_mut();
-            let arrays = BatchLossArrays { gradient, statistics, outputs, targets, weights, numbers, places, share };
-            cpu.run(&of, arrays)
+            cpu.run(&of, BatchLossArrays { gradient, statistics: statistics.all_mut(), batch })
         });
         let change = written(&[0.0; 4 * WIDTH], |cpu, change| {
-            let along = along.all();
-            let arrays = LossCurvatureArrays { change, along, outputs, targets, weights, numbers, places, share };
-            cpu.run(&LossCurvature { of }, arrays)
+            cpu.run(&LossCurvature { of }, LossCurvatureArrays { change, along: along.all(), batch })
         });
         [gradient, change]
     }

@@ -73,7 +73,7 @@ pub use gather::Gather;
 pub use gram::{Accumulator, Entries, Gram, GramArrays, Part};
 pub use im2col::Im2col;
 pub use lookup::Lookup;
-pub use loss::{BatchLoss, BatchLossArrays, Targets};
+pub use loss::{BatchLoss, BatchLossArrays, LossBatch, Targets};
 pub use loss_curvature::{LossCurvature, LossCurvatureArrays};
 pub use mask::Mask;
 pub use matches::Matches;

@@ -1,21 +1,36 @@
 //! What a batch's losses and their gradients' changes are made of.
 
 use super::super::*;
-use crate::loss::TargetKind;
+use crate::loss::{Loss, TargetKind};
 
 /// What a batch's losses are made of, whatever is asked of them.
-pub struct Batch<'a, T, I> {
+#[derive(Debug)]
+pub struct LossBatch<'a, T, I> {
+    /// f, `[rows, width]`.
     pub outputs: Slice<'a, T>,
+    /// The targets of all places.
     pub targets: Targets<'a, T, I>,
+    /// `[places]`: ω.
     pub weights: Slice<'a, T>,
+    /// `[width]`: the number of each output.
     pub numbers: Slice<'a, T>,
+    /// `[rows]`: which place each row is.
     pub places: &'a I,
+    /// `[rows]`: what each counts in the loss.
     pub share: Slice<'a, T>,
 }
 
-impl<T, I: Indices> Batch<'_, T, I> {
+impl<T, I> Clone for LossBatch<'_, T, I> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T, I> std::marker::Copy for LossBatch<'_, T, I> {}
+
+impl<T, I: Indices> LossBatch<'_, T, I> {
     /// Fails unless every row has outputs, and its place a weight and a target that the loss takes.
-    pub fn check(&self, operation: &str, of: &BatchLoss) -> Result<()> {
+    pub(in crate::compute::op) fn check(&self, operation: &str, of: &BatchLoss) -> Result<()> {
         let Self { outputs, targets, weights, numbers, places, share } = self;
         let (places, width) = (places.values(), of.width);
         fit(operation, &[(outputs.len, places.len() * width), (share.len, places.len()), (numbers.len, width)])?;
@@ -40,9 +55,9 @@ impl<T, I: Indices> Batch<'_, T, I> {
 }
 
 #[cfg(feature = "gpu")]
-impl Batch<'_, gpu::Buffer, gpu::Index> {
+impl LossBatch<'_, gpu::Buffer, gpu::Index> {
     /// Dispatches a shader that begins with two arrays of its own.
-    pub fn dispatch(
+    pub(in crate::compute::op) fn dispatch(
         &self,
         gpu: &GpuBackend,
         shader: &'static str,
@@ -126,8 +141,8 @@ pub struct Rows<'a, E> {
 }
 
 impl<'a, E: Element> Rows<'a, E> {
-    pub fn new(of: &BatchLoss, batch: Batch<'a, cpu::Buffer<E>, Vec<u32>>) -> Result<Self> {
-        let Batch { outputs, targets, weights, numbers, places, share } = batch;
+    pub fn new(of: &BatchLoss, batch: LossBatch<'a, cpu::Buffer<E>, Vec<u32>>) -> Result<Self> {
+        let LossBatch { outputs, targets, weights, numbers, places, share } = batch;
         let targets = match targets {
             Targets::Classes(classes) => Given::Classes(classes),
             Targets::Reals(reals) => Given::Reals(view(reals)?),
@@ -169,5 +184,56 @@ impl<'a, E: Element> Rows<'a, E> {
             };
             self.numbers[c] * (part + spread)
         }
+    }
+}
+
+/// Batches for trials, whose rows stand in other places than their own.
+pub struct Tried<B: Backend> {
+    pub rows: usize,
+    outputs: B::Buffer,
+    reals: B::Buffer,
+    share: B::Buffer,
+    weights: B::Buffer,
+    numbers: B::Buffer,
+    classes: B::Index,
+    places: B::Index,
+}
+
+impl<B: Backend> Tried<B> {
+    /// Outputs of a row.
+    pub const WIDTH: usize = 3;
+
+    pub fn new(trial: &mut Trial<'_, B>) -> Result<Self> {
+        let (backend, width, rows) = (trial.backend, Self::WIDTH, trial.rows(Self::WIDTH));
+        let classes: Vec<u32> = (0..rows).map(|place| (place * 7 % width) as u32).collect();
+        Ok(Self {
+            rows,
+            outputs: trial.numbers(rows * width)?,
+            reals: trial.numbers(rows * width)?,
+            share: trial.numbers(rows)?,
+            weights: trial.numbers(rows)?,
+            numbers: backend.upload(&[0.5, 1.0, 2.0].map(B::Element::from_f64))?,
+            classes: backend.index(&classes)?,
+            places: backend.index(&(0..rows as u32).rev().collect::<Vec<_>>())?,
+        })
+    }
+
+    /// Each loss with each kind of targets that it takes.
+    pub fn each(&self) -> impl Iterator<Item = (BatchLoss, LossBatch<'_, B::Buffer, B::Index>)> {
+        let (rows, len) = (self.rows, self.rows * Self::WIDTH);
+        let of_reals = Loss::ALL.iter().map(move |&loss| (loss, 0.1, Targets::Reals(front(&self.reals, len))));
+        let of_classes = Loss::ALL.iter().filter(|loss| loss.takes() == TargetKind::Classes);
+        let of_classes = of_classes.map(|&loss| (loss, 0.0, Targets::Classes(&self.classes)));
+        of_reals.chain(of_classes).map(move |(loss, smoothing, targets)| {
+            let batch = LossBatch {
+                outputs: front(&self.outputs, len),
+                targets,
+                weights: front(&self.weights, rows),
+                numbers: front(&self.numbers, Self::WIDTH),
+                places: &self.places,
+                share: front(&self.share, rows),
+            };
+            (BatchLoss { loss, width: Self::WIDTH, smoothing }, batch)
+        })
     }
 }

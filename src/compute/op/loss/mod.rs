@@ -5,10 +5,11 @@ mod batch;
 use super::*;
 #[cfg(feature = "gpu")]
 use crate::compute::gpu::{LOSS, MATH};
-use crate::loss::{Loss, OfClasses, OfReals, TargetKind, Visitor};
+use crate::loss::{Loss, OfClasses, OfReals, Visitor};
+pub use batch::LossBatch;
 #[cfg(feature = "gpu")]
 pub(super) use batch::Numbers;
-pub(super) use batch::{Batch, Rows};
+pub(super) use batch::{Rows, Tried};
 
 /// Losses of a batch, their gradients and the hits: row `b` is place `places[b]` of `targets`;
 /// `gradient[b, c] = share[b] ω_b ∂L_b/∂f_c`, `statistics[b] = [ω_b L_b, ω_b w_y if the largest output is the class y]` (0 without
@@ -47,25 +48,8 @@ pub struct BatchLossArrays<'a, T, I> {
     pub gradient: SliceMut<'a, T>,
     /// `[rows, 2]`.
     pub statistics: SliceMut<'a, T>,
-    /// f, `[rows, width]`.
-    pub outputs: Slice<'a, T>,
-    /// The targets of all places.
-    pub targets: Targets<'a, T, I>,
-    /// `[places]`: ω.
-    pub weights: Slice<'a, T>,
-    /// `[width]`: the number of each output.
-    pub numbers: Slice<'a, T>,
-    /// `[rows]`: which place each row is.
-    pub places: &'a I,
-    /// `[rows]`: what each counts in the loss.
-    pub share: Slice<'a, T>,
-}
-
-impl<'a, T, I> BatchLossArrays<'a, T, I> {
-    fn batch(&self) -> Batch<'a, T, I> {
-        let &Self { outputs, targets, weights, numbers, places, share, .. } = self;
-        Batch { outputs, targets, weights, numbers, places, share }
-    }
+    /// What the losses are made of.
+    pub batch: LossBatch<'a, T, I>,
 }
 
 impl BatchLoss {
@@ -87,17 +71,16 @@ impl Operation for BatchLoss {
     type Arrays<'a, T: 'a, I: 'a> = BatchLossArrays<'a, T, I>;
 
     fn check<T, I: Indices>(&self, arrays: &Self::Arrays<'_, T, I>) -> Result<()> {
-        let BatchLossArrays { gradient, statistics, .. } = arrays;
-        let rows = arrays.places.values().len();
+        let BatchLossArrays { gradient, statistics, batch } = arrays;
+        let rows = batch.places.values().len();
         fit(Self::NAME, &[(gradient.len, rows * self.width), (statistics.len, rows * 2)])?;
-        arrays.batch().check(Self::NAME, self)
+        batch.check(Self::NAME, self)
     }
 
     fn cpu<E: Element>(&self, _: &CpuBackend<E>, arrays: Self::Arrays<'_, cpu::Buffer<E>, Vec<u32>>) -> Result<()> {
-        let rows = Rows::new(self, arrays.batch())?;
-        let BatchLossArrays { gradient, statistics, .. } = arrays;
+        let BatchLossArrays { gradient, statistics, batch } = arrays;
         let (gradient, statistics) = (view_mut(gradient)?, view_mut(statistics)?);
-        self.loss.accept(Losses { rows, gradient, statistics });
+        self.loss.accept(Losses { rows: Rows::new(self, batch)?, gradient, statistics });
         Ok(())
     }
 
@@ -105,7 +88,7 @@ impl Operation for BatchLoss {
     fn gpu(&self, gpu: &GpuBackend, arrays: Self::Arrays<'_, gpu::Buffer, gpu::Index>) -> Result<()> {
         let own =
             [BlockArray::rows(write(&arrays.gradient), self.width), BlockArray::rows(write(&arrays.statistics), 2)];
-        arrays.batch().dispatch(gpu, Self::NAME, self, own)
+        arrays.batch.dispatch(gpu, Self::NAME, self, own)
     }
 
     #[cfg(feature = "gpu")]
@@ -115,35 +98,16 @@ impl Operation for BatchLoss {
     }
 
     fn trial<B: Backend>(trial: &mut Trial<'_, B>) -> Result<()> {
-        let backend = trial.backend;
-        let width = 3;
-        let rows = trial.rows(width);
-        let len = rows * width;
-        let (outputs, reals, share) = (trial.numbers(len)?, trial.numbers(len)?, trial.numbers(rows)?);
-        let (weights, numbers) = (trial.numbers(rows)?, backend.upload(&[0.5, 1.0, 2.0].map(B::Element::from_f64))?);
-        let classes = backend.index(&(0..rows).map(|place| (place * 7 % width) as u32).collect::<Vec<_>>())?;
-        let places = backend.index(&(0..rows as u32).rev().collect::<Vec<_>>())?;
-        let (mut gradient, mut statistics) = (backend.zeros(len)?, backend.zeros(2 * rows)?);
-        let reals = Targets::Reals(front(&reals, len));
-        let of_reals = Loss::ALL.iter().map(|&loss| (loss, 0.1, reals));
-        let of_classes = Loss::ALL.iter().filter(|loss| loss.takes() == TargetKind::Classes);
-        let of_classes = of_classes.map(|&loss| (loss, 0.0, Targets::Classes(&classes)));
-        for (loss, smoothing, targets) in of_reals.chain(of_classes) {
+        let (backend, tried) = (trial.backend, Tried::new(trial)?);
+        let (len, of_rows) = (tried.rows * Tried::<B>::WIDTH, tried.rows * 2);
+        let (mut gradient, mut statistics) = (backend.zeros(len)?, backend.zeros(of_rows)?);
+        for (of, batch) in tried.each() {
             trial.run(|| {
-                let arrays = BatchLossArrays {
-                    gradient: front_mut(&mut gradient, len),
-                    statistics: front_mut(&mut statistics, 2 * rows),
-                    outputs: front(&outputs, len),
-                    targets,
-                    weights: front(&weights, rows),
-                    numbers: front(&numbers, width),
-                    places: &places,
-                    share: front(&share, rows),
-                };
-                backend.run(&BatchLoss { loss, width, smoothing }, arrays)
+                let (gradient, statistics) = (front_mut(&mut gradient, len), front_mut(&mut statistics, of_rows));
+                backend.run(&of, BatchLossArrays { gradient, statistics, batch })
             })?;
             trial.wrote(&gradient, len)?;
-            trial.wrote(&statistics, 2 * rows)?;
+            trial.wrote(&statistics, of_rows)?;
         }
         Ok(())
     }
@@ -202,6 +166,7 @@ impl<'a, E: Element> Losses<'a, E> {
 mod tests {
     use super::super::testing::*;
     use super::*;
+    use crate::loss::TargetKind;
 
     const WIDTH: usize = 3;
 
@@ -212,9 +177,7 @@ mod tests {
         let targets = classes.map_or(Targets::Reals(reals.all()), Targets::Classes);
         let mut statistics = held(&[0.0; 8]);
         let gradient = written(&[0.0; 4 * WIDTH], |cpu, gradient| {
-            let arrays = BatchLossArrays {
-                gradient,
-                statistics: statistics.all_mut(),
+            let batch = LossBatch {
                 outputs: outputs.all(),
                 targets,
                 weights: weights.all(),
@@ -222,6 +185,7 @@ mod tests {
                 places: &places,
                 share: share.all(),
             };
+            let arrays = BatchLossArrays { gradient, statistics: statistics.all_mut(), batch };
             cpu.run(&BatchLoss { loss, width: WIDTH, smoothing }, arrays)
         });
         (gradient, statistics.values())
@@ -265,9 +229,7 @@ mod tests {
         let taken = |loss: Loss, classes: &[u32], place: u32| {
             let (outputs, share, classes, places) = (held(&[0.5; 2]), held(&[1.0]), classes.to_vec(), vec![place]);
             let (mut gradient, mut statistics, ones) = (held(&[0.0; 2]), held(&[0.0; 2]), held(&[1.0; 2]));
-            let arrays = BatchLossArrays {
-                gradient: gradient.all_mut(),
-                statistics: statistics.all_mut(),
+            let batch = LossBatch {
                 outputs: outputs.all(),
                 targets: Targets::Classes(&classes),
                 weights: ones.all(),
@@ -275,6 +237,7 @@ mod tests {
                 places: &places,
                 share: share.all(),
             };
+            let arrays = BatchLossArrays { gradient: gradient.all_mut(), statistics: statistics.all_mut(), batch };
             CpuBackend::new().run(&BatchLoss { loss, width: 2, smoothing: 0.0 }, arrays).is_ok()
         };
         assert!(taken(Loss::CrossEntropy, &[0, 1], 1));
