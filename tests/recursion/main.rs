@@ -1,8 +1,0 @@
-//! The recursion backwards in time, in every form in which ψ can be carried: each gives the same contributions, and they
-//! add up to the change of the outputs.
-
-#[path = "../common/mod.rs"]
-mod common;
-mod contributions;
-mod ended;
-mod problem;
