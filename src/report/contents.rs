@@ -268,14 +268,14 @@ impl Contents {
         }
     }
 
-    /// The rows of each column.
-    pub fn rows_of_columns(&self) -> Vec<Vec<usize>> {
+    /// The rows of each of some columns that differ.
+    pub fn rows_of(&self, columns: &[usize]) -> Vec<Vec<usize>> {
         let groups =
             self.problem.as_ref().ok().and_then(|problem| Some((problem.groups.as_ref()?, problem.examples())));
-        let Some((groups, rows)) = groups else { return (0..self.examples).map(|column| vec![column]).collect() };
+        let Some((groups, rows)) = groups else { return columns.iter().map(|&column| vec![column]).collect() };
         let mut found = vec![Vec::new(); self.examples];
         (0..rows).for_each(|row| found[groups.column(row)].push(row));
-        found
+        columns.iter().map(|&column| std::mem::take(&mut found[column])).collect()
     }
 
     /// The column of a row of the training set.
@@ -292,7 +292,8 @@ impl Contents {
             let first = classes[*rows.first()?];
             Some(if rows.iter().all(|&row| classes[row] == first) { first } else { IGNORED })
         };
-        self.rows_of_columns().into_iter().map(of).collect()
+        let columns: Vec<usize> = (0..self.examples).collect();
+        self.rows_of(&columns).into_iter().map(of).collect()
     }
 
     /// The classes 0 and 1, where the loss takes the only output for the probability of 1.

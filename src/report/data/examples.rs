@@ -8,6 +8,7 @@ use super::{first_letters, starts};
 use crate::report::contents::Contents;
 use crate::report::self_influence::Own;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// Windows of steps in which an example's batches are counted.
 const WINDOWS: usize = 40;
@@ -29,15 +30,14 @@ impl Examples<'_> {
     pub fn put(&self, blob: &mut Blob, room: usize, of_inputs: usize) -> Value {
         let contents = self.contents;
         let order = self.order(room);
-        let rows = contents.rows_of_columns();
-        let items: Vec<Vec<usize>> = order.iter().map(|&column| rows[column].clone()).collect();
+        let rows = contents.rows_of(&order);
         let problem = contents.problem.as_ref().ok();
-        let inputs = problem.and_then(|problem| inputs(blob, contents, &problem.inputs, &items, of_inputs));
+        let inputs = problem.and_then(|problem| inputs(blob, contents, &problem.inputs, &rows, of_inputs));
         let groups = problem.and_then(|problem| problem.groups.as_ref());
-        let name = |column: &usize| {
-            first_letters(rows[*column].first().and_then(|&row| contents.names.example(row)).unwrap_or_default())
+        let name = |rows: &Vec<usize>| {
+            first_letters(rows.first().and_then(|&row| contents.names.example(row)).unwrap_or_default())
         };
-        let names: Vec<String> = order.iter().map(name).collect();
+        let names: Vec<String> = rows.iter().map(name).collect();
         let reals = |column: &usize| problem?.targets.reals(*column, problem?.network.outputs)?.first().copied();
         let targets: Option<Vec<f64>> = order.iter().map(reals).collect();
         json!({
@@ -47,29 +47,31 @@ impl Examples<'_> {
             "labels": self.labels.map(|labels| blob.put(order.iter().map(|&column| labels.of[column]))),
             "targets": targets.filter(|_| groups.is_none()).map(|targets| blob.reals(targets)),
             "groups": groups.map(|groups| order.iter().map(|&column| groups.number(column)).collect::<Vec<_>>()),
-            "rows": groups.map(|_| blob.places(order.iter().map(|&column| rows[column].len()))),
+            "rows": groups.map(|_| blob.places(rows.iter().map(Vec::len))),
             "names": names.iter().any(|name| !name.is_empty()).then_some(names),
-            "own": self.own.map(|own| blob.reals(order.iter().map(|&column| own.of_rows(&rows[column])))),
+            "own": self.own.map(|own| blob.reals(rows.iter().map(|rows| own.of_rows(rows)))),
             "helped": self.helped(blob, &order),
             "moved": self.moved(blob, &order),
-            "seen": self.seen(blob, &order, &rows),
+            "seen": self.seen(blob, &rows),
             "inputs": inputs,
         })
     }
 
-    /// The columns that there is room for: all, or those that are most often among the largest.
+    /// The columns that there is room for: all, or those that are most often among the largest. No more of them are looked at:
+    /// where the arrays are lists, how many there are is the summary's word alone.
     fn order(&self, room: usize) -> Vec<usize> {
-        let mut counts = vec![0usize; self.contents.examples];
+        let mut counts = BTreeMap::<usize, usize>::new();
         for candidate in self.details.all.iter().flat_map(|detail| &detail.answers.candidates) {
-            counts[candidate.example] += 1;
+            *counts.entry(candidate.example).or_default() += 1;
         }
         if let Some(own) = self.own {
             own.largest(super::SUSPECTS)
                 .into_iter()
-                .for_each(|row| counts[self.contents.column_of_row(row)] += 1 << 20);
+                .for_each(|row| *counts.entry(self.contents.column_of_row(row)).or_default() += 1 << 20);
         }
-        let mut order: Vec<usize> = (0..self.contents.examples).collect();
-        order.sort_by_key(|&column| std::cmp::Reverse(counts[column]));
+        let mut first: Vec<usize> = counts.keys().copied().collect();
+        first.sort_by_key(|column| std::cmp::Reverse(counts[column]));
+        let others = (0..self.contents.examples).filter(|column| !counts.contains_key(column));
         let size = |column: usize| {
             let moved = self.details.moved.lists.get(column).map_or(0, |lists| lists.iter().map(Vec::len).sum());
             OF_ONE + OF_QUERY * moved
@@ -80,7 +82,7 @@ impl Examples<'_> {
             left = left.saturating_sub(size(*column));
             fits
         };
-        order.into_iter().take_while(fits).collect()
+        first.into_iter().chain(others).take_while(fits).collect()
     }
 
     /// What each did to all queries of the page.
@@ -105,27 +107,24 @@ impl Examples<'_> {
         }))
     }
 
-    /// How often the batches of each window of steps held each; `None` where every batch held all.
-    fn seen(&self, blob: &mut Blob, order: &[usize], rows: &[Vec<usize>]) -> Option<Value> {
+    /// How often the batches of each window of steps held the rows of each; `None` where every batch held all.
+    fn seen(&self, blob: &mut Blob, rows: &[Vec<usize>]) -> Option<Value> {
         let batches = self.contents.batches.as_ref()?;
         let (steps, windows) = (batches.shape[0], batches.shape[0].min(WINDOWS));
-        let mut of_rows = vec![[0u16; WINDOWS]; rows.iter().flatten().max().map_or(0, |last| last + 1)];
+        let mut of_rows: BTreeMap<usize, [u16; WINDOWS]> =
+            rows.iter().flatten().map(|&row| (row, [0; WINDOWS])).collect();
         for step in 0..steps {
             for row in batches.values(step * batches.row_len(), batches.row_len()) {
-                if let Some(counts) = (row >= 0.0).then(|| of_rows.get_mut(row as usize)).flatten() {
+                if let Some(counts) = (row >= 0.0).then(|| of_rows.get_mut(&(row as usize))).flatten() {
                     let count = &mut counts[step * windows / steps];
                     *count = count.saturating_add(1);
                 }
             }
         }
-        let count = |column: usize, window: usize| {
-            rows[column].iter().fold(0u16, |sum, &row| sum.saturating_add(of_rows[row][window]))
-        };
-        let counts: Vec<u16> = order
-            .iter()
-            .flat_map(|&column| (0..windows).map(move |window| (column, window)))
-            .map(|(column, window)| count(column, window))
-            .collect();
+        let count =
+            |rows: &[usize], window: usize| rows.iter().fold(0u16, |sum, row| sum.saturating_add(of_rows[row][window]));
+        let counts: Vec<u16> =
+            rows.iter().flat_map(|rows| (0..windows).map(move |window| count(rows, window))).collect();
         Some(json!({ "windows": windows, "counts": blob.put(counts) }))
     }
 }
