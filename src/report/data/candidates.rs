@@ -115,9 +115,8 @@ impl Answers {
                 }
             }
         }
-        let amounts = |example: usize| {
-            told.each_ref().map(|told| told.as_ref().map_or_else(Vec::new, |told| told.of(example)))
-        };
+        let amounts =
+            |example: usize| told.each_ref().map(|told| told.as_ref().map_or_else(Vec::new, |told| told.of(example)));
         let candidates = ranks.into_iter();
         let candidates =
             candidates.map(|(example, rank)| Candidate { example, rank, amounts: amounts(example) }).collect();

@@ -64,7 +64,8 @@ mod tests {
         let would = |query: usize, example: usize| ((query * 5 + example * 17) % 31) as f64 - 15.0;
         let right = |query: usize| [1, -1, 0][query % 3];
         for by in Of::ALL {
-            let amount = |query, example| if by == Of::Attribution { gave(query, example) } else { would(query, example) };
+            let amount =
+                |query, example| if by == Of::Attribution { gave(query, example) } else { would(query, example) };
             let mut moved = Moved::new(3, by);
             for query in 0..40 {
                 let all = [0, 1, 2];
