@@ -28,6 +28,6 @@ impl Windows {
 
     /// Whether they are those of so many queries, examples and values.
     pub fn are_of(&self, pairs: [usize; 3]) -> bool {
-        matches!(self.array.shape(), [windows, rest @ ..] if rest == pairs && self.borders.len() == windows + 1)
+        matches!(self.array.shape(), [windows, rest @ ..] if rest == pairs && self.borders.len().checked_sub(1) == Some(*windows))
     }
 }

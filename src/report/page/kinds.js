@@ -82,7 +82,7 @@ function kindsSection(query, question) {
       ["What it gave"],
       `what the example's share in the training added to ${subject}: an account of the path that was taken, which over all examples adds up to the change.`,
     ],
-    knows("influence") && [["Without it", mark()], influenceWords(subject)],
+    knows("influence") && [["Without it ", mark()], influenceWords(subject)],
     DETAILS.windows.each && [["When"], windowWords()],
   ].filter(Boolean);
   if (!knows("influence") && !DETAILS.windows.each) return null;

@@ -34,9 +34,9 @@ impl LayeredArray {
     ///
     /// A row beyond the array, or a tile that is missing or damaged.
     pub fn row(&self, layer: usize, query: usize) -> Result<Vec<f64>, Error> {
-        let [first, examples, entry] = self.place(layer, query)?;
+        let [row, examples, entry] = self.place(layer, query)?;
         match &self.0 {
-            StoredArray::Whole(array) => Ok(array.values(first, examples * entry)),
+            StoredArray::Whole(array) => Ok(array.values(row * examples * entry, examples * entry)),
             StoredArray::Tiled(array) => {
                 let (queries, examples) = (query..query + 1, 0..examples);
                 // No memory is asked for that the files do not fill.
@@ -63,14 +63,14 @@ impl LayeredArray {
         examples: &[usize],
         take: &mut dyn FnMut(usize, &[f64]),
     ) -> Result<(), Error> {
-        let [first, count, entry] = self.place(layer, query)?;
+        let [row, count, entry] = self.place(layer, query)?;
         if let Some(example) = examples.iter().find(|&&example| example >= count) {
             return Err(Error::Input(format!("example {example} is beyond an array of {count}")));
         }
         match &self.0 {
             StoredArray::Whole(array) => {
                 for (place, example) in examples.iter().enumerate() {
-                    take(place, &array.values(first + example * entry, entry));
+                    take(place, &array.values((row * count + example) * entry, entry));
                 }
                 Ok(())
             }
@@ -87,7 +87,7 @@ impl LayeredArray {
         }
     }
 
-    /// Where a query's row of a layer begins, how many examples it has, and how many numbers each of them has.
+    /// Which row of all a query's row of a layer is, how many examples it has, and how many numbers each of them has.
     fn place(&self, layer: usize, query: usize) -> Result<[usize; 3], Error> {
         let [layers, queries, examples, rest @ ..] = self.shape() else {
             return Err(Error::Input("an array by layers has fewer than three axes".into()));
@@ -98,7 +98,7 @@ impl LayeredArray {
             )));
         }
         let entry: usize = rest.iter().product();
-        Ok([(layer * queries + query) * examples * entry, *examples, entry])
+        Ok([layer * queries + query, *examples, entry])
     }
 }
 
