@@ -106,6 +106,7 @@ function movedSection(example) {
     "section",
     {},
     h("h3", {}, BY === "influence" ? "Which queries would change most without it" : "Which queries it moved most"),
+    kindsSection("the value that is asked about", null),
     orderChoice(),
     whole || null,
     h(

@@ -49,7 +49,7 @@ function strip({ amounts, largest: most, right }, words, where) {
   const bars = Array.from(amounts, (amount, at) => {
     const size = 10 * Math.min(1, Math.abs(amount) / largest),
       y = amount < 0 ? 10 : 10 - size;
-    return `<rect x="${at}" y="${y.toFixed(2)}" width="1" height="${size.toFixed(2)}" class="${wayClass(amount, right)}" data-tip="${escaped(signed(amount))} from ${where(at)}"/>`;
+    return `<rect x="${at}" y="${y.toFixed(2)}" width="0.92" height="${size.toFixed(2)}" class="${wayClass(amount, right)}" data-tip="${escaped(signed(amount))} from ${where(at)}"/>`;
   });
   return drawing(
     `<svg class="strip" viewBox="0 0 ${each} 20" preserveAspectRatio="none" role="img" aria-label="${words}">${bars.join("")}</svg>`,

@@ -66,7 +66,7 @@ function influenceWords(subject) {
     ? `${VERDICTS[RUN.influence.certainty]}: ${RUN.influence.because}.`
     : "The run does not say how far it is right.";
   return [
-    `how much ${subject} would change if the example were left out of the training, to first order: minus the derivative by its weight. `,
+    `How much ${subject} would change if the example were left out of the training, to first order: minus the derivative by its weight. `,
     `Below zero, ${subject} would be lower without it. It is a derivative of what would have been, right for small removals, and does not add up.`,
     path,
     " ",
@@ -74,18 +74,17 @@ function influenceWords(subject) {
   ];
 }
 
-// What each number of an example is, in a sentence.
-function kindsSection(query, question) {
-  const { subject } = meaningOf(query, question);
+// What each number is, in a sentence; `windows` says what stands below them, where that is so.
+function kindsSection(subject, windows) {
   const items = [
     knows("attribution") && [
       ["What it gave"],
-      `what the example's share in the training added to ${subject}: an account of the path that was taken, which over all examples adds up to the change.`,
+      `What the example's share in the training added to ${subject}: an account of the path that was taken, which over all examples adds up to the change.`,
     ],
     knows("influence") && [["Without it ", mark()], influenceWords(subject)],
-    DETAILS.windows.each && [["When"], windowWords()],
+    windows && [["When"], windows],
   ].filter(Boolean);
-  if (!knows("influence") && !DETAILS.windows.each) return null;
+  if (!knows("influence") && !windows) return null;
   return h(
     "dl",
     { class: "kinds" },

@@ -109,7 +109,7 @@ function examplesSection(query, question, chosen, choose) {
       BY === "influence" ? "Without which examples it would differ" : "Which examples did it",
       chosen === null ? null : `, of ${labelName(chosen)}`,
     ),
-    kindsSection(query, question),
+    kindsSection(meaningOf(query, question).subject, windowWords()),
     orderChoice(),
     chosen !== null &&
       h(

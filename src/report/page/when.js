@@ -7,9 +7,11 @@ function windowName(window) {
   return next > first ? `steps ${first} to ${next - 1}` : "a window without a step";
 }
 
+// What is drawn of windows; null where the run has none.
 function windowWords() {
+  if (!DETAILS.windows.each) return null;
   return [
-    `below each example, what its loss in each of ${DETAILS.windows.each} windows of training gave, from the first on the left to the last on the right, `,
+    `Below each example, what its loss in each of ${DETAILS.windows.each} windows of training gave, from the first on the left to the last on the right, `,
     "whenever these gradients acted; over the windows they add up to what it gave. ",
     "The page has them of the largest for the question that it asks first.",
   ];
