@@ -7,13 +7,16 @@ const MOST: usize = 8;
 /// Of all examples together.
 const ALL: usize = 1 << 22;
 
+/// A query's place in the page, and the amounts of each kind; not a number where that is not known.
+type Amounts = (usize, Each<f64>);
+
 /// The queries that each example moved most, by one kind of amounts and what was asked of them first, and what it did to all of them.
 pub(super) struct Moved {
     /// By which amounts.
     by: Of,
-    /// Of each example those that it helped most, and those that it hurt most, by the query's place in the page, with the amounts of each
-    /// kind, not a number where that is not known; where nobody knows which way is right, those that it raised and those that it lowered.
-    pub lists: Vec<[Vec<(usize, Each<f64>)>; 2]>,
+    /// Of each example those that it helped most, and those that it hurt most; where nobody knows which way is right, those that it raised
+    /// and those that it lowered.
+    pub lists: Vec<[Vec<Amounts>; 2]>,
     /// Of each example what it did to all queries whose right way is known, above zero where it helped.
     pub helped: Vec<f64>,
     count: usize,

@@ -9,7 +9,6 @@ use crate::loss::{IGNORED, Targets};
 use crate::problem::Problem;
 use crate::report::contents::Contents;
 use crate::report::words::Words;
-use crate::run::store::Of;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
