@@ -1,5 +1,6 @@
 //! What a report is made from.
 
+use super::windows::Windows;
 use crate::error::Error;
 use crate::formats::MappedArray;
 use crate::graph::Graph;
@@ -18,10 +19,11 @@ use std::path::Path;
 const COMPARED: u64 = 1 << 28;
 
 /// Arrays of which few rows are read, beside those of the queries.
-const OTHERS: [&str; 14] = [
+const OTHERS: [&str; 16] = [
     "attribution.npy",
     "attribution_layers.npy",
     "attribution_positions.npy",
+    "attribution_windows.npy",
     "influence.npy",
     "influence_top_examples.npy",
     "influence_top_rest.npy",
@@ -33,6 +35,7 @@ const OTHERS: [&str; 14] = [
     "top_examples.npy",
     "top_rest.npy",
     "top_values.npy",
+    "windows.npy",
 ];
 
 /// Whether a report or an answer is made from a file.
@@ -78,6 +81,7 @@ pub(super) struct Contents {
     pub attribution_positions: Option<PairArray>,
     /// `[layers, n, m, R]`.
     pub layers: Option<LayeredArray>,
+    pub windows: Option<Windows>,
     pub kernel: Option<PairArray>,
     /// `[m, layers, 2]`.
     pub superposition: Option<MappedArray>,
@@ -150,6 +154,11 @@ impl Contents {
         } else {
             None
         };
+        let windows = if run_file.kernel.windows > 0 && kept_whole {
+            Some(Windows::open(directory, run_file.run.store.name(), &missing)?)
+        } else {
+            None
+        };
         let superposition = MappedArray::open(&path("superposition.npy"))?;
         let batches = MappedArray::open(&path("trajectory/batches.npy"))?;
         let own = if run_file.kernel.own { MappedArray::open(&path("own.npy"))? } else { None };
@@ -164,6 +173,7 @@ impl Contents {
             || attribution_positions.iter().any(|array| !array.shape().starts_with(&[queries, examples, values]))
             || attribution_positions.iter().any(|array| array.shape().len() != 4)
             || layers.iter().any(|array| array.shape().len() != 4 || array.shape()[1..] != [queries, examples, values])
+            || windows.iter().any(|own| !own.are_of([queries, examples, values]))
             || batches.iter().any(|array| array.shape.len() != 2 || array.shape.contains(&0))
             || kernel.iter().any(|array| !array.shape().starts_with(&[queries, examples]))
             || superposition.iter().any(|array| array.shape.first() != Some(&examples))
@@ -205,6 +215,7 @@ impl Contents {
             listed_influence,
             attribution_positions,
             layers,
+            windows,
             kernel,
             superposition,
             own,
@@ -344,6 +355,17 @@ impl Contents {
             Of::Attribution => (self.attribution.as_ref(), self.listed.as_ref()),
             Of::Influence => (self.influence.as_ref(), self.listed_influence.as_ref()),
         }
+    }
+
+    /// Whether any amounts of a kind are known.
+    pub fn knows(&self, of: Of) -> bool {
+        let (whole, listed) = self.amounts(of);
+        whole.is_some() || listed.is_some()
+    }
+
+    /// Whether amounts are known of every example, and not of those alone that are in lists.
+    pub fn is_whole(&self) -> bool {
+        Of::ALL.into_iter().any(|of| self.amounts(of).0.is_some())
     }
 
     /// The `count` largest amounts of each sign of a value of a query, or as many as were kept, and what all of them add up to;

@@ -14,6 +14,7 @@ mod page;
 mod self_influence;
 mod top;
 mod validation;
+mod windows;
 mod words;
 
 pub use self_influence::{ListedBy, SelfInfluence, self_influence};

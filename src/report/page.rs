@@ -7,6 +7,7 @@ use super::format::number;
 use super::validation::validation;
 use super::words::Words;
 use crate::error::Error;
+use crate::run::store::Of;
 use crate::run::verdict::{Certified, Verdict};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -14,16 +15,18 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
 
 /// The parts of the page's program, in one scope.
-const PROGRAM: [&str; 14] = [
+const PROGRAM: [&str; 16] = [
     include_str!("page/data.js"),
     include_str!("page/words.js"),
     include_str!("page/dom.js"),
     include_str!("page/charts.js"),
     include_str!("page/inputs.js"),
     include_str!("page/question.js"),
+    include_str!("page/kinds.js"),
     include_str!("page/queries.js"),
     include_str!("page/answer.js"),
     include_str!("page/movers.js"),
+    include_str!("page/when.js"),
     include_str!("page/query.js"),
     include_str!("page/compare.js"),
     include_str!("page/example.js"),
@@ -114,6 +117,13 @@ fn queries(contents: &Contents) -> Markup {
                     @if let Some(meaning) = words.meaning() { " " (meaning) }
                     @if let Some(listed) = &contents.listed {
                         " Of each value the run kept the " (listed.count()) " largest amounts of either sign and the sums of the others."
+                    }
+                }
+                @if contents.knows(Of::Influence) {
+                    p {
+                        "Beside it stands what would be without the example: how much the " (words.readout.noun()) " would change if it \
+                         were left out of the training, to first order, which is minus the influence. The first is an account of the \
+                         path that training took, the second a derivative of what would have been, and does not add up."
                     }
                 }
             }

@@ -128,8 +128,7 @@ pub fn top(
 ) -> Result<Top, Error> {
     let contents = Contents::read(directory, overrides)?;
     let wrong = |problem: String| Error::Input(format!("{}: {problem}", directory.display()));
-    let (whole, listed) = contents.amounts(of);
-    if whole.is_none() && listed.is_none() {
+    if !contents.knows(of) {
         let name = of.name();
         return Err(wrong(format!("has no {name}; run it again with kernel.{name}=true")));
     }
@@ -175,7 +174,7 @@ pub fn top(
             Moved { number, amount, class, group: None, name, output: value(number) }
         }
     };
-    let (sums, kept) = (found.sums(), listed.map(Listed::count));
+    let (sums, kept) = (found.sums(), contents.amounts(of).1.map(Listed::count));
     let [raised, lowered] = found.lists.map(|list| list.into_iter().map(moved).collect());
     let (output, change, class, name) = match asked {
         Asked::Query(query) => {

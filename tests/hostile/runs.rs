@@ -29,12 +29,15 @@ report = { shape = [2, 2], class_names = ["cat", "dog"], names = "names.txt" }
 "#;
 
 /// Other runs on the same data.
-const KINDS: [&[&str]; 6] = [
+const KINDS: [&[&str]; 9] = [
     &[],
     &["kernel.kernel=full", "kernel.readout=margin", "training.batch_size=2", "kernel.layers=true"],
     &["kernel.kernel=none", "kernel.rule=adaptive", "training.optimizer.weight_decay=0.1", "kernel.readout=outputs"],
     &["run.store=zarr", "kernel.kernel=full", "kernel.layers=true", "kernel.readout=outputs"],
     &["kernel.top=2", "kernel.kernel=none", "kernel.readout=outputs"],
+    &["kernel.influence=true", "kernel.kernel=none", "kernel.windows=3", "kernel.readout=outputs"],
+    &["kernel.influence=true", "kernel.kernel=none", "kernel.windows=2", "run.store=zarr"],
+    &["kernel.influence=true", "kernel.kernel=none", "kernel.top=2", "kernel.attribution=false"],
     &["training.loss=logistic", "data.train.targets=data_r.npy", "kernel.kernel=diagonal", "kernel.readout=outputs"],
 ];
 
@@ -114,17 +117,32 @@ fn agree(input: &mut Input, random: &mut Random) {
         set(name, &[queries, values]);
     }
     set("attribution.npy", &[queries, examples, values]);
-    set("top_rest.npy", &[queries, values, 2]);
-    ["top_values.npy", "top_examples.npy"].into_iter().for_each(|name| set(name, &[queries, values, 2 * layers]));
+    set("influence.npy", &[queries, examples, values]);
+    let windows = *random.pick(&[layers, many]);
+    set("attribution_windows.npy", &[windows, queries, examples, values]);
+    set("windows.npy", &[windows.saturating_add(1)]);
+    for of in ["", "influence_"] {
+        set(&format!("{of}top_rest.npy"), &[queries, values, 2]);
+        ["values", "examples"].map(|name| set(&format!("{of}top_{name}.npy"), &[queries, values, 2 * layers]));
+    }
     set(
         "kernel.npy",
         &[[queries, examples].as_slice(), *random.pick(&[&[][..], &[outputs], &[values, outputs], &[0, many]])]
             .concat(),
     );
     set("superposition.npy", &[examples, *random.pick(&[layers, many]), 2]);
-    for gone in ["attribution.npy", "kernel.npy", "superposition.npy", "top_rest.npy"] {
+    let gone = [
+        "attribution",
+        "attribution_windows",
+        "influence",
+        "influence_top_rest",
+        "kernel",
+        "superposition",
+        "top_rest",
+    ];
+    for gone in gone.map(|name| format!("{name}.npy")) {
         if random.once_in(2) {
-            input.retain(|(name, _)| name != gone);
+            input.retain(|(name, _)| *name != gone);
         }
     }
     let shapes = format!(

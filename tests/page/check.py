@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 from expected import Run
 
@@ -142,25 +142,99 @@ def check_parts(report: Report, query: int, question: tuple[int, int | None]) ->
             holds(text, own[run.labels == label].sum(), f"query {query}, class {label}")
 
 
-def check_examples(report: Report, query: int, question: tuple[int, int | None]) -> None:
-    """The lists of examples: the largest of all, in order, with what they cover."""
+def holds_each(card: Locator, example: int, amounts: dict[str, np.ndarray], what: str) -> None:
+    """The amounts of a card: of every kind that the run knows, a dash where the run's lists do not have it."""
+    shown = card.locator(".amount")
+    assert shown.count() == len(amounts), what
+    for kind, own in amounts.items():
+        text = card.locator(f".amount[data-kind={kind}]").inner_text()
+        if math.isnan(own[example]):
+            assert text == "—", f"{what}, {kind}: the page says {text}, and the run does not know it"
+        else:
+            holds(text, own[example], f"{what}, {kind}")
+
+
+def check_examples(report: Report, query: int, question: tuple[int, int | None], by: str = "attribution") -> None:
+    """The lists of examples: the largest of all, in order, with what they cover. Those that speak for the value come first."""
     run, page = report.run, report.page
-    own = run.amounts(query, question)
-    for side, sign in zip(page.locator("#movers .side").all(), (1, -1), strict=True):
-        cards = side.locator(".card")
+    amounts = {kind: run.amounts(query, question, kind) for kind in run.kinds}
+    own = amounts[by]
+    for side, sign in zip(page.locator("#movers .side").all(), (1, -1) if by == "attribution" else (-1, 1), strict=True):
+        cards, cover = side.locator(".card"), side.locator(".cover").inner_text()
         order = np.argsort(-sign * own, kind="stable")
         order = order[sign * own[order] > 0]
-        shown = int(re.search(r"The (\d+ )?largest", side.locator(".cover").inner_text()).group(1) or 1) if len(order) else 0
+        shown = int(re.search(r"The (\d+ )?largest", cover).group(1) or 1) if len(order) else 0
         assert shown <= cards.count() or shown == 0
         for place, card in enumerate(cards.all()[:shown]):
             example = int(re.search(r"(?:no\.|column) (\d+)", card.inner_text())[1])
-            holds(card.locator(".amount").inner_text(), own[example], f"query {query}, example {example}")
+            holds_each(card, example, amounts, f"query {query}, example {example}")
             assert math.isclose(own[example], own[order[place]], rel_tol=1e-5, abs_tol=1e-9), (query, example, order[place])
-        if shown:
-            sum_of, of_all = own[order[:shown]].sum(), own[order].sum()
-            said = re.search(r"make up (\S+): (\S+) of the (\S+) of all", side.locator(".cover").inner_text())
+            check_windows(report, query, question, example, card)
+        if by == "influence":
+            # They add up to nothing, and the page does not pretend it.
+            assert not shown or cover.endswith("each left out alone."), cover
+        elif shown:
+            sum_of, of_all = own[order[:shown]].sum(), run.sums(query, question)[0 if sign > 0 else 1]
+            said = re.search(r"make up (\S+): (\S+) of the (\S+) of all", cover)
             for text, value in zip(said.groups(), (sum_of, sum_of / of_all, of_all), strict=True):
                 holds(text, value, f"query {query}, cover")
+
+
+def check_windows(report: Report, query: int, question: tuple[int, int | None], example: int, card: Locator) -> None:
+    """What an example gave by window of training, where the run has windows: every step once, and together the whole."""
+    run = report.run
+    strip = card.locator(".strip[aria-label='what each window of training gave']")
+    if run.windows is None or question != run.first(query):
+        assert strip.count() == 0
+        return
+    tips = strip.locator("rect").evaluate_all("all => all.map(own => own.dataset.tip)")
+    found = [re.fullmatch(r"(\S+) from steps (\d+) to (\d+)", tip).groups() for tip in tips]
+    steps = [(int(first), int(last)) for _, first, last in found]
+    assert steps[0][0] == 0 and steps[-1][1] == run.borders[-1] - 1
+    assert all(before[1] + 1 == after[0] for before, after in zip(steps, steps[1:]))
+    assert len(steps) == min(len(run.windows), 24)
+    for (text, *_), of_window in zip(found, steps):
+        holds(text, run.in_steps(query, question, example, of_window), f"query {query}, example {example}, steps {of_window}")
+
+
+def check_kinds(report: Report, query: int) -> None:
+    """Every number is said what it is; influences with how far they are right."""
+    run = report.run
+    said = dict(zip(report.texts("#movers .kinds dt"), report.texts("#movers .kinds dd"), strict=True))
+    if "influence" not in run.kinds:
+        assert not any("Without it" in name for name in said)
+        return
+    certified = run.summary["influence"]
+    (name,) = [name for name in said if name.startswith("Without it")]
+    assert name.split()[-1] == certified["verdict"] and certified["because"] in said[name], said
+    assert "does not add up" in said[name]
+    word = {"exact": "Checked", "uncertain": "Not confirmed", "inexact": "Not to be relied on"}[certified["verdict"]]
+    assert f"{word}: " in said[name]
+    assert ("at weight 0.5" in said[name]) == (certified["weight"] == 0.5)
+    assert ("What it gave" in said) == ("attribution" in run.kinds)
+
+
+def check_orders(report: Report, query: int, question: tuple[int, int | None]) -> None:
+    """The examples by what they gave and by what would be without them; the address says by which, and keeps it."""
+    run, page = report.run, report.page
+    check_kinds(report, query)
+    if len(run.kinds) < 2:
+        assert page.get_by_label("Order by").count() == 0
+        for kind in run.kinds:
+            check_examples(report, query, question, kind)
+        return
+    check_examples(report, query, question, "attribution")
+    page.get_by_label("Order by").select_option("influence")
+    assert page.url.endswith("&by=influence")
+    check_examples(report, query, question, "influence")
+    page.reload()
+    page.wait_for_selector("body[data-ready]")
+    check_examples(report, query, question, "influence")
+    for link in page.locator("#movers a.card, .crumbs [rel]").all():
+        assert link.get_attribute("href").endswith("&by=influence")
+    page.get_by_label("Order by").select_option("attribution")
+    assert "by=" not in page.url
+    check_examples(report, query, question, "attribution")
 
 
 def check_query(report: Report, query: int) -> None:
@@ -168,23 +242,22 @@ def check_query(report: Report, query: int) -> None:
     report.at(f"q={query}")
     assert f"query {query}" in report.texts("#view h2")[0]
     assert page.locator("#view .badge").count() == int(run.is_wrong(query))
-    if not report.has_detail():
-        return
+    assert report.has_detail() == run.config["kernel"]["attribution"]
     question = run.first(query)
-    check_parts(report, query, question)
-    if run.attribution is None:
-        return
-    check_examples(report, query, question)
-    if run.compete and run.values <= 16:
+    if report.has_detail():
+        check_parts(report, query, question)
+    if run.kinds:
+        check_orders(report, query, question)
+    if run.attribution is not None and run.compete and run.values <= 16:
         # Another pair, and a value alone, by the choices.
         others = [value for value in range(run.values) if value != question[0]]
         page.get_by_label("rather than").select_option(str(others[-1]))
         check_parts(report, query, (question[0], others[-1]))
-        check_examples(report, query, (question[0], others[-1]))
+        check_orders(report, query, (question[0], others[-1]))
         assert page.url.endswith(f"#q={query}&a={question[0]}&b={others[-1]}")
         page.get_by_label("rather than").select_option("")
         check_parts(report, query, (question[0], None))
-        check_examples(report, query, (question[0], None))
+        check_orders(report, query, (question[0], None))
         page.reload()
         page.wait_for_selector("body[data-ready]")
         check_parts(report, query, (question[0], None))
@@ -212,30 +285,51 @@ def check_file(report: Report, query: int, folder: Path) -> None:
         page.locator("#movers button", has_text="CSV").click()
     download.value.save_as(folder / "query.csv")
     rows = list(csv.DictReader((folder / "query.csv").open()))
-    own = run.amounts(query, run.first(query))
+    own = {kind: run.amounts(query, run.first(query), kind) for kind in run.kinds}
     assert len(rows) >= min(10, run.examples)
     for row in rows:
-        assert math.isclose(float(row["amount"]), own[int(row["example"])], rel_tol=1e-5, abs_tol=1e-5), row
+        for kind, column in (("attribution", "amount"), ("influence", "without_it")):
+            assert (column in row) == (kind in own)
+            if column in row:
+                said, value = row[column], own[kind][int(row["example"])]
+                alike = said == "" if math.isnan(value) else math.isclose(float(said), value, rel_tol=1e-5, abs_tol=1e-5)
+                assert alike, (column, row, value)
+
+
+def check_moved(report: Report, example: int, by: str) -> None:
+    """The queries that an example moved, or would move, most, by their first questions; those that it speaks for come first."""
+    run = report.run
+    asked = [run.first(query) for query in range(run.queries)]
+    of_kind = lambda kind: np.array([run.amounts(query, asked[query], kind)[example] for query in range(run.queries)])
+    amounts = {kind: of_kind(kind) for kind in run.kinds}
+    ways = amounts[by] * np.array([run.right(query, asked[query]) or 1 for query in range(run.queries)])
+    signs = (1, -1) if by == "attribution" else (-1, 1)
+    for side, sign in zip(report.page.locator("#view .sides .side").all(), signs, strict=True):
+        best, before = np.sort(sign * ways[~np.isnan(ways)])[::-1], math.inf
+        for place, card in enumerate(side.locator(".card").all()):
+            query = int(re.search(r"query (\d+)", card.inner_text())[1])
+            holds_each(card, query, amounts, f"example {example}, query {query}")
+            if run.whole:
+                assert math.isclose(sign * ways[query], best[place], rel_tol=1e-4, abs_tol=1e-6), (example, query)
+            # Of lists the page has the largest: those that it shows are in order.
+            assert sign * ways[query] <= before * (1 + 1e-4) + 1e-6, (example, query)
+            before = sign * ways[query]
 
 
 def check_example(report: Report, example: int) -> None:
-    run = report.run
+    run, page = report.run, report.page
     report.at(f"e={example}")
     assert f" {example}" in report.texts("#view h2")[0]
-    if run.attribution is None:
+    if not run.kinds:
         return
-    asked = [run.first(query) for query in range(run.queries)]
-    amounts = np.array([run.of(run.attribution[query, example], asked[query]) for query in range(run.queries)])
-    ways = amounts * np.array([run.right(query, asked[query]) or 1 for query in range(run.queries)])
-    for side, sign in zip(report.page.locator("#view .sides .side").all(), (1, -1), strict=True):
-        best = np.sort(sign * ways)[::-1]
-        for place, card in enumerate(side.locator(".card").all()):
-            query = int(re.search(r"query (\d+)", card.inner_text())[1])
-            holds(card.locator(".amount").inner_text(), amounts[query], f"example {example}, query {query}")
-            assert math.isclose(sign * ways[query], best[place], rel_tol=1e-4, abs_tol=1e-6), (example, query)
+    check_moved(report, example, list(run.kinds)[0])
+    if len(run.kinds) > 1:
+        page.get_by_label("Order by").select_option("influence")
+        assert page.url.endswith(f"#e={example}&by=influence")
+        check_moved(report, example, "influence")
     if run.own is not None and run.labels is not None:
         own = float(run.own[example, run.labels[example] if run.values > 1 else 0])
-        said = report.page.locator("section", has_text="Self-influence").last.locator("b.number").inner_text()
+        said = page.locator("section", has_text="Self-influence").last.locator("b.number").inner_text()
         holds(said, own, f"example {example}, itself")
 
 
@@ -261,7 +355,7 @@ def check_compare(report: Report) -> None:
 
 
 def check_keys(report: Report) -> None:
-    """Without a pointer: the first query by Tab and Enter, the next one by an arrow, a tooltip by focus."""
+    """Without a pointer: the first query by Tab and Enter, the next one by an arrow, another order, a tooltip by focus."""
     page = report.page
     report.at("")
     page.locator("#found .card").first.focus()
@@ -274,6 +368,13 @@ def check_keys(report: Report) -> None:
     page.keyboard.press("ArrowLeft")
     page.wait_for_timeout(50)
     assert report.texts("#view h2") == first
+    if page.get_by_label("Order by").count():
+        page.get_by_label("Order by").focus()
+        page.keyboard.press("ArrowDown")
+        page.wait_for_function("location.hash.endsWith('&by=influence')")
+        # What was chosen is drawn anew, and the next key still goes there.
+        page.keyboard.press("ArrowUp")
+        page.wait_for_function("!location.hash.includes('by=')")
     if page.locator("#movers a.card").count():
         page.locator("#movers a.card").first.focus()
         assert page.locator("#tip").is_visible()
@@ -311,7 +412,10 @@ def some(run: Run) -> list[int]:
 
 def views(run: Run) -> dict[str, str]:
     query = next((query for query in some(run) if run.is_wrong(query)), 0)
-    return {"overview": "", "query": f"q={query}", "compare": f"q={query}&with={run.queries - 1}", "example": "e=0"}
+    found = {"overview": "", "query": f"q={query}", "compare": f"q={query}&with={run.queries - 1}", "example": "e=0"}
+    if len(run.kinds) > 1:
+        found |= {"query_without": f"q={query}&by=influence", "example_without": "e=0&by=influence"}
+    return found
 
 
 def check(browser: Browser, run: Run, shots: Path | None, scratch: Path) -> None:
@@ -324,9 +428,10 @@ def check(browser: Browser, run: Run, shots: Path | None, scratch: Path) -> None
         check_keys(report)
         check_example(report, 0)
         check_example(report, run.examples - 1)
-        if report.run.attribution is not None:
-            check_compare(report)
+        if run.kinds:
             check_file(report, some(run)[-1], scratch)
+        if run.attribution is not None:
+            check_compare(report)
             if run.labels is not None:
                 check_class(report, some(run)[-1])
     for size, width in WIDTHS.items():

@@ -24,6 +24,12 @@ class Run:
         self.initial, self.prediction, self.residual, self.regularizer = (
             self.read(name) for name in ("initial", "prediction", "residual", "regularizer"))
         self.attribution, self.own = self.read("attribution"), self.read("own")
+        #: What the page calls each kind of amounts, the array of all or the lists of the largest, and the sign that it is shown with.
+        self.kinds = {kind: known for kind, known in (("attribution", ("attribution", "top", 1)),
+                                                      ("influence", ("influence", "influence_top", -1)))
+                      if any((directory / f"{name}.npy").exists() for name in (known[0], f"{known[1]}_values"))}
+        self.whole = self.attribution is not None or self.read("influence") is not None
+        self.windows, self.borders = self.read("attribution_windows"), self.read("windows")
         self.queries, self.values = self.prediction.shape
         self.examples = self.summary["shapes"]["examples"]
         data, kernel = self.config["data"], self.config["kernel"]
@@ -68,7 +74,7 @@ class Run:
         if not self.compete:
             return int(np.abs(self.prediction[query].astype(float) - self.initial[query]).argmax()), None
         best = self.predicted(query)
-        if self.attribution is None:
+        if not self.whole:
             return best, None
         if best != self.classes[query]:
             return best, int(self.classes[query])
@@ -81,8 +87,30 @@ class Run:
         a, b = question
         return values[..., a].astype(float) - (0 if b is None else values[..., b].astype(float))
 
-    def amounts(self, query: int, question: tuple[int, int | None]) -> np.ndarray:
-        return self.of(self.attribution[query], question)
+    def amounts(self, query: int, question: tuple[int, int | None], kind: str = "attribution") -> np.ndarray:
+        """What each example says to a question, as the page shows it: not a number where lists do not have it."""
+        whole, lists, sign = self.kinds[kind]
+        array = self.read(whole)
+        if array is None:
+            values, examples = self.read(f"{lists}_values")[query], self.read(f"{lists}_examples")[query]
+            row = np.full((self.examples, self.values), np.nan)
+            for value in range(self.values):
+                listed = examples[value] >= 0
+                row[examples[value][listed], value] = values[value][listed]
+        else:
+            row = array[query]
+        return sign * self.of(row, question)
+
+    def sums(self, query: int, question: tuple[int, int | None]) -> np.ndarray:
+        """What all contributions above zero add up to, and all below."""
+        own = self.amounts(query, question)
+        of_sign = np.array([own[own > 0].sum(), own[own < 0].sum()])
+        return of_sign if self.whole else of_sign + self.read("top_rest")[query, question[0]]
+
+    def in_steps(self, query: int, question: tuple[int, int | None], example: int, steps: tuple[int, int]) -> float:
+        """What an example contributed in the windows of training between two steps."""
+        inside = (self.borders[:-1] >= steps[0]) & (self.borders[1:] - 1 <= steps[1])
+        return float(self.of(self.windows[inside, query, example].astype(float).sum(0), question))
 
     def right(self, query: int, question: tuple[int, int | None]) -> int:
         """1 where more is better, -1 where less is, 0 where neither is."""

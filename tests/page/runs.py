@@ -31,7 +31,8 @@ steps = 60
 BINARY = TABLE.replace("y.npy", "b.npy").replace("features = 2 }", "features = 1 }").replace("squared_error", "logistic")
 # A class of 40, so that neither all classes nor all outputs are in a page.
 MANY = TABLE.replace("y.npy", "c.npy").replace("features = 2 }", "features = 40 }").replace("squared_error", "cross_entropy")
-NAMES = ['report.names=names.txt', 'report.class_names=["product", "<b>line"]']
+# Three classes, in batches and with momentum, so that examples act in some steps and for a while.
+CLASSES = TABLE.replace("y.npy", "k.npy").replace("features = 2 }", "features = 3 }").replace("squared_error", "cross_entropy")
 
 
 def tables(folder: Path) -> None:
@@ -43,9 +44,10 @@ def tables(folder: Path) -> None:
     np.save(folder / "y.npy", y)
     np.save(folder / "b.npy", (y[:, :1] > 0).astype(float))
     np.save(folder / "c.npy", np.arange(160) % 40)
+    np.save(folder / "k.npy", np.digitize(y[:, 0], [-0.3, 0.3]))
     np.save(folder / "g.npy", np.arange(160) // 4)
     (folder / "names.txt").write_text("".join(f"row {row} </script><b>\n" for row in range(160)))
-    for name, text in ("table", TABLE), ("binary", BINARY), ("many", MANY):
+    for name, text in ("table", TABLE), ("binary", BINARY), ("many", MANY), ("classes", CLASSES):
         (folder / f"{name}.toml").write_text(text)
 
 
@@ -61,8 +63,9 @@ def vocabulary(folder: Path) -> str:
 
 def kinds(folder: Path) -> dict[str, tuple[Path, list[str]]]:
     """The run file of each kind, and what stands otherwise in it."""
-    table, binary, many = (folder / f"{name}.toml" for name in ("table", "binary", "many"))
-    few, plain = "training.steps=60", "kernel.kernel=none"
+    table, binary, many, classes = (folder / f"{name}.toml" for name in ("table", "binary", "many", "classes"))
+    few, plain, batches, influence = "training.steps=60", "kernel.kernel=none", "training.batch_size=16", "kernel.influence=true"
+    named = [f"report.names={folder / 'names.txt'}"]
     return {
         "digits": (DIGITS, ["kernel.own=true", "kernel.superposition=true"]),
         "flat": (DIGITS, [few, "kernel.readout=probabilities", "kernel.kernel=diagonal", "data.train.reshape=true", "data.query.reshape=true",
@@ -73,10 +76,17 @@ def kinds(folder: Path) -> dict[str, tuple[Path, list[str]]]:
         "loss": (DIGITS, [few, plain, "kernel.readout=loss", "kernel.layers=true"]),
         "gpt": (GPT, ["training.steps=8", "trajectory.every=1", "kernel.rule=gauss", "kernel.nodes=1", "kernel.positions=true",
                       "kernel.accept=10", vocabulary(folder)]),
-        "table": (table, ["kernel.layers=true", *[name.replace("names.txt", str(folder / "names.txt")) for name in NAMES]]),
+        "table": (table, ["kernel.layers=true", *named, 'report.class_names=["product", "<b>line"]']),
         "binary": (binary, []),
-        "groups": (binary, [f"data.train.groups={folder / 'g.npy'}", "training.batch_size=16"]),
+        "groups": (binary, [f"data.train.groups={folder / 'g.npy'}", batches]),
         "many": (many, []),
+        "influence": (classes, [influence, batches, "kernel.windows=5", *named]),
+        "influence_lists": (classes, [influence, batches, "kernel.top=12"]),
+        "influence_alone": (classes, [influence, batches, "kernel.attribution=false"]),
+        # A derivative that is not that of training, along another path, and more windows than a page has.
+        "influence_smooth": (DIGITS, [few, plain, "kernel.readout=margin", "kernel.windows=30", "kernel.influence={ weight = 0.5, smooth = 0.5 }",
+                                      'model.layers=[{ type = "flatten" }, { type = "linear", features = 12 }, { type = "relu" }, '
+                                      '{ type = "linear", features = 10 }]']),
         "kernel": (binary, ["kernel.attribution=false", "training.optimizer.momentum=0", "kernel.kernel=trace"]),
     }
 

@@ -1,12 +1,13 @@
 //! What is said of single queries: who moved which of their values.
 
-use super::candidates::Answers;
+use super::candidates::{Answers, Told, picked};
 use super::labels::Labels;
 use super::moved::Moved;
 use super::question::{self, Question};
+use super::split::{self, Asked, Split};
 use crate::error::Error;
 use crate::report::contents::Contents;
-use crate::run::store::Of;
+use crate::run::store::{Each, Of};
 use rayon::prelude::*;
 
 /// Examples of each sign of each question, where there is room.
@@ -15,12 +16,12 @@ const MOST: usize = 10;
 const LEAST: usize = 3;
 /// Queries that are looked at to see how many examples there is room for.
 const LOOKED_AT: usize = 8;
+/// Above zero and below.
+const SIGNS: usize = 2;
 /// Queries that are read at once.
 const AT_ONCE: usize = 16;
-/// Numbers of the attribution that are read at the most.
+/// Numbers of attribution and influence that are read at the most.
 const READ: usize = 1 << 29;
-/// Examples whose positions are kept, of each sign.
-const OF_POSITIONS: usize = 6;
 
 /// What is said of a query.
 pub(super) struct Detail {
@@ -37,9 +38,11 @@ pub(super) struct Detail {
     pub layers: Vec<Vec<f64>>,
     pub answers: Answers,
     /// Of examples that answer what is asked first, what each position contributed.
-    pub positions: Vec<(usize, Vec<f64>)>,
-    /// What each example contributed to what is asked first, where all is known; kept until it is taken into account.
-    amounts: Vec<f64>,
+    pub positions: Split,
+    /// And what they contributed in each window of training.
+    pub windows: Split,
+    /// What each example says to what is asked first, by each kind of amounts that is known of all; kept until it is taken into account.
+    amounts: Each<Vec<f64>>,
 }
 
 impl Detail {
@@ -48,70 +51,48 @@ impl Detail {
         let first = question::first(contents, query, &values);
         let right = question::right(contents, query, &values);
         let questions = question::all(values.len(), contents.compete());
-        let mut own = Self {
+        let [attribution, influence] = Of::ALL.map(|of| Told::read(contents, of, query, &values));
+        let told = [attribution?, influence?];
+        let answers = Answers::of(&told, &questions, count);
+        let row = |of: Of| told[of as usize].as_ref().and_then(Told::row);
+        let classes = labels.zip(row(Of::Attribution)).map(|(labels, row)| labels.sums(row, values.len()));
+        let answer = |row: &[f64]| row.chunks_exact(values.len()).map(|amounts| first.amount(amounts)).collect();
+        let amounts: Each<Vec<f64>> = Of::ALL.map(|of| row(of).map_or_else(Vec::new, answer));
+        let asked = Asked { query, values: &values, first };
+        Ok(Self {
             query,
             first,
             right,
-            classes: Vec::new(),
-            layers: Vec::new(),
-            answers: Answers::default(),
-            positions: Vec::new(),
-            amounts: Vec::new(),
+            classes: classes.unwrap_or_default(),
+            layers: layers(contents, query, &values)?,
+            positions: split::positions(contents, asked, &amounts[Of::Attribution as usize])?,
+            windows: split::windows(contents, asked, &answers.largest(first, count))?,
+            answers,
+            amounts,
             values,
-        };
-        if let Some(attribution) = &contents.attribution {
-            let row = own.picked(contents, &attribution.values(query..query + 1, 0..contents.examples)?);
-            own.answers = Answers::of(&row, own.values.len(), &questions, count);
-            own.classes = labels.map_or_else(Vec::new, |labels| labels.sums(&row, own.values.len()));
-            own.amounts = row.chunks_exact(own.values.len()).map(|amounts| first.amount(amounts)).collect();
-        } else if contents.listed.is_some() {
-            let list =
-                |&value: &usize| Ok(contents.largest(Of::Attribution, query, value, usize::MAX)?.unwrap_or_default());
-            let lists = own.values.iter().map(list).collect::<Result<Vec<_>, Error>>()?;
-            own.answers = Answers::of_lists(&lists, &questions, count);
-        }
-        if let Some(array) = &contents.layers {
-            for layer in 0..array.shape()[0] {
-                let row = own.picked(contents, &array.row(layer, query)?);
-                own.layers.push(
-                    (0..own.values.len()).map(|at| row.iter().skip(at).step_by(own.values.len()).sum()).collect(),
-                );
-            }
-        }
-        own.positions = own.positions(contents)?;
-        Ok(own)
-    }
-
-    /// The values that are kept of a row `[m, R]`.
-    fn picked(&self, contents: &Contents, row: &[f64]) -> Vec<f64> {
-        row.chunks_exact(contents.values).flat_map(|all| self.values.iter().map(|&value| all[value])).collect()
-    }
-
-    /// What the positions of the examples that answer first contributed to it.
-    fn positions(&self, contents: &Contents) -> Result<Vec<(usize, Vec<f64>)>, Error> {
-        let Some(array) = &contents.attribution_positions else { return Ok(Vec::new()) };
-        let count = array.entry() / contents.values.max(1);
-        let mut order: Vec<(usize, f64)> = self.amounts.iter().copied().enumerate().collect();
-        order.sort_by(|a, b| b.1.total_cmp(&a.1));
-        let last = order.len().saturating_sub(OF_POSITIONS).max(OF_POSITIONS.min(order.len()));
-        let shown = order.iter().take(OF_POSITIONS).chain(&order[last..]);
-        let of = |&(example, _): &(usize, f64)| {
-            let pair = array.values(self.query..self.query + 1, example..example + 1)?;
-            let place = |at: usize, value: usize| pair[self.values[value] * count + at];
-            let amount = |at: usize| place(at, self.first.value) - self.first.than.map_or(0.0, |than| place(at, than));
-            Ok((example, (0..count).map(amount).collect()))
-        };
-        shown.map(of).collect()
+        })
     }
 
     /// Bytes in the page, with so many examples of each sign of each question.
     fn bytes(&self, count: usize) -> usize {
-        let (values, listed) =
-            (self.values.len(), self.answers.candidates.iter().filter(|own| own.rank < count).count());
-        let positions: usize = self.positions.iter().map(|own| 1 + own.1.len()).sum();
-        let of_values = 9 + self.layers.len() + self.classes.len() + listed;
-        4 * (of_values * (values + 1) + 2 * self.answers.sums.len() + positions)
+        let values = self.values.len();
+        let listed = self.answers.candidates.iter().filter(|own| own.rank < count);
+        let listed: usize = listed.map(|own| 1 + own.amounts.iter().map(Vec::len).sum::<usize>()).sum();
+        let of_values = (9 + self.layers.len() + self.classes.len()) * (values + 1);
+        let of_windows = split::bytes(&self.windows, SIGNS * Of::ALL.len() * count);
+        let of_parts = of_windows + split::bytes(&self.positions, self.positions.len());
+        4 * (of_values + listed + 2 * self.answers.sums.len()) + of_parts
     }
+}
+
+/// What all examples contributed to some values of a query through each layer.
+fn layers(contents: &Contents, query: usize, values: &[usize]) -> Result<Vec<Vec<f64>>, Error> {
+    let Some(array) = &contents.layers else { return Ok(Vec::new()) };
+    let sums = |layer: usize| {
+        let row = picked(&array.row(layer, query)?, contents.values, values);
+        Ok((0..values.len()).map(|at| row.iter().skip(at).step_by(values.len()).sum()).collect())
+    };
+    (0..array.shape()[0]).map(sums).collect()
 }
 
 /// What is said of the queries that there is room for.
@@ -120,8 +101,8 @@ pub(super) struct Details {
     pub all: Vec<Detail>,
     /// How many examples of each sign of each question there are.
     pub count: usize,
-    /// Which queries each example moved most.
-    pub moved: Moved,
+    /// Which queries each example moved most, by each kind of amounts.
+    pub moved: Each<Moved>,
 }
 
 impl Details {
@@ -131,10 +112,12 @@ impl Details {
     ///
     /// Arrays of pairs that cannot be read.
     pub fn read(contents: &Contents, labels: Option<&Labels>, order: &[usize], room: usize) -> Result<Self, Error> {
-        let row = contents.examples.saturating_mul(contents.values).max(1);
+        let kinds = Of::ALL.into_iter().filter(|&of| contents.knows(of)).count();
+        let row = contents.examples.saturating_mul(contents.values).saturating_mul(kinds).max(1);
         let order = &order[..order.len().min((READ / row).max(1))];
         let count = Self::count(contents, labels, order, room)?;
-        let (mut all, mut moved, mut left) = (Vec::new(), Moved::new(contents.examples), room);
+        let (mut all, mut left) = (Vec::new(), room);
+        let mut moved = Of::ALL.map(|of| Moved::new(contents.examples, of));
         for queries in order.chunks(AT_ONCE) {
             let read = |&query: &usize| Detail::read(contents, labels, query, count);
             for mut detail in queries.par_iter().map(read).collect::<Result<Vec<_>, Error>>()? {
@@ -145,7 +128,8 @@ impl Details {
                 }
                 left = left.saturating_sub(bytes);
                 let amounts = std::mem::take(&mut detail.amounts);
-                moved.add(all.len(), &amounts, detail.first.right(&detail.right));
+                let right = detail.first.right(&detail.right);
+                moved.iter_mut().for_each(|moved| moved.add(all.len(), &amounts, right));
                 all.push(detail);
             }
         }

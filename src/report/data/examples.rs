@@ -4,9 +4,10 @@ use super::blob::Blob;
 use super::details::Details;
 use super::inputs::inputs;
 use super::labels::Labels;
-use super::{first_letters, starts};
+use super::{first_letters, of_each, starts};
 use crate::report::contents::Contents;
 use crate::report::self_influence::Own;
+use crate::run::store::Of;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -15,7 +16,7 @@ const WINDOWS: usize = 40;
 /// Bytes that are kept of an example, beside its queries and its name.
 const OF_ONE: usize = 24 + 2 * WINDOWS;
 /// Bytes of a query that it moved.
-const OF_QUERY: usize = 8;
+const OF_QUERY: usize = 12;
 
 /// What a page says of examples: as many columns as there is room for, those first that are most often among the largest.
 pub(super) struct Examples<'a> {
@@ -51,7 +52,7 @@ impl Examples<'_> {
             "names": names.iter().any(|name| !name.is_empty()).then_some(names),
             "own": self.own.map(|own| blob.reals(rows.iter().map(|rows| own.of_rows(rows)))),
             "helped": self.helped(blob, &order),
-            "moved": self.moved(blob, &order),
+            "moved": of_each(|of| self.moved(blob, of, &order)),
             "seen": self.seen(blob, &rows),
             "inputs": inputs,
         })
@@ -73,7 +74,7 @@ impl Examples<'_> {
         first.sort_by_key(|column| std::cmp::Reverse(counts[column]));
         let others = (0..self.contents.examples).filter(|column| !counts.contains_key(column));
         let size = |column: usize| {
-            let moved = self.details.moved.lists.get(column).map_or(0, |lists| lists.iter().map(Vec::len).sum());
+            let moved = self.details.moved.iter().map(|moved| moved.count_of(column)).sum::<usize>();
             OF_ONE + OF_QUERY * moved
         };
         let mut left = room;
@@ -85,25 +86,27 @@ impl Examples<'_> {
         first.into_iter().chain(others).take_while(fits).collect()
     }
 
-    /// What each did to all queries of the page.
+    /// What each contributed to all queries of the page.
     fn helped(&self, blob: &mut Blob, order: &[usize]) -> Option<Value> {
-        let helped = &self.details.moved.helped;
+        let helped = &self.details.moved[Of::Attribution as usize].helped;
         let is_known = self.details.all.iter().any(|detail| detail.first.right(&detail.right) != 0);
         (is_known && !helped.is_empty()).then(|| blob.reals(order.iter().map(|&column| helped[column])))
     }
 
-    /// The queries that each moved most, with their amounts: those that it raised, and those that it lowered.
-    fn moved(&self, blob: &mut Blob, order: &[usize]) -> Option<Value> {
-        let lists = &self.details.moved.lists;
-        if lists.is_empty() {
+    /// The queries that each moved most by one kind of amounts, with their amounts of each: those that it raised, and those that it
+    /// lowered.
+    fn moved(&self, blob: &mut Blob, by: Of, order: &[usize]) -> Option<Value> {
+        let moved = &self.details.moved[by as usize];
+        if moved.lists.is_empty() {
             return None;
         }
-        let own = || order.iter().flat_map(|&column| lists[column].iter().flatten());
-        let lengths = order.iter().map(|&column| lists[column].iter().map(Vec::len).sum::<usize>());
+        let own = || order.iter().flat_map(|&column| moved.lists[column].iter().flatten());
         Some(json!({
-            "starts": blob.places(starts(lengths)),
+            "starts": blob.places(starts(order.iter().map(|&column| moved.count_of(column)))),
             "queries": blob.places(own().map(|own| own.0)),
-            "amounts": blob.reals(own().map(|own| own.1)),
+            "amounts": of_each(|of| {
+                self.contents.knows(of).then(|| blob.reals(own().map(|own| own.1[of as usize])))
+            }),
         }))
     }
 

@@ -18,13 +18,15 @@ mod order;
 mod picture;
 mod queries;
 mod question;
+mod split;
 mod weights;
 
 use super::contents::Contents;
 use super::self_influence::Own;
 use super::words::Words;
 use crate::error::Error;
-use crate::run::store::Listed;
+use crate::run::store::{Listed, Of};
+use crate::run::verdict::Certified;
 use blob::Blob;
 use details::Details;
 use examples::Examples;
@@ -99,11 +101,22 @@ fn run(contents: &Contents) -> Value {
         "steps": contents.metrics.len(),
         "step": contents.step().0,
         "class_names": contents.run_file.report.class_names,
-        "attribution": contents.attribution.is_some(),
-        "listed": contents.listed.as_ref().map(Listed::count),
+        "known": Of::ALL.into_iter().filter(|&of| contents.knows(of)).map(Of::name).collect::<Vec<_>>(),
+        "whole": contents.is_whole(),
+        "listed": contents.listed.as_ref().or(contents.listed_influence.as_ref()).map(Listed::count),
+        "influence": Certified::of_summary(&contents.summary).map(|Certified { certainty, because }| json!({
+            "certainty": certainty.name(),
+            "because": because,
+        })),
+        "influence_weight": contents.run_file.kernel.influence.map(|influence| influence.weight),
         "grouped": contents.run_file.data.groups.is_some(),
         "data": contents.problem.as_ref().err().map(ToString::to_string),
     })
+}
+
+/// Something of each kind of amounts, by its name.
+fn of_each(of: impl FnMut(Of) -> Option<Value>) -> Value {
+    Of::ALL.map(Of::name).into_iter().map(str::to_owned).zip(Of::ALL.map(of)).collect()
 }
 
 /// As much of a name or an answer as a page shows.

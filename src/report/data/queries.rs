@@ -4,7 +4,7 @@ use super::blob::Blob;
 use super::details::{Detail, Details};
 use super::inputs::inputs;
 use super::order::Order;
-use super::{NONE, first_letters, question, starts};
+use super::{NONE, first_letters, of_each, question, split, starts};
 use crate::loss::{IGNORED, Targets};
 use crate::problem::Problem;
 use crate::report::contents::Contents;
@@ -104,13 +104,13 @@ impl Queries<'_> {
             "layers": blob.reals(reals(&|own| own.layers.concat())),
             "starts": blob.places(starts(all.iter().map(|own| listed(own).len()))),
             "examples": blob.places(places(&|own| listed(own).iter().map(|own| own.example).collect())),
-            "amounts": blob.reals(reals(&|own| listed(own).iter().flat_map(|own| own.amounts.iter().copied()).collect())),
-            "positions": json!({
-                "each": all.iter().flat_map(|own| own.positions.first()).map(|own| own.1.len()).next(),
-                "starts": blob.places(starts(all.iter().map(|own| own.positions.len()))),
-                "examples": blob.places(places(&|own| own.positions.iter().map(|own| own.0).collect())),
-                "amounts": blob.reals(reals(&|own| own.positions.iter().flat_map(|own| own.1.iter().copied()).collect())),
+            "amounts": of_each(|of| {
+                let amounts = |own: &Detail| listed(own).iter().flat_map(|own| own.amounts[of as usize].clone()).collect();
+                contents.knows(of).then(|| blob.reals(reals(&amounts)))
             }),
+            "positions": split::put(blob, all.iter().map(|own| &own.positions)),
+            "windows": split::put(blob, all.iter().map(|own| &own.windows)),
+            "window_borders": split::borders(contents),
         })
     }
 

@@ -15,9 +15,14 @@ pub(super) struct Question {
 }
 
 impl Question {
-    /// What an example contributed to it, of its contributions to each value that is kept.
+    /// What an example says to it, of what it says to each value that is kept.
     pub fn amount(self, amounts: &[f64]) -> f64 {
-        amounts[self.value] - self.than.map_or(0.0, |than| amounts[than])
+        self.of(|place| amounts[place])
+    }
+
+    /// The same, of what stands at each value's place.
+    pub fn of(self, at: impl Fn(usize) -> f64) -> f64 {
+        at(self.value) - self.than.map_or(0.0, at)
     }
 
     /// Which way is right: 1 where more of it is better, -1 where less is, 0 where neither is.
@@ -66,7 +71,7 @@ pub(super) fn first(contents: &Contents, query: usize, kept: &[usize]) -> Questi
     let place = |value: usize| kept.iter().position(|&own| own == value);
     let value = place(contents.shown_value(query)).unwrap_or(0);
     // Lists know what an example did to two values only where it is among the largest of both.
-    if !contents.compete() || kept.len() < 2 || contents.attribution.is_none() {
+    if !contents.compete() || kept.len() < 2 || !contents.is_whole() {
         return Question { value, than: None };
     }
     let last = contents.values_of(&contents.terms.prediction, query);

@@ -69,7 +69,7 @@ function outputs(query, question, ask) {
     pressed: place === question.value,
     go: () =>
       ask(
-        RUN.compete && place !== question.value && RUN.attribution
+        RUN.compete && place !== question.value && RUN.whole
           ? { value: question.value, than: place }
           : { value: place, than: null },
       ),

@@ -1,7 +1,7 @@
 // Two queries side by side.
 
 function comparePage(a, b) {
-  if (!hasDetail(a) || !hasDetail(b))
+  if (!hasDetail(a) || !hasDetail(b) || !knows("attribution"))
     return [queryHead(a), h("p", { class: "note" }, "What moved one of the two is not in this page.")];
   const both = [a, b],
     questions = both.map(firstQuestion);
@@ -45,7 +45,7 @@ function comparePage(a, b) {
 // The examples that are among the largest of both, the largest first.
 function sharedSection(both, questions) {
   const [mine, other] = both.map(
-    (query, at) => new Map(examplesOf(query, questions[at]).map(one => [one.column, one.amount])),
+    (query, at) => new Map(examplesOf(query, questions[at], "attribution").map(one => [one.column, one.amount])),
   );
   const size = column => Math.abs(mine.get(column)) + Math.abs(other.get(column));
   const shared = [...mine.keys()].filter(column => other.has(column)).sort((x, y) => size(y) - size(x));

@@ -57,7 +57,7 @@ function isWrong(query) {
   return QUERIES.classes !== null && QUERIES.predicted !== null && classOf(query) !== readAs(query);
 }
 
-// Whether what moved a query is in the page: of the first ones, the worst.
+// Whether what moved a query, or would move it, is in the page: of the first ones, the worst.
 function hasDetail(query) {
-  return query < DETAILS.count && (RUN.attribution || RUN.listed !== null);
+  return query < DETAILS.count && RUN.known.length > 0;
 }

@@ -61,10 +61,12 @@ function watchTips() {
   document.addEventListener("scroll", () => TIP.hidden || tipOfFocus(), { passive: true });
 }
 
-// Rows of a table as a file: the first is of names.
+// Rows of a table as a file: the first is of names. What is not known is empty.
 function csv(rows) {
-  const cell = value =>
-    /[",\n]/.test(String(value ?? "")) ? `"${String(value).replaceAll('"', '""')}"` : String(value ?? "");
+  const cell = value => {
+    const text = String(Number.isNaN(value) ? "" : (value ?? ""));
+    return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  };
   return rows.map(row => row.map(cell).join(",")).join("\n") + "\n";
 }
 

@@ -25,36 +25,50 @@ function seenStrip(example) {
   );
 }
 
-// The queries of a page that an example moved: what it helped, and what it hurt.
+// The queries of a page that an example moved, or would move, most, by the kind that orders them.
 function movedBy(example) {
-  if (EXAMPLES.moved) {
-    const { starts, queries, amounts } = EXAMPLES.moved,
-      found = [];
-    for (let at = starts[example]; at < starts[example + 1]; at++) found.push({ query: queries[at], amount: amounts[at] });
+  const known = EXAMPLES.moved[BY],
+    found = [];
+  if (known) {
+    for (let at = known.starts[example]; at < known.starts[example + 1]; at++)
+      found.push({ query: known.queries[at], amounts: amountsOf(known.amounts, array => array[at]) });
     return found;
   }
-  const found = [],
-    column = EXAMPLES.columns[example];
   for (let query = 0; query < DETAILS.count; query++) {
-    const own = DETAILS.examples.subarray(DETAILS.starts[query], DETAILS.starts[query + 1]).indexOf(column);
-    const amount = own < 0 ? NaN : of(DETAILS.amounts, DETAILS.starts[query] + own, firstQuestion(query));
-    if (Number.isFinite(amount)) found.push({ query, amount });
+    const own = DETAILS.examples.subarray(DETAILS.starts[query], DETAILS.starts[query + 1]).indexOf(EXAMPLES.columns[example]);
+    if (own < 0) continue;
+    const amounts = amountsOf(DETAILS.amounts, array => of(array, DETAILS.starts[query] + own, firstQuestion(query)));
+    if (Number.isFinite(amounts[BY])) found.push({ query, amounts });
   }
-  return found.sort((a, b) => Math.abs(b.amount) - Math.abs(a.amount));
+  return found.sort((a, b) => Math.abs(b.amounts[BY]) - Math.abs(a.amounts[BY]));
+}
+
+// The two sides of the queries: which way their amounts go, and what that means.
+function movedSides(known) {
+  if (BY === "influence")
+    return [
+      ["hurt", known ? "Worse without it" : "Lower without it"],
+      ["helped", known ? "Better without it" : "Higher without it"],
+    ];
+  return [
+    ["helped", known ? "It helped" : "It raised"],
+    ["hurt", known ? "It hurt" : "It lowered"],
+  ];
 }
 
 function movedSection(example) {
-  if (!RUN.attribution && RUN.listed === null) return null;
+  if (!RUN.known.length) return null;
   const all = movedBy(example),
-    way = ({ query, amount }) => wayClass(amount, rightWay(query, firstQuestion(query)));
-  const known = all.some(({ query }) => rightWay(query, firstQuestion(query)) !== 0);
+    right = ({ query }) => rightWay(query, firstQuestion(query)),
+    way = own => wayClass(own.amounts[BY], right(own));
+  const known = all.some(own => right(own) !== 0);
   const card = own =>
     queryCard(
       own.query,
-      h("b", { class: `amount ${way(own)}` }, signed(own.amount)),
+      amountsSaid(own.amounts, right(own)),
       h("small", {}, meaningOf(own.query, firstQuestion(own.query)).subject),
     );
-  const side = (name, words) => {
+  const side = ([name, words]) => {
     const own = all.filter(one => way(one) === name);
     return h(
       "div",
@@ -66,8 +80,12 @@ function movedSection(example) {
     );
   };
   const rows = () => [
-    ["query", "question", "amount"],
-    ...all.map(({ query, amount }) => [QUERIES.numbers[query], meaningOf(query, firstQuestion(query)).subject, amount]),
+    ["query", "question", ...RUN.known.map(kind => KINDS[kind].column)],
+    ...all.map(({ query, amounts }) => [
+      QUERIES.numbers[query],
+      meaningOf(query, firstQuestion(query)).subject,
+      ...RUN.known.map(kind => amounts[kind]),
+    ]),
   ];
   const whole =
     EXAMPLES.helped &&
@@ -87,21 +105,18 @@ function movedSection(example) {
   return h(
     "section",
     {},
-    h("h3", {}, "Which queries it moved most"),
+    h("h3", {}, BY === "influence" ? "Which queries would change most without it" : "Which queries it moved most"),
+    kindsSection("the value that is asked about", null),
+    orderChoice(),
     whole || null,
     h(
       "p",
       { class: "note" },
       "By the question that each query's page asks first",
-      RUN.compete && RUN.attribution ? ": why what is read leads the class that is right, or else the next. " : ". ",
+      RUN.compete && RUN.whole ? ": why what is read leads the class that is right, or else the next. " : ". ",
       from,
     ),
-    h(
-      "div",
-      { class: "sides" },
-      side("helped", known ? "It helped" : "It raised"),
-      side("hurt", known ? "It hurt" : "It lowered"),
-    ),
+    h("div", { class: "sides" }, movedSides(known).map(side)),
     csvButton(`example_${EXAMPLES.numbers[example]}.csv`, rows),
   );
 }
@@ -165,7 +180,7 @@ function examplePage(example) {
         ),
       ),
     ),
-    movedSection(example) ?? h("p", { class: "note" }, "kernel.attribution is off, so what it contributed is not known."),
+    movedSection(example) ?? h("p", { class: "note" }, WITHOUT_CONTRIBUTIONS),
   ];
 }
 

@@ -42,18 +42,22 @@ function text(inputs, place, positions) {
   return h("span", { class: "text" }, tokens.slice(0, end).map(coloured));
 }
 
-// Of positions that are no text's: a strip.
-function strip(positions) {
-  const largest = positions.largest || 1,
-    each = positions.amounts.length;
-  const bars = Array.from(positions.amounts, (amount, at) => {
+// The parts of a contribution as a strip, where no text shows them; `where` says where a part is from.
+function strip({ amounts, largest: most, right }, words, where) {
+  const largest = most || 1,
+    each = amounts.length;
+  const bars = Array.from(amounts, (amount, at) => {
     const size = 10 * Math.min(1, Math.abs(amount) / largest),
       y = amount < 0 ? 10 : 10 - size;
-    return `<rect x="${at}" y="${y.toFixed(2)}" width="1" height="${size.toFixed(2)}" class="${wayClass(amount, positions.right)}" data-tip="${escaped(signed(amount))} from position ${at}"/>`;
+    return `<rect x="${at}" y="${y.toFixed(2)}" width="0.92" height="${size.toFixed(2)}" class="${wayClass(amount, right)}" data-tip="${escaped(signed(amount))} from ${where(at)}"/>`;
   });
   return drawing(
-    `<svg class="strip" viewBox="0 0 ${each} 20" preserveAspectRatio="none" role="img" aria-label="what each position contributed">${bars.join("")}</svg>`,
+    `<svg class="strip" viewBox="0 0 ${each} 20" preserveAspectRatio="none" role="img" aria-label="${words}">${bars.join("")}</svg>`,
   );
+}
+
+function positionsStrip(positions) {
+  return strip(positions, "what each position contributed", at => `position ${at}`);
 }
 
 function values({ each, of, values: all }, place) {
@@ -63,14 +67,14 @@ function values({ each, of, values: all }, place) {
 
 // An input of queries or of examples, `positions` with what each of its positions contributed; null where it is not in the page.
 function input(inputs, place, words, positions) {
-  if (!inputs || place >= inputs.count) return positions ? strip(positions) : null;
+  if (!inputs || place >= inputs.count) return positions ? positionsStrip(positions) : null;
   const own = { pictures: picture, texts: text, values }[inputs.kind](
     inputs,
     place,
     inputs.kind === "pictures" ? words : positions,
   );
   const coloured = own.querySelector?.(".token");
-  return positions && !coloured ? h("span", {}, own, strip(positions)) : own;
+  return positions && !coloured ? h("span", {}, own, positionsStrip(positions)) : own;
 }
 
 function isPictures(inputs) {

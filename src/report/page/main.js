@@ -1,4 +1,5 @@
-// Which page is shown: #q=7 is a query, #q=7&a=5&b=9 a question to it, #q=7&with=12 two queries, #e=12 an example.
+// Which page is shown: #q=7 is a query, #q=7&a=5&b=9 a question to it, #q=7&with=12 two queries, #e=12 an example; with &by=influence
+// ordered by what would be without an example.
 
 function missing(what, number, rest) {
   return [
@@ -9,6 +10,7 @@ function missing(what, number, rest) {
 }
 
 function pageOf(asked) {
+  orderBy(asked.get("by"));
   const number = key => (asked.has(key) ? +asked.get(key) : undefined);
   if (asked.has("e")) {
     const example = EXAMPLE_PLACES.get(number("e"));
@@ -29,9 +31,12 @@ function show() {
     view = document.getElementById("view");
   const page = pageOf(new URLSearchParams(location.hash.slice(1)));
   if (!overview.hidden) left = scrollY;
+  // What was chosen is drawn anew, and keeps the focus.
+  const label = view.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : null;
   overview.hidden = page !== null;
   view.hidden = page === null;
   view.replaceChildren(...[page ?? []].flat(9).filter(child => child));
+  if (label) view.querySelector(`[aria-label="${CSS.escape(label)}"]`)?.focus({ preventScroll: true });
   document.title = `${view.querySelector("h2")?.innerText.replaceAll("\n", ": ") ?? "Path kernel"} · ${RUN.name}`;
 }
 

@@ -1,80 +1,85 @@
-// Who made an answer: examples, layers, and when.
+// Who made an answer: examples and layers.
 
-// Examples of one direction.
+// Examples of one direction, by what is shown of the kind that orders them.
 function movers(query, question, list, sign, chosen) {
   const right = rightWay(query, question),
     meaning = meaningOf(query, question);
   const own = list.filter(one => one.amount * sign > 0);
   if (sign < 0) own.reverse();
-  const sum = own.slice(0, DETAILS.each).reduce((all, one) => all + one.amount, 0);
-  const whole = chosen === null ? sumsOf(query, question)[sign > 0 ? 0 : 1] : NaN;
-  const shown = Math.min(own.length, DETAILS.each),
-    words = sign > 0 ? meaning.above : meaning.below;
-  const share =
-    Number.isFinite(whole) && whole !== 0 ? `: ${percent(sum / whole)} of the ${signed(whole)} of all that did` : "";
   const example = one => {
     const place = COLUMN_PLACES.get(one.column),
       positions = positionsOf(query, one.column, question);
     const inputs = EXAMPLES.inputs,
-      amount = h("b", { class: `amount ${wayClass(one.amount, right)}` }, signed(one.amount));
+      amounts = [amountsSaid(one.amounts, right), windowsStrip(query, one.column, question)];
     if (place === undefined)
-      return h("span", { class: "card wide" }, h("span", { class: "said" }, amount, h("small", {}, `column ${one.column}`)));
+      return h("span", { class: "card wide" }, h("span", { class: "said" }, amounts, h("small", {}, `column ${one.column}`)));
     return h(
       "a",
       {
         class: `card ${isPictures(inputs) ? "" : "wide"}`,
-        href: `#e=${EXAMPLES.numbers[place]}`,
-        "data-tip": `${exampleLabel(place)}: ${signed(one.amount)}${seenWords(place)}`,
+        href: exampleLink(place),
+        "data-tip": `${exampleLabel(place)}: ${amountsTold(one.amounts)}${seenWords(place)}`,
       },
       input(inputs, place, exampleLabel(place), positions),
       h(
         "span",
         { class: "said" },
-        amount,
+        amounts,
         EXAMPLES.names?.[place] && h("span", {}, EXAMPLES.names[place]),
         h("span", { class: "facts" }, exampleFacts(place)),
         h("small", {}, exampleName(place)),
       ),
     );
   };
-  const of_class = chosen === null ? "" : ` of ${labelName(chosen)}`;
   return h(
     "div",
     { class: "side" },
-    h(
-      "h4",
-      {},
-      h("i", { class: sign * (right || 1) > 0 ? "helped" : "hurt" }),
-      `What ${words.startsWith("towards") ? "pulled it " : ""}${words}`,
-    ),
-    h(
-      "p",
-      { class: "cover" },
-      own.length === 0
-        ? `No example${of_class}.`
-        : `The ${shown === 1 ? "largest" : `${shown} largest`}${of_class} make up ${signed(sum)}${share}.`,
-    ),
+    h("h4", {}, h("i", { class: sign * (right || 1) > 0 ? "helped" : "hurt" }), sideName(meaning, sign)),
+    h("p", { class: "cover" }, cover(query, question, own, sign, chosen)),
     own.length > 0 &&
       growing(h("div", { class: isPictures(EXAMPLES.inputs) ? "cards small" : "cards wide" }), own, DETAILS.each, example),
   );
 }
 
+// What the examples of a side did, or what would be without one of them.
+function sideName({ above, below, higher, lower }, sign) {
+  const words = sign > 0 ? above : below;
+  return BY === "influence"
+    ? `Without one of these, ${sign > 0 ? higher : lower}`
+    : `What ${words.startsWith("towards") ? "pulled it " : ""}${words}`;
+}
+
+// How much of the whole those that are shown make up; influences make up no whole.
+function cover(query, question, own, sign, chosen) {
+  const shown = own.slice(0, DETAILS.each),
+    of_class = chosen === null ? "" : ` of ${labelName(chosen)}`;
+  if (!shown.length) return `No example${of_class}.`;
+  const largest = `The ${shown.length === 1 ? "largest" : `${shown.length} largest`}${of_class}`;
+  if (BY === "influence") return `${largest}, each left out alone.`;
+  const sum = shown.reduce((all, one) => all + one.amount, 0),
+    whole = chosen === null ? sumsOf(query, question)[sign > 0 ? 0 : 1] : NaN;
+  const share =
+    Number.isFinite(whole) && whole !== 0 ? `: ${percent(sum / whole)} of the ${signed(whole)} of all that did` : "";
+  return `${largest} make up ${signed(sum)}${share}.`;
+}
+
 function examplesSection(query, question, chosen, choose) {
-  let list = examplesOf(query, question);
+  let list = examplesOf(query, question, BY);
   if (chosen !== null) list = list.filter(({ column }) => EXAMPLES.labels[COLUMN_PLACES.get(column)] === chosen);
   const known = Math.min(RUN.examples, DETAILS.starts[query + 1] - DETAILS.starts[query]);
+  const pairs = question.than !== null && knows("attribution");
   const rows = () => [
-    ["example", "name", "class", "amount", ...(question.than === null ? [] : ["of_first", "of_second"])],
-    ...list.map(({ column, at, amount }) => {
+    ["example", "name", "class", ...RUN.known.map(kind => KINDS[kind].column), ...(pairs ? ["of_first", "of_second"] : [])],
+    ...list.map(({ column, at, amounts }) => {
       const place = COLUMN_PLACES.get(column),
-        pair = part(DETAILS.amounts, at, DETAILS.kept);
+        pair = pairs && part(DETAILS.amounts.attribution, at, DETAILS.kept);
       const label = EXAMPLES.labels?.[place];
       return [
         place === undefined ? column : EXAMPLES.numbers[place],
         EXAMPLES.names?.[place],
         label === undefined ? "" : className(label),
-        amount,
-        ...(question.than === null ? [] : [pair[question.value], pair[question.than]]),
+        ...RUN.known.map(kind => amounts[kind]),
+        ...(pairs ? [pair[question.value], pair[question.than]] : []),
       ];
     }),
   ];
@@ -85,6 +90,7 @@ function examplesSection(query, question, chosen, choose) {
         ? `The run kept the ${RUN.listed} largest of either sign of each value.`
         : "The run kept lists of each value alone: shown are examples that are in the lists of both.",
     );
+    if (RUN.known.length > 1) notes.push("A dash stands where an example is in the lists of the other kind alone.");
   } else if (chosen !== null) {
     notes.push(
       `The page knows the ${known} of ${RUN.examples.toLocaleString("en")} examples that are among the ${DETAILS.each} largest of some question to this query: of a class there may be others.`,
@@ -97,7 +103,14 @@ function examplesSection(query, question, chosen, choose) {
   return h(
     "section",
     { id: "movers" },
-    h("h3", {}, "Which examples did it", chosen === null ? null : `, of ${labelName(chosen)}`),
+    h(
+      "h3",
+      {},
+      BY === "influence" ? "Without which examples it would differ" : "Which examples did it",
+      chosen === null ? null : `, of ${labelName(chosen)}`,
+    ),
+    kindsSection(meaningOf(query, question).subject, windowWords()),
+    orderChoice(),
     chosen !== null &&
       h(
         "p",
@@ -109,7 +122,12 @@ function examplesSection(query, question, chosen, choose) {
           h("b", {}, "×"),
         ),
       ),
-    h("div", { class: "sides" }, movers(query, question, list, 1, chosen), movers(query, question, list, -1, chosen)),
+    h(
+      "div",
+      { class: "sides" },
+      // First those that speak for it: without them it would be lower.
+      [KINDS[BY].sign, -KINDS[BY].sign].map(sign => movers(query, question, list, sign, chosen)),
+    ),
     notes.map(note => h("p", { class: "note" }, note)),
     csvButton(`query_${QUERIES.numbers[query]}.csv`, rows),
   );
@@ -125,43 +143,5 @@ function layersSection(query, question) {
     h("h3", {}, "Through which layers"),
     h("p", {}, "What all examples contributed through each layer's weights; the layers add up to the examples."),
     bars(layers.map(({ name, amount }) => ({ name, amount, way: wayClass(amount, right) }))),
-  );
-}
-
-function seenSection(query, question) {
-  const some = examplesOf(query, question),
-    best = [...some.slice(0, 5), ...some.slice(-5).reverse()].filter(
-      (one, at, all) => all.findIndex(own => own.column === one.column) === at,
-    );
-  const words = h(
-    "p",
-    {},
-    `An amount is a sum over all ${RUN.steps.toLocaleString("en")} ${RUN.step}s: how much of it came when is not in the run directory.`,
-    EXAMPLES.seen
-      ? " The batches are: an example acts in the steps whose batch holds it, and with momentum also in those after."
-      : " Every batch held every example.",
-  );
-  const row = one => {
-    const place = COLUMN_PLACES.get(one.column);
-    return place === undefined
-      ? null
-      : h(
-          "tr",
-          {},
-          h("td", {}, h("a", { href: `#e=${EXAMPLES.numbers[place]}` }, exampleLabel(place))),
-          h("td", { class: "wide" }, seenStrip(place)),
-          h("td", { class: "number" }, signed(one.amount)),
-        );
-  };
-  return h(
-    "section",
-    {},
-    h(
-      "details",
-      {},
-      h("summary", {}, "When in training they acted"),
-      words,
-      EXAMPLES.seen && h("table", { class: "seen" }, best.map(row)),
-    ),
   );
 }

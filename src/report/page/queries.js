@@ -66,7 +66,7 @@ function queryCard(query, ...more) {
     "a",
     {
       class: `card ${wrong ? "wrong" : ""} ${isPictures(QUERIES.inputs) ? "" : "wide"}`,
-      href: `#q=${QUERIES.numbers[query]}`,
+      href: queryLink(query),
     },
     input(QUERIES.inputs, query, queryName(query)),
     h(
@@ -191,7 +191,7 @@ function queriesSection() {
     notes.push(
       `Of ${RUN.queries.toLocaleString("en")} queries the ${QUERIES.count.toLocaleString("en")} worst are in this page.`,
     );
-  if (without > 0 && (RUN.attribution || RUN.listed !== null))
+  if (without > 0 && RUN.known.length > 0)
     notes.push(
       `What moved them is in it of the ${DETAILS.count.toLocaleString("en")} worst; ${command("--query N")} tells it of any.`,
     );

@@ -14,7 +14,7 @@ function queryHead(query) {
   const step = (to, words) =>
     all[to] === undefined || place < 0
       ? null
-      : h("a", { href: `#q=${QUERIES.numbers[all[to]]}`, rel: words }, words === "prev" ? "‹ before" : "next ›");
+      : h("a", { href: queryLink(all[to]), rel: words }, words === "prev" ? "‹ before" : "next ›");
   return [
     h(
       "nav",
@@ -60,20 +60,26 @@ function queryPage(query, asked) {
   const value = asked.a === undefined ? first.value : numbers.indexOf(asked.a),
     than = asked.a === undefined ? first.than : asked.b === undefined ? null : numbers.indexOf(asked.b);
   const question = value < 0 || than === -1 || than === value ? first : { value, than };
-  const ask = ({ value, than }) =>
-    history.replaceState(
-      null,
-      "",
-      `#q=${QUERIES.numbers[query]}&a=${numbers[value]}${than === null ? "" : `&b=${numbers[than]}`}`,
-    ) ?? show();
+  const ask = ({ value, than }) => {
+    const asked = { a: numbers[value], b: than === null ? undefined : numbers[than] };
+    history.replaceState(null, "", queryLink(query, asked));
+    show();
+  };
   const body = h("div", {});
   const choose = label => draw(label);
   const draw = chosen =>
     body.replaceChildren(
-      h("section", { id: "why" }, questionChoice(query, question, ask), why(query, question, chosen, choose)),
-      examplesSection(query, question, chosen, choose),
-      layersSection(query, question) ?? "",
-      seenSection(query, question),
+      ...(knows("attribution")
+        ? [
+            h("section", { id: "why" }, questionChoice(query, question, ask), why(query, question, chosen, choose)),
+            examplesSection(query, question, chosen, choose),
+            layersSection(query, question) ?? "",
+            seenSection(query, question),
+          ]
+        : [
+            h("section", {}, questionChoice(query, question, ask), h("p", { class: "note" }, WITHOUT_CONTRIBUTIONS)),
+            examplesSection(query, question, chosen, choose),
+          ]),
     );
   draw(null);
   return [
@@ -90,17 +96,19 @@ function queryPage(query, asked) {
       ),
     ),
     body,
-    compareChoice(query),
+    knows("attribution") && compareChoice(query),
   ];
 }
+
+const WITHOUT_CONTRIBUTIONS = "kernel.attribution is off, so what each example contributed is not known.";
 
 // A query of which the page does not know what moved it.
 function withoutDetail(query) {
   const why =
-    RUN.attribution || RUN.listed !== null
+    RUN.known.length > 0
       ? `There is no room in this page for what moved it. ${command(`--query ${QUERIES.numbers[query]}`)} tells it.`
-      : "kernel.attribution is off, so what each example contributed is not known.";
-  const known = query < DETAILS.count && !RUN.attribution && RUN.listed === null;
+      : WITHOUT_CONTRIBUTIONS;
+  const known = query < DETAILS.count && RUN.known.length === 0;
   return [
     queryHead(query),
     h(

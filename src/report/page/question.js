@@ -22,7 +22,7 @@ function differs(query, { value, than }) {
 
 // What helped is blue and what hurt is orange; where nobody knows, what raised and what lowered.
 function wayClass(amount, right) {
-  return amount === 0 ? "still" : (right < 0 ? -amount : amount) > 0 ? "helped" : "hurt";
+  return amount === 0 || Number.isNaN(amount) ? "still" : (right < 0 ? -amount : amount) > 0 ? "helped" : "hurt";
 }
 
 function valueName(query, place) {
@@ -57,23 +57,28 @@ function layersOf(query, question) {
   }));
 }
 
-// The examples that the page knows to have contributed, the largest amount first.
-function examplesOf(query, question) {
+// The examples of which the page knows amounts of a kind, the largest amount first.
+function examplesOf(query, question, kind) {
   const found = [];
   for (let at = DETAILS.starts[query]; at < DETAILS.starts[query + 1]; at++) {
-    const amount = of(DETAILS.amounts, at, question);
-    if (Number.isFinite(amount) && amount !== 0) found.push({ column: DETAILS.examples[at], at, amount });
+    const amounts = amountsOf(DETAILS.amounts, array => of(array, at, question)),
+      amount = amounts[kind];
+    if (Number.isFinite(amount) && amount !== 0) found.push({ column: DETAILS.examples[at], at, amounts, amount });
   }
   return found.sort((a, b) => b.amount - a.amount);
 }
 
 // Of an example that answers what is asked first, what each of its positions contributed.
 function positionsOf(query, column, question) {
-  const { each, starts, examples, amounts } = DETAILS.positions,
-    first = firstQuestion(query);
   // Of several rows the positions are summed, place by place.
   const several = EXAMPLES.rows?.[COLUMN_PLACES.get(column)] > 1;
-  if (!each || several || question.value !== first.value || question.than !== first.than) return null;
+  return several ? null : splitOf(DETAILS.positions, query, column, question);
+}
+
+// Of an example that answers what is asked first, the parts of what it contributed; null where they are not in the page.
+function splitOf({ each, starts, examples, amounts }, query, column, question) {
+  const first = firstQuestion(query);
+  if (!each || question.value !== first.value || question.than !== first.than) return null;
   const own = amounts.subarray(starts[query] * each, starts[query + 1] * each);
   const place = examples.subarray(starts[query], starts[query + 1]).indexOf(column);
   if (place < 0) return null;
@@ -121,7 +126,7 @@ function partsOf(query, question) {
   return parts;
 }
 
-// What the question is about, and what it means that an amount is above zero, or below.
+// What the question is about, and what it means that an amount is above zero, or below: of what was, and of what would be.
 function meaningOf(query, { value, than }) {
   const name = valueName(query, value);
   if (than !== null)
@@ -129,7 +134,15 @@ function meaningOf(query, { value, than }) {
       subject: `${name} over ${valueName(query, than)}`,
       above: `towards ${name}`,
       below: `towards ${valueName(query, than)}`,
+      higher: `it would go towards ${name}`,
+      lower: `it would go towards ${valueName(query, than)}`,
     };
   const subject = DETAILS.subjects[part(DETAILS.values, query, DETAILS.kept)[value]];
-  return { subject, above: `raised ${subject}`, below: `lowered ${subject}` };
+  return {
+    subject,
+    above: `raised ${subject}`,
+    below: `lowered ${subject}`,
+    higher: `${subject} would be higher`,
+    lower: `${subject} would be lower`,
+  };
 }

@@ -1,10 +1,11 @@
 //! Arrays of pairs by layers of a finished run, whichever way they are stored.
 
+use super::pairs::{blocks, span};
 use super::stored::StoredArray;
 use crate::error::Error;
 use std::path::Path;
 
-/// An array `[layers, n, m, rest..]`, of which a query's row of a layer is read at a time.
+/// An array `[layers, n, m, rest..]` or by windows of training, of which a query's row of a layer is read at a time, or less of it.
 #[derive(Debug)]
 pub struct LayeredArray(StoredArray);
 
@@ -33,21 +34,11 @@ impl LayeredArray {
     ///
     /// A row beyond the array, or a tile that is missing or damaged.
     pub fn row(&self, layer: usize, query: usize) -> Result<Vec<f64>, Error> {
-        let [layers, queries, examples, rest @ ..] = self.shape() else {
-            return Err(Error::Input("an array by layers has fewer than three axes".into()));
-        };
-        if layer >= *layers || query >= *queries {
-            return Err(Error::Input(format!(
-                "layer {layer}, query {query} are beyond an array of {layers} x {queries}"
-            )));
-        }
-        let entry: usize = rest.iter().product();
+        let [row, examples, entry] = self.place(layer, query)?;
         match &self.0 {
-            StoredArray::Whole(array) => {
-                Ok(array.values((layer * queries + query) * examples * entry, examples * entry))
-            }
+            StoredArray::Whole(array) => Ok(array.values(row * examples * entry, examples * entry)),
             StoredArray::Tiled(array) => {
-                let (queries, examples) = (query..query + 1, 0..*examples);
+                let (queries, examples) = (query..query + 1, 0..examples);
                 // No memory is asked for that the files do not fill.
                 array.find(layer, queries.clone(), examples.clone())?;
                 let mut row = vec![0.0; examples.len() * entry];
@@ -57,6 +48,57 @@ impl LayeredArray {
                 Ok(row)
             }
         }
+    }
+
+    /// Reads what a query's row of a layer has of some examples, in any order, each part of the file once. `take` gets the place in
+    /// the list and the pair's numbers.
+    ///
+    /// # Errors
+    ///
+    /// As [`row`](Self::row), or an example beyond the array.
+    pub fn pairs(
+        &self,
+        layer: usize,
+        query: usize,
+        examples: &[usize],
+        take: &mut dyn FnMut(usize, &[f64]),
+    ) -> Result<(), Error> {
+        let [row, count, entry] = self.place(layer, query)?;
+        if let Some(example) = examples.iter().find(|&&example| example >= count) {
+            return Err(Error::Input(format!("example {example} is beyond an array of {count}")));
+        }
+        match &self.0 {
+            StoredArray::Whole(array) => {
+                for (place, example) in examples.iter().enumerate() {
+                    take(place, &array.values((row * count + example) * entry, entry));
+                }
+                Ok(())
+            }
+            StoredArray::Tiled(array) => {
+                let [_, wide] = array.part();
+                blocks(examples, wide).into_iter().try_for_each(|places| {
+                    array.read(layer, query..query + 1, span(examples, &places), &mut |_, part, values| {
+                        for &place in &places {
+                            take(place, &values[(examples[place] - part.start) * entry..][..entry]);
+                        }
+                    })
+                })
+            }
+        }
+    }
+
+    /// Which row of all a query's row of a layer is, how many examples it has, and how many numbers each of them has.
+    fn place(&self, layer: usize, query: usize) -> Result<[usize; 3], Error> {
+        let [layers, queries, examples, rest @ ..] = self.shape() else {
+            return Err(Error::Input("an array by layers has fewer than three axes".into()));
+        };
+        if layer >= *layers || query >= *queries {
+            return Err(Error::Input(format!(
+                "layer {layer}, query {query} are beyond an array of {layers} x {queries}"
+            )));
+        }
+        let entry: usize = rest.iter().product();
+        Ok([layer * queries + query, *examples, entry])
     }
 }
 
@@ -92,7 +134,13 @@ mod tests {
                 let first = ((layer * n + query) * m * entry) as f64;
                 assert_eq!(array.row(layer, query)?, (0..m * entry).map(|at| first + at as f64).collect::<Vec<_>>());
             }
+            let (shown, mut found) = ([4, 0, 3, 4], vec![Vec::new(); 4]);
+            array.pairs(1, 2, &shown, &mut |place, values| found[place].extend(values))?;
+            let row = array.row(1, 2)?;
+            assert_eq!(found, shown.map(|example| row[example * entry..][..entry].to_vec()));
+            let beyond = |layer, query, example| array.pairs(layer, query, &[example], &mut |_, _| ()).is_err();
             assert!(array.row(2, 0).is_err() && array.row(0, 3).is_err());
+            assert!(beyond(2, 0, 0) && beyond(0, 3, 0) && beyond(0, 0, 5));
         }
         Ok(())
     }

@@ -41,7 +41,7 @@ pub use queries::{Doubt, Queries};
 pub use record::{Effort, Lengths, Record};
 pub use summary::Summary;
 pub use terms::Terms;
-pub use top::{Of, TopLists};
+pub use top::{Each, Of, TopLists};
 pub use zarr::{AnyTiled, Fill, Grid, Take, TiledArray};
 
 use crate::error::Error;

@@ -113,14 +113,14 @@ impl PairArray {
 }
 
 /// The places of a list, those together whose numbers lie in one block of length `side`.
-fn blocks(numbers: &[usize], side: usize) -> Vec<Vec<usize>> {
+pub(super) fn blocks(numbers: &[usize], side: usize) -> Vec<Vec<usize>> {
     let mut places: Vec<usize> = (0..numbers.len()).collect();
     places.sort_by_key(|&place| numbers[place]);
     places.chunk_by(|&a, &b| numbers[a] / side == numbers[b] / side).map(<[usize]>::to_vec).collect()
 }
 
 /// From the first to the last number of places, which are in the numbers' order.
-fn span(numbers: &[usize], places: &[usize]) -> Range<usize> {
+pub(super) fn span(numbers: &[usize], places: &[usize]) -> Range<usize> {
     match places {
         [first, .., last] => numbers[*first]..numbers[*last] + 1,
         [one] => numbers[*one]..numbers[*one] + 1,

@@ -14,6 +14,9 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+/// Something of each kind of amounts, in the order of [`Of::ALL`].
+pub type Each<T> = [T; 2];
+
 /// What amounts are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Of {
@@ -24,6 +27,9 @@ pub enum Of {
 }
 
 impl Of {
+    /// All kinds, in the order in which they lie in a [`Each`].
+    pub const ALL: Each<Self> = [Of::Attribution, Of::Influence];
+
     /// The name of the array that holds all.
     pub fn name(self) -> &'static str {
         match self {
@@ -34,7 +40,7 @@ impl Of {
 
     /// The one of a name.
     pub fn named(name: &str) -> Option<Self> {
-        [Of::Attribution, Of::Influence].into_iter().find(|of| of.name() == name)
+        Self::ALL.into_iter().find(|of| of.name() == name)
     }
 
     /// What the names of its files begin with.
