@@ -7,7 +7,7 @@ use rayon::prelude::*;
 /// What alpha is chosen of; the kernel's mean diagonal is 1.
 const ALPHAS: [f64; 6] = [1e-3, 1e-2, 1e-1, 1e0, 1e1, 1e2];
 /// Into how many parts examples are split; of fewer of a class, into as many.
-const FOLDS: usize = 5;
+pub(super) const FOLDS: usize = 5;
 
 /// Weights for every alpha, `[alphas][parts]`, of the features and values of each part.
 pub(super) type Weigh = fn(&[Matrix<f64>], &[Matrix<f64>], &Wanted, &[f64]) -> Vec<Vec<Weights>>;

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 /// How a machine is fitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
     /// Kernel ridge regression: `Σ (y - f)² + alpha ‖f‖²`.
     Ridge,
     /// Support vector machines, each output against the others: `Σ max(0, 1 - y f) + alpha/2 ‖f‖²`.
@@ -58,6 +58,9 @@ pub(crate) struct Fit {
 }
 
 impl Kind {
+    /// Every kind.
+    pub const ALL: [Kind; 3] = [Kind::Ridge, Kind::Svm, Kind::Logistic];
+
     /// Its name on the command line.
     pub fn name(self) -> &'static str {
         match self {
@@ -67,12 +70,21 @@ impl Kind {
         }
     }
 
+    /// Matrices as large as the kernel's that it has in memory at the most: the kernel itself, its eigenvectors, features and their
+    /// products, the latter for several parts of the examples at once.
+    pub(crate) fn matrices(self) -> usize {
+        match self {
+            Kind::Ridge => 5,
+            Kind::Svm | Kind::Logistic => 5 + 2 * super::crossed::FOLDS,
+        }
+    }
+
     /// Whether it can be fitted to some targets, by a kernel of so many parts that pairs outputs or not.
     ///
     /// # Errors
     ///
     /// Why not, and what to do.
-    pub fn check(self, wanted: &Wanted, parts: usize, pairs_outputs: bool) -> Result<(), String> {
+    pub(crate) fn check(self, wanted: &Wanted, parts: usize, pairs_outputs: bool) -> Result<(), String> {
         let name = self.name();
         match self {
             Kind::Ridge => Ok(()),
@@ -96,7 +108,7 @@ impl Kind {
     /// # Errors
     ///
     /// There is nothing to choose it by.
-    pub fn fit(self, parts: &[Part], wanted: &Wanted, alpha: Option<f64>) -> Result<Fit, String> {
+    pub(crate) fn fit(self, parts: &[Part], wanted: &Wanted, alpha: Option<f64>) -> Result<Fit, String> {
         match self {
             Kind::Ridge => Ok(ridge::fit(parts, wanted, alpha)),
             Kind::Svm => super::crossed::fit(svm::weights, parts, wanted, alpha),

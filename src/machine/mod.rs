@@ -20,7 +20,8 @@ mod tests;
 mod wanted;
 
 pub(crate) use features::Features;
-pub(crate) use fit::{Fit, Kind, Part, Weights};
+pub use fit::Kind;
+pub(crate) use fit::{Fit, Part, Weights};
 pub(crate) use spectrum::{Spectrum, alignment};
 pub(crate) use wanted::Wanted;
 
