@@ -84,6 +84,7 @@ pub mod keeper;
 pub mod key;
 pub mod layer;
 pub mod loss;
+mod machine;
 pub mod onnx;
 pub mod optimizer;
 pub mod path;

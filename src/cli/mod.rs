@@ -6,12 +6,14 @@ mod devices;
 mod export;
 mod import;
 mod init;
+mod machine;
 mod plan;
 mod progress;
 mod report;
 mod run;
 mod self_influence;
 mod shard;
+mod spectrum;
 mod stop;
 mod top;
 mod validate;
@@ -111,6 +113,10 @@ enum Command {
     /// Train a finished run again on subsets of its examples, and say how well contributions, influence and other scores predict
     /// what comes of it.
     Validate(validate::Question),
+    /// Fit kernel machines on the kernels of a finished run, and say how well they answer beside the network.
+    Machine(machine::Question),
+    /// Say what the kernels of a finished run know: their eigenvalues and rank, and how they go with the labels and with each other.
+    Spectrum(spectrum::Question),
     /// Say the verdict of a finished run again, from its arrays: every file is held against its checksum, and the residual is
     /// made again.
     Check {
@@ -183,6 +189,8 @@ fn command(arguments: &Arguments, words: &[OsString]) -> u8 {
         Command::Top(question) => one(done(top::answer(question))),
         Command::SelfInfluence(question) => one(done(self_influence::answer(question))),
         Command::Validate(question) => one(done(validate::answer(question, arguments.quiet))),
+        Command::Machine(question) => one(done(machine::answer(question, arguments.quiet))),
+        Command::Spectrum(question) => one(done(spectrum::answer(question, arguments.quiet))),
         Command::Export { directories, to } => {
             match stop::listen(None, arguments.quiet).and_then(|()| one_folder(directories, to)) {
                 Ok(()) => {

@@ -201,6 +201,11 @@ impl Problem {
         self.queries.as_deref().unwrap_or(&self.inputs)
     }
 
+    /// Whether the queries are the training examples.
+    pub fn asks_itself(&self) -> bool {
+        self.queries() == self.inputs.as_slice()
+    }
+
     /// n.
     pub fn query_count(&self) -> usize {
         self.queries().len() / self.network.input_len().max(1)

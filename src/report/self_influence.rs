@@ -221,5 +221,5 @@ fn own(contents: &Contents) -> Result<Vec<f64>, String> {
 /// Whether the queries are the training examples, with the same targets where the readout takes any.
 fn asks_itself(problem: &Problem) -> bool {
     let targets = !problem.spec.readout.needs_targets() || problem.query_targets.as_ref() == Some(&problem.targets);
-    problem.queries() == problem.inputs.as_slice() && targets
+    problem.asks_itself() && targets
 }

@@ -19,6 +19,7 @@ pub mod in_memory;
 mod inputs;
 pub mod keys;
 mod ledger;
+mod machine;
 mod names;
 mod numbers;
 mod optimizer_state;
@@ -43,6 +44,9 @@ pub use checkpoints::Checkpoints;
 pub use draft::draft;
 pub(crate) use exclude::Excluded;
 pub use inputs::{Inputs, first_weights, read_problem};
+pub use machine::{
+    Alike, Fitting, KernelMachine, KernelSpectrum, Kind, Machines, NetworkScores, Queries, Spectra, machine, spectrum,
+};
 pub use names::Names;
 pub use plan::{Disk, PlanFigures, RunPlan, Seconds, duration};
 pub use process::{Outcome, Part, Progress, make_path, run, run_on, run_part};

@@ -13,6 +13,7 @@ mod fixture;
 mod graph;
 mod influence;
 mod lists;
+mod machine;
 mod malformed;
 mod model;
 mod names;

@@ -246,7 +246,10 @@ impl Store {
                     || (tiles && is(&["tmp"], path.extension()));
             }
             is(&["npy", "safetensors", "tmp", "jsonl", "html", "state"], path.extension())
-                || is(&["summary.json", "layout.json", "validation.json"], path.file_name())
+                || is(
+                    &["summary.json", "layout.json", "validation.json", "spectrum.json", "machine.json"],
+                    path.file_name(),
+                )
         };
         entries.filter_map(|entry| Some(entry.ok()?.path())).filter(ours).collect()
     }
