@@ -54,9 +54,10 @@ impl Ascent<'_> {
     /// solution.
     fn pair(&self) -> Option<(usize, usize)> {
         let all = 0..self.signs.len();
-        let up = all.clone().filter(|&own| self.may_grow(own)).reduce(|best, next| {
-            if self.missing[next] > self.missing[best] { next } else { best }
-        })?;
+        let up = all
+            .clone()
+            .filter(|&own| self.may_grow(own))
+            .reduce(|best, next| if self.missing[next] > self.missing[best] { next } else { best })?;
         let (row, own) = (self.kernel.column(up), self.kernel[(up, up)]);
         let mut best: Option<(usize, f64)> = None;
         let mut lowest = f64::INFINITY;
@@ -93,7 +94,7 @@ impl Ascent<'_> {
                 (false, false) => self.multipliers[example] - step,
             };
         }
-        let columns = kernel.column(up).into_iter().zip(kernel.column(down).into_iter());
+        let columns = kernel.column(up).into_iter().zip(kernel.column(down));
         self.missing.iter_mut().zip(columns).for_each(|(missing, (up, down))| *missing -= step * (up - down));
     }
 
@@ -102,7 +103,8 @@ impl Ascent<'_> {
             (0..self.signs.len()).filter(|&own| self.may_grow(own) && self.may_shrink(own)).collect();
         let bias = if free.is_empty() {
             let among = |may: &dyn Fn(usize) -> bool| {
-                let own: Vec<f64> = (0..self.signs.len()).filter(|&own| may(own)).map(|own| self.missing[own]).collect();
+                let own: Vec<f64> =
+                    (0..self.signs.len()).filter(|&own| may(own)).map(|own| self.missing[own]).collect();
                 own
             };
             let (growing, shrinking) = (among(&|own| self.may_grow(own)), among(&|own| self.may_shrink(own)));

@@ -54,7 +54,7 @@ pub fn spectrum(directory: &Path, progress: &mut dyn Progress) -> Result<Spectra
     let watch = Watch::new(progress);
     watch.begin("reading kernels", kernels.len() as u64);
     let (mut notes, mut grams) = (Vec::new(), Vec::new());
-    for (name, array) in &kernels {
+    for &(name, ref array) in &kernels {
         match Gram::mean(&run, name, array)? {
             Ok(gram) => grams.push(gram),
             Err(problem) => notes.push(problem),
@@ -65,7 +65,8 @@ pub fn spectrum(directory: &Path, progress: &mut dyn Progress) -> Result<Spectra
     let labels = run.wanted().ok();
     watch.begin("finding eigenvalues", grams.len() as u64);
     let one = |gram: &Gram| -> Result<KernelSpectrum, Error> {
-        let Spectrum { eigenvalues, effective_rank, participation_ratio, negative } = Spectrum::of(gram.whole().clone());
+        let Spectrum { eigenvalues, effective_rank, participation_ratio, negative } =
+            Spectrum::of(gram.whole().clone());
         watch.step()?;
         Ok(KernelSpectrum {
             kernel: gram.name.into(),
@@ -83,7 +84,8 @@ pub fn spectrum(directory: &Path, progress: &mut dyn Progress) -> Result<Spectra
         let alignment = alignment(grams[one].whole(), grams[other].whole());
         Alike { kernels: [one, other].map(|place| grams[place].name.into()), alignment, distance: 1.0 - alignment }
     });
-    let spectra = Spectra { version: env!("CARGO_PKG_VERSION").into(), examples, between: between.collect(), kernels, notes };
+    let spectra =
+        Spectra { version: env!("CARGO_PKG_VERSION").into(), examples, between: between.collect(), kernels, notes };
     let all: Vec<f64> = spectra.kernels.iter().flat_map(|own| own.eigenvalues.iter().copied()).collect();
     let shape = [spectra.kernels.len(), examples];
     write_npy(&run.store.path(&format!("{SPECTRUM}.npy")), &shape, &all)?;
@@ -123,7 +125,7 @@ pub fn machine(directory: &Path, fitting: &Fitting, progress: &mut dyn Progress)
     let watch = Watch::new(progress);
     watch.begin(&format!("fitting {}", fitting.kind.name()), kernels.len() as u64);
     let (mut described, mut coefficients, mut notes) = (Vec::new(), Vec::new(), Vec::new());
-    for (name, array) in &kernels {
+    for &(name, ref array) in &kernels {
         let gram = Gram::read(&run, name, array)?;
         match gram.and_then(|gram| Fitted::new(gram, form, &known, fitting, run.precision())) {
             Ok(fitted) => {

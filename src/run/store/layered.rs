@@ -134,7 +134,7 @@ mod tests {
                 let first = ((layer * n + query) * m * entry) as f64;
                 assert_eq!(array.row(layer, query)?, (0..m * entry).map(|at| first + at as f64).collect::<Vec<_>>());
             }
-            let (shown, mut found) = ([4, 0, 3, 4], vec![Vec::new(); 4]);
+            let (shown, mut found) = ([4, 0, 3, 4], vec![Vec::<f64>::new(); 4]);
             array.pairs(1, 2, &shown, &mut |place, values| found[place].extend(values))?;
             let row = array.row(1, 2)?;
             assert_eq!(found, shown.map(|example| row[example * entry..][..entry].to_vec()));

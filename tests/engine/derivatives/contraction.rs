@@ -1,10 +1,10 @@
 //! What an integration calls for one step: the contraction of each layer in every way that it allows.
 
 use super::cases::{Case, cases};
-use crate::common::loops::{Entry, accumulated, compare};
 use super::factors::{
     Array, Cpu, Factors, add_gradient, factors, pairs, roundings, seeded_factors, seeds, upload, whole, whole_mut,
 };
+use crate::common::loops::{Entry, accumulated, compare};
 use pathkernel::compute::{Accumulator, Backend, Entries, Gram, RowMap};
 use pathkernel::graph::Segment;
 use pathkernel::random::numbers;

@@ -2,10 +2,10 @@
 //! numbers of nodes, averages and gradients formed in several calls.
 
 use super::cases::{Case, cases};
-use crate::common::loops::{Entry, accumulated, compare};
 use super::factors::{
     Array, Cpu, Factors, add_gradient, factors, gradients, outer, pairs, roundings, upload, whole, whole_mut,
 };
+use crate::common::loops::{Entry, accumulated, compare};
 use pathkernel::compute::{
     Accumulator, Backend, Entries, Gram, Layout, MatMul, Matches, OuterRows, Part, RowMap, Start,
 };

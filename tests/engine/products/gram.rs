@@ -1,7 +1,7 @@
 //! Fused products.
 
-use crate::common::loops::{Entry, accumulated, compare, dot};
 use super::{bound, upload, whole, whole_mut, wide};
+use crate::common::loops::{Entry, accumulated, compare, dot};
 use pathkernel::compute::cpu::{Buffer, CpuBackend};
 use pathkernel::compute::{Accumulator, Backend, Element, Entries, Gram, Outer, Part, RowMap, Slice, Start};
 use pathkernel::random::numbers;

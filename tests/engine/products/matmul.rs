@@ -1,7 +1,7 @@
 //! Matrix products of whole arrays.
 
-use crate::common::loops::{Entry, compare};
 use super::{bound, upload, whole, whole_mut, wide};
+use crate::common::loops::{Entry, compare};
 use pathkernel::compute::cpu::CpuBackend;
 use pathkernel::compute::{Backend, Element, Layout, MatMul, Position, Start};
 use pathkernel::random::numbers;

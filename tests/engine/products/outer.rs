@@ -1,7 +1,7 @@
 //! Gradients of weights, and of scales and shifts, materialised.
 
-use crate::common::loops::{Entry, compare};
 use super::{bound, upload, whole, whole_mut, wide};
+use crate::common::loops::{Entry, compare};
 use pathkernel::compute::cpu::{Buffer, CpuBackend};
 use pathkernel::compute::{Backend, Element, Outer, OuterDiagonal, RowMap, Start};
 use pathkernel::random::numbers;

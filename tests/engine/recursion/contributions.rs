@@ -1,9 +1,9 @@
 //! Contributions in every form of ψ, from every recording, and what they add up to.
 
-use crate::common::interrupt::Interrupt;
 use super::problem::{
     EXAMPLES, Problem, QUERIES, adam, all_choices, furthest, largest, lion, nadam, residual, rmsprop, sgd, whole,
 };
+use crate::common::interrupt::Interrupt;
 use pathkernel::compute::Element;
 use pathkernel::error::Error;
 use pathkernel::optimizer::{Adam, Optimizer, Sgd};

@@ -1,7 +1,7 @@
 //! Paths and tiles that are ended after any step and gone on with.
 
-use crate::common::interrupt::Interrupt;
 use super::problem::{Problem, adam, all_choices, lion, nadam, rmsprop, sgd, whole};
+use crate::common::interrupt::Interrupt;
 use pathkernel::compute::Element;
 use pathkernel::error::Error;
 use pathkernel::tangent::{Carried, Contraction};
