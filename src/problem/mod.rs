@@ -202,7 +202,7 @@ impl Problem {
     }
 
     /// Whether the queries are the training examples.
-    pub fn asks_itself(&self) -> bool {
+    pub(crate) fn asks_itself(&self) -> bool {
         self.queries() == self.inputs.as_slice()
     }
 

@@ -48,7 +48,7 @@ impl KernelRun {
         }
         let arrays = KERNELS.map(|(_, file)| format!("{file}.npy"));
         store.verify_checksums(&summary, |name, _| {
-            Terms::FILES.contains(&name) || arrays.iter().any(|own| own == name)
+            Terms::FILES.iter().any(|own| *own == name) || arrays.iter().any(|own| own == name)
         })?;
         let terms = Terms::read(directory)?;
         Ok(Self { directory: directory.to_owned(), store, run_file, summary, problem, terms })
@@ -175,6 +175,9 @@ impl KernelRun {
     ///
     /// What is wrong with each.
     pub fn check_any<T>(&self, usable: &[T], problems: &[String]) -> Result<(), Error> {
+        let mut problems = problems.to_vec();
+        // What is wrong with the targets is wrong with each kernel.
+        problems.dedup();
         if usable.is_empty() { Err(self.wrong(&problems.join("; "))) } else { Ok(()) }
     }
 }

@@ -54,7 +54,7 @@ pub fn spectrum(directory: &Path, progress: &mut dyn Progress) -> Result<Spectra
     let watch = Watch::new(progress);
     watch.begin("reading kernels", kernels.len() as u64);
     let (mut notes, mut grams) = (Vec::new(), Vec::new());
-    for (name, array) in &kernels {
+    for &(name, ref array) in &kernels {
         match Gram::mean(&run, name, array)? {
             Ok(gram) => grams.push(gram),
             Err(problem) => notes.push(problem),
@@ -123,7 +123,7 @@ pub fn machine(directory: &Path, fitting: &Fitting, progress: &mut dyn Progress)
     let watch = Watch::new(progress);
     watch.begin(&format!("fitting {}", fitting.kind.name()), kernels.len() as u64);
     let (mut described, mut coefficients, mut notes) = (Vec::new(), Vec::new(), Vec::new());
-    for (name, array) in &kernels {
+    for &(name, ref array) in &kernels {
         let gram = Gram::read(&run, name, array)?;
         match gram.and_then(|gram| Fitted::new(gram, form, &known, fitting, run.precision())) {
             Ok(fitted) => {
