@@ -21,11 +21,13 @@ fn of_part(features: &Matrix<f64>, kernel: &Matrix<f64>, values: &Matrix<f64>, a
     let solutions: Vec<smo::Solution> = outputs
         .par_iter()
         .map(|&output| {
-            let signs: Vec<f64> = values.column(output).iter().map(|&value| if value > 0.0 { 1.0 } else { -1.0 }).collect();
+            let signs: Vec<f64> =
+                values.column(output).iter().map(|&value| if value > 0.0 { 1.0 } else { -1.0 }).collect();
             of_output(kernel, &signs, alpha)
         })
         .collect();
-    let coefficients = Matrix::from_fn(kernel.nrows(), values.ncols(), |row, output| solutions[output].coefficients[row]);
+    let coefficients =
+        Matrix::from_fn(kernel.nrows(), values.ncols(), |row, output| solutions[output].coefficients[row]);
     let support: BTreeSet<usize> =
         (0..kernel.nrows()).filter(|&row| coefficients.row(row).iter().any(|own| *own != 0.0)).collect();
     let offset = solutions.iter().map(|solution| solution.bias).collect();

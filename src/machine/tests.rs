@@ -107,7 +107,11 @@ fn ridges_are_those_of_fitting_without_each_example() {
         for tried in want["tried"].as_array().expect("a list") {
             let found = fit(tried["alpha"].as_f64());
             let outputs = outputs(&parts, &found);
-            let outputs = if name == "pairs" { outputs.reshape_generic(nalgebra::Dyn(2), nalgebra::Dyn(16)).transpose() } else { outputs };
+            let outputs = if name == "pairs" {
+                outputs.reshape_generic(nalgebra::Dyn(2), nalgebra::Dyn(16)).transpose()
+            } else {
+                outputs
+            };
             close(&outputs, &matrix(&tried["outputs"]), EXACT);
             close(&found.left_out.expect("outputs"), &matrix(&tried["left_out"]), EXACT);
         }
@@ -155,8 +159,11 @@ fn logistic_machines_are_those_of_scikit_learn() {
     let expected = expected();
     let signs = wanted(&expected["signs"], Meaning::Signs);
     for tried in expected["tried"].as_array().expect("a list") {
-        let cases =
-            [(classes(&expected["labels"]), "logistic"), (classes(&expected["two"]), "logistic_two"), (signs.clone(), "logistic_signs")];
+        let cases = [
+            (classes(&expected["labels"]), "logistic"),
+            (classes(&expected["two"]), "logistic_two"),
+            (signs.clone(), "logistic_signs"),
+        ];
         for (wanted, key) in cases {
             let parts = whole(kernel(&expected, "positive"), wanted.values.clone());
             let fit = Kind::Logistic.fit(&parts, &wanted, tried["alpha"].as_f64()).expect("a machine");

@@ -21,7 +21,8 @@ const ASKED: [&str; 3] = ["run.directory=asked", "data.query.inputs=q.npy", "dat
 fn fixture() -> Fixture {
     let fixture = Fixture::new();
     let (x, q) = (numbers(5, M * 3), numbers(6, N * 3));
-    let labels = |rows: &[f64]| rows.chunks(3).map(|row| i64::from(row[0] * row[1] + 0.3 * row[2] > 0.0)).collect::<Vec<_>>();
+    let labels =
+        |rows: &[f64]| rows.chunks(3).map(|row| i64::from(row[0] * row[1] + 0.3 * row[2] > 0.0)).collect::<Vec<_>>();
     fixture.write("y.npy", &npy_i64(&[M], &labels(&x)));
     fixture.write("qy.npy", &npy_i64(&[N], &labels(&q)));
     fixture.write("x.npy", &npy_f64(&[M, 3], &x));
@@ -94,10 +95,8 @@ fn eigenvalues_are_those_of_the_kernels() {
     let (shape, values) = array(&fixture, "out/spectrum.npy");
     assert_eq!((shape, &found["examples"]), (vec![3, M], &Value::from(M)));
     let classes = labels(&fixture, "y.npy");
-    let alike: Vec<Vec<f64>> = classes
-        .iter()
-        .map(|one| classes.iter().map(|other| f64::from(u8::from(one == other))).collect())
-        .collect();
+    let alike: Vec<Vec<f64>> =
+        classes.iter().map(|one| classes.iter().map(|other| f64::from(u8::from(one == other))).collect()).collect();
     for (place, (name, file)) in KERNELS.into_iter().enumerate() {
         let (own, (kernel, scale)) = (&values[place * M..][..M], scaled(&fixture, file));
         assert!(own.windows(2).all(|pair| pair[0] >= pair[1]));
@@ -118,7 +117,11 @@ fn eigenvalues_are_those_of_the_kernels() {
         assert_eq!(kernel_says["kernel"], name);
         let number = |key: &str| kernel_says[key].as_f64().expect("a number");
         close(number("effective_rank"), entropy.exp(), 1e-11);
-        close(number("participation_ratio"), sum * sum / positive.iter().map(|value| value * value).sum::<f64>(), 1e-11);
+        close(
+            number("participation_ratio"),
+            sum * sum / positive.iter().map(|value| value * value).sum::<f64>(),
+            1e-11,
+        );
         close(number("mean_diagonal"), scale, 1e-12);
         close(number("alignment"), alignment(&kernel, &alike), 1e-11);
         assert!((0.0..1e-3).contains(&number("negative")) && said.contains(name), "{said}");
@@ -141,7 +144,8 @@ fn eigenvalues_are_those_of_the_kernels() {
 fn solved(mut matrix: Vec<Vec<f64>>, mut right: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
     let side = matrix.len();
     for place in 0..side {
-        let pivot = (place..side).max_by(|&a, &b| matrix[a][place].abs().total_cmp(&matrix[b][place].abs())).expect("a row");
+        let pivot =
+            (place..side).max_by(|&a, &b| matrix[a][place].abs().total_cmp(&matrix[b][place].abs())).expect("a row");
         matrix.swap(place, pivot);
         right.swap(place, pivot);
         for row in 0..side {
@@ -199,7 +203,9 @@ fn a_ridge_solves_its_equations_and_answers_queries() {
             .flat_map(|&left_out| {
                 let others: Vec<usize> = all.iter().copied().filter(|&row| row != left_out).collect();
                 let own = solved(regularised(&kernel, &others), targets(&others));
-                let sum = |class: usize| others.iter().zip(&own).map(|(&row, own)| kernel[left_out][row] * own[class]).sum::<f64>();
+                let sum = |class: usize| {
+                    others.iter().zip(&own).map(|(&row, own)| kernel[left_out][row] * own[class]).sum::<f64>()
+                };
                 [sum(0), sum(1)]
             })
             .collect();
@@ -210,7 +216,9 @@ fn a_ridge_solves_its_equations_and_answers_queries() {
         assert_eq!((&says["offset"], &says["support_vectors"]), (&Value::from(vec![0.5; C]), &Value::Null));
         assert!(said.contains(name), "{said}");
     }
-    let network = |folder: &str, classes: &[usize]| Some(accuracy(&array(&fixture, &format!("{folder}/prediction.npy")).1, classes));
+    let network = |folder: &str, classes: &[usize]| {
+        Some(accuracy(&array(&fixture, &format!("{folder}/prediction.npy")).1, classes))
+    };
     assert_eq!(found["network"]["training"].as_f64(), network("out", &classes));
     assert_eq!(found["network"]["queries"].as_f64(), network("asked", &asked));
     assert!(said.contains("the network"), "{said}");
@@ -227,7 +235,8 @@ fn every_kind_is_fitted_to_every_kernel_that_it_takes() {
         for kind in ["ridge", "svm", "logistic"].into_iter().take(kinds) {
             let asked = ["machine", "out", "--kind", kind, "--queries", "asked"];
             answers(&fixture, &asked);
-            let (found, coefficients) = (json(&fixture, "out/machine.json"), fs::read(fixture.path("out/machine.npy")).expect("a file"));
+            let (found, coefficients) =
+                (json(&fixture, "out/machine.json"), fs::read(fixture.path("out/machine.npy")).expect("a file"));
             for own in found["kernels"].as_array().expect("a list") {
                 let score = |key: &str| own[key].as_f64().expect("a number");
                 assert!(own["chosen"] == true && score("alpha") > 0.0, "{found:#}");
@@ -252,7 +261,11 @@ fn every_kind_is_fitted_to_every_kernel_that_it_takes() {
 /// Yes or no for each output, numbers, and examples without a class.
 #[test]
 fn targets_are_those_of_the_loss() {
-    let signs: Vec<f64> = numbers(5, M * 3).chunks(3).flat_map(|row| [row[0], row[1]]).map(|own| f64::from(u8::from(own > 0.0))).collect();
+    let signs: Vec<f64> = numbers(5, M * 3)
+        .chunks(3)
+        .flat_map(|row| [row[0], row[1]])
+        .map(|own| f64::from(u8::from(own > 0.0)))
+        .collect();
     let fixture = fixture();
     fixture.write("y.npy", &npy_f64(&[M, C], &signs));
     fixture.succeeds(&[&TRACE[..], &["training.loss=logistic"]].concat());

@@ -275,9 +275,11 @@ fn check_keys(run_file: &RunFile) -> Result<(), String> {
         ));
     }
     if data.groups.is_some() {
-        return Err("its columns are groups of examples, and a machine needs one for each example; run it again without \
+        return Err(
+            "its columns are groups of examples, and a machine needs one for each example; run it again without \
                     data.train.groups"
-            .into());
+                .into(),
+        );
     }
     Ok(())
 }

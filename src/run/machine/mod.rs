@@ -65,7 +65,8 @@ pub fn spectrum(directory: &Path, progress: &mut dyn Progress) -> Result<Spectra
     let labels = run.wanted().ok();
     watch.begin("finding eigenvalues", grams.len() as u64);
     let one = |gram: &Gram| -> Result<KernelSpectrum, Error> {
-        let Spectrum { eigenvalues, effective_rank, participation_ratio, negative } = Spectrum::of(gram.whole().clone());
+        let Spectrum { eigenvalues, effective_rank, participation_ratio, negative } =
+            Spectrum::of(gram.whole().clone());
         watch.step()?;
         Ok(KernelSpectrum {
             kernel: gram.name.into(),
@@ -83,7 +84,8 @@ pub fn spectrum(directory: &Path, progress: &mut dyn Progress) -> Result<Spectra
         let alignment = alignment(grams[one].whole(), grams[other].whole());
         Alike { kernels: [one, other].map(|place| grams[place].name.into()), alignment, distance: 1.0 - alignment }
     });
-    let spectra = Spectra { version: env!("CARGO_PKG_VERSION").into(), examples, between: between.collect(), kernels, notes };
+    let spectra =
+        Spectra { version: env!("CARGO_PKG_VERSION").into(), examples, between: between.collect(), kernels, notes };
     let all: Vec<f64> = spectra.kernels.iter().flat_map(|own| own.eigenvalues.iter().copied()).collect();
     let shape = [spectra.kernels.len(), examples];
     write_npy(&run.store.path(&format!("{SPECTRUM}.npy")), &shape, &all)?;

@@ -35,7 +35,8 @@ impl Asked {
         let Some(targets) = &run.problem.query_targets else {
             return Err(run.wrong("its queries have no targets to be held against; name them as data.query.targets"));
         };
-        let wanted = Wanted::of(targets, run.problem.spec.loss, count, outputs).map_err(|problem| run.wrong(&problem))?;
+        let wanted =
+            Wanted::of(targets, run.problem.spec.loss, count, outputs).map_err(|problem| run.wrong(&problem))?;
         if wanted.meaning != like.meaning {
             return Err(run.wrong("targets of its queries are of another kind than those of the training set"));
         }
@@ -99,7 +100,9 @@ fn same_path(fitted: &KernelRun, asked: &KernelRun) -> Result<(), String> {
     let shapes = [fitted, asked].map(|run| run.run_file.kernel.kernel);
     if shapes[0] != shapes[1] {
         let [fitted, asked] = shapes.map(crate::key::Word::word);
-        return Err(format!("its kernel is {asked}, and the machine's {fitted}; run it again with kernel.kernel = \"{fitted}\""));
+        return Err(format!(
+            "its kernel is {asked}, and the machine's {fitted}; run it again with kernel.kernel = \"{fitted}\""
+        ));
     }
     let checksum = |run: &KernelRun, file: &str| run.summary["checksums"][file].clone();
     match PATH.iter().find(|file| checksum(fitted, file) != checksum(asked, file)) {
