@@ -99,22 +99,21 @@ impl Ascent<'_> {
     }
 
     fn solution(self) -> Solution {
-        let free: Vec<usize> =
-            (0..self.signs.len()).filter(|&own| self.may_grow(own) && self.may_shrink(own)).collect();
-        let bias = if free.is_empty() {
-            let among = |may: &dyn Fn(usize) -> bool| {
-                let own: Vec<f64> =
-                    (0..self.signs.len()).filter(|&own| may(own)).map(|own| self.missing[own]).collect();
-                own
-            };
-            let (growing, shrinking) = (among(&|own| self.may_grow(own)), among(&|own| self.may_shrink(own)));
-            let highest = growing.into_iter().fold(f64::NEG_INFINITY, f64::max);
-            let lowest = shrinking.into_iter().fold(f64::INFINITY, f64::min);
-            0.5 * (highest + lowest)
-        } else {
-            free.iter().map(|&own| self.missing[own]).sum::<f64>() / free.len() as f64
-        };
         let coefficients = self.multipliers.iter().zip(self.signs).map(|(own, sign)| own * sign).collect();
-        Solution { coefficients, bias }
+        Solution { coefficients, bias: self.bias() }
+    }
+
+    /// What free examples miss without it; where none is free, the middle of what it may be.
+    fn bias(&self) -> f64 {
+        let missing = |may: &dyn Fn(usize) -> bool| -> Vec<f64> {
+            (0..self.signs.len()).filter(|&own| may(own)).map(|own| self.missing[own]).collect()
+        };
+        let free = missing(&|own| self.may_grow(own) && self.may_shrink(own));
+        if !free.is_empty() {
+            return free.iter().sum::<f64>() / free.len() as f64;
+        }
+        let least = missing(&|own| self.may_grow(own)).into_iter().fold(f64::NEG_INFINITY, f64::max);
+        let most = missing(&|own| self.may_shrink(own)).into_iter().fold(f64::INFINITY, f64::min);
+        0.5 * (least + most)
     }
 }

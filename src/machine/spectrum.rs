@@ -57,6 +57,6 @@ pub(super) fn order(values: &[f64]) -> Vec<usize> {
 /// How much of some numbers is negative, of the sum of their sizes.
 pub(super) fn negative_share(values: &[f64]) -> f64 {
     let sizes: f64 = values.iter().map(|value| value.abs()).sum();
-    let negative: f64 = values.iter().filter(|value| **value < 0.0).map(|value| -value).sum();
+    let negative = values.iter().fold(0.0, |sum, value| sum + (-value).max(0.0));
     if sizes > 0.0 { negative / sizes } else { 0.0 }
 }

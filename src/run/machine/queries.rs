@@ -93,7 +93,8 @@ fn same_path(fitted: &KernelRun, asked: &KernelRun) -> Result<(), String> {
     if let Some(key) = of_path.into_iter().find(|key| hash(0, key) != hash(1, key)) {
         return Err(format!("is of another path than the machine's run: {key} holds other data"));
     }
-    let texts = [0, 1].map(|side| along_path([fitted, asked][side], &fitted.run_file, &inputs[side]));
+    let files: Vec<&Fingerprint> = inputs.iter().flat_map(BTreeMap::values).collect();
+    let texts = [fitted, asked].map(|run| along_path(&run.run_file, &fitted.run_file, &files));
     if let Some((key, have, want)) = difference(&texts[0], &texts[1]) {
         return Err(format!("is of another path than the machine's run: {key} is {want}, and {have} there"));
     }
@@ -121,15 +122,15 @@ fn inputs(summary: &serde_json::Value) -> BTreeMap<String, Fingerprint> {
 
 /// What a run file says of its path, with all else as another has it, and files named by what they hold: the same file may lie in
 /// two places.
-fn along_path(run: &KernelRun, other: &RunFile, inputs: &BTreeMap<String, Fingerprint>) -> String {
-    let mut own = run.run_file.clone();
+fn along_path(run_file: &RunFile, other: &RunFile, files: &[&Fingerprint]) -> String {
+    let mut own = run_file.clone();
     let (seed, precision) = (own.run.seed, own.run.precision);
     (own.data, own.kernel, own.report) = (other.data.clone(), other.kernel.clone(), other.report.clone());
     own.run = Run { seed, precision, ..other.run.clone() };
     if own.trajectory.import.is_some() && other.trajectory.import.is_some() {
         own.trajectory.import.clone_from(&other.trajectory.import);
     }
-    let mut files: Vec<&Fingerprint> = inputs.values().collect();
+    let mut files = files.to_vec();
     // A name may begin with another.
     files.sort_by_key(|file| std::cmp::Reverse(file.path.as_os_str().len()));
     files.into_iter().fold(own.to_toml(), |text, file| text.replace(&*file.path.to_string_lossy(), &file.sha256))
