@@ -31,3 +31,26 @@ impl Windows {
         matches!(self.array.shape(), [windows, rest @ ..] if rest == pairs && self.borders.len().checked_sub(1) == Some(*windows))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::formats::write_npy;
+
+    #[test]
+    fn borders_are_one_more_than_windows() -> Result<(), Box<dyn std::error::Error>> {
+        let folder = tempfile::tempdir()?;
+        let missing = |name: &str| Error::Input(format!("{name} is missing"));
+        let open = || Windows::open(folder.path(), "npy", &missing);
+        assert!(open().is_err_and(|error| error.to_string() == "attribution_windows.npy is missing"));
+        write_npy(&folder.path().join("attribution_windows.npy"), &[2, 3, 5, 1], &[0.5f32; 30])?;
+        assert!(open().is_err_and(|error| error.to_string() == "windows.npy is missing"));
+        for (borders, fits) in [(&[0i64, 4, 7][..], true), (&[0, 7], false), (&[], false)] {
+            write_npy(&folder.path().join("windows.npy"), &[borders.len()], borders)?;
+            assert_eq!(open()?.are_of([3, 5, 1]), fits);
+        }
+        let windows = open()?;
+        assert!(!windows.are_of([3, 5, 2]) && windows.borders.is_empty());
+        Ok(())
+    }
+}

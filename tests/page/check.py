@@ -79,7 +79,8 @@ class Report:
 def check_overview(report: Report) -> None:
     run, page = report.run, report.page
     title = {"exact": "Exact", "inexact": "Inexact", "unexplained": "Unexplained"}[run.summary["verdict"]]
-    assert report.texts(".verdict b") == [title]
+    influence = [f"Influence: {run.summary['influence']['verdict']}"] if "influence" in run.summary else []
+    assert report.texts(".verdict b") == [title, *influence]
     assert count(report.texts("#found .count")[0]) == run.queries
     assert page.locator("#queries").bounding_box()["y"] < page.locator("[data-chart=loss]").bounding_box()["y"]
     assert page.locator("[data-chart=loss] svg polyline").count() == 1
