@@ -21,7 +21,7 @@ import sys
 import tempfile
 from collections import defaultdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import peers
@@ -35,18 +35,35 @@ DROPS = (0.01, 0.05, 0.1, 0.5)
 NOT_EXACT = 3
 SGD = '{ type = "sgd", learning_rate = 0.3 }'
 MOMENTUM = '{ type = "sgd", learning_rate = 0.1, momentum = 0.9 }'
-ADAM = '{ type = "adam", learning_rate = 0.01 }'
-ADAMW = '{ type = "adamw", learning_rate = 0.01, weight_decay = 0.01 }'
-# The network, the optimizer, and the batch: 0 for all examples.
+ADAM = '{ type = "adam", learning_rate = 0.003 }'
+ADAMW = '{ type = "adamw", learning_rate = 0.003, weight_decay = 0.01 }'
+
+
+class Case(NamedTuple):
+    """The network, the optimizer, the batch (0: all examples), and what else a run file says of training."""
+
+    network: str
+    optimizer: str
+    batch: int = BATCH
+    more: str = ""
+
+
 CASES = {
-    "sgd": ("tanh", SGD, BATCH),
-    "full batch": ("tanh", SGD, 0),
-    "momentum": ("tanh", MOMENTUM, BATCH),
-    "adam": ("tanh", ADAM, BATCH),
-    "adamw": ("tanh", ADAMW, BATCH),
-    "sgd, relu": ("relu", SGD, BATCH),
-    "adam, relu": ("relu", ADAM, BATCH),
-    "sgd, cnn": ("cnn", SGD, BATCH),
+    "sgd": Case("tanh", SGD),
+    "full batch": Case("tanh", SGD, batch=0),
+    "momentum": Case("tanh", MOMENTUM),
+    "adam": Case("tanh", ADAM),
+    "adamw": Case("tanh", ADAMW),
+    "sgd, relu": Case("relu", SGD),
+    "adam, relu": Case("relu", ADAM),
+    "sgd, cnn": Case("cnn", SGD),
+    # How far the derivative of Adam's steps reaches is a matter of their size, of the first ones above all.
+    "adam, 0.001": Case("tanh", ADAM.replace("0.003", "0.001")),
+    "adam, 0.01": Case("tanh", ADAM.replace("0.003", "0.01")),
+    "adam, 0.01, warmup": Case(
+        "tanh", ADAM.replace("0.003", "0.01"), more='schedule.type = "constant"\nschedule.warmup = 50'
+    ),
+    "adam, 0.01, eps 0.01": Case("tanh", ADAM.replace("0.003 ", "0.01, eps = 0.01 ")),
 }
 FLATTEN, TANH, RELU = ('{ type = "%s" }' % kind for kind in ("flatten", "tanh", "relu"))
 HEAD = '{ type = "linear", features = 10 }'
@@ -81,7 +98,7 @@ layers = [{layers}]
 loss = "cross_entropy"
 optimizer = {optimizer}
 steps = {steps}
-{batch}
+{more}
 [kernel]
 readout = "margin"
 influence = true
@@ -107,12 +124,12 @@ def pathkernel(binary: Path, folder: Path, *words: str) -> None:
 
 def validation(binary: Path, case: str, seed: int, subsets: int, folder: Path) -> dict[str, Any]:
     """What `pathkernel validate` says of one run and of all scores for it."""
-    kind, optimizer, size = CASES[case]
+    kind, optimizer, size, more = CASES[case]
     arrays = data(seed)
     for name, array in arrays.items():
         np.save(folder / f"{name}.npy", array)
-    batch = f"batch_size = {size}" if size else ""
-    text = RUN_FILE.format(seed=seed, layers=", ".join(LAYERS[kind]), optimizer=optimizer, steps=STEPS, batch=batch)
+    more = f"batch_size = {size}\n{more}" if size else more
+    text = RUN_FILE.format(seed=seed, layers=", ".join(LAYERS[kind]), optimizer=optimizer, steps=STEPS, more=more)
     (folder / "run.toml").write_text(text)
     pathkernel(binary, folder, "run", "run.toml")
     network = NETWORKS[kind]().double()
