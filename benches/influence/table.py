@@ -5,6 +5,7 @@
     python benches/influence/table.py --pathkernel target/release/pathkernel
     python benches/influence/table.py --case sgd --seeds 0 --subsets 10      # a minute
     python benches/influence/table.py --json found.json
+    python benches/influence/table.py --case "adam, 0.01" --alone            # without the other libraries
 
 Digits, 500 examples, 300 steps, 40 queries, the readout margin. Each seed draws other examples, queries, first weights
 and batches, and other subsets. All methods predict the same retrainings: the LDS at each share that is dropped, the
@@ -20,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -122,8 +124,10 @@ def pathkernel(binary: Path, folder: Path, *words: str) -> None:
         sys.exit(f"pathkernel {' '.join(words)}: {done.stderr or done.stdout}")
 
 
-def validation(binary: Path, case: str, seed: int, subsets: int, folder: Path) -> dict[str, Any]:
-    """What `pathkernel validate` says of one run and of all scores for it."""
+def validation(
+    binary: Path, case: str, seed: int, subsets: int, compared: Callable[..., peers.Scores], folder: Path
+) -> dict[str, Any]:
+    """What `pathkernel validate` says of one run, and of the scores that it is compared with."""
     kind, optimizer, size, more = CASES[case]
     arrays = data(seed)
     for name, array in arrays.items():
@@ -137,7 +141,7 @@ def validation(binary: Path, case: str, seed: int, subsets: int, folder: Path) -
     network.load_state_dict({name: torch.from_numpy(array).double() for name, array in weights.items()})
     x, y, qx, qy = (torch.from_numpy(array) for array in arrays.values())
     words: list[str] = []
-    for name, array in peers.scores(network, (x, y), (qx, qy)).items():
+    for name, array in compared(network, (x, y), (qx, qy)).items():
         np.save(folder / f"{name}.npy", array)
         words += ["--scores", f"{name}.npy"]
     if optimizer in (SGD, MOMENTUM):
@@ -187,15 +191,17 @@ def main() -> None:
     parser.add_argument("--case", choices=CASES, help="only this one")
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--subsets", type=int, default=40)
+    parser.add_argument("--alone", action="store_true", help="without the scores of other libraries")
     parser.add_argument("--json", type=Path, help="write what was found to this file, too")
     options = parser.parse_args()
+    compared: Callable[..., peers.Scores] = (lambda *_: {}) if options.alone else peers.scores
     binary, seeds = options.pathkernel.resolve(), [int(seed) for seed in options.seeds.split(",")]
     results = {}
     for case in [options.case] if options.case else CASES:
         found = []
         for seed in seeds:
             with tempfile.TemporaryDirectory() as folder:
-                found.append(validation(binary, case, seed, options.subsets, Path(folder)))
+                found.append(validation(binary, case, seed, options.subsets, compared, Path(folder)))
         results[case] = summary(found)
         print(f"{case}: LDS at {', '.join(f'{share:.0%}' for share in DROPS)} dropped")
         for name, values in results[case].items():
