@@ -146,7 +146,7 @@ def validation(
         words += ["--scores", f"{name}.npy"]
     if optimizer in (SGD, MOMENTUM):
         # The derivative half way to where every example is gone. Adam does not see the gradient's scale.
-        half = ["kernel.influence={ weight = 0.5 }", "run.directory=half"]
+        half = ["kernel.influence={ weight = 0.5 }", "kernel.attribution=false", "run.directory=half"]
         pathkernel(binary, folder, "run", "run.toml", *half)
         (folder / "half" / "influence.npy").rename(folder / "influence_at_half.npy")
         words += ["--scores", "influence_at_half.npy"]
