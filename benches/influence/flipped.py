@@ -3,9 +3,9 @@
     pip install ./python dattri==0.3.0 torch numpy
     python benches/influence/flipped.py [--seeds 0,1,2] [--json found.json]
 
-600 examples, 30 of them with a wrong label, and 200 others with right ones. Each seed draws other digits, labels,
+400 examples, 20 of them with a wrong label, and 150 others with right ones. Each seed draws other digits, labels,
 weights and batches. A loop of PyTorch trains 64-32-10 and keeps all weights: `early` stops before wrong labels are
-learned, `by heart` goes on until they are. Precision is the share of wrong labels among the first 30 suspects. Where a
+learned, `by heart` goes on until they are. Precision is the share of wrong labels among the first 20 suspects. Where a
 method has a number of its own (damping, the size of a projection), the best one afterwards is shown.
 """
 
@@ -28,7 +28,7 @@ from torch.nn.functional import cross_entropy
 import pathkernel as pk
 
 ROOT = Path(__file__).resolve().parents[2]
-EXAMPLES, FLIPPED, HELD_OUT, BATCH = 600, 30, 200, 50
+EXAMPLES, FLIPPED, HELD_OUT, BATCH = 400, 20, 150, 50
 #: Of the weights after each step, every so many are what TracIn and the loss over training take.
 BETWEEN = 50
 
@@ -42,7 +42,7 @@ class Training:
     steps: int
 
 
-TRAININGS = {"early": Training(0.3, 0.0, 300), "by heart": Training(0.1, 0.9, 1500)}
+TRAININGS = {"early": Training(0.3, 0.0, 200), "by heart": Training(0.1, 0.9, 1000)}
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Digits:
     def drawn(cls, seed: int) -> Digits:
         """Those of a seed."""
         with np.load(ROOT / "examples" / "data" / "digits.npz") as arrays:
-            x = np.concatenate([arrays["train_x"], arrays["query_x"]]).astype(np.float64).reshape(-1, 1, 8, 8)
+            x = np.concatenate([arrays["train_x"], arrays["query_x"]]).astype(np.float32).reshape(-1, 1, 8, 8)
             y = np.concatenate([arrays["train_y"], arrays["query_y"]]).astype(np.int64)
         random = np.random.default_rng(seed)
         examples, held_out = np.split(random.permutation(len(y))[: EXAMPLES + HELD_OUT], [EXAMPLES])
@@ -71,7 +71,7 @@ class Digits:
 def trained(data: Digits, training: Training, seed: int) -> tuple[nn.Module, pk.Path, list[dict[str, torch.Tensor]]]:
     """A loop as people write it: the network at its end, its path, and the weights before each step and at the end."""
     torch.manual_seed(seed)
-    network = nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.Tanh(), nn.Linear(32, 10)).double()
+    network = nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.Tanh(), nn.Linear(32, 10))
     optimizer = torch.optim.SGD(network.parameters(), training.rate, momentum=training.momentum)
     x, y = data.examples
     batches = [torch.randperm(EXAMPLES)[:BATCH] for _ in range(training.steps)]
