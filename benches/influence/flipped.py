@@ -153,10 +153,8 @@ def main() -> None:
             data = Digits.drawn(seed)
             network, path, states = trained(data, training, seed)
             some = states[::BETWEEN]
-            train, others = TensorDataset(*data.examples), TensorDataset(*data.held_out)
-            scores = (
-                of_paths(path, data) | of_losses(network, some, data) | peers.suspicions(network, some, train, others)
-            )
+            scores = of_paths(path, data) | of_losses(network, some, data)
+            scores |= peers.suspicions(network, some, data.examples, data.held_out)
             found.append({kind: precision(score, data.wrong) for kind, score in scores.items()})
         tables[name] = rows(found)
         print(f"{name}\n\n| score | precision | average precision |\n|---|---|---|")

@@ -131,9 +131,9 @@ def scores(network: nn.Module, train: Data, queries: Data) -> Scores:
 
 
 def suspicions(network: nn.Module, states: list[dict[str, torch.Tensor]], train: Data, held_out: Data) -> Scores:
-    """dattri's scores of wrong labels, [examples], the larger the more suspect: what an example does to its own loss, and
-    to held-out ones, from the last weights; TracIn's from all that are given. In single precision, since some of its
-    methods take no other.
+    """dattri's scores of wrong labels, [examples], the larger the more suspect: what an example does to its own loss,
+    and to held-out ones, from the last weights; TracIn's from all that are given. In single precision, since some of
+    its methods take no other.
     """
     from dattri.algorithm import IFAttributorDataInf, IFAttributorExplicit, TracInAttributor, TRAKAttributor
     from dattri.task import AttributionTask

@@ -42,11 +42,14 @@ ADAMW = '{ type = "adamw", learning_rate = 0.003, weight_decay = 0.01 }'
 
 
 class Case(NamedTuple):
-    """The network, the optimizer, the batch (0: all examples), and what else a run file says of training."""
+    """The network, the optimizer, the batch (0: all examples), how many steps, and what else a run file says of
+    training.
+    """
 
     network: str
     optimizer: str
     batch: int = BATCH
+    steps: int = STEPS
     more: str = ""
 
 
@@ -66,6 +69,8 @@ CASES = {
         "tanh", ADAM.replace("0.003", "0.01"), more='schedule.type = "constant"\nschedule.warmup = 50'
     ),
     "adam, 0.01, eps 0.01": Case("tanh", ADAM.replace("0.003 ", "0.01, eps = 0.01 ")),
+    "adam, 1000 steps": Case("tanh", ADAM, steps=1000),
+    "adam, full batch": Case("tanh", ADAM, batch=0),
 }
 FLATTEN, TANH, RELU = ('{ type = "%s" }' % kind for kind in ("flatten", "tanh", "relu"))
 HEAD = '{ type = "linear", features = 10 }'
@@ -128,12 +133,12 @@ def validation(
     binary: Path, case: str, seed: int, subsets: int, compared: Callable[..., peers.Scores], folder: Path
 ) -> dict[str, Any]:
     """What `pathkernel validate` says of one run, and of the scores that it is compared with."""
-    kind, optimizer, size, more = CASES[case]
+    kind, optimizer, size, steps, more = CASES[case]
     arrays = data(seed)
     for name, array in arrays.items():
         np.save(folder / f"{name}.npy", array)
     more = f"batch_size = {size}\n{more}" if size else more
-    text = RUN_FILE.format(seed=seed, layers=", ".join(LAYERS[kind]), optimizer=optimizer, steps=STEPS, more=more)
+    text = RUN_FILE.format(seed=seed, layers=", ".join(LAYERS[kind]), optimizer=optimizer, steps=steps, more=more)
     (folder / "run.toml").write_text(text)
     pathkernel(binary, folder, "run", "run.toml")
     network = NETWORKS[kind]().double()

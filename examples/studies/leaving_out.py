@@ -3,8 +3,8 @@
     python examples/studies/leaving_out.py [--small]
 
 The superposition says which part of the weights' change each example made; taking a set's part off the weights is what
-one would like unlearning to be. Beside it are contributions and influences, which tell the outputs alone, and all are held
-against training again. Needs torch, matplotlib and the package.
+one would like unlearning to be. Beside it are contributions and influences, which tell the outputs alone, and all are
+held against training again. Needs torch, matplotlib and the package.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ WHOLE, SMALL = Size(3, 300, 8, 80, (1, 3, 10, 30, 100)), Size(1, 60, 2, 30, (1, 
 def main() -> None:
     study = Study.begun(__file__, __doc__)
     size = SMALL if study.small else WHOLE
-    # Where all outputs are asked for, one node a step is enough for pictures, and the verdict says that it is not exact.
+    # Two nodes a step are enough for these tables, and the verdict may say that they are not exact.
     warnings.simplefilter("ignore", pk.VerdictWarning)
     runs = [one(seed, size) for seed in range(size.seeds)]
     kinds = [*map(str, size.sizes), CLASS]
@@ -72,7 +72,7 @@ def main() -> None:
                 "a derivative predicts, an account does not"
             )
             assert run.outputs[kind][INFLUENCE] < 1 < run.outputs[kind][WEIGHTS], (
-                "to take off a part is worse than nothing"
+                "taking parts off is worse than nothing"
             )
     study.publish(picture(runs, size))
 

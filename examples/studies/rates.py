@@ -2,9 +2,9 @@
 
     python examples/studies/rates.py [--small]
 
-`influence_rates` is the derivative of a readout at the end of training by each step's learning rate: of validation losses
-it is the gradient of a schedule. A few steps along it are held against the best constant rate and the best cosine, and
-against as many steps in directions at random. Needs torch, matplotlib and the package.
+`influence_rates` is the derivative of a readout at the end of training by each step's learning rate: of validation
+losses it is the gradient of a schedule. A few steps along it are held against the best constant rate and the best
+cosine, and against as many steps in directions at random. Needs torch, matplotlib and the package.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import pathkernel as pk
 
 EXAMPLES, BATCH = 400, 50
 CONSTANT, COSINE, RANDOM, LEARNED = "the best constant rate", "the best cosine", "directions at random", "derivatives"
-#: How far a step moves the logarithm of a rate at most: the first one, the smallest that is tried, and from one to the next.
+#: How far a step moves the logarithm of a rate at most: the first one, the smallest, and from one to the next.
 FIRST, SMALLEST, SHORTER, LONGER = 0.5, 0.03, 0.5, 1.5
 #: A rate's direction is the mean of those around it, this share of all steps to each side.
 SMOOTH = 0.05

@@ -3,7 +3,8 @@
     python examples/studies/selection.py [--small]
 
 The influence on validation losses is the gradient of validation by the examples' weights. A few steps along it, with a
-training after each, say which examples to trust, beside what losses say of that. Needs torch, matplotlib and the package.
+training after each, say which examples to trust, beside what losses say of that. Needs torch, matplotlib and the
+package.
 """
 
 from __future__ import annotations
