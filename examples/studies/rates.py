@@ -44,7 +44,7 @@ class Size(NamedTuple):
     tested: int
 
 
-WHOLE, SMALL = Size(4, 150, 14, 10, 100, 1200), Size(1, 50, 5, 2, 30, 300)
+WHOLE, SMALL = Size(4, 120, 14, 8, 80, 1200), Size(1, 40, 5, 1, 30, 300)
 
 
 def main() -> None:
@@ -159,8 +159,8 @@ def picture(runs: dict[str, list[Any]]) -> Any:
         for colour, way in enumerate((CONSTANT, COSINE, RANDOM, LEARNED)):
             rates = np.stack([run.schedules[way] for run in found])
             axis.plot(rates.mean(0), f"C{colour}", label=way)
-        axis.set(title=words, xlabel="step", ylim=(0, None))
-    axes[0].set_ylabel("learning rate")
+        axis.set(title=words, xlabel="step")
+    axes[0].set(ylabel="learning rate", ylim=(0, None))
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
 

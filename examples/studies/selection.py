@@ -184,8 +184,8 @@ def picture(runs: dict[str, list[Any]]) -> Any:
         for way, style in ((RIGHT, ":"), (OWN, "--")):
             level = np.mean([run.loss[way] for run in found])
             axis.axhline(level, color="0.4", linestyle=style, label=f"test, {way}")
-        axis.set(title=f"wrong labels {kind}", xlabel="rounds", ylim=(0, None))
-    axes[0].set_ylabel("loss")
+        axis.set(title=f"wrong labels {kind}", xlabel="rounds")
+    axes[0].set(ylabel="loss", ylim=(0, None))
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
 
