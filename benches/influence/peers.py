@@ -86,8 +86,7 @@ def of_trak(network: nn.Module, train: TensorDataset, queries: TensorDataset) ->
     from trak import TRAKer
     from trak.projectors import BasicProjector, ProjectionType
 
-    single = network.float()
-    parameters = sum(values.numel() for values in single.parameters())
+    parameters = sum(values.numel() for values in network.parameters())
     found: Scores = {}
     for size, regularization in product(PROJECTIONS, REGULARIZATIONS):
         with tempfile.TemporaryDirectory() as folder:
@@ -95,7 +94,7 @@ def of_trak(network: nn.Module, train: TensorDataset, queries: TensorDataset) ->
             kind = ProjectionType.rademacher
             projector = BasicProjector(parameters, size, seed=0, proj_type=kind, device="cpu", block_size=size // 2)
             trak = TRAKer(
-                model=single,
+                model=network,
                 task="image_classification",
                 train_set_size=len(train),
                 save_dir=folder,
@@ -105,28 +104,65 @@ def of_trak(network: nn.Module, train: TensorDataset, queries: TensorDataset) ->
                 lambda_reg=regularization,
                 logging_level=40,
             )
-            trak.load_checkpoint(single.state_dict(), model_id=0)
-            trak.featurize(batch=batch(train), num_samples=len(train))
+            trak.load_checkpoint(network.state_dict(), model_id=0)
+            trak.featurize(batch=train.tensors, num_samples=len(train))
             trak.finalize_features()
-            trak.start_scoring_checkpoint("queries", single.state_dict(), model_id=0, num_targets=len(queries))
-            trak.score(batch=batch(queries), num_samples=len(queries))
+            trak.start_scoring_checkpoint("queries", network.state_dict(), model_id=0, num_targets=len(queries))
+            trak.score(batch=queries.tensors, num_samples=len(queries))
             scored = np.asarray(trak.finalize_scores("queries")).T
             found[f"trak_{size}x{regularization:g}"] = scored.astype(np.float64)
     return found
 
 
-def batch(data: TensorDataset) -> Data:
-    """All of a data set, in single precision and as images."""
-    inputs, classes = data.tensors
+def single(data: Data) -> Data:
+    """Images in single precision, and their classes."""
+    inputs, classes = data
     return inputs.float().reshape(-1, 1, 8, 8), classes
 
 
 def scores(network: nn.Module, train: Data, queries: Data) -> Scores:
-    """Those of every library, from the weights that a network has."""
+    """Those of every library, in single precision, from the weights that a network has."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        data = TensorDataset(*train), TensorDataset(*queries)
-        found = of_dattri(network.double(), *data)
-        found |= of_trak(network, *data)
+        data = TensorDataset(*single(train)), TensorDataset(*single(queries))
+        found = of_dattri(network.float(), *data) | of_trak(network, *data)
     shape = (len(queries[1]), len(train[1]))
     return {name: array.reshape(shape).astype(np.float64) for name, array in found.items()}
+
+
+def suspicions(network: nn.Module, states: list[dict[str, torch.Tensor]], train: Data, held_out: Data) -> Scores:
+    """dattri's scores of wrong labels, [examples], the larger the more suspect: what an example does to its own loss,
+    and to held-out ones, from the last weights; TracIn's from all that are given. In single precision, since some of
+    its methods take no other.
+    """
+    from dattri.algorithm import IFAttributorDataInf, IFAttributorExplicit, TracInAttributor, TRAKAttributor
+    from dattri.task import AttributionTask
+
+    loss, margin, probability = functions(network.float())
+    states = [{name: values.float() for name, values in state.items()} for state in states]
+    examples, asked = (DataLoader(TensorDataset(*single(data)), batch_size=len(data[1])) for data in (train, held_out))
+    found: Scores = {}
+    path = AttributionTask(loss_func=loss, model=network, checkpoints=states)
+    tracin = TracInAttributor(task=path, weight_list=torch.ones(len(states)), normalized_grad=False)
+    tracin.projector_kwargs = None
+    found["dattri: TracIn, own loss"] = tracin.self_attribute(examples).numpy()
+    # Descent on the example is ascent on what it harms.
+    found["dattri: TracIn, held-out losses"] = -tracin.attribute(examples, asked).sum(1).numpy()
+    last = AttributionTask(loss_func=loss, model=network, checkpoints=states[-1:])
+    for damping in DAMPINGS:
+        attributor = IFAttributorExplicit(task=last, regularization=damping)
+        attributor.cache(examples)
+        found[f"dattri: influence function, own loss = {damping:g}"] = (
+            attributor.self_attribute(examples).detach().numpy()
+        )
+        harm = -attributor.attribute(examples, asked).sum(1)
+        found[f"dattri: influence function, held-out losses = {damping:g}"] = harm.detach().numpy()
+    # Its damping changes nothing here.
+    inferred = IFAttributorDataInf(task=last, regularization=DAMPINGS[0])
+    inferred.cache(examples)
+    found["dattri: DataInf, own loss"] = inferred.self_attribute(examples).detach().numpy()
+    ratio = AttributionTask(loss_func=margin, model=network, checkpoints=states[-1:])
+    for size in PROJECTIONS:
+        trak = TRAKAttributor(ratio, probability, projector_kwargs={"proj_dim": size}, regularization=1e-2)
+        found[f"dattri: TRAK, itself = {size}"] = trak.self_attribute(examples).flatten().detach().numpy()
+    return found

@@ -5,6 +5,7 @@
     python benches/influence/table.py --pathkernel target/release/pathkernel
     python benches/influence/table.py --case sgd --seeds 0 --subsets 10      # a minute
     python benches/influence/table.py --json found.json
+    python benches/influence/table.py --case "adam, 0.01" --alone            # without the other libraries
 
 Digits, 500 examples, 300 steps, 40 queries, the readout margin. Each seed draws other examples, queries, first weights
 and batches, and other subsets. All methods predict the same retrainings: the LDS at each share that is dropped, the
@@ -20,8 +21,9 @@ import subprocess
 import sys
 import tempfile
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import peers
@@ -35,18 +37,40 @@ DROPS = (0.01, 0.05, 0.1, 0.5)
 NOT_EXACT = 3
 SGD = '{ type = "sgd", learning_rate = 0.3 }'
 MOMENTUM = '{ type = "sgd", learning_rate = 0.1, momentum = 0.9 }'
-ADAM = '{ type = "adam", learning_rate = 0.01 }'
-ADAMW = '{ type = "adamw", learning_rate = 0.01, weight_decay = 0.01 }'
-# The network, the optimizer, and the batch: 0 for all examples.
+ADAM = '{ type = "adam", learning_rate = 0.003 }'
+ADAMW = '{ type = "adamw", learning_rate = 0.003, weight_decay = 0.01 }'
+
+
+class Case(NamedTuple):
+    """The network, the optimizer, the batch (0: all examples), how many steps, and what else a run file says of
+    training.
+    """
+
+    network: str
+    optimizer: str
+    batch: int = BATCH
+    steps: int = STEPS
+    more: str = ""
+
+
 CASES = {
-    "sgd": ("tanh", SGD, BATCH),
-    "full batch": ("tanh", SGD, 0),
-    "momentum": ("tanh", MOMENTUM, BATCH),
-    "adam": ("tanh", ADAM, BATCH),
-    "adamw": ("tanh", ADAMW, BATCH),
-    "sgd, relu": ("relu", SGD, BATCH),
-    "adam, relu": ("relu", ADAM, BATCH),
-    "sgd, cnn": ("cnn", SGD, BATCH),
+    "sgd": Case("tanh", SGD),
+    "full batch": Case("tanh", SGD, batch=0),
+    "momentum": Case("tanh", MOMENTUM),
+    "adam": Case("tanh", ADAM),
+    "adamw": Case("tanh", ADAMW),
+    "sgd, relu": Case("relu", SGD),
+    "adam, relu": Case("relu", ADAM),
+    "sgd, cnn": Case("cnn", SGD),
+    # How far the derivative of Adam's steps reaches is a matter of their size, of the first ones above all.
+    "adam, 0.001": Case("tanh", ADAM.replace("0.003", "0.001")),
+    "adam, 0.01": Case("tanh", ADAM.replace("0.003", "0.01")),
+    "adam, 0.01, warmup": Case(
+        "tanh", ADAM.replace("0.003", "0.01"), more='schedule.type = "constant"\nschedule.warmup = 50'
+    ),
+    "adam, 0.01, eps 0.01": Case("tanh", ADAM.replace("0.003 ", "0.01, eps = 0.01 ")),
+    "adam, 1000 steps": Case("tanh", ADAM, steps=1000),
+    "adam, full batch": Case("tanh", ADAM, batch=0),
 }
 FLATTEN, TANH, RELU = ('{ type = "%s" }' % kind for kind in ("flatten", "tanh", "relu"))
 HEAD = '{ type = "linear", features = 10 }'
@@ -81,7 +105,7 @@ layers = [{layers}]
 loss = "cross_entropy"
 optimizer = {optimizer}
 steps = {steps}
-{batch}
+{more}
 [kernel]
 readout = "margin"
 influence = true
@@ -105,14 +129,16 @@ def pathkernel(binary: Path, folder: Path, *words: str) -> None:
         sys.exit(f"pathkernel {' '.join(words)}: {done.stderr or done.stdout}")
 
 
-def validation(binary: Path, case: str, seed: int, subsets: int, folder: Path) -> dict[str, Any]:
-    """What `pathkernel validate` says of one run and of all scores for it."""
-    kind, optimizer, size = CASES[case]
+def validation(
+    binary: Path, case: str, seed: int, subsets: int, compared: Callable[..., peers.Scores], folder: Path
+) -> dict[str, Any]:
+    """What `pathkernel validate` says of one run, and of the scores that it is compared with."""
+    kind, optimizer, size, steps, more = CASES[case]
     arrays = data(seed)
     for name, array in arrays.items():
         np.save(folder / f"{name}.npy", array)
-    batch = f"batch_size = {size}" if size else ""
-    text = RUN_FILE.format(seed=seed, layers=", ".join(LAYERS[kind]), optimizer=optimizer, steps=STEPS, batch=batch)
+    more = f"batch_size = {size}\n{more}" if size else more
+    text = RUN_FILE.format(seed=seed, layers=", ".join(LAYERS[kind]), optimizer=optimizer, steps=steps, more=more)
     (folder / "run.toml").write_text(text)
     pathkernel(binary, folder, "run", "run.toml")
     network = NETWORKS[kind]().double()
@@ -120,12 +146,12 @@ def validation(binary: Path, case: str, seed: int, subsets: int, folder: Path) -
     network.load_state_dict({name: torch.from_numpy(array).double() for name, array in weights.items()})
     x, y, qx, qy = (torch.from_numpy(array) for array in arrays.values())
     words: list[str] = []
-    for name, array in peers.scores(network, (x, y), (qx, qy)).items():
+    for name, array in compared(network, (x, y), (qx, qy)).items():
         np.save(folder / f"{name}.npy", array)
         words += ["--scores", f"{name}.npy"]
     if optimizer in (SGD, MOMENTUM):
         # The derivative half way to where every example is gone. Adam does not see the gradient's scale.
-        half = ["kernel.influence={ weight = 0.5 }", "run.directory=half"]
+        half = ["kernel.influence={ weight = 0.5 }", "kernel.attribution=false", "run.directory=half"]
         pathkernel(binary, folder, "run", "run.toml", *half)
         (folder / "half" / "influence.npy").rename(folder / "influence_at_half.npy")
         words += ["--scores", "influence_at_half.npy"]
@@ -170,15 +196,17 @@ def main() -> None:
     parser.add_argument("--case", choices=CASES, help="only this one")
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--subsets", type=int, default=40)
+    parser.add_argument("--alone", action="store_true", help="without the scores of other libraries")
     parser.add_argument("--json", type=Path, help="write what was found to this file, too")
     options = parser.parse_args()
+    compared: Callable[..., peers.Scores] = (lambda *_: {}) if options.alone else peers.scores
     binary, seeds = options.pathkernel.resolve(), [int(seed) for seed in options.seeds.split(",")]
     results = {}
     for case in [options.case] if options.case else CASES:
         found = []
         for seed in seeds:
             with tempfile.TemporaryDirectory() as folder:
-                found.append(validation(binary, case, seed, options.subsets, Path(folder)))
+                found.append(validation(binary, case, seed, options.subsets, compared, Path(folder)))
         results[case] = summary(found)
         print(f"{case}: LDS at {', '.join(f'{share:.0%}' for share in DROPS)} dropped")
         for name, values in results[case].items():
