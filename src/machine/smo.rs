@@ -50,8 +50,8 @@ impl Ascent<'_> {
         if self.signs[example] > 0.0 { self.multipliers[example] > 0.0 } else { self.multipliers[example] < self.cost }
     }
 
-    /// The pair whose coefficients move against each other next: the first misses most, and the second gains most with it. `None` at the
-    /// solution.
+    /// The pair whose coefficients move against each other next: the first misses most, and the second gains most with it.
+    /// `None` at the solution.
     fn pair(&self) -> Option<(usize, usize)> {
         let all = 0..self.signs.len();
         let up = all
