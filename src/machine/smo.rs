@@ -22,9 +22,10 @@ pub(super) struct Solution {
 pub(super) fn solve(kernel: &Matrix<f64>, signs: &[f64], cost: f64) -> Solution {
     let mut ascent = Ascent { kernel, signs, cost, multipliers: vec![0.0; signs.len()], missing: signs.to_vec() };
     for _ in 0..MOST {
-        let Some((up, down)) = ascent.pair() else { break };
+        let Some((up, down)) = ascent.pair() else { return ascent.solution() };
         ascent.step(up, down);
     }
+    tracing::warn!("a support vector machine is not solved after {MOST} steps; a larger alpha makes it easier");
     ascent.solution()
 }
 
@@ -94,7 +95,7 @@ impl Ascent<'_> {
                 (false, false) => self.multipliers[example] - step,
             };
         }
-        let columns = kernel.column(up).into_iter().zip(kernel.column(down).into_iter());
+        let columns = kernel.column(up).into_iter().zip(kernel.column(down));
         self.missing.iter_mut().zip(columns).for_each(|(missing, (up, down))| *missing -= step * (up - down));
     }
 
