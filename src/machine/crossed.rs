@@ -12,7 +12,8 @@ pub(super) const FOLDS: usize = 5;
 /// Weights for every alpha, `[alphas][parts]`, of the features and values of each part.
 pub(super) type Weigh = fn(&[Matrix<f64>], &[Matrix<f64>], &Wanted, &[f64]) -> Vec<Vec<Weights>>;
 
-/// Without alpha it is the one with the most right answers in cross-validation; of equal ones the largest, which is the smoothest.
+/// Without alpha it is the one with the most right answers in cross-validation; of equal ones the largest, which is the
+/// smoothest.
 ///
 /// # Errors
 ///

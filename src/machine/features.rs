@@ -16,8 +16,8 @@ pub(crate) struct Features {
 }
 
 impl Features {
-    /// Those of a symmetric matrix, whose numbers have a relative rounding of `precision`. `None` where nothing of it is above what
-    /// rounding makes.
+    /// Those of a symmetric matrix, whose numbers have a relative rounding of `precision`. `None` where nothing of it is above
+    /// what rounding makes.
     pub fn of(matrix: Matrix<f64>, precision: f64) -> Option<Self> {
         let side = matrix.nrows();
         let SymmetricEigen { eigenvectors, eigenvalues } = SymmetricEigen::new(matrix);

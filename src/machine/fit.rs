@@ -52,8 +52,8 @@ pub(crate) struct Fit {
     pub weights: Vec<Weights>,
     /// How much the function's squared norm counts beside the sum of the losses.
     pub alpha: f64,
-    /// `[examples, outputs]`: what the outputs for each example would be without it (ridge), or without a fifth of the examples, it
-    /// among them. `None` of a single example.
+    /// `[examples, outputs]`: what the outputs for each example would be without it (ridge), or without a fifth of the
+    /// examples, it among them. `None` of a single example.
     pub left_out: Option<Matrix<f64>>,
 }
 
@@ -70,8 +70,8 @@ impl Kind {
         }
     }
 
-    /// Matrices as large as the kernel's that it has in memory at the most: the kernel itself, its eigenvectors, features and their
-    /// products, the latter for several parts of the examples at once.
+    /// Matrices as large as the kernel's that it has in memory at the most: the kernel itself, its eigenvectors, features and
+    /// their products, the latter for several parts of the examples at once.
     pub(crate) fn matrices(self) -> usize {
         match self {
             Kind::Ridge => 5,

@@ -57,8 +57,8 @@ fn of_classes(features: &Matrix<f64>, values: &Matrix<f64>, wanted: &Wanted, alp
     found.into_iter().map(of_all).collect()
 }
 
-/// `[rank + 1, 1]` for every alpha: the logit of yes, its constant last. One that all examples agree on is the logit of one more of
-/// each kind.
+/// `[rank + 1, 1]` for every alpha: the logit of yes, its constant last. One that all examples agree on is the logit of one
+/// more of each kind.
 fn logits(features: &Matrix<f64>, yes: &[f64], alphas: &[f64]) -> Vec<Matrix<f64>> {
     let positive: f64 = yes.iter().sum();
     let negative = yes.len() as f64 - positive;

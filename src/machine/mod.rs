@@ -1,9 +1,9 @@
 /*!
 Kernel machines, and what a kernel's spectrum tells, over matrices in memory.
 
-A machine's outputs are sums over examples, `f(x) = Σ_i K(x, x_i) c_i + b`. Every kind minimises a sum of losses and `alpha` times the
-function's squared norm (half of that for `svm` and `logistic`), of a kernel that is divided by its mean diagonal. What is fitted are
-functions of features, whose products are the kernel.
+A machine's outputs are sums over examples, `f(x) = Σ_i K(x, x_i) c_i + b`. Every kind minimises a sum of losses and `alpha`
+times the function's squared norm (half of that for `svm` and `logistic`), of a kernel that is divided by its mean diagonal.
+What is fitted are functions of features, whose products are the kernel.
 */
 
 mod crossed;

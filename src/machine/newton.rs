@@ -117,7 +117,7 @@ impl Objective {
             let curved = self.curved(&along, probabilities, alpha);
             let bend = along.dot(&curved);
             // A direction without curvature changes nothing: rounding is all that is left.
-            if bend.is_nan() || bend <= 0.0 {
+            if bend <= 0.0 || bend.is_nan() {
                 break;
             }
             let step = size / bend;

@@ -71,8 +71,9 @@ impl<'a> Solved<'a> {
         })
     }
 
-    /// `[rows, outputs]`: what targets are more than outputs without the row's example. With H, which makes outputs of targets, that is
-    /// `(1 - H_ii)⁻¹ (y - H y)_i`, and `1 - H` is made of what each eigenvector leaves, without a difference that could lose digits.
+    /// `[rows, outputs]`: what targets are more than outputs without the row's example. With H, which makes outputs of targets,
+    /// that is `(1 - H_ii)⁻¹ (y - H y)_i`, and `1 - H` is made of what each eigenvector leaves, without a difference that could
+    /// lose digits.
     fn off(&self, alpha: f64) -> Matrix<f64> {
         let (vectors, left) = self.features.left_by(alpha);
         let mut residual = self.products.clone();

@@ -22,9 +22,10 @@ pub(super) struct Solution {
 pub(super) fn solve(kernel: &Matrix<f64>, signs: &[f64], cost: f64) -> Solution {
     let mut ascent = Ascent { kernel, signs, cost, multipliers: vec![0.0; signs.len()], missing: signs.to_vec() };
     for _ in 0..MOST {
-        let Some((up, down)) = ascent.pair() else { break };
+        let Some((up, down)) = ascent.pair() else { return ascent.solution() };
         ascent.step(up, down);
     }
+    tracing::warn!("a support vector machine is not solved after {MOST} steps; a larger alpha makes it easier");
     ascent.solution()
 }
 
@@ -50,8 +51,8 @@ impl Ascent<'_> {
         if self.signs[example] > 0.0 { self.multipliers[example] > 0.0 } else { self.multipliers[example] < self.cost }
     }
 
-    /// The pair whose coefficients move against each other next: the first misses most, and the second gains most with it. `None` at the
-    /// solution.
+    /// The pair whose coefficients move against each other next: the first misses most, and the second gains most with it.
+    /// `None` at the solution.
     fn pair(&self) -> Option<(usize, usize)> {
         let all = 0..self.signs.len();
         let up = all

@@ -82,8 +82,8 @@ impl Wanted {
         }
     }
 
-    /// The share of right answers, or the root of the mean square of what numbers are off; of rows that have targets. `None` where
-    /// none has.
+    /// The share of right answers, or the root of the mean square of what numbers are off; of rows that have targets. `None`
+    /// where none has.
     pub fn score(&self, outputs: &Matrix<f64>) -> Option<f64> {
         let known = self.known();
         let one = |&row: &usize| -> f64 {

@@ -1,8 +1,9 @@
-"""What kernel machines and spectra have to be, by NumPy and scikit-learn in double precision: tests/machine/expected.json.
+"""What machines and spectra have to be, by NumPy and scikit-learn in double precision: tests/machine/expected.json.
 
-    python3 tests/machine/make.py        # needs numpy and scikit-learn
+    pip install -r tests/machine/requirements.txt
+    python3 tests/machine/make.py
 
-Ridges are fitted without each example by fitting without it, support vector machines and logistic regressions by scikit-learn.
+Ridges are fitted again without each example, support vector machines and logistic regressions by scikit-learn.
 """
 
 import json
@@ -69,7 +70,11 @@ def ridge(kernel: np.ndarray, wanted: np.ndarray, offset: float) -> dict:
     return {
         "chosen": float(RIDGE_ALPHAS[int(np.argmin(errors))]),
         "tried": [
-            {"alpha": alpha, "outputs": outputs(rows, rows, alpha).reshape(M, -1).tolist(), "left_out": left_out(alpha).tolist()}
+            {
+                "alpha": alpha,
+                "outputs": outputs(rows, rows, alpha).reshape(M, -1).tolist(),
+                "left_out": left_out(alpha).tolist(),
+            }
             for alpha in TRIED
         ],
     }

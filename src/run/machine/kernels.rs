@@ -159,9 +159,9 @@ impl KernelRun {
             return Ok(());
         }
         Err(Error::DoesNotFit(format!(
-            "{}: {what} takes {matrices} matrices of [{rows}, {rows}], {} of memory, and there are {}; few examples carry most of a kernel: in Python, \
-             pk.landmarks(result, 1000) chooses them, and pk.machine(result, landmarks=1000) is fitted on them without the matrix of all \
-             pairs in memory (docs/python.md)",
+            "{}: {what} takes {matrices} matrices of [{rows}, {rows}], {} of memory, and there are {}; few examples carry most of \
+             a kernel: in Python, pk.landmarks(result, 1000) chooses them, and pk.machine(result, landmarks=1000) is fitted on them \
+             without the matrix of all pairs in memory (docs/python.md)",
             self.directory.display(),
             size(needed),
             size(room)
@@ -181,10 +181,11 @@ impl KernelRun {
     }
 }
 
-/// A kernel between the training examples, divided by its mean diagonal: eigenvalues and alpha are then of one size for every kernel.
+/// A kernel between the training examples, divided by its mean diagonal: eigenvalues and alpha are then of one size for every
+/// kernel.
 ///
-/// A path kernel of finite steps is symmetric but for their curvature and, with mini-batches, for the steps that an example was in; its
-/// symmetric part stands for it.
+/// A path kernel of finite steps is symmetric but for their curvature and, with mini-batches, for the steps that an example was
+/// in; its symmetric part stands for it.
 pub(super) struct Gram {
     pub name: &'static str,
     /// One for all outputs, one for each, or one of examples with outputs.

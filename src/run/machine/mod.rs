@@ -1,8 +1,8 @@
 /*!
 Kernel machines on the kernels of a finished run, and what these kernels know.
 
-A machine is fitted where both sides of a kernel are training examples: in a run whose queries are its training set. It answers the
-queries of another run along the same path.
+A machine is fitted where both sides of a kernel are training examples: in a run whose queries are its training set. It answers
+the queries of another run along the same path.
 */
 
 mod fitted;
@@ -100,8 +100,8 @@ fn with_labels(kernel: &Matrix<f64>, labels: &Wanted) -> f64 {
     alignment(&kernel.select_rows(&known).select_columns(&known), &(&values * values.transpose()))
 }
 
-/// Fits a machine on each kernel of a finished run whose queries are its training set, and asks it the queries of another run. Writes
-/// `machine.npy` and `machine.json`.
+/// Fits a machine on each kernel of a finished run whose queries are its training set, and asks it the queries of another run.
+/// Writes `machine.npy` and `machine.json`.
 ///
 /// # Errors
 ///

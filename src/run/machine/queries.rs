@@ -51,8 +51,8 @@ impl Asked {
         missing.then(|| format!("{directory} keeps no {name} kernel; run it again with kernel.tangent = true"))
     }
 
-    /// How well a machine on a kernel answers, of which the outputs are sums over examples `[examples, C]` and an offset. `None` without
-    /// that kernel, or where no query has a target.
+    /// How well a machine on a kernel answers, of which the outputs are sums over examples `[examples, C]` and an offset.
+    /// `None` without that kernel, or where no query has a target.
     ///
     /// # Errors
     ///
