@@ -385,6 +385,12 @@ impl Contents {
         }
     }
 
+    /// What a reader of the influences should know.
+    pub fn influence_warnings(&self) -> Vec<&str> {
+        let warnings = self.summary["influence"]["warnings"].as_array();
+        warnings.into_iter().flatten().filter_map(serde_json::Value::as_str).collect()
+    }
+
     /// Whether weight decay has a term.
     pub fn has_decay(&self) -> bool {
         self.run_file.training.has_decay()

@@ -149,13 +149,11 @@ fn verdict(contents: &Contents) -> Markup {
 /// Whether the influences are the derivative of training, and what to know of them.
 fn influence(contents: &Contents) -> Markup {
     let Some(Certified { certainty, because }) = Certified::of_summary(&contents.summary) else { return html! {} };
-    let warnings =
-        contents.summary["influence"]["warnings"].as_array().into_iter().flatten().filter_map(|own| own.as_str());
     html! {
         section class=(format!("verdict influence {}", certainty.name())) {
             b { "Influence: " (certainty.name()) }
             p { (capital(&because)) "." }
-            ul { @for warning in warnings { li { (capital(warning)) "." } } }
+            ul { @for warning in contents.influence_warnings() { li { (capital(warning)) "." } } }
         }
     }
 }

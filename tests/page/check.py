@@ -211,6 +211,9 @@ def check_kinds(report: Report, query: int) -> None:
     assert "does not add up" in said[name]
     word = {"exact": "Checked", "uncertain": "Not confirmed", "inexact": "Not to be relied on"}[certified["verdict"]]
     assert f"{word}: " in said[name]
+    for item in report.page.locator("#movers .kinds li").all():
+        assert item.text_content().rstrip(".").lower() in [warning.lower() for warning in certified["warnings"]]
+    assert report.page.locator("#movers .kinds li").count() == len(certified["warnings"])
     assert ("at weight 0.5" in said[name]) == (certified["weight"] == 0.5)
     assert ("What it gave" in said) == ("attribution" in run.kinds)
 

@@ -107,6 +107,7 @@ fn run(contents: &Contents) -> Value {
         "influence": Certified::of_summary(&contents.summary).map(|Certified { certainty, because }| json!({
             "certainty": certainty.name(),
             "because": because,
+            "warnings": contents.influence_warnings(),
         })),
         "influence_weight": contents.run_file.kernel.influence.map(|influence| influence.weight),
         "grouped": contents.run_file.data.groups.is_some(),

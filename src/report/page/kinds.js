@@ -71,6 +71,17 @@ function influenceWords(subject) {
     path,
     " ",
     h("span", { class: "checked" }, checked),
+    RUN.influence?.warnings.length > 0 &&
+      h(
+        "details",
+        {},
+        h("summary", {}, "What to know of it"),
+        h(
+          "ul",
+          {},
+          RUN.influence.warnings.map(warning => h("li", {}, `${capital(warning)}.`)),
+        ),
+      ),
   ];
 }
 

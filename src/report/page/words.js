@@ -26,6 +26,11 @@ function count(many, one, more) {
   return `${many.toLocaleString("en")} ${many === 1 ? one : more}`;
 }
 
+// A sentence with a capital letter.
+function capital(sentence) {
+  return sentence.charAt(0).toUpperCase() + sentence.slice(1);
+}
+
 function className(label) {
   if (label === NONE || label === null) return "no class";
   return (RUN.two_classes ? null : RUN.class_names?.[label]) ?? String(label);
