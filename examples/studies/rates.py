@@ -44,7 +44,7 @@ class Size(NamedTuple):
     tested: int
 
 
-WHOLE, SMALL = Size(4, 120, 14, 8, 80, 1200), Size(1, 40, 5, 1, 30, 300)
+WHOLE, SMALL = Size(3, 80, 10, 6, 60, 1200), Size(1, 40, 5, 1, 30, 300)
 
 
 def main() -> None:
