@@ -149,14 +149,14 @@ def suspicions(network: nn.Module, states: list[dict[str, torch.Tensor]], train:
     # Descent on the example is ascent on what it harms.
     found["dattri: TracIn, held-out losses"] = -tracin.attribute(examples, asked).sum(1).numpy()
     last = AttributionTask(loss_func=loss, model=network, checkpoints=states[-1:])
+    # All losses at once, since the Hessian is made for each call.
+    both = TensorDataset(*(torch.cat(pair) for pair in zip(single(train), single(held_out), strict=True)))
     for damping in DAMPINGS:
         attributor = IFAttributorExplicit(task=last, regularization=damping)
         attributor.cache(examples)
-        found[f"dattri: influence function, own loss = {damping:g}"] = (
-            attributor.self_attribute(examples).detach().numpy()
-        )
-        harm = -attributor.attribute(examples, asked).sum(1)
-        found[f"dattri: influence function, held-out losses = {damping:g}"] = harm.detach().numpy()
+        pairs = attributor.attribute(examples, DataLoader(both, batch_size=len(both))).detach().numpy()
+        found[f"dattri: influence function, own loss = {damping:g}"] = pairs.diagonal()
+        found[f"dattri: influence function, held-out losses = {damping:g}"] = -pairs[:, len(pairs) :].sum(1)
     # Its damping changes nothing here.
     inferred = IFAttributorDataInf(task=last, regularization=DAMPINGS[0])
     inferred.cache(examples)

@@ -72,6 +72,7 @@ CASES = {
     "adam, 1000 steps": Case("tanh", ADAM, steps=1000),
     "adam, full batch": Case("tanh", ADAM, batch=0),
 }
+METHODS = ("contributions", "influence", "influence_at_half", "dattri_tracin", "dattri_if", "dattri_trak", "trak")
 FLATTEN, TANH, RELU = ('{ type = "%s" }' % kind for kind in ("flatten", "tanh", "relu"))
 HEAD = '{ type = "linear", features = 10 }'
 WIDE = '{ type = "linear", features = %d }' % HIDDEN
@@ -184,10 +185,11 @@ def summary(found: list[dict[str, Any]]) -> dict[str, list[tuple[float, float]]]
     return result
 
 
-def row(values: list[tuple[float, float]]) -> str:
-    """`.22 .31 .35 .45 (.04)`: the largest standard error in brackets."""
-    ranks = " ".join(f"{rank:.2f}" for rank, _ in values)
-    return f"{ranks} ({max(error for _, error in values):.2f})"
+def cell(values: list[tuple[float, float]]) -> str:
+    """`.22 .31 .35 .45 (.03)`: the largest standard error in brackets."""
+    ranks = [f"{rank:.2f}" for rank, _ in values]
+    words = " ".join([*ranks, f"({max(error for _, error in values):.2f})"] if values else [])
+    return words.replace("0.", ".")
 
 
 def main() -> None:
@@ -202,15 +204,15 @@ def main() -> None:
     compared: Callable[..., peers.Scores] = (lambda *_: {}) if options.alone else peers.scores
     binary, seeds = options.pathkernel.resolve(), [int(seed) for seed in options.seeds.split(",")]
     results = {}
+    print(f"| LDS | {' | '.join(METHODS)} |\n|{'---|' * (1 + len(METHODS))}", flush=True)
     for case in [options.case] if options.case else CASES:
         found = []
         for seed in seeds:
             with tempfile.TemporaryDirectory() as folder:
                 found.append(validation(binary, case, seed, options.subsets, compared, Path(folder)))
         results[case] = summary(found)
-        print(f"{case}: LDS at {', '.join(f'{share:.0%}' for share in DROPS)} dropped")
-        for name, values in results[case].items():
-            print(f"  {name:24} {row(values)}", flush=True)
+        cells = (cell(results[case].get(name, [])) for name in METHODS)
+        print(f"| {case} | {' | '.join(cells)} |", flush=True)
     if options.json:
         options.json.write_text(json.dumps(results, indent=2) + "\n")
 

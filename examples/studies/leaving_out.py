@@ -26,6 +26,8 @@ EXAMPLES, BATCH, RATE = 300, 50, 0.3
 CLASS = "a whole class"
 NOTHING, WEIGHTS, CONTRIBUTIONS, INFLUENCE = "nothing is done", "superposition", "contributions", "influence"
 AGAIN = "training again"
+PREDICTED = (WEIGHTS, CONTRIBUTIONS, INFLUENCE)
+ENDS = (NOTHING, AGAIN, *PREDICTED)
 
 
 class Size(NamedTuple):
@@ -49,22 +51,18 @@ def main() -> None:
     runs = [one(seed, size) for seed in range(size.seeds)]
     kinds = [*map(str, size.sizes), CLASS]
     study.table(
-        "outputs", ["distance from the outputs of training again, as a share of how far these moved", *kinds],
-        [[way, *(mean([run.outputs[kind][way] for run in runs], 2) for kind in kinds)]
-         for way in (WEIGHTS, CONTRIBUTIONS, INFLUENCE)],
+        "distance",
+        ["distance from training again, without", *(f"{way}, outputs" for way in PREDICTED), "superposition, weights"],
+        [[kind, *(mean([run.outputs[kind][way] for run in runs], 2) for way in PREDICTED),
+          mean([run.weights[kind] for run in runs], 1)] for kind in kinds],
     )  # fmt: skip
     study.table(
-        "weights", ["distance from the weights of training again, as a share of how far these moved", *kinds],
-        [[WEIGHTS, *(mean([run.weights[kind] for run in runs], 1) for kind in kinds)]],
+        "accuracy", ["accuracy on test digits, without", *ENDS],
+        [[kind, *(mean([run.accuracy[kind][way] for run in runs]) for way in ENDS)] for kind in kinds],
     )  # fmt: skip
     study.table(
-        "accuracy", ["accuracy on test digits", *kinds],
-        [[way, *(mean([run.accuracy[kind][way] for run in runs]) for kind in kinds)]
-         for way in (NOTHING, AGAIN, WEIGHTS, CONTRIBUTIONS, INFLUENCE)],
-    )  # fmt: skip
-    study.table(
-        "class", ["accuracy on test digits of the class that was left out", *runs[0].of_class],
-        [["", *(mean([run.of_class[way] for run in runs]) for way in runs[0].of_class)]],
+        "class", ["accuracy on test digits", *ENDS],
+        [["of the class that was left out", *(mean([run.of_class[way] for run in runs]) for way in ENDS)]],
     )  # fmt: skip
     for run in runs:
         for kind in map(str, size.sizes):
@@ -144,7 +142,7 @@ def distance(weights: dict[str, torch.Tensor], others: dict[str, torch.Tensor]) 
 
 def picture(runs: list[Any], size: Size) -> Any:
     figure, axes = plt.subplots(figsize=(7.2, 2.9))
-    for colour, way in enumerate((WEIGHTS, CONTRIBUTIONS, INFLUENCE)):
+    for colour, way in enumerate(PREDICTED):
         means = [np.mean([run.outputs[str(k)][way] for run in runs]) for k in size.sizes]
         axes.loglog(size.sizes, means, f"C{colour}o-", label=way)
     axes.axhline(1.0, color="0.4", linestyle=":", label=NOTHING)

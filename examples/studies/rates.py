@@ -44,7 +44,7 @@ class Size(NamedTuple):
     tested: int
 
 
-WHOLE, SMALL = Size(4, 120, 14, 8, 80, 1200), Size(1, 40, 5, 1, 30, 300)
+WHOLE, SMALL = Size(3, 80, 10, 6, 60, 1200), Size(1, 40, 5, 1, 30, 300)
 
 
 def main() -> None:
@@ -141,9 +141,7 @@ def smoothed(values: np.ndarray) -> np.ndarray:
 
 def derivatives(path: pk.Path, validation: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
     """[steps]: the derivative of the mean validation loss by each step's rate."""
-    asked = pk.attribute(
-        path, *validation, readout="loss", influence=True, attribution=False, nodes=1, progress=False
-    )  # fmt: skip
+    asked = pk.attribute(path, *validation, readout="loss", influence=True, attribution=False, nodes=1, progress=False)
     return asked.influence_rates[:, 0].mean(0)
 
 

@@ -148,9 +148,7 @@ def train(net: nn.Module, x: np.ndarray, y: np.ndarray, weights: np.ndarray, ste
 
 def harm(path: pk.Path, validation: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
     """The derivative of the mean validation loss by each example's weight, as a share of the weight that it has."""
-    asked = pk.attribute(
-        path, *validation, readout="loss", influence=True, attribution=False, nodes=1, progress=False
-    )  # fmt: skip
+    asked = pk.attribute(path, *validation, readout="loss", influence=True, attribution=False, nodes=1, progress=False)
     return asked.influence[:, :, 0].mean(0)
 
 
