@@ -123,7 +123,9 @@ fn agree(input: &mut Input, random: &mut Random) {
     set("windows.npy", &[windows.saturating_add(1)]);
     for of in ["", "influence_"] {
         set(&format!("{of}top_rest.npy"), &[queries, values, 2]);
-        ["values", "examples"].map(|name| set(&format!("{of}top_{name}.npy"), &[queries, values, 2 * layers]));
+        for name in ["values", "examples"] {
+            set(&format!("{of}top_{name}.npy"), &[queries, values, 2 * layers]);
+        }
     }
     set(
         "kernel.npy",
