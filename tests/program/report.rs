@@ -71,7 +71,7 @@ fn its_numbers_are_those_of_the_arrays() {
         let entry = |example: usize, value: usize| attribution[(query * 6 + example) * 2 + value];
         let starts = report.places("/details/starts");
         assert_eq!(report.places("/details/examples")[starts[place]..starts[place + 1]], [0, 1, 2, 3, 4, 5]);
-        let amounts = &report.numbers("/details/amounts")[2 * starts[place]..2 * starts[place + 1]];
+        let amounts = &report.numbers("/details/amounts/attribution")[2 * starts[place]..2 * starts[place + 1]];
         assert_eq!(amounts, (0..12).map(|at| entry(at / 2, at % 2)).collect::<Vec<_>>());
         for value in 0..2 {
             for class in 0..2 {
