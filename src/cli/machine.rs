@@ -15,7 +15,7 @@ pub struct Question {
     kind: Kind,
     /// How much the function's squared norm counts beside the losses, of the kernel divided by its mean diagonal; chosen by the
     /// examples left out if not given.
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     alpha: Option<f64>,
     /// A run along the same path, with the same training set, whose queries the machine is to answer as well.
     #[arg(long, value_name = "OTHER_DIRECTORY")]

@@ -21,7 +21,9 @@ pub(super) fn fit(parts: &[Part], wanted: &Wanted, alpha: Option<f64>) -> Fit {
     let left_out: Vec<Matrix<f64>> = solved.iter().map(|one| one.left_out(alpha).add_scalar(offset)).collect();
     let offset = vec![offset; solved[0].values.ncols()];
     let weights = |one: &Solved| Weights { values: one.weights(alpha), offset: offset.clone(), support: None };
-    Fit { weights: solved.iter().map(weights).collect(), alpha, left_out: Some(super::fit::beside(&left_out)) }
+    // Without a single example nothing is known.
+    let left_out = (wanted.values.nrows() > 1).then(|| super::fit::beside(&left_out));
+    Fit { weights: solved.iter().map(weights).collect(), alpha, left_out }
 }
 
 fn alphas() -> impl Iterator<Item = f64> {

@@ -7,9 +7,9 @@ use super::Matrix;
 pub(crate) struct Spectrum {
     /// The largest first. They add up to their number.
     pub eigenvalues: Vec<f64>,
-    /// exp of the entropy of the eigenvalues' shares (Roy and Vetterli, 2007).
+    /// exp of the entropy of the shares of the eigenvalues above 0 (Roy and Vetterli, 2007).
     pub effective_rank: f64,
-    /// (Σ λ)² / Σ λ².
+    /// (Σ λ)² / Σ λ², of those above 0.
     pub participation_ratio: f64,
     /// The share of the eigenvalues' sizes that is negative, which no kernel's are: roundings, or mini-batches.
     pub negative: f64,

@@ -58,7 +58,12 @@ pub(super) fn page(contents: &Contents) -> Result<Markup, Error> {
             body {
                 header {
                     h1 { a href="#" { "Path kernel of " span class="run" { (contents.name) } } }
-                    p { (Words::of(contents).subject()) ", taken apart into what each training example contributed." }
+                    p {
+                        (Words::of(contents).subject())
+                        @if contents.knows(Of::Attribution) { ", taken apart into what each training example contributed." }
+                        @else if contents.knows(Of::Influence) { ", beside what they would be without each training example." }
+                        @else { "." }
+                    }
                 }
                 main id="view" hidden {}
                 main id="overview" {
@@ -94,36 +99,36 @@ fn without_program(contents: &Contents) -> String {
 
 fn queries(contents: &Contents) -> Markup {
     let words = Words::of(contents);
-    let others = [
-        (contents.has_decay(), "what weight decay added"),
-        (contents.terms.statistics.is_some(), "what running statistics moved"),
-        (contents.terms.earlier.is_some(), "what gradients from before the first step moved"),
-        (contents.terms.unexplained.is_some(), "what is unexplained of the path"),
-    ];
-    let others: Vec<&str> = others.into_iter().filter(|(is_there, _)| *is_there).map(|(_, words)| words).collect();
-    let more = if others.is_empty() { String::new() } else { format!(", and with {}", others.join(" and ")) };
+    let (more, gave) = (Words::others(contents), contents.knows(Of::Attribution));
     html! {
         section id="queries" {
             h2 { "Queries" }
             @if let Err(error) = &contents.problem {
                 p class="note" { "The data cannot be read any more, so examples are shown by number: " (error.to_string()) }
             }
-            details {
-                summary { "What the amounts are" }
-                p {
-                    "An amount is what the example's share in the training added to the " (words.readout.noun()) ", "
-                    (words.unit()) ". Over all examples" (more) ", the amounts make up the change of the "
-                    (words.readout.noun()) "."
-                    @if let Some(meaning) = words.meaning() { " " (meaning) }
-                    @if let Some(listed) = &contents.listed {
-                        " Of each value the run kept the " (listed.count()) " largest amounts of either sign and the sums of the others."
+            @if gave || contents.knows(Of::Influence) {
+                details {
+                    summary { "What the amounts are" }
+                    @if gave {
+                        p {
+                            "An amount is what the example's share in the training added to the " (words.readout.noun()) ", "
+                            (words.unit()) ". Over all examples" (more) ", the amounts make up the change of the "
+                            (words.readout.noun()) "."
+                            @if let Some(meaning) = words.meaning() { " " (meaning) }
+                            @if let Some(listed) = &contents.listed {
+                                " Of each value the run kept the " (listed.count())
+                                " largest amounts of either sign and the sums of the others."
+                            }
+                        }
                     }
-                }
-                @if contents.knows(Of::Influence) {
-                    p {
-                        "Beside it stands what would be without the example: how much the " (words.readout.noun()) " would change if it \
-                         were left out of the training, to first order, which is minus the influence. The first is an account of the \
-                         path that training took, the second a derivative of what would have been, and does not add up."
+                    @if contents.knows(Of::Influence) {
+                        p {
+                            @if gave { "Beside it stands what would be without the example: how much the " }
+                            @else { "An amount is what would be without the example: how much the " }
+                            (words.readout.noun()) " would change if it were left out of the training, to first order, which is minus the \
+                             influence. It is a derivative of what would have been, and does not add up."
+                            @if gave { " What the example gave is an account of the path that training took." }
+                        }
                     }
                 }
             }

@@ -53,6 +53,18 @@ impl<'a> Words<'a> {
         }
     }
 
+    /// What else the change is made of beside the examples' amounts, as the end of a sentence's part; empty where that is all.
+    pub fn others(contents: &Contents) -> String {
+        let others = [
+            (contents.has_decay(), "what weight decay added"),
+            (contents.terms.statistics.is_some(), "what running statistics moved"),
+            (contents.terms.earlier.is_some(), "what gradients from before the first step moved"),
+            (contents.terms.unexplained.is_some(), "what is unexplained of the path"),
+        ];
+        let others: Vec<&str> = others.into_iter().filter(|(is_there, _)| *is_there).map(|(_, words)| words).collect();
+        if others.is_empty() { String::new() } else { format!(", and with {}", others.join(" and ")) }
+    }
+
     /// What the page takes apart, as the subject of a sentence.
     pub fn subject(&self) -> &'static str {
         self.readout.report().subject

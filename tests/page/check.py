@@ -189,8 +189,8 @@ def check_windows(report: Report, query: int, question: tuple[int, int | None], 
         assert strip.count() == 0
         return
     tips = strip.locator("rect").evaluate_all("all => all.map(own => own.dataset.tip)")
-    found = [re.fullmatch(r"(\S+) from steps (\d+) to (\d+)", tip).groups() for tip in tips]
-    steps = [(int(first), int(last)) for _, first, last in found]
+    found = [re.fullmatch(r"(\S+) from steps? (\d+)(?: to (\d+))?", tip).groups() for tip in tips]
+    steps = [(int(first), int(last or first)) for _, first, last in found]
     assert steps[0][0] == 0 and steps[-1][1] == run.borders[-1] - 1
     assert all(before[1] + 1 == after[0] for before, after in zip(steps, steps[1:]))
     assert len(steps) == min(len(run.windows), 24)

@@ -112,7 +112,10 @@ fn the_verdict_is_said() {
     assert!(output.status.success(), "{}", stderr(&output));
     let said = stdout(&output);
     let line = said.lines().find(|line| line.starts_with("influence ")).expect("a line").to_owned();
-    assert!(line.starts_with("influence         exact: training again with weights moved by 7.6e-6"), "{line}");
+    assert!(
+        line.starts_with("influence         exact: training again with examples' weights moved by 7.6e-6"),
+        "{line}"
+    );
     assert!(said.contains("do not add up") && !said.contains("relu"), "{said}");
     let report = fs::read_to_string(fixture.path("out/report.html")).expect("a report");
     assert!(report.contains("Influence: exact"));

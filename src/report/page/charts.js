@@ -89,7 +89,7 @@ function curve(name) {
     own = of[name];
   if (!own) return null;
   const points = Array.from(steps, (step, at) => [step, own[at]]);
-  const axes = { across: RUN.step, up: name, logarithmic: name === "residual" || name === "unexplained" };
+  const axes = { across: RUN.step[0], up: name, logarithmic: name === "residual" || name === "unexplained" };
   return chart(axes, points, line, ([step, value]) => `step ${step}: ${name} ${number(value)}`);
 }
 

@@ -89,12 +89,14 @@ function movedSection(example) {
   ];
   const whole =
     EXAMPLES.helped &&
+    BY === "attribution" &&
     h(
       "p",
       {},
-      `To all ${count(DETAILS.count, "query", "queries")} of this page it did `,
-      h("b", { class: `amount ${wayClass(EXAMPLES.helped[example], 1)}` }, signed(EXAMPLES.helped[example])),
-      EXAMPLES.helped[example] < 0 ? ": in all it hurt." : ": in all it helped.",
+      `Over all ${count(DETAILS.count, "query", "queries")} of this page, each by the way that is right for it, what it gave `,
+      EXAMPLES.helped[example] < 0 ? "hurt, by " : "helped, by ",
+      h("b", { class: `amount ${wayClass(EXAMPLES.helped[example], 1)}` }, number(Math.abs(EXAMPLES.helped[example]))),
+      ".",
     );
   const from =
     RUN.listed !== null
@@ -167,7 +169,7 @@ function examplePage(example) {
           {},
           h("h3", {}, "In training"),
           seen === null
-            ? h("p", {}, `Every one of the ${RUN.steps.toLocaleString("en")} ${RUN.step}s took it.`)
+            ? h("p", {}, `Every one of the ${count(RUN.steps, ...RUN.step)} took it.`)
             : [
                 h(
                   "p",

@@ -90,7 +90,7 @@ function kindsSection(subject, windows) {
   const items = [
     knows("attribution") && [
       ["What it gave"],
-      `What the example's share in the training added to ${subject}: an account of the path that was taken, which over all examples adds up to the change.`,
+      `What the example's share in the training added to ${subject}: an account of the path that was taken. Over all examples${RUN.more} it makes up the change.`,
     ],
     knows("influence") && [["Without it ", mark()], influenceWords(subject)],
     windows && [["When"], windows],

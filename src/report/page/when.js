@@ -4,14 +4,17 @@
 function windowName(window) {
   const first = DETAILS.window_borders[window],
     next = DETAILS.window_borders[window + 1];
+  if (next === first + 1) return `step ${first}`;
   return next > first ? `steps ${first} to ${next - 1}` : "a window without a step";
 }
 
 // What is drawn of windows; null where the run has none.
 function windowWords() {
   if (!DETAILS.windows.each) return null;
+  const { each } = DETAILS.windows,
+    parts = RUN.windows > each ? `${each} parts of training, in which neighbours of ${RUN.windows} windows are added up,` : `${each} windows of training`;
   return [
-    `Below each example, what its loss in each of ${DETAILS.windows.each} windows of training gave, from the first on the left to the last on the right, `,
+    `Below each example, what its loss in each of ${parts} gave, from the first on the left to the last on the right, `,
     "whenever these gradients acted; over the windows they add up to what it gave. ",
     "The page has them of the largest for the question that it asks first.",
   ];
@@ -34,10 +37,10 @@ function seenSection(query, question) {
   const words = h(
     "p",
     {},
-    `An amount is a sum over all ${RUN.steps.toLocaleString("en")} ${RUN.step}s: ${when}`,
+    `An amount is a sum over all ${count(RUN.steps, ...RUN.step)}: ${when}`,
     EXAMPLES.seen
       ? " The batches are: an example acts in the steps whose batch holds it, and with momentum also in those after."
-      : " Every batch held every example.",
+      : " Every step is of all examples.",
   );
   const row = one => {
     const place = COLUMN_PLACES.get(one.column);

@@ -24,9 +24,9 @@ pub struct Spectra {
 pub struct KernelSpectrum {
     /// `path`, `tangent_initial` or `tangent_final`.
     pub kernel: String,
-    /// exp of the entropy of the eigenvalues' shares.
+    /// exp of the entropy of the shares of the eigenvalues above 0.
     pub effective_rank: f64,
-    /// (Σ λ)² / Σ λ².
+    /// (Σ λ)² / Σ λ², of those above 0.
     pub participation_ratio: f64,
     /// With the labels, centred, from -1 to 1; `None` where the targets are none that a machine is fitted to.
     pub alignment: Option<f64>,

@@ -64,7 +64,10 @@ impl KernelRun {
     ///
     /// One that is missing, or of another shape.
     pub fn kernels(&self) -> Result<Vec<(&'static str, PairArray)>, Error> {
-        let asked = KERNELS.into_iter().take(if self.run_file.kernel.tangent { KERNELS.len() } else { 1 });
+        let tangent = self.run_file.kernel.tangent;
+        // A run without steps has tangent kernels, and no path.
+        let skipped = usize::from(tangent && self.summary["shapes"]["steps"] == 0);
+        let asked = KERNELS.into_iter().take(if tangent { KERNELS.len() } else { 1 }).skip(skipped);
         let damaged = |problem: String| Error::Damaged(format!("{}: {problem}", self.directory.display()));
         let open = |(name, file): (&'static str, &str)| {
             let array = PairArray::open(&self.directory, file)?.ok_or_else(|| {
@@ -231,7 +234,7 @@ impl Gram {
         // What is below is lost when it is squared.
         if !(scale > f64::MIN_POSITIVE && scale.is_finite()) {
             return Err(format!(
-                "the {name} kernel's diagonal has the mean {scale:.3e}, and a kernel's is above 0: no output moved with any weight"
+                "the {name} kernel's diagonal has the mean {scale:.3e}, and a kernel's is above 0: no step was taken, or no output moves with any weight"
             ));
         }
         for matrix in &mut matrices {

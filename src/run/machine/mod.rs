@@ -22,12 +22,14 @@ use crate::machine::{Matrix, Spectrum, Wanted, alignment};
 use fitted::{Fitted, Known};
 use kernels::{Gram, KernelRun};
 use queries::Asked;
-use rayon::prelude::*;
 use std::path::{Path, PathBuf};
 
 /// The files of a run directory.
 const SPECTRUM: &str = "spectrum";
 const MACHINE: &str = "machine";
+/// The least alpha of a logistic regression: where classes can be told apart without error its weights grow as alpha falls, until
+/// probabilities round to 0 and 1.
+const LEAST_LOGISTIC: f64 = 1e-12;
 
 /// What is fitted.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,7 +52,9 @@ pub fn spectrum(directory: &Path, progress: &mut dyn Progress) -> Result<Spectra
     let run = KernelRun::open(directory)?;
     let kernels = run.kernels()?;
     let examples = run.asks_itself()?;
-    run.check_room("the spectrum of a kernel", examples, kernels.len() + 2)?;
+    // Beside the kernels one at a time is taken apart, or held against labels: its rows, its columns, the labels' products, and both
+    // centred.
+    run.check_room("the spectrum of a kernel", examples, kernels.len() + 5)?;
     let watch = Watch::new(progress);
     watch.begin("reading kernels", kernels.len() as u64);
     let (mut notes, mut grams) = (Vec::new(), Vec::new());
@@ -72,17 +76,21 @@ pub fn spectrum(directory: &Path, progress: &mut dyn Progress) -> Result<Spectra
             kernel: gram.name.into(),
             effective_rank,
             participation_ratio,
-            alignment: labels.as_ref().map(|labels| with_labels(gram.whole(), labels)),
+            alignment: labels.as_ref().and_then(|labels| with_labels(gram.whole(), labels)),
             negative,
             mean_diagonal: gram.scale,
             eigenvalues,
         })
     };
-    let kernels: Vec<KernelSpectrum> = grams.par_iter().map(one).collect::<Result<_, _>>()?;
+    let kernels: Vec<KernelSpectrum> = grams.iter().map(one).collect::<Result<_, _>>()?;
     let pairs = (0..grams.len()).flat_map(|one| (one + 1..grams.len()).map(move |other| (one, other)));
     let between = pairs.map(|(one, other)| {
         let alignment = alignment(grams[one].whole(), grams[other].whole());
-        Alike { kernels: [one, other].map(|place| grams[place].name.into()), alignment, distance: 1.0 - alignment }
+        Alike {
+            kernels: [one, other].map(|place| grams[place].name.into()),
+            alignment,
+            distance: (1.0 - alignment).max(0.0),
+        }
     });
     let spectra =
         Spectra { version: env!("CARGO_PKG_VERSION").into(), examples, between: between.collect(), kernels, notes };
@@ -93,11 +101,14 @@ pub fn spectrum(directory: &Path, progress: &mut dyn Progress) -> Result<Spectra
     Ok(spectra)
 }
 
-/// The alignment of a kernel with what the labels have in common, among the examples that have one.
-fn with_labels(kernel: &Matrix<f64>, labels: &Wanted) -> f64 {
+/// The alignment of a kernel with what the labels have in common, among the examples that have one; `None` where none has.
+fn with_labels(kernel: &Matrix<f64>, labels: &Wanted) -> Option<f64> {
     let known = labels.known();
+    if known.is_empty() {
+        return None;
+    }
     let values = labels.kept(&known).values;
-    alignment(&kernel.select_rows(&known).select_columns(&known), &(&values * values.transpose()))
+    Some(alignment(&kernel.select_rows(&known).select_columns(&known), &(&values * values.transpose())))
 }
 
 /// Fits a machine on each kernel of a finished run whose queries are its training set, and asks it the queries of another run.
@@ -109,6 +120,12 @@ fn with_labels(kernel: &Matrix<f64>, labels: &Wanted) -> f64 {
 pub fn machine(directory: &Path, fitting: &Fitting, progress: &mut dyn Progress) -> Result<Machines, Error> {
     if let Some(alpha) = fitting.alpha.filter(|alpha| !(*alpha > 0.0 && alpha.is_finite())) {
         return Err(Error::Input(format!("--alpha {alpha}: give a number above 0, or leave it out to have it chosen")));
+    }
+    if let Some(alpha) = fitting.alpha.filter(|alpha| fitting.kind == Kind::Logistic && *alpha < LEAST_LOGISTIC) {
+        return Err(Error::Input(format!(
+            "--alpha {alpha:e}: a logistic regression's last digits are lost to rounding below {LEAST_LOGISTIC:e}; give more, or leave it \
+             out to have it chosen"
+        )));
     }
     let run = KernelRun::open(directory)?;
     let (kernels, form) = (run.kernels()?, run.form());

@@ -174,7 +174,8 @@ impl InfluenceFindings {
     /// The verdict with its reason.
     pub fn judgement(&self) -> Certified {
         let Certificate { radius, difference, .. } = self.small;
-        let found = format!("training again with weights moved by {radius:.1e} differs by {}", share(difference));
+        let found =
+            format!("training again with examples' weights moved by {radius:.1e} differs by {}", share(difference));
         let because = match self.certainty() {
             Certainty::Exact => found,
             Certainty::Uncertain if self.is_of_another_path() => {
@@ -198,8 +199,11 @@ impl InfluenceFindings {
             }
         };
         let practical = &self.practical;
-        let practical =
-            format!("; with weights moved by {:.0}% by {}", 100.0 * practical.radius, share(practical.difference));
+        let practical = format!(
+            "; with examples' weights moved by {:.0}% by {}",
+            100.0 * practical.radius,
+            share(practical.difference)
+        );
         Certified { certainty: self.certainty(), because: because + &practical }
     }
 
@@ -224,7 +228,7 @@ impl InfluenceFindings {
     /// What a reader of the influences should know, where it applies.
     fn warnings_of(&self, problem: &Problem) -> Vec<String> {
         let (optimizer, practical) = (problem.spec.optimizer.whole(), &self.practical);
-        let at = format!("with weights moved by {:.0}%", 100.0 * practical.radius);
+        let at = format!("with examples' weights moved by {:.0}%", 100.0 * practical.radius);
         let all = [
             (true, "influences do not add up to the change of the readout, and hold for this seed and these batches".to_owned()),
             (
@@ -342,7 +346,9 @@ mod tests {
         let quotient = 0.2f64.sinh() / 0.1;
         assert!((difference - (quotient - 2.0) / quotient).abs() < 1e-12);
         assert!((sides - (0.2f64.cosh() - 1.0) / 0.1 / quotient).abs() < 1e-12);
-        assert!(right.judgement().because.starts_with("training again with weights moved by 1.0e-5 differs by"));
+        assert!(
+            right.judgement().because.starts_with("training again with examples' weights moved by 1.0e-5 differs by")
+        );
         for wrong in [[1.0, 2.01], [1.0, 0.0], [1.0, f64::NAN]] {
             let wrong = findings(smooth, wrong, ASKED);
             assert_eq!(wrong.certainty(), Certainty::Inexact);
