@@ -151,7 +151,8 @@ def export(module: nn.Module, call: Call, tensors: list[torch.Tensor], output: s
     rows = [repeated(tensor) for tensor in tensors]
     batch = torch.export.Dim("batch", min=ROWS)
     called = Called(module, call, output)
-    with quiet():
+    # The order of several products, where a package chooses it, is chosen by the length of the batch.
+    with quiet(), torch.backends.opt_einsum.flags(enabled=False):
         program = exported_program(called, rows, {"tensors": tuple({0: batch} for _ in rows)})
         if changes_values(program):
             program = program.run_decompositions({})
